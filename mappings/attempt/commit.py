@@ -1,0 +1,69 @@
+"""A commit as the wire formats hand it over, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from mappings.cmi.reader import Reading
+from mappings.cmi.snapshot import ScormVersion
+from mappings.cmi.tree import Tree
+
+Disposition = Literal["applied", "duplicate", "stale", "late"]
+"""applied: merged. duplicate: an earlier commit once more. stale: older than one already applied. late: came after its
+session had ended. The last two are kept; they fill gaps and may raise a status, and never take anything back."""
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """One CMI commit, whatever wire format it came in.
+
+    Attributes:
+        wire_format: name of the format it was recognised as.
+        tree: `{"cmi": {…}}` and perhaps `{"adl": {…}}`, nested.
+        scorm_version: as the client declared it, if it did.
+        full: the client always sends all it knows; a commit that knows less than an earlier one is then older.
+        sequence: the client's own count of its commits.
+        restarts: the client counts anew each time its page is loaded: a number can come again with other content.
+        terminated: True when the client said that this is the session's last commit, False when it said it is not, None
+            when its format cannot say.
+        beacon: arrived as a browser's beacon, as the last commit of a closing page does.
+        committed_at: milliseconds since the epoch by the client's account.
+    """
+
+    wire_format: str
+    tree: Tree
+    scorm_version: ScormVersion | None = None
+    full: bool = False
+    sequence: int | None = None
+    restarts: bool = False
+    terminated: bool | None = None
+    beacon: bool = False
+    committed_at: int | None = None
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """A commit that has arrived, read and ready to be judged.
+
+    Attributes:
+        commit: as its wire format told it.
+        reading: what its CMI says.
+        digest: of the bytes received, as hexadecimal.
+        received_at: milliseconds since the epoch.
+        idempotency_key: as the client gave it, if it did.
+    """
+
+    commit: Commit
+    reading: Reading
+    digest: str
+    received_at: int
+    idempotency_key: str | None = None
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """What the journal knows of an earlier commit of the session that this one may repeat."""
+
+    number: int
+    digest: str
+    sequence: int | None = None
+    idempotency_key: str | None = None

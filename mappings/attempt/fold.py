@@ -1,0 +1,122 @@
+"""One commit applied to its attempt and session: the pure heart of the commit path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from mappings.attempt.changes import Change, find_changes
+from mappings.attempt.clock import spend
+from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
+from mappings.attempt.guards import judge
+from mappings.attempt.state import AttemptState, Ending, SessionState
+from mappings.cmi import scores
+from mappings.cmi.merge import merge
+from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.warnings import CmiWarning, warn
+
+
+class Fold(msgspec.Struct, frozen=True):
+    """What a commit did. Where it did nothing (a duplicate), the states are the ones given and `changes` is empty.
+
+    `at` is the time that statements about it carry: milliseconds since the epoch, never after it was received and
+    never before the attempt's last statement.
+    """
+
+    disposition: Disposition
+    attempt: AttemptState
+    session: SessionState
+    at: int
+    changes: tuple[Change, ...] = ()
+    warnings: tuple[CmiWarning, ...] = ()
+    duplicate_of: int | None = None
+
+
+def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earlier: Sequence[Earlier] = ()) -> Fold:
+    """Judge a commit, merge what it says, find what it changed.
+
+    `earlier` are the session's journalled commits; they may be left out where `guards.may_repeat` says so.
+    """
+    commit, said, received_at = arrival.commit, arrival.reading.snapshot, arrival.received_at
+    disposition, duplicate_of = judge(attempt, session, arrival, earlier)
+    if disposition == "duplicate":
+        return Fold(disposition, attempt, session, received_at, duplicate_of=duplicate_of)
+    at, warnings = _date(attempt, commit, received_at)
+    # after the end, only a client that counts its commits can prove that it has news
+    newer = disposition == "applied" or (
+        disposition == "late" and commit.sequence is not None and commit.sequence > session.sequence
+    )
+    after = spend(session, said, older=not newer)
+    known = merge(attempt.snapshot, said, older=not newer)
+    finding = scores.finding(known) if _tells_score(said) else None
+    if finding is not None:
+        warnings = (*warnings, finding)
+    ended = None if disposition != "applied" or not _terminates(session, commit, said) else _ending(known)
+    changes = find_changes(
+        attempt.snapshot,
+        known,
+        started=attempt.commits == 0,
+        resumed=session.resumes and session.commits == 0,
+        ended=ended,
+    )
+    if disposition == "applied":
+        after = replace(
+            after,
+            commits=session.commits + 1,
+            ended=ended,
+            digest=arrival.digest,
+            applied_at=received_at,
+            tells_total_time=said.total_time is not None,
+            hid_total_time=session.hid_total_time or said.total_time is None,
+            interactions=max(session.interactions, len(said.interactions or ())),
+        )
+    if newer and commit.sequence is not None:
+        after = replace(after, sequence=commit.sequence)
+    before_time, after_time = session.base_time + session.spent, after.base_time + after.spent
+    return Fold(
+        disposition,
+        replace(
+            attempt,
+            snapshot=known,
+            commits=attempt.commits + 1,
+            ended=ended if disposition == "applied" else attempt.ended,
+            total_time=attempt.total_time + after_time - before_time,
+        ),
+        after,
+        at,
+        changes,
+        (*arrival.reading.warnings, *warnings),
+    )
+
+
+def _date(attempt: AttemptState, commit: Commit, received_at: int) -> tuple[int, tuple[CmiWarning, ...]]:
+    if commit.committed_at is None or commit.committed_at <= received_at:
+        return max(commit.committed_at or received_at, attempt.timestamp), ()
+    future = warn(
+        "future-time", "committed_at", str(commit.committed_at), "lies in the future; the time of arrival is used"
+    )
+    return max(received_at, attempt.timestamp), (future,)
+
+
+def _terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
+    """Tell whether a commit ends its session.
+
+    Players that cannot say so still differ in their last commit: it alone carries `total_time` (unless set to tell it
+    always, which shows in the session's earlier commits), and it comes as the page's last beacon or with an exit.
+    """
+    if commit.terminated is not None:
+        return commit.terminated
+    if not commit.full or said.total_time is None:
+        return False
+    return commit.beacon or session.hid_total_time or said.exit is not None
+
+
+def _ending(known: Snapshot) -> Ending:
+    suspended = known.exit == "suspend" or known.nav_request == "suspendAll"
+    return "suspended" if suspended else "terminated"
+
+
+def _tells_score(said: Snapshot) -> bool:
+    return said.score_raw is not None or said.score_min is not None or said.score_max is not None

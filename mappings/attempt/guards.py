@@ -1,0 +1,78 @@
+"""Deciding whether a commit is new, a repetition, older than what is known, or after the end.
+
+Browsers send a commit twice when a kept-alive connection breaks, beacons overtake requests, pages are loaded again in
+the middle of a session, and offline players deliver days later. None of this may undo what a learner has reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mappings.attempt.commit import Arrival, Disposition, Earlier
+from mappings.attempt.state import AttemptState, SessionState
+from mappings.cmi.merge import raises_status
+
+REORDER_WINDOW = 30_000
+"""Milliseconds within which a commit that knows less is one that was overtaken on its way; after that, its client has
+started anew (a page loaded again), and what it sends is news."""
+
+
+def may_repeat(session: SessionState, arrival: Arrival) -> bool:
+    """Tell whether the journal must be asked for the session's earlier commits before `judge` is."""
+    sequence, session_time = arrival.commit.sequence, arrival.reading.snapshot.session_time
+    return (
+        arrival.idempotency_key is not None
+        or arrival.digest == session.digest
+        or session.ended is not None
+        or (sequence is not None and sequence <= session.sequence)
+        or 0 < (session_time or 0) < session.counter
+    )
+
+
+def judge(
+    attempt: AttemptState, session: SessionState, arrival: Arrival, earlier: Sequence[Earlier]
+) -> tuple[Disposition, int | None]:
+    """Give the disposition and, for a duplicate, the number of the commit it repeats."""
+    repeated = _repeated(session, arrival, earlier)
+    if repeated is not None:
+        return "duplicate", repeated
+    if session.ended is not None:
+        return "late", None
+    sequence = arrival.commit.sequence
+    if sequence is None:
+        stale = _is_older(attempt, session, arrival, earlier)
+    else:
+        # a number that came before is, here, that of a count which started again
+        stale = sequence < session.sequence and all(one.sequence != sequence for one in earlier)
+    return ("stale" if stale else "applied"), None
+
+
+def _repeated(session: SessionState, arrival: Arrival, earlier: Sequence[Earlier]) -> int | None:
+    key, sequence, digest = arrival.idempotency_key, arrival.commit.sequence, arrival.digest
+    for one in earlier:
+        if key is not None and one.idempotency_key == key:
+            return one.number
+        if sequence is not None and one.sequence == sequence:
+            # a count that restarts repeats a number with other content; one that does not was sent again
+            if one.digest == digest or not arrival.commit.restarts:
+                return one.number
+        elif sequence is None and one.digest == digest and (digest == session.digest or session.ended):
+            # equal to an earlier one but not to the last, in an open session, can be a learner who went back a page
+            return one.number
+    return None
+
+
+def _is_older(attempt: AttemptState, session: SessionState, arrival: Arrival, earlier: Sequence[Earlier]) -> bool:
+    said = arrival.reading.snapshot
+    went_back = 0 < (said.session_time or 0) < session.counter
+    if went_back and any(one.digest == arrival.digest for one in earlier):
+        return True
+    if arrival.received_at - session.applied_at > REORDER_WINDOW or raises_status(attempt.snapshot, said):
+        return False
+    if went_back:
+        return True
+    if not arrival.commit.full or session.commits == 0:
+        return False
+    if session.tells_total_time and said.total_time is None:
+        return True
+    return len(said.interactions or ()) < session.interactions

@@ -1,0 +1,69 @@
+"""What is remembered of an attempt and of each of its sessions between commits. Stored as JSON beside the attempt."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from mappings.cmi.snapshot import EMPTY, Snapshot
+
+Ending = Literal["suspended", "terminated"]
+
+
+class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One attempt.
+
+    Attributes:
+        snapshot: all its commits merged.
+        commits: how many were applied.
+        ended: how its latest session ended; None while one is open.
+        total_time: centiseconds spent in all sessions.
+        statements: how many were made, which is also the position of the last one.
+        timestamp: of the last statement, in milliseconds since the epoch; none is ever dated before it.
+        fired: rule name -> how often it made a statement.
+    """
+
+    snapshot: Snapshot = EMPTY
+    commits: int = 0
+    ended: Ending | None = None
+    total_time: int = 0
+    statements: int = 0
+    timestamp: int = 0
+    fired: dict[str, int] = {}
+
+
+class SessionState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One launch of an attempt.
+
+    Attributes:
+        resumes: it continues an attempt that was suspended.
+        commits: how many were applied.
+        ended: how it ended; None while it is open.
+        sequence: highest number of the client's own count.
+        digest: of the commit applied last.
+        applied_at: when that was, in milliseconds since the epoch.
+        tells_total_time: that commit carried a total time.
+        hid_total_time: some applied commit carried none.
+        interactions: most interactions that an applied commit carried.
+        base_time: centiseconds that the attempt had when the session began.
+        counter: the client's session time as it last told it.
+        carried: session time of the client's earlier counters (a page that was loaded again counts from nought).
+        spent: centiseconds spent in this session.
+        fired: names of the once-a-session rules that made their statement.
+    """
+
+    resumes: bool = False
+    commits: int = 0
+    ended: Ending | None = None
+    sequence: int = 0
+    digest: str = ""
+    applied_at: int = 0
+    tells_total_time: bool = False
+    hid_total_time: bool = False
+    interactions: int = 0
+    base_time: int = 0
+    counter: int = 0
+    carried: int = 0
+    spent: int = 0
+    fired: tuple[str, ...] = ()

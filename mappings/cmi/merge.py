@@ -1,0 +1,88 @@
+"""Merging what a commit says into what is known of its attempt.
+
+A key that is absent or not set changes nothing, so full snapshots and deltas both work. What only ever goes forward
+(completion, success, SCORM 1.2's status) never goes back, whichever order commits arrive in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from mappings.cmi.snapshot import COLLECTIONS, SESSION_FIELDS, Item, Snapshot
+from mappings.cmi.tree import item as clean
+
+_RANKS: Mapping[str, Sequence[str]] = {
+    "lesson_status": ("not attempted", "browsed", "incomplete", "completed", "failed", "passed"),
+    "completion_status": ("unknown", "not attempted", "incomplete", "completed"),
+    "success_status": ("unknown", "failed", "passed"),
+}
+_ONLY_UP: Mapping[str, Mapping[str, int]] = {
+    field: {word: rank for rank, word in enumerate(words)} for field, words in _RANKS.items()
+}
+_TIMES = frozenset({"session_time", "total_time"})  # added up per session (mappings.attempt.clock), never merged
+_PLAIN = tuple(name for name in Snapshot.__struct_fields__ if name not in {*COLLECTIONS, *_ONLY_UP, *_TIMES})
+
+
+def merge(known: Snapshot, said: Snapshot, *, older: bool = False) -> Snapshot:
+    """Give the attempt's snapshot after a commit.
+
+    `older` is for a commit that was sent before one already merged: it fills in what is not known yet and may still
+    raise a status, but replaces nothing, and says nothing of the session's exit.
+    """
+    changed: dict[str, Any] = {}
+    for field in _PLAIN:
+        value = getattr(said, field)
+        if value is not None:
+            before = getattr(known, field)
+            if value != before and not (older and (before is not None or field in SESSION_FIELDS)):
+                changed[field] = value
+    for field, ranks in _ONLY_UP.items():
+        value = getattr(said, field)
+        if value is not None:
+            before = getattr(known, field)
+            if before is None or ranks[value] > ranks[before]:
+                changed[field] = value
+    for field in COLLECTIONS:
+        collection = getattr(said, field)
+        if collection:
+            merged = _merge_items(getattr(known, field) or {}, collection, older=older)
+            if merged is not None:
+                changed[field] = merged
+    return msgspec.structs.replace(known, **changed) if changed else known
+
+
+def raises_status(known: Snapshot, said: Snapshot) -> bool:
+    """Tell whether a commit carries a completion or success status that is further than what is known."""
+    for field, ranks in _ONLY_UP.items():
+        value, before = getattr(said, field), getattr(known, field)
+        if value is not None and ranks[value] > (-1 if before is None else ranks[before]):
+            return True
+    return False
+
+
+def _merge_items(known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool) -> dict[str, Item] | None:
+    """Give the merged collection, or None where the commit says nothing new. Equal items cost one comparison."""
+    changed: dict[str, Item] = {}
+    for index, sent in said.items():
+        before = known.get(index)
+        if before == sent:
+            continue
+        after = _merge_item(before or {}, clean(sent), older=older)
+        if after != before and after:
+            changed[index] = after
+    return {**known, **changed} if changed else None
+
+
+def _merge_item(known: Item, said: Item, *, older: bool) -> Item:
+    merged = dict(known)
+    for key, value in said.items():
+        before = known.get(key)
+        if isinstance(value, dict):
+            below = before if isinstance(before, dict) else {}
+            merged[key] = _merge_item(below, value, older=older)
+        elif before in (None, "") or (value != "" and not older):
+            merged[key] = value
+    return merged

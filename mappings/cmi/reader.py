@@ -1,0 +1,172 @@
+"""Reading one commit's CMI tree into a snapshot of what the commit says, with a warning for each bad value.
+
+Tables of elements: SCORM 1.2 RTE (ADL SCORM Version 1.2, section 3.4) and SCORM 2004 RTE (4th edition, section 4.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from mappings.cmi import values
+from mappings.cmi.snapshot import COLLECTIONS, ScormVersion, Snapshot
+from mappings.cmi.tree import items, scalar
+from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
+from mappings.cmi.warnings import CmiWarning, warn
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What one commit says. `snapshot.scorm_version` is None when none of its elements tells the version."""
+
+    snapshot: Snapshot
+    warnings: tuple[CmiWarning, ...] = ()
+
+
+_Field: TypeAlias = tuple[str, Reader]
+_Table: TypeAlias = Mapping[str, "_Field | _Table"]
+
+_SCORE: _Table = {
+    "raw": ("score_raw", values.number),
+    "min": ("score_min", values.number),
+    "max": ("score_max", values.number),
+    "scaled": ("score_scaled", values.between(-1, 1)),
+}
+_CORE: _Table = {
+    "lesson_status": ("lesson_status", values.lesson_status),
+    "lesson_location": ("location", values.text),
+    "lesson_mode": ("mode", values.mode),
+    "credit": ("credit", values.credit),
+    "entry": ("entry", values.entry),
+    "exit": ("exit", values.exit_),
+    "score": _SCORE,
+    "session_time": ("session_time", values.time),
+    "total_time": ("total_time", values.time),
+}
+_SCORM_12: _Table = {
+    "core": _CORE,
+    "student_data": {
+        "mastery_score": ("mastery_score", values.number),
+        "max_time_allowed": ("max_time_allowed", values.text),
+        "time_limit_action": ("time_limit_action", values.text),
+    },
+    "student_preference": {
+        "audio": ("audio_level", values.number),
+        "language": ("language", values.text),
+        "speed": ("delivery_speed", values.number),
+        "text": ("audio_captioning", values.number),
+    },
+    "comments": ("comments", values.text),
+}
+_SCORM_2004: _Table = {
+    "completion_status": ("completion_status", values.completion_status),
+    "success_status": ("success_status", values.success_status),
+    "score": _SCORE,
+    "progress_measure": ("progress_measure", values.between(0, 1)),
+    "location": ("location", values.text),
+    "mode": ("mode", values.mode),
+    "credit": ("credit", values.credit),
+    "entry": ("entry", values.entry),
+    "exit": ("exit", values.exit_),
+    "session_time": ("session_time", values.time),
+    "total_time": ("total_time", values.time),
+    "completion_threshold": ("completion_threshold", values.between(0, 1)),
+    "scaled_passing_score": ("scaled_passing_score", values.between(-1, 1)),
+    "max_time_allowed": ("max_time_allowed", values.text),
+    "time_limit_action": ("time_limit_action", values.text),
+    "learner_preference": {
+        "audio_level": ("audio_level", values.number),
+        "language": ("language", values.text),
+        "delivery_speed": ("delivery_speed", values.number),
+        "audio_captioning": ("audio_captioning", values.number),
+    },
+}
+_EITHER: _Table = {
+    "suspend_data": ("suspend_data", values.text),
+    "launch_data": ("launch_data", values.text),
+}
+_ELEMENTS: _Table = {**_SCORM_12, **_SCORM_2004, **_EITHER}
+
+_TELLING_12 = frozenset({"core", "student_data", "student_preference", "comments"})
+_TELLING_2004 = frozenset(_SCORM_2004) - {"max_time_allowed", "time_limit_action"} | {
+    "learner_id",
+    "learner_name",
+    "comments_from_learner",
+}
+
+
+def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Reading:
+    """Read a commit's tree, `{"cmi": {…}, "adl": {…}}`.
+
+    Values that are absent, empty or null are «not set». Unknown elements say nothing. A bad value is left out and
+    warned of: a commit is never refused for one. `declared` is the version the client named, which wins over what the
+    elements look like.
+    """
+    cmi = tree.get("cmi")
+    found: dict[str, Any] = {}
+    warnings: list[CmiWarning] = []
+    if isinstance(cmi, dict):
+        _walk(cmi, _ELEMENTS, "cmi.", found, warnings)
+        for name in COLLECTIONS:
+            collection = items(cmi.get(name))
+            if collection:
+                found[name] = collection
+        found["scorm_version"] = declared or _version(cmi)
+    elif declared:
+        found["scorm_version"] = declared
+    request = _nav_request(tree.get("adl"))
+    if request:
+        found["nav_request"] = request
+    status = found.get("lesson_status")
+    if status is not None:
+        completion, success = LESSON_STATUS[status]
+        if completion is not None:
+            found.setdefault("completion_status", completion)
+        if success is not None:
+            found.setdefault("success_status", success)
+    return Reading(Snapshot(**found), tuple(warnings))
+
+
+def _walk(
+    branch: Mapping[str, Any], table: _Table, path: str, found: dict[str, Any], warnings: list[CmiWarning]
+) -> None:
+    for key, value in branch.items():
+        if value == "" or value is None:
+            continue
+        entry = table.get(key)
+        if entry is None:
+            continue
+        if not isinstance(entry, tuple):
+            if isinstance(value, dict):
+                _walk(value, entry, f"{path}{key}.", found, warnings)
+            elif value:
+                warnings.append(
+                    warn("not-a-group", path + key, value, "is a group of elements and takes no value itself")
+                )
+            continue
+        field, reader = entry
+        text = value if isinstance(value, str) else scalar(value)
+        if text is None:
+            if value:
+                warnings.append(warn("not-text", path + key, value, "must be text, not an object or a list"))
+            continue
+        try:
+            found[field] = reader(text)
+        except BadValue as bad:
+            if text.strip():
+                warnings.append(warn(bad.code, path + key, text, str(bad)))
+
+
+def _version(cmi: Mapping[str, Any]) -> ScormVersion | None:
+    if any(cmi.get(name) for name in _TELLING_12):
+        return "1.2"
+    if any(name in _TELLING_2004 for name in cmi):
+        return "2004"
+    return None
+
+
+def _nav_request(adl: object) -> str | None:
+    nav = adl.get("nav") if isinstance(adl, dict) else None
+    request = nav.get("request") if isinstance(nav, dict) else None
+    return request if isinstance(request, str) and request not in {"", "_none_"} else None

@@ -1,0 +1,111 @@
+"""The snapshot as CMI again: what the next session's player is loaded with.
+
+The tree is nested and of text, as players load it (scorm-again's `loadFromJSON(cmi, "cmi")`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mappings.cmi.snapshot import ScormVersion, Snapshot
+from mappings.cmi.times import duration, timespan
+
+_SCORM_12: Mapping[str, str] = {
+    "core.lesson_status": "lesson_status",
+    "core.lesson_location": "location",
+    "core.lesson_mode": "mode",
+    "core.credit": "credit",
+    "core.score.raw": "score_raw",
+    "core.score.min": "score_min",
+    "core.score.max": "score_max",
+    "suspend_data": "suspend_data",
+    "launch_data": "launch_data",
+    "comments": "comments",
+    "student_data.mastery_score": "mastery_score",
+    "student_data.max_time_allowed": "max_time_allowed",
+    "student_data.time_limit_action": "time_limit_action",
+    "student_preference.audio": "audio_level",
+    "student_preference.language": "language",
+    "student_preference.speed": "delivery_speed",
+    "student_preference.text": "audio_captioning",
+}
+_SCORM_2004: Mapping[str, str] = {
+    "completion_status": "completion_status",
+    "success_status": "success_status",
+    "score.scaled": "score_scaled",
+    "score.raw": "score_raw",
+    "score.min": "score_min",
+    "score.max": "score_max",
+    "progress_measure": "progress_measure",
+    "location": "location",
+    "mode": "mode",
+    "credit": "credit",
+    "suspend_data": "suspend_data",
+    "launch_data": "launch_data",
+    "completion_threshold": "completion_threshold",
+    "scaled_passing_score": "scaled_passing_score",
+    "max_time_allowed": "max_time_allowed",
+    "time_limit_action": "time_limit_action",
+    "learner_preference.audio_level": "audio_level",
+    "learner_preference.language": "language",
+    "learner_preference.delivery_speed": "delivery_speed",
+    "learner_preference.audio_captioning": "audio_captioning",
+}
+
+
+def render(
+    known: Snapshot, version: ScormVersion, *, learner_id: str, learner_name: str, entry: str, total_time: int
+) -> dict[str, Any]:
+    """Give the tree below `cmi` for a session that starts now.
+
+    `entry` is `ab-initio` or `resume`, `total_time` the centiseconds of all sessions so far. An attempt that was begun
+    in the other version is told in this one's words where both have them.
+    """
+    if version == "1.2":
+        cmi = _tree(known, _SCORM_12)
+        core = cmi.setdefault("core", {})
+        if "lesson_status" not in core:
+            core["lesson_status"] = _lesson_status(known)
+        core |= {
+            "student_id": learner_id,
+            "student_name": learner_name,
+            "entry": entry,
+            "total_time": timespan(total_time),
+        }
+    else:
+        cmi = _tree(known, _SCORM_2004)
+        cmi |= {
+            "learner_id": learner_id,
+            "learner_name": learner_name,
+            "entry": entry,
+            "total_time": duration(total_time),
+        }
+        if known.comments_from_learner:
+            cmi["comments_from_learner"] = known.comments_from_learner
+    # interactions are write-only in SCORM 1.2 and a journal of the session in SCORM 2004: each session starts its own
+    if known.objectives:
+        cmi["objectives"] = known.objectives
+    return cmi
+
+
+def _tree(known: Snapshot, elements: Mapping[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, field in elements.items():
+        value = getattr(known, field)
+        if value is None:
+            continue
+        *path, leaf = name.split(".")
+        branch = tree
+        for part in path:
+            branch = branch.setdefault(part, {})
+        branch[leaf] = str(value)
+    return tree
+
+
+def _lesson_status(known: Snapshot) -> str:
+    if known.success_status in {"passed", "failed"}:
+        return str(known.success_status)
+    if known.completion_status in {"completed", "incomplete"}:
+        return str(known.completion_status)
+    return "not attempted"

@@ -1,0 +1,81 @@
+"""The one score that a snapshot amounts to, valid under xAPI or none at all.
+
+xAPI (Data, 4.1.10.1 / IEEE 9274.1.1) wants scaled in -1..1, min < max and min <= raw <= max; a statement that breaks
+this is refused, and the whole batch with it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from mappings.cmi.snapshot import Number, Snapshot
+from mappings.cmi.warnings import CmiWarning, warn
+
+
+class Score(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A score as xAPI's `result.score`; at least one of `scaled` and `raw` is set."""
+
+    scaled: Number | None = None
+    raw: Number | None = None
+    min: Number | None = None
+    max: Number | None = None
+
+
+def score(known: Snapshot) -> Score | None:
+    """Give the score, None when there is none or it is impossible (`finding` says why).
+
+    A range alone is no score: players send SCORM 1.2's `max` as 100 although the content never set it. `scaled` is the
+    one given (SCORM 2004), else raw/100 where SCORM 1.2's range is 0 to 100 or not told, else the share of the range
+    that both versions' content gives.
+    """
+    raw, low, high, scaled = known.score_raw, known.score_min, known.score_max, known.score_scaled
+    if raw is None:
+        return None if scaled is None else Score(scaled=scaled)
+    if low is not None and high is not None and low >= high:
+        low = high = None  # an impossible range is no range
+    if _outside(known, raw, low, high):
+        return None if scaled is None else Score(scaled=scaled)
+    if scaled is None:
+        scaled = _scaled(known, raw, low, high)
+    return Score(scaled, raw, low, high)
+
+
+def finding(known: Snapshot) -> CmiWarning | None:
+    """Say what is wrong with the raw score, the range or both, if anything is."""
+    raw, low, high = known.score_raw, known.score_min, known.score_max
+    group = "cmi.core.score" if known.scorm_version == "1.2" else "cmi.score"
+    if raw is None:
+        return None
+    if low is not None and high is not None and low >= high:
+        return warn(
+            "score-range",
+            f"{group}.max",
+            high,
+            f"must be above {group}.min, which is {low:g}; the range is left out",
+        )
+    if _outside(known, raw, low, high):
+        low, high = _bounds(known, low, high)
+        said = " and ".join(
+            f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
+        )
+        return warn("score-out-of-range", f"{group}.raw", raw, f"must be {said}; the score is left out")
+    return None
+
+
+def _bounds(known: Snapshot, low: Number | None, high: Number | None) -> tuple[Number | None, Number | None]:
+    if known.scorm_version != "1.2":
+        return low, high
+    return (0 if low is None else low), (100 if high is None else high)
+
+
+def _outside(known: Snapshot, raw: Number, low: Number | None, high: Number | None) -> bool:
+    low, high = _bounds(known, low, high)
+    return (low is not None and raw < low) or (high is not None and raw > high)
+
+
+def _scaled(known: Snapshot, raw: Number, low: Number | None, high: Number | None) -> Number | None:
+    low, high = _bounds(known, low, high)
+    if low is None or high is None or low >= high:
+        return None
+    share = round((raw - low) / (high - low), 6)
+    return int(share) if share in (0, 1) else share

@@ -1,0 +1,76 @@
+"""What is known of an attempt's CMI data: one frozen value, the same for SCORM 1.2 and SCORM 2004.
+
+Fields carry the names of SCORM 2004, which has a field for everything SCORM 1.2 can say but `lesson_status`. None
+means «not set»: the same type serves for what one commit says and for what all commits of an attempt said together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+ScormVersion = Literal["1.2", "2004"]
+Completion = Literal["unknown", "not attempted", "incomplete", "completed"]
+Success = Literal["unknown", "failed", "passed"]
+Number = int | float
+
+Item = dict[str, Any]
+"""One interaction, objective or comment as sent: element name -> text, or -> index -> its own elements."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """CMI values of one commit, or of an attempt so far.
+
+    Scores and measures are plain numbers, times are whole centiseconds. `lesson_status` is SCORM 1.2's own word, which
+    `completion_status` and `success_status` are derived from (`passed` implies completed; `failed` says nothing of
+    completion: whether a failed attempt is complete is for the mapping document to say).
+    """
+
+    scorm_version: ScormVersion | None = None
+    lesson_status: str | None = None
+    completion_status: Completion | None = None
+    success_status: Success | None = None
+    score_raw: Number | None = None
+    score_min: Number | None = None
+    score_max: Number | None = None
+    score_scaled: Number | None = None
+    progress_measure: Number | None = None
+    location: str | None = None
+    suspend_data: str | None = None
+    launch_data: str | None = None
+    mode: str | None = None
+    credit: str | None = None
+    entry: str | None = None
+    exit: str | None = None
+    session_time: int | None = None
+    total_time: int | None = None
+    completion_threshold: Number | None = None
+    scaled_passing_score: Number | None = None
+    mastery_score: Number | None = None
+    max_time_allowed: str | None = None
+    time_limit_action: str | None = None
+    audio_level: Number | None = None
+    language: str | None = None
+    delivery_speed: Number | None = None
+    audio_captioning: Number | None = None
+    nav_request: str | None = None
+    comments: str | None = None
+    comments_from_learner: dict[str, Item] | None = None
+    comments_from_lms: dict[str, Item] | None = None
+    objectives: dict[str, Item] | None = None
+    interactions: dict[str, Item] | None = None
+
+
+SESSION_FIELDS = frozenset({"entry", "exit", "nav_request"})
+"""Fields that speak of one session only and are forgotten when the next one starts."""
+
+COLLECTIONS = ("comments_from_learner", "comments_from_lms", "objectives", "interactions")
+"""Fields that hold numbered items and are merged item by item."""
+
+EMPTY = Snapshot()
+
+
+def at_launch(snapshot: Snapshot) -> Snapshot:
+    """Forget what spoke of the previous session only."""
+    return msgspec.structs.replace(snapshot, **dict.fromkeys(SESSION_FIELDS))

@@ -1,0 +1,84 @@
+"""SCORM's two time formats, read exactly and leniently, in whole hundredths of a second (centiseconds).
+
+SCORM 1.2 `CMITimespan` is `HHHH:MM:SS.SS`; SCORM 2004 `timeinterval(second,10,2)` is the ISO 8601 duration
+`P[nY][nM][nD][T[nH][nM][n.nnS]]`. Both have a resolution of 10 ms, which is also xAPI's for `result.duration`.
+Content sends either format under either version, so both are read everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+CENTISECONDS = 100
+MINUTE = 60 * CENTISECONDS
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+LONGEST = 366 * DAY
+"""No learner spends more than a year in one activity: longer times are placeholders such as `9999:99:99.99`."""
+
+# more than twelve digits cannot be a time anybody spent, and would only cost time to multiply
+_TIMESPAN = re.compile(r"(\d{1,12}):(\d{1,2}):(\d{1,2})(?:[.,](\d*))?", re.ASCII)
+_NUMBER = r"(\d{1,12}(?:[.,]\d{0,12})?|[.,]\d{1,12})"
+_DURATION = re.compile(
+    r"P(?:{0}Y)?(?:{0}M)?(?:{0}W)?(?:{0}D)?(?:T(?:{0}H)?(?:{0}M)?(?:{0}S)?)?".replace("{0}", _NUMBER),
+    re.ASCII | re.IGNORECASE,
+)
+_UNITS = (365 * DAY, 30 * DAY, 7 * DAY, DAY, HOUR, MINUTE, CENTISECONDS)
+
+
+class CmiTimeError(ValueError):
+    """The text is not a time of either format, or longer than `LONGEST`."""
+
+
+def read_time(text: str) -> int:
+    """Read a SCORM 1.2 timespan or a SCORM 2004 duration.
+
+    Tolerated beyond the standards: one to many hour digits, minutes and seconds above 59, any number of decimals (what
+    is finer than 10 ms is cut), a decimal comma, lower case, weeks, fractions of any unit. A year counts 365 days and
+    a month 30, as the lengths of calendar units in a duration are not known.
+
+    Raises:
+        CmiTimeError: when it is neither, or implausibly long.
+    """
+    text = text.strip()
+    match = _TIMESPAN.fullmatch(text)
+    if match is not None:
+        hours, minutes, seconds, decimals = match.groups()
+        # ".5" is half a second, not five hundredths: a missing digit is on the right
+        hundredths = int((decimals or "")[:2].ljust(2, "0"))
+        total = int(hours) * HOUR + int(minutes) * MINUTE + int(seconds) * CENTISECONDS + hundredths
+    else:
+        match = _DURATION.fullmatch(text)
+        if match is None:
+            raise CmiTimeError(
+                "is neither HHHH:MM:SS.SS (SCORM 1.2) nor an ISO 8601 duration such as PT1H5M30S (SCORM 2004)"
+            )
+        total = int(sum(_units(part) * unit for part, unit in zip(match.groups(), _UNITS, strict=True) if part))
+    if total > LONGEST:
+        raise CmiTimeError("is longer than a year and cannot be the time a learner spent")
+    return total
+
+
+def _units(part: str) -> int | Fraction:
+    return int(part) if part.isdigit() else Fraction(part.replace(",", "."))
+
+
+def duration(centiseconds: int) -> str:
+    """Write a time as xAPI wants it: `PT[nH][nM]n[.nn]S`, at most two decimals, never weeks or days."""
+    seconds, hundredths = divmod(centiseconds, CENTISECONDS)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{hundredths:02d}".rstrip("0") if hundredths else ""
+    parts = (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "")
+    if seconds or hundredths or not parts:
+        parts += f"{seconds}{fraction}S"
+    return "PT" + parts
+
+
+def timespan(centiseconds: int) -> str:
+    """Write a time as SCORM 1.2 wants it: `HHHH:MM:SS.SS`."""
+    seconds, hundredths = divmod(centiseconds, CENTISECONDS)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:04d}:{minutes:02d}:{seconds:02d}.{hundredths:02d}"

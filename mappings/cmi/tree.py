@@ -1,0 +1,84 @@
+"""CMI data as nested dictionaries, whichever way it was sent.
+
+Players send trees (`{"core": {"score": {"raw": "85"}}}`) or flat names (`{"cmi.core.score.raw": "85"}`), and number
+the items of a collection with keys `"0"`, `"1"` … or send a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+DEEPEST = 8
+"""More parts than the longest element name in SCORM has (`cmi.interactions.n.correct_responses.n.pattern`)."""
+
+Tree = dict[str, Any]
+
+
+def nest(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Tree:
+    """Build the tree from dotted names: `cmi.core.exit` becomes `{"cmi": {"core": {"exit": …}}}`.
+
+    A later name wins over an earlier one that it contradicts. Empty collections (`{}`, or the text
+    `[object Object]` that a careless client makes of them) say nothing and are left out, as are names deeper than any
+    SCORM element.
+    """
+    tree: Tree = {}
+    for name, value in flat.items() if isinstance(flat, Mapping) else flat:
+        if value in (None, {}, "[object Object]"):
+            continue
+        *path, leaf = name.split(".", DEEPEST)
+        if "." in leaf:
+            continue
+        branch = tree
+        for part in path:
+            below = branch.get(part)
+            if not isinstance(below, dict):
+                below = branch[part] = {}
+            branch = below
+        branch[leaf] = value
+    return tree
+
+
+def items(collection: object) -> dict[str, Any]:
+    """Take a collection as index -> item, whether sent as an object with number keys or as a list.
+
+    Keys that are no index (`_count`, `_children`) are SCORM keywords, not items.
+    """
+    if isinstance(collection, list):
+        return {str(index): item for index, item in enumerate(collection)}
+    if isinstance(collection, dict):
+        return {key: item for key, item in collection.items() if key.isascii() and key.isdigit() and len(key) < 7}
+    return {}
+
+
+def scalar(value: object) -> str | None:
+    """Take a value as SCORM's text: numbers and booleans are written out, anything else is «not set»."""
+    if isinstance(value, str):
+        return value
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return None
+
+
+def item(value: object) -> dict[str, Any]:
+    """Take one interaction, objective or comment with text leaves and its own numbered collections, nothing deeper."""
+    if not isinstance(value, dict):
+        return {}
+    clean: dict[str, Any] = {}
+    for key, part in value.items():
+        leaf = scalar(part)
+        if leaf is not None:
+            clean[key] = leaf
+        elif key == "score" and isinstance(part, dict):
+            clean[key] = _leaves(part)
+        elif isinstance(part, (dict, list)):
+            clean[key] = {index: _leaves(below) for index, below in items(part).items() if isinstance(below, dict)}
+    return clean
+
+
+def _leaves(value: Mapping[str, object]) -> dict[str, str]:
+    return {key: leaf for key, part in value.items() if (leaf := scalar(part)) is not None}

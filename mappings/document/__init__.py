@@ -1,0 +1,9 @@
+"""Mapping documents: read with all their errors, compiled once into statement skeletons."""
+
+from __future__ import annotations
+
+from mappings.document.errors import DocumentError, Fault
+from mappings.document.loader import load
+from mappings.document.skeletons import CompiledMapping, compile_document
+
+__all__ = ["CompiledMapping", "DocumentError", "Fault", "compile_document", "load"]

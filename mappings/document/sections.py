@@ -1,0 +1,215 @@
+"""Taking values out of a TOML table one by one, noting every fault instead of stopping at the first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from mappings.document.errors import Fault
+from mappings.document.templates import VERBATIM, Place, Template, needs, parse
+from mappings.iris import is_iri, is_language
+
+
+class Faults:
+    """The faults found so far, and the text they are in, to tell lines."""
+
+    def __init__(self, text: str) -> None:
+        self.found: list[Fault] = []
+        self._lines = text.splitlines()
+
+    def add(self, path: tuple[str | int, ...], message: str) -> None:
+        """Note a fault at a path such as `("rules", 3, "verb")`."""
+        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+        self.found.append(Fault(place or "file", self._line(path), message))
+
+    def _line(self, path: tuple[str | int, ...]) -> int:
+        """Find the line of a key: that of its table's header, or of the key below it where it stands there."""
+        line = 0
+        for step in path:
+            line = self._nth_table(str(path[0]), step) if isinstance(step, int) else self._below(step, line)
+        return line
+
+    def _nth_table(self, name: str, index: int) -> int:
+        headers = [at for at, text in enumerate(self._lines, 1) if text.strip() == f"[[{name}]]"]
+        return headers[index] if index < len(headers) else 0
+
+    def _below(self, key: str, line: int) -> int:
+        name = re.escape(key)
+        header = re.compile(rf"\s*\[+(?:.*\.)?\"?{name}\"?(?:\..*)?\]+")
+        pair = re.compile(rf"\s*\"?{name}\"?\s*=")
+        for at, text in enumerate(self._lines[line:], line + 1):
+            if pair.match(text) or header.match(text):
+                return at
+            if line and text.startswith("[["):
+                break
+        return line
+
+
+class Section:
+    """One TOML table, read key by key. What is missing or wrong is noted, and a harmless value given instead."""
+
+    def __init__(self, data: dict[str, Any], path: tuple[str | int, ...] | str, faults: Faults) -> None:
+        self._data = data
+        self._path: tuple[str | int, ...] = tuple(path)
+        self._faults = faults
+        self._seen: set[str] = set()
+
+    def fault(self, key: str, message: str) -> None:
+        """Note a fault at a key of this table, or at the table itself for an empty key."""
+        self._faults.add((*self._path, key) if key else self._path, message)
+
+    def has(self, key: str) -> bool:
+        """Tell whether the key is there."""
+        return key in self._data
+
+    def keys(self) -> list[str]:
+        """Give all keys, in the file's order."""
+        return list(self._data)
+
+    def end(self) -> None:
+        """Note each key that was never asked for."""
+        for key in self._data:
+            if key not in self._seen:
+                self.fault(key, "is not known here; known are " + ", ".join(sorted(self._seen)))
+
+    def section(self, key: str) -> Section:
+        """Take a table."""
+        value = self._take(key, dict, "a table")
+        return Section(value if value is not None else {}, (*self._path, key), self._faults)
+
+    def sections(self) -> Iterator[tuple[str, Section]]:
+        """Take all keys as tables."""
+        for key in self._data:
+            yield key, self.section(key)
+
+    def tables(self, key: str) -> list[Section]:
+        """Take an array of tables, at least one."""
+        value = self._take(key, list, "an array of tables")
+        if value is None:
+            return []
+        if not value:
+            self.fault(key, "needs at least one table")
+        found = []
+        for index, table in enumerate(value):
+            if isinstance(table, dict):
+                found.append(Section(table, (*self._path, key, index), self._faults))
+            else:
+                self._faults.add((*self._path, key, index), "must be a table")
+        return found
+
+    def text(self, key: str, pattern: re.Pattern[str] | None = None, otherwise: str = "") -> str:
+        """Take a text that is not empty."""
+        value = self._take(key, str, "text")
+        if value is None:
+            return ""
+        if not value.strip():
+            self.fault(key, "must not be empty")
+        elif pattern is not None and pattern.fullmatch(value) is None:
+            self.fault(key, otherwise)
+        return str(value)
+
+    def word(self, key: str, allowed: Collection[str], kind: str) -> Any:
+        """Take one word of a closed list."""
+        value = self.text(key)
+        if value and value not in allowed:
+            self._unknown(key, value, allowed, kind)
+        return value
+
+    def words(self, key: str, allowed: Collection[str], kind: str) -> tuple[Any, ...]:
+        """Take a list of words of a closed list, none of them twice."""
+        value = self._take(key, list, "a list of text")
+        for word in value or ():
+            if not isinstance(word, str):
+                self.fault(key, f"must hold text only, not {word!r}")
+            elif word not in allowed:
+                self._unknown(key, word, allowed, kind)
+        strings = tuple(word for word in value or () if isinstance(word, str))
+        if len(set(strings)) < len(strings):
+            self.fault(key, "names one of its words twice")
+        return strings
+
+    def language(self, key: str) -> str:
+        """Take a language tag."""
+        value = self.text(key)
+        if value:
+            self.check_language(value, key)
+        return value
+
+    def check_language(self, tag: str, key: str | None = None) -> None:
+        """Note a tag that is none."""
+        if not is_language(tag):
+            self.fault(tag if key is None else key, f"{tag!r} is not a language tag such as en-US (RFC 5646)")
+
+    def fixed_iri(self, key: str) -> str:
+        """Take an IRI that has nothing to fill in."""
+        value = self.text(key)
+        if value and not is_iri(value):
+            self.fault(key, f"must be a full IRI such as http://adlnet.gov/expapi/verbs/completed, not {value!r}")
+        return value
+
+    def template(self, key: str) -> Template:
+        """Take a text with places that are always known."""
+        template = self._template(key, self.text(key))
+        missing = ", ".join(sorted(needs(template)))
+        if missing:
+            self.fault(key, f"cannot do without {missing}, which an LMS may leave out; give a fallback: {{…|fallback}}")
+        return template
+
+    def optional_template(self, key: str) -> Template | None:
+        """Take a text with any places, or nothing."""
+        return self._template(key, self.text(key)) if self.has(key) else None
+
+    def iri(self, key: str) -> Template:
+        """Take an IRI with places that are always known."""
+        template = self.template(key)
+        if template:
+            self._check_iri(key, template)
+        return template
+
+    def as_iri(self, key: str) -> Template:
+        """Take this table's own key as an IRI with places."""
+        template = self._template("", key)
+        if template:
+            self._check_iri("", template)
+        return template
+
+    def _check_iri(self, key: str, template: Template) -> None:
+        for filled in ("".join(_sample(part) for part in template), "".join(_fallback(part) for part in template)):
+            if not is_iri(filled):
+                self.fault(key, f"does not become a full IRI (scheme:…, no spaces): {filled!r}")
+                return
+
+    def _template(self, key: str, text: str) -> Template:
+        try:
+            return parse(text)
+        except ValueError as error:
+            self.fault(key, str(error))
+            return ()
+
+    def _unknown(self, key: str, value: str, allowed: Collection[str], kind: str) -> None:
+        self.fault(key, f"{value!r} is not {kind}; there are: {', '.join(allowed) or 'none'}")
+
+    def _take(self, key: str, kind: type, words: str) -> Any:
+        self._seen.add(key)
+        if key not in self._data:
+            self.fault(key, f"is missing: {words} is needed")
+            return None
+        value = self._data[key]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            self.fault(key, f"must be {words}, not {value!r}")
+            return None
+        return value
+
+
+def _sample(part: str | Place) -> str:
+    """Give what stands for a place when a template is checked: an IRI where it holds one."""
+    if isinstance(part, str):
+        return part
+    if part.variable == "attempt.query":
+        return "?a=b"
+    return "https://lms.example.org/x" if part.variable in VERBATIM else "x"
+
+
+def _fallback(part: str | Place) -> str:
+    return _sample(part) if isinstance(part, str) or part.fallback is None else part.fallback
