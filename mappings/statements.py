@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -22,6 +21,7 @@ from mappings.document.model import ResultPart, Rule
 from mappings.document.skeletons import CompiledMapping
 from mappings.document.templates import OPTIONAL, VERBATIM
 from mappings.iris import is_own_iri, percent_encode
+from mappings.timestamps import rfc3339
 
 PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
 """The cmi5 progress extension: an integer from 0 to 100."""
@@ -90,7 +90,7 @@ def make(
         return Made(attempt, session)
     document = mapping.document
     holes, absent = _holes(mapping, facts)
-    timestamp = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    timestamp = rfc3339(at)
     namespace = uuid.UUID(facts.attempt_id)
     fired = dict(attempt.fired)
     made: list[Statement] = []

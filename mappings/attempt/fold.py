@@ -14,7 +14,7 @@ from mappings.attempt.guards import judge
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
 from mappings.cmi.merge import merge
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import Snapshot, at_launch
 from mappings.cmi.warnings import CmiWarning, warn
 
 
@@ -49,13 +49,14 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
         disposition == "late" and commit.sequence is not None and commit.sequence > session.sequence
     )
     after = spend(session, said, older=not newer)
-    known = merge(attempt.snapshot, said, older=not newer)
+    before = attempt.snapshot if session.commits else at_launch(attempt.snapshot)
+    known = merge(before, said, older=not newer)
     finding = scores.finding(known) if _tells_score(said) else None
     if finding is not None:
         warnings = (*warnings, finding)
     ended = None if disposition != "applied" or not _terminates(session, commit, said) else _ending(known)
     changes = find_changes(
-        attempt.snapshot,
+        before,
         known,
         started=attempt.commits == 0,
         resumed=session.resumes and session.commits == 0,

@@ -1,0 +1,92 @@
+"""Who may post: LMS tokens, and the signed tokens in commit URLs (beacons cannot send headers)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.errors import BadCommitToken, NoToken, UnknownToken
+from storage import lms
+from storage.lms import Lms
+
+TOKEN_PREFIX = "sxb_"  # noqa: S105 -- so that a leaked token can be recognised as ours
+TOKEN_TRUSTED_FOR = 30_000
+"""Milliseconds after which a token that was checked is checked again: a revoked one works no longer than that."""
+
+
+def new_token() -> str:
+    """Make an LMS token of 256 random bits (OWASP ASVS 5.0, 11.5.1 asks for at least 128)."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+class LmsTokens:
+    """Checks `Authorization: Bearer …` against the stored digests, remembering for a while what it found."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+        self._known: dict[str, tuple[int, Lms]] = {}
+
+    async def check(self, authorization: str | None) -> Lms:
+        """Give the LMS of a request.
+
+        Raises:
+            NoToken: the header is missing or of another scheme.
+            UnknownToken: the token is not known or was revoked.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise NoToken("Send the LMS's token in the header `Authorization: Bearer <token>`.")
+        digest = lms.digest(token)
+        remembered = self._known.get(digest)
+        if remembered is not None and self._now() - remembered[0] < TOKEN_TRUSTED_FOR:
+            return remembered[1]
+        found = await self._database.read(lms.by_token, digest)
+        if found is None:
+            self._known.pop(digest, None)
+            raise UnknownToken("This LMS token is not known or was revoked; `scorm-bridge tokens create` makes one.")
+        self._known[digest] = (self._now(), found)
+        return found
+
+
+class CommitTokens:
+    """Signs and checks the tokens in commit URLs: HMAC-SHA256 over the session and the time it is valid until."""
+
+    def __init__(self, keys: Sequence[bytes], now: Now, lifetime: int) -> None:
+        """Sign with the first key, check with all. `lifetime` is in seconds."""
+        self._keys = tuple(keys)
+        self._now = now
+        self._lifetime = lifetime
+
+    def sign(self, session_id: str) -> str:
+        """Make the token for a session's commits."""
+        until = f"{self._now() // 1000 + self._lifetime:x}"
+        return f"{until}.{_signature(self._keys[0], session_id, until)}"
+
+    def check(self, session_id: str, token: str) -> None:
+        """Check the token that came with a commit.
+
+        Raises:
+            BadCommitToken: it was not made for this session, or is valid no longer.
+        """
+        until, _, signature = token.partition(".")
+        valid = [
+            key
+            for key in self._keys
+            if hmac.compare_digest(_signature(key, session_id, until).encode(), signature.encode(errors="replace"))
+        ]
+        if not valid:
+            raise BadCommitToken("The token in the commit URL does not belong to this session; open a session anew.")
+        if int(until, 16) < self._now() // 1000:
+            raise BadCommitToken("The token in the commit URL has expired; open a session anew to get another URL.")
+
+
+def _signature(key: bytes, session_id: str, until: str) -> str:
+    mac = hmac.digest(key, f"commit\n{session_id}\n{until}".encode(errors="replace"), hashlib.sha256)
+    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()

@@ -1,0 +1,249 @@
+"""One batch: whatever has queued for the writer, in one transaction.
+
+Sessions, attempts, journal rows, statements and deliveries of all its commits are written together or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from bridge.clock import NewId, Now
+from bridge.commits.replies import attempt_object, commit_reply, enrollment_object, repeated_reply
+from bridge.commits.work import Answer, Opened, Opening, Outcome, Posting, Work
+from bridge.commits.workspace import OpenSession, Workspace
+from bridge.errors import BridgeError, SessionUnknown
+from mappings.attempt.commit import Earlier
+from mappings.attempt.fold import Fold, fold
+from mappings.attempt.guards import may_repeat
+from mappings.cmi.render import render
+from mappings.cmi.scores import score
+from mappings.document import CompiledMapping
+from mappings.statements import Facts, Statement, make
+from storage import journal, outbox
+from storage.attempts import Attempt, Enrollment
+from storage.journal import Entry
+from storage.outbox import StatementRow
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What every batch works with. `targets` are the names of the LRSs that statements go to."""
+
+    mapping: CompiledMapping
+    mapping_version_id: int
+    targets: tuple[str, ...]
+    now: Now
+    new_id: NewId
+
+
+def run(connection: Connection, setup: Setup, works: Sequence[Work]) -> list[Outcome | BridgeError]:
+    """Do all works in order and give what came of each. An error of one leaves the others untouched."""
+    return _Batch(connection, setup).run(works)
+
+
+class _Batch:
+    def __init__(self, connection: Connection, setup: Setup) -> None:
+        self._connection = connection
+        self._setup = setup
+        self._workspace = Workspace(connection, setup.new_id, setup.now())
+        self._entries: list[Entry] = []
+        self._statements: list[StatementRow] = []
+
+    def run(self, works: Sequence[Work]) -> list[Outcome | BridgeError]:
+        self._workspace.load([(work.session_id, work.launch) for work in works])
+        outcomes: list[Outcome | BridgeError] = []
+        for work in works:
+            try:
+                outcomes.append(self._open(work) if isinstance(work, Opening) else self._post(work))
+            except BridgeError as error:
+                outcomes.append(error)
+        self._workspace.save()
+        journal.append(self._connection, self._entries)
+        outbox.add(self._connection, self._statements, self._setup.targets)
+        return outcomes
+
+    def _open(self, work: Opening) -> Opened:
+        launch = work.launch
+        session = self._workspace.find(work.session_id, launch.lms_id, launch) if work.session_id else None
+        if session is None:
+            session = self._workspace.start(launch, work.session_id)
+        attempt = session.attempt
+        version = launch.scorm_version or attempt.state.snapshot.scorm_version or "1.2"
+        owner = attempt.row.enrollment
+        return Opened(
+            session.row.session_id,
+            session.row.entry,
+            attempt_object(attempt.row),
+            enrollment_object(owner),
+            render(
+                attempt.state.snapshot,
+                version,
+                learner_id=owner.learner_id,
+                learner_name=owner.learner_name,
+                entry=session.row.entry,
+                total_time=attempt.state.total_time,
+            ),
+        )
+
+    def _post(self, work: Posting) -> Answer:
+        session = self._session(work)
+        arrival = work.arrival
+        earlier = self._workspace.earlier(session) if may_repeat(session.state, arrival) else ()
+        before = session.attempt.state
+        done = fold(before, session.state, arrival, earlier=earlier)
+        row = session.row
+        row.commits += 1
+        row.last_commit_at = arrival.received_at
+        row.changed = True
+        if done.disposition == "duplicate":
+            first = session.replies[done.duplicate_of or 0]
+            self._journal(work, session, done, None)
+            return Answer(repeated_reply(first))
+        statements = self._make(session, done)
+        self._update(session, before.total_time, arrival.received_at)
+        reply = commit_reply(
+            row.session_id,
+            row.commits,
+            done.disposition,
+            session.attempt.row,
+            session.attempt.state,
+            statements,
+            done.warnings,
+        )
+        self._journal(work, session, done, reply.decode())
+        return Answer(reply)
+
+    def _session(self, work: Posting) -> OpenSession:
+        if work.session_id is not None:
+            found = self._workspace.find(work.session_id, work.lms_id, work.launch)
+        elif work.launch is not None:
+            found = self._workspace.current(work.launch)
+        else:
+            found = None
+        if found is not None:
+            return found
+        if work.launch is None:
+            raise SessionUnknown(
+                f"There is no session {work.session_id}; open it with POST /v1/sessions, or send learner and activity too."
+            )
+        return self._workspace.start(work.launch, work.session_id)
+
+    def _make(self, session: OpenSession, done: Fold) -> tuple[Statement, ...]:
+        attempt, setup = session.attempt, self._setup
+        made = make(setup.mapping, _facts(session), done.attempt, done.session, done.changes, done.at)
+        attempt.state, session.state = made.attempt, made.session
+        self._statements += [
+            StatementRow(
+                attempt.row.id,
+                one.position,
+                one.id,
+                session.row.session_id,
+                session.row.commits,
+                setup.mapping_version_id,
+                one.rule,
+                one.verb,
+                done.at,
+                one.body,
+            )
+            for one in made.statements
+        ]
+        return made.statements
+
+    def _journal(self, work: Posting, session: OpenSession, done: Fold, reply: str | None) -> None:
+        arrival, row = work.arrival, session.row
+        repeats = done.duplicate_of is not None and any(
+            one.number == done.duplicate_of and one.digest == arrival.digest for one in self._workspace.earlier(session)
+        )
+        self._entries.append(
+            Entry(
+                row.session_id,
+                row.commits,
+                arrival.received_at,
+                arrival.commit.wire_format,
+                work.content_type,
+                done.disposition,
+                done.duplicate_of,
+                arrival.digest,
+                arrival.commit.sequence,
+                arrival.idempotency_key,
+                reply,
+                None if repeats else work.body,
+            )
+        )
+        if reply is not None:
+            session.fresh.append(Earlier(row.commits, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
+            session.replies[row.commits] = reply
+
+    def _update(self, session: OpenSession, time_before: int, received_at: int) -> None:
+        """Bring the columns up to the states."""
+        row, state = session.row, session.state
+        if state.ended is not None and row.ended is None:
+            row.ended, row.ended_at = state.ended, received_at
+        _update_attempt(session.attempt.row, session, received_at)
+        _update_enrollment(session.attempt.row, session.attempt.state.total_time - time_before, received_at)
+
+
+def _update_attempt(row: Attempt, session: OpenSession, received_at: int) -> None:
+    state = session.attempt.state
+    known, value = state.snapshot, score(state.snapshot)
+    row.scorm_version = row.scorm_version or known.scorm_version
+    row.status = state.ended or "active"
+    row.completion_status, row.success_status = known.completion_status, known.success_status
+    if value is not None:
+        row.score_scaled, row.score_raw, row.score_min, row.score_max = value.scaled, value.raw, value.min, value.max
+    row.progress_measure = known.progress_measure
+    row.total_time = state.total_time
+    row.last_commit_at = received_at
+    row.changed = True
+
+
+_COMPLETION = {None: 0, "unknown": 0, "not attempted": 1, "incomplete": 2, "completed": 3}
+_SUCCESS = {None: 0, "unknown": 0, "failed": 1, "passed": 2}
+
+
+def _update_enrollment(row: Attempt, spent: int, received_at: int) -> None:
+    owner: Enrollment = row.enrollment
+    if _COMPLETION[row.completion_status] > _COMPLETION[owner.completion_status]:
+        owner.completion_status = row.completion_status
+    if _SUCCESS[row.success_status] > _SUCCESS[owner.success_status]:
+        owner.success_status = row.success_status
+    if _better(row, owner):
+        owner.best_scaled, owner.best_raw = row.score_scaled, row.score_raw
+        owner.best_min, owner.best_max = row.score_min, row.score_max
+    owner.total_time += spent
+    owner.first_commit_at = owner.first_commit_at or received_at
+    owner.last_commit_at = max(received_at, owner.last_commit_at or 0)
+    owner.changed = True
+
+
+def _better(row: Attempt, owner: Enrollment) -> bool:
+    """Compare scores by `scaled`, which is comparable across ranges, and by `raw` only where neither has one."""
+    if row.score_scaled is not None or owner.best_scaled is not None:
+        lowest = float("-inf")
+        ours = lowest if row.score_scaled is None else row.score_scaled
+        return ours > (lowest if owner.best_scaled is None else owner.best_scaled)
+    return row.score_raw is not None and (owner.best_raw is None or row.score_raw > owner.best_raw)
+
+
+def _facts(session: OpenSession) -> Facts:
+    row = session.attempt.row
+    owner = row.enrollment
+    return Facts(
+        lms=str(owner.lms_id),
+        lms_name=owner.lms_name,
+        home_page=owner.home_page,
+        learner_id=owner.learner_id,
+        learner_name=owner.learner_name,
+        activity_id=owner.activity_id,
+        activity_name=owner.activity_name,
+        activity_type=owner.activity_type,
+        course_id=owner.course_id,
+        course_name=owner.course_name,
+        registration=owner.registration,
+        attempt_id=row.uuid,
+        attempt_number=row.number,
+        session_id=session.row.session_id,
+    )

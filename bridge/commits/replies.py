@@ -1,0 +1,116 @@
+"""What a commit and a session are answered with: the shapes of the contract over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from mappings.attempt.commit import Disposition
+from mappings.attempt.state import AttemptState
+from mappings.cmi.scores import score
+from mappings.cmi.times import duration
+from mappings.cmi.warnings import CmiWarning
+from mappings.statements import Statement
+from mappings.timestamps import rfc3339
+from storage.attempts import Attempt, Enrollment
+
+_encode = msgspec.json.Encoder().encode
+
+
+def tidy(value: float | None) -> float | int | None:
+    """Give a whole number as one: databases hand all scores back as floating point."""
+    return int(value) if value is not None and value.is_integer() else value
+
+
+def time_text(milliseconds: int | None) -> str | None:
+    """Give a time as RFC 3339, None where there is none."""
+    return None if milliseconds is None else rfc3339(milliseconds)
+
+
+def score_object(
+    scaled: float | None, raw: float | None, low: float | None, high: float | None
+) -> dict[str, Any] | None:
+    """Give a score as `{"scaled", "raw", "min", "max"}` with what is known, None where nothing is."""
+    parts = {"scaled": scaled, "raw": raw, "min": low, "max": high}
+    known = {name: tidy(float(value)) for name, value in parts.items() if value is not None}
+    return known or None
+
+
+def attempt_object(row: Attempt) -> dict[str, Any]:
+    """Give an attempt as the LMS sees it."""
+    return {
+        "id": row.uuid,
+        "number": row.number,
+        "status": row.status,
+        "scorm_version": row.scorm_version,
+        "completion_status": row.completion_status or "unknown",
+        "success_status": row.success_status or "unknown",
+        "score": score_object(row.score_scaled, row.score_raw, row.score_min, row.score_max),
+        "progress_measure": row.progress_measure,
+        "total_time": duration(row.total_time),
+    }
+
+
+def enrollment_object(row: Enrollment) -> dict[str, Any]:
+    """Give an enrollment as the LMS's gradebook sees it."""
+    return {
+        "registration": row.registration,
+        "learner": {"id": row.learner_id, "name": row.learner_name},
+        "activity": {"id": row.activity_id, "name": row.activity_name},
+        "total_attempts": row.total_attempts,
+        "completion_status": row.completion_status or "unknown",
+        "success_status": row.success_status or "unknown",
+        "best_score": score_object(row.best_scaled, row.best_raw, row.best_min, row.best_max),
+        "total_time": duration(row.total_time),
+        "first_commit_at": time_text(row.first_commit_at),
+        "last_commit_at": time_text(row.last_commit_at),
+    }
+
+
+def progress_object(state: AttemptState) -> dict[str, Any]:
+    """Give what a progress bar and a bookmark need."""
+    known = state.snapshot
+    value = score(known)
+    return {
+        "completed": known.completion_status == "completed",
+        "passed": {"passed": True, "failed": False}.get(known.success_status or ""),
+        "score": None if value is None else value.scaled,
+        "measure": known.progress_measure,
+        "location": known.location,
+    }
+
+
+def commit_reply(
+    session_id: str,
+    number: int,
+    disposition: Disposition,
+    row: Attempt,
+    state: AttemptState,
+    statements: Sequence[Statement],
+    warnings: Sequence[CmiWarning],
+) -> bytes:
+    """Give the answer to a commit.
+
+    `result` and `errorCode` are what scorm-again reads; everything else is for the LMS.
+    """
+    return _encode(
+        {
+            "result": True,
+            "errorCode": 0,
+            "session_id": session_id,
+            "commit": number,
+            "disposition": disposition,
+            "attempt": attempt_object(row),
+            "enrollment": enrollment_object(row.enrollment),
+            "progress": progress_object(state),
+            "statements": [{"id": one.id, "verb": one.verb, "rule": one.rule} for one in statements],
+            "warnings": warnings,
+        }
+    )
+
+
+def repeated_reply(first: str) -> bytes:
+    """Give the first answer once more, told apart only by its disposition."""
+    return _encode(msgspec.json.decode(first) | {"disposition": "duplicate"})

@@ -1,0 +1,151 @@
+"""The queue before the writer: requests that arrive together are stored together.
+
+While one batch is on its way to disk the next one gathers, so one sync serves many commits under load and a lone
+commit waits for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections import deque
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+
+from bridge.commits import batch
+from bridge.commits.work import Answer, Opened, Opening, Outcome, Posting, Work
+from bridge.database import Database
+from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed, Overloaded
+
+log = structlog.get_logger(__name__)
+
+MOST_TOGETHER = 128
+HIGH_MARK = 2_000
+"""Waiting requests above which new ones are refused, until they are fewer than `LOW_MARK` again."""
+LOW_MARK = 1_000
+CONFLICT_RETRIES = 5
+RETRY_AFTER = 2
+
+_Waiting = tuple[Work, "asyncio.Future[Outcome]"]
+
+
+class CommitService:
+    """Stores commits and opens sessions. `added` is called after statements were stored, to wake the forwarder."""
+
+    def __init__(self, database: Database, setup: batch.Setup, added: asyncio.Event | None = None) -> None:
+        self._database = database
+        self._setup = setup
+        self._added = added
+        self._queues: list[deque[_Waiting]] = [deque() for _ in range(database.lanes)]
+        self._writers: list[asyncio.Task[None] | None] = [None] * database.lanes
+        self._refusing = False
+
+    async def open(self, opening: Opening) -> Opened:
+        """Open a session.
+
+        Raises:
+            BridgeError: what `errors` says.
+        """
+        opened = await self._submit(opening)
+        assert isinstance(opened, Opened)  # noqa: S101 -- the batch gives an Opened for an Opening
+        return opened
+
+    async def post(self, posting: Posting) -> bytes:
+        """Store a commit; when this returns it is on disk. Gives the answer as JSON.
+
+        Raises:
+            BridgeError: what `errors` says; nothing was stored then.
+        """
+        answer = await self._submit(posting)
+        assert isinstance(answer, Answer)  # noqa: S101 -- the batch gives an Answer for a Posting
+        return answer.body
+
+    async def drain(self) -> None:
+        """Wait until everything that was accepted is stored."""
+        await asyncio.gather(*(writer for writer in self._writers if writer is not None))
+
+    def _submit(self, work: Work) -> asyncio.Future[Outcome]:
+        waiting = sum(map(len, self._queues))
+        if waiting >= (LOW_MARK if self._refusing else HIGH_MARK):
+            self._refusing = True
+            raise Overloaded("More commits are waiting than can be stored at once; try again.", retry_after=RETRY_AFTER)
+        self._refusing = False
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        lane = _lane(work, len(self._queues))
+        self._queues[lane].append((work, future))
+        if self._writers[lane] is None:
+            self._writers[lane] = asyncio.create_task(self._write(lane))
+        return future
+
+    async def _write(self, lane: int) -> None:
+        queue = self._queues[lane]
+        try:
+            while queue:
+                waiting = [queue.popleft() for _ in range(min(len(queue), MOST_TOGETHER))]
+                await self._store(lane, waiting)
+        finally:
+            self._writers[lane] = None
+
+    async def _store(self, lane: int, waiting: list[_Waiting]) -> None:
+        works = [work for work, _ in waiting]
+        try:
+            outcomes = await self._database.write_on(lane, lambda connection: self._run(connection, works))
+        except Exception as error:  # noqa: BLE001 -- each request is then tried alone, and answered whatever happens
+            if len(waiting) == 1:
+                outcomes = [await self._store_alone(lane, works[0], error)]
+            else:
+                for one in waiting:
+                    await self._store(lane, [one])
+                return
+        for (_, future), outcome in zip(waiting, outcomes, strict=True):
+            if future.cancelled():
+                continue
+            if isinstance(outcome, BridgeError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+        if self._added is not None:
+            self._added.set()
+
+    async def _store_alone(self, lane: int, work: Work, error: Exception) -> Outcome | BridgeError:
+        """Try once more what lost a race with another process; tell what failed otherwise."""
+        for _ in range(CONFLICT_RETRIES):
+            if not _is_conflict(error):
+                break
+            try:
+                return (await self._database.write_on(lane, lambda connection: self._run(connection, [work])))[0]
+            except Exception as again:  # noqa: BLE001 -- looked at by the loop
+                error = again
+        if isinstance(error, (OperationalError, InterfaceError)):
+            log.error("commit_not_stored", error=type(error.orig).__name__, reason=str(error.orig))
+            return DatabaseUnavailable(
+                "The commit was not stored: the database does not answer.", retry_after=RETRY_AFTER
+            )
+        log.error("commit_not_processed", exc_info=error)
+        return NotProcessed(
+            "The commit was not stored because of an error of the bridge; it is logged.", retry_after=60
+        )
+
+    def _run(self, connection: Connection, works: list[Work]) -> list[Outcome | BridgeError]:
+        return batch.run(connection, self._setup, works)
+
+
+def _lane(work: Work, lanes: int) -> int:
+    """Give the lane of a session, or of an enrollment where the session is not named: order holds within both."""
+    if lanes == 1:
+        return 0
+    if work.session_id is not None:
+        key = work.session_id
+    else:
+        assert work.launch is not None  # noqa: S101 -- a work without a session id has a launch
+        key = "\n".join(map(str, work.launch.key))
+    return zlib.crc32(key.encode()) % lanes
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Tell whether a transaction lost against another one: a row was there first, or the database broke a deadlock."""
+    if isinstance(error, IntegrityError):
+        return True
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}

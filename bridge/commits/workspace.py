@@ -1,0 +1,222 @@
+"""The enrollments, attempts and sessions a batch works on: each row once, loaded and locked together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from sqlalchemy import Connection
+
+from bridge.clock import NewId
+from bridge.commits.launch import Launch
+from bridge.errors import SessionMismatch, SessionUnknown
+from mappings.attempt.commit import Earlier
+from mappings.attempt.state import AttemptState, SessionState
+from storage import attempts, journal
+from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
+
+_attempt_state = msgspec.json.Decoder(AttemptState).decode
+_session_state = msgspec.json.Decoder(SessionState).decode
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class OpenAttempt:
+    """An attempt with its state decoded."""
+
+    row: Attempt
+    state: AttemptState
+
+
+@dataclass(slots=True)
+class OpenSession:
+    """A session with its state decoded.
+
+    `stored` is its part of the journal, once it was asked for; `fresh` are the commits of this batch. Duplicates are in
+    neither. `replies` holds the answers of both by number.
+    """
+
+    row: Session
+    attempt: OpenAttempt
+    state: SessionState
+    stored: list[Earlier] | None = None
+    fresh: list[Earlier] = field(default_factory=list)
+    replies: dict[int, str] = field(default_factory=dict)
+
+
+class Workspace:
+    """Loads what a batch needs in few queries, then finds or opens the session of each request."""
+
+    def __init__(self, connection: Connection, new_id: NewId, now: int) -> None:
+        self._connection = connection
+        self._new_id = new_id
+        self._now = now
+        self._enrollments: dict[int, Enrollment] = {}
+        self._by_key: dict[tuple[int, str, str], Enrollment] = {}
+        self._attempts: dict[int, OpenAttempt] = {}
+        self._latest: dict[int, OpenAttempt] = {}
+        self._sessions: dict[str, OpenSession] = {}
+
+    def load(self, wanted: Sequence[tuple[str | None, Launch | None]]) -> None:
+        """Lock and load everything that these session ids and launches speak of."""
+        known = [session_id for session_id, _ in wanted if session_id is not None]
+        attempts.lock_sessions(self._connection, known)
+        self._take(attempts.load_sessions(self._connection, known))
+        launches = {
+            launch.key: launch
+            for session_id, launch in wanted
+            if launch is not None and session_id not in self._sessions
+        }
+        if not launches:
+            return
+        found = attempts.ensure_enrollments(
+            self._connection, [self._new(launch) for launch in launches.values()], self._now
+        )
+        for key, row in found.items():
+            self._by_key[key] = self._enrollments.setdefault(row.id, row)
+        # another process may have opened a session while its enrollment's lock was waited for
+        missing = [session_id for session_id in known if session_id not in self._sessions]
+        self._take(attempts.load_sessions(self._connection, missing))
+        latest = attempts.latest_attempts(self._connection, list(self._by_key.values()))
+        for enrollment_id, attempt in latest.items():
+            self._latest[enrollment_id] = self._open(attempt)
+
+    def find(self, session_id: str, lms_id: int | None, launch: Launch | None) -> OpenSession | None:
+        """Give a session that is known.
+
+        Raises:
+            SessionUnknown: it belongs to another LMS.
+            SessionMismatch: it belongs to another learner or activity of this LMS.
+        """
+        found = self._sessions.get(session_id)
+        if found is None:
+            return None
+        owner = found.attempt.row.enrollment
+        if lms_id is not None and owner.lms_id != lms_id:
+            raise SessionUnknown(f"This LMS has no session {session_id}.")
+        if launch is not None and launch.key != (owner.lms_id, owner.learner_id, owner.activity_id):
+            raise SessionMismatch(
+                f"Session {session_id} is one of learner {owner.learner_id!r} with activity {owner.activity_id!r}, not of"
+                f" {launch.learner.id!r} with {launch.activity.id!r}; leave the session id out to get a new session."
+            )
+        return found
+
+    def current(self, launch: Launch) -> OpenSession | None:
+        """Give the session that the enrollment's latest attempt has open, for commits that name none."""
+        owner = self._by_key[launch.key]
+        attempt = self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
+        if attempt is None:
+            return None
+        for one in self._sessions.values():
+            if one.attempt is attempt and one.row.ended is None:
+                return one
+        row = attempts.open_session(self._connection, attempt.row)
+        return None if row is None else self._add(row, attempt)
+
+    def start(self, launch: Launch, session_id: str | None) -> OpenSession:
+        """Open a session: on the attempt it names, on the latest one if that is suspended, else on a new attempt."""
+        owner = self._by_key[launch.key]
+        self._update_names(owner, launch)
+        latest = self._latest.get(owner.id)
+        if launch.attempt_number is not None:
+            attempt = self._numbered(launch, owner)
+        else:
+            attempt = latest if latest is not None and latest.row.status == "suspended" else None
+        resumes = attempt is not None
+        if attempt is None:
+            number = launch.attempt_number or (latest.row.number + 1 if latest else 1)
+            attempt = self._open(
+                attempts.add_attempt(
+                    self._connection,
+                    owner,
+                    uuid=self._new_id(),
+                    number=number,
+                    scorm_version=launch.scorm_version,
+                    state="{}",
+                    now=self._now,
+                )
+            )
+        if latest is None or attempt.row.number > latest.row.number:
+            self._latest[owner.id] = attempt
+        state = SessionState(resumes=resumes, base_time=attempt.state.total_time)
+        row = attempts.add_session(
+            self._connection,
+            attempt.row,
+            session_id=session_id or self._new_id(),
+            entry="resume" if resumes else "ab-initio",
+            state=_encode(state).decode(),
+            now=self._now,
+        )
+        return self._add(row, attempt)
+
+    def earlier(self, session: OpenSession) -> list[Earlier]:
+        """Give the session's part of the journal, this batch's commits included."""
+        if session.stored is None:
+            session.stored = []
+            if session.row.commits > len(session.fresh):
+                for entry in journal.earlier(self._connection, session.row.session_id):
+                    session.stored.append(Earlier(entry.number, entry.digest, entry.sequence, entry.idempotency_key))
+                    session.replies[entry.number] = entry.reply or "{}"
+        return session.stored + session.fresh
+
+    def save(self) -> None:
+        """Write back what changed."""
+        for attempt in self._attempts.values():
+            if attempt.row.changed:
+                attempt.row.state = _encode(attempt.state).decode()
+        for session in self._sessions.values():
+            if session.row.changed:
+                session.row.state = _encode(session.state).decode()
+        attempts.save(
+            self._connection,
+            self._enrollments.values(),
+            [attempt.row for attempt in self._attempts.values()],
+            [session.row for session in self._sessions.values()],
+        )
+
+    def _numbered(self, launch: Launch, owner: Enrollment) -> OpenAttempt | None:
+        row = attempts.numbered_attempt(self._connection, owner, launch.attempt_number or 0)
+        return None if row is None else self._open(row)
+
+    def _new(self, launch: Launch) -> NewEnrollment:
+        return NewEnrollment(
+            lms_id=launch.lms_id,
+            learner_id=launch.learner.id,
+            activity_id=launch.activity.id,
+            registration=self._new_id(),
+            learner_name=launch.learner.name,
+            activity_name=launch.activity.name,
+            activity_type=launch.activity.type,
+            course_id=launch.course.id,
+            course_name=launch.course.name,
+        )
+
+    def _update_names(self, owner: Enrollment, launch: Launch) -> None:
+        for name, told in (
+            ("learner_name", launch.learner.name),
+            ("activity_name", launch.activity.name),
+            ("activity_type", launch.activity.type),
+            ("course_id", launch.course.id),
+            ("course_name", launch.course.name),
+        ):
+            if told and told != getattr(owner, name):
+                setattr(owner, name, told)
+                owner.changed = True
+
+    def _take(self, sessions: dict[str, Session]) -> None:
+        for row in sessions.values():
+            owner = row.attempt.enrollment
+            row.attempt.enrollment = self._enrollments.setdefault(owner.id, owner)
+            self._add(row, self._open(row.attempt))
+
+    def _open(self, row: Attempt) -> OpenAttempt:
+        found = self._attempts.get(row.id)
+        if found is None:
+            found = self._attempts[row.id] = OpenAttempt(row, _attempt_state(row.state))
+        return found
+
+    def _add(self, row: Session, attempt: OpenAttempt) -> OpenSession:
+        row.attempt = attempt.row
+        opened = self._sessions[row.session_id] = OpenSession(row, attempt, _session_state(row.state))
+        return opened

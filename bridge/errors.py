@@ -1,0 +1,149 @@
+"""Every answer that is not a success, as a tree.
+
+    BridgeError
+      BadRequest 400            MalformedBody, MalformedSessionId, MalformedField
+      NotAllowed 401            NoToken, UnknownToken, BadCommitToken
+      NotFound 404              SessionUnknown
+      Conflict 409              SessionMismatch
+      TooLarge 413              BodyTooLarge
+      Unavailable 503           DatabaseUnavailable, Overloaded, NotProcessed
+
+Each leaf has a stable `code`. The text says what was wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BridgeError(Exception):
+    """An answer other than success. `detail` is for people; `retry_after` is in seconds."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str, *, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class BadRequest(BridgeError):
+    """The request cannot be understood; sending it again changes nothing."""
+
+    status = 400
+
+
+class MalformedBody(BadRequest):
+    """The body is no commit in any known format, or not what this address takes."""
+
+    code = "malformed-body"
+    title = "The body cannot be understood"
+
+
+class MalformedSessionId(BadRequest):
+    """A session id is given that is not a UUID."""
+
+    code = "malformed-session-id"
+    title = "The session id is not a UUID"
+
+
+class MalformedField(BadRequest):
+    """A field of the request has a value that cannot be used."""
+
+    code = "malformed-field"
+    title = "A field cannot be used"
+
+
+class NotAllowed(BridgeError):
+    """The request does not show that it may."""
+
+    status = 401
+
+
+class NoToken(NotAllowed):
+    """No token came with the request."""
+
+    code = "no-token"
+    title = "A token is needed"
+
+
+class UnknownToken(NotAllowed):
+    """The LMS token is not known or was revoked."""
+
+    code = "unknown-token"
+    title = "The token is not valid"
+
+
+class BadCommitToken(NotAllowed):
+    """The token in the commit URL is forged, for another session, or expired."""
+
+    code = "bad-commit-token"
+    title = "The commit URL's token is not valid"
+
+
+class NotFound(BridgeError):
+    """There is no such thing, or not for this LMS."""
+
+    status = 404
+
+
+class SessionUnknown(NotFound):
+    """The LMS has no such session."""
+
+    code = "session-unknown"
+    title = "The session is not known"
+
+
+class Conflict(BridgeError):
+    """The request contradicts what is stored."""
+
+    status = 409
+
+
+class SessionMismatch(Conflict):
+    """The session belongs to another learner or activity."""
+
+    code = "session-mismatch"
+    title = "The session belongs to another learner or activity"
+
+
+class TooLarge(BridgeError):
+    """The request is larger than is taken."""
+
+    status = 413
+
+
+class BodyTooLarge(TooLarge):
+    """The body is larger than the limit."""
+
+    code = "body-too-large"
+    title = "The body is too large"
+
+
+class Unavailable(BridgeError):
+    """Nothing was stored; the same request may succeed later."""
+
+    status = 503
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached or written."""
+
+    code = "database-unavailable"
+    title = "The database is not available"
+
+
+class Overloaded(Unavailable):
+    """More commits are waiting than can be stored in good time."""
+
+    code = "overloaded"
+    title = "Too many commits are waiting"
+
+
+class NotProcessed(Unavailable):
+    """The commit brought an error of the bridge itself to light; it is logged."""
+
+    code = "not-processed"
+    title = "The commit could not be processed"

@@ -1,0 +1,174 @@
+"""The bridge's own format: one JSON body that tells session, learner, activity and CMI data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from bridge.commits.launch import Activity, Course, Launch, Learner, check_launch
+from bridge.errors import MalformedBody, MalformedField
+from bridge.formats.post import Post
+from mappings.attempt.commit import Commit
+from mappings.cmi.snapshot import ScormVersion
+from mappings.cmi.tree import Tree, nest
+from mappings.iris import is_iri
+
+MARKS = frozenset({"sequence", "terminated", "committed_at", "scorm_version", "learner", "activity"})
+"""Keys beside `cmi` that only this format has."""
+
+_Text = str | int
+_T = TypeVar("_T")
+
+
+class _LearnerFields(msgspec.Struct):
+    id: _Text
+    name: str | None = None
+    email: str | None = None
+
+
+class _ActivityFields(msgspec.Struct):
+    id: _Text
+    name: str | None = None
+    type: str | None = None
+
+
+class _CourseFields(msgspec.Struct):
+    id: _Text
+    name: str | None = None
+
+
+class _Opening(msgspec.Struct):
+    learner: _LearnerFields | _Text | None = None
+    activity: _ActivityFields | _Text | None = None
+    course: _CourseFields | _Text | None = None
+    session_id: str | None = None
+    scorm_version: str | float | int | None = None
+    attempt: int | None = None
+    user: _LearnerFields | _Text | None = None
+
+
+class _Committing(msgspec.Struct):
+    cmi: dict[str, Any] | None = None
+    cmi_data: dict[str, Any] | None = None
+    adl: dict[str, Any] | None = None
+    sequence: int | None = None
+    terminated: bool | None = None
+    committed_at: str | None = None
+    scorm_version: str | float | int | None = None
+
+
+def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) -> tuple[Launch, str | None]:
+    """Read who, what and which session from a body that must tell them; give the launch and the session id if told.
+
+    `activity_id` is the activity that the address names. `user` is another word for `learner`.
+
+    Raises:
+        MalformedBody: a field is missing or of the wrong type.
+        MalformedField: an id is empty or has control characters, a type is no IRI.
+    """
+    told = _convert(body, _Opening)
+    learner = told.learner if told.learner is not None else told.user
+    who = learner if isinstance(learner, _LearnerFields) else learner is not None and _LearnerFields(learner)
+    what = told.activity if isinstance(told.activity, _ActivityFields) else None
+    if what is None and (told.activity is not None or activity_id is not None):
+        what = _ActivityFields(activity_id if activity_id is not None else told.activity)  # type: ignore[arg-type]  # one of them is set
+    if not who:
+        raise MalformedBody('The body does not tell the learner: {"learner": {"id": "…", "name": "…"}} is needed.')
+    if what is None:
+        raise MalformedBody('The body does not tell the activity: {"activity": {"id": "…", "name": "…"}} is needed.')
+    course = (
+        told.course
+        if isinstance(told.course, _CourseFields)
+        else told.course is not None and _CourseFields(told.course)
+    )
+    if what.type is not None and not is_iri(what.type):
+        raise MalformedField(
+            f"activity.type must be an IRI such as http://adlnet.gov/expapi/activities/lesson, not {what.type!r}."
+        )
+    if told.attempt is not None and not 1 <= told.attempt < 1_000_000:
+        raise MalformedField(f"attempt must be a number from 1, not {told.attempt}.")
+    launch = Launch(
+        lms_id=lms_id,
+        learner=Learner(str(who.id), who.name or ""),
+        activity=Activity(str(what.id) if activity_id is None else activity_id, what.name or "", what.type or ""),
+        course=Course(str(course.id), course.name or "") if course else Course("", ""),
+        scorm_version=_version(told.scorm_version),
+        attempt_number=told.attempt,
+    )
+    check_launch(launch)
+    return launch, told.session_id or None
+
+
+def tells_launch(body: object) -> bool:
+    """Tell whether a body names a learner, which makes it one that can open its session."""
+    return isinstance(body, dict) and (body.get("learner") is not None or body.get("user") is not None)
+
+
+def recognise(body: object, post: Post) -> Commit:
+    """Read the commit of a body in this format. `cmi_data` is another word for `cmi`.
+
+    Raises:
+        MalformedBody: it has no CMI data, or a field of the wrong type.
+        MalformedField: a field has a value that cannot be used.
+    """
+    told = _convert(body, _Committing)
+    cmi = told.cmi if told.cmi is not None else told.cmi_data
+    if cmi is None:
+        raise MalformedBody('The body has no CMI data: {"cmi": {…}} is needed, flat or nested.')
+    if told.sequence is not None and not 0 <= told.sequence < 1 << 62:
+        raise MalformedField(f"sequence must be a number from 0, not {told.sequence}.")
+    return Commit(
+        wire_format="native",
+        tree=_tree(cmi, told.adl),
+        scorm_version=_version(told.scorm_version),
+        sequence=told.sequence,
+        terminated=bool(told.terminated) or post.flagged,
+        beacon=post.beacon,
+        committed_at=None if told.committed_at is None else _time(told.committed_at),
+    )
+
+
+def _tree(cmi: dict[str, Any], adl: dict[str, Any] | None) -> Tree:
+    if isinstance(cmi.get("cmi"), dict):  # one cmi too many, as from JSON.stringify({cmi: api.cmi})
+        cmi = cmi["cmi"]
+    if any(key.startswith(("cmi.", "adl.")) for key in cmi):
+        tree = nest(cmi)
+    elif any("." in key for key in cmi):
+        tree = {"cmi": nest(cmi)}
+    else:
+        tree = {"cmi": cmi}
+    if adl is not None:
+        tree["adl"] = nest(adl) if any("." in key for key in adl) else adl
+    return tree
+
+
+def _version(told: str | float | None) -> ScormVersion | None:
+    if told is None or told == "":
+        return None
+    text = str(told).strip().lower().removeprefix("scorm").strip(" _-")
+    if text in {"1.2", "12"}:
+        return "1.2"
+    if text.startswith(("2004", "1.3")):
+        return "2004"
+    raise MalformedField(f'scorm_version must be "1.2" or "2004", not {told!r}.')
+
+
+def _time(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            raise MalformedField(f"committed_at must have a time zone, as in 2026-01-31T12:00:00Z, not {text!r}.")
+        return max(0, int(at.timestamp() * 1000))
+    except (ValueError, OverflowError):
+        raise MalformedField(
+            f"committed_at must be a time as in 2026-01-31T12:00:00Z (RFC 3339), not {text!r}."
+        ) from None
+
+
+def _convert(body: object, kind: type[_T]) -> _T:
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        raise MalformedBody(f"The body is not what is taken here: {error}.") from None

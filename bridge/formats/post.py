@@ -1,0 +1,35 @@
+"""A commit as it was posted, before anybody knows what format it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from mappings.attempt.commit import Commit
+
+
+class Post(msgspec.Struct, frozen=True):
+    """What a request carried. `query` holds the address's parameters but for those of the bridge itself."""
+
+    body: bytes
+    content_type: str = ""
+    query: Mapping[str, str] = {}
+    no_cors: bool = False
+
+    @property
+    def beacon(self) -> bool:
+        """Tell whether a browser sent it as a beacon: plain text, or without any cross-origin ceremony."""
+        return self.no_cors or self.content_type.startswith("text/plain")
+
+    @property
+    def flagged(self) -> bool:
+        """Tell whether a parameter of the address says `true`: players can be told to mark their last commit so."""
+        return any(value == "true" for value in self.query.values())
+
+
+class Recognised(msgspec.Struct, frozen=True):
+    """A commit, and what its body says of the session it belongs to beyond CMI."""
+
+    commit: Commit
+    session_id: str | None = None

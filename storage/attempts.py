@@ -1,0 +1,313 @@
+"""Enrollments with their attempts and sessions: locked, loaded, created and updated, many at a time.
+
+An enrollment is what is locked: whoever holds its row is alone with its attempts and sessions. On SQLite the writing
+transaction itself is that lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.prepared import Prepared
+from storage.tables import attempt, enrollment, lms, session
+
+
+@dataclass(slots=True)
+class Enrollment:
+    """One LMS, learner and activity. `changed` marks it for `save`."""
+
+    id: int
+    registration: str
+    lms_id: int
+    lms_name: str
+    home_page: str
+    learner_id: str
+    learner_name: str
+    activity_id: str
+    activity_name: str
+    activity_type: str
+    course_id: str
+    course_name: str
+    total_attempts: int = 0
+    completion_status: str | None = None
+    success_status: str | None = None
+    best_scaled: float | None = None
+    best_raw: float | None = None
+    best_min: float | None = None
+    best_max: float | None = None
+    total_time: int = 0
+    first_commit_at: int | None = None
+    last_commit_at: int | None = None
+    changed: bool = field(default=False, compare=False)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt of an enrollment. `state` is JSON that storage does not read; `changed` marks it for `save`."""
+
+    id: int
+    uuid: str
+    enrollment: Enrollment
+    number: int
+    scorm_version: str | None
+    status: str
+    state: str
+    started_at: int
+    completion_status: str | None = None
+    success_status: str | None = None
+    score_scaled: float | None = None
+    score_raw: float | None = None
+    score_min: float | None = None
+    score_max: float | None = None
+    progress_measure: float | None = None
+    total_time: int = 0
+    last_commit_at: int | None = None
+    changed: bool = field(default=False, compare=False)
+
+
+@dataclass(slots=True)
+class Session:
+    """One launch of an attempt. `commits` counts its rows in the journal; `state` and `changed` as Attempt's."""
+
+    session_id: str
+    attempt: Attempt
+    entry: str
+    state: str
+    started_at: int
+    commits: int = 0
+    last_commit_at: int | None = None
+    ended_at: int | None = None
+    ended: str | None = None
+    changed: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEnrollment:
+    """What an enrollment is created from. (lms_id, learner_id, activity_id) is its key."""
+
+    lms_id: int
+    learner_id: str
+    activity_id: str
+    registration: str
+    learner_name: str
+    activity_name: str
+    activity_type: str
+    course_id: str
+    course_name: str
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """Give what identifies the enrollment."""
+        return self.lms_id, self.learner_id, self.activity_id
+
+
+_ENROLLMENT = (
+    enrollment.c.id,
+    enrollment.c.registration,
+    enrollment.c.lms_id,
+    lms.c.name.label("lms_name"),
+    lms.c.home_page,
+    *(
+        enrollment.c[name]
+        for name in Enrollment.__slots__
+        if name in enrollment.c and name not in {"id", "registration", "lms_id"}
+    ),
+)
+_ATTEMPT = tuple(attempt.c[name] for name in Attempt.__slots__ if name in attempt.c)
+_SESSION = tuple(session.c[name] for name in Session.__slots__ if name in session.c)
+
+
+def lock_sessions(connection: Connection, session_ids: Collection[str]) -> None:
+    """Lock the enrollments of sessions, in an order that all transactions share so that none waits in a circle."""
+    if connection.dialect.name == "sqlite":
+        return
+    owners = select(attempt.c.enrollment_id).join(session).where(session.c.session_id.in_(session_ids))
+    connection.execute(_locked(select(enrollment.c.id).where(enrollment.c.id.in_(owners))))
+
+
+def load_sessions(connection: Connection, session_ids: Collection[str]) -> dict[str, Session]:
+    """Give the known ones of these sessions, by id; sessions of one attempt share the object."""
+    if not session_ids:
+        return {}
+    rows = connection.execute(
+        select(*_ENROLLMENT, *_ATTEMPT, *_SESSION)
+        .select_from(session.join(attempt).join(enrollment).join(lms))
+        .where(session.c.session_id.in_(session_ids))
+    )
+    return _assemble(rows)
+
+
+def ensure_enrollments(
+    connection: Connection, wanted: Sequence[NewEnrollment], now: int
+) -> dict[tuple[int, str, str], Enrollment]:
+    """Give the enrollments of these keys, created where they are new, and locked."""
+    rows = {new.key: new for new in sorted(wanted, key=lambda new: new.key)}
+    if not rows:
+        return {}
+    values = [
+        {name: getattr(new, name) for name in NewEnrollment.__slots__}
+        | {"total_attempts": 0, "total_time": 0, "created_at": now}
+        for new in rows.values()
+    ]
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(enrollment).on_conflict_do_nothing(), values)
+    key = tuple_(enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id)
+    query = select(enrollment.c.id).where(key.in_(list(rows)))
+    if connection.dialect.name == "postgresql":
+        # locked first and read after: a row that was waited for is read as its last holder left it
+        connection.execute(_locked(query))
+    found = connection.execute(select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(key.in_(list(rows))))
+    loaded = [Enrollment(*row) for row in found]
+    return {(one.lms_id, one.learner_id, one.activity_id): one for one in loaded}
+
+
+def latest_attempts(connection: Connection, enrollments: Collection[Enrollment]) -> dict[int, Attempt]:
+    """Give the attempt with the highest number of each enrollment, by enrollment id."""
+    by_id = {one.id: one for one in enrollments}
+    newest = (
+        select(attempt.c.enrollment_id, func.max(attempt.c.number).label("number"))
+        .where(attempt.c.enrollment_id.in_(by_id))
+        .group_by(attempt.c.enrollment_id)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(attempt.c.enrollment_id.label("owner"), *_ATTEMPT).join(
+            newest, (attempt.c.enrollment_id == newest.c.enrollment_id) & (attempt.c.number == newest.c.number)
+        )
+    )
+    return {row.owner: _attempt(row[1:], by_id[row.owner]) for row in rows}
+
+
+def numbered_attempt(connection: Connection, owner: Enrollment, number: int) -> Attempt | None:
+    """Give one attempt of an enrollment."""
+    row = connection.execute(
+        select(*_ATTEMPT).where(attempt.c.enrollment_id == owner.id, attempt.c.number == number)
+    ).one_or_none()
+    return None if row is None else _attempt(tuple(row), owner)
+
+
+def open_session(connection: Connection, owner: Attempt) -> Session | None:
+    """Give the session of an attempt that began last and has not ended."""
+    row = connection.execute(
+        select(*_SESSION)
+        .where(session.c.attempt_id == owner.id, session.c.ended.is_(None))
+        .order_by(session.c.started_at.desc(), session.c.session_id)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _session(tuple(row), owner)
+
+
+def add_attempt(
+    connection: Connection,
+    owner: Enrollment,
+    *,
+    uuid: str,
+    number: int,
+    scorm_version: str | None,
+    state: str,
+    now: int,
+) -> Attempt:
+    """Create an attempt. The enrollment counts it and must be saved."""
+    attempt_id = connection.execute(
+        insert(attempt)
+        .values(
+            uuid=uuid,
+            enrollment_id=owner.id,
+            number=number,
+            scorm_version=scorm_version,
+            status="active",
+            total_time=0,
+            started_at=now,
+            state=state,
+        )
+        .returning(attempt.c.id)
+    ).scalar_one()
+    owner.total_attempts += 1
+    owner.changed = True
+    return Attempt(attempt_id, uuid, owner, number, scorm_version, "active", state, now)
+
+
+def add_session(
+    connection: Connection, owner: Attempt, *, session_id: str, entry: str, state: str, now: int
+) -> Session:
+    """Create a session of an attempt."""
+    connection.execute(
+        insert(session).values(
+            session_id=session_id, attempt_id=owner.id, entry=entry, commits=0, started_at=now, state=state
+        )
+    )
+    return Session(session_id, owner, entry, state, now)
+
+
+_SAVED_ENROLLMENT = (
+    "learner_name", "activity_name", "activity_type", "course_id", "course_name", "total_attempts", "completion_status",
+    "success_status", "best_scaled", "best_raw", "best_min", "best_max", "total_time", "first_commit_at",
+    "last_commit_at",
+)  # fmt: skip
+_SAVED_ATTEMPT = (
+    "scorm_version", "status", "completion_status", "success_status", "score_scaled", "score_raw", "score_min",
+    "score_max", "progress_measure", "total_time", "last_commit_at", "state",
+)  # fmt: skip
+_SAVED_SESSION = ("commits", "last_commit_at", "ended_at", "ended", "state")
+
+_update_enrollments = Prepared(
+    update(enrollment)
+    .where(enrollment.c.id == bindparam("key"))
+    .values({name: bindparam(name) for name in _SAVED_ENROLLMENT}),
+    (*_SAVED_ENROLLMENT, "key"),
+)
+_update_attempts = Prepared(
+    update(attempt).where(attempt.c.id == bindparam("key")).values({name: bindparam(name) for name in _SAVED_ATTEMPT}),
+    (*_SAVED_ATTEMPT, "key"),
+)
+_update_sessions = Prepared(
+    update(session)
+    .where(session.c.session_id == bindparam("key"))
+    .values({name: bindparam(name) for name in _SAVED_SESSION}),
+    (*_SAVED_SESSION, "key"),
+)
+_enrollment_row = attrgetter(*_SAVED_ENROLLMENT, "id")
+_attempt_row = attrgetter(*_SAVED_ATTEMPT, "id")
+_session_row = attrgetter(*_SAVED_SESSION, "session_id")
+
+
+def save(
+    connection: Connection,
+    enrollments: Iterable[Enrollment],
+    attempts: Iterable[Attempt],
+    sessions: Iterable[Session],
+) -> None:
+    """Write back what changed."""
+    _update_enrollments.run(connection, [_enrollment_row(one) for one in enrollments if one.changed])
+    _update_attempts.run(connection, [_attempt_row(one) for one in attempts if one.changed])
+    _update_sessions.run(connection, [_session_row(one) for one in sessions if one.changed])
+
+
+def _locked(query: Select[tuple[int]]) -> Select[tuple[int]]:
+    return query.order_by(enrollment.c.id).with_for_update()
+
+
+def _attempt(row: Sequence[Any], owner: Enrollment) -> Attempt:
+    return Attempt(row[0], row[1], owner, *row[2:])
+
+
+def _session(row: Sequence[Any], owner: Attempt) -> Session:
+    return Session(row[0], owner, *row[1:])
+
+
+def _assemble(rows: Iterable[Sequence[Any]]) -> dict[str, Session]:
+    enrollments: dict[int, Enrollment] = {}
+    attempts: dict[int, Attempt] = {}
+    sessions: dict[str, Session] = {}
+    first, second = len(_ENROLLMENT), len(_ENROLLMENT) + len(_ATTEMPT)
+    for row in rows:
+        owner = enrollments.get(row[0]) or enrollments.setdefault(row[0], Enrollment(*row[:first]))
+        its = attempts.get(row[first]) or attempts.setdefault(row[first], _attempt(row[first:second], owner))
+        sessions[row[second]] = _session(row[second:], its)
+    return sessions

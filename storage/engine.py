@@ -1,0 +1,90 @@
+"""Opening a database so that what is committed is on disk and no concurrent write is lost.
+
+SQLite and PostgreSQL only. pysqlite's own transaction handling begins lazily and upgrades read locks, which loses
+concurrent read-modify-write cycles without an error: here every writing transaction begins with `BEGIN IMMEDIATE`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+BUSY_TIMEOUT = 10_000
+"""Milliseconds SQLite waits for another process's write before it gives up."""
+
+_READ_ONLY = "scorm_bridge_read_only"
+
+
+class DatabaseUrlError(ValueError):
+    """The database URL is not one this service can use."""
+
+
+def open_engine(url: str) -> Engine:
+    """Open SQLite (`sqlite:///file.db`) or PostgreSQL (`postgresql://user@host/database`).
+
+    Connects lazily. A 200 promises that a commit is on disk, so SQLite syncs at every commit (WAL, `synchronous=FULL`)
+    and PostgreSQL sessions have `synchronous_commit=on`.
+
+    Raises:
+        DatabaseUrlError: another kind of database, or SQLite in memory, which could not be shared by threads.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseUrlError("is not a database URL such as sqlite:///scorm-bridge.db") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:" or "mode=memory" in parsed.database:
+            raise DatabaseUrlError("must name a file, as in sqlite:///scorm-bridge.db: what is in memory is not kept")
+        engine = create_engine(parsed.set(drivername="sqlite+pysqlite"), pool_size=8, max_overflow=8)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if backend == "postgresql":
+        engine = create_engine(
+            parsed.set(drivername="postgresql+psycopg"), paramstyle="format", pool_size=8, max_overflow=8
+        )
+        event.listen(engine, "connect", _set_up_postgresql)
+        return engine
+    raise DatabaseUrlError(f"names {backend}; only sqlite:///… and postgresql://… are supported")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in one transaction: committed when the block ends, rolled back when it raises."""
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection that sees one state of the database and takes no write lock."""
+    with engine.connect().execution_options(**{_READ_ONLY: True}) as connection, connection.begin():
+        yield connection
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # pysqlite begins no transactions: `_begin_sqlite` does
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _set_up_postgresql(connection: Any, _record: object) -> None:
+    # a server, database or role may default to `off`, with which a 200 would not mean «on disk»
+    connection.execute("SET SESSION synchronous_commit TO on")
+    connection.commit()

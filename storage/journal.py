@@ -1,0 +1,60 @@
+"""The journal: every commit as it was received, and what became of it. Rows are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from storage.prepared import Prepared
+from storage.tables import journal
+
+
+class Entry(NamedTuple):
+    """One commit on its way into the journal.
+
+    `reply` is the variable part of its answer as JSON, None for a duplicate; `body` is None where it is, byte for
+    byte, that of the commit `duplicate_of`.
+    """
+
+    session_id: str
+    number: int
+    received_at: int
+    wire_format: str
+    content_type: str
+    disposition: str
+    duplicate_of: int | None
+    digest: str
+    sequence: int | None
+    idempotency_key: str | None
+    reply: str | None
+    body: bytes | None
+
+
+_insert = Prepared(insert(journal).values({name: bindparam(name) for name in Entry._fields}), Entry._fields)
+
+_EARLIER = select(
+    journal.c.number, journal.c.digest, journal.c.sequence, journal.c.idempotency_key, journal.c.reply
+).where(journal.c.duplicate_of.is_(None))
+
+
+class EarlierEntry(NamedTuple):
+    """What is asked of an earlier commit: enough to tell whether a new one repeats it, and its answer."""
+
+    number: int
+    digest: str
+    sequence: int | None
+    idempotency_key: str | None
+    reply: str | None
+
+
+def append(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Add commits."""
+    _insert.run(connection, entries)
+
+
+def earlier(connection: Connection, session_id: str) -> list[EarlierEntry]:
+    """Give the commits of a session that repeat no other, in the order they came in."""
+    rows = connection.execute(_EARLIER.where(journal.c.session_id == session_id).order_by(journal.c.number))
+    return [EarlierEntry(*row) for row in rows]

@@ -1,0 +1,90 @@
+"""LMSs, the tokens they post with, and the key that signs commit URLs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, insert, select
+
+from storage.tables import lms, signing_key, token
+
+
+@dataclass(frozen=True, slots=True)
+class Lms:
+    """A source of commits. `origins` are those whose pages may post them (`https://lms.example.org`)."""
+
+    id: int
+    name: str
+    home_page: str
+    origins: tuple[str, ...]
+
+
+class HomePageError(ValueError):
+    """An LMS of this name is known with another home page, which learners' accounts and IRIs are made of."""
+
+
+def digest(secret: str) -> str:
+    """Give what is stored of a token. Tokens are 256 random bits, so a plain hash cannot be guessed back."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def add_token(
+    connection: Connection, *, name: str, home_page: str, origins: Sequence[str], token_digest: str, now: int
+) -> Lms:
+    """Store a token of an LMS, which is created if it is new and gets the origins it did not have.
+
+    Raises:
+        HomePageError: the LMS exists with another home page.
+    """
+    found = _one(connection, lms.c.name == name)
+    if found is None:
+        row = connection.execute(
+            insert(lms)
+            .values(name=name, home_page=home_page, origins=json.dumps(sorted(origins)), created_at=now)
+            .returning(lms.c.id)
+        ).scalar_one()
+        found = Lms(row, name, home_page, tuple(sorted(origins)))
+    elif found.home_page != home_page:
+        raise HomePageError(f"{name} is known with the home page {found.home_page}")
+    elif set(origins) - set(found.origins):
+        merged = tuple(sorted({*origins, *found.origins}))
+        connection.execute(lms.update().where(lms.c.id == found.id).values(origins=json.dumps(merged)))
+        found = Lms(found.id, name, home_page, merged)
+    connection.execute(insert(token).values(lms_id=found.id, digest=token_digest, created_at=now))
+    return found
+
+
+def by_token(connection: Connection, token_digest: str) -> Lms | None:
+    """Give the LMS of a token that is not revoked."""
+    owner = select(token.c.lms_id).where(token.c.digest == token_digest, token.c.revoked_at.is_(None))
+    return _one(connection, lms.c.id.in_(owner))
+
+
+def by_name(connection: Connection, name: str) -> Lms | None:
+    """Give the LMS of a name."""
+    return _one(connection, lms.c.name == name)
+
+
+def origins(connection: Connection) -> frozenset[str]:
+    """Give the origins of all LMSs."""
+    return frozenset(origin for row in connection.execute(select(lms.c.origins)) for origin in json.loads(row.origins))
+
+
+def signing_keys(connection: Connection) -> list[bytes]:
+    """Give the keys that sign commit tokens, the newest first."""
+    return [row.key for row in connection.execute(select(signing_key.c.key).order_by(signing_key.c.id.desc()))]
+
+
+def add_signing_key(connection: Connection, key: bytes, now: int) -> None:
+    """Store a key with which commit tokens are signed from now on."""
+    connection.execute(insert(signing_key).values(key=key, created_at=now))
+
+
+def _one(connection: Connection, condition: ColumnElement[bool]) -> Lms | None:
+    row = connection.execute(
+        select(lms.c.id, lms.c.name, lms.c.home_page, lms.c.origins).where(condition)
+    ).one_or_none()
+    return None if row is None else Lms(row.id, row.name, row.home_page, tuple(json.loads(row.origins)))

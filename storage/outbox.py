@@ -1,0 +1,177 @@
+"""The outbox: statements in the order they were made, and one delivery for each target they go to.
+
+A delivery is `waiting` until the target has it (`delivered`) or has refused it for good (`dead`). Claiming one leaves
+no mark: what a killed process had on its way is still waiting, and sent again under the same id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, select, update
+
+from storage.prepared import Prepared
+from storage.tables import delivery, delivery_try, statement, try_
+
+UNASSIGNED = ""
+"""The target of deliveries made while none is configured."""
+
+LONGEST_ANSWER = 4_000
+"""Characters kept of what an LRS answered."""
+
+
+class StatementRow(NamedTuple):
+    """One statement on its way into the outbox; `body` is its frozen JSON."""
+
+    attempt_id: int
+    position: int
+    id: str
+    session_id: str
+    commit_number: int
+    mapping_version_id: int
+    rule: str
+    verb: str
+    made_at: int
+    body: str
+
+
+class Claimed(NamedTuple):
+    """A delivery that may be tried now."""
+
+    id: int
+    attempt_id: int
+    position: int
+    tries: int
+    statement_id: str
+    body: str
+
+
+class Try(NamedTuple):
+    """One request to an LRS: how long it took in milliseconds, what came of it and what the LRS said."""
+
+    target: str
+    started_at: int
+    took: int
+    outcome: str
+    status: int | None
+    answer: str
+
+
+class Settlement(NamedTuple):
+    """What a try means for one delivery: its new state, and when a waiting one may be tried again."""
+
+    delivery_id: int
+    state: str
+    not_before: int
+    settled_at: int | None
+
+
+_DELIVERY = ("target", "attempt_id", "position", "state", "tries", "not_before")
+_insert_statements = Prepared(
+    insert(statement).values({name: bindparam(name) for name in StatementRow._fields}), StatementRow._fields
+)
+_insert_deliveries = Prepared(insert(delivery).values({name: bindparam(name) for name in _DELIVERY}), _DELIVERY)
+_settle = Prepared(
+    update(delivery)
+    .where(delivery.c.id == bindparam("key"), delivery.c.state == "waiting")
+    .values(
+        state=bindparam("new_state"),
+        not_before=bindparam("new_not_before"),
+        settled_at=bindparam("new_settled_at"),
+        tries=delivery.c.tries + 1,
+    ),
+    ("key", "new_state", "new_not_before", "new_settled_at"),
+)
+_insert_delivery_tries = Prepared(
+    insert(delivery_try).values(delivery_id=bindparam("delivery_id"), try_id=bindparam("try_id")),
+    ("delivery_id", "try_id"),
+)
+
+
+def add(connection: Connection, statements: Sequence[StatementRow], targets: Sequence[str]) -> None:
+    """Add statements, and a waiting delivery of each to every target, in the order given."""
+    _insert_statements.run(connection, statements)
+    _insert_deliveries.run(
+        connection,
+        [
+            (target, row.attempt_id, row.position, "waiting", 0, 0)
+            for row in statements
+            for target in targets or (UNASSIGNED,)
+        ],
+    )
+
+
+def assign_waiting(connection: Connection, target: str) -> int:
+    """Give the deliveries that wait for no target in particular to this one; tell how many."""
+    return connection.execute(
+        update(delivery).where(delivery.c.target == UNASSIGNED, delivery.c.state == "waiting").values(target=target)
+    ).rowcount
+
+
+def claim(connection: Connection, target: str, *, now: int, most: int, most_bytes: int) -> list[Claimed]:
+    """Give deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
+
+    At most `most`, and no more than `most_bytes` bytes of statements (but always one).
+    """
+    before = delivery.alias("before")
+    held_back = exists().where(
+        and_(
+            before.c.attempt_id == delivery.c.attempt_id,
+            before.c.target == delivery.c.target,
+            before.c.state == "waiting",
+            before.c.position < delivery.c.position,
+            before.c.not_before > now,
+        )
+    )
+    rows = connection.execute(
+        select(
+            delivery.c.id,
+            delivery.c.attempt_id,
+            delivery.c.position,
+            delivery.c.tries,
+            statement.c.id.label("statement_id"),
+            statement.c.body,
+        )
+        .join(
+            statement,
+            and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
+        )
+        .where(delivery.c.target == target, delivery.c.state == "waiting", delivery.c.not_before <= now, ~held_back)
+        .order_by(delivery.c.id)
+        .limit(most)
+    )
+    claimed: list[Claimed] = []
+    size = 0
+    for row in rows:
+        size += len(row.body.encode())
+        if claimed and size > most_bytes:
+            break
+        claimed.append(Claimed(*row))
+    return claimed
+
+
+def settle(connection: Connection, done: Try, settlements: Sequence[Settlement]) -> None:
+    """Note a try and what it means for its deliveries. A delivery that is settled already stays as it is."""
+    try_id = connection.execute(
+        insert(try_).values(done._replace(answer=done.answer[:LONGEST_ANSWER])._asdict()).returning(try_.c.id)
+    ).scalar_one()
+    _insert_delivery_tries.run(connection, [(one.delivery_id, try_id) for one in settlements])
+    _settle.run(connection, settlements)
+
+
+def next_due(connection: Connection, target: str) -> int | None:
+    """Give the earliest time at which a waiting delivery may be tried, None when nothing waits."""
+    return connection.execute(
+        select(func.min(delivery.c.not_before)).where(delivery.c.target == target, delivery.c.state == "waiting")
+    ).scalar()
+
+
+def counts(connection: Connection) -> dict[str, dict[str, int]]:
+    """Give target -> state -> number of deliveries."""
+    found: dict[str, dict[str, int]] = {}
+    for target, state, number in connection.execute(
+        select(delivery.c.target, delivery.c.state, func.count()).group_by(delivery.c.target, delivery.c.state)
+    ):
+        found.setdefault(target, {})[state] = number
+    return found

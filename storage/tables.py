@@ -1,0 +1,226 @@
+"""The tables. Words are those of the product: an enrollment has attempts, an attempt sessions, a session commits."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only where the type is exactly INTEGER
+_Id = BigInteger().with_variant(Integer, "sqlite")
+_Uuid = String(36).with_variant(UUID(as_uuid=False), "postgresql")
+_Time = BigInteger()
+
+lms = Table(
+    "lms",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("home_page", Text, nullable=False),
+    Column("origins", Text, nullable=False, comment="JSON list of origins whose pages may post commits"),
+    Column("created_at", _Time, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("lms_id", _Id, ForeignKey("lms.id"), nullable=False, index=True),
+    Column("digest", String(64), nullable=False, unique=True, comment="SHA-256 of the token, which is not kept"),
+    Column("created_at", _Time, nullable=False),
+    Column("revoked_at", _Time),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", LargeBinary, nullable=False, comment="signs the commit tokens in commit URLs"),
+    Column("created_at", _Time, nullable=False),
+)
+
+enrollment = Table(
+    "enrollment",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("registration", _Uuid, nullable=False, unique=True),
+    Column("lms_id", _Id, ForeignKey("lms.id"), nullable=False),
+    Column("learner_id", Text, nullable=False),
+    Column("learner_name", Text, nullable=False),
+    Column("activity_id", Text, nullable=False),
+    Column("activity_name", Text, nullable=False),
+    Column("activity_type", Text, nullable=False),
+    Column("course_id", Text, nullable=False),
+    Column("course_name", Text, nullable=False),
+    Column("total_attempts", Integer, nullable=False),
+    Column("completion_status", Text, comment="best of all attempts"),
+    Column("success_status", Text, comment="best of all attempts"),
+    Column("best_scaled", Float),
+    Column("best_raw", Float),
+    Column("best_min", Float),
+    Column("best_max", Float),
+    Column("total_time", BigInteger, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("first_commit_at", _Time),
+    Column("last_commit_at", _Time),
+    UniqueConstraint("lms_id", "learner_id", "activity_id"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("uuid", _Uuid, nullable=False, unique=True),
+    Column("enrollment_id", _Id, ForeignKey("enrollment.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("scorm_version", Text),
+    Column("status", Text, nullable=False, comment="active, suspended or terminated"),
+    Column("completion_status", Text),
+    Column("success_status", Text),
+    Column("score_scaled", Float),
+    Column("score_raw", Float),
+    Column("score_min", Float),
+    Column("score_max", Float),
+    Column("progress_measure", Float),
+    Column("total_time", BigInteger, nullable=False),
+    Column("started_at", _Time, nullable=False),
+    Column("last_commit_at", _Time),
+    Column("state", Text, nullable=False, comment="JSON: all that is remembered between commits"),
+    UniqueConstraint("enrollment_id", "number"),
+    CheckConstraint("number >= 1", name="number_from_one"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("session_id", _Uuid, primary_key=True),
+    Column("attempt_id", _Id, ForeignKey("attempt.id"), nullable=False, index=True),
+    Column("entry", Text, nullable=False, comment="ab-initio or resume"),
+    Column("commits", Integer, nullable=False, comment="rows in the journal"),
+    Column("started_at", _Time, nullable=False),
+    Column("last_commit_at", _Time),
+    Column("ended_at", _Time),
+    Column("ended", Text, comment="suspended or terminated"),
+    Column("state", Text, nullable=False, comment="JSON: all that is remembered between commits"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("session_id", _Uuid, ForeignKey("session.session_id"), nullable=False),
+    Column("number", Integer, nullable=False, comment="counts the commits of the session from 1"),
+    Column("received_at", _Time, nullable=False),
+    Column("wire_format", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("disposition", Text, nullable=False),
+    Column("duplicate_of", Integer, comment="number of the commit it repeats"),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of the body"),
+    Column("sequence", BigInteger, comment="the client's own count"),
+    Column("idempotency_key", Text),
+    Column("reply", Text, comment="the answer's variable parts as JSON; none for a duplicate"),
+    Column("body", LargeBinary, comment="as received; none where it is that of duplicate_of"),
+    UniqueConstraint("session_id", "number"),
+)
+
+mapping_version = Table(
+    "mapping_version",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    UniqueConstraint("name", "content_hash"),
+)
+
+statement = Table(
+    "statement",
+    metadata,
+    Column("attempt_id", _Id, ForeignKey("attempt.id"), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="order within the attempt"),
+    Column("id", _Uuid, nullable=False, unique=True),
+    Column("session_id", _Uuid, nullable=False),
+    Column("commit_number", Integer, nullable=False),
+    Column("mapping_version_id", _Id, ForeignKey("mapping_version.id"), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("made_at", _Time, nullable=False),
+    Column("body", Text, nullable=False, comment="the statement's bytes, sent as they are"),
+    ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("target", Text, nullable=False, comment="empty while no target is configured"),
+    Column("attempt_id", _Id, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("state", Text, nullable=False, comment="waiting, delivered or dead"),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", _Time, nullable=False),
+    Column("settled_at", _Time),
+    UniqueConstraint("attempt_id", "position", "target"),
+    ForeignKeyConstraint(["attempt_id", "position"], ["statement.attempt_id", "statement.position"]),
+    # what is waiting is looked for all the time, what is settled hardly ever
+    Index(
+        "ix_delivery_waiting",
+        "target",
+        "id",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index(
+        "ix_delivery_waiting_in_attempt",
+        "attempt_id",
+        "target",
+        "position",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+)
+
+try_ = Table(
+    "try",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("started_at", _Time, nullable=False),
+    Column("took", Integer, nullable=False, comment="milliseconds"),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer, comment="HTTP status; none where no answer came"),
+    Column("answer", Text, nullable=False, comment="what the LRS said, or what went wrong, cut to 4,000 characters"),
+)
+
+delivery_try = Table(
+    "delivery_try",
+    metadata,
+    Column("delivery_id", _Id, ForeignKey("delivery.id"), primary_key=True, autoincrement=False),
+    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False),
+)

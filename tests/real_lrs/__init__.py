@@ -1,0 +1,1 @@
+"""LRSs made by others, which judge the statements that the bridge delivers."""
