@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.prepared import Prepared
@@ -190,6 +190,28 @@ def numbered_attempt(connection: Connection, owner: Enrollment, number: int) -> 
         select(*_ATTEMPT).where(attempt.c.enrollment_id == owner.id, attempt.c.number == number)
     ).one_or_none()
     return None if row is None else _attempt(tuple(row), owner)
+
+
+def load_enrollments(connection: Connection, condition: ColumnElement[bool], most: int) -> list[Enrollment]:
+    """Give the enrollments that meet a condition, in the order they began."""
+    rows = connection.execute(
+        select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(condition).order_by(enrollment.c.id).limit(most)
+    )
+    return [Enrollment(*row) for row in rows]
+
+
+def load_attempts(connection: Connection, owner: Enrollment) -> list[Attempt]:
+    """Give an enrollment's attempts in their order."""
+    rows = connection.execute(select(*_ATTEMPT).where(attempt.c.enrollment_id == owner.id).order_by(attempt.c.number))
+    return [_attempt(row, owner) for row in rows]
+
+
+def load_attempt_sessions(connection: Connection, owner: Attempt) -> list[Session]:
+    """Give an attempt's sessions in the order they began."""
+    rows = connection.execute(
+        select(*_SESSION).where(session.c.attempt_id == owner.id).order_by(session.c.started_at, session.c.session_id)
+    )
+    return [_session(row, owner) for row in rows]
 
 
 def open_session(connection: Connection, owner: Attempt) -> Session | None:

@@ -160,18 +160,9 @@ def settle(connection: Connection, done: Try, settlements: Sequence[Settlement])
     _settle.run(connection, settlements)
 
 
-def next_due(connection: Connection, target: str) -> int | None:
-    """Give the earliest time at which a waiting delivery may be tried, None when nothing waits."""
-    return connection.execute(
-        select(func.min(delivery.c.not_before)).where(delivery.c.target == target, delivery.c.state == "waiting")
-    ).scalar()
-
-
-def counts(connection: Connection) -> dict[str, dict[str, int]]:
-    """Give target -> state -> number of deliveries."""
-    found: dict[str, dict[str, int]] = {}
-    for target, state, number in connection.execute(
-        select(delivery.c.target, delivery.c.state, func.count()).group_by(delivery.c.target, delivery.c.state)
-    ):
-        found.setdefault(target, {})[state] = number
-    return found
+def waiting(connection: Connection) -> dict[str, int]:
+    """Give target -> number of deliveries that wait for it; those that wait for no target yet are under `""`."""
+    rows = connection.execute(
+        select(delivery.c.target, func.count()).where(delivery.c.state == "waiting").group_by(delivery.c.target)
+    )
+    return {row.target: row[1] for row in rows}

@@ -127,7 +127,7 @@ class _Batch:
             return found
         if work.launch is None:
             raise SessionUnknown(
-                f"There is no session {work.session_id}; open it with POST /v1/sessions, or send learner and activity too."
+                f"There is no session {work.session_id}; open it with POST /v1/sessions or send its learner."
             )
         return self._workspace.start(work.launch, work.session_id)
 

@@ -16,7 +16,7 @@ from mappings.attempt.state import AttemptState, SessionState
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
 
-_attempt_state = msgspec.json.Decoder(AttemptState).decode
+decode_attempt_state = msgspec.json.Decoder(AttemptState).decode
 _session_state = msgspec.json.Decoder(SessionState).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -97,8 +97,8 @@ class Workspace:
             raise SessionUnknown(f"This LMS has no session {session_id}.")
         if launch is not None and launch.key != (owner.lms_id, owner.learner_id, owner.activity_id):
             raise SessionMismatch(
-                f"Session {session_id} is one of learner {owner.learner_id!r} with activity {owner.activity_id!r}, not of"
-                f" {launch.learner.id!r} with {launch.activity.id!r}; leave the session id out to get a new session."
+                f"Session {session_id} is one of learner {owner.learner_id!r} with activity {owner.activity_id!r}, not"
+                f" of {launch.learner.id!r} with {launch.activity.id!r}; leave the session id out to get a new one."
             )
         return found
 
@@ -213,7 +213,7 @@ class Workspace:
     def _open(self, row: Attempt) -> OpenAttempt:
         found = self._attempts.get(row.id)
         if found is None:
-            found = self._attempts[row.id] = OpenAttempt(row, _attempt_state(row.state))
+            found = self._attempts[row.id] = OpenAttempt(row, decode_attempt_state(row.state))
         return found
 
     def _add(self, row: Session, attempt: OpenAttempt) -> OpenSession:

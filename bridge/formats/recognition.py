@@ -26,5 +26,5 @@ def recognise(post: Post) -> Commit:
         if commit is not None:
             return commit
     raise MalformedBody(
-        "The body is in no known format: neither the bridge's own ({\"cmi\": {…}, …}) nor scorm-again's json or flattened."
+        "The body is in no known format: neither the bridge's own, {\"cmi\": {…}, …}, nor one of scorm-again's."
     )

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from mappings.cmi.scores import Score
 from mappings.cmi.snapshot import EMPTY, Snapshot
 
 Ending = Literal["suspended", "terminated"]
@@ -19,6 +20,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         commits: how many were applied.
         ended: how its latest session ended; None while one is open.
         total_time: centiseconds spent in all sessions.
+        score: the last one that was possible; an impossible one that comes after it takes nothing back.
         statements: how many were made, which is also the position of the last one.
         timestamp: of the last statement, in milliseconds since the epoch; none is ever dated before it.
         fired: rule name -> how often it made a statement.
@@ -28,6 +30,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     commits: int = 0
     ended: Ending | None = None
     total_time: int = 0
+    score: Score | None = None
     statements: int = 0
     timestamp: int = 0
     fired: dict[str, int] = {}

@@ -1,0 +1,60 @@
+# Everything a contributor or a first-time user needs: `make run` to try it, `make test` to prove it.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PLAYER := bridge/sandbox/player/node_modules/.package-lock.json
+REAL_LRS := tests/real_lrs/node_modules/.package-lock.json
+
+.PHONY: help env player test-tools run test lint types imports check bench clean
+help:
+	@echo "make run     try the bridge with a sample course and a sandbox LRS"
+	@echo "make test    all tests, on SQLite and PostgreSQL"
+	@echo "make check   lint, types, import rules"
+	@echo "make bench   the benchmarks"
+
+env: $(BIN)/.ready
+$(BIN)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(PLAYER): bridge/sandbox/player/package-lock.json
+	cd bridge/sandbox/player && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+$(REAL_LRS): tests/real_lrs/package-lock.json
+	cd tests/real_lrs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+player: $(PLAYER)
+
+# The browser tests need a Chromium: Debian's, installed here where this is Debian and root.
+test-tools: $(REAL_LRS) $(PLAYER)
+	@command -v chromium >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null) \
+	  || (echo "The browser tests need chromium; please install it." >&2; exit 1)
+
+run: env
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory player; \
+	 else echo "node and npm were not found: the sample course cannot be played, everything else runs."; fi
+	$(BIN)/scorm-bridge sandbox $(ARGS)
+
+test: env test-tools
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: env
+	$(BIN)/mypy
+
+imports: env
+	$(BIN)/lint-imports
+
+check: lint types imports
+
+bench: env
+	$(BIN)/python -m benchmarks.mapping
+
+clean:
+	rm -rf .run $(VENV) bridge/sandbox/player/node_modules tests/real_lrs/node_modules

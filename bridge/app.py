@@ -1,0 +1,119 @@
+"""Putting the service together: settings in, an aiohttp application with running forwarders out."""
+
+from __future__ import annotations
+
+import asyncio
+import random as random_numbers
+import secrets
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bridge.access import CommitTokens, LmsTokens
+from bridge.clock import NewId, Now, random_id, system_now
+from bridge.commits.batch import Setup
+from bridge.commits.service import CommitService
+from bridge.database import Database
+from bridge.documents import load_mapping
+from bridge.forwarding.forwarder import Forwarder
+from bridge.forwarding.targets import Target
+from bridge.forwarding.transport import Transport, open_session
+from bridge.http.cors import Origins
+from bridge.http.routes import create_api
+from bridge.http.services import Services
+from bridge.settings import Settings
+from mappings.document import CompiledMapping
+from storage import lms, mapping_versions, outbox
+from storage.engine import open_engine, writing
+from storage.migrations import is_current
+
+log = structlog.get_logger(__name__)
+
+DRAIN_TIME = 20
+"""Seconds that a stopping bridge waits for what is on its way to an LRS."""
+
+
+class SchemaError(RuntimeError):
+    """The database's schema is not the one this release works with."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    now: Now = system_now,
+    new_id: NewId = random_id,
+    random: Callable[[], float] = random_numbers.random,
+) -> web.Application:
+    """Make the service. Opens the database and reads what it needs from it; forwarding starts with the application.
+
+    Raises:
+        SchemaError: the database was not migrated.
+        DocumentError: the mapping document has faults.
+        sqlalchemy.exc.OperationalError: the database does not answer.
+    """
+    mapping = load_mapping(settings.mapping.document)
+    targets = [Target(one.name, one.endpoint, one.username, one.secret(), one.version) for one in settings.targets]
+    names = tuple(target.name for target in targets)
+    engine = open_engine(settings.database.url)
+    with writing(engine) as connection:
+        version_id, keys = _prepare(connection, mapping, names, now())
+    database = Database(engine)
+    added = asyncio.Event()
+    commits = CommitService(database, Setup(mapping, version_id, names, now, new_id), added)
+    app = create_api(
+        Services(
+            database=database,
+            commits=commits,
+            lms_tokens=LmsTokens(database, now),
+            commit_tokens=CommitTokens(keys, now, settings.server.commit_token_lifetime),
+            origins=Origins(database, now),
+            now=now,
+            public_url=settings.server.public_url,
+            targets=names,
+        )
+    )
+
+    async def run(_app: web.Application) -> AsyncIterator[None]:
+        async with open_session() as session:
+            forwarders = [
+                Forwarder(database, target, Transport(session, target), now=now, random=random, added=added)
+                for target in targets
+            ]
+            running = [asyncio.create_task(forwarder.run()) for forwarder in forwarders]
+            yield
+            await commits.drain()
+            for forwarder in forwarders:
+                forwarder.stop()
+            if running:
+                _, late = await asyncio.wait(running, timeout=DRAIN_TIME)
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+        database.close()
+
+    app.cleanup_ctx.append(run)
+    if not targets:
+        log.warning("no_lrs_configured", consequence="commits are accepted, statements wait for a [[targets]] section")
+    return app
+
+
+def _prepare(
+    connection: Connection, mapping: CompiledMapping, targets: tuple[str, ...], now: int
+) -> tuple[int, list[bytes]]:
+    if not is_current(connection):
+        raise SchemaError("The database's schema is not current; run `scorm-bridge migrate` first.")
+    document = mapping.document
+    version_id = mapping_versions.ensure(
+        connection, name=document.name, content_hash=document.content_hash, document=document.text, now=now
+    )
+    keys = lms.signing_keys(connection)
+    if not keys:
+        lms.add_signing_key(connection, secrets.token_bytes(32), now)
+        keys = lms.signing_keys(connection)
+    if targets:
+        waiting = outbox.assign_waiting(connection, targets[0])
+        if waiting:
+            log.info("waiting_statements_assigned", target=targets[0], statements=waiting)
+    return version_id, keys

@@ -1,0 +1,38 @@
+"""The group of all commands and what they share: settings, and how their errors reach people."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from bridge import logs
+from bridge.cli.migrating import migrate
+from bridge.cli.sandbox import sandbox
+from bridge.cli.serving import serve
+from bridge.cli.tokens import tokens
+from bridge.cli.verifying import verify
+from bridge.settings import WRONG, SettingsError, load
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Settings file; by default scorm-bridge.toml in the working directory, if there is one.",
+)
+@click.version_option(package_name="scorm-xapi-bridge")
+@click.pass_context
+def main(context: click.Context, config: Path | None) -> None:
+    """Take SCORM commits from LMSs and forward them as xAPI statements to Learning Record Stores."""
+    try:
+        context.obj = load(config)
+    except SettingsError as error:
+        click.echo(f"The settings cannot be used:\n{error}", err=True)
+        sys.exit(WRONG)
+    logs.configure(context.obj.log)
+
+
+for command in (serve, migrate, tokens, verify, sandbox):
+    main.add_command(command)

@@ -1,0 +1,100 @@
+"""`scorm-bridge sandbox`: everything at once, to try it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import click
+from aiohttp import web
+
+from bridge.access import new_token
+from bridge.app import create_app
+from bridge.cli.serving import new_loop, run_app
+from bridge.clock import system_now
+from bridge.sandbox.lrs import create_lrs
+from bridge.sandbox.site import PLAYER, Sandbox, add_sandbox
+from bridge.settings import DatabaseSettings, ServerSettings, Settings, TargetSettings
+from storage import lms
+from storage.engine import open_engine, writing
+from storage.migrations import migrate
+
+HOST = "127.0.0.1"
+LMS_NAME = "sandbox"
+
+
+@click.command()
+@click.option("--port", default=8080, show_default=True, help="Port of the bridge.")
+@click.option("--lrs-port", default=8081, show_default=True, help="Port of the sandbox LRS.")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".run",
+    show_default=True,
+    help="Where the SQLite file is kept.",
+)
+@click.pass_obj
+def sandbox(settings: Settings, port: int, lrs_port: int, directory: Path) -> None:
+    """Run the bridge with a sandbox LRS and a sample course. Not for production: the LRS forgets, nobody signs in."""
+    directory.mkdir(parents=True, exist_ok=True)
+    home_page, lrs_url = f"http://{HOST}:{port}", f"http://{HOST}:{lrs_port}/"
+    chosen = Settings(
+        server=ServerSettings(host=HOST, port=port, public_url=home_page),
+        database=DatabaseSettings(url=f"sqlite:///{directory / 'scorm-bridge.db'}"),
+        targets=(TargetSettings(name="sandbox-lrs", endpoint=f"{lrs_url}xapi/"),),
+        mapping=settings.mapping,
+        log=settings.log,
+    )
+    token, lms_id = _prepare(chosen, home_page)
+    app = create_app(chosen)
+    add_sandbox(app, Sandbox(lms_id, lrs_url))
+    app.cleanup_ctx.append(_run_lrs(lrs_port))
+    click.echo(_welcome(home_page, lrs_url, token))
+    run_app(app, chosen, new_loop())
+
+
+def _prepare(settings: Settings, home_page: str) -> tuple[str, int]:
+    engine = open_engine(settings.database.url)
+    migrate(engine)
+    token = new_token()
+    with writing(engine) as connection:
+        known = lms.by_name(connection, LMS_NAME)
+        owner = lms.add_token(
+            connection,
+            name=LMS_NAME,
+            # the port may differ from last time, learners' accounts must not
+            home_page=known.home_page if known else home_page,
+            origins=(home_page,),
+            token_digest=lms.digest(token),
+            now=system_now(),
+        )
+    engine.dispose()
+    return token, owner.id
+
+
+def _run_lrs(port: int) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def run(_app: web.Application) -> AsyncIterator[None]:
+        runner = web.AppRunner(create_lrs(), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, HOST, port).start()
+        yield
+        await runner.cleanup()
+
+    return run
+
+
+def _welcome(home_page: str, lrs_url: str, token: str) -> str:
+    course = "play the sample course" if PLAYER.is_dir() else "attempts (the sample course needs node: `make player`)"
+    return f"""
+  {home_page}/sandbox/   {course}
+  {lrs_url}           the sandbox LRS: what has arrived
+
+  Post a commit yourself:
+
+    curl -s {home_page}/scorm/progress/235/ \\
+      -H 'Authorization: Bearer {token}' \\
+      -d '{{"learner": {{"id": "u42", "name": "Ada"}}, "scorm_version": "1.2",
+           "cmi_data": {{"core": {{"lesson_status": "passed", "score": {{"raw": "85"}}}}}}}}'
+
+  Stop with Ctrl-C.
+"""

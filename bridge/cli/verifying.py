@@ -1,0 +1,150 @@
+"""`scorm-bridge verify`: what is stored and what was sent for one learner and activity."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.tree import Tree
+from sqlalchemy import Connection
+
+from bridge.commits.replies import attempt_object, enrollment_object, time_text
+from bridge.commits.workspace import decode_attempt_state
+from bridge.settings import Settings
+from mappings.cmi.render import render
+from storage import lookups
+from storage.engine import open_engine, reading
+from storage.lookups import AttemptReport
+
+
+@click.command()
+@click.argument("learner")
+@click.argument("activity")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def verify(settings: Settings, learner: str, activity: str, *, as_json: bool) -> None:
+    """Show what is stored and what was sent for LEARNER and ACTIVITY. Exit status 1 when nothing is stored."""
+    engine = open_engine(settings.database.url)
+    try:
+        with reading(engine) as connection:
+            found = enrollments(connection, learner, activity)
+    finally:
+        engine.dispose()
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    elif found:
+        # a pipe gets whole lines whatever the terminal's width is
+        console = Console() if sys.stdout.isatty() else Console(width=10_000)
+        for one in found:
+            console.print(_tree(one))
+    if not found:
+        click.echo(f"Nothing is stored for learner {learner!r} and activity {activity!r}.", err=True)
+        sys.exit(1)
+
+
+def enrollments(connection: Connection, learner: str, activity: str) -> list[dict[str, Any]]:
+    """Give the enrollments of a learner in an activity, of every LMS, with all that belongs to them."""
+    return [
+        enrollment_object(owner)
+        | {"lms": owner.lms_name, "attempts": [_attempt(report) for report in lookups.reports(connection, owner)]}
+        for owner in lookups.enrollments(connection, learner_id=learner, activity_id=activity)
+    ]
+
+
+def _attempt(report: AttemptReport) -> dict[str, Any]:
+    row = report.attempt
+    state = decode_attempt_state(row.state)
+    return attempt_object(row) | {
+        "cmi": render(
+            state.snapshot,
+            state.snapshot.scorm_version or "1.2",
+            learner_id=row.enrollment.learner_id,
+            learner_name=row.enrollment.learner_name,
+            entry="resume",
+            total_time=state.total_time,
+        ),
+        "sessions": [
+            {
+                "session_id": one.session_id,
+                "entry": one.entry,
+                "started_at": time_text(one.started_at),
+                "ended_at": time_text(one.ended_at),
+                "ended": one.ended,
+                "commits": [
+                    {
+                        "number": commit.number,
+                        "received_at": time_text(commit.received_at),
+                        "format": commit.wire_format,
+                        "disposition": commit.disposition,
+                    }
+                    for commit in report.commits
+                    if commit.session_id == one.session_id
+                ],
+            }
+            for one in report.sessions
+        ],
+        "statements": [
+            {
+                "id": one.id,
+                "rule": one.rule,
+                "verb": one.verb,
+                "session_id": one.session_id,
+                "commit": one.commit_number,
+                "deliveries": [
+                    {
+                        "target": way.target or None,
+                        "state": way.state,
+                        "tries": way.tries,
+                        "settled_at": time_text(way.settled_at),
+                        "last_status": way.last_status,
+                        "last_answer": way.last_answer if way.state != "delivered" else None,
+                    }
+                    for way in one.deliveries
+                ],
+            }
+            for one in report.statements
+        ],
+    }
+
+
+def _tree(one: dict[str, Any]) -> Tree:
+    learner, activity = one["learner"], one["activity"]
+    tree = Tree(
+        f"[bold]{escape(learner['id'])}[/] in [bold]{escape(activity['id'])}[/] of {escape(one['lms'])}:"
+        f" {one['total_attempts']} attempts, {one['completion_status']}, {one['success_status']},"
+        f" best score {_score(one['best_score'])}, {one['total_time']}\n[dim]registration {one['registration']}[/]"
+    )
+    for attempt in one["attempts"]:
+        branch = tree.add(
+            f"[bold]attempt {attempt['number']}[/] {attempt['status']}: {attempt['completion_status']},"
+            f" {attempt['success_status']}, score {_score(attempt['score'])}, {attempt['total_time']}"
+        )
+        for session in attempt["sessions"]:
+            ended = f"{session['ended']} {session['ended_at']}" if session["ended"] else "open"
+            below = branch.add(
+                f"session {session['session_id']} {session['entry']}, from {session['started_at']}, {ended}"
+            )
+            for commit in session["commits"]:
+                line = below.add(
+                    f"commit {commit['number']} {commit['disposition']} {commit['received_at']} {commit['format']}"
+                )
+                for statement in attempt["statements"]:
+                    if (statement["session_id"], statement["commit"]) == (session["session_id"], commit["number"]):
+                        line.add(f"[green]{statement['rule']}[/] {statement['id']} {_ways(statement['deliveries'])}")
+    return tree
+
+
+def _score(score: dict[str, Any] | None) -> str:
+    return "none" if score is None else ", ".join(f"{name} {value:g}" for name, value in score.items())
+
+
+def _ways(deliveries: list[dict[str, Any]]) -> str:
+    ways = []
+    for way in deliveries:
+        answer = f" ({way['last_status'] or 'no answer'}: {way['last_answer']})" if way["last_answer"] else ""
+        ways.append(f"{way['target'] or 'no LRS yet'}: {way['state']}{answer}")
+    return escape("; ".join(ways))

@@ -1,0 +1,25 @@
+"""Finding the mapping document that the settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mappings
+from mappings.document import CompiledMapping, DocumentError, Fault, compile_document, load
+
+SHIPPED = Path(mappings.__file__).parent
+
+
+def load_mapping(document: str) -> CompiledMapping:
+    """Load and compile a shipped document by its name, or any by its path.
+
+    Raises:
+        DocumentError: it is not there, or has faults.
+    """
+    path = Path(document) if document.endswith(".toml") else SHIPPED / f"{document}.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        names = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.toml")))
+        raise DocumentError(document, [Fault("file", 0, f"cannot be read ({error}); shipped are {names}")]) from None
+    return compile_document(load(text, document), document)

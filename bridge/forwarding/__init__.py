@@ -1,0 +1,3 @@
+"""Forwarding: the outbox to the LRSs, in order, for as long as it takes."""
+
+from __future__ import annotations

@@ -1,0 +1,85 @@
+"""What an LRS's answer means: one pure table.
+
+Trouble with the way or the LRS is never held against a statement (it is tried for ever); trouble with the statement
+is never tried again. xAPI Communication 3.2 says which status means what, and that a refused batch stores nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+import msgspec
+
+
+class Outcome(Enum):
+    """What came of a try."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    """The LRS, or the way to it, is in trouble: wait and send the same again."""
+    NOT_ALLOWED = "not-allowed"
+    """The LRS does not let the bridge in: wait, and somebody must look."""
+    REFUSED = "refused"
+    """The LRS takes no such statement: split the batch, or give up the single one."""
+    CONFLICT = "conflict"
+    """The LRS has a statement of one of these ids: split the batch, or look which."""
+    TOO_LARGE = "too-large"
+    """More than the LRS takes at once: split the batch, or give up the single one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back from an LRS. `status` is None where no answer came; `text` then says what happened instead."""
+
+    status: int | None
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_BY_STATUS: Mapping[int, Outcome] = {
+    204: Outcome.DELIVERED,
+    400: Outcome.REFUSED,
+    401: Outcome.NOT_ALLOWED,
+    403: Outcome.NOT_ALLOWED,
+    409: Outcome.CONFLICT,
+    413: Outcome.TOO_LARGE,
+    422: Outcome.REFUSED,
+}
+
+
+def classify(reply: Reply) -> Outcome:
+    """Tell what a reply to a POST of statements means.
+
+    A 200 counts only with the JSON list of ids that an LRS answers with: a login page or a proxy's greeting is no
+    delivery. Redirects, 404 and everything else that is not about the statements themselves is trouble with the way.
+    """
+    if reply.status is None:
+        return Outcome.RETRY
+    if reply.status == 200:
+        return Outcome.DELIVERED if _is_list(reply.text) else Outcome.RETRY
+    return _BY_STATUS.get(reply.status, Outcome.RETRY)
+
+
+def retry_after(reply: Reply, now: int) -> float | None:
+    """Give the seconds that the LRS asks to wait (RFC 9110, 10.2.3: seconds or a date), None where it does not.
+
+    `now` is in milliseconds since the epoch.
+    """
+    told = next((value for name, value in reply.headers.items() if name.lower() == "retry-after"), "").strip()
+    if told.isascii() and told.isdigit():
+        return float(told[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(told).timestamp() - now / 1000)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _is_list(text: str) -> bool:
+    try:
+        msgspec.json.decode(text, type=list[str])
+    except msgspec.MsgspecError:
+        return False
+    return True

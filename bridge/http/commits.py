@@ -1,0 +1,79 @@
+"""Commits in: to a session's own address, or with everything in one body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from bridge.commits.work import Posting
+from bridge.errors import MalformedBody
+from bridge.formats import native, recognise
+from bridge.formats.jsonbody import decode
+from bridge.formats.post import Post
+from bridge.http import bodies
+from bridge.http.services import services
+
+
+async def post_to_session(request: web.Request) -> web.Response:
+    """`POST /v1/sessions/{session_id}/commits`: a commit in any known format, for a session that is open already.
+
+    Who may: the token in the commit URL, or the LMS's.
+    """
+    parts = services(request)
+    received_at = parts.now()
+    session_id = bodies.session_id(request.match_info["session_id"])
+    token = request.query.get("token")
+    lms_id = None
+    if token is not None:
+        parts.commit_tokens.check(session_id, token)
+    else:
+        lms_id = (await parts.lms_tokens.check(request.headers.get("Authorization"))).id
+    post = await bodies.read_post(request)
+    commit = recognise(post)
+    posting = Posting(
+        bodies.arrival(request, commit, post.body, received_at), session_id, lms_id, None, post.content_type, post.body
+    )
+    return _answer(await parts.commits.post(posting))
+
+
+async def post_all_in_one(request: web.Request) -> web.Response:
+    """`POST /v1/commits`: session, learner, activity and CMI data in one body; opens the session if it is unknown."""
+    return await _post_native(request, activity_id=None)
+
+
+async def post_progress(request: web.Request) -> web.Response:
+    """`POST /scorm/progress/{topic_id}/`: the same with the activity in the address and `cmi_data` in the body."""
+    return await _post_native(request, activity_id=request.match_info["topic_id"])
+
+
+async def _post_native(request: web.Request, *, activity_id: str | None) -> web.Response:
+    parts = services(request)
+    received_at = parts.now()
+    lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
+    post = await bodies.read_post(request)
+    body = _object(post)
+    launch, told = None, body.get("session_id") or None
+    if native.tells_launch(body) or told is None:
+        launch, told = native.read_launch(body, lms_id=lms.id, activity_id=activity_id)
+    session_id = None if told is None else bodies.session_id(str(told))
+    posting = Posting(
+        bodies.arrival(request, native.recognise(body, post), post.body, received_at),
+        session_id,
+        lms.id,
+        launch,
+        post.content_type,
+        post.body,
+    )
+    return _answer(await parts.commits.post(posting))
+
+
+def _object(post: Post) -> dict[str, Any]:
+    body = decode(post.body) if post.body.strip() else None
+    if not isinstance(body, dict):
+        raise MalformedBody("The body must be a JSON object with learner, activity and cmi.")
+    return body
+
+
+def _answer(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")

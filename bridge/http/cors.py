@@ -1,0 +1,67 @@
+"""Cross-origin posts: players run on the LMS's pages, and their last commit may be a beacon.
+
+A commit URL carries its own permission, so this protects nobody's data; it lets browsers deliver. A beacon labelled as
+JSON is sent with credentials, whence the exact origin and `Access-Control-Allow-Credentials`.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from multidict import CIMultiDict
+
+from bridge.clock import Now
+from bridge.database import Database
+from storage import lms
+
+REMEMBERED_FOR = 30_000
+"""Milliseconds after which the LMSs' origins are read again."""
+
+
+class Origins:
+    """The origins that LMSs' pages have."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+        self._read_at: int | None = None
+        self._known: frozenset[str] = frozenset()
+
+    async def allows(self, origin: str) -> bool:
+        """Tell whether pages of an origin may post commits."""
+        if self._read_at is None or self._now() - self._read_at >= REMEMBERED_FOR:
+            self._known = await self._database.read(lms.origins)
+            self._read_at = self._now()
+        return origin in self._known or "*" in self._known
+
+
+def cors(origins: Origins) -> Middleware:
+    """Make the middleware that answers preflights and labels answers for the origins of LMSs."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return await handler(request)
+        allowed = await origins.allows(origin)
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            response: web.StreamResponse = web.Response(status=204)
+            if allowed:
+                response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT"
+                response.headers["Access-Control-Allow-Headers"] = (
+                    "authorization, content-type, idempotency-key, x-session-id"
+                )
+                response.headers["Access-Control-Max-Age"] = "600"
+        else:
+            response = await handler(request)
+        if allowed and not response.prepared:
+            _label(response.headers, origin)
+        return response
+
+    return middleware
+
+
+def _label(headers: CIMultiDict[str], origin: str) -> None:
+    headers["Access-Control-Allow-Origin"] = origin
+    headers["Access-Control-Allow-Credentials"] = "true"
+    headers["Vary"] = "Origin"

@@ -1,0 +1,50 @@
+"""For operators: is it alive, and is it ready."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from aiohttp import web
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.http.services import services
+from storage import outbox
+from storage.migrations import is_current
+
+DEADLINE = 3
+"""Seconds within which the database must answer for the bridge to be ready."""
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """`GET /healthz`: the process answers. Says nothing of the database or an LRS."""
+    return _json({"status": "alive"}, 200)
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """`GET /readyz`: 200 when commits can be stored, else 503; tells what waits for which LRS.
+
+    An LRS that is down or not configured does not make it unready: commits are accepted, and statements wait.
+    """
+    parts = services(request)
+    try:
+        async with asyncio.timeout(DEADLINE):
+            current, waiting = await parts.database.read(_state)
+    except (TimeoutError, SQLAlchemyError) as error:
+        return _json({"status": "unavailable", "reason": f"the database does not answer: {type(error).__name__}"}, 503)
+    if not current:
+        return _json({"status": "unavailable", "reason": "the schema is old; run `scorm-bridge migrate`"}, 503)
+    answer: dict[str, object] = {"status": "ready", "targets": list(parts.targets), "waiting": waiting}
+    if not parts.targets:
+        answer["notice"] = "no LRS is configured: statements wait until a [[targets]] section names one"
+    return _json(answer, 200)
+
+
+def _state(connection: Connection) -> tuple[bool, dict[str, int]]:
+    current = is_current(connection)
+    return current, outbox.waiting(connection) if current else {}
+
+
+def _json(value: object, status: int) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")

@@ -1,0 +1,76 @@
+"""Every error as one shape: RFC 9457 problem JSON that scorm-again understands as a failed commit too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from bridge.errors import BodyTooLarge, BridgeError, DatabaseUnavailable, NotProcessed
+
+log = structlog.get_logger(__name__)
+
+GENERAL_EXCEPTION = 101
+"""The error code of SCORM 1.2 and SCORM 2004 for what no other code covers."""
+
+
+def problem(error: BridgeError) -> web.Response:
+    """Give the answer for an error."""
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _response(error.status, error.code, error.title, error.detail, headers)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn everything that is raised into a problem answer. Nothing that a client sends is answered with 500."""
+    try:
+        return await handler(request)
+    except BridgeError as error:
+        return problem(error)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _of_aiohttp(request, error)
+    except (OperationalError, InterfaceError) as error:
+        log.error("database_unavailable", reason=str(error.orig))  # noqa: TRY400 -- the driver's word says it all
+        return problem(DatabaseUnavailable("The database does not answer; try again.", retry_after=2))
+    except Exception:
+        log.exception("request_not_processed", path=request.path)
+        return problem(
+            NotProcessed("The request failed because of an error of the bridge; it is logged.", retry_after=60)
+        )
+
+
+def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return problem(BodyTooLarge("The body is larger than the 1 MiB that is taken."))
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        detail = f"{request.method} is not for this address; it takes {allowed}."
+        return _response(405, "method-not-allowed", "The method is not allowed here", detail, {"Allow": allowed})
+    if error.status == 404:
+        return _response(
+            404, "no-such-address", "There is nothing at this address", f"{request.path} leads nowhere.", {}
+        )
+    return _response(error.status, "bad-request", error.reason, error.text or error.reason, {})
+
+
+def _response(status: int, code: str, title: str, detail: str, headers: dict[str, str]) -> web.Response:
+    body: dict[str, Any] = {
+        "type": f"urn:scorm-xapi-bridge:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "result": False,
+        "errorCode": GENERAL_EXCEPTION,
+    }
+    return web.Response(
+        body=msgspec.json.encode(body), status=status, content_type="application/problem+json", headers=headers
+    )

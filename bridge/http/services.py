@@ -1,0 +1,41 @@
+"""What handlers need, put together once at start-up and reached through the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from bridge.access import CommitTokens, LmsTokens
+from bridge.clock import Now
+from bridge.commits.service import CommitService
+from bridge.database import Database
+from bridge.http.cors import Origins
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the running bridge. `public_url` is empty where the request's own address is to be used."""
+
+    database: Database
+    commits: CommitService
+    lms_tokens: LmsTokens
+    commit_tokens: CommitTokens
+    origins: Origins
+    now: Now
+    public_url: str
+    targets: tuple[str, ...]
+
+
+SERVICES = web.AppKey("services", Services)
+
+
+def services(request: web.Request) -> Services:
+    """Give the services of the application that a request came to."""
+    return request.app[SERVICES]
+
+
+def public_url(request: web.Request) -> str:
+    """Give the address under which the bridge is reached, without a slash at its end."""
+    configured = services(request).public_url
+    return configured or f"{request.scheme}://{request.host}"

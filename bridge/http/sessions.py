@@ -1,0 +1,132 @@
+"""Opening sessions and asking after them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bridge.commits.replies import attempt_object, enrollment_object, time_text
+from bridge.commits.work import Opening
+from bridge.commits.workspace import decode_attempt_state
+from bridge.errors import SessionUnknown
+from bridge.formats import native
+from bridge.formats.jsonbody import decode
+from bridge.http import bodies
+from bridge.http.services import public_url, services
+from mappings.cmi.render import render
+from storage import lookups
+
+
+async def open_session(request: web.Request) -> web.Response:
+    """`POST /v1/sessions`: open a session and get the address its player posts commits to."""
+    parts = services(request)
+    lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
+    body = await bodies.read_body(request)
+    launch, told = native.read_launch(decode(body) if body.strip() else None, lms_id=lms.id)
+    opened = await parts.commits.open(Opening(launch, None if told is None else bodies.session_id(told)))
+    return _json(
+        {
+            "result": True,
+            "errorCode": 0,
+            "session_id": opened.session_id,
+            "commit_url": commit_url(request, opened.session_id),
+            "attempt": opened.attempt | {"entry": opened.entry},
+            "enrollment": opened.enrollment,
+            "cmi": opened.cmi,
+        }
+    )
+
+
+def commit_url(request: web.Request, session_id: str) -> str:
+    """Give the address a session's commits are posted to, with the token that permits it."""
+    token = services(request).commit_tokens.sign(session_id)
+    return f"{public_url(request)}/v1/sessions/{session_id}/commits?token={token}"
+
+
+async def get_session(request: web.Request) -> web.Response:
+    """`GET /v1/sessions/{session_id}`: state, data for the next launch, commits, statements and where they are."""
+    parts = services(request)
+    lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
+    session_id = bodies.session_id(request.match_info["session_id"])
+    return _json(await parts.database.read(_session_object, session_id, lms.id))
+
+
+async def get_enrollments(request: web.Request) -> web.Response:
+    """`GET /v1/enrollments?learner=…&activity=…&after=…`: for the gradebook, a hundred at a time."""
+    parts = services(request)
+    lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
+    after = request.query.get("after", "0")
+    found = await parts.database.read(
+        lookups.enrollments,
+        lms_id=lms.id,
+        learner_id=request.query.get("learner"),
+        activity_id=request.query.get("activity"),
+        after=int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0,
+    )
+    return _json(
+        {
+            "result": True,
+            "errorCode": 0,
+            "enrollments": [enrollment_object(row) for row in found],
+            "next": f"{found[-1].id}" if len(found) == 100 else None,
+        }
+    )
+
+
+def _session_object(connection: Connection, session_id: str, lms_id: int) -> dict[str, Any]:
+    row = lookups.find_session(connection, session_id)
+    if row is None or row.attempt.enrollment.lms_id != lms_id:
+        raise SessionUnknown(f"This LMS has no session {session_id}.")
+    state = decode_attempt_state(row.attempt.state)
+    owner = row.attempt.enrollment
+    report = lookups.report(connection, row.attempt)
+    return {
+        "result": True,
+        "errorCode": 0,
+        "session_id": row.session_id,
+        "entry": row.entry,
+        "started_at": time_text(row.started_at),
+        "last_commit_at": time_text(row.last_commit_at),
+        "ended_at": time_text(row.ended_at),
+        "ended": row.ended,
+        "attempt": attempt_object(row.attempt),
+        "enrollment": enrollment_object(owner),
+        "cmi": render(
+            state.snapshot,
+            state.snapshot.scorm_version or "1.2",
+            learner_id=owner.learner_id,
+            learner_name=owner.learner_name,
+            entry="resume",
+            total_time=state.total_time,
+        ),
+        "commits": [
+            {
+                "number": one.number,
+                "received_at": time_text(one.received_at),
+                "format": one.wire_format,
+                "disposition": one.disposition,
+            }
+            for one in report.commits
+            if one.session_id == session_id
+        ],
+        "statements": [
+            {
+                "id": one.id,
+                "verb": one.verb,
+                "rule": one.rule,
+                "commit": one.commit_number,
+                "deliveries": [
+                    {"target": way.target or None, "state": way.state, "tries": way.tries} for way in one.deliveries
+                ],
+            }
+            for one in report.statements
+            if one.session_id == session_id
+        ],
+    }
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

@@ -1,0 +1,157 @@
+"""The document resources over HTTP: activity state, activity profile, agent profile.
+
+Source: xAPI Communication, sections 2.2, 2.3, 2.6, 2.7 and 3.1. A PUT over a document that exists needs If-Match or
+If-None-Match on the profiles, and in xAPI 2.0.0 on the state too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+import msgspec
+from aiohttp import hdrs, web
+
+from bridge.sandbox.lrs import gate, parameters
+from bridge.sandbox.lrs.documents import DOCUMENTS, Condition, Document, Place
+from bridge.sandbox.lrs.gate import RefusedError, json_response
+from bridge.sandbox.lrs.judge import Edition, actors, shape, syntax
+
+_CONTEXTS: Final[dict[str, shape.Check]] = {
+    "activityId": syntax.check_iri,
+    "agent": parameters.check_agent_json,
+    "registration": syntax.check_uuid,
+}
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """One of the three resources.
+
+    Attributes:
+        path: where it lives under the prefix.
+        identifier: the parameter that names one document.
+        required: the parameters that say what a document belongs to.
+        optional: the one that may say it more closely, or none.
+        clears: whether a DELETE without the identifier removes all of a context.
+    """
+
+    path: str
+    identifier: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    clears: bool = False
+
+    def read(self, request: web.Request, *, one: bool, since: bool = False) -> dict[str, str]:
+        """Return the checked parameters of a request for one document, or for all of a context."""
+        known = {name: _CONTEXTS[name] for name in (*self.required, *self.optional)}
+        if one:
+            known[self.identifier] = shape.check_string
+        if since:
+            known["since"] = syntax.check_timestamp
+        return parameters.read(request, known, (*self.required, self.identifier) if one else self.required)
+
+    def place(self, values: Mapping[str, str]) -> Place:
+        """Return what documents with these parameters belong to."""
+        names = (*self.required, *self.optional)
+        return (self.path, *(_key(name, values.get(name)) for name in names))
+
+    def covers(self, wanted: Place, place: Place) -> bool:
+        """Tell whether a place lies in a wanted one; without a registration any registration does."""
+        closest = 1 + len(self.required)
+        return wanted[:closest] == place[:closest] and wanted[closest:] in {place[closest:], (None,)}
+
+
+def _key(name: str, value: str | None) -> str | None:
+    if value is None:
+        return None
+    if name == "agent":
+        return msgspec.json.encode(actors.identity(msgspec.json.decode(value))).decode()
+    return value.lower() if name == "registration" else value
+
+
+STATE: Final = Resource("activities/state", "stateId", ("activityId", "agent"), ("registration",), clears=True)
+ACTIVITY_PROFILE: Final = Resource("activities/profile", "profileId", ("activityId",))
+AGENT_PROFILE: Final = Resource("agents/profile", "profileId", ("agent",))
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of the three resources."""
+    found = []
+    for resource in (STATE, ACTIVITY_PROFILE, AGENT_PROFILE):
+        path = f"{gate.PREFIX}/{resource.path}"
+        found.append(web.get(path, partial(_get, resource)))
+        found.append(web.put(path, partial(_put, resource)))
+        found.append(web.post(path, partial(_post, resource)))
+        found.append(web.delete(path, partial(_delete, resource)))
+    return found
+
+
+def _condition(request: web.Request) -> Condition:
+    return Condition(request.if_match, request.if_none_match)
+
+
+async def _received(request: web.Request) -> Document:
+    now = request.app[gate.NOW]()
+    return Document(
+        content=await request.read(),
+        content_type=request.headers.get(hdrs.CONTENT_TYPE, "application/octet-stream"),
+        updated=now.replace(microsecond=now.microsecond // 1000 * 1000),
+    )
+
+
+async def _put(resource: Resource, request: web.Request) -> web.Response:
+    values = resource.read(request, one=True)
+    free = resource is STATE and request[gate.EDITION] is Edition.ONE
+    request.app[DOCUMENTS].put(
+        resource.place(values),
+        values[resource.identifier],
+        await _received(request),
+        _condition(request),
+        guarded=not free,
+    )
+    return web.Response(status=204)
+
+
+async def _post(resource: Resource, request: web.Request) -> web.Response:
+    values = resource.read(request, one=True)
+    request.app[DOCUMENTS].merge(
+        resource.place(values), values[resource.identifier], await _received(request), _condition(request)
+    )
+    return web.Response(status=204)
+
+
+async def _delete(resource: Resource, request: web.Request) -> web.Response:
+    one = resource.identifier in request.query or not resource.clears
+    values = resource.read(request, one=one)
+    place = resource.place(values)
+    if one:
+        request.app[DOCUMENTS].delete(place, values[resource.identifier], _condition(request))
+    else:
+        request.app[DOCUMENTS].delete_matching(partial(resource.covers, place))
+    return web.Response(status=204)
+
+
+async def _get(resource: Resource, request: web.Request) -> web.Response:
+    if resource.identifier not in request.query:
+        return _ids(resource, request)
+    values = resource.read(request, one=True)
+    document = request.app[DOCUMENTS].get(resource.place(values), values[resource.identifier])
+    if document is None:
+        raise RefusedError(404, f"document {values[resource.identifier]}: is not here")
+    response = web.Response(body=document.content, headers={hdrs.CONTENT_TYPE: document.content_type})
+    response.etag = document.etag
+    response.last_modified = document.updated
+    return response
+
+
+def _ids(resource: Resource, request: web.Request) -> web.Response:
+    values = resource.read(request, one=False, since=True)
+    since = syntax.instant(values["since"]) if "since" in values else None
+    everything = request.app[DOCUMENTS].matching(partial(resource.covers, resource.place(values)))
+    found = [(one, document.updated) for one, document in everything if since is None or document.updated > since]
+    # A state id may stand under several registrations, and is told once.
+    response = json_response(list(dict.fromkeys(one for one, _ in found)))
+    if found:
+        response.last_modified = max(updated for _, updated in found)
+    return response

@@ -1,0 +1,183 @@
+"""The sandbox's pages: a sample course to play through the bridge, and the attempts and statements it leads to.
+
+They play the part of an LMS, without sign-in: not for production.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import aiohttp_jinja2
+import jinja2
+import markupsafe
+import msgspec
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bridge.commits.launch import Activity, Course, Launch, Learner, check_launch
+from bridge.commits.replies import attempt_object, time_text
+from bridge.commits.work import Opening
+from bridge.errors import MalformedField
+from bridge.http.services import services
+from bridge.http.sessions import commit_url
+from mappings.cmi.snapshot import ScormVersion
+from storage import lookups
+
+FOLDER = Path(__file__).parent
+PLAYER = FOLDER / "player" / "node_modules" / "scorm-again" / "dist"
+SHOWN = 20
+"""Enrollments that the start page shows."""
+
+_COURSE = Course("sample", "SCORM sample")
+_VERSIONS: dict[str, ScormVersion] = {"1.2": "1.2", "2004": "2004"}
+
+
+class Sandbox(msgspec.Struct, frozen=True):
+    """What the pages need: the LMS whose part they play, and the address of the sandbox LRS's page."""
+
+    lms_id: int
+    lrs_url: str
+
+
+SANDBOX = web.AppKey("sandbox", Sandbox)
+
+
+def add_sandbox(app: web.Application, sandbox: Sandbox) -> None:
+    """Add the sandbox's pages to the bridge's application, under `/sandbox/`."""
+    app[SANDBOX] = sandbox
+    aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(FOLDER / "player"), undefined=jinja2.StrictUndefined)
+    app.add_routes(
+        [
+            web.get("/", _to_start),
+            web.get("/sandbox/", _start),
+            web.get("/sandbox/launch", _launch),
+            web.get("/sandbox/player/{name:launch[.](?:js|css)}", _asset),
+            web.static("/sandbox/course", FOLDER / "course"),
+        ]
+    )
+    if PLAYER.is_dir():
+        app.add_routes([web.static("/sandbox/scorm-again", PLAYER)])
+
+
+async def _to_start(_request: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound("/sandbox/")
+
+
+async def _asset(request: web.Request) -> web.StreamResponse:
+    return web.FileResponse(FOLDER / "player" / request.match_info["name"])
+
+
+async def _start(request: web.Request) -> web.StreamResponse:
+    sandbox = request.app[SANDBOX]
+    attempts = await services(request).database.read(_attempts, sandbox.lms_id)
+    context = {"attempts": attempts, "lrs_url": sandbox.lrs_url, "player_ready": PLAYER.is_dir(), "learner": None}
+    return _page("index.html", request, context)
+
+
+async def _launch(request: web.Request) -> web.StreamResponse:
+    version = _VERSIONS.get(request.query.get("version", ""))
+    if version is None:
+        raise MalformedField('version must be "1.2" or "2004".')
+    name = " ".join(request.query.get("learner", "").split())
+    launch = Launch(
+        lms_id=request.app[SANDBOX].lms_id,
+        learner=Learner(name.lower().replace(" ", "."), name),
+        activity=Activity(f"sample-{version}", f"Sample course (SCORM {version})", ""),
+        course=_COURSE,
+        scorm_version=version,
+    )
+    check_launch(launch)
+    opened = await services(request).commits.open(Opening(launch, None))
+    data = {
+        "scorm_version": version,
+        "commit_url": commit_url(request, opened.session_id),
+        "learner": {"id": launch.learner.id, "name": name},
+        "cmi": opened.cmi,
+        "course_url": "/sandbox/course/index.html"
+        + ("?questions=all" if request.query.get("questions") == "all" else ""),
+        "attempts_url": "/sandbox/",
+    }
+    context = {
+        "learner_name": name,
+        "scorm_version": version,
+        "attempts_url": "/sandbox/",
+        "launch_json": _island(data),
+    }
+    return _page("launch.html", request, context)
+
+
+def _page(template: str, request: web.Request, context: dict[str, Any]) -> web.Response:
+    response = aiohttp_jinja2.render_template(template, request, context)
+    # a page from the browser's cache would start a session that has ended
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'"
+    )
+    return response
+
+
+def _island(data: object) -> markupsafe.Markup:
+    """Give JSON that nothing in it can end the script element of."""
+    text = msgspec.json.encode(data).decode()
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return markupsafe.Markup(text)  # noqa: S704 -- what could be markup was just escaped
+
+
+def _attempts(connection: Connection, lms_id: int) -> list[dict[str, Any]]:
+    return [
+        _attempt(report)
+        for owner in lookups.newest_enrollments(connection, lms_id, SHOWN)
+        for report in reversed(lookups.reports(connection, owner))
+    ]
+
+
+def _attempt(report: lookups.AttemptReport) -> dict[str, Any]:
+    row = report.attempt
+    shown = attempt_object(row)
+    return {
+        "learner": row.enrollment.learner_name,
+        "activity": row.enrollment.activity_name,
+        "scorm_version": row.scorm_version,
+        "number": row.number,
+        "state": row.status,
+        "completion_status": shown["completion_status"],
+        "success_status": shown["success_status"],
+        "score": _score(shown["score"]),
+        "total_time": shown["total_time"],
+        "sessions": [one.session_id for one in report.sessions],
+        "statements": [
+            {
+                "time": time_text(one.made_at),
+                "verb": one.rule,
+                "result": _result(one.body),
+                "id": one.id,
+                "deliveries": [{"target": way.target or "no LRS yet", "state": way.state} for way in one.deliveries],
+            }
+            for one in report.statements
+        ],
+    }
+
+
+def _score(score: dict[str, Any] | None) -> str | None:
+    return None if score is None else ", ".join(f"{name} {value:g}" for name, value in score.items())
+
+
+def _result(body: str) -> str:
+    result = msgspec.json.decode(body).get("result", {})
+    words = [
+        word
+        for word, said in (
+            ("completed", result.get("completion") is True),
+            ("not completed", result.get("completion") is False),
+            ("passed", result.get("success") is True),
+            ("failed", result.get("success") is False),
+        )
+        if said
+    ]
+    if "score" in result:
+        words.append(_score(result["score"]) or "")
+    if "duration" in result:
+        words.append(result["duration"])
+    return "; ".join(words)

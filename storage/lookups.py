@@ -1,0 +1,159 @@
+"""Questions that people and the API ask: what is stored of a learner and an activity, and where its statements are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, Connection, and_, select
+
+from storage import attempts
+from storage.attempts import Attempt, Enrollment, Session
+from storage.tables import delivery, delivery_try, enrollment, journal, statement, try_
+
+
+@dataclass(frozen=True, slots=True)
+class CommitLine:
+    """One row of the journal without its body."""
+
+    session_id: str
+    number: int
+    received_at: int
+    wire_format: str
+    disposition: str
+    duplicate_of: int | None
+    sequence: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLine:
+    """Where a statement is on its way to one target; `last_answer` is what the LRS said at the last try, if any."""
+
+    target: str
+    state: str
+    tries: int
+    settled_at: int | None
+    last_status: int | None = None
+    last_answer: str | None = None
+
+
+@dataclass(slots=True)
+class StatementLine:
+    """One statement with its deliveries."""
+
+    id: str
+    position: int
+    session_id: str
+    commit_number: int
+    rule: str
+    verb: str
+    made_at: int
+    body: str
+    deliveries: list[DeliveryLine] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class AttemptReport:
+    """All there is to one attempt."""
+
+    attempt: Attempt
+    sessions: list[Session]
+    commits: list[CommitLine]
+    statements: list[StatementLine]
+
+
+def enrollments(
+    connection: Connection,
+    *,
+    lms_id: int | None = None,
+    learner_id: str | None = None,
+    activity_id: str | None = None,
+    after: int = 0,
+    most: int = 100,
+) -> list[Enrollment]:
+    """Give enrollments in the order they began, those with ids above `after`, at most `most`."""
+    conditions: list[ColumnElement[bool]] = [enrollment.c.id > after]
+    for column, value in (
+        (enrollment.c.lms_id, lms_id),
+        (enrollment.c.learner_id, learner_id),
+        (enrollment.c.activity_id, activity_id),
+    ):
+        if value is not None:
+            conditions.append(column == value)
+    return attempts.load_enrollments(connection, and_(*conditions), most)
+
+
+def newest_enrollments(connection: Connection, lms_id: int, most: int) -> list[Enrollment]:
+    """Give the enrollments of an LMS that were last active, the newest first."""
+    ids = connection.execute(
+        select(enrollment.c.id)
+        .where(enrollment.c.lms_id == lms_id)
+        .order_by(enrollment.c.last_commit_at.desc(), enrollment.c.id.desc())
+        .limit(most)
+    ).scalars()
+    order = list(ids)
+    found = {one.id: one for one in attempts.load_enrollments(connection, enrollment.c.id.in_(order), most)}
+    return [found[one] for one in order]
+
+
+def find_session(connection: Connection, session_id: str) -> Session | None:
+    """Give a session with its attempt and enrollment."""
+    return attempts.load_sessions(connection, [session_id]).get(session_id)
+
+
+def reports(connection: Connection, owner: Enrollment) -> list[AttemptReport]:
+    """Give an enrollment's attempts in their order, each with its sessions, commits, statements and deliveries."""
+    return [report(connection, one) for one in attempts.load_attempts(connection, owner)]
+
+
+def report(connection: Connection, one: Attempt) -> AttemptReport:
+    """Give all there is to an attempt."""
+    sessions = attempts.load_attempt_sessions(connection, one)
+    return AttemptReport(
+        one, sessions, _commits(connection, [row.session_id for row in sessions]), _statements(connection, one.id)
+    )
+
+
+def _commits(connection: Connection, session_ids: Collection[str]) -> list[CommitLine]:
+    rows = connection.execute(
+        select(*(journal.c[name] for name in CommitLine.__slots__))
+        .where(journal.c.session_id.in_(session_ids))
+        .order_by(journal.c.received_at, journal.c.id)
+    )
+    return [CommitLine(*row) for row in rows]
+
+
+def _statements(connection: Connection, attempt_id: int) -> list[StatementLine]:
+    names = ("id", "position", "session_id", "commit_number", "rule", "verb", "made_at", "body")
+    rows: Sequence[StatementLine] = [
+        StatementLine(*row)
+        for row in connection.execute(
+            select(*(statement.c[name] for name in names))
+            .where(statement.c.attempt_id == attempt_id)
+            .order_by(statement.c.position)
+        )
+    ]
+    by_position = {row.position: row for row in rows}
+    last = (
+        select(delivery_try.c.try_id)
+        .where(delivery_try.c.delivery_id == delivery.c.id)
+        .order_by(delivery_try.c.try_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    for row in connection.execute(
+        select(
+            delivery.c.position,
+            delivery.c.target,
+            delivery.c.state,
+            delivery.c.tries,
+            delivery.c.settled_at,
+            try_.c.status,
+            try_.c.answer,
+        )
+        .select_from(delivery.outerjoin(try_, try_.c.id == last))
+        .where(delivery.c.attempt_id == attempt_id)
+        .order_by(delivery.c.id)
+    ):
+        by_position[row.position].deliveries.append(DeliveryLine(*row[1:]))
+    return list(rows)

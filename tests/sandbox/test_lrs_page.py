@@ -1,0 +1,122 @@
+"""The page for people: what it shows, that it cannot be written into, and what it says when there is nothing."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+
+async def page(lrs):
+    answer = await lrs.client.get("/")
+    assert answer.status == 200
+    return await answer.text()
+
+
+def cells(text, label):
+    """Return the text of every cell of a column, from the top."""
+    found = re.findall(rf'<td data-label="{label}"[^>]*>(.*?)</td>', text, re.DOTALL)
+    return [unescape(re.sub(r"<[^>]+>", "", one)).strip() for one in found]
+
+
+async def test_an_empty_page_says_what_to_do_next(lrs):
+    text = await page(lrs)
+    assert "<title>Sandbox LRS, not for production</title>" in text
+    assert f"<code>{lrs.client.make_url('/xapi/')}</code>" in text
+    assert "<table" not in text
+
+
+async def test_the_newest_statements_come_first_with_their_results(lrs, statement):
+    score = {"scaled": 0.8, "raw": 80, "max": 100}
+    await lrs.post(statement(result={"score": score, "success": True, "completion": True}))
+    await lrs.post(
+        statement(
+            timestamp="2026-01-31T11:59:30+01:00",
+            actor={"mbox": "mailto:ada@example.org"},
+            verb={"id": "urn:tried", "display": {"de": "versuchte", "en-GB": "tried"}},
+            object={"id": "urn:a", "definition": {"name": {"en": "Golf"}}},
+            result={"success": False, "completion": False},
+        )
+    )
+    text = await page(lrs)
+    assert cells(text, r"Time \(UTC\)") == ["2026-01-31 10:59:30", "2026-01-31 11:59:00"]
+    assert cells(text, "Actor") == ["ada@example.org", "u42"]
+    assert cells(text, "Verb") == ["tried", "completed"]
+    assert cells(text, "Object") == ["Golf", "https://lms.example.org/activities/235"]
+    assert cells(text, "Result") == ["failed, incomplete", "score 0.8, raw 80 of 100, passed, complete"]
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ({"objectType": "Group", "member": [{"mbox": "mailto:ada@example.org"}]}, "a group of 1"),
+        ({"objectType": "Agent", "openid": "https://ada.example.org"}, "https://ada.example.org"),
+        ({"objectType": "Agent", "mbox_sha1sum": "a" * 40}, "a" * 40),
+        (
+            {"objectType": "StatementRef", "id": "12345678-1234-5678-1234-567812345678"},
+            "statement 12345678-1234-5678-1234-567812345678",
+        ),
+        (
+            {
+                "objectType": "SubStatement",
+                "actor": {"name": "Ada", "mbox": "mailto:ada@example.org"},
+                "verb": {"id": "urn:did"},
+                "object": {"id": "urn:a"},
+            },
+            "Ada did urn:a",
+        ),
+    ],
+    ids=str,
+)
+async def test_every_kind_of_object_is_shown(lrs, statement, target, shown):
+    await lrs.post(statement(object=target))
+    text = await page(lrs)
+    assert cells(text, "Object") == [shown]
+    assert cells(text, "Result") == ["none"]
+
+
+async def test_every_value_is_escaped(lrs, statement):
+    evil = "\"'><script>alert(1)</script>&amp;"
+    await lrs.post(
+        statement(
+            actor={"name": evil, "account": {"homePage": "https://lms.example.org", "name": evil}},
+            verb={"id": "urn:x'onmouseover=alert(1)", "display": {"en": evil}},
+            object={"id": "urn:a'b&lt;", "definition": {"name": {"en": evil}}},
+            result={"response": evil, "extensions": {"urn:e": evil}},
+            context={"platform": evil},
+        )
+    )
+    text = await page(lrs)
+    assert "<script" not in text
+    assert "'" not in re.sub(r"&#x27;", "", text)
+    assert cells(text, "Actor") == cells(text, "Verb") == cells(text, "Object") == [evil]
+
+
+async def test_a_voided_statement_is_marked(lrs, statement, new_id):
+    await lrs.post(statement(new_id(1)))
+    voided = {"id": "http://adlnet.gov/expapi/verbs/voided", "display": {"en": "voided it"}}
+    await lrs.post(statement(new_id(2), verb=voided, object={"objectType": "StatementRef", "id": new_id(1)}))
+    assert cells(await page(lrs), "Verb") == ["voided it", "completed voided"]
+
+
+async def test_the_page_counts_and_shows_the_newest_fifty(lrs, statement):
+    await lrs.post([statement(object={"id": f"urn:{number}"}) for number in range(51)])
+    await lrs.get(limit="many")
+    text = await page(lrs)
+    shown = cells(text, "Object")
+    assert (len(shown), shown[0], shown[-1]) == (50, "urn:50", "urn:1")
+    assert "51 statements in memory, the newest 50 shown; 1 request refused or cut" in text
+
+
+async def test_the_page_runs_no_script_and_has_its_style_in_a_file(lrs, statement):
+    await lrs.post(statement())
+    answer = await lrs.client.get("/")
+    text = await answer.text()
+    assert "default-src 'none'; style-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert not re.search(r"<style|<script|\sstyle=|\son\w+=", text)
+    [path] = re.findall(r'<link rel="stylesheet" href="([^"]+)">', text)
+    style = await lrs.client.get(path)
+    assert style.status == 200
+    assert style.content_type == "text/css"
+    assert "prefers-color-scheme: dark" in await style.text()

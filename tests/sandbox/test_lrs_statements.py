@@ -1,0 +1,207 @@
+"""Storing and fetching statements: batches, ids, what the LRS sets, voiding, headers, credentials."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from aiohttp import encode_basic_auth
+
+from bridge.sandbox.lrs import STATEMENTS, Edition, create_lrs
+
+VOIDED = {"id": "http://adlnet.gov/expapi/verbs/voided"}
+
+
+def reference(statement_id):
+    return {"objectType": "StatementRef", "id": statement_id}
+
+
+async def test_a_batch_is_answered_with_its_ids_in_order(lrs, statement, new_id):
+    answer = await lrs.post([statement(new_id(2)), statement(), statement(new_id(1))])
+    assert answer.status == 200
+    made = "00000000-0000-0000-0000-000000000001"
+    assert await answer.json() == [new_id(2), made, new_id(1)]
+    assert [one["id"] for one in lrs.store.statements()] == [new_id(2), made, new_id(1)]
+
+
+async def test_a_batch_with_one_invalid_statement_stores_nothing(lrs, statement, new_id):
+    answer = await lrs.post([statement(new_id(1)), statement(new_id(2), verb={}), statement(new_id(3))])
+    assert answer.status == 400
+    assert len(lrs.store) == 0
+
+
+async def test_a_batch_with_one_id_twice_is_refused(lrs, statement, new_id):
+    answer = await lrs.post([statement(new_id(1)), statement(new_id(2)), statement(new_id(1).upper())])
+    assert answer.status == 400
+    assert new_id(1) in await answer.text()
+    assert len(lrs.store) == 0
+
+
+async def test_a_batch_of_known_and_new_statements_stores_the_new_ones(lrs, statement, new_id):
+    await lrs.post(statement(new_id(1)))
+    answer = await lrs.post([statement(new_id(2)), statement(new_id(1)), statement(new_id(3))])
+    assert await answer.json() == [new_id(2), new_id(1), new_id(3)]
+    assert [one["id"] for one in lrs.store.statements()] == [new_id(1), new_id(2), new_id(3)]
+
+
+async def test_the_lrs_sets_stored_authority_version_and_a_missing_timestamp(start, statement, new_id):
+    lrs = await start(credentials={"ada": "secret"})
+    sent = statement(
+        new_id(1), timestamp=None, stored="2020-01-01T00:00:00Z", authority={"mbox": "mailto:bob@example.org"}
+    )
+    answer = await lrs.post(sent, headers={"Authorization": encode_basic_auth("ada", "secret")})
+    assert answer.status == 200
+    [kept] = lrs.store.statements()
+    assert kept["stored"] == kept["timestamp"] == "2026-01-31T12:00:00.000Z"
+    assert kept["authority"]["account"]["name"] == "ada"
+    assert kept["version"] == "1.0.0"
+
+
+async def test_an_lrs_with_nothing_given_keeps_the_time_in_utc_and_makes_ids(aiohttp_client, statement):
+    client = await aiohttp_client(create_lrs())
+    answer = await client.post("/xapi/statements", json=statement(), headers={"X-Experience-API-Version": "1.0.3"})
+    [made] = await answer.json()
+    [kept] = client.app[STATEMENTS].in_order()
+    assert kept.key == str(uuid.UUID(made))
+    assert kept.stored.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(("version", "told"), [("1.0", "1.0.0"), ("1.0.9", "1.0.0"), ("2.0.0", "2.0.0")])
+async def test_a_statement_without_a_version_gets_that_of_the_request(lrs, statement, version, told):
+    await lrs.post(statement(), version=version)
+    assert [one["version"] for one in lrs.store.statements()] == [told]
+
+
+async def test_single_context_activities_are_given_back_as_arrays(lrs, statement, new_id):
+    context = {"contextActivities": {"parent": {"id": "urn:a"}}}
+    inner = {"objectType": "SubStatement", **statement(timestamp=None), "context": context}
+    await lrs.post(statement(new_id(1), context=context, object=inner))
+    kept = await (await lrs.get(statementId=new_id(1))).json()
+    listed = {"contextActivities": {"parent": [{"id": "urn:a"}]}}
+    assert kept["context"] == kept["object"]["context"] == listed
+
+
+async def test_a_statement_can_be_put_and_fetched(lrs, statement, new_id):
+    assert (await lrs.put(new_id(1), statement())).status == 204
+    assert (await lrs.put(new_id(1), statement(new_id(1)))).status == 204
+    answer = await lrs.get(statementId=new_id(1))
+    assert answer.status == 200
+    assert (await answer.json())["id"] == new_id(1)
+
+
+async def test_a_put_of_another_statement_with_a_known_id_is_409(lrs, statement, new_id):
+    await lrs.put(new_id(1), statement())
+    assert (await lrs.put(new_id(1), statement(verb={"id": "urn:other"}))).status == 409
+
+
+async def test_a_put_whose_body_has_another_id_is_refused(lrs, statement, new_id):
+    assert (await lrs.put(new_id(1), statement(new_id(2)))).status == 400
+    assert len(lrs.store) == 0
+
+
+async def test_a_fetched_statement_tells_when_it_was_stored(lrs, statement, new_id):
+    await lrs.post(statement(new_id(1)))
+    answer = await lrs.get(statementId=new_id(1))
+    assert answer.headers["Last-Modified"] == "Sat, 31 Jan 2026 12:00:00 GMT"
+    assert answer.headers["ETag"].startswith('"')
+
+
+async def test_an_unknown_statement_is_404(lrs, new_id):
+    assert (await lrs.get(statementId=new_id(1))).status == 404
+    assert (await lrs.get(voidedStatementId=new_id(1))).status == 404
+
+
+@pytest.mark.parametrize("voiding_first", [False, True])
+async def test_a_voided_statement_is_found_by_its_voided_id_only(lrs, statement, new_id, voiding_first):
+    both = [statement(new_id(1)), statement(new_id(2), verb=VOIDED, object=reference(new_id(1)))]
+    for one in reversed(both) if voiding_first else both:
+        assert (await lrs.post(one)).status == 200
+    assert (await lrs.get(statementId=new_id(1))).status == 404
+    assert (await (await lrs.get(voidedStatementId=new_id(1))).json())["id"] == new_id(1)
+    assert await lrs.found() == [new_id(2)]
+
+
+async def test_a_voiding_statement_cannot_be_voided(lrs, statement, new_id):
+    await lrs.post(statement(new_id(1), verb=VOIDED, object=reference(new_id(9))))
+    await lrs.post(statement(new_id(2), verb=VOIDED, object=reference(new_id(1))))
+    assert (await lrs.get(statementId=new_id(1))).status == 200
+    assert (await lrs.get(voidedStatementId=new_id(1))).status == 404
+
+
+@pytest.mark.parametrize("version", ["", "0.95", "1.1.0", "2.1.0", "1", "3.0.0", "latest"])
+async def test_an_unsupported_version_is_400(lrs, version):
+    answer = await lrs.ask("GET", "statements", version=version)
+    assert answer.status == 400
+    assert "X-Experience-API-Version" in await answer.text()
+
+
+@pytest.mark.parametrize("path", ["statements", "activities/state", "activities/profile", "agents/profile"])
+async def test_a_request_without_a_version_is_400(lrs, path):
+    assert (await lrs.client.get(f"/xapi/{path}")).status == 400
+
+
+async def test_about_tells_the_versions_to_anyone(start):
+    lrs = await start(credentials={"ada": "secret"})
+    answer = await lrs.client.get("/xapi/about")
+    assert answer.status == 200
+    assert await answer.json() == {"version": ["1.0.3", "2.0.0"]}
+
+
+async def test_an_lrs_of_one_edition_refuses_the_other(start, statement):
+    lrs = await start(editions=[Edition.ONE])
+    assert await (await lrs.client.get("/xapi/about")).json() == {"version": ["1.0.3"]}
+    assert (await lrs.post(statement(), version="2.0.0")).status == 400
+    assert (await lrs.post(statement())).status == 200
+
+
+@pytest.mark.parametrize("version", ["1.0.3", "2.0.0"])
+async def test_every_answer_names_the_version_it_is_in(lrs, version):
+    for path in ("statements", "nowhere", "activities/state"):
+        answer = await lrs.ask("GET", path, version=version)
+        assert answer.headers["X-Experience-API-Version"] == version
+
+
+async def test_every_answer_about_statements_tells_how_far_it_is_consistent(lrs, statement):
+    good, bad = await lrs.post(statement()), await lrs.get(limit="many")
+    for answer in (good, bad):
+        assert answer.headers["X-Experience-API-Consistent-Through"] == "2026-01-31T12:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        (encode_basic_auth("ada", "secret"), 200),
+        (encode_basic_auth("reader", "secret"), 403),
+        (encode_basic_auth("ada", "wrong"), 401),
+        (encode_basic_auth("bob", ""), 401),
+        ("Basic ???", 401),
+        ("Basic", 401),
+        ("Bearer secret", 401),
+        ("", 401),
+    ],
+)
+async def test_a_post_needs_credentials_that_allow_it(start, statement, authorization, status):
+    lrs = await start(credentials={"ada": "secret", "reader": "secret"}, readers={"reader"})
+    answer = await lrs.post(statement(), headers={"Authorization": authorization})
+    assert answer.status == status
+    assert ("WWW-Authenticate" in answer.headers) is (status == 401)
+    assert len(lrs.store) == (status == 200)
+
+
+async def test_a_reader_may_read(start):
+    lrs = await start(credentials={"reader": "secret"}, readers={"reader"})
+    headers = {"Authorization": encode_basic_auth("reader", "secret")}
+    assert (await lrs.ask("GET", "statements", headers=headers)).status == 200
+
+
+async def test_a_compressed_body_is_refused(lrs, statement):
+    answer = await lrs.ask("POST", "statements", json=statement(), compress="gzip")
+    assert answer.status == 400
+    assert "Content-Encoding" in await answer.text()
+
+
+async def test_a_body_of_another_content_type_is_refused(lrs):
+    answer = await lrs.ask("POST", "statements", data={"method": "GET"})
+    assert answer.status == 400
+    assert "Content-Type" in await answer.text()
