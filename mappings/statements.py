@@ -14,8 +14,6 @@ from msgspec.structs import replace
 
 from mappings.attempt.changes import Change
 from mappings.attempt.state import AttemptState, SessionState
-from mappings.cmi.scores import score
-from mappings.cmi.snapshot import Snapshot
 from mappings.cmi.times import duration
 from mappings.document.model import ResultPart, Rule
 from mappings.document.skeletons import CompiledMapping
@@ -98,7 +96,7 @@ def make(
         fired[rule.name] = count = fired.get(rule.name, 0) + 1
         occurrence = {"attempt": "attempt", "session": facts.session_id, "change": str(count)}[rule.once]
         statement_id = str(uuid.uuid5(namespace, f"{facts.lms}\n{rule.name}\n{occurrence}"))
-        result = _result(rule.result, attempt.snapshot, session)
+        result = _result(rule.result, attempt, session)
         body = mapping.skeleton(rule, absent).fill(holes, statement_id, result, timestamp)
         made.append(Statement(statement_id, position, rule.name, document.verbs[rule.verb].id, body.decode()))
     once_a_session = tuple(rule.name for rule in due if rule.once == "session")
@@ -159,14 +157,14 @@ def _iri(own_id: str, template: Sequence[Any], values: dict[str, str]) -> str:
     return "".join(parts)
 
 
-def _result(parts: Sequence[ResultPart], known: Snapshot, session: SessionState) -> bytes:
+def _result(parts: Sequence[ResultPart], attempt: AttemptState, session: SessionState) -> bytes:
     """Give `result` as JSON, of the parts that are known; empty when none is."""
     result: dict[str, Any] = {}
+    known = attempt.snapshot
     for part in parts:
         if part == "score":
-            value = score(known)
-            if value is not None:
-                result["score"] = value
+            if attempt.score is not None:
+                result["score"] = attempt.score
         elif part == "success":
             if known.success_status in {"passed", "failed"}:
                 result["success"] = known.success_status == "passed"

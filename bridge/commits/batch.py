@@ -19,7 +19,6 @@ from mappings.attempt.commit import Earlier
 from mappings.attempt.fold import Fold, fold
 from mappings.attempt.guards import may_repeat
 from mappings.cmi.render import render
-from mappings.cmi.scores import score
 from mappings.document import CompiledMapping
 from mappings.statements import Facts, Statement, make
 from storage import journal, outbox
@@ -188,7 +187,7 @@ class _Batch:
 
 def _update_attempt(row: Attempt, session: OpenSession, received_at: int) -> None:
     state = session.attempt.state
-    known, value = state.snapshot, score(state.snapshot)
+    known, value = state.snapshot, state.score
     row.scorm_version = row.scorm_version or known.scorm_version
     row.status = state.ended or "active"
     row.completion_status, row.success_status = known.completion_status, known.success_status

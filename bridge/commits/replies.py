@@ -9,7 +9,6 @@ import msgspec
 
 from mappings.attempt.commit import Disposition
 from mappings.attempt.state import AttemptState
-from mappings.cmi.scores import score
 from mappings.cmi.times import duration
 from mappings.cmi.warnings import CmiWarning
 from mappings.statements import Statement
@@ -72,11 +71,10 @@ def enrollment_object(row: Enrollment) -> dict[str, Any]:
 def progress_object(state: AttemptState) -> dict[str, Any]:
     """Give what a progress bar and a bookmark need."""
     known = state.snapshot
-    value = score(known)
     return {
         "completed": known.completion_status == "completed",
         "passed": {"passed": True, "failed": False}.get(known.success_status or ""),
-        "score": None if value is None else value.scaled,
+        "score": None if state.score is None else state.score.scaled,
         "measure": known.progress_measure,
         "location": known.location,
     }

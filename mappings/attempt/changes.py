@@ -48,13 +48,14 @@ def find_changes(
     before: Snapshot,
     after: Snapshot,
     *,
+    told: Score | None = None,
     started: bool = False,
     resumed: bool = False,
     ended: Ending | None = None,
 ) -> tuple[Change, ...]:
     """Give the changes from one snapshot to the next, in the order of `TRIGGERS`; none for equal ones.
 
-    The keywords tell the turns of the session, which no snapshot shows.
+    The keywords tell what no snapshot shows: the last score that was possible, and the turns of the session.
     """
     found: list[Change] = []
     if started:
@@ -62,7 +63,7 @@ def find_changes(
     if resumed:
         found.append(Change("session.resumed"))
     if after is not before:
-        old, new = score(before), score(after)
+        old, new = told or score(before), score(after)
         if new is not None and new != old:
             found.append(Change("score.changed", old, new))
         if after.progress_measure is not None and after.progress_measure != before.progress_measure:

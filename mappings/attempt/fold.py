@@ -58,6 +58,7 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
     changes = find_changes(
         before,
         known,
+        told=attempt.score,
         started=attempt.commits == 0,
         resumed=session.resumes and session.commits == 0,
         ended=ended,
@@ -81,6 +82,7 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
         replace(
             attempt,
             snapshot=known,
+            score=scores.score(known) or attempt.score,
             commits=attempt.commits + 1,
             ended=ended if disposition == "applied" else attempt.ended,
             total_time=attempt.total_time + after_time - before_time,

@@ -1,0 +1,162 @@
+"""CMI data as players send it, commits as they arrive, and a session to play them in."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+
+from mappings.attempt import Arrival, AttemptState, Commit, Earlier, SessionState, fold
+from mappings.attempt.guards import may_repeat
+from mappings.cmi.reader import read
+
+NOON = 1_769_860_800_000
+"""2026-01-31T12:00:00Z in milliseconds since the epoch."""
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+DAY = 24 * 60 * MINUTE
+
+_SCORM_12 = {
+    "suspend_data": "",
+    "launch_data": "",
+    "comments": "",
+    "comments_from_lms": "",
+    "core": {
+        "student_id": "u42",
+        "student_name": "Doe, Jane",
+        "lesson_location": "",
+        "credit": "credit",
+        "lesson_status": "not attempted",
+        "entry": "ab-initio",
+        "lesson_mode": "normal",
+        "exit": "",
+        "session_time": "00:00:00",
+        "score": {"raw": "", "min": "", "max": "100"},
+    },
+    "objectives": {},
+    "student_data": {"mastery_score": "", "max_time_allowed": "", "time_limit_action": ""},
+    "student_preference": {"audio": "", "language": "", "speed": "", "text": ""},
+    "interactions": {},
+}
+_SCORM_2004 = {
+    "comments_from_learner": {},
+    "comments_from_lms": {},
+    "completion_status": "unknown",
+    "completion_threshold": "",
+    "credit": "credit",
+    "entry": "ab-initio",
+    "exit": "",
+    "interactions": {},
+    "launch_data": "",
+    "learner_id": "u42",
+    "learner_name": "Doe, Jane",
+    "learner_preference": {"audio_level": "1", "language": "", "delivery_speed": "1", "audio_captioning": "0"},
+    "location": "",
+    "max_time_allowed": "",
+    "mode": "normal",
+    "objectives": {},
+    "progress_measure": "",
+    "scaled_passing_score": "",
+    "score": {"scaled": "", "raw": "", "min": "", "max": ""},
+    "session_time": "PT0H0M0S",
+    "success_status": "unknown",
+    "suspend_data": "",
+    "time_limit_action": "",
+}
+
+
+def scorm_12(changes=None):
+    """Return a full SCORM 1.2 snapshot as scorm-again sends it; `changes` are by dotted name: `core.exit`."""
+    return _changed(_SCORM_12, changes)
+
+
+def scorm_2004(changes=None):
+    """Return a full SCORM 2004 snapshot as scorm-again sends it; `changes` as `scorm_12` takes them."""
+    return _changed(_SCORM_2004, changes)
+
+
+def _changed(whole, changes):
+    tree = copy.deepcopy(whole)
+    for name, value in (changes or {}).items():
+        *path, leaf = name.split(".")
+        branch = tree
+        for part in path:
+            branch = branch.setdefault(part, {})
+        branch[leaf] = value
+    return {"cmi": tree}
+
+
+def delta(changes):
+    """Return a tree of nothing but the given elements, by dotted name without `cmi.`, as Moodle sends it."""
+    return _changed({}, changes)
+
+
+def flatten(tree, path=""):
+    """Return the dotted names of a tree's leaves with their values; an empty group is a leaf too."""
+    flat = {}
+    for key, value in tree.items():
+        name = f"{path}.{key}" if path else key
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, name)
+        else:
+            flat[name] = value
+    return flat
+
+
+def arrival(tree, *, at=NOON, key=None, declared=None, digest=None, **commit):
+    """Return a commit as it arrives. Its digest is of all that its body would hold."""
+    body = json.dumps([tree, commit.get("sequence"), commit.get("terminated")], sort_keys=True)
+    return Arrival(
+        commit=Commit(wire_format="test", tree=tree, scorm_version=declared, **commit),
+        reading=read(tree, declared=declared),
+        digest=digest or hashlib.sha256(body.encode()).hexdigest(),
+        received_at=at,
+        idempotency_key=key,
+    )
+
+
+class Play:
+    """An attempt and one of its sessions, with the journal, as commits come in one by one."""
+
+    def __init__(self, attempt=None, session=None):
+        self.attempt = attempt or AttemptState()
+        self.session = session or SessionState()
+        self.journal = []
+        self.folds = []
+
+    def take(self, arrived):
+        """Fold one commit the way the service does: the journal is read only where the guards ask for it."""
+        earlier = tuple(self.journal) if may_repeat(self.session, arrived) else ()
+        done = fold(self.attempt, self.session, arrived, earlier=earlier)
+        self.attempt, self.session = done.attempt, done.session
+        self.folds.append(done)
+        if done.disposition != "duplicate":
+            self.journal.append(
+                Earlier(len(self.folds), arrived.digest, arrived.commit.sequence, arrived.idempotency_key)
+            )
+        return done
+
+    def send(self, tree, **options):
+        """Fold one commit made of a tree and what `arrival` takes."""
+        return self.take(arrival(tree, **options))
+
+    def next_session(self):
+        """Return a play of the attempt's next session, which resumes it where the last one was suspended."""
+        resumes = self.attempt.ended == "suspended"
+        return Play(self.attempt, SessionState(resumes=resumes, base_time=self.attempt.total_time))
+
+    @property
+    def told(self):
+        """The triggers of all changes so far."""
+        return [change.trigger for done in self.folds for change in done.changes]
+
+    @property
+    def known(self):
+        """The attempt's snapshot."""
+        return self.attempt.snapshot
+
+
+def triggers(done):
+    """Return the triggers of one commit's changes."""
+    return [change.trigger for change in done.changes]
