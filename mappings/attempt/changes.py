@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from mappings.attempt.state import Ending
-from mappings.cmi.scores import score
+from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
 
 Trigger = Literal[
