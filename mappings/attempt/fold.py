@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from mappings.attempt.changes import Change, find_changes
 from mappings.attempt.clock import spend
 from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
-from mappings.attempt.guards import judge
+from mappings.attempt.guards import judge, terminates
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
 from mappings.cmi.merge import merge
@@ -54,7 +54,7 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
     finding = scores.finding(known) if _tells_score(said) else None
     if finding is not None:
         warnings = (*warnings, finding)
-    ended = None if disposition != "applied" or not _terminates(session, commit, said) else _ending(known)
+    ended = None if disposition != "applied" or not terminates(session, commit, said) else _ending(known)
     changes = find_changes(
         before,
         known,
@@ -101,19 +101,6 @@ def _date(attempt: AttemptState, commit: Commit, received_at: int) -> tuple[int,
         "future-time", "committed_at", str(commit.committed_at), "lies in the future; the time of arrival is used"
     )
     return max(received_at, attempt.timestamp), (future,)
-
-
-def _terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
-    """Tell whether a commit ends its session.
-
-    Players that cannot say so still differ in their last commit: it alone carries `total_time` (unless set to tell it
-    always, which shows in the session's earlier commits), and it comes as the page's last beacon or with an exit.
-    """
-    if commit.terminated is not None:
-        return commit.terminated
-    if not commit.full or said.total_time is None:
-        return False
-    return commit.beacon or session.hid_total_time or said.exit is not None
 
 
 def _ending(known: Snapshot) -> Ending:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mappings.attempt.commit import Arrival, Disposition, Earlier
+from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.merge import raises_status
+from mappings.cmi.snapshot import Snapshot
 
 REORDER_WINDOW = 30_000
 """Milliseconds within which a commit that knows less is one that was overtaken on its way; after that, its client has
@@ -27,6 +28,19 @@ def may_repeat(session: SessionState, arrival: Arrival) -> bool:
         or (sequence is not None and sequence <= session.sequence)
         or 0 < (session_time or 0) < session.counter
     )
+
+
+def terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
+    """Tell whether a commit ends its session.
+
+    Players that cannot say so still differ in their last commit: it alone carries `total_time` (unless set to tell it
+    always, which shows in the session's earlier commits), and it comes as the page's last beacon or with an exit.
+    """
+    if commit.terminated is not None:
+        return commit.terminated
+    if not commit.full or said.total_time is None:
+        return False
+    return commit.beacon or session.hid_total_time or said.exit is not None
 
 
 def judge(
@@ -56,10 +70,20 @@ def _repeated(session: SessionState, arrival: Arrival, earlier: Sequence[Earlier
             # a count that restarts repeats a number with other content; one that does not was sent again
             if one.digest == digest or not arrival.commit.restarts:
                 return one.number
-        elif sequence is None and one.digest == digest and (digest == session.digest or session.ended):
-            # equal to an earlier one but not to the last, in an open session, can be a learner who went back a page
+        elif sequence is None and one.digest == digest and _is_said_again(session, arrival):
             return one.number
     return None
+
+
+def _is_said_again(session: SessionState, arrival: Arrival) -> bool:
+    """Tell whether a commit with the bytes of an earlier one says nothing new.
+
+    In an open session it may: bytes of an earlier commit but not the last can be a learner who went back a page, and
+    the page's last beacon can have the bytes of the commit before it.
+    """
+    if session.ended is not None:
+        return True
+    return arrival.digest == session.digest and not terminates(session, arrival.commit, arrival.reading.snapshot)
 
 
 def _is_older(attempt: AttemptState, session: SessionState, arrival: Arrival, earlier: Sequence[Earlier]) -> bool:

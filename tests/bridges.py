@@ -1,0 +1,135 @@
+"""A whole bridge inside the test's process: real HTTP, real database, a clock that stands still unless it is set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import Engine
+
+from bridge.access import new_token
+from bridge.app import create_app
+from bridge.settings import DatabaseSettings, ServerSettings, Settings, TargetSettings
+from storage import lms
+from storage.engine import open_engine, reading, writing
+from storage.lookups import AttemptReport, enrollments, reports
+
+HOME_PAGE = "https://lms.example.org"
+START = 1_767_225_600_000
+"""2026-01-01T00:00:00Z."""
+
+
+@dataclass
+class FakeClock:
+    """Milliseconds since the epoch, moved by hand."""
+
+    milliseconds: int = START
+
+    def __call__(self) -> int:
+        return self.milliseconds
+
+    def advance(self, seconds: float) -> None:
+        """Move on."""
+        self.milliseconds += int(seconds * 1000)
+
+
+@dataclass
+class Ids:
+    """UUIDs in a row: 00000000-0000-4000-8000-000000000001 and so on."""
+
+    count: int = 0
+
+    def __call__(self) -> str:
+        self.count += 1
+        return f"00000000-0000-4000-8000-{self.count:012x}"
+
+
+@dataclass
+class Bridge:
+    """A running bridge with an LMS that has a token."""
+
+    client: TestClient[Any, Any]
+    engine: Engine
+    token: str
+    clock: FakeClock
+    closed: bool = field(default=False)
+
+    async def post(self, path: str, body: Any = None, *, token: str | None = "", **options: Any) -> tuple[int, Any]:
+        """Post JSON (or `data`), with the LMS's token unless another or none is given; give status and answer."""
+        headers = dict(options.pop("headers", {}))
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token or self.token}"
+        if "data" not in options:
+            options["json"] = body
+        async with self.client.post(path, headers=headers, **options) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def get(self, path: str, *, token: str | None = "") -> tuple[int, Any]:
+        """Get JSON with the LMS's token."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token or self.token}"}
+        async with self.client.get(path, headers=headers) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def commit(self, cmi: dict[str, Any], **told: Any) -> dict[str, Any]:
+        """Post an all-in-one commit that must succeed; by default of learner u1 in activity 235."""
+        body = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": cmi} | told
+        status, answer = await self.post("/v1/commits", body)
+        assert status == 200, answer
+        return answer
+
+    async def open(self, **told: Any) -> dict[str, Any]:
+        """Open a session that must open; by default of learner u1 in activity 235."""
+        status, answer = await self.post("/v1/sessions", {"learner": {"id": "u1"}, "activity": {"id": "235"}} | told)
+        assert status == 200, answer
+        return answer
+
+    def reports(self, learner: str = "u1", activity: str = "235") -> list[AttemptReport]:
+        """Give what is stored of a learner's attempts."""
+        with reading(self.engine) as connection:
+            return [
+                report
+                for owner in enrollments(connection, learner_id=learner, activity_id=activity)
+                for report in reports(connection, owner)
+            ]
+
+    def rules(self, learner: str = "u1", activity: str = "235") -> list[str]:
+        """Give the rules whose statements were stored, attempt after attempt in their order."""
+        return [one.rule for report in self.reports(learner, activity) for one in report.statements]
+
+    async def close(self) -> None:
+        """Stop it as SIGTERM would."""
+        if not self.closed:
+            self.closed = True
+            await self.client.close()
+            self.engine.dispose()
+
+
+async def start_bridge(
+    *,
+    database_url: str,
+    targets: tuple[TargetSettings, ...] = (),
+    clock: FakeClock | None = None,
+    ids: Ids | None = None,
+    token: str | None = None,
+    **server: Any,
+) -> Bridge:
+    """Start a bridge. `server` sets `[server]` keys; retries are made without waiting."""
+    clock = clock or FakeClock()
+    engine = open_engine(database_url)
+    if token is None:
+        token = new_token()
+        with writing(engine) as connection:
+            lms.add_token(
+                connection,
+                name="lms",
+                home_page=HOME_PAGE,
+                origins=(HOME_PAGE,),
+                token_digest=lms.digest(token),
+                now=clock(),
+            )
+    settings = Settings(server=ServerSettings(**server), database=DatabaseSettings(url=database_url), targets=targets)
+    app = create_app(settings, now=clock, new_id=ids or Ids(), random=lambda: 0.0)
+    client: TestClient[Any, Any] = TestClient(TestServer(app))
+    await client.start_server()
+    return Bridge(client, engine, token, clock)

