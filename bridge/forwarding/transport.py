@@ -25,7 +25,7 @@ class Transport:
     def __init__(self, session: aiohttp.ClientSession, target: Target) -> None:
         self._session = session
         self._target = target
-        self._auth = aiohttp.BasicAuth(target.username, target.password, "utf-8").encode()
+        self._auth = aiohttp.encode_basic_auth(target.username, target.password, "utf-8")
         self._version: str | None = None if target.version == "auto" else target.version
 
     async def post(self, statements: Sequence[str]) -> Reply:

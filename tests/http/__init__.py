@@ -1,1 +1,1 @@
-"""."""
+"""The contract over HTTP, on both databases."""

@@ -1,0 +1,205 @@
+"""Commits: merged, judged, answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.bridges import Bridge
+
+
+async def test_an_answer_tells_state_progress_statements_and_warnings(bridge: Bridge) -> None:
+    answer = await bridge.commit(
+        {"completion_status": "completed", "success_status": "passed", "score": {"scaled": "0.9"}, "location": "end"},
+        scorm_version="2004",
+        terminated=True,
+    )
+
+    assert answer["commit"] == 1
+    assert answer["disposition"] == "applied"
+    assert answer["attempt"]["completion_status"] == "completed"
+    assert answer["attempt"]["status"] == "terminated"
+    assert answer["enrollment"]["best_score"] == {"scaled": 0.9}
+    assert answer["progress"] == {"completed": True, "passed": True, "score": 0.9, "measure": None, "location": "end"}
+    assert [one["rule"] for one in answer["statements"]] == [
+        "initialized",
+        "scored",
+        "completed",
+        "passed",
+        "terminated",
+    ]
+    assert answer["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    "cmi",
+    [
+        {"core": {"lesson_status": "passed", "score": {"raw": "85"}}},
+        {"cmi.core.lesson_status": "passed", "cmi.core.score.raw": "85"},
+        {"core.lesson_status": "passed", "core.score.raw": 85},
+        {"cmi": {"core": {"lesson_status": "Passed", "score": {"raw": 85.0}}}},
+    ],
+    ids=["nested", "flat", "flat below cmi", "nested twice"],
+)
+async def test_cmi_may_be_flat_or_nested(bridge: Bridge, cmi: dict[str, Any]) -> None:
+    answer = await bridge.commit(cmi)
+
+    assert answer["attempt"]["scorm_version"] == "1.2"
+    assert answer["attempt"]["score"] == {"scaled": 0.85, "raw": 85}
+    assert answer["attempt"]["success_status"] == "passed"
+
+
+async def test_a_repeated_sequence_is_answered_with_the_first_answer_and_has_no_effect(bridge: Bridge) -> None:
+    first = await bridge.commit({"core": {"score": {"raw": "10"}}}, sequence=1)
+    second = await bridge.commit({"core": {"score": {"raw": "99"}}}, sequence=1, session_id=first["session_id"])
+
+    assert second == first | {"disposition": "duplicate"}
+    assert bridge.rules() == ["initialized", "scored"]
+
+
+async def test_a_repeated_idempotency_key_is_answered_with_the_first_answer(bridge: Bridge) -> None:
+    body = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": {"core": {"score": {"raw": "10"}}}}
+    headers = {"Idempotency-Key": "k1"}
+    _, first = await bridge.post("/v1/commits", body, headers=headers)
+    _, second = await bridge.post("/v1/commits", body | {"cmi": {"core": {"score": {"raw": "11"}}}}, headers=headers)
+
+    assert second == first | {"disposition": "duplicate"}
+
+
+async def test_identical_commits_are_kept_but_count_once(bridge: Bridge) -> None:
+    cmi = {"core": {"lesson_status": "incomplete", "session_time": "00:01:00"}}
+    first = await bridge.commit(cmi)
+    for _ in range(3):
+        again = await bridge.commit(cmi)
+    (report,) = bridge.reports()
+
+    assert again == first | {"disposition": "duplicate"}
+    assert [one.disposition for one in report.commits] == ["applied", "duplicate", "duplicate", "duplicate"]
+    assert report.attempt.total_time == 6000
+
+
+async def test_an_older_sequence_is_kept_and_takes_nothing_back(bridge: Bridge) -> None:
+    newest = await bridge.commit(
+        {"core": {"lesson_status": "passed", "lesson_location": "p9", "session_time": "00:09:00"}}, sequence=5
+    )
+    older = await bridge.commit(
+        {
+            "core": {"lesson_status": "incomplete", "lesson_location": "p2", "session_time": "00:02:00"},
+            "suspend_data": "only here",
+        },
+        sequence=3,
+        session_id=newest["session_id"],
+    )
+    _, session = await bridge.get(f"/v1/sessions/{newest['session_id']}")
+
+    assert older["disposition"] == "stale"
+    assert session["attempt"]["success_status"] == "passed"
+    assert session["cmi"]["core"]["lesson_location"] == "p9"
+    assert session["cmi"]["suspend_data"] == "only here"
+    assert session["attempt"]["total_time"] == "PT9M"
+
+
+async def test_a_commit_after_the_end_is_late_and_does_not_open_the_session_again(bridge: Bridge) -> None:
+    ended = await bridge.commit({"core": {"lesson_status": "incomplete", "lesson_location": "p9"}}, terminated=True)
+    late = await bridge.commit(
+        {"core": {"lesson_status": "passed", "lesson_location": "p1"}}, session_id=ended["session_id"]
+    )
+
+    assert late["disposition"] == "late"
+    assert late["attempt"]["status"] == "terminated"
+    assert late["progress"]["location"] == "p9"
+    assert bridge.rules() == ["initialized", "terminated", "completed", "passed"]
+
+
+async def test_a_client_time_dates_the_statements_unless_it_lies_ahead(bridge: Bridge) -> None:
+    await bridge.commit({"core": {"score": {"raw": "1"}}}, committed_at="2025-12-31T23:00:00+00:00")
+    ahead = await bridge.commit({"core": {"score": {"raw": "2"}}}, committed_at="2026-01-01T12:00:00Z")
+    (report,) = bridge.reports()
+
+    assert [json.loads(one.body)["timestamp"] for one in report.statements] == [
+        "2025-12-31T23:00:00.000Z",
+        "2025-12-31T23:00:00.000Z",
+        "2026-01-01T00:00:00.000Z",
+    ]
+    assert [one["code"] for one in ahead["warnings"]] == ["future-time"]
+
+
+async def test_statements_are_never_dated_before_earlier_ones_of_their_attempt(bridge: Bridge) -> None:
+    await bridge.commit({"core": {"score": {"raw": "1"}}})
+    bridge.clock.advance(-3600)
+    await bridge.commit({"core": {"score": {"raw": "2"}}})
+    (report,) = bridge.reports()
+    times = [json.loads(one.body)["timestamp"] for one in report.statements]
+
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize(
+    ("cmi", "element", "code"),
+    [
+        ({"core": {"score": {"raw": "150"}}}, "cmi.core.score.raw", "score-out-of-range"),
+        ({"core": {"score": {"raw": "many"}}}, "cmi.core.score.raw", "not-a-number"),
+        ({"score": {"scaled": "1.5"}}, "cmi.score.scaled", "out-of-range"),
+        ({"score": {"raw": "5", "min": "9", "max": "3"}}, "cmi.score.max", "score-range"),
+        ({"core": {"session_time": "yesterday"}}, "cmi.core.session_time", "bad-time"),
+        ({"session_time": "P1H"}, "cmi.session_time", "bad-time"),
+        ({"core": {"lesson_status": "finished"}}, "cmi.core.lesson_status", "unknown-word"),
+        ({"progress_measure": "2"}, "cmi.progress_measure", "out-of-range"),
+    ],
+)
+async def test_a_bad_value_is_warned_of_and_never_becomes_a_statement(
+    bridge: Bridge, cmi: dict[str, Any], element: str, code: str
+) -> None:
+    answer = await bridge.commit(cmi | {"suspend_data": "kept"})
+    (report,) = bridge.reports()
+
+    assert answer["result"] is True
+    assert [(one["element"], one["code"]) for one in answer["warnings"]] == [(element, code)]
+    assert [one.rule for one in report.statements if one.rule != "scored"] == ["initialized"]
+    assert all("150" not in one.body for one in report.statements)
+
+
+async def test_an_impossible_score_takes_the_last_possible_one_from_nobody(bridge: Bridge) -> None:
+    await bridge.commit({"core": {"score": {"raw": "85"}}})
+    await bridge.commit({"core": {"score": {"raw": "150"}}})
+    await bridge.commit({"core": {"lesson_status": "passed"}}, terminated=True)
+    (report,) = bridge.reports()
+    results = {one.rule: json.loads(one.body).get("result") for one in report.statements}
+
+    assert results["passed"]["score"] == {"scaled": 0.85, "raw": 85}
+    assert results["terminated"]["score"] == {"scaled": 0.85, "raw": 85}
+
+
+async def test_suspend_data_of_126_kib_is_stored_whole(bridge: Bridge) -> None:
+    quotes = '"' * 63_000
+    committed = await bridge.commit({"suspend_data": quotes, "core": {"exit": "suspend"}}, terminated=True)
+    _, session = await bridge.get(f"/v1/sessions/{committed['session_id']}")
+
+    assert session["cmi"]["suspend_data"] == quotes
+
+
+async def test_text_that_no_strict_parser_takes_is_stored_as_well_as_can_be(bridge: Bridge) -> None:
+    """A text cut in the middle of an emoji, a zero byte, a byte order mark, a byte that is not UTF-8."""
+    opened = await bridge.open()
+    path = opened["commit_url"].split("//", 1)[1].split("/", 1)[1]
+    for body in (
+        rb'{"cmi":{"suspend_data":"half \ud83d"}}',
+        rb'{"cmi":{"suspend_data":"zero \u0000 byte"}}',
+        b'\xef\xbb\xbf{"cmi":{"suspend_data":"marked"}}',
+        b'{"cmi":{"suspend_data":"latin \xe9"}}',
+        b'{"cmi":{"suspend_data":"line\nbreak"}}',
+    ):
+        status, answer = await bridge.post("/" + path, token=None, data=body)
+
+        assert (status, answer["result"]) == (200, True), body
+
+
+async def test_two_sessions_of_one_attempt_add_their_times(bridge: Bridge) -> None:
+    first = await bridge.open(attempt=1)
+    second = await bridge.open(attempt=1)
+    for opened, time in ((first, "00:01:00"), (second, "00:02:00"), (first, "00:03:00")):
+        answer = await bridge.commit({"core": {"session_time": time}}, session_id=opened["session_id"])
+
+    assert answer["attempt"]["total_time"] == "PT5M"

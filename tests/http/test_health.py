@@ -1,0 +1,40 @@
+"""What operators are told."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from bridge.settings import TargetSettings
+from storage.engine import writing
+from tests.bridges import Bridge
+from tests.conftest import StartBridge
+
+
+async def test_alive_says_nothing_of_the_database(bridge: Bridge) -> None:
+    assert await bridge.get("/healthz", token=None) == (200, {"status": "alive"})
+
+
+async def test_without_an_lrs_it_is_ready_and_says_that_statements_wait(bridge: Bridge) -> None:
+    await bridge.commit({"suspend_data": "x"})
+    status, answer = await bridge.get("/readyz", token=None)
+
+    assert (status, answer["status"], answer["waiting"]) == (200, "ready", {"": 1})
+    assert "no LRS is configured" in answer["notice"]
+
+
+async def test_an_lrs_that_is_down_does_not_make_it_unready(start: StartBridge) -> None:
+    bridge = await start(targets=(TargetSettings(name="gone", endpoint="http://127.0.0.1:9/xapi/"),))
+    await bridge.commit({"suspend_data": "x"})
+    status, answer = await bridge.get("/readyz", token=None)
+
+    assert (status, answer["waiting"]) == (200, {"gone": 1})
+    assert "notice" not in answer
+
+
+async def test_an_old_schema_makes_it_unready_and_says_what_to_do(bridge: Bridge) -> None:
+    with writing(bridge.engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    status, answer = await bridge.get("/readyz", token=None)
+
+    assert status == 503
+    assert "scorm-bridge migrate" in answer["reason"]
