@@ -118,7 +118,7 @@ def _commits(connection: Connection, session_ids: Collection[str]) -> list[Commi
     rows = connection.execute(
         select(*(journal.c[name] for name in CommitLine.__slots__))
         .where(journal.c.session_id.in_(session_ids))
-        .order_by(journal.c.received_at, journal.c.id)
+        .order_by(journal.c.id)
     )
     return [CommitLine(*row) for row in rows]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, literal_column, select, update
 
 from storage.prepared import Prepared
 from storage.tables import delivery, delivery_try, statement, try_
@@ -74,12 +74,12 @@ _insert_statements = Prepared(
 _insert_deliveries = Prepared(insert(delivery).values({name: bindparam(name) for name in _DELIVERY}), _DELIVERY)
 _settle = Prepared(
     update(delivery)
-    .where(delivery.c.id == bindparam("key"), delivery.c.state == "waiting")
+    .where(delivery.c.id == bindparam("key"), delivery.c.state == literal_column("'waiting'"))
     .values(
         state=bindparam("new_state"),
         not_before=bindparam("new_not_before"),
         settled_at=bindparam("new_settled_at"),
-        tries=delivery.c.tries + 1,
+        tries=delivery.c.tries + literal_column("1"),
     ),
     ("key", "new_state", "new_not_before", "new_settled_at"),
 )

@@ -30,13 +30,15 @@ def fail(status: int, text: str) -> None:
 
 
 def run_app(app: web.Application, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what is under way."""
+    """Serve until SIGINT or SIGTERM, then finish what is under way. Says so as soon as it listens."""
     web.run_app(
         app,
         host=settings.server.host,
         port=settings.server.port,
         access_log=None,
-        print=lambda *_: None,
+        print=lambda *_: click.echo(
+            f"scorm-bridge listens on http://{settings.server.host}:{settings.server.port}", err=True
+        ),
         shutdown_timeout=IN_FLIGHT_TIME,
         loop=loop,
     )
@@ -61,5 +63,4 @@ def serve(settings: Settings) -> None:
     except DBAPIError as error:
         fail(UNAVAILABLE, f"The database does not answer: {error.orig}")
     else:
-        click.echo(f"scorm-bridge listens on http://{settings.server.host}:{settings.server.port}", err=True)
         run_app(app, settings, loop)

@@ -1,0 +1,1 @@
+"""The bridge as operators run it: processes of their own, killed and started again."""

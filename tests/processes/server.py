@@ -1,0 +1,82 @@
+"""Running `scorm-bridge serve` as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+SCRIPT = Path(sys.executable).with_name("scorm-bridge")
+START_DEADLINE = 30
+
+
+class Server:
+    """One `scorm-bridge serve`. Kill it, stop it, start it again: it keeps its port and its database."""
+
+    def __init__(self, directory: Path, database_url: str, *, endpoint: str | None = None) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._config = directory / "scorm-bridge.toml"
+        self.log = ""
+        target = f'[[targets]]\nname = "lrs"\nendpoint = "{endpoint}"\n' if endpoint else ""
+        self._config.write_text(
+            f'[server]\nport = {self.port}\n[database]\nurl = "{database_url}"\n{target}', encoding="utf-8"
+        )
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def run(self, *arguments: str) -> str:
+        """Run another command with the same settings; give its standard output."""
+        process = await asyncio.create_subprocess_exec(
+            SCRIPT, "--config", self._config, *arguments, stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        return output.decode().strip()
+
+    async def verify(self, learner: str, activity: str) -> list[dict[str, Any]]:
+        """Give what `scorm-bridge verify --json` says."""
+        found: list[dict[str, Any]] = json.loads(await self.run("verify", learner, activity, "--json"))
+        return found
+
+    async def start(self) -> None:
+        """Start and wait until it listens."""
+        self._process = await asyncio.create_subprocess_exec(
+            SCRIPT, "--config", self._config, "serve", stderr=asyncio.subprocess.PIPE
+        )
+        assert self._process.stderr is not None
+        async with asyncio.timeout(START_DEADLINE):
+            while line := await self._process.stderr.readline():
+                self.log += line.decode()
+                if b" listens on " in line:
+                    self._reading = asyncio.create_task(self._read(self._process.stderr))
+                    return
+        raise AssertionError(f"the server did not start: {self.log}")
+
+    async def kill(self) -> None:
+        """Kill it at once, as the kernel would; one that does not run stays as it is."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def stop(self) -> int:
+        """Ask it to stop (SIGTERM) and give its exit status."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.terminate()
+        return await self._process.wait()
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        while line := await stream.readline():
+            self.log += line.decode()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
