@@ -1,8 +1,7 @@
 """Mapping documents compiled: each rule becomes a statement with holes, so that a commit only fills the holes.
 
 The statement is put together and checked with tincan, once a rule; what tincan makes of it is cut into literal bytes
-and holes. Building it with tincan for every commit gives the same statement some hundred times slower
-(`benchmarks/mapping.py`).
+and holes. Building it with tincan for every commit would cost many times as much (`benchmarks/mapping.py` measures it).
 """
 
 from __future__ import annotations
