@@ -101,6 +101,11 @@ def find_session(connection: Connection, session_id: str) -> Session | None:
     return attempts.load_sessions(connection, [session_id]).get(session_id)
 
 
+def latest_attempt(connection: Connection, owner: Enrollment) -> Attempt | None:
+    """Give the attempt of an enrollment with the highest number."""
+    return attempts.latest_attempts(connection, [owner]).get(owner.id)
+
+
 def reports(connection: Connection, owner: Enrollment) -> list[AttemptReport]:
     """Give an enrollment's attempts in their order, each with its sessions, commits, statements and deliveries."""
     return [report(connection, one) for one in attempts.load_attempts(connection, owner)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from bridge.clock import NewId
@@ -123,7 +124,8 @@ class Workspace:
             attempt = self._numbered(launch, owner)
         else:
             attempt = latest if latest is not None and latest.row.status == "suspended" else None
-        resumes = attempt is not None
+        # an attempt that was only opened has nothing to resume
+        resumes = attempt is not None and attempt.state.commits > 0
         if attempt is None:
             number = launch.attempt_number or (latest.row.number + 1 if latest else 1)
             attempt = self._open(
@@ -139,7 +141,9 @@ class Workspace:
             )
         if latest is None or attempt.row.number > latest.row.number:
             self._latest[owner.id] = attempt
-        state = SessionState(resumes=resumes, base_time=attempt.state.total_time)
+        attempt.state = replace(attempt.state, sessions=attempt.state.sessions + 1)
+        attempt.row.changed = True
+        state = SessionState(number=attempt.state.sessions, resumes=resumes, base_time=attempt.state.total_time)
         row = attempts.add_session(
             self._connection,
             attempt.row,

@@ -5,8 +5,11 @@ They play the part of an LMS, without sign-in: not for production.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp_jinja2
 import jinja2
@@ -16,12 +19,13 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.commits.launch import Activity, Course, Launch, Learner, check_launch
-from bridge.commits.replies import attempt_object, time_text
+from bridge.commits.replies import attempt_object
 from bridge.commits.work import Opening
 from bridge.errors import MalformedField
 from bridge.http.services import services
 from bridge.http.sessions import commit_url
 from mappings.cmi.snapshot import ScormVersion
+from mappings.cmi.times import read_time, timespan
 from storage import lookups
 
 FOLDER = Path(__file__).parent
@@ -71,7 +75,12 @@ async def _asset(request: web.Request) -> web.StreamResponse:
 async def _start(request: web.Request) -> web.StreamResponse:
     sandbox = request.app[SANDBOX]
     attempts = await services(request).database.read(_attempts, sandbox.lms_id)
-    context = {"attempts": attempts, "lrs_url": sandbox.lrs_url, "player_ready": PLAYER.is_dir(), "learner": None}
+    context = {
+        "attempts": attempts,
+        "lrs_url": sandbox.lrs_url,
+        "player_ready": PLAYER.is_dir(),
+        "learner": request.query.get("learner"),
+    }
     return _page("index.html", request, context)
 
 
@@ -88,7 +97,9 @@ async def _launch(request: web.Request) -> web.StreamResponse:
         scorm_version=version,
     )
     check_launch(launch)
-    opened = await services(request).commits.open(Opening(launch, None))
+    begun = await services(request).database.read(_begun, launch)
+    opened = await services(request).commits.open(Opening(replace(launch, attempt_number=begun), None))
+    start = f"/sandbox/?learner={quote(name)}"
     data = {
         "scorm_version": version,
         "commit_url": commit_url(request, opened.session_id),
@@ -96,15 +107,29 @@ async def _launch(request: web.Request) -> web.StreamResponse:
         "cmi": opened.cmi,
         "course_url": "/sandbox/course/index.html"
         + ("?questions=all" if request.query.get("questions") == "all" else ""),
-        "attempts_url": "/sandbox/",
+        "attempts_url": start,
     }
     context = {
         "learner_name": name,
         "scorm_version": version,
-        "attempts_url": "/sandbox/",
+        "attempts_url": start,
         "launch_json": _island(data),
     }
     return _page("launch.html", request, context)
+
+
+def _begun(connection: Connection, launch: Launch) -> int | None:
+    """Give the number of the attempt that a launch goes on with: one that is not over.
+
+    A page that is loaded again opens its new session before the old one says how it ended, so an LMS that wants
+    learners to go on where they were says which attempt it means.
+    """
+    for owner in lookups.enrollments(
+        connection, lms_id=launch.lms_id, learner_id=launch.learner.id, activity_id=launch.activity.id
+    ):
+        latest = lookups.latest_attempt(connection, owner)
+        return latest.number if latest is not None and latest.status != "terminated" else None
+    return None
 
 
 def _page(template: str, request: web.Request, context: dict[str, Any]) -> web.Response:
@@ -145,11 +170,11 @@ def _attempt(report: lookups.AttemptReport) -> dict[str, Any]:
         "completion_status": shown["completion_status"],
         "success_status": shown["success_status"],
         "score": _score(shown["score"]),
-        "total_time": shown["total_time"],
+        "total_time": _duration(shown["total_time"]),
         "sessions": [one.session_id for one in report.sessions],
         "statements": [
             {
-                "time": time_text(one.made_at),
+                "time": datetime.fromtimestamp(one.made_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
                 "verb": one.rule,
                 "result": _result(one.body),
                 "id": one.id,
@@ -161,7 +186,15 @@ def _attempt(report: lookups.AttemptReport) -> dict[str, Any]:
 
 
 def _score(score: dict[str, Any] | None) -> str | None:
-    return None if score is None else ", ".join(f"{name} {value:g}" for name, value in score.items())
+    if score is None:
+        return None
+    raw, scaled = score.get("raw"), score.get("scaled")
+    share = None if scaled is None else f"{scaled * 100:.4g} %"
+    return share or "" if raw is None else f"{raw:g}" + (f" ({share})" if share else "")
+
+
+def _duration(text: str) -> str:
+    return timespan(read_time(text)).removeprefix("00")
 
 
 def _result(body: str) -> str:
@@ -179,5 +212,5 @@ def _result(body: str) -> str:
     if "score" in result:
         words.append(_score(result["score"]) or "")
     if "duration" in result:
-        words.append(result["duration"])
+        words.append(_duration(result["duration"]))
     return "; ".join(words)

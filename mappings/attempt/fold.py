@@ -84,7 +84,8 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
             snapshot=known,
             score=scores.score(known) or attempt.score,
             commits=attempt.commits + 1,
-            ended=ended if disposition == "applied" else attempt.ended,
+            # a session that was followed by another has no say in whether the attempt is over
+            ended=ended if disposition == "applied" and session.number >= attempt.sessions else attempt.ended,
             total_time=attempt.total_time + after_time - before_time,
         ),
         after,

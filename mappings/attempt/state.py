@@ -17,8 +17,9 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
 
     Attributes:
         snapshot: all its commits merged.
+        sessions: how many were opened.
         commits: how many were applied.
-        ended: how its latest session ended; None while one is open.
+        ended: how its latest session ended; None while that is open.
         total_time: centiseconds spent in all sessions.
         score: the last one that was possible; an impossible one that comes after it takes nothing back.
         statements: how many were made, which is also the position of the last one.
@@ -27,6 +28,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """
 
     snapshot: Snapshot = EMPTY
+    sessions: int = 0
     commits: int = 0
     ended: Ending | None = None
     total_time: int = 0
@@ -40,7 +42,8 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """One launch of an attempt.
 
     Attributes:
-        resumes: it continues an attempt that was suspended.
+        number: counts the attempt's sessions from 1.
+        resumes: it continues an attempt that was begun before.
         commits: how many were applied.
         ended: how it ended; None while it is open.
         sequence: highest number of the client's own count.
@@ -56,6 +59,7 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         fired: names of the once-a-session rules that made their statement.
     """
 
+    number: int = 0
     resumes: bool = False
     commits: int = 0
     ended: Ending | None = None

@@ -1,0 +1,128 @@
+"""A real bridge with its sandbox pages and an LRS of the test's choice, and the places that tell what it stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from playwright.async_api import Page
+
+from bridge.access import new_token
+from bridge.app import create_app
+from bridge.clock import system_now
+from bridge.sandbox.site import Sandbox, add_sandbox
+from bridge.settings import DatabaseSettings, Settings, TargetSettings
+from storage import lms
+from storage.engine import open_engine, writing
+from tests.browser.course_page import CoursePage
+
+HOME_PAGE = "https://lms.example.org"
+HOST = "127.0.0.1"
+TARGET = "learning-locker"
+
+DEADLINE = 30
+"""Seconds within which what is waited for must have happened, even on a busy machine."""
+INTERVAL = 0.05
+"""Seconds between two looks."""
+
+_READ_ATTEMPTS = """articles => articles.map(article => ({
+    number: Number(article.dataset.number),
+    state: article.dataset.state,
+    fields: Object.fromEntries(
+        [...article.querySelectorAll("[data-field]")].map(field => [field.dataset.field, field.textContent.trim()])),
+    statements: [...article.querySelectorAll("tr[data-statement]")].map(row => ({
+        rule: row.dataset.verb,
+        deliveries: [...row.querySelectorAll(".delivery")].map(one => [one.dataset.target, one.dataset.state]),
+    })),
+}))"""
+
+
+@dataclass
+class SandboxBridge:
+    """A bridge that runs in the test's loop until it is stopped; the browser is another process."""
+
+    runner: web.AppRunner
+    database_url: str
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self.runner.addresses[0][1]
+
+    @property
+    def start_page(self) -> str:
+        """The address that people are given."""
+        return f"http://{HOST}:{self.port}/"
+
+    async def stop(self) -> None:
+        """Stop it as SIGTERM would."""
+        await self.runner.cleanup()
+
+    async def launch(self, page: Page, learner: str, version: str) -> CoursePage:
+        """Launch the sample course from the start page."""
+        await page.goto(self.start_page)
+        await page.get_by_label("Learner’s name").fill(learner)  # noqa: RUF001 -- as the page writes it
+        await page.get_by_role("button", name=f"Play in SCORM {version}").click()
+        return CoursePage(page)
+
+    async def shown_attempts(self, page: Page, learner: str, *, delivery: str = "delivered") -> list[dict[str, Any]]:
+        """Give a learner's attempts as the start page shows them once all deliveries are in a state, newest first."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            await page.goto(self.start_page)
+            attempts = await page.locator(f'article.attempt[data-learner="{learner}"]').evaluate_all(_READ_ATTEMPTS)
+            states = {state for one in attempts for row in one["statements"] for _, state in row["deliveries"]}
+            if states == {delivery} or time.monotonic() > deadline:
+                assert states == {delivery}
+                return attempts
+            await asyncio.sleep(INTERVAL)
+
+    async def verify(self, learner: str, version: str) -> dict[str, Any]:
+        """Give what `scorm-bridge verify --json` prints of a learner's one enrollment."""
+        command = [Path(sys.executable).with_name("scorm-bridge"), "verify", learner_id(learner), f"sample-{version}"]
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [*command, "--json"],
+            env={**os.environ, "SCORM_BRIDGE_DATABASE__URL": self.database_url},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        [enrollment] = json.loads(done.stdout)
+        return enrollment
+
+
+def learner_id(name: str) -> str:
+    """Give the id that the sandbox's LMS knows a learner by."""
+    return name.lower().replace(" ", ".")
+
+
+async def start_sandbox(database_url: str, endpoint: str, *, port: int = 0) -> SandboxBridge:
+    """Start a bridge on a migrated database, with one target. Retries come twenty times as fast as they would."""
+    engine = open_engine(database_url)
+    with writing(engine) as connection:
+        owner = lms.add_token(
+            connection,
+            name="lms",
+            home_page=HOME_PAGE,
+            origins=(),
+            token_digest=lms.digest(new_token()),
+            now=system_now(),
+        )
+    engine.dispose()
+    target = TargetSettings(name=TARGET, endpoint=endpoint, username="tester", password="secret", version="1.0.3")
+    settings = Settings(database=DatabaseSettings(url=database_url), targets=(target,))
+    app = create_app(settings, random=lambda: 0.05)
+    add_sandbox(app, Sandbox(owner.id, endpoint))
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, port).start()
+    return SandboxBridge(runner, database_url)
