@@ -6,7 +6,7 @@ import re
 from urllib.parse import quote
 
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x20\x7f]+")
-_OWN_IRI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*://[^/\s]|urn:|tag:)[^\s<>\"{}|\\^`\x00-\x20\x7f]+")
+_OWN_IRI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*://(?!/)|urn:|tag:)[^\s<>\"{}|\\^`\x00-\x20\x7f]+")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 
 

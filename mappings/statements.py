@@ -17,7 +17,7 @@ from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.times import duration
 from mappings.document.model import ResultPart, Rule
 from mappings.document.skeletons import CompiledMapping
-from mappings.document.templates import OPTIONAL, VERBATIM
+from mappings.document.templates import OPTIONAL, VERBATIM, places
 from mappings.iris import is_own_iri, percent_encode
 from mappings.timestamps import rfc3339
 
@@ -134,8 +134,11 @@ def _holes(mapping: CompiledMapping, facts: Facts) -> tuple[dict[str, bytes], fr
         "session.id": facts.session_id,
     }
     document = mapping.document
-    values["activity.iri"] = _iri(facts.activity_id, document.activity_iri, values)
-    values["course.iri"] = _iri(course_id, document.course_iri, values)
+    own = [("course.iri", course_id, document.course_iri), ("activity.iri", facts.activity_id, document.activity_iri)]
+    if "activity.iri" in places(document.course_iri):
+        own.reverse()
+    for name, own_id, template in own:
+        values[name] = _iri(own_id, template, values)
     values["attempt.query"] = ("&" if "?" in values["activity.iri"] else "?") + "attemptId=" + facts.attempt_id
     holes = {name: _encode(value)[1:-1] for name, value in values.items()}
     for name, value in values.items():

@@ -45,8 +45,9 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
         return Fold(disposition, attempt, session, received_at, duplicate_of=duplicate_of)
     at, warnings = _date(attempt, commit, received_at)
     # after the end, only a client that counts its commits can prove that it has news
+    newest_session = session.number >= attempt.sessions
     newer = disposition == "applied" or (
-        disposition == "late" and commit.sequence is not None and commit.sequence > session.sequence
+        disposition == "late" and newest_session and commit.sequence is not None and commit.sequence > session.sequence
     )
     after = spend(session, said, older=not newer)
     before = attempt.snapshot if session.commits else at_launch(attempt.snapshot)
@@ -54,7 +55,8 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
     finding = scores.finding(known) if _tells_score(said) else None
     if finding is not None:
         warnings = (*warnings, finding)
-    ended = None if disposition != "applied" or not terminates(session, commit, said) else _ending(known)
+    # a last commit that was overtaken is the last one all the same
+    ended = None if disposition == "late" or not terminates(session, commit, said) else _ending(merge(known, said))
     changes = find_changes(
         before,
         known,
@@ -74,8 +76,14 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
             hid_total_time=session.hid_total_time or said.total_time is None,
             interactions=max(session.interactions, len(said.interactions or ())),
         )
-    if newer and commit.sequence is not None:
-        after = replace(after, sequence=commit.sequence)
+    elif ended is not None:
+        after = replace(after, ended=ended)
+    if commit.sequence is not None:
+        after = replace(
+            after,
+            sequence=commit.sequence if newer else after.sequence,
+            highest=max(after.highest, commit.sequence),
+        )
     before_time, after_time = session.base_time + session.spent, after.base_time + after.spent
     return Fold(
         disposition,
@@ -85,7 +93,7 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
             score=scores.score(known) or attempt.score,
             commits=attempt.commits + 1,
             # a session that was followed by another has no say in whether the attempt is over
-            ended=ended if disposition == "applied" and session.number >= attempt.sessions else attempt.ended,
+            ended=ended if newest_session and (ended or disposition == "applied") else attempt.ended,
             total_time=attempt.total_time + after_time - before_time,
         ),
         after,

@@ -25,7 +25,7 @@ def may_repeat(session: SessionState, arrival: Arrival) -> bool:
         arrival.idempotency_key is not None
         or arrival.digest == session.digest
         or session.ended is not None
-        or (sequence is not None and sequence <= session.sequence)
+        or (sequence is not None and sequence <= session.highest)
         or 0 < (session_time or 0) < session.counter
     )
 

@@ -18,7 +18,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     Attributes:
         snapshot: all its commits merged.
         sessions: how many were opened.
-        commits: how many were applied.
+        commits: how many came, duplicates apart.
         ended: how its latest session ended; None while that is open.
         total_time: centiseconds spent in all sessions.
         score: the last one that was possible; an impossible one that comes after it takes nothing back.
@@ -46,7 +46,8 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         resumes: it continues an attempt that was begun before.
         commits: how many were applied.
         ended: how it ended; None while it is open.
-        sequence: highest number of the client's own count.
+        sequence: number of the newest commit in the client's own count, which starts again where its page does.
+        highest: the highest number that ever came.
         digest: of the commit applied last.
         applied_at: when that was, in milliseconds since the epoch.
         tells_total_time: that commit carried a total time.
@@ -64,6 +65,7 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     commits: int = 0
     ended: Ending | None = None
     sequence: int = 0
+    highest: int = 0
     digest: str = ""
     applied_at: int = 0
     tells_total_time: bool = False

@@ -81,6 +81,8 @@ def _merge_item(known: Item, said: Item, *, older: bool) -> Item:
     for key, value in said.items():
         before = known.get(key)
         if isinstance(value, dict):
+            if not isinstance(before, dict) and before not in (None, "") and (older or not value):
+                continue
             below = before if isinstance(before, dict) else {}
             merged[key] = _merge_item(below, value, older=older)
         elif before in (None, "") or (value != "" and not older):

@@ -163,6 +163,8 @@ def _version(cmi: Mapping[str, Any]) -> ScormVersion | None:
         return "1.2"
     if any(name in _TELLING_2004 for name in cmi):
         return "2004"
+    if any(isinstance(one, dict) and one.get("student_response") for one in items(cmi.get("interactions")).values()):
+        return "1.2"
     return None
 
 

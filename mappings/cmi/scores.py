@@ -6,6 +6,8 @@ this is refused, and the whole batch with it.
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from mappings.cmi.snapshot import Number, Snapshot
@@ -51,7 +53,8 @@ def finding(known: Snapshot) -> CmiWarning | None:
             "score-range",
             f"{group}.max",
             high,
-            f"must be above {group}.min, which is {low:g}; the range is left out",
+            f"must be above {group}.min, which is {low:g}; the range "
+            + ("and the score are left out" if _outside(known, raw, None, None) else "is left out"),
         )
     if _outside(known, raw, low, high):
         low, high = _bounds(known, low, high)
@@ -76,6 +79,8 @@ def _outside(known: Snapshot, raw: Number, low: Number | None, high: Number | No
 def _scaled(known: Snapshot, raw: Number, low: Number | None, high: Number | None) -> Number | None:
     low, high = _bounds(known, low, high)
     if low is None or high is None or low >= high:
+        return None
+    if not math.isfinite(high - low):
         return None
     share = round((raw - low) / (high - low), 6)
     return int(share) if share in (0, 1) else share

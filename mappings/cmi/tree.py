@@ -33,9 +33,13 @@ def nest(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Tree:
         for part in path:
             below = branch.get(part)
             if not isinstance(below, dict):
+                if value == "" and below:
+                    break
                 below = branch[part] = {}
             branch = below
-        branch[leaf] = value
+        else:
+            if value != "" or leaf not in branch:
+                branch[leaf] = value
     return tree
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+
 import msgspec
 
 LONGEST_VALUE = 80
@@ -22,7 +24,7 @@ class CmiWarning(msgspec.Struct, frozen=True):
 
 def warn(code: str, element: str, value: object, message: str) -> CmiWarning:
     """Make a warning that repeats at most `LONGEST_VALUE` characters of the value."""
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else reprlib.repr(value)
     if len(text) > LONGEST_VALUE:
         text = text[: LONGEST_VALUE - 1] + "…"
     return CmiWarning(code, element, text, message)

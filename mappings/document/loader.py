@@ -10,7 +10,7 @@ from mappings.attempt.changes import TRIGGERS
 from mappings.document.errors import DocumentError, Fault
 from mappings.document.model import ONCE, RESULT_PARTS, Activity, Actor, Context, Document, Rule, Verb
 from mappings.document.sections import Faults, Section
-from mappings.document.templates import Template
+from mappings.document.templates import Template, places
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -27,7 +27,7 @@ def load(text: str, source: str) -> Document:
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         line = re.search(r"at line (\d+)", str(error))
         raise DocumentError(
             source, [Fault("file", int(line.group(1)) if line else 0, f"is not TOML: {error}")]
@@ -43,14 +43,17 @@ def _document(top: Section, text: str) -> Document:
     mapping, iris = top.section("mapping"), top.section("iris")
     activities = {name: _activity(section) for name, section in top.section("activities").sections()}
     verbs = {name: _verb(section) for name, section in top.section("verbs").sections()}
+    activity_iri, course_iri = _own(iris, "activity"), _own(iris, "course")
+    if "course.iri" in places(activity_iri) and "activity.iri" in places(course_iri):
+        iris.fault("activity", "cannot be made of course.iri, which is made of it")
     document = Document(
         name=mapping.text("name", _NAME, "must be lower-case letters, digits, - and _"),
         title=mapping.text("title"),
         language=mapping.language("language"),
         content_hash=hashlib.sha256(text.encode()).hexdigest(),
         text=text,
-        activity_iri=iris.iri("activity"),
-        course_iri=iris.iri("course"),
+        activity_iri=activity_iri,
+        course_iri=course_iri,
         actor=_actor(top.section("actor")),
         activities=activities,
         context=_context(top.section("context"), activities),
@@ -61,6 +64,13 @@ def _document(top: Section, text: str) -> Document:
     iris.end()
     top.end()
     return document
+
+
+def _own(iris: Section, key: str) -> Template:
+    template = iris.iri(key)
+    for circular in places(template) & {f"{key}.iri", "attempt.query"}:
+        iris.fault(key, f"cannot be made of {circular}, which is made of it")
+    return template
 
 
 def _actor(section: Section) -> Actor:
@@ -115,7 +125,7 @@ def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[s
             once=table.word("once", ONCE, "one of the policies"),
             result=table.words("result", RESULT_PARTS, "a part of the result") if table.has("result") else (),
         )
-        if rule.name in names:
+        if rule.name and rule.name in names:
             table.fault("name", f"is the name of an earlier rule too: {rule.name}")
         names.add(rule.name)
         table.end()

@@ -10,48 +10,59 @@ from mappings.document.errors import Fault
 from mappings.document.templates import VERBATIM, Place, Template, needs, parse
 from mappings.iris import is_iri, is_language
 
+_Path = tuple[str | int, ...]
+
 
 class Faults:
     """The faults found so far, and the text they are in, to tell lines."""
 
     def __init__(self, text: str) -> None:
         self.found: list[Fault] = []
-        self._lines = text.splitlines()
+        self._places = _index(text.splitlines())
 
-    def add(self, path: tuple[str | int, ...], message: str) -> None:
+    def add(self, path: _Path, message: str) -> None:
         """Note a fault at a path such as `("rules", 3, "verb")`."""
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
         self.found.append(Fault(place or "file", self._line(path), message))
 
-    def _line(self, path: tuple[str | int, ...]) -> int:
-        """Find the line of a key: that of its table's header, or of the key below it where it stands there."""
-        line = 0
-        for step in path:
-            line = self._nth_table(str(path[0]), step) if isinstance(step, int) else self._below(step, line)
-        return line
+    def _line(self, path: _Path) -> int:
+        """Find the line of a key: its own, or that of the nearest table around it that has one."""
+        while path and path not in self._places:
+            path = path[:-1]
+        return self._places.get(path, 0)
 
-    def _nth_table(self, name: str, index: int) -> int:
-        headers = [at for at, text in enumerate(self._lines, 1) if text.strip() == f"[[{name}]]"]
-        return headers[index] if index < len(headers) else 0
 
-    def _below(self, key: str, line: int) -> int:
-        name = re.escape(key)
-        header = re.compile(rf"\s*\[+(?:.*\.)?\"?{name}\"?(?:\..*)?\]+")
-        pair = re.compile(rf"\s*\"?{name}\"?\s*=")
-        for at, text in enumerate(self._lines[line:], line + 1):
-            if pair.match(text) or header.match(text):
-                return at
-            if line and text.startswith("[["):
-                break
-        return line
+_HEADER = re.compile(r"\s*\[(\[)?([^\[\]]*)\]\]?\s*(?:#.*)?")
+_PAIR = re.compile(r"\s*(\"[^\"]*\"|[A-Za-z0-9_-]+)\s*=")
+_STEP = re.compile(r"\"([^\"]*)\"|([A-Za-z0-9_-]+)")
+
+
+def _index(lines: list[str]) -> dict[_Path, int]:
+    """Give the line of every table's header and every key."""
+    places: dict[_Path, int] = {}
+    table: _Path = ()
+    counts: dict[_Path, int] = {}
+    for at, text in enumerate(lines, 1):
+        header, pair = _HEADER.fullmatch(text), _PAIR.match(text)
+        if header is not None:
+            table = tuple(quoted or bare for quoted, bare in _STEP.findall(header.group(2)))
+            for end in range(1, len(table) + 1):
+                places.setdefault(table[:end], at)
+            if header.group(1):
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, counts[table])
+            places[table] = at
+        elif pair is not None:
+            places.setdefault((*table, pair.group(1).strip('"')), at)
+    return places
 
 
 class Section:
     """One TOML table, read key by key. What is missing or wrong is noted, and a harmless value given instead."""
 
-    def __init__(self, data: dict[str, Any], path: tuple[str | int, ...] | str, faults: Faults) -> None:
+    def __init__(self, data: dict[str, Any], path: _Path | str, faults: Faults) -> None:
         self._data = data
-        self._path: tuple[str | int, ...] = tuple(path)
+        self._path: _Path = tuple(path)
         self._faults = faults
         self._seen: set[str] = set()
 
@@ -61,6 +72,7 @@ class Section:
 
     def has(self, key: str) -> bool:
         """Tell whether the key is there."""
+        self._seen.add(key)
         return key in self._data
 
     def keys(self) -> list[str]:

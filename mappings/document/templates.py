@@ -71,6 +71,11 @@ def _literal(text: str) -> str:
     return text
 
 
+def places(template: Template) -> frozenset[str]:
+    """Give the variables that the template has places for."""
+    return frozenset(part.variable for part in template if isinstance(part, Place))
+
+
 def needs(template: Template) -> frozenset[str]:
     """Give the optional variables without which the template cannot be filled."""
     return frozenset(

@@ -6,6 +6,8 @@ import copy
 import hashlib
 import json
 
+from msgspec.structs import replace
+
 from mappings.attempt import Arrival, AttemptState, Commit, Earlier, SessionState, fold
 from mappings.attempt.guards import may_repeat
 from mappings.cmi.reader import read
@@ -87,6 +89,12 @@ def _changed(whole, changes):
     return {"cmi": tree}
 
 
+def page(number, status="incomplete", seconds=None, **changes):
+    """Return a full SCORM 1.2 snapshot of a learner on a page, some seconds after it was loaded."""
+    told = {} if seconds is None else {"core.session_time": f"00:00:{seconds}"}
+    return scorm_12({"core.lesson_location": str(number), "core.lesson_status": status} | told | changes)
+
+
 def delta(changes):
     """Return a tree of nothing but the given elements, by dotted name without `cmi.`, as Moodle sends it."""
     return _changed({}, changes)
@@ -120,8 +128,8 @@ class Play:
     """An attempt and one of its sessions, with the journal, as commits come in one by one."""
 
     def __init__(self, attempt=None, session=None):
-        self.attempt = attempt or AttemptState()
-        self.session = session or SessionState()
+        self.attempt = attempt or AttemptState(sessions=1)
+        self.session = session or SessionState(number=1)
         self.journal = []
         self.folds = []
 
@@ -143,8 +151,9 @@ class Play:
 
     def next_session(self):
         """Return a play of the attempt's next session, which resumes it where the last one was suspended."""
-        resumes = self.attempt.ended == "suspended"
-        return Play(self.attempt, SessionState(resumes=resumes, base_time=self.attempt.total_time))
+        attempt = replace(self.attempt, sessions=self.attempt.sessions + 1)
+        resumes = attempt.ended == "suspended"
+        return Play(attempt, SessionState(number=attempt.sessions, resumes=resumes, base_time=attempt.total_time))
 
     @property
     def told(self):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mappings.cmi.times import LONGEST, CmiTimeError, duration, read_time, timespan
 
-proven = settings(deadline=None, max_examples=150, derandomize=True, database=None)
+proven = settings(deadline=None, max_examples=80, derandomize=True, database=None)
 times = st.integers(0, LONGEST)
 
 
@@ -137,9 +137,9 @@ def test_durations_beyond_the_standard_are_understood(text, centiseconds):
         "NaN",
         "null",
         "[object Object]",
-        "٠٠:٠٠:٠٠",
-        "PT١S",
-        "PT1ſ",
+        "\u0660\u0660:\u0660\u0660:\u0660\u0660",
+        "PT\u0661S",
+        "PT1\u017f",
     ],
 )
 def test_what_is_no_time_is_refused(text):

@@ -1,0 +1,166 @@
+"""Statements to look at: the shipped mapping, facts to fill it with, and a judge as strict as the strictest LRS."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import mappings
+from mappings.attempt import AttemptState, SessionState
+from mappings.attempt.changes import TRIGGERS, Change
+from mappings.cmi.scores import score
+from mappings.cmi.snapshot import Snapshot
+from mappings.document import compile_document, load
+from mappings.statements import Facts, make
+from tests.mappings.builders import NOON
+
+ATTEMPT = "11111111-1111-4111-8111-111111111111"
+SESSION = "22222222-2222-4222-8222-222222222222"
+ENROLLMENT = "33333333-3333-4333-8333-333333333333"
+SHIPPED = (Path(mappings.__file__).parent / "scorm-profile.toml").read_text(encoding="utf-8")
+
+ODD_IDS = [
+    "235",
+    "unit 5",
+    "unit:5",
+    "a#b",
+    "50%",
+    "a%20b",
+    "a?b=c&d",
+    "a/b",
+    "../..",
+    'say "hi"',
+    "it's",
+    "back\\slash",
+    "</script><script>alert(1)</script>",
+    "{activity.id}",
+    "ünï",
+    "名前",
+    "😀",
+    "line\nbreak",
+    "\u2028",
+    "\ue000activity.id\ue001",
+    "x" * 2_000,
+]
+
+
+@cache
+def compiled(text=SHIPPED):
+    """Return a mapping document ready for use."""
+    return compile_document(load(text, "test.toml"), "test.toml")
+
+
+def facts(**changes):
+    """Return who and what an attempt is about, as an LMS that tells everything would."""
+    whole = {
+        "lms": "lms-1",
+        "lms_name": "Example LMS",
+        "home_page": "https://lms.example.org/",
+        "learner_id": "u42",
+        "learner_name": "Doe, Jane",
+        "activity_id": "235",
+        "activity_name": "Fire safety",
+        "course_id": "7",
+        "course_name": "Safety",
+        "registration": ENROLLMENT,
+        "attempt_id": ATTEMPT,
+        "attempt_number": 2,
+        "session_id": SESSION,
+    }
+    return Facts(**whole | changes)
+
+
+def reached(known):
+    """Return an attempt that has reached what a snapshot says."""
+    return AttemptState(snapshot=known, score=score(known))
+
+
+def tell(*triggers, known=None, spent=0, mapping=None, at=NOON, **changes):
+    """Return the statements of these changes as JSON values, each judged."""
+    done = make(
+        mapping or compiled(),
+        facts(**changes),
+        reached(known or Snapshot()),
+        SessionState(spent=spent),
+        [Change(trigger) for trigger in triggers],
+        at,
+    )
+    return [judged(statement.body) for statement in done.statements]
+
+
+def everything():
+    """Return the bodies of one statement of each trigger, one a line."""
+    known = Snapshot(
+        completion_status="completed",
+        success_status="passed",
+        score_raw=8.5,
+        score_min=0,
+        score_max=10,
+        progress_measure=0.29,
+    )
+    changes = [Change(trigger) for trigger in TRIGGERS]
+    done = make(compiled(), facts(), reached(known), SessionState(spent=33_025), changes, NOON)
+    return "\n".join(statement.body for statement in done.statements)
+
+
+_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x20\x7f]+")
+_DURATION = re.compile(r"PT(?=\d)(\d+H)?(\d+M)?(\d+(\.\d{1,2})?S)?")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def judged(body):
+    """Return a statement that no LRS would refuse and that the SCORM Profile's schemas take."""
+    statement = json.loads(body)
+    assert set(statement) - {"result"} == {"id", "actor", "verb", "object", "context", "timestamp"}
+    assert str(uuid.UUID(statement["id"])) == statement["id"]
+    assert not list(_nulls(statement))
+    actor, verb, context = statement["actor"], statement["verb"], statement["context"]
+    assert set(actor) - {"name"} == {"objectType", "account"}
+    assert actor["objectType"] == "Agent"
+    assert set(actor["account"]) == {"homePage", "name"}
+    assert actor["account"]["name"]
+    assert set(verb) == {"id", "display"}
+    assert set(context) - {"extensions"} == {"registration", "contextActivities"}
+    assert str(uuid.UUID(context["registration"])) == context["registration"]
+    groups = context["contextActivities"]
+    assert set(groups) <= {"grouping", "category"}
+    activities = [statement["object"], *groups.get("grouping", ()), *groups.get("category", ())]
+    for activity in activities:
+        assert set(activity) == {"objectType", "id", "definition"}
+        assert set(activity["definition"]) - {"name"} == {"type"}
+        assert all(activity["definition"].get("name", {"en": "x"}).values())
+    iris = [verb["id"], actor["account"]["homePage"], *context.get("extensions", ())]
+    for iri in [*iris, *(one["id"] for one in activities), *(one["definition"]["type"] for one in activities)]:
+        assert _IRI.fullmatch(iri), iri
+    assert _TIMESTAMP.fullmatch(statement["timestamp"])
+    assert datetime.fromisoformat(statement["timestamp"]).tzinfo is not None
+    if "result" in statement:
+        _judge_result(statement["result"])
+    return statement
+
+
+def _judge_result(result):
+    assert result
+    assert set(result) <= {"completion", "success", "score", "duration", "extensions"}
+    assert all(result[key] in (True, False) for key in ("completion", "success") if key in result)
+    assert "duration" not in result or _DURATION.fullmatch(result["duration"])
+    told = result.get("score")
+    if told is not None:
+        assert told
+        assert set(told) <= {"scaled", "raw", "min", "max"}
+        low, high, raw = told.get("min"), told.get("max"), told.get("raw")
+        assert -1 <= told.get("scaled", 0) <= 1
+        assert low is None or high is None or low < high
+        assert raw is None or low is None or low <= raw
+        assert raw is None or high is None or raw <= high
+
+
+def _nulls(value):
+    if value is None:
+        yield value
+    for below in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _nulls(below)

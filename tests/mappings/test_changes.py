@@ -1,0 +1,180 @@
+"""The changes between two snapshots: nothing but what can be told, and in one order."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from mappings.attempt.changes import TRIGGERS, Change, Trigger, find_changes
+from mappings.cmi.merge import merge
+from mappings.cmi.reader import read
+from mappings.cmi.scores import Score, score
+from mappings.cmi.snapshot import EMPTY, Snapshot
+from tests.mappings.builders import delta, scorm_12
+
+proven = settings(deadline=None, max_examples=100, derandomize=True, database=None)
+
+snapshots = st.builds(
+    Snapshot,
+    scorm_version=st.sampled_from(["1.2", "2004"]),
+    completion_status=st.sampled_from([None, "unknown", "not attempted", "incomplete", "completed"]),
+    success_status=st.sampled_from([None, "unknown", "failed", "passed"]),
+    score_raw=st.sampled_from([None, 0, 50, 150]),
+    score_max=st.sampled_from([None, 0, 100]),
+    score_scaled=st.sampled_from([None, 0.5, 1]),
+    progress_measure=st.sampled_from([None, 0, 0.5, 1]),
+    location=st.sampled_from([None, "2"]),
+    suspend_data=st.sampled_from([None, "x"]),
+    exit=st.sampled_from([None, "suspend"]),
+    interactions=st.sampled_from([None, {"0": {"id": "Q1"}}]),
+)
+
+
+def sequence(*statuses):
+    """Return the triggers of SCORM 1.2 statuses that come one after the other."""
+    known, found = EMPTY, []
+    for status in statuses:
+        after = merge(known, read(delta({"core.lesson_status": status})).snapshot)
+        found += [change.trigger for change in find_changes(known, after)]
+        known = after
+    return found
+
+
+def test_every_trigger_is_described_once():
+    assert list(TRIGGERS) == list(get_args(Trigger))
+
+
+@given(snapshots)
+@proven
+def test_equal_snapshots_have_no_changes(known):
+    assert find_changes(known, known) == ()
+    assert find_changes(known, replace(known)) == ()
+
+
+@given(snapshots, snapshots)
+@proven
+def test_there_are_changes_exactly_where_something_tellable_changed(before, after):
+    tellable = (
+        (score(after) is not None and score(after) != score(before))
+        or (after.progress_measure is not None and after.progress_measure != before.progress_measure)
+        or (after.completion_status == "completed" and before.completion_status != "completed")
+        or (after.success_status in {"passed", "failed"} and after.success_status != before.success_status)
+    )
+
+    assert bool(find_changes(before, after)) == tellable
+
+
+@given(snapshots, snapshots, st.booleans(), st.booleans(), st.sampled_from([None, "suspended", "terminated"]))
+@proven
+def test_changes_come_in_the_order_of_the_triggers_and_each_once(before, after, started, resumed, ended):
+    found = [change.trigger for change in find_changes(before, after, started=started, resumed=resumed, ended=ended)]
+
+    assert found == [trigger for trigger in TRIGGERS if trigger in set(found)]
+
+
+def test_everything_at_once_comes_in_one_order():
+    after = Snapshot(score_scaled=0.9, progress_measure=1, completion_status="completed", success_status="passed")
+
+    assert find_changes(EMPTY, after, started=True, resumed=True, ended="suspended") == (
+        Change("attempt.started"),
+        Change("session.resumed"),
+        Change("score.changed", None, Score(scaled=0.9)),
+        Change("progress.changed", None, 1),
+        Change("completion.completed", None, "completed"),
+        Change("success.passed", None, "passed"),
+        Change("session.suspended"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("turn", "trigger"),
+    [
+        ({"started": True}, "attempt.started"),
+        ({"resumed": True}, "session.resumed"),
+        ({"ended": "suspended"}, "session.suspended"),
+        ({"ended": "terminated"}, "session.terminated"),
+    ],
+)
+def test_a_turn_of_the_session_is_told_without_any_difference(turn, trigger):
+    assert find_changes(EMPTY, EMPTY, **turn) == (Change(trigger),)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"location": "3"},
+        {"suspend_data": "y"},
+        {"exit": "suspend"},
+        {"interactions": {"0": {"id": "Q2"}}},
+        {"completion_status": "incomplete"},
+        {"success_status": "unknown"},
+        {"score_max": 100},
+        {"total_time": 5},
+    ],
+)
+def test_what_no_rule_can_tell_is_no_change(change):
+    assert find_changes(EMPTY, replace(EMPTY, **change)) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "old", "new"),
+    [
+        ({}, {"score_raw": 85}, None, Score(raw=85)),
+        ({"score_raw": 40}, {"score_raw": 85}, Score(raw=40), Score(raw=85)),
+        ({"score_raw": 85}, {"score_raw": 40}, Score(raw=85), Score(raw=40)),
+        ({"score_raw": 5}, {"score_raw": 5, "score_max": 10}, Score(raw=5), Score(raw=5, max=10)),
+        ({"score_raw": 11, "score_max": 10}, {"score_raw": 9, "score_max": 10}, None, Score(raw=9, max=10)),
+    ],
+)
+def test_a_score_that_became_another_is_a_change(before, after, old, new):
+    assert find_changes(Snapshot(**before), Snapshot(**after)) == (Change("score.changed", old, new),)
+
+
+def test_a_score_that_became_impossible_is_no_change():
+    assert find_changes(Snapshot(score_raw=9, score_max=10), Snapshot(score_raw=11, score_max=10)) == ()
+
+
+def test_a_score_is_another_if_it_differs_from_the_last_possible_one():
+    """The snapshot before may hold an impossible one, of which nothing was told."""
+    before, after = Snapshot(score_raw=11, score_max=10), Snapshot(score_raw=9, score_max=10)
+    last = Score(raw=9, max=10)
+
+    assert find_changes(before, after, told=last) == ()
+    assert find_changes(before, after, told=Score(raw=8)) == (Change("score.changed", Score(raw=8), last),)
+
+
+def test_progress_back_to_nought_is_a_change():
+    found = find_changes(Snapshot(progress_measure=0.5), Snapshot(progress_measure=0))
+
+    assert found == (Change("progress.changed", 0.5, 0),)
+
+
+def test_scorm_12s_passed_implies_completed():
+    assert sequence("passed") == ["completion.completed", "success.passed"]
+
+
+def test_failed_then_passed_tells_both():
+    assert sequence("failed", "passed") == ["success.failed", "completion.completed", "success.passed"]
+
+
+def test_passed_then_failed_tells_nothing_new():
+    assert sequence("passed", "failed", "passed") == ["completion.completed", "success.passed"]
+
+
+def test_failed_tells_nothing_of_completion():
+    """Whether a failed attempt is complete is for the mapping document to say (wire format 3.5)."""
+    assert sequence("failed") == ["success.failed"]
+
+
+def test_a_status_that_is_reset_and_reached_again_is_told_once():
+    assert sequence("incomplete", "completed", "incomplete", "completed") == ["completion.completed"]
+
+
+def test_an_untouched_player_changes_nothing():
+    after = merge(EMPTY, read(scorm_12()).snapshot)
+
+    assert find_changes(EMPTY, after) == ()

@@ -1,0 +1,199 @@
+"""The time a learner spent: counters that are reset, repeated, delayed, or left to the LMS."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mappings.attempt.clock import spend
+from mappings.attempt.state import SessionState
+from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.times import timespan
+from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, delta, scorm_12
+
+proven = settings(deadline=None, max_examples=100, derandomize=True, database=None)
+
+HOUR = 360_000  # in centiseconds, as times are
+MIN = 6_000
+
+
+def times(session=None, total=None, **changes):
+    """Return a tree that tells times, in centiseconds."""
+    told = {"core.session_time": session, "core.total_time": total}
+    return delta({name: timespan(value) for name, value in told.items() if value is not None} | changes)
+
+
+def counted(*told):
+    """Return what was spent in a session that told these pairs of session time and total time, a minute apart."""
+    play = Play()
+    for number, (session, total) in enumerate(told):
+        play.send(times(session, total, location=str(number)), at=NOON + number * MINUTE)
+    return play.session.spent, play.attempt.total_time
+
+
+def test_session_time_is_what_the_content_counted_last():
+    assert counted((MIN, None), (2 * MIN, None), (5 * MIN, None)) == (5 * MIN, 5 * MIN)
+
+
+def test_a_page_loaded_again_counts_from_nought_and_its_time_is_carried():
+    """Five minutes, then the page was loaded again, and two minutes more."""
+    assert counted((3 * MIN, None), (5 * MIN, None), (MIN, None), (2 * MIN, None)) == (7 * MIN, 7 * MIN)
+
+
+def test_a_page_loaded_again_twice_carries_both_times():
+    assert counted((5 * MIN, None), (3 * MIN, None), (2 * MIN, None)) == (10 * MIN, 10 * MIN)
+
+
+def test_a_session_time_left_at_nought_leaves_the_total_time_to_tell():
+    """scorm-again's selfReportSessionTime (wire format 1.2.4)."""
+    assert counted((0, 130), (0, 252), (0, 252)) == (252, 252)
+
+
+def test_a_total_time_alone_tells_the_session_as_what_is_above_the_attempts_time():
+    """Moodle's SCORM 1.2 player never sends session_time (wire format 2.1)."""
+    play = Play(session=SessionState(base_time=HOUR))
+    play.send(times(total=HOUR + 5 * MIN))
+
+    assert play.session.spent == 5 * MIN
+
+
+def test_a_total_time_below_what_is_known_takes_nothing():
+    play = Play(session=SessionState(base_time=HOUR))
+    play.send(times(total=10 * MIN))
+
+    assert (play.session.spent, play.session.base_time) == (0, HOUR)
+
+
+def test_total_time_across_a_resume_is_the_sum_of_both_sessions():
+    """An hour loaded, ten minutes in this session, `01:10:00` at its end (wire format 1.2.3)."""
+    first = Play()
+    first.send(times(HOUR, HOUR, **{"core.exit": "suspend"}), terminated=True)
+    second = first.next_session()
+    second.send(times(10 * MIN))
+    second.send(times(10 * MIN, HOUR + 10 * MIN), terminated=True, at=NOON + MINUTE)
+
+    assert second.session.spent == 10 * MIN
+    assert second.attempt.total_time == HOUR + 10 * MIN
+
+
+def test_a_client_that_knew_of_more_time_than_is_stored_is_believed():
+    """History from before the bridge: it was loaded with an hour that no commit here ever told."""
+    spent, total = counted((10 * MIN, None), (10 * MIN, HOUR + 10 * MIN))
+
+    assert (spent, total) == (10 * MIN, HOUR + 10 * MIN)
+
+
+def test_a_client_that_knew_of_less_time_takes_nothing():
+    play = Play()
+    play.send(times(HOUR, **{"core.exit": "suspend"}), terminated=True)
+    second = play.next_session()
+    second.send(times(10 * MIN, 10 * MIN), terminated=True)
+
+    assert second.attempt.total_time == HOUR + 10 * MIN
+
+
+def test_a_total_time_always_told_adds_nothing_to_the_session_time():
+    assert counted((MIN, MIN), (2 * MIN, 2 * MIN), (5 * MIN, 5 * MIN)) == (5 * MIN, 5 * MIN)
+
+
+def test_a_total_time_always_told_survives_a_page_loaded_again():
+    """The new page was loaded with the five minutes of the old one."""
+    assert counted((5 * MIN, 5 * MIN), (2 * MIN, 7 * MIN)) == (7 * MIN, 7 * MIN)
+
+
+def test_a_total_time_that_starts_again_with_its_page_adds_no_time_twice():
+    """The new page was loaded with nothing, as after a crash of the LMS's page."""
+    assert counted((5 * MIN, 5 * MIN), (2 * MIN, 2 * MIN)) == (7 * MIN, 7 * MIN)
+
+
+def test_an_older_session_time_adds_nothing():
+    play = Play()
+    play.send(times(5 * MIN), sequence=3)
+    play.send(times(2 * MIN), sequence=2)
+
+    assert (play.session.spent, play.attempt.total_time) == (5 * MIN, 5 * MIN)
+
+
+def test_an_older_commit_that_counted_more_is_believed():
+    play = Play()
+    play.send(times(), sequence=3)
+    play.send(times(2 * MIN), sequence=2)
+
+    assert play.session.spent == 2 * MIN
+
+
+def test_a_late_session_time_counts():
+    """The beacon with the end came before the last request with its time."""
+    play = Play()
+    play.send(times(2 * MIN), sequence=1)
+    play.send(delta({}), sequence=2, terminated=True)
+    play.send(times(5 * MIN), sequence=3, at=NOON + DAY)
+
+    assert (play.session.spent, play.attempt.total_time) == (5 * MIN, 5 * MIN)
+
+
+def test_an_overtaken_snapshot_adds_nothing():
+    play = Play()
+    play.send(scorm_12({"core.session_time": "00:00:20"}), full=True)
+    play.send(scorm_12({"core.session_time": "00:00:10"}), full=True, at=NOON + SECOND)
+
+    assert play.session.spent == 2_000
+
+
+@pytest.mark.parametrize("tree", [delta({}), times(0), times(0, 0), delta({"core.session_time": "soon"})])
+def test_a_commit_that_tells_no_time_takes_none(tree):
+    play = Play()
+    play.send(times(MIN))
+    play.send(tree, at=NOON + MINUTE)
+
+    assert (play.session.spent, play.attempt.total_time) == (MIN, MIN)
+
+
+def test_a_session_that_never_tells_a_time_has_none():
+    assert counted((None, None), (0, None), (None, 0)) == (0, 0)
+
+
+def test_two_sessions_are_added_up_in_their_attempt():
+    first = Play()
+    first.send(times(3 * MIN, **{"core.exit": "suspend"}), terminated=True)
+    second = first.next_session()
+    second.send(times(4 * MIN))
+
+    assert (second.session.base_time, second.session.spent) == (3 * MIN, 4 * MIN)
+    assert second.attempt.total_time == 7 * MIN
+
+
+_TOLD = st.tuples(
+    st.none() | st.integers(0, HOUR), st.none() | st.integers(0, 2 * HOUR), st.none() | st.integers(1, 5), st.booleans()
+)
+
+
+@given(st.lists(_TOLD, max_size=6), st.integers(0, HOUR))
+@proven
+def test_times_never_fall(told, base):
+    """And the attempt's time grows by what its session's grew, whatever clients tell in whatever order."""
+    play = Play(session=SessionState(base_time=base))
+    for number, (session, total, sequence, passed) in enumerate(told):
+        before, attempt = play.session, play.attempt
+        play.send(times(session, total, location=str(number)), sequence=sequence, at=NOON + number * MINUTE * passed)
+
+        assert play.session.spent >= before.spent
+        assert play.session.base_time >= before.base_time
+        assert play.attempt.total_time >= attempt.total_time
+        assert play.attempt.total_time == play.session.base_time + play.session.spent - base
+
+
+@given(st.integers(0, HOUR), st.integers(0, HOUR), st.booleans())
+@proven
+def test_telling_the_same_times_again_adds_nothing(session_time, total_time, older):
+    said = Snapshot(session_time=session_time, total_time=total_time)
+    once = spend(SessionState(), said, older=False)
+
+    assert spend(once, said, older=older) == once
+
+
+@given(st.lists(st.integers(1, HOUR), min_size=1, max_size=6).map(sorted))
+@proven
+def test_a_counter_that_only_rises_is_the_time_spent(told):
+    assert counted(*((session, None) for session in told)) == (told[-1], told[-1])

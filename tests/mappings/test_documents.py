@@ -1,0 +1,339 @@
+"""Mapping documents read: the shipped one is sound, and every fault is found, named and placed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+import mappings
+from mappings.attempt.changes import TRIGGERS
+from mappings.document import DocumentError, Fault, compile_document, load
+from mappings.document.model import ONCE, RESULT_PARTS
+from mappings.document.templates import OPTIONAL, VARIABLES, VERBATIM, Place, needs, parse
+
+SHIPPED = (Path(mappings.__file__).parent / "scorm-profile.toml").read_text(encoding="utf-8")
+
+SMALL = """\
+[mapping]
+name = "small"
+title = "A small one"
+language = "en"
+
+[iris]
+activity = "{lms.base}/a/{activity.id}"
+course = "{lms.base}/c/{course.id}"
+
+[actor]
+home_page = "{lms.home_page}"
+account = "{learner.id}"
+
+[activities.sco]
+id = "{activity.iri}"
+type = "http://adlnet.gov/expapi/activities/lesson"
+
+[context]
+registration = "{registration}"
+grouping = []
+category = []
+
+[verbs.completed]
+id = "http://adlnet.gov/expapi/verbs/completed"
+display = { en = "completed" }
+
+[[rules]]
+name = "completed"
+when = "completion.completed"
+verb = "completed"
+object = "sco"
+once = "attempt"
+"""
+
+
+def faults(text):
+    """Return what is wrong with a document."""
+    with pytest.raises(DocumentError) as caught:
+        load(text, "test.toml")
+    return caught.value.faults
+
+
+def line_of(text, words):
+    """Return the number of the one line that begins so."""
+    (found,) = [at for at, line in enumerate(text.splitlines(), 1) if line.startswith(words)]
+    return found
+
+
+def changed(old, new, text=SMALL):
+    """Return a document with one place changed."""
+    assert text.count(old) == 1, old
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize("text", [SHIPPED, SMALL], ids=["shipped", "small"])
+def test_a_sound_document_loads_and_compiles(text):
+    compiled = compile_document(load(text, "test.toml"), "test.toml")
+
+    assert [rule for rules in compiled.rules.values() for rule in rules] == list(compiled.document.rules)
+
+
+def test_the_shipped_document_has_a_rule_for_every_trigger():
+    compiled = compile_document(load(SHIPPED, "scorm-profile.toml"), "scorm-profile.toml")
+
+    assert list(compiled.rules) == list(TRIGGERS)
+    assert (compiled.document.name, compiled.document.language) == ("scorm-profile", "en-US")
+
+
+def test_a_document_is_known_by_the_hash_of_its_text():
+    document = load(SHIPPED, "scorm-profile.toml")
+
+    assert document.text == SHIPPED
+    assert document.content_hash == hashlib.sha256(SHIPPED.encode()).hexdigest()
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_the_file():
+    text = SMALL
+    for old, new in [
+        ('name = "small"', 'name = "Small One"'),
+        ('language = "en"', 'language = "english please"'),
+        ('home_page = "{lms.home_page}"', 'home_page = "{lms.page}"'),
+        ('account = "{learner.id}"', 'account = "{learner.name}"'),
+        ("category = []", 'category = ["profile"]'),
+        ('id = "http://adlnet.gov/expapi/verbs/completed"', 'id = "completed"'),
+        ('when = "completion.completed"', 'when = "completed"'),
+        ('once = "attempt"', 'once = "ever"\nresult = ["score", "score", "grade"]\ncolour = "red"'),
+    ]:
+        text = changed(old, new, text)
+    found = faults(text)
+
+    assert [(fault.place, fault.line) for fault in found] == [
+        ("mapping.name", 2),
+        ("mapping.language", 4),
+        ("actor.home_page", 11),
+        ("actor.account", 12),
+        ("context.category", 21),
+        ("verbs.completed.id", 24),
+        ("rules[0].when", 29),
+        ("rules[0].once", 32),
+        ("rules[0].result", 33),
+        ("rules[0].result", 33),
+        ("rules[0].colour", 34),
+    ]
+
+
+def test_an_error_lists_every_fault_with_its_line_and_place():
+    with pytest.raises(DocumentError, match=r"broken.toml is not a usable .*:\n  line 2, mapping\.name: "):
+        load(changed('name = "small"', 'name = ""'), "broken.toml")
+
+    assert str(Fault("rules[0]", 0, "makes no statement")) == "rules[0]: makes no statement"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "message"),
+    [
+        ('name = "small"', 'name = "Small"', "mapping.name", "must be lower-case letters, digits, - and _"),
+        ('title = "A small one"', 'title = "  "', "mapping.title", "must not be empty"),
+        ('language = "en"', 'language = "en_US"', "mapping.language", "'en_US' is not a language tag such as en-US"),
+        ('"{lms.base}/a/{activity.id}"', '"{activity.id}"', "iris.activity", "does not become a full IRI (scheme:…"),
+        ('"{lms.base}/a/{activity.id}"', '"x:{lms.nome}"', "iris.activity", "{lms.nome} is not known; known are lms."),
+        ('"{lms.base}/c/{course.id}"', '"{lms.base}/{"', "iris.course", "a brace stands alone; write {variable} or"),
+        ('"{lms.base}/c/{course.id}"', '"{lms.base}/c c"', "iris.course", "does not become a full IRI (scheme:…"),
+        ('"{learner.id}"', '"{learner.name}"', "actor.account", "cannot do without learner.name, which an LMS may"),
+        ('"{activity.iri}"', '"{activity.name|x}"', "activities.sco.id", "does not become a full IRI (scheme:…"),
+        (
+            '"http://adlnet.gov/expapi/activities/lesson"',
+            '"{activity.type|lesson}"',
+            "activities.sco.type",
+            "does not b",
+        ),
+        ('"http://adlnet.gov/expapi/activities/lesson"', '"{activity.type}"', "activities.sco.type", "cannot do with"),
+        ("grouping = []", 'grouping = ["sco", "sco"]', "context.grouping", "names one of its words twice"),
+        ("grouping = []", 'grouping = ["course"]', "context.grouping", "'course' is not an activity described in [ac"),
+        ("grouping = []", "grouping = [1]", "context.grouping", "must hold text only, not 1"),
+        ("grouping = []", "grouping = [[1]]", "context.grouping", "must hold text only, not [1]"),
+        ("grouping = []", "grouping = true", "context.grouping", "must be a list of text, not True"),
+        ("category = []", "category = []\nteam = 1", "context.team", "is not known here; known are category, "),
+        ("/verbs/completed", "/verbs/{learner.id}", "verbs.completed.id", "must be a full IRI such as http://adlnet."),
+        ('{ en = "completed" }', "{}", "verbs.completed.display", "needs at least one language, such as en-US"),
+        ('{ en = "completed" }', '{ e_n = "completed" }', "verbs.completed.display.e_n", "'e_n' is not a language tag"),
+        ('{ en = "completed" }', '{ en = "" }', "verbs.completed.display.en", "must not be empty"),
+        ('when = "completion.completed"', 'when = "done"', "rules[0].when", "'done' is not a trigger; there are: att"),
+        ('verb = "completed"', 'verb = "passed"', "rules[0].verb", "'passed' is not a verb described in [verbs]; ther"),
+        ('object = "sco"', 'object = "scos"', "rules[0].object", "'scos' is not an activity described in [activities]"),
+        ('once = "attempt"', 'once = "day"', "rules[0].once", "'day' is not one of the policies; there are: attempt, "),
+        ('once = "attempt"', "once = 2026-01-31", "rules[0].once", "must be text, not datetime.date(2026, 1, 31)"),
+    ],
+)
+def test_a_fault_says_where_and_what(old, new, place, message):
+    (found,) = faults(changed(old, new))
+
+    assert found.place == place
+    assert found.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "meant"),
+    [
+        ('once = "attempt"', 'once = "attempt"\nreslt = ["score"]', "result"),
+        ('account = "{learner.id}"', 'account = "{learner.id}"\nnmae = "{learner.name}"', "name"),
+        ("category = []", "category = []\nextension = {}", "extensions"),
+    ],
+)
+def test_an_unknown_key_is_told_with_all_that_could_be_meant(old, new, meant):
+    """Optional ones too: a misspelt key is most often one that is not there under its right name."""
+    (found,) = faults(changed(old, new))
+
+    assert meant in re.split(r"[ ,]+", found.message)
+
+
+def test_two_rules_of_one_name_are_a_fault():
+    rule = SMALL[SMALL.index("[[rules]]") :]
+    (found,) = faults(SMALL + rule)
+
+    assert (found.place, found.line) == ("rules[1].name", 34)
+    assert found.message == "is the name of an earlier rule too: completed"
+
+
+def test_rules_without_names_are_not_told_to_share_one():
+    rule = SMALL[SMALL.index("[[rules]]") :].replace('name = "completed"\n', "")
+    found = faults(SMALL[: SMALL.index("[[rules]]")] + rule + rule)
+
+    assert [(fault.place, fault.message[:10]) for fault in found] == [
+        ("rules[0].name", "is missing"),
+        ("rules[1].name", "is missing"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "place", "message"),
+    [
+        ("rules = []", "rules", "needs at least one table"),
+        ("rules = [1]", "rules[0]", "must be a table"),
+        ("rules = 1", "rules", "must be an array of tables, not 1"),
+        ("", "rules", "is missing: an array of tables is needed"),
+    ],
+)
+def test_a_document_without_rules_is_a_fault(rules, place, message):
+    (found,) = faults(rules + "\n" + SMALL[: SMALL.index("[[rules]]")])
+
+    assert (found.place, found.message) == (place, message)
+
+
+def test_an_empty_document_lists_every_table_that_is_missing():
+    assert {"mapping", "iris", "actor", "activities", "context", "verbs", "rules"} <= {
+        fault.place for fault in faults("")
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[mapping]\nname = small\n", 2),
+        ("[mapping\n", 1),
+        ('[mapping]\nname = "a"\nname = "b"\n', 3),
+        ("[mapping]\n\n[mapping]\n", 3),
+        (SHIPPED.replace('once = "session"\n', "once = session\n", 1), line_of(SHIPPED, 'name = "resumed"') + 4),
+    ],
+)
+def test_a_syntax_error_tells_its_line(text, line):
+    (found,) = faults(text)
+
+    assert (found.place, found.line) == ("file", line)
+    assert found.message.startswith("is not TOML: ")
+
+
+def test_a_syntax_error_at_the_end_of_the_file_says_so():
+    (found,) = faults('[mapping]\nname = "small')
+
+    assert (found.place, found.line) == ("file", 0)
+    assert "at end of document" in found.message
+
+
+@pytest.mark.parametrize("value", ["[" * 5_000, "9" * 5_000], ids=["nesting", "digits"])
+def test_what_no_toml_reader_takes_is_a_fault_too(value):
+    (found,) = faults(f"[mapping]\nname = {value}\n")
+
+    assert found.place == "file"
+
+
+def _pairs():
+    """Give line number, path and header's line of every `key = value` of the shipped document."""
+    table, header, count, rule = "", 0, 0, re.compile(r"\[+([^\]]*)\]+")
+    for at, text in enumerate(SHIPPED.splitlines(), 1):
+        if text.startswith("["):
+            table, header = rule.match(text).group(1).replace('"', ""), at
+            if text.startswith("[["):
+                table, count = f"{table}[{count}]", count + 1
+        elif " = " in text and not text.startswith("#"):
+            yield at, f"{table}.{text.split(' = ')[0]}", header
+
+
+_OPTIONAL_KEYS = re.compile(r"actor\.name|activities\.\w+\.name|rules\[\d\]\.result|context\.extensions\..*")
+
+
+def test_every_wrong_value_is_told_with_its_line():
+    misplaced = []
+    for at, place, _ in _pairs():
+        lines = SHIPPED.splitlines()
+        lines[at - 1] = lines[at - 1].split(" = ")[0] + " = 7"
+        found = [(fault.place, fault.line) for fault in faults("\n".join(lines))]
+        if (place, at) not in found:
+            misplaced.append((place, at, found))
+
+    assert misplaced == []
+
+
+def test_every_missing_key_is_told_with_the_line_of_its_table():
+    misplaced = []
+    for at, place, header in _pairs():
+        if _OPTIONAL_KEYS.fullmatch(place) is None:
+            lines = SHIPPED.splitlines()
+            lines[at - 1] = ""
+            found = [(fault.place, fault.line) for fault in faults("\n".join(lines))]
+            if (place, header) not in found:
+                misplaced.append((place, header, found))
+
+    assert misplaced == []
+
+
+@pytest.mark.parametrize("header", ["[[rules]]  # the first one", "[[ rules ]]", '[["rules"]]'])
+def test_a_header_in_another_spelling_keeps_the_lines_right(header):
+    rule = SMALL[SMALL.index("[[rules]]") :]
+    text = changed("[[rules]]", header) + rule.replace('"completed"\n', '"again"\n', 1).replace('"sco"', "7")
+
+    assert [(fault.place, fault.line) for fault in faults(text)] == [("rules[1].object", 37)]
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_every_place_can_be_used(name):
+    assert parse(f"a{{{name}}}b{{ {name} |c}}") == ("a", Place(name), "b", Place(name, "c"))
+
+
+def test_places_that_may_be_empty_or_verbatim_are_places():
+    assert set(VARIABLES) >= OPTIONAL | VERBATIM
+
+
+@pytest.mark.parametrize(
+    ("text", "optional"),
+    [
+        ("{learner.name}", {"learner.name"}),
+        ("{learner.name|x} {course.name}", {"course.name"}),
+        ("{learner.name|}", set()),
+        ("{learner.id}", set()),
+        ("", set()),
+    ],
+)
+def test_a_text_needs_the_optional_places_that_have_no_fallback(text, optional):
+    assert needs(parse(text)) == optional
+
+
+@pytest.mark.parametrize("text", ["{", "}", "{}", "{lms}", "{lms.name", "lms.name}", "{{lms.name}}", "{a|b|c}", "{|x}"])
+def test_a_text_with_braces_that_mean_nothing_is_refused(text):
+    with pytest.raises(ValueError, match=r"brace stands alone|is not known"):
+        parse(text)
+
+
+@pytest.mark.parametrize("known", [ONCE, RESULT_PARTS, TRIGGERS, VARIABLES])
+def test_every_word_of_a_document_is_explained(known):
+    assert all(text.strip() for text in known.values())

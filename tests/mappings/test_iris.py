@@ -1,0 +1,120 @@
+"""What counts as an IRI, a language tag, a date in statements."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mappings.iris import is_iri, is_language, is_own_iri, percent_encode
+from mappings.timestamps import rfc3339
+from tests.mappings.builders import NOON
+
+proven = settings(deadline=None, max_examples=100, derandomize=True, database=None)
+
+NO_IRIS = [
+    "",
+    "235",
+    "unit 5",
+    "no-scheme/x",
+    "//host/x",
+    "1http://host/x",
+    "http:",
+    "http://host/a b",
+    "http://host/{x}",
+    'http://host/"x"',
+    "http://host/<x>",
+    "http://host/a|b",
+    "http://host/a\\b",
+    "http://host/a^b",
+    "http://host/a`b",
+    "http://host/x\n",
+    "http://host/\x7f",
+    "http://host/\u00a0x",
+]
+OWN_IRIS = [
+    "http://host/x",
+    "https://lms.example.org/scos/235?lang=de&x=1#top",
+    "https://lms.example.org/ü/😀",
+    "urn:uuid:00000000-0000-4000-8000-000000000000",
+    "tag:example.org,2026:sco-1",
+    "HTTPS://host/x",
+    "x-lms+1.0://host/x",
+]
+
+
+@pytest.mark.parametrize("text", NO_IRIS)
+def test_what_an_lrs_refuses_is_no_iri(text):
+    assert not is_iri(text)
+    assert not is_own_iri(text)
+
+
+@pytest.mark.parametrize("text", OWN_IRIS)
+def test_iris_of_an_lms_are_taken_as_they_are(text):
+    assert is_iri(text)
+    assert is_own_iri(text)
+
+
+@pytest.mark.parametrize("text", ["unit:5", "course:1/2", "a:b", "C:\\x", "12:30", "http:///x"])
+def test_an_id_with_a_colon_is_an_id(text):
+    assert not is_own_iri(text)
+
+
+@given(
+    st.tuples(st.sampled_from(["https://", "x://", "urn:", "tag:"]), st.text(max_size=4)).map("".join)
+    | st.text('htps:/ab "<>{}|\\^`\t', max_size=12)
+)
+@proven
+def test_every_iri_of_an_lms_is_an_iri(text):
+    """An id that is taken as it is must be one that no LRS refuses."""
+    assert is_iri(text) or not is_own_iri(text)
+
+
+@pytest.mark.parametrize("mark", list('"<>{}|\\^`\x00\x7f '))
+def test_a_host_never_begins_with_what_no_iri_may_hold(mark):
+    assert not is_own_iri(f"https://{mark}lms.example.org/x")
+
+
+@pytest.mark.parametrize("tag", ["en", "en-US", "de-CH-1996", "zh-Hant-TW", "sl-rozaj-biske"])
+def test_language_tags_are_known_by_their_form(tag):
+    assert is_language(tag)
+
+
+@pytest.mark.parametrize("tag", ["", "e", "en_US", "en-", "-en", "en US", "englishlanguage", "ën", "en-US_x", "en\n"])
+def test_what_has_not_the_form_is_no_language_tag(tag):
+    assert not is_language(tag)
+
+
+@given(st.text(st.characters(codec="utf-8")))
+@proven
+def test_an_encoded_id_is_one_segment_of_an_iri_and_decodes_back(text):
+    encoded = percent_encode(text)
+
+    assert unquote(encoded) == text
+    assert not set(encoded) & set("/?#&=+:@ \"'<>")
+    assert is_iri(f"https://lms.example.org/{encoded}")
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1, "1970-01-01T00:00:00.001Z"),
+        (NOON, "2026-01-31T12:00:00.000Z"),
+        (NOON + 999, "2026-01-31T12:00:00.999Z"),
+        (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_date_is_written_with_its_zone_and_milliseconds(milliseconds, text):
+    assert rfc3339(milliseconds) == text
+
+
+@given(st.integers(NOON, NOON + 10**12), st.integers(0, 10_000))
+@proven
+def test_dates_sort_as_the_times_they_tell(milliseconds, later):
+    first, second = rfc3339(milliseconds), rfc3339(milliseconds + later)
+
+    assert first[-4:-1] == f"{milliseconds % 1000:03d}"
+    assert (first < second) == (later > 0)

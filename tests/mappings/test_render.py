@@ -1,0 +1,124 @@
+"""What the next session's player is loaded with."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from mappings.cmi.merge import merge
+from mappings.cmi.reader import read
+from mappings.cmi.render import render
+from mappings.cmi.snapshot import EMPTY, Snapshot
+from tests.mappings.builders import delta, flatten
+
+WHO = {"learner_id": "u42", "learner_name": "Doe, Jane", "entry": "resume", "total_time": 33_025}
+
+SCORM_12 = {
+    "core.lesson_status": "passed",
+    "core.lesson_location": "p2",
+    "core.lesson_mode": "normal",
+    "core.credit": "credit",
+    "core.score.raw": "85.5",
+    "core.score.min": "0",
+    "core.score.max": "100",
+    "suspend_data": '{"a":[1]}',
+    "launch_data": "ld",
+    "comments": "nice",
+    "student_data.mastery_score": "80",
+    "student_data.max_time_allowed": "01:00:00",
+    "student_data.time_limit_action": "exit,message",
+    "student_preference.audio": "-1",
+    "student_preference.language": "de",
+    "student_preference.speed": "100",
+    "student_preference.text": "1",
+    "objectives.0.id": "o1",
+    "objectives.0.score.raw": "50",
+}
+SCORM_2004 = {
+    "completion_status": "completed",
+    "success_status": "failed",
+    "score.scaled": "-0.5",
+    "score.raw": "5",
+    "score.min": "0",
+    "score.max": "20",
+    "progress_measure": "0.75",
+    "location": "p2",
+    "mode": "review",
+    "credit": "no-credit",
+    "suspend_data": "opaque",
+    "launch_data": "ld",
+    "completion_threshold": "0.5",
+    "scaled_passing_score": "0.8",
+    "max_time_allowed": "PT1H",
+    "time_limit_action": "continue,no message",
+    "learner_preference.audio_level": "1.5",
+    "learner_preference.language": "de",
+    "learner_preference.delivery_speed": "2",
+    "learner_preference.audio_captioning": "-1",
+    "comments_from_learner.0.comment": "nice",
+    "objectives.0.id": "o1",
+}
+
+
+@pytest.mark.parametrize(("version", "elements"), [("1.2", SCORM_12), ("2004", SCORM_2004)])
+def test_a_player_is_given_back_every_element_as_text(version, elements):
+    known = merge(EMPTY, read(delta(elements)).snapshot)
+    given = flatten(render(known, version, **WHO))
+
+    assert {name: given[name] for name in elements} == elements
+
+
+@pytest.mark.parametrize(("version", "elements"), [("1.2", SCORM_12), ("2004", SCORM_2004)])
+def test_what_a_player_is_given_reads_as_what_was_known(version, elements):
+    known = merge(EMPTY, read(delta(elements)).snapshot)
+    again = merge(EMPTY, read({"cmi": render(known, version, **WHO)}).snapshot)
+
+    assert replace(again, entry=None) == known
+
+
+def test_a_new_attempt_is_told_who_the_learner_is_and_little_else():
+    who = WHO | {"entry": "ab-initio", "total_time": 0}
+
+    assert render(EMPTY, "1.2", **who) == {
+        "core": {
+            "lesson_status": "not attempted",
+            "student_id": "u42",
+            "student_name": "Doe, Jane",
+            "entry": "ab-initio",
+            "total_time": "0000:00:00.00",
+        }
+    }
+    assert render(EMPTY, "2004", **who) == {
+        "learner_id": "u42",
+        "learner_name": "Doe, Jane",
+        "entry": "ab-initio",
+        "total_time": "PT0S",
+    }
+
+
+@pytest.mark.parametrize(("version", "time"), [("1.2", "0000:05:30.25"), ("2004", "PT5M30.25S")])
+def test_the_time_of_all_sessions_is_told_in_the_versions_own_format(version, time):
+    assert time in flatten(render(EMPTY, version, **WHO)).values()
+
+
+def test_the_last_sessions_exit_times_and_interactions_are_not_given_back():
+    """Interactions are written only in SCORM 1.2, and each session counts its own."""
+    known = Snapshot(exit="suspend", nav_request="suspendAll", interactions={"0": {"id": "Q1"}})
+
+    assert render(known, "2004", **WHO) == render(EMPTY, "2004", **WHO)
+    assert render(known, "1.2", **WHO) == render(EMPTY, "1.2", **WHO)
+
+
+@pytest.mark.parametrize(
+    ("known", "status"),
+    [
+        (Snapshot(completion_status="completed", success_status="failed"), "failed"),
+        (Snapshot(completion_status="incomplete", success_status="passed"), "passed"),
+        (Snapshot(completion_status="completed", success_status="unknown"), "completed"),
+        (Snapshot(completion_status="incomplete"), "incomplete"),
+        (Snapshot(completion_status="unknown"), "not attempted"),
+        (Snapshot(lesson_status="browsed", completion_status="incomplete"), "browsed"),
+    ],
+)
+def test_an_attempt_begun_in_scorm_2004_is_told_in_scorm_12s_one_status(known, status):
+    assert render(known, "1.2", **WHO)["core"]["lesson_status"] == status
