@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
+from yarl import URL
 
 from bridge.access import new_token
 from bridge.app import create_app
@@ -55,7 +56,9 @@ class Bridge:
     clock: FakeClock
     closed: bool = field(default=False)
 
-    async def post(self, path: str, body: Any = None, *, token: str | None = "", **options: Any) -> tuple[int, Any]:
+    async def post(
+        self, path: str | URL, body: Any = None, *, token: str | None = "", **options: Any
+    ) -> tuple[int, Any]:
         """Post JSON (or `data`), with the LMS's token unless another or none is given; give status and answer."""
         headers = dict(options.pop("headers", {}))
         if token is not None:
@@ -65,7 +68,7 @@ class Bridge:
         async with self.client.post(path, headers=headers, **options) as response:
             return response.status, await response.json(content_type=None)
 
-    async def get(self, path: str, *, token: str | None = "") -> tuple[int, Any]:
+    async def get(self, path: str | URL, *, token: str | None = "") -> tuple[int, Any]:
         """Get JSON with the LMS's token."""
         headers = {} if token is None else {"Authorization": f"Bearer {token or self.token}"}
         async with self.client.get(path, headers=headers) as response:

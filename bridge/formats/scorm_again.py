@@ -8,7 +8,7 @@ marks the last commit is for the LMS developer to choose, so any unknown one tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
@@ -40,11 +40,15 @@ def _commit(wire_format: str, data: object, envelope: Mapping[str, Any], post: P
         wire_format=wire_format,
         tree=tree,
         full=_is_full(tree),
-        sequence=sequence if isinstance(sequence, int) and not isinstance(sequence, bool) else None,
+        sequence=sequence if _is_count(sequence) else None,
         restarts=True,
         terminated=True if marked else None,
         beacon=post.beacon,
     )
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62
 
 
 def _tree(data: object) -> Tree | None:

@@ -29,7 +29,7 @@ async def read_post(request: web.Request) -> Post:
     """
     return Post(
         await read_body(request),
-        request.headers.get("Content-Type", ""),
+        _header(request, "Content-Type") or "",
         {name: value for name, value in request.query.items() if name not in OWN_PARAMETERS},
         request.headers.get("Sec-Fetch-Mode") == "no-cors",
     )
@@ -68,7 +68,7 @@ def arrival(request: web.Request, commit: Commit, body: bytes, received_at: int)
     Raises:
         MalformedField: the idempotency key is too long.
     """
-    key = request.headers.get("Idempotency-Key")
+    key = _header(request, "Idempotency-Key")
     if key is not None and len(key) > LONGEST_KEY:
         raise MalformedField(f"Idempotency-Key has {len(key)} characters; at most {LONGEST_KEY} are taken.")
     return Arrival(
@@ -78,3 +78,9 @@ def arrival(request: web.Request, commit: Commit, body: bytes, received_at: int)
         received_at=received_at,
         idempotency_key=key,
     )
+
+
+def _header(request: web.Request, name: str) -> str | None:
+    """Give a header as text that can be stored: bytes that are not UTF-8 come from aiohttp as lone surrogates."""
+    value = request.headers.get(name)
+    return None if value is None else value.encode(errors="replace").decode()

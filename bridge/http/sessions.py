@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from bridge.commits.replies import attempt_object, enrollment_object, time_text
 from bridge.commits.work import Opening
 from bridge.commits.workspace import decode_attempt_state
-from bridge.errors import SessionUnknown
+from bridge.errors import MalformedField, SessionUnknown
 from bridge.formats import native
 from bridge.formats.jsonbody import decode
 from bridge.http import bodies
@@ -59,6 +59,9 @@ async def get_enrollments(request: web.Request) -> web.Response:
     parts = services(request)
     lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
     after = request.query.get("after", "0")
+    for name in ("learner", "activity"):
+        if not request.query.get(name, "").isprintable():
+            raise MalformedField(f"{name} has a character that no id has.")
     found = await parts.database.read(
         lookups.enrollments,
         lms_id=lms.id,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+from yarl import URL
 
 from storage import tables
 from storage.engine import reading
@@ -156,3 +158,36 @@ def _rows(bridge: Bridge) -> int:
             connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in (tables.enrollment, tables.attempt, tables.session, tables.journal, tables.statement)
         )
+
+
+@pytest.mark.parametrize("topic", ["%00", "%ED%A0%80", "%FF", "a%0Ab", "%F0%9F%98%80", "..%2F..", "x" * 3000])
+async def test_no_topic_in_the_address_makes_the_bridge_fail(bridge: Bridge, topic: str) -> None:
+    url = URL(f"/scorm/progress/{topic}/", encoded=True)
+    status, answer = await bridge.post(url, {"learner": {"id": "u1"}, "cmi_data": {"suspend_data": "x"}})
+
+    assert status in {200, 400, 404}
+    assert answer["result"] is (status == 200)
+
+
+@pytest.mark.parametrize(
+    "query", ["learner=%00", "learner=%ED%A0%80", "activity=%FF", "after=x", "after=-1", "after=99999999999999999999"]
+)
+async def test_no_question_makes_the_bridge_fail(bridge: Bridge, query: str) -> None:
+    status, _ = await bridge.get(URL(f"/v1/enrollments?{query}", encoded=True))
+
+    assert status in {200, 400}
+
+
+async def test_headers_that_are_not_utf_8_are_taken(bridge: Bridge) -> None:
+    """Browsers and proxies send what they like; the commit is what counts."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", bridge.client.port)
+    body = b'{"learner":{"id":"u1"},"activity":{"id":"1"},"cmi":{"suspend_data":"x"}}'
+    writer.write(
+        b"POST /v1/commits HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: \xff\xfe\r\n"
+        b"Idempotency-Key: \xe9\r\nAuthorization: Bearer " + bridge.token.encode() + b"\r\n"
+        b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+    )
+    answer = await reader.read()
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 200")

@@ -1,0 +1,212 @@
+"""Settings: everything wrong with them is told at once, and nothing of them that is secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bridge.settings import SettingsError, load
+from tests.cli.conftest import Run, Script
+
+CANARY = "canary-7c1e"
+TARGET = '[[targets]]\nname = "lrs"\nendpoint = "https://lrs.example.org/xapi"\n'
+
+MANY_WRONGS = f"""
+[server]
+port = "many"
+host = 1
+prot = 2
+public_url = "lms.example.org"
+commit_token_lifetime = 1
+
+[database]
+url = "mysql://bridge:{CANARY}@db/bridge"
+
+[[targets]]
+name = "no spaces"
+version = "1.0"
+
+[[targets]]
+name = "second"
+endpoint = "ftp://lrs.example.org"
+password = "{CANARY}"
+password_env = "ALSO"
+
+[log]
+level = "loud"
+
+[servr]
+port = 1
+"""
+
+
+def test_all_that_is_wrong_is_told_at_once(run: Run) -> None:
+    result = run("migrate", file=MANY_WRONGS)
+    assert result.exit_code == 78
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert lines[0] == "The settings cannot be used:"
+    told = {line.partition(":")[0] for line in lines[1:]}
+    assert told == {
+        "server.port",
+        "server.host",
+        "server.prot",
+        "server.public_url",
+        "server.commit_token_lifetime",
+        "database.url",
+        "targets[0].name",
+        "targets[0].endpoint",
+        "targets[0].version",
+        "targets[1].endpoint",
+        "log.level",
+        "servr",
+    }
+    assert "server.prot: is not a known setting" in lines
+    assert CANARY not in result.stderr
+
+
+def test_the_installed_script_tells_it_on_standard_error_and_leaves_with_78(script: Script) -> None:
+    Path("scorm-bridge.toml").write_text(MANY_WRONGS)
+    for command in (["serve"], ["verify", "u1", "235"]):
+        result = script(*command)
+        assert (result.returncode, result.stdout) == (78, "")
+        assert "server.port" in result.stderr
+        assert "targets[1].endpoint" in result.stderr
+        assert CANARY not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("[server]\nport = 65536", "server.port: Input should be less than or equal to 65535"),
+        ("[server]\nport = -1", "server.port: Input should be greater than or equal to 0"),
+        ("[server]\npublic_url = 'bridge.example.org'", "server.public_url: must begin with http:// or https://"),
+        ("server = 7", "server:"),
+        ("targets = 7", "targets:"),
+        ("[targets]\nname = 'lrs'", "targets"),
+        ("[database]\nurl = 'scorm-bridge.db'", "database.url: is not a database URL"),
+        ("[database]\nurl = 'sqlite://'", "database.url: must name a file"),
+        ("[database]\nurl = 'mysql://db/x'", "database.url: names mysql"),
+        ("[database]\nurl = 'postgresql://db:port/x'", "database.url: is not a database URL"),
+        (f"{TARGET}{TARGET}", "targets: two targets have the name lrs"),
+        (f"{TARGET}password = 'a'\npassword_env = 'PATH'", "targets[0]: give only one of"),
+        (f"{TARGET}password_env = 'NOT_THERE'", "targets[0]: password_env names NOT_THERE, which is not set"),
+        (f"{TARGET}password_file = 'not-there'", "targets[0]: password_file names not-there, which is no file"),
+        (f"{TARGET}version = 2", "targets[0].version:"),
+        (f"{TARGET}timeout = 2", "targets[0].timeout: is not a known setting"),
+        (f"{TARGET}username = 'a:b'", "targets[0].username:"),
+        (TARGET.replace("lrs.example.org", f"ada:{CANARY}@lrs.example.org"), "targets[0].endpoint:"),
+        (TARGET.replace("lrs.example.org/xapi", ""), "targets[0].endpoint:"),
+        (TARGET.replace("https://lrs", "lrs"), "targets[0].endpoint: must begin with http:// or https://"),
+        (TARGET.replace('"lrs"', '""'), "targets[0].name:"),
+        ("[mapping]\ndocument = 7", "mapping.document:"),
+        ("[log]\nformat = 'xml'", "log.format:"),
+        ("[server\nport = 1", "scorm-bridge.toml is not TOML:"),
+        ("[server]\nport = 1\nport = 2", "scorm-bridge.toml is not TOML:"),
+        (b"[server]\nhost = '\xff'", "scorm-bridge.toml is not TOML:"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(run: Run, file: str | bytes, line: str) -> None:
+    result = run("migrate", file=file)
+    assert (result.exit_code, result.stdout) == (78, "")
+    assert line in result.stderr
+    assert CANARY not in result.stderr
+    assert not Path("scorm-bridge.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("SCORM_BRIDGE_SERVER__PORT", "many", "server.port:"),
+        ("SCORM_BRIDGE_SERVER__PROT", "1", "server.prot: is not a known setting"),
+        ("SCORM_BRIDGE_DATABASE__URL", f"postgresql://bridge:{CANARY}/db", "database.url:"),
+        ("SCORM_BRIDGE_LOG__LEVEL", "loud", "log.level:"),
+        ("SCORM_BRIDGE_TARGETS", f'[{{"password": "{CANARY}"', "targets"),
+        ("SCORM_BRIDGE_TARGETS", f'[{{"name": "lrs", "password": "{CANARY}"}}]', "targets[0].endpoint:"),
+        ("SCORM_BRIDGE_SERVER", "here", "server"),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_told_like_the_rest(run: Run, name: str, value: str, line: str) -> None:
+    result = run("migrate", file="[log]\nformat = 'xml'\n", **{name: value})
+    assert (result.exit_code, result.stdout) == (78, "")
+    assert line in result.stderr
+    assert CANARY not in result.stderr
+
+
+def test_a_file_that_is_not_there_is_an_error_only_when_it_was_asked_for(run: Run) -> None:
+    asked = run("--config", "other.toml", "migrate")
+    assert (asked.exit_code, asked.stdout) == (78, "")
+    assert "there is no settings file other.toml" in asked.stderr
+    assert run("migrate").exit_code == 0
+
+
+def test_a_file_that_is_asked_for_is_read_instead_of_the_usual_one(run: Run) -> None:
+    Path("other.toml").write_text("[database]\nurl = 'sqlite:///other.db'\n")
+    assert run("--config", "other.toml", "migrate", file="[server]\nport = 'wrong'").exit_code == 0
+    assert Path("other.db").exists()
+
+
+def test_without_settings_everything_has_its_default() -> None:
+    settings = load(None)
+    assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
+    assert settings.database.url == "sqlite:///scorm-bridge.db"
+    assert (settings.targets, settings.mapping.document, settings.log.level) == ((), "scorm-profile", "info")
+
+
+def test_the_environment_wins_over_the_file_key_by_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("scorm-bridge.toml").write_text(
+        "[server]\nport = 1234\nhost = '0.0.0.0'\n[database]\nurl = 'sqlite:///file.db'\n" + TARGET
+    )
+    monkeypatch.setenv("SCORM_BRIDGE_SERVER__PORT", "4321")
+    monkeypatch.setenv("SCORM_BRIDGE_LOG__FORMAT", "json")
+    settings = load(None)
+    assert (settings.server.port, settings.server.host) == (4321, "0.0.0.0")
+    assert (settings.log.format, settings.log.level) == ("json", "info")
+    assert settings.database.url == "sqlite:///file.db"
+    assert [target.name for target in settings.targets] == ["lrs"]
+
+
+def test_targets_can_be_given_in_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCORM_BRIDGE_TARGETS", '[{"name": "lrs", "endpoint": "https://lrs.example.org"}]')
+    assert [(one.name, one.endpoint) for one in load(None).targets] == [("lrs", "https://lrs.example.org/")]
+
+
+def test_a_password_comes_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRS_PASSWORD", " in the environment ☃")
+    Path("password").write_text("in a file ☃\n", encoding="utf-8")
+    kept = {
+        "plain": "password = 'in the settings'",
+        "environment": "password_env = 'LRS_PASSWORD'",
+        "file": "password_file = 'password'",
+        "none": "",
+    }
+    sections = [f"{TARGET.replace('lrs', name, 1)}{line}\n" for name, line in kept.items()]
+    Path("scorm-bridge.toml").write_text("".join(sections))
+    assert {one.name: one.secret() for one in load(None).targets} == {
+        "plain": "in the settings",
+        "environment": " in the environment ☃",
+        "file": "in a file ☃",
+        "none": "",
+    }
+
+
+def test_a_password_file_that_is_no_text_is_told_before_anything_starts(run: Run) -> None:
+    Path("password").write_bytes(b"\xff\xfe")
+    run("migrate")
+    result = run("serve", file=f"{TARGET}password_file = 'password'\n")
+    assert result.exit_code == 78
+    assert "password_file" in result.stderr
+
+
+def test_the_endpoint_ends_with_a_slash_however_it_was_written() -> None:
+    for written in (TARGET, TARGET.replace("/xapi", "/xapi/")):
+        Path("scorm-bridge.toml").write_text(written)
+        assert load(None).targets[0].endpoint == "https://lrs.example.org/xapi/"
+
+
+def test_settings_that_cannot_be_used_are_an_error_for_programs_too() -> None:
+    Path("scorm-bridge.toml").write_text(MANY_WRONGS)
+    with pytest.raises(SettingsError, match=r"server\.port") as raised:
+        load(None)
+    assert CANARY not in str(raised.value)

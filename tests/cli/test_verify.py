@@ -1,0 +1,100 @@
+"""`scorm-bridge verify`."""
+
+from __future__ import annotations
+
+import json
+
+from bridge.settings import TargetSettings
+from tests.cli.conftest import Run, Script
+from tests.conftest import StartBridge
+
+PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
+KEY = "SCORM_BRIDGE_DATABASE__URL"
+
+
+def test_of_an_unknown_learner_nothing_is_shown_and_the_status_is_1(run: Run, script: Script) -> None:
+    run("migrate")
+    result = script("verify", "u1", "235")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "Nothing is stored for learner 'u1' and activity '235'.\n"
+
+
+def test_of_an_unknown_learner_json_is_an_empty_list(run: Run, database_url: str) -> None:
+    result = run("verify", "u1", "235", "--json", **{KEY: database_url})
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == []
+
+
+async def test_all_that_is_stored_is_shown(start: StartBridge, run: Run, database_url: str) -> None:
+    bridge = await start()
+    first = await bridge.commit(PASSED, terminated=True)
+    second = await bridge.commit({"core": {"lesson_status": "incomplete"}})
+    result = run("verify", "u1", "235", **{KEY: database_url})
+    assert (result.exit_code, result.stderr) == (0, "")
+    for shown in ("u1 in 235 of lms: 2 attempts", "attempt 1 terminated", "attempt 2 active", "no LRS yet: waiting"):
+        assert shown in result.stdout
+    for answer in (first, second):
+        assert answer["session_id"] in result.stdout
+        for one in answer["statements"]:
+            assert f"{one['rule']} {one['id']}" in result.stdout
+    assert "raw 85" in result.stdout
+
+
+async def test_json_holds_what_was_stored_and_sent(start: StartBridge, run: Run, database_url: str) -> None:
+    bridge = await start()
+    answer = await bridge.commit(PASSED)
+    await bridge.commit(PASSED, learner={"id": "u2"})
+    result = run("verify", "u1", "235", "--json", **{KEY: database_url})
+    assert (result.exit_code, result.stderr) == (0, "")
+    (enrollment,) = json.loads(result.stdout)
+    (attempt,) = enrollment["attempts"]
+    (session,) = attempt["sessions"]
+    assert (enrollment["learner"]["id"], enrollment["lms"], enrollment["total_attempts"]) == ("u1", "lms", 1)
+    assert (attempt["number"], attempt["success_status"], attempt["score"]["raw"]) == (1, "passed", 85)
+    assert attempt["cmi"]
+    assert session["session_id"] == answer["session_id"]
+    assert [one["disposition"] for one in session["commits"]] == ["applied"]
+    assert [one["id"] for one in attempt["statements"]] == [one["id"] for one in answer["statements"]]
+    ways = [way for one in attempt["statements"] for way in one["deliveries"]]
+    assert {(way["target"], way["state"], way["tries"]) for way in ways} == {(None, "waiting", 0)}
+
+
+async def test_what_went_wrong_at_the_lrs_is_shown_without_its_password(
+    start: StartBridge, run: Run, database_url: str
+) -> None:
+    target = TargetSettings(name="lrs", endpoint="http://127.0.0.1:1/", username="ada", password="canary-7c1e")
+    bridge = await start(targets=(target,))
+    await bridge.commit(PASSED)
+    await bridge.close()
+    for flag in ([], ["--json"]):
+        result = run("verify", "u1", "235", *flag, **{KEY: database_url})
+        assert "lrs" in result.stdout
+        assert "waiting" in result.stdout
+        assert "canary-7c1e" not in result.stdout + result.stderr
+
+
+async def test_names_that_look_like_markup_are_shown_as_they_are(
+    start: StartBridge, run: Run, database_url: str
+) -> None:
+    bridge = await start()
+    for name in ("[red]x[/red]", "[/]", "[bold", ":smile:", "☃ \\[a]"):
+        await bridge.commit(PASSED, learner={"id": name}, activity={"id": name})
+        result = run("verify", name, name, **{KEY: database_url})
+        assert result.exit_code == 0
+        assert f"{name} in {name} of lms" in result.stdout
+
+
+async def test_lines_are_whole_when_they_go_into_a_pipe(start: StartBridge, run: Run, database_url: str) -> None:
+    bridge = await start()
+    learner = "u" * 200
+    await bridge.commit(PASSED, learner={"id": learner})
+    result = run("verify", learner, "235", COLUMNS="40", **{KEY: database_url})
+    assert learner in result.stdout
+    assert all(line == line.rstrip() for line in result.stdout.splitlines())
+
+
+def test_on_a_database_that_was_not_migrated_it_says_what_to_do(run: Run) -> None:
+    result = run("verify", "u1", "235")
+    assert result.exit_code != 0
+    assert result.stdout == ""
+    assert "scorm-bridge migrate" in result.stderr

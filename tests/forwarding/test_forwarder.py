@@ -1,0 +1,163 @@
+"""The forwarder at work: from a commit to the LRS, in order, across restarts and to several LRSs."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from sqlalchemy import text
+
+from bridge.sandbox.lrs import FaultRule, Faults, faults
+from storage import outbox
+from storage.engine import reading, writing
+from storage.outbox import Settlement, Try
+from tests.bridges import START, Bridge, Ids
+from tests.conftest import StartBridge
+from tests.forwarding.conftest import POST, Lrs, StartLrs
+from tests.forwarding.looking import DONE, LEARNERS, in_order, settled, statements, stored, ways
+from tests.forwarding.waiting import until
+
+
+async def test_statements_arrive_in_order_and_byte_for_byte_as_they_were_stored(lrs: Lrs, start: StartBridge) -> None:
+    bridge = await start(targets=(lrs.settings(),))
+    for number in range(4):
+        for learner in LEARNERS:
+            await bridge.commit(
+                {"core": {"score": {"raw": str(number)}}}, learner={"id": learner, "name": "Ana Ćirić ☃"}
+            )
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+    bodies = {one.id: one.body for one in statements(bridge)}
+    for raw, arrival in zip(lrs.bodies, lrs.posts(), strict=True):
+        assert raw.decode() == "[" + ",".join(bodies[one or ""] for one in arrival.statement_ids) + "]"
+    assert {(way.state, way.tries, way.last_status) for way in ways(bridge).values()} == {("delivered", 1, 200)}
+
+
+async def test_many_statements_go_together_but_never_too_many(lrs: Lrs, start: StartBridge) -> None:
+    bridge = await start(ids=(ids := Ids()))
+    for number in range(60):
+        await bridge.commit({"core": {"score": {"raw": str(number)}}}, learner={"id": LEARNERS[number % 3]})
+    await bridge.close()
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token, ids=ids)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+    assert [len(one.statement_ids) for one in lrs.posts()] == [50, len(lrs.ids()) - 50]
+
+
+async def test_what_waits_when_the_bridge_stops_is_sent_when_it_starts_again(lrs: Lrs, start: StartBridge) -> None:
+    lrs.script(FaultRule(faults.Answer(503), when=POST))
+    bridge = await start(targets=(lrs.settings(),))
+    await bridge.commit(DONE)
+    await until(lambda: len(lrs.posts()) >= 2)
+    await bridge.close()
+    assert not settled(bridge)
+    lrs.script()
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+
+
+async def test_what_was_stored_before_an_lrs_was_configured_goes_to_it(lrs: Lrs, start: StartBridge) -> None:
+    bridge, ids = await stored(start)
+    assert {(way.state, way.tries) for way in ways(bridge, outbox.UNASSIGNED).values()} == {("waiting", 0)}
+    assert list(ways(bridge, outbox.UNASSIGNED)) == ids
+    bridge = await start(targets=(lrs.settings("first"), lrs.settings("second")), token=bridge.token)
+    await until(lambda: settled(bridge))
+    assert {way.state for way in ways(bridge, "first").values()} == {"delivered"}
+    assert ways(bridge, "second") == {}
+    assert sorted(lrs.ids()) == sorted(ids)
+
+
+async def test_no_statement_overtakes_one_of_its_attempt_that_waits_to_be_tried_again(
+    lrs: Lrs, start: StartBridge
+) -> None:
+    bridge, _ = await stored(start)
+    first, others = statements(bridge, ["u1"])[0].id, {one.id for one in statements(bridge, ["u2", "u3"])}
+    with writing(bridge.engine) as connection:
+        claimed = outbox.claim(connection, outbox.UNASSIGNED, now=START, most=50, most_bytes=10**6)
+        delivery = next(one.id for one in claimed if one.statement_id == first)
+        failed = Try("lrs", START, 1, "retry", 503, "down")
+        outbox.settle(connection, failed, [Settlement(delivery, "waiting", START + 60_000, None)])
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await until(lambda: set(lrs.ids()) == others)
+    await bridge.commit({"core": {"score": {"raw": "99"}}}, learner={"id": "u2"})
+    await until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge, ["u2", "u3"])})
+    assert {way.state for way in ways(bridge).values()} == {"delivered", "waiting"}
+    bridge.clock.advance(60)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+
+
+async def test_an_lrs_that_asks_for_time_is_given_it_and_stopping_does_not_wait_for_it(
+    lrs: Lrs, start: StartBridge
+) -> None:
+    lrs.script(FaultRule(faults.Answer(503, {"Retry-After": "600"}, "back soon"), when=POST))
+    bridge = await start(targets=(lrs.settings(),))
+    await bridge.commit(DONE)
+    await until(lambda: all(way.tries for way in ways(bridge).values()))
+    async with asyncio.timeout(10):
+        await bridge.close()
+    assert len(lrs.posts()) == 1
+    with reading(bridge.engine) as connection:
+        times = connection.execute(text("SELECT DISTINCT not_before FROM delivery WHERE tries > 0")).scalars().all()
+    assert times == [START + 600_000]
+    lrs.script()
+    bridge.clock.advance(600)
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token, clock=bridge.clock)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+
+
+async def test_stopping_waits_for_the_request_under_way_and_notes_what_came_of_it(
+    start_lrs: StartLrs, start: StartBridge
+) -> None:
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def gate(_seconds: float) -> None:
+        arrived.set()
+        await go_on.wait()
+
+    lrs = await start_lrs(faults=Faults([FaultRule(faults.Delay(1), when=POST)], sleep=gate))
+    bridge = await start(targets=(lrs.settings(),))
+    await bridge.commit({"core": {"score": {"raw": "1"}}})
+    await arrived.wait()
+    under_way = {one for one in lrs.posts()[0].statement_ids if one}
+    stopping = asyncio.create_task(bridge.close())
+    await until(lambda: not _listens(bridge))
+    go_on.set()
+    await stopping
+    assert {one for one, way in ways(bridge).items() if way.state == "delivered"} == under_way
+    assert set(lrs.ids()) == under_way
+
+
+def _listens(bridge: Bridge) -> bool:
+    try:
+        socket.create_connection((bridge.client.host, bridge.client.port)).close()
+    except OSError:
+        return False
+    return True
+
+
+async def test_every_lrs_gets_every_statement(start_lrs: StartLrs, start: StartBridge) -> None:
+    lrss = {name: await start_lrs() for name in ("first", "second", "third")}
+    bridge = await start(targets=tuple(lrs.settings(name) for name, lrs in lrss.items()))
+    for learner in LEARNERS:
+        await bridge.commit(DONE, learner={"id": learner})
+    await until(lambda: settled(bridge))
+    for name, lrs in lrss.items():
+        assert {way.state for way in ways(bridge, name).values()} == {"delivered"}
+        for learner in LEARNERS:
+            its = [one.id for one in statements(bridge, [learner])]
+            assert [one for one in lrs.ids() if one in its] == its
+
+
+async def test_an_lrs_that_is_down_holds_up_no_other(start_lrs: StartLrs, start: StartBridge) -> None:
+    down, up = await start_lrs(), await start_lrs()
+    down.script(FaultRule(faults.Answer(503), when=POST))
+    bridge = await start(targets=(down.settings("down"), up.settings("up")))
+    await bridge.commit(DONE)
+    await until(lambda: {way.state for way in ways(bridge, "up").values()} == {"delivered"})
+    assert {way.state for way in ways(bridge, "down").values()} == {"waiting"}
+    down.script()
+    await until(lambda: settled(bridge))
+    assert down.ids() == up.ids()

@@ -1,0 +1,162 @@
+"""Telling whether an LRS has the statement that was sent (xAPI Data 2.3.1 and 2.4)."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import msgspec
+import pytest
+
+from bridge.forwarding.sameness import is_same
+
+EXTENSION = "https://lms.example.org/xapi/extensions/scorm"
+SENT: dict[str, Any] = {
+    "id": "0d1b7a5e-6f0c-5d3c-9a43-9a7d61c3b8ef",
+    "actor": {"account": {"homePage": "https://lms.example.org", "name": "u42"}, "name": "Ada"},
+    "verb": {"id": "http://adlnet.gov/expapi/verbs/passed", "display": {"en-US": "passed"}},
+    "object": {
+        "id": "https://lms.example.org/activities/235",
+        "definition": {"type": "http://adlnet.gov/expapi/activities/lesson", "name": {"en-US": "Safety"}},
+    },
+    "result": {
+        "score": {"scaled": 0.85, "raw": 85, "min": 0, "max": 100},
+        "success": True,
+        "duration": "PT120S",
+        "extensions": {EXTENSION: {"display": "a", "parts": [1, 2]}},
+    },
+    "context": {
+        "registration": "c2f0a8de-4a6b-4f0e-8f4e-2d7b9e0a1c3d",
+        "contextActivities": {
+            "grouping": [{"id": "https://lms.example.org/courses/12", "definition": {"name": {"en-US": "Welcome"}}}],
+            "category": [{"id": "https://w3id.org/xapi/scorm"}, {"id": "https://example.org/second"}],
+        },
+    },
+    "timestamp": "2026-01-01T00:00:00.500Z",
+}
+
+
+def _changed(place: str, value: Any) -> dict[str, Any]:
+    """Copy the statement with the value at a place such as `result score raw` exchanged; None takes it away."""
+    whole = copy.deepcopy(SENT)
+    part: Any = whole
+    *path, last = [int(step) if step.isdigit() else step for step in place.split()]
+    for step in path:
+        part = part[step]
+    if value is None:
+        del part[last]
+    else:
+        part[last] = value
+    return whole
+
+
+def _same(sent: dict[str, Any], stored: dict[str, Any]) -> bool:
+    return is_same(msgspec.json.encode(sent).decode(), msgspec.json.encode(stored).decode())
+
+
+def test_a_statement_is_the_same_as_itself_however_its_json_is_written() -> None:
+    spread = msgspec.json.format(msgspec.json.encode(SENT, order="sorted"), indent=4).decode()
+    assert is_same(msgspec.json.encode(SENT).decode(), spread)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("stored", "2026-01-01T00:00:01Z"),
+        ("authority", {"objectType": "Agent", "account": {"homePage": "https://lrs.example", "name": "bridge"}}),
+        ("version", "1.0.0"),
+        ("verb display", {"de": "bestanden"}),
+        ("verb display", None),
+        ("object definition", {"name": {"en-US": "Another course by now"}}),
+        ("object definition", None),
+        ("object objectType", "Activity"),
+        ("actor objectType", "Agent"),
+        ("context contextActivities grouping 0 definition", None),
+        ("context contextActivities grouping 0 objectType", "Activity"),
+        ("timestamp", "2026-01-01T00:00:00.5Z"),
+        ("timestamp", "2026-01-01T00:00:00.500+00:00"),
+        ("timestamp", "2026-01-01T01:00:00.500000+01:00"),
+        ("timestamp", "2026-01-01T00:00:00.500000000Z"),
+        ("result score raw", 85.0),
+        ("id", SENT["id"].upper()),
+        ("context registration", SENT["context"]["registration"].upper()),
+    ],
+)
+def test_what_an_lrs_may_add_or_write_otherwise_does_not_count(place: str, value: Any) -> None:
+    assert _same(SENT, _changed(place, value))
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("id", "1d1b7a5e-6f0c-5d3c-9a43-9a7d61c3b8ef"),
+        ("actor name", "Bob"),
+        ("actor name", None),
+        ("actor account name", "u43"),
+        ("actor account homePage", "https://lms.example.org/"),
+        ("actor objectType", "Group"),
+        ("verb id", "http://adlnet.gov/expapi/verbs/failed"),
+        ("object id", "https://lms.example.org/activities/236"),
+        ("object objectType", "StatementRef"),
+        ("result", None),
+        ("result score scaled", 0.86),
+        ("result score raw", 84),
+        ("result score max", None),
+        ("result success", False),
+        ("result completion", True),
+        ("result duration", "PT2M"),
+        ("result duration", "PT120.5S"),
+        (f"result extensions {EXTENSION} parts", [2, 1]),
+        (f"result extensions {EXTENSION} display", "b"),
+        ("context registration", "d2f0a8de-4a6b-4f0e-8f4e-2d7b9e0a1c3d"),
+        ("context contextActivities grouping 0 id", "https://lms.example.org/courses/13"),
+        ("context contextActivities category", None),
+        ("context contextActivities parent", [{"id": "https://lms.example.org/courses/12"}]),
+        ("timestamp", "2026-01-01T00:00:00.501Z"),
+        ("timestamp", "2026-01-01T00:00:00.500+01:00"),
+        ("timestamp", "2026-01-01T00:00:00.500"),
+        ("timestamp", "yesterday"),
+        ("timestamp", None),
+    ],
+)
+def test_everything_else_makes_it_another_statement(place: str, value: Any) -> None:
+    assert not _same(SENT, _changed(place, value))
+
+
+def test_the_order_of_a_groups_members_does_not_count() -> None:
+    members = [{"mbox": "mailto:a@example.org"}, {"mbox": "mailto:b@example.org"}]
+    one, other = (
+        _changed("context team", {"objectType": "Group", "member": order}) for order in (members, members[::-1])
+    )
+    assert _same(one, other)
+    assert not _same(one, _changed("context team", {"objectType": "Group", "member": members[:1]}))
+
+
+def test_attachments_do_not_count() -> None:
+    attachment = {
+        "usageType": "https://example.org/u",
+        "display": {"en": "x"},
+        "contentType": "text/plain",
+        "length": 1,
+    }
+    assert _same(_changed("attachments", [attachment]), SENT)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "<html>Sign in</html>",
+        "[]",
+        "null",
+        '"text"',
+        "7",
+        "{}",
+        '{"statements": [], "more": ""}',
+        "{",
+        "[" * 10_000,
+    ],
+    ids=lambda stored: stored[:12],
+)
+def test_what_is_no_statement_is_not_the_same(stored: str) -> None:
+    assert not is_same(msgspec.json.encode(SENT).decode(), stored)

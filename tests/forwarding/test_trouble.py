@@ -1,0 +1,204 @@
+"""What an LRS, the way to it and the database can do to statements, and that none of it loses or doubles one."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from bridge.sandbox.lrs import FAULTS, STATEMENTS, Edition, FaultRule, Match, faults
+from bridge.settings import TargetSettings
+from storage.engine import writing
+from tests.conftest import StartBridge
+from tests.forwarding.conftest import GET, POST, Lrs, StartLrs
+from tests.forwarding.looking import DONE, LEARNERS, in_order, settled, statements, stored, ways
+from tests.forwarding.waiting import until
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        faults.Answer(503),
+        faults.Answer(429),
+        faults.Answer(404),
+        faults.Answer(302, {"Location": "https://elsewhere.invalid/"}),
+        faults.Answer(200, {"Content-Type": "text/html"}, "<title>Sign in</title>"),
+        faults.Answer(401),
+        faults.Answer(403),
+        faults.Cut(),
+        faults.StoreThenCut(),
+        faults.StoreThenAnswer(500),
+        faults.StoreThenAnswer(504, body="upstream"),
+    ],
+    ids=lambda one: f"{type(one).__name__}-{getattr(one, 'status', '')}",
+)
+async def test_trouble_with_the_lrs_or_the_way_is_outlasted_and_everything_stored_once(
+    lrs: Lrs, start: StartBridge, trouble: faults.Decision
+) -> None:
+    lrs.script(FaultRule(trouble, when=POST, times=3))
+    bridge = await start(targets=(lrs.settings(),))
+    await bridge.commit(DONE)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+    assert len(lrs.posts()) >= 4
+    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    assert {way.tries for way in ways(bridge).values()} <= {3, 4}
+
+
+async def test_trouble_that_comes_in_between_puts_nothing_out_of_order(lrs: Lrs, start: StartBridge) -> None:
+    lrs.script(
+        FaultRule(faults.StoreThenCut(), when=POST, after=1, times=2),
+        FaultRule(faults.KnownIsNoContent()),
+        FaultRule(faults.Answer(503), when=POST, after=2, times=2),
+        FaultRule(faults.Answer(413), when=Match(method="POST", min_statements=3)),
+    )
+    bridge = await start(targets=(lrs.settings(),))
+    for number in range(5):
+        for learner in LEARNERS:
+            await bridge.commit({"core": {"score": {"raw": str(number)}}}, learner={"id": learner})
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+    assert sum(lrs.app[FAULTS].report().fired) >= 4
+
+
+async def test_the_second_half_of_a_batch_waits_for_the_first(lrs: Lrs, start: StartBridge) -> None:
+    """It may hold later statements of the same attempts, which must not arrive before the earlier ones."""
+    bridge, ids = await stored(start)
+    lrs.script(FaultRule(faults.Answer(413), when=POST, times=1), FaultRule(faults.Answer(503), when=POST, times=1))
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+    assert [len(one.statement_ids) for one in lrs.posts()] == [len(ids), len(ids) // 2, len(ids)]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_poison_dies_alone_and_its_reason_is_kept(lrs: Lrs, start: StartBridge, status: int) -> None:
+    bridge, ids = await stored(start)
+    poison = statements(bridge, ["u2"])[1].id
+    lrs.script(lrs.refuse(status, Match(method="POST", statement_ids=(poison,)), body="actor: ☃ is missing"))
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge, but=[poison])
+    dead = ways(bridge)[poison]
+    assert (dead.state, dead.last_status, dead.last_answer) == ("dead", status, "actor: ☃ is missing")
+    assert {way.state for one, way in ways(bridge).items() if one != poison} == {"delivered"}
+    assert len(lrs.posts()) <= 3 * len(ids).bit_length()
+
+
+async def test_a_statement_that_is_dead_does_not_hold_back_what_comes_after_it(lrs: Lrs, start: StartBridge) -> None:
+    bridge = await start(targets=(lrs.settings(),))
+    lrs.script(lrs.refuse(400, times=1))
+    await bridge.commit({"core": {"score": {"raw": "1"}}})
+    await bridge.commit(DONE)
+    await until(lambda: settled(bridge))
+    assert lrs.ids()
+    assert bridge.rules()[-1] in {one.rule for one in statements(bridge) if one.id == lrs.ids()[-1]}
+
+
+async def test_an_lrs_that_is_never_idempotent_gets_every_statement_once(lrs: Lrs, start: StartBridge) -> None:
+    """It answers 409 to what it knows, even when it is the same: what it has is looked at before anything is dead."""
+    lrs.script(
+        FaultRule(faults.StoreThenCut(), when=POST, times=1),
+        FaultRule(faults.KnownIsConflict()),
+    )
+    bridge, _ = await stored(start)
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+    assert {(way.state, way.last_status) for way in ways(bridge).values()} == {("delivered", 409)}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        faults.Answer(503),
+        faults.Answer(404),
+        faults.Answer(401),
+        faults.Answer(302, {"Location": "https://elsewhere.invalid/"}),
+        faults.Answer(200, {"Content-Type": "text/html"}, "<title>Sign in</title>"),
+        faults.Cut(),
+    ],
+    ids=lambda one: f"{type(one).__name__}-{getattr(one, 'status', '')}",
+)
+async def test_a_conflict_that_cannot_be_looked_at_now_is_looked_at_later(
+    lrs: Lrs, start: StartBridge, trouble: faults.Decision
+) -> None:
+    """An LRS may answer before what it stored can be read (hence 404), and a login page is no other statement."""
+    lrs.script(
+        FaultRule(faults.StoreThenCut(), when=POST, times=1),
+        FaultRule(faults.KnownIsConflict()),
+        FaultRule(trouble, when=GET, times=1),
+    )
+    bridge = await start(targets=(lrs.settings(),))
+    await bridge.commit(DONE)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+
+
+async def test_a_statement_whose_id_has_another_content_at_the_lrs_is_dead(lrs: Lrs, start: StartBridge) -> None:
+    bridge, _ = await stored(start)
+    taken = statements(bridge, ["u1"])[1]
+    other = msgspec.json.decode(taken.body) | {"verb": {"id": "http://example.org/verbs/another"}}
+    authority = {"account": {"homePage": "https://lrs.invalid", "name": "x"}}
+    lrs.app[STATEMENTS].keep([other], at=lrs.now(), authority=authority, edition=Edition.ONE)
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    dead = ways(bridge)[taken.id]
+    assert (dead.state, dead.last_status) == ("dead", 409)
+    assert taken.id in (dead.last_answer or "")
+    assert [one for one, way in ways(bridge).items() if way.state != "delivered"] == [taken.id]
+    assert set(lrs.ids()) == set(ways(bridge))
+
+
+async def test_an_lrs_that_takes_little_at_once_gets_smaller_batches(lrs: Lrs, start: StartBridge) -> None:
+    bridge, ids = await stored(start)
+    too_large = ids[4]
+    lrs.script(
+        FaultRule(faults.Answer(413, body="too large"), when=Match(method="POST", min_statements=3)),
+        FaultRule(faults.Answer(413, body="far too large"), when=Match(method="POST", statement_ids=(too_large,))),
+    )
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge, but=[too_large])
+    dead = ways(bridge)[too_large]
+    assert (dead.state, dead.last_status, dead.last_answer) == ("dead", 413, "far too large")
+
+
+async def test_an_lrs_that_lets_nobody_in_loses_nothing(start_lrs: StartLrs, start: StartBridge) -> None:
+    lrs = await start_lrs(credentials={"ada": "right"})
+    bridge = await start(targets=(lrs.settings(username="ada", password="wrong"),))
+    await bridge.commit(DONE)
+    await until(lambda: len(lrs.posts()) >= 3)
+    await bridge.close()
+    assert {way.state for way in ways(bridge).values()} == {"waiting"}
+    assert lrs.ids() == []
+    bridge = await start(targets=(lrs.settings(username="ada", password="right"),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+
+
+async def test_a_database_that_fails_for_a_while_does_not_end_forwarding(lrs: Lrs, start: StartBridge) -> None:
+    """The answer to what is sent cannot be noted then, so it is sent again, and stored once all the same."""
+    bridge = await start(targets=(lrs.settings(),))
+    with writing(bridge.engine) as connection:
+        connection.execute(text("ALTER TABLE delivery_try RENAME TO gone"))
+    await bridge.commit(DONE)
+    await until(lambda: len(lrs.posts()) >= 3)
+    assert not settled(bridge)
+    with writing(bridge.engine) as connection:
+        connection.execute(text("ALTER TABLE gone RENAME TO delivery_try"))
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+
+
+async def test_an_lrs_whose_address_is_wrong_is_tried_for_ever(lrs: Lrs, start: StartBridge) -> None:
+    wrong = TargetSettings(name="lrs", endpoint=lrs.endpoint.replace("/xapi/", "/nowhere/"))
+    bridge = await start(targets=(wrong,))
+    await bridge.commit(DONE)
+    await until(lambda: all(way.tries >= 2 for way in ways(bridge).values()))
+    assert {(way.state, way.last_status) for way in ways(bridge).values()} == {("waiting", 404)}
+    await bridge.close()
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)

@@ -1,0 +1,40 @@
+"""Databases opened as the service opens them, and new ones without any table."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from storage.engine import open_engine
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on an empty database with the current schema; the test runs once on each kind."""
+    opened = open_engine(database_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An engine on a database without any table; the test runs once on each kind."""
+    if request.param == "sqlite":
+        opened = open_engine(f"sqlite:///{tmp_path / 'fresh.db'}")
+        yield opened
+        opened.dispose()
+        return
+    template: str = request.getfixturevalue("postgresql_server")
+    server, name = template.replace("template_bridge", "postgres"), f"fresh_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY wal_log")
+    opened = open_engine(template.replace("template_bridge", name))
+    yield opened
+    opened.dispose()
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

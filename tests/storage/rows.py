@@ -1,0 +1,136 @@
+"""Rows to put in the tables, with everything that a test does not care about filled in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from storage import attempts, journal, lms, mapping_versions, outbox
+from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
+from storage.journal import Entry
+from storage.outbox import Settlement, StatementRow, Try
+
+NOW = 1_767_225_600_000
+"""2026-01-01T00:00:00Z."""
+
+
+def uid(*parts: object) -> str:
+    """Make a UUID that is the same in every run."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(map(str, parts))))
+
+
+def add_lms(connection: Connection, name: str = "lms") -> int:
+    """Store an LMS and give its id."""
+    return lms.add_token(
+        connection,
+        name=name,
+        home_page=f"https://{name}.example.org",
+        origins=(),
+        token_digest=lms.digest(name),
+        now=NOW,
+    ).id
+
+
+def new_enrollment(lms_id: int, learner: str = "u1", activity: str = "235", **changed: Any) -> NewEnrollment:
+    """Make what an enrollment is created from."""
+    values = {
+        "registration": uid(lms_id, learner, activity),
+        "learner_name": "Ada",
+        "activity_name": "Safety",
+        "activity_type": "",
+        "course_id": "12",
+        "course_name": "Welcome",
+    }
+    return NewEnrollment(lms_id, learner, activity, **(values | changed))
+
+
+def add_enrollment(connection: Connection, lms_id: int, learner: str = "u1", activity: str = "235") -> Enrollment:
+    """Store an enrollment."""
+    new = new_enrollment(lms_id, learner, activity)
+    return attempts.ensure_enrollments(connection, [new], NOW)[new.key]
+
+
+def add_attempt(connection: Connection, owner: Enrollment, number: int = 1) -> Attempt:
+    """Store an attempt."""
+    return attempts.add_attempt(
+        connection,
+        owner,
+        uuid=uid("attempt", owner.id, number),
+        number=number,
+        scorm_version="1.2",
+        state="{}",
+        now=NOW,
+    )
+
+
+def add_session(connection: Connection, owner: Attempt, name: str = "s1", now: int = NOW) -> Session:
+    """Store a session, whose id is made of a name."""
+    return attempts.add_session(
+        connection, owner, session_id=uid(owner.uuid, name), entry="ab-initio", state="{}", now=now
+    )
+
+
+def launched(connection: Connection, learner: str = "u1", lms_id: int | None = None) -> Session:
+    """Store all that comes before a learner's first commit: LMS, enrollment, attempt and session."""
+    owner = add_enrollment(connection, lms_id or add_lms(connection, f"lms-of-{learner}"), learner)
+    session = add_session(connection, add_attempt(connection, owner))
+    attempts.save(connection, [owner], [], [])
+    return session
+
+
+def entry(session: Session, number: int = 1, **changed: Any) -> Entry:
+    """Make a row of the journal."""
+    made = Entry(
+        session_id=session.session_id,
+        number=number,
+        received_at=NOW + number,
+        wire_format="native",
+        content_type="application/json",
+        disposition="applied",
+        duplicate_of=None,
+        digest=f"{number:064x}",
+        sequence=None,
+        idempotency_key=None,
+        reply="{}",
+        body=b"{}",
+    )
+    return made._replace(**changed)
+
+
+def statements(connection: Connection, session: Session, bodies: Sequence[str], first: int = 0) -> list[StatementRow]:
+    """Make statements of a session's first commit, which is stored if it is not there yet."""
+    if not journal.earlier(connection, session.session_id):
+        journal.append(connection, [entry(session)])
+    version = mapping_versions.ensure(connection, name="m", content_hash="0" * 64, document="", now=NOW)
+    return [
+        StatementRow(
+            session.attempt.id,
+            position,
+            uid(session.attempt.uuid, position),
+            session.session_id,
+            1,
+            version,
+            "completed",
+            "http://adlnet.gov/expapi/verbs/completed",
+            NOW,
+            body,
+        )
+        for position, body in enumerate(bodies, first)
+    ]
+
+
+def queue(connection: Connection, session: Session, count: int, targets: Sequence[str] = ("lrs",)) -> list[str]:
+    """Put so many statements of a session in the outbox, and give their ids."""
+    rows = statements(connection, session, [f'{{"n":{number}}}' for number in range(count)])
+    outbox.add(connection, rows, targets)
+    return [row.id for row in rows]
+
+
+def tried(connection: Connection, ids: Iterable[int], state: str, *, not_before: int = 0, **changed: Any) -> None:
+    """Settle deliveries as one try of them would."""
+    done = Try("lrs", NOW, 5, "delivered" if state == "delivered" else "retry", 200, "[]")._replace(**changed)
+    settled_at = None if state == "waiting" else NOW
+    outbox.settle(connection, done, [Settlement(one, state, not_before, settled_at) for one in ids])

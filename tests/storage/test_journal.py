@@ -1,0 +1,104 @@
+"""The journal: every commit as it was received."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+
+from storage import journal
+from storage.engine import reading, writing
+from storage.journal import EarlierEntry, Entry
+from storage.tables import journal as table
+from tests.storage.rows import entry, launched, uid
+
+
+def _stored(connection) -> list[Entry]:
+    columns = [table.c[name] for name in Entry._fields]
+    return [Entry(*row) for row in connection.execute(select(*columns).order_by(table.c.id))]
+
+
+def test_every_column_of_a_commit_comes_back_as_it_went_in(engine: Engine) -> None:
+    with writing(engine) as connection:
+        session = launched(connection)
+        full = entry(
+            session,
+            content_type="text/plain;charset=UTF-8",
+            wire_format="scorm-again",
+            sequence=2**40,
+            idempotency_key="k ☃",
+            reply='{"result":true}',
+        )
+        bare = entry(session, 2, disposition="duplicate", duplicate_of=1, reply=None, body=None)
+        journal.append(connection, [full, bare])
+    with reading(engine) as connection:
+        assert _stored(connection) == [full, bare]
+
+
+def test_bytes_are_kept_that_are_no_text_at_all(engine: Engine) -> None:
+    bodies = [b"", b"\x00", bytes(range(256)) * 8, b"\xff\xfe{}", "☃ 🎓".encode("utf-16"), b"x" * 1_048_576]
+    with writing(engine) as connection:
+        session = launched(connection)
+        journal.append(connection, [entry(session, number, body=body) for number, body in enumerate(bodies, 1)])
+    with reading(engine) as connection:
+        assert [one.body for one in _stored(connection)] == bodies
+
+
+@settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bodies=st.lists(st.binary(max_size=200), max_size=5))
+def test_any_body_comes_back_byte_for_byte(engine: Engine, bodies: list[bytes]) -> None:
+    with engine.connect() as connection, connection.begin() as transaction:
+        session = launched(connection)
+        journal.append(connection, [entry(session, number, body=body) for number, body in enumerate(bodies, 1)])
+        assert [one.body for one in _stored(connection)] == bodies
+        transaction.rollback()
+
+
+def test_the_earlier_commits_of_a_session_leave_out_those_that_repeat_others(engine: Engine) -> None:
+    with writing(engine) as connection:
+        session, other = launched(connection), launched(connection, "u2")
+        journal.append(
+            connection,
+            [
+                entry(session, 3, sequence=7, reply='{"n":3}'),
+                entry(session, 2, disposition="duplicate", duplicate_of=1, reply=None, body=None),
+                entry(session, 1, idempotency_key="k", reply='{"n":1}'),
+                entry(session, 4, disposition="stale"),
+                entry(session, 5, disposition="late"),
+                entry(other, 1),
+            ],
+        )
+    with reading(engine) as connection:
+        found = journal.earlier(connection, session.session_id)
+        assert [one.number for one in found] == [1, 3, 4, 5]
+        assert found[0] == EarlierEntry(1, f"{1:064x}", None, "k", '{"n":1}')
+        assert found[1] == EarlierEntry(3, f"{3:064x}", 7, None, '{"n":3}')
+
+
+def test_a_session_without_commits_has_no_earlier_ones(engine: Engine) -> None:
+    with reading(engine) as connection:
+        assert journal.earlier(connection, uid("unknown")) == []
+
+
+def test_no_commits_to_add_is_no_error(engine: Engine) -> None:
+    with writing(engine) as connection:
+        journal.append(connection, [])
+        assert _stored(connection) == []
+
+
+def test_one_commit_that_cannot_be_added_takes_the_others_with_it(engine: Engine) -> None:
+    with writing(engine) as connection:
+        session = launched(connection)
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        journal.append(connection, [entry(session, 1), entry(session, 2), entry(session, 1)])
+    with reading(engine) as connection:
+        assert _stored(connection) == []
+
+
+def test_a_commit_of_an_unknown_session_is_not_taken(engine: Engine) -> None:
+    with writing(engine) as connection:
+        session = launched(connection)
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        journal.append(connection, [entry(session)._replace(session_id=uid("unknown"))])

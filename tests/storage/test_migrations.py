@@ -1,0 +1,157 @@
+"""The schema's history: it can be run again, at once and anywhere, and comes to exactly the tables of the code."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from storage import attempts, lms
+from storage.engine import open_engine, reading, writing
+from storage.migrations import is_current, migrate
+from storage.tables import attempt, delivery, enrollment, journal, metadata, session, statement
+from tests.storage.rows import NOW, add_attempt, add_lms, entry, launched, queue, uid
+from tests.storage.threads import at_once
+
+Rows = dict[str, object]
+
+
+def test_the_schema_is_current_after_migrating_and_not_before(fresh_engine: Engine) -> None:
+    with reading(fresh_engine) as connection:
+        assert not is_current(connection)
+    migrate(fresh_engine)
+    with reading(fresh_engine) as connection:
+        assert is_current(connection)
+
+
+@pytest.mark.parametrize("revision", ["0000", None])
+def test_another_revision_is_not_current(engine: Engine, revision: str | None) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
+        if revision:
+            connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": revision})
+        assert not is_current(connection)
+
+
+def test_migrating_again_changes_nothing_and_keeps_the_rows(fresh_engine: Engine) -> None:
+    migrate(fresh_engine)
+    with writing(fresh_engine) as connection:
+        session_id = launched(connection).session_id
+    migrate(fresh_engine)
+    with reading(fresh_engine) as connection:
+        assert is_current(connection)
+        assert list(attempts.load_sessions(connection, [session_id])) == [session_id]
+
+
+def test_two_that_migrate_a_new_database_at_once_both_succeed(fresh_engine: Engine) -> None:
+    """Two processes that start together must not both create the same table."""
+    url = fresh_engine.url.render_as_string(hide_password=False)
+
+    def run(_number: int) -> None:
+        own = open_engine(url)
+        migrate(own)
+        own.dispose()
+
+    at_once(2, run)
+
+    with reading(fresh_engine) as connection:
+        assert is_current(connection)
+        assert lms.by_name(connection, "none") is None
+
+
+def test_a_migration_that_fails_leaves_the_old_schema(fresh_engine: Engine) -> None:
+    """`delivery_try` is the last table; it is there already, so the first ones are created in vain."""
+    with writing(fresh_engine) as connection:
+        connection.execute(text("CREATE TABLE delivery_try (id INTEGER)"))
+    with pytest.raises(Exception, match="already exists"):
+        migrate(fresh_engine)
+    with reading(fresh_engine) as connection:
+        assert set(inspect(connection).get_table_names()) - {"alembic_version"} == {"delivery_try"}
+        assert not is_current(connection)
+
+
+def test_the_migrations_come_to_exactly_the_tables_of_the_code(engine: Engine) -> None:
+    with reading(engine) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+@pytest.mark.parametrize("table", [session, journal, statement], ids=lambda table: table.name)
+def test_nothing_of_a_session_can_exist_without_its_session_id(engine: Engine, table) -> None:
+    """The origin of this project lost every commit because attempts were made without their session id."""
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 1)
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(text(f"UPDATE {table.name} SET session_id = NULL"))
+
+
+def test_a_session_id_is_there_once(engine: Engine) -> None:
+    with writing(engine) as connection:
+        first = launched(connection)
+        other = launched(connection, "u2")
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        attempts.add_session(
+            connection, other.attempt, session_id=first.session_id, entry="resume", state="{}", now=NOW
+        )
+
+
+def test_a_number_is_there_once_in_an_enrollment(engine: Engine) -> None:
+    with writing(engine) as connection:
+        owner = launched(connection).attempt.enrollment
+        other = launched(connection, "u2").attempt.enrollment
+        add_attempt(connection, owner, 2)
+        add_attempt(connection, other, 2)
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        attempts.add_attempt(connection, owner, uuid=uid("another"), number=2, scorm_version=None, state="{}", now=NOW)
+
+
+def test_attempts_are_numbered_from_one(engine: Engine) -> None:
+    with writing(engine) as connection:
+        owner = launched(connection).attempt.enrollment
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        add_attempt(connection, owner, 0)
+
+
+def test_a_learner_has_one_enrollment_in_an_activity_of_an_lms(engine: Engine) -> None:
+    with writing(engine) as connection:
+        owner = launched(connection).attempt.enrollment
+    row = {"lms_id": owner.lms_id, "learner_id": owner.learner_id, "activity_id": owner.activity_id}
+    names = dict.fromkeys(("learner_name", "activity_name", "activity_type", "course_id", "course_name"), "")
+    counts = dict.fromkeys(("total_attempts", "total_time", "created_at"), 0)
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(enrollment.insert().values(registration=uid("another"), **row, **names, **counts))
+
+
+def test_a_commit_has_its_number_once(engine: Engine) -> None:
+    with writing(engine) as connection:
+        its = launched(connection)
+        connection.execute(journal.insert().values(entry(its)._asdict()))
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(journal.insert().values(entry(its)._asdict()))
+
+
+def test_a_statement_goes_to_a_target_once(engine: Engine) -> None:
+    with writing(engine) as connection:
+        its = launched(connection)
+        queue(connection, its, 1)
+    row: Rows = {"target": "lrs", "attempt_id": its.attempt.id, "position": 0}
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(delivery.insert().values(state="waiting", tries=0, not_before=0, **row))
+
+
+def test_an_attempt_cannot_be_deleted_from_under_its_sessions(engine: Engine) -> None:
+    with writing(engine) as connection:
+        its = launched(connection)
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(attempt.delete().where(attempt.c.id == its.attempt.id))
+
+
+def test_a_name_of_an_lms_is_there_once(engine: Engine) -> None:
+    with writing(engine) as connection:
+        add_lms(connection)
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(
+            text("INSERT INTO lms (name, home_page, origins, created_at) VALUES ('lms', 'https://x', '[]', 0)")
+        )

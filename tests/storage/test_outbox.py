@@ -1,0 +1,269 @@
+"""The outbox: what may be sent now, in which order, and what became of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+
+from storage import outbox
+from storage.engine import reading, writing
+from storage.outbox import Claimed, Try
+from storage.tables import delivery, delivery_try, statement, try_
+from tests.storage.rows import NOW, launched, queue, statements, tried
+
+PLENTY = 1_000_000
+
+
+def _claim(
+    connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
+) -> list[Claimed]:
+    return outbox.claim(connection, target, now=now, most=most, most_bytes=most_bytes)
+
+
+def _places(claimed: list[Claimed]) -> list[tuple[int, int]]:
+    return [(one.attempt_id, one.position) for one in claimed]
+
+
+def _rows(connection) -> list:
+    return connection.execute(select(delivery).order_by(delivery.c.id)).all()
+
+
+def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine: Engine) -> None:
+    body = '{"id": "x",  "result":{"duration":"PT1.50S"}, "name": "Ana Ćirić ☃ \\u0000 🎓"}'
+    with writing(engine) as connection:
+        rows = statements(connection, launched(connection), [body])
+        outbox.add(connection, rows, ["first", "second"])
+    with reading(engine) as connection:
+        (stored,) = connection.execute(select(statement))
+        assert stored.body == body
+        assert (stored.id, stored.rule, stored.commit_number, stored.made_at) == (rows[0].id, "completed", 1, NOW)
+        for target in ("first", "second"):
+            (claimed,) = _claim(connection, target)
+            assert (claimed.body, claimed.statement_id, claimed.tries) == (body, rows[0].id, 0)
+        assert outbox.waiting(connection) == {"first": 1, "second": 1}
+
+
+def test_nothing_to_add_is_no_error(engine: Engine) -> None:
+    with writing(engine) as connection:
+        outbox.add(connection, [], ["lrs"])
+        outbox.add(connection, [], [])
+        assert outbox.waiting(connection) == {}
+        assert _claim(connection) == []
+
+
+def test_a_statement_id_is_there_once(engine: Engine) -> None:
+    with writing(engine) as connection:
+        session = launched(connection)
+        queue(connection, session, 1)
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        outbox.add(
+            connection, [statements(connection, session, ["{}", "{}"], 1)[0]._replace(id=_first_id(connection))], []
+        )
+
+
+def _first_id(connection) -> str:
+    return connection.execute(select(statement.c.id)).scalars().first()
+
+
+def test_statements_wait_for_no_target_in_particular_while_none_is_configured(engine: Engine) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 3, [])
+        assert outbox.waiting(connection) == {outbox.UNASSIGNED: 3}
+        assert _claim(connection) == []
+
+
+def test_the_first_target_gets_what_waited_for_none(engine: Engine) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 3, [])
+        queue(connection, launched(connection, "u2"), 2, ["other"])
+        assert outbox.assign_waiting(connection, "lrs") == 3
+        assert outbox.assign_waiting(connection, "later") == 0
+        assert outbox.waiting(connection) == {"lrs": 3, "other": 2}
+        assert [one.position for one in _claim(connection)] == [0, 1, 2]
+
+
+def test_what_was_added_first_is_claimed_first_and_an_attempt_keeps_its_order(engine: Engine) -> None:
+    with writing(engine) as connection:
+        first, second = launched(connection, "u1"), launched(connection, "u2")
+        one = statements(connection, first, ["{}", "{}"])
+        two = statements(connection, second, ["{}", "{}"])
+        outbox.add(connection, [one[0], two[0], two[1], one[1]], ["lrs"])
+        expected = [(first.attempt.id, 0), (second.attempt.id, 0), (second.attempt.id, 1), (first.attempt.id, 1)]
+        assert _places(_claim(connection)) == expected
+        assert _places(_claim(connection, most=2)) == expected[:2]
+
+
+def test_claiming_leaves_no_mark(engine: Engine) -> None:
+    """What a killed process had on its way is simply claimed again."""
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 3)
+    with reading(engine) as connection:
+        before = _rows(connection)
+        assert _claim(connection) == _claim(connection)
+        assert _rows(connection) == before
+
+
+def test_a_claim_for_one_target_gives_nothing_of_another(engine: Engine) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 2, ["first", "second"])
+        tried(connection, [one.id for one in _claim(connection, "first")], "delivered")
+        assert _claim(connection, "first") == []
+        assert len(_claim(connection, "second")) == 2
+        assert outbox.waiting(connection) == {"second": 2}
+
+
+@pytest.mark.parametrize(
+    ("bodies", "most_bytes", "claimed"),
+    [
+        (["aaaa", "bbbb", "cccc"], 12, 3),
+        (["aaaa", "bbbb", "cccc"], 11, 2),
+        (["aaaa", "bbbb", "cccc"], 8, 2),
+        (["aaaa", "bbbb", "cccc"], 4, 1),
+        (["aaaa", "bbbb", "cccc"], 3, 1),
+        (["aaaa", "bbbb", "cccc"], 0, 1),
+        (["☃☃", "☃☃"], 11, 1),
+        (["☃☃", "☃☃"], 12, 2),
+        (["a", "b" * 100, "c"], 50, 1),
+    ],
+)
+def test_no_more_bytes_are_claimed_than_asked_for_but_always_one_statement(
+    engine: Engine, bodies: list[str], most_bytes: int, claimed: int
+) -> None:
+    with writing(engine) as connection:
+        outbox.add(connection, statements(connection, launched(connection), bodies), ["lrs"])
+        assert [one.body for one in _claim(connection, most_bytes=most_bytes)] == bodies[:claimed]
+
+
+def test_a_delivery_is_not_tried_before_its_time(engine: Engine) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 1)
+        (only,) = _claim(connection)
+        tried(connection, [only.id], "waiting", not_before=NOW + 10)
+        assert _claim(connection, now=NOW + 9) == []
+        assert _claim(connection, now=NOW + 10) == [only._replace(tries=1)]
+
+
+def test_an_attempt_is_held_back_while_an_earlier_statement_of_it_waits(engine: Engine) -> None:
+    with writing(engine) as connection:
+        held, free = launched(connection, "u1"), launched(connection, "u2")
+        queue(connection, held, 4, ["lrs", "other"])
+        queue(connection, free, 2)
+        second = _claim(connection)[1]
+        tried(connection, [second.id], "waiting", not_before=NOW + 10)
+        expected = [(held.attempt.id, 0), (free.attempt.id, 0), (free.attempt.id, 1)]
+        assert _places(_claim(connection)) == expected
+        assert len(_claim(connection, "other")) == 4
+        assert len(_claim(connection, now=NOW + 10)) == 6
+
+
+@pytest.mark.parametrize("state", ["delivered", "dead"])
+def test_what_is_settled_holds_nobody_back(engine: Engine, state: str) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 3)
+        tried(connection, [_claim(connection)[0].id], state, not_before=NOW + 10)
+        assert [one.position for one in _claim(connection)] == [1, 2]
+
+
+def test_a_try_is_noted_with_what_came_of_it(engine: Engine) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 2)
+        first, second = (one.id for one in _claim(connection))
+        tried(connection, [first, second], "waiting", not_before=NOW + 7, outcome="retry", status=None, answer="cut")
+        tried(connection, [first], "delivered", outcome="delivered", status=200, answer='["a"]')
+    with reading(engine) as connection:
+        columns = [try_.c[name] for name in Try._fields]
+        assert [Try(*row) for row in connection.execute(select(*columns).order_by(try_.c.id))] == [
+            Try("lrs", NOW, 5, "retry", None, "cut"),
+            Try("lrs", NOW, 5, "delivered", 200, '["a"]'),
+        ]
+        links = connection.execute(select(delivery_try.c.delivery_id).order_by(delivery_try.c.try_id)).scalars()
+        assert list(links) == [first, second, first]
+        assert [(row.state, row.tries, row.not_before, row.settled_at) for row in _rows(connection)] == [
+            ("delivered", 2, 0, NOW),
+            ("waiting", 1, NOW + 7, None),
+        ]
+
+
+@pytest.mark.parametrize("settled", ["delivered", "dead"])
+@pytest.mark.parametrize("again", ["waiting", "delivered", "dead"])
+def test_a_settled_delivery_never_changes_again(engine: Engine, settled: str, again: str) -> None:
+    """Two processes may have the same one on its way; the slower answer must not undo the faster."""
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 1)
+        (only,) = _claim(connection)
+        tried(connection, [only.id], settled)
+        before = _rows(connection)
+        tried(connection, [only.id], again, not_before=NOW + 9, started_at=NOW + 5)
+        assert _rows(connection) == before
+        assert connection.execute(select(try_.c.id)).all() != []
+        assert _claim(connection) == []
+
+
+def test_settling_touches_no_other_delivery(engine: Engine) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 3, ["lrs", "other"])
+        before = _rows(connection)
+        tried(connection, [before[2].id], "delivered")
+        after = _rows(connection)
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        ("", ""),
+        ("☃" * 4_000, "☃" * 4_000),
+        ("🎓" * 20_000, "🎓" * 4_000),
+        ("line\nline\ttab \\ ' \" % %s", "line\nline\ttab \\ ' \" % %s"),
+    ],
+    ids=["empty", "just fits", "too long", "odd"],
+)
+def test_an_answer_of_any_length_is_kept_as_far_as_it_is_kept(engine: Engine, answer: str, kept: str) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 1)
+        tried(connection, [_claim(connection)[0].id], "dead", answer=answer)
+        assert connection.execute(select(try_.c.answer)).scalar_one() == kept
+
+
+@pytest.mark.parametrize("answer", ["a\x00b", "reason \udcff\udcfe"], ids=["NUL", "lone surrogates"])
+def test_an_answer_that_is_no_proper_text_does_not_keep_a_try_from_being_noted(engine: Engine, answer: str) -> None:
+    """Else a delivery could never be settled, and its statement would be sent for ever."""
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 1)
+        (only,) = _claim(connection)
+        tried(connection, [only.id], "dead", answer=answer)
+    with reading(engine) as connection:
+        assert [row.state for row in _rows(connection)] == ["dead"]
+
+
+_STEPS = st.lists(
+    st.tuples(st.integers(0, 8), st.sampled_from(["waiting", "delivered", "dead"]), st.integers(0, 3)), max_size=12
+)
+
+
+@settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=_STEPS, now=st.integers(0, 3), most=st.integers(1, 9), most_bytes=st.integers(0, 80))
+def test_whatever_became_of_others_no_statement_overtakes_one_of_its_attempt(
+    engine: Engine, steps: list[tuple[int, str, int]], now: int, most: int, most_bytes: int
+) -> None:
+    with engine.connect() as connection, connection.begin() as transaction:
+        for learner in ("u1", "u2", "u3"):
+            queue(connection, launched(connection, learner), 3)
+        ids = [row.id for row in _rows(connection)]
+        for index, state, not_before in steps:
+            tried(connection, [ids[index]], state, not_before=not_before)
+        waiting = [row for row in _rows(connection) if row.state == "waiting"]
+        claimed = _places(_claim(connection, now=now, most=most, most_bytes=most_bytes))
+        for attempt_id in {row.attempt_id for row in waiting}:
+            its = [row for row in waiting if row.attempt_id == attempt_id]
+            ready = next((index for index, row in enumerate(its) if row.not_before > now), len(its))
+            taken = [position for attempt, position in claimed if attempt == attempt_id]
+            assert taken == [row.position for row in its[:ready]][: len(taken)]
+        whole = _places(_claim(connection, now=now, most=9))
+        assert claimed == whole[: len(claimed)]
+        assert bool(claimed) == bool(whole)
+        assert len(claimed) <= most
+        transaction.rollback()
