@@ -60,8 +60,13 @@ def create_app(
     with writing(engine) as connection:
         version_id, keys = _prepare(connection, mapping, names, now())
     database = Database(engine)
-    added = asyncio.Event()
-    commits = CommitService(database, Setup(mapping, version_id, names, now, new_id), added)
+    added = [asyncio.Event() for _ in targets]
+
+    def wake() -> None:
+        for event in added:
+            event.set()
+
+    commits = CommitService(database, Setup(mapping, version_id, names, now, new_id), wake)
     app = create_api(
         Services(
             database=database,
@@ -78,8 +83,8 @@ def create_app(
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
             forwarders = [
-                Forwarder(database, target, Transport(session, target), now=now, random=random, added=added)
-                for target in targets
+                Forwarder(database, target, Transport(session, target), now=now, random=random, added=event)
+                for target, event in zip(targets, added, strict=True)
             ]
             running = [asyncio.create_task(forwarder.run()) for forwarder in forwarders]
             yield
@@ -108,10 +113,8 @@ def _prepare(
     version_id = mapping_versions.ensure(
         connection, name=document.name, content_hash=document.content_hash, document=document.text, now=now
     )
+    lms.ensure_signing_key(connection, secrets.token_bytes(32), now)
     keys = lms.signing_keys(connection)
-    if not keys:
-        lms.add_signing_key(connection, secrets.token_bytes(32), now)
-        keys = lms.signing_keys(connection)
     if targets:
         waiting = outbox.assign_waiting(connection, targets[0])
         if waiting:

@@ -9,7 +9,9 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
+import pydantic_settings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -79,6 +81,11 @@ class TargetSettings(_Section):
     def _http(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
+        parts = urlsplit(value)
+        if not parts.hostname:
+            raise ValueError("names no host")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("must not hold a name or password; username and password are settings of their own")
         return value if value.endswith("/") else value + "/"
 
     @field_validator("username")
@@ -96,6 +103,10 @@ class TargetSettings(_Section):
             raise ValueError(f"password_env names {self.password_env}, which is not set in the environment")
         if self.password_file and not Path(self.password_file).is_file():
             raise ValueError(f"password_file names {self.password_file}, which is no file")
+        try:
+            self.secret()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"password_file names {self.password_file}, which cannot be read as text") from None
         return self
 
     def secret(self) -> str:
@@ -181,6 +192,8 @@ def load(file: Path | None) -> Settings:
         return Located()
     except ValidationError as error:
         raise SettingsError("\n".join(map(_line, error.errors()))) from None
+    except pydantic_settings.SettingsError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _line(error: Any) -> str:

@@ -7,6 +7,7 @@ concurrent read-modify-write cycles without an error: here every writing transac
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,11 +37,11 @@ def open_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise DatabaseUrlError("is not a database URL such as sqlite:///scorm-bridge.db") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        if not parsed.database or parsed.database == ":memory:" or "mode=memory" in parsed.database:
+        if not parsed.database or ":memory:" in parsed.database or parsed.query.get("mode") == "memory":
             raise DatabaseUrlError("must name a file, as in sqlite:///scorm-bridge.db: what is in memory is not kept")
         engine = create_engine(parsed.set(drivername="sqlite+pysqlite"), pool_size=8, max_overflow=8)
         event.listen(engine, "connect", _set_up_sqlite)
@@ -65,7 +66,10 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection that sees one state of the database and takes no write lock."""
-    with engine.connect().execution_options(**{_READ_ONLY: True}) as connection, connection.begin():
+    options: dict[str, Any] = {_READ_ONLY: True}
+    if engine.dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
 
 
@@ -73,10 +77,24 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # pysqlite begins no transactions: `_begin_sqlite` does
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    # SQLite does not apply the busy timeout to this one while another process writes a file that is not WAL yet
+    deadline = time.monotonic() + BUSY_TIMEOUT / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)  # on a thread of its own, before the connection is anybody's
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.tables import lms, signing_key, token
 
@@ -78,9 +79,10 @@ def signing_keys(connection: Connection) -> list[bytes]:
     return [row.key for row in connection.execute(select(signing_key.c.key).order_by(signing_key.c.id.desc()))]
 
 
-def add_signing_key(connection: Connection, key: bytes, now: int) -> None:
-    """Store a key with which commit tokens are signed from now on."""
-    connection.execute(insert(signing_key).values(key=key, created_at=now))
+def ensure_signing_key(connection: Connection, key: bytes, now: int) -> None:
+    """Store the first signing key, unless there is one: of processes that start together, one's counts for all."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(signing_key).values(id=1, key=key, created_at=now).on_conflict_do_nothing())
 
 
 def _one(connection: Connection, condition: ColumnElement[bool]) -> Lms | None:

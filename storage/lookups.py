@@ -88,7 +88,7 @@ def newest_enrollments(connection: Connection, lms_id: int, most: int) -> list[E
     ids = connection.execute(
         select(enrollment.c.id)
         .where(enrollment.c.lms_id == lms_id)
-        .order_by(enrollment.c.last_commit_at.desc(), enrollment.c.id.desc())
+        .order_by(enrollment.c.last_commit_at.desc().nulls_last(), enrollment.c.id.desc())
         .limit(most)
     ).scalars()
     order = list(ids)

@@ -154,7 +154,7 @@ def claim(connection: Connection, target: str, *, now: int, most: int, most_byte
 def settle(connection: Connection, done: Try, settlements: Sequence[Settlement]) -> None:
     """Note a try and what it means for its deliveries. A delivery that is settled already stays as it is."""
     try_id = connection.execute(
-        insert(try_).values(done._replace(answer=done.answer[:LONGEST_ANSWER])._asdict()).returning(try_.c.id)
+        insert(try_).values(done._replace(answer=_text(done.answer))._asdict()).returning(try_.c.id)
     ).scalar_one()
     _insert_delivery_tries.run(connection, [(one.delivery_id, try_id) for one in settlements])
     _settle.run(connection, settlements)
@@ -166,3 +166,8 @@ def waiting(connection: Connection) -> dict[str, int]:
         select(delivery.c.target, func.count()).where(delivery.c.state == "waiting").group_by(delivery.c.target)
     )
     return {row.target: row[1] for row in rows}
+
+
+def _text(answer: str) -> str:
+    """Give what every database can keep of an answer: PostgreSQL takes no NUL, and neither takes lone surrogates."""
+    return answer[:LONGEST_ANSWER].encode(errors="replace").decode().replace("\x00", "\ufffd")

@@ -63,4 +63,7 @@ def serve(settings: Settings) -> None:
     except DBAPIError as error:
         fail(UNAVAILABLE, f"The database does not answer: {error.orig}")
     else:
-        run_app(app, settings, loop)
+        try:
+            run_app(app, settings, loop)
+        except OSError as error:
+            fail(UNAVAILABLE, f"The bridge cannot listen: {error}")

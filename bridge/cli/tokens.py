@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from bridge.access import new_token
 from bridge.clock import system_now
@@ -13,6 +14,7 @@ from mappings.iris import is_iri
 from storage import lms
 from storage.engine import open_engine, writing
 from storage.lms import HomePageError
+from storage.migrations import is_current
 
 
 @click.group()
@@ -29,7 +31,7 @@ def tokens() -> None:
 @click.pass_obj
 def create(settings: Settings, name: str, home_page: str, origins: tuple[str, ...]) -> None:
     """Make a token for an LMS and print it, alone, on standard output. It is shown this once."""
-    if not home_page.startswith(("http://", "https://")) or not is_iri(home_page):
+    if not home_page.startswith(("http://", "https://")) or not is_iri(home_page) or not urlsplit(home_page).hostname:
         raise click.BadParameter(
             f"must be a full address such as https://lms.example.org, not {home_page!r}", param_hint="--home-page"
         )
@@ -38,6 +40,8 @@ def create(settings: Settings, name: str, home_page: str, origins: tuple[str, ..
     engine = open_engine(settings.database.url)
     try:
         with writing(engine) as connection:
+            if not is_current(connection):
+                raise click.ClickException("The database's schema is not current; run `scorm-bridge migrate` first.")
             lms.add_token(
                 connection,
                 name=name,
@@ -48,6 +52,8 @@ def create(settings: Settings, name: str, home_page: str, origins: tuple[str, ..
             )
     except HomePageError as error:
         raise click.ClickException(f"{error}; statements made so far use it, so it cannot be changed here.") from None
+    except DBAPIError as error:
+        raise click.ClickException(f"The database does not answer: {error.orig}") from None
     finally:
         engine.dispose()
     click.echo(token)

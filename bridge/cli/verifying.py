@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from bridge.commits.replies import attempt_object, enrollment_object, time_text
 from bridge.commits.workspace import decode_attempt_state
@@ -19,6 +20,7 @@ from mappings.cmi.render import render
 from storage import lookups
 from storage.engine import open_engine, reading
 from storage.lookups import AttemptReport
+from storage.migrations import is_current
 
 
 @click.command()
@@ -31,14 +33,18 @@ def verify(settings: Settings, learner: str, activity: str, *, as_json: bool) ->
     engine = open_engine(settings.database.url)
     try:
         with reading(engine) as connection:
+            if not is_current(connection):
+                raise click.ClickException("The database's schema is not current; run `scorm-bridge migrate` first.")
             found = enrollments(connection, learner, activity)
+    except DBAPIError as error:
+        raise click.ClickException(f"The database does not answer: {error.orig}") from None
     finally:
         engine.dispose()
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
     elif found:
         # a pipe gets whole lines whatever the terminal's width is
-        console = Console() if sys.stdout.isatty() else Console(width=10_000)
+        console = Console(emoji=False) if sys.stdout.isatty() else Console(width=10_000, emoji=False)
         for one in found:
             console.print(_tree(one))
     if not found:

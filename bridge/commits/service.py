@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy import Connection
@@ -34,7 +35,7 @@ _Waiting = tuple[Work, "asyncio.Future[Outcome]"]
 class CommitService:
     """Stores commits and opens sessions. `added` is called after statements were stored, to wake the forwarder."""
 
-    def __init__(self, database: Database, setup: batch.Setup, added: asyncio.Event | None = None) -> None:
+    def __init__(self, database: Database, setup: batch.Setup, added: Callable[[], None] = lambda: None) -> None:
         self._database = database
         self._setup = setup
         self._added = added
@@ -106,8 +107,7 @@ class CommitService:
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
-        if self._added is not None:
-            self._added.set()
+        self._added()
 
     async def _store_alone(self, lane: int, work: Work, error: Exception) -> Outcome | BridgeError:
         """Try once more what lost a race with another process; tell what failed otherwise."""

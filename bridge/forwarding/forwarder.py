@@ -16,7 +16,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.forwarding.backoff import delay
 from bridge.forwarding.outcomes import Outcome, Reply, classify, retry_after
-from bridge.forwarding.sameness import is_same
+from bridge.forwarding.sameness import is_same, is_statement
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from storage import outbox
@@ -31,7 +31,10 @@ POLL = 1.0
 
 
 class Forwarder:
-    """Forwards to one target. `random` gives numbers from 0 to 1; `added` is set when statements were stored."""
+    """Forwards to one target. `random` gives numbers from 0 to 1; `added` is set when statements were stored.
+
+    Every forwarder has an `added` of its own, as it clears it.
+    """
 
     def __init__(
         self,
@@ -103,14 +106,17 @@ class Forwarder:
         await self._settle(batch, "waiting", started, outcome, reply)
         half = len(batch) // 2
         # the second half may hold later statements of the first half's attempts: it goes only when that one is settled
-        return await self._send(batch[:half]) or await self._send(batch[half:])
+        rested = await self._send(batch[:half])
+        if rested or self._stopping.is_set():
+            return rested
+        return await self._send(batch[half:])
 
     async def _compare(self, one: Claimed, refusal: Reply) -> tuple[Outcome, Reply]:
         """Look what the LRS has under an id it would not take again."""
         reply = await self._transport.get(one.statement_id)
-        if reply.status == 200:
-            return (Outcome.DELIVERED if is_same(one.body, reply.text) else Outcome.CONFLICT), refusal
-        return (Outcome.CONFLICT, refusal) if reply.status == 404 else (Outcome.RETRY, reply)
+        if reply.status != 200 or not is_statement(reply.text, one.statement_id):
+            return Outcome.RETRY, reply
+        return (Outcome.DELIVERED if is_same(one.body, reply.text) else Outcome.CONFLICT), refusal
 
     async def _wait(self, batch: Sequence[Claimed], started: int, outcome: Outcome, reply: Reply) -> float:
         self._failures += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
@@ -72,7 +73,8 @@ def retry_after(reply: Reply, now: int) -> float | None:
     if told.isascii() and told.isdigit():
         return float(told[:9])
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - now / 1000)
+        date = parsedate_to_datetime(told)
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now / 1000)
     except (ValueError, TypeError, OverflowError):
         return None
 

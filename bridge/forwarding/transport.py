@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -15,8 +16,12 @@ ANSWER_TIMEOUT = 120
 """Seconds: slow LRSs take eight for five hundred statements, and a batch has fifty."""
 LONGEST_ANSWER = 16_384
 """Bytes read of an answer other than the one list of ids."""
+LONGEST_STATEMENT = 4 * 1024 * 1024
+"""Bytes read of a statement that an LRS gives back: more than it would have taken."""
 
-DEFAULT_VERSION = "1.0.3"
+
+class _About(msgspec.Struct):
+    version: Any
 
 
 class Transport:
@@ -41,41 +46,63 @@ class Transport:
         self, method: str, resource: str, *, body: bytes | None = None, params: dict[str, str] | None = None
     ) -> Reply:
         try:
-            headers = {
-                "Authorization": self._auth,
-                "X-Experience-API-Version": self._version or await self._ask_version(),
-            }
+            if self._version is None:
+                about = await self._exchange("GET", "about", {}, LONGEST_ANSWER)
+                self._version = _spoken(about)
+                if self._version is None:
+                    return about if about.status in {401, 403} else _unheard(about)
+            headers = {"X-Experience-API-Version": self._version}
             if body is not None:
                 headers["Content-Type"] = "application/json"
-            async with self._session.request(
-                method,
-                self._target.endpoint + resource,
-                data=body,
-                params=params,
-                headers=headers,
-                allow_redirects=False,
-            ) as response:
-                return Reply(response.status, await _text(response), dict(response.headers))
+            most = LONGEST_STATEMENT if method == "GET" else LONGEST_ANSWER
+            return await self._exchange(method, resource, headers, most, body=body, params=params)
         except TimeoutError:
             return Reply(None, f"no answer within {ANSWER_TIMEOUT} s")
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an endpoint that is no address
             return Reply(None, f"{type(error).__name__}: {error}")
 
-    async def _ask_version(self) -> str:
-        """Ask `about` which versions the LRS speaks, and remember; an LRS that does not say gets 1.0.3."""
-        async with self._session.get(self._target.endpoint + "about", allow_redirects=False) as response:
-            if response.status >= 500:
-                response.raise_for_status()
-            text = await _text(response)
-        try:
-            versions = msgspec.json.decode(text, type=dict[str, object]).get("version")
-        except msgspec.MsgspecError:
-            versions = None
-        spoken = [one for one in versions if isinstance(one, str)] if isinstance(versions, list) else []
-        older = any(one.startswith("1.0") for one in spoken)
-        newer = next((one for one in spoken if one.startswith("2.0")), None)
-        self._version = DEFAULT_VERSION if older or newer is None else "2.0.0"
-        return self._version
+    async def _exchange(
+        self,
+        method: str,
+        resource: str,
+        headers: dict[str, str],
+        most: int,
+        *,
+        body: bytes | None = None,
+        params: dict[str, str] | None = None,
+    ) -> Reply:
+        async with self._session.request(
+            method,
+            self._target.endpoint + resource,
+            data=body,
+            params=params,
+            headers={"Authorization": self._auth} | headers,
+            allow_redirects=False,
+        ) as response:
+            return Reply(response.status, await _text(response, most), dict(response.headers))
+
+
+def _spoken(about: Reply) -> str | None:
+    """Give the version to speak: 1.0.3 where the LRS speaks it or has no `about`, None where it cannot be told yet.
+
+    Guessing would be costly: an LRS refuses statements in a version it does not speak, and what is refused is dead.
+    """
+    if about.status == 404:
+        return "1.0.3"
+    try:
+        told = msgspec.json.decode(about.text, type=_About).version
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    versions = [one for one in (told if isinstance(told, list) else [told]) if isinstance(one, str)]
+    if about.status != 200 or not any(one.startswith(("1.0", "2.0")) for one in versions):
+        return None
+    return "1.0.3" if any(one.startswith("1.0") for one in versions) else "2.0.0"
+
+
+def _unheard(about: Reply) -> Reply:
+    said = "no answer" if about.status is None else f"{about.status}: {about.text[:200]}"
+    words = f"the LRS did not tell which versions it speaks ({said}); set `version` of the target if it never does"
+    return Reply(None, words, about.headers)
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -86,6 +113,11 @@ def open_session() -> aiohttp.ClientSession:
     )
 
 
-async def _text(response: aiohttp.ClientResponse) -> str:
-    content = await response.content.read(LONGEST_ANSWER)
+async def _text(response: aiohttp.ClientResponse, most: int) -> str:
+    content = b""
+    async for piece in response.content.iter_any():
+        content += piece
+        if len(content) >= most:
+            break
+    content = content[:most]
     return content.decode(errors="replace").replace("\x00", "�")
