@@ -14,10 +14,15 @@ from msgspec.structs import replace
 
 from mappings.attempt.changes import Change
 from mappings.attempt.state import AttemptState, SessionState
-from mappings.cmi.times import duration
-from mappings.document.model import ResultPart, Rule
-from mappings.document.skeletons import CompiledMapping
-from mappings.document.templates import OPTIONAL, VERBATIM, places
+from mappings.cmi.comments import Comment
+from mappings.cmi.interactions import Interaction
+from mappings.cmi.objectives import Objective
+from mappings.cmi.scores import Score
+from mappings.cmi.snapshot import Number
+from mappings.cmi.times import CENTISECONDS, duration
+from mappings.document.model import Document, ResultPart
+from mappings.document.skeletons import DEFINITION, CompiledMapping, Holes
+from mappings.document.templates import OPTIONAL, VERBATIM, Template, places
 from mappings.iris import is_own_iri, percent_encode
 from mappings.timestamps import rfc3339
 
@@ -30,7 +35,8 @@ _encode = msgspec.json.Encoder().encode
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Who and what an attempt is about. Names that the LMS did not tell are empty.
 
-    `lms` is what the LMS is known by in statement ids, which must never change; ids are the LMS's own.
+    `lms` is what the LMS is known by in statement ids, which must never change; ids are the LMS's own. The last two
+    tell whether any attempt of the enrollment was completed and passed before.
     """
 
     lms: str
@@ -47,12 +53,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     attempt_id: str
     attempt_number: int
     session_id: str
+    enrollment_completed: bool = False
+    enrollment_passed: bool = False
 
 
 class Statement(msgspec.Struct, frozen=True):
     """A statement as it will be sent.
 
-    `position` counts an attempt's statements from 1 in the order they must arrive in; `body` is the frozen JSON.
+    `position` counts an attempt's statements from 1 in the order they must arrive in; `body` is the frozen JSON;
+    `problem` says why it must not be sent, if it must not.
     """
 
     id: str
@@ -60,6 +69,7 @@ class Statement(msgspec.Struct, frozen=True):
     rule: str
     verb: str
     body: str
+    problem: str | None = None
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -83,34 +93,44 @@ def make(
     `attempt` and `session` are the states after the commit; `at` is what the statements are dated, in milliseconds
     since the epoch.
     """
-    due = [rule for change in changes for rule in mapping.rules.get(change.trigger, ()) if _may(rule, attempt, session)]
+    due = [(change, rule) for change in changes for rule in mapping.rules.get(change.trigger, ())]
     if not due:
         return Made(attempt, session)
     document = mapping.document
     holes, absent = _holes(mapping, facts)
+    constant = tuple(holes.values())
     timestamp = rfc3339(at)
     namespace = uuid.UUID(facts.attempt_id)
-    fired = dict(attempt.fired)
+    fired, once_a_session = dict(attempt.fired), session.fired
     made: list[Statement] = []
-    for position, rule in enumerate(due, attempt.statements + 1):
-        fired[rule.name] = count = fired.get(rule.name, 0) + 1
+    for change, rule in due:
+        about = change.about
+        name = f"{rule.name}\n{about.id}" if isinstance(about, Interaction | Objective) else rule.name
+        if (rule.once == "attempt" and name in fired) or (rule.once == "session" and name in once_a_session):
+            continue
+        if rule.condition is not None and not rule.condition.holds(_variables(facts, attempt, session, change)):
+            continue
+        count = fired[name] = fired.get(name, 0) + 1
+        if rule.once == "session":
+            once_a_session += (name,)
         occurrence = {"attempt": "attempt", "session": facts.session_id, "change": str(count)}[rule.once]
-        statement_id = str(uuid.uuid5(namespace, f"{facts.lms}\n{rule.name}\n{occurrence}"))
-        result = _result(rule.result, attempt, session)
-        body = mapping.skeleton(rule, absent).fill(holes, statement_id, result, timestamp)
-        made.append(Statement(statement_id, position, rule.name, document.verbs[rule.verb].id, body.decode()))
-    once_a_session = tuple(rule.name for rule in due if rule.once == "session")
+        statement_id = str(uuid.uuid5(namespace, f"{facts.lms}\n{name}\n{occurrence}"))
+        without = absent
+        if isinstance(about, Interaction | Objective):
+            holes |= _item_holes(about)
+            without = absent if about.description else absent | {"item.description"}
+        result = _result(rule.result, _subject(attempt, session, change), holes, document)
+        body = mapping.skeleton(rule, without).fill(holes, statement_id, result, timestamp)
+        problem = mapping.gate.problem(body, result, None if about else (rule.name, constant))
+        position = attempt.statements + len(made) + 1
+        made.append(Statement(statement_id, position, rule.name, document.verbs[rule.verb].id, body.decode(), problem))
+    if not made:
+        return Made(attempt, session)
     return Made(
         replace(attempt, fired=fired, statements=attempt.statements + len(made), timestamp=at),
-        replace(session, fired=session.fired + once_a_session) if once_a_session else session,
+        session if once_a_session == session.fired else replace(session, fired=once_a_session),
         tuple(made),
     )
-
-
-def _may(rule: Rule, attempt: AttemptState, session: SessionState) -> bool:
-    if rule.once == "attempt":
-        return rule.name not in attempt.fired
-    return rule.once == "change" or rule.name not in session.fired
 
 
 def _holes(mapping: CompiledMapping, facts: Facts) -> tuple[dict[str, bytes], frozenset[str]]:
@@ -144,7 +164,7 @@ def _holes(mapping: CompiledMapping, facts: Facts) -> tuple[dict[str, bytes], fr
     for name, value in values.items():
         if name not in VERBATIM:
             holes[name + "%"] = percent_encode(value).encode()
-    return holes, frozenset(name for name in OPTIONAL if not values[name])
+    return holes, frozenset(name for name in OPTIONAL if not values.get(name, name))
 
 
 def _iri(own_id: str, template: Sequence[Any], values: dict[str, str]) -> str:
@@ -160,25 +180,119 @@ def _iri(own_id: str, template: Sequence[Any], values: dict[str, str]) -> str:
     return "".join(parts)
 
 
-def _result(parts: Sequence[ResultPart], attempt: AttemptState, session: SessionState) -> bytes:
+class _Subject(msgspec.Struct, frozen=True):
+    """What a result is about: the attempt, an interaction, an objective or a comment."""
+
+    completion: bool | None = None
+    success: bool | None = None
+    score: Score | None = None
+    duration: int | None = None
+    progress: Number | None = None
+    response: str | None = None
+    cmi: dict[str, str] = {}
+
+
+def _subject(attempt: AttemptState, session: SessionState, change: Change) -> _Subject:
+    about, known = change.about, attempt.snapshot
+    if isinstance(about, Interaction):
+        score = None if about.raw is None else Score(raw=about.raw)
+        return _Subject(
+            success=about.success, score=score, duration=about.duration, response=about.response, cmi=about.cmi
+        )
+    if isinstance(about, Comment):
+        return _Subject(response=about.text, cmi=about.cmi)
+    if isinstance(about, Objective):
+        return _Subject(
+            completion=_COMPLETION.get(about.completion_status or ""),
+            success=_SUCCESS.get(about.success_status or ""),
+            score=about.score,
+            progress=about.progress_measure,
+        )
+    return _Subject(
+        completion=_COMPLETION.get(known.completion_status or ""),
+        success=_SUCCESS.get(known.success_status or ""),
+        score=attempt.score,
+        duration=session.spent,
+        progress=known.progress_measure,
+    )
+
+
+_COMPLETION = {"completed": True, "incomplete": False}
+_SUCCESS = {"passed": True, "failed": False}
+
+
+def _result(parts: Sequence[ResultPart], subject: _Subject, holes: Holes, document: Document) -> bytes:
     """Give `result` as JSON, of the parts that are known; empty when none is."""
     result: dict[str, Any] = {}
-    known = attempt.snapshot
+    extensions: dict[str, Any] = {}
     for part in parts:
-        if part == "score":
-            if attempt.score is not None:
-                result["score"] = attempt.score
-        elif part == "success":
-            if known.success_status in {"passed", "failed"}:
-                result["success"] = known.success_status == "passed"
-        elif part == "completion":
-            if known.completion_status in {"completed", "incomplete"}:
-                result["completion"] = known.completion_status == "completed"
-        elif part == "duration":
-            result["duration"] = duration(session.spent)
-        elif known.progress_measure is not None:
-            if part == "progress_as_score":
-                result["score"] = {"scaled": known.progress_measure}
-            else:
-                result["extensions"] = {PROGRESS: int(known.progress_measure * 100 + 1e-9)}
+        if part == "progress_as_score":
+            if subject.progress is not None:
+                result["score"] = {"scaled": subject.progress}
+        elif part == "score_0_to_1":
+            if subject.score is not None:
+                low = subject.score.scaled is not None and subject.score.scaled < 0
+                result["score"] = replace(subject.score, scaled=None) if low else subject.score
+        elif part == "progress":
+            if subject.progress is not None:
+                extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
+        elif part == "cmi":
+            if subject.cmi:
+                extensions[_fill_iri(document.cmi_extension, holes)] = subject.cmi
+        else:
+            value = getattr(subject, part)
+            if value is not None:
+                result[part] = duration(value) if part == "duration" else value
+    if extensions:
+        result["extensions"] = extensions
     return _encode(result) if result else b""
+
+
+def _fill_iri(template: Template, holes: Holes) -> str:
+    filled = []
+    for part in template:
+        if isinstance(part, str):
+            filled.append(part)
+        else:
+            hole = part.variable if part.variable in VERBATIM else f"{part.variable}%"
+            filled.append(holes[hole].decode() or part.fallback or "")
+    return "".join(filled)
+
+
+def _item_holes(item: Interaction | Objective) -> dict[str, bytes]:
+    holes = {
+        "item.id": _encode(item.id)[1:-1],
+        "item.id%": percent_encode(item.id).encode(),
+        "item.description": _encode(item.description)[1:-1],
+        "item.description%": percent_encode(item.description).encode(),
+    }
+    if isinstance(item, Interaction):
+        members: dict[str, Any] = {"interactionType": item.type}
+        if item.patterns:
+            members["correctResponsesPattern"] = item.patterns
+        holes[DEFINITION] = _encode(members)[1:-1]
+    return holes
+
+
+def _variables(facts: Facts, attempt: AttemptState, session: SessionState, change: Change) -> dict[str, Any]:
+    """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
+    known, about = attempt.snapshot, change.about
+    item: dict[str, Any] = {}
+    if isinstance(about, Interaction):
+        item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
+    elif isinstance(about, Objective):
+        item = {"id": about.id, "success": _SUCCESS.get(about.success_status or "")}
+    return {
+        "completion": known.completion_status or "unknown",
+        "success": known.success_status or "unknown",
+        "score": {} if attempt.score is None else msgspec.to_builtins(attempt.score),
+        "progress": known.progress_measure,
+        "attempt": {"number": facts.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
+        "session": {"time": session.spent / CENTISECONDS},
+        "enrollment": {"completed": facts.enrollment_completed, "passed": facts.enrollment_passed},
+        "learner": {"id": facts.learner_id},
+        "activity": {"id": facts.activity_id},
+        "course": {"id": facts.course_id or facts.activity_id},
+        "item": item,
+        "change": {"before": msgspec.to_builtins(change.before), "after": msgspec.to_builtins(change.after)},
+    }

@@ -48,6 +48,7 @@ class StatementLine:
     rule: str
     verb: str
     made_at: int
+    problem: str | None
     body: str
     deliveries: list[DeliveryLine] = field(default_factory=list)
 
@@ -129,7 +130,7 @@ def _commits(connection: Connection, session_ids: Collection[str]) -> list[Commi
 
 
 def _statements(connection: Connection, attempt_id: int) -> list[StatementLine]:
-    names = ("id", "position", "session_id", "commit_number", "rule", "verb", "made_at", "body")
+    names = ("id", "position", "session_id", "commit_number", "rule", "verb", "made_at", "problem", "body")
     rows: Sequence[StatementLine] = [
         StatementLine(*row)
         for row in connection.execute(

@@ -1,6 +1,7 @@
 """The outbox: statements in the order they were made, and one delivery for each target they go to.
 
-A delivery is `waiting` until the target has it (`delivered`) or has refused it for good (`dead`). Claiming one leaves
+A delivery is `waiting` until the target has it (`delivered`) or has refused it for good (`dead`); one of a statement
+that every LRS would refuse is `quarantined` and never sent. Claiming one leaves
 no mark: what a killed process had on its way is still waiting, and sent again under the same id.
 """
 
@@ -22,7 +23,7 @@ LONGEST_ANSWER = 4_000
 
 
 class StatementRow(NamedTuple):
-    """One statement on its way into the outbox; `body` is its frozen JSON."""
+    """One statement on its way into the outbox; `body` is its frozen JSON, `problem` what is wrong with it."""
 
     attempt_id: int
     position: int
@@ -33,6 +34,7 @@ class StatementRow(NamedTuple):
     rule: str
     verb: str
     made_at: int
+    problem: str | None
     body: str
 
 
@@ -90,12 +92,12 @@ _insert_delivery_tries = Prepared(
 
 
 def add(connection: Connection, statements: Sequence[StatementRow], targets: Sequence[str]) -> None:
-    """Add statements, and a waiting delivery of each to every target, in the order given."""
+    """Add statements, and a delivery of each to every target, in the order given."""
     _insert_statements.run(connection, statements)
     _insert_deliveries.run(
         connection,
         [
-            (target, row.attempt_id, row.position, "waiting", 0, 0)
+            (target, row.attempt_id, row.position, "quarantined" if row.problem else "waiting", 0, 0)
             for row in statements
             for target in targets or (UNASSIGNED,)
         ],

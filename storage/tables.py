@@ -171,6 +171,7 @@ statement = Table(
     Column("rule", Text, nullable=False),
     Column("verb", Text, nullable=False),
     Column("made_at", _Time, nullable=False),
+    Column("problem", Text, comment="why it is never sent: an LRS would refuse it"),
     Column("body", Text, nullable=False, comment="the statement's bytes, sent as they are"),
     ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
@@ -182,7 +183,7 @@ delivery = Table(
     Column("target", Text, nullable=False, comment="empty while no target is configured"),
     Column("attempt_id", _Id, nullable=False),
     Column("position", Integer, nullable=False),
-    Column("state", Text, nullable=False, comment="waiting, delivered or dead"),
+    Column("state", Text, nullable=False, comment="waiting, delivered, dead or quarantined"),
     Column("tries", Integer, nullable=False),
     Column("not_before", _Time, nullable=False),
     Column("settled_at", _Time),

@@ -100,6 +100,7 @@ def _attempt(report: AttemptReport) -> dict[str, Any]:
                 "verb": one.verb,
                 "session_id": one.session_id,
                 "commit": one.commit_number,
+                "problem": one.problem,
                 "deliveries": [
                     {
                         "target": way.target or None,
@@ -140,7 +141,7 @@ def _tree(one: dict[str, Any]) -> Tree:
                 )
                 for statement in attempt["statements"]:
                     if (statement["session_id"], statement["commit"]) == (session["session_id"], commit["number"]):
-                        line.add(f"[green]{statement['rule']}[/] {statement['id']} {_ways(statement['deliveries'])}")
+                        line.add(f"[green]{statement['rule']}[/] {statement['id']} {_ways(statement)}")
     return tree
 
 
@@ -148,9 +149,9 @@ def _score(score: dict[str, Any] | None) -> str:
     return "none" if score is None else ", ".join(f"{name} {value:g}" for name, value in score.items())
 
 
-def _ways(deliveries: list[dict[str, Any]]) -> str:
-    ways = []
-    for way in deliveries:
+def _ways(statement: dict[str, Any]) -> str:
+    ways = [statement["problem"]] if statement["problem"] else []
+    for way in statement["deliveries"]:
         answer = f" ({way['last_status'] or 'no answer'}: {way['last_answer']})" if way["last_answer"] else ""
         ways.append(f"{way['target'] or 'no LRS yet'}: {way['state']}{answer}")
     return escape("; ".join(ways))

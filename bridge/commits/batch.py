@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import Connection
 
 from bridge.clock import NewId, Now
@@ -25,6 +26,8 @@ from storage import journal, outbox
 from storage.attempts import Attempt, Enrollment
 from storage.journal import Entry
 from storage.outbox import StatementRow
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,13 @@ class _Batch:
         arrival = work.arrival
         earlier = self._workspace.earlier(session) if may_repeat(session.state, arrival) else ()
         before = session.attempt.state
-        done = fold(before, session.state, arrival, earlier=earlier)
+        done = fold(
+            before,
+            session.state,
+            arrival,
+            earlier=earlier,
+            completes_when_failed=self._setup.mapping.document.failed_completes,
+        )
         row = session.row
         row.commits += 1
         row.last_commit_at = arrival.received_at
@@ -134,6 +143,9 @@ class _Batch:
         attempt, setup = session.attempt, self._setup
         made = make(setup.mapping, _facts(session), done.attempt, done.session, done.changes, done.at)
         attempt.state, session.state = made.attempt, made.session
+        for one in made.statements:
+            if one.problem is not None:
+                log.error("statement_quarantined", statement=one.id, rule=one.rule)
         self._statements += [
             StatementRow(
                 attempt.row.id,
@@ -145,6 +157,7 @@ class _Batch:
                 one.rule,
                 one.verb,
                 done.at,
+                one.problem,
                 one.body,
             )
             for one in made.statements
@@ -245,4 +258,6 @@ def _facts(session: OpenSession) -> Facts:
         attempt_id=row.uuid,
         attempt_number=row.number,
         session_id=session.row.session_id,
+        enrollment_completed=owner.completion_status == "completed",
+        enrollment_passed=owner.success_status == "passed",
     )

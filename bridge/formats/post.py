@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from mappings.attempt.commit import Commit
-
 
 class Post(msgspec.Struct, frozen=True):
     """What a request carried. `query` holds the address's parameters but for those of the bridge itself."""
@@ -26,10 +24,3 @@ class Post(msgspec.Struct, frozen=True):
     def flagged(self) -> bool:
         """Tell whether a parameter of the address says `true`: players can be told to mark their last commit so."""
         return any(value == "true" for value in self.query.values())
-
-
-class Recognised(msgspec.Struct, frozen=True):
-    """A commit, and what its body says of the session it belongs to beyond CMI."""
-
-    commit: Commit
-    session_id: str | None = None

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
 
 from mappings.attempt.state import Ending
+from mappings.cmi.comments import Comment, new_comments
+from mappings.cmi.interactions import Interaction, answer, interaction
+from mappings.cmi.objectives import Objective, objectives
 from mappings.cmi.scores import Score, score
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import Item, Snapshot
 
 Trigger = Literal[
     "attempt.started",
     "session.resumed",
+    "interaction.answered",
+    "objective.scored",
+    "objective.progressed",
+    "objective.completed",
+    "objective.passed",
+    "objective.failed",
+    "comment.made",
     "score.changed",
     "progress.changed",
     "completion.completed",
@@ -20,11 +31,19 @@ Trigger = Literal[
     "success.failed",
     "session.suspended",
     "session.terminated",
+    "session.abandoned",
 ]
 
 TRIGGERS: dict[Trigger, str] = {
     "attempt.started": "the first commit of a new attempt",
-    "session.resumed": "the first commit of a session that continues a suspended attempt",
+    "session.resumed": "the first commit of a session that continues an attempt",
+    "interaction.answered": "an interaction got a response or a result, or another one than before",
+    "objective.scored": "the score of an objective became known or another one",
+    "objective.progressed": "the progress measure of an objective changed (SCORM 2004)",
+    "objective.completed": "an objective became completed (in SCORM 1.2, passed implies it)",
+    "objective.passed": "an objective became passed",
+    "objective.failed": "an objective became failed",
+    "comment.made": "the learner made a comment",
     "score.changed": "the score became known or another one",
     "progress.changed": "cmi.progress_measure changed (SCORM 2004)",
     "completion.completed": "the attempt became completed (in SCORM 1.2, passed implies it)",
@@ -32,16 +51,29 @@ TRIGGERS: dict[Trigger, str] = {
     "success.failed": "the attempt became failed",
     "session.suspended": "the session ended with exit = suspend",
     "session.terminated": "the session ended otherwise",
+    "session.abandoned": "the session never said that it ended, and nothing has come for a long time",
 }
 """All triggers a rule can have, with what they mean, in the order in which one commit's changes are told."""
 
+ABOUT_ITEMS: frozenset[Trigger] = frozenset(
+    trigger for trigger in TRIGGERS if trigger.startswith(("interaction.", "objective."))
+)
+"""Triggers whose changes are about an interaction or an objective."""
+
+About = Interaction | Objective | Comment
+
 
 class Change(msgspec.Struct, frozen=True):
-    """One thing that a commit altered, with the values before and after where it has values."""
+    """One thing that a commit altered.
+
+    `before` and `after` are the values where it has values; `about` is the interaction, objective or comment where it
+    is not about the attempt as a whole.
+    """
 
     trigger: Trigger
     before: Any = None
     after: Any = None
+    about: About | None = None
 
 
 def find_changes(
@@ -63,20 +95,64 @@ def find_changes(
     if resumed:
         found.append(Change("session.resumed"))
     if after is not before:
-        old, new = told or score(before), score(after)
-        if new is not None and new != old:
-            found.append(Change("score.changed", old, new))
-        if after.progress_measure is not None and after.progress_measure != before.progress_measure:
-            found.append(Change("progress.changed", before.progress_measure, after.progress_measure))
-        if after.completion_status == "completed" and before.completion_status != "completed":
-            found.append(Change("completion.completed", before.completion_status, after.completion_status))
-        if after.success_status != before.success_status:
-            if after.success_status == "passed":
-                found.append(Change("success.passed", before.success_status, after.success_status))
-            elif after.success_status == "failed":
-                found.append(Change("success.failed", before.success_status, after.success_status))
-    if ended == "suspended":
-        found.append(Change("session.suspended"))
-    elif ended == "terminated":
-        found.append(Change("session.terminated"))
+        if after.interactions is not before.interactions:
+            found += _answers(before.interactions or {}, after.interactions or {})
+        if after.objectives is not before.objectives:
+            found += _objectives(before, after)
+        if after.comments != before.comments or after.comments_from_learner is not before.comments_from_learner:
+            found += [Change("comment.made", after=one.text, about=one) for one in new_comments(before, after)]
+        found += _status(before, after, told)
+    if ended is not None:
+        found.append(Change(_ENDINGS[ended]))
     return tuple(found)
+
+
+_ENDINGS: dict[Ending, Trigger] = {
+    "suspended": "session.suspended",
+    "terminated": "session.terminated",
+    "abandoned": "session.abandoned",
+}
+
+
+def _status(before: Snapshot, after: Snapshot, told: Score | None) -> Iterator[Change]:
+    old, new = told or score(before), score(after)
+    if new is not None and new != old:
+        yield Change("score.changed", old, new)
+    if after.progress_measure is not None and after.progress_measure != before.progress_measure:
+        yield Change("progress.changed", before.progress_measure, after.progress_measure)
+    if after.completion_status == "completed" and before.completion_status != "completed":
+        yield Change("completion.completed", before.completion_status, after.completion_status)
+    if after.success_status != before.success_status:
+        if after.success_status == "passed":
+            yield Change("success.passed", before.success_status, after.success_status)
+        elif after.success_status == "failed":
+            yield Change("success.failed", before.success_status, after.success_status)
+
+
+def _answers(before: Mapping[str, Item], after: Mapping[str, Item]) -> Iterator[Change]:
+    for index, item in after.items():
+        earlier = before.get(index)
+        if item is earlier:
+            continue
+        new = answer(item)
+        old = answer(earlier) if earlier is not None else None
+        if new is not None and new != old:
+            yield Change("interaction.answered", old, new, interaction(item))
+
+
+def _objectives(before: Snapshot, after: Snapshot) -> Iterator[Change]:
+    earlier = objectives(before.objectives, before.scorm_version)
+    for own, new in objectives(after.objectives, after.scorm_version).items():
+        old = earlier.get(own) or Objective(own)
+        if new == old:
+            continue
+        if new.score is not None and new.score != old.score:
+            yield Change("objective.scored", old.score, new.score, new)
+        if new.progress_measure is not None and new.progress_measure != old.progress_measure:
+            yield Change("objective.progressed", old.progress_measure, new.progress_measure, new)
+        if new.completion_status == "completed" and old.completion_status != "completed":
+            yield Change("objective.completed", old.completion_status, new.completion_status, new)
+        if new.success_status == "passed" and old.success_status != "passed":
+            yield Change("objective.passed", old.success_status, new.success_status, new)
+        if new.success_status == "failed" and old.success_status not in {"failed", "passed"}:
+            yield Change("objective.failed", old.success_status, new.success_status, new)

@@ -27,6 +27,8 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
         restarts: the client counts anew each time its page is loaded: a number can come again with other content.
         terminated: True when the client said that this is the session's last commit, False when it said it is not, None
             when its format cannot say.
+        settled: what it says is said to the end. Clients that post one element at a time may be in the middle of an
+            interaction.
         beacon: arrived as a browser's beacon, as the last commit of a closing page does.
         committed_at: milliseconds since the epoch by the client's account.
     """
@@ -38,6 +40,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int | None = None
     restarts: bool = False
     terminated: bool | None = None
+    settled: bool = True
     beacon: bool = False
     committed_at: int | None = None
 

@@ -14,7 +14,7 @@ from mappings.attempt.guards import judge, terminates
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
 from mappings.cmi.merge import merge
-from mappings.cmi.snapshot import Snapshot, at_launch
+from mappings.cmi.snapshot import Item, Snapshot, at_launch
 from mappings.cmi.warnings import CmiWarning, warn
 
 
@@ -34,10 +34,18 @@ class Fold(msgspec.Struct, frozen=True):
     duplicate_of: int | None = None
 
 
-def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earlier: Sequence[Earlier] = ()) -> Fold:
+def fold(
+    attempt: AttemptState,
+    session: SessionState,
+    arrival: Arrival,
+    *,
+    earlier: Sequence[Earlier] = (),
+    completes_when_failed: bool = False,
+) -> Fold:
     """Judge a commit, merge what it says, find what it changed.
 
     `earlier` are the session's journalled commits; they may be left out where `guards.may_repeat` says so.
+    `completes_when_failed` says whether SCORM 1.2's `failed` means that the attempt is completed.
     """
     commit, said, received_at = arrival.commit, arrival.reading.snapshot, arrival.received_at
     disposition, duplicate_of = judge(attempt, session, arrival, earlier)
@@ -51,15 +59,19 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
     )
     after = spend(session, said, older=not newer)
     before = attempt.snapshot if session.commits else at_launch(attempt.snapshot)
+    before, begun = _begin_interactions(before, session, said)
     known = merge(before, said, older=not newer)
+    if completes_when_failed and known.lesson_status == "failed" and known.completion_status != "completed":
+        known = replace(known, completion_status="completed")
+    told, untold = _answers(attempt, before, known, settled=commit.settled)
     finding = scores.finding(known) if _tells_score(said) else None
     if finding is not None:
         warnings = (*warnings, finding)
     # a last commit that was overtaken is the last one all the same
     ended = None if disposition == "late" or not terminates(session, commit, said) else _ending(merge(known, said))
     changes = find_changes(
-        before,
-        known,
+        replace(before, interactions=told) if told is not before.interactions else before,
+        replace(known, interactions=untold) if untold is not known.interactions else known,
         told=attempt.score,
         started=attempt.commits == 0,
         resumed=session.resumes and session.commits == 0,
@@ -84,6 +96,8 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
             sequence=commit.sequence if newer else after.sequence,
             highest=max(after.highest, commit.sequence),
         )
+    if begun != session.begun:
+        after = replace(after, begun=begun)
     before_time, after_time = session.base_time + session.spent, after.base_time + after.spent
     return Fold(
         disposition,
@@ -91,6 +105,7 @@ def fold(attempt: AttemptState, session: SessionState, arrival: Arrival, *, earl
             attempt,
             snapshot=known,
             score=scores.score(known) or attempt.score,
+            answers=None if untold is known.interactions else untold,
             commits=attempt.commits + 1,
             # a session that was followed by another has no say in whether the attempt is over
             ended=ended if newest_session and (ended or disposition == "applied") else attempt.ended,
@@ -110,6 +125,44 @@ def _date(attempt: AttemptState, commit: Commit, received_at: int) -> tuple[int,
         "future-time", "committed_at", str(commit.committed_at), "lies in the future; the time of arrival is used"
     )
     return max(received_at, attempt.timestamp), (future,)
+
+
+def _begin_interactions(known: Snapshot, session: SessionState, said: Snapshot) -> tuple[Snapshot, tuple[str, ...]]:
+    """Forget interactions of earlier sessions whose indices this one uses anew.
+
+    Content counts its interactions from nought in every session. An item that is wholly the earlier session's was
+    loaded by the LMS and is no new answer.
+    """
+    if session.number <= 1 or not said.interactions or not known.interactions:
+        return known, session.begun
+    begun = set(session.begun)
+    new = [
+        index
+        for index, sent in said.interactions.items()
+        if index not in begun and known.interactions.get(index) != sent
+    ]
+    if not new:
+        return known, session.begun
+    kept = {index: item for index, item in known.interactions.items() if index not in new}
+    return replace(known, interactions=kept), (*session.begun, *new)
+
+
+def _answers(
+    attempt: AttemptState, before: Snapshot, known: Snapshot, *, settled: bool
+) -> tuple[dict[str, Item] | None, dict[str, Item] | None]:
+    """Give the interactions that were told, and those that may be told now.
+
+    Of a commit that is one of many small ones, these are all but the last, which may still be written.
+    """
+    told = before.interactions if attempt.answers is None else attempt.answers
+    if settled or not known.interactions:
+        return told, known.interactions
+    last = max(known.interactions, key=int)
+    earlier = (told or {}).get(last)
+    if known.interactions[last] is earlier:
+        return told, known.interactions
+    untold = {index: item for index, item in known.interactions.items() if index != last}
+    return told, untold if earlier is None else untold | {last: earlier}
 
 
 def _ending(known: Snapshot) -> Ending:

@@ -7,9 +7,9 @@ from typing import Literal
 import msgspec
 
 from mappings.cmi.scores import Score
-from mappings.cmi.snapshot import EMPTY, Snapshot
+from mappings.cmi.snapshot import EMPTY, Item, Snapshot
 
-Ending = Literal["suspended", "terminated"]
+Ending = Literal["suspended", "terminated", "abandoned"]
 
 
 class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -22,9 +22,11 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         ended: how its latest session ended; None while that is open.
         total_time: centiseconds spent in all sessions.
         score: the last one that was possible; an impossible one that comes after it takes nothing back.
+        answers: the interactions as far as they were told; None where that is all the snapshot has.
         statements: how many were made, which is also the position of the last one.
         timestamp: of the last statement, in milliseconds since the epoch; none is ever dated before it.
-        fired: rule name -> how often it made a statement.
+        fired: rule name -> how often it made a statement; for an interaction or objective, its id stands behind the
+            name, after a line break.
     """
 
     snapshot: Snapshot = EMPTY
@@ -33,6 +35,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     ended: Ending | None = None
     total_time: int = 0
     score: Score | None = None
+    answers: dict[str, Item] | None = None
     statements: int = 0
     timestamp: int = 0
     fired: dict[str, int] = {}
@@ -53,6 +56,8 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         tells_total_time: that commit carried a total time.
         hid_total_time: some applied commit carried none.
         interactions: most interactions that an applied commit carried.
+        begun: indices of the interactions that this session wrote, where the attempt has earlier sessions: their
+            numbers are counted anew in each.
         base_time: centiseconds that the attempt had when the session began.
         counter: the client's session time as it last told it.
         carried: session time of the client's earlier counters (a page that was loaded again counts from nought).
@@ -71,6 +76,7 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     tells_total_time: bool = False
     hid_total_time: bool = False
     interactions: int = 0
+    begun: tuple[str, ...] = ()
     base_time: int = 0
     counter: int = 0
     carried: int = 0

@@ -6,11 +6,12 @@ import hashlib
 import re
 import tomllib
 
-from mappings.attempt.changes import TRIGGERS
+from mappings.attempt.changes import ABOUT_ITEMS, TRIGGERS
+from mappings.document.conditions import Condition, compile_condition
 from mappings.document.errors import DocumentError, Fault
-from mappings.document.model import ONCE, RESULT_PARTS, Activity, Actor, Context, Document, Rule, Verb
+from mappings.document.model import ENDINGS, ONCE, RESULT_PARTS, Activity, Actor, Context, Document, Rule, Verb
 from mappings.document.sections import Faults, Section
-from mappings.document.templates import Template, places
+from mappings.document.templates import OF_ITEMS, Template, places
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -40,7 +41,7 @@ def load(text: str, source: str) -> Document:
 
 
 def _document(top: Section, text: str) -> Document:
-    mapping, iris = top.section("mapping"), top.section("iris")
+    mapping, iris, status = top.section("mapping"), top.section("iris"), top.section("status")
     activities = {name: _activity(section) for name, section in top.section("activities").sections()}
     verbs = {name: _verb(section) for name, section in top.section("verbs").sections()}
     activity_iri, course_iri = _own(iris, "activity"), _own(iris, "course")
@@ -54,6 +55,9 @@ def _document(top: Section, text: str) -> Document:
         text=text,
         activity_iri=activity_iri,
         course_iri=course_iri,
+        cmi_extension=iris.iri("cmi_extension"),
+        failed_completes=status.flag("failed_completes"),
+        idle=status.word("idle", ENDINGS, "an ending"),
         actor=_actor(top.section("actor")),
         activities=activities,
         context=_context(top.section("context"), activities),
@@ -62,6 +66,7 @@ def _document(top: Section, text: str) -> Document:
     )
     mapping.end()
     iris.end()
+    status.end()
     top.end()
     return document
 
@@ -80,7 +85,13 @@ def _actor(section: Section) -> Actor:
 
 
 def _activity(section: Section) -> Activity:
-    activity = Activity(section.iri("id"), section.iri("type"), section.optional_template("name"))
+    activity = Activity(
+        section.iri("id"),
+        section.iri("type"),
+        section.optional_template("name"),
+        section.optional_template("description"),
+        section.flag("interaction") if section.has("interaction") else False,
+    )
     section.end()
     return activity
 
@@ -98,19 +109,44 @@ def _verb(section: Section) -> Verb:
 
 
 def _context(section: Section, activities: dict[str, Activity]) -> Context:
-    extensions: list[tuple[Template, dict[str, Template]]] = []
+    extensions: list[tuple[Template, Template | dict[str, Template]]] = []
     if section.has("extensions"):
-        for key, values in section.section("extensions").sections():
-            name = values.as_iri(key)
-            extensions.append((name, {value: values.template(value) for value in values.keys()}))  # noqa: SIM118
+        table = section.section("extensions")
+        extensions += [(table.key_as_iri(key), _extension(table, key)) for key in table.keys()]  # noqa: SIM118
     context = Context(
         registration=section.template("registration"),
         grouping=section.words("grouping", activities, "an activity described in [activities]"),
         category=section.words("category", activities, "an activity described in [activities]"),
         extensions=tuple(extensions),
     )
+    for place, listed in (("grouping", context.grouping), ("category", context.category)):
+        for activity in listed:
+            if activity in activities and _of_items(activities[activity]):
+                section.fault(
+                    place, f"cannot hold {activity}, which is made of {{item.…}}: only some rules have an item"
+                )
     section.end()
     return context
+
+
+def _extension(table: Section, key: str) -> Template | dict[str, Template]:
+    if table.is_table(key):
+        values = table.section(key)
+        return {name: values.template(name) for name in values.keys()}  # noqa: SIM118 -- a Section is no dict
+    return table.template(key)
+
+
+def _of_items(activity: Activity) -> bool:
+    templates = (activity.id, activity.type, activity.name or (), activity.description or ())
+    return activity.interaction or any(places(template) & OF_ITEMS for template in templates)
+
+
+def _condition(table: Section) -> Condition | None:
+    try:
+        return compile_condition(table.text("if"))
+    except ValueError as error:
+        table.fault("if", str(error))
+        return None
 
 
 def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[str, Verb]) -> tuple[Rule, ...]:
@@ -124,7 +160,21 @@ def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[s
             object=table.word("object", activities, "an activity described in [activities]"),
             once=table.word("once", ONCE, "one of the policies"),
             result=table.words("result", RESULT_PARTS, "a part of the result") if table.has("result") else (),
+            parent=table.words("parent", activities, "an activity described in [activities]")
+            if table.has("parent")
+            else (),
+            category=table.words("category", activities, "an activity described in [activities]")
+            if table.has("category")
+            else (),
+            condition=_condition(table) if table.has("if") else None,
         )
+        for key, name in (
+            ("object", rule.object),
+            *(("parent", name) for name in rule.parent),
+            *(("category", name) for name in rule.category),
+        ):
+            if name in activities and _of_items(activities[name]) and rule.when not in ABOUT_ITEMS:
+                table.fault(key, f"cannot be {name}, which is made of {{item.…}}: {rule.when!r} has no item")
         if rule.name and rule.name in names:
             table.fault("name", f"is the name of an earlier rule too: {rule.name}")
         names.add(rule.name)

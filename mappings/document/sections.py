@@ -153,6 +153,15 @@ class Section:
         if not is_language(tag):
             self.fault(tag if key is None else key, f"{tag!r} is not a language tag such as en-US (RFC 5646)")
 
+    def flag(self, key: str) -> bool:
+        """Take true or false."""
+        self._seen.add(key)
+        if key not in self._data:
+            self.fault(key, "is missing: true or false is needed")
+        elif not isinstance(self._data[key], bool):
+            self.fault(key, f"must be true or false, not {self._data[key]!r}")
+        return self._data.get(key) is True
+
     def fixed_iri(self, key: str) -> str:
         """Take an IRI that has nothing to fill in."""
         value = self.text(key)
@@ -179,11 +188,15 @@ class Section:
             self._check_iri(key, template)
         return template
 
-    def as_iri(self, key: str) -> Template:
-        """Take this table's own key as an IRI with places."""
-        template = self._template("", key)
+    def is_table(self, key: str) -> bool:
+        """Tell whether a key holds a table."""
+        return isinstance(self._data.get(key), dict)
+
+    def key_as_iri(self, key: str) -> Template:
+        """Take a key itself as an IRI with places."""
+        template = self._template(key, key)
         if template:
-            self._check_iri("", template)
+            self._check_iri(key, template)
         return template
 
     def _check_iri(self, key: str, template: Template) -> None:

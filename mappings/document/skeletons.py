@@ -18,12 +18,15 @@ from mappings.attempt.changes import Trigger
 from mappings.document.errors import DocumentError, Fault
 from mappings.document.model import Activity, Document, Rule
 from mappings.document.templates import OPTIONAL, VERBATIM, Place, Template, needs
+from mappings.gate import Gate
 
 Holes = Mapping[str, bytes]
 """Hole name -> its text as JSON without the quotes. A variable `x` that becomes part of an IRI is the hole `x%`."""
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private use: no document holds them by accident, and tincan passes them through
-_HOLE = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}".encode())
+DEFINITION = "definition"
+"""The hole for the members of an interaction's definition that differ from answer to answer: JSON without braces."""
+_HOLE = re.compile(f'"interactionType":"other"|{_OPEN}([^{_CLOSE}]*){_CLOSE}'.encode())
 
 
 class Skeleton(msgspec.Struct, frozen=True):
@@ -55,6 +58,7 @@ class CompiledMapping(msgspec.Struct, frozen=True):
     document: Document
     rules: Mapping[Trigger, Sequence[Rule]]
     skeleton: Skeletons
+    gate: Gate
 
 
 def compile_document(document: Document, source: str) -> CompiledMapping:
@@ -78,7 +82,7 @@ def compile_document(document: Document, source: str) -> CompiledMapping:
     # at most one skeleton a rule and a combination of optional variables: a cache that stays small
     cached = lru_cache(maxsize=None)(lambda rule, absent: _skeleton(document, document.rules[rule], absent))
     places = {rule.name: index for index, rule in enumerate(document.rules)}
-    return CompiledMapping(document, rules, lambda rule, absent: cached(places[rule.name], absent))
+    return CompiledMapping(document, rules, lambda rule, absent: cached(places[rule.name], absent), Gate())
 
 
 def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleton:
@@ -97,8 +101,9 @@ def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleto
     )
     context = tincan.Context(
         context_activities=tincan.ContextActivities(
-            grouping=[_activity(document, document.activities[name], absent) for name in document.context.grouping],
-            category=[_activity(document, document.activities[name], absent) for name in document.context.category],
+            parent=_activities(document, rule.parent, absent),
+            grouping=_activities(document, document.context.grouping, absent),
+            category=_activities(document, document.context.category + rule.category, absent),
         ),
         extensions=tincan.Extensions(_extensions(document, absent)),
     )
@@ -112,23 +117,34 @@ def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleto
     )
 
 
+def _activities(document: Document, names: Sequence[str], absent: frozenset[str]) -> Any:
+    return [_activity(document, document.activities[name], absent) for name in names] or None
+
+
 def _activity(document: Document, activity: Activity, absent: frozenset[str]) -> Any:
-    name = _optional(activity.name, absent)
     return tincan.Activity(
         id=_fill(activity.id, absent, iri=True),
         definition=tincan.ActivityDefinition(
             type=_fill(activity.type, absent, iri=True),
-            name=None if name is None else tincan.LanguageMap({document.language: name}),
+            name=_words(document, activity.name, absent),
+            description=_words(document, activity.description, absent),
+            # tincan wants a type here: the members that an answer adds to the definition take its place
+            interaction_type="other" if activity.interaction else None,
         ),
     )
 
 
-def _extensions(document: Document, absent: frozenset[str]) -> dict[str, dict[str, str]]:
+def _words(document: Document, template: Template | None, absent: frozenset[str]) -> Any:
+    text = _optional(template, absent)
+    return None if text is None else tincan.LanguageMap({document.language: text})
+
+
+def _extensions(document: Document, absent: frozenset[str]) -> dict[str, Any]:
     return {
-        _fill(key, absent, iri=True): {
-            name: _fill(value, absent) for name, value in values.items() if not needs(value) & absent
-        }
-        for key, values in document.context.extensions
+        _fill(key, absent, iri=True): _fill(value, absent)
+        if isinstance(value, tuple)
+        else {name: _fill(part, absent) for name, part in value.items()}
+        for key, value in document.context.extensions
     }
 
 
@@ -151,6 +167,6 @@ def _cut(statement: bytes) -> tuple[bytes | str, ...]:
     parts: list[bytes | str] = []
     end = 0
     for match in _HOLE.finditer(statement):
-        parts += (statement[end : match.start()], match.group(1).decode())
+        parts += (statement[end : match.start()], DEFINITION if match.group(1) is None else match.group(1).decode())
         end = match.end()
     return (*parts, statement[end:])

@@ -24,11 +24,16 @@ VARIABLES: dict[str, str] = {
     "attempt.number": "the attempt's number within the enrollment",
     "attempt.query": "?attemptId=<UUID> (&attemptId=… where the activity's IRI has a query already)",
     "session.id": "the session's UUID",
+    "item.id": "the id of the interaction or objective that a rule speaks of",
+    "item.description": "its description, if the content gave one (SCORM 2004)",
 }
 """All places a document can use."""
 
-OPTIONAL = frozenset({"learner.name", "activity.name", "activity.type", "course.name"})
+OPTIONAL = frozenset({"learner.name", "activity.name", "activity.type", "course.name", "item.description"})
 """Places an LMS may leave empty. A property whose text needs an empty one is left out of the statement."""
+
+OF_ITEMS = frozenset({"item.id", "item.description"})
+"""Places that only activities of rules about an interaction or objective can have."""
 
 VERBATIM = frozenset({"lms.home_page", "lms.base", "activity.iri", "course.iri", "activity.type", "attempt.query"})
 """Places that hold IRIs or parts of them; everything else is percent-encoded where it becomes part of an IRI."""

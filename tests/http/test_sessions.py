@@ -128,7 +128,12 @@ async def test_a_session_tells_its_commits_statements_and_where_they_are(bridge:
     assert status == 200
     assert session["ended"] == "suspended"
     assert [one["disposition"] for one in session["commits"]] == ["applied"]
-    assert [one["rule"] for one in session["statements"]] == ["initialized", "scored", "suspended"]
+    assert [one["rule"] for one in session["statements"]] == [
+        "initialized",
+        "objective-completed",
+        "scored",
+        "suspended",
+    ]
     assert {way["state"] for one in session["statements"] for way in one["deliveries"]} == {"waiting"}
     assert session["cmi"]["suspend_data"] == "answers so far"
 

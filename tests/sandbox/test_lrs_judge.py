@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from bridge.sandbox.lrs.judge import Edition, check_statement, fingerprint
+from mappings.judge import Edition, check_statement, fingerprint
 
 AGENT = {"mbox": "mailto:ada@example.org"}
 OTHER = {"mbox": "mailto:bob@example.org"}

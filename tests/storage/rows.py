@@ -116,6 +116,7 @@ def statements(connection: Connection, session: Session, bodies: Sequence[str], 
             "completed",
             "http://adlnet.gov/expapi/verbs/completed",
             NOW,
+            None,
             body,
         )
         for position, body in enumerate(bodies, first)

@@ -14,9 +14,9 @@ from __future__ import annotations
 from bridge.sandbox.lrs.app import create_lrs
 from bridge.sandbox.lrs.documents import DOCUMENTS, Document, DocumentStore
 from bridge.sandbox.lrs.faults import FAULTS, FaultRule, Faults, Match
-from bridge.sandbox.lrs.judge import Edition
 from bridge.sandbox.lrs.ledger import LEDGER, Arrival, Ledger
 from bridge.sandbox.lrs.store import STATEMENTS, StatementStore, Stored
+from mappings.judge import Edition
 
 __all__ = [
     "DOCUMENTS",

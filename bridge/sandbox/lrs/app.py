@@ -11,10 +11,10 @@ from aiohttp import web
 from bridge.sandbox.lrs import control, documents_resource, gate, page, statements_resource
 from bridge.sandbox.lrs.documents import DOCUMENTS, DocumentStore
 from bridge.sandbox.lrs.faults import FAULTS, Faults
-from bridge.sandbox.lrs.judge import Edition
 from bridge.sandbox.lrs.ledger import LEDGER, Ledger
 from bridge.sandbox.lrs.passage import passage
 from bridge.sandbox.lrs.store import STATEMENTS, StatementStore
+from mappings.judge import Edition
 
 
 def _utc_now() -> datetime:

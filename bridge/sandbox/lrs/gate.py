@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from aiohttp import hdrs, web
 
-from bridge.sandbox.lrs.judge import Edition, syntax
+from mappings.judge import Edition, syntax
 
 PREFIX: Final = "/xapi"
 MORE: Final = f"{PREFIX}/extensions/more"

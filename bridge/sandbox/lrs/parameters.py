@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from bridge.sandbox.lrs.gate import RefusedError
-from bridge.sandbox.lrs.judge import actors, shape
+from mappings.judge import actors, shape
 
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from bridge.sandbox.lrs import parameters
-from bridge.sandbox.lrs.judge import actors, equality, shape, syntax
 from bridge.sandbox.lrs.store import StatementStore, Stored
+from mappings.judge import actors, equality, shape, syntax
 
 FILTERS: Final[dict[str, shape.Check]] = {
     "agent": parameters.check_agent_json,

@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from bridge.sandbox.lrs.judge import Edition, Fingerprint, equality, fingerprint, syntax
-from bridge.sandbox.lrs.judge.statement import VOIDED, object_type
+from mappings.judge import Edition, Fingerprint, equality, fingerprint, syntax
+from mappings.judge.statement import VOIDED, object_type
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.sandbox.lrs.judge import actors, syntax
+from mappings.judge import actors, syntax
 
 _ASSIGNED: Final = ("id", "stored", "authority", "version", "timestamp", "attachments")
 _UNCOMPARED_FRACTION: Final = re.compile(r"([.,][0-9]{2})[0-9]+(?=[A-Z])")

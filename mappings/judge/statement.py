@@ -10,12 +10,12 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from bridge.sandbox.lrs.judge import activities, actors, shape, syntax
+from mappings.judge import activities, actors, shape, syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bridge.sandbox.lrs.judge.shape import Check
+    from mappings.judge.shape import Check
 
 VOIDED: Final = "http://adlnet.gov/expapi/verbs/voided"
 
@@ -68,7 +68,7 @@ def _properties(edition: Edition, *, inner: bool) -> dict[str, Check]:
         "actor": actors.check_actor,
         "verb": _check_verb,
         "object": partial(_check_target, edition=edition, inner=inner),
-        "result": _check_result,
+        "result": check_result,
         "context": partial(_check_context, edition=edition),
         "timestamp": syntax.check_timestamp,
         "attachments": shape.array_of(_check_attachment),
@@ -157,7 +157,8 @@ _RESULT: Final[dict[str, Check]] = {
 }
 
 
-def _check_result(value: object, at: str) -> Iterator[str]:
+def check_result(value: object, at: str) -> Iterator[str]:
+    """Yield what is wrong with a result, each with its place."""
     yield from shape.check_object(value, at, "a result", _RESULT)
 
 

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from bridge.sandbox.lrs.judge import shape
+from mappings.judge import shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

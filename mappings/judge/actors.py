@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from bridge.sandbox.lrs.judge import shape, syntax
+from mappings.judge import shape, syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bridge.sandbox.lrs.judge.shape import Check
+    from mappings.judge.shape import Check
 
 Identity: TypeAlias = tuple[str, ...]
 """Who an agent or identified group is: the identifier's name and its value, comparable and hashable."""

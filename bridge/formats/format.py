@@ -1,0 +1,121 @@
+"""What a format is: how its bodies are told from others, what they ask for, and what its client is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from bridge.errors import BridgeError, MalformedBody
+from bridge.formats.body import Body
+from bridge.formats.post import Post
+from mappings.attempt.commit import Commit
+from mappings.cmi.snapshot import ScormVersion
+from mappings.cmi.tree import Tree, items, scalar
+
+SUCCEEDED = {"result": True, "errorCode": 0}
+_SHARED = frozenset({"suspend_data", "launch_data", "objectives", "interactions", "comments_from_lms", "_version"})
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client wants with one post.
+
+    Attributes:
+        commit: to be stored; None where there is nothing to store.
+        asks: elements whose values are asked for, none for all of them; None where nothing is asked. What a session
+            holds is looked up wherever nothing is stored, so that an unknown session is refused.
+        version: of the words the answer is to be in, if the client shows it.
+        count: how many things have to be answered.
+        command: the client's own word for the call, in lower case.
+        payload: what is to be kept in the journal where that is not the body as posted (passwords are not).
+    """
+
+    commit: Commit | None = None
+    asks: tuple[str, ...] | None = None
+    version: ScormVersion | None = None
+    count: int = 1
+    command: str = ""
+    payload: bytes | None = None
+
+
+class State(msgspec.Struct, frozen=True):
+    """What a session holds: the tree below `cmi` that its player is loaded with, and the attempt's interactions."""
+
+    cmi: Tree
+    interactions: Mapping[str, Any]
+
+    def value(self, name: str) -> str:
+        """Give the value of an element (`cmi.core.lesson_status`), empty where it has none."""
+        first, *path = name.split(".")
+        here: Any = self.cmi | {"interactions": self.interactions} if first == "cmi" else {}
+        for part in path:
+            if part == "_count":
+                numbers = [int(index) for index in items(here)]
+                return str(max(numbers, default=-1) + 1)
+            here = here.get(part) if isinstance(here, dict) else None
+        return scalar(here) or ""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What a client gets back."""
+
+    body: bytes
+    content_type: str = "application/json"
+    status: int = 200
+
+
+def json_reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
+    """Give the bridge's own answer: that of a commit, or the CMI data that was asked for."""
+    if answer is not None:
+        return Reply(answer)
+    if call.asks is None or state is None:
+        return Reply(msgspec.json.encode(SUCCEEDED))
+    return Reply(msgspec.json.encode(SUCCEEDED | {"cmi": state.cmi}))
+
+
+Recogniser = Callable[[Post, Body], Call | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One wire format.
+
+    Attributes:
+        name: as in its door's address.
+        shape: what its bodies look like, in words that finish the sentence «it takes …».
+        recognise: gives the call of a body in this format, None for any other body. Raises BridgeError for one that is
+            in this format, but broken.
+        read: the same for its own door, where a body need not be told from those of other formats.
+        reply: gives what the client is answered, of the call, the answer to its commit as JSON (None where nothing was
+            stored) and what the session holds (None where something was).
+        refusal: gives what the client is answered when something was wrong, of the error and the call, as far as it
+            could be read. None is the bridge's own problem JSON.
+    """
+
+    name: str
+    shape: str
+    recognise: Recogniser
+    read: Recogniser | None = None
+    reply: Callable[[Call, bytes | None, State | None], Reply] = json_reply
+    refusal: Callable[[BridgeError, Call | None], Reply] | None = None
+
+
+class Unreadable(MalformedBody):
+    """A body that is broken, of a known format: its client is refused in that format."""
+
+    def __init__(self, detail: str, found: Format) -> None:
+        super().__init__(detail)
+        self.format = found
+
+
+def asked_version(names: Iterable[str]) -> ScormVersion | None:
+    """Tell from elements that are asked for which version's words are meant."""
+    for name in names:
+        group = name.split(".")[1:2]
+        if group and (group[0] in {"core", "comments"} or group[0].startswith("student_")):
+            return "1.2"
+        if group and group[0] not in _SHARED:
+            return "2004"
+    return None

@@ -1,0 +1,133 @@
+"""Interactions as xAPI tells them: SCORM's ten types, with responses and patterns in xAPI's delimiters.
+
+Sources: SCORM 1.2 RTE 3.4.2.3, SCORM 2004 RTE 4th edition 4.2.9, xAPI Data 2.4.4.1 (which took types and formats from
+SCORM 2004). SCORM 1.2 separates with commas and full stops what SCORM 2004 and xAPI separate with `[,]` and `[.]`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from mappings.cmi.snapshot import Item, Number
+from mappings.cmi.times import CmiTimeError, read_time
+from mappings.cmi.tree import scalar
+from mappings.cmi.values import BadValue, number
+
+TYPES = frozenset(
+    [
+        "true-false",
+        "choice",
+        "fill-in",
+        "long-fill-in",
+        "matching",
+        "performance",
+        "sequencing",
+        "likert",
+        "numeric",
+        "other",
+    ]
+)
+
+_TRUTH = {"t": "true", "1": "true", "true": "true", "f": "false", "0": "false", "false": "false"}
+_SUCCESS = {"correct": True, "wrong": False, "incorrect": False}
+_LISTED = frozenset({"choice", "sequencing", "matching"})
+_PREFIX = re.compile(r"^(?:\{(?:case_matters|order_matters)=(?:true|false)\})+")
+_RANGE = re.compile(r"\s*(-?\d+(?:\.\d+)?)?\s*:\s*(-?\d+(?:\.\d+)?)?\s*")
+
+
+class Interaction(msgspec.Struct, frozen=True):
+    """One answered interaction. Times are centiseconds; `cmi` holds SCORM's own words that xAPI has no place for."""
+
+    id: str
+    type: str
+    description: str = ""
+    response: str | None = None
+    patterns: tuple[str, ...] = ()
+    success: bool | None = None
+    raw: Number | None = None
+    duration: int | None = None
+    objectives: tuple[str, ...] = ()
+    cmi: dict[str, str] = {}
+
+
+def answer(item: Item) -> tuple[str, ...] | None:
+    """Give what makes an answer another answer; None while there is no id, or neither a response nor a result."""
+    own = scalar(item.get("id"))
+    response = scalar(item.get("learner_response")) or scalar(item.get("student_response")) or ""
+    result = scalar(item.get("result")) or ""
+    if not own or not (response or result):
+        return None
+    return own, scalar(item.get("type")) or "", response, result
+
+
+def interaction(item: Item) -> Interaction | None:
+    """Read an interaction, None while it is no answer yet. What cannot be read of it is left out."""
+    key = answer(item)
+    if key is None:
+        return None
+    own, kind, response, result = key
+    kind = kind.strip().lower().replace("_", "-")
+    kind = kind if kind in TYPES else "other"
+    old = "student_response" in item
+    patterns = (scalar(one.get("pattern")) for one in _numbered(item.get("correct_responses")))
+    return Interaction(
+        id=own,
+        type=kind,
+        description=scalar(item.get("description")) or "",
+        response=rewrite(kind, _PREFIX.sub("", response), old=old) if response else None,
+        patterns=tuple(_pattern(kind, pattern, old=old) for pattern in patterns if pattern),
+        success=_SUCCESS.get(result.strip().lower()),
+        raw=_number(result),
+        duration=_time(scalar(item.get("latency"))),
+        objectives=tuple(name for one in _numbered(item.get("objectives")) if (name := scalar(one.get("id")))),
+        cmi={
+            name: value
+            for name in ("id", "type", "result", "weighting", "time", "timestamp")
+            if (value := scalar(item.get(name)))
+        },
+    )
+
+
+def rewrite(kind: str, text: str, *, old: bool) -> str:
+    """Write a response with xAPI's delimiters. `old` says that it was written by SCORM 1.2's rules."""
+    text = text.strip()
+    if kind == "true-false":
+        return _TRUTH.get(text.lower(), text)
+    if kind == "performance" and "[.]" not in text:
+        return f"[.]{text}"
+    if not old or kind not in _LISTED or "[,]" in text or "[.]" in text:
+        return text
+    parts = [part.strip() for part in text.removeprefix("{").removesuffix("}").split(",")]
+    if kind == "matching":
+        parts = [part.replace(".", "[.]", 1) for part in parts]
+    return "[,]".join(parts)
+
+
+def _pattern(kind: str, text: str, *, old: bool) -> str:
+    prefix = _PREFIX.match(text)
+    if prefix is not None:
+        return prefix.group() + rewrite(kind, text[prefix.end() :], old=old)
+    if kind == "numeric" and "[:]" not in text and (bounds := _RANGE.fullmatch(text)) is not None:
+        return f"{bounds.group(1) or ''}[:]{bounds.group(2) or ''}"
+    return rewrite(kind, text, old=old)
+
+
+def _numbered(collection: object) -> list[dict[str, Any]]:
+    return [one for one in collection.values() if isinstance(one, dict)] if isinstance(collection, dict) else []
+
+
+def _number(result: str) -> Number | None:
+    try:
+        return number(result)
+    except BadValue:
+        return None
+
+
+def _time(latency: str | None) -> int | None:
+    try:
+        return read_time(latency) if latency else None
+    except CmiTimeError:
+        return None

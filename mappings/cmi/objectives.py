@@ -1,0 +1,65 @@
+"""Objectives with their own status, score and progress, read from what was sent of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from mappings.cmi import values
+from mappings.cmi.scores import Score, score
+from mappings.cmi.snapshot import Completion, Item, Number, ScormVersion, Snapshot, Success
+from mappings.cmi.tree import scalar
+from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
+
+
+class Objective(msgspec.Struct, frozen=True):
+    """One objective. None means «not set»."""
+
+    id: str
+    description: str = ""
+    completion_status: Completion | None = None
+    success_status: Success | None = None
+    score: Score | None = None
+    progress_measure: Number | None = None
+
+
+def objectives(items: Mapping[str, Item] | None, version: ScormVersion | None) -> dict[str, Objective]:
+    """Read all objectives that have an id, by that id; values that cannot be used are left out."""
+    found: dict[str, Objective] = {}
+    for item in (items or {}).values():
+        own = scalar(item.get("id"))
+        if own:
+            found[own] = _objective(own, item, version)
+    return found
+
+
+def _objective(own: str, item: Item, version: ScormVersion | None) -> Objective:
+    completion, success = LESSON_STATUS.get(cast("str", _read(item, "status", values.lesson_status)), (None, None))
+    parts = item.get("score")
+    marks = parts if isinstance(parts, dict) else {}
+    return Objective(
+        id=own,
+        description=scalar(item.get("description")) or "",
+        completion_status=_read(item, "completion_status", values.completion_status) or completion,
+        success_status=_read(item, "success_status", values.success_status) or success,
+        score=score(
+            Snapshot(
+                scorm_version=version,
+                score_raw=_read(marks, "raw", values.number),
+                score_min=_read(marks, "min", values.number),
+                score_max=_read(marks, "max", values.number),
+                score_scaled=_read(marks, "scaled", values.between(-1, 1)),
+            )
+        ),
+        progress_measure=_read(item, "progress_measure", values.between(0, 1)),
+    )
+
+
+def _read(item: Mapping[str, Any], name: str, reader: Reader) -> Any:
+    text = scalar(item.get(name))
+    try:
+        return reader(text) if text else None
+    except BadValue:
+        return None
