@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from bridge.access import CommitTokens, LmsTokens
 from bridge.clock import NewId, Now, random_id, system_now
 from bridge.commits.batch import Setup
+from bridge.commits.reaper import Reaper
 from bridge.commits.service import CommitService
 from bridge.database import Database
 from bridge.documents import load_mapping
@@ -86,16 +87,18 @@ def create_app(
                 Forwarder(database, target, Transport(session, target), now=now, random=random, added=event)
                 for target, event in zip(targets, added, strict=True)
             ]
+            reaper = Reaper(database, commits, now, settings.sessions.idle_after)
             running = [asyncio.create_task(forwarder.run()) for forwarder in forwarders]
+            running.append(asyncio.create_task(reaper.run()))
             yield
+            reaper.stop()
             await commits.drain()
             for forwarder in forwarders:
                 forwarder.stop()
-            if running:
-                _, late = await asyncio.wait(running, timeout=DRAIN_TIME)
-                for task in late:
-                    task.cancel()
-                await asyncio.gather(*running, return_exceptions=True)
+            _, late = await asyncio.wait(running, timeout=DRAIN_TIME)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
         database.close()
 
     app.cleanup_ctx.append(run)

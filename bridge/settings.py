@@ -124,6 +124,12 @@ class MappingSettings(_Section):
     document: str = "scorm-profile"
 
 
+class SessionSettings(_Section):
+    """When a session from which nothing comes counts as over: `idle_after` seconds after its last commit."""
+
+    idle_after: int = Field(default=4 * 3600, ge=60)
+
+
 class LogSettings(_Section):
     """How the log is written, to standard error."""
 
@@ -146,6 +152,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     targets: tuple[TargetSettings, ...] = ()
     mapping: MappingSettings = MappingSettings()
+    sessions: SessionSettings = SessionSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("targets")

@@ -225,6 +225,18 @@ def open_session(connection: Connection, owner: Attempt) -> Session | None:
     return None if row is None else _session(tuple(row), owner)
 
 
+def idle_sessions(connection: Connection, since: int, most: int) -> list[str]:
+    """Give open sessions from which nothing has come since a time, those that began first."""
+    last = func.coalesce(session.c.last_commit_at, session.c.started_at)
+    rows = connection.execute(
+        select(session.c.session_id)
+        .where(session.c.ended.is_(None), session.c.started_at < since, last < since)
+        .order_by(session.c.started_at, session.c.session_id)
+        .limit(most)
+    )
+    return list(rows.scalars())
+
+
 def add_attempt(
     connection: Connection,
     owner: Enrollment,

@@ -99,7 +99,7 @@ attempt = Table(
     Column("enrollment_id", _Id, ForeignKey("enrollment.id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("scorm_version", Text),
-    Column("status", Text, nullable=False, comment="active, suspended or terminated"),
+    Column("status", Text, nullable=False, comment="active, suspended, terminated or abandoned"),
     Column("completion_status", Text),
     Column("success_status", Text),
     Column("score_scaled", Float),
@@ -125,8 +125,9 @@ session = Table(
     Column("started_at", _Time, nullable=False),
     Column("last_commit_at", _Time),
     Column("ended_at", _Time),
-    Column("ended", Text, comment="suspended or terminated"),
+    Column("ended", Text, comment="suspended, terminated or abandoned"),
     Column("state", Text, nullable=False, comment="JSON: all that is remembered between commits"),
+    Index("ix_session_open", "started_at", sqlite_where=text("ended IS NULL"), postgresql_where=text("ended IS NULL")),
 )
 
 journal = Table(

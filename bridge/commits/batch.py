@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 
 from bridge.clock import NewId, Now
 from bridge.commits.replies import attempt_object, commit_reply, enrollment_object, repeated_reply
-from bridge.commits.work import Answer, Opened, Opening, Outcome, Posting, Work
+from bridge.commits.work import Answer, Closed, Closing, Opened, Opening, Outcome, Posting, Work
 from bridge.commits.workspace import OpenSession, Workspace
 from bridge.errors import BridgeError, SessionUnknown
 from mappings.attempt.commit import Earlier
+from mappings.attempt.ending import end_idle
 from mappings.attempt.fold import Fold, fold
 from mappings.attempt.guards import may_repeat
 from mappings.cmi.render import render
@@ -59,13 +60,33 @@ class _Batch:
         outcomes: list[Outcome | BridgeError] = []
         for work in works:
             try:
-                outcomes.append(self._open(work) if isinstance(work, Opening) else self._post(work))
+                outcomes.append(self._do(work))
             except BridgeError as error:
                 outcomes.append(error)
         self._workspace.save()
         journal.append(self._connection, self._entries)
         outbox.add(self._connection, self._statements, self._setup.targets)
         return outcomes
+
+    def _do(self, work: Work) -> Outcome:
+        if isinstance(work, Posting):
+            return self._post(work)
+        return self._open(work) if isinstance(work, Opening) else self._close(work)
+
+    def _close(self, work: Closing) -> Closed:
+        session = self._workspace.find(work.session_id, None, None)
+        if session is None or session.row.ended is not None:
+            return Closed(ended=False)
+        row = session.row
+        if (row.last_commit_at or row.started_at) >= work.idle_since:
+            return Closed(ended=False)
+        done = end_idle(session.attempt.state, session.state, self._setup.mapping.document.idle)
+        self._make(session, done)
+        row.ended, row.ended_at = session.state.ended, row.last_commit_at or row.started_at
+        row.changed = True
+        session.attempt.row.status = session.attempt.state.ended or "active"
+        session.attempt.row.changed = True
+        return Closed(ended=True)
 
     def _open(self, work: Opening) -> Opened:
         launch = work.launch

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from bridge.commits import batch
-from bridge.commits.work import Answer, Opened, Opening, Outcome, Posting, Work
+from bridge.commits.work import Answer, Closed, Closing, Opened, Opening, Outcome, Posting, Work
 from bridge.database import Database
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed, Overloaded
 
@@ -62,6 +62,16 @@ class CommitService:
         answer = await self._submit(posting)
         assert isinstance(answer, Answer)  # noqa: S101 -- the batch gives an Answer for a Posting
         return answer.body
+
+    async def close(self, closing: Closing) -> bool:
+        """End a session that is idle; tell whether it was.
+
+        Raises:
+            BridgeError: what `errors` says.
+        """
+        closed = await self._submit(closing)
+        assert isinstance(closed, Closed)  # noqa: S101 -- the batch gives a Closed for a Closing
+        return closed.ended
 
     async def drain(self) -> None:
         """Wait until everything that was accepted is stored."""

@@ -33,7 +33,16 @@ class Posting:
     body: bytes
 
 
-Work = Opening | Posting
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A session to end if nothing has come from it since a time, in milliseconds since the epoch."""
+
+    session_id: str
+    idle_since: int
+    launch: None = None
+
+
+Work = Opening | Posting | Closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +63,11 @@ class Answer:
     body: bytes
 
 
-Outcome = Opened | Answer
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A session was ended, or had something to say again."""
+
+    ended: bool
+
+
+Outcome = Opened | Answer | Closed

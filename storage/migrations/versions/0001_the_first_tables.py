@@ -108,7 +108,7 @@ def upgrade() -> None:
         sa.Column("enrollment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("scorm_version", sa.Text(), nullable=True),
-        sa.Column("status", sa.Text(), nullable=False, comment="active, suspended or terminated"),
+        sa.Column("status", sa.Text(), nullable=False, comment="active, suspended, terminated or abandoned"),
         sa.Column("completion_status", sa.Text(), nullable=True),
         sa.Column("success_status", sa.Text(), nullable=True),
         sa.Column("score_scaled", sa.Float(), nullable=True),
@@ -137,13 +137,20 @@ def upgrade() -> None:
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("last_commit_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
-        sa.Column("ended", sa.Text(), nullable=True, comment="suspended or terminated"),
+        sa.Column("ended", sa.Text(), nullable=True, comment="suspended, terminated or abandoned"),
         sa.Column("state", sa.Text(), nullable=False, comment="JSON: all that is remembered between commits"),
         sa.ForeignKeyConstraint(["attempt_id"], ["attempt.id"], name=op.f("fk_session_attempt_id")),
         sa.PrimaryKeyConstraint("session_id", name=op.f("pk_session")),
     )
     with op.batch_alter_table("session", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_session_attempt_id"), ["attempt_id"], unique=False)
+        batch_op.create_index(
+            "ix_session_open",
+            ["started_at"],
+            unique=False,
+            sqlite_where=sa.text("ended IS NULL"),
+            postgresql_where=sa.text("ended IS NULL"),
+        )
 
     op.create_table(
         "journal",
@@ -263,6 +270,9 @@ def downgrade() -> None:
     op.drop_table("statement")
     op.drop_table("journal")
     with op.batch_alter_table("session", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_session_open", sqlite_where=sa.text("ended IS NULL"), postgresql_where=sa.text("ended IS NULL")
+        )
         batch_op.drop_index(batch_op.f("ix_session_attempt_id"))
 
     op.drop_table("session")

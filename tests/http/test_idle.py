@@ -1,0 +1,71 @@
+"""Sessions that never say that they end."""
+
+from __future__ import annotations
+
+import json
+
+from bridge.commits.reaper import Reaper
+from bridge.http.services import SERVICES
+from tests.bridges import Bridge
+
+IDLE_AFTER = 3600
+
+
+def _reaper(bridge: Bridge) -> Reaper:
+    parts = bridge.client.app[SERVICES]
+    return Reaper(parts.database, parts.commits, bridge.clock, IDLE_AFTER)
+
+
+async def test_an_idle_session_ends_abandoned_as_of_its_last_commit(bridge: Bridge) -> None:
+    committed = await bridge.commit({"core": {"lesson_status": "incomplete", "session_time": "00:01:00"}})
+    bridge.clock.advance(IDLE_AFTER + 1)
+    ended = await _reaper(bridge).reap()
+    _, session = await bridge.get(f"/v1/sessions/{committed['session_id']}")
+    (report,) = bridge.reports()
+    last = json.loads(report.statements[-1].body)
+
+    assert ended == 1
+    assert (session["ended"], session["ended_at"]) == ("abandoned", "2026-01-01T00:00:00.000Z")
+    assert session["attempt"]["status"] == "abandoned"
+    assert last["verb"]["id"] == "https://w3id.org/xapi/adl/verbs/abandoned"
+    assert last["timestamp"] == "2026-01-01T00:00:00.000Z"
+    assert last["result"] == {"completion": False, "duration": "PT1M"}
+
+
+async def test_content_that_had_announced_suspend_is_suspended_and_resumed_next(bridge: Bridge) -> None:
+    await bridge.commit({"core": {"exit": "suspend"}, "suspend_data": "so far"})
+    bridge.clock.advance(IDLE_AFTER + 1)
+    await _reaper(bridge).reap()
+    opened = await bridge.open()
+
+    assert bridge.rules() == ["initialized", "suspended"]
+    assert (opened["attempt"]["number"], opened["attempt"]["entry"]) == (1, "resume")
+    assert opened["cmi"]["suspend_data"] == "so far"
+
+
+async def test_a_session_that_still_commits_is_left_alone(bridge: Bridge) -> None:
+    await bridge.commit({"suspend_data": "x"})
+    bridge.clock.advance(IDLE_AFTER - 1)
+
+    assert await _reaper(bridge).reap() == 0
+    assert bridge.rules() == ["initialized"]
+
+
+async def test_a_session_that_was_never_played_ends_without_a_word(bridge: Bridge) -> None:
+    opened = await bridge.open()
+    bridge.clock.advance(IDLE_AFTER + 1)
+
+    assert await _reaper(bridge).reap() == 1
+    assert await _reaper(bridge).reap() == 0
+    assert bridge.rules() == []
+    assert (await bridge.get(f"/v1/sessions/{opened['session_id']}"))[1]["ended"] == "abandoned"
+
+
+async def test_a_commit_that_comes_after_all_is_late_and_loses_nothing(bridge: Bridge) -> None:
+    first = await bridge.commit({"core": {"lesson_status": "incomplete"}})
+    bridge.clock.advance(IDLE_AFTER + 1)
+    await _reaper(bridge).reap()
+    late = await bridge.commit({"core": {"lesson_status": "passed"}}, session_id=first["session_id"])
+
+    assert late["disposition"] == "late"
+    assert bridge.rules() == ["initialized", "abandoned", "completed", "passed"]
