@@ -43,6 +43,8 @@ class LmsTokens:
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             raise NoToken("Send the LMS's token in the header `Authorization: Bearer <token>`.")
+        if not token.isascii():
+            raise UnknownToken("This is no LMS token; `scorm-bridge tokens create` makes one.")
         digest = lms.digest(token)
         remembered = self._known.get(digest)
         if remembered is not None and self._now() - remembered[0] < TOKEN_TRUSTED_FOR:

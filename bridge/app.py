@@ -26,7 +26,7 @@ from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.settings import Settings
 from mappings.document import CompiledMapping
-from storage import lms, mapping_versions, outbox
+from storage import lms, mapping_versions
 from storage.engine import open_engine, writing
 from storage.migrations import is_current
 
@@ -59,7 +59,7 @@ def create_app(
     names = tuple(target.name for target in targets)
     engine = open_engine(settings.database.url)
     with writing(engine) as connection:
-        version_id, keys = _prepare(connection, mapping, names, now())
+        version_id, keys = _prepare(connection, mapping, now())
     database = Database(engine)
     added = [asyncio.Event() for _ in targets]
 
@@ -84,7 +84,15 @@ def create_app(
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
             forwarders = [
-                Forwarder(database, target, Transport(session, target), now=now, random=random, added=event)
+                Forwarder(
+                    database,
+                    target,
+                    Transport(session, target),
+                    now=now,
+                    random=random,
+                    added=event,
+                    adopts=target is targets[0],
+                )
                 for target, event in zip(targets, added, strict=True)
             ]
             reaper = Reaper(database, commits, now, settings.sessions.idle_after)
@@ -107,9 +115,7 @@ def create_app(
     return app
 
 
-def _prepare(
-    connection: Connection, mapping: CompiledMapping, targets: tuple[str, ...], now: int
-) -> tuple[int, list[bytes]]:
+def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> tuple[int, list[bytes]]:
     if not is_current(connection):
         raise SchemaError("The database's schema is not current; run `scorm-bridge migrate` first.")
     document = mapping.document
@@ -118,8 +124,4 @@ def _prepare(
     )
     lms.ensure_signing_key(connection, secrets.token_bytes(32), now)
     keys = lms.signing_keys(connection)
-    if targets:
-        waiting = outbox.assign_waiting(connection, targets[0])
-        if waiting:
-            log.info("waiting_statements_assigned", target=targets[0], statements=waiting)
     return version_id, keys

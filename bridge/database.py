@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from storage.engine import reading, writing
 
@@ -20,6 +21,14 @@ _T = TypeVar("_T")
 
 READERS = 4
 POSTGRESQL_LANES = 2
+
+
+def describe(error: Exception) -> str:
+    """Name an error without the values that the database's own words may hold."""
+    if not isinstance(error, DBAPIError):
+        return type(error).__name__
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
+    return f"{type(error.orig).__name__} {code}".strip()
 
 
 class Database:
@@ -58,6 +67,13 @@ class Database:
         """Run a function that only reads."""
 
         def transaction() -> _T:
+            try:
+                with reading(self.engine) as connection:
+                    return function(connection, *args, **kwargs)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            # the database was restarted under a connection that was kept: the pool has forgotten it
             with reading(self.engine) as connection:
                 return function(connection, *args, **kwargs)
 

@@ -225,6 +225,17 @@ def open_session(connection: Connection, owner: Attempt) -> Session | None:
     return None if row is None else _session(tuple(row), owner)
 
 
+def newest_session(connection: Connection, owner: Attempt) -> Session | None:
+    """Give the session of an attempt that began last."""
+    row = connection.execute(
+        select(*_SESSION)
+        .where(session.c.attempt_id == owner.id)
+        .order_by(session.c.started_at.desc(), session.c.session_id)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _session(tuple(row), owner)
+
+
 def idle_sessions(connection: Connection, since: int, most: int) -> list[str]:
     """Give open sessions from which nothing has come since a time, those that began first."""
     last = func.coalesce(session.c.last_commit_at, session.c.started_at)

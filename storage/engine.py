@@ -19,6 +19,9 @@ from sqlalchemy.exc import ArgumentError
 BUSY_TIMEOUT = 10_000
 """Milliseconds SQLite waits for another process's write before it gives up."""
 
+CONNECT_TIMEOUT = 5
+"""Seconds to reach PostgreSQL."""
+
 _READ_ONLY = "scorm_bridge_read_only"
 
 
@@ -30,7 +33,7 @@ def open_engine(url: str) -> Engine:
     """Open SQLite (`sqlite:///file.db`) or PostgreSQL (`postgresql://user@host/database`).
 
     Connects lazily. A 200 promises that a commit is on disk, so SQLite syncs at every commit (WAL, `synchronous=FULL`)
-    and PostgreSQL sessions have `synchronous_commit=on`.
+    and PostgreSQL sessions have `synchronous_commit=on`. Errors never show values, which are learners' data.
 
     Raises:
         DatabaseUrlError: another kind of database, or SQLite in memory, which could not be shared by threads.
@@ -43,13 +46,20 @@ def open_engine(url: str) -> Engine:
     if backend == "sqlite":
         if not parsed.database or ":memory:" in parsed.database or parsed.query.get("mode") == "memory":
             raise DatabaseUrlError("must name a file, as in sqlite:///scorm-bridge.db: what is in memory is not kept")
-        engine = create_engine(parsed.set(drivername="sqlite+pysqlite"), pool_size=8, max_overflow=8)
+        engine = create_engine(
+            parsed.set(drivername="sqlite+pysqlite"), hide_parameters=True, pool_size=8, max_overflow=8
+        )
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend == "postgresql":
         engine = create_engine(
-            parsed.set(drivername="postgresql+psycopg"), paramstyle="format", pool_size=8, max_overflow=8
+            parsed.set(drivername="postgresql+psycopg"),
+            paramstyle="format",
+            hide_parameters=True,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT},
+            pool_size=8,
+            max_overflow=8,
         )
         event.listen(engine, "connect", _set_up_postgresql)
         return engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, or_, select
 
 from storage.prepared import Prepared
 from storage.tables import journal
@@ -14,7 +14,7 @@ from storage.tables import journal
 class Entry(NamedTuple):
     """One commit on its way into the journal.
 
-    `reply` is the variable part of its answer as JSON, None for a duplicate; `body` is None where it is, byte for
+    `reply` is its answer as JSON, None for a duplicate; `body` is None where it is, byte for
     byte, that of the commit `duplicate_of`.
     """
 
@@ -34,19 +34,17 @@ class Entry(NamedTuple):
 
 _insert = Prepared(insert(journal).values({name: bindparam(name) for name in Entry._fields}), Entry._fields)
 
-_EARLIER = select(
-    journal.c.number, journal.c.digest, journal.c.sequence, journal.c.idempotency_key, journal.c.reply
-).where(journal.c.duplicate_of.is_(None))
-
 
 class EarlierEntry(NamedTuple):
-    """What is asked of an earlier commit: enough to tell whether a new one repeats it, and its answer."""
+    """What is asked of an earlier commit: enough to tell whether a new one repeats it."""
 
     number: int
     digest: str
     sequence: int | None
     idempotency_key: str | None
-    reply: str | None
+
+
+_EARLIER = select(*(journal.c[name] for name in EarlierEntry._fields)).where(journal.c.duplicate_of.is_(None))
 
 
 def append(connection: Connection, entries: Sequence[Entry]) -> None:
@@ -54,7 +52,22 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
     _insert.run(connection, entries)
 
 
-def earlier(connection: Connection, session_id: str) -> list[EarlierEntry]:
-    """Give the commits of a session that repeat no other, in the order they came in."""
-    rows = connection.execute(_EARLIER.where(journal.c.session_id == session_id).order_by(journal.c.number))
+def earlier(
+    connection: Connection, session_id: str, *, digest: str, sequence: int | None, idempotency_key: str | None
+) -> list[EarlierEntry]:
+    """Give the commits of a session that have this digest, sequence or key, but for those that repeat another."""
+    same = [journal.c.digest == digest]
+    if sequence is not None:
+        same.append(journal.c.sequence == sequence)
+    if idempotency_key is not None:
+        same.append(journal.c.idempotency_key == idempotency_key)
+    rows = connection.execute(_EARLIER.where(journal.c.session_id == session_id, or_(*same)).order_by(journal.c.number))
     return [EarlierEntry(*row) for row in rows]
+
+
+def reply(connection: Connection, session_id: str, number: int) -> str:
+    """Give the answer that a commit got, as JSON."""
+    found = connection.execute(
+        select(journal.c.reply).where(journal.c.session_id == session_id, journal.c.number == number)
+    ).scalar_one()
+    return str(found)

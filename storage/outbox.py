@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, literal_column, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, literal_column, or_, select, update
 
 from storage.prepared import Prepared
 from storage.tables import delivery, delivery_try, statement, try_
@@ -111,6 +111,12 @@ def assign_waiting(connection: Connection, target: str) -> int:
     ).rowcount
 
 
+def has_unassigned(connection: Connection) -> bool:
+    """Tell whether deliveries wait for no target in particular."""
+    found = select(delivery.c.id).where(delivery.c.target == UNASSIGNED, delivery.c.state == "waiting").limit(1)
+    return connection.execute(found).first() is not None
+
+
 def claim(connection: Connection, target: str, *, now: int, most: int, most_bytes: int) -> list[Claimed]:
     """Give deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
 
@@ -120,10 +126,10 @@ def claim(connection: Connection, target: str, *, now: int, most: int, most_byte
     held_back = exists().where(
         and_(
             before.c.attempt_id == delivery.c.attempt_id,
-            before.c.target == delivery.c.target,
+            before.c.target.in_((target, UNASSIGNED)),
             before.c.state == "waiting",
             before.c.position < delivery.c.position,
-            before.c.not_before > now,
+            or_(before.c.not_before > now, before.c.target == UNASSIGNED),
         )
     )
     rows = connection.execute(

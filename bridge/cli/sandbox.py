@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bridge.access import new_token
 from bridge.app import create_app
-from bridge.cli.serving import new_loop, run_app
+from bridge.cli.serving import new_loop, run_app, told
 from bridge.clock import system_now
 from bridge.sandbox.lrs import create_lrs
 from bridge.sandbox.site import PLAYER, Sandbox, add_sandbox
@@ -45,12 +45,13 @@ def sandbox(settings: Settings, port: int, lrs_port: int, directory: Path) -> No
         mapping=settings.mapping,
         log=settings.log,
     )
-    token, lms_id = _prepare(chosen, home_page)
-    app = create_app(chosen)
-    add_sandbox(app, Sandbox(lms_id, lrs_url))
-    app.cleanup_ctx.append(_run_lrs(lrs_port))
-    click.echo(_welcome(home_page, lrs_url, token))
-    run_app(app, chosen, new_loop())
+    with told():
+        token, lms_id = _prepare(chosen, home_page)
+        app = create_app(chosen)
+        add_sandbox(app, Sandbox(lms_id, lrs_url))
+        app.cleanup_ctx.append(_run_lrs(lrs_port))
+        click.echo(_welcome(home_page, lrs_url, token))
+        run_app(app, chosen, new_loop())
 
 
 def _prepare(settings: Settings, home_page: str) -> tuple[str, int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import click
 from aiohttp import web
@@ -49,21 +50,22 @@ def new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop() if "uvloop" in sys.modules else asyncio.new_event_loop()
 
 
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell in words, with an exit status, why the bridge cannot run."""
+    try:
+        yield
+    except (SchemaError, DocumentError) as error:
+        fail(WRONG, str(error))
+    except DBAPIError as error:
+        fail(UNAVAILABLE, f"The database does not answer: {error.orig}")
+    except OSError as error:
+        fail(UNAVAILABLE, f"The bridge cannot listen: {error}")
+
+
 @click.command()
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Run the bridge."""
-    loop = new_loop()
-    try:
-        app = create_app(settings)
-    except SchemaError as error:
-        fail(WRONG, str(error))
-    except DocumentError as error:
-        fail(WRONG, str(error))
-    except DBAPIError as error:
-        fail(UNAVAILABLE, f"The database does not answer: {error.orig}")
-    else:
-        try:
-            run_app(app, settings, loop)
-        except OSError as error:
-            fail(UNAVAILABLE, f"The bridge cannot listen: {error}")
+    with told():
+        run_app(create_app(settings), settings, new_loop())

@@ -13,7 +13,7 @@ from rich.tree import Tree
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from bridge.commits.replies import attempt_object, enrollment_object, time_text
+from bridge.commits.replies import attempt_object, enrollment_object, shown_version, time_text
 from bridge.commits.workspace import decode_attempt_state
 from bridge.settings import Settings
 from mappings.cmi.render import render
@@ -67,7 +67,7 @@ def _attempt(report: AttemptReport) -> dict[str, Any]:
     return attempt_object(row) | {
         "cmi": render(
             state.snapshot,
-            state.snapshot.scorm_version or "1.2",
+            shown_version(row, state),
             learner_id=row.enrollment.learner_id,
             learner_name=row.enrollment.learner_name,
             entry="resume",

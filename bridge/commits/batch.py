@@ -12,7 +12,13 @@ import structlog
 from sqlalchemy import Connection
 
 from bridge.clock import NewId, Now
-from bridge.commits.replies import attempt_object, commit_reply, enrollment_object, repeated_reply
+from bridge.commits.replies import (
+    attempt_object,
+    commit_reply,
+    enrollment_object,
+    repeated_reply,
+    shown_version,
+)
 from bridge.commits.work import Answer, Closed, Closing, Opened, Opening, Outcome, Posting, Work
 from bridge.commits.workspace import OpenSession, Workspace
 from bridge.errors import BridgeError, SessionUnknown
@@ -92,9 +98,9 @@ class _Batch:
         launch = work.launch
         session = self._workspace.find(work.session_id, launch.lms_id, launch) if work.session_id else None
         if session is None:
-            session = self._workspace.start(launch, work.session_id)
+            session = self._workspace.start(launch, work.session_id, launching=True)
         attempt = session.attempt
-        version = launch.scorm_version or attempt.state.snapshot.scorm_version or "1.2"
+        version = launch.scorm_version or shown_version(attempt.row, attempt.state)
         owner = attempt.row.enrollment
         return Opened(
             session.row.session_id,
@@ -114,7 +120,7 @@ class _Batch:
     def _post(self, work: Posting) -> Answer:
         session = self._session(work)
         arrival = work.arrival
-        earlier = self._workspace.earlier(session) if may_repeat(session.state, arrival) else ()
+        earlier = self._workspace.earlier(session, arrival) if may_repeat(session.state, arrival) else ()
         before = session.attempt.state
         done = fold(
             before,
@@ -128,7 +134,7 @@ class _Batch:
         row.last_commit_at = arrival.received_at
         row.changed = True
         if done.disposition == "duplicate":
-            first = session.replies[done.duplicate_of or 0]
+            first = self._workspace.first_reply(session, done.duplicate_of or 0)
             self._journal(work, session, done, None)
             return Answer(repeated_reply(first))
         statements = self._make(session, done)
@@ -149,7 +155,7 @@ class _Batch:
         if work.session_id is not None:
             found = self._workspace.find(work.session_id, work.lms_id, work.launch)
         elif work.launch is not None:
-            found = self._workspace.current(work.launch)
+            found = self._workspace.current(work.launch) or self._workspace.repeated(work.launch, work.arrival)
         else:
             found = None
         if found is not None:
@@ -188,7 +194,8 @@ class _Batch:
     def _journal(self, work: Posting, session: OpenSession, done: Fold, reply: str | None) -> None:
         arrival, row = work.arrival, session.row
         repeats = done.duplicate_of is not None and any(
-            one.number == done.duplicate_of and one.digest == arrival.digest for one in self._workspace.earlier(session)
+            one.number == done.duplicate_of and one.digest == arrival.digest
+            for one in self._workspace.earlier(session, arrival)
         )
         self._entries.append(
             Entry(

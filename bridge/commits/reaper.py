@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.commits.work import Closing
-from bridge.database import Database
+from bridge.database import Database, describe
 from bridge.errors import BridgeError
 from storage import attempts
 
@@ -45,6 +46,8 @@ class Reaper:
             try:
                 while await self.reap() == MOST_TOGETHER:
                     pass
+            except DBAPIError as error:
+                log.error("reaping_interrupted", error=describe(error))  # noqa: TRY400 -- its own words hold values
             except Exception:
                 log.exception("reaping_interrupted")
             with contextlib.suppress(TimeoutError):

@@ -9,6 +9,7 @@ import msgspec
 
 from mappings.attempt.commit import Disposition
 from mappings.attempt.state import AttemptState
+from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.times import duration
 from mappings.cmi.warnings import CmiWarning
 from mappings.statements import Statement
@@ -66,6 +67,11 @@ def enrollment_object(row: Enrollment) -> dict[str, Any]:
         "first_commit_at": time_text(row.first_commit_at),
         "last_commit_at": time_text(row.last_commit_at),
     }
+
+
+def shown_version(row: Attempt, state: AttemptState) -> ScormVersion:
+    """Give the version whose words an attempt is told in: what its content showed, else what the LMS said."""
+    return state.snapshot.scorm_version or ("2004" if row.scorm_version == "2004" else "1.2")
 
 
 def progress_object(state: AttemptState) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 
 from bridge.commits import batch
 from bridge.commits.work import Answer, Closed, Closing, Opened, Opening, Outcome, Posting, Work
-from bridge.database import Database
+from bridge.database import Database, describe
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed, Overloaded
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,8 @@ MOST_TOGETHER = 128
 HIGH_MARK = 2_000
 """Waiting requests above which new ones are refused, until they are fewer than `LOW_MARK` again."""
 LOW_MARK = 1_000
+MOST_BYTES = 64 * 1024 * 1024
+"""Bytes of bodies waiting above which new requests are refused."""
 CONFLICT_RETRIES = 5
 RETRY_AFTER = 2
 
@@ -42,6 +44,7 @@ class CommitService:
         self._queues: list[deque[_Waiting]] = [deque() for _ in range(database.lanes)]
         self._writers: list[asyncio.Task[None] | None] = [None] * database.lanes
         self._refusing = False
+        self._bytes = 0
 
     async def open(self, opening: Opening) -> Opened:
         """Open a session.
@@ -79,13 +82,14 @@ class CommitService:
 
     def _submit(self, work: Work) -> asyncio.Future[Outcome]:
         waiting = sum(map(len, self._queues))
-        if waiting >= (LOW_MARK if self._refusing else HIGH_MARK):
+        if waiting >= (LOW_MARK if self._refusing else HIGH_MARK) or self._bytes >= MOST_BYTES:
             self._refusing = True
             raise Overloaded("More commits are waiting than can be stored at once; try again.", retry_after=RETRY_AFTER)
         self._refusing = False
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         lane = _lane(work, len(self._queues))
         self._queues[lane].append((work, future))
+        self._bytes += _size(work)
         if self._writers[lane] is None:
             self._writers[lane] = asyncio.create_task(self._write(lane))
         return future
@@ -100,16 +104,8 @@ class CommitService:
             self._writers[lane] = None
 
     async def _store(self, lane: int, waiting: list[_Waiting]) -> None:
-        works = [work for work, _ in waiting]
-        try:
-            outcomes = await self._database.write_on(lane, lambda connection: self._run(connection, works))
-        except Exception as error:  # noqa: BLE001 -- each request is then tried alone, and answered whatever happens
-            if len(waiting) == 1:
-                outcomes = [await self._store_alone(lane, works[0], error)]
-            else:
-                for one in waiting:
-                    await self._store(lane, [one])
-                return
+        outcomes = await self._outcomes(lane, [work for work, _ in waiting])
+        self._bytes -= sum(_size(work) for work, _ in waiting)
         for (_, future), outcome in zip(waiting, outcomes, strict=True):
             if future.cancelled():
                 continue
@@ -119,24 +115,31 @@ class CommitService:
                 future.set_result(outcome)
         self._added()
 
-    async def _store_alone(self, lane: int, work: Work, error: Exception) -> Outcome | BridgeError:
-        """Try once more what lost a race with another process; tell what failed otherwise."""
+    async def _outcomes(self, lane: int, works: list[Work]) -> list[Outcome | BridgeError]:
+        """Do works in one transaction; where one of them spoils it, in one each. Never raises."""
         for _ in range(CONFLICT_RETRIES):
-            if not _is_conflict(error):
-                break
             try:
-                return (await self._database.write_on(lane, lambda connection: self._run(connection, [work])))[0]
-            except Exception as again:  # noqa: BLE001 -- looked at by the loop
-                error = again
-        if isinstance(error, (OperationalError, InterfaceError)):
-            log.error("commit_not_stored", error=type(error.orig).__name__, reason=str(error.orig))
-            return DatabaseUnavailable(
-                "The commit was not stored: the database does not answer.", retry_after=RETRY_AFTER
-            )
-        log.error("commit_not_processed", exc_info=error)
-        return NotProcessed(
-            "The commit was not stored because of an error of the bridge; it is logged.", retry_after=60
-        )
+                return await self._database.write_on(lane, lambda connection: self._run(connection, works))
+            except Exception as error:
+                if _is_conflict(error):
+                    continue
+                if isinstance(error, (OperationalError, InterfaceError)):
+                    # the database is in trouble for all of them: to try each would keep all waiting for each
+                    log.error("commits_not_stored", commits=len(works), error=describe(error))  # noqa: TRY400 -- see it
+                    unavailable = DatabaseUnavailable(
+                        "The commit was not stored: the database does not answer.", retry_after=RETRY_AFTER
+                    )
+                    return [unavailable] * len(works)
+                if len(works) == 1:
+                    log.error(  # noqa: TRY400 -- see `_without_values`
+                        "commit_not_processed", error=describe(error), exc_info=_without_values(error)
+                    )
+                    return [_not_processed()]
+                break
+        if len(works) == 1:
+            log.error("commit_lost_every_race")
+            return [_not_processed()]
+        return [outcome for work in works for outcome in await self._outcomes(lane, [work])]
 
     def _run(self, connection: Connection, works: list[Work]) -> list[Outcome | BridgeError]:
         return batch.run(connection, self._setup, works)
@@ -154,8 +157,23 @@ def _lane(work: Work, lanes: int) -> int:
     return zlib.crc32(key.encode()) % lanes
 
 
+def _size(work: Work) -> int:
+    return len(work.body) if isinstance(work, Posting) else 0
+
+
 def _is_conflict(error: Exception) -> bool:
-    """Tell whether a transaction lost against another one: a row was there first, or the database broke a deadlock."""
+    """Tell whether the same transaction may succeed at once: another one was first, or the connection was stale."""
     if isinstance(error, IntegrityError):
         return True
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
+
+
+def _not_processed() -> NotProcessed:
+    return NotProcessed("The commit was not stored because of an error of the bridge; it is logged.", retry_after=60)
+
+
+def _without_values(error: Exception) -> Exception | None:
+    """Give what may be logged in full: the database's own errors hold the values of rows."""
+    return None if isinstance(error, DBAPIError) else error

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from bridge.clock import NewId
 from bridge.commits.launch import Launch
 from bridge.errors import SessionMismatch, SessionUnknown
-from mappings.attempt.commit import Earlier
+from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.state import AttemptState, SessionState
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
@@ -20,6 +20,10 @@ from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
 decode_attempt_state = msgspec.json.Decoder(AttemptState).decode
 _session_state = msgspec.json.Decoder(SessionState).decode
 _encode = msgspec.json.Encoder().encode
+
+
+REPEAT_WINDOW = 60_000
+"""Milliseconds within which the same bytes, sent without a session id, are the same commit."""
 
 
 @dataclass(slots=True)
@@ -34,14 +38,12 @@ class OpenAttempt:
 class OpenSession:
     """A session with its state decoded.
 
-    `stored` is its part of the journal, once it was asked for; `fresh` are the commits of this batch. Duplicates are in
-    neither. `replies` holds the answers of both by number.
+    `fresh` are the commits of this batch, duplicates apart, and `replies` their answers by number.
     """
 
     row: Session
     attempt: OpenAttempt
     state: SessionState
-    stored: list[Earlier] | None = None
     fresh: list[Earlier] = field(default_factory=list)
     replies: dict[int, str] = field(default_factory=dict)
 
@@ -113,17 +115,43 @@ class Workspace:
             if one.attempt is attempt and one.row.ended is None:
                 return one
         row = attempts.open_session(self._connection, attempt.row)
-        return None if row is None else self._add(row, attempt)
+        # one that this batch has ended already still is open in the database
+        return None if row is None or row.session_id in self._sessions else self._add(row, attempt)
 
-    def start(self, launch: Launch, session_id: str | None) -> OpenSession:
-        """Open a session: on the attempt it names, on the latest one if that is suspended, else on a new attempt."""
+    def repeated(self, launch: Launch, arrival: Arrival) -> OpenSession | None:
+        """Give the ended session whose commit is sent once more without naming it.
+
+        Same idempotency key, or same bytes shortly after: an answer that was lost must not begin another attempt.
+        """
+        owner = self._by_key[launch.key]
+        latest = self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
+        if latest is None:
+            return None
+        found = [one for one in self._sessions.values() if one.attempt is latest]
+        row = attempts.newest_session(self._connection, latest.row)
+        if row is not None and row.session_id not in self._sessions:
+            found.append(self._add(row, latest))
+        for one in found:
+            recent = arrival.received_at - (one.row.last_commit_at or 0) <= REPEAT_WINDOW
+            for entry in self.earlier(one, arrival):
+                same_key = entry.idempotency_key is not None and entry.idempotency_key == arrival.idempotency_key
+                if same_key or (recent and arrival.idempotency_key is None and entry.digest == arrival.digest):
+                    return one
+        return None
+
+    def start(self, launch: Launch, session_id: str | None, *, launching: bool = False) -> OpenSession:
+        """Open a session: on the attempt it names, on the latest one if that is suspended, else on a new attempt.
+
+        When `launching`, an attempt whose content had announced to come back (`exit` = `suspend`) counts as suspended
+        although its session never ended: a crashed browser must not cost the learner's place.
+        """
         owner = self._by_key[launch.key]
         self._update_names(owner, launch)
         latest = self._latest.get(owner.id)
         if launch.attempt_number is not None:
             attempt = self._numbered(launch, owner)
         else:
-            attempt = latest if latest is not None and latest.row.status == "suspended" else None
+            attempt = latest if latest is not None and _can_resume(latest, launching=launching) else None
         # an attempt that was only opened has nothing to resume
         resumes = attempt is not None and attempt.state.commits > 0
         if attempt is None:
@@ -154,15 +182,26 @@ class Workspace:
         )
         return self._add(row, attempt)
 
-    def earlier(self, session: OpenSession) -> list[Earlier]:
-        """Give the session's part of the journal, this batch's commits included."""
-        if session.stored is None:
-            session.stored = []
-            if session.row.commits > len(session.fresh):
-                for entry in journal.earlier(self._connection, session.row.session_id):
-                    session.stored.append(Earlier(entry.number, entry.digest, entry.sequence, entry.idempotency_key))
-                    session.replies[entry.number] = entry.reply or "{}"
-        return session.stored + session.fresh
+    def earlier(self, session: OpenSession, arrival: Arrival) -> list[Earlier]:
+        """Give the session's commits that an arriving one may repeat, this batch's included."""
+        stored: list[Earlier] = []
+        if session.row.commits > len(session.fresh):
+            stored = [
+                Earlier(*entry)
+                for entry in journal.earlier(
+                    self._connection,
+                    session.row.session_id,
+                    digest=arrival.digest,
+                    sequence=arrival.commit.sequence,
+                    idempotency_key=arrival.idempotency_key,
+                )
+            ]
+        return stored + session.fresh
+
+    def first_reply(self, session: OpenSession, number: int) -> str:
+        """Give the answer that a commit got."""
+        fresh = session.replies.get(number)
+        return journal.reply(self._connection, session.row.session_id, number) if fresh is None else fresh
 
     def save(self) -> None:
         """Write back what changed."""
@@ -222,5 +261,13 @@ class Workspace:
 
     def _add(self, row: Session, attempt: OpenAttempt) -> OpenSession:
         row.attempt = attempt.row
+        known = self._sessions.get(row.session_id)
+        if known is not None:
+            return known
         opened = self._sessions[row.session_id] = OpenSession(row, attempt, _session_state(row.state))
         return opened
+
+
+def _can_resume(latest: OpenAttempt, *, launching: bool) -> bool:
+    status = latest.row.status
+    return status == "suspended" or (launching and status == "active" and latest.state.snapshot.exit == "suspend")

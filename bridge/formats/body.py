@@ -67,7 +67,7 @@ def parse_text(text: str) -> Body:
     bare = text.strip()
     if bare[:1] in {"{", "["}:
         return Body(json=decode(bare.encode(errors="replace")))
-    return _of_pairs(bare) if "=" in bare else Body(text=bare)
+    return _of_pairs(bare) if "=" in bare else Body()
 
 
 def inner(body: Body) -> Iterator[Body]:

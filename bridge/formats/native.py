@@ -9,6 +9,8 @@ import msgspec
 
 from bridge.commits.launch import Activity, Course, Launch, Learner, check_launch
 from bridge.errors import MalformedBody, MalformedField
+from bridge.formats.body import Body
+from bridge.formats.format import Call, Format
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
 from mappings.cmi.snapshot import ScormVersion
@@ -124,7 +126,7 @@ def recognise(body: object, post: Post) -> Commit:
         tree=_tree(cmi, told.adl),
         scorm_version=_version(told.scorm_version),
         sequence=told.sequence,
-        terminated=bool(told.terminated) or post.flagged,
+        terminated=post.flagged if told.terminated is None else told.terminated,
         beacon=post.beacon,
         committed_at=None if told.committed_at is None else _time(told.committed_at),
     )
@@ -167,8 +169,27 @@ def _time(text: str) -> int:
         ) from None
 
 
+def _recognise(post: Post, body: Body) -> Call | None:
+    told = body.json
+    if not isinstance(told, dict) or not MARKS & told.keys() or not ("cmi" in told or "cmi_data" in told):
+        return None
+    return Call(commit=recognise(told, post))
+
+
+def _read(post: Post, body: Body) -> Call | None:
+    return Call(commit=recognise(body.json, post)) if isinstance(body.json, dict) else None
+
+
 def _convert(body: object, kind: type[_T]) -> _T:
     try:
         return msgspec.convert(body, kind)
     except msgspec.ValidationError as error:
         raise MalformedBody(f"The body is not what is taken here: {error}.") from None
+
+
+FORMAT = Format(
+    name="native",
+    shape='the bridge\'s own JSON: {"cmi": {…}, "sequence": 3, "terminated": false}',
+    recognise=_recognise,
+    read=_read,
+)

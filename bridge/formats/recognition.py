@@ -1,30 +1,87 @@
-"""Telling which format a commit is in from its body; players label bodies with any content type they like."""
+"""Telling which format a body is in from what it looks like; players label bodies with any content type they like.
+
+The table's order is part of what tells formats from each other: a body is in the first one that recognises it.
+"""
 
 from __future__ import annotations
 
-from bridge.errors import MalformedBody
-from bridge.formats import native, scorm_again
-from bridge.formats.jsonbody import decode
+from collections.abc import Mapping
+from itertools import chain
+
+from bridge.errors import BridgeError, MalformedBody
+from bridge.formats import (
+    aicc,
+    elements,
+    hyperf,
+    ilias,
+    moodle,
+    native,
+    openedx,
+    rpc,
+    scorm_again,
+    scorm_cloud,
+    single,
+)
+from bridge.formats.body import Body, inner, parse
+from bridge.formats.format import Call, Format, Recogniser, Unreadable
 from bridge.formats.post import Post
-from mappings.attempt.commit import Commit
+
+FORMATS: tuple[Format, ...] = (
+    moodle.FORMAT,
+    aicc.FORMAT,
+    openedx.FORMAT,
+    rpc.FORMAT,
+    scorm_cloud.FORMAT,
+    native.FORMAT,
+    elements.FORMAT,
+    single.FORMAT,
+    ilias.FORMAT,
+    hyperf.FORMAT,
+    scorm_again.FORMAT,
+)
+
+BY_NAME: Mapping[str, Format] = {one.name: one for one in FORMATS}
 
 
-def recognise(post: Post) -> Commit:
-    """Read a commit of a session that is known from the address.
+def recognise(post: Post) -> tuple[Format, Call]:
+    """Find out which format a post is in and read it; look once into what may be a wrapper around it.
 
     Raises:
-        MalformedBody: it is in no known format.
+        MalformedBody: it is in no known format, or broken (`Unreadable` where its format refuses in its own way).
         MalformedField: it is in the bridge's own format with a value that cannot be used.
     """
-    if not post.body.strip():
-        raise MalformedBody("The body is empty; a commit in JSON is needed.")
-    body = decode(post.body)
-    if isinstance(body, dict):
-        if native.MARKS & body.keys() and ("cmi" in body or "cmi_data" in body):
-            return native.recognise(body, post)
-        commit = scorm_again.recognise(body, post)
-        if commit is not None:
-            return commit
+    body = parse(post.body)
+    for one in chain((body,), inner(body)):
+        for candidate in FORMATS:
+            call = _attempt(candidate, candidate.recognise, post, one)
+            if call is not None:
+                return candidate, call
     raise MalformedBody(
-        "The body is in no known format: neither the bridge's own, {\"cmi\": {…}, …}, nor one of scorm-again's."
+        'The body is in no known format, neither the bridge\'s own, {"cmi": {…}, …}, nor one of: '
+        + ", ".join(sorted(BY_NAME))
+        + "."
     )
+
+
+def read(candidate: Format, post: Post) -> Call:
+    """Read a post that is said to be in a format.
+
+    Raises:
+        MalformedBody: it is not.
+        MalformedField: a field has a value that cannot be used.
+    """
+    body = parse(post.body)
+    for one in chain((body,), inner(body)):
+        call = _attempt(candidate, candidate.read or candidate.recognise, post, one)
+        if call is not None:
+            return call
+    raise MalformedBody(f"The body is not in the format {candidate.name}, which takes {candidate.shape}.")
+
+
+def _attempt(candidate: Format, recogniser: Recogniser, post: Post, body: Body) -> Call | None:
+    try:
+        return recogniser(post, body)
+    except BridgeError as error:
+        if candidate.refusal is None:
+            raise
+        raise Unreadable(error.detail, candidate) from None

@@ -1,50 +1,91 @@
-"""scorm-again's commits: `json` and `flattened`, bare or in the envelope of common fields.
+"""scorm-again's commits: `json`, `flattened` and `params`, bare or in the envelope of common fields.
 
-The envelope (`renderCommonCommitFields`) holds the CMI data in `runtimeData`; its summary fields are lossy (SCORM 1.2's
-`failed` becomes `incomplete`) and not used. `commitSequence` counts per loaded page. Which field or address parameter
-marks the last commit is for the LMS developer to choose, so any unknown one that is true does.
+The envelope (`renderCommonCommitFields`) holds the CMI data in `runtimeData`: nested, flat or a list of texts; its
+summary fields are lossy (SCORM 1.2's `failed` becomes `incomplete`) and not used. `commitSequence` counts per loaded
+page. Which field or address parameter marks the last commit is for the LMS developer to choose, so any unknown one that
+is true does. In a wrapper (`requestHandler`) there can be all sorts of things beside the commit: there only a field
+that is named for it does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
+from bridge.formats import params
+from bridge.formats.body import Body
+from bridge.formats.format import Call, Format
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import Tree, nest
 
 _KNOWN = frozenset({"cmi", "adl", "runtimeData", "score", "globalObjectives"})
+_COUNTS = ("commitSequence", "sequence")
+_LAST = re.compile(r"terminat|finish|final|unload|^(?:is_?)?last", re.IGNORECASE)
 
 
-def recognise(body: Mapping[str, Any], post: Post) -> Commit | None:
-    """Give the commit of a JSON object that scorm-again sent, None for any other object."""
-    if "runtimeData" in body:
-        return _commit("scorm-again-common", body["runtimeData"], body, post)
-    if isinstance(body.get("cmi"), dict):
-        return _commit("scorm-again-json", body, body, post)
-    if any(key.startswith("cmi.") for key in body):
-        return _commit("scorm-again-flattened", body, body, post)
+def _recognise(post: Post, body: Body) -> Call | None:
+    if body.text and not body.form:
+        return _of_text(body.text, body, post) if body.text.startswith(params.ELEMENTS) else None
+    told = body.json
+    if isinstance(told, dict):
+        return _of_object(told, body, post)
+    if any(name.startswith(params.ELEMENTS) for name, _ in body.form):
+        return _call("params", params.tree_of(body.form), dict(body.form), body, post)
     return None
 
 
-def _commit(wire_format: str, data: object, envelope: Mapping[str, Any], post: Post) -> Commit | None:
-    tree = _tree(data)
+def _of_object(told: dict[str, Any], body: Body, post: Post) -> Call | None:
+    if "runtimeData" in told:
+        return _call("common", _tree(told["runtimeData"]), told, body, post)
+    if isinstance(told.get("cmi"), dict):
+        return _call("json", _tree(told), told, body, post)
+    if any(key.startswith("cmi.") for key in told):
+        return _call("flattened", _tree(told), told, body, post)
+    return None
+
+
+def _of_text(text: str, body: Body, post: Post) -> Call | None:
+    found = params.split(text)
+    beside = {"commitSequence": found.sequence, "terminated": found.marked}
+    return _call("params", found.tree, beside, body, post)
+
+
+def _call(kind: str, tree: Tree | None, beside: Mapping[str, Any], body: Body, post: Post) -> Call | None:
     if tree is None:
         return None
-    sequence = envelope.get("commitSequence")
-    marked = post.flagged or any(
-        value is True for key, value in envelope.items() if key not in _KNOWN and not key.startswith("cmi.")
+    around = dict(_fields(body.around))
+    counts = [beside.get("commitSequence"), *(around.get(name) for name in _COUNTS)]
+    return Call(
+        commit=Commit(
+            wire_format=f"scorm-again-{kind}",
+            tree=tree,
+            full=_is_full(tree),
+            sequence=next(filter(_is_count, counts), None),
+            restarts=True,
+            terminated=_is_last(post, beside, around),
+            beacon=post.beacon,
+        )
     )
-    return Commit(
-        wire_format=wire_format,
-        tree=tree,
-        full=_is_full(tree),
-        sequence=sequence if _is_count(sequence) else None,
-        restarts=True,
-        terminated=True if marked else None,
-        beacon=post.beacon,
-    )
+
+
+def _is_last(post: Post, beside: Mapping[str, Any], around: Mapping[str, Any]) -> bool | None:
+    if post.flagged or any(
+        value is True for key, value in beside.items() if key not in _KNOWN and not key.startswith("cmi.")
+    ):
+        return True
+    said = [value for key, value in around.items() if isinstance(value, bool) and _LAST.search(key)]
+    return any(said) if said else None
+
+
+def _fields(around: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give the fields of a wrapper and of the groups in it, such as `meta`."""
+    for key, value in around.items():
+        if isinstance(value, dict):
+            yield from value.items()
+        else:
+            yield key, value
 
 
 def _is_count(value: object) -> TypeGuard[int]:
@@ -52,11 +93,15 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 
 def _tree(data: object) -> Tree | None:
+    if isinstance(data, list):
+        return params.tree_of_texts(data) or None
+    if isinstance(data, str):
+        return params.split(data).tree or None
     if not isinstance(data, dict):
         return None
     if isinstance(data.get("cmi"), dict):
         return {key: data[key] for key in ("cmi", "adl") if key in data}
-    flat = {key: value for key, value in data.items() if key.startswith(("cmi.", "adl."))}
+    flat = {key: value for key, value in data.items() if key.startswith(params.ELEMENTS)}
     return nest(flat) if flat else None
 
 
@@ -69,3 +114,10 @@ def _is_full(tree: Tree) -> bool:
     if isinstance(core, dict):
         return {"session_time", "entry", "credit"} <= core.keys() and "student_data" in cmi
     return {"session_time", "entry", "credit", "learner_preference"} <= cmi.keys()
+
+
+FORMAT = Format(
+    name="scorm-again",
+    shape='scorm-again\'s json, flattened or params: {"cmi": {…}}, {"cmi.core.lesson_status": "…"} or cmi.…=…&cmi.…=…',
+    recognise=_recognise,
+)

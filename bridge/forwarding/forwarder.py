@@ -11,9 +11,10 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import Database
+from bridge.database import Database, describe
 from bridge.forwarding.backoff import delay
 from bridge.forwarding.outcomes import Outcome, Reply, classify, retry_after
 from bridge.forwarding.sameness import is_same, is_statement
@@ -33,7 +34,8 @@ POLL = 1.0
 class Forwarder:
     """Forwards to one target. `random` gives numbers from 0 to 1; `added` is set when statements were stored.
 
-    Every forwarder has an `added` of its own, as it clears it.
+    Every forwarder has an `added` of its own, as it clears it. The one that `adopts` takes statements that wait for no
+    target in particular, as processes without targets make them.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Forwarder:
         now: Now,
         random: Callable[[], float],
         added: asyncio.Event,
+        adopts: bool = False,
     ) -> None:
         self._database = database
         self._target = target
@@ -52,6 +55,8 @@ class Forwarder:
         self._now = now
         self._random = random
         self._added = added
+        self._adopts = adopts
+        self._adopted_at = 0
         self._stopping = asyncio.Event()
         self._failures = 0
 
@@ -65,10 +70,15 @@ class Forwarder:
         while not self._stopping.is_set():
             try:
                 rested = await self._round()
-            except Exception:
-                # a database that is gone, or an error of ours: either way statements must flow again by themselves
+            except Exception as error:
                 self._failures += 1
-                log.exception("forwarding_interrupted", target=self._target.name)
+                known = isinstance(error, DBAPIError)  # whose own words hold rows' values
+                log.error(  # noqa: TRY400 -- likewise
+                    "forwarding_interrupted",
+                    target=self._target.name,
+                    error=describe(error),
+                    exc_info=None if known else error,
+                )
                 rested = delay(self._failures, self._random)
             if rested:
                 await self._rest(rested)
@@ -76,6 +86,10 @@ class Forwarder:
     async def _round(self) -> float:
         """Send what may be sent now, at most one batch; give the seconds to leave the LRS alone."""
         self._added.clear()
+        if self._adopts and abs(self._now() - self._adopted_at) >= POLL * 1000:
+            self._adopted_at = self._now()
+            if await self._database.read(outbox.has_unassigned):
+                await self._database.write(outbox.assign_waiting, self._target.name)
         claimed = await self._database.read(
             outbox.claim, self._target.name, now=self._now(), most=MOST_TOGETHER, most_bytes=MOST_BYTES
         )
@@ -89,7 +103,7 @@ class Forwarder:
     async def _send(self, batch: Sequence[Claimed]) -> float:
         started = self._now()
         reply = await self._transport.post([one.body for one in batch])
-        outcome = classify(reply)
+        outcome = classify(reply, [one.statement_id for one in batch])
         if outcome is Outcome.CONFLICT and len(batch) == 1:
             outcome, reply = await self._compare(batch[0], reply)
         if outcome is Outcome.DELIVERED:
@@ -127,7 +141,8 @@ class Forwarder:
             target=self._target.name,
             outcome=outcome.value,
             status=reply.status,
-            answer=reply.text[:200],
+            # what an LRS answers can hold learners' data; it is kept with the try
+            fault=reply.text[:200] if reply.status is None else None,
             failures=self._failures,
             wait=round(seconds, 1),
         )

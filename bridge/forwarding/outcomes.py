@@ -6,7 +6,7 @@ is never tried again. xAPI Communication 3.2 says which status means what, and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -51,16 +51,17 @@ _BY_STATUS: Mapping[int, Outcome] = {
 }
 
 
-def classify(reply: Reply) -> Outcome:
-    """Tell what a reply to a POST of statements means.
+def classify(reply: Reply, sent: Sequence[str]) -> Outcome:
+    """Tell what a reply to a POST of statements with these ids means.
 
-    A 200 counts only with the JSON list of ids that an LRS answers with: a login page or a proxy's greeting is no
-    delivery. Redirects, 404 and everything else that is not about the statements themselves is trouble with the way.
+    A 200 counts only with a list of ids that were sent (some LRSs leave out those they knew): a login page, a proxy's
+    greeting or an empty list is no delivery. Redirects, 404 and everything else that is not about the statements
+    themselves is trouble with the way.
     """
     if reply.status is None:
         return Outcome.RETRY
     if reply.status == 200:
-        return Outcome.DELIVERED if _is_list(reply.text) else Outcome.RETRY
+        return Outcome.DELIVERED if _are_ids(reply.text, sent) else Outcome.RETRY
     return _BY_STATUS.get(reply.status, Outcome.RETRY)
 
 
@@ -79,9 +80,9 @@ def retry_after(reply: Reply, now: int) -> float | None:
         return None
 
 
-def _is_list(text: str) -> bool:
+def _are_ids(text: str, sent: Sequence[str]) -> bool:
     try:
-        msgspec.json.decode(text, type=list[str])
+        told = msgspec.json.decode(text, type=list[str])
     except msgspec.MsgspecError:
         return False
-    return True
+    return bool(told) and {one.lower() for one in told} <= {one.lower() for one in sent}

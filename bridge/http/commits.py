@@ -1,4 +1,4 @@
-"""Commits in: to a session's own address, or with everything in one body."""
+"""Commits with everything in one body: session, learner, activity and CMI data."""
 
 from __future__ import annotations
 
@@ -8,33 +8,12 @@ from aiohttp import web
 
 from bridge.commits.work import Posting
 from bridge.errors import MalformedBody
-from bridge.formats import native, recognise
+from bridge.formats import native, scorm_cloud
+from bridge.formats.body import Body
 from bridge.formats.jsonbody import decode
 from bridge.formats.post import Post
-from bridge.http import bodies
+from bridge.http import bodies, doors
 from bridge.http.services import services
-
-
-async def post_to_session(request: web.Request) -> web.Response:
-    """`POST /v1/sessions/{session_id}/commits`: a commit in any known format, for a session that is open already.
-
-    Who may: the token in the commit URL, or the LMS's.
-    """
-    parts = services(request)
-    received_at = parts.now()
-    session_id = bodies.session_id(request.match_info["session_id"])
-    token = request.query.get("token")
-    lms_id = None
-    if token is not None:
-        parts.commit_tokens.check(session_id, token)
-    else:
-        lms_id = (await parts.lms_tokens.check(request.headers.get("Authorization"))).id
-    post = await bodies.read_post(request)
-    commit = recognise(post)
-    posting = Posting(
-        bodies.arrival(request, commit, post.body, received_at), session_id, lms_id, None, post.content_type, post.body
-    )
-    return _answer(await parts.commits.post(posting))
 
 
 async def post_all_in_one(request: web.Request) -> web.Response:
@@ -53,6 +32,8 @@ async def _post_native(request: web.Request, *, activity_id: str | None) -> web.
     lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
     post = await bodies.read_post(request)
     body = _object(post)
+    if activity_id is None and scorm_cloud.TELLING in body:
+        return await doors.post_postback(request, post, Body(json=body), lms_id=lms.id, received_at=received_at)
     launch, told = None, body.get("session_id") or None
     if native.tells_launch(body) or told is None:
         launch, told = native.read_launch(body, lms_id=lms.id, activity_id=activity_id)

@@ -6,13 +6,17 @@ JSON is sent with credentials, whence the exact origin and `Access-Control-Allow
 
 from __future__ import annotations
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from multidict import CIMultiDict
+from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import Database
+from bridge.database import Database, describe
 from storage import lms
+
+log = structlog.get_logger(__name__)
 
 REMEMBERED_FOR = 30_000
 """Milliseconds after which the LMSs' origins are read again."""
@@ -30,8 +34,12 @@ class Origins:
     async def allows(self, origin: str) -> bool:
         """Tell whether pages of an origin may post commits."""
         if self._read_at is None or self._now() - self._read_at >= REMEMBERED_FOR:
-            self._known = await self._database.read(lms.origins)
-            self._read_at = self._now()
+            try:
+                self._known = await self._database.read(lms.origins)
+                self._read_at = self._now()
+            except DBAPIError as error:
+                # the request itself will tell if it needs the database; what was known still holds
+                log.error("origins_not_read", error=describe(error))  # noqa: TRY400 -- see `describe`
         return origin in self._known or "*" in self._known
 
 

@@ -8,14 +8,31 @@ import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from bridge.database import describe
 from bridge.errors import BodyTooLarge, BridgeError, DatabaseUnavailable, NotProcessed
 
 log = structlog.get_logger(__name__)
 
 GENERAL_EXCEPTION = 101
 """The error code of SCORM 1.2 and SCORM 2004 for what no other code covers."""
+
+
+KNOWN = (BridgeError, web.HTTPRequestEntityTooLarge, OperationalError, InterfaceError)
+"""What `bridge_error` takes."""
+
+
+def bridge_error(
+    error: BridgeError | web.HTTPRequestEntityTooLarge | OperationalError | InterfaceError,
+) -> BridgeError:
+    """Give the bridge's own word for an error, whoever raised it."""
+    if isinstance(error, BridgeError):
+        return error
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return BodyTooLarge("The body is larger than the 1 MiB that is taken.")
+    log.error("database_unavailable", error=describe(error))
+    return DatabaseUnavailable("The database does not answer; try again.", retry_after=2)
 
 
 def problem(error: BridgeError) -> web.Response:
@@ -31,25 +48,25 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     """Turn everything that is raised into a problem answer. Nothing that a client sends is answered with 500."""
     try:
         return await handler(request)
-    except BridgeError as error:
-        return problem(error)
+    except KNOWN as error:
+        return problem(bridge_error(error))
     except web.HTTPException as error:
         if error.status < 400:
             raise
         return _of_aiohttp(request, error)
-    except (OperationalError, InterfaceError) as error:
-        log.error("database_unavailable", reason=str(error.orig))  # noqa: TRY400 -- the driver's word says it all
-        return problem(DatabaseUnavailable("The database does not answer; try again.", retry_after=2))
+    except DBAPIError as error:
+        log.error("request_not_processed", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values
+        return problem(
+            NotProcessed("The request failed because of an error of the bridge; it is logged.", retry_after=60)
+        )
     except Exception:
-        log.exception("request_not_processed", path=request.path)
+        log.exception("request_not_processed")
         return problem(
             NotProcessed("The request failed because of an error of the bridge; it is logged.", retry_after=60)
         )
 
 
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
-    if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return problem(BodyTooLarge("The body is larger than the 1 MiB that is taken."))
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         detail = f"{request.method} is not for this address; it takes {allowed}."

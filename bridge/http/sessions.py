@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.commits.replies import attempt_object, enrollment_object, time_text
+from bridge.commits.replies import attempt_object, enrollment_object, shown_version, time_text
 from bridge.commits.work import Opening
 from bridge.commits.workspace import decode_attempt_state
 from bridge.errors import MalformedField, SessionUnknown
@@ -99,7 +99,7 @@ def _session_object(connection: Connection, session_id: str, lms_id: int) -> dic
         "enrollment": enrollment_object(owner),
         "cmi": render(
             state.snapshot,
-            state.snapshot.scorm_version or "1.2",
+            shown_version(row.attempt, state),
             learner_id=owner.learner_id,
             learner_name=owner.learner_name,
             entry="resume",

@@ -21,7 +21,7 @@ def end_idle(attempt: AttemptState, session: SessionState, idle: Ending) -> Fold
     told = attempt.snapshot if attempt.answers is None else replace(attempt.snapshot, interactions=attempt.answers)
     return Fold(
         "applied",
-        replace(attempt, answers=None, ended=ended if session.number >= attempt.sessions else attempt.ended),
+        replace(attempt, answers=None, ended=ended if session.number >= attempt.spoke else attempt.ended),
         replace(session, ended=ended),
         max(session.applied_at, attempt.timestamp),
         find_changes(told, attempt.snapshot, told=attempt.score, ended=ended),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -10,11 +11,12 @@ from msgspec.structs import replace
 from mappings.attempt.changes import Change, find_changes
 from mappings.attempt.clock import spend
 from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
-from mappings.attempt.guards import judge, terminates
+from mappings.attempt.guards import ended_before, judge, terminates
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
 from mappings.cmi.merge import merge
 from mappings.cmi.snapshot import Item, Snapshot, at_launch
+from mappings.cmi.tree import item as clean
 from mappings.cmi.warnings import CmiWarning, warn
 
 
@@ -52,23 +54,33 @@ def fold(
     if disposition == "duplicate":
         return Fold(disposition, attempt, session, received_at, duplicate_of=duplicate_of)
     at, warnings = _date(attempt, commit, received_at)
+    if disposition == "late":
+        warnings = (*warnings, warn("session-ended", "session_id", "", "had ended; open a session to go on playing"))
     # after the end, only a client that counts its commits can prove that it has news
-    newest_session = session.number >= attempt.sessions
+    newest_session = session.number >= attempt.spoke
     newer = disposition == "applied" or (
         disposition == "late" and newest_session and commit.sequence is not None and commit.sequence > session.sequence
     )
-    after = spend(session, said, older=not newer)
+    after = spend(session, said, older=not newer, elapsed=max(0, received_at - session.applied_at) // 10)
     before = attempt.snapshot if session.commits else at_launch(attempt.snapshot)
-    before, begun = _begin_interactions(before, session, said)
+    begun = session.begun
+    if newest_session:
+        before, begun = _begin_interactions(before, session, said, settled=commit.settled)
+    else:
+        said = _without_foreign(before, said, older=not newer)
     known = merge(before, said, older=not newer)
     if completes_when_failed and known.lesson_status == "failed" and known.completion_status != "completed":
         known = replace(known, completion_status="completed")
-    told, untold = _answers(attempt, before, known, settled=commit.settled)
     finding = scores.finding(known) if _tells_score(said) else None
     if finding is not None:
         warnings = (*warnings, finding)
     # a last commit that was overtaken is the last one all the same
-    ended = None if disposition == "late" or not terminates(session, commit, said) else _ending(merge(known, said))
+    ended = None
+    if disposition != "late" and terminates(session, commit, said):
+        ended = _ending(merge(known, said))
+    elif disposition == "stale" and ended_before(session, commit, said):
+        ended = _ending(known)
+    told, untold = _answers(attempt, before, known, said, settled=commit.settled or ended is not None)
     changes = find_changes(
         replace(before, interactions=told) if told is not before.interactions else before,
         replace(known, interactions=untold) if untold is not known.interactions else known,
@@ -104,6 +116,7 @@ def fold(
         replace(
             attempt,
             snapshot=known,
+            spoke=max(attempt.spoke, session.number) if disposition == "applied" else attempt.spoke,
             score=scores.score(known) or attempt.score,
             answers=None if untold is known.interactions else untold,
             commits=attempt.commits + 1,
@@ -127,42 +140,80 @@ def _date(attempt: AttemptState, commit: Commit, received_at: int) -> tuple[int,
     return max(received_at, attempt.timestamp), (future,)
 
 
-def _begin_interactions(known: Snapshot, session: SessionState, said: Snapshot) -> tuple[Snapshot, tuple[str, ...]]:
+def _begin_interactions(
+    known: Snapshot, session: SessionState, said: Snapshot, *, settled: bool
+) -> tuple[Snapshot, tuple[str, ...]]:
     """Forget interactions of earlier sessions whose indices this one uses anew.
 
     Content counts its interactions from nought in every session. An item that is wholly the earlier session's was
-    loaded by the LMS and is no new answer.
+    loaded by the LMS and is no new answer; one without an id adds to what was loaded.
     """
     if session.number <= 1 or not said.interactions or not known.interactions:
         return known, session.begun
-    begun = set(session.begun)
+    begun, loaded = set(session.begun), known.interactions
     new = [
         index
         for index, sent in said.interactions.items()
-        if index not in begun and known.interactions.get(index) != sent
+        if index not in begun and loaded.get(index) != sent and _begins(loaded.get(index), clean(sent), settled=settled)
     ]
     if not new:
         return known, session.begun
-    kept = {index: item for index, item in known.interactions.items() if index not in new}
+    kept = {index: item for index, item in loaded.items() if index not in new}
     return replace(known, interactions=kept), (*session.begun, *new)
 
 
+def _begins(loaded: Item | None, sent: Item, *, settled: bool) -> bool:
+    if loaded is None:
+        return True
+    told = _set(sent)
+    return not (settled and "id" not in told) and told != _set(loaded)
+
+
+def _set(item: Item) -> Item:
+    """Give what of an item is set."""
+    parts = {key: _set(part) if isinstance(part, dict) else part for key, part in item.items()}
+    return {key: part for key, part in parts.items() if part not in ("", {})}
+
+
+def _without_foreign(known: Snapshot, said: Snapshot, *, older: bool) -> Snapshot:
+    """Leave out of an earlier session's commit the interactions whose indices a later session uses by now."""
+    if not said.interactions or not known.interactions:
+        return said
+    loaded = known.interactions
+    own = {index: sent for index, sent in said.interactions.items() if not _foreign(loaded.get(index), sent, older)}
+    return said if len(own) == len(said.interactions) else replace(said, interactions=own)
+
+
+def _foreign(known: Item | None, sent: Any, older: bool) -> bool:  # noqa: FBT001 -- one word, used once
+    """Tell whether two items of one index are of two answers: by their ids and, of an older commit, by anything."""
+    if known is None or known == sent:
+        return False
+    told = _set(clean(sent))
+    return any(known.get(key) not in (None, "", told[key]) for key in (told if older else {"id"} & told.keys()))
+
+
 def _answers(
-    attempt: AttemptState, before: Snapshot, known: Snapshot, *, settled: bool
+    attempt: AttemptState, before: Snapshot, known: Snapshot, said: Snapshot, *, settled: bool
 ) -> tuple[dict[str, Item] | None, dict[str, Item] | None]:
     """Give the interactions that were told, and those that may be told now.
 
-    Of a commit that is one of many small ones, these are all but the last, which may still be written.
+    Of a commit that is one of many small ones, these are all but the one it ends in, which may still be written.
     """
-    told = before.interactions if attempt.answers is None else attempt.answers
-    if settled or not known.interactions:
-        return told, known.interactions
-    last = max(known.interactions, key=int)
-    earlier = (told or {}).get(last)
-    if known.interactions[last] is earlier:
-        return told, known.interactions
-    untold = {index: item for index, item in known.interactions.items() if index != last}
-    return told, untold if earlier is None else untold | {last: earlier}
+    told, now = before.interactions, known.interactions
+    if attempt.answers is not None:
+        # what this session uses anew was forgotten
+        told = {index: item for index, item in attempt.answers.items() if index in (before.interactions or ())}
+    if settled or not now:
+        return told, now
+    earlier, old = told or {}, before.interactions or {}
+    written = [index for index in said.interactions or () if now.get(index) is not old.get(index)]
+    held: str | None = written[-1] if written else None
+    if held is None and attempt.answers is not None:
+        held = next((index for index, item in now.items() if item != earlier.get(index)), None)
+    if held is None:
+        return told, now
+    untold = {index: item for index, item in now.items() if index != held}
+    return told, untold | {held: earlier[held]} if held in earlier else untold
 
 
 def _ending(known: Snapshot) -> Ending:

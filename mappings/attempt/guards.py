@@ -33,14 +33,20 @@ def may_repeat(session: SessionState, arrival: Arrival) -> bool:
 def terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
     """Tell whether a commit ends its session.
 
-    Players that cannot say so still differ in their last commit: it alone carries `total_time` (unless set to tell it
-    always, which shows in the session's earlier commits), and it comes as the page's last beacon or with an exit.
+    Players that cannot say so still differ in their last commit: it alone carries `total_time`, unless they are set to
+    tell it always, which shows in the session's earlier commits. Where there is none, only the page's last beacon is
+    sure; of another, an older commit without `total_time` that comes after it will tell (`ended_before`).
     """
     if commit.terminated is not None:
         return commit.terminated
     if not commit.full or said.total_time is None:
         return False
-    return commit.beacon or session.hid_total_time or said.exit is not None
+    return commit.beacon or session.hid_total_time
+
+
+def ended_before(session: SessionState, commit: Commit, said: Snapshot) -> bool:
+    """Tell whether a stale commit shows that the one before it, which told the total time, was the last."""
+    return commit.terminated is None and commit.full and session.tells_total_time and said.total_time is None
 
 
 def judge(
@@ -91,12 +97,11 @@ def _is_older(attempt: AttemptState, session: SessionState, arrival: Arrival, ea
     went_back = 0 < (said.session_time or 0) < session.counter
     if went_back and any(one.digest == arrival.digest for one in earlier):
         return True
-    if arrival.received_at - session.applied_at > REORDER_WINDOW or raises_status(attempt.snapshot, said):
+    overtaken = arrival.received_at - session.applied_at <= REORDER_WINDOW
+    if not overtaken or raises_status(attempt.snapshot, said) or terminates(session, arrival.commit, said):
         return False
-    if went_back:
-        return True
-    if not arrival.commit.full or session.commits == 0:
-        return False
+    if went_back or not arrival.commit.full or session.commits == 0:
+        return went_back
     if session.tells_total_time and said.total_time is None:
         return True
     return len(said.interactions or ()) < session.interactions

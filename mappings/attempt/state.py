@@ -18,6 +18,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     Attributes:
         snapshot: all its commits merged.
         sessions: how many were opened.
+        spoke: the highest number of a session that had a commit applied.
         commits: how many came, duplicates apart.
         ended: how its latest session ended; None while that is open.
         total_time: centiseconds spent in all sessions.
@@ -31,6 +32,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
 
     snapshot: Snapshot = EMPTY
     sessions: int = 0
+    spoke: int = 0
     commits: int = 0
     ended: Ending | None = None
     total_time: int = 0

@@ -37,4 +37,4 @@ def new_comments(before: Snapshot, after: Snapshot) -> list[Comment]:
 
 
 def _text(item: Item) -> str:
-    return scalar(item.get("comment")) or ""
+    return (scalar(item.get("comment")) or "").strip()

@@ -71,7 +71,7 @@ def interaction(item: Item) -> Interaction | None:
     own, kind, response, result = key
     kind = kind.strip().lower().replace("_", "-")
     kind = kind if kind in TYPES else "other"
-    old = "student_response" in item
+    old = "student_response" in item or ("time" in item and "learner_response" not in item)
     patterns = (scalar(one.get("pattern")) for one in _numbered(item.get("correct_responses")))
     return Interaction(
         id=own,

@@ -6,13 +6,15 @@ A key that is absent or not set changes nothing, so full snapshots and deltas bo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from mappings.cmi import values
 from mappings.cmi.snapshot import COLLECTIONS, SESSION_FIELDS, Item, Snapshot
 from mappings.cmi.tree import item as clean
+from mappings.cmi.tree import scalar
 
 _RANKS: Mapping[str, Sequence[str]] = {
     "lesson_status": ("not attempted", "browsed", "incomplete", "completed", "failed", "passed"),
@@ -37,7 +39,8 @@ def merge(known: Snapshot, said: Snapshot, *, older: bool = False) -> Snapshot:
         value = getattr(said, field)
         if value is not None:
             before = getattr(known, field)
-            if value != before and not (older and (before is not None or field in SESSION_FIELDS)):
+            kept = before is not None and (older or field == "scorm_version")  # content mixes up elements, not versions
+            if value != before and not kept and not (older and field in SESSION_FIELDS):
                 changed[field] = value
     for field, ranks in _ONLY_UP.items():
         value = getattr(said, field)
@@ -48,7 +51,8 @@ def merge(known: Snapshot, said: Snapshot, *, older: bool = False) -> Snapshot:
     for field in COLLECTIONS:
         collection = getattr(said, field)
         if collection:
-            merged = _merge_items(getattr(known, field) or {}, collection, older=older)
+            merge_items = _merge_objectives if field == "objectives" else _merge_items
+            merged = merge_items(getattr(known, field) or {}, collection, older=older)
             if merged is not None:
                 changed[field] = merged
     return msgspec.structs.replace(known, **changed) if changed else known
@@ -74,6 +78,53 @@ def _merge_items(known: Mapping[str, Item], said: Mapping[str, Any], *, older: b
         if after != before and after:
             changed[index] = after
     return {**known, **changed} if changed else None
+
+
+def _merge_objectives(known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool) -> dict[str, Item] | None:
+    """Merge objectives as `_merge_items` does, but each with what is known of its id, at whichever index that was.
+
+    What an objective reached, it never loses.
+    """
+    by_id = {own: (index, item) for index, item in known.items() if (own := scalar(item.get("id")))}
+    changed: dict[str, Item] = {}
+    for sent_index, sent in said.items():
+        index, before = sent_index, known.get(sent_index)
+        if before == sent:
+            continue
+        new = clean(sent)
+        own = new.get("id")
+        if own and (before is None or before.get("id") not in (None, "", own)):
+            if older and before is not None and own not in by_id:
+                continue  # the index is another objective's now
+            at, before = by_id.get(own, (index, None))
+            index = at if older else index
+        after = _latch(before or {}, new, _merge_item(before or {}, new, older=older))
+        if after and after != known.get(index):
+            changed[index] = after
+    return {**known, **changed} if changed else None
+
+
+def _latch(known: Item, said: Item, merged: Item) -> Item:
+    for name, (field, read) in _STATUSES.items():
+        before, now = _rank(field, read, known.get(name)), _rank(field, read, said.get(name))
+        if name in merged and max(before, now) >= 0:
+            merged[name] = known[name] if before >= now else said[name]
+    return merged
+
+
+_STATUSES: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "status": ("lesson_status", values.lesson_status),
+    "completion_status": ("completion_status", values.completion_status),
+    "success_status": ("success_status", values.success_status),
+}
+
+
+def _rank(field: str, read: Callable[[str], str], word: object) -> int:
+    """Give how far a status word goes, -1 for none."""
+    try:
+        return _ONLY_UP[field][read(word)] if isinstance(word, str) and word else -1
+    except values.BadValue:
+        return -1
 
 
 def _merge_item(known: Item, said: Item, *, older: bool) -> Item:

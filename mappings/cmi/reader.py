@@ -12,7 +12,7 @@ import msgspec
 
 from mappings.cmi import values
 from mappings.cmi.snapshot import COLLECTIONS, ScormVersion, Snapshot
-from mappings.cmi.tree import items, scalar
+from mappings.cmi.tree import MOST_ITEMS, items, scalar
 from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 from mappings.cmi.warnings import CmiWarning, warn
 
@@ -112,6 +112,10 @@ def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Re
             collection = items(cmi.get(name))
             if collection:
                 found[name] = collection
+            if isinstance(cmi.get(name), (dict, list)) and len(cmi[name]) > MOST_ITEMS:
+                warnings.append(
+                    warn("too-many", f"cmi.{name}", "", f"has more than {MOST_ITEMS} items; the rest is left out")
+                )
         found["scorm_version"] = declared or _version(cmi)
     elif declared:
         found["scorm_version"] = declared

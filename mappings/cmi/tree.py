@@ -12,6 +12,11 @@ from typing import Any
 DEEPEST = 8
 """More parts than the longest element name in SCORM has (`cmi.interactions.n.correct_responses.n.pattern`)."""
 
+MOST_ITEMS = 2_000
+"""Items that are kept of a collection; SCORM asks for 250. What is beyond stays in the journal."""
+LONGEST_LEAF = 64_000
+"""Characters kept of one element of an item; SCORM asks for 4,000."""
+
 Tree = dict[str, Any]
 
 
@@ -49,10 +54,14 @@ def items(collection: object) -> dict[str, Any]:
     Keys that are no index (`_count`, `_children`) are SCORM keywords, not items.
     """
     if isinstance(collection, list):
-        return {str(index): item for index, item in enumerate(collection)}
+        return {str(index): item for index, item in enumerate(collection[:MOST_ITEMS])}
     if isinstance(collection, dict):
-        return {key: item for key, item in collection.items() if key.isascii() and key.isdigit() and len(key) < 7}
+        return {key: item for key, item in collection.items() if key.isascii() and key.isdigit() and _fits(key)}
     return {}
+
+
+def _fits(index: str) -> bool:
+    return len(index) < 5 and int(index) < MOST_ITEMS
 
 
 def scalar(value: object) -> str | None:
@@ -76,7 +85,7 @@ def item(value: object) -> dict[str, Any]:
     for key, part in value.items():
         leaf = scalar(part)
         if leaf is not None:
-            clean[key] = leaf
+            clean[key] = leaf[:LONGEST_LEAF]
         elif key == "score" and isinstance(part, dict):
             clean[key] = _leaves(part)
         elif isinstance(part, (dict, list)):
@@ -85,4 +94,4 @@ def item(value: object) -> dict[str, Any]:
 
 
 def _leaves(value: Mapping[str, object]) -> dict[str, str]:
-    return {key: leaf for key, part in value.items() if (leaf := scalar(part)) is not None}
+    return {key: leaf[:LONGEST_LEAF] for key, part in value.items() if (leaf := scalar(part)) is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import cel
@@ -40,6 +41,11 @@ _SAMPLE: dict[str, Any] = {
 }
 
 
+_BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
+_UNDECIDED = (ValueError, TypeError, RuntimeError, KeyError, ArithmeticError)
+"""What the library raises for what is not there, for what cannot be compared and for arithmetic without a result."""
+
+
 class Condition(msgspec.Struct, frozen=True):
     """A compiled condition, with its text."""
 
@@ -50,7 +56,7 @@ class Condition(msgspec.Struct, frozen=True):
         """Tell whether it holds. One that cannot be decided, as what it asks for is not known, does not hold."""
         try:
             return self.program.execute(variables) is True
-        except (ValueError, TypeError, RuntimeError, KeyError):  # what the library raises for what is not there
+        except _UNDECIDED:
             return False
 
 
@@ -64,13 +70,14 @@ def compile_condition(text: str) -> Condition:
         program = cel.compile(text)
     except (ValueError, RuntimeError, TypeError) as error:
         raise ValueError(f"is not a CEL expression: {error}") from None
-    unknown = sorted(set(program.variables()) - VARIABLES.keys())
+    # the library also names what a macro binds: `x` in `["a", "b"].exists(x, x == item.id)`
+    unknown = sorted(set(program.variables()) - VARIABLES.keys() - set(_BOUND.findall(text)))
     if unknown:
         raise ValueError(f"uses {', '.join(unknown)}, which there is not; there are {', '.join(VARIABLES)}")
     try:
         program.execute(_SAMPLE)
     except RuntimeError as error:
         raise ValueError(f"cannot be evaluated: {error}") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, ArithmeticError):
         pass  # of other values than the sample's it may well hold
     return Condition(text, program)

@@ -86,10 +86,10 @@ def _actor(section: Section) -> Actor:
 
 def _activity(section: Section) -> Activity:
     activity = Activity(
-        section.iri("id"),
-        section.iri("type"),
-        section.optional_template("name"),
-        section.optional_template("description"),
+        section.iri("id", of_items=True),
+        section.iri("type", of_items=True),
+        section.optional_template("name", of_items=True),
+        section.optional_template("description", of_items=True),
         section.flag("interaction") if section.has("interaction") else False,
     )
     section.end()
@@ -175,6 +175,8 @@ def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[s
         ):
             if name in activities and _of_items(activities[name]) and rule.when not in ABOUT_ITEMS:
                 table.fault(key, f"cannot be {name}, which is made of {{item.…}}: {rule.when!r} has no item")
+            elif name in activities and activities[name].interaction and rule.when != "interaction.answered":
+                table.fault(key, f"cannot be {name}, which is an interaction: {rule.when!r} has none")
         if rule.name and rule.name in names:
             table.fault("name", f"is the name of an earlier rule too: {rule.name}")
         names.add(rule.name)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from mappings.document.errors import Fault
-from mappings.document.templates import VERBATIM, Place, Template, needs, parse
+from mappings.document.templates import OF_ITEMS, VERBATIM, Place, Template, needs, parse, places
 from mappings.iris import is_iri, is_language
 
 _Path = tuple[str | int, ...]
@@ -169,21 +169,21 @@ class Section:
             self.fault(key, f"must be a full IRI such as http://adlnet.gov/expapi/verbs/completed, not {value!r}")
         return value
 
-    def template(self, key: str) -> Template:
-        """Take a text with places that are always known."""
-        template = self._template(key, self.text(key))
+    def template(self, key: str, *, of_items: bool = False) -> Template:
+        """Take a text with places that are always known; `of_items` where there is an interaction or objective."""
+        template = self._template(key, self.text(key), of_items=of_items)
         missing = ", ".join(sorted(needs(template)))
         if missing:
             self.fault(key, f"cannot do without {missing}, which an LMS may leave out; give a fallback: {{…|fallback}}")
         return template
 
-    def optional_template(self, key: str) -> Template | None:
+    def optional_template(self, key: str, *, of_items: bool = False) -> Template | None:
         """Take a text with any places, or nothing."""
-        return self._template(key, self.text(key)) if self.has(key) else None
+        return self._template(key, self.text(key), of_items=of_items) if self.has(key) else None
 
-    def iri(self, key: str) -> Template:
+    def iri(self, key: str, *, of_items: bool = False) -> Template:
         """Take an IRI with places that are always known."""
-        template = self.template(key)
+        template = self.template(key, of_items=of_items)
         if template:
             self._check_iri(key, template)
         return template
@@ -205,12 +205,16 @@ class Section:
                 self.fault(key, f"does not become a full IRI (scheme:…, no spaces): {filled!r}")
                 return
 
-    def _template(self, key: str, text: str) -> Template:
+    def _template(self, key: str, text: str, *, of_items: bool = False) -> Template:
         try:
-            return parse(text)
+            template = parse(text)
         except ValueError as error:
             self.fault(key, str(error))
             return ()
+        without_item = places(template) & OF_ITEMS
+        if without_item and not of_items:
+            self.fault(key, f"cannot hold {', '.join(sorted(without_item))}: only activities can be made of an item")
+        return template
 
     def _unknown(self, key: str, value: str, allowed: Collection[str], kind: str) -> None:
         self.fault(key, f"{value!r} is not {kind}; there are: {', '.join(allowed) or 'none'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -29,8 +30,12 @@ def migrate(engine: Engine) -> None:
 
 def is_current(connection: Connection) -> bool:
     """Tell whether the schema is the newest one."""
-    newest = ScriptDirectory.from_config(_config(connection)).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == newest
+    return MigrationContext.configure(connection).get_current_revision() == _newest()
+
+
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
 
 
 def _config(connection: Connection) -> Config:

@@ -90,7 +90,7 @@ async def test_a_failed_course_is_told_with_its_score(
     await course.expect_page("page-api")
     await course.play("failed", wrong=THREE_OF_FIVE)
 
-    expected = [STARTED, *seen(version, 1, 9), *failed(version, 40, 0.4)]
+    expected = [STARTED, *seen(version, 1, 9, wrong=THREE_OF_FIVE), *failed(version, 40, 0.4)]
     await expect_statements(lrs, learner, version, expected)
 
     [shown] = await bridge.shown_attempts(page, learner)

@@ -11,6 +11,8 @@ from playwright.async_api import Browser, Frame, Page, expect
 from tests.browser.conftest import Watch, watched_page
 from tests.browser.course_page import PAGES, CoursePage
 from tests.browser.sandbox_bridge import SandboxBridge
+from tests.browser.told import expect_every_type
+from tests.real_lrs.learning_locker import LearningLocker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -62,8 +64,8 @@ async def test_every_page_fits_on_a_phone(bridge: SandboxBridge, phone: Page, le
 
 
 @pytest.mark.parametrize("version", ["1.2", "2004"])
-async def test_the_player_takes_an_answer_to_every_type_of_question(
-    bridge: SandboxBridge, page: Page, learner: str, version: str
+async def test_the_player_takes_an_answer_to_every_type_of_question_and_the_lrs_is_told(
+    bridge: SandboxBridge, lrs: LearningLocker, page: Page, learner: str, version: str
 ) -> None:
     course = await launch_with_all_questions(bridge, page, learner, version)
     await course.expect_page("page-api")
@@ -76,6 +78,7 @@ async def test_the_player_takes_an_answer_to_every_type_of_question(
     await expect(course.sco.locator("#standing")).to_have_text("Your score is 100 of 100. It takes 80 to pass.")
     await course.finish()
     await course.expect_end("passed")
+    await expect_every_type(lrs, learner, version)
 
 
 async def test_a_name_of_any_letters_is_only_ever_text(bridge: SandboxBridge, page: Page, learner: str) -> None:

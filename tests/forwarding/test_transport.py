@@ -71,7 +71,7 @@ async def test_statements_arrive_in_their_order_and_byte_for_byte(lrs: Lrs, sess
     reply = await Transport(session, lrs.target()).post([STATEMENT, second])
     assert lrs.bodies == [f"[{STATEMENT},{second}]".encode()]
     assert (reply.status, msgspec.json.decode(reply.text)) == (200, lrs.ids())
-    assert classify(reply) is Outcome.DELIVERED
+    assert classify(reply, lrs.ids()) is Outcome.DELIVERED
 
 
 async def test_a_statement_is_asked_for_by_its_id(lrs: Lrs, session: aiohttp.ClientSession) -> None:
@@ -195,7 +195,7 @@ async def test_redirects_are_not_followed(session: aiohttp.ClientSession, status
 
     async with _serving(serve) as endpoint:
         reply = await Transport(session, _target(endpoint, version=version)).post([STATEMENT])
-    assert classify(reply) is Outcome.RETRY
+    assert classify(reply, [ID]) is Outcome.RETRY
     assert "/elsewhere" not in paths
 
 
@@ -285,7 +285,7 @@ async def test_an_answer_that_is_none_is_trouble_with_the_way_in_words_that_can_
 ) -> None:
     async with _answering(answer) as endpoint:
         reply = await Transport(session, _target(endpoint, version=version)).post([STATEMENT])
-    assert classify(reply) is Outcome.RETRY
+    assert classify(reply, [ID]) is Outcome.RETRY
     assert "\x00" not in reply.text
     assert reply.text.encode().decode() == reply.text
 
@@ -316,7 +316,7 @@ async def test_an_answer_that_never_ends_is_cut(session: aiohttp.ClientSession) 
 
     async with _serving(serve) as endpoint:
         reply = await Transport(session, _target(endpoint)).post([STATEMENT])
-    assert classify(reply) is Outcome.REFUSED
+    assert classify(reply, [ID]) is Outcome.REFUSED
     assert 0 < len(reply.text) <= transport.LONGEST_ANSWER
 
 

@@ -105,6 +105,7 @@ async def test_opening_a_session_again_under_its_id_is_the_same_session(bridge: 
 
 async def test_the_time_of_all_sessions_adds_up(bridge: Bridge) -> None:
     await bridge.commit(SUSPENDED, terminated=True)
+    bridge.clock.advance(3600)
     second = await bridge.commit(SUSPENDED, terminated=True)
 
     assert second["attempt"]["total_time"] == "PT11M0.5S"

@@ -100,6 +100,11 @@ def delta(changes):
     return _changed({}, changes)
 
 
+def numbered(*items):
+    """Return a collection as clients send it: items under the numbers they have there."""
+    return {str(index): item for index, item in enumerate(items)}
+
+
 def flatten(tree, path=""):
     """Return the dotted names of a tree's leaves with their values; an empty group is a leaf too."""
     flat = {}
@@ -127,16 +132,23 @@ def arrival(tree, *, at=NOON, key=None, declared=None, digest=None, **commit):
 class Play:
     """An attempt and one of its sessions, with the journal, as commits come in one by one."""
 
-    def __init__(self, attempt=None, session=None):
+    def __init__(self, attempt=None, session=None, *, completes_when_failed=False):
         self.attempt = attempt or AttemptState(sessions=1)
         self.session = session or SessionState(number=1)
+        self.completes_when_failed = completes_when_failed
         self.journal = []
         self.folds = []
 
     def take(self, arrived):
         """Fold one commit the way the service does: the journal is read only where the guards ask for it."""
         earlier = tuple(self.journal) if may_repeat(self.session, arrived) else ()
-        done = fold(self.attempt, self.session, arrived, earlier=earlier)
+        done = fold(
+            self.attempt,
+            self.session,
+            arrived,
+            earlier=earlier,
+            completes_when_failed=self.completes_when_failed,
+        )
         self.attempt, self.session = done.attempt, done.session
         self.folds.append(done)
         if done.disposition != "duplicate":
@@ -153,7 +165,8 @@ class Play:
         """Return a play of the attempt's next session, which resumes it where the last one was suspended."""
         attempt = replace(self.attempt, sessions=self.attempt.sessions + 1)
         resumes = attempt.ended == "suspended"
-        return Play(attempt, SessionState(number=attempt.sessions, resumes=resumes, base_time=attempt.total_time))
+        session = SessionState(number=attempt.sessions, resumes=resumes, base_time=attempt.total_time)
+        return Play(attempt, session, completes_when_failed=self.completes_when_failed)
 
     @property
     def told(self):

@@ -1,4 +1,4 @@
-"""Statements to look at: the shipped mapping, facts to fill it with, and a judge as strict as the strictest LRS."""
+"""Statements to look at: the shipped mappings, facts to fill them with, and a judge as strict as the strictest LRS."""
 
 from __future__ import annotations
 
@@ -12,16 +12,46 @@ from pathlib import Path
 import mappings
 from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import TRIGGERS, Change
-from mappings.cmi.scores import score
+from mappings.cmi.comments import Comment
+from mappings.cmi.interactions import interaction
+from mappings.cmi.objectives import Objective
+from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
 from mappings.document import compile_document, load
+from mappings.judge import Edition, check_statement
 from mappings.statements import Facts, make
 from tests.mappings.builders import NOON
 
 ATTEMPT = "11111111-1111-4111-8111-111111111111"
 SESSION = "22222222-2222-4222-8222-222222222222"
 ENROLLMENT = "33333333-3333-4333-8333-333333333333"
-SHIPPED = (Path(mappings.__file__).parent / "scorm-profile.toml").read_text(encoding="utf-8")
+DOCUMENTS = {
+    path.stem: path.read_text(encoding="utf-8") for path in sorted(Path(mappings.__file__).parent.glob("*.toml"))
+}
+"""All shipped mapping documents by name."""
+
+SHIPPED = DOCUMENTS["scorm-profile"]
+
+ANSWER = {
+    "id": "Q 1",
+    "type": "choice",
+    "description": "Which?",
+    "learner_response": "a[,]b",
+    "result": "incorrect",
+    "weighting": "2",
+    "latency": "PT12.5S",
+    "timestamp": "2026-01-31T11:59:00Z",
+    "correct_responses": {"0": {"pattern": "a[,]c"}},
+}
+OBJECTIVE = Objective(
+    id="O 1",
+    description="Knows fire",
+    completion_status="completed",
+    success_status="passed",
+    score=Score(scaled=0.5, raw=5, min=0, max=10),
+    progress_measure=0.29,
+)
+COMMENT = Comment("0", "Too fast", {"location": "page 3"})
 
 ODD_IDS = [
     "235",
@@ -79,14 +109,21 @@ def reached(known):
     return AttemptState(snapshot=known, score=score(known))
 
 
+def change_of(trigger):
+    """Return a change of a trigger, about something where it must be."""
+    kind = trigger.split(".")[0]
+    about = {"interaction": interaction(ANSWER), "objective": OBJECTIVE, "comment": COMMENT}.get(kind)
+    return Change(trigger, about=about)
+
+
 def tell(*triggers, known=None, spent=0, mapping=None, at=NOON, **changes):
-    """Return the statements of these changes as JSON values, each judged."""
+    """Return the statements of changes, or of a sample change of triggers, as JSON values, each judged."""
     done = make(
         mapping or compiled(),
         facts(**changes),
         reached(known or Snapshot()),
         SessionState(spent=spent),
-        [Change(trigger) for trigger in triggers],
+        [change_of(one) if isinstance(one, str) else one for one in triggers],
         at,
     )
     return [judged(statement.body) for statement in done.statements]
@@ -102,7 +139,7 @@ def everything():
         score_max=10,
         progress_measure=0.29,
     )
-    changes = [Change(trigger) for trigger in TRIGGERS]
+    changes = [change_of(trigger) for trigger in TRIGGERS]
     done = make(compiled(), facts(), reached(known), SessionState(spent=33_025), changes, NOON)
     return "\n".join(statement.body for statement in done.statements)
 
@@ -115,6 +152,7 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 def judged(body):
     """Return a statement that no LRS would refuse and that the SCORM Profile's schemas take."""
     statement = json.loads(body)
+    assert [*check_statement(statement, "", Edition.ONE), *check_statement(statement, "", Edition.TWO)] == []
     assert set(statement) - {"result"} == {"id", "actor", "verb", "object", "context", "timestamp"}
     assert str(uuid.UUID(statement["id"])) == statement["id"]
     assert not list(_nulls(statement))
@@ -127,13 +165,17 @@ def judged(body):
     assert set(context) - {"extensions"} == {"registration", "contextActivities"}
     assert str(uuid.UUID(context["registration"])) == context["registration"]
     groups = context["contextActivities"]
-    assert set(groups) <= {"grouping", "category"}
-    activities = [statement["object"], *groups.get("grouping", ()), *groups.get("category", ())]
+    assert set(groups) <= {"parent", "grouping", "category"}
+    activities = [statement["object"], *(one for group in groups.values() for one in group)]
     for activity in activities:
+        definition = activity["definition"]
         assert set(activity) == {"objectType", "id", "definition"}
-        assert set(activity["definition"]) - {"name"} == {"type"}
-        assert all(activity["definition"].get("name", {"en": "x"}).values())
-    iris = [verb["id"], actor["account"]["homePage"], *context.get("extensions", ())]
+        assert set(definition) - {"name", "description", "interactionType", "correctResponsesPattern"} == {"type"}
+        assert all(definition.get("name", {"en": "x"}).values())
+        assert all(definition.get("description", {"en": "x"}).values())
+        assert "correctResponsesPattern" not in definition or "interactionType" in definition
+    extensions = [*context.get("extensions", ()), *statement.get("result", {}).get("extensions", ())]
+    iris = [verb["id"], actor["account"]["homePage"], *extensions]
     for iri in [*iris, *(one["id"] for one in activities), *(one["definition"]["type"] for one in activities)]:
         assert _IRI.fullmatch(iri), iri
     assert _TIMESTAMP.fullmatch(statement["timestamp"])
@@ -145,7 +187,8 @@ def judged(body):
 
 def _judge_result(result):
     assert result
-    assert set(result) <= {"completion", "success", "score", "duration", "extensions"}
+    assert set(result) <= {"completion", "success", "score", "duration", "response", "extensions"}
+    assert isinstance(result.get("response", ""), str)
     assert all(result[key] in (True, False) for key in ("completion", "success") if key in result)
     assert "duration" not in result or _DURATION.fullmatch(result["duration"])
     told = result.get("score")

@@ -25,10 +25,10 @@ def times(session=None, total=None, **changes):
 
 
 def counted(*told):
-    """Return what was spent in a session that told these pairs of session time and total time, a minute apart."""
+    """Return what was spent in a session that told these pairs of session time and total time, an hour apart."""
     play = Play()
     for number, (session, total) in enumerate(told):
-        play.send(times(session, total, location=str(number)), at=NOON + number * MINUTE)
+        play.send(times(session, total, location=str(number)), at=NOON + number * 60 * MINUTE)
     return play.session.spent, play.attempt.total_time
 
 
@@ -43,6 +43,16 @@ def test_a_page_loaded_again_counts_from_nought_and_its_time_is_carried():
 
 def test_a_page_loaded_again_twice_carries_both_times():
     assert counted((5 * MIN, None), (3 * MIN, None), (2 * MIN, None)) == (10 * MIN, 10 * MIN)
+
+
+@pytest.mark.parametrize(("minutes", "spent"), [(1, 6.5), (2, 7.5), (3, 8)])
+def test_a_client_whose_count_fell_is_believed_as_far_as_time_has_passed(minutes, spent):
+    """Two pages of one session count side by side; half a minute is granted to their clocks."""
+    play = Play()
+    play.send(times(5 * MIN))
+    play.send(times(3 * MIN), at=NOON + minutes * MINUTE)
+
+    assert play.session.spent == spent * MIN
 
 
 def test_a_session_time_left_at_nought_leaves_the_total_time_to_tell():
@@ -184,13 +194,13 @@ def test_times_never_fall(told, base):
         assert play.attempt.total_time == play.session.base_time + play.session.spent - base
 
 
-@given(st.integers(0, HOUR), st.integers(0, HOUR), st.booleans())
+@given(st.integers(0, HOUR), st.integers(0, HOUR), st.booleans(), st.integers(0, HOUR))
 @proven
-def test_telling_the_same_times_again_adds_nothing(session_time, total_time, older):
+def test_telling_the_same_times_again_adds_nothing(session_time, total_time, older, elapsed):
     said = Snapshot(session_time=session_time, total_time=total_time)
-    once = spend(SessionState(), said, older=False)
+    once = spend(SessionState(), said, older=False, elapsed=HOUR)
 
-    assert spend(once, said, older=older) == once
+    assert spend(once, said, older=older, elapsed=elapsed) == once
 
 
 @given(st.lists(st.integers(1, HOUR), min_size=1, max_size=6).map(sorted))

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path
 
 import pytest
 
-import mappings
 from mappings.attempt.changes import TRIGGERS
 from mappings.document import DocumentError, Fault, compile_document, load
-from mappings.document.model import ONCE, RESULT_PARTS
-from mappings.document.templates import OPTIONAL, VARIABLES, VERBATIM, Place, needs, parse
-
-SHIPPED = (Path(mappings.__file__).parent / "scorm-profile.toml").read_text(encoding="utf-8")
+from mappings.document.model import ENDINGS, ONCE, RESULT_PARTS
+from mappings.document.templates import OF_ITEMS, OPTIONAL, VARIABLES, VERBATIM, Place, needs, parse
+from tests.mappings.statement_builders import DOCUMENTS, SHIPPED
 
 SMALL = """\
 [mapping]
@@ -25,6 +22,11 @@ language = "en"
 [iris]
 activity = "{lms.base}/a/{activity.id}"
 course = "{lms.base}/c/{course.id}"
+cmi_extension = "{lms.base}/cmi"
+
+[status]
+failed_completes = false
+idle = "abandoned"
 
 [actor]
 home_page = "{lms.home_page}"
@@ -71,14 +73,19 @@ def changed(old, new, text=SMALL):
     return text.replace(old, new)
 
 
-@pytest.mark.parametrize("text", [SHIPPED, SMALL], ids=["shipped", "small"])
+@pytest.mark.parametrize("text", [*DOCUMENTS.values(), SMALL], ids=[*DOCUMENTS, "small"])
 def test_a_sound_document_loads_and_compiles(text):
     compiled = compile_document(load(text, "test.toml"), "test.toml")
 
     assert [rule for rules in compiled.rules.values() for rule in rules] == list(compiled.document.rules)
 
 
-def test_the_shipped_document_has_a_rule_for_every_trigger():
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_shipped_document_is_named_as_its_file(name):
+    assert load(DOCUMENTS[name], name).name == name
+
+
+def test_the_scorm_profile_has_a_rule_for_every_trigger():
     compiled = compile_document(load(SHIPPED, "scorm-profile.toml"), "scorm-profile.toml")
 
     assert list(compiled.rules) == list(TRIGGERS)
@@ -110,15 +117,15 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file():
     assert [(fault.place, fault.line) for fault in found] == [
         ("mapping.name", 2),
         ("mapping.language", 4),
-        ("actor.home_page", 11),
-        ("actor.account", 12),
-        ("context.category", 21),
-        ("verbs.completed.id", 24),
-        ("rules[0].when", 29),
-        ("rules[0].once", 32),
-        ("rules[0].result", 33),
-        ("rules[0].result", 33),
-        ("rules[0].colour", 34),
+        ("actor.home_page", 16),
+        ("actor.account", 17),
+        ("context.category", 26),
+        ("verbs.completed.id", 29),
+        ("rules[0].when", 34),
+        ("rules[0].once", 37),
+        ("rules[0].result", 38),
+        ("rules[0].result", 38),
+        ("rules[0].colour", 39),
     ]
 
 
@@ -139,6 +146,21 @@ def test_an_error_lists_every_fault_with_its_line_and_place():
         ('"{lms.base}/a/{activity.id}"', '"x:{lms.nome}"', "iris.activity", "{lms.nome} is not known; known are lms."),
         ('"{lms.base}/c/{course.id}"', '"{lms.base}/{"', "iris.course", "a brace stands alone; write {variable} or"),
         ('"{lms.base}/c/{course.id}"', '"{lms.base}/c c"', "iris.course", "does not become a full IRI (scheme:…"),
+        ('"{lms.base}/cmi"', '"cmi"', "iris.cmi_extension", "does not become a full IRI (scheme:…"),
+        ("failed_completes = false", "failed_completes = 0", "status.failed_completes", "must be true or false, not 0"),
+        ("failed_completes = false", "", "status.failed_completes", "is missing: true or false is needed"),
+        (
+            'idle = "abandoned"',
+            'idle = "x"',
+            "status.idle",
+            "'x' is not an ending; there are: suspended, terminated, a",
+        ),
+        (
+            'idle = "abandoned"',
+            'idle = "abandoned"\nx = 1',
+            "status.x",
+            "is not known here; known are failed_completes,",
+        ),
         ('"{learner.id}"', '"{learner.name}"', "actor.account", "cannot do without learner.name, which an LMS may"),
         ('"{activity.iri}"', '"{activity.name|x}"', "activities.sco.id", "does not become a full IRI (scheme:…"),
         (
@@ -191,7 +213,7 @@ def test_two_rules_of_one_name_are_a_fault():
     rule = SMALL[SMALL.index("[[rules]]") :]
     (found,) = faults(SMALL + rule)
 
-    assert (found.place, found.line) == ("rules[1].name", 34)
+    assert (found.place, found.line) == ("rules[1].name", 39)
     assert found.message == "is the name of an earlier rule too: completed"
 
 
@@ -221,7 +243,7 @@ def test_a_document_without_rules_is_a_fault(rules, place, message):
 
 
 def test_an_empty_document_lists_every_table_that_is_missing():
-    assert {"mapping", "iris", "actor", "activities", "context", "verbs", "rules"} <= {
+    assert {"mapping", "iris", "status", "actor", "activities", "context", "verbs", "rules"} <= {
         fault.place for fault in faults("")
     }
 
@@ -257,25 +279,29 @@ def test_what_no_toml_reader_takes_is_a_fault_too(value):
     assert found.place == "file"
 
 
-def _pairs():
-    """Give line number, path and header's line of every `key = value` of the shipped document."""
+def _pairs(text):
+    """Give line number, path and header's line of every `key = value` of a document."""
     table, header, count, rule = "", 0, 0, re.compile(r"\[+([^\]]*)\]+")
-    for at, text in enumerate(SHIPPED.splitlines(), 1):
-        if text.startswith("["):
-            table, header = rule.match(text).group(1).replace('"', ""), at
-            if text.startswith("[["):
+    for at, line in enumerate(text.splitlines(), 1):
+        if line.startswith("["):
+            table, header = rule.match(line).group(1).replace('"', ""), at
+            if line.startswith("[["):
                 table, count = f"{table}[{count}]", count + 1
-        elif " = " in text and not text.startswith("#"):
-            yield at, f"{table}.{text.split(' = ')[0]}", header
+        elif " = " in line and not line.startswith("#"):
+            yield at, f"{table}.{line.split(' = ')[0]}".replace('"', ""), header
 
 
-_OPTIONAL_KEYS = re.compile(r"actor\.name|activities\.\w+\.name|rules\[\d\]\.result|context\.extensions\..*")
+_OPTIONAL_KEYS = re.compile(
+    r"actor\.name|activities\.\w+\.(name|description|interaction)|context\.extensions\..*"
+    r"|rules\[\d+\]\.(result|parent|category|if)"
+)
 
 
-def test_every_wrong_value_is_told_with_its_line():
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_wrong_value_is_told_with_its_line(name):
     misplaced = []
-    for at, place, _ in _pairs():
-        lines = SHIPPED.splitlines()
+    for at, place, _ in _pairs(DOCUMENTS[name]):
+        lines = DOCUMENTS[name].splitlines()
         lines[at - 1] = lines[at - 1].split(" = ")[0] + " = 7"
         found = [(fault.place, fault.line) for fault in faults("\n".join(lines))]
         if (place, at) not in found:
@@ -284,11 +310,12 @@ def test_every_wrong_value_is_told_with_its_line():
     assert misplaced == []
 
 
-def test_every_missing_key_is_told_with_the_line_of_its_table():
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_missing_key_is_told_with_the_line_of_its_table(name):
     misplaced = []
-    for at, place, header in _pairs():
+    for at, place, header in _pairs(DOCUMENTS[name]):
         if _OPTIONAL_KEYS.fullmatch(place) is None:
-            lines = SHIPPED.splitlines()
+            lines = DOCUMENTS[name].splitlines()
             lines[at - 1] = ""
             found = [(fault.place, fault.line) for fault in faults("\n".join(lines))]
             if (place, header) not in found:
@@ -302,7 +329,7 @@ def test_a_header_in_another_spelling_keeps_the_lines_right(header):
     rule = SMALL[SMALL.index("[[rules]]") :]
     text = changed("[[rules]]", header) + rule.replace('"completed"\n', '"again"\n', 1).replace('"sco"', "7")
 
-    assert [(fault.place, fault.line) for fault in faults(text)] == [("rules[1].object", 37)]
+    assert [(fault.place, fault.line) for fault in faults(text)] == [("rules[1].object", 42)]
 
 
 @pytest.mark.parametrize("name", VARIABLES)
@@ -311,7 +338,7 @@ def test_every_place_can_be_used(name):
 
 
 def test_places_that_may_be_empty_or_verbatim_are_places():
-    assert set(VARIABLES) >= OPTIONAL | VERBATIM
+    assert set(VARIABLES) >= OPTIONAL | VERBATIM | OF_ITEMS
 
 
 @pytest.mark.parametrize(
@@ -334,6 +361,6 @@ def test_a_text_with_braces_that_mean_nothing_is_refused(text):
         parse(text)
 
 
-@pytest.mark.parametrize("known", [ONCE, RESULT_PARTS, TRIGGERS, VARIABLES])
+@pytest.mark.parametrize("known", [ENDINGS, ONCE, RESULT_PARTS, TRIGGERS, VARIABLES])
 def test_every_word_of_a_document_is_explained(known):
     assert all(text.strip() for text in known.values())

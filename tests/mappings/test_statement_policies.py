@@ -13,7 +13,7 @@ from mappings.cmi.snapshot import Snapshot
 from mappings.document import DocumentError
 from mappings.statements import make
 from tests.mappings.builders import DAY, MINUTE, NOON, Play, delta, scorm_12
-from tests.mappings.statement_builders import ENROLLMENT, SHIPPED, compiled, facts, judged, tell
+from tests.mappings.statement_builders import ENROLLMENT, SHIPPED, change_of, compiled, facts, judged, tell
 
 proven = settings(deadline=None, max_examples=80, derandomize=True, database=None)
 
@@ -62,13 +62,13 @@ def test_no_changes_make_no_statements_and_leave_the_states_alone():
 
 
 def test_statements_come_in_the_order_of_the_changes_with_positions_from_one():
-    made = make(compiled(), facts(), AttemptState(), SessionState(), [Change(one) for one in TRIGGERS], NOON)
+    made = make(compiled(), facts(), AttemptState(), SessionState(), [change_of(one) for one in TRIGGERS], NOON)
 
-    assert [statement.position for statement in made.statements] == list(range(1, 10))
-    assert [statement.rule for statement in made.statements][:3] == ["initialized", "resumed", "scored"]
+    assert [statement.position for statement in made.statements] == list(range(1, 18))
+    assert [statement.rule for statement in made.statements][:3] == ["initialized", "resumed", "responded"]
     assert [judged(one.body)["verb"]["id"] for one in made.statements] == [one.verb for one in made.statements]
     assert [judged(one.body)["id"] for one in made.statements] == [one.id for one in made.statements]
-    assert (made.attempt.statements, made.attempt.timestamp) == (9, NOON)
+    assert (made.attempt.statements, made.attempt.timestamp) == (17, NOON)
 
 
 def test_a_rule_of_once_an_attempt_speaks_once():

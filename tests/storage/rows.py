@@ -102,7 +102,7 @@ def entry(session: Session, number: int = 1, **changed: Any) -> Entry:
 
 def statements(connection: Connection, session: Session, bodies: Sequence[str], first: int = 0) -> list[StatementRow]:
     """Make statements of a session's first commit, which is stored if it is not there yet."""
-    if not journal.earlier(connection, session.session_id):
+    if not journal.earlier(connection, session.session_id, digest=f"{1:064x}", sequence=None, idempotency_key=None):
         journal.append(connection, [entry(session)])
     version = mapping_versions.ensure(connection, name="m", content_hash="0" * 64, document="", now=NOW)
     return [

@@ -56,7 +56,7 @@ def test_any_body_comes_back_byte_for_byte(engine: Engine, bodies: list[bytes]) 
         transaction.rollback()
 
 
-def test_the_earlier_commits_of_a_session_leave_out_those_that_repeat_others(engine: Engine) -> None:
+def test_the_earlier_commits_that_may_be_repeated_are_found_by_digest_sequence_or_key(engine: Engine) -> None:
     with writing(engine) as connection:
         session, other = launched(connection), launched(connection, "u2")
         journal.append(
@@ -66,20 +66,26 @@ def test_the_earlier_commits_of_a_session_leave_out_those_that_repeat_others(eng
                 entry(session, 2, disposition="duplicate", duplicate_of=1, reply=None, body=None),
                 entry(session, 1, idempotency_key="k", reply='{"n":1}'),
                 entry(session, 4, disposition="stale"),
-                entry(session, 5, disposition="late"),
-                entry(other, 1),
+                entry(other, 1, sequence=7, idempotency_key="k"),
             ],
         )
     with reading(engine) as connection:
-        found = journal.earlier(connection, session.session_id)
-        assert [one.number for one in found] == [1, 3, 4, 5]
-        assert found[0] == EarlierEntry(1, f"{1:064x}", None, "k", '{"n":1}')
-        assert found[1] == EarlierEntry(3, f"{3:064x}", 7, None, '{"n":3}')
 
+        def numbers(number: int = 9, sequence: int | None = None, key: str | None = None) -> list[int]:
+            found = journal.earlier(
+                connection, session.session_id, digest=f"{number:064x}", sequence=sequence, idempotency_key=key
+            )
+            return [one.number for one in found]
 
-def test_a_session_without_commits_has_no_earlier_ones(engine: Engine) -> None:
-    with reading(engine) as connection:
-        assert journal.earlier(connection, uid("unknown")) == []
+        assert numbers() == []
+        assert numbers(4) == [4]
+        assert numbers(2) == []  # it repeats another
+        assert numbers(sequence=7) == [3]
+        assert numbers(4, 7, "k") == [1, 3, 4]
+        assert journal.earlier(connection, session.session_id, digest="", sequence=None, idempotency_key="k") == [
+            EarlierEntry(1, f"{1:064x}", None, "k")
+        ]
+        assert journal.reply(connection, session.session_id, 1) == '{"n":1}'
 
 
 def test_no_commits_to_add_is_no_error(engine: Engine) -> None:

@@ -167,9 +167,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False, comment="SHA-256 of the body"),
         sa.Column("sequence", sa.BigInteger(), nullable=True, comment="the client's own count"),
         sa.Column("idempotency_key", sa.Text(), nullable=True),
-        sa.Column(
-            "reply", sa.Text(), nullable=True, comment="the answer's variable parts as JSON; none for a duplicate"
-        ),
+        sa.Column("reply", sa.Text(), nullable=True, comment="the answer as JSON; none for a duplicate"),
         sa.Column(
             "body", sa.LargeBinary(), nullable=True, comment="as received; none where it is that of duplicate_of"
         ),

@@ -1,0 +1,61 @@
+"""Everything a player knows in one flat map, as scormhost puts it: `{"elements": {"cmi.core.lesson_status": "…"}}`.
+
+Its commits wait for one another, so they arrive in order, the last ones often with the same bytes. None says that it is
+the last: at the end it only sets `exit`, always to `suspend` in SCORM 1.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from bridge.errors import MalformedBody
+from bridge.formats.body import Body
+from bridge.formats.format import SUCCEEDED, Call, Format, Reply, State, json_reply
+from bridge.formats.post import Post
+from mappings.attempt.commit import Commit
+from mappings.cmi.tree import nest, scalar
+
+_ELEMENTS = ("cmi.", "adl.")
+
+
+def _recognise(post: Post, body: Body) -> Call | None:
+    told = body.json.get("elements") if isinstance(body.json, dict) else None
+    if not isinstance(told, dict) or not any(name.startswith(_ELEMENTS) for name in told):
+        return None
+    return _read(post, body)
+
+
+def _read(post: Post, body: Body) -> Call | None:
+    if not isinstance(body.json, dict) or "elements" not in body.json:
+        return None
+    told = body.json["elements"]
+    if not isinstance(told, dict) or not told:
+        raise MalformedBody('elements must map names to values: {"elements": {"cmi.core.lesson_status": "passed"}}.')
+    return Call(commit=Commit(wire_format="elements", tree=nest(told), beacon=post.beacon))
+
+
+def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
+    if call.asks is None or state is None:
+        return json_reply(call, answer, state)
+    return Reply(msgspec.json.encode(SUCCEEDED | {"elements": dict(flat(state.cmi))}))
+
+
+def flat(tree: Mapping[str, Any], path: str = "cmi") -> Iterator[tuple[str, str]]:
+    """Give a tree's values by their dotted names."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{path}.{name}")
+        elif (text := scalar(value)) is not None:
+            yield f"{path}.{name}", text
+
+
+FORMAT = Format(
+    name="elements",
+    shape='a map of everything that is known: {"elements": {"cmi.core.lesson_status": "passed", …}}',
+    recognise=_recognise,
+    read=_read,
+    reply=_reply,
+)

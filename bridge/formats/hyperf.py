@@ -1,0 +1,116 @@
+"""hyperf-scorm's normalised commits: `{"student_id", "lesson": {…}, "session": {…}, "score", "interactions": […]}`.
+
+Its player reads times and responses by SCORM 2004's rules even where content speaks SCORM 1.2, so that some arrive as 0
+or empty; those say nothing. The end of a session is posted to an address of its own, `{"action": "terminate"}`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bridge.errors import BridgeError
+from bridge.formats.body import Body
+from bridge.formats.format import SUCCEEDED, Call, Format, Reply, State, json_reply
+from bridge.formats.post import Post
+from mappings.attempt.commit import Commit
+from mappings.cmi.times import CENTISECONDS, LONGEST, duration
+from mappings.cmi.tree import Tree, scalar
+
+_LESSON = {
+    "location": "lesson_location",
+    "mode": "lesson_mode",
+    "entry": "entry",
+    "exit": "exit",
+    "credit": "credit",
+}
+_SESSION = ("suspend_data", "launch_data", "comments", "comments_from_lms")
+_INTERACTION = {
+    "id": "id",
+    "type": "type",
+    "description": "description",
+    "result": "result",
+    "weighting": "weighting",
+    "interaction_timestamp": "timestamp",
+}
+
+
+def _recognise(post: Post, body: Body) -> Call | None:
+    told = body.json
+    if not isinstance(told, dict) or not isinstance(told.get("lesson"), dict):
+        return None
+    if not isinstance(told.get("session"), dict):
+        return None
+    return Call(commit=Commit(wire_format="hyperf", tree=_tree(told), scorm_version="1.2", beacon=post.beacon))
+
+
+def _read(post: Post, body: Body) -> Call | None:
+    if isinstance(body.json, dict) and body.json.get("action") == "terminate":
+        return Call(commit=Commit(wire_format="hyperf", tree={}, terminated=True))
+    return _recognise(post, body)
+
+
+def _tree(told: dict[str, Any]) -> Tree:
+    lesson, session = told["lesson"], told["session"]
+    core: Tree = {ours: lesson[theirs] for theirs, ours in _LESSON.items() if theirs in lesson}
+    if lesson.get("status") != "unknown":
+        core["lesson_status"] = lesson.get("status")
+    if told.get("score") is not None:
+        core["score"] = {"raw": told["score"]}
+    core["session_time"] = _time(session.get("session_time_seconds")) or _time(session.get("session_time"))
+    core["total_time"] = _time(session.get("total_time"))
+    cmi: Tree = {name: session[name] for name in _SESSION if name in session}
+    answered = told.get("interactions")
+    if isinstance(answered, list):
+        cmi["interactions"] = {str(index): _interaction(one) for index, one in enumerate(answered)}
+    return {"cmi": cmi | {"core": core}}
+
+
+def _interaction(one: Any) -> Tree:
+    if not isinstance(one, dict):
+        return {}
+    item: Tree = {ours: one[theirs] for theirs, ours in _INTERACTION.items() if theirs in one}
+    response, pattern = _joined(one.get("learner_response")), _joined(one.get("correct_response"))
+    if response:
+        item["learner_response"] = response
+    if pattern:
+        item["correct_responses"] = {"0": {"pattern": pattern}}
+    latency = _time(one.get("latency_seconds"))
+    if latency:
+        item["latency"] = latency
+    if isinstance(one.get("objectives"), list):
+        item["objectives"] = {str(index): part for index, part in enumerate(one["objectives"])}
+    return item
+
+
+def _joined(parts: Any) -> str:
+    return "[,]".join(scalar(part) or "" for part in parts) if isinstance(parts, list) else scalar(parts) or ""
+
+
+def _time(told: Any) -> str:
+    """Give a time that can be a number of seconds; 0 is what its player makes of a time it cannot read."""
+    if isinstance(told, (int, float)) and not isinstance(told, bool):
+        return duration(int(told * CENTISECONDS)) if 0 < told * CENTISECONDS <= LONGEST else ""
+    return told if isinstance(told, str) else ""
+
+
+def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
+    reply = json_reply(call, answer, state)
+    told = SUCCEEDED | msgspec.json.decode(reply.body) | {"status": 200, "success": True}
+    return Reply(msgspec.json.encode(told))
+
+
+def _refusal(error: BridgeError, call: Call | None) -> Reply:  # noqa: ARG001 -- the same for all calls
+    told = {"status": error.status, "success": False, "message": error.detail, "result": False, "errorCode": 101}
+    return Reply(msgspec.json.encode(told), status=error.status)
+
+
+FORMAT = Format(
+    name="hyperf",
+    shape='normalised JSON: {"lesson": {"status": "passed", …}, "session": {…}, "interactions": […]}',
+    recognise=_recognise,
+    read=_read,
+    reply=_reply,
+    refusal=_refusal,
+)

@@ -1,0 +1,100 @@
+"""SCORM's API calls posted one by one, as wagtail-lms does: `{"method": "SetValue", "parameters": ["cmi.…", "…"]}`.
+
+Calls are posted without waiting for the one before, so they arrive in any order. Everything in the answer is text.
+Terminate ends the session; content of SCORM 1.2 played by wagtail-lms never gets to call it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bridge.errors import BadRequest, BridgeError, MalformedBody
+from bridge.formats.body import Body
+from bridge.formats.format import Call, Format, Reply, State, asked_version, json_reply
+from bridge.formats.post import Post
+from mappings.attempt.commit import Commit
+from mappings.cmi.tree import nest, scalar
+
+_ANSWERS = {
+    "initialize": "true",
+    "terminate": "true",
+    "commit": "true",
+    "setvalue": "true",
+    "getlasterror": "0",
+    "geterrorstring": "",
+    "getdiagnostic": "",
+}
+_SAME = {"finish": "terminate"}
+GENERAL_EXCEPTION = "101"
+INVALID_ARGUMENT = "201"
+
+
+def _recognise(post: Post, body: Body) -> Call | None:
+    told = body.json
+    if not isinstance(told, dict) or not isinstance(told.get("method"), str):
+        return None
+    return _read(post, body) if "parameters" in told else None
+
+
+def _read(_post: Post, body: Body) -> Call | None:
+    told = body.json
+    if not isinstance(told, dict) or "method" not in told:
+        return None
+    parameters = told.get("parameters")
+    return _call(str(told["method"]), parameters if isinstance(parameters, list) else [])
+
+
+def _call(method: str, parameters: list[Any]) -> Call:
+    command = method.strip().lower().removeprefix("lms")
+    command = _SAME.get(command, command)
+    if command == "getvalue":
+        name = _name(method, parameters)
+        return Call(command=command, asks=(name,), version=asked_version((name,)))
+    if command not in _ANSWERS:
+        raise MalformedBody(f"{method[:40]!r} is no method of SCORM's API.")
+    commit = None
+    if command == "setvalue":
+        if len(parameters) < 2:
+            raise MalformedBody("SetValue needs two parameters: the element's name and its value.")
+        commit = _commit({_name(method, parameters): scalar(parameters[1]) or ""}, terminated=False, settled=False)
+    elif command in {"commit", "terminate"}:
+        commit = _commit({}, terminated=command == "terminate", settled=True)
+    return Call(command=command, commit=commit)
+
+
+def _name(method: str, parameters: list[Any]) -> str:
+    if not parameters or not isinstance(parameters[0], str) or not parameters[0]:
+        raise MalformedBody(f"{method[:40]} needs the name of an element as its first parameter.")
+    return parameters[0]
+
+
+def _commit(values: dict[str, str], *, terminated: bool, settled: bool) -> Commit:
+    return Commit(wire_format="rpc", tree=nest(values), terminated=terminated, settled=settled)
+
+
+def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
+    if call.asks == ():
+        return json_reply(call, answer, state)
+    result = state.value(call.asks[0]) if call.asks and state is not None else _ANSWERS.get(call.command, "true")
+    return _told(result, "0")
+
+
+def _refusal(error: BridgeError, call: Call | None) -> Reply:  # noqa: ARG001 -- the same for all calls
+    code = INVALID_ARGUMENT if isinstance(error, BadRequest) else GENERAL_EXCEPTION
+    return _told("false", code, detail=error.detail)
+
+
+def _told(result: str, code: str, **more: str) -> Reply:
+    return Reply(msgspec.json.encode({"result": result, "errorCode": code, **more}))
+
+
+FORMAT = Format(
+    name="rpc",
+    shape='calls such as {"method": "SetValue", "parameters": ["cmi.core.lesson_status", "passed"]}',
+    recognise=_recognise,
+    read=_read,
+    reply=_reply,
+    refusal=_refusal,
+)

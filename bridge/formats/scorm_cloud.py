@@ -1,0 +1,231 @@
+"""SCORM Cloud's registration postbacks (API v2, JSON): results already rolled up, posted when they change.
+
+A registration's instance is an attempt in one session. Where the postback has the full run-time data of a course with
+one SCO, its values are taken; else those of the registration. `exit` is not: the next instance begins anew, however
+this one was left.
+
+Sources: the models of Rustici's `rustici-software-cloud-v2`. Its `ScoreSchema.scaled` is documented as 0 to 100, the
+run-time data's `scoreScaled` is SCORM's -1 to 1. As no live account was seen, any scaled value above 1 is taken as per
+cent and any other as it is.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from bridge.commits.launch import Launch
+from bridge.errors import MalformedBody
+from bridge.formats import native
+from bridge.formats.body import Body, inner
+from bridge.formats.format import Call, Format
+from bridge.formats.post import Post
+from mappings.attempt.commit import Commit
+from mappings.cmi.times import CENTISECONDS, LONGEST, duration
+from mappings.cmi.tree import Tree, scalar
+from mappings.cmi.values import BadValue, number
+
+TELLING = "registrationCompletion"
+"""The field that every postback has, and nothing else."""
+
+_NAMESPACE = uuid.UUID("5d1f3c1e-7c0b-5c0a-9a4e-0b6c6a3f2d11")
+_DEEPEST = 20
+_ITEMS_OF_A_SCO = 1_000
+_TYPES = {
+    "truefalse": "true-false",
+    "choice": "choice",
+    "fillin": "fill-in",
+    "longfillin": "long-fill-in",
+    "likert": "likert",
+    "matching": "matching",
+    "performance": "performance",
+    "sequencing": "sequencing",
+    "numeric": "numeric",
+}
+
+
+def find(body: Body) -> Body | None:
+    """Give the postback in a body: itself, or what is in a field of a form. None where there is none."""
+    return next((one for one in chain((body,), inner(body)) if _tells_results(one)), None)
+
+
+def read_launch(told: dict[str, Any], *, lms_id: int) -> tuple[Launch, str]:
+    """Give what a postback's session is opened with, and the session's id, always the same for an instance.
+
+    Raises:
+        MalformedBody: registration, learner or course is missing.
+        MalformedField: an id has something that no id has.
+    """
+    registration, learner, course = scalar(told.get("id")), _group(told, "learner"), _group(told, "course")
+    course_id = scalar(course.get("id"))
+    if not registration or not scalar(learner.get("id")) or not course_id:
+        raise MalformedBody("The postback does not tell the registration's id, learner.id and course.id.")
+    names = [scalar(learner.get(part)) for part in ("firstName", "lastName")]
+    title = scalar(course.get("title"))
+    launch, _ = native.read_launch(
+        {
+            "learner": {"id": scalar(learner.get("id")), "name": " ".join(filter(None, names))},
+            "activity": {"id": course_id, "name": title},
+            "course": {"id": course_id, "name": title},
+        },
+        lms_id=lms_id,
+    )
+    instance = scalar(told.get("instance")) or "0"
+    return launch, str(uuid.uuid5(_NAMESPACE, f"{lms_id}\n{registration}\n{instance}"))
+
+
+def _recognise(_post: Post, body: Body) -> Call | None:
+    if not _tells_results(body):
+        return None
+    updated = _milliseconds(body.json.get("updated"))
+    commit = Commit(
+        wire_format="scorm-cloud",
+        tree=_tree(body.json),
+        # postbacks are repeated and may overtake each other; the time of the change puts them in order
+        sequence=updated,
+        committed_at=updated,
+        terminated=False,
+    )
+    # a form has the password in it, which has no place in the journal
+    payload = msgspec.json.encode(body.json) if body.around else None
+    return Call(commit=commit, payload=payload)
+
+
+def _tells_results(body: Body) -> bool:
+    return isinstance(body.json, dict) and TELLING in body.json
+
+
+def _tree(told: dict[str, Any]) -> Tree:
+    scos = list(_runtimes(told.get("activityDetails"), 0))
+    runtime = scos[0] if len(scos) == 1 else {}
+    scaled = scalar(runtime.get("scoreScaled"))
+    score = {
+        "scaled": _share(scaled or _group(told, "score").get("scaled")),
+        **{part: runtime.get(f"score{part.title()}") for part in ("raw", "min", "max")},
+    }
+    cmi: Tree = {
+        "completion_status": _lower(told.get("registrationCompletion")),
+        "success_status": _lower(told.get("registrationSuccess")),
+        "progress_measure": _share(told.get("registrationCompletionAmount")),
+        "score": {part: value for part, value in score.items() if value not in (None, "")},
+        "total_time": _time(told.get("totalSecondsTracked")) or runtime.get("totalTime"),
+        "location": runtime.get("location"),
+        "suspend_data": runtime.get("suspendData"),
+        "credit": _lower(runtime.get("credit")),
+        "mode": _lower(runtime.get("mode")),
+        "interactions": _collected(scos, "runtimeInteractions", _interaction),
+        "objectives": _collected(scos, "runtimeObjectives", _objective),
+        "comments_from_learner": _collected(scos, "learnerComments", _comment),
+    }
+    return {"cmi": {name: value for name, value in cmi.items() if value not in (None, "", {})}}
+
+
+def _runtimes(activity: Any, depth: int) -> Iterator[dict[str, Any]]:
+    if not isinstance(activity, dict) or depth > _DEEPEST:
+        return
+    if isinstance(activity.get("runtime"), dict):
+        yield activity["runtime"]
+    children = activity.get("children")
+    for child in children if isinstance(children, list) else ():
+        yield from _runtimes(child, depth + 1)
+
+
+def _collected(scos: list[dict[str, Any]], name: str, read: Any) -> Tree:
+    """Give all SCOs' items in one collection; each SCO has numbers of its own, which stay when another one's grow."""
+    found: Tree = {}
+    for place, runtime in enumerate(scos[: 1_000_000 // _ITEMS_OF_A_SCO]):
+        parts = runtime.get(name)
+        for index, part in enumerate(parts[:_ITEMS_OF_A_SCO] if isinstance(parts, list) else ()):
+            if isinstance(part, dict):
+                item = read(part)
+                found[str(place * _ITEMS_OF_A_SCO + index)] = {key: value for key, value in item.items() if value}
+    return found
+
+
+def _interaction(part: dict[str, Any]) -> Tree:
+    kind = scalar(part.get("type")) or ""
+    return {
+        "id": scalar(part.get("id")),
+        "type": _TYPES.get(kind.lower().replace("-", ""), "other"),
+        "learner_response": scalar(part.get("learnerResponse")),
+        "result": _lower(part.get("result")),
+        "timestamp": scalar(part.get("timestampUtc")) or scalar(part.get("timestamp")),
+        "weighting": scalar(part.get("weighting")),
+        "latency": scalar(part.get("latency")),
+        "description": scalar(part.get("description")),
+        "objectives": _numbered(part.get("objectives"), "id"),
+        "correct_responses": _numbered(part.get("correctResponses"), "pattern"),
+    }
+
+
+def _objective(part: dict[str, Any]) -> Tree:
+    scores = {name: scalar(part.get(f"score{name.title()}")) for name in ("scaled", "raw", "min", "max")}
+    return {
+        "id": scalar(part.get("id")),
+        "success_status": _lower(part.get("runtimeObjectiveSuccessStatus")),
+        "completion_status": _lower(part.get("runtimeObjectiveCompletionStatus")),
+        "progress_measure": scalar(part.get("progressMeasure")),
+        "description": scalar(part.get("description")),
+        "score": {name: value for name, value in scores.items() if value},
+    }
+
+
+def _comment(part: dict[str, Any]) -> Tree:
+    return {
+        "comment": scalar(part.get("value")),
+        "location": scalar(part.get("location")),
+        "timestamp": scalar(part.get("dateTime")),
+    }
+
+
+def _numbered(parts: Any, name: str) -> Tree:
+    texts = [scalar(part) for part in parts] if isinstance(parts, list) else []
+    return {str(index): {name: text} for index, text in enumerate(texts) if text}
+
+
+def _group(told: dict[str, Any], name: str) -> dict[str, Any]:
+    found = told.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _lower(value: Any) -> str | None:
+    text = scalar(value)
+    return None if text is None else text.lower()
+
+
+def _share(value: Any) -> Any:
+    """Give a share of 1; a number above 1 is one of 100."""
+    text = scalar(value)
+    try:
+        share = number(text) if text else None
+    except BadValue:
+        return text
+    return round(share / 100, 6) if share is not None and 1 < share <= 100 else share
+
+
+def _time(seconds: Any) -> str | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        return None
+    return duration(round(seconds * CENTISECONDS)) if 0 < seconds * CENTISECONDS <= LONGEST else None
+
+
+def _milliseconds(told: Any) -> int | None:
+    try:
+        at = datetime.fromisoformat(told) if isinstance(told, str) else None
+        if at is None:
+            return None
+        return max(0, int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
+    except (ValueError, OverflowError):
+        return None
+
+
+FORMAT = Format(
+    name="scorm-cloud",
+    shape='registration postbacks: {"id": …, "registrationCompletion": …, "learner": {…}, "course": {…}}',
+    recognise=_recognise,
+)

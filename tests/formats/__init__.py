@@ -1,0 +1,1 @@
+"""Every wire format: what is recognised, what is read, what is answered."""

@@ -1,0 +1,70 @@
+"""Elements posted one by one, in whatever order they arrive."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tests.bridges import Bridge
+from tests.formats.knocking import SUSPEND_DATA, commit, door, read
+
+VALUES: dict[str, Any] = {
+    "cmi.interactions.0.result": "correct",
+    "cmi.interactions.0.id": "Q1",
+    "cmi.core.lesson_status": "passed",
+    "cmi.core.score.raw": 85,
+}
+
+
+def test_a_flat_name_below_cmi_becomes_the_tree() -> None:
+    name, call = read({"cmi": {"cmi.interactions.0.id": "Q1"}})
+
+    assert name == "single"
+    assert call.commit is not None
+    assert call.commit.tree == {"cmi": {"interactions": {"0": {"id": "Q1"}}}}
+    assert call.commit.settled is False
+    assert call.commit.terminated is None
+    assert call.commit.full is False
+
+
+def test_several_at_once_are_settled() -> None:
+    assert commit({"cmi": VALUES}).settled is True
+
+
+def test_a_whole_tree_at_the_same_address_is_scorm_agains() -> None:
+    assert read({"cmi": {"core": {"lesson_status": "passed"}}})[0] == "scorm-again"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::5])
+async def test_the_order_of_arrival_does_not_matter(bridge: Bridge, order: tuple[int, ...]) -> None:
+    at = await door(bridge, None)
+    names = list(VALUES)
+    for place in order:
+        answer = await at.post({"cmi": {names[place]: VALUES[names[place]]}})
+        assert (answer.status, answer.json["result"], answer.json["disposition"]) == (200, True, "applied")
+    session = await at.session()
+
+    assert session["attempt"]["completion_status"] == "completed"
+    assert session["attempt"]["score"] == {"scaled": 0.85, "raw": 85}
+    assert session["ended"] is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "hello", "{}", '{"cmi": {}}', '{"cmi": "cmi.core.exit"}', '{"cmi": null}', '{"cmi": ["cmi.core.exit"]}'],
+)
+async def test_a_body_that_is_none_is_refused_as_a_problem(bridge: Bridge, body: str) -> None:
+    at = await door(bridge, "single")
+    answer = await at.post(body)
+
+    assert (answer.status, answer.json["code"]) == (400, "malformed-body")
+    assert (await at.session())["commits"] == []
+
+
+async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
+    at = await door(bridge, "single")
+
+    assert (await at.post({"cmi": {"cmi.suspend_data": SUSPEND_DATA}})).status == 200
+    assert (await at.get()).json["cmi"]["suspend_data"] == SUSPEND_DATA

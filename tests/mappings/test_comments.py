@@ -1,0 +1,108 @@
+"""What learners wrote is told once, and nothing that they did not write."""
+
+from __future__ import annotations
+
+import pytest
+
+from mappings.cmi.comments import Comment, new_comments
+from mappings.cmi.snapshot import EMPTY, Snapshot
+from tests.mappings.builders import Play, delta, numbered, scorm_12, scorm_2004
+
+
+def told(done):
+    """Return the texts of the comments that a commit told."""
+    return [change.about.text for change in done.changes if change.trigger == "comment.made"]
+
+
+def texts(*trees, **options):
+    """Return the comments that each of a session's commits told."""
+    play = Play()
+    return [told(play.send(tree, **options)) for tree in trees]
+
+
+def old(text):
+    """Return a SCORM 1.2 snapshot with a comment."""
+    return scorm_12({"comments": text})
+
+
+def new(*items):
+    """Return a SCORM 2004 snapshot with comments."""
+    return scorm_2004({"comments_from_learner": numbered(*items)})
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (["Too fast"], ["Too fast"]),
+        (["Too fast", "Too fast"], ["Too fast", None]),
+        (["Too fast", "Too fast. Too loud"], ["Too fast", ". Too loud"]),
+        (["<1>a</1>", "<1>a</1><2>b</2>", "<1>a</1><2>b</2><3>c</3>"], ["<1>a</1>", "<2>b</2>", "<3>c</3>"]),
+        (["a\n", "a\nb\n", "a\nb\n\nc"], ["a", "b", "c"]),
+        (["Too fast", "Too loud"], ["Too fast", "Too loud"]),
+        (["Too fast", "Too"], ["Too fast", "Too"]),
+        (["Too fast", "", "Too fast"], ["Too fast", None, None]),
+        (["", " ", "\n"], [None, None, None]),
+        (["a", "a  \n"], ["a", None]),
+    ],
+    ids=str,
+)
+def test_scorm_12s_growing_text_is_told_by_what_was_added_and_another_text_whole(sent, expected):
+    assert texts(*map(old, sent)) == [[] if text is None else [text] for text in expected]
+
+
+def test_scorm_2004s_comments_are_told_one_by_one():
+    first, second = {"comment": "Too fast", "location": "p1", "timestamp": "2026-01-31T12:00:00"}, {"comment": "Dull"}
+
+    assert texts(new(first), new(first), new(first, second)) == [["Too fast"], [], ["Dull"]]
+
+
+def test_a_comments_place_and_time_are_kept():
+    item = {"comment": "Too fast", "location": "p1", "timestamp": "2026-01-31T12:00:00"}
+    (found,) = new_comments(EMPTY, Snapshot(comments_from_learner={"3": item}))
+
+    assert found == Comment("3", "Too fast", {"location": "p1", "timestamp": "2026-01-31T12:00:00"})
+
+
+def test_a_comment_that_was_written_again_is_told_whole():
+    assert texts(new({"comment": "Dull"}), new({"comment": "Dull indeed"})) == [["Dull"], ["Dull indeed"]]
+
+
+@pytest.mark.parametrize(
+    "item", [{}, {"comment": ""}, {"comment": " \n"}, {"comment": None}, {"comment": {"a": "b"}}, {"location": "p1"}]
+)
+def test_an_empty_comment_is_never_told(item):
+    assert texts(new(item), new(item, {"comment": "Dull"})) == [[], ["Dull"]]
+
+
+def test_a_comments_place_that_comes_later_does_not_tell_it_again():
+    assert texts(new({"comment": "Dull"}), new({"comment": "Dull", "location": "p1"})) == [["Dull"], []]
+
+
+def test_what_the_lms_remarked_is_no_comment_of_the_learners():
+    assert texts(
+        scorm_2004({"comments_from_lms": numbered({"comment": "Good"})}),
+        scorm_12({"comments_from_lms": "Good", "comments": ""}),
+    ) == [[], []]
+
+
+def test_a_resumed_session_tells_its_own_comments_and_not_the_earlier_ones():
+    first = Play()
+    first.send(scorm_12({"comments": "Dull", "core.exit": "suspend"}), terminated=True)
+    second = first.next_session()
+
+    assert [told(second.send(tree)) for tree in (old(""), old("Dull"), old("Better now"))] == [[], [], ["Better now"]]
+
+
+def test_an_older_text_is_not_told_again():
+    play = Play()
+    play.send(delta({"comments": "Dull. Very"}), sequence=3)
+
+    assert told(play.send(delta({"comments": "Dull"}), sequence=2)) == []
+    assert play.known.comments == "Dull. Very"
+
+
+def test_a_missing_comment_of_an_older_commit_is_told_once():
+    play = Play()
+    play.send(new(), sequence=3)
+
+    assert [told(play.send(new({"comment": "Dull"}), sequence=count)) for count in (2, 1)] == [["Dull"], []]

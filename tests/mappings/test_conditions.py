@@ -1,0 +1,199 @@
+"""Conditions of rules: they hold, they do not, they cannot be decided; what is no condition is a fault of the file."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mappings.attempt import AttemptState, SessionState
+from mappings.attempt.changes import Change
+from mappings.cmi.interactions import interaction
+from mappings.cmi.objectives import Objective
+from mappings.cmi.scores import score
+from mappings.cmi.snapshot import Snapshot
+from mappings.document import DocumentError, load
+from mappings.document.conditions import VARIABLES, compile_condition
+from mappings.statements import make
+from tests.mappings.builders import NOON
+from tests.mappings.statement_builders import SHIPPED, change_of, compiled, facts
+
+proven = settings(deadline=None, max_examples=150, derandomize=True, database=None)
+
+KNOWN = Snapshot(
+    scorm_version="2004", completion_status="completed", success_status="passed", score_raw=85.5, progress_measure=0.5
+)
+
+
+def with_condition(condition, when="score.changed", text=SHIPPED):
+    """Return the shipped document with one more rule at its end, which has a condition."""
+    return text + (
+        f'\n[[rules]]\nname = "conditional"\nwhen = "{when}"\nverb = "scored"\nobject = "sco"\nonce = "change"\n'
+        f"if = '''{condition}'''\n"
+    )
+
+
+def speaks(condition, known=KNOWN, change="score.changed", **changes):
+    """Tell whether a rule with a condition makes a statement."""
+    change = change_of(change) if isinstance(change, str) else change
+    attempt = AttemptState(snapshot=known, score=score(known), total_time=360_000)
+    mapping = compiled(with_condition(condition, change.trigger))
+    made = make(mapping, facts(**changes), attempt, SessionState(spent=6_050), [change], NOON)
+    return "conditional" in [statement.rule for statement in made.statements]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "true",
+        'completion == "completed"',
+        'success == "passed" && completion != "unknown"',
+        "score.raw > 85",
+        "score.raw >= 85.5",
+        "score.scaled > 0.8",
+        "has(score.raw) && !has(score.min)",
+        "progress == 0.5",
+        "attempt.number == 2",
+        "attempt.total_time == 3600.0",
+        "session.time > 60",
+        'learner.id == "u42"',
+        'learner.id.startsWith("u")',
+        'activity.id in ["235", "236"]',
+        'course.id.matches("^[0-9]+$")',
+        '["235", "236"].exists(own, own == activity.id)',
+    ],
+)
+def test_a_rule_speaks_where_its_condition_holds(condition):
+    assert speaks(condition, Snapshot(**{**_fields(KNOWN), "score_max": 100, "scorm_version": "1.2"}))
+
+
+def _fields(known):
+    return {name: getattr(known, name) for name in known.__struct_fields__}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "false",
+        'completion == "incomplete"',
+        "score.raw < 50",
+        "!has(score.raw)",
+        "attempt.number > 2",
+        "session.time > 61",
+        'learner.id == "u43"',
+        "progress > 0.5",
+    ],
+)
+def test_a_rule_is_silent_where_its_condition_does_not_hold(condition):
+    assert not speaks(condition)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "score.scaled >= 0.0",
+        "score.raw < 50",
+        "!(score.raw >= 50)",
+        "progress < 2.0",
+        "item.success",
+        'item.id == "Q 1"',
+        "completion",
+        "attempt.number",
+        "attempt.number / (attempt.number - 2) > 0",
+        "attempt.number % (attempt.number - 2) == 0",
+        "attempt.number * 9223372036854775807 > 0",
+        "score.nothing == 1",
+    ],
+)
+def test_a_condition_that_cannot_be_decided_does_not_hold(condition):
+    assert not speaks(condition, Snapshot())
+
+
+@pytest.mark.parametrize(
+    ("change", "condition", "holds"),
+    [
+        ("interaction.answered", 'item.id == "Q 1" && item.type == "choice"', True),
+        ("interaction.answered", 'item.response == "a[,]b"', True),
+        ("interaction.answered", "item.success", False),
+        ("interaction.answered", "item.success == false", True),
+        ("objective.passed", 'item.id == "O 1" && item.success', True),
+        ("objective.passed", 'item.type == "choice"', False),
+        ("comment.made", 'item.id == "0"', False),
+        (Change("score.changed", {"raw": 1}, {"raw": 2}), "change.after.raw > change.before.raw", True),
+        (Change("score.changed", None, {"raw": 2}), "change.before == null", True),
+        (Change("progress.changed", 0.5, 1), "change.after == 1", True),
+        (Change("interaction.answered", about=interaction({"id": "Q", "result": "neutral"})), "item.success", False),
+        (Change("objective.failed", about=Objective("O", success_status="failed")), "!item.success", True),
+    ],
+    ids=str,
+)
+def test_a_condition_can_ask_for_what_changed(change, condition, holds):
+    assert speaks(condition, change=change) == holds
+
+
+def test_a_rule_that_was_silent_can_still_speak():
+    """`once` counts statements, not occasions."""
+    mapping = compiled(SHIPPED.replace('when = "success.passed"', 'when = "success.passed"\nif = "score.raw > 50"'))
+    attempt, rules = AttemptState(), []
+    for raw in (40, 60, 70):
+        known = Snapshot(score_raw=raw, success_status="passed")
+        attempt = make(
+            mapping,
+            facts(),
+            AttemptState(snapshot=known, score=score(known), fired=attempt.fired),
+            SessionState(),
+            [Change("success.passed")],
+            NOON,
+        )
+        rules.append([statement.rule for statement in attempt.statements])
+        attempt = attempt.attempt
+
+    assert rules == [[], ["passed"], []]
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("score.raw >", "is not a CEL expression"),
+        ("a b", "is not a CEL expression"),
+        ("'", "is not a CEL expression"),
+        ("grade > 5", "uses grade, which there is not; there are completion, "),
+        ("grade > 5 || rank < 3", "uses grade, rank, which there is not"),
+        ("nosuch(score.raw)", "cannot be evaluated: "),
+        ('learner.id.matches("[")', "cannot be evaluated: "),
+    ],
+)
+def test_what_is_no_condition_is_a_fault_with_its_place(condition, message):
+    text = with_condition(condition)
+    with pytest.raises(DocumentError) as caught:
+        load(text, "test.toml")
+    (fault,) = caught.value.faults
+
+    assert (fault.place, fault.line) == (f"rules[{SHIPPED.count('[[rules]]')}].if", text.count("\n"))
+    assert fault.message.startswith(message)
+
+
+@pytest.mark.parametrize("value", ['""', '" "', "true", "7", "[]", "{}"])
+def test_a_condition_must_be_a_text(value):
+    with pytest.raises(DocumentError, match=r"rules\[0\]\.if: must "):
+        load(SHIPPED.replace('name = "initialized"', f'name = "initialized"\nif = {value}'), "test.toml")
+
+
+@pytest.mark.parametrize("condition", ["1 / 0 > 1", "attempt.number / 0 == 1", "9223372036854775807 + 1 > 0"])
+def test_arithmetic_that_has_no_result_makes_no_document_fail(condition):
+    assert not speaks(condition)
+
+
+@given(st.text(max_size=20) | st.text("score.raw><=1/0()[]'\"!&|+-*% ", max_size=20))
+@proven
+def test_no_text_makes_compiling_fail_otherwise_than_with_its_fault(text):
+    try:
+        condition = compile_condition(text)
+    except ValueError:
+        return
+    assert condition.holds({}) in (True, False)
+
+
+def test_every_variable_can_be_used():
+    for name in VARIABLES:
+        assert compile_condition(f"{name} == null").text == f"{name} == null"

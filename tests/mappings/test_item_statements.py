@@ -1,0 +1,329 @@
+"""The statements about interactions, objectives and comments, in full."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+import tincan
+
+from mappings.attempt.changes import Change
+from mappings.cmi.comments import Comment
+from mappings.cmi.interactions import TYPES, interaction
+from mappings.cmi.objectives import Objective
+from mappings.cmi.scores import Score
+from mappings.document import DocumentError, load
+from tests.mappings.builders import numbered
+from tests.mappings.statement_builders import ATTEMPT, ODD_IDS, SHIPPED, compiled, tell
+from tests.mappings.test_statements import ACTOR, CONTEXT, OBJECT
+
+SCO = "https://lms.example.org/activities/235"
+CMI = "https://lms.example.org/xapi/extensions/cmi"
+PARENT = [OBJECT]
+PARENTED = CONTEXT | {"contextActivities": CONTEXT["contextActivities"] | {"parent": PARENT}}
+
+
+def golden(rule, verb, activity, result, *, own=None, context=PARENTED):
+    """Return a statement in full; `own` is the item's id where the statement is about one."""
+    name = rule if own is None else f"{rule}\n{own}"
+    occurrence = "attempt" if rule in {"objective-completed", "objective-passed", "objective-failed"} else "1"
+    return {
+        "id": str(uuid.uuid5(uuid.UUID(ATTEMPT), f"lms-1\n{name}\n{occurrence}")),
+        "actor": ACTOR,
+        "verb": {"id": f"http://adlnet.gov/expapi/verbs/{verb}", "display": {"en-US": verb}},
+        "object": activity,
+        "result": result,
+        "context": context,
+        "timestamp": "2026-01-31T12:00:00.000Z",
+    }
+
+
+def question(kind, *patterns):
+    """Return the activity of the interaction Q1."""
+    definition = {"type": "http://adlnet.gov/expapi/activities/cmi.interaction", "interactionType": kind}
+    return {
+        "objectType": "Activity",
+        "id": f"{SCO}/interactions/Q1",
+        "definition": definition | ({"correctResponsesPattern": list(patterns)} if patterns else {}),
+    }
+
+
+# type, version, response, patterns, what else was sent, the activity, the result without SCORM's own words
+ANSWERS = [
+    (
+        "true-false",
+        "1.2",
+        "t",
+        ["f"],
+        {"result": "wrong", "latency": "00:00:12.5"},
+        question("true-false", "false"),
+        {"response": "true", "success": False, "duration": "PT12.5S"},
+    ),
+    (
+        "true-false",
+        "2004",
+        "true",
+        ["true"],
+        {"result": "correct"},
+        question("true-false", "true"),
+        {"response": "true", "success": True},
+    ),
+    (
+        "choice",
+        "1.2",
+        "a,b",
+        ["{a,c}", "d"],
+        {"result": "wrong"},
+        question("choice", "a[,]c", "d"),
+        {"response": "a[,]b", "success": False},
+    ),
+    (
+        "choice",
+        "2004",
+        "a[,]b",
+        ["a[,]b"],
+        {"result": "correct", "latency": "PT1M0.05S"},
+        question("choice", "a[,]b"),
+        {"response": "a[,]b", "success": True, "duration": "PT1M0.05S"},
+    ),
+    ("fill-in", "1.2", "Paris", ["Paris"], {}, question("fill-in", "Paris"), {"response": "Paris"}),
+    (
+        "fill-in",
+        "2004",
+        "{lang=fr}Paris",
+        ["{case_matters=false}{lang=fr}paris"],
+        {"result": "correct"},
+        question("fill-in", "{case_matters=false}{lang=fr}paris"),
+        {"response": "{lang=fr}Paris", "success": True},
+    ),
+    (
+        "long-fill-in",
+        "2004",
+        "I think, therefore.",
+        [],
+        {"result": "neutral"},
+        question("long-fill-in"),
+        {"response": "I think, therefore."},
+    ),
+    (
+        "matching",
+        "1.2",
+        "1.a,2.b",
+        ["{1.b,2.a}"],
+        {"result": "wrong"},
+        question("matching", "1[.]b[,]2[.]a"),
+        {"response": "1[.]a[,]2[.]b", "success": False},
+    ),
+    (
+        "matching",
+        "2004",
+        "s[.]t",
+        ["s[.]t"],
+        {"result": "correct"},
+        question("matching", "s[.]t"),
+        {"response": "s[.]t", "success": True},
+    ),
+    ("performance", "1.2", "pressed", [], {}, question("performance"), {"response": "[.]pressed"}),
+    (
+        "performance",
+        "2004",
+        "s1[.]on[,]s2[.]4",
+        ["{order_matters=false}s1[.]on[,]s2[.]3[:]5"],
+        {"result": "correct"},
+        question("performance", "{order_matters=false}s1[.]on[,]s2[.]3[:]5"),
+        {"response": "s1[.]on[,]s2[.]4", "success": True},
+    ),
+    (
+        "sequencing",
+        "1.2",
+        "c,a,b",
+        ["a,b,c"],
+        {"result": "wrong"},
+        question("sequencing", "a[,]b[,]c"),
+        {"response": "c[,]a[,]b", "success": False},
+    ),
+    (
+        "sequencing",
+        "2004",
+        "a[,]b",
+        ["a[,]b"],
+        {"result": "correct"},
+        question("sequencing", "a[,]b"),
+        {"response": "a[,]b", "success": True},
+    ),
+    ("likert", "1.2", "3", [], {"result": "neutral"}, question("likert"), {"response": "3"}),
+    ("likert", "2004", "agree", [], {}, question("likert"), {"response": "agree"}),
+    (
+        "numeric",
+        "1.2",
+        "4.5",
+        ["4:5"],
+        {"result": "0.75"},
+        question("numeric", "4[:]5"),
+        {"response": "4.5", "score": {"raw": 0.75}},
+    ),
+    (
+        "numeric",
+        "2004",
+        "4",
+        ["4[:]5"],
+        {"result": "-1"},
+        question("numeric", "4[:]5"),
+        {"response": "4", "score": {"raw": -1}},
+    ),
+    ("other", "2004", "08:30", [], {"result": "unanticipated"}, question("other"), {"response": "08:30"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "version", "response", "patterns", "others", "activity", "result"), ANSWERS, ids=str)
+def test_an_answer_makes_the_statement_of_the_scorm_profile(
+    kind, version, response, patterns, others, activity, result
+):
+    key = "student_response" if version == "1.2" else "learner_response"
+    sent = {"id": "Q1", "type": kind, key: response, "weighting": "1"} | others
+    sent["correct_responses"] = numbered(*({"pattern": pattern} for pattern in patterns))
+    (statement,) = tell(Change("interaction.answered", about=interaction(sent)))
+    own_words = {"id": "Q1", "type": kind, "weighting": "1"} | {
+        name: value for name, value in others.items() if name == "result"
+    }
+
+    assert statement == golden("responded", "responded", activity, result | {"extensions": {CMI: own_words}}, own="Q1")
+
+
+def test_every_type_has_its_golden_statement():
+    assert {kind for kind, *_ in ANSWERS} == TYPES
+
+
+OBJECTIVE_ACTIVITY = {
+    "objectType": "Activity",
+    "id": f"{SCO}/objectives/O%201",
+    "definition": {
+        "type": "http://adlnet.gov/expapi/activities/objective",
+        "description": {"en-US": "Knows fire"},
+    },
+}
+SCORE = {"scaled": 0.5, "raw": 5, "min": 0, "max": 10}
+ABOUT_OBJECTIVES = {
+    "scored": {"score": SCORE},
+    "progressed": {
+        "score": {"scaled": 0.29},
+        "extensions": {"https://w3id.org/xapi/cmi5/result/extensions/progress": 29},
+    },
+    "completed": {"completion": True},
+    "passed": {"success": True, "score": SCORE},
+}
+
+
+@pytest.mark.parametrize("verb", ABOUT_OBJECTIVES)
+def test_an_objective_makes_the_statements_of_the_scorm_profile(verb):
+    (statement,) = tell(f"objective.{verb}")
+
+    assert statement == golden(f"objective-{verb}", verb, OBJECTIVE_ACTIVITY, ABOUT_OBJECTIVES[verb], own="O 1")
+
+
+def test_an_objective_that_failed_makes_the_statement_of_the_scorm_profile():
+    about = Objective("O 1", "Knows fire", success_status="failed", score=Score(scaled=-0.5))
+    (statement,) = tell(Change("objective.failed", about=about))
+    result = {"success": False, "score": {"scaled": -0.5}}
+
+    assert statement == golden("objective-failed", "failed", OBJECTIVE_ACTIVITY, result, own="O 1")
+
+
+@pytest.mark.parametrize(
+    ("comment", "result"),
+    [
+        (Comment("comments", "Too fast"), {"response": "Too fast"}),
+        (Comment("0", "Dull", {"location": "p1"}), {"response": "Dull", "extensions": {CMI: {"location": "p1"}}}),
+    ],
+)
+def test_a_comment_makes_the_statement_of_the_scorm_profile(comment, result):
+    (statement,) = tell(Change("comment.made", about=comment))
+
+    assert statement == golden("commented", "commented", OBJECT, result, context=CONTEXT)
+
+
+def test_an_interaction_is_described_where_the_content_did():
+    (statement,) = tell("interaction.answered")
+
+    assert statement["object"]["definition"]["description"] == {"en-US": "Which?"}
+    assert statement["object"]["id"] == f"{SCO}/interactions/Q%201"
+
+
+@pytest.mark.parametrize("own", [*ODD_IDS, "urn:scormdriver:Test_Your_Knowledge_A_52-year-old_…", " "], ids=ascii)
+def test_any_id_of_an_item_becomes_an_iri_and_an_interactions_is_told_as_it_is_too(own):
+    answer = interaction({"id": own, "type": "other", "learner_response": own, "description": own})
+    answered, passed = tell(
+        Change("interaction.answered", about=answer), Change("objective.passed", about=Objective(own, own))
+    )
+
+    assert answered["object"]["id"].rpartition("/interactions/")[2] == passed["object"]["id"].rpartition("/")[2]
+    assert answered["result"]["extensions"][CMI]["id"] == own
+    assert answered["object"]["definition"]["description"] == {"en-US": own}
+
+
+def test_items_of_one_commit_are_told_each_as_itself():
+    first = interaction({"id": "Q1", "type": "choice", "learner_response": "a", "description": "One?"})
+    second = interaction({"id": "Q2", "type": "numeric", "learner_response": "4"})
+    statements = tell(
+        *(Change("interaction.answered", about=one) for one in (first, second, first)), "objective.passed"
+    )
+
+    assert [one["object"]["definition"].get("interactionType") for one in statements] == [
+        "choice",
+        "numeric",
+        "choice",
+        None,
+    ]
+    assert ["description" in one["object"]["definition"] for one in statements] == [True, False, True, True]
+    assert len({one["id"] for one in statements}) == 4
+
+
+@pytest.mark.parametrize("trigger", ["interaction.answered", "objective.passed", "comment.made"])
+def test_tincan_reads_back_what_was_meant(trigger):
+    (told,) = tell(trigger)
+    statement = tincan.Statement.from_json(json.dumps(told))
+    definition, meant = statement.object.definition, told["object"]["definition"]
+
+    assert statement.object.id == told["object"]["id"]
+    assert definition.interaction_type == meant.get("interactionType")
+    assert [*(definition.correct_responses_pattern or ())] == meant.get("correctResponsesPattern", [])
+    assert dict(definition.description or {}) == meant.get("description", {})
+    assert statement.result.response == told["result"].get("response")
+    assert statement.result.success == told["result"].get("success")
+    parents = statement.context.context_activities.parent or ()
+    assert [one.id for one in parents] == ([] if trigger == "comment.made" else [SCO])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ('account = "{learner.id}"', 'account = "{item.id}"', "actor.account"),
+        ('name = "{learner.name}"', 'name = "{item.description|x}"', "actor.name"),
+        ('home_page = "{lms.home_page}"', 'home_page = "{lms.base}/{item.id}"', "actor.home_page"),
+        ('registration = "{registration}"', 'registration = "{item.id}"', "context.registration"),
+        (
+            'attempt = "{attempt.number}"',
+            'attempt = "{item.id}"',
+            "context.extensions.{lms.base}/xapi/extensions/scorm.attempt",
+        ),
+        ('"{lms.base}/activities/{activity.id}"', '"{lms.base}/activities/{item.id}"', "iris.activity"),
+        ('"{lms.base}/xapi/extensions/cmi"', '"{lms.base}/xapi/{item.id}"', "iris.cmi_extension"),
+        ('id = "{course.iri}"', 'id = "{course.iri}/{item.id}"', "context.grouping"),
+        ('when = "interaction.answered"', 'when = "comment.made"', "rules[2].object"),
+        ('object = "objective"', 'object = "interaction"', "rules[3].object"),
+    ],
+)
+def test_an_item_where_there_may_be_none_is_a_fault(old, new, place):
+    """Found when the document is loaded: a statement with nothing to fill it would come too late."""
+    with pytest.raises(DocumentError) as caught:
+        load(SHIPPED.replace(old, new, 1), "test.toml")
+
+    assert [fault.place for fault in caught.value.faults] == [place]
+
+
+def test_a_report_that_looks_for_answered_can_have_it():
+    text = SHIPPED.replace("expapi/verbs/responded", "expapi/verbs/answered")
+    (statement,) = tell("interaction.answered", mapping=compiled(text))
+
+    assert statement["verb"]["id"] == "http://adlnet.gov/expapi/verbs/answered"

@@ -1,0 +1,147 @@
+"""Whole sessions of random CMI data: everything that is told is valid, told once, and told the same again."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mappings.statements import make
+from tests.mappings.builders import NOON, Play, delta, scorm_12
+from tests.mappings.statement_builders import DOCUMENTS, compiled, facts, judged
+
+proven = settings(deadline=None, max_examples=120, derandomize=True, database=None)
+
+_IDS = st.sampled_from(["Q1", "Q2", "urn:x:…", "a b#c%20", "", "7"])
+_SCORES = st.sampled_from(["", "0", "50", "85,5", "101", "-1", "1e308", "NaN"])
+_STATUSES = st.sampled_from(["", "passed", "failed", "completed", "incomplete", "unknown", "Passed", "nonsense"])
+
+
+def some(**parts):
+    """Give items of which each part may be missing."""
+    return st.fixed_dictionaries({}, optional=parts)
+
+
+_ANSWERS = some(
+    id=_IDS,
+    type=st.sampled_from(["choice", "matching", "numeric", "true-false", "performance", "hotspot", ""]),
+    student_response=st.sampled_from(["a,b", "{1.a,2.b}", "t", "", "4:5", " "]),
+    learner_response=st.sampled_from(["a[,]b", "{case_matters=true}x", "", "é\n\u2028"]),
+    result=st.sampled_from(["correct", "wrong", "neutral", "0.75", "1e308", "NaN", ""]),
+    latency=st.sampled_from(["00:00:05", "PT1.255S", "9999:99:99.99", "soon"]),
+    weighting=_SCORES,
+    description=st.sampled_from(["", "What?"]),
+    correct_responses=st.just({"0": {"pattern": "{a,b}"}, "1": {"pattern": ""}}),
+)
+_OBJECTIVES = some(
+    id=_IDS,
+    status=_STATUSES,
+    success_status=_STATUSES,
+    completion_status=_STATUSES,
+    progress_measure=st.sampled_from(["0", "0.29", "1.1", ""]),
+    score=some(raw=_SCORES, min=_SCORES, max=_SCORES, scaled=_SCORES),
+)
+_COMMENTS = some(comment=st.sampled_from(["", " ", "Dull"]), location=st.just("p1"), timestamp=st.just("then"))
+
+
+def some_of(items):
+    """Give a collection of few items."""
+    return st.dictionaries(st.sampled_from(["0", "1", "2"]), items, max_size=3)
+
+
+_TREES = some(
+    **{
+        "core.lesson_status": _STATUSES,
+        "core.score.raw": _SCORES,
+        "core.exit": st.sampled_from(["", "suspend"]),
+        "comments": st.sampled_from(["", "a", "ab"]),
+        "progress_measure": st.sampled_from(["0.29", "1"]),
+        "interactions": some_of(_ANSWERS),
+        "objectives": some_of(_OBJECTIVES),
+        "comments_from_learner": some_of(_COMMENTS),
+    }
+)
+_COMMITS = st.tuples(_TREES, st.sampled_from([None, None, True]), st.booleans(), st.none() | st.integers(1, 4))
+_SESSIONS = st.lists(st.lists(_COMMITS, max_size=5), min_size=1, max_size=3)
+
+
+def statements_of(sessions, mapping, *, full=False):
+    """Return the statements of an attempt, from its journal."""
+    play, told = Play(completes_when_failed=mapping.document.failed_completes), []
+    for count, session in enumerate(sessions):
+        who = facts(session_id=f"22222222-2222-4222-8222-00000000000{count}", activity_id="unit 5")
+        for tree, terminated, settled, sequence in session:
+            done = play.send(
+                scorm_12(tree) if full else delta(tree),
+                at=NOON + count,
+                full=full,
+                terminated=terminated,
+                settled=settled,
+                sequence=sequence,
+            )
+            made = make(mapping, who, done.attempt, done.session, done.changes, done.at)
+            play.attempt, play.session = made.attempt, made.session
+            told += made.statements
+        play = play.next_session()
+    return told
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@given(sessions=_SESSIONS, full=st.booleans())
+@proven
+def test_everything_told_is_valid_and_has_an_id_of_its_own(name, sessions, full):
+    told = statements_of(sessions, compiled(DOCUMENTS[name]), full=full)
+    statements = [judged(one.body) for one in told]
+
+    assert [one.problem for one in told] == [None] * len(told)
+    assert len({one["id"] for one in statements}) == len(statements)
+    assert [one.position for one in told] == list(range(1, len(told) + 1))
+
+
+@given(_SESSIONS)
+@proven
+def test_the_same_journal_gives_the_same_bytes(sessions):
+    first, again = (statements_of(sessions, compiled()) for _ in range(2))
+
+    assert [one.body for one in first] == [one.body for one in again]
+
+
+@given(_SESSIONS, st.sampled_from(["objective-completed", "objective-passed", "objective-failed", "completed"]))
+@proven
+def test_what_is_told_once_an_attempt_is_told_once_of_each_object(sessions, rule):
+    objects = [judged(one.body)["object"]["id"] for one in statements_of(sessions, compiled()) if one.rule == rule]
+
+    assert len(set(objects)) == len(objects)
+
+
+@given(_SESSIONS)
+@proven
+def test_no_objective_fails_after_it_passed(sessions):
+    passed = set()
+    for one in statements_of(sessions, compiled()):
+        own = judged(one.body)["object"]["id"]
+        assert one.rule != "objective-failed" or own not in passed
+        if one.rule == "objective-passed":
+            passed.add(own)
+
+
+def rules(text, *statuses, key="core.lesson_status"):
+    """Return the rules that spoke of statuses which came one after the other."""
+    sessions = [[(dict.fromkeys([key], status), None, True, None) for status in statuses]]
+    return [one.rule for one in statements_of(sessions, compiled(text))]
+
+
+FAILED_COMPLETES = DOCUMENTS["scorm-profile"].replace("failed_completes = false", "failed_completes = true")
+
+
+def test_failed_completes_where_the_document_says_so():
+    assert rules(FAILED_COMPLETES, "failed") == ["initialized", "completed", "failed"]
+    assert rules(DOCUMENTS["scorm-profile"], "failed") == ["initialized", "failed"]
+
+
+def test_an_attempt_that_failed_and_passed_is_completed_once():
+    assert rules(FAILED_COMPLETES, "failed", "incomplete", "passed") == ["initialized", "completed", "failed", "passed"]
+
+
+def test_failed_completes_speaks_of_scorm_12_only():
+    assert rules(FAILED_COMPLETES, "failed", key="success_status") == ["initialized", "failed"]
