@@ -171,7 +171,7 @@ def _time(text: str) -> int:
 
 def _recognise(post: Post, body: Body) -> Call | None:
     told = body.json
-    if not isinstance(told, dict) or not MARKS & told.keys() or not ("cmi" in told or "cmi_data" in told):
+    if not isinstance(told, dict) or not _is_own(told):
         return None
     return Call(commit=recognise(told, post))
 
@@ -193,3 +193,12 @@ FORMAT = Format(
     recognise=_recognise,
     read=_read,
 )
+
+
+def _is_own(told: dict[str, Any]) -> bool:
+    """Tell the bridge's own bodies from scorm-again's `{"cmi": {…}}`, which says no more and has no dotted names."""
+    cmi = told.get("cmi")
+    if cmi is None:
+        return "cmi_data" in told
+    dotted = isinstance(cmi, dict) and any("." in key and not key.startswith("cmi.") for key in cmi)
+    return dotted or bool(MARKS & told.keys())

@@ -203,3 +203,78 @@ async def test_two_sessions_of_one_attempt_add_their_times(bridge: Bridge) -> No
         answer = await bridge.commit({"core": {"session_time": time}}, session_id=opened["session_id"])
 
     assert answer["attempt"]["total_time"] == "PT5M"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"cmi": {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}},
+        {"cmi": {"core.lesson_status": "passed", "core.score.raw": "85"}},
+        {"cmi": {"cmi.core.lesson_status": "passed", "cmi.core.score.raw": "85"}},
+        {"cmi_data": {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}},
+        {"cmi.core.lesson_status": "passed", "cmi.core.score.raw": "85"},
+    ],
+    ids=["nested", "flat below cmi", "flat with cmi", "cmi_data", "flattened"],
+)
+async def test_every_shape_of_cmi_is_understood_at_a_sessions_own_address(bridge: Bridge, body: dict[str, Any]) -> None:
+    opened = await bridge.open()
+    path = "/" + opened["commit_url"].split("//", 1)[1].split("/", 1)[1]
+    status, answer = await bridge.post(path, body, token=None)
+
+    assert status == 200
+    assert answer["attempt"]["success_status"] == "passed"
+    assert answer["attempt"]["score"] == {"scaled": 0.85, "raw": 85}
+
+
+async def test_a_commit_sent_again_without_its_session_id_begins_no_other_attempt(bridge: Bridge) -> None:
+    """The answer was lost; the LMS's server sends the same once more, and its session has ended meanwhile."""
+    body = {
+        "learner": {"id": "u1"},
+        "activity": {"id": "235"},
+        "cmi": {"core": {"score": {"raw": "10"}}},
+        "terminated": True,
+    }
+    _, first = await bridge.post("/v1/commits", body)
+    _, again = await bridge.post("/v1/commits", body)
+    _, keyed = await bridge.post("/v1/commits", body | {"cmi": {}}, headers={"Idempotency-Key": "k"})
+    bridge.clock.advance(3600)
+    _, keyed_again = await bridge.post("/v1/commits", body | {"cmi": {}}, headers={"Idempotency-Key": "k"})
+    _, later = await bridge.post("/v1/commits", body)
+
+    assert again == first | {"disposition": "duplicate"}
+    assert keyed_again == keyed | {"disposition": "duplicate"}
+    assert (first["attempt"]["number"], keyed["attempt"]["number"], later["attempt"]["number"]) == (1, 2, 3)
+
+
+async def test_a_launch_goes_on_with_an_attempt_whose_content_meant_to_come_back(bridge: Bridge) -> None:
+    """Its browser died: no last commit ever came."""
+    await bridge.commit({"core": {"exit": "suspend", "lesson_location": "p5"}, "suspend_data": "so far"})
+    opened = await bridge.open(scorm_version="1.2")
+
+    assert (opened["attempt"]["number"], opened["attempt"]["entry"]) == (1, "resume")
+    assert opened["cmi"]["suspend_data"] == "so far"
+
+
+async def test_two_pages_of_one_session_cannot_spend_more_time_than_passes(bridge: Bridge) -> None:
+    first = await bridge.commit({"core": {"session_time": "00:10:00"}})
+    for minute in range(1, 31):
+        bridge.clock.advance(30)
+        await bridge.commit({"core": {"session_time": f"00:{minute:02d}:00"}}, session_id=first["session_id"])
+        bridge.clock.advance(30)
+        last = await bridge.commit(
+            {"core": {"session_time": f"00:{10 + minute:02d}:00"}}, session_id=first["session_id"]
+        )
+
+    minutes = int(last["attempt"]["total_time"].removeprefix("PT").split("H")[-1].split("M")[0])
+    hours = "H" in last["attempt"]["total_time"]
+    assert (60 if hours else 0) + minutes <= 10 + 30 * 2
+
+
+async def test_the_version_that_the_lms_declared_is_the_one_resume_data_comes_in(bridge: Bridge) -> None:
+    opened = await bridge.open(scorm_version="2004")
+    await bridge.commit({"suspend_data": "x"}, session_id=opened["session_id"])
+    _, session = await bridge.get(f"/v1/sessions/{opened['session_id']}")
+
+    assert session["attempt"]["scorm_version"] == "2004"
+    assert "core" not in session["cmi"]
+    assert session["cmi"]["learner_id"] == "u1"
