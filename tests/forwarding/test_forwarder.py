@@ -161,3 +161,19 @@ async def test_an_lrs_that_is_down_holds_up_no_other(start_lrs: StartLrs, start:
     down.script()
     await until(lambda: settled(bridge))
     assert down.ids() == up.ids()
+
+
+async def test_what_a_process_without_an_lrs_stores_goes_on_its_way_in_order(lrs: Lrs, start: StartBridge) -> None:
+    """Any process takes commits of any session; only some know where statements go."""
+    ids = Ids()
+    sending = await start(targets=(lrs.settings(),), ids=ids)
+    silent = await start(token=sending.token, ids=ids, clock=sending.clock)
+    opened = await silent.commit({"core": {"score": {"raw": "0"}}})
+    for raw in range(1, 9):
+        taking = silent if raw % 2 else sending
+        await taking.commit({"core": {"score": {"raw": str(raw)}}}, session_id=opened["session_id"])
+        sending.clock.advance(2)
+    await until(lambda: len(lrs.ids()) == 10)
+
+    (report,) = sending.reports()
+    assert lrs.ids() == [one.id for one in report.statements]

@@ -8,11 +8,11 @@ import io
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from yarl import URL
 
 from storage import tables
-from storage.engine import reading
+from storage.engine import reading, writing
 from tests.bridges import Bridge
 
 WHO = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
@@ -191,3 +191,28 @@ async def test_headers_that_are_not_utf_8_are_taken(bridge: Bridge) -> None:
     writer.close()
 
     assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_token_that_is_no_text_is_refused_without_a_fuss(bridge: Bridge) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", bridge.client.port)
+    writer.write(
+        b"POST /v1/commits HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer \xff\xfe\r\n"
+        b"Content-Length: 2\r\n\r\n{}"
+    )
+    answer = await reader.read()
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"unknown-token" in answer
+
+
+async def test_a_browser_gets_a_problem_and_no_500_when_the_database_fails(bridge: Bridge) -> None:
+    with writing(bridge.engine) as connection:
+        connection.execute(text("ALTER TABLE lms RENAME TO lost"))
+    headers = {"Origin": "https://lms.example.org", "Authorization": "Bearer sxb_x"}
+    async with bridge.client.get("/healthz", headers=headers) as response:
+        assert response.status == 200
+    async with bridge.client.post("/v1/commits", headers=headers, data=b"{}") as response:
+        answer = await response.json(content_type=None)
+
+        assert (response.status, answer["result"]) == (503, False)

@@ -238,3 +238,12 @@ def _another_lms(bridge: Bridge) -> str:
             connection, name=uuid.uuid4().hex, home_page=HOME_PAGE, origins=(), token_digest=lms.digest(token), now=0
         )
     return token
+
+
+async def test_a_second_launch_that_is_never_played_takes_nothing_from_the_first(bridge: Bridge) -> None:
+    played, _idle = await bridge.open(attempt=1), await bridge.open(attempt=1)
+    await bridge.commit(SUSPENDED, session_id=played["session_id"], terminated=True)
+    opened = await bridge.open(scorm_version="1.2")
+
+    assert (opened["attempt"]["number"], opened["attempt"]["entry"]) == (1, "resume")
+    assert opened["cmi"]["suspend_data"] == "answers so far"
