@@ -5,8 +5,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PLAYER := bridge/sandbox/player/node_modules/.package-lock.json
 REAL_LRS := tests/real_lrs/node_modules/.package-lock.json
+VALIDATOR := tests/judges/npm/node_modules/.package-lock.json
+RALPH := .judges/.ready
+RIVAL := .bench/.ready
 
-.PHONY: help env player test-tools run test lint types imports check bench clean
+.PHONY: help env player test-tools bench-tools run test lint types imports check bench clean
 help:
 	@echo "make run     try the bridge with a sample course and a sandbox LRS"
 	@echo "make test    all tests, on SQLite and PostgreSQL"
@@ -26,10 +29,24 @@ $(PLAYER): bridge/sandbox/player/package-lock.json
 $(REAL_LRS): tests/real_lrs/package-lock.json
 	cd tests/real_lrs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
+$(VALIDATOR): tests/judges/npm/package-lock.json
+	cd tests/judges/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+# Packages that only tests and benchmarks ask for something, in environments of their own: they pin what the bridge uses.
+$(RALPH): tests/judges/ralph-requirements.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
+$(RIVAL): benchmarks/rival-requirements.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
 player: $(PLAYER)
 
 # The browser tests need a Chromium: Debian's, installed here where this is Debian and root.
-test-tools: $(REAL_LRS) $(PLAYER)
+test-tools: $(REAL_LRS) $(VALIDATOR) $(RALPH) $(PLAYER)
 	@command -v chromium >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null) \
 	  || (echo "The browser tests need chromium; please install it." >&2; exit 1)
 
@@ -53,8 +70,12 @@ imports: env
 
 check: lint types imports
 
-bench: env
+bench-tools: $(RIVAL)
+
+bench: env bench-tools
 	$(BIN)/python -m benchmarks.mapping
+	$(BIN)/python -m benchmarks.core
 
 clean:
-	rm -rf .run $(VENV) bridge/sandbox/player/node_modules tests/real_lrs/node_modules
+	rm -rf .run $(VENV) .judges .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \
+	  tests/judges/npm/node_modules

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -30,6 +31,8 @@ PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
 """The cmi5 progress extension: an integer from 0 to 100."""
 
 _encode = msgspec.json.Encoder().encode
+_ITEMS = (Interaction, Objective)
+_ATTEMPTS_REMEMBERED = 1_000  # what their facts fill into statements is kept
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,15 +100,14 @@ def make(
     if not due:
         return Made(attempt, session)
     document = mapping.document
-    holes, absent = _holes(mapping, facts)
-    constant = tuple(holes.values())
+    filled = _fill_facts(facts, document.activity_iri, document.course_iri)
     timestamp = rfc3339(at)
     namespace = uuid.UUID(facts.attempt_id)
     fired, once_a_session = dict(attempt.fired), session.fired
     made: list[Statement] = []
     for change, rule in due:
         about = change.about
-        name = f"{rule.name}\n{about.id}" if isinstance(about, Interaction | Objective) else rule.name
+        name = f"{rule.name}\n{about.id}" if isinstance(about, _ITEMS) else rule.name
         if (rule.once == "attempt" and name in fired) or (rule.once == "session" and name in once_a_session):
             continue
         if rule.condition is not None and not rule.condition.holds(_variables(facts, attempt, session, change)):
@@ -115,13 +117,13 @@ def make(
             once_a_session += (name,)
         occurrence = {"attempt": "attempt", "session": facts.session_id, "change": str(count)}[rule.once]
         statement_id = str(uuid.uuid5(namespace, f"{facts.lms}\n{name}\n{occurrence}"))
-        without = absent
-        if isinstance(about, Interaction | Objective):
-            holes |= _item_holes(about)
-            without = absent if about.description else absent | {"item.description"}
+        holes, without, item = filled.holes, filled.absent, isinstance(about, _ITEMS)
+        if isinstance(about, _ITEMS):
+            holes = {**holes, **_item_holes(about)}
+            without = without if about.description else without | {"item.description"}
         result = _result(rule.result, _subject(attempt, session, change), holes, document)
         body = mapping.skeleton(rule, without).fill(holes, statement_id, result, timestamp)
-        problem = mapping.gate.problem(body, result, None if about else (rule.name, constant))
+        problem = mapping.gate.problem(body, result, (rule.name, without, filled.constant), item=item)
         position = attempt.statements + len(made) + 1
         made.append(Statement(statement_id, position, rule.name, document.verbs[rule.verb].id, body.decode(), problem))
     if not made:
@@ -133,7 +135,19 @@ def make(
     )
 
 
-def _holes(mapping: CompiledMapping, facts: Facts) -> tuple[dict[str, bytes], frozenset[str]]:
+class _Filled(msgspec.Struct, frozen=True):
+    """What an attempt's facts fill into statements.
+
+    `absent` are the optional variables that are empty; `constant` stands for all of it where statements are compared.
+    """
+
+    holes: Holes
+    absent: frozenset[str]
+    constant: tuple[bytes, ...]
+
+
+@lru_cache(maxsize=_ATTEMPTS_REMEMBERED)
+def _fill_facts(facts: Facts, activity_iri: Template, course_iri: Template) -> _Filled:
     course_id, course_name = facts.course_id, facts.course_name
     if not course_id:
         course_id, course_name = facts.activity_id, facts.activity_name
@@ -153,9 +167,8 @@ def _holes(mapping: CompiledMapping, facts: Facts) -> tuple[dict[str, bytes], fr
         "attempt.number": str(facts.attempt_number),
         "session.id": facts.session_id,
     }
-    document = mapping.document
-    own = [("course.iri", course_id, document.course_iri), ("activity.iri", facts.activity_id, document.activity_iri)]
-    if "activity.iri" in places(document.course_iri):
+    own = [("course.iri", course_id, course_iri), ("activity.iri", facts.activity_id, activity_iri)]
+    if "activity.iri" in places(course_iri):
         own.reverse()
     for name, own_id, template in own:
         values[name] = _iri(own_id, template, values)
@@ -164,7 +177,8 @@ def _holes(mapping: CompiledMapping, facts: Facts) -> tuple[dict[str, bytes], fr
     for name, value in values.items():
         if name not in VERBATIM:
             holes[name + "%"] = percent_encode(value).encode()
-    return holes, frozenset(name for name in OPTIONAL if not values.get(name, name))
+    absent = frozenset(name for name in OPTIONAL if not values.get(name, name))
+    return _Filled(holes, absent, tuple(holes.values()))
 
 
 def _iri(own_id: str, template: Sequence[Any], values: dict[str, str]) -> str:
@@ -230,9 +244,9 @@ def _result(parts: Sequence[ResultPart], subject: _Subject, holes: Holes, docume
             if subject.progress is not None:
                 result["score"] = {"scaled": subject.progress}
         elif part == "score_0_to_1":
-            if subject.score is not None:
-                low = subject.score.scaled is not None and subject.score.scaled < 0
-                result["score"] = replace(subject.score, scaled=None) if low else subject.score
+            told = _from_zero(subject.score)
+            if told is not None:
+                result["score"] = told
         elif part == "progress":
             if subject.progress is not None:
                 extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
@@ -246,6 +260,13 @@ def _result(parts: Sequence[ResultPart], subject: _Subject, holes: Holes, docume
     if extensions:
         result["extensions"] = extensions
     return _encode(result) if result else b""
+
+
+def _from_zero(score: Score | None) -> Score | None:
+    """Give a score without a scaled part below 0; None where nothing is left of it."""
+    if score is None or score.scaled is None or score.scaled >= 0:
+        return score
+    return None if score.raw is None else replace(score, scaled=None)
 
 
 def _fill_iri(template: Template, holes: Holes) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import compress
+from operator import is_not
 from typing import Any, Literal
 
 import msgspec
@@ -130,10 +132,9 @@ def _status(before: Snapshot, after: Snapshot, told: Score | None) -> Iterator[C
 
 
 def _answers(before: Mapping[str, Item], after: Mapping[str, Item]) -> Iterator[Change]:
-    for index, item in after.items():
-        earlier = before.get(index)
-        if item is earlier:
-            continue
+    # in one go, as most of many answers are the ones known before
+    for index in compress(after, map(is_not, after.values(), map(before.get, after))):
+        item, earlier = after[index], before.get(index)
         new = answer(item)
         old = answer(earlier) if earlier is not None else None
         if new is not None and new != old:

@@ -77,8 +77,9 @@ def interaction(item: Item) -> Interaction | None:
         id=own,
         type=kind,
         description=scalar(item.get("description")) or "",
-        response=rewrite(kind, _PREFIX.sub("", response), old=old) if response else None,
-        patterns=tuple(_pattern(kind, pattern, old=old) for pattern in patterns if pattern),
+        response=rewrite(kind, _PREFIX.sub("", response), old=old) or None if response else None,
+        # what is blank once it is rewritten says nothing, and an empty text is refused by some LRSs
+        patterns=tuple(text for pattern in patterns if pattern and (text := _pattern(kind, pattern, old=old))),
         success=_SUCCESS.get(result.strip().lower()),
         raw=_number(result),
         duration=_time(scalar(item.get("latency"))),

@@ -7,6 +7,8 @@ A key that is absent or not set changes nothing, so full snapshots and deltas bo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
+from operator import ne
 from typing import Any
 
 import msgspec
@@ -70,11 +72,9 @@ def raises_status(known: Snapshot, said: Snapshot) -> bool:
 def _merge_items(known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool) -> dict[str, Item] | None:
     """Give the merged collection, or None where the commit says nothing new. Equal items cost one comparison."""
     changed: dict[str, Item] = {}
-    for index, sent in said.items():
+    for index in compress(said, map(ne, said.values(), map(known.get, said))):
         before = known.get(index)
-        if before == sent:
-            continue
-        after = _merge_item(before or {}, clean(sent), older=older)
+        after = _merge_item(before or {}, clean(said[index]), older=older)
         if after != before and after:
             changed[index] = after
     return {**known, **changed} if changed else None

@@ -8,7 +8,6 @@ Content sends either format under either version, so both are read everywhere.
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 CENTISECONDS = 100
 MINUTE = 60 * CENTISECONDS
@@ -19,6 +18,8 @@ LONGEST = 366 * DAY
 
 # more than twelve digits cannot be a time anybody spent, and would only cost time to multiply
 _TIMESPAN = re.compile(r"(\d{1,12}):(\d{1,2}):(\d{1,2})(?:[.,](\d*))?", re.ASCII)
+_DECIMALS = 12
+_ONE = 1_000_000_000_000  # that many decimals are read exactly, as whole numbers
 _NUMBER = r"(\d{1,12}(?:[.,]\d{0,12})?|[.,]\d{1,12})"
 _DURATION = re.compile(
     r"P(?:{0}Y)?(?:{0}M)?(?:{0}W)?(?:{0}D)?(?:T(?:{0}H)?(?:{0}M)?(?:{0}S)?)?".replace("{0}", _NUMBER),
@@ -54,14 +55,15 @@ def read_time(text: str) -> int:
             raise CmiTimeError(
                 "is neither HHHH:MM:SS.SS (SCORM 1.2) nor an ISO 8601 duration such as PT1H5M30S (SCORM 2004)"
             )
-        total = int(sum(_units(part) * unit for part, unit in zip(match.groups(), _UNITS, strict=True) if part))
+        total = sum(_parts(part) * unit for part, unit in zip(match.groups(), _UNITS, strict=True) if part) // _ONE
     if total > LONGEST:
         raise CmiTimeError("is longer than a year and cannot be the time a learner spent")
     return total
 
 
-def _units(part: str) -> int | Fraction:
-    return int(part) if part.isdigit() else Fraction(part.replace(",", "."))
+def _parts(part: str) -> int:
+    whole, _, decimals = part.replace(",", ".").partition(".")
+    return int(whole or "0") * _ONE + int(decimals.ljust(_DECIMALS, "0") or "0")
 
 
 def duration(centiseconds: int) -> str:

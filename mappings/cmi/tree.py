@@ -14,6 +14,7 @@ DEEPEST = 8
 
 MOST_ITEMS = 2_000
 """Items that are kept of a collection; SCORM asks for 250. What is beyond stays in the journal."""
+_INDICES = frozenset(map(str, range(MOST_ITEMS)))
 LONGEST_LEAF = 64_000
 """Characters kept of one element of an item; SCORM asks for 4,000."""
 
@@ -56,6 +57,8 @@ def items(collection: object) -> dict[str, Any]:
     if isinstance(collection, list):
         return {str(index): item for index, item in enumerate(collection[:MOST_ITEMS])}
     if isinstance(collection, dict):
+        if collection.keys() <= _INDICES:
+            return collection
         return {key: item for key, item in collection.items() if key.isascii() and key.isdigit() and _fits(key)}
     return {}
 

@@ -25,7 +25,6 @@ class BadValue(ValueError):  # noqa: N818 -- it is a finding to report, never an
 Reader = Callable[[str], object]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
-_PERCENT = re.compile(r"\s*%$")
 
 
 def text(value: str) -> str:
@@ -35,7 +34,11 @@ def text(value: str) -> str:
 
 def number(value: str) -> Number:
     """Read a real number; `85,5` and `85%` are read as 85.5 and 85. Whole numbers come back as int."""
-    cleaned = _PERCENT.sub("", value.strip())
+    if len(value) < 16 and value.isascii() and value.isdigit():
+        return int(value)
+    cleaned = value.strip()
+    if cleaned.endswith("%"):
+        cleaned = cleaned[:-1].rstrip()
     if len(cleaned) > 64 or _NUMBER.fullmatch(cleaned) is None:
         raise BadValue("not-a-number", "is not a number")
     parsed = float(cleaned.replace(",", "."))

@@ -5,7 +5,8 @@ Pure functions over decoded JSON. The bridge judges what it makes with it, the s
 
 from __future__ import annotations
 
+from mappings.judge.activities import check_activity
 from mappings.judge.equality import Fingerprint, fingerprint
 from mappings.judge.statement import Edition, check_result, check_statement
 
-__all__ = ["Edition", "Fingerprint", "check_result", "check_statement", "fingerprint"]
+__all__ = ["Edition", "Fingerprint", "check_activity", "check_result", "check_statement", "fingerprint"]

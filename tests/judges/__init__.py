@@ -1,0 +1,1 @@
+"""Judges that nobody here wrote: every statement the project makes is one that they accept."""
