@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bridge import logs
+from bridge.cli.mapping import mapping
 from bridge.cli.migrating import migrate
 from bridge.cli.sandbox import sandbox
 from bridge.cli.serving import serve
@@ -34,5 +35,5 @@ def main(context: click.Context, config: Path | None) -> None:
     logs.configure(context.obj.log)
 
 
-for command in (serve, migrate, tokens, verify, sandbox):
+for command in (serve, migrate, tokens, verify, mapping, sandbox):
     main.add_command(command)

@@ -1,0 +1,63 @@
+"""The guide to mapping documents lists what the code knows: nothing more, nothing less, in the code's words.
+
+`REWRITE_GUIDE=1 make test ARGS=tests/mappings/test_guide.py` writes the tables anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import mappings
+from mappings.attempt.changes import TRIGGERS
+from mappings.document import compile_document, load
+from mappings.document.conditions import VARIABLES as CONDITIONS
+from mappings.document.model import ENDINGS, ONCE, RESULT_PARTS
+from mappings.document.templates import VARIABLES
+
+ROOT = Path(mappings.__file__).parent.parent
+GUIDE = ROOT / "docs" / "mapping-documents.md"
+TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "triggers": ("`when`", TRIGGERS),
+    "once": ("`once`", ONCE),
+    "result": ("`result`", RESULT_PARTS),
+    "variables": ("in braces", VARIABLES),
+    "conditions": ("variable", CONDITIONS),
+    "endings": ("`idle`", ENDINGS),
+}
+
+
+def _table(head: str, rows: Mapping[str, str]) -> str:
+    return "\n".join([f"| {head} | means |", "|---|---|", *(f"| `{name}` | {words} |" for name, words in rows.items())])
+
+
+def _section(text: str, mark: str) -> str:
+    found = re.search(rf"<!-- {mark} -->\n(.*?)(?=\n\n#|\Z)", text, re.DOTALL)
+    assert found is not None
+    return found.group(1).strip()
+
+
+@pytest.mark.parametrize("mark", TABLES)
+def test_the_guide_tells_what_there_is(mark: str) -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    expected = _table(*TABLES[mark])
+    if os.environ.get("REWRITE_GUIDE"):
+        found = re.search(rf"<!-- {mark} -->\n.*?(?=\n\n#|\Z)", text, re.DOTALL)
+        assert found is not None
+        text = text.replace(found.group(), f"<!-- {mark} -->\n\n{expected}")
+        GUIDE.write_text(text.rstrip() + "\n", encoding="utf-8")
+
+    assert _section(text, mark) == expected
+
+
+def test_the_guides_rule_works_as_it_stands_in_the_guide() -> None:
+    guide = GUIDE.read_text(encoding="utf-8")
+    examples = [re.sub(r"(?m)^   ", "", one) for one in re.findall(r"   ```toml\n(.*?)   ```", guide, re.DOTALL)]
+    document = (ROOT / "mappings" / "minimal.toml").read_text(encoding="utf-8") + "\n" + "\n".join(examples)
+    compiled = compile_document(load(document, "guide"), "guide")
+
+    assert [rule.name for rule in compiled.rules["score.changed"]] == ["mastered"]
