@@ -107,8 +107,7 @@ class Workspace:
 
     def current(self, launch: Launch) -> OpenSession | None:
         """Give the session that the enrollment's latest attempt has open, for commits that name none."""
-        owner = self._by_key[launch.key]
-        attempt = self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
+        attempt = self._meant(launch)
         if attempt is None:
             return None
         for one in self._sessions.values():
@@ -123,14 +122,13 @@ class Workspace:
 
         Same idempotency key, or same bytes shortly after: an answer that was lost must not begin another attempt.
         """
-        owner = self._by_key[launch.key]
-        latest = self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
-        if latest is None:
+        attempt = self._meant(launch)
+        if attempt is None:
             return None
-        found = [one for one in self._sessions.values() if one.attempt is latest]
-        row = attempts.newest_session(self._connection, latest.row)
+        found = [one for one in self._sessions.values() if one.attempt is attempt]
+        row = attempts.newest_session(self._connection, attempt.row)
         if row is not None and row.session_id not in self._sessions:
-            found.append(self._add(row, latest))
+            found.append(self._add(row, attempt))
         for one in found:
             recent = arrival.received_at - (one.row.last_commit_at or 0) <= REPEAT_WINDOW
             for entry in self.earlier(one, arrival):
@@ -217,6 +215,11 @@ class Workspace:
             [attempt.row for attempt in self._attempts.values()],
             [session.row for session in self._sessions.values()],
         )
+
+    def _meant(self, launch: Launch) -> OpenAttempt | None:
+        """Give the attempt that a commit without a session id is about: the one it numbers, else the latest."""
+        owner = self._by_key[launch.key]
+        return self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
 
     def _numbered(self, launch: Launch, owner: Enrollment) -> OpenAttempt | None:
         row = attempts.numbered_attempt(self._connection, owner, launch.attempt_number or 0)
