@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random as random_numbers
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 from aiohttp import web
@@ -17,18 +17,20 @@ from bridge.commits.batch import Setup
 from bridge.commits.reaper import Reaper
 from bridge.commits.service import CommitService
 from bridge.database import Database
-from bridge.documents import load_mapping
+from bridge.forwarding.documents import DocumentForwarder
 from bridge.forwarding.forwarder import Forwarder
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport, open_session
 from bridge.http.cors import Origins
 from bridge.http.routes import create_api
 from bridge.http.services import Services
-from bridge.settings import Settings
+from bridge.mapping_documents import load_mapping
+from bridge.settings import Settings, SettingsError, TargetSettings
 from mappings.document import CompiledMapping
 from storage import lms, mapping_versions
 from storage.engine import open_engine, writing
 from storage.migrations import is_current
+from storage.outbox import UNASSIGNED
 
 log = structlog.get_logger(__name__)
 
@@ -52,22 +54,23 @@ def create_app(
     Raises:
         SchemaError: the database was not migrated.
         DocumentError: the mapping document has faults.
+        SettingsError: a target names a document that the mapping document has not.
         sqlalchemy.exc.OperationalError: the database does not answer.
     """
     mapping = load_mapping(settings.mapping.document)
-    targets = [Target(one.name, one.endpoint, one.username, one.secret(), one.version) for one in settings.targets]
+    targets = [_target(one, mapping) for one in settings.targets]
     names = tuple(target.name for target in targets)
     engine = open_engine(settings.database.url)
     with writing(engine) as connection:
         version_id, keys = _prepare(connection, mapping, now())
     database = Database(engine)
-    added = [asyncio.Event() for _ in targets]
+    added = [asyncio.Event() for _ in range(2 * len(targets))]
 
     def wake() -> None:
         for event in added:
             event.set()
 
-    commits = CommitService(database, Setup(mapping, version_id, names, now, new_id), wake)
+    commits = CommitService(database, Setup(mapping, version_id, names, _readers(mapping, targets), now, new_id), wake)
     app = create_api(
         Services(
             database=database,
@@ -83,17 +86,19 @@ def create_app(
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
+            events = iter(added)
             forwarders = [
-                Forwarder(
+                kind(
                     database,
                     target,
                     Transport(session, target),
                     now=now,
                     random=random,
-                    added=event,
+                    added=next(events),
                     adopts=target is targets[0],
                 )
-                for target, event in zip(targets, added, strict=True)
+                for target in targets
+                for kind in (Forwarder, DocumentForwarder)
             ]
             reaper = Reaper(database, commits, now, settings.sessions.idle_after)
             running = [asyncio.create_task(forwarder.run()) for forwarder in forwarders]
@@ -113,6 +118,36 @@ def create_app(
     if not targets:
         log.warning("no_lrs_configured", consequence="commits are accepted, statements wait for a [[targets]] section")
     return app
+
+
+def _target(settings: TargetSettings, mapping: CompiledMapping) -> Target:
+    wanted = {one.name: one.send for one in mapping.document.documents}
+    unknown = ", ".join(sorted(settings.documents.keys() - wanted.keys()))
+    if unknown:
+        known = ", ".join(wanted) or "none"
+        raise SettingsError(
+            f"targets.{settings.name}.documents: {unknown} is no document of the mapping document; there are: {known}"
+        )
+    wanted |= settings.documents
+    return Target(
+        settings.name,
+        settings.endpoint,
+        settings.username,
+        settings.secret(),
+        settings.version,
+        frozenset(name for name, sent in wanted.items() if sent),
+    )
+
+
+def _readers(mapping: CompiledMapping, targets: Sequence[Target]) -> dict[str, tuple[str, ...]]:
+    """Give the targets of each document that any gets, by its name."""
+    if not targets:
+        return {one.name: (UNASSIGNED,) for one in mapping.document.documents if one.send}
+    found = {
+        one.name: tuple(target.name for target in targets if one.name in target.documents)
+        for one in mapping.document.documents
+    }
+    return {name: readers for name, readers in found.items() if readers}
 
 
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> tuple[int, list[bytes]]:

@@ -66,7 +66,11 @@ class DatabaseSettings(_Section):
 
 
 class TargetSettings(_Section):
-    """One LRS. The password stands here, in an environment variable or in a file."""
+    """One LRS. The password stands here, in an environment variable or in a file.
+
+    `documents` switches state and profile documents on or off by their names in the mapping document, which says what
+    goes for those that are not named.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     endpoint: str
@@ -75,6 +79,7 @@ class TargetSettings(_Section):
     password_env: str = ""
     password_file: str = ""
     version: Literal["auto", "1.0.3", "2.0.0"] = "auto"
+    documents: dict[str, bool] = {}
 
     @field_validator("endpoint")
     @classmethod

@@ -100,7 +100,7 @@ def make(
     if not due:
         return Made(attempt, session)
     document = mapping.document
-    filled = _fill_facts(facts, document.activity_iri, document.course_iri)
+    filled = fill_facts(facts, document.activity_iri, document.course_iri)
     timestamp = rfc3339(at)
     namespace = uuid.UUID(facts.attempt_id)
     fired, once_a_session = dict(attempt.fired), session.fired
@@ -135,7 +135,7 @@ def make(
     )
 
 
-class _Filled(msgspec.Struct, frozen=True):
+class Filled(msgspec.Struct, frozen=True):
     """What an attempt's facts fill into statements.
 
     `absent` are the optional variables that are empty; `constant` stands for all of it where statements are compared.
@@ -147,7 +147,8 @@ class _Filled(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=_ATTEMPTS_REMEMBERED)
-def _fill_facts(facts: Facts, activity_iri: Template, course_iri: Template) -> _Filled:
+def fill_facts(facts: Facts, activity_iri: Template, course_iri: Template) -> Filled:
+    """Give what an attempt's facts fill into holes; the templates make IRIs of ids that are none."""
     course_id, course_name = facts.course_id, facts.course_name
     if not course_id:
         course_id, course_name = facts.activity_id, facts.activity_name
@@ -178,7 +179,7 @@ def _fill_facts(facts: Facts, activity_iri: Template, course_iri: Template) -> _
         if name not in VERBATIM:
             holes[name + "%"] = percent_encode(value).encode()
     absent = frozenset(name for name in OPTIONAL if not values.get(name, name))
-    return _Filled(holes, absent, tuple(holes.values()))
+    return Filled(holes, absent, tuple(holes.values()))
 
 
 def _iri(own_id: str, template: Sequence[Any], values: dict[str, str]) -> str:
@@ -252,7 +253,7 @@ def _result(parts: Sequence[ResultPart], subject: _Subject, holes: Holes, docume
                 extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
         elif part == "cmi":
             if subject.cmi:
-                extensions[_fill_iri(document.cmi_extension, holes)] = subject.cmi
+                extensions[fill_iri(document.cmi_extension, holes)] = subject.cmi
         else:
             value = getattr(subject, part)
             if value is not None:
@@ -269,7 +270,8 @@ def _from_zero(score: Score | None) -> Score | None:
     return None if score.raw is None else replace(score, scaled=None)
 
 
-def _fill_iri(template: Template, holes: Holes) -> str:
+def fill_iri(template: Template, holes: Holes) -> str:
+    """Fill a template that makes an IRI."""
     filled = []
     for part in template:
         if isinstance(part, str):

@@ -206,6 +206,16 @@ def load_attempts(connection: Connection, owner: Enrollment) -> list[Attempt]:
     return [_attempt(row, owner) for row in rows]
 
 
+def begun_attempts(connection: Connection, owner: Enrollment) -> list[tuple[int, str]]:
+    """Give number and UUID of an enrollment's attempts that had a commit, in their order."""
+    rows = connection.execute(
+        select(attempt.c.number, attempt.c.uuid)
+        .where(attempt.c.enrollment_id == owner.id, attempt.c.last_commit_at.is_not(None))
+        .order_by(attempt.c.number)
+    )
+    return [(row.number, row.uuid) for row in rows]
+
+
 def load_attempt_sessions(connection: Connection, owner: Attempt) -> list[Session]:
     """Give an attempt's sessions in the order they began."""
     rows = connection.execute(

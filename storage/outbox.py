@@ -161,11 +161,15 @@ def claim(connection: Connection, target: str, *, now: int, most: int, most_byte
 
 def settle(connection: Connection, done: Try, settlements: Sequence[Settlement]) -> None:
     """Note a try and what it means for its deliveries. A delivery that is settled already stays as it is."""
-    try_id = connection.execute(
-        insert(try_).values(done._replace(answer=_text(done.answer))._asdict()).returning(try_.c.id)
-    ).scalar_one()
+    try_id = add_try(connection, done)
     _insert_delivery_tries.run(connection, [(one.delivery_id, try_id) for one in settlements])
     _settle.run(connection, settlements)
+
+
+def add_try(connection: Connection, done: Try) -> int:
+    """Store a try and give its id."""
+    values = done._replace(answer=_text(done.answer))._asdict()
+    return int(connection.execute(insert(try_).values(values).returning(try_.c.id)).scalar_one())
 
 
 def waiting(connection: Connection) -> dict[str, int]:

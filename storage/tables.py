@@ -226,3 +226,47 @@ delivery_try = Table(
     Column("delivery_id", _Id, ForeignKey("delivery.id"), primary_key=True, autoincrement=False),
     Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False),
 )
+
+document = Table(
+    "document",
+    metadata,
+    Column("id", _Uuid, primary_key=True, comment="made of resource and parameters"),
+    Column("name", Text, nullable=False, comment="in the mapping document"),
+    Column("resource", Text, nullable=False),
+    Column("parameters", Text, nullable=False, comment="of the request, as JSON"),
+    Column("content_type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False, comment="the newest; text could hold NUL"),
+    Column("attempt_id", _Id, ForeignKey("attempt.id"), nullable=False, index=True),
+    Column("session_id", _Uuid, nullable=False),
+    Column("commit_number", Integer, nullable=False, comment="of the session: the commit that changed it last"),
+    Column("mapping_version_id", _Id, ForeignKey("mapping_version.id"), nullable=False),
+    Column("changed_at", _Time, nullable=False),
+    ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
+)
+
+document_delivery = Table(
+    "document_delivery",
+    metadata,
+    Column("document_id", _Uuid, ForeignKey("document.id"), primary_key=True),
+    Column("target", Text, primary_key=True, comment="empty while no target is configured"),
+    Column("state", Text, nullable=False, comment="waiting, delivered or dead"),
+    Column("changes", Integer, nullable=False, comment="how often the content was new to the target"),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", _Time, nullable=False),
+    Column("settled_at", _Time),
+    # what is waiting is looked for all the time
+    Index(
+        "ix_document_delivery_waiting",
+        "target",
+        "not_before",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+)
+
+document_try = Table(
+    "document_try",
+    metadata,
+    Column("document_id", _Uuid, ForeignKey("document.id"), primary_key=True),
+    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False),
+)

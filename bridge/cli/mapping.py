@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from bridge.documents import load_mapping
+from bridge.mapping_documents import load_mapping
 from mappings.document import DocumentError
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from sqlalchemy.exc import DBAPIError
 
 from bridge.app import SchemaError, create_app
-from bridge.settings import WRONG, Settings
+from bridge.settings import WRONG, Settings, SettingsError
 from mappings.document import DocumentError
 
 with suppress(ImportError):  # not made for Windows
@@ -55,7 +55,7 @@ def told() -> Iterator[None]:
     """Tell in words, with an exit status, why the bridge cannot run."""
     try:
         yield
-    except (SchemaError, DocumentError) as error:
+    except (SchemaError, DocumentError, SettingsError) as error:
         fail(WRONG, str(error))
     except DBAPIError as error:
         fail(UNAVAILABLE, f"The database does not answer: {error.orig}")

@@ -5,7 +5,7 @@ Sessions, attempts, journal rows, statements and deliveries of all its commits a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -22,15 +22,18 @@ from bridge.commits.replies import (
 from bridge.commits.work import Answer, Closed, Closing, Opened, Opening, Outcome, Posting, Work
 from bridge.commits.workspace import OpenSession, Workspace
 from bridge.errors import BridgeError, SessionUnknown
+from mappings import xapi_documents
 from mappings.attempt.commit import Earlier
 from mappings.attempt.ending import end_idle
 from mappings.attempt.fold import Fold, fold
 from mappings.attempt.guards import may_repeat
+from mappings.attempt.state import AttemptState
 from mappings.cmi.render import render
 from mappings.document import CompiledMapping
 from mappings.statements import Facts, Statement, make
-from storage import journal, outbox
+from storage import documents, journal, outbox
 from storage.attempts import Attempt, Enrollment
+from storage.documents import DocumentRow, Stored
 from storage.journal import Entry
 from storage.outbox import StatementRow
 
@@ -39,11 +42,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What every batch works with. `targets` are the names of the LRSs that statements go to."""
+    """What every batch works with.
+
+    `targets` are the names of the LRSs that statements go to, `documents` those that get each document, by its name.
+    """
 
     mapping: CompiledMapping
     mapping_version_id: int
     targets: tuple[str, ...]
+    documents: Mapping[str, tuple[str, ...]]
     now: Now
     new_id: NewId
 
@@ -60,6 +67,7 @@ class _Batch:
         self._workspace = Workspace(connection, setup.new_id, setup.now())
         self._entries: list[Entry] = []
         self._statements: list[StatementRow] = []
+        self._documents: dict[str, Stored] = {}
 
     def run(self, works: Sequence[Work]) -> list[Outcome | BridgeError]:
         self._workspace.load([(work.session_id, work.launch) for work in works])
@@ -72,6 +80,7 @@ class _Batch:
         self._workspace.save()
         journal.append(self._connection, self._entries)
         outbox.add(self._connection, self._statements, self._setup.targets)
+        documents.store(self._connection, list(self._documents.values()), self._setup.documents)
         return outcomes
 
     def _do(self, work: Work) -> Outcome:
@@ -86,12 +95,15 @@ class _Batch:
         row = session.row
         if (row.last_commit_at or row.started_at) >= work.idle_since:
             return Closed(ended=False)
-        done = end_idle(session.attempt.state, session.state, self._setup.mapping.document.idle)
+        before = session.attempt.state
+        done = end_idle(before, session.state, self._setup.mapping.document.idle)
         self._make(session, done)
         row.ended, row.ended_at = session.state.ended, row.last_commit_at or row.started_at
         row.changed = True
         session.attempt.row.status = session.attempt.state.ended or "active"
         session.attempt.row.changed = True
+        if row.commits:
+            self._document(session, before, whole=True)
         return Closed(ended=True)
 
     def _open(self, work: Opening) -> Opened:
@@ -138,7 +150,9 @@ class _Batch:
             self._journal(work, session, done, None)
             return Answer(repeated_reply(first))
         statements = self._make(session, done)
+        begins, was_open = row.commits == 1, row.ended is None
         self._update(session, before.total_time, arrival.received_at)
+        self._document(session, before, whole=begins or (was_open and row.ended is not None))
         reply = commit_reply(
             row.session_id,
             row.commits,
@@ -190,6 +204,39 @@ class _Batch:
             for one in made.statements
         ]
         return made.statements
+
+    def _document(self, session: OpenSession, before: AttemptState, *, whole: bool) -> None:
+        """Note the documents that may have changed: all of them where a session begins or ends."""
+        setup, attempt, row = self._setup, session.attempt, session.row
+        if not setup.documents:
+            return
+        for one in xapi_documents.documents(
+            setup.mapping.document,
+            _facts(session),
+            before,
+            attempt.state,
+            names=setup.documents,
+            whole=whole,
+            attempts=self._workspace.begun(attempt.row.enrollment) if whole else (),
+        ):
+            earlier = self._documents.get(one.place.id)
+            at_once = row.ended is not None or (earlier is not None and earlier.every == 0)
+            self._documents[one.place.id] = Stored(
+                DocumentRow(
+                    one.place.id,
+                    one.name,
+                    one.place.resource,
+                    one.place.parameters,
+                    one.content_type,
+                    one.content,
+                    attempt.row.id,
+                    row.session_id,
+                    row.commits,
+                    setup.mapping_version_id,
+                    row.last_commit_at or row.started_at,
+                ),
+                0 if at_once else one.every * 1000,
+            )
 
     def _journal(self, work: Posting, session: OpenSession, done: Fold, reply: str | None) -> None:
         arrival, row = work.arrival, session.row

@@ -201,6 +201,13 @@ class Workspace:
         fresh = session.replies.get(number)
         return journal.reply(self._connection, session.row.session_id, number) if fresh is None else fresh
 
+    def begun(self, owner: Enrollment) -> list[tuple[str, int]]:
+        """Give UUID and number of the enrollment's attempts that have commits, in their order."""
+        found = dict(attempts.begun_attempts(self._connection, owner)) if owner.total_attempts > 1 else {}
+        here = [one.row for one in self._attempts.values() if one.row.enrollment is owner and one.state.commits]
+        found |= {row.number: row.uuid for row in here}
+        return [(uuid, number) for number, uuid in sorted(found.items())]
+
     def save(self) -> None:
         """Write back what changed."""
         for attempt in self._attempts.values():

@@ -7,16 +7,14 @@ the ids they had, and the LRS stores them once.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import Database, describe
-from bridge.forwarding.backoff import delay
-from bridge.forwarding.outcomes import Outcome, Reply, classify, retry_after
+from bridge.database import Database
+from bridge.forwarding.outcomes import Outcome, Reply, classify
+from bridge.forwarding.rounds import POLL, Rounds
 from bridge.forwarding.sameness import is_same, is_statement
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
@@ -27,8 +25,6 @@ log = structlog.get_logger(__name__)
 
 MOST_TOGETHER = 50
 MOST_BYTES = 512 * 1024
-POLL = 1.0
-"""Seconds between looks at an empty outbox: statements of other processes are not announced."""
 
 
 class Forwarder:
@@ -53,39 +49,20 @@ class Forwarder:
         self._target = target
         self._transport = transport
         self._now = now
-        self._random = random
-        self._added = added
+        self._rounds = Rounds(target.name, random=random, added=added)
         self._adopts = adopts
         self._adopted_at = 0
-        self._stopping = asyncio.Event()
-        self._failures = 0
 
     def stop(self) -> None:
         """Send nothing more after what is on its way."""
-        self._stopping.set()
-        self._added.set()
+        self._rounds.stop()
 
     async def run(self) -> None:
         """Forward until `stop`. No fault of database or LRS ends it."""
-        while not self._stopping.is_set():
-            try:
-                rested = await self._round()
-            except Exception as error:
-                self._failures += 1
-                known = isinstance(error, DBAPIError)  # whose own words hold rows' values
-                log.error(  # noqa: TRY400 -- likewise
-                    "forwarding_interrupted",
-                    target=self._target.name,
-                    error=describe(error),
-                    exc_info=None if known else error,
-                )
-                rested = delay(self._failures, self._random)
-            if rested:
-                await self._rest(rested)
+        await self._rounds.run(self._round)
 
     async def _round(self) -> float:
         """Send what may be sent now, at most one batch; give the seconds to leave the LRS alone."""
-        self._added.clear()
         if self._adopts and abs(self._now() - self._adopted_at) >= POLL * 1000:
             self._adopted_at = self._now()
             if await self._database.read(outbox.has_unassigned):
@@ -94,9 +71,7 @@ class Forwarder:
             outbox.claim, self._target.name, now=self._now(), most=MOST_TOGETHER, most_bytes=MOST_BYTES
         )
         if not claimed:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL):
-                    await self._added.wait()
+            await self._rounds.wait()
             return 0.0
         return await self._send(claimed)
 
@@ -107,12 +82,12 @@ class Forwarder:
         if outcome is Outcome.CONFLICT and len(batch) == 1:
             outcome, reply = await self._compare(batch[0], reply)
         if outcome is Outcome.DELIVERED:
-            self._failures = 0
+            self._rounds.succeeded()
             await self._settle(batch, "delivered", started, outcome, reply)
             return 0.0
         if outcome in {Outcome.RETRY, Outcome.NOT_ALLOWED}:
             return await self._wait(batch, started, outcome, reply)
-        self._failures = 0
+        self._rounds.succeeded()
         if len(batch) == 1:
             await self._settle(batch, "dead", started, outcome, reply)
             log.error("statement_dead", target=self._target.name, statement=batch[0].statement_id, status=reply.status)
@@ -121,7 +96,7 @@ class Forwarder:
         half = len(batch) // 2
         # the second half may hold later statements of the first half's attempts: it goes only when that one is settled
         rested = await self._send(batch[:half])
-        if rested or self._stopping.is_set():
+        if rested or self._rounds.stopping:
             return rested
         return await self._send(batch[half:])
 
@@ -133,20 +108,9 @@ class Forwarder:
         return (Outcome.DELIVERED if is_same(one.body, reply.text) else Outcome.CONFLICT), refusal
 
     async def _wait(self, batch: Sequence[Claimed], started: int, outcome: Outcome, reply: Reply) -> float:
-        self._failures += 1
-        seconds = delay(self._failures, self._random, retry_after(reply, self._now()))
+        seconds = self._rounds.failed(outcome, reply, self._now())
         await self._settle(batch, "waiting", started, outcome, reply, not_before=self._now() + int(seconds * 1000))
-        log.warning(
-            "target_in_trouble",
-            target=self._target.name,
-            outcome=outcome.value,
-            status=reply.status,
-            # what an LRS answers can hold learners' data; it is kept with the try
-            fault=reply.text[:200] if reply.status is None else None,
-            failures=self._failures,
-            wait=round(seconds, 1),
-        )
-        return max(seconds, 0.001)
+        return seconds
 
     async def _settle(
         self,
@@ -163,8 +127,3 @@ class Forwarder:
         settled_at = None if state == "waiting" else now
         settlements = [Settlement(one.id, state, not_before, settled_at) for one in batch]
         await self._database.write(outbox.settle, done, settlements)
-
-    async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()

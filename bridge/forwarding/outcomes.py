@@ -49,6 +49,7 @@ _BY_STATUS: Mapping[int, Outcome] = {
     413: Outcome.TOO_LARGE,
     422: Outcome.REFUSED,
 }
+_BY_STATUS_OF_DOCUMENTS = {**_BY_STATUS, 200: Outcome.DELIVERED, 412: Outcome.CONFLICT}
 
 
 def classify(reply: Reply, sent: Sequence[str]) -> Outcome:
@@ -63,6 +64,13 @@ def classify(reply: Reply, sent: Sequence[str]) -> Outcome:
     if reply.status == 200:
         return Outcome.DELIVERED if _are_ids(reply.text, sent) else Outcome.RETRY
     return _BY_STATUS.get(reply.status, Outcome.RETRY)
+
+
+def classify_document(reply: Reply) -> Outcome:
+    """Tell what a reply to the reading or writing of a document means. A conflict: somebody else wrote it meanwhile."""
+    if reply.status is None:
+        return Outcome.RETRY
+    return _BY_STATUS_OF_DOCUMENTS.get(reply.status, Outcome.RETRY)
 
 
 def retry_after(reply: Reply, now: int) -> float | None:

@@ -15,6 +15,7 @@ class Target:
         endpoint: the xAPI endpoint with a slash at its end; `statements` is below it.
         username: for Basic authentication, with `password`.
         version: of xAPI, or `auto` to ask the LRS.
+        documents: names of the documents that it gets.
     """
 
     name: str
@@ -22,3 +23,4 @@ class Target:
     username: str
     password: str
     version: Literal["auto", "1.0.3", "2.0.0"] = "auto"
+    documents: frozenset[str] = frozenset()

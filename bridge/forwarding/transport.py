@@ -25,7 +25,7 @@ class _About(msgspec.Struct):
 
 
 class Transport:
-    """Posts statements to one LRS. Never raises for what the LRS or the network does: a `Reply` tells it."""
+    """Sends to one LRS. Never raises for what the LRS or the network does: a `Reply` tells it."""
 
     def __init__(self, session: aiohttp.ClientSession, target: Target) -> None:
         self._session = session
@@ -42,8 +42,24 @@ class Transport:
         """Ask for one statement."""
         return await self._request("GET", "statements", params={"statementId": statement_id})
 
+    async def read_document(self, resource: str, parameters: dict[str, str]) -> Reply:
+        """Ask for a state or profile document."""
+        return await self._request("GET", resource, params=parameters)
+
+    async def write_document(
+        self, resource: str, parameters: dict[str, str], content: bytes, headers: dict[str, str]
+    ) -> Reply:
+        """Write a document whole; `headers` tell its type and on what condition it may be written."""
+        return await self._request("PUT", resource, body=content, params=parameters, extra=headers)
+
     async def _request(
-        self, method: str, resource: str, *, body: bytes | None = None, params: dict[str, str] | None = None
+        self,
+        method: str,
+        resource: str,
+        *,
+        body: bytes | None = None,
+        params: dict[str, str] | None = None,
+        extra: dict[str, str] | None = None,
     ) -> Reply:
         try:
             if self._version is None:
@@ -54,6 +70,7 @@ class Transport:
             headers = {"X-Experience-API-Version": self._version}
             if body is not None:
                 headers["Content-Type"] = "application/json"
+            headers |= extra or {}
             most = LONGEST_STATEMENT if method == "GET" else LONGEST_ANSWER
             return await self._exchange(method, resource, headers, most, body=body, params=params)
         except TimeoutError:

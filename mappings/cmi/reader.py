@@ -110,6 +110,8 @@ def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Re
         _walk(cmi, _ELEMENTS, "cmi.", found, warnings)
         for name in COLLECTIONS:
             collection = items(cmi.get(name))
+            if name == "comments_from_lms" and isinstance(cmi.get(name), str) and cmi[name]:
+                collection = {"0": {"comment": cmi[name]}}  # one text in SCORM 1.2
             if collection:
                 found[name] = collection
             if isinstance(cmi.get(name), (dict, list)) and len(cmi[name]) > MOST_ITEMS:

@@ -9,7 +9,21 @@ import tomllib
 from mappings.attempt.changes import ABOUT_ITEMS, TRIGGERS
 from mappings.document.conditions import Condition, compile_condition
 from mappings.document.errors import DocumentError, Fault
-from mappings.document.model import ENDINGS, ONCE, RESULT_PARTS, Activity, Actor, Context, Document, Rule, Verb
+from mappings.document.model import (
+    DOCUMENT_PARTS,
+    ENDINGS,
+    ONCE,
+    PARTS_OF,
+    RESOURCES,
+    RESULT_PARTS,
+    Activity,
+    Actor,
+    Context,
+    Document,
+    Rule,
+    Verb,
+    XapiDocument,
+)
 from mappings.document.sections import Faults, Section
 from mappings.document.templates import OF_ITEMS, Template, places
 
@@ -63,6 +77,7 @@ def _document(top: Section, text: str) -> Document:
         context=_context(top.section("context"), activities),
         verbs=verbs,
         rules=_rules(top.tables("rules"), activities, verbs),
+        documents=_xapi_documents(top.section("documents"), activities) if top.has("documents") else (),
     )
     mapping.end()
     iris.end()
@@ -183,3 +198,40 @@ def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[s
         table.end()
         rules.append(rule)
     return tuple(rules)
+
+
+def _xapi_documents(table: Section, activities: dict[str, Activity]) -> tuple[XapiDocument, ...]:
+    fixed = [name for name, activity in activities.items() if not _of_items(activity)]
+    kind = "an activity described in [activities] that is not made of {item.…}"
+    documents: list[XapiDocument] = []
+    for name, section in table.sections():
+        if _NAME.fullmatch(name) is None:
+            section.fault("", "must be named with lower-case letters, digits, - and _")
+        resource = section.word("resource", RESOURCES, "a document resource")
+        content = section.words("content", DOCUMENT_PARTS, "a part of a document")
+        of_activity = resource != "agents/profile"
+        documents.append(
+            XapiDocument(
+                name,
+                resource,
+                section.fixed_iri("id"),
+                section.word("activity", fixed, kind) if of_activity else None,
+                content,
+                section.word("attempts", fixed, kind) if "attempts" in content else None,
+                section.seconds("every"),
+                section.flag("send"),
+            )
+        )
+        if not content and section.has("content"):
+            section.fault("content", "needs at least one part; there are: " + ", ".join(DOCUMENT_PARTS))
+        for part in {"suspend_data", "attempts"} & set(content if len(content) > 1 else ()):
+            section.fault("content", f"cannot hold {part} beside other parts: it makes a document of its own")
+        for part in content:
+            if part in DOCUMENT_PARTS and resource in RESOURCES and part not in PARTS_OF[resource]:
+                section.fault("content", f"cannot hold {part}: {resource} is {RESOURCES[resource]}")
+        section.end()
+    places = [(one.resource, one.activity, one.id) for one in documents]
+    for one, place in zip(documents, places, strict=True):
+        if places.index(place) < documents.index(one):
+            table.fault(one.name, "has the resource, activity and id of an earlier document")
+    return tuple(documents)

@@ -17,6 +17,25 @@ ResultPart = Literal[
     "completion", "success", "score", "score_0_to_1", "duration", "response", "progress", "progress_as_score", "cmi"
 ]
 
+Resource = Literal["activities/state", "activities/profile", "agents/profile"]
+DocumentPart = Literal[
+    "attempts",
+    "comments_from_lms",
+    "completion_threshold",
+    "credit",
+    "launch_data",
+    "learner_id",
+    "learner_name",
+    "location",
+    "max_time_allowed",
+    "mode",
+    "preferences",
+    "scaled_passing_score",
+    "suspend_data",
+    "time_limit_action",
+    "total_time",
+]
+
 ONCE: dict[Once, str] = {
     "attempt": "at most one statement an attempt",
     "session": "at most one statement a session",
@@ -38,6 +57,37 @@ RESULT_PARTS: dict[ResultPart, str] = {
     "progress_as_score": "result.score.scaled: progress_measure, as the SCORM Profile asks for",
     "cmi": "an extension with SCORM's own words for which xAPI has no place: weighting, result, time and the like",
 }
+RESOURCES: dict[Resource, str] = {
+    "activities/state": "of one learner and one activity",
+    "activities/profile": "of one activity, for all learners alike",
+    "agents/profile": "of one learner, for all activities alike",
+}
+DOCUMENT_PARTS: dict[DocumentPart, str] = {
+    "attempts": "the IRIs of the enrollment's attempts, the latest at the end: a document of its own",
+    "comments_from_lms": "the LMS's comments: text, location and time",
+    "completion_threshold": "the progress from which the activity counts as completed, 0 to 1",
+    "credit": "credit or no-credit",
+    "launch_data": "what the LMS tells the content at launch",
+    "learner_id": "the learner's id at the LMS",
+    "learner_name": "the learner's name, if the LMS told it",
+    "location": "where in the content the learner is",
+    "max_time_allowed": "the time limit in seconds",
+    "mode": "browse, normal or review",
+    "preferences": "audio level, language, delivery speed and captioning",
+    "scaled_passing_score": "the score from which the activity counts as passed, -1 to 1",
+    "suspend_data": "what the content keeps to go on later: a document of its own, of text",
+    "time_limit_action": "what the content does when the time is up",
+    "total_time": "the time spent in all sessions, as an ISO 8601 duration",
+}
+_OF_ACTIVITY: frozenset[DocumentPart] = frozenset(
+    {"completion_threshold", "launch_data", "max_time_allowed", "scaled_passing_score", "time_limit_action"}
+)
+PARTS_OF: dict[Resource, frozenset[DocumentPart]] = {
+    "activities/state": frozenset(DOCUMENT_PARTS),
+    "activities/profile": _OF_ACTIVITY,
+    "agents/profile": frozenset({"learner_id", "learner_name", "preferences"}),
+}
+"""What each resource may hold: no learner's data where all learners' documents are one."""
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -97,6 +147,30 @@ class Rule(msgspec.Struct, frozen=True):
     condition: Condition | None = None
 
 
+class XapiDocument(msgspec.Struct, frozen=True):
+    """A state or profile document kept at the LRS.
+
+    Attributes:
+        name: what targets switch it on or off by.
+        resource: which of xAPI's three document resources it belongs to.
+        id: its stateId or profileId.
+        activity: the activity it belongs to; None for a learner's profile.
+        content: what it tells; `suspend_data` alone makes a text, everything else a JSON object.
+        attempts: the activity that stands for an attempt in the part of that name.
+        every: seconds that lie at least between two writes of it, unless the session ended.
+        send: whether targets get it that say nothing of it.
+    """
+
+    name: str
+    resource: Resource
+    id: str
+    activity: str | None
+    content: tuple[DocumentPart, ...]
+    attempts: str | None
+    every: int
+    send: bool
+
+
 class Document(msgspec.Struct, frozen=True):
     """A mapping document without faults. `text` is the file's, `content_hash` the SHA-256 of it.
 
@@ -119,3 +193,4 @@ class Document(msgspec.Struct, frozen=True):
     context: Context
     verbs: Mapping[str, Verb]
     rules: tuple[Rule, ...]
+    documents: tuple[XapiDocument, ...] = ()

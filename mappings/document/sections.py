@@ -11,6 +11,7 @@ from mappings.document.templates import OF_ITEMS, VERBATIM, Place, Template, nee
 from mappings.iris import is_iri, is_language
 
 _Path = tuple[str | int, ...]
+_DAY = 86_400
 
 
 class Faults:
@@ -161,6 +162,13 @@ class Section:
         elif not isinstance(self._data[key], bool):
             self.fault(key, f"must be true or false, not {self._data[key]!r}")
         return self._data.get(key) is True
+
+    def seconds(self, key: str) -> int:
+        """Take a whole number of seconds, 0 or more."""
+        value = self._take(key, int, "a number of seconds")
+        if value is not None and not 0 <= value <= _DAY:
+            self.fault(key, f"must be 0 to {_DAY} seconds, not {value}")
+        return int(value or 0)
 
     def fixed_iri(self, key: str) -> str:
         """Take an IRI that has nothing to fill in."""

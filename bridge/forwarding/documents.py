@@ -1,0 +1,143 @@
+"""The documents' forwarder: brings a target's state and profile documents up to date.
+
+A document is read, joined with what others wrote into it, and written under the condition that nobody wrote it
+meanwhile (If-Match or If-None-Match: xAPI Communication, 3.1); if somebody did, it is read again. A process that dies
+leaves it waiting, and the next one finds at the LRS what it would write, or writes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.forwarding.outcomes import Outcome, Reply, classify_document
+from bridge.forwarding.rounds import POLL, Rounds
+from bridge.forwarding.targets import Target
+from bridge.forwarding.transport import Transport
+from storage import documents
+from storage.documents import ClaimedDocument
+from storage.outbox import Try
+
+log = structlog.get_logger(__name__)
+
+JSON = "application/json"
+MOST_TOGETHER = 4
+"""Documents on their way to one LRS at the same time."""
+MOST_READINGS = 5
+"""How often a document is read anew, as others write it too, before it is left alone for a while."""
+
+
+class DocumentForwarder:
+    """Forwards documents to one target. The parameters are those of `Forwarder`."""
+
+    def __init__(
+        self,
+        database: Database,
+        target: Target,
+        transport: Transport,
+        *,
+        now: Now,
+        random: Callable[[], float],
+        added: asyncio.Event,
+        adopts: bool = False,
+    ) -> None:
+        self._database = database
+        self._target = target
+        self._transport = transport
+        self._now = now
+        self._rounds = Rounds(target.name, random=random, added=added)
+        self._adopts = adopts
+        self._adopted_at = 0
+
+    def stop(self) -> None:
+        """Send nothing more after what is on its way."""
+        self._rounds.stop()
+
+    async def run(self) -> None:
+        """Forward until `stop`. No fault of database or LRS ends it."""
+        await self._rounds.run(self._round)
+
+    async def _round(self) -> float:
+        """Write what may be written now, a few documents at once; give the seconds to leave the LRS alone."""
+        if self._adopts and abs(self._now() - self._adopted_at) >= POLL * 1000:
+            self._adopted_at = self._now()
+            if await self._database.read(documents.has_unassigned):
+                await self._database.write(documents.assign_waiting, self._target.name, self._target.documents)
+        claimed = await self._database.read(documents.claim, self._target.name, now=self._now(), most=MOST_TOGETHER)
+        if not claimed:
+            await self._rounds.wait()
+            return 0.0
+        troubles = [one for one in await asyncio.gather(*map(self._send, claimed)) if one is not None]
+        if not troubles:
+            self._rounds.succeeded()
+            return 0.0
+        return self._rounds.failed(*troubles[0], self._now())
+
+    async def _send(self, one: ClaimedDocument) -> tuple[Outcome, Reply] | None:
+        """Bring one document up to date; give what is in the way where the LRS or the way to it is in trouble."""
+        started = self._now()
+        outcome, reply = await self._write(one)
+        in_trouble = outcome in {Outcome.RETRY, Outcome.NOT_ALLOWED, Outcome.CONFLICT}
+        state = "waiting" if in_trouble else "delivered" if outcome is Outcome.DELIVERED else "dead"
+        now = self._now()
+        done = Try(self._target.name, started, max(0, now - started), outcome.value, reply.status, reply.text)
+        await self._database.write(documents.settle, done, one, state, now)
+        if state == "dead":
+            log.error("document_dead", target=self._target.name, document=one.name, status=reply.status)
+        return (outcome, reply) if in_trouble else None
+
+    async def _write(self, one: ClaimedDocument) -> tuple[Outcome, Reply]:
+        parameters = msgspec.json.decode(one.parameters, type=dict[str, str])
+        for _ in range(MOST_READINGS):
+            found = await self._transport.read_document(one.resource, parameters)
+            if found.status == 404:
+                content, condition = one.content, {"If-None-Match": "*"}
+            elif found.status == 200:
+                content = join(one.content, found.text) if one.content_type == JSON else one.content
+                condition = {"If-Match": _tag(found)}
+                if content == found.text.encode():
+                    return Outcome.DELIVERED, found
+            else:
+                return classify_document(found), found
+            headers = {"Content-Type": one.content_type} | condition
+            reply = await self._transport.write_document(one.resource, parameters, content, headers)
+            outcome = classify_document(reply)
+            if outcome is not Outcome.CONFLICT:
+                return outcome, reply
+        return Outcome.CONFLICT, reply
+
+
+def join(ours: bytes, theirs: str) -> bytes:
+    """Give a document as it should be at an LRS that has another: our properties in it, and what else it has kept.
+
+    A list of texts, such as the attempts, keeps the ones that are not ours, before ours. What is no JSON object, there
+    or here, is replaced.
+    """
+    try:
+        mine = msgspec.json.decode(ours)
+        other = msgspec.json.decode(theirs)
+    except (msgspec.MsgspecError, RecursionError):
+        return ours
+    if not isinstance(mine, dict) or not isinstance(other, dict):
+        return ours
+    joined = other | {name: _join(value, other.get(name)) for name, value in mine.items()}
+    return theirs.encode() if joined == other else msgspec.json.encode(joined)
+
+
+def _join(mine: object, other: object) -> object:
+    if not isinstance(mine, list) or not isinstance(other, list) or not all(isinstance(one, str) for one in mine):
+        return mine
+    return [one for one in other if one not in mine] + mine
+
+
+def _tag(found: Reply) -> str:
+    """Give a document's ETag; xAPI says what it is where an LRS does not tell it."""
+    told = next((value for name, value in found.headers.items() if name.lower() == "etag"), "")
+    # a proxy that compresses makes it weak, and a weak one matches nothing (RFC 9110, 13.1.1)
+    return told.removeprefix("W/") or f'"{hashlib.sha1(found.text.encode(), usedforsecurity=False).hexdigest()}"'

@@ -1,0 +1,213 @@
+"""State and profile documents: what an LRS keeps of an attempt beside the statements.
+
+Each is computed from the attempt's state alone, so writing it late, twice or not at all between two changes does no
+harm: the newest content is the whole truth. Source of the shapes: the ADL xAPI SCORM Profile, "SCORM xAPI Data
+Objects"; what a shape has no room for (a negative audio level, a language that is none) is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from mappings.attempt.state import AttemptState
+from mappings.cmi.snapshot import Item, Snapshot
+from mappings.cmi.times import CENTISECONDS, CmiTimeError, duration, read_time
+from mappings.cmi.tree import scalar
+from mappings.document.model import Activity, Actor, Document, DocumentPart, XapiDocument
+from mappings.document.templates import Template
+from mappings.judge.syntax import check_timestamp
+from mappings.statements import Facts, fill_facts, fill_iri
+
+JSON, TEXT = "application/json", "text/plain"
+
+_NAMESPACE = uuid.UUID("6f0d6f0a-6a0e-5d0c-9d2b-7d8f2a4b1c3e")  # any that never changes
+_PLACES_REMEMBERED = 4_000  # of the documents of as many attempts as statements remember
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2,3}(?:-[a-zA-Z]{4})?)?")  # as the profile's schema has it
+_ACTIONS = frozenset({"exit,message", "continue,message", "exit,no message", "continue,no message"})
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where at the LRS a document is. `parameters` are the request's, as JSON; `id` is the same for the same place."""
+
+    id: str
+    resource: str
+    parameters: str
+
+
+class Content(msgspec.Struct, frozen=True):
+    """A document as it should be at the LRS; `every` is the mapping document's."""
+
+    name: str
+    place: Place
+    content_type: str
+    content: bytes
+    every: int
+
+
+def documents(
+    mapping: Document,
+    facts: Facts,
+    before: AttemptState,
+    after: AttemptState,
+    *,
+    names: Collection[str],
+    whole: bool = False,
+    attempts: Sequence[tuple[str, int]] = (),
+) -> list[Content]:
+    """Give the documents of these names whose content a commit may have changed.
+
+    `whole` asks for all, as when a session begins or ends. `attempts` are the id and number of the enrollment's
+    attempts that have begun, in their order; where there are none, their list is not told.
+    """
+    found = []
+    for one in mapping.documents:
+        if one.name not in names or not (whole or _touched(one.content, before, after)):
+            continue
+        content = _content(mapping, one, facts, after, attempts)
+        if content:
+            activity = None if one.activity is None else mapping.activities[one.activity]
+            place = _place(one, activity, mapping.actor, (mapping.activity_iri, mapping.course_iri), facts)
+            found.append(Content(one.name, place, TEXT if _is_text(one) else JSON, content, one.every))
+    return found
+
+
+def _is_text(one: XapiDocument) -> bool:
+    return one.content == ("suspend_data",)
+
+
+@lru_cache(maxsize=_PLACES_REMEMBERED)
+def _place(
+    one: XapiDocument, activity: Activity | None, actor: Actor, iris: tuple[Template, Template], facts: Facts
+) -> Place:
+    holes = fill_facts(facts, *iris).holes
+    parameters = {}
+    if activity is not None:
+        parameters["activityId"] = fill_iri(activity.id, holes)
+    if one.resource != "activities/profile":
+        account = {"homePage": fill_iri(actor.home_page, holes), "name": _fill_text(actor.account, holes)}
+        parameters["agent"] = msgspec.json.encode({"account": account, "objectType": "Agent"}).decode()
+    parameters["stateId" if one.resource == "activities/state" else "profileId"] = one.id
+    written = msgspec.json.encode(parameters).decode()
+    return Place(str(uuid.uuid5(_NAMESPACE, f"{one.resource}\n{written}")), one.resource, written)
+
+
+def _fill_text(template: Template, holes: Mapping[str, bytes]) -> str:
+    # holes are JSON without its quotes
+    filled = "".join(
+        msgspec.json.encode(part).decode()[1:-1] if isinstance(part, str) else holes[part.variable].decode()
+        for part in template
+    )
+    return str(msgspec.json.decode(f'"{filled}"'))
+
+
+def _touched(parts: Sequence[DocumentPart], before: AttemptState, after: AttemptState) -> bool:
+    old, new = before.snapshot, after.snapshot
+    return ("total_time" in parts and before.total_time != after.total_time) or any(
+        getattr(old, field) != getattr(new, field) for part in parts for field in _FIELDS.get(part, (part,))
+    )
+
+
+_FIELDS: Mapping[DocumentPart, tuple[str, ...]] = {
+    "attempts": (),
+    "learner_id": (),
+    "learner_name": (),
+    "preferences": ("audio_level", "language", "delivery_speed", "audio_captioning"),
+    "scaled_passing_score": ("scaled_passing_score", "mastery_score"),
+    "total_time": (),
+}
+"""The snapshot's fields that parts are made of, where it is not the one of the same name."""
+
+
+def _content(
+    mapping: Document,
+    one: XapiDocument,
+    facts: Facts,
+    attempt: AttemptState,
+    attempts: Sequence[tuple[str, int]],
+) -> bytes:
+    known = attempt.snapshot
+    if _is_text(one):
+        return (known.suspend_data or "").encode()
+    told: dict[str, Any] = {}
+    for part in one.content:
+        value: Any
+        if part == "attempts":
+            value = [
+                _attempt_iri(mapping, one, replace(facts, attempt_id=uid, attempt_number=n)) for uid, n in attempts
+            ]
+        elif part == "total_time":
+            value = duration(attempt.total_time)
+        elif part == "learner_id":
+            value = facts.learner_id
+        elif part == "learner_name":
+            value = facts.learner_name
+        else:
+            value = _OF_SNAPSHOT[part](known)
+        if value not in (None, "", [], {}):
+            told[part] = value
+    return msgspec.json.encode(told) if told else b""
+
+
+def _attempt_iri(mapping: Document, one: XapiDocument, facts: Facts) -> str:
+    template = mapping.activities[one.attempts or ""].id
+    return fill_iri(template, fill_facts(facts, mapping.activity_iri, mapping.course_iri).holes)
+
+
+def _preferences(known: Snapshot) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value, fits in (
+            ("audio_level", known.audio_level, (known.audio_level or 0) >= 0),
+            ("language", known.language, _LANGUAGE.fullmatch(known.language or "") is not None),
+            ("delivery_speed", known.delivery_speed, (known.delivery_speed or 0) >= 0),
+            ("audio_captioning", known.audio_captioning, known.audio_captioning in {-1, 0, 1}),
+        )
+        if value is not None and fits
+    }
+
+
+def _comments(known: Snapshot) -> list[dict[str, str]]:
+    return [_comment(item) for _, item in sorted((known.comments_from_lms or {}).items(), key=lambda one: int(one[0]))]
+
+
+def _comment(item: Item) -> dict[str, str]:
+    told = {name: scalar(item.get(name)) for name in ("comment", "location", "timestamp")}
+    if any(check_timestamp(told["timestamp"], "")):
+        told["timestamp"] = None
+    return {name: value for name, value in told.items() if value}
+
+
+def _passing_score(known: Snapshot) -> float | None:
+    if known.scaled_passing_score is not None:
+        return known.scaled_passing_score
+    mastery = known.mastery_score
+    return None if mastery is None or not 0 <= mastery <= 100 else mastery / 100
+
+
+def _seconds(known: Snapshot) -> float | None:
+    try:
+        seconds = read_time(known.max_time_allowed or "") / CENTISECONDS
+    except CmiTimeError:
+        return None
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+_OF_SNAPSHOT: Mapping[str, Callable[[Snapshot], Any]] = {
+    "comments_from_lms": _comments,
+    "completion_threshold": lambda known: known.completion_threshold,
+    "credit": lambda known: known.credit,
+    "launch_data": lambda known: known.launch_data,
+    "location": lambda known: known.location,
+    "max_time_allowed": _seconds,
+    "mode": lambda known: known.mode,
+    "preferences": _preferences,
+    "scaled_passing_score": _passing_score,
+    "time_limit_action": lambda known: known.time_limit_action if known.time_limit_action in _ACTIONS else None,
+}

@@ -1,0 +1,211 @@
+"""State and profile documents: the newest content of each, and where it is on its way to each target.
+
+A delivery is `waiting` until the target has the newest content (`delivered`) or has refused it (`dead`); new content
+makes it wait again. What changes several times before it is sent is sent once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.outbox import UNASSIGNED, Try, add_try
+from storage.prepared import Prepared
+from storage.tables import document, document_delivery, document_try
+
+
+class DocumentRow(NamedTuple):
+    """A document's newest content, and the commit and mapping version it comes of.
+
+    `id` is the same for the same place at an LRS, which `resource` and `parameters` (JSON) name.
+    """
+
+    id: str
+    name: str
+    resource: str
+    parameters: str
+    content_type: str
+    content: bytes
+    attempt_id: int
+    session_id: str
+    commit_number: int
+    mapping_version_id: int
+    changed_at: int
+
+
+class Stored(NamedTuple):
+    """A document to store. `every` is the milliseconds that lie at least between two writes; 0 to write it now."""
+
+    row: DocumentRow
+    every: int
+
+
+class ClaimedDocument(NamedTuple):
+    """A document that may be written now. `changes` tells whether newer content came while it was."""
+
+    id: str
+    name: str
+    resource: str
+    parameters: str
+    content_type: str
+    content: bytes
+    changes: int
+
+
+class _Statements:
+    """The statements that spell conflicts, in a database's own words."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        build = (postgresql if dialect.name == "postgresql" else sqlite).insert
+        new = build(document).values({name: bindparam(name) for name in DocumentRow._fields})
+        told = {name: new.excluded[name] for name in DocumentRow._fields if name != "id"}
+        self.store = Prepared(new.on_conflict_do_update(index_elements=["id"], set_=told), DocumentRow._fields)
+        names = ("document_id", "target", "state", "changes", "tries", "not_before")
+        way = build(document_delivery).values({name: bindparam(name) for name in names})
+        before, is_new = document_delivery.c, way.excluded.changes > literal_column("0")
+        due = func.coalesce(before.settled_at, literal_column("0")) + way.excluded.not_before
+        waits = before.state == literal_column("'waiting'")
+        self.send = Prepared(
+            way.on_conflict_do_update(
+                index_elements=["document_id", "target"],
+                set_={
+                    "state": case((is_new, way.excluded.state), else_=before.state),
+                    "changes": before.changes + way.excluded.changes,
+                    "not_before": case(
+                        (and_(waits, before.not_before < due), before.not_before),
+                        (waits | is_new, due),
+                        else_=before.not_before,
+                    ),
+                },
+            ),
+            names,
+        )
+
+
+_statements: dict[str, _Statements] = {}
+
+
+def _of(connection: Connection) -> _Statements:
+    name = connection.dialect.name
+    return _statements.get(name) or _statements.setdefault(name, _Statements(connection.dialect))
+
+
+def store(connection: Connection, documents: Sequence[Stored], targets: Mapping[str, Sequence[str]]) -> None:
+    """Keep the newest content of documents, each once, and let it wait for the targets that `targets` has by its name.
+
+    Content that is the same as before is sent to nobody who has it.
+    """
+    if not documents:
+        return
+    # in an order that all transactions share, so that none waits in a circle
+    ordered = sorted(documents, key=lambda one: one.row.id)
+    ids = [one.row.id for one in ordered]
+    rows = connection.execute(select(document.c.id, document.c.content).where(document.c.id.in_(ids)))
+    known = {row.id: bytes(row.content) for row in rows}
+    changed = {one.row.id for one in ordered if known.get(one.row.id) != one.row.content}
+    statements = _of(connection)
+    statements.store.run(connection, [one.row for one in ordered if one.row.id in changed])
+    statements.send.run(
+        connection,
+        [
+            (one.row.id, target, "waiting", int(one.row.id in changed), 0, one.every)
+            for one in ordered
+            for target in targets[one.row.name]
+        ],
+    )
+
+
+def claim(connection: Connection, target: str, *, now: int, most: int) -> list[ClaimedDocument]:
+    """Give documents that may be written now, those first that have waited longest."""
+    rows = connection.execute(
+        select(
+            *(document.c[name] for name in ClaimedDocument._fields if name != "changes"), document_delivery.c.changes
+        )
+        .join(document_delivery, document_delivery.c.document_id == document.c.id)
+        .where(
+            document_delivery.c.target == target,
+            document_delivery.c.state == "waiting",
+            document_delivery.c.not_before <= now,
+        )
+        .order_by(document_delivery.c.not_before, document.c.id)
+        .limit(most)
+    )
+    return [ClaimedDocument._make(row) for row in rows]
+
+
+def settle(connection: Connection, done: Try, one: ClaimedDocument, state: str, now: int) -> None:
+    """Note a try and what it means: its new state, unless newer content came meanwhile, which goes on waiting."""
+    try_id = add_try(connection, done)
+    connection.execute(insert(document_try).values(document_id=one.id, try_id=try_id))
+    delivery = document_delivery.c
+    values: dict[str, Any] = {"tries": delivery.tries + 1}
+    if state != "waiting":
+        values |= {
+            "state": case((delivery.changes == one.changes, state), else_=delivery.state),
+            "settled_at": now,
+        }
+    connection.execute(
+        update(document_delivery)
+        .where(delivery.document_id == one.id, delivery.target == done.target, delivery.state == "waiting")
+        .values(values)
+    )
+
+
+def has_unassigned(connection: Connection) -> bool:
+    """Tell whether documents wait for no target in particular."""
+    found = select(document_delivery.c.document_id).where(document_delivery.c.target == UNASSIGNED).limit(1)
+    return connection.execute(found).first() is not None
+
+
+def assign_waiting(connection: Connection, target: str, names: Collection[str]) -> None:
+    """Give the documents of these names that wait for no target in particular to this one, and forget the others."""
+    build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
+    of_target = document_delivery.c.target == UNASSIGNED
+    waiting = (
+        select(
+            document_delivery.c.document_id,
+            literal(target),
+            document_delivery.c.state,
+            document_delivery.c.changes,
+            document_delivery.c.tries,
+            literal(0),
+        )
+        .join(document)
+        .where(of_target, document.c.name.in_(names))
+        .order_by(document_delivery.c.document_id)
+    )
+    columns = ["document_id", "target", "state", "changes", "tries", "not_before"]
+    way = build(document_delivery).from_select(columns, waiting)
+    connection.execute(
+        way.on_conflict_do_update(
+            index_elements=["document_id", "target"],
+            set_={"state": "waiting", "changes": document_delivery.c.changes + 1, "not_before": 0},
+        )
+    )
+    connection.execute(delete(document_delivery).where(of_target))
+
+
+def waiting(connection: Connection) -> dict[str, int]:
+    """Give target -> number of documents that wait for it; those that wait for no target yet are under `""`."""
+    rows = connection.execute(
+        select(document_delivery.c.target, func.count())
+        .where(document_delivery.c.state == "waiting")
+        .group_by(document_delivery.c.target)
+    )
+    return {row.target: row[1] for row in rows}
