@@ -6,6 +6,7 @@
       NotFound 404              SessionUnknown
       Conflict 409              SessionMismatch
       TooLarge 413              BodyTooLarge
+      UnknownMedia 415          UnsupportedEncoding
       Unavailable 503           DatabaseUnavailable, Overloaded, NotProcessed
 
 Each leaf has a stable `code`. The text says what was wrong, where, and what to do.
@@ -120,6 +121,19 @@ class BodyTooLarge(TooLarge):
 
     code = "body-too-large"
     title = "The body is too large"
+
+
+class UnknownMedia(BridgeError):
+    """The body comes in a form that is not taken."""
+
+    status = 415
+
+
+class UnsupportedEncoding(UnknownMedia):
+    """The body is compressed in a way that is not taken."""
+
+    code = "unsupported-encoding"
+    title = "The body's Content-Encoding is not taken"
 
 
 class Unavailable(BridgeError):

@@ -15,7 +15,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.forwarding.outcomes import Outcome, Reply, classify
 from bridge.forwarding.rounds import POLL, Rounds
-from bridge.forwarding.sameness import is_same, is_statement
+from bridge.forwarding.sameness import find, is_same
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from storage import outbox
@@ -101,11 +101,15 @@ class Forwarder:
         return await self._send(batch[half:])
 
     async def _compare(self, one: Claimed, refusal: Reply) -> tuple[Outcome, Reply]:
-        """Look what the LRS has under an id it would not take again."""
-        reply = await self._transport.get(one.statement_id)
-        if reply.status != 200 or not is_statement(reply.text, one.statement_id):
-            return Outcome.RETRY, reply
-        return (Outcome.DELIVERED if is_same(one.body, reply.text) else Outcome.CONFLICT), refusal
+        """Look what the LRS has under an id it would not take again; somebody may have voided it there."""
+        for voided in (False, True):
+            reply = await self._transport.get(one.statement_id, voided=voided)
+            stored = find(reply.text, one.statement_id) if reply.status == 200 else None
+            if stored is not None:
+                return (Outcome.DELIVERED if is_same(one.body, stored) else Outcome.CONFLICT), refusal
+            if reply.status != 404:
+                break
+        return Outcome.RETRY, reply
 
     async def _wait(self, batch: Sequence[Claimed], started: int, outcome: Outcome, reply: Reply) -> float:
         seconds = self._rounds.failed(outcome, reply, self._now())

@@ -8,18 +8,30 @@ from typing import Any
 import msgspec
 
 
-def is_same(sent: str, stored: str) -> bool:
+def find(answer: str, statement_id: str) -> dict[str, Any] | None:
+    """Find a statement in an LRS's answer to the question for its id.
+
+    Some LRSs answer with a list, as they do to other questions, and an empty one where xAPI asks for 404. None where
+    the statement is not in it, as in a page that somebody put in front of the LRS.
+    """
+    try:
+        told = msgspec.json.decode(answer)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    listed = told.get("statements") if isinstance(told, dict) else None
+    for one in listed if isinstance(listed, list) else [told]:
+        if isinstance(one, dict) and str(one.get("id", "")).lower() == statement_id.lower():
+            return one
+    return None
+
+
+def is_same(sent: str, stored: dict[str, Any]) -> bool:
     """Compare a statement as sent with one as an LRS gives it back.
 
     What an LRS may add or rewrite does not count: `stored`, `authority`, `version`, definitions, displays, and another
     spelling of the same instant.
     """
-    try:
-        theirs = msgspec.json.decode(stored)
-    except (msgspec.MsgspecError, RecursionError):
-        return False
-    ours = msgspec.json.decode(sent)
-    return isinstance(theirs, dict) and _essence(ours) == _essence(theirs)
+    return _essence(msgspec.json.decode(sent)) == _essence(stored)
 
 
 def _essence(statement: dict[str, Any]) -> dict[str, Any]:
@@ -60,12 +72,3 @@ def _instant(text: str) -> datetime | str:
         return datetime.fromisoformat(text)
     except ValueError:
         return text
-
-
-def is_statement(text: str, statement_id: str) -> bool:
-    """Tell whether an answer is the statement of this id, and not a page that somebody put in front of the LRS."""
-    try:
-        found = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
-        return False
-    return isinstance(found, dict) and str(found.get("id", "")).lower() == statement_id.lower()

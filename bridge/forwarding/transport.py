@@ -38,9 +38,10 @@ class Transport:
         body = ("[" + ",".join(statements) + "]").encode()
         return await self._request("POST", "statements", body=body)
 
-    async def get(self, statement_id: str) -> Reply:
-        """Ask for one statement."""
-        return await self._request("GET", "statements", params={"statementId": statement_id})
+    async def get(self, statement_id: str, *, voided: bool = False) -> Reply:
+        """Ask for one statement; a voided one is found only as such (xAPI Communication 2.1.3)."""
+        parameter = "voidedStatementId" if voided else "statementId"
+        return await self._request("GET", "statements", params={parameter: statement_id})
 
     async def read_document(self, resource: str, parameters: dict[str, str]) -> Reply:
         """Ask for a state or profile document."""

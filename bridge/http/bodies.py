@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 
 from aiohttp import web
-from aiohttp.http_exceptions import ContentEncodingError
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 
-from bridge.errors import MalformedBody, MalformedField, MalformedSessionId
+from bridge.errors import BodyTooLarge, MalformedBody, MalformedField, MalformedSessionId, UnsupportedEncoding
 from bridge.formats import Post
 from mappings.attempt.commit import Arrival, Commit
 from mappings.cmi import read
 
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a commit, packed and unpacked: suspend data alone can be 128 KiB once it is escaped as JSON."""
 LONGEST_KEY = 200
 OWN_PARAMETERS = frozenset({"token", "session_id"})
 """Parameters of a commit's address that are the bridge's; any other one is the player's."""
@@ -25,7 +27,7 @@ async def read_post(request: web.Request) -> Post:
     """Read a commit as it was posted.
 
     Raises:
-        MalformedBody: it was cut short or is not compressed as it says.
+        BridgeError: what `read_body` says.
     """
     return Post(
         await read_body(request),
@@ -36,17 +38,43 @@ async def read_post(request: web.Request) -> Post:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """Read a body whole.
+    """Read a body whole and unpack it; the server must leave packed bodies as they came.
 
     Raises:
         MalformedBody: it was cut short or is not compressed as it says.
+        BodyTooLarge: it is larger than `LARGEST_BODY`, packed or unpacked.
+        UnsupportedEncoding: it is compressed in a way that is not taken.
     """
     try:
-        return await request.read()
+        body = await request.read()
     except HTTPRequestEntityTooLarge:
-        raise
-    except (ContentEncodingError, web.RequestPayloadError) as error:
+        raise BodyTooLarge("The body is larger than the 1 MiB that is taken.") from None
+    except web.RequestPayloadError as error:
         raise MalformedBody(f"The body could not be read: {error}.") from None
+    encoding = ", ".join(request.headers.getall("Content-Encoding", ())).strip().lower()
+    return body if encoding in {"", "identity"} or not body else _unpacked(body, encoding)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    if encoding in {"gzip", "x-gzip"}:
+        window = 16 + zlib.MAX_WBITS
+    elif encoding == "deflate":
+        # many clients leave out the zlib header, whose first byte ends in 8
+        window = zlib.MAX_WBITS if body[0] & 0x0F == 8 else -zlib.MAX_WBITS
+    else:
+        raise UnsupportedEncoding(
+            f"The body's Content-Encoding is {encoding[:60]!r}; send it as it is, or compressed with gzip or deflate."
+        )
+    stream = zlib.decompressobj(window)
+    try:
+        content = stream.decompress(body, LARGEST_BODY + 1)
+    except zlib.error as error:
+        raise MalformedBody(f"The body is not compressed with {encoding} as it says: {error}.") from None
+    if len(content) > LARGEST_BODY:
+        raise BodyTooLarge("The body unpacks to more than the 1 MiB that is taken.")
+    if not stream.eof or stream.unused_data:
+        raise MalformedBody(f"The body, compressed with {encoding}, was cut short or is followed by something else.")
+    return content
 
 
 def session_id(text: str) -> str:

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from bridge.database import describe
-from bridge.errors import BodyTooLarge, BridgeError, DatabaseUnavailable, NotProcessed
+from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed
 
 log = structlog.get_logger(__name__)
 
@@ -19,18 +19,14 @@ GENERAL_EXCEPTION = 101
 """The error code of SCORM 1.2 and SCORM 2004 for what no other code covers."""
 
 
-KNOWN = (BridgeError, web.HTTPRequestEntityTooLarge, OperationalError, InterfaceError)
+KNOWN = (BridgeError, OperationalError, InterfaceError)
 """What `bridge_error` takes."""
 
 
-def bridge_error(
-    error: BridgeError | web.HTTPRequestEntityTooLarge | OperationalError | InterfaceError,
-) -> BridgeError:
+def bridge_error(error: BridgeError | OperationalError | InterfaceError) -> BridgeError:
     """Give the bridge's own word for an error, whoever raised it."""
     if isinstance(error, BridgeError):
         return error
-    if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return BodyTooLarge("The body is larger than the 1 MiB that is taken.")
     log.error("database_unavailable", error=describe(error))
     return DatabaseUnavailable("The database does not answer; try again.", retry_after=2)
 
@@ -40,6 +36,8 @@ def problem(error: BridgeError) -> web.Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if error.status == 415:
+        headers["Accept-Encoding"] = "gzip, deflate"
     return _response(error.status, error.code, error.title, error.detail, headers)
 
 

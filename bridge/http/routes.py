@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bridge.http import commits, doors, health, sessions
+from bridge.http import bodies, commits, doors, health, sessions
 from bridge.http.cors import cors
 from bridge.http.problems import problems
 from bridge.http.services import SERVICES, Services
-
-LARGEST_BODY = 1024 * 1024
-"""Bytes of a commit: suspend data alone can be 128 KiB once it is escaped as JSON."""
 
 _DOOR = f"/v1/formats/{{format:{doors.NAMES}}}/sessions/{{session_id}}/commits"
 
 
 def create_api(parts: Services) -> web.Application:
     """Make the application with all routes of the contract."""
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[cors(parts.origins), problems])
+    app = web.Application(
+        client_max_size=bodies.LARGEST_BODY,
+        middlewares=[cors(parts.origins), problems],
+        # what aiohttp itself cannot unpack it refuses before any of this is asked, in words of its own
+        handler_args={"auto_decompress": False},
+    )
     app[SERVICES] = parts
     app.add_routes(
         [

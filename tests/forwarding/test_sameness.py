@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.forwarding.sameness import is_same
+from bridge.forwarding.sameness import find, is_same
 
 EXTENSION = "https://lms.example.org/xapi/extensions/scorm"
 SENT: dict[str, Any] = {
@@ -51,12 +51,18 @@ def _changed(place: str, value: Any) -> dict[str, Any]:
 
 
 def _same(sent: dict[str, Any], stored: dict[str, Any]) -> bool:
-    return is_same(msgspec.json.encode(sent).decode(), msgspec.json.encode(stored).decode())
+    return is_same(_text(sent), stored)
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def test_a_statement_is_the_same_as_itself_however_its_json_is_written() -> None:
     spread = msgspec.json.format(msgspec.json.encode(SENT, order="sorted"), indent=4).decode()
-    assert is_same(msgspec.json.encode(SENT).decode(), spread)
+    found = find(spread, SENT["id"])
+    assert found is not None
+    assert _same(SENT, found)
 
 
 @pytest.mark.parametrize(
@@ -142,8 +148,26 @@ def test_attachments_do_not_count() -> None:
     assert _same(_changed("attachments", [attachment]), SENT)
 
 
+OTHER = SENT | {"id": SENT["id"].replace("0d", "1d")}
+
+
 @pytest.mark.parametrize(
-    "stored",
+    "answer",
+    [
+        SENT,
+        {"statements": [SENT]},
+        {"statements": [SENT], "more": ""},
+        {"statements": [OTHER, SENT], "more": "/xapi/statements?page=2"},
+    ],
+    ids=["alone", "listed", "with more", "among others"],
+)
+def test_a_statement_is_found_however_the_lrs_wraps_it(answer: Any) -> None:
+    assert find(_text(answer), SENT["id"]) == SENT
+    assert find(_text(answer), SENT["id"].upper()) == SENT
+
+
+@pytest.mark.parametrize(
+    "answer",
     [
         "",
         "<html>Sign in</html>",
@@ -153,10 +177,16 @@ def test_attachments_do_not_count() -> None:
         "7",
         "{}",
         '{"statements": [], "more": ""}',
+        '{"statements": [null, 7, "text", []]}',
+        '{"statements": {}}',
+        '{"statements": null}',
+        '{"id": null}',
+        _text(OTHER),
+        _text({"statements": [OTHER]}),
         "{",
         "[" * 10_000,
     ],
-    ids=lambda stored: stored[:12],
+    ids=lambda answer: answer[:25],
 )
-def test_what_is_no_statement_is_not_the_same(stored: str) -> None:
-    assert not is_same(msgspec.json.encode(SENT).decode(), stored)
+def test_in_what_is_something_else_no_statement_is_found(answer: str) -> None:
+    assert find(answer, SENT["id"]) is None

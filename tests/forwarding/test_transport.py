@@ -79,6 +79,7 @@ async def test_a_statement_is_asked_for_by_its_id(lrs: Lrs, session: aiohttp.Cli
     await to.post([STATEMENT])
     assert msgspec.json.decode((await to.get(ID)).text)["id"] == ID
     assert (await to.get(ID.replace("0d", "1d"))).status == 404
+    assert (await to.get(ID, voided=True)).status == 404
 
 
 async def test_a_long_statement_comes_back_whole(lrs: Lrs, session: aiohttp.ClientSession) -> None:

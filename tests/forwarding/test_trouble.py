@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from sqlalchemy import text
 
-from bridge.sandbox.lrs import FAULTS, STATEMENTS, Edition, FaultRule, Match, faults
+from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Edition, FaultRule, Match, faults
 from bridge.settings import TargetSettings
 from storage.engine import writing
 from tests.conftest import StartBridge
@@ -136,19 +138,71 @@ async def test_a_conflict_that_cannot_be_looked_at_now_is_looked_at_later(
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
 
 
-async def test_a_statement_whose_id_has_another_content_at_the_lrs_is_dead(lrs: Lrs, start: StartBridge) -> None:
-    bridge, _ = await stored(start)
-    taken = statements(bridge, ["u1"])[1]
-    other = msgspec.json.decode(taken.body) | {"verb": {"id": "http://example.org/verbs/another"}}
+def _keep(lrs: Lrs, statement: dict[str, Any]) -> None:
+    """Put a statement into an LRS, as somebody else would."""
     authority = {"account": {"homePage": "https://lrs.invalid", "name": "x"}}
-    lrs.app[STATEMENTS].keep([other], at=lrs.now(), authority=authority, edition=Edition.ONE)
+    lrs.app[STATEMENTS].keep([statement], at=lrs.now(), authority=authority, edition=Edition.ONE)
+
+
+def _void(lrs: Lrs, statement_id: str) -> None:
+    voiding = {
+        "actor": {"account": {"homePage": "https://lrs.invalid", "name": "x"}},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/voided"},
+        "object": {"objectType": "StatementRef", "id": statement_id},
+    }
+    _keep(lrs, voiding)
+
+
+@pytest.mark.parametrize("voided", [False, True], ids=["in force", "voided"])
+async def test_a_statement_whose_id_has_another_content_at_the_lrs_is_dead(
+    lrs: Lrs, start: StartBridge, *, voided: bool
+) -> None:
+    bridge, ids = await stored(start)
+    taken = statements(bridge, ["u1"])[1]
+    _keep(lrs, msgspec.json.decode(taken.body) | {"verb": {"id": "http://example.org/verbs/another"}})
+    if voided:
+        _void(lrs, taken.id)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await until(lambda: settled(bridge))
     dead = ways(bridge)[taken.id]
     assert (dead.state, dead.last_status) == ("dead", 409)
     assert taken.id in (dead.last_answer or "")
     assert [one for one, way in ways(bridge).items() if way.state != "delivered"] == [taken.id]
-    assert set(lrs.ids()) == set(ways(bridge))
+    assert set(ids) <= set(lrs.ids())
+
+
+async def test_a_statement_that_somebody_voided_before_the_bridge_heard_of_it_is_delivered(
+    lrs: Lrs, start: StartBridge
+) -> None:
+    """The LRS has it. It shows it as a voided one only, and sent again it may answer 409."""
+    bridge, ids = await stored(start)
+    voided = statements(bridge, ["u1"])[1]
+    _keep(lrs, msgspec.json.decode(voided.body))
+    _void(lrs, voided.id)
+    lrs.script(FaultRule(faults.KnownIsConflict()))
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    assert ways(bridge)[voided.id].last_status == 409
+    assert sorted(one for one in lrs.ids() if one in ids) == sorted(ids)
+
+
+async def test_a_conflict_that_is_neither_in_force_nor_voided_yet_is_looked_at_until_it_is_there(
+    lrs: Lrs, start: StartBridge
+) -> None:
+    """An LRS may answer before what it stored can be read, under either name."""
+    lrs.script(
+        FaultRule(faults.StoreThenCut(), when=POST, times=1),
+        FaultRule(faults.KnownIsConflict()),
+        FaultRule(faults.Answer(404), when=GET, times=4),
+    )
+    bridge = await start(targets=(lrs.settings(),))
+    await bridge.commit(DONE)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    asked = [one.target.partition("?")[2].partition("=")[0] for one in lrs.app[LEDGER].arrivals() if "?" in one.target]
+    assert asked[:5] == ["statementId", "voidedStatementId"] * 2 + ["statementId"]
 
 
 async def test_an_lrs_that_takes_little_at_once_gets_smaller_batches(lrs: Lrs, start: StartBridge) -> None:

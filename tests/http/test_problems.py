@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import zlib
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from yarl import URL
 
 from storage import tables
 from storage.engine import reading, writing
-from tests.bridges import Bridge
+from tests.bridges import HOME_PAGE, Bridge
 
 WHO = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
 BAD_BODIES: list[tuple[str, Any, int, str]] = [
@@ -119,17 +120,78 @@ async def test_a_body_that_unpacks_to_more_than_the_limit_is_refused(bridge: Bri
     assert (status, answer["code"]) == (413, "body-too-large")
 
 
-async def test_a_compressed_body_is_taken(bridge: Bridge) -> None:
-    body = gzip.compress(b'{"learner":{"id":"u1"},"activity":{"id":"235"},"cmi":{"suspend_data":"x"}}')
-    status, _ = await bridge.post("/v1/commits", data=body, headers={"Content-Encoding": "gzip"})
+COMMIT = b'{"learner":{"id":"u1"},"activity":{"id":"235"},"cmi":{"suspend_data":"x"}}'
+
+
+def _headless(body: bytes) -> bytes:
+    """Compress as those do who take deflate for the bare stream."""
+    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return stream.compress(body) + stream.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(COMMIT)),
+        ("GZip", gzip.compress(COMMIT)),
+        ("x-gzip", gzip.compress(COMMIT)),
+        ("deflate", zlib.compress(COMMIT)),
+        ("deflate", _headless(COMMIT)),
+        ("identity", COMMIT),
+        ("", COMMIT),
+    ],
+    ids=["gzip", "capitals", "x-gzip", "deflate", "bare deflate", "identity", "empty"],
+)
+async def test_a_compressed_body_is_taken(bridge: Bridge, encoding: str, body: bytes) -> None:
+    status, _ = await bridge.post("/v1/commits", data=body, headers={"Content-Encoding": encoding})
 
     assert status == 200
+    assert _rows(bridge) > 0
 
 
-async def test_a_body_that_is_not_compressed_as_it_says_is_refused(bridge: Bridge) -> None:
-    status, answer = await bridge.post("/v1/commits", data=b"{}", headers={"Content-Encoding": "gzip"})
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda _: b"{}", lambda packed: packed[:-5], lambda packed: packed + b"{}"],
+    ids=["plain", "cut", "longer"],
+)
+async def test_a_body_that_is_not_compressed_as_it_says_is_refused(bridge: Bridge, encoding: str, spoil: Any) -> None:
+    packed = {"gzip": gzip.compress, "deflate": zlib.compress}[encoding](COMMIT)
+    status, answer = await bridge.post("/v1/commits", data=spoil(packed), headers={"Content-Encoding": encoding})
 
-    assert (status, answer["result"]) == (400, False)
+    assert (status, answer["code"], answer["result"]) == (400, "malformed-body", False)
+    assert _rows(bridge) == 0
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "gzip, gzip", "no such", "\xe9"])
+@pytest.mark.parametrize("path", ["/v1/commits", "/v1/sessions", "/scorm/progress/1/", "/v1/formats/scorm-cloud"])
+async def test_a_body_that_cannot_be_unpacked_is_refused_with_what_to_do(
+    bridge: Bridge, path: str, encoding: str
+) -> None:
+    headers = {"Content-Encoding": encoding, "Authorization": f"Bearer {bridge.token}", "Origin": HOME_PAGE}
+    async with bridge.client.post(path, data=b"\x0b\x02\x80{}\x03", headers=headers) as response:
+        answer = await response.json(content_type=None)
+
+        assert (response.status, answer["code"], answer["result"]) == (415, "unsupported-encoding", False)
+        assert response.content_type == "application/problem+json"
+        assert response.headers["Accept-Encoding"] == "gzip, deflate"
+        assert response.headers["Access-Control-Allow-Origin"] == HOME_PAGE
+    assert "gzip" in answer["detail"]
+    assert _rows(bridge) == 0
+
+
+async def test_a_session_takes_no_body_that_cannot_be_unpacked_and_goes_on(bridge: Bridge) -> None:
+    path = URL((await bridge.open())["commit_url"]).relative()
+    status, answer = await bridge.post(path, data=b"\x0b", token=None, headers={"Content-Encoding": "br"})
+    taken, _ = await bridge.post(path, {"cmi": {"suspend_data": "x"}}, token=None)
+
+    assert (status, answer["result"], taken) == (415, False, 200)
+
+
+async def test_a_question_whose_empty_body_is_said_to_be_compressed_is_answered(bridge: Bridge) -> None:
+    headers = {"Content-Encoding": "br", "Authorization": f"Bearer {bridge.token}"}
+    async with bridge.client.get("/v1/enrollments?learner=u1", headers=headers) as response:
+        assert response.status == 200
 
 
 async def test_a_far_too_long_idempotency_key_is_refused(bridge: Bridge) -> None:

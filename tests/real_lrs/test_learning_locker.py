@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import aiohttp
 import pytest
 
 from tests.real_lrs import learning_locker
-from tests.real_lrs.learning_locker import HEADERS, LearningLocker
+from tests.real_lrs.learning_locker import LearningLocker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,15 +38,6 @@ def statement(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-async def post(lrs: LearningLocker, body: Any) -> int:
-    """Post one statement or a batch, and tell the status of the answer."""
-    async with (
-        aiohttp.ClientSession(headers=HEADERS) as session,
-        session.post(f"{lrs.endpoint}statements", json=body) as reply,
-    ):
-        return reply.status
-
-
 def is_listening(lrs: LearningLocker) -> bool:
     """Whether something still answers where the LRS was."""
     address = urlsplit(lrs.endpoint)
@@ -55,46 +45,46 @@ def is_listening(lrs: LearningLocker) -> bool:
         return probe.connect_ex((address.hostname, address.port)) == 0
 
 
-async def test_a_valid_statement_is_stored(lrs: LearningLocker) -> None:
+def test_a_valid_statement_is_stored(lrs: LearningLocker) -> None:
     """What was posted comes back, found by its activity."""
     sent = statement(1, object={"id": "https://lms.example/activities/stored"})
 
-    assert await post(lrs, sent) == 200
+    assert lrs.post(sent) == 200
 
     [stored] = lrs.statements(activity="https://lms.example/activities/stored")
     assert stored["id"] == sent["id"]
     assert stored["actor"]["account"] == sent["actor"]["account"]
 
 
-async def test_an_invalid_statement_is_refused(lrs: LearningLocker) -> None:
+def test_an_invalid_statement_is_refused(lrs: LearningLocker) -> None:
     """A scaled score above 1 is not xAPI, and one of 1 is."""
-    assert await post(lrs, statement(2, result={"score": {"scaled": 1.01}})) == 400
+    assert lrs.post(statement(2, result={"score": {"scaled": 1.01}})) == 400
     assert statement(2)["id"] not in {stored["id"] for stored in lrs.statements()}
 
-    assert await post(lrs, statement(2, result={"score": {"scaled": 1}})) == 200
+    assert lrs.post(statement(2, result={"score": {"scaled": 1}})) == 200
 
 
-async def test_an_identical_statement_is_welcome_again(lrs: LearningLocker) -> None:
+def test_an_identical_statement_is_welcome_again(lrs: LearningLocker) -> None:
     """A delivery that is sent twice is stored once."""
-    assert [await post(lrs, statement(3)), await post(lrs, statement(3))] == [200, 200]
+    assert [lrs.post(statement(3)), lrs.post(statement(3))] == [200, 200]
 
     assert [stored["id"] for stored in lrs.statements()].count(statement(3)["id"]) == 1
 
 
-async def test_another_statement_with_a_known_id_is_a_conflict(lrs: LearningLocker) -> None:
+def test_another_statement_with_a_known_id_is_a_conflict(lrs: LearningLocker) -> None:
     """An id stands for one statement for ever."""
-    assert await post(lrs, statement(4)) == 200
+    assert lrs.post(statement(4)) == 200
 
-    assert await post(lrs, statement(4, result={"completion": True})) == 409
+    assert lrs.post(statement(4, result={"completion": True})) == 409
 
 
-async def test_statements_come_in_the_order_stored_over_all_pages(lrs: LearningLocker) -> None:
+def test_statements_come_in_the_order_stored_over_all_pages(lrs: LearningLocker) -> None:
     """Both within a batch, whose statements may be stored in the same millisecond, and between batches."""
     activity = "https://lms.example/activities/ordered"
     batches = [[statement(20 - n, object={"id": activity}) for n in range(start, start + 4)] for start in (0, 4)]
 
     for batch in batches:
-        assert await post(lrs, batch) == 200
+        assert lrs.post(batch) == 200
 
     found = lrs.statements(activity=activity, limit="3")
     assert [stored["id"] for stored in found] == [sent["id"] for batch in batches for sent in batch]

@@ -1,0 +1,232 @@
+"""Ralph as a target of the bridge: a real LRS that knows, takes and refuses statements in its own way.
+
+It takes the header of xAPI 2.0.0 without a look, so that a target with that version works here shows what is sent and
+that it arrives. That a strict 2.0 LRS takes the statements is shown by the sandbox LRS only: none made by others could
+be had from PyPI, npm or Debian.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+import pytest
+from sqlalchemy import update
+
+from bridge.settings import TargetSettings
+from storage import tables
+from storage.engine import writing
+from storage.lookups import StatementLine
+from tests.bridges import Bridge, Ids
+from tests.conftest import StartBridge
+from tests.forwarding.looking import DONE, settled, statements, stored, ways
+from tests.forwarding.waiting import until
+from tests.real_lrs import ralph
+from tests.real_lrs.ralph import Ralph
+from tests.real_lrs.service import PASSWORD, USERNAME
+from tests.real_lrs.way import Way, way_to
+from tests.recordings import recording
+
+Version = Literal["auto", "1.0.3", "2.0.0"]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Ralph]:
+    """One Ralph for all tests of this file."""
+    with Ralph() as lrs:
+        yield lrs
+
+
+@pytest.fixture
+def lrs(running: Ralph) -> Ralph:
+    """A Ralph that has no statements."""
+    running.empty()
+    return running
+
+
+@pytest.fixture
+async def way(lrs: Ralph) -> AsyncIterator[Way]:
+    """The way to it."""
+    async with way_to(lrs.endpoint) as laid:
+        yield laid
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what an LRS does is the same to both databases."""
+    return sqlite_url
+
+
+def target(endpoint: str, version: Version = "auto") -> TargetSettings:
+    """Make the settings of a target."""
+    return TargetSettings(name="lrs", endpoint=endpoint, username=USERNAME, password=PASSWORD, version=version)
+
+
+def content(statement: Any) -> bytes:
+    """Give a statement without what an LRS adds, in one form; 1 and 1.0 differ."""
+    added = {"stored", "authority"}
+    return msgspec.json.encode({key: one for key, one in statement.items() if key not in added}, order="sorted")
+
+
+def expect_stored(lrs: Ralph, attempts: list[list[StatementLine]], but: tuple[str, ...] = ()) -> None:
+    """Assert that the LRS has each statement once and as it was made, but some, and each attempt's in their order."""
+    found = lrs.statements()
+    assert len(found) == sum(map(len, attempts)) - len(but)
+    for attempt in attempts:
+        ids = {one.id for one in attempt}
+        its = [content(one) for one in found if one["id"] in ids]
+        assert its == [content(msgspec.json.decode(one.body)) for one in attempt if one.id not in but]
+
+
+def attempts_of(bridge: Bridge) -> list[list[StatementLine]]:
+    """Give the statements that `stored` has stored, attempt by attempt."""
+    return [statements(bridge, [learner]) for learner in ("u1", "u2", "u3")]
+
+
+@pytest.mark.parametrize("version", ["auto", "1.0.3", "2.0.0"])
+async def test_played_sessions_arrive_once_unchanged_and_in_order(
+    lrs: Ralph, way: Way, start: StartBridge, version: Version
+) -> None:
+    bridge = await start(targets=(target(way.endpoint, version),))
+    names = ["s12_json_common-true", "s2004_json_common-true", "s12_unload_pagehide_sync_beacon"]
+    for name in names:
+        opened = await bridge.open(learner={"id": name, "name": "Ana Ćirić ☃"}, scorm_version=recording.version(name))
+        await recording.play(bridge, opened["commit_url"], recording.load(name))
+    await until(lambda: settled(bridge))
+
+    expect_stored(lrs, [statements(bridge, [name]) for name in names])
+    deliveries = [way for one in statements(bridge, names) for way in one.deliveries]
+    assert {(one.state, one.last_status) for one in deliveries} == {("delivered", 200)}
+    assert {one.version for one in way.posts} == {"2.0.0" if version == "2.0.0" else "1.0.3"}
+
+
+async def test_what_ralph_knows_already_is_delivered_when_its_answer_was_lost(
+    lrs: Ralph, way: Way, start: StartBridge
+) -> None:
+    """To the same again it answers 204 and nothing more."""
+    bridge, _ = await stored(start)
+    way.lose = 2
+    bridge = await start(targets=(target(way.endpoint),), token=bridge.token)
+    await until(lambda: settled(bridge))
+
+    assert [(one.status, one.answer != b"") for one in way.posts] == [(200, True), (204, False), (204, False)]
+    assert len({one.body for one in way.posts}) == 1
+    assert {(one.state, one.last_status) for one in ways(bridge).values()} == {("delivered", 204)}
+    expect_stored(lrs, attempts_of(bridge))
+
+
+async def test_what_ralph_knows_already_is_delivered_together_with_what_is_new(
+    lrs: Ralph, way: Way, start: StartBridge
+) -> None:
+    """To known and new ones it answers with the ids of the new ones only."""
+    ids = Ids()
+    bridge, known = await stored(start, ids=ids)
+    bridge = await start(targets=(target(way.endpoint),), token=bridge.token, ids=ids)
+    way.lose = 1
+    way.meanwhile = lambda: bridge.commit(DONE, learner={"id": "u4"})
+    await until(lambda: settled(bridge) and len(way.posts) > 1)
+
+    first, second = (msgspec.json.decode(one.answer) for one in way.posts)
+    assert sorted(first) == sorted(known)
+    assert second == [one.id for one in statements(bridge, ["u4"])]
+    assert len(msgspec.json.decode(way.posts[1].body)) == len(known) + len(second)
+    assert {one.state for one in ways(bridge).values()} == {"delivered"}
+    expect_stored(lrs, [*attempts_of(bridge), statements(bridge, ["u4"])])
+
+
+async def test_a_statement_whose_id_ralph_has_with_another_content_is_dead_and_its_neighbours_arrive(
+    lrs: Ralph, start: StartBridge
+) -> None:
+    """Asked for one statement it answers with a list."""
+    bridge, _ = await stored(start)
+    taken = statements(bridge, ["u2"])[1]
+    other = msgspec.json.decode(taken.body) | {"verb": {"id": "http://example.org/verbs/another"}}
+    assert lrs.post(other) == 200
+    bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
+    await until(lambda: settled(bridge))
+
+    dead = ways(bridge)[taken.id]
+    assert (dead.state, dead.last_status) == ("dead", 409)
+    assert taken.id in (dead.last_answer or "")
+    assert {one.state for id_, one in ways(bridge).items() if id_ != taken.id} == {"delivered"}
+    found = lrs.statements()
+    assert [content(one) for one in found if one["id"] == taken.id] == [content(other)]
+    assert sorted(one["id"] for one in found) == sorted(ways(bridge))
+
+
+async def test_a_statement_that_ralph_refuses_is_dead_with_its_reason_and_its_neighbours_arrive(
+    lrs: Ralph, start: StartBridge
+) -> None:
+    """It refuses with 422, where the standard has 400."""
+    bridge, _ = await stored(start)
+    poison = statements(bridge, ["u2"])[1]
+    # such a thing is never made: the bridge's own judge would have to overlook it
+    spoilt = msgspec.json.decode(poison.body) | {"verb": {"display": {"en": "did"}}}
+    with writing(bridge.engine) as connection:
+        body = msgspec.json.encode(spoilt).decode()
+        connection.execute(update(tables.statement).where(tables.statement.c.id == poison.id).values(body=body))
+    bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
+    await until(lambda: settled(bridge))
+
+    dead = ways(bridge)[poison.id]
+    assert (dead.state, dead.last_status) == ("dead", 422)
+    [reason] = msgspec.json.decode(dead.last_answer or "")["detail"]
+    assert (reason["type"], reason["loc"][-2:]) == ("missing", ["verb", "id"])
+    assert {one.state for id_, one in ways(bridge).items() if id_ != poison.id} == {"delivered"}
+    expect_stored(lrs, attempts_of(bridge), but=(poison.id,))
+
+
+async def test_ralph_without_the_right_password_gets_nothing_and_loses_nothing(lrs: Ralph, start: StartBridge) -> None:
+    wrong = TargetSettings(name="lrs", endpoint=lrs.endpoint, username=USERNAME, password="wrong")
+    bridge = await start(targets=(wrong,))
+    await bridge.commit(DONE)
+    await until(lambda: all(one.tries for one in ways(bridge).values()))
+    await bridge.close()
+    assert {(one.state, one.last_status) for one in ways(bridge).values()} == {("waiting", 401)}
+    assert lrs.statements() == []
+
+    bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    expect_stored(lrs, [statements(bridge, ["u1"])])
+
+
+def test_statements_come_in_the_order_stored_over_all_pages(lrs: Ralph) -> None:
+    """What the other tests rely on."""
+    sent = [
+        {
+            "id": f"00000000-0000-4000-8000-{9 - number:012x}",
+            "actor": {"account": {"homePage": "https://lms.example", "name": "u1"}},
+            "verb": {"id": "http://adlnet.gov/expapi/verbs/completed"},
+            "object": {"id": "https://lms.example/activities/1"},
+        }
+        for number in range(5)
+    ]
+    for batch in (sent[:2], sent[2:]):
+        assert lrs.post(batch) == 200
+
+    assert [one["id"] for one in lrs.statements(limit="2")] == [one["id"] for one in sent]
+
+
+async def test_nothing_runs_after_leaving() -> None:
+    with Ralph() as lrs:
+        pass
+    address = urlsplit(lrs.endpoint)
+
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(address.hostname, address.port)
+
+
+@pytest.mark.parametrize("missing", [".ready", "bin/uvicorn"])
+def test_a_missing_environment_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, missing: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in {".ready", "bin/python", "bin/uvicorn"} - {missing}:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(ralph, "ENVIRONMENT", tmp_path)
+
+    with pytest.raises(RuntimeError, match="make test-tools"), Ralph():
+        pass

@@ -1,0 +1,53 @@
+"""What somebody voided at a real LRS, which then shows it under another parameter only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from bridge.settings import TargetSettings
+from tests.conftest import StartBridge
+from tests.forwarding.looking import settled, statements, stored, ways
+from tests.forwarding.waiting import until
+from tests.real_lrs.learning_locker import LearningLocker
+from tests.real_lrs.service import PASSWORD, USERNAME
+
+VOIDING = {
+    "actor": {"account": {"homePage": "https://lms.example", "name": "admin"}},
+    "verb": {"id": "http://adlnet.gov/expapi/verbs/voided"},
+}
+
+
+@pytest.fixture
+def lrs() -> Iterator[LearningLocker]:
+    """An LRS that has no statements."""
+    with LearningLocker() as running:
+        yield running
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what an LRS does is the same to both databases."""
+    return sqlite_url
+
+
+async def test_a_voided_statement_is_delivered_if_it_is_the_same_and_dead_if_not(
+    lrs: LearningLocker, start: StartBridge
+) -> None:
+    bridge, ids = await stored(start)
+    same, other = statements(bridge, ["u1"])[1], statements(bridge, ["u2"])[1]
+    elsewhere = msgspec.json.decode(other.body) | {"verb": {"id": "http://example.org/verbs/another"}}
+    for one in (msgspec.json.decode(same.body), elsewhere):
+        assert lrs.post(one) == 200
+        assert lrs.post(VOIDING | {"object": {"objectType": "StatementRef", "id": one["id"]}}) == 200
+    target = TargetSettings(name="lrs", endpoint=lrs.endpoint, username=USERNAME, password=PASSWORD)
+    bridge = await start(targets=(target,), token=bridge.token)
+    await until(lambda: settled(bridge))
+
+    dead = ways(bridge)[other.id]
+    assert (dead.state, dead.last_status) == ("dead", 409)
+    assert {one.state for id_, one in ways(bridge).items() if id_ != other.id} == {"delivered"}
+    in_force = [one["id"] for one in lrs.statements() if one["id"] in ids]
+    assert sorted([*in_force, same.id, other.id]) == sorted(ids)

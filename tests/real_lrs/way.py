@@ -1,0 +1,66 @@
+"""The way between the bridge and a real LRS: what goes along is noted, and answers can be lost on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+PASSED_ON = ("Authorization", "Content-Type", "X-Experience-API-Version")
+
+
+@dataclass(frozen=True)
+class Passed:
+    """One POST of statements and what the LRS answered to it."""
+
+    version: str
+    body: bytes
+    status: int
+    answer: bytes
+
+
+@dataclass
+class Way:
+    """A proxy in front of an LRS; `endpoint` is what a target is configured with.
+
+    The answers to the first `lose` POSTs never arrive: after the LRS has given each, `meanwhile` is awaited and the
+    connection cut.
+    """
+
+    endpoint: str
+    lose: int = 0
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    posts: list[Passed] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def way_to(endpoint: str) -> AsyncIterator[Way]:
+    """Lay a way to the LRS at an endpoint."""
+    async with aiohttp.ClientSession() as session:
+
+        async def pass_on(request: web.Request) -> web.Response:
+            body = await request.read()
+            headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+            to = urlsplit(endpoint)._replace(path="", query="").geturl() + request.path_qs
+            async with session.request(request.method, to, data=body or None, headers=headers) as reply:
+                answer = await reply.read()
+            if request.method == "POST":
+                version = headers.get("X-Experience-API-Version", "")
+                way.posts.append(Passed(version, body, reply.status, answer))
+                if len(way.posts) <= way.lose:
+                    if way.meanwhile is not None:
+                        await way.meanwhile()
+                    assert request.transport is not None
+                    request.transport.abort()
+            return web.Response(body=answer, status=reply.status, content_type=reply.content_type)
+
+        app = web.Application(client_max_size=0)
+        app.router.add_route("*", "/{resource:.*}", pass_on)
+        async with TestServer(app) as server:
+            way = Way(str(server.make_url(urlsplit(endpoint).path)))
+            yield way
