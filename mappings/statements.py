@@ -17,12 +17,12 @@ from mappings.attempt.changes import Change
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import Interaction
-from mappings.cmi.objectives import Objective
+from mappings.cmi.objectives import Objective, descriptions
 from mappings.cmi.scores import Score
 from mappings.cmi.snapshot import Number
 from mappings.cmi.times import CENTISECONDS, duration
 from mappings.document.model import Document, ResultPart
-from mappings.document.skeletons import DEFINITION, CompiledMapping, Holes
+from mappings.document.skeletons import DEFINITION, OBJECTIVES, CompiledMapping, Holes
 from mappings.document.templates import OPTIONAL, VERBATIM, Template, places
 from mappings.iris import is_own_iri, percent_encode
 from mappings.timestamps import rfc3339
@@ -121,6 +121,9 @@ def make(
         if isinstance(about, _ITEMS):
             holes = {**holes, **_item_holes(about)}
             without = without if about.description else without | {"item.description"}
+            if rule.objectives is not None and isinstance(about, Interaction):
+                told = _objectives(mapping, rule.objectives.activity, about.objectives, attempt, filled)
+                holes, without = (holes | {OBJECTIVES: told}, without) if told else (holes, without | {OBJECTIVES})
         result = _result(rule.result, _subject(attempt, session, change), holes, document)
         body = mapping.skeleton(rule, without).fill(holes, statement_id, result, timestamp)
         problem = mapping.gate.problem(body, result, (rule.name, without, filled.constant), item=item)
@@ -293,6 +296,22 @@ def _item_holes(item: Interaction | Objective) -> dict[str, bytes]:
             members["correctResponsesPattern"] = item.patterns
         holes[DEFINITION] = _encode(members)[1:-1]
     return holes
+
+
+def _objectives(
+    mapping: CompiledMapping, activity: str, named: Sequence[str], attempt: AttemptState, filled: _Filled
+) -> bytes:
+    """Give the objectives that an interaction names as activities in JSON, each once; empty where it names none."""
+    if not named:
+        return b""
+    described = descriptions(attempt.snapshot.objectives)
+    told: dict[bytes, None] = {}
+    for own in named:
+        description = described.get(own, "")
+        holes = {**filled.holes, **_item_holes(Objective(own, description))}
+        parts = mapping.activity(activity, filled.absent if description else filled.absent | {"item.description"})
+        told[b"".join([part if isinstance(part, bytes) else holes[part] for part in parts])] = None
+    return b",".join(told)
 
 
 def _variables(facts: Facts, attempt: AttemptState, session: SessionState, change: Change) -> dict[str, Any]:

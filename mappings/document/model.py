@@ -38,6 +38,13 @@ RESULT_PARTS: dict[ResultPart, str] = {
     "progress_as_score": "result.score.scaled: progress_measure, as the SCORM Profile asks for",
     "cmi": "an extension with SCORM's own words for which xAPI has no place: weighting, result, time and the like",
 }
+ContextList = Literal["parent", "grouping", "category", "other"]
+CONTEXT_LISTS: dict[ContextList, str] = {
+    "parent": "what the interaction belongs to; the cmi5 project advises to name objectives here",
+    "grouping": "what it has to do with less directly, such as the course",
+    "category": "what the statement is tagged with",
+    "other": "anything else; the SCORM Profile leaves this list to you",
+}
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -80,6 +87,13 @@ class Verb(msgspec.Struct, frozen=True):
     display: Mapping[str, str]
 
 
+class Objectives(msgspec.Struct, frozen=True):
+    """How a statement tells the objectives that its interaction names: each as this activity, in this list."""
+
+    activity: str
+    place: ContextList
+
+
 class Rule(msgspec.Struct, frozen=True):
     """When `when` happens and `condition` holds, a statement with these parts, as often as `once` allows.
 
@@ -94,6 +108,7 @@ class Rule(msgspec.Struct, frozen=True):
     result: tuple[ResultPart, ...] = ()
     parent: tuple[str, ...] = ()
     category: tuple[str, ...] = ()
+    objectives: Objectives | None = None
     condition: Condition | None = None
 
 
