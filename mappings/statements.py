@@ -228,10 +228,15 @@ def _subject(attempt: AttemptState, session: SessionState, change: Change) -> _S
     return _Subject(
         completion=_COMPLETION.get(known.completion_status or ""),
         success=_SUCCESS.get(known.success_status or ""),
-        score=attempt.score,
+        score=_score(attempt, change),
         duration=session.spent,
         progress=known.progress_measure,
     )
+
+
+def _score(attempt: AttemptState, change: Change) -> Score | None:
+    """Give the attempt's score at a change: one that was held back is told as it was, whatever has followed it."""
+    return change.after if change.trigger == "score.changed" and change.after is not None else attempt.score
 
 
 _COMPLETION = {"completed": True, "incomplete": False}
@@ -316,7 +321,7 @@ def _objectives(
 
 def _variables(facts: Facts, attempt: AttemptState, session: SessionState, change: Change) -> dict[str, Any]:
     """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
-    known, about = attempt.snapshot, change.about
+    known, about, score = attempt.snapshot, change.about, _score(attempt, change)
     item: dict[str, Any] = {}
     if isinstance(about, Interaction):
         item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
@@ -325,7 +330,7 @@ def _variables(facts: Facts, attempt: AttemptState, session: SessionState, chang
     return {
         "completion": known.completion_status or "unknown",
         "success": known.success_status or "unknown",
-        "score": {} if attempt.score is None else msgspec.to_builtins(attempt.score),
+        "score": {} if score is None else msgspec.to_builtins(score),
         "progress": known.progress_measure,
         "attempt": {"number": facts.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
         "session": {"time": session.spent / CENTISECONDS},
