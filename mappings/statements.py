@@ -17,12 +17,12 @@ from mappings.attempt.changes import Change
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import Interaction
-from mappings.cmi.objectives import Objective
+from mappings.cmi.objectives import Objective, descriptions
 from mappings.cmi.scores import Score
 from mappings.cmi.snapshot import Number
 from mappings.cmi.times import CENTISECONDS, duration
 from mappings.document.model import Document, ResultPart
-from mappings.document.skeletons import DEFINITION, CompiledMapping, Holes
+from mappings.document.skeletons import DEFINITION, OBJECTIVES, CompiledMapping, Holes
 from mappings.document.templates import OPTIONAL, VERBATIM, Template, places
 from mappings.iris import is_own_iri, percent_encode
 from mappings.timestamps import rfc3339
@@ -121,6 +121,9 @@ def make(
         if isinstance(about, _ITEMS):
             holes = {**holes, **_item_holes(about)}
             without = without if about.description else without | {"item.description"}
+            if rule.objectives is not None and isinstance(about, Interaction):
+                told = _objectives(mapping, rule.objectives.activity, about.objectives, attempt, filled)
+                holes, without = (holes | {OBJECTIVES: told}, without) if told else (holes, without | {OBJECTIVES})
         result = _result(rule.result, _subject(attempt, session, change), holes, document)
         body = mapping.skeleton(rule, without).fill(holes, statement_id, result, timestamp)
         problem = mapping.gate.problem(body, result, (rule.name, without, filled.constant), item=item)
@@ -226,10 +229,15 @@ def _subject(attempt: AttemptState, session: SessionState, change: Change) -> _S
     return _Subject(
         completion=_COMPLETION.get(known.completion_status or ""),
         success=_SUCCESS.get(known.success_status or ""),
-        score=attempt.score,
+        score=_score(attempt, change),
         duration=session.spent,
         progress=known.progress_measure,
     )
+
+
+def _score(attempt: AttemptState, change: Change) -> Score | None:
+    """Give the attempt's score at a change: one that was held back is told as it was, whatever has followed it."""
+    return change.after if change.trigger == "score.changed" and change.after is not None else attempt.score
 
 
 _COMPLETION = {"completed": True, "incomplete": False}
@@ -297,9 +305,25 @@ def _item_holes(item: Interaction | Objective) -> dict[str, bytes]:
     return holes
 
 
+def _objectives(
+    mapping: CompiledMapping, activity: str, named: Sequence[str], attempt: AttemptState, filled: Filled
+) -> bytes:
+    """Give the objectives that an interaction names as activities in JSON, each once; empty where it names none."""
+    if not named:
+        return b""
+    described = descriptions(attempt.snapshot.objectives)
+    told: dict[bytes, None] = {}
+    for own in named:
+        description = described.get(own, "")
+        holes = {**filled.holes, **_item_holes(Objective(own, description))}
+        parts = mapping.activity(activity, filled.absent if description else filled.absent | {"item.description"})
+        told[b"".join([part if isinstance(part, bytes) else holes[part] for part in parts])] = None
+    return b",".join(told)
+
+
 def _variables(facts: Facts, attempt: AttemptState, session: SessionState, change: Change) -> dict[str, Any]:
     """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
-    known, about = attempt.snapshot, change.about
+    known, about, score = attempt.snapshot, change.about, _score(attempt, change)
     item: dict[str, Any] = {}
     if isinstance(about, Interaction):
         item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
@@ -308,7 +332,7 @@ def _variables(facts: Facts, attempt: AttemptState, session: SessionState, chang
     return {
         "completion": known.completion_status or "unknown",
         "success": known.success_status or "unknown",
-        "score": {} if attempt.score is None else msgspec.to_builtins(attempt.score),
+        "score": {} if score is None else msgspec.to_builtins(score),
         "progress": known.progress_measure,
         "attempt": {"number": facts.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
         "session": {"time": session.spent / CENTISECONDS},

@@ -23,12 +23,14 @@ from bridge.commits.work import Answer, Closed, Closing, Opened, Opening, Outcom
 from bridge.commits.workspace import OpenSession, Workspace
 from bridge.errors import BridgeError, SessionUnknown
 from mappings import xapi_documents
+from mappings.attempt.changes import Change
 from mappings.attempt.commit import Earlier
 from mappings.attempt.ending import end_idle
 from mappings.attempt.fold import Fold, fold
 from mappings.attempt.guards import may_repeat
 from mappings.attempt.state import AttemptState
 from mappings.cmi.render import render
+from mappings.cmi.scores import Score
 from mappings.document import CompiledMapping
 from mappings.statements import Facts, Statement, make
 from storage import documents, journal, outbox
@@ -104,6 +106,7 @@ class _Batch:
         session.attempt.row.changed = True
         if row.commits:
             self._document(session, before, whole=True)
+        _update_best(session.attempt.row.enrollment, done.changes)
         return Closed(ended=True)
 
     def _open(self, work: Opening) -> Opened:
@@ -153,6 +156,7 @@ class _Batch:
         begins, was_open = row.commits == 1, row.ended is None
         self._update(session, before.total_time, arrival.received_at)
         self._document(session, before, whole=begins or (was_open and row.ended is not None))
+        _update_best(session.attempt.row.enrollment, done.changes)
         reply = commit_reply(
             row.session_id,
             row.commits,
@@ -275,12 +279,11 @@ class _Batch:
 
 def _update_attempt(row: Attempt, session: OpenSession, received_at: int) -> None:
     state = session.attempt.state
-    known, value = state.snapshot, state.score
+    known, value = state.snapshot, state.score or Score()
     row.scorm_version = row.scorm_version or known.scorm_version
     row.status = state.ended or "active"
     row.completion_status, row.success_status = known.completion_status, known.success_status
-    if value is not None:
-        row.score_scaled, row.score_raw, row.score_min, row.score_max = value.scaled, value.raw, value.min, value.max
+    row.score_scaled, row.score_raw, row.score_min, row.score_max = value.scaled, value.raw, value.min, value.max
     row.progress_measure = known.progress_measure
     row.total_time = state.total_time
     row.last_commit_at = received_at
@@ -297,22 +300,33 @@ def _update_enrollment(row: Attempt, spent: int, received_at: int) -> None:
         owner.completion_status = row.completion_status
     if _SUCCESS[row.success_status] > _SUCCESS[owner.success_status]:
         owner.success_status = row.success_status
-    if _better(row, owner):
-        owner.best_scaled, owner.best_raw = row.score_scaled, row.score_raw
-        owner.best_min, owner.best_max = row.score_min, row.score_max
     owner.total_time += spent
     owner.first_commit_at = owner.first_commit_at or received_at
     owner.last_commit_at = max(received_at, owner.last_commit_at or 0)
     owner.changed = True
 
 
-def _better(row: Attempt, owner: Enrollment) -> bool:
+def _update_best(owner: Enrollment, changes: Sequence[Change]) -> None:
+    """Keep the best of the scores that were told: one that is still being written can be of another scale."""
+    for change in changes:
+        if change.trigger == "score.changed" and _better(change.after, owner):
+            best: Score = change.after
+            owner.best_scaled, owner.best_raw, owner.best_min, owner.best_max = (
+                best.scaled,
+                best.raw,
+                best.min,
+                best.max,
+            )
+            owner.changed = True
+
+
+def _better(one: Score, owner: Enrollment) -> bool:
     """Compare scores by `scaled`, which is comparable across ranges, and by `raw` only where neither has one."""
-    if row.score_scaled is not None or owner.best_scaled is not None:
+    if one.scaled is not None or owner.best_scaled is not None:
         lowest = float("-inf")
-        ours = lowest if row.score_scaled is None else row.score_scaled
+        ours = lowest if one.scaled is None else one.scaled
         return ours > (lowest if owner.best_scaled is None else owner.best_scaled)
-    return row.score_raw is not None and (owner.best_raw is None or row.score_raw > owner.best_raw)
+    return one.raw is not None and (owner.best_raw is None or one.raw > owner.best_raw)
 
 
 def _facts(session: OpenSession) -> Facts:

@@ -28,7 +28,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
         terminated: True when the client said that this is the session's last commit, False when it said it is not, None
             when its format cannot say.
         settled: what it says is said to the end. Clients that post one element at a time may be in the middle of an
-            interaction.
+            interaction or a score.
         beacon: arrived as a browser's beacon, as the last commit of a closing page does.
         committed_at: milliseconds since the epoch by the client's account.
     """

@@ -6,23 +6,29 @@ from msgspec.structs import replace
 
 from mappings.attempt.changes import find_changes
 from mappings.attempt.fold import Fold
+from mappings.attempt.scoring import without_score
 from mappings.attempt.state import AttemptState, Ending, SessionState
 
 
 def end_idle(attempt: AttemptState, session: SessionState, idle: Ending) -> Fold:
     """End an open session as of its last commit.
 
-    Content that had announced `exit` = `suspend` is believed; otherwise the session ends as `idle` says. Answers that
-    content was still writing are told now. A session without commits ends without changes: it was opened, never played.
+    Content that had announced `exit` = `suspend` is believed; otherwise the session ends as `idle` says. Answers and a
+    score that content was still writing are told now. A session without commits ends without changes: it was opened,
+    never played.
     """
     if session.commits == 0:
         return Fold("applied", attempt, replace(session, ended="abandoned"), session.applied_at)
     ended: Ending = "suspended" if attempt.snapshot.exit == "suspend" else idle
     told = attempt.snapshot if attempt.answers is None else replace(attempt.snapshot, interactions=attempt.answers)
+    last, after = attempt.score, attempt
+    if attempt.writing == session.number:
+        told, last = without_score(told), attempt.told
+        after = replace(attempt, writing=None, told=None)
     return Fold(
         "applied",
-        replace(attempt, answers=None, ended=ended if session.number >= attempt.spoke else attempt.ended),
+        replace(after, answers=None, ended=ended if session.number >= attempt.spoke else attempt.ended),
         replace(session, ended=ended),
         max(session.applied_at, attempt.timestamp),
-        find_changes(told, attempt.snapshot, told=attempt.score, ended=ended),
+        find_changes(told, attempt.snapshot, told=last, ended=ended),
     )

@@ -12,6 +12,7 @@ from mappings.attempt.changes import Change, find_changes
 from mappings.attempt.clock import spend
 from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
 from mappings.attempt.guards import ended_before, judge, terminates
+from mappings.attempt.scoring import hold_score
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
 from mappings.cmi.merge import merge
@@ -80,11 +81,20 @@ def fold(
         ended = _ending(merge(known, said))
     elif disposition == "stale" and ended_before(session, commit, said):
         ended = _ending(known)
-    told, untold = _answers(attempt, before, known, said, settled=commit.settled or ended is not None)
-    changes = find_changes(
+    settled = commit.settled or ended is not None
+    told, untold = _answers(attempt, before, known, said, settled=settled)
+    scoring = hold_score(
+        attempt,
+        session,
         replace(before, interactions=told) if told is not before.interactions else before,
+        known,
+        said,
+        settled=settled or disposition != "applied",
+    )
+    changes = find_changes(
+        scoring.before,
         replace(known, interactions=untold) if untold is not known.interactions else known,
-        told=attempt.score,
+        told=scoring.last,
         started=attempt.commits == 0,
         resumed=session.resumes and session.commits == 0,
         ended=ended,
@@ -117,7 +127,9 @@ def fold(
             attempt,
             snapshot=known,
             spoke=max(attempt.spoke, session.number) if disposition == "applied" else attempt.spoke,
-            score=scores.score(known) or attempt.score,
+            score=scoring.score,
+            writing=scoring.writing,
+            told=scoring.told,
             answers=None if untold is known.interactions else untold,
             commits=attempt.commits + 1,
             # a session that was followed by another has no say in whether the attempt is over
@@ -126,7 +138,7 @@ def fold(
         ),
         after,
         at,
-        changes,
+        (*scoring.left, *changes),
         (*arrival.reading.warnings, *warnings),
     )
 

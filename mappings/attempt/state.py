@@ -23,6 +23,8 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         ended: how its latest session ended; None while that is open.
         total_time: centiseconds spent in all sessions.
         score: the last one that was possible; an impossible one that comes after it takes nothing back.
+        writing: the number of the session that may still be writing the score, which is not told until then.
+        told: the last score that was told, while another one is being written.
         answers: the interactions as far as they were told; None where that is all the snapshot has.
         statements: how many were made, which is also the position of the last one.
         timestamp: of the last statement, in milliseconds since the epoch; none is ever dated before it.
@@ -37,6 +39,8 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     ended: Ending | None = None
     total_time: int = 0
     score: Score | None = None
+    writing: int | None = None
+    told: Score | None = None
     answers: dict[str, Item] | None = None
     statements: int = 0
     timestamp: int = 0

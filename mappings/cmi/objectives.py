@@ -35,6 +35,15 @@ def objectives(items: Mapping[str, Item] | None, version: ScormVersion | None) -
     return found
 
 
+def descriptions(items: Mapping[str, Item] | None) -> dict[str, str]:
+    """Give the descriptions of the objectives that have one, by id."""
+    return {
+        own: text
+        for item in (items or {}).values()
+        if (own := scalar(item.get("id"))) and (text := scalar(item.get("description")))
+    }
+
+
 def _objective(own: str, item: Item, version: ScormVersion | None) -> Objective:
     completion, success = LESSON_STATUS.get(cast("str", _read(item, "status", values.lesson_status)), (None, None))
     parts = item.get("score")

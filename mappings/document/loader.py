@@ -10,6 +10,7 @@ from mappings.attempt.changes import ABOUT_ITEMS, TRIGGERS
 from mappings.document.conditions import Condition, compile_condition
 from mappings.document.errors import DocumentError, Fault
 from mappings.document.model import (
+    CONTEXT_LISTS,
     DOCUMENT_PARTS,
     ENDINGS,
     ONCE,
@@ -20,6 +21,7 @@ from mappings.document.model import (
     Actor,
     Context,
     Document,
+    Objectives,
     Rule,
     Verb,
     XapiDocument,
@@ -164,6 +166,20 @@ def _condition(table: Section) -> Condition | None:
         return None
 
 
+def _objectives(section: Section, activities: dict[str, Activity]) -> Objectives:
+    told = Objectives(
+        section.word("as", activities, "an activity described in [activities]"),
+        section.word("in", CONTEXT_LISTS, "a list of contextActivities"),
+    )
+    activity = activities.get(told.activity)
+    if activity is not None and (activity.interaction or "item.id" not in places(activity.id)):
+        section.fault(
+            "as", f"cannot be {told.activity}: an objective's activity is made of {{item.id}} and is no interaction"
+        )
+    section.end()
+    return told
+
+
 def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[str, Verb]) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     names: set[str] = set()
@@ -181,6 +197,7 @@ def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[s
             category=table.words("category", activities, "an activity described in [activities]")
             if table.has("category")
             else (),
+            objectives=_objectives(table.section("objectives"), activities) if table.has("objectives") else None,
             condition=_condition(table) if table.has("if") else None,
         )
         for key, name in (
@@ -192,6 +209,8 @@ def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[s
                 table.fault(key, f"cannot be {name}, which is made of {{item.…}}: {rule.when!r} has no item")
             elif name in activities and activities[name].interaction and rule.when != "interaction.answered":
                 table.fault(key, f"cannot be {name}, which is an interaction: {rule.when!r} has none")
+        if rule.objectives is not None and rule.when != "interaction.answered":
+            table.fault("objectives", f"are named by interactions only: {rule.when!r} has none")
         if rule.name and rule.name in names:
             table.fault("name", f"is the name of an earlier rule too: {rule.name}")
         names.add(rule.name)

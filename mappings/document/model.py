@@ -36,6 +36,8 @@ DocumentPart = Literal[
     "total_time",
 ]
 
+ContextList = Literal["parent", "grouping", "category", "other"]
+
 ONCE: dict[Once, str] = {
     "attempt": "at most one statement an attempt",
     "session": "at most one statement a session",
@@ -88,6 +90,12 @@ PARTS_OF: dict[Resource, frozenset[DocumentPart]] = {
     "agents/profile": frozenset({"learner_id", "learner_name", "preferences"}),
 }
 """What each resource may hold: no learner's data where all learners' documents are one."""
+CONTEXT_LISTS: dict[ContextList, str] = {
+    "parent": "what the interaction belongs to; the cmi5 project advises to name objectives here",
+    "grouping": "what it has to do with less directly, such as the course",
+    "category": "what the statement is tagged with",
+    "other": "anything else; the SCORM Profile leaves this list to you",
+}
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -130,6 +138,13 @@ class Verb(msgspec.Struct, frozen=True):
     display: Mapping[str, str]
 
 
+class Objectives(msgspec.Struct, frozen=True):
+    """How a statement tells the objectives that its interaction names: each as this activity, in this list."""
+
+    activity: str
+    place: ContextList
+
+
 class Rule(msgspec.Struct, frozen=True):
     """When `when` happens and `condition` holds, a statement with these parts, as often as `once` allows.
 
@@ -144,6 +159,7 @@ class Rule(msgspec.Struct, frozen=True):
     result: tuple[ResultPart, ...] = ()
     parent: tuple[str, ...] = ()
     category: tuple[str, ...] = ()
+    objectives: Objectives | None = None
     condition: Condition | None = None
 
 

@@ -7,7 +7,7 @@ and holes. Building it with tincan for every commit would cost many times as muc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -26,14 +26,20 @@ Holes = Mapping[str, bytes]
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private use: no document holds them by accident, and tincan passes them through
 DEFINITION = "definition"
 """The hole for the members of an interaction's definition that differ from answer to answer: JSON without braces."""
-_HOLE = re.compile(f'"interactionType":"other"|{_OPEN}([^{_CLOSE}]*){_CLOSE}'.encode())
+OBJECTIVES = "objectives"
+"""The hole for the objectives that an interaction names: activities as JSON, with commas between them. Where it names
+none, this is `absent` as an empty variable is."""
+_HOLE = re.compile(f'"interactionType":"other"|"{_OPEN}({OBJECTIVES}){_CLOSE}"|{_OPEN}([^{_CLOSE}]*){_CLOSE}'.encode())
+
+Parts = tuple[bytes | str, ...]
+"""Literal bytes, with the names of holes between them."""
 
 
 class Skeleton(msgspec.Struct, frozen=True):
     """A statement of one rule: bytes before the result and after it, with holes at the odd places."""
 
-    before_result: tuple[bytes | str, ...]
-    after_result: tuple[bytes | str, ...]
+    before_result: Parts
+    after_result: Parts
 
     def fill(self, holes: Holes, statement_id: str, result: bytes, timestamp: str) -> bytes:
         """Give the statement as JSON; `result` is a JSON object, or empty for a statement without one."""
@@ -53,11 +59,12 @@ class Skeletons(Protocol):
 
 
 class CompiledMapping(msgspec.Struct, frozen=True):
-    """A mapping document ready for use."""
+    """A mapping document ready for use. `activity` gives one of its activities for the variables that are empty."""
 
     document: Document
     rules: Mapping[Trigger, Sequence[Rule]]
     skeleton: Skeletons
+    activity: Callable[[str, frozenset[str]], Parts]
     gate: Gate
 
 
@@ -74,6 +81,8 @@ def compile_document(document: Document, source: str) -> CompiledMapping:
         for absent in (frozenset[str](), OPTIONAL):
             try:
                 _skeleton(document, rule, absent)
+                if rule.objectives is not None:
+                    _activity_parts(document, rule.objectives.activity, absent)
             except (TypeError, ValueError) as error:  # what tincan raises for values it does not take
                 faults.append(Fault(f"rules[{index}]", 0, f"makes no statement: {error}"))
                 break
@@ -82,7 +91,13 @@ def compile_document(document: Document, source: str) -> CompiledMapping:
     # at most one skeleton a rule and a combination of optional variables: a cache that stays small
     cached = lru_cache(maxsize=None)(lambda rule, absent: _skeleton(document, document.rules[rule], absent))
     places = {rule.name: index for index, rule in enumerate(document.rules)}
-    return CompiledMapping(document, rules, lambda rule, absent: cached(places[rule.name], absent), Gate())
+    return CompiledMapping(
+        document,
+        rules,
+        lambda rule, absent: cached(places[rule.name], absent),
+        lru_cache(maxsize=None)(lambda name, absent: _activity_parts(document, name, absent)),
+        Gate(),
+    )
 
 
 def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleton:
@@ -111,6 +126,10 @@ def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleto
     tail = context.as_version("1.0.3")
     # a UUID's hole is not a UUID, which is what tincan would ask for
     tail = {"registration": _fill(document.context.registration, absent), **tail}
+    if rule.objectives is not None and OBJECTIVES not in absent:
+        # how many there are differs from answer to answer
+        lists = tail.setdefault("contextActivities", {})
+        lists.setdefault(rule.objectives.place, []).append(f"{_OPEN}{OBJECTIVES}{_CLOSE}")
     return Skeleton(
         _cut(msgspec.json.encode({key: head[key] for key in ("actor", "verb", "object")})[1:-1]),
         _cut(b',"context":' + msgspec.json.encode({key: value for key, value in tail.items() if value})),
@@ -119,6 +138,11 @@ def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleto
 
 def _activities(document: Document, names: Sequence[str], absent: frozenset[str]) -> Any:
     return [_activity(document, document.activities[name], absent) for name in names] or None
+
+
+def _activity_parts(document: Document, name: str, absent: frozenset[str]) -> Parts:
+    activity = _activity(document, document.activities[name], absent)
+    return _cut(msgspec.json.encode(activity.as_version("1.0.3")))
 
 
 def _activity(document: Document, activity: Activity, absent: frozenset[str]) -> Any:
@@ -163,10 +187,11 @@ def _hole(place: Place, absent: frozenset[str], *, iri: bool) -> str:
     return f"{_OPEN}{place.variable}{encoded}{_CLOSE}"
 
 
-def _cut(statement: bytes) -> tuple[bytes | str, ...]:
+def _cut(statement: bytes) -> Parts:
     parts: list[bytes | str] = []
     end = 0
     for match in _HOLE.finditer(statement):
-        parts += (statement[end : match.start()], DEFINITION if match.group(1) is None else match.group(1).decode())
+        name = DEFINITION if match.lastindex is None else match.group(match.lastindex).decode()
+        parts += (statement[end : match.start()], name)
         end = match.end()
     return (*parts, statement[end:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -55,6 +56,22 @@ async def test_a_session_is_answered_in_text(bridge: Bridge, name: str | None) -
     assert [(one.status, one.content_type, one.json) for one in answers] == [(200, "application/json", TRUE)] * 7
     assert bridge.rules() == ["initialized", "completed", "passed", "scored", "terminated"]
     assert (await at.session())["attempt"]["total_time"] == "PT2M"
+
+
+async def test_a_scores_parts_make_one_statement_at_the_commit(bridge: Bridge) -> None:
+    at = await door(bridge, "rpc")
+    await at.post(call("SetValue", "cmi.core.lesson_status", "passed"))
+    for element, value in (("raw", 150), ("min", 0), ("max", 200)):
+        await at.post(call("SetValue", f"cmi.core.score.{element}", value))
+    before = bridge.rules()
+    await at.post(call("Commit", ""))
+    await at.post(call("Terminate", ""))
+    (report,) = bridge.reports()
+    scores = [json.loads(one.body)["result"] for one in report.statements if one.rule == "scored"]
+
+    assert before == ["initialized", "completed", "passed"]
+    assert bridge.rules() == ["initialized", "completed", "passed", "scored", "terminated"]
+    assert scores == [{"score": {"scaled": 0.75, "raw": 150, "min": 0, "max": 200}}]
 
 
 async def test_values_and_counts_can_be_asked_for(bridge: Bridge) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -49,6 +50,28 @@ async def test_the_order_of_arrival_does_not_matter(bridge: Bridge, order: tuple
     assert session["attempt"]["completion_status"] == "completed"
     assert session["attempt"]["score"] == {"scaled": 0.85, "raw": 85}
     assert session["ended"] is None
+
+
+SCORE = [("cmi.core.score.raw", 85), ("cmi.core.score.max", 200), ("cmi.core.score.min", 10)]
+WHOLE = {"scaled": 0.394737, "raw": 85, "min": 10, "max": 200}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(SCORE)))
+async def test_a_scores_parts_make_one_statement_and_one_best_score(
+    bridge: Bridge, order: tuple[tuple[str, int], ...]
+) -> None:
+    at = await door(bridge, None)
+    for name, value in order:
+        assert (await at.post({"cmi": {name: value}})).status == 200
+    before = bridge.rules()
+    tree = {"cmi": {"core": {"score": {"raw": "85", "min": "10", "max": "200"}}}}
+    answer = await at.post(tree, query="isTerminateCommit=true")
+    (report,) = bridge.reports()
+    scores = [json.loads(one.body)["result"] for one in report.statements if one.rule == "scored"]
+
+    assert before == ["initialized"]
+    assert scores == [{"score": WHOLE}]
+    assert answer.json["enrollment"]["best_score"] == WHOLE
 
 
 @pytest.mark.parametrize(

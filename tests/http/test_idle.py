@@ -43,6 +43,36 @@ async def test_content_that_had_announced_suspend_is_suspended_and_resumed_next(
     assert opened["cmi"]["suspend_data"] == "so far"
 
 
+async def test_a_score_that_was_still_being_written_is_told_at_the_end(bridge: Bridge) -> None:
+    session_id = (await bridge.open())["session_id"]
+    for element, value in (("raw", 85), ("max", 200)):
+        body = {"cmi": {f"cmi.core.score.{element}": value}}
+        await bridge.post(f"/v1/formats/single/sessions/{session_id}/commits", body)
+    before = bridge.rules()
+    bridge.clock.advance(IDLE_AFTER + 1)
+    await _reaper(bridge).reap()
+    told = (await bridge.get("/v1/enrollments?learner=u1"))[1]
+    (report,) = bridge.reports()
+
+    assert before == ["initialized"]
+    assert bridge.rules() == ["initialized", "scored", "abandoned"]
+    assert json.loads(report.statements[1].body)["result"] == {"score": {"scaled": 0.425, "raw": 85, "max": 200}}
+    assert told["enrollments"][0]["best_score"] == {"scaled": 0.425, "raw": 85, "max": 200}
+
+
+async def test_a_score_that_turns_out_to_be_impossible_stands_nowhere(bridge: Bridge) -> None:
+    session_id = (await bridge.open())["session_id"]
+    address = f"/v1/formats/single/sessions/{session_id}/commits"
+    await bridge.post(address, {"cmi": {"cmi.score.raw": 9}})
+    _, answer = await bridge.post(address, {"cmi": {"cmi.score.max": 3}})
+    bridge.clock.advance(IDLE_AFTER + 1)
+    await _reaper(bridge).reap()
+
+    assert answer["attempt"]["score"] is None
+    assert answer["enrollment"]["best_score"] is None
+    assert bridge.rules() == ["initialized", "abandoned"]
+
+
 async def test_a_session_that_still_commits_is_left_alone(bridge: Bridge) -> None:
     await bridge.commit({"suspend_data": "x"})
     bridge.clock.advance(IDLE_AFTER - 1)

@@ -165,7 +165,7 @@ def judged(body):
     assert set(context) - {"extensions"} == {"registration", "contextActivities"}
     assert str(uuid.UUID(context["registration"])) == context["registration"]
     groups = context["contextActivities"]
-    assert set(groups) <= {"parent", "grouping", "category"}
+    assert set(groups) <= {"parent", "grouping", "category", "other"}
     activities = [statement["object"], *(one for group in groups.values() for one in group)]
     for activity in activities:
         definition = activity["definition"]

@@ -15,7 +15,7 @@ from tests.mappings.statement_builders import DOCUMENTS
 OTHERS = {"text": "x y", "truth": True, "list": [7], "table": {"key": "value"}}
 
 OPTIONAL = re.compile(
-    r"actor\.name|activities\.\w+\.(name|description|interaction)|rules\[\d+\]\.(result|parent|category|if)"
+    r"actor\.name|activities\.\w+\.(name|description|interaction)|rules\[\d+\]\.(result|parent|category|objectives|if)"
 )
 """What a document can do without."""
 
@@ -78,6 +78,7 @@ def users(tree, path):
     for index, rule in enumerate(tree["rules"]):
         found |= {f"rules[{index}].{key}" for key in ("parent", "category") if name in rule.get(key, ())}
         found |= {f"rules[{index}].object"} if rule["object"] == name else set()
+        found |= {f"rules[{index}].objectives.as"} if rule.get("objectives", {}).get("as") == name else set()
     return found
 
 

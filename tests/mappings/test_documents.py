@@ -9,7 +9,7 @@ import pytest
 
 from mappings.attempt.changes import TRIGGERS
 from mappings.document import DocumentError, Fault, compile_document, load
-from mappings.document.model import ENDINGS, ONCE, RESULT_PARTS
+from mappings.document.model import CONTEXT_LISTS, ENDINGS, ONCE, RESULT_PARTS
 from mappings.document.templates import OF_ITEMS, OPTIONAL, VARIABLES, VERBATIM, Place, needs, parse
 from tests.mappings.statement_builders import DOCUMENTS, SHIPPED
 
@@ -293,7 +293,7 @@ def _pairs(text):
 
 _OPTIONAL_KEYS = re.compile(
     r"actor\.name|activities\.\w+\.(name|description|interaction)|context\.extensions\..*"
-    r"|rules\[\d+\]\.(result|parent|category|if)"
+    r"|rules\[\d+\]\.(result|parent|category|objectives|if)"
 )
 
 
@@ -361,6 +361,6 @@ def test_a_text_with_braces_that_mean_nothing_is_refused(text):
         parse(text)
 
 
-@pytest.mark.parametrize("known", [ENDINGS, ONCE, RESULT_PARTS, TRIGGERS, VARIABLES])
+@pytest.mark.parametrize("known", [CONTEXT_LISTS, ENDINGS, ONCE, RESULT_PARTS, TRIGGERS, VARIABLES])
 def test_every_word_of_a_document_is_explained(known):
     assert all(text.strip() for text in known.values())

@@ -16,7 +16,7 @@ import mappings
 from mappings.attempt.changes import TRIGGERS
 from mappings.document import compile_document, load
 from mappings.document.conditions import VARIABLES as CONDITIONS
-from mappings.document.model import ENDINGS, ONCE, RESULT_PARTS
+from mappings.document.model import CONTEXT_LISTS, ENDINGS, ONCE, RESULT_PARTS
 from mappings.document.templates import VARIABLES
 
 ROOT = Path(mappings.__file__).parent.parent
@@ -25,6 +25,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "triggers": ("`when`", TRIGGERS),
     "once": ("`once`", ONCE),
     "result": ("`result`", RESULT_PARTS),
+    "lists": ("`in`", CONTEXT_LISTS),
     "variables": ("in braces", VARIABLES),
     "conditions": ("variable", CONDITIONS),
     "endings": ("`idle`", ENDINGS),

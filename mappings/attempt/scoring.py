@@ -1,0 +1,64 @@
+"""Holding back a score while it may still be written.
+
+Clients that post one element at a time write a score's parts one after the other, in any order: `raw` that has come
+without its `max` is a score of another scale.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from mappings.attempt.changes import Change
+from mappings.attempt.state import AttemptState, SessionState
+from mappings.cmi.scores import Score, score
+from mappings.cmi.snapshot import EMPTY, Snapshot
+
+
+class Scoring(msgspec.Struct, frozen=True):
+    """What a commit means for the attempt's score.
+
+    Attributes:
+        score: the attempt's after the commit.
+        writing: as in the attempt's state after the commit.
+        told: as in the attempt's state after the commit.
+        before: the snapshot before the commit, without a score that was not told.
+        last: the score that another one is a change of.
+        left: what a session before this one wrote last and never came to say that it was done with.
+    """
+
+    score: Score | None
+    writing: int | None
+    told: Score | None
+    before: Snapshot
+    last: Score | None
+    left: tuple[Change, ...] = ()
+
+
+def hold_score(
+    attempt: AttemptState, session: SessionState, before: Snapshot, known: Snapshot, said: Snapshot, *, settled: bool
+) -> Scoring:
+    """Judge the score of a commit that took the attempt from `before` to `known`.
+
+    It is held back while a session has written nothing but parts of it since it changed. A score that was held back
+    and turns out to be impossible was none.
+    """
+    own = attempt.writing == session.number
+    left: tuple[Change, ...] = ()
+    if attempt.writing is not None and not own:
+        left = (Change("score.changed", attempt.told, attempt.score),)
+    told = attempt.told if own else attempt.score
+    new = score(known) or told
+    if not settled and new != told and _is_of_score(said):
+        return Scoring(new, session.number, told, before, new, left)
+    return Scoring(new, None, None, without_score(before) if own else before, told, left)
+
+
+def without_score(known: Snapshot) -> Snapshot:
+    """Give a snapshot that has no score: one that was not told is a change of none."""
+    return replace(known, score_raw=None, score_scaled=None)
+
+
+def _is_of_score(said: Snapshot) -> bool:
+    nothing = dict.fromkeys(("scorm_version", "score_raw", "score_min", "score_max", "score_scaled"))
+    return replace(said, **nothing) == EMPTY

@@ -1,0 +1,174 @@
+"""The objectives that an interaction names, as context activities of its statement."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import tincan
+
+from mappings.attempt.changes import Change
+from mappings.cmi.interactions import interaction
+from mappings.cmi.objectives import Objective
+from mappings.cmi.snapshot import Snapshot
+from mappings.document import DocumentError, load
+from mappings.document.model import CONTEXT_LISTS
+from mappings.statements import make
+from tests.mappings.builders import Play, numbered, scorm_12, scorm_2004
+from tests.mappings.statement_builders import ANSWER, DOCUMENTS, ODD_IDS, SHIPPED, compiled, facts, judged, tell
+
+SCO = "https://lms.example.org/activities/235"
+TYPE = "http://adlnet.gov/expapi/activities/objective"
+KEY = 'objectives = { as = "objective", in = "other" }'
+LISTS = {"scorm-profile": "other", "cmi5": "parent"}
+"""Where the shipped documents have objectives."""
+
+
+def answered(*named, own="Q1"):
+    """Return the change that an interaction of these objectives was answered."""
+    objectives = numbered(*({"id": one} for one in named))
+    return Change("interaction.answered", about=interaction(ANSWER | {"id": own, "objectives": objectives}))
+
+
+def listed(statement, place="other"):
+    """Return the objectives in a list of a statement's context activities."""
+    activities = statement["context"]["contextActivities"].get(place, [])
+    return [one for one in activities if one["definition"]["type"] == TYPE]
+
+
+def activity(name, **definition):
+    """Return an objective's activity."""
+    return {
+        "objectType": "Activity",
+        "id": f"{SCO}/objectives/{name}",
+        "definition": {"type": TYPE} | definition,
+    }
+
+
+def statements_of(play, mapping, tree):
+    """Return the statements about answers of one commit."""
+    done = play.send(tree, full=True)
+    made = make(mapping, facts(), done.attempt, done.session, done.changes, done.at)
+    play.attempt, play.session = made.attempt, made.session
+    told = [judged(one.body) for one in made.statements]
+    return [one for one in told if "/interactions/" in one["object"]["id"]]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_shipped_document_tells_each_objective_where_its_profile_has_it(name):
+    (statement,) = tell(answered("O1", "O2"), mapping=compiled(DOCUMENTS[name]))
+
+    assert listed(statement, LISTS[name]) == [activity("O1"), activity("O2")]
+
+
+def test_every_shipped_document_that_tells_interactions_tells_their_objectives():
+    telling = {name for name, text in DOCUMENTS.items() if compiled(text).rules.get("interaction.answered")}
+
+    assert telling == set(LISTS)
+
+
+@pytest.mark.parametrize("place", CONTEXT_LISTS)
+def test_objectives_stand_behind_the_activities_that_their_list_has_already(place):
+    mapping = compiled(SHIPPED.replace(KEY, f'objectives = {{ as = "objective", in = "{place}" }}'))
+    (bare,), (statement,) = tell(answered(), mapping=mapping), tell(answered("O1", "O2"), mapping=mapping)
+    before, after = (one["context"]["contextActivities"] for one in (bare, statement))
+
+    assert after == before | {place: [*before.get(place, []), activity("O1"), activity("O2")]}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_an_interaction_without_objectives_is_told_as_without_the_key(name):
+    text = DOCUMENTS[name]
+    without = re.sub(r"(?m)^objectives = .*\n", "", text)
+    assert (text != without) == (name in LISTS)
+
+    assert tell(answered(), "attempt.started", mapping=compiled(text)) == tell(
+        answered(), "attempt.started", mapping=compiled(without)
+    )
+
+
+@pytest.mark.parametrize("own", [*ODD_IDS, "urn:adapt:objective:c-05", " "], ids=ascii)
+def test_an_objective_with_any_id_is_the_activity_that_statements_about_it_speak_of(own):
+    statement, passed = tell(answered(own), Change("objective.passed", about=Objective(own)))
+
+    assert listed(statement) == [passed["object"]]
+
+
+@pytest.mark.parametrize("own", [*ODD_IDS, "O1"], ids=ascii)
+def test_an_objective_is_described_as_the_content_described_it(own):
+    known = Snapshot(objectives=numbered({"id": "another", "description": "No"}, {"id": own, "description": own}))
+    statement, passed = tell(
+        answered(own, "unknown"), Change("objective.passed", about=Objective(own, own)), known=known
+    )
+
+    assert listed(statement) == [passed["object"], activity("unknown")]
+
+
+def test_an_objective_named_twice_is_told_once():
+    (statement,) = tell(answered("O2", "O1", "O2", "O1"))
+
+    assert listed(statement) == [activity("O2"), activity("O1")]
+
+
+def test_answers_of_one_commit_have_each_their_own_objectives():
+    counts = [2, 0, 1, 250, 0]
+    statements = tell(
+        *(answered(*(f"O{n}" for n in range(count)), own=f"Q{at}") for at, count in enumerate(counts)),
+        "objective.passed",
+    )
+
+    assert [len(listed(one)) for one in statements] == [*counts, 0]
+
+
+@pytest.mark.parametrize(("made", "description"), [(scorm_12, {}), (scorm_2004, {"description": {"en-US": "Fire"}})])
+def test_what_content_set_is_told(made, description):
+    play, mapping = Play(), compiled()
+    answer = {"id": "Q1", "type": "choice", "result": "correct", "objectives": numbered({"id": "O1"}, {"id": ""}, {})}
+    objective = {"id": "O1"} | ({"description": "Fire"} if description else {})
+    (statement,) = statements_of(
+        play, mapping, made({"interactions": numbered(answer), "objectives": numbered(objective)})
+    )
+
+    assert listed(statement) == [activity("O1", **description)]
+
+
+def test_tincan_reads_back_what_was_meant():
+    (told,) = tell(answered("O 1", "O/2"))
+    other = tincan.Statement.from_json(json.dumps(told)).context.context_activities.other
+
+    assert [(one.id, one.definition.type) for one in other] == [
+        (f"{SCO}/objectives/O%201", TYPE),
+        (f"{SCO}/objectives/O%2F2", TYPE),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "place", "message"),
+    [
+        ('objectives = { as = "objectives", in = "other" }', "rules[2].objectives.as", "is not an activity described"),
+        ('objectives = { as = "objective", in = "others" }', "rules[2].objectives.in", "is not a list of"),
+        ('objectives = { as = "sco", in = "other" }', "rules[2].objectives.as", "is made of {item.id} and"),
+        ('objectives = { as = "interaction", in = "other" }', "rules[2].objectives.as", "cannot be interaction"),
+        ('objectives = { as = "objective" }', "rules[2].objectives.in", "is missing"),
+        ('objectives = { in = "other" }', "rules[2].objectives.as", "is missing"),
+        ('objectives = { as = "objective", in = "other", at = "1" }', "rules[2].objectives.at", "is not known here"),
+    ],
+)
+def test_objectives_that_cannot_be_told_are_a_fault(told, place, message):
+    with pytest.raises(DocumentError) as caught:
+        load(SHIPPED.replace(KEY, told), "test.toml")
+    (fault,) = caught.value.faults
+
+    assert fault.place == place
+    assert message in fault.message
+    assert SHIPPED.splitlines()[fault.line - 1].startswith("objectives = ")
+
+
+@pytest.mark.parametrize("trigger", ["objective.passed", "attempt.started", "comment.made"])
+def test_only_interactions_name_objectives(trigger):
+    rule = f'[[rules]]\nname = "more"\nwhen = "{trigger}"\nverb = "passed"\nobject = "sco"\nonce = "change"\n{KEY}\n'
+    with pytest.raises(DocumentError) as caught:
+        load(f"{SHIPPED}\n{rule}", "test.toml")
+
+    assert [fault.message for fault in caught.value.faults] == [f"are named by interactions only: {trigger!r} has none"]

@@ -1,0 +1,244 @@
+"""A score that is written part by part is told once, as it is when all of it is there."""
+
+from __future__ import annotations
+
+import itertools
+
+import msgspec
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from mappings.attempt.ending import end_idle
+from mappings.cmi.scores import Score
+from mappings.statements import make
+from tests.mappings.builders import MINUTE, NOON, Play, delta
+from tests.mappings.statement_builders import SHIPPED, compiled, facts, judged
+
+proven = settings(deadline=None, max_examples=300, derandomize=True, database=None)
+
+NAMES = {"1.2": ("core.score.raw", "core.score.min", "core.score.max")}
+NAMES["2004"] = ("score.raw", "score.min", "score.max", "score.scaled")
+STATUS = {"1.2": ("core.lesson_status", "passed"), "2004": ("success_status", "passed")}
+PLACE = {"1.2": ("core.lesson_location", "p2"), "2004": ("location", "p2")}
+ENDS = ["element", "settled", "status", "terminated", "idle", "next session"]
+
+
+class Told:
+    """An attempt, its sessions one after the other, and the statements that were made."""
+
+    def __init__(self, version, text=SHIPPED):
+        self.version, self.play = version, Play()
+        self.mapping, self.statements = compiled(text), []
+
+    def made(self, done):
+        who = facts(session_id=f"22222222-2222-4222-8222-00000000000{self.play.session.number}")
+        made = make(self.mapping, who, done.attempt, done.session, done.changes, done.at)
+        states = (msgspec.json.decode(msgspec.json.encode(one), type=type(one)) for one in (made.attempt, made.session))
+        self.play.attempt, self.play.session = states
+        self.statements += [(one.rule, judged(one.body).get("result", {})) for one in made.statements]
+        return [one.rule for one in made.statements]
+
+    def send(self, elements, **options):
+        """Commit elements; return the rules that spoke."""
+        return self.made(self.play.send(delta(elements), declared=self.version, **options))
+
+    def set(self, name, value):
+        """Post one element."""
+        return self.send({name: value}, settled=False)
+
+    def end(self, how):
+        """Let something follow that is no part of a score."""
+        if how in {"element", "next session"}:
+            self.play = self.play.next_session() if how == "next session" else self.play
+            return self.set(*PLACE[self.version])
+        if how == "idle":
+            return self.made(end_idle(self.play.attempt, self.play.session, "abandoned"))
+        if how == "status":
+            return self.set(*STATUS[self.version])
+        return self.send({}, terminated=how == "terminated")
+
+    @property
+    def scores(self):
+        """The scores that were told, in their order."""
+        return [result["score"] for rule, result in self.statements if rule == "scored"]
+
+
+_VALUES = st.sampled_from(["0", "1", "0.5", "-1", "5", "85", "85,5", "100", "150", "200", "", "x"])
+
+
+@st.composite
+def scores_in_parts(draw):
+    """Give a version, what was told before, and a score's parts in some order."""
+    version = draw(st.sampled_from(["1.2", "2004"]))
+    parts = st.dictionaries(st.sampled_from(NAMES[version]), _VALUES, max_size=4)
+    return version, draw(st.none() | parts), draw(st.permutations([*draw(parts).items()]))
+
+
+@pytest.mark.parametrize("end", ENDS)
+@given(scored=scores_in_parts(), again=st.booleans())
+@proven
+def test_parts_in_any_order_tell_what_one_commit_of_them_tells(end, scored, again):
+    version, earlier, parts = scored
+    split, whole = Told(version), Told(version)
+    for one in (split, whole):
+        one.send({PLACE[version][0]: "p1"} | (earlier or {}))
+    for name, value in parts:
+        split.set(name, value)
+        if again:
+            split.set(name, value)
+    whole.send(dict(parts))
+    for one in (split, whole):
+        one.end(end)
+
+    assert split.scores == whole.scores
+    assert len(split.scores) <= 1 + bool(earlier)
+    assert split.statements[-1] == whole.statements[-1]
+    assert split.play.attempt.score == whole.play.attempt.score
+    assert (split.play.attempt.writing, split.play.attempt.told) == (None, None)
+
+
+@given(scored=scores_in_parts(), ends=st.lists(st.sampled_from(ENDS), min_size=1, max_size=3))
+@proven
+def test_every_session_that_ends_however_leaves_its_last_score_told(scored, ends):
+    version, _, parts = scored
+    assume(parts)
+    told = Told(version)
+    for count, end in enumerate(ends):
+        if count:
+            told.play = told.play.next_session()
+        for name, value in parts[count:] + parts[:count]:
+            told.set(name, value)
+        told.end(end)
+
+    last = told.play.attempt.score
+    assert told.scores[-1:] == ([] if last is None else [msgspec.to_builtins(last)])
+
+
+PARTS = [("core.score.raw", "85"), ("core.score.max", "200"), ("core.score.min", "10")]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(PARTS)))
+@pytest.mark.parametrize("end", ENDS)
+def test_a_score_of_three_parts_is_told_once_with_its_range(order, end):
+    told = Told("1.2")
+
+    assert [told.set(*part).count("scored") for part in order] == [0, 0, 0]
+    assert told.end(end).count("scored") == 1
+    assert told.scores == [{"scaled": 0.394737, "raw": 85, "min": 10, "max": 200}]
+
+
+@pytest.mark.parametrize(
+    ("element", "value"),
+    [("core.lesson_location", "2"), ("core.session_time", "00:01:00"), ("suspend_data", "x"), ("core.exit", "suspend")],
+)
+def test_whatever_else_is_written_shows_that_a_score_is_there(element, value):
+    told = Told("1.2")
+    told.set("core.score.raw", "85")
+
+    assert told.set(element, value) == ["scored"]
+
+
+@pytest.mark.parametrize(
+    ("element", "value"), [("core.score.min", ""), ("core.score.max", "x"), ("core.student_name", "Ada"), ("x.y", "1")]
+)
+def test_what_says_nothing_does_not_tell_a_score_early(element, value):
+    told = Told("1.2")
+    told.set("core.score.raw", "85")
+
+    assert told.set(element, value) == []
+    assert told.set("core.lesson_location", "2") == ["scored"]
+
+
+def test_a_status_between_a_scores_parts_carries_the_score_as_known():
+    told = Told("1.2")
+    told.set("core.score.raw", "85")
+
+    assert told.set("core.lesson_status", "passed") == ["scored", "completed", "passed"]
+    assert told.statements[-1] == ("passed", {"success": True, "score": {"scaled": 0.85, "raw": 85}})
+    told.set("core.score.max", "200")
+    assert told.end("terminated") == ["scored", "terminated"]
+    assert told.scores == [{"scaled": 0.85, "raw": 85}, {"scaled": 0.425, "raw": 85, "max": 200}]
+
+
+def test_a_score_that_is_written_over_at_once_is_told_as_it_is_in_the_end():
+    told = Told("1.2")
+    for raw in ("10", "20", "30"):
+        told.set("core.score.raw", raw)
+    told.end("element")
+
+    assert told.scores == [{"scaled": 0.3, "raw": 30}]
+
+
+def test_a_score_that_is_as_it_was_in_the_end_is_not_told_again():
+    told = Told("1.2")
+    told.send({"core.score.raw": "80"})
+    told.set("core.score.raw", "85")
+    told.set("core.score.raw", "80")
+    told.end("terminated")
+
+    assert told.scores == [{"scaled": 0.8, "raw": 80}]
+
+
+def test_a_score_that_turns_out_to_be_impossible_was_none():
+    told = Told("2004")
+    told.send({"score.raw": "1"})
+    told.set("score.raw", "9")
+    assert told.play.attempt.score == Score(raw=9)
+    told.set("score.max", "3")
+    told.end("terminated")
+
+    assert told.scores == [{"raw": 1}]
+    assert told.play.attempt.score == Score(raw=1)
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_score_left_by_a_session_is_told_before_the_next_ones(settled):
+    """Each with its own value, and each judged by rules and conditions as itself."""
+    high = '[[rules]]\nname = "high"\nwhen = "score.changed"\nif = "score.raw > 80"\nverb = "passed"\nobject = "sco"\n'
+    told = Told("1.2", f'{SHIPPED}\n{high}result = ["score"]\nonce = "change"\n')
+    told.set("core.score.raw", "85")
+    told.play = told.play.next_session()
+
+    assert told.send({"core.score.raw": "60"}, settled=settled) == ["scored", "high"] + ["scored"] * settled
+    assert told.end("terminated") == ["scored"] * (not settled) + ["terminated"]
+    assert told.scores == [{"scaled": 0.85, "raw": 85}, {"scaled": 0.6, "raw": 60}]
+    assert told.statements[-1][1]["score"] == {"scaled": 0.6, "raw": 60}
+
+
+def test_a_session_that_is_given_up_does_not_tell_what_another_one_is_writing():
+    first = Told("1.2")
+    first.set("core.lesson_location", "1")
+    earlier = first.play
+    first.play = earlier.next_session()
+    first.set("core.score.raw", "85")
+    done = end_idle(first.play.attempt, earlier.session, "abandoned")
+    assert [change.trigger for change in done.changes] == ["session.abandoned"]
+    first.play.attempt = done.attempt
+    first.set("core.score.max", "200")
+    first.end("terminated")
+
+    assert first.scores == [{"scaled": 0.425, "raw": 85, "max": 200}]
+
+
+def test_a_last_commit_of_one_part_tells_the_score():
+    told = Told("1.2")
+    told.set("core.score.raw", "85")
+
+    assert told.send({"core.score.max": "200"}, settled=False, terminated=True) == ["scored", "terminated"]
+
+
+def test_a_commit_that_comes_too_late_is_not_waited_with():
+    told = Told("1.2")
+    told.send({}, terminated=True)
+
+    assert told.send({"core.score.raw": "85"}, settled=False, at=NOON + MINUTE) == ["scored"]
+
+
+def test_a_score_does_not_show_that_an_interaction_is_there():
+    told = Told("1.2")
+    for name, value in {"id": "Q1", "type": "choice", "student_response": "a", "result": "correct"}.items():
+        told.set(f"interactions.0.{name}", value)
+
+    assert told.set("core.score.raw", "85") == []
+    assert told.set("interactions.1.id", "Q2") == ["responded", "scored"]
