@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bridge.clock import NewId, Now
+from bridge.commits import columns
 from bridge.commits.replies import (
     attempt_object,
     commit_reply,
@@ -23,18 +24,15 @@ from bridge.commits.work import Answer, Closed, Closing, Opened, Opening, Outcom
 from bridge.commits.workspace import OpenSession, Workspace
 from bridge.errors import BridgeError, SessionUnknown
 from mappings import xapi_documents
-from mappings.attempt.changes import Change
 from mappings.attempt.commit import Earlier
 from mappings.attempt.ending import end_idle
 from mappings.attempt.fold import Fold, fold
 from mappings.attempt.guards import may_repeat
 from mappings.attempt.state import AttemptState
 from mappings.cmi.render import render
-from mappings.cmi.scores import Score
 from mappings.document import CompiledMapping
 from mappings.statements import Facts, Statement, make
 from storage import documents, journal, outbox
-from storage.attempts import Attempt, Enrollment
 from storage.documents import DocumentRow, Stored
 from storage.journal import Entry
 from storage.outbox import StatementRow
@@ -106,7 +104,7 @@ class _Batch:
         session.attempt.row.changed = True
         if row.commits:
             self._document(session, before, whole=True)
-        _update_best(session.attempt.row.enrollment, done.changes)
+        columns.update_best(session.attempt.row.enrollment, done.changes)
         return Closed(ended=True)
 
     def _open(self, work: Opening) -> Opened:
@@ -154,9 +152,8 @@ class _Batch:
             return Answer(repeated_reply(first))
         statements = self._make(session, done)
         begins, was_open = row.commits == 1, row.ended is None
-        self._update(session, before.total_time, arrival.received_at)
+        columns.update(session, before.total_time, arrival.received_at, done.changes)
         self._document(session, before, whole=begins or (was_open and row.ended is not None))
-        _update_best(session.attempt.row.enrollment, done.changes)
         reply = commit_reply(
             row.session_id,
             row.commits,
@@ -267,66 +264,6 @@ class _Batch:
         if reply is not None:
             session.fresh.append(Earlier(row.commits, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
             session.replies[row.commits] = reply
-
-    def _update(self, session: OpenSession, time_before: int, received_at: int) -> None:
-        """Bring the columns up to the states."""
-        row, state = session.row, session.state
-        if state.ended is not None and row.ended is None:
-            row.ended, row.ended_at = state.ended, received_at
-        _update_attempt(session.attempt.row, session, received_at)
-        _update_enrollment(session.attempt.row, session.attempt.state.total_time - time_before, received_at)
-
-
-def _update_attempt(row: Attempt, session: OpenSession, received_at: int) -> None:
-    state = session.attempt.state
-    known, value = state.snapshot, state.score or Score()
-    row.scorm_version = row.scorm_version or known.scorm_version
-    row.status = state.ended or "active"
-    row.completion_status, row.success_status = known.completion_status, known.success_status
-    row.score_scaled, row.score_raw, row.score_min, row.score_max = value.scaled, value.raw, value.min, value.max
-    row.progress_measure = known.progress_measure
-    row.total_time = state.total_time
-    row.last_commit_at = received_at
-    row.changed = True
-
-
-_COMPLETION = {None: 0, "unknown": 0, "not attempted": 1, "incomplete": 2, "completed": 3}
-_SUCCESS = {None: 0, "unknown": 0, "failed": 1, "passed": 2}
-
-
-def _update_enrollment(row: Attempt, spent: int, received_at: int) -> None:
-    owner: Enrollment = row.enrollment
-    if _COMPLETION[row.completion_status] > _COMPLETION[owner.completion_status]:
-        owner.completion_status = row.completion_status
-    if _SUCCESS[row.success_status] > _SUCCESS[owner.success_status]:
-        owner.success_status = row.success_status
-    owner.total_time += spent
-    owner.first_commit_at = owner.first_commit_at or received_at
-    owner.last_commit_at = max(received_at, owner.last_commit_at or 0)
-    owner.changed = True
-
-
-def _update_best(owner: Enrollment, changes: Sequence[Change]) -> None:
-    """Keep the best of the scores that were told: one that is still being written can be of another scale."""
-    for change in changes:
-        if change.trigger == "score.changed" and _better(change.after, owner):
-            best: Score = change.after
-            owner.best_scaled, owner.best_raw, owner.best_min, owner.best_max = (
-                best.scaled,
-                best.raw,
-                best.min,
-                best.max,
-            )
-            owner.changed = True
-
-
-def _better(one: Score, owner: Enrollment) -> bool:
-    """Compare scores by `scaled`, which is comparable across ranges, and by `raw` only where neither has one."""
-    if one.scaled is not None or owner.best_scaled is not None:
-        lowest = float("-inf")
-        ours = lowest if one.scaled is None else one.scaled
-        return ours > (lowest if owner.best_scaled is None else owner.best_scaled)
-    return one.raw is not None and (owner.best_raw is None or one.raw > owner.best_raw)
 
 
 def _facts(session: OpenSession) -> Facts:

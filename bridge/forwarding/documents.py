@@ -17,7 +17,7 @@ import structlog
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.forwarding.outcomes import Outcome, Reply, classify_document
-from bridge.forwarding.rounds import POLL, Rounds
+from bridge.forwarding.rounds import POLL, SHORTEST, Rounds
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from storage import documents
@@ -77,7 +77,7 @@ class DocumentForwarder:
         if not troubles:
             self._rounds.succeeded()
             return 0.0
-        return self._rounds.failed(*troubles[0], self._now())
+        return self._rounds.failed(*troubles[0], self._now()) or SHORTEST
 
     async def _send(self, one: ClaimedDocument) -> tuple[Outcome, Reply] | None:
         """Bring one document up to date; give what is in the way where the LRS or the way to it is in trouble."""

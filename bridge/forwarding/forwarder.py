@@ -14,7 +14,7 @@ import structlog
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.forwarding.outcomes import Outcome, Reply, classify
-from bridge.forwarding.rounds import POLL, Rounds
+from bridge.forwarding.rounds import POLL, SHORTEST, Rounds
 from bridge.forwarding.sameness import find, is_same
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
@@ -114,7 +114,7 @@ class Forwarder:
     async def _wait(self, batch: Sequence[Claimed], started: int, outcome: Outcome, reply: Reply) -> float:
         seconds = self._rounds.failed(outcome, reply, self._now())
         await self._settle(batch, "waiting", started, outcome, reply, not_before=self._now() + int(seconds * 1000))
-        return seconds
+        return seconds or SHORTEST
 
     async def _settle(
         self,

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 POLL = 1.0
 """Seconds between looks for something to send: what other processes store is not announced."""
+SHORTEST = 0.001
+"""Seconds of the shortest rest: a round that gives none had no trouble."""
 
 
 class Rounds:
@@ -57,7 +59,7 @@ class Rounds:
                     error=describe(error),
                     exc_info=None if known else error,
                 )
-                seconds = self._delay()
+                seconds = self._delay() or SHORTEST
             if seconds:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
@@ -90,4 +92,4 @@ class Rounds:
 
     def _delay(self, asked: float | None = None) -> float:
         self._failures += 1
-        return max(0.001, delay(self._failures, self._random, asked))
+        return delay(self._failures, self._random, asked)

@@ -201,7 +201,11 @@ async def test_a_conflict_that_is_neither_in_force_nor_voided_yet_is_looked_at_u
     await until(lambda: settled(bridge))
     in_order(lrs, bridge)
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
-    asked = [one.target.partition("?")[2].partition("=")[0] for one in lrs.app[LEDGER].arrivals() if "?" in one.target]
+    asked = [
+        one.target.partition("?")[2].partition("=")[0]
+        for one in lrs.app[LEDGER].arrivals()
+        if "atementId=" in one.target
+    ]
     assert asked[:5] == ["statementId", "voidedStatementId"] * 2 + ["statementId"]
 
 
