@@ -76,10 +76,10 @@ class _Statements:
         new = build(document).values({name: bindparam(name) for name in DocumentRow._fields})
         told = {name: new.excluded[name] for name in DocumentRow._fields if name != "id"}
         self.store = Prepared(new.on_conflict_do_update(index_elements=["id"], set_=told), DocumentRow._fields)
-        names = ("document_id", "target", "state", "changes", "tries", "not_before")
+        names = ("document_id", "target", "state", "changes", "every", "tries", "not_before")
         way = build(document_delivery).values({name: bindparam(name) for name in names})
         before, is_new = document_delivery.c, way.excluded.changes > literal_column("0")
-        due = func.coalesce(before.settled_at, literal_column("0")) + way.excluded.not_before
+        due = func.coalesce(before.settled_at, literal_column("0")) + way.excluded.every
         waits = before.state == literal_column("'waiting'")
         self.send = Prepared(
             way.on_conflict_do_update(
@@ -87,6 +87,7 @@ class _Statements:
                 set_={
                     "state": case((is_new, way.excluded.state), else_=before.state),
                     "changes": before.changes + way.excluded.changes,
+                    "every": way.excluded.every,
                     "not_before": case(
                         (and_(waits, before.not_before < due), before.not_before),
                         (waits | is_new, due),
@@ -124,7 +125,7 @@ def store(connection: Connection, documents: Sequence[Stored], targets: Mapping[
     statements.send.run(
         connection,
         [
-            (one.row.id, target, "waiting", int(one.row.id in changed), 0, one.every)
+            (one.row.id, target, "waiting", int(one.row.id in changed), one.every, 0, 0)
             for one in ordered
             for target in targets[one.row.name]
         ],
@@ -150,7 +151,7 @@ def claim(connection: Connection, target: str, *, now: int, most: int) -> list[C
 
 
 def settle(connection: Connection, done: Try, one: ClaimedDocument, state: str, now: int) -> None:
-    """Note a try and what it means: its new state, unless newer content came meanwhile, which goes on waiting."""
+    """Note a try and what it means: its new state, unless newer content came meanwhile, which waits for its turn."""
     try_id = add_try(connection, done)
     connection.execute(insert(document_try).values(document_id=one.id, try_id=try_id))
     delivery = document_delivery.c
@@ -158,6 +159,7 @@ def settle(connection: Connection, done: Try, one: ClaimedDocument, state: str, 
     if state != "waiting":
         values |= {
             "state": case((delivery.changes == one.changes, state), else_=delivery.state),
+            "not_before": case((delivery.changes == one.changes, 0), else_=delivery.every + now),
             "settled_at": now,
         }
     connection.execute(
@@ -183,6 +185,7 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str]) 
             literal(target),
             document_delivery.c.state,
             document_delivery.c.changes,
+            document_delivery.c.every,
             document_delivery.c.tries,
             literal(0),
         )
@@ -190,7 +193,7 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str]) 
         .where(of_target, document.c.name.in_(names))
         .order_by(document_delivery.c.document_id)
     )
-    columns = ["document_id", "target", "state", "changes", "tries", "not_before"]
+    columns = ["document_id", "target", "state", "changes", "every", "tries", "not_before"]
     way = build(document_delivery).from_select(columns, waiting)
     connection.execute(
         way.on_conflict_do_update(

@@ -251,6 +251,7 @@ document_delivery = Table(
     Column("target", Text, primary_key=True, comment="empty while no target is configured"),
     Column("state", Text, nullable=False, comment="waiting, delivered or dead"),
     Column("changes", Integer, nullable=False, comment="how often the content was new to the target"),
+    Column("every", _Time, nullable=False, comment="milliseconds at least between two writes"),
     Column("tries", Integer, nullable=False),
     Column("not_before", _Time, nullable=False),
     Column("settled_at", _Time),

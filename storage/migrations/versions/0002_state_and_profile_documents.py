@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("target", sa.Text(), nullable=False, comment="empty while no target is configured"),
         sa.Column("state", sa.Text(), nullable=False, comment="waiting, delivered or dead"),
         sa.Column("changes", sa.Integer(), nullable=False, comment="how often the content was new to the target"),
+        sa.Column("every", sa.BigInteger(), nullable=False, comment="milliseconds at least between two writes"),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
