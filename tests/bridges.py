@@ -132,7 +132,11 @@ async def start_bridge(
                 now=clock(),
             )
     settings = Settings(server=ServerSettings(**server), database=DatabaseSettings(url=database_url), targets=targets)
-    app = create_app(settings, now=clock, new_id=ids or Ids(), random=lambda: 0.0)
+    try:
+        app = create_app(settings, now=clock, new_id=ids or Ids(), random=lambda: 0.0)
+    except BaseException:
+        engine.dispose()
+        raise
     client: TestClient[Any, Any] = TestClient(TestServer(app))
     await client.start_server()
     return Bridge(client, engine, token, clock)
