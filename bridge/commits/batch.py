@@ -28,7 +28,8 @@ from mappings.attempt.fold import Fold, fold
 from mappings.attempt.guards import may_repeat
 from mappings.cmi.render import render
 from mappings.document import CompiledMapping
-from mappings.statements import Facts, Statement, make
+from mappings.document.facts import Facts
+from mappings.statements import Statement, make
 from storage import journal, outbox
 from storage.attempts import Attempt, Enrollment
 from storage.journal import Entry

@@ -6,8 +6,10 @@ and holes. Building it with tincan for every commit would cost many times as muc
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -16,27 +18,38 @@ import tincan
 
 from mappings.attempt.changes import Trigger
 from mappings.document.errors import DocumentError, Fault
+from mappings.document.facts import Facts, Holes, fill
 from mappings.document.model import Activity, Document, Rule
 from mappings.document.templates import OPTIONAL, VERBATIM, Place, Template, needs
 from mappings.gate import Gate
 
-Holes = Mapping[str, bytes]
-"""Hole name -> its text as JSON without the quotes. A variable `x` that becomes part of an IRI is the hole `x%`."""
-
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private use: no document holds them by accident, and tincan passes them through
 DEFINITION = "definition"
 """The hole for the members of an interaction's definition that differ from answer to answer: JSON without braces."""
+SESSIONS_REMEMBERED = 1_000
+"""Sessions whose facts are kept filled into statements: some kilobytes each."""
 _HOLE = re.compile(f'"interactionType":"other"|{_OPEN}([^{_CLOSE}]*){_CLOSE}'.encode())
 
 
+_Parts = tuple[bytes | str, ...]
+"""Literal bytes, and the names of holes."""
+
+
 class Skeleton(msgspec.Struct, frozen=True):
-    """A statement of one rule: bytes before the result and after it, with holes at the odd places."""
+    """A statement of one rule: what stands before the result and after it."""
 
-    before_result: tuple[bytes | str, ...]
-    after_result: tuple[bytes | str, ...]
+    before_result: _Parts
+    after_result: _Parts
 
-    def fill(self, holes: Holes, statement_id: str, result: bytes, timestamp: str) -> bytes:
-        """Give the statement as JSON; `result` is a JSON object, or empty for a statement without one."""
+    def fill(self, holes: Holes) -> Skeleton:
+        """Give the skeleton with those holes filled that are told."""
+        return Skeleton(_fill_parts(self.before_result, holes), _fill_parts(self.after_result, holes))
+
+    def statement(self, holes: Holes, statement_id: str, result: bytes, timestamp: str) -> bytes:
+        """Give the statement as JSON, of what fills the holes that are left.
+
+        `result` is a JSON object, or empty for a statement without one.
+        """
         parts = [b'{"id":"', statement_id.encode(), b'",']
         parts += [part if isinstance(part, bytes) else holes[part] for part in self.before_result]
         if result:
@@ -44,6 +57,47 @@ class Skeleton(msgspec.Struct, frozen=True):
         parts += [part if isinstance(part, bytes) else holes[part] for part in self.after_result]
         parts += (b',"timestamp":"', timestamp.encode(), b'"}')
         return b"".join(parts)
+
+
+class Outline:
+    """The statements of one session as far as its facts tell them, each filled in when its rule first needs it.
+
+    `cmi_extension` is the key of the result part `cmi`.
+    """
+
+    def __init__(self, document: Document, skeleton: Skeletons, facts: Facts) -> None:
+        self._holes, self._absent = fill(facts, document.activity_iri, document.course_iri)
+        self._skeleton = skeleton
+        self._filled: dict[tuple[str, bool], Skeleton] = {}
+        self._namespace = hashlib.sha1(
+            uuid.UUID(facts.attempt_id).bytes + f"{facts.lms}\n".encode(), usedforsecurity=False
+        )
+        self.cmi_extension = b"".join(
+            part.encode() if isinstance(part, str) else self._iri_part(part) for part in document.cmi_extension
+        ).decode()
+
+    def skeleton(self, rule: Rule, *, described: bool) -> Skeleton:
+        """Give a rule's skeleton in which only an item's own holes are left; `described`: it has a description."""
+        known = self._filled.get((rule.name, described))
+        if known is None:
+            absent = self._absent if described else self._absent | {"item.description"}
+            known = self._filled[rule.name, described] = self._skeleton(rule, absent).fill(self._holes)
+        return known
+
+    def statement_id(self, name: str) -> str:
+        """Give the UUID (version 5) of a name within the attempt and its LMS."""
+        # as uuid.uuid5 makes it, but with the namespace hashed once
+        digest = self._namespace.copy()
+        digest.update(name.encode())
+        text = digest.hexdigest()
+        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:32]}"
+
+    def _iri_part(self, place: Place) -> bytes:
+        hole = place.variable if place.variable in VERBATIM else f"{place.variable}%"
+        return self._holes[hole] or (place.fallback or "").encode()
+
+
+_VARIANTS = {digit: f"{int(digit, 16) & 0x3 | 0x8:x}" for digit in "0123456789abcdef"}
 
 
 class Skeletons(Protocol):
@@ -57,7 +111,7 @@ class CompiledMapping(msgspec.Struct, frozen=True):
 
     document: Document
     rules: Mapping[Trigger, Sequence[Rule]]
-    skeleton: Skeletons
+    outline: Callable[[Facts], Outline]
     gate: Gate
 
 
@@ -82,7 +136,12 @@ def compile_document(document: Document, source: str) -> CompiledMapping:
     # at most one skeleton a rule and a combination of optional variables: a cache that stays small
     cached = lru_cache(maxsize=None)(lambda rule, absent: _skeleton(document, document.rules[rule], absent))
     places = {rule.name: index for index, rule in enumerate(document.rules)}
-    return CompiledMapping(document, rules, lambda rule, absent: cached(places[rule.name], absent), Gate())
+
+    @lru_cache(maxsize=SESSIONS_REMEMBERED)
+    def outline(facts: Facts) -> Outline:
+        return Outline(document, lambda rule, absent: cached(places[rule.name], absent), facts)
+
+    return CompiledMapping(document, rules, outline, Gate())
 
 
 def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleton:
@@ -170,3 +229,15 @@ def _cut(statement: bytes) -> tuple[bytes | str, ...]:
         parts += (statement[end : match.start()], DEFINITION if match.group(1) is None else match.group(1).decode())
         end = match.end()
     return (*parts, statement[end:])
+
+
+def _fill_parts(parts: _Parts, holes: Holes) -> _Parts:
+    """Fill those holes that are told, and join what is literal then."""
+    filled: list[bytes | str] = []
+    for part in parts:
+        now = part if isinstance(part, bytes) else holes.get(part, part)
+        if isinstance(now, bytes) and filled and isinstance(filled[-1], bytes):
+            filled[-1] += now
+        else:
+            filled.append(now)
+    return tuple(filled)

@@ -1,0 +1,64 @@
+"""A quick yes for results that are plainly sound; of any other, the checks in words have the say.
+
+What can be told in one decoding to types takes a tenth of the time of checking value by value. Each type here takes no
+more than the check of the same name in `statement` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from mappings.judge.syntax import check_duration, check_iri
+
+_Number = int | float
+_EXTENSIONS_REMEMBERED = 1_000  # keys of extensions, of which a mapping document has few
+
+
+class _Score(msgspec.Struct, forbid_unknown_fields=True):
+    scaled: _Number | UnsetType = UNSET
+    raw: _Number | UnsetType = UNSET
+    min: _Number | UnsetType = UNSET
+    max: _Number | UnsetType = UNSET
+
+
+class _Result(msgspec.Struct, forbid_unknown_fields=True):
+    score: _Score | UnsetType = UNSET
+    success: bool | UnsetType = UNSET
+    completion: bool | UnsetType = UNSET
+    response: str | UnsetType = UNSET
+    duration: str | UnsetType = UNSET
+    extensions: Mapping[str, Raw] | UnsetType = UNSET
+
+
+_decode = msgspec.json.Decoder(_Result).decode
+
+
+def is_sound_result(result: bytes) -> bool:
+    """Tell whether a result as JSON is sound at first sight; False says only that it must be looked at closely."""
+    try:
+        told = _decode(result)
+    except msgspec.MsgspecError:
+        return False
+    return (
+        (told.score is UNSET or _is_possible(told.score))
+        and (told.duration is UNSET or not any(check_duration(told.duration, "")))
+        and (told.extensions is UNSET or all(map(_is_iri, told.extensions)))
+    )
+
+
+def _is_possible(score: _Score) -> bool:
+    scaled, raw, low, high = score.scaled, score.raw, score.min, score.max
+    if scaled is not UNSET and not -1 <= scaled <= 1:
+        return False
+    if low is not UNSET and high is not UNSET and low >= high:
+        return False
+    return raw is UNSET or ((low is UNSET or raw >= low) and (high is UNSET or raw <= high))
+
+
+@lru_cache(maxsize=_EXTENSIONS_REMEMBERED)
+def _is_iri(text: str) -> bool:
+    return not any(check_iri(text, ""))
