@@ -7,4 +7,4 @@ from datetime import UTC, datetime
 
 def rfc3339(milliseconds: int) -> str:
     """Write milliseconds since the epoch as RFC 3339 in UTC with millisecond precision: `2026-01-31T12:00:00.000Z`."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
