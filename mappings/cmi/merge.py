@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
-from operator import attrgetter, ne
+from operator import ne
 from typing import Any
 
 import msgspec
@@ -28,7 +28,6 @@ _ONLY_UP: Mapping[str, Mapping[str, int]] = {
 }
 _TIMES = frozenset({"session_time", "total_time"})  # added up per session (mappings.attempt.clock), never merged
 _PLAIN = tuple(name for name in Snapshot.__struct_fields__ if name not in {*COLLECTIONS, *_ONLY_UP, *_TIMES})
-_plain = attrgetter(*_PLAIN)
 
 
 def merge(known: Snapshot, said: Snapshot, *, older: bool = False) -> Snapshot:
@@ -38,12 +37,13 @@ def merge(known: Snapshot, said: Snapshot, *, older: bool = False) -> Snapshot:
     raise a status, but replaces nothing, and says nothing of the session's exit.
     """
     changed: dict[str, Any] = {}
-    for field, value, before in zip(_PLAIN, _plain(said), _plain(known), strict=True):
-        if value is None or value == before:
-            continue
-        kept = before is not None and (older or field == "scorm_version")  # content mixes up elements, not versions
-        if not kept and not (older and field in SESSION_FIELDS):
-            changed[field] = value
+    for field in _PLAIN:
+        value = getattr(said, field)
+        if value is not None:
+            before = getattr(known, field)
+            kept = before is not None and (older or field == "scorm_version")  # content mixes up elements, not versions
+            if value != before and not kept and not (older and field in SESSION_FIELDS):
+                changed[field] = value
     for field, ranks in _ONLY_UP.items():
         value = getattr(said, field)
         if value is not None:
