@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import Raw
 
 from mappings.cmi import values
-from mappings.cmi.snapshot import COLLECTIONS, ScormVersion, Snapshot
-from mappings.cmi.tree import MOST_ITEMS, items, scalar
+from mappings.cmi.snapshot import COLLECTIONS, Interactions, ScormVersion, Snapshot
+from mappings.cmi.tree import MOST_ITEMS, as_json, from_json, items, scalar
 from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 from mappings.cmi.warnings import CmiWarning, warn
 
@@ -160,9 +161,15 @@ def _walk(
 def _take_items(name: str, collection: object, found: dict[str, Any], warnings: list[CmiWarning]) -> None:
     told = items(collection)
     if told:
-        found[name] = told
+        found[name] = _each_as_json(told) if name == "interactions" else told
     if isinstance(collection, (dict, list)) and len(collection) > MOST_ITEMS:
         warnings.append(warn("too-many", f"cmi.{name}", "", f"has more than {MOST_ITEMS} items; the rest is left out"))
+
+
+def _each_as_json(told: dict[str, Any]) -> Interactions:
+    if {*map(type, told.values())} == {Raw}:  # as most of many come: there is nothing to do
+        return told
+    return {index: as_json(one) for index, one in told.items()}
 
 
 def _version(cmi: Mapping[str, Any]) -> ScormVersion | None:
@@ -171,7 +178,8 @@ def _version(cmi: Mapping[str, Any]) -> ScormVersion | None:
             return "1.2"
     if not _TELLING_2004.isdisjoint(cmi):
         return "2004"
-    if any(isinstance(one, dict) and one.get("student_response") for one in items(cmi.get("interactions")).values()):
+    interactions = map(from_json, items(cmi.get("interactions")).values())
+    if any(isinstance(one, dict) and one.get("student_response") for one in interactions):
         return "1.2"
     return None
 
