@@ -116,7 +116,16 @@ class _Subject(msgspec.Struct, frozen=True):
 
 
 def _subject(attempt: AttemptState, session: SessionState, change: Change) -> _Subject:
-    about, known = change.about, attempt.snapshot
+    about = change.about
+    if about is None:
+        known = attempt.snapshot
+        return _Subject(
+            completion=_COMPLETION.get(known.completion_status or ""),
+            success=_SUCCESS.get(known.success_status or ""),
+            score=attempt.score,
+            duration=session.spent,
+            progress=known.progress_measure,
+        )
     if isinstance(about, Interaction):
         score = None if about.raw is None else Score(raw=about.raw)
         return _Subject(
@@ -124,19 +133,11 @@ def _subject(attempt: AttemptState, session: SessionState, change: Change) -> _S
         )
     if isinstance(about, Comment):
         return _Subject(response=about.text, cmi=about.cmi)
-    if isinstance(about, Objective):
-        return _Subject(
-            completion=_COMPLETION.get(about.completion_status or ""),
-            success=_SUCCESS.get(about.success_status or ""),
-            score=about.score,
-            progress=about.progress_measure,
-        )
     return _Subject(
-        completion=_COMPLETION.get(known.completion_status or ""),
-        success=_SUCCESS.get(known.success_status or ""),
-        score=attempt.score,
-        duration=session.spent,
-        progress=known.progress_measure,
+        completion=_COMPLETION.get(about.completion_status or ""),
+        success=_SUCCESS.get(about.success_status or ""),
+        score=about.score,
+        progress=about.progress_measure,
     )
 
 

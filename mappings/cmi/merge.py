@@ -148,6 +148,8 @@ def _rank(field: str, read: Callable[[str], str], word: object) -> int:
 
 
 def _merge_item(known: Item, said: Item, *, older: bool) -> Item:
+    if not known:
+        return said
     merged = dict(known)
     for key, value in said.items():
         before = known.get(key)

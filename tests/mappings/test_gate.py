@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.judge import check_result
-from mappings.judge.quick import is_sound_result
+from mappings.judge import check_activity, check_result
+from mappings.judge.quick import is_sound_activity, is_sound_result
 
 proven = settings(deadline=None, max_examples=500, derandomize=True, database=None)
 
@@ -34,6 +34,50 @@ results = st.fixed_dictionaries(
 @proven
 def test_a_result_is_sound_at_first_sight_only_where_nothing_is_wrong_with_it(result):
     assert not is_sound_result(msgspec.json.encode(result)) or not list(check_result(result, "result"))
+
+
+_WORDS = st.dictionaries(st.sampled_from(["en-US", "de", "x y", ""]), st.sampled_from(["Engines", ""]) | _ODD)
+activities = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": _KEYS | _ODD,
+        "objectType": st.sampled_from(["Activity", "Agent"]) | _ODD,
+        "definition": _ODD
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "type": _KEYS | _ODD,
+                "name": _WORDS | _ODD,
+                "description": _WORDS,
+                "interactionType": st.sampled_from(["choice", "other", "Choice"]) | _ODD,
+                "correctResponsesPattern": st.lists(st.sampled_from(["a", ""]) | _ODD) | _ODD,
+                "choices": _ODD,
+            },
+        ),
+    },
+)
+
+
+@given(activities | _ODD)
+@proven
+def test_an_activity_is_sound_at_first_sight_only_where_nothing_is_wrong_with_it(activity):
+    assert not is_sound_activity(msgspec.json.encode(activity)) or not list(check_activity(activity, "object"))
+
+
+def test_a_usual_interaction_is_sound_at_first_sight():
+    definition = {
+        "type": "http://adlnet.gov/expapi/activities/cmi.interaction",
+        "description": {"en-US": "Which?"},
+        "interactionType": "choice",
+        "correctResponsesPattern": ["a[,]b"],
+    }
+    activity = {
+        "objectType": "Activity",
+        "id": "https://lms.example.org/1/interactions/q%201",
+        "definition": definition,
+    }
+
+    assert is_sound_activity(msgspec.json.encode(activity))
 
 
 @pytest.mark.parametrize(
