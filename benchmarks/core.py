@@ -53,6 +53,8 @@ def main() -> None:
         "decoding 1": lambda: _decode_bare(first[1:] * COMMITS),
         "commit 1": lambda: _fold_again(mapping, first),
         f"decoding {INTERACTIONS}": lambda: _decode_bare(many[1:] * COMMITS),
+        "service decoding 1": lambda: _decode(first[1:] * COMMITS),
+        f"service decoding {INTERACTIONS}": lambda: _decode(many[1:] * COMMITS),
         f"commit {INTERACTIONS}": lambda: _fold_again(mapping, many),
         "state 1": lambda: _store(states[1]),
         f"state {INTERACTIONS}": lambda: _store(states[INTERACTIONS]),
@@ -159,6 +161,13 @@ def _decode_bare(bodies: Any) -> float:
     return (time.perf_counter() - start) / len(bodies) * 1e6
 
 
+def _decode(bodies: Any) -> float:
+    start = time.perf_counter()
+    for body in bodies:
+        decode(body)
+    return (time.perf_counter() - start) / len(bodies) * 1e6
+
+
 def _commit(
     mapping: CompiledMapping, attempt: AttemptState, session: SessionState, body: bytes, number: int
 ) -> tuple[float, Made]:
@@ -236,22 +245,19 @@ def _print_typical(console: Console, costs: dict[str, float], size: int, stateme
 
 
 def _print_interactions(console: Console, costs: dict[str, float], first: tuple[bytes, bytes], many: Any) -> None:
-    table = Table(title=f"A commit with one new interaction: the only one, or one of {INTERACTIONS}")
-    table.add_column("interactions")
-    table.add_column("bytes", justify="right")
-    table.add_column("bare decoding, µs", justify="right")
-    table.add_column("commit with decoding, µs", justify="right")
-    table.add_column("beyond bare decoding, µs", justify="right")
-    table.add_column("stored state, µs", justify="right")
+    table = Table(title=f"A commit with one new interaction: the only one, or one of {INTERACTIONS}; in µs")
+    for heading in ("interactions", "bytes", "bare decoding", "service's decoding", "whole commit", "stored state"):
+        table.add_column(heading, justify="right")
     for count, (_, body) in ((1, first), (INTERACTIONS, many)):
-        decoding, commit = costs[f"decoding {count}"], costs[f"commit {count}"]
-        beyond, state = commit - decoding, costs[f"state {count}"]
-        table.add_row(f"{count}", f"{len(body):,}", f"{decoding:.1f}", f"{commit:.1f}", f"{beyond:.1f}", f"{state:.1f}")
+        parts = ("decoding", "service decoding", "commit", "state")
+        table.add_row(f"{count}", f"{len(body):,}", *(f"{costs[f'{part} {count}']:.1f}" for part in parts))
     console.print(table)
-    ratio = (costs[f"commit {INTERACTIONS}"] - costs[f"decoding {INTERACTIONS}"]) / (
-        costs["commit 1"] - costs["decoding 1"]
-    )
-    console.print(f"Beyond bare decoding, one new of {INTERACTIONS} costs {ratio:.2f} times what the only one costs.")
+    for decoding, words in (("decoding", "bare decoding"), ("service decoding", "the service's own decoding")):
+        only, one_of_many = (costs[f"commit {count}"] - costs[f"{decoding} {count}"] for count in (1, INTERACTIONS))
+        console.print(
+            f"Beyond {words}: {only:.0f} µs for the only one, {one_of_many:.0f} µs for one new of {INTERACTIONS},"
+            f" {one_of_many / only:.2f} times as much."
+        )
 
 
 if __name__ == "__main__":
