@@ -36,7 +36,7 @@ def decode(body: bytes) -> Any:
         MalformedBody: it is not JSON, or nested too deeply to be CMI data.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
-    if len(body) >= LONG:
+    if len(body) >= LONG and b'"interactions":{"' in body:
         with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return _decode_long(body)
     try:
@@ -49,7 +49,7 @@ def _decode_long(body: bytes) -> Any:
     """Read a body without looking into the interactions in its `cmi`: most of many are known, by the same bytes.
 
     Raises:
-        MsgspecError, UnicodeDecodeError: it has none, or it must be looked into.
+        MsgspecError, UnicodeDecodeError, RecursionError: it must be looked into.
     """
     told = _decode_groups(body)
     for name, group in told.items():

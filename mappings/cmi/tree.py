@@ -101,7 +101,7 @@ def as_json(value: object) -> msgspec.Raw:
 
 
 def from_json(value: object) -> Any:
-    """Give what a value is that may be JSON still; None where that cannot be read."""
+    """Give what a value is that may be JSON still; None where that cannot be read (a number of thousands of digits)."""
     if not isinstance(value, msgspec.Raw):
         return value
     try:

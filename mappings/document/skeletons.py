@@ -30,7 +30,6 @@ SESSIONS_REMEMBERED = 1_000
 """Sessions whose facts are kept filled into statements: some kilobytes each."""
 _HOLE = re.compile(f'"interactionType":"other"|{_OPEN}([^{_CLOSE}]*){_CLOSE}'.encode())
 
-
 _Parts = tuple[bytes | str, ...]
 """Literal bytes, and the names of holes."""
 

@@ -74,6 +74,12 @@ def test_what_strict_json_forbids_is_mended_in_a_long_body_too(written: bytes, r
     assert interactions(data)["0"] == {"id": "q"} | ({} if response is None else {"learner_response": response})
 
 
+def test_a_number_of_thousands_of_digits_leaves_out_only_the_interaction_it_is_in() -> None:
+    data = compact(body({"0": {"id": "q", "weighting": "?"}, "1": {"id": "r"}})).replace(b'"?"', b"9" * 5_000)
+
+    assert interactions(data) == {"0": {}, "1": {"id": "r"}}
+
+
 @pytest.mark.parametrize("broken", [b'{"id":"q"', b'{"id":"q"}}}', b'{"id":q}', b'{"id":"\\x"}'])
 def test_a_broken_long_body_is_refused(broken: bytes) -> None:
     with pytest.raises(MalformedBody):
