@@ -21,7 +21,8 @@ import mappings
 from mappings.attempt import Arrival, AttemptState, Commit, SessionState, fold
 from mappings.cmi import read
 from mappings.document import compile_document, load
-from mappings.statements import Facts, Made, make
+from mappings.document.facts import Facts
+from mappings.statements import Made, make
 from mappings.timestamps import rfc3339
 
 ROUNDS, CALLS = 15, 400

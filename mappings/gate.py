@@ -1,6 +1,6 @@
 """The gate: no statement passes that an LRS would refuse under either edition of xAPI.
 
-What a rule makes for an attempt differs from one time to the next only in id, time and result, and in activities where
+What a rule makes for a session differs from one time to the next only in id, time and result, and in activities where
 it is about an interaction or objective. So the whole is judged once, and after that only what differs.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Hashable
 import msgspec
 
 from mappings.judge import Edition, check_activity, check_result, check_statement
+from mappings.judge.quick import is_sound_activity, is_sound_result
 
 REMEMBERED = 10_000
 """Verdicts that are kept; when there are more, they are forgotten all at once."""
@@ -48,7 +49,10 @@ class Gate:
             item: whether its activities differ too.
         """
         if constant in self._sound:
-            faults = list(check_result(_decode(result), "result")) if result else []
+            sound = not result or is_sound_result(result)
+            if sound and not item:
+                return None
+            faults = [] if sound else list(check_result(_decode(result), "result"))
             if item:
                 faults += self._faults_of_activities(body)
         else:
@@ -60,7 +64,9 @@ class Gate:
 
     def _faults_of_activities(self, body: bytes) -> list[str]:
         told = _decode_activities(body)
-        faults = list(check_activity(_decode(told.object), "statement.object"))
+        faults: list[str] = []
+        if not is_sound_activity(told.object):
+            faults += check_activity(_decode(told.object), "statement.object")
         for group, activities in told.context.activities.items():
             for activity in map(bytes, activities):
                 if activity not in self._sound:

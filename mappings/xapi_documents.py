@@ -20,10 +20,10 @@ from mappings.attempt.state import AttemptState
 from mappings.cmi.snapshot import Item, Snapshot
 from mappings.cmi.times import CENTISECONDS, CmiTimeError, duration, read_time
 from mappings.cmi.tree import scalar
+from mappings.document.facts import Facts, fill, fill_iri
 from mappings.document.model import Activity, Actor, Document, DocumentPart, XapiDocument
 from mappings.document.templates import Template
 from mappings.judge.syntax import check_timestamp
-from mappings.statements import Facts, fill_facts, fill_iri
 
 JSON, TEXT = "application/json", "text/plain"
 
@@ -86,7 +86,7 @@ def _is_text(one: XapiDocument) -> bool:
 def _place(
     one: XapiDocument, activity: Activity | None, actor: Actor, iris: tuple[Template, Template], facts: Facts
 ) -> Place:
-    holes = fill_facts(facts, *iris).holes
+    holes, _ = fill(facts, *iris)
     parameters = {}
     if activity is not None:
         parameters["activityId"] = fill_iri(activity.id, holes)
@@ -157,7 +157,8 @@ def _content(
 
 def _attempt_iri(mapping: Document, one: XapiDocument, facts: Facts) -> str:
     template = mapping.activities[one.attempts or ""].id
-    return fill_iri(template, fill_facts(facts, mapping.activity_iri, mapping.course_iri).holes)
+    holes, _ = fill(facts, mapping.activity_iri, mapping.course_iri)
+    return fill_iri(template, holes)
 
 
 def _preferences(known: Snapshot) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from mappings.attempt.guards import may_repeat
 from mappings.attempt.state import AttemptState
 from mappings.cmi.render import render
 from mappings.document import CompiledMapping
-from mappings.statements import Facts, Statement, make
+from mappings.document.facts import Facts
+from mappings.statements import Statement, make
 from storage import documents, journal, outbox
 from storage.documents import DocumentRow, Stored
 from storage.journal import Entry

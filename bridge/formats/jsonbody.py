@@ -5,17 +5,29 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from bridge.errors import MalformedBody
 
+LONG = 4_096
+"""Bytes of a body from which on its interactions are left as JSON."""
+
 _decode = msgspec.json.Decoder().decode
+_Group = dict[str, Any] | list[Any] | str | int | float | bool | None
+_decode_groups: Callable[[bytes], dict[str, _Group]] = msgspec.json.Decoder(
+    dict[str, dict[str, msgspec.Raw] | list[Any] | str | int | float | bool | None]
+).decode
+_COMPACT = re.compile(rb'\{"\d+":\{"')
+_decode_items = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def decode(body: bytes) -> Any:
-    """Read JSON.
+    """Read JSON. The interactions in `cmi` of a long body may each be left as JSON (`mappings.cmi.tree.from_json`).
 
     What strict JSON forbids but browsers produce is mended, not refused: lone surrogates (a text cut in the middle of
     a character) and bytes that are not UTF-8 become U+FFFD, numbers beyond all range become null.
@@ -24,10 +36,37 @@ def decode(body: bytes) -> Any:
         MalformedBody: it is not JSON, or nested too deeply to be CMI data.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
+    if len(body) >= LONG and b'"interactions":{"' in body:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return _decode_long(body)
     try:
         return _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _mend(body)
+
+
+def _decode_long(body: bytes) -> Any:
+    """Read a body without looking into the interactions in its `cmi`: most of many are known, by the same bytes.
+
+    Raises:
+        MsgspecError, UnicodeDecodeError, RecursionError: it must be looked into.
+    """
+    told = _decode_groups(body)
+    for name, group in told.items():
+        if isinstance(group, dict):
+            told[name] = {
+                key: _items(bytes(part)) if (name, key) == ("cmi", "interactions") else _decode(part)
+                for key, part in group.items()
+            }
+    return told
+
+
+def _items(collection: bytes) -> dict[str, msgspec.Raw]:
+    collection.decode()  # what is not looked into is not checked for this
+    # written with spaces or escapes, it has other bytes than what is known of it; the first test is much the faster one
+    if _COMPACT.match(collection) is None or (b"\\" in collection and b"\\u" in collection):
+        raise msgspec.DecodeError
+    return _decode_items(collection)
 
 
 def _mend(body: bytes) -> Any:

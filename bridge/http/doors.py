@@ -26,6 +26,7 @@ from bridge.http.problems import KNOWN, bridge_error, problem
 from bridge.http.services import services
 from mappings.cmi.render import render
 from mappings.cmi.snapshot import ScormVersion
+from mappings.cmi.tree import from_json
 from storage import lookups
 
 log = structlog.get_logger(__name__)
@@ -158,7 +159,7 @@ def _state(connection: Connection, session_id: str, lms_id: int | None, version:
         entry=row.entry,
         total_time=state.total_time,
     )
-    return State(cmi, state.snapshot.interactions or {})
+    return State(cmi, {index: from_json(one) for index, one in (state.snapshot.interactions or {}).items()})
 
 
 def _authorization(request: web.Request, body: Body) -> str | None:

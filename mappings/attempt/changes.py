@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import compress
 from operator import is_not
 from typing import Any, Literal
@@ -14,7 +14,8 @@ from mappings.cmi.comments import Comment, new_comments
 from mappings.cmi.interactions import Interaction, answer, interaction
 from mappings.cmi.objectives import Objective, objectives
 from mappings.cmi.scores import Score, score
-from mappings.cmi.snapshot import Item, Snapshot
+from mappings.cmi.snapshot import Interactions, Snapshot
+from mappings.cmi.tree import from_json
 
 Trigger = Literal[
     "attempt.started",
@@ -131,10 +132,10 @@ def _status(before: Snapshot, after: Snapshot, told: Score | None) -> Iterator[C
             yield Change("success.failed", before.success_status, after.success_status)
 
 
-def _answers(before: Mapping[str, Item], after: Mapping[str, Item]) -> Iterator[Change]:
+def _answers(before: Interactions, after: Interactions) -> Iterator[Change]:
     # in one go, as most of many answers are the ones known before
     for index in compress(after, map(is_not, after.values(), map(before.get, after))):
-        item, earlier = after[index], before.get(index)
+        item, earlier = from_json(after[index]), from_json(before.get(index))
         new = answer(item)
         old = answer(earlier) if earlier is not None else None
         if new is not None and new != old:

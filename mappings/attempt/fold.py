@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
+from msgspec import Raw
 from msgspec.structs import replace
 
 from mappings.attempt.changes import Change, find_changes
@@ -16,7 +16,8 @@ from mappings.attempt.scoring import hold_score
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
 from mappings.cmi.merge import merge
-from mappings.cmi.snapshot import Item, Snapshot, at_launch
+from mappings.cmi.snapshot import Interactions, Item, Snapshot, at_launch
+from mappings.cmi.tree import NULL, from_json
 from mappings.cmi.tree import item as clean
 from mappings.cmi.warnings import CmiWarning, warn
 
@@ -166,7 +167,7 @@ def _begin_interactions(
     new = [
         index
         for index, sent in said.interactions.items()
-        if index not in begun and loaded.get(index) != sent and _begins(loaded.get(index), clean(sent), settled=settled)
+        if index not in begun and loaded.get(index) != sent and _begins(loaded.get(index), sent, settled=settled)
     ]
     if not new:
         return known, session.begun
@@ -174,11 +175,11 @@ def _begin_interactions(
     return replace(known, interactions=kept), (*session.begun, *new)
 
 
-def _begins(loaded: Item | None, sent: Item, *, settled: bool) -> bool:
+def _begins(loaded: Raw | None, sent: Raw, *, settled: bool) -> bool:
     if loaded is None:
-        return True
-    told = _set(sent)
-    return not (settled and "id" not in told) and told != _set(loaded)
+        return sent != NULL
+    told = _set(clean(sent))
+    return not (settled and "id" not in told) and told != _set(from_json(loaded))
 
 
 def _set(item: Item) -> Item:
@@ -196,17 +197,17 @@ def _without_foreign(known: Snapshot, said: Snapshot, *, older: bool) -> Snapsho
     return said if len(own) == len(said.interactions) else replace(said, interactions=own)
 
 
-def _foreign(known: Item | None, sent: Any, older: bool) -> bool:  # noqa: FBT001 -- one word, used once
+def _foreign(loaded: Raw | None, sent: Raw, older: bool) -> bool:  # noqa: FBT001 -- one word, used once
     """Tell whether two items of one index are of two answers: by their ids and, of an older commit, by anything."""
-    if known is None or known == sent:
+    if loaded is None or loaded == sent:
         return False
-    told = _set(clean(sent))
+    known, told = from_json(loaded), _set(clean(sent))
     return any(known.get(key) not in (None, "", told[key]) for key in (told if older else {"id"} & told.keys()))
 
 
 def _answers(
     attempt: AttemptState, before: Snapshot, known: Snapshot, said: Snapshot, *, settled: bool
-) -> tuple[dict[str, Item] | None, dict[str, Item] | None]:
+) -> tuple[Interactions | None, Interactions | None]:
     """Give the interactions that were told, and those that may be told now.
 
     Of a commit that is one of many small ones, these are all but the one it ends in, which may still be written.

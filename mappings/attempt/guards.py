@@ -97,11 +97,14 @@ def _is_older(attempt: AttemptState, session: SessionState, arrival: Arrival, ea
     went_back = 0 < (said.session_time or 0) < session.counter
     if went_back and any(one.digest == arrival.digest for one in earlier):
         return True
+    whole = arrival.commit.full and session.commits > 0
     overtaken = arrival.received_at - session.applied_at <= REORDER_WINDOW
-    if not overtaken or raises_status(attempt.snapshot, said) or terminates(session, arrival.commit, said):
+    if not overtaken or not (went_back or whole):
         return False
-    if went_back or not arrival.commit.full or session.commits == 0:
-        return went_back
+    if raises_status(attempt.snapshot, said) or terminates(session, arrival.commit, said):
+        return False
+    if went_back:
+        return True
     if session.tells_total_time and said.total_time is None:
         return True
     return len(said.interactions or ()) < session.interactions

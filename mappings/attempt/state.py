@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from mappings.cmi.scores import Score
-from mappings.cmi.snapshot import EMPTY, Item, Snapshot
+from mappings.cmi.snapshot import EMPTY, Interactions, Snapshot
 
 Ending = Literal["suspended", "terminated", "abandoned"]
 
@@ -41,7 +41,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     score: Score | None = None
     writing: int | None = None
     told: Score | None = None
-    answers: dict[str, Item] | None = None
+    answers: Interactions | None = None
     statements: int = 0
     timestamp: int = 0
     fired: dict[str, int] = {}

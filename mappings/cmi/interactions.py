@@ -71,6 +71,7 @@ def interaction(item: Item) -> Interaction | None:
     own, kind, response, result = key
     kind = kind.strip().lower().replace("_", "-")
     kind = kind if kind in TYPES else "other"
+    success = _SUCCESS.get(result.strip().lower())
     old = "student_response" in item or ("time" in item and "learner_response" not in item)
     patterns = (scalar(one.get("pattern")) for one in _numbered(item.get("correct_responses")))
     return Interaction(
@@ -80,8 +81,8 @@ def interaction(item: Item) -> Interaction | None:
         response=rewrite(kind, _PREFIX.sub("", response), old=old) or None if response else None,
         # what is blank once it is rewritten says nothing, and an empty text is refused by some LRSs
         patterns=tuple(text for pattern in patterns if pattern and (text := _pattern(kind, pattern, old=old))),
-        success=_SUCCESS.get(result.strip().lower()),
-        raw=_number(result),
+        success=success,
+        raw=_number(result) if success is None else None,
         duration=_time(scalar(item.get("latency"))),
         objectives=tuple(name for one in _numbered(item.get("objectives")) if (name := scalar(one.get("id")))),
         cmi={

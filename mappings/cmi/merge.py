@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from mappings.cmi import values
-from mappings.cmi.snapshot import COLLECTIONS, SESSION_FIELDS, Item, Snapshot
+from mappings.cmi.snapshot import COLLECTIONS, SESSION_FIELDS, Interactions, Item, Snapshot
+from mappings.cmi.tree import as_json, from_json, scalar
 from mappings.cmi.tree import item as clean
-from mappings.cmi.tree import scalar
 
 _RANKS: Mapping[str, Sequence[str]] = {
     "lesson_status": ("not attempted", "browsed", "incomplete", "completed", "failed", "passed"),
@@ -53,8 +53,7 @@ def merge(known: Snapshot, said: Snapshot, *, older: bool = False) -> Snapshot:
     for field in COLLECTIONS:
         collection = getattr(said, field)
         if collection:
-            merge_items = _merge_objectives if field == "objectives" else _merge_items
-            merged = merge_items(getattr(known, field) or {}, collection, older=older)
+            merged = _MERGERS[field](getattr(known, field) or {}, collection, older=older)
             if merged is not None:
                 changed[field] = merged
     return msgspec.structs.replace(known, **changed) if changed else known
@@ -70,13 +69,26 @@ def raises_status(known: Snapshot, said: Snapshot) -> bool:
 
 
 def _merge_items(known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool) -> dict[str, Item] | None:
-    """Give the merged collection, or None where the commit says nothing new. Equal items cost one comparison."""
+    """Give the merged collection, or None where the commit says nothing new."""
     changed: dict[str, Item] = {}
-    for index in compress(said, map(ne, said.values(), map(known.get, said))):
+    for index, sent in said.items():
         before = known.get(index)
-        after = _merge_item(before or {}, clean(said[index]), older=older)
+        if before == sent:
+            continue
+        after = _merge_item(before or {}, clean(sent), older=older)
         if after != before and after:
             changed[index] = after
+    return {**known, **changed} if changed else None
+
+
+def _merge_interactions(known: Interactions, said: Interactions, *, older: bool) -> Interactions | None:
+    """Merge interactions as `_merge_items` does, but each as JSON. Those with equal bytes cost one comparison."""
+    changed: Interactions = {}
+    for index in compress(said, map(ne, said.values(), map(known.get, said))):
+        before = from_json(known.get(index)) or {}
+        after = _merge_item(before, clean(said[index]), older=older)
+        if after != before:
+            changed[index] = as_json(after)
     return {**known, **changed} if changed else None
 
 
@@ -104,6 +116,14 @@ def _merge_objectives(known: Mapping[str, Item], said: Mapping[str, Any], *, old
     return {**known, **changed} if changed else None
 
 
+_MERGERS: Mapping[str, Callable[..., dict[str, Any] | None]] = {
+    "comments_from_learner": _merge_items,
+    "comments_from_lms": _merge_items,
+    "objectives": _merge_objectives,
+    "interactions": _merge_interactions,
+}
+
+
 def _latch(known: Item, said: Item, merged: Item) -> Item:
     for name, (field, read) in _STATUSES.items():
         before, now = _rank(field, read, known.get(name)), _rank(field, read, said.get(name))
@@ -128,6 +148,8 @@ def _rank(field: str, read: Callable[[str], str], word: object) -> int:
 
 
 def _merge_item(known: Item, said: Item, *, older: bool) -> Item:
+    if not known:
+        return said
     merged = dict(known)
     for key, value in said.items():
         before = known.get(key)

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import Raw
 
 from mappings.cmi import values
-from mappings.cmi.snapshot import COLLECTIONS, ScormVersion, Snapshot
-from mappings.cmi.tree import MOST_ITEMS, items, scalar
+from mappings.cmi.snapshot import COLLECTIONS, Interactions, ScormVersion, Snapshot
+from mappings.cmi.tree import MOST_ITEMS, as_json, from_json, items, scalar
 from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 from mappings.cmi.warnings import CmiWarning, warn
 
@@ -24,9 +25,11 @@ class Reading(msgspec.Struct, frozen=True):
     warnings: tuple[CmiWarning, ...] = ()
 
 
-_Field: TypeAlias = tuple[str, Reader]
+_Field: TypeAlias = tuple[str, Reader | None]
 _Table: TypeAlias = Mapping[str, "_Field | _Table"]
 
+_TEXT = None
+"""Text is taken as it is: location, suspend data and the like are the content's own."""
 _SCORE: _Table = {
     "raw": ("score_raw", values.number),
     "min": ("score_min", values.number),
@@ -35,7 +38,7 @@ _SCORE: _Table = {
 }
 _CORE: _Table = {
     "lesson_status": ("lesson_status", values.lesson_status),
-    "lesson_location": ("location", values.text),
+    "lesson_location": ("location", _TEXT),
     "lesson_mode": ("mode", values.mode),
     "credit": ("credit", values.credit),
     "entry": ("entry", values.entry),
@@ -48,23 +51,23 @@ _SCORM_12: _Table = {
     "core": _CORE,
     "student_data": {
         "mastery_score": ("mastery_score", values.number),
-        "max_time_allowed": ("max_time_allowed", values.text),
-        "time_limit_action": ("time_limit_action", values.text),
+        "max_time_allowed": ("max_time_allowed", _TEXT),
+        "time_limit_action": ("time_limit_action", _TEXT),
     },
     "student_preference": {
         "audio": ("audio_level", values.number),
-        "language": ("language", values.text),
+        "language": ("language", _TEXT),
         "speed": ("delivery_speed", values.number),
         "text": ("audio_captioning", values.number),
     },
-    "comments": ("comments", values.text),
+    "comments": ("comments", _TEXT),
 }
 _SCORM_2004: _Table = {
     "completion_status": ("completion_status", values.completion_status),
     "success_status": ("success_status", values.success_status),
     "score": _SCORE,
     "progress_measure": ("progress_measure", values.between(0, 1)),
-    "location": ("location", values.text),
+    "location": ("location", _TEXT),
     "mode": ("mode", values.mode),
     "credit": ("credit", values.credit),
     "entry": ("entry", values.entry),
@@ -73,22 +76,22 @@ _SCORM_2004: _Table = {
     "total_time": ("total_time", values.time),
     "completion_threshold": ("completion_threshold", values.between(0, 1)),
     "scaled_passing_score": ("scaled_passing_score", values.between(-1, 1)),
-    "max_time_allowed": ("max_time_allowed", values.text),
-    "time_limit_action": ("time_limit_action", values.text),
+    "max_time_allowed": ("max_time_allowed", _TEXT),
+    "time_limit_action": ("time_limit_action", _TEXT),
     "learner_preference": {
         "audio_level": ("audio_level", values.number),
-        "language": ("language", values.text),
+        "language": ("language", _TEXT),
         "delivery_speed": ("delivery_speed", values.number),
         "audio_captioning": ("audio_captioning", values.number),
     },
 }
 _EITHER: _Table = {
-    "suspend_data": ("suspend_data", values.text),
-    "launch_data": ("launch_data", values.text),
+    "suspend_data": ("suspend_data", _TEXT),
+    "launch_data": ("launch_data", _TEXT),
 }
 _ELEMENTS: _Table = {**_SCORM_12, **_SCORM_2004, **_EITHER}
 
-_TELLING_12 = frozenset({"core", "student_data", "student_preference", "comments"})
+_TELLING_12 = ("core", "student_data", "student_preference", "comments")
 _TELLING_2004 = frozenset(_SCORM_2004) - {"max_time_allowed", "time_limit_action"} | {
     "learner_id",
     "learner_name",
@@ -109,15 +112,8 @@ def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Re
     if isinstance(cmi, dict):
         _walk(cmi, _ELEMENTS, "cmi.", found, warnings)
         for name in COLLECTIONS:
-            collection = items(cmi.get(name))
-            if name == "comments_from_lms" and isinstance(cmi.get(name), str) and cmi[name]:
-                collection = {"0": {"comment": cmi[name]}}  # one text in SCORM 1.2
-            if collection:
-                found[name] = collection
-            if isinstance(cmi.get(name), (dict, list)) and len(cmi[name]) > MOST_ITEMS:
-                warnings.append(
-                    warn("too-many", f"cmi.{name}", "", f"has more than {MOST_ITEMS} items; the rest is left out")
-                )
+            if name in cmi:
+                _take_items(name, cmi[name], found, warnings)
         found["scorm_version"] = declared or _version(cmi)
     elif declared:
         found["scorm_version"] = declared
@@ -138,10 +134,8 @@ def _walk(
     branch: Mapping[str, Any], table: _Table, path: str, found: dict[str, Any], warnings: list[CmiWarning]
 ) -> None:
     for key, value in branch.items():
-        if value == "" or value is None:
-            continue
         entry = table.get(key)
-        if entry is None:
+        if entry is None or value == "" or value is None:
             continue
         if not isinstance(entry, tuple):
             if isinstance(value, dict):
@@ -158,18 +152,37 @@ def _walk(
                 warnings.append(warn("not-text", path + key, value, "must be text, not an object or a list"))
             continue
         try:
-            found[field] = reader(text)
+            found[field] = text if reader is None else reader(text)
         except BadValue as bad:
             if text.strip():
                 warnings.append(warn(bad.code, path + key, text, str(bad)))
 
 
+def _take_items(name: str, collection: object, found: dict[str, Any], warnings: list[CmiWarning]) -> None:
+    if name == "comments_from_lms" and isinstance(collection, str) and collection:
+        told = {"0": {"comment": collection}}  # one text in SCORM 1.2
+    else:
+        told = items(collection)
+    if told:
+        found[name] = _each_as_json(told) if name == "interactions" else told
+    if isinstance(collection, (dict, list)) and len(collection) > MOST_ITEMS:
+        warnings.append(warn("too-many", f"cmi.{name}", "", f"has more than {MOST_ITEMS} items; the rest is left out"))
+
+
+def _each_as_json(told: dict[str, Any]) -> Interactions:
+    if {*map(type, told.values())} == {Raw}:  # as most of many come: there is nothing to do
+        return told
+    return {index: as_json(one) for index, one in told.items()}
+
+
 def _version(cmi: Mapping[str, Any]) -> ScormVersion | None:
-    if any(cmi.get(name) for name in _TELLING_12):
-        return "1.2"
-    if any(name in _TELLING_2004 for name in cmi):
+    for name in _TELLING_12:
+        if cmi.get(name):
+            return "1.2"
+    if not _TELLING_2004.isdisjoint(cmi):
         return "2004"
-    if any(isinstance(one, dict) and one.get("student_response") for one in items(cmi.get("interactions")).values()):
+    interactions = map(from_json, items(cmi.get("interactions")).values())
+    if any(isinstance(one, dict) and one.get("student_response") for one in interactions):
         return "1.2"
     return None
 

@@ -18,6 +18,9 @@ Number = int | float
 Item = dict[str, Any]
 """One interaction, objective or comment as sent: element name -> text, or -> index -> its own elements."""
 
+Interactions = dict[str, msgspec.Raw]
+"""Index -> an interaction as JSON. Clients send hundreds with every commit: most are known, which their bytes show."""
+
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """CMI values of one commit, or of an attempt so far.
@@ -59,7 +62,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     comments_from_learner: dict[str, Item] | None = None
     comments_from_lms: dict[str, Item] | None = None
     objectives: dict[str, Item] | None = None
-    interactions: dict[str, Item] | None = None
+    interactions: Interactions | None = None
 
 
 SESSION_FIELDS = frozenset({"entry", "exit", "nav_request"})

@@ -18,6 +18,7 @@ LONGEST = 366 * DAY
 
 # more than twelve digits cannot be a time anybody spent, and would only cost time to multiply
 _TIMESPAN = re.compile(r"(\d{1,12}):(\d{1,2}):(\d{1,2})(?:[.,](\d*))?", re.ASCII)
+_USUAL_DURATION = re.compile(r"PT(?:(\d{1,12})H)?(?:(\d{1,12})M)?(?:(\d{1,12})(?:\.(\d{0,12}))?S)?", re.ASCII)
 _DECIMALS = 12
 _ONE = 1_000_000_000_000  # that many decimals are read exactly, as whole numbers
 _NUMBER = r"(\d{1,12}(?:[.,]\d{0,12})?|[.,]\d{1,12})"
@@ -43,11 +44,11 @@ def read_time(text: str) -> int:
         CmiTimeError: when it is neither, or implausibly long.
     """
     text = text.strip()
-    match = _TIMESPAN.fullmatch(text)
+    match = _USUAL_DURATION.fullmatch(text) or _TIMESPAN.fullmatch(text)
     if match is not None:
-        hours, minutes, seconds, decimals = match.groups()
+        hours, minutes, seconds, decimals = match.groups("0")
         # ".5" is half a second, not five hundredths: a missing digit is on the right
-        hundredths = int((decimals or "")[:2].ljust(2, "0"))
+        hundredths = int(decimals[:2].ljust(2, "0"))
         total = int(hours) * HOUR + int(minutes) * MINUTE + int(seconds) * CENTISECONDS + hundredths
     else:
         match = _DURATION.fullmatch(text)

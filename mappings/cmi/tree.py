@@ -7,7 +7,10 @@ the items of a collection with keys `"0"`, `"1"` … or send a list.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Any
+
+import msgspec
 
 DEEPEST = 8
 """More parts than the longest element name in SCORM has (`cmi.interactions.n.correct_responses.n.pattern`)."""
@@ -19,6 +22,10 @@ LONGEST_LEAF = 64_000
 """Characters kept of one element of an item; SCORM asks for 4,000."""
 
 Tree = dict[str, Any]
+
+_encode = msgspec.json.Encoder().encode
+# a number beyond all range is not set
+_decode = msgspec.json.Decoder(float_hook=lambda text: number if isfinite(number := float(text)) else None).decode
 
 
 def nest(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Tree:
@@ -80,8 +87,32 @@ def scalar(value: object) -> str | None:
     return None
 
 
-def item(value: object) -> dict[str, Any]:
+NULL = msgspec.Raw(b"null")
+
+
+def as_json(value: object) -> msgspec.Raw:
+    """Give an item as JSON, which it may be already. One that is nested without end is cut to what an item can be."""
+    if isinstance(value, msgspec.Raw):
+        return value
+    try:
+        return msgspec.Raw(_encode(value))
+    except RecursionError:
+        return msgspec.Raw(_encode(item(value)))
+
+
+def from_json(value: object) -> Any:
+    """Give what a value is that may be JSON still; None where that cannot be read (a number of thousands of digits)."""
+    if not isinstance(value, msgspec.Raw):
+        return value
+    try:
+        return _decode(value)
+    except msgspec.MsgspecError:
+        return None
+
+
+def item(sent: object) -> dict[str, Any]:
     """Take one interaction, objective or comment with text leaves and its own numbered collections, nothing deeper."""
+    value = from_json(sent)
     if not isinstance(value, dict):
         return {}
     clean: dict[str, Any] = {}

@@ -6,26 +6,28 @@ and holes. Building it with tincan for every commit would cost many times as muc
 
 from __future__ import annotations
 
+import hashlib
 import re
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import tincan
 
 from mappings.attempt.changes import Trigger
 from mappings.document.errors import DocumentError, Fault
+from mappings.document.facts import Facts, Holes, fill, fill_iri
 from mappings.document.model import Activity, Document, Rule
 from mappings.document.templates import OPTIONAL, VERBATIM, Place, Template, needs
 from mappings.gate import Gate
 
-Holes = Mapping[str, bytes]
-"""Hole name -> its text as JSON without the quotes. A variable `x` that becomes part of an IRI is the hole `x%`."""
-
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private use: no document holds them by accident, and tincan passes them through
 DEFINITION = "definition"
 """The hole for the members of an interaction's definition that differ from answer to answer: JSON without braces."""
+SESSIONS_REMEMBERED = 1_000
+"""Sessions whose facts are kept filled into statements: some kilobytes each."""
 OBJECTIVES = "objectives"
 """The hole for the objectives that an interaction names: activities as JSON, with commas between them. Where it names
 none, this is `absent` as an empty variable is."""
@@ -36,13 +38,20 @@ Parts = tuple[bytes | str, ...]
 
 
 class Skeleton(msgspec.Struct, frozen=True):
-    """A statement of one rule: bytes before the result and after it, with holes at the odd places."""
+    """A statement of one rule: what stands before the result and after it."""
 
     before_result: Parts
     after_result: Parts
 
-    def fill(self, holes: Holes, statement_id: str, result: bytes, timestamp: str) -> bytes:
-        """Give the statement as JSON; `result` is a JSON object, or empty for a statement without one."""
+    def fill(self, holes: Holes) -> Skeleton:
+        """Give the skeleton with those holes filled that are told."""
+        return Skeleton(_fill_parts(self.before_result, holes), _fill_parts(self.after_result, holes))
+
+    def statement(self, holes: Holes, statement_id: str, result: bytes, timestamp: str) -> bytes:
+        """Give the statement as JSON, of what fills the holes that are left.
+
+        `result` is a JSON object, or empty for a statement without one.
+        """
         parts = [b'{"id":"', statement_id.encode(), b'",']
         parts += [part if isinstance(part, bytes) else holes[part] for part in self.before_result]
         if result:
@@ -52,19 +61,90 @@ class Skeleton(msgspec.Struct, frozen=True):
         return b"".join(parts)
 
 
-class Skeletons(Protocol):
-    """Gives a rule's skeleton for the optional variables that are empty."""
+class Outline:
+    """The statements of one session as far as its facts tell them, each filled in when its rule first needs it.
 
-    def __call__(self, rule: Rule, absent: frozenset[str], /) -> Skeleton: ...  # noqa: D102 -- the class tells
+    `cmi_extension` is the key of the result part `cmi`.
+    """
+
+    def __init__(self, document: Document, skeletons: Skeletons, facts: Facts) -> None:
+        self._holes, self._absent = fill(facts, document.activity_iri, document.course_iri)
+        self._skeletons = skeletons
+        self._rules: dict[tuple[str, bool, bool], Skeleton] = {}
+        self._activities: dict[tuple[str, bool], Parts] = {}
+        self._namespace = hashlib.sha1(
+            uuid.UUID(facts.attempt_id).bytes + f"{facts.lms}\n".encode(), usedforsecurity=False
+        )
+        self.cmi_extension = fill_iri(document.cmi_extension, self._holes)
+
+    def skeleton(self, rule: Rule, *, described: bool, with_objectives: bool) -> Skeleton:
+        """Give a rule's skeleton in which only an item's own holes are left.
+
+        `described`: the item has a description; `with_objectives`: it names some.
+        """
+        key = (rule.name, described, with_objectives)
+        known = self._rules.get(key)
+        if known is None:
+            absent = self._without(described=described)
+            absent = absent if with_objectives else absent | {OBJECTIVES}
+            known = self._rules[key] = self._skeletons.of_rule(rule, absent).fill(self._holes)
+        return known
+
+    def activity(self, name: str, *, described: bool) -> Parts:
+        """Give an activity of the document, as JSON in which only an item's own holes are left."""
+        known = self._activities.get((name, described))
+        if known is None:
+            parts = self._skeletons.of_activity(name, self._without(described=described))
+            known = self._activities[name, described] = _fill_parts(parts, self._holes)
+        return known
+
+    def statement_id(self, name: str) -> str:
+        """Give the UUID (version 5) of a name within the attempt and its LMS."""
+        # as uuid.uuid5 makes it, but with the namespace hashed once
+        digest = self._namespace.copy()
+        digest.update(name.encode())
+        text = digest.hexdigest()
+        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:32]}"
+
+    def _without(self, *, described: bool) -> frozenset[str]:
+        return self._absent if described else self._absent | {"item.description"}
+
+
+_VARIANTS = {digit: f"{int(digit, 16) & 0x3 | 0x8:x}" for digit in "0123456789abcdef"}
+
+
+class Skeletons:
+    """A document's statements and activities with holes, by the optional variables that are empty, each made once.
+
+    There are at most as many as combinations of those: few.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._of_rules: dict[tuple[str, frozenset[str]], Skeleton] = {}
+        self._of_activities: dict[tuple[str, frozenset[str]], Parts] = {}
+
+    def of_rule(self, rule: Rule, absent: frozenset[str]) -> Skeleton:
+        """Give a rule's statement."""
+        known = self._of_rules.get((rule.name, absent))
+        if known is None:
+            known = self._of_rules[rule.name, absent] = _skeleton(self._document, rule, absent)
+        return known
+
+    def of_activity(self, name: str, absent: frozenset[str]) -> Parts:
+        """Give an activity, as JSON."""
+        known = self._of_activities.get((name, absent))
+        if known is None:
+            known = self._of_activities[name, absent] = _activity_parts(self._document, name, absent)
+        return known
 
 
 class CompiledMapping(msgspec.Struct, frozen=True):
-    """A mapping document ready for use. `activity` gives one of its activities for the variables that are empty."""
+    """A mapping document ready for use."""
 
     document: Document
     rules: Mapping[Trigger, Sequence[Rule]]
-    skeleton: Skeletons
-    activity: Callable[[str, frozenset[str]], Parts]
+    outline: Callable[[Facts], Outline]
     gate: Gate
 
 
@@ -81,23 +161,18 @@ def compile_document(document: Document, source: str) -> CompiledMapping:
         for absent in (frozenset[str](), OPTIONAL):
             try:
                 _skeleton(document, rule, absent)
-                if rule.objectives is not None:
-                    _activity_parts(document, rule.objectives.activity, absent)
             except (TypeError, ValueError) as error:  # what tincan raises for values it does not take
                 faults.append(Fault(f"rules[{index}]", 0, f"makes no statement: {error}"))
                 break
     if faults:
         raise DocumentError(source, faults)
-    # at most one skeleton a rule and a combination of optional variables: a cache that stays small
-    cached = lru_cache(maxsize=None)(lambda rule, absent: _skeleton(document, document.rules[rule], absent))
-    places = {rule.name: index for index, rule in enumerate(document.rules)}
-    return CompiledMapping(
-        document,
-        rules,
-        lambda rule, absent: cached(places[rule.name], absent),
-        lru_cache(maxsize=None)(lambda name, absent: _activity_parts(document, name, absent)),
-        Gate(),
-    )
+    skeletons = Skeletons(document)
+
+    @lru_cache(maxsize=SESSIONS_REMEMBERED)
+    def outline(facts: Facts) -> Outline:
+        return Outline(document, skeletons, facts)
+
+    return CompiledMapping(document, rules, outline, Gate())
 
 
 def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleton:
@@ -187,7 +262,7 @@ def _hole(place: Place, absent: frozenset[str], *, iri: bool) -> str:
     return f"{_OPEN}{place.variable}{encoded}{_CLOSE}"
 
 
-def _cut(statement: bytes) -> Parts:
+def _cut(statement: bytes) -> tuple[bytes | str, ...]:
     parts: list[bytes | str] = []
     end = 0
     for match in _HOLE.finditer(statement):
@@ -195,3 +270,15 @@ def _cut(statement: bytes) -> Parts:
         parts += (statement[end : match.start()], name)
         end = match.end()
     return (*parts, statement[end:])
+
+
+def _fill_parts(parts: Parts, holes: Holes) -> Parts:
+    """Fill those holes that are told, and join what is literal then."""
+    filled: list[bytes | str] = []
+    for part in parts:
+        now = part if isinstance(part, bytes) else holes.get(part, part)
+        if isinstance(now, bytes) and filled and isinstance(filled[-1], bytes):
+            filled[-1] += now
+        else:
+            filled.append(now)
+    return tuple(filled)

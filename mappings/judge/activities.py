@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mappings.judge.shape import Check
 
-_COMPONENT_LISTS: Final[dict[str, tuple[str, ...]]] = {
+COMPONENT_LISTS: Final[dict[str, tuple[str, ...]]] = {
     "true-false": (),
     "choice": ("choices",),
     "fill-in": (),
@@ -28,7 +28,7 @@ _COMPONENT_LISTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Each interaction type with the lists of components it supports."""
 
-_LIST_NAMES: Final = tuple(dict.fromkeys(name for names in _COMPONENT_LISTS.values() for name in names))
+_LIST_NAMES: Final = tuple(dict.fromkeys(name for names in COMPONENT_LISTS.values() for name in names))
 
 
 def _check_component(value: object, at: str) -> Iterator[str]:
@@ -52,7 +52,7 @@ _DEFINITION: Final[dict[str, Check]] = {
     "type": syntax.check_iri,
     "moreInfo": syntax.check_iri,
     "extensions": syntax.check_extensions,
-    "interactionType": shape.one_of(*_COMPONENT_LISTS),
+    "interactionType": shape.one_of(*COMPONENT_LISTS),
     "correctResponsesPattern": shape.array_of(shape.check_string),
     **dict.fromkeys(_LIST_NAMES, _check_components),
 }
@@ -65,9 +65,9 @@ def _check_definition(value: object, at: str) -> Iterator[str]:
     if interaction is None:
         if any(name in definition for name in ("correctResponsesPattern", *_LIST_NAMES)):
             yield f"{at}.interactionType: is missing, though the definition has properties of an interaction"
-    elif isinstance(interaction, str) and interaction in _COMPONENT_LISTS:
+    elif isinstance(interaction, str) and interaction in COMPONENT_LISTS:
         for name in _LIST_NAMES:
-            if name in definition and name not in _COMPONENT_LISTS[interaction]:
+            if name in definition and name not in COMPONENT_LISTS[interaction]:
                 yield f"{at}.{name}: an interaction of type {interaction} has no such list"
 
 

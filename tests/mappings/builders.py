@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from mappings.attempt import Arrival, AttemptState, Commit, Earlier, SessionState, fold
 from mappings.attempt.guards import may_repeat
 from mappings.cmi.reader import read
+from mappings.cmi.tree import as_json, from_json
 
 NOON = 1_769_860_800_000
 """2026-01-31T12:00:00Z in milliseconds since the epoch."""
@@ -103,6 +104,16 @@ def delta(changes):
 def numbered(*items):
     """Return a collection as clients send it: items under the numbers they have there."""
     return {str(index): item for index, item in enumerate(items)}
+
+
+def kept(items):
+    """Return interactions as snapshots keep them."""
+    return {index: as_json(item) for index, item in items.items()}
+
+
+def spelled_out(interactions):
+    """Return what a snapshot's interactions say."""
+    return {index: from_json(item) for index, item in interactions.items()}
 
 
 def flatten(tree, path=""):

@@ -18,8 +18,9 @@ from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
 from mappings.document import compile_document, load
+from mappings.document.facts import Facts
 from mappings.judge import Edition, check_statement
-from mappings.statements import Facts, make
+from mappings.statements import make
 from tests.mappings.builders import NOON
 
 ATTEMPT = "11111111-1111-4111-8111-111111111111"

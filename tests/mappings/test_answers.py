@@ -7,7 +7,7 @@ import pytest
 
 from mappings.attempt import AttemptState
 from mappings.attempt.ending import end_idle
-from tests.mappings.builders import DAY, MINUTE, NOON, Play, delta, numbered, scorm_12, scorm_2004
+from tests.mappings.builders import DAY, MINUTE, NOON, Play, delta, numbered, scorm_12, scorm_2004, spelled_out
 
 FIRST = {"id": "Q1", "type": "choice", "student_response": "a", "result": "wrong", "latency": "00:00:05"}
 SECOND = {"id": "Q2", "type": "true-false", "student_response": "t", "result": "correct", "latency": "00:00:06"}
@@ -211,7 +211,7 @@ def test_a_resumed_session_that_counts_from_nought_tells_its_answers(made):
 def test_a_resumed_session_does_not_mix_its_elements_with_the_earlier_ones():
     play = suspended(FIRST | {"description": "Which?", "weighting": "3"}, SECOND)
     play.send(whole({"id": "Q9", "type": "choice"}), full=True)
-    assert play.known.interactions["0"] == {"id": "Q9", "type": "choice"}
+    assert spelled_out(play.known.interactions)["0"] == {"id": "Q9", "type": "choice"}
     play.send(whole({"id": "Q9", "type": "choice", "student_response": "b"}), full=True)
 
     (told,) = [change.about for done in play.folds for change in done.changes if change.about is not None]
@@ -304,7 +304,7 @@ def test_a_stale_commit_adds_missing_answers_once():
     sent = [(whole(FIRST), 1), (whole(FIRST, SECOND, SECOND), 2), (whole(FIRST, SECOND, SECOND), 2)]
 
     assert [answers(play.send(tree, sequence=count)) for tree, count in sent] == [[], [Q2], []]
-    assert play.known.interactions["1"] == THIRD
+    assert spelled_out(play.known.interactions)["1"] == THIRD
 
 
 @pytest.mark.parametrize("first_of_three", [True, False])
@@ -322,7 +322,7 @@ def test_a_late_commit_of_an_earlier_session_adds_missing_answers_once(first_of_
     following.attempt = play.attempt
 
     assert (done.disposition, answers(done)) == ("late", [Q2])
-    assert following.known.interactions["0"] == THIRD
+    assert spelled_out(following.known.interactions)["0"] == THIRD
     assert answers(following.send(whole(THIRD), sequence=2, at=NOON + DAY)) == []
 
 
@@ -334,7 +334,7 @@ def test_a_late_commit_of_an_earlier_session_does_not_complete_the_next_ones_int
     first.attempt = second.attempt
     first.send(whole(FIRST), sequence=1, at=NOON + DAY)
 
-    assert first.known.interactions["0"] == {"id": "Q3", "type": "numeric"}
+    assert spelled_out(first.known.interactions)["0"] == {"id": "Q3", "type": "numeric"}
 
 
 def test_two_hundred_interactions_of_which_one_is_new_tell_one():

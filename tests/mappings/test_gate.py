@@ -1,0 +1,94 @@
+"""What the gate passes at first sight is what the checks in words pass too."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mappings.judge import check_activity, check_result
+from mappings.judge.quick import is_sound_activity, is_sound_result
+
+proven = settings(deadline=None, max_examples=500, derandomize=True, database=None)
+
+_ODD = st.sampled_from([None, True, "1", "", [], {}, 2, -1.5, 0.5, "PT1H", "PT", "P1W", "urn:x", "http://", "a b"])
+_NUMBERS = st.sampled_from([-2, -1, 0, 0.5, 1, 50, 100, 1e300])
+_SCORES = st.dictionaries(st.sampled_from(["scaled", "raw", "min", "max"]), _NUMBERS | _ODD)
+_KEYS = st.sampled_from(["urn:x", "https://example.org/x", "http://", "x", "https://example.org/%zz", ""])
+results = st.fixed_dictionaries(
+    {},
+    optional={
+        "score": _SCORES | _ODD,
+        "success": st.booleans() | _ODD,
+        "completion": st.booleans() | _ODD,
+        "response": st.text() | _ODD,
+        "duration": st.sampled_from(["PT1H5M", "P4W", "PT0.5H1M", "-PT1H"]) | _ODD,
+        "extensions": st.dictionaries(_KEYS, _ODD) | _ODD,
+        "other": _ODD,
+    },
+)
+
+
+@given(results | _ODD)
+@proven
+def test_a_result_is_sound_at_first_sight_only_where_nothing_is_wrong_with_it(result):
+    assert not is_sound_result(msgspec.json.encode(result)) or not list(check_result(result, "result"))
+
+
+_WORDS = st.dictionaries(st.sampled_from(["en-US", "de", "x y", ""]), st.sampled_from(["Engines", ""]) | _ODD)
+activities = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": _KEYS | _ODD,
+        "objectType": st.sampled_from(["Activity", "Agent"]) | _ODD,
+        "definition": _ODD
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "type": _KEYS | _ODD,
+                "name": _WORDS | _ODD,
+                "description": _WORDS,
+                "interactionType": st.sampled_from(["choice", "other", "Choice"]) | _ODD,
+                "correctResponsesPattern": st.lists(st.sampled_from(["a", ""]) | _ODD) | _ODD,
+                "choices": _ODD,
+            },
+        ),
+    },
+)
+
+
+@given(activities | _ODD)
+@proven
+def test_an_activity_is_sound_at_first_sight_only_where_nothing_is_wrong_with_it(activity):
+    assert not is_sound_activity(msgspec.json.encode(activity)) or not list(check_activity(activity, "object"))
+
+
+def test_a_usual_interaction_is_sound_at_first_sight():
+    definition = {
+        "type": "http://adlnet.gov/expapi/activities/cmi.interaction",
+        "description": {"en-US": "Which?"},
+        "interactionType": "choice",
+        "correctResponsesPattern": ["a[,]b"],
+    }
+    activity = {
+        "objectType": "Activity",
+        "id": "https://lms.example.org/1/interactions/q%201",
+        "definition": definition,
+    }
+
+    assert is_sound_activity(msgspec.json.encode(activity))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {},
+        {"completion": True, "success": False, "duration": "PT5M30.25S", "response": "a[,]b"},
+        {"score": {"scaled": 0.85, "raw": 85, "min": 0, "max": 100}},
+        {"score": {"scaled": -1}, "extensions": {"https://w3id.org/xapi/cmi5/result/extensions/progress": 50}},
+        {"extensions": {"https://lms.example.org/xapi/extensions/cmi": {"weighting": "1"}}},
+    ],
+)
+def test_usual_results_are_sound_at_first_sight(result):
+    assert is_sound_result(msgspec.json.encode(result))
