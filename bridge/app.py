@@ -17,10 +17,10 @@ from bridge.commits.batch import Setup
 from bridge.commits.reaper import Reaper
 from bridge.commits.service import CommitService
 from bridge.database import Database
-from bridge.forwarding.documents import DocumentForwarder
-from bridge.forwarding.forwarder import Forwarder
+from bridge.forwarding.crew import Crew
+from bridge.forwarding.senders import senders
 from bridge.forwarding.targets import Target
-from bridge.forwarding.transport import Transport, open_session
+from bridge.forwarding.transport import open_session
 from bridge.http.cors import Origins
 from bridge.http.routes import create_api
 from bridge.http.services import Services
@@ -33,9 +33,6 @@ from storage.migrations import is_current
 from storage.outbox import UNASSIGNED
 
 log = structlog.get_logger(__name__)
-
-DRAIN_TIME = 20
-"""Seconds that a stopping bridge waits for what is on its way to an LRS."""
 
 
 class SchemaError(RuntimeError):
@@ -64,11 +61,11 @@ def create_app(
     with writing(engine) as connection:
         version_id, keys = _prepare(connection, mapping, now())
     database = Database(engine)
-    added = [asyncio.Event() for _ in range(2 * len(targets))]
+    crews: list[Crew] = []
 
     def wake() -> None:
-        for event in added:
-            event.set()
+        for crew in crews:
+            crew.wake()
 
     commits = CommitService(database, Setup(mapping, version_id, names, _readers(mapping, targets), now, new_id), wake)
     app = create_api(
@@ -86,31 +83,15 @@ def create_app(
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
-            events = iter(added)
-            forwarders = [
-                kind(
-                    database,
-                    target,
-                    Transport(session, target),
-                    now=now,
-                    random=random,
-                    added=next(events),
-                    adopts=target is targets[0],
-                )
-                for target in targets
-                for kind in (Forwarder, DocumentForwarder)
-            ]
+            owner = random_id()
+            crew = Crew(database, senders(database, session, targets, owner=owner, now=now, random=random), owner=owner)
+            crews.append(crew)
             reaper = Reaper(database, commits, now, settings.sessions.idle_after)
-            running = [asyncio.create_task(forwarder.run()) for forwarder in forwarders]
-            running.append(asyncio.create_task(reaper.run()))
+            running = [asyncio.create_task(crew.run()), asyncio.create_task(reaper.run())]
             yield
             reaper.stop()
             await commits.drain()
-            for forwarder in forwarders:
-                forwarder.stop()
-            _, late = await asyncio.wait(running, timeout=DRAIN_TIME)
-            for task in late:
-                task.cancel()
+            crew.stop()
             await asyncio.gather(*running, return_exceptions=True)
         database.close()
 

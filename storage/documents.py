@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.outbox import UNASSIGNED, Try, add_try
+from storage import leases
+from storage.outbox import UNASSIGNED, Part, Try, add_try
 from storage.prepared import Prepared
 from storage.tables import document, document_delivery, document_try
 
@@ -132,17 +133,21 @@ def store(connection: Connection, documents: Sequence[Stored], targets: Mapping[
     )
 
 
-def claim(connection: Connection, target: str, *, now: int, most: int) -> list[ClaimedDocument]:
-    """Give documents that may be written now, those first that have waited longest."""
+def claim(connection: Connection, part: Part, *, now: int, most: int) -> list[ClaimedDocument]:
+    """Give documents that may be written now, those first that have waited longest.
+
+    None where the process does not hold the part's lease.
+    """
     rows = connection.execute(
         select(
             *(document.c[name] for name in ClaimedDocument._fields if name != "changes"), document_delivery.c.changes
         )
         .join(document_delivery, document_delivery.c.document_id == document.c.id)
         .where(
-            document_delivery.c.target == target,
+            document_delivery.c.target == part.target,
             document_delivery.c.state == "waiting",
             document_delivery.c.not_before <= now,
+            leases.holds(connection, part.lease, part.owner),
         )
         .order_by(document_delivery.c.not_before, document.c.id)
         .limit(most)

@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, literal_column, or_, select, true, update
 
+from storage import leases
 from storage.prepared import Prepared
 from storage.tables import delivery, delivery_try, statement, try_
 
 UNASSIGNED = ""
 """The target of deliveries made while none is configured."""
+
+SHARDS = 4
+"""Into how many a target's deliveries are parted, all of an attempt in one: each is forwarded by itself."""
 
 LONGEST_ANSWER = 4_000
 """Characters kept of what an LRS answered."""
@@ -36,6 +40,15 @@ class StatementRow(NamedTuple):
     made_at: int
     problem: str | None
     body: str
+
+
+class Part(NamedTuple):
+    """What a process sends to a target as long as it holds the lease: a shard of it, all of it where that is None."""
+
+    target: str
+    lease: str
+    owner: str
+    shard: int | None = None
 
 
 class Claimed(NamedTuple):
@@ -69,7 +82,7 @@ class Settlement(NamedTuple):
     settled_at: int | None
 
 
-_DELIVERY = ("target", "attempt_id", "position", "state", "tries", "not_before")
+_DELIVERY = ("target", "attempt_id", "position", "shard", "state", "tries", "not_before")
 _insert_statements = Prepared(
     insert(statement).values({name: bindparam(name) for name in StatementRow._fields}), StatementRow._fields
 )
@@ -97,7 +110,15 @@ def add(connection: Connection, statements: Sequence[StatementRow], targets: Seq
     _insert_deliveries.run(
         connection,
         [
-            (target, row.attempt_id, row.position, "quarantined" if row.problem else "waiting", 0, 0)
+            (
+                target,
+                row.attempt_id,
+                row.position,
+                row.attempt_id % SHARDS,
+                "quarantined" if row.problem else "waiting",
+                0,
+                0,
+            )
             for row in statements
             for target in targets or (UNASSIGNED,)
         ],
@@ -117,11 +138,13 @@ def has_unassigned(connection: Connection) -> bool:
     return connection.execute(found).first() is not None
 
 
-def claim(connection: Connection, target: str, *, now: int, most: int, most_bytes: int) -> list[Claimed]:
+def claim(connection: Connection, part: Part, *, now: int, most: int, most_bytes: int) -> list[Claimed]:
     """Give deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
 
-    At most `most`, and no more than `most_bytes` bytes of statements (but always one).
+    At most `most`, and no more than `most_bytes` bytes of statements (but always one). None where the process does not
+    hold the part's lease.
     """
+    target = part.target
     before = delivery.alias("before")
     held_back = exists().where(
         and_(
@@ -145,7 +168,14 @@ def claim(connection: Connection, target: str, *, now: int, most: int, most_byte
             statement,
             and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
         )
-        .where(delivery.c.target == target, delivery.c.state == "waiting", delivery.c.not_before <= now, ~held_back)
+        .where(
+            delivery.c.target == target,
+            true() if part.shard is None else delivery.c.shard == part.shard,
+            delivery.c.state == "waiting",
+            delivery.c.not_before <= now,
+            ~held_back,
+            leases.holds(connection, part.lease, part.owner),
+        )
         .order_by(delivery.c.id)
         .limit(most)
     )

@@ -184,6 +184,7 @@ delivery = Table(
     Column("target", Text, nullable=False, comment="empty while no target is configured"),
     Column("attempt_id", _Id, nullable=False),
     Column("position", Integer, nullable=False),
+    Column("shard", Integer, nullable=False, comment="of the attempt: shards are forwarded beside each other"),
     Column("state", Text, nullable=False, comment="waiting, delivered, dead or quarantined"),
     Column("tries", Integer, nullable=False),
     Column("not_before", _Time, nullable=False),
@@ -194,6 +195,7 @@ delivery = Table(
     Index(
         "ix_delivery_waiting",
         "target",
+        "shard",
         "id",
         sqlite_where=text("state = 'waiting'"),
         postgresql_where=text("state = 'waiting'"),
@@ -270,4 +272,12 @@ document_try = Table(
     metadata,
     Column("document_id", _Uuid, ForeignKey("document.id"), primary_key=True),
     Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True, comment="what one process at a time does, or a process itself"),
+    Column("owner", _Uuid, nullable=False, comment="the process"),
+    Column("until", _Time, nullable=False, comment="by the database's clock"),
 )

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Collection
 
 import msgspec
 import structlog
 
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.outcomes import Outcome, Reply, classify_document
-from bridge.forwarding.rounds import POLL, SHORTEST, Rounds
-from bridge.forwarding.targets import Target
+from bridge.forwarding.rounds import POLL, Rounds
 from bridge.forwarding.transport import Transport
 from storage import documents
 from storage.documents import ClaimedDocument
-from storage.outbox import Try
+from storage.outbox import Part, Try
 
 log = structlog.get_logger(__name__)
 
@@ -34,26 +34,33 @@ MOST_READINGS = 5
 
 
 class DocumentForwarder:
-    """Forwards documents to one target. The parameters are those of `Forwarder`."""
+    """Forwards a target's documents.
+
+    The parameters are those of `Forwarder`; `adopts` are names, of which it takes what waits for no target yet.
+    """
 
     def __init__(
         self,
         database: Database,
-        target: Target,
+        part: Part,
         transport: Transport,
+        breaker: Breaker,
         *,
         now: Now,
-        random: Callable[[], float],
-        added: asyncio.Event,
-        adopts: bool = False,
+        adopts: Collection[str] = (),
     ) -> None:
         self._database = database
-        self._target = target
+        self._part = part
         self._transport = transport
+        self._breaker = breaker
         self._now = now
-        self._rounds = Rounds(target.name, random=random, added=added)
+        self._rounds = Rounds(part.target, breaker)
         self._adopts = adopts
         self._adopted_at = 0
+
+    def wake(self) -> None:
+        """Look now: documents were stored."""
+        self._rounds.wake()
 
     def stop(self) -> None:
         """Send nothing more after what is on its way."""
@@ -63,21 +70,20 @@ class DocumentForwarder:
         """Forward until `stop`. No fault of database or LRS ends it."""
         await self._rounds.run(self._round)
 
-    async def _round(self) -> float:
-        """Write what may be written now, a few documents at once; give the seconds to leave the LRS alone."""
+    async def _round(self) -> bool:
+        """Write what may be written now, a few documents at once; tell whether there was anything."""
         if self._adopts and abs(self._now() - self._adopted_at) >= POLL * 1000:
             self._adopted_at = self._now()
             if await self._database.read(documents.has_unassigned):
-                await self._database.write(documents.assign_waiting, self._target.name, self._target.documents)
-        claimed = await self._database.read(documents.claim, self._target.name, now=self._now(), most=MOST_TOGETHER)
-        if not claimed:
-            await self._rounds.wait()
-            return 0.0
+                await self._database.write(documents.assign_waiting, self._part.target, self._adopts)
+        most = MOST_TOGETHER if self._breaker.is_closed else 1
+        claimed = await self._database.read(documents.claim, self._part, now=self._now(), most=most)
         troubles = [one for one in await asyncio.gather(*map(self._send, claimed)) if one is not None]
-        if not troubles:
-            self._rounds.succeeded()
-            return 0.0
-        return self._rounds.failed(*troubles[0], self._now()) or SHORTEST
+        if troubles:
+            self._breaker.failed(*troubles[0], self._now())
+        elif claimed:
+            self._breaker.succeeded()
+        return bool(claimed)
 
     async def _send(self, one: ClaimedDocument) -> tuple[Outcome, Reply] | None:
         """Bring one document up to date; give what is in the way where the LRS or the way to it is in trouble."""
@@ -86,10 +92,10 @@ class DocumentForwarder:
         in_trouble = outcome in {Outcome.RETRY, Outcome.NOT_ALLOWED, Outcome.CONFLICT}
         state = "waiting" if in_trouble else "delivered" if outcome is Outcome.DELIVERED else "dead"
         now = self._now()
-        done = Try(self._target.name, started, max(0, now - started), outcome.value, reply.status, reply.text)
+        done = Try(self._part.target, started, max(0, now - started), outcome.value, reply.status, reply.text)
         await self._database.write(documents.settle, done, one, state, now)
         if state == "dead":
-            log.error("document_dead", target=self._target.name, document=one.name, status=reply.status)
+            log.error("document_dead", target=self._part.target, document=one.name, status=reply.status)
         return (outcome, reply) if in_trouble else None
 
     async def _write(self, one: ClaimedDocument) -> tuple[Outcome, Reply]:

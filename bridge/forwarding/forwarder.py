@@ -1,57 +1,74 @@
-"""The forwarder: takes one target's deliveries from the outbox, in order, and sends them until it has them all.
+"""The forwarder: takes one shard of a target's deliveries from the outbox, in order, and sends them.
 
 Nothing is marked while it is on its way. A process that dies leaves its deliveries waiting; they are sent again, under
-the ids they had, and the LRS stores them once.
+the ids they had, and the LRS stores them once. All of an attempt is in one shard, which one process at a time holds the
+lease of; should two send it all the same, as when a process was frozen, each sends it in the attempt's order from what
+is not settled yet, so that nothing arrives before what comes before it.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 import structlog
 
 from bridge.clock import Now
 from bridge.database import Database
+from bridge.forwarding.backoff import delay
+from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.outcomes import Outcome, Reply, classify
-from bridge.forwarding.rounds import POLL, SHORTEST, Rounds
+from bridge.forwarding.rounds import POLL, Rounds
 from bridge.forwarding.sameness import find, is_same
-from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from storage import outbox
-from storage.outbox import Claimed, Settlement, Try
+from storage.outbox import Claimed, Part, Settlement, Try
 
 log = structlog.get_logger(__name__)
 
 MOST_TOGETHER = 50
 MOST_BYTES = 512 * 1024
+ALONE = 7
+"""Tries after which a statement goes by itself: more than it takes to find the one of a batch that breaks an LRS."""
 
 
 class Forwarder:
-    """Forwards to one target. `random` gives numbers from 0 to 1; `added` is set when statements were stored.
+    """Forwards one shard.
 
-    Every forwarder has an `added` of its own, as it clears it. The one that `adopts` takes statements that wait for no
-    target in particular, as processes without targets make them.
+    Args:
+        database: where the outbox is.
+        part: which target, which shard, and under which lease.
+        transport: to the target.
+        breaker: the target's, shared by all that send to it.
+        now: milliseconds since the epoch.
+        random: gives numbers from 0 to 1.
+        adopts: also takes statements that wait for no target in particular, as processes without targets make them.
     """
 
     def __init__(
         self,
         database: Database,
-        target: Target,
+        part: Part,
         transport: Transport,
+        breaker: Breaker,
         *,
         now: Now,
         random: Callable[[], float],
-        added: asyncio.Event,
         adopts: bool = False,
     ) -> None:
         self._database = database
-        self._target = target
+        self._part = part
         self._transport = transport
+        self._breaker = breaker
         self._now = now
-        self._rounds = Rounds(target.name, random=random, added=added)
+        self._random = random
+        self._rounds = Rounds(part.target, breaker)
         self._adopts = adopts
         self._adopted_at = 0
+        self._most = MOST_TOGETHER
+
+    def wake(self) -> None:
+        """Look now: statements were stored."""
+        self._rounds.wake()
 
     def stop(self) -> None:
         """Send nothing more after what is on its way."""
@@ -61,44 +78,44 @@ class Forwarder:
         """Forward until `stop`. No fault of database or LRS ends it."""
         await self._rounds.run(self._round)
 
-    async def _round(self) -> float:
-        """Send what may be sent now, at most one batch; give the seconds to leave the LRS alone."""
+    async def _round(self) -> bool:
+        """Send what may be sent now, at most one batch; tell whether there was anything."""
         if self._adopts and abs(self._now() - self._adopted_at) >= POLL * 1000:
             self._adopted_at = self._now()
             if await self._database.read(outbox.has_unassigned):
-                await self._database.write(outbox.assign_waiting, self._target.name)
+                await self._database.write(outbox.assign_waiting, self._part.target)
         claimed = await self._database.read(
-            outbox.claim, self._target.name, now=self._now(), most=MOST_TOGETHER, most_bytes=MOST_BYTES
+            outbox.claim, self._part, now=self._now(), most=self._most, most_bytes=MOST_BYTES
         )
-        if not claimed:
-            await self._rounds.wait()
-            return 0.0
-        return await self._send(claimed)
+        if claimed:
+            await self._send(_together(claimed))
+        return bool(claimed)
 
-    async def _send(self, batch: Sequence[Claimed]) -> float:
+    async def _send(self, batch: Sequence[Claimed]) -> bool:
+        """Send a batch and note what came of it; tell whether the LRS took or refused it, being well."""
         started = self._now()
         reply = await self._transport.post([one.body for one in batch])
         outcome = classify(reply, [one.statement_id for one in batch])
         if outcome is Outcome.CONFLICT and len(batch) == 1:
             outcome, reply = await self._compare(batch[0], reply)
+        if outcome in {Outcome.RETRY, Outcome.BROKE, Outcome.NOT_ALLOWED}:
+            await self._wait(batch, started, outcome, reply)
+            return False
+        self._breaker.succeeded()
         if outcome is Outcome.DELIVERED:
-            self._rounds.succeeded()
+            self._most = min(MOST_TOGETHER, 2 * self._most)
             await self._settle(batch, "delivered", started, outcome, reply)
-            return 0.0
-        if outcome in {Outcome.RETRY, Outcome.NOT_ALLOWED}:
-            return await self._wait(batch, started, outcome, reply)
-        self._rounds.succeeded()
+            return True
         if len(batch) == 1:
             await self._settle(batch, "dead", started, outcome, reply)
-            log.error("statement_dead", target=self._target.name, statement=batch[0].statement_id, status=reply.status)
-            return 0.0
+            log.error("statement_dead", target=self._part.target, statement=batch[0].statement_id, status=reply.status)
+            return True
         await self._settle(batch, "waiting", started, outcome, reply)
         half = len(batch) // 2
+        if outcome is Outcome.TOO_LARGE:
+            self._most = half
         # the second half may hold later statements of the first half's attempts: it goes only when that one is settled
-        rested = await self._send(batch[:half])
-        if rested or self._rounds.stopping:
-            return rested
-        return await self._send(batch[half:])
+        return await self._send(batch[:half]) and not self._rounds.stopping and await self._send(batch[half:])
 
     async def _compare(self, one: Claimed, refusal: Reply) -> tuple[Outcome, Reply]:
         """Look what the LRS has under an id it would not take again; somebody may have voided it there."""
@@ -111,10 +128,18 @@ class Forwarder:
                 break
         return Outcome.RETRY, reply
 
-    async def _wait(self, batch: Sequence[Claimed], started: int, outcome: Outcome, reply: Reply) -> float:
-        seconds = self._rounds.failed(outcome, reply, self._now())
+    async def _wait(self, batch: Sequence[Claimed], started: int, outcome: Outcome, reply: Reply) -> None:
+        """Leave the LRS alone for a while.
+
+        Some LRSs break on a statement that they should refuse. Whether it is that or the LRS cannot be told, so the
+        statement is never given up; but the batch is halved until it stands alone, and then only its attempt waits.
+        """
+        seconds = self._breaker.failed(outcome, reply, self._now())
+        if outcome is Outcome.BROKE:
+            self._most = max(1, len(batch) // 2)
+            if len(batch) == 1:
+                seconds = max(seconds, delay(batch[0].tries + 1, self._random))
         await self._settle(batch, "waiting", started, outcome, reply, not_before=self._now() + int(seconds * 1000))
-        return seconds or SHORTEST
 
     async def _settle(
         self,
@@ -127,7 +152,15 @@ class Forwarder:
         not_before: int = 0,
     ) -> None:
         now = self._now()
-        done = Try(self._target.name, started, max(0, now - started), outcome.value, reply.status, reply.text)
+        done = Try(self._part.target, started, max(0, now - started), outcome.value, reply.status, reply.text)
         settled_at = None if state == "waiting" else now
         settlements = [Settlement(one.id, state, not_before, settled_at) for one in batch]
         await self._database.write(outbox.settle, done, settlements)
+
+
+def _together(claimed: Sequence[Claimed]) -> Sequence[Claimed]:
+    """Give those of the first deliveries that go in one request: one that was tried often goes by itself."""
+    for at, one in enumerate(claimed):
+        if one.tries >= ALONE:
+            return claimed[: max(1, at)]
+    return claimed

@@ -21,6 +21,8 @@ class Outcome(Enum):
     DELIVERED = "delivered"
     RETRY = "retry"
     """The LRS, or the way to it, is in trouble: wait and send the same again."""
+    BROKE = "broke"
+    """The LRS broke on it (500): it is in trouble, or one of the statements is more than it can bear."""
     NOT_ALLOWED = "not-allowed"
     """The LRS does not let the bridge in: wait, and somebody must look."""
     REFUSED = "refused"
@@ -48,8 +50,9 @@ _BY_STATUS: Mapping[int, Outcome] = {
     409: Outcome.CONFLICT,
     413: Outcome.TOO_LARGE,
     422: Outcome.REFUSED,
+    500: Outcome.BROKE,
 }
-_BY_STATUS_OF_DOCUMENTS = {**_BY_STATUS, 200: Outcome.DELIVERED, 412: Outcome.CONFLICT}
+_BY_STATUS_OF_DOCUMENTS = {**_BY_STATUS, 200: Outcome.DELIVERED, 412: Outcome.CONFLICT, 500: Outcome.RETRY}
 
 
 def classify(reply: Reply, sent: Sequence[str]) -> Outcome:

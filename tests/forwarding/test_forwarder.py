@@ -8,7 +8,7 @@ import socket
 from sqlalchemy import text
 
 from bridge.sandbox.lrs import FaultRule, Faults, faults
-from storage import outbox
+from storage import leases, outbox
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
 from tests.bridges import START, Bridge, Ids
@@ -16,6 +16,7 @@ from tests.conftest import StartBridge
 from tests.forwarding.conftest import POST, Lrs, StartLrs
 from tests.forwarding.looking import DONE, LEARNERS, in_order, settled, statements, stored, ways
 from tests.forwarding.waiting import until
+from tests.storage.rows import hold, whole
 
 
 async def test_statements_arrive_in_order_and_byte_for_byte_as_they_were_stored(lrs: Lrs, start: StartBridge) -> None:
@@ -74,7 +75,9 @@ async def test_no_statement_overtakes_one_of_its_attempt_that_waits_to_be_tried_
     bridge, _ = await stored(start)
     first, others = statements(bridge, ["u1"])[0].id, {one.id for one in statements(bridge, ["u2", "u3"])}
     with writing(bridge.engine) as connection:
-        claimed = outbox.claim(connection, outbox.UNASSIGNED, now=START, most=50, most_bytes=10**6)
+        hold(connection, [outbox.UNASSIGNED])
+        claimed = outbox.claim(connection, whole(outbox.UNASSIGNED), now=START, most=50, most_bytes=10**6)
+        leases.give_back(connection, owner=whole().owner)
         delivery = next(one.id for one in claimed if one.statement_id == first)
         failed = Try("lrs", START, 1, "retry", 503, "down")
         outbox.settle(connection, failed, [Settlement(delivery, "waiting", START + 60_000, None)])

@@ -10,13 +10,17 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from storage.engine import open_engine
+from storage.engine import open_engine, writing
+from storage.outbox import UNASSIGNED
+from tests.storage import rows
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """An engine on an empty database with the current schema; the test runs once on each kind."""
+    """An engine on an empty database with the current schema and leases held; the test runs once on each kind."""
     opened = open_engine(database_url)
+    with writing(opened) as connection:
+        rows.hold(connection, ("lrs", "first", "second", UNASSIGNED))
     yield opened
     opened.dispose()
 

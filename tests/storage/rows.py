@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from storage import attempts, journal, lms, mapping_versions, outbox
+from storage import attempts, journal, leases, lms, mapping_versions, outbox
 from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
 from storage.journal import Entry
-from storage.outbox import Settlement, StatementRow, Try
+from storage.outbox import Part, Settlement, StatementRow, Try
 
 NOW = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
@@ -20,6 +20,16 @@ NOW = 1_767_225_600_000
 def uid(*parts: object) -> str:
     """Make a UUID that is the same in every run."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(map(str, parts))))
+
+
+def whole(target: str = "lrs") -> Part:
+    """Make the part that is all of a target."""
+    return Part(target, target, uid("process"))
+
+
+def hold(connection: Connection, targets: Sequence[str]) -> None:
+    """Let this test's process hold the leases of targets, for a day."""
+    leases.share_out(connection, owner=whole().owner, names=targets, lasts=86_400_000)
 
 
 def add_lms(connection: Connection, name: str = "lms") -> int:

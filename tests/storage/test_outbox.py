@@ -12,7 +12,7 @@ from storage import outbox
 from storage.engine import reading, writing
 from storage.outbox import Claimed, Try
 from storage.tables import delivery, delivery_try, statement, try_
-from tests.storage.rows import NOW, launched, queue, statements, tried
+from tests.storage.rows import NOW, launched, queue, statements, tried, whole
 
 PLENTY = 1_000_000
 
@@ -20,7 +20,7 @@ PLENTY = 1_000_000
 def _claim(
     connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
 ) -> list[Claimed]:
-    return outbox.claim(connection, target, now=now, most=most, most_bytes=most_bytes)
+    return outbox.claim(connection, whole(target), now=now, most=most, most_bytes=most_bytes)
 
 
 def _places(claimed: list[Claimed]) -> list[tuple[int, int]]:

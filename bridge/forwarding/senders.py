@@ -1,0 +1,51 @@
+"""All there is to send to the targets, each part under its lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import aiohttp
+
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.forwarding.breaker import Breaker
+from bridge.forwarding.crew import Sender
+from bridge.forwarding.documents import DocumentForwarder
+from bridge.forwarding.forwarder import Forwarder
+from bridge.forwarding.targets import Target
+from bridge.forwarding.transport import Transport
+from storage.outbox import SHARDS, Part
+
+
+def senders(
+    database: Database,
+    session: aiohttp.ClientSession,
+    targets: Sequence[Target],
+    *,
+    owner: str,
+    now: Now,
+    random: Callable[[], float],
+) -> dict[str, Callable[[], Sender]]:
+    """Give lease -> what makes its sender, for all targets; the first one adopts what waits for no target yet.
+
+    Those that send statements to a target share a breaker. Its documents have their own: an LRS without the document
+    resources gets statements all the same.
+    """
+    made: dict[str, Callable[[], Sender]] = {}
+    for target in targets:
+        transport = Transport(session, target)
+        breaker = Breaker(target.name, random)
+        first = target is targets[0]
+        for shard in range(SHARDS):
+            part = Part(target.name, f"{target.name}/{shard}", owner, shard)
+            adopts = first and shard == 0
+            made[part.lease] = partial(
+                Forwarder, database, part, transport, breaker, now=now, random=random, adopts=adopts
+            )
+        part = Part(target.name, f"{target.name}/documents", owner)
+        adopted = target.documents if first else frozenset[str]()
+        made[part.lease] = partial(
+            DocumentForwarder, database, part, transport, Breaker(target.name, random), now=now, adopts=adopted
+        )
+    return made

@@ -1,0 +1,76 @@
+"""Leases: which process does what, by the database's clock.
+
+Work that one process at a time should do has a name. Processes share the names out evenly and renew what they hold;
+what a killed process held is free when its lease runs out. A process is known by a UUID, made anew at each start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    cast,
+    delete,
+    exists,
+    extract,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from storage.tables import lease
+
+_LOCK = 0x5C0_24A_2  # any number that nobody else takes
+_PRESENCE = "process "
+"""How a process's own lease begins, by which the others count it."""
+
+
+class Shares(NamedTuple):
+    """What a process holds now, and what of it the others should have: it is to be given back when its work rests."""
+
+    held: frozenset[str]
+    excess: frozenset[str]
+
+
+def share_out(connection: Connection, *, owner: str, names: Collection[str], lasts: int) -> Shares:
+    """Renew what a process holds, and take what is free, up to its even share; `lasts` is in milliseconds."""
+    if connection.dialect.name == "postgresql":
+        # two processes that look at the same time must not both take the same
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    now = connection.execute(select(clock(connection))).scalar_one()
+    connection.execute(delete(lease).where(lease.c.until <= now))
+    mine = {_PRESENCE + owner}
+    present = connection.execute(select(lease.c.name, lease.c.owner)).all()
+    processes = {row.name for row in present if row.name.startswith(_PRESENCE)} | mine
+    held = sorted(row.name for row in present if row.owner == owner and row.name in names)
+    fair = -(-len(names) // len(processes))
+    taken = {row.name for row in present}
+    free = [name for name in sorted(names) if name not in taken][: max(0, fair - len(held))]
+    new = [*free, *(mine - taken)]
+    if new:
+        connection.execute(insert(lease), [{"name": name, "owner": owner, "until": now + lasts} for name in new])
+    connection.execute(update(lease).where(lease.c.owner == owner).values(until=now + lasts))
+    return Shares(frozenset(held + free), frozenset(held[fair:]))
+
+
+def give_back(connection: Connection, *, owner: str, names: Collection[str] | None = None) -> None:
+    """Free some of what a process holds; all of it, and its presence, where no names are given."""
+    own = delete(lease).where(lease.c.owner == owner)
+    connection.execute(own if names is None else own.where(lease.c.name.in_(names)))
+
+
+def holds(connection: Connection, name: str, owner: str) -> ColumnElement[bool]:
+    """Make the condition that a process holds a lease now."""
+    return exists().where(lease.c.name == name, lease.c.owner == owner, lease.c.until > clock(connection))
+
+
+def clock(connection: Connection) -> ColumnElement[int]:
+    """Make the expression for the database's own time, in milliseconds since the epoch."""
+    if connection.dialect.name == "postgresql":
+        return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+    return cast((func.julianday("now") - 2440587.5) * 86_400_000, BigInteger)
