@@ -37,7 +37,7 @@ async def test_statements_arrive_in_order_and_byte_for_byte_as_they_were_stored(
 async def test_many_statements_go_together_but_never_too_many(lrs: Lrs, start: StartBridge) -> None:
     bridge = await start(ids=(ids := Ids()))
     for number in range(60):
-        await bridge.commit({"core": {"score": {"raw": str(number)}}}, learner={"id": LEARNERS[number % 3]})
+        await bridge.commit({"core": {"score": {"raw": str(number)}}})
     await bridge.close()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, ids=ids)
     await until(lambda: settled(bridge))

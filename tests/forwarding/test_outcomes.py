@@ -72,15 +72,20 @@ def test_a_refusal_means_what_the_standard_says_whatever_its_text(status: int, o
 
 @pytest.mark.parametrize(
     "status",
-    [201, 202, 301, 302, 303, 307, 308, 402, 404, 405, 406, 408, 410, 415, 429, 500, 501, 502, 503, 504, 599],
+    [201, 202, 301, 302, 303, 307, 308, 402, 404, 405, 406, 408, 410, 415, 429, 501, 502, 503, 504, 599],
 )
 def test_everything_else_is_trouble_with_the_way(status: int) -> None:
     for text in ("", IDS, "<html>"):
         assert classify(Reply(status, text), SENT) is Outcome.RETRY
 
 
+def test_an_lrs_that_broke_may_have_broken_on_a_statement() -> None:
+    assert classify(Reply(500, IDS), SENT) is Outcome.BROKE
+
+
 def test_no_status_but_the_known_ones_ever_settles_a_statement() -> None:
-    settling = {status for status in range(100, 600) if classify(Reply(status, IDS), SENT) is not Outcome.RETRY}
+    trouble = {Outcome.RETRY, Outcome.BROKE}
+    settling = {status for status in range(100, 600) if classify(Reply(status, IDS), SENT) not in trouble}
     assert settling == {200, 204, *ABOUT_THE_STATEMENTS}
 
 
