@@ -18,6 +18,7 @@ from bridge.settings import DatabaseSettings, ServerSettings, Settings, TargetSe
 from storage import lms
 from storage.engine import open_engine, writing
 from storage.migrations import migrate
+from storage.single_writer import only_writer
 
 HOST = "127.0.0.1"
 LMS_NAME = "sandbox"
@@ -45,7 +46,7 @@ def sandbox(settings: Settings, port: int, lrs_port: int, directory: Path) -> No
         mapping=settings.mapping,
         log=settings.log,
     )
-    with told():
+    with told(), only_writer(chosen.database.url):
         token, lms_id = _prepare(chosen, home_page)
         app = create_app(chosen)
         add_sandbox(app, Sandbox(lms_id, lrs_url))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import click
 from aiohttp import web
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from bridge.app import SchemaError, create_app
+from bridge.cli.workers import serve_together, stop_with_parent
 from bridge.settings import WRONG, Settings, SettingsError
 from mappings.document import DocumentError
+from storage.single_writer import AlreadyServedError, only_writer
 
 with suppress(ImportError):  # not made for Windows
     import uvloop
@@ -30,12 +34,17 @@ def fail(status: int, text: str) -> None:
     sys.exit(status)
 
 
-def run_app(app: web.Application, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what is under way. Says so as soon as it listens."""
+def run_app(
+    app: web.Application, settings: Settings, loop: asyncio.AbstractEventLoop, listener: socket.socket | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what is under way. Says so as soon as it listens.
+
+    A `listener` is a socket that listens already.
+    """
+    place = {"host": settings.server.host, "port": settings.server.port} if listener is None else {"sock": listener}
     web.run_app(
         app,
-        host=settings.server.host,
-        port=settings.server.port,
+        **place,
         access_log=None,
         print=lambda *_: click.echo(
             f"scorm-bridge listens on http://{settings.server.host}:{settings.server.port}", err=True
@@ -57,6 +66,8 @@ def told() -> Iterator[None]:
         yield
     except (SchemaError, DocumentError, SettingsError) as error:
         fail(WRONG, str(error))
+    except AlreadyServedError as error:
+        fail(UNAVAILABLE, str(error))
     except DBAPIError as error:
         fail(UNAVAILABLE, f"The database does not answer: {error.orig}")
     except OSError as error:
@@ -64,8 +75,23 @@ def told() -> Iterator[None]:
 
 
 @click.command()
-@click.pass_obj
-def serve(settings: Settings) -> None:
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes (PostgreSQL).")
+@click.option("--listener", type=int, hidden=True, help="Descriptor of a socket that listens.")
+@click.option("--parent", type=int, hidden=True, help="Descriptor of a pipe that ends with the parent process.")
+@click.pass_context
+def serve(context: click.Context, *, workers: int, listener: int | None, parent: int | None) -> None:
     """Run the bridge."""
+    settings: Settings = context.obj
     with told():
-        run_app(create_app(settings), settings, new_loop())
+        if workers > 1:
+            if make_url(settings.database.url).get_backend_name() == "sqlite":
+                raise SettingsError("--workers needs PostgreSQL: SQLite has one writing process.")
+            config = context.find_root().params["config"]
+            arguments = [] if config is None else ["--config", str(config)]
+            sys.exit(serve_together(workers, arguments, settings.server.host, settings.server.port))
+        with only_writer(settings.database.url):
+            loop = new_loop()
+            if parent is not None:
+                stop_with_parent(loop, parent)
+            shared = None if listener is None else socket.socket(fileno=listener)
+            run_app(create_app(settings), settings, loop, shared)

@@ -43,10 +43,16 @@ class Server:
         found: list[dict[str, Any]] = json.loads(await self.run("verify", learner, activity, "--json"))
         return found
 
-    async def start(self) -> None:
+    @property
+    def pid(self) -> int:
+        """Give the process's number."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self, *options: str) -> None:
         """Start and wait until it listens."""
         self._process = await asyncio.create_subprocess_exec(
-            SCRIPT, "--config", self._config, "serve", stderr=asyncio.subprocess.PIPE
+            SCRIPT, "--config", self._config, "serve", *options, stderr=asyncio.subprocess.PIPE
         )
         assert self._process.stderr is not None
         async with asyncio.timeout(START_DEADLINE):
@@ -55,7 +61,8 @@ class Server:
                 if b" listens on " in line:
                     self._reading = asyncio.create_task(self._read(self._process.stderr))
                     return
-        raise AssertionError(f"the server did not start: {self.log}")
+        await self._process.wait()
+        raise AssertionError(f"the server did not start, status {self._process.returncode}: {self.log}")
 
     async def kill(self) -> None:
         """Kill it at once, as the kernel would; one that does not run stays as it is."""

@@ -1,0 +1,7 @@
+"""`python -m bridge.cli`, as workers are started."""
+
+from __future__ import annotations
+
+from bridge.cli.commands import main
+
+main(prog_name="scorm-bridge")

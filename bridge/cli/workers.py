@@ -1,0 +1,99 @@
+"""Several serving processes on one port: started, watched, started again when they die, and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+import click
+import structlog
+
+log = structlog.get_logger(__name__)
+
+AGAIN = 1.0
+"""Seconds before a process that died is replaced."""
+BACKLOG = 1024
+
+
+class Workers:
+    """`count` processes that run `scorm-bridge serve` on a socket that they share."""
+
+    def __init__(self, count: int, arguments: list[str], listener: socket.socket) -> None:
+        self._count = count
+        self._arguments = arguments
+        self._listener = listener
+        self._stopping = asyncio.Event()
+        self._running: set[asyncio.subprocess.Process] = set()
+        self._status = 0
+
+    async def run(self) -> int:
+        """Serve until SIGINT or SIGTERM; a second one kills. Give the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        # a worker ends when this pipe does: none outlives its parent, however that ends
+        watched, kept = os.pipe()
+        try:
+            await asyncio.gather(*(self._keep_one(watched) for _ in range(self._count)))
+        finally:
+            os.close(kept)
+            os.close(watched)
+        return self._status
+
+    def _stop(self) -> None:
+        number = signal.SIGKILL if self._stopping.is_set() else signal.SIGTERM
+        self._stopping.set()
+        for process in self._running:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    async def _keep_one(self, watched: int) -> None:
+        listener = self._listener.fileno()
+        command = [*self._arguments, "serve", "--listener", str(listener), "--parent", str(watched)]
+        while not self._stopping.is_set():
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bridge.cli", *command, pass_fds=(listener, watched), start_new_session=True
+            )
+            self._running.add(process)
+            if self._stopping.is_set():  # it was asked while the process was made
+                process.terminate()
+            status = await process.wait()
+            self._running.discard(process)
+            if self._stopping.is_set():
+                self._status = self._status or status
+            elif status > 0:
+                # it said what is wrong, and would say it again
+                self._status = status
+                self._stop()
+            else:
+                log.error("worker_died", signal=-status, consequence="another one takes its place")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN):
+                        await self._stopping.wait()
+
+
+def serve_together(count: int, arguments: list[str], host: str, port: int) -> int:
+    """Serve with several processes and give the exit status; says so as soon as the port is bound.
+
+    Raises:
+        OSError: the port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
+        listener.set_inheritable(True)
+        click.echo(f"scorm-bridge listens on http://{host}:{listener.getsockname()[1]} ({count} workers)", err=True)
+        return asyncio.run(Workers(count, arguments, listener).run())
+
+
+def stop_with_parent(loop: asyncio.AbstractEventLoop, parent: int) -> None:
+    """Let this process end as by SIGTERM when its parent is gone; `parent` is the reading end of the parent's pipe."""
+
+    def end() -> None:
+        loop.remove_reader(parent)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(parent, end)

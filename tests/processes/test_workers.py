@@ -1,0 +1,109 @@
+"""Several serving processes: on one port on PostgreSQL, never on one SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from storage.engine import open_engine
+from storage.migrations import migrate
+from tests.processes.conftest import Lrs, StartServer
+from tests.processes.server import Server
+
+WORKERS = 2
+COMMITS = 60
+
+
+def children(pid: int) -> set[int]:
+    """Give the processes that a process started."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return set(map(int, found))
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def until(condition, seconds: float = 30) -> None:
+    """Return as soon as a condition holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 -- what other processes do sets no events
+            await asyncio.sleep(0.02)
+
+
+async def commit(http: aiohttp.ClientSession, server: Server, token: str, learner: int, raw: int) -> None:
+    """Post a commit; one whose connection breaks as its worker dies is sent again, as clients do."""
+    body = {"learner": {"id": f"u{learner}"}, "activity": {"id": "235"}, "cmi": {"core": {"score": {"raw": str(raw)}}}}
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f"{learner}-{raw}"}
+    while True:
+        try:
+            async with http.post(f"{server.url}/v1/commits", json=body, headers=headers) as response:
+                if response.status == 200:
+                    return
+        except aiohttp.ClientError:
+            pass
+
+
+@pytest.fixture
+async def served(new_server: StartServer, postgresql_url: str, lrs: Lrs) -> tuple[Server, str]:
+    """Two workers on PostgreSQL that forward to an LRS, and an LMS's token."""
+    server = new_server(postgresql_url, endpoint=lrs.endpoint)
+    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    await server.start("--workers", str(WORKERS))
+    await until(lambda: len(children(server.pid)) == WORKERS)
+    return server, token
+
+
+async def test_workers_share_a_port_and_a_killed_one_is_replaced_and_nothing_is_lost(
+    served: tuple[Server, str], http: aiohttp.ClientSession, lrs: Lrs
+) -> None:
+    server, token = served
+    first = children(server.pid)
+    for raw in range(COMMITS // 10):
+        await asyncio.gather(*(commit(http, server, token, learner, raw) for learner in range(10)))
+        if raw == 2:
+            os.kill(min(first), signal.SIGKILL)
+    await until(lambda: len(children(server.pid)) == WORKERS and min(first) not in children(server.pid))
+    # ten times initialized, and scored at each commit
+    await lrs.until(lambda: len(lrs.store.statements()) == 10 + COMMITS, 60)
+    scores: dict[str, list[float]] = {}
+    for one in lrs.store.statements():
+        if "result" in one:
+            scores.setdefault(one["actor"]["account"]["name"], []).append(one["result"]["score"]["raw"])
+    assert list(scores.values()) == [list(range(COMMITS // 10))] * 10
+    assert await server.stop() == 0
+    assert not any(map(runs, first))
+
+
+async def test_workers_do_not_outlive_a_parent_that_was_killed(served: tuple[Server, str]) -> None:
+    server, _ = served
+    workers = children(server.pid)
+    await server.kill()
+    await until(lambda: not any(map(runs, workers)))
+
+
+async def test_a_sqlite_file_has_one_bridge_at_a_time(new_server: StartServer, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'one.db'}"
+    engine = open_engine(url)
+    migrate(engine)
+    engine.dispose()
+    first, second = new_server(url), new_server(url)
+    await first.start()
+    with pytest.raises(AssertionError, match=r"status 69: Another bridge serves .*one\.db\. SQLite has one writing"):
+        await second.start()
+    await first.kill()
+    await second.start()
+
+
+async def test_a_sqlite_file_takes_no_workers(new_server: StartServer, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="status 78: --workers needs PostgreSQL"):
+        await new_server(f"sqlite:///{tmp_path / 'one.db'}").start("--workers", "2")
