@@ -14,7 +14,7 @@ import structlog
 
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.forwarding.backoff import delay
+from bridge.forwarding.backoff import FIRST, delay
 from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.outcomes import Outcome, Reply, classify
 from bridge.forwarding.rounds import POLL, Rounds
@@ -138,7 +138,7 @@ class Forwarder:
         if outcome is Outcome.BROKE:
             self._most = max(1, len(batch) // 2)
             if len(batch) == 1:
-                seconds = max(seconds, delay(batch[0].tries + 1, self._random))
+                seconds = max(seconds, delay(batch[0].tries + 1, self._random), FIRST)
         await self._settle(batch, "waiting", started, outcome, reply, not_before=self._now() + int(seconds * 1000))
 
     async def _settle(

@@ -40,7 +40,12 @@ async def test_trouble_with_the_lrs_or_the_way_is_outlasted_and_everything_store
     lrs.script(FaultRule(trouble, when=POST, times=3))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-    await until(lambda: settled(bridge))
+
+    def later() -> bool:
+        bridge.clock.advance(1)
+        return settled(bridge)
+
+    await until(later)
     in_order(lrs, bridge)
     assert len(lrs.posts()) >= 4
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
@@ -99,6 +104,22 @@ async def test_a_statement_that_is_dead_does_not_hold_back_what_comes_after_it(l
     await until(lambda: settled(bridge))
     assert lrs.ids()
     assert bridge.rules()[-1] in {one.rule for one in statements(bridge) if one.id == lrs.ids()[-1]}
+
+
+async def test_a_statement_that_breaks_the_lrs_holds_back_nothing_but_its_attempt(lrs: Lrs, start: StartBridge) -> None:
+    """It cannot be told from an LRS in trouble, so it is tried for ever; once the LRS bears it, all is in order."""
+    bridge, ids = await stored(start)
+    its = [one.id for one in statements(bridge, ["u2"])]
+    lrs.script(lrs.refuse(500, Match(method="POST", statement_ids=(its[1],))))
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await bridge.commit({"core": {"score": {"raw": "99"}}}, learner={"id": "u3"})
+    await until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge)} - set(its[1:]))
+    assert {way.state for one, way in ways(bridge).items() if one in its[1:]} == {"waiting"}
+    lrs.script()
+    bridge.clock.advance(3600)
+    await until(lambda: settled(bridge))
+    in_order(lrs, bridge)
+    assert set(ids) <= set(lrs.ids())
 
 
 async def test_an_lrs_that_is_never_idempotent_gets_every_statement_once(lrs: Lrs, start: StartBridge) -> None:
