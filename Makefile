@@ -75,6 +75,7 @@ bench-tools: $(RIVAL)
 bench: env bench-tools
 	$(BIN)/python -m benchmarks.mapping
 	$(BIN)/python -m benchmarks.core
+	$(BIN)/python -m benchmarks.commits
 
 clean:
 	rm -rf .run $(VENV) .judges .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \

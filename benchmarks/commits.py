@@ -1,0 +1,261 @@
+"""Durable commits a second of the real service over HTTP, beside a bare handler and beside a handler with an ORM.
+
+Run with `make bench` or `python -m benchmarks.commits`. Everything compared runs in processes of its own, one after the
+other in each round, and rounds are compared with themselves, as the machine may be busy with other things. The load
+generator shares the machine with what it measures, so rates are told by the wall and by the server's processor time.
+After each run every commit that was answered with 200 is looked for in the database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import text
+
+from benchmarks.processes import Bridge, Databases, Process, databases, free_port, load
+from benchmarks.report import Report, median, ratio
+from storage.engine import open_engine, reading
+
+KINDS = ("SQLite", "PostgreSQL")
+BARE = "bare handler"
+OF_BARE = {("SQLite", 16): 0.15, ("SQLite", 64): 0.25, ("PostgreSQL", 16): 0.12, ("PostgreSQL", 64): 0.20}
+"""What of the bare handler's rate the bridge shall reach at least, by database and connections."""
+TIMES_THE_ORM = 10
+TIMES_BARE_P99 = 5
+P50 = 10.0
+"""Milliseconds."""
+COUNTS = {"bridge": "SELECT session_id, count(*) FROM journal", "ORM": "SELECT session_id, count(*) FROM orm_commit"}
+STATEMENTS = {"bridge": "SELECT count(*) FROM statement", "ORM": "SELECT count(*) FROM orm_statement"}
+
+
+@dataclass
+class Subject:
+    """A server that is measured. `url` and `kind` are empty for the bare handler, which keeps nothing."""
+
+    server: Process
+    token: str
+    what: str
+    kind: str = ""
+    url: str = ""
+    commits: int = 0
+    results: dict[tuple[str, int], list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def name(self) -> str:
+        """Tell it from the others."""
+        return f"{self.what}, {self.kind}" if self.kind else self.what
+
+
+class MissingError(RuntimeError):
+    """Something that was answered with 200 is not there."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each run")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, nargs="+", default=[16, 64])
+    options = parser.parse_args(arguments)
+    report = Report("commits", __doc__ or "")
+    with contextlib.ExitStack() as stack:
+        made = stack.enter_context(databases())
+        subjects = [stack.enter_context(one.server) and one for one in _subjects(made)]
+        run = Run(subjects, made, options.seconds, options.rounds)
+        for connections in options.connections:
+            run.throughput(connections)
+        _print_throughput(report, subjects, options.connections)
+        rates = {
+            one.name: median(map(_rate, one.results["closed", options.connections[-1]])) / 2
+            for one in subjects
+            if one.what == "bridge"
+        }
+        run.latency(rates, options.connections[-1])
+        _print_latency(report, subjects, rates, options.connections[-1])
+
+
+def _subjects(made: Databases) -> list[Subject]:
+    port = free_port()
+    found = [Subject(Process(sys.executable, "-m", "benchmarks.bare", str(port), port=port), "", BARE)]
+    for kind in KINDS:
+        bridge = Bridge(made.directory / kind, made.make(kind, f"bridge_{kind.lower()}"))
+        found.append(Subject(bridge, bridge.token, "bridge", kind, bridge.url))
+    for kind in KINDS:
+        port, url = free_port(), made.make(kind, f"orm_{kind.lower()}", empty=True)
+        server = Process(sys.executable, "-m", "benchmarks.orm", str(port), url, port=port)
+        found.append(Subject(server, "", "ORM", kind, url))
+    return found
+
+
+class Run:
+    """Runs of all subjects in turn. Every run has enrollments of its own."""
+
+    def __init__(self, subjects: Sequence[Subject], made: Databases, seconds: float, rounds: int) -> None:
+        self._subjects = subjects
+        self._made = made
+        self._seconds = seconds
+        self._rounds = rounds
+        self._first = 0
+
+    def throughput(self, connections: int) -> None:
+        """Post as fast as answers come."""
+        for _ in range(self._rounds):
+            for one in self._subjects:
+                one.results["closed", connections].append(self._load(one, connections, 0.0))
+
+    def latency(self, rates: Mapping[str, float], connections: int) -> None:
+        """Post at fixed rates, each to the subject it is named for and to the bare handler."""
+        bare = next(one for one in self._subjects if one.what == BARE)
+        for _ in range(self._rounds):
+            for one in self._subjects:
+                if rate := rates.get(one.name):
+                    one.results[one.name, connections].append(self._load(one, connections, rate))
+                    bare.results[one.name, connections].append(self._load(bare, connections, rate))
+
+    def _load(self, one: Subject, connections: int, rate: float) -> dict[str, Any]:
+        result = load(
+            {
+                "port": one.server.port,
+                "token": one.token,
+                "connections": connections,
+                "seconds": self._seconds,
+                "rate": rate,
+                "server": one.server.pid,
+                "database": self._made.postmaster if one.kind == "PostgreSQL" else None,
+                "first": self._first,
+            }
+        )
+        self._first += 1_000_000
+        if result["other"]:
+            print("".join(one.server.log[-40:]), file=sys.stderr)
+        one.commits += sum(result["answered"].values())
+        check(one.what, one.url, result)
+        return result
+
+
+def check(what: str, url: str, result: Mapping[str, Any]) -> None:
+    """Look whether all that was answered with 200 is in the database.
+
+    Raises:
+        MissingError: it is not, or something was answered otherwise.
+    """
+    if result["other"]:
+        raise MissingError(f"not all commits were answered with 200: {result['other']}")
+    if not url:
+        return
+    engine = open_engine(url)
+    with reading(engine) as connection:
+        stored = {str(row[0]): row[1] for row in connection.execute(text(f"{COUNTS[what]} GROUP BY session_id"))}
+    engine.dispose()
+    lost = {one: count for one, count in result["answered"].items() if stored.get(one) != count}
+    if lost:
+        raise MissingError(f"{what}: {len(lost)} sessions lack commits that were answered with 200")
+
+
+def statements_a_commit(one: Subject) -> float:
+    """Give how many statements were made for a commit."""
+    engine = open_engine(one.url)
+    with reading(engine) as connection:
+        statements: int = connection.execute(text(STATEMENTS[one.what])).scalar_one()
+    engine.dispose()
+    return statements / one.commits
+
+
+def _rate(result: Mapping[str, Any]) -> float:
+    return result["commits"] / result["seconds"]
+
+
+def _cpu_rate(result: Mapping[str, Any]) -> float:
+    return result["commits"] / result["server_cpu"]
+
+
+def _print_throughput(report: Report, subjects: Sequence[Subject], all_connections: Sequence[int]) -> None:
+    bare = subjects[0]
+    for connections in all_connections:
+        base = bare.results["closed", connections]
+        rows = []
+        for one in subjects:
+            results = one.results["closed", connections]
+            least = OF_BARE.get((one.kind, connections)) if one.what == "bridge" else None
+            rows.append(
+                [
+                    one.name,
+                    f"{median(map(_rate, results)):,.0f}",
+                    f"{ratio([*map(_rate, results)], [*map(_rate, base)]):.3f}",
+                    f"{median(map(_cpu_rate, results)):,.0f}",
+                    f"{ratio([*map(_cpu_rate, results)], [*map(_cpu_rate, base)]):.3f}",
+                    "" if least is None else f"{least}",
+                    f"{median(one['server_cpu'] / one['commits'] * 1000 for one in results):.3f}",
+                    f"{median(one['database_cpu'] / one['commits'] * 1000 for one in results):.3f}",
+                    f"{median(one['p50'] for one in results):.1f}",
+                    f"{median(one['p99'] for one in results):.1f}",
+                ]
+            )
+        report.table(
+            f"Durable commits at {connections} connections, as fast as answers come",
+            ["server", "commits/s", "of bare", "a CPU s", "of bare", "at least", "CPU s/1,000", "database's", "p50 ms",
+             "p99 ms"],
+            rows,
+        )  # fmt: skip
+        for kind in KINDS:
+            ours, theirs = (
+                next(one.results["closed", connections] for one in subjects if (one.what, one.kind) == (what, kind))
+                for what in ("bridge", "ORM")
+            )
+            times, by_cpu = (ratio([*map(how, ours)], [*map(how, theirs)]) for how in (_rate, _cpu_rate))
+            report.text(
+                f"{kind}, {connections} connections: {times:.1f} times the ORM's commits a second,"
+                f" {by_cpu:.1f} times by processor time (at least {TIMES_THE_ORM})."
+            )
+    busy = median(one["own_cpu"] / one["seconds"] for one in base)
+    sizes = (
+        median(one["bytes_answered"] for one in base),
+        median(one["bytes_answered"] for one in subjects[1].results["closed", all_connections[-1]]),
+    )
+    report.text(
+        f"The load generator used {busy:.0%} of a processor against the bare handler; answers have {sizes[0]:.0f} bytes"
+        f" there and {sizes[1]:.0f} from the bridge. Statements a commit: "
+        + ", ".join(f"{one.name} {statements_a_commit(one):.2f}" for one in subjects if one.url)
+        + ". Every commit that was answered with 200 was found in its database."
+    )
+
+
+def _print_latency(report: Report, subjects: Sequence[Subject], rates: Mapping[str, float], connections: int) -> None:
+    rows = []
+    for one in subjects:
+        if one.name not in rates:
+            continue
+        for measured in (subjects[0], one):
+            results = measured.results[one.name, connections]
+            times = ratio(
+                [result["p99"] for result in results],
+                [result["p99"] for result in subjects[0].results[one.name, connections]],
+            )
+            rows.append(
+                [
+                    f"{measured.name}",
+                    f"{rates[one.name]:,.0f}",
+                    f"{median(map(_rate, results)):,.0f}",
+                    f"{median(result['p50'] for result in results):.2f}",
+                    f"{P50:.0f}" if measured is one else "",
+                    f"{median(result['p99'] for result in results):.2f}",
+                    f"{times:.1f}",
+                    f"{TIMES_BARE_P99}" if measured is one else "",
+                    f"{median(result['longest'] for result in results):.1f}",
+                ]
+            )
+    report.table(
+        f"Time to the answer at half the load found, due at even times, {connections} connections",
+        ["server", "due/s", "answered/s", "p50 ms", "at most", "p99 ms", "of bare", "at most", "longest ms"],
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()
