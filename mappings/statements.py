@@ -91,11 +91,11 @@ def make(
         holes = {} if item is None else _item_holes(item)
         if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
             holes[OBJECTIVES] = _objectives(outline, rule.objectives.activity, item.objectives, attempt)
-        skeleton = outline.skeleton(
+        skeleton, judged_as = outline.skeleton(
             rule, described=item is None or bool(item.description), with_objectives=OBJECTIVES in holes
         )
         body = skeleton.statement(holes, statement_id, result, timestamp)
-        problem = mapping.gate.problem(body, result, skeleton, item=item is not None)
+        problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
         position = attempt.statements + len(made) + 1
         verb = mapping.document.verbs[rule.verb].id
         made.append(Statement(statement_id, position, rule.name, verb, body.decode(), problem))

@@ -22,6 +22,7 @@ from mappings.document.facts import Facts, Holes, fill, fill_iri
 from mappings.document.model import Activity, Document, Rule
 from mappings.document.templates import OPTIONAL, VERBATIM, Place, Template, needs
 from mappings.gate import Gate
+from mappings.judge.syntax import check_iri
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private use: no document holds them by accident, and tincan passes them through
 DEFINITION = "definition"
@@ -70,24 +71,29 @@ class Outline:
     def __init__(self, document: Document, skeletons: Skeletons, facts: Facts) -> None:
         self._holes, self._absent = fill(facts, document.activity_iri, document.course_iri)
         self._skeletons = skeletons
-        self._rules: dict[tuple[str, bool, bool], Skeleton] = {}
+        self._sound = skeletons.take_any_facts and all(
+            _is_sound_iri(value) for name in VERBATIM if (value := self._holes[name]) and name != "attempt.query"
+        )
+        self._rules: dict[tuple[str, bool, bool], tuple[Skeleton, Skeleton]] = {}
         self._activities: dict[tuple[str, bool], Parts] = {}
         self._namespace = hashlib.sha1(
             uuid.UUID(facts.attempt_id).bytes + f"{facts.lms}\n".encode(), usedforsecurity=False
         )
         self.cmi_extension = fill_iri(document.cmi_extension, self._holes)
 
-    def skeleton(self, rule: Rule, *, described: bool, with_objectives: bool) -> Skeleton:
-        """Give a rule's skeleton in which only an item's own holes are left.
+    def skeleton(self, rule: Rule, *, described: bool, with_objectives: bool) -> tuple[Skeleton, Skeleton]:
+        """Give a rule's skeleton in which only an item's own holes are left, and the one it is to be judged as.
 
-        `described`: the item has a description; `with_objectives`: it names some.
+        `described`: the item has a description; `with_objectives`: it names some. Where facts are of the usual kind,
+        what is made of them is as sound as what any others of that kind make: it is judged as the rule's.
         """
         key = (rule.name, described, with_objectives)
         known = self._rules.get(key)
         if known is None:
             absent = self._without(described=described)
-            absent = absent if with_objectives else absent | {OBJECTIVES}
-            known = self._rules[key] = self._skeletons.of_rule(rule, absent).fill(self._holes)
+            own = self._skeletons.of_rule(rule, absent if with_objectives else absent | {OBJECTIVES})
+            filled = own.fill(self._holes)
+            known = self._rules[key] = (filled, own if self._sound else filled)
         return known
 
     def activity(self, name: str, *, described: bool) -> Parts:
@@ -116,11 +122,13 @@ _VARIANTS = {digit: f"{int(digit, 16) & 0x3 | 0x8:x}" for digit in "0123456789ab
 class Skeletons:
     """A document's statements and activities with holes, by the optional variables that are empty, each made once.
 
-    There are at most as many as combinations of those: few.
+    There are at most as many as combinations of those: few. `take_any_facts`: whether facts whose IRIs are sound make
+    sound statements whatever they are.
     """
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self.take_any_facts = _takes_any_facts(document)
         self._of_rules: dict[tuple[str, frozenset[str]], Skeleton] = {}
         self._of_activities: dict[tuple[str, frozenset[str]], Parts] = {}
 
@@ -173,6 +181,33 @@ def compile_document(document: Document, source: str) -> CompiledMapping:
         return Outline(document, skeletons, facts)
 
     return CompiledMapping(document, rules, outline, Gate())
+
+
+def _takes_any_facts(document: Document) -> bool:
+    """Tell whether ids and names only stand where any text will do: at the end of IRIs, and in texts.
+
+    That is so where every IRI begins with one, and the registration is a UUID of ours.
+    """
+    iris = [document.actor.home_page, document.cmi_extension, *(key for key, _ in document.context.extensions)]
+    iris += [template for one in document.activities.values() for template in (one.id, one.type)]
+    registration = document.context.registration
+    return all(map(_begins_as_iri, iris)) and registration in {(Place(name),) for name in _UUIDS}
+
+
+_UUIDS = ("registration", "attempt.id", "session.id")
+
+
+def _begins_as_iri(template: Template) -> bool:
+    first, *others = template
+    begins = first.variable in VERBATIM if isinstance(first, Place) else _is_sound_iri(first.encode())
+    # a literal % would take a value's first letters for its digits
+    return begins and not any(isinstance(part, str) and "%" in part[-2:] for part in (first, *others))
+
+
+@lru_cache(maxsize=10_000)
+def _is_sound_iri(text: bytes) -> bool:
+    """Tell whether a text as JSON, without the quotes, is an IRI that needs no escapes there."""
+    return not any(check_iri(text.decode(), ""))
 
 
 def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleton:
