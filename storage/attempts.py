@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.prepared import Prepared
+from storage.prepared import Prepared, PreparedSelect
 from storage.tables import attempt, enrollment, lms, session
 
 
@@ -123,24 +123,52 @@ _ATTEMPT = tuple(attempt.c[name] for name in Attempt.__slots__ if name in attemp
 _SESSION = tuple(session.c[name] for name in Session.__slots__ if name in session.c)
 
 
-def lock_sessions(connection: Connection, session_ids: Collection[str]) -> None:
+def _locked(query: Select[Any]) -> Select[Any]:
+    return query.order_by(enrollment.c.id).with_for_update()
+
+
+_KEY = tuple_(enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id)
+_with_key = _KEY.in_(bindparam("keys", expanding=True))
+_with_session = session.c.session_id.in_(bindparam("ids", expanding=True))
+_lock_sessions = PreparedSelect(
+    _locked(
+        select(enrollment.c.id).where(
+            enrollment.c.id.in_(select(attempt.c.enrollment_id).join(session).where(_with_session))
+        )
+    ),
+    "ids",
+)
+_load_sessions = PreparedSelect(
+    select(*_ENROLLMENT, *_ATTEMPT, *_SESSION)
+    .select_from(session.join(attempt).join(enrollment).join(lms))
+    .where(_with_session),
+    "ids",
+)
+_lock_enrollments = PreparedSelect(_locked(select(enrollment.c.id).where(_with_key)), "keys")
+_load_enrollments = PreparedSelect(select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(_with_key), "keys")
+_newest = (
+    select(attempt.c.enrollment_id, func.max(attempt.c.number).label("number"))
+    .where(attempt.c.enrollment_id.in_(bindparam("ids", expanding=True)))
+    .group_by(attempt.c.enrollment_id)
+    .subquery()
+)
+_latest_attempts = PreparedSelect(
+    select(attempt.c.enrollment_id, *_ATTEMPT).join(
+        _newest, (attempt.c.enrollment_id == _newest.c.enrollment_id) & (attempt.c.number == _newest.c.number)
+    ),
+    "ids",
+)
+
+
+def lock_sessions(connection: Connection, session_ids: Sequence[str]) -> None:
     """Lock the enrollments of sessions, in an order that all transactions share so that none waits in a circle."""
-    if connection.dialect.name == "sqlite":
-        return
-    owners = select(attempt.c.enrollment_id).join(session).where(session.c.session_id.in_(session_ids))
-    connection.execute(_locked(select(enrollment.c.id).where(enrollment.c.id.in_(owners))))
+    if connection.dialect.name != "sqlite":
+        _lock_sessions.rows(connection, session_ids)
 
 
-def load_sessions(connection: Connection, session_ids: Collection[str]) -> dict[str, Session]:
+def load_sessions(connection: Connection, session_ids: Sequence[str]) -> dict[str, Session]:
     """Give the known ones of these sessions, by id; sessions of one attempt share the object."""
-    if not session_ids:
-        return {}
-    rows = connection.execute(
-        select(*_ENROLLMENT, *_ATTEMPT, *_SESSION)
-        .select_from(session.join(attempt).join(enrollment).join(lms))
-        .where(session.c.session_id.in_(session_ids))
-    )
-    return _assemble(rows)
+    return _assemble(_load_sessions.rows(connection, session_ids))
 
 
 def ensure_enrollments(
@@ -150,38 +178,35 @@ def ensure_enrollments(
     rows = {new.key: new for new in sorted(wanted, key=lambda new: new.key)}
     if not rows:
         return {}
-    values = [
-        {name: getattr(new, name) for name in NewEnrollment.__slots__}
-        | {"total_attempts": 0, "total_time": 0, "created_at": now}
-        for new in rows.values()
-    ]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(enrollment).on_conflict_do_nothing(), values)
-    key = tuple_(enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id)
-    query = select(enrollment.c.id).where(key.in_(list(rows)))
+    _insert_enrollments[connection.dialect.name].run(
+        connection,
+        [(*(getattr(new, name) for name in NewEnrollment.__slots__), 0, 0, now) for new in rows.values()],
+    )
+    keys = list(rows)
     if connection.dialect.name == "postgresql":
         # locked first and read after: a row that was waited for is read as its last holder left it
-        connection.execute(_locked(query))
-    found = connection.execute(select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(key.in_(list(rows))))
-    loaded = [Enrollment(*row) for row in found]
+        _lock_enrollments.rows(connection, keys)
+    loaded = [Enrollment(*row) for row in _load_enrollments.rows(connection, keys)]
     return {(one.lms_id, one.learner_id, one.activity_id): one for one in loaded}
+
+
+_NEW_ENROLLMENT = (*NewEnrollment.__slots__, "total_attempts", "total_time", "created_at")
+_insert_enrollments = {
+    name: Prepared(
+        dialect.insert(enrollment)
+        .values({column: bindparam(column) for column in _NEW_ENROLLMENT})
+        .on_conflict_do_nothing(),
+        _NEW_ENROLLMENT,
+    )
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 
 
 def latest_attempts(connection: Connection, enrollments: Collection[Enrollment]) -> dict[int, Attempt]:
     """Give the attempt with the highest number of each enrollment, by enrollment id."""
     by_id = {one.id: one for one in enrollments}
-    newest = (
-        select(attempt.c.enrollment_id, func.max(attempt.c.number).label("number"))
-        .where(attempt.c.enrollment_id.in_(by_id))
-        .group_by(attempt.c.enrollment_id)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(attempt.c.enrollment_id.label("owner"), *_ATTEMPT).join(
-            newest, (attempt.c.enrollment_id == newest.c.enrollment_id) & (attempt.c.number == newest.c.number)
-        )
-    )
-    return {row.owner: _attempt(row[1:], by_id[row.owner]) for row in rows}
+    rows = _latest_attempts.rows(connection, list(by_id))
+    return {row[0]: _attempt(row[1:], by_id[row[0]]) for row in rows}
 
 
 def numbered_attempt(connection: Connection, owner: Enrollment, number: int) -> Attempt | None:
@@ -269,36 +294,28 @@ def add_attempt(
     now: int,
 ) -> Attempt:
     """Create an attempt. The enrollment counts it and must be saved."""
-    attempt_id = connection.execute(
-        insert(attempt)
-        .values(
-            uuid=uuid,
-            enrollment_id=owner.id,
-            number=number,
-            scorm_version=scorm_version,
-            status="active",
-            total_time=0,
-            started_at=now,
-            state=state,
-        )
-        .returning(attempt.c.id)
-    ).scalar_one()
+    attempt_id = _insert_attempt.one(connection, (uuid, owner.id, number, scorm_version, "active", 0, now, state))
     owner.total_attempts += 1
     owner.changed = True
     return Attempt(attempt_id, uuid, owner, number, scorm_version, "active", state, now)
+
+
+_NEW_ATTEMPT = ("uuid", "enrollment_id", "number", "scorm_version", "status", "total_time", "started_at", "state")
+_insert_attempt = Prepared(
+    insert(attempt).values({name: bindparam(name) for name in _NEW_ATTEMPT}).returning(attempt.c.id), _NEW_ATTEMPT
+)
 
 
 def add_session(
     connection: Connection, owner: Attempt, *, session_id: str, entry: str, state: str, now: int
 ) -> Session:
     """Create a session of an attempt."""
-    connection.execute(
-        insert(session).values(
-            session_id=session_id, attempt_id=owner.id, entry=entry, commits=0, started_at=now, state=state
-        )
-    )
+    _insert_sessions.run(connection, [(session_id, owner.id, entry, 0, now, state)])
     return Session(session_id, owner, entry, state, now)
 
+
+_NEW_SESSION = ("session_id", "attempt_id", "entry", "commits", "started_at", "state")
+_insert_sessions = Prepared(insert(session).values({name: bindparam(name) for name in _NEW_SESSION}), _NEW_SESSION)
 
 _SAVED_ENROLLMENT = (
     "learner_name", "activity_name", "activity_type", "course_id", "course_name", "total_attempts", "completion_status",
@@ -342,10 +359,6 @@ def save(
     _update_enrollments.run(connection, [_enrollment_row(one) for one in enrollments if one.changed])
     _update_attempts.run(connection, [_attempt_row(one) for one in attempts if one.changed])
     _update_sessions.run(connection, [_session_row(one) for one in sessions if one.changed])
-
-
-def _locked(query: Select[tuple[int]]) -> Select[tuple[int]]:
-    return query.order_by(enrollment.c.id).with_for_update()
 
 
 def _attempt(row: Sequence[Any], owner: Enrollment) -> Attempt:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -115,4 +116,5 @@ def _begin_sqlite(connection: Connection) -> None:
 def _set_up_postgresql(connection: Any, _record: object) -> None:
     # a server, database or role may default to `off`, with which a 200 would not mean «on disk»
     connection.execute("SET SESSION synchronous_commit TO on")
+    connection.adapters.register_loader("uuid", TextLoader)  # what skips SQLAlchemy gets text, too
     connection.commit()

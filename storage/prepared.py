@@ -1,8 +1,8 @@
-"""Bulk statements prepared once and handed to the driver as tuples.
+"""The commit path's statements, prepared once, their values handed to the driver as tuples.
 
-SQLAlchemy's handling of bulk parameters costs more Python time a row than everything else a commit does in the
-database. The statements are still written with its Core; only their rows skip it, so columns must be of types that
-the drivers take as they are (text, numbers, bytes).
+SQLAlchemy's handling of statements and parameters costs more Python time than everything else a commit does in the
+database. The statements are still written with its Core; only their values skip it, so columns must be of types that
+the drivers take and give as they are (text, numbers, bytes; PostgreSQL's UUIDs are read as text).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, Delete, Insert, Update
+from sqlalchemy import Connection, Delete, Insert, Select, Update
 from sqlalchemy.engine.default import DefaultDialect
 
 
@@ -37,6 +37,13 @@ class Prepared:
             rows = [tuple(row[index] for index in order) for row in rows]
         connection.exec_driver_sql(text, list(rows))
 
+    def one(self, connection: Connection, row: tuple[Any, ...]) -> Any:
+        """Execute for one row and give what the statement returns: one value."""
+        dialect = connection.dialect
+        text, order = self._compiled.get(dialect.name) or self._compile(cast("DefaultDialect", dialect))
+        values = row if order is None else tuple(row[index] for index in order)
+        return connection.exec_driver_sql(text, values).scalar_one()
+
     def _compile(self, dialect: DefaultDialect) -> tuple[str, tuple[int, ...] | None]:
         keys = list(self._names) if isinstance(self._statement, Insert) else None
         compiled = self._statement.compile(dialect=dialect, column_keys=keys)
@@ -45,3 +52,37 @@ class Prepared:
         result = compiled.string, None if order == tuple(range(len(self._names))) else order
         self._compiled[dialect.name] = result
         return result
+
+
+class PreparedSelect:
+    """One SELECT whose WHERE has a list of values, with as many places as a power of two.
+
+    Args:
+        statement: with `column.in_(bindparam(NAME, expanding=True))`, its only parameter; columns as `Prepared`'s.
+        name: the parameter's.
+    """
+
+    def __init__(self, statement: Select[Any], name: str) -> None:
+        self._statement = statement
+        self._name = name
+        self._compiled: dict[tuple[str, int], str] = {}
+
+    def rows(self, connection: Connection, values: Sequence[Any]) -> Sequence[Any]:
+        """Give the rows for these values; none for none. Values can be tuples where the left side is one."""
+        if not values:
+            return ()
+        dialect = connection.dialect
+        places = 1 << (len(values) - 1).bit_length()
+        text = self._compiled.get((dialect.name, places)) or self._compile(
+            cast("DefaultDialect", dialect), places, values
+        )
+        # what is over is the last value once more
+        padded = [*values, *[values[-1]] * (places - len(values))]
+        flat = tuple(part for value in padded for part in value) if isinstance(values[0], tuple) else tuple(padded)
+        return connection.exec_driver_sql(text, flat).all()
+
+    def _compile(self, dialect: DefaultDialect, places: int, values: Sequence[Any]) -> str:
+        sample = self._statement.params({self._name: [values[0]] * places})
+        text = str(sample.compile(dialect=dialect, compile_kwargs={"render_postcompile": True}))
+        self._compiled[dialect.name, places] = text
+        return text
