@@ -27,7 +27,7 @@ from bridge.http.services import Services
 from bridge.mapping_documents import load_mapping
 from bridge.settings import Settings, SettingsError, TargetSettings
 from mappings.document import CompiledMapping
-from storage import lms, mapping_versions
+from storage import documents, lms, mapping_versions
 from storage.engine import open_engine, writing
 from storage.migrations import is_current
 from storage.outbox import UNASSIGNED
@@ -63,6 +63,7 @@ def create_app(
     engine = open_engine(settings.database.url)
     with writing(engine) as connection:
         version_id, keys = _prepare(connection, mapping, now())
+        documents.forget(connection, {target.name: target.documents for target in targets})
     database = Database(engine)
     added = [asyncio.Event() for _ in range(2 * len(targets))]
 

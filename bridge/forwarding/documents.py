@@ -67,7 +67,7 @@ class DocumentForwarder:
         """Write what may be written now, a few documents at once; give the seconds to leave the LRS alone."""
         if self._adopts and abs(self._now() - self._adopted_at) >= POLL * 1000:
             self._adopted_at = self._now()
-            if await self._database.read(documents.has_unassigned):
+            while not self._rounds.stopping and await self._database.read(documents.has_unassigned):
                 await self._database.write(documents.assign_waiting, self._target.name, self._target.documents)
         claimed = await self._database.read(documents.claim, self._target.name, now=self._now(), most=MOST_TOGETHER)
         if not claimed:

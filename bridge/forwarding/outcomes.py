@@ -49,7 +49,12 @@ _BY_STATUS: Mapping[int, Outcome] = {
     413: Outcome.TOO_LARGE,
     422: Outcome.REFUSED,
 }
-_BY_STATUS_OF_DOCUMENTS = {**_BY_STATUS, 200: Outcome.DELIVERED, 412: Outcome.CONFLICT}
+_BY_STATUS_OF_DOCUMENTS = {
+    **_BY_STATUS,
+    200: Outcome.DELIVERED,
+    412: Outcome.CONFLICT,
+    414: Outcome.TOO_LARGE,  # its place is in the address
+}
 
 
 def classify(reply: Reply, sent: Sequence[str]) -> Outcome:
