@@ -63,7 +63,7 @@ def create_app(
     engine = open_engine(settings.database.url)
     with writing(engine) as connection:
         version_id, keys = _prepare(connection, mapping, now())
-        documents.forget(connection, {target.name: target.documents for target in targets})
+        documents.forget(connection, _switched_off(mapping, targets))
     database = Database(engine)
     added = [asyncio.Event() for _ in range(2 * len(targets))]
 
@@ -149,6 +149,12 @@ def _readers(mapping: CompiledMapping, targets: Sequence[Target]) -> dict[str, t
         for one in mapping.document.documents
     }
     return {name: readers for name, readers in found.items() if readers}
+
+
+def _switched_off(mapping: CompiledMapping, targets: Sequence[Target]) -> dict[str, frozenset[str]]:
+    """Give the names of the documents that each target does not get, by the target's name."""
+    known = frozenset(one.name for one in mapping.document.documents)
+    return {target.name: known - target.documents for target in targets}
 
 
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> tuple[int, list[bytes]]:

@@ -96,17 +96,6 @@ class _Statements:
             ),
             names,
         )
-        self.adopt = Prepared(
-            way.on_conflict_do_update(
-                index_elements=["document_id", "target"],
-                set_={
-                    "state": way.excluded.state,
-                    "changes": before.changes + literal_column("1"),
-                    "not_before": way.excluded.not_before,
-                },
-            ),
-            names,
-        )
         unassigned = before.target == literal_column(f"'{UNASSIGNED}'")
         self.take = Prepared(
             delete(document_delivery).where(unassigned, before.document_id == bindparam("key")), ("key",)
@@ -195,11 +184,12 @@ def has_unassigned(connection: Connection) -> bool:
 def assign_waiting(connection: Connection, target: str, names: Collection[str], most: int = 1_000) -> int:
     """Give documents that wait for no target in particular to this one, and forget those that are not of these names.
 
-    At most `most`; tells how many it took.
+    Where the target has one already, it goes on as if this had been stored for the target. At most `most`; tells how
+    many it took.
     """
     delivery = document_delivery.c
     taken = connection.execute(
-        select(delivery.document_id, delivery.every, document.c.name)
+        select(delivery.document_id, delivery.changes, delivery.every, document.c.name)
         .join(document)
         .where(delivery.target == UNASSIGNED)
         .order_by(delivery.document_id)
@@ -208,26 +198,30 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
         .with_for_update(of=document_delivery)
     ).all()
     statements = _of(connection)
-    statements.adopt.run(
-        connection, [(row.document_id, target, "waiting", 0, row.every, 0, 0) for row in taken if row.name in names]
+    statements.send.run(
+        connection,
+        [(row.document_id, target, "waiting", row.changes, row.every, 0, 0) for row in taken if row.name in names],
     )
     statements.take.run(connection, [(row.document_id,) for row in taken])
     return len(taken)
 
 
-def forget(connection: Connection, readers: Mapping[str, Collection[str]]) -> None:
-    """Forget what is on its way to targets that no longer get it. `readers` has, by its name, what each target gets.
+def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) -> None:
+    """Forget what is on its way to targets that are not to get it. Has, by each target's name, such documents' names.
 
     Of targets that are not there any more, what waits for them goes on waiting; what they have is forgotten, as it can
-    be old when they come back.
+    be old when they come back. Without any target nothing is forgotten: another process may have them.
     """
+    if not switched_off:
+        return
     delivery = document_delivery.c
-    for target, names in readers.items():
-        unwanted = select(document.c.id).where(document.c.name.not_in(names))
-        connection.execute(
-            delete(document_delivery).where(delivery.target == target, delivery.document_id.in_(unwanted))
-        )
-    gone = delivery.target.not_in([UNASSIGNED, *readers])
+    for target, names in switched_off.items():
+        if names:
+            unwanted = select(document.c.id).where(document.c.name.in_(names))
+            connection.execute(
+                delete(document_delivery).where(delivery.target == target, delivery.document_id.in_(unwanted))
+            )
+    gone = delivery.target.not_in([UNASSIGNED, *switched_off])
     connection.execute(delete(document_delivery).where(gone, delivery.state != "waiting"))
 
 
