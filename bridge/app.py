@@ -27,7 +27,7 @@ from bridge.http.services import Services
 from bridge.mapping_documents import load_mapping
 from bridge.settings import Settings, SettingsError, TargetSettings
 from mappings.document import CompiledMapping
-from storage import lms, mapping_versions
+from storage import documents, lms, mapping_versions
 from storage.engine import open_engine, writing
 from storage.migrations import is_current
 from storage.outbox import UNASSIGNED
@@ -60,6 +60,7 @@ def create_app(
     engine = open_engine(settings.database.url)
     with writing(engine) as connection:
         version_id, keys = _prepare(connection, mapping, now())
+        documents.forget(connection, _switched_off(mapping, targets))
     database = Database(engine)
     crews: list[Crew] = []
 
@@ -129,6 +130,12 @@ def _readers(mapping: CompiledMapping, targets: Sequence[Target]) -> dict[str, t
         for one in mapping.document.documents
     }
     return {name: readers for name, readers in found.items() if readers}
+
+
+def _switched_off(mapping: CompiledMapping, targets: Sequence[Target]) -> dict[str, frozenset[str]]:
+    """Give the names of the documents that each target does not get, by the target's name."""
+    known = frozenset(one.name for one in mapping.document.documents)
+    return {target.name: known - target.documents for target in targets}
 
 
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> tuple[int, list[bytes]]:

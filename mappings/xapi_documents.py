@@ -100,11 +100,15 @@ def _place(
 
 def _fill_text(template: Template, holes: Mapping[str, bytes]) -> str:
     # holes are JSON without its quotes
-    filled = "".join(
-        msgspec.json.encode(part).decode()[1:-1] if isinstance(part, str) else holes[part.variable].decode()
+    filled = b"".join(
+        _escape(part) if isinstance(part, str) else holes[part.variable] or _escape(part.fallback or "")
         for part in template
     )
-    return str(msgspec.json.decode(f'"{filled}"'))
+    return str(msgspec.json.decode(b'"' + filled + b'"'))
+
+
+def _escape(text: str) -> bytes:
+    return msgspec.json.encode(text)[1:-1]
 
 
 def _touched(parts: Sequence[DocumentPart], before: AttemptState, after: AttemptState) -> bool:
@@ -175,7 +179,8 @@ def _preferences(known: Snapshot) -> dict[str, Any]:
 
 
 def _comments(known: Snapshot) -> list[dict[str, str]]:
-    return [_comment(item) for _, item in sorted((known.comments_from_lms or {}).items(), key=lambda one: int(one[0]))]
+    listed = sorted((known.comments_from_lms or {}).items(), key=lambda one: int(one[0]))
+    return [told for _, item in listed if (told := _comment(item))]
 
 
 def _comment(item: Item) -> dict[str, str]:

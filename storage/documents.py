@@ -18,7 +18,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
     literal_column,
     select,
     update,
@@ -98,6 +97,10 @@ class _Statements:
             ),
             names,
         )
+        unassigned = before.target == literal_column(f"'{UNASSIGNED}'")
+        self.take = Prepared(
+            delete(document_delivery).where(unassigned, before.document_id == bindparam("key")), ("key",)
+        )
 
 
 _statements: dict[str, _Statements] = {}
@@ -156,11 +159,14 @@ def claim(connection: Connection, part: Part, *, now: int, most: int) -> list[Cl
 
 
 def settle(connection: Connection, done: Try, one: ClaimedDocument, state: str, now: int) -> None:
-    """Note a try and what it means: its new state, unless newer content came meanwhile, which waits for its turn."""
+    """Note a try and what it means: its new state, unless newer content came meanwhile, which waits for its turn.
+
+    One that still waits goes behind the others.
+    """
     try_id = add_try(connection, done)
     connection.execute(insert(document_try).values(document_id=one.id, try_id=try_id))
     delivery = document_delivery.c
-    values: dict[str, Any] = {"tries": delivery.tries + 1}
+    values: dict[str, Any] = {"tries": delivery.tries + 1, "not_before": now}
     if state != "waiting":
         values |= {
             "state": case((delivery.changes == one.changes, state), else_=delivery.state),
@@ -180,33 +186,48 @@ def has_unassigned(connection: Connection) -> bool:
     return connection.execute(found).first() is not None
 
 
-def assign_waiting(connection: Connection, target: str, names: Collection[str]) -> None:
-    """Give the documents of these names that wait for no target in particular to this one, and forget the others."""
-    build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
-    of_target = document_delivery.c.target == UNASSIGNED
-    waiting = (
-        select(
-            document_delivery.c.document_id,
-            literal(target),
-            document_delivery.c.state,
-            document_delivery.c.changes,
-            document_delivery.c.every,
-            document_delivery.c.tries,
-            literal(0),
-        )
+def assign_waiting(connection: Connection, target: str, names: Collection[str], most: int = 1_000) -> int:
+    """Give documents that wait for no target in particular to this one, and forget those that are not of these names.
+
+    Where the target has one already, it goes on as if this had been stored for the target. At most `most`; tells how
+    many it took.
+    """
+    delivery = document_delivery.c
+    taken = connection.execute(
+        select(delivery.document_id, delivery.changes, delivery.every, document.c.name)
         .join(document)
-        .where(of_target, document.c.name.in_(names))
-        .order_by(document_delivery.c.document_id)
+        .where(delivery.target == UNASSIGNED)
+        .order_by(delivery.document_id)
+        .limit(most)
+        # what another process puts there meanwhile stays, and the order keeps the two from waiting in a circle
+        .with_for_update(of=document_delivery)
+    ).all()
+    statements = _of(connection)
+    statements.send.run(
+        connection,
+        [(row.document_id, target, "waiting", row.changes, row.every, 0, 0) for row in taken if row.name in names],
     )
-    columns = ["document_id", "target", "state", "changes", "every", "tries", "not_before"]
-    way = build(document_delivery).from_select(columns, waiting)
-    connection.execute(
-        way.on_conflict_do_update(
-            index_elements=["document_id", "target"],
-            set_={"state": "waiting", "changes": document_delivery.c.changes + 1, "not_before": 0},
-        )
-    )
-    connection.execute(delete(document_delivery).where(of_target))
+    statements.take.run(connection, [(row.document_id,) for row in taken])
+    return len(taken)
+
+
+def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) -> None:
+    """Forget what is on its way to targets that are not to get it. Has, by each target's name, such documents' names.
+
+    Of targets that are not there any more, what waits for them goes on waiting; what they have is forgotten, as it can
+    be old when they come back. Without any target nothing is forgotten: another process may have them.
+    """
+    if not switched_off:
+        return
+    delivery = document_delivery.c
+    for target, names in switched_off.items():
+        if names:
+            unwanted = select(document.c.id).where(document.c.name.in_(names))
+            connection.execute(
+                delete(document_delivery).where(delivery.target == target, delivery.document_id.in_(unwanted))
+            )
+    gone = delivery.target.not_in([UNASSIGNED, *switched_off])
+    connection.execute(delete(document_delivery).where(gone, delivery.state != "waiting"))
 
 
 def waiting(connection: Connection) -> dict[str, int]:

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from storage import attempts
 from storage.attempts import Attempt, Enrollment, Session
-from storage.tables import delivery, delivery_try, enrollment, journal, statement, try_
+from storage.tables import (
+    delivery,
+    delivery_try,
+    document,
+    document_delivery,
+    document_try,
+    enrollment,
+    journal,
+    statement,
+    try_,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,10 @@ class CommitLine:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLine:
-    """Where a statement is on its way to one target; `last_answer` is what the LRS said at the last try, if any."""
+    """Where a statement or document is on its way to one target.
+
+    `last_answer` is what the LRS said at the last try, if any.
+    """
 
     target: str
     state: str
@@ -54,13 +67,33 @@ class StatementLine:
 
 
 @dataclass(slots=True)
+class DocumentLine:
+    """One state or profile document with its newest content, the commit that changed it last, and its deliveries."""
+
+    id: str
+    name: str
+    resource: str
+    parameters: str
+    content_type: str
+    content: bytes
+    session_id: str
+    commit_number: int
+    changed_at: int
+    deliveries: list[DeliveryLine] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class AttemptReport:
-    """All there is to one attempt."""
+    """All there is to one attempt.
+
+    Attempts can share a document (a learner's profile, an activity's): it is reported of the one that changed it last.
+    """
 
     attempt: Attempt
     sessions: list[Session]
     commits: list[CommitLine]
     statements: list[StatementLine]
+    documents: list[DocumentLine]
 
 
 def enrollments(
@@ -108,7 +141,7 @@ def latest_attempt(connection: Connection, owner: Enrollment) -> Attempt | None:
 
 
 def reports(connection: Connection, owner: Enrollment) -> list[AttemptReport]:
-    """Give an enrollment's attempts in their order, each with its sessions, commits, statements and deliveries."""
+    """Give an enrollment's attempts in their order, each with all there is to it."""
     return [report(connection, one) for one in attempts.load_attempts(connection, owner)]
 
 
@@ -116,7 +149,11 @@ def report(connection: Connection, one: Attempt) -> AttemptReport:
     """Give all there is to an attempt."""
     sessions = attempts.load_attempt_sessions(connection, one)
     return AttemptReport(
-        one, sessions, _commits(connection, [row.session_id for row in sessions]), _statements(connection, one.id)
+        one,
+        sessions,
+        _commits(connection, [row.session_id for row in sessions]),
+        _statements(connection, one.id),
+        _documents(connection, one.id),
     )
 
 
@@ -163,3 +200,42 @@ def _statements(connection: Connection, attempt_id: int) -> list[StatementLine]:
     ):
         by_position[row.position].deliveries.append(DeliveryLine(*row[1:]))
     return list(rows)
+
+
+def _documents(connection: Connection, attempt_id: int) -> list[DocumentLine]:
+    names = [name for name in DocumentLine.__slots__ if name != "deliveries"]
+    rows = [
+        DocumentLine(*row)
+        for row in connection.execute(
+            select(*(document.c[name] for name in names))
+            .where(document.c.attempt_id == attempt_id)
+            .order_by(document.c.name, document.c.id)
+        )
+    ]
+    by_id = {row.id: row for row in rows}
+    tried = try_.alias("tried")
+    last = (
+        select(func.max(document_try.c.try_id))
+        .join(tried, tried.c.id == document_try.c.try_id)
+        .where(
+            document_try.c.document_id == document_delivery.c.document_id,
+            tried.c.target == document_delivery.c.target,
+        )
+        .scalar_subquery()
+    )
+    for row in connection.execute(
+        select(
+            document_delivery.c.document_id,
+            document_delivery.c.target,
+            document_delivery.c.state,
+            document_delivery.c.tries,
+            document_delivery.c.settled_at,
+            try_.c.status,
+            try_.c.answer,
+        )
+        .select_from(document_delivery.join(document).outerjoin(try_, try_.c.id == last))
+        .where(document.c.attempt_id == attempt_id)
+        .order_by(document_delivery.c.target)
+    ):
+        by_id[row.document_id].deliveries.append(DeliveryLine(*row[1:]))
+    return rows

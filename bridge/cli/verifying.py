@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -17,9 +18,10 @@ from bridge.commits.replies import attempt_object, enrollment_object, shown_vers
 from bridge.commits.workspace import decode_attempt_state
 from bridge.settings import Settings
 from mappings.cmi.render import render
+from mappings.xapi_documents import JSON
 from storage import lookups
 from storage.engine import open_engine, reading
-from storage.lookups import AttemptReport
+from storage.lookups import AttemptReport, DeliveryLine, DocumentLine
 from storage.migrations import is_current
 
 
@@ -101,31 +103,54 @@ def _attempt(report: AttemptReport) -> dict[str, Any]:
                 "session_id": one.session_id,
                 "commit": one.commit_number,
                 "problem": one.problem,
-                "deliveries": [
-                    {
-                        "target": way.target or None,
-                        "state": way.state,
-                        "tries": way.tries,
-                        "settled_at": time_text(way.settled_at),
-                        "last_status": way.last_status,
-                        "last_answer": way.last_answer if way.state != "delivered" else None,
-                    }
-                    for way in one.deliveries
-                ],
+                "deliveries": _deliveries(one.deliveries),
             }
             for one in report.statements
+        ],
+        "documents": [
+            {
+                "name": one.name,
+                "resource": one.resource,
+                "parameters": msgspec.json.decode(one.parameters),
+                "content_type": one.content_type,
+                "content": _content(one),
+                "session_id": one.session_id,
+                "commit": one.commit_number,
+                "changed_at": time_text(one.changed_at),
+                "deliveries": _deliveries(one.deliveries),
+            }
+            for one in report.documents
         ],
     }
 
 
-def _tree(one: dict[str, Any]) -> Tree:
-    learner, activity = one["learner"], one["activity"]
+def _deliveries(lines: Sequence[DeliveryLine]) -> list[dict[str, Any]]:
+    return [
+        {
+            "target": way.target or None,
+            "state": way.state,
+            "tries": way.tries,
+            "settled_at": time_text(way.settled_at),
+            "last_status": way.last_status,
+            "last_answer": way.last_answer if way.state != "delivered" else None,
+        }
+        for way in lines
+    ]
+
+
+def _content(one: DocumentLine) -> Any:
+    return msgspec.json.decode(one.content) if one.content_type == JSON else one.content.decode()
+
+
+def _tree(found: dict[str, Any]) -> Tree:
+    learner, activity = found["learner"], found["activity"]
     tree = Tree(
-        f"[bold]{escape(learner['id'])}[/] in [bold]{escape(activity['id'])}[/] of {escape(one['lms'])}:"
-        f" {one['total_attempts']} attempts, {one['completion_status']}, {one['success_status']},"
-        f" best score {_score(one['best_score'])}, {one['total_time']}\n[dim]registration {one['registration']}[/]"
+        f"[bold]{escape(learner['id'])}[/] in [bold]{escape(activity['id'])}[/] of {escape(found['lms'])}:"
+        f" {found['total_attempts']} attempts, {found['completion_status']}, {found['success_status']},"
+        f" best score {_score(found['best_score'])}, {found['total_time']}"
+        f"\n[dim]registration {found['registration']}[/]"
     )
-    for attempt in one["attempts"]:
+    for attempt in found["attempts"]:
         branch = tree.add(
             f"[bold]attempt {attempt['number']}[/] {attempt['status']}: {attempt['completion_status']},"
             f" {attempt['success_status']}, score {_score(attempt['score'])}, {attempt['total_time']}"
@@ -139,9 +164,13 @@ def _tree(one: dict[str, Any]) -> Tree:
                 line = below.add(
                     f"commit {commit['number']} {commit['disposition']} {commit['received_at']} {commit['format']}"
                 )
-                for statement in attempt["statements"]:
-                    if (statement["session_id"], statement["commit"]) == (session["session_id"], commit["number"]):
-                        line.add(f"[green]{statement['rule']}[/] {statement['id']} {_ways(statement)}")
+                here = session["session_id"], commit["number"]
+                for one in attempt["statements"]:
+                    if (one["session_id"], one["commit"]) == here:
+                        line.add(f"[green]{one['rule']}[/] {one['id']} {_ways(one, one['problem'])}")
+                for one in attempt["documents"]:
+                    if (one["session_id"], one["commit"]) == here:
+                        line.add(f"[cyan]{one['name']}[/] {one['resource']} {_ways(one)}")
     return tree
 
 
@@ -149,9 +178,9 @@ def _score(score: dict[str, Any] | None) -> str:
     return "none" if score is None else ", ".join(f"{name} {value:g}" for name, value in score.items())
 
 
-def _ways(statement: dict[str, Any]) -> str:
-    ways = [statement["problem"]] if statement["problem"] else []
-    for way in statement["deliveries"]:
+def _ways(one: dict[str, Any], problem: str | None = None) -> str:
+    ways = [problem] if problem else []
+    for way in one["deliveries"]:
         answer = f" ({way['last_status'] or 'no answer'}: {way['last_answer']})" if way["last_answer"] else ""
         ways.append(f"{way['target'] or 'no LRS yet'}: {way['state']}{answer}")
     return escape("; ".join(ways))

@@ -74,7 +74,7 @@ class DocumentForwarder:
         """Write what may be written now, a few documents at once; tell whether there was anything."""
         if self._adopts and abs(self._now() - self._adopted_at) >= POLL * 1000:
             self._adopted_at = self._now()
-            if await self._database.read(documents.has_unassigned):
+            while not self._rounds.stopping and await self._database.read(documents.has_unassigned):
                 await self._database.write(documents.assign_waiting, self._part.target, self._adopts)
         most = MOST_TOGETHER if self._breaker.is_closed else 1
         claimed = await self._database.read(documents.claim, self._part, now=self._now(), most=most)

@@ -52,7 +52,13 @@ _BY_STATUS: Mapping[int, Outcome] = {
     422: Outcome.REFUSED,
     500: Outcome.BROKE,
 }
-_BY_STATUS_OF_DOCUMENTS = {**_BY_STATUS, 200: Outcome.DELIVERED, 412: Outcome.CONFLICT, 500: Outcome.RETRY}
+_BY_STATUS_OF_DOCUMENTS = {
+    **_BY_STATUS,
+    200: Outcome.DELIVERED,
+    412: Outcome.CONFLICT,
+    414: Outcome.TOO_LARGE,  # its place is in the address
+    500: Outcome.RETRY,
+}
 
 
 def classify(reply: Reply, sent: Sequence[str]) -> Outcome:

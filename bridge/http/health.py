@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.http.services import services
-from storage import outbox
+from storage import documents, outbox
 from storage.migrations import is_current
 
 DEADLINE = 3
@@ -30,20 +30,26 @@ async def readyz(request: web.Request) -> web.Response:
     parts = services(request)
     try:
         async with asyncio.timeout(DEADLINE):
-            current, waiting = await parts.database.read(_state)
+            current, waiting, changed = await parts.database.read(_state)
     except (TimeoutError, SQLAlchemyError) as error:
         return _json({"status": "unavailable", "reason": f"the database does not answer: {type(error).__name__}"}, 503)
     if not current:
         return _json({"status": "unavailable", "reason": "the schema is old; run `scorm-bridge migrate`"}, 503)
-    answer: dict[str, object] = {"status": "ready", "targets": list(parts.targets), "waiting": waiting}
+    answer: dict[str, object] = {
+        "status": "ready",
+        "targets": list(parts.targets),
+        "waiting": waiting,
+        "waiting_documents": changed,
+    }
     if not parts.targets:
-        answer["notice"] = "no LRS is configured: statements wait until a [[targets]] section names one"
+        answer["notice"] = "no LRS is configured: statements and documents wait until a [[targets]] section names one"
     return _json(answer, 200)
 
 
-def _state(connection: Connection) -> tuple[bool, dict[str, int]]:
-    current = is_current(connection)
-    return current, outbox.waiting(connection) if current else {}
+def _state(connection: Connection) -> tuple[bool, dict[str, int], dict[str, int]]:
+    if not is_current(connection):
+        return False, {}, {}
+    return True, outbox.waiting(connection), documents.waiting(connection)
 
 
 def _json(value: object, status: int) -> web.Response:

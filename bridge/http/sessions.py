@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from bridge.http import bodies
 from bridge.http.services import public_url, services
 from mappings.cmi.render import render
 from storage import lookups
+from storage.lookups import DeliveryLine
 
 
 async def open_session(request: web.Request) -> web.Response:
@@ -47,7 +49,7 @@ def commit_url(request: web.Request, session_id: str) -> str:
 
 
 async def get_session(request: web.Request) -> web.Response:
-    """`GET /v1/sessions/{session_id}`: state, data for the next launch, commits, statements and where they are."""
+    """`GET /v1/sessions/{session_id}`: state, data for the next launch, commits, statements, documents, their way."""
     parts = services(request)
     lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
     session_id = bodies.session_id(request.match_info["session_id"])
@@ -121,14 +123,26 @@ def _session_object(connection: Connection, session_id: str, lms_id: int) -> dic
                 "verb": one.verb,
                 "rule": one.rule,
                 "commit": one.commit_number,
-                "deliveries": [
-                    {"target": way.target or None, "state": way.state, "tries": way.tries} for way in one.deliveries
-                ],
+                "deliveries": _ways(one.deliveries),
             }
             for one in report.statements
             if one.session_id == session_id
         ],
+        "documents": [
+            {
+                "name": one.name,
+                "resource": one.resource,
+                "commit": one.commit_number,
+                "deliveries": _ways(one.deliveries),
+            }
+            for one in report.documents
+            if one.session_id == session_id
+        ],
     }
+
+
+def _ways(deliveries: Sequence[DeliveryLine]) -> list[dict[str, Any]]:
+    return [{"target": way.target or None, "state": way.state, "tries": way.tries} for way in deliveries]
 
 
 def _json(value: object) -> web.Response:

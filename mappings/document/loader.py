@@ -30,6 +30,7 @@ from mappings.document.sections import Faults, Section
 from mappings.document.templates import OF_ITEMS, Template, places
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_OF_ATTEMPTS = frozenset({"attempt.id", "attempt.number", "attempt.query"})
 
 
 def load(text: str, source: str) -> Document:
@@ -227,8 +228,8 @@ def _xapi_documents(table: Section, activities: dict[str, Activity]) -> tuple[Xa
         if _NAME.fullmatch(name) is None:
             section.fault("", "must be named with lower-case letters, digits, - and _")
         resource = section.word("resource", RESOURCES, "a document resource")
-        content = section.words("content", DOCUMENT_PARTS, "a part of a document")
-        of_activity = resource != "agents/profile"
+        content = section.words("content", DOCUMENT_PARTS, "a part of a document", some=True)
+        of_activity = resource != "agents/profile" if resource in RESOURCES else section.has("activity")
         documents.append(
             XapiDocument(
                 name,
@@ -241,16 +242,22 @@ def _xapi_documents(table: Section, activities: dict[str, Activity]) -> tuple[Xa
                 section.flag("send"),
             )
         )
-        if not content and section.has("content"):
-            section.fault("content", "needs at least one part; there are: " + ", ".join(DOCUMENT_PARTS))
-        for part in {"suspend_data", "attempts"} & set(content if len(content) > 1 else ()):
-            section.fault("content", f"cannot hold {part} beside other parts: it makes a document of its own")
+        for part in ("attempts", "suspend_data"):
+            if part in content and len(content) > 1:
+                section.fault("content", f"cannot hold {part} beside other parts: it makes a document of its own")
         for part in content:
             if part in DOCUMENT_PARTS and resource in RESOURCES and part not in PARTS_OF[resource]:
                 section.fault("content", f"cannot hold {part}: {resource} is {RESOURCES[resource]}")
         section.end()
-    places = [(one.resource, one.activity, one.id) for one in documents]
-    for one, place in zip(documents, places, strict=True):
-        if places.index(place) < documents.index(one):
+        listed = documents[-1].attempts
+        if listed in fixed and not places(activities[listed].id) & _OF_ATTEMPTS:
+            section.fault("attempts", f"cannot be {listed}, which is the same in all attempts")
+    earlier: set[tuple[str, Template, str]] = set()
+    for one in documents:
+        activity = activities.get(one.activity or "")
+        place = one.resource, () if activity is None else activity.id, one.id
+        if place in earlier:
             table.fault(one.name, "has the resource, activity and id of an earlier document")
+        elif one.id and (activity is not None or one.resource == "agents/profile"):
+            earlier.add(place)
     return tuple(documents)

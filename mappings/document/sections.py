@@ -129,9 +129,11 @@ class Section:
             self._unknown(key, value, allowed, kind)
         return value
 
-    def words(self, key: str, allowed: Collection[str], kind: str) -> tuple[Any, ...]:
-        """Take a list of words of a closed list, none of them twice."""
+    def words(self, key: str, allowed: Collection[str], kind: str, *, some: bool = False) -> tuple[Any, ...]:
+        """Take a list of words of a closed list, none of them twice; with `some`, at least one."""
         value = self._take(key, list, "a list of text")
+        if some and value == []:
+            self.fault(key, f"needs at least one; there are: {', '.join(allowed)}")
         for word in value or ():
             if not isinstance(word, str):
                 self.fault(key, f"must hold text only, not {word!r}")

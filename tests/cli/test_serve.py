@@ -80,6 +80,27 @@ def test_a_mapping_document_that_is_not_there_is_told_with_those_that_are(run: R
     assert "scorm-profile" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("document", "known"),
+    [
+        ("scorm-profile", "activity-state, attempt-state, adl-suspend-data, activity-profile, agent-profile"),
+        ("minimal", "none"),
+    ],
+)
+def test_a_document_that_the_mapping_document_does_not_have_is_told_with_those_that_are(
+    run: Run, script: Script, document: str, known: str
+) -> None:
+    run("migrate")
+    documents = {"agent-profil": False, "suspend": True}
+    lrs = {"name": "lrs", "endpoint": "http://127.0.0.1:1/", "password": CANARY, "documents": documents}
+    result = script("serve", SCORM_BRIDGE_TARGETS=json.dumps([lrs]), SCORM_BRIDGE_MAPPING__DOCUMENT=document)
+    assert (result.returncode, result.stdout) == (78, "")
+    told = "targets.lrs.documents: agent-profil, suspend is no document of the mapping document; there are: " + known
+    assert told in result.stderr
+    assert "Traceback" not in result.stderr
+    assert CANARY not in result.stderr
+
+
 def test_a_database_that_does_not_answer_is_told_without_its_password(run: Run) -> None:
     for url in ("sqlite:////no/such/directory/bridge.db", f"postgresql://bridge:{CANARY}@127.0.0.1:1/bridge"):
         result = run("serve", SCORM_BRIDGE_DATABASE__URL=url)

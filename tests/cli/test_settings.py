@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,11 @@ def test_the_installed_script_tells_it_on_standard_error_and_leaves_with_78(scri
         (f"{TARGET}version = 2", "targets[0].version:"),
         (f"{TARGET}timeout = 2", "targets[0].timeout: is not a known setting"),
         (f"{TARGET}username = 'a:b'", "targets[0].username:"),
+        (f"{TARGET}documents = true", "targets[0].documents:"),
+        (f"{TARGET}documents = ['agent-profile']", "targets[0].documents:"),
+        (f"{TARGET}documents = {{ agent-profile = 'maybe' }}", "targets[0].documents.agent-profile:"),
+        (f"{TARGET}documents = {{ agent-profile = {{}} }}", "targets[0].documents.agent-profile:"),
+        (f"{TARGET}[documents]\nagent-profile = false", "documents: is not a known setting"),
         (TARGET.replace("lrs.example.org", f"ada:{CANARY}@lrs.example.org"), "targets[0].endpoint:"),
         (TARGET.replace("lrs.example.org/xapi", ""), "targets[0].endpoint:"),
         (TARGET.replace("https://lrs", "lrs"), "targets[0].endpoint: must begin with http:// or https://"),
@@ -124,6 +130,11 @@ def test_what_is_wrong_is_told_with_its_place(run: Run, file: str | bytes, line:
         ("SCORM_BRIDGE_LOG__LEVEL", "loud", "log.level:"),
         ("SCORM_BRIDGE_TARGETS", f'[{{"password": "{CANARY}"', "targets"),
         ("SCORM_BRIDGE_TARGETS", f'[{{"name": "lrs", "password": "{CANARY}"}}]', "targets[0].endpoint:"),
+        (
+            "SCORM_BRIDGE_TARGETS",
+            '[{"name": "lrs", "endpoint": "https://lrs.example.org", "documents": {"agent-profile": null}}]',
+            "targets[0].documents.agent-profile:",
+        ),
         ("SCORM_BRIDGE_SERVER", "here", "server"),
     ],
 )
@@ -170,6 +181,29 @@ def test_the_environment_wins_over_the_file_key_by_key(monkeypatch: pytest.Monke
 def test_targets_can_be_given_in_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCORM_BRIDGE_TARGETS", '[{"name": "lrs", "endpoint": "https://lrs.example.org"}]')
     assert [(one.name, one.endpoint) for one in load(None).targets] == [("lrs", "https://lrs.example.org/")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "documents = { agent-profile = false, adl-suspend-data = true }\n",
+        "documents.agent-profile = false\ndocuments.adl-suspend-data = true\n",
+        "[targets.documents]\nagent-profile = false\nadl-suspend-data = true\n",
+    ],
+    ids=["inline", "dotted", "table"],
+)
+def test_documents_are_switched_by_name_for_each_target(lines: str) -> None:
+    Path("scorm-bridge.toml").write_text(TARGET + lines + TARGET.replace('"lrs"', '"second"'))
+    assert {one.name: one.documents for one in load(None).targets} == {
+        "lrs": {"agent-profile": False, "adl-suspend-data": True},
+        "second": {},
+    }
+
+
+def test_documents_can_be_switched_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = {"name": "lrs", "endpoint": "https://lrs.example.org", "documents": {"agent-profile": False}}
+    monkeypatch.setenv("SCORM_BRIDGE_TARGETS", json.dumps([target]))
+    assert [one.documents for one in load(None).targets] == [{"agent-profile": False}]
 
 
 def test_a_password_comes_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

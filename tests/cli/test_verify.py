@@ -40,6 +40,19 @@ async def test_all_that_is_stored_is_shown(start: StartBridge, run: Run, databas
     assert "raw 85" in result.stdout
 
 
+async def test_documents_are_shown_with_the_commit_that_changed_them_last(
+    start: StartBridge, run: Run, database_url: str
+) -> None:
+    bridge = await start()
+    await bridge.commit(PASSED)
+    await bridge.commit({"core": {"lesson_location": "p2"}})
+    lines = run("verify", "u1", "235", **{KEY: database_url}).stdout.splitlines()
+    told = [words[-1].strip() for line in lines if len(words := line.split("── ")) > 1]
+    first, second = (at for at, line in enumerate(told) if line.startswith("commit "))
+    assert "agent-profile agents/profile no LRS yet: waiting" in told[first:second]
+    assert "attempt-state activities/state no LRS yet: waiting" in told[second:]
+
+
 async def test_json_holds_what_was_stored_and_sent(start: StartBridge, run: Run, database_url: str) -> None:
     bridge = await start()
     answer = await bridge.commit(PASSED)
@@ -56,21 +69,37 @@ async def test_json_holds_what_was_stored_and_sent(start: StartBridge, run: Run,
     assert [one["disposition"] for one in session["commits"]] == ["applied"]
     assert [one["id"] for one in attempt["statements"]] == [one["id"] for one in answer["statements"]]
     ways = [way for one in attempt["statements"] for way in one["deliveries"]]
+    ways += [way for one in attempt["documents"] for way in one["deliveries"]]
     assert {(way["target"], way["state"], way["tries"]) for way in ways} == {(None, "waiting", 0)}
+    (profile,) = (one for one in attempt["documents"] if one["name"] == "agent-profile")
+    assert (profile["content"], profile["content_type"]) == ({"learner_id": "u1"}, "application/json")
+    assert profile["parameters"]["profileId"] == "https://w3id.org/xapi/scorm/agent-profile"
+    assert (profile["session_id"], profile["commit"]) == (answer["session_id"], 1)
+    assert {one["name"] for one in attempt["documents"]} == {"activity-state", "attempt-state", "agent-profile"}
 
 
 async def test_what_went_wrong_at_the_lrs_is_shown_without_its_password(
     start: StartBridge, run: Run, database_url: str
 ) -> None:
-    target = TargetSettings(name="lrs", endpoint="http://127.0.0.1:1/", username="ada", password="canary-7c1e")
+    target = TargetSettings(
+        name="lrs",
+        endpoint="http://127.0.0.1:1/",
+        username="ada",
+        password="canary-7c1e",
+        documents={"adl-suspend-data": True},
+    )
     bridge = await start(targets=(target,))
-    await bridge.commit(PASSED)
+    await bridge.commit(PASSED | {"suspend_data": "s1"})
     await bridge.close()
     for flag in ([], ["--json"]):
         result = run("verify", "u1", "235", *flag, **{KEY: database_url})
         assert "lrs" in result.stdout
         assert "waiting" in result.stdout
         assert "canary-7c1e" not in result.stdout + result.stderr
+    (attempt,) = json.loads(result.stdout)[0]["attempts"]
+    (suspended,) = (one for one in attempt["documents"] if one["name"] == "adl-suspend-data")
+    assert (suspended["content"], suspended["content_type"]) == ("s1", "text/plain")
+    assert suspended["deliveries"][0]["state"] == "waiting"
 
 
 async def test_names_that_look_like_markup_are_shown_as_they_are(

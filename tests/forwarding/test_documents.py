@@ -217,13 +217,18 @@ async def test_a_document_that_others_never_leave_alone_is_tried_later(lrs: Lrs,
     assert held(lrs).keys() == DEFAULT
 
 
-@pytest.mark.parametrize("where", ["read", "write"])
-@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+TROUBLES = [
+    (where, status)
+    for where in ANY_DOCUMENT
+    for status in (401, 403, 404, 429, 500, 503)
+    if (where, status) != ("read", 404)  # so an LRS says that it has no such document
+]
+
+
+@pytest.mark.parametrize(("where", "status"), TROUBLES)
 async def test_an_lrs_in_trouble_gets_the_documents_when_it_is_well(
     lrs: Lrs, start: StartBridge, where: str, status: int
 ) -> None:
-    if (where, status) == ("read", 404):
-        pytest.skip("is how an LRS says that it has no such document")
     lrs.script(lrs.refuse(status, ANY_DOCUMENT[where], times=6))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PLAYED)
@@ -238,6 +243,38 @@ async def test_an_answer_that_was_lost_after_the_write_costs_nothing(lrs: Lrs, s
     await written(bridge)
     assert held(lrs).keys() == DEFAULT
     assert due(bridge) == 0
+
+
+@pytest.mark.parametrize("status", [400, 413, 414, 422])
+async def test_a_document_whose_address_an_lrs_does_not_take_holds_up_no_other(
+    lrs: Lrs, start: StartBridge, status: int
+) -> None:
+    lrs.script(lrs.refuse(status, Match(method="GET", path="/xapi/agents/"), times=1))
+    bridge = await start(targets=(lrs.settings(),))
+    await bridge.commit(PLAYED)
+    await written(bridge)
+    assert held(lrs).keys() == DEFAULT - {"agent-profile"}
+    (dead,) = (one for one in bridge.reports()[0].documents if one.name == "agent-profile")
+    assert [(way.state, way.last_status) for way in dead.deliveries] == [("dead", status)]
+
+
+async def test_a_document_that_is_switched_off_is_not_sent_any_more_and_comes_again(
+    lrs: Lrs, start: StartBridge
+) -> None:
+    lrs.script(FaultRule(faults.Cut()))
+    bridge = await start(targets=(lrs.settings(),))
+    await bridge.commit(PLAYED)
+    await bridge.close()
+    lrs.script()
+    off = lrs.settings(documents={"agent-profile": False})
+    bridge = await start(targets=(off,), token=bridge.token)
+    await written(bridge)
+    assert held(lrs).keys() == DEFAULT - {"agent-profile"}
+    await bridge.close()
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+    await bridge.commit(PLAYED | {"exit": "suspend"}, terminated=True)
+    await written(bridge)
+    assert held(lrs).keys() == DEFAULT
 
 
 async def test_a_refused_document_is_dead_until_it_changes_and_holds_up_nothing(lrs: Lrs, start: StartBridge) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.forwarding.outcomes import Outcome, Reply, classify, retry_after
+from bridge.forwarding.outcomes import Outcome, Reply, classify, classify_document, retry_after
 
 SENT = ["00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"]
 IDS = f'["{SENT[0]}", "{SENT[1]}"]'
@@ -91,6 +91,24 @@ def test_no_status_but_the_known_ones_ever_settles_a_statement() -> None:
 
 def test_no_answer_is_trouble_with_the_way() -> None:
     assert classify(Reply(None, IDS), SENT) is Outcome.RETRY
+    assert classify_document(Reply(None, "")) is Outcome.RETRY
+
+
+def test_only_a_known_status_ever_settles_a_document() -> None:
+    """A 404 is none of them: where there is no such document one can be written, so it tells of a wrong address."""
+    found = {status: classify_document(Reply(status, "")) for status in range(100, 600)}
+    assert {status: outcome for status, outcome in found.items() if outcome is not Outcome.RETRY} == {
+        200: Outcome.DELIVERED,
+        204: Outcome.DELIVERED,
+        400: Outcome.REFUSED,
+        401: Outcome.NOT_ALLOWED,
+        403: Outcome.NOT_ALLOWED,
+        409: Outcome.CONFLICT,
+        412: Outcome.CONFLICT,
+        413: Outcome.TOO_LARGE,
+        414: Outcome.TOO_LARGE,
+        422: Outcome.REFUSED,
+    }
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,23 @@ async def test_alive_says_nothing_of_the_database(bridge: Bridge) -> None:
     assert await bridge.get("/healthz", token=None) == (200, {"status": "alive"})
 
 
-async def test_without_an_lrs_it_is_ready_and_says_that_statements_wait(bridge: Bridge) -> None:
+async def test_without_an_lrs_it_is_ready_and_says_what_waits(bridge: Bridge) -> None:
     await bridge.commit({"suspend_data": "x"})
     status, answer = await bridge.get("/readyz", token=None)
 
-    assert (status, answer["status"], answer["waiting"]) == (200, "ready", {"": 1})
+    assert (status, answer["status"], answer["waiting"], answer["waiting_documents"]) == (
+        200,
+        "ready",
+        {"": 1},
+        {"": 3},
+    )
     assert "no LRS is configured" in answer["notice"]
+
+
+async def test_before_the_first_commit_nothing_waits(bridge: Bridge) -> None:
+    _, answer = await bridge.get("/readyz", token=None)
+
+    assert (answer["waiting"], answer["waiting_documents"]) == ({}, {})
 
 
 async def test_an_lrs_that_is_down_does_not_make_it_unready(start: StartBridge) -> None:
@@ -27,7 +38,7 @@ async def test_an_lrs_that_is_down_does_not_make_it_unready(start: StartBridge) 
     await bridge.commit({"suspend_data": "x"})
     status, answer = await bridge.get("/readyz", token=None)
 
-    assert (status, answer["waiting"]) == (200, {"gone": 1})
+    assert (status, answer["waiting"], answer["waiting_documents"]) == (200, {"gone": 1}, {"gone": 3})
     assert "notice" not in answer
 
 

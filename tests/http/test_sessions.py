@@ -122,7 +122,7 @@ async def test_the_best_score_and_status_of_all_attempts_stay_with_the_enrollmen
     assert worse["enrollment"]["best_score"]["raw"] == 90
 
 
-async def test_a_session_tells_its_commits_statements_and_where_they_are(bridge: Bridge) -> None:
+async def test_a_session_tells_its_commits_statements_documents_and_where_they_are(bridge: Bridge) -> None:
     committed = await bridge.commit(SUSPENDED, terminated=True)
     status, session = await bridge.get(f"/v1/sessions/{committed['session_id']}")
 
@@ -136,7 +136,27 @@ async def test_a_session_tells_its_commits_statements_and_where_they_are(bridge:
         "suspended",
     ]
     assert {way["state"] for one in session["statements"] for way in one["deliveries"]} == {"waiting"}
+    way = {"target": None, "state": "waiting", "tries": 0}
+    assert session["documents"] == [
+        {"name": name, "resource": resource, "commit": 1, "deliveries": [way]}
+        for name, resource in (
+            ("activity-state", "activities/state"),
+            ("agent-profile", "agents/profile"),
+            ("attempt-state", "activities/state"),
+        )
+    ]
     assert session["cmi"]["suspend_data"] == "answers so far"
+
+
+async def test_a_session_tells_the_documents_that_it_changed_last(bridge: Bridge) -> None:
+    first = await bridge.commit(SUSPENDED, terminated=True)
+    second = await bridge.commit({"core": {"lesson_location": "p9"}})
+    told = [(await bridge.get(f"/v1/sessions/{one['session_id']}"))[1]["documents"] for one in (first, second)]
+
+    assert [[one["name"] for one in documents] for documents in told] == [
+        ["activity-state", "agent-profile"],
+        ["attempt-state"],
+    ]
 
 
 async def test_enrollments_can_be_asked_for_by_learner_and_by_activity(bridge: Bridge) -> None:

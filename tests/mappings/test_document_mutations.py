@@ -27,7 +27,8 @@ def is_harmless(mutation, tree, path):
 
     What is optional can be left out. So can what nothing in the document names, which can also have another name. The
     context's extensions can be left out and renamed, one by one and below: their keys are free. Each of them is a text
-    or a table of texts, as the author likes.
+    or a table of texts, as the author likes. State and profile documents can be left out, one by one or all of them,
+    and have any name; of one that is there, nothing can be left out.
     """
     if path[:2] == EXTENSIONS:
         depth = len(path)
@@ -36,6 +37,8 @@ def is_harmless(mutation, tree, path):
         return mutation == "dropped" or (mutation == "renamed" and (depth > 3 or (depth == 3 and is_iri_key(path[2]))))
     if path[0] in {"activities", "verbs"} and len(path) == 2:
         return mutation in {"dropped", "renamed"} and not users(tree, path)
+    if path[0] == "documents" and len(path) < 3:
+        return mutation == "dropped" or (mutation == "renamed" and len(path) == 2)
     if path[-2:-1] == ("display",):
         return mutation == "dropped" and len(at(tree, path[:-1])) > 1
     return mutation == "dropped" and OPTIONAL.fullmatch(place_of(path)) is not None
@@ -79,6 +82,8 @@ def users(tree, path):
         found |= {f"rules[{index}].{key}" for key in ("parent", "category") if name in rule.get(key, ())}
         found |= {f"rules[{index}].object"} if rule["object"] == name else set()
         found |= {f"rules[{index}].objectives.as"} if rule.get("objectives", {}).get("as") == name else set()
+    for own, document in tree.get("documents", {}).items():
+        found |= {f"documents.{own}.{key}" for key in ("activity", "attempts") if document.get(key) == name}
     return found
 
 

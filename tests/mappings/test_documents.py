@@ -9,7 +9,7 @@ import pytest
 
 from mappings.attempt.changes import TRIGGERS
 from mappings.document import DocumentError, Fault, compile_document, load
-from mappings.document.model import CONTEXT_LISTS, ENDINGS, ONCE, RESULT_PARTS
+from mappings.document.model import CONTEXT_LISTS, DOCUMENT_PARTS, ENDINGS, ONCE, RESOURCES, RESULT_PARTS
 from mappings.document.templates import OF_ITEMS, OPTIONAL, VARIABLES, VERBATIM, Place, needs, parse
 from tests.mappings.statement_builders import DOCUMENTS, SHIPPED
 
@@ -302,7 +302,7 @@ def test_every_wrong_value_is_told_with_its_line(name):
     misplaced = []
     for at, place, _ in _pairs(DOCUMENTS[name]):
         lines = DOCUMENTS[name].splitlines()
-        lines[at - 1] = lines[at - 1].split(" = ")[0] + " = 7"
+        lines[at - 1] = lines[at - 1].split(" = ")[0] + " = 7.5"
         found = [(fault.place, fault.line) for fault in faults("\n".join(lines))]
         if (place, at) not in found:
             misplaced.append((place, at, found))
@@ -361,6 +361,8 @@ def test_a_text_with_braces_that_mean_nothing_is_refused(text):
         parse(text)
 
 
-@pytest.mark.parametrize("known", [CONTEXT_LISTS, ENDINGS, ONCE, RESULT_PARTS, TRIGGERS, VARIABLES])
+@pytest.mark.parametrize(
+    "known", [CONTEXT_LISTS, DOCUMENT_PARTS, ENDINGS, ONCE, RESOURCES, RESULT_PARTS, TRIGGERS, VARIABLES]
+)
 def test_every_word_of_a_document_is_explained(known):
     assert all(text.strip() for text in known.values())

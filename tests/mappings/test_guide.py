@@ -16,9 +16,13 @@ import mappings
 from mappings.attempt.changes import TRIGGERS
 from mappings.document import compile_document, load
 from mappings.document.conditions import VARIABLES as CONDITIONS
-from mappings.document.model import CONTEXT_LISTS, ENDINGS, ONCE, RESULT_PARTS
+from mappings.document.model import CONTEXT_LISTS, DOCUMENT_PARTS, ENDINGS, ONCE, PARTS_OF, RESOURCES, RESULT_PARTS
 from mappings.document.templates import VARIABLES
 
+_RESOURCES = {
+    name: f"{words}; holds {'any part' if PARTS_OF[name] == set(DOCUMENT_PARTS) else ', '.join(sorted(PARTS_OF[name]))}"
+    for name, words in RESOURCES.items()
+}
 ROOT = Path(mappings.__file__).parent.parent
 GUIDE = ROOT / "docs" / "mapping-documents.md"
 TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -28,6 +32,8 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "lists": ("`in`", CONTEXT_LISTS),
     "variables": ("in braces", VARIABLES),
     "conditions": ("variable", CONDITIONS),
+    "resources": ("`resource`", _RESOURCES),
+    "parts": ("`content`", DOCUMENT_PARTS),
     "endings": ("`idle`", ENDINGS),
 }
 

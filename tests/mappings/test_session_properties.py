@@ -62,7 +62,7 @@ _TREES = some(
     }
 )
 _COMMITS = st.tuples(_TREES, st.sampled_from([None, None, True]), st.booleans(), st.none() | st.integers(1, 4))
-_SESSIONS = st.lists(st.lists(_COMMITS, max_size=5), min_size=1, max_size=3)
+SESSIONS = st.lists(st.lists(_COMMITS, max_size=5), min_size=1, max_size=3)
 
 
 def statements_of(sessions, mapping, *, full=False):
@@ -87,7 +87,7 @@ def statements_of(sessions, mapping, *, full=False):
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@given(sessions=_SESSIONS, full=st.booleans())
+@given(sessions=SESSIONS, full=st.booleans())
 @proven
 def test_everything_told_is_valid_and_has_an_id_of_its_own(name, sessions, full):
     told = statements_of(sessions, compiled(DOCUMENTS[name]), full=full)
@@ -98,7 +98,7 @@ def test_everything_told_is_valid_and_has_an_id_of_its_own(name, sessions, full)
     assert [one.position for one in told] == list(range(1, len(told) + 1))
 
 
-@given(_SESSIONS)
+@given(SESSIONS)
 @proven
 def test_the_same_journal_gives_the_same_bytes(sessions):
     first, again = (statements_of(sessions, compiled()) for _ in range(2))
@@ -106,7 +106,7 @@ def test_the_same_journal_gives_the_same_bytes(sessions):
     assert [one.body for one in first] == [one.body for one in again]
 
 
-@given(_SESSIONS, st.sampled_from(["objective-completed", "objective-passed", "objective-failed", "completed"]))
+@given(SESSIONS, st.sampled_from(["objective-completed", "objective-passed", "objective-failed", "completed"]))
 @proven
 def test_what_is_told_once_an_attempt_is_told_once_of_each_object(sessions, rule):
     objects = [judged(one.body)["object"]["id"] for one in statements_of(sessions, compiled()) if one.rule == rule]
@@ -114,7 +114,7 @@ def test_what_is_told_once_an_attempt_is_told_once_of_each_object(sessions, rule
     assert len(set(objects)) == len(objects)
 
 
-@given(_SESSIONS)
+@given(SESSIONS)
 @proven
 def test_no_objective_fails_after_it_passed(sessions):
     passed = set()

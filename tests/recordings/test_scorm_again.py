@@ -1,7 +1,8 @@
-"""Recordings of scorm-again 2.6.8 and 3.4.3, played into the bridge: exactly these statements, byte for byte.
+"""Recordings of scorm-again 2.6.8 and 3.4.3, played into the bridge: exactly these statements and documents.
 
-A golden file holds each commit's disposition and all statements of the attempt. After a wanted change of the mapping,
-`REWRITE_GOLDEN=1 make test ARGS=tests/recordings` writes them anew; read the difference before it is committed.
+A golden file holds each commit's disposition and all statements and documents of the attempt. After a wanted change of
+the mapping, `REWRITE_GOLDEN=1 make test ARGS=tests/recordings` writes them anew; read the difference before it is
+committed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from storage.lookups import DocumentLine
 from tests.bridges import Bridge
 from tests.recordings import recording
 
@@ -36,7 +38,7 @@ SUSPENDED_EARLIER: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", recording.SCORM_AGAIN)
-async def test_a_recording_becomes_exactly_its_golden_statements(bridge: Bridge, name: str) -> None:
+async def test_a_recording_becomes_exactly_its_golden_statements_and_documents(bridge: Bridge, name: str) -> None:
     opened = await bridge.open(scorm_version=recording.version(name))
     answers = await recording.play(bridge, opened["commit_url"], recording.load(name))
 
@@ -85,9 +87,20 @@ def _compare(bridge: Bridge, name: str, answers: list[dict[str, Any]]) -> None:
     found = {
         "dispositions": [answer["disposition"] for answer in answers],
         "statements": [json.loads(one.body) for one in report.statements],
+        "documents": [_shown(one) for one in report.documents],
     }
     path = GOLDEN / f"{name}.json"
     if os.environ.get("REWRITE_GOLDEN"):
         path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     assert found == json.loads(path.read_text(encoding="utf-8"))
+
+
+def _shown(one: DocumentLine) -> dict[str, Any]:
+    content = one.content.decode()
+    return {
+        "name": one.name,
+        "resource": one.resource,
+        "parameters": json.loads(one.parameters),
+        "content": json.loads(content) if one.content_type == "application/json" else content,
+    }

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from storage import attempts, journal, leases, lms, mapping_versions, outbox
 from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
+from storage.documents import DocumentRow, Stored
 from storage.journal import Entry
 from storage.outbox import Part, Settlement, StatementRow, Try
 
@@ -145,3 +146,29 @@ def tried(connection: Connection, ids: Iterable[int], state: str, *, not_before:
     done = Try("lrs", NOW, 5, "delivered" if state == "delivered" else "retry", 200, "[]")._replace(**changed)
     settled_at = None if state == "waiting" else NOW
     outbox.settle(connection, done, [Settlement(one, state, not_before, settled_at) for one in ids])
+
+
+def stored(connection: Connection, session: Session, content: bytes = b'{"n":1}', **changed: Any) -> Stored:
+    """Make a document of a session's first commit, which is stored if it is not there yet; its name is also its place.
+
+    `every` is in milliseconds, 0 unless told.
+    """
+    if not journal.earlier(connection, session.session_id, digest=f"{1:064x}", sequence=None, idempotency_key=None):
+        journal.append(connection, [entry(session)])
+    values = {
+        "name": "attempt-state",
+        "resource": "activities/state",
+        "parameters": '{"stateId":"x"}',
+        "content_type": "application/json",
+        "content": content,
+        "attempt_id": session.attempt.id,
+        "session_id": session.session_id,
+        "commit_number": 1,
+        "mapping_version_id": mapping_versions.ensure(
+            connection, name="m", content_hash="0" * 64, document="", now=NOW
+        ),
+        "changed_at": NOW,
+    }
+    every = changed.pop("every", 0)
+    values |= changed
+    return Stored(DocumentRow(values.pop("id", uid("document", values["name"])), **values), every)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, text
 
-from storage import attempts, journal, lookups, outbox
+from storage import attempts, documents, journal, lookups, outbox
+from storage.documents import Stored
 from storage.engine import reading, writing
-from storage.lookups import DeliveryLine
+from storage.lookups import DeliveryLine, DocumentLine
+from storage.outbox import Try
 from tests.storage.rows import (
     NOW,
     add_attempt,
@@ -18,6 +20,7 @@ from tests.storage.rows import (
     launched,
     queue,
     statements,
+    stored,
     tried,
     uid,
     whole,
@@ -93,7 +96,7 @@ def test_a_report_holds_all_there_is_to_an_attempt_in_its_order(engine: Engine) 
         one, two = lookups.reports(connection, owner)
         assert lookups.report(connection, one.attempt) == one
     assert (one.attempt.number, two.attempt.number) == (1, 2)
-    assert (two.sessions, two.commits, two.statements) == ([], [], [])
+    assert (two.sessions, two.commits, two.statements, two.documents) == ([], [], [], [])
     assert [row.session_id for row in one.sessions] == [first.session_id, second.session_id]
     assert [(row.session_id, row.number, row.disposition, row.duplicate_of, row.sequence) for row in one.commits] == [
         (first.session_id, 1, "applied", None, None),
@@ -122,6 +125,48 @@ def test_a_report_tells_what_the_lrs_said_last(engine: Engine) -> None:
         [DeliveryLine("lrs", "waiting", 2, None, None, "ClientOSError: cut")],
         [DeliveryLine("lrs", "dead", 2, NOW, 400, "actor: is missing")],
     ]
+
+
+def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_they_are(engine: Engine) -> None:
+    with writing(engine) as connection:
+        its, other = launched(connection), launched(connection, "u2")
+        state, profile = stored(connection, its), stored(connection, its, name="activity-profile", every=9)
+        readers = dict.fromkeys(("attempt-state", "activity-profile"), ("lrs", "mirror"))
+        documents.store(connection, [state, profile], readers)
+        for target, status, answer, outcome in (
+            ("lrs", 503, "down", "waiting"),
+            ("lrs", 400, "agent: is wrong", "dead"),
+            ("mirror", None, "ClientOSError: cut", "waiting"),
+        ):
+            (claimed,) = (one for one in documents.claim(connection, target, now=NOW, most=9) if one.id == state.row.id)
+            documents.settle(connection, Try(target, NOW, 5, outcome, status, answer), claimed, outcome, NOW)
+    with reading(engine) as connection:
+        report, of_other = (
+            one for owner in (its, other) for one in lookups.reports(connection, owner.attempt.enrollment)
+        )
+    assert of_other.documents == []
+    assert report.documents == [
+        _line(profile, DeliveryLine("lrs", "waiting", 0, None), DeliveryLine("mirror", "waiting", 0, None)),
+        _line(
+            state,
+            DeliveryLine("lrs", "dead", 2, NOW, 400, "agent: is wrong"),
+            DeliveryLine("mirror", "waiting", 1, None, None, "ClientOSError: cut"),
+        ),
+    ]
+    with writing(engine) as connection:
+        newer = stored(connection, other, b'{"n":2}', name="activity-profile")
+        documents.store(connection, [newer], readers)
+    with reading(engine) as connection:
+        report, of_other = (
+            one for owner in (its, other) for one in lookups.reports(connection, owner.attempt.enrollment)
+        )
+    assert [one.name for one in report.documents] == ["attempt-state"]
+    assert [(one.name, one.content) for one in of_other.documents] == [("activity-profile", b'{"n":2}')]
+
+
+def _line(one: Stored, *deliveries: DeliveryLine) -> DocumentLine:
+    names = [name for name in DocumentLine.__slots__ if name != "deliveries"]
+    return DocumentLine(*(getattr(one.row, name) for name in names), list(deliveries))
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -1,0 +1,255 @@
+"""The tables of state and profile documents: every fault is found, named and placed."""
+
+from __future__ import annotations
+
+import pytest
+
+from mappings.document import compile_document, load
+from mappings.document.model import DOCUMENT_PARTS, PARTS_OF, RESOURCES, XapiDocument
+from tests.mappings.test_documents import SMALL, changed, faults, line_of
+
+STATE = """
+[documents.state]
+resource = "activities/state"
+id = "https://example.org/state"
+activity = "sco"
+content = ["location", "total_time"]
+every = 10
+send = true
+"""
+ATTEMPTS = """
+[documents.attempts]
+resource = "activities/state"
+id = "https://example.org/attempts"
+activity = "sco"
+content = ["attempts"]
+attempts = "attempt"
+every = 0
+send = false
+
+[activities.attempt]
+id = "{activity.iri}{attempt.query}"
+type = "http://adlnet.gov/expapi/activities/attempt"
+"""
+LEARNER = """
+[documents.learner]
+resource = "agents/profile"
+id = "https://example.org/learner"
+content = ["learner_id"]
+every = 86400
+send = true
+"""
+ITEM = """
+[activities.item]
+id = "{activity.iri}/{item.id}"
+type = "http://adlnet.gov/expapi/activities/objective"
+"""
+WHOLE = SMALL + STATE + ATTEMPTS + LEARNER + ITEM
+
+
+def documents(text):
+    """Return the documents that a mapping document describes."""
+    return compile_document(load(text, "test.toml"), "test.toml").document.documents
+
+
+def test_a_document_is_read_as_it_is_described():
+    assert documents(WHOLE) == (
+        XapiDocument(
+            "state",
+            "activities/state",
+            "https://example.org/state",
+            "sco",
+            ("location", "total_time"),
+            None,
+            10,
+            send=True,
+        ),
+        XapiDocument(
+            "attempts",
+            "activities/state",
+            "https://example.org/attempts",
+            "sco",
+            ("attempts",),
+            "attempt",
+            0,
+            send=False,
+        ),
+        XapiDocument(
+            "learner", "agents/profile", "https://example.org/learner", None, ("learner_id",), None, 86400, send=True
+        ),
+    )
+
+
+@pytest.mark.parametrize("text", [SMALL, SMALL + "\n[documents]\n"], ids=["no table", "an empty table"])
+def test_a_mapping_document_can_do_without_documents(text):
+    assert documents(text) == ()
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+@pytest.mark.parametrize("part", DOCUMENT_PARTS)
+def test_each_resource_holds_its_parts_and_no_others(resource, part):
+    described = LEARNER if resource == "agents/profile" else STATE
+    text = changed(f'"{described.split(chr(34))[1]}"', f'"{resource}"', described)
+    text = changed('"learner_id"' if described is LEARNER else '"location", "total_time"', f'"{part}"', text)
+    if part == "attempts":
+        text += 'attempts = "attempt"\n'
+    text = SMALL + text + ATTEMPTS[ATTEMPTS.index("[activities") :]
+    if part in PARTS_OF[resource]:
+        assert [one.content for one in documents(text)] == [(part,)]
+    else:
+        (found,) = faults(text)
+        assert found.place.endswith(".content")
+        assert found.message == f"cannot hold {part}: {resource} is {RESOURCES[resource]}"
+
+
+STATES, LIST, PROFILE = "documents.state", "documents.attempts", "documents.learner"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "message"),
+    [
+        ("[documents.state]", "[documents.State]", "documents.State", "must be named with lower-case letters, digits"),
+        ("[documents.state]", '[documents."a b"]', "documents.a b", "must be named with lower-case letters, digits, -"),
+        (
+            '"activities/state"\nid = "https://example.org/state"',
+            '"x"\nid = "x:y"',
+            f"{STATES}.resource",
+            "'x' is not ",
+        ),
+        ('resource = "agents/profile"\n', "", f"{PROFILE}.resource", "is missing: text is needed"),
+        ('"https://example.org/state"', '"state"', f"{STATES}.id", "must be a full IRI such as http"),
+        ('"https://example.org/state"', '"x:{learner.id}"', f"{STATES}.id", "must be a full IRI such as http"),
+        ('"https://example.org/state"', "7", f"{STATES}.id", "must be text, not 7"),
+        ('"https://example.org/state"', '""', f"{STATES}.id", "must not be empty"),
+        ('activity = "sco"\ncontent = ["l', 'content = ["l', f"{STATES}.activity", "is missing: text is needed"),
+        (
+            '"sco"\ncontent = ["l',
+            '"scos"\ncontent = ["l',
+            f"{STATES}.activity",
+            "'scos' is not an activity described in",
+        ),
+        (
+            '"sco"\ncontent = ["l',
+            '"item"\ncontent = ["l',
+            f"{STATES}.activity",
+            "'item' is not an activity described in",
+        ),
+        (
+            '"agents/profile"',
+            '"agents/profile"\nactivity = "sco"',
+            f"{PROFILE}.activity",
+            "is not known here; known ar",
+        ),
+        ('content = ["learner_id"]\n', "", f"{PROFILE}.content", "is missing: a list of text is needed"),
+        ('["learner_id"]', "[]", f"{PROFILE}.content", "needs at least one; there are: attempts, comments_from_lms"),
+        ('["learner_id"]', '"learner_id"', f"{PROFILE}.content", "must be a list of text, not 'learner_id'"),
+        ('["learner_id"]', "[7]", f"{PROFILE}.content", "must hold text only, not 7"),
+        (
+            '["learner_id"]',
+            '["learner"]',
+            f"{PROFILE}.content",
+            "'learner' is not a part of a document; there are: att",
+        ),
+        ('["learner_id"]', '["learner_id", "learner_id"]', f"{PROFILE}.content", "names one of its words twice"),
+        (
+            '["learner_id"]',
+            '["learner_id", "mode"]',
+            f"{PROFILE}.content",
+            "cannot hold mode: agents/profile is of one",
+        ),
+        (
+            '"total_time"]',
+            '"suspend_data"]',
+            f"{STATES}.content",
+            "cannot hold suspend_data beside other parts: it mak",
+        ),
+        (
+            '["attempts"]',
+            '["attempts", "mode"]',
+            f"{LIST}.content",
+            "cannot hold attempts beside other parts: it makes",
+        ),
+        ('attempts = "attempt"\n', "", f"{LIST}.attempts", "is missing: text is needed"),
+        ('attempts = "attempt"', 'attempts = "try"', f"{LIST}.attempts", "'try' is not an activity described in [acti"),
+        ('attempts = "attempt"', 'attempts = "item"', f"{LIST}.attempts", "'item' is not an activity described in [ac"),
+        (
+            'attempts = "attempt"',
+            'attempts = "sco"',
+            f"{LIST}.attempts",
+            "cannot be sco, which is the same in all atte",
+        ),
+        (
+            "every = 10",
+            'every = 10\nattempts = "attempt"',
+            f"{STATES}.attempts",
+            "is not known here; known are activit",
+        ),
+        ("every = 10\n", "", f"{STATES}.every", "is missing: a number of seconds is needed"),
+        ("every = 10", "every = -1", f"{STATES}.every", "must be 0 to 86400 seconds, not -1"),
+        ("every = 10", "every = 86401", f"{STATES}.every", "must be 0 to 86400 seconds, not 86401"),
+        ("every = 10", "every = 1.5", f"{STATES}.every", "must be a number of seconds, not 1.5"),
+        ("every = 10", 'every = "10"', f"{STATES}.every", "must be a number of seconds, not '10'"),
+        ("every = 10", "every = true", f"{STATES}.every", "must be a number of seconds, not True"),
+        ("send = false\n", "", f"{LIST}.send", "is missing: true or false is needed"),
+        ("send = false", "send = 0", f"{LIST}.send", "must be true or false, not 0"),
+        (
+            "send = false",
+            "send = false\nsent = true",
+            f"{LIST}.sent",
+            "is not known here; known are activity, attempts",
+        ),
+    ],
+)
+def test_a_fault_says_where_and_what(old, new, place, message):
+    text = changed(old, new, WHOLE)
+    (found,) = faults(text)
+
+    assert found.place == place
+    assert found.message.startswith(message)
+    assert found.line
+
+
+@pytest.mark.parametrize(
+    ("table", "place"),
+    [("documents = 7", "documents"), ("documents = [1]", "documents"), ("documents.state = 7", "documents.state")],
+)
+def test_documents_that_are_no_tables_are_a_fault(table, place):
+    found = faults(f"{table}\n{SMALL}")
+
+    assert (found[0].place, found[0].message[:16]) == (place, "must be a table,")
+
+
+@pytest.mark.parametrize("name", ["state", "learner"])
+def test_two_documents_of_one_place_are_a_fault(name):
+    described = {"state": STATE, "learner": LEARNER}[name]
+    text = WHOLE + described.replace(f"[documents.{name}]", "[documents.again]")
+    (found,) = faults(text)
+
+    assert (found.place, found.line) == ("documents.again", line_of(text, "[documents.again]"))
+    assert found.message == "has the resource, activity and id of an earlier document"
+
+
+def test_two_documents_of_one_activity_under_two_names_are_at_one_place():
+    same = SMALL[SMALL.index("[activities.sco]") : SMALL.index("[context]")].replace("sco", "lesson")
+    again = STATE.replace("documents.state", "documents.again").replace('"sco"', '"lesson"')
+
+    assert [one.place for one in faults(WHOLE + same + again)] == ["documents.again"]
+
+
+def test_documents_of_other_resources_activities_or_ids_have_places_of_their_own():
+    for old, new in (
+        ("example.org/state", "example.org/other"),
+        ('"sco"', '"attempt"'),
+        ('"activities/state"', '"activities/profile"'),
+    ):
+        again = changed(old, new, STATE).replace("documents.state", "documents.again")
+        again = again.replace('"location", "total_time"', '"launch_data"')
+        assert len(documents(WHOLE + again)) == 4
+
+
+def test_documents_without_a_place_are_not_told_to_share_one():
+    bare = "\n[documents.{}]\n" + STATE.split("\n", 4)[-1]
+    found = faults(SMALL + bare.format("one") + bare.format("two"))
+
+    assert {one.message[:10] for one in found} == {"is missing"}
+    assert {one.place.rpartition(".")[0] for one in found} == {"documents.one", "documents.two"}
