@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,39 +19,31 @@ from mappings.attempt.state import AttemptState
 from mappings.cmi.snapshot import Item, Snapshot
 from mappings.cmi.times import CENTISECONDS, CmiTimeError, duration, read_time
 from mappings.cmi.tree import scalar
-from mappings.document.facts import Facts, fill, fill_iri
-from mappings.document.model import Activity, Actor, Document, DocumentPart, XapiDocument
+from mappings.document.facts import DocumentPlace, Facts, Holes, fill, fill_iri
+from mappings.document.model import Document, DocumentPart, XapiDocument
+from mappings.document.skeletons import CompiledMapping
 from mappings.document.templates import Template
 from mappings.judge.syntax import check_timestamp
 
 JSON, TEXT = "application/json", "text/plain"
 
 _NAMESPACE = uuid.UUID("6f0d6f0a-6a0e-5d0c-9d2b-7d8f2a4b1c3e")  # any that never changes
-_PLACES_REMEMBERED = 4_000  # of the documents of as many attempts as statements remember
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2,3}(?:-[a-zA-Z]{4})?)?")  # as the profile's schema has it
 _ACTIONS = frozenset({"exit,message", "continue,message", "exit,no message", "continue,no message"})
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where at the LRS a document is. `parameters` are the request's, as JSON; `id` is the same for the same place."""
-
-    id: str
-    resource: str
-    parameters: str
 
 
 class Content(msgspec.Struct, frozen=True):
     """A document as it should be at the LRS; `every` is the mapping document's."""
 
     name: str
-    place: Place
+    place: DocumentPlace
     content_type: str
     content: bytes
     every: int
 
 
 def documents(
-    mapping: Document,
+    mapping: CompiledMapping,
     facts: Facts,
     before: AttemptState,
     after: AttemptState,
@@ -67,14 +58,13 @@ def documents(
     attempts that have begun, in their order; where there are none, their list is not told.
     """
     found = []
-    for one in mapping.documents:
+    for one in mapping.document.documents:
         if one.name not in names or not (whole or _touched(one.content, before, after)):
             continue
-        content = _content(mapping, one, facts, after, attempts)
+        content = _content(mapping.document, one, facts, after, attempts)
         if content:
-            activity = None if one.activity is None else mapping.activities[one.activity]
-            place = _place(one, activity, mapping.actor, (mapping.activity_iri, mapping.course_iri), facts)
-            found.append(Content(one.name, place, TEXT if _is_text(one) else JSON, content, one.every))
+            kind = TEXT if _is_text(one) else JSON
+            found.append(Content(one.name, _place(mapping, one, facts), kind, content, one.every))
     return found
 
 
@@ -82,20 +72,25 @@ def _is_text(one: XapiDocument) -> bool:
     return one.content == ("suspend_data",)
 
 
-@lru_cache(maxsize=_PLACES_REMEMBERED)
-def _place(
-    one: XapiDocument, activity: Activity | None, actor: Actor, iris: tuple[Template, Template], facts: Facts
-) -> Place:
-    holes, _ = fill(facts, *iris)
+def _place(mapping: CompiledMapping, one: XapiDocument, facts: Facts) -> DocumentPlace:
+    outline = mapping.outline(facts)
+    known = outline.places.get(one.name)
+    if known is None:
+        known = outline.places[one.name] = _make_place(mapping.document, one, outline.holes)
+    return known
+
+
+def _make_place(mapping: Document, one: XapiDocument, holes: Holes) -> DocumentPlace:
     parameters = {}
-    if activity is not None:
-        parameters["activityId"] = fill_iri(activity.id, holes)
+    if one.activity is not None:
+        parameters["activityId"] = fill_iri(mapping.activities[one.activity].id, holes)
     if one.resource != "activities/profile":
+        actor = mapping.actor
         account = {"homePage": fill_iri(actor.home_page, holes), "name": _fill_text(actor.account, holes)}
         parameters["agent"] = msgspec.json.encode({"account": account, "objectType": "Agent"}).decode()
     parameters["stateId" if one.resource == "activities/state" else "profileId"] = one.id
     written = msgspec.json.encode(parameters).decode()
-    return Place(str(uuid.uuid5(_NAMESPACE, f"{one.resource}\n{written}")), one.resource, written)
+    return DocumentPlace(str(uuid.uuid5(_NAMESPACE, f"{one.resource}\n{written}")), one.resource, written)
 
 
 def _fill_text(template: Template, holes: Mapping[str, bytes]) -> str:

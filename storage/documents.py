@@ -26,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import leases
 from storage.outbox import UNASSIGNED, Part, Try, add_try
-from storage.prepared import Prepared
+from storage.prepared import Prepared, PreparedSelect
 from storage.tables import document, document_delivery, document_try
 
 
@@ -104,6 +104,9 @@ class _Statements:
 
 
 _statements: dict[str, _Statements] = {}
+_known = PreparedSelect(
+    select(document.c.id, document.c.content).where(document.c.id.in_(bindparam("ids", expanding=True))), "ids"
+)
 
 
 def _of(connection: Connection) -> _Statements:
@@ -121,8 +124,7 @@ def store(connection: Connection, documents: Sequence[Stored], targets: Mapping[
     # in an order that all transactions share, so that none waits in a circle
     ordered = sorted(documents, key=lambda one: one.row.id)
     ids = [one.row.id for one in ordered]
-    rows = connection.execute(select(document.c.id, document.c.content).where(document.c.id.in_(ids)))
-    known = {row.id: bytes(row.content) for row in rows}
+    known = {row[0]: bytes(row[1]) for row in _known.rows(connection, ids)}
     changed = {one.row.id for one in ordered if known.get(one.row.id) != one.row.content}
     statements = _of(connection)
     statements.store.run(connection, [one.row for one in ordered if one.row.id in changed])

@@ -213,7 +213,7 @@ class _Batch:
         if not setup.documents:
             return
         for one in xapi_documents.documents(
-            setup.mapping.document,
+            setup.mapping,
             _facts(session),
             before,
             attempt.state,

@@ -41,6 +41,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     enrollment_passed: bool = False
 
 
+class DocumentPlace(msgspec.Struct, frozen=True):
+    """Where at an LRS a document is. `parameters` are the request's, as JSON; `id` is the same for the same place."""
+
+    id: str
+    resource: str
+    parameters: str
+
+
 def fill(facts: Facts, activity_iri: Template, course_iri: Template) -> tuple[Holes, frozenset[str]]:
     """Give what facts fill into statements, and the optional variables that are empty."""
     course_id, course_name = facts.course_id, facts.course_name

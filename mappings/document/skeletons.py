@@ -18,7 +18,7 @@ import tincan
 
 from mappings.attempt.changes import Trigger
 from mappings.document.errors import DocumentError, Fault
-from mappings.document.facts import Facts, Holes, fill, fill_iri
+from mappings.document.facts import DocumentPlace, Facts, Holes, fill, fill_iri
 from mappings.document.model import Activity, Document, Rule
 from mappings.document.templates import OPTIONAL, VERBATIM, Place, Template, needs
 from mappings.gate import Gate
@@ -65,21 +65,23 @@ class Skeleton(msgspec.Struct, frozen=True):
 class Outline:
     """The statements of one session as far as its facts tell them, each filled in when its rule first needs it.
 
-    `cmi_extension` is the key of the result part `cmi`.
+    `holes` are what the facts fill in; `cmi_extension` is the key of the result part `cmi`; `places` are those of the
+    documents that were asked for, by name.
     """
 
     def __init__(self, document: Document, skeletons: Skeletons, facts: Facts) -> None:
-        self._holes, self._absent = fill(facts, document.activity_iri, document.course_iri)
+        self.holes, self._absent = fill(facts, document.activity_iri, document.course_iri)
         self._skeletons = skeletons
         self._sound = skeletons.take_any_facts and all(
-            _is_sound_iri(value) for name in VERBATIM if (value := self._holes[name]) and name != "attempt.query"
+            _is_sound_iri(value) for name in VERBATIM if (value := self.holes[name]) and name != "attempt.query"
         )
         self._rules: dict[tuple[str, bool, bool], tuple[Skeleton, Skeleton]] = {}
         self._activities: dict[tuple[str, bool], Parts] = {}
+        self.places: dict[str, DocumentPlace] = {}
         self._namespace = hashlib.sha1(
             uuid.UUID(facts.attempt_id).bytes + f"{facts.lms}\n".encode(), usedforsecurity=False
         )
-        self.cmi_extension = fill_iri(document.cmi_extension, self._holes)
+        self.cmi_extension = fill_iri(document.cmi_extension, self.holes)
 
     def skeleton(self, rule: Rule, *, described: bool, with_objectives: bool) -> tuple[Skeleton, Skeleton]:
         """Give a rule's skeleton in which only an item's own holes are left, and the one it is to be judged as.
@@ -92,7 +94,7 @@ class Outline:
         if known is None:
             absent = self._without(described=described)
             own = self._skeletons.of_rule(rule, absent if with_objectives else absent | {OBJECTIVES})
-            filled = own.fill(self._holes)
+            filled = own.fill(self.holes)
             known = self._rules[key] = (filled, own if self._sound else filled)
         return known
 
@@ -101,7 +103,7 @@ class Outline:
         known = self._activities.get((name, described))
         if known is None:
             parts = self._skeletons.of_activity(name, self._without(described=described))
-            known = self._activities[name, described] = _fill_parts(parts, self._holes)
+            known = self._activities[name, described] = _fill_parts(parts, self.holes)
         return known
 
     def statement_id(self, name: str) -> str:

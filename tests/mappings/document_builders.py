@@ -48,7 +48,7 @@ PARTS_2004 = {
 def contents(attempt, *, before=None, mapping=None, names=NAMES, whole=True, attempts=(), **who):
     """Return the documents of an attempt by their names."""
     found = documents(
-        (mapping or compiled()).document,
+        mapping or compiled(),
         facts(**who),
         before or AttemptState(),
         attempt,
