@@ -1,0 +1,71 @@
+"""The course played against the sandbox LRS: what it then keeps of the attempt, for the next launch to look up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Page
+
+from bridge.sandbox.lrs import DOCUMENTS, STATEMENTS, create_lrs
+from tests.browser.conftest import StartSandbox
+from tests.browser.sandbox_bridge import DEADLINE, HOME_PAGE, INTERVAL, learner_id
+from tests.browser.told import DURATION
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PROFILE = "https://w3id.org/xapi/scorm/"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def keeper() -> AsyncIterator[TestServer]:
+    """A sandbox LRS, which has all of xAPI's document resources."""
+    async with TestServer(create_lrs()) as server:
+        yield server
+
+
+PREFERENCES = {"audio_level": 1, "delivery_speed": 1, "audio_captioning": 0}
+"""What scorm-again says of a SCORM 2004 learner who has set nothing."""
+
+
+@pytest.mark.parametrize("version", ["1.2", "2004"])
+async def test_an_attempt_that_was_left_can_be_looked_up_at_the_lrs(
+    start: StartSandbox, keeper: TestServer, sqlite_url: str, page: Page, learner: str, version: str
+) -> None:
+    bridge = await start(sqlite_url, str(keeper.make_url("/xapi/")))
+    course = await bridge.launch(page, learner, version)
+    await course.turn_to("what-resumes")
+    await course.save_and_leave()
+    await course.expect_end("suspended")
+    await bridge.shown_attempts(page, learner)
+
+    first = keeper.app[STATEMENTS].statements()[0]
+    grouping = [one["id"] for one in first["context"]["contextActivities"]["grouping"]]
+    (attempt,) = (one for one in grouping if one.startswith(f"{HOME_PAGE}/activities/sample-{version}?attemptId="))
+    told = {"preferences": PREFERENCES} if version == "2004" else {}
+    credit = {"credit": "credit"} if version == "2004" else {}
+    expected = {
+        "activity-state": {"attempts": [attempt]},
+        "attempt-state": {"mode": "normal", "location": "what-resumes", "total_time": DURATION} | credit | told,
+        "agent-profile": {"learner_id": learner_id(learner), "learner_name": learner} | told,
+    }
+    if version == "2004":
+        expected["activity-profile"] = {"time_limit_action": "continue,no message"}
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        found = _held(keeper)
+        if found == expected or time.monotonic() > deadline:
+            assert found == expected
+            return
+        await asyncio.sleep(INTERVAL)
+
+
+def _held(keeper: TestServer) -> dict[str, Any]:
+    documents = keeper.app[DOCUMENTS].matching(lambda _: True)
+    return {name.removeprefix(PROFILE): json.loads(one.content) for name, one in documents}
