@@ -76,6 +76,8 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.mapping
 	$(BIN)/python -m benchmarks.core
 	$(BIN)/python -m benchmarks.commits
+	$(BIN)/python -m benchmarks.forwarding
+	$(BIN)/python -m benchmarks.growth
 
 clean:
 	rm -rf .run $(VENV) .judges .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \

@@ -16,7 +16,7 @@ KINDS = 4
 SUSPEND_DATA = 400
 """Characters."""
 
-_SESSION, _LEARNER, _ACTIVITY, _MARK = "§SESSION§", "§LEARNER§", "§ACTIVITY§", "§MARK§"
+_SESSION, LEARNER, ACTIVITY, _MARK = "§SESSION§", "§LEARNER§", "§ACTIVITY§", "§MARK§"
 
 
 def learner(number: int) -> str:
@@ -65,8 +65,8 @@ def body(kind: int, number: int) -> dict[str, Any]:
     cmi = _progressing(number) if kind == 1 else _passing(kind, number)
     return {
         "session_id": _SESSION,
-        "learner": {"id": _LEARNER, "name": "Lovelace, Ada"},
-        "activity": {"id": _ACTIVITY, "name": "Difference and analytical engines"},
+        "learner": {"id": LEARNER, "name": "Lovelace, Ada"},
+        "activity": {"id": ACTIVITY, "name": "Difference and analytical engines"},
         "course": {"id": "c7", "name": "Engines"},
         "scorm_version": "2004" if kind == 1 else "1.2",
         "terminated": number == PER_SESSION - 1,
@@ -81,7 +81,7 @@ def _passing(kind: int, number: int) -> dict[str, Any]:
         "launch_data": "",
         "comments": "",
         "core": {
-            "student_id": _LEARNER,
+            "student_id": LEARNER,
             "student_name": "Lovelace, Ada",
             "lesson_location": f"page-{kind}-{number}",
             "credit": "credit",
@@ -100,7 +100,7 @@ def _passing(kind: int, number: int) -> dict[str, Any]:
 def _progressing(number: int) -> dict[str, Any]:
     done = number >= PER_SESSION - 2
     return {
-        "learner_id": _LEARNER,
+        "learner_id": LEARNER,
         "learner_name": "Lovelace, Ada",
         "location": f"page-{number}",
         "launch_data": "",
@@ -119,14 +119,14 @@ def _progressing(number: int) -> dict[str, Any]:
 
 def _with_holes(head: bytes, encoded: bytes) -> bytes:
     session_id = "0" * 36
-    widths = {_SESSION: len(session_id), _LEARNER: len(learner(0)), _ACTIVITY: len(activity(0)), _MARK: 16}
+    widths = {_SESSION: len(session_id), LEARNER: len(learner(0)), ACTIVITY: len(activity(0)), _MARK: 16}
     size = len(encoded)
     for name, width in widths.items():
         size += encoded.count(name.encode()) * (width - len(name.encode()))
     request = head.replace(b"%", b"%%") + f"{size}\r\n\r\n".encode() + encoded.replace(b"%", b"%%")
     # the learner's id is in the snapshot, too: one hole is filled from the front, the other stays what it is
-    first = request.index(_LEARNER.encode()) + len(_LEARNER.encode())
-    request = request[:first] + request[first:].replace(_LEARNER.encode(), learner(0).encode())
+    first = request.index(LEARNER.encode()) + len(LEARNER.encode())
+    request = request[:first] + request[first:].replace(LEARNER.encode(), learner(0).encode())
     for name in widths:
         request = request.replace(name.encode(), b"%b")
     return request

@@ -1,0 +1,219 @@
+"""What grows with what is stored: the cost of a commit, the time to start, the memory while an LRS is down.
+
+Run with `make bench` or `python -m benchmarks.growth`. Bridges on databases with few and with many attempts run side by
+side and get the same sessions in turn, each a new attempt of an enrollment that is stored already. Costs are compared
+within each round, as the machine may be busy with other things.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from sqlalchemy import text
+
+from benchmarks.commits import check
+from benchmarks.processes import Bridge, Databases, databases, free_port, load
+from benchmarks.report import Report, median, ratio
+from benchmarks.stored import fill
+from benchmarks.usage import memory
+from storage import outbox
+from storage.engine import open_engine, reading, writing
+
+KINDS = ("SQLite", "PostgreSQL")
+FLAT = 0.20
+"""How much more a commit may cost with many attempts stored than with few."""
+START = 2.0
+"""Seconds to ready, at most."""
+PEAK = 200
+"""MiB, at most."""
+CONNECTIONS = 16
+SESSIONS = 120
+"""Sessions a round, each of an enrollment of its own; resumptions come on top."""
+FAR = 10**13
+"""A time at which everything may be tried."""
+
+
+@dataclass
+class Stored:
+    """A bridge on a database with so many attempts."""
+
+    bridge: Bridge
+    kind: str
+    attempts: int
+    unused: list[int]
+    rounds: list[dict[str, Any]] = field(default_factory=list)
+    starts: list[float] = field(default_factory=list)
+    rows: int = 0
+    look: float = 0.0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--attempts", type=int, nargs="+", default=[1_000, 100_000], help="stored; add 1000000")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--statements", type=int, default=50_000, help="that wait while the LRS is down")
+    options = parser.parse_args(arguments)
+    if min(options.attempts) < SESSIONS * (options.rounds + 1):
+        parser.error(f"each round needs {SESSIONS} stored attempts of its own, and so does the warm-up")
+    report = Report("growth", __doc__ or "")
+    with databases() as made:
+        for kind in KINDS:
+            stored = [_stored(made, kind, attempts) for attempts in options.attempts]
+            _start(stored)
+            _commit(stored, options.rounds)
+            for one in stored:
+                _look(one)
+            _print_growth(report, kind, stored)
+        _print_memory(report, _wait(made, options.statements), options.statements)
+
+
+def _stored(made: Databases, kind: str, attempts: int) -> Stored:
+    name = f"stored_{kind.lower()}_{attempts}"
+    bridge = Bridge(made.directory / name, made.make(kind, name))
+    with bridge:
+        fill(bridge, attempts)
+    numbers = list(range(attempts))
+    Random(attempts).shuffle(numbers)
+    one = Stored(bridge, kind, attempts, numbers)
+    engine = open_engine(bridge.url)
+    with reading(engine) as connection:
+        one.rows = connection.execute(text("SELECT count(*) FROM journal")).scalar_one()
+    engine.dispose()
+    return one
+
+
+def _start(stored: Sequence[Stored]) -> None:
+    for _ in range(3):
+        for one in stored:
+            begun = time.perf_counter()
+            with one.bridge:
+                _until_ready(one.bridge)
+                one.starts.append(time.perf_counter() - begun)
+
+
+def _until_ready(bridge: Bridge) -> None:
+    while True:
+        with contextlib.suppress(urllib.error.URLError):
+            with urllib.request.urlopen(f"http://127.0.0.1:{bridge.port}/readyz") as response:
+                response.read()
+            return
+
+
+def _commit(stored: Sequence[Stored], rounds: int) -> None:
+    with contextlib.ExitStack() as stack:
+        for one in stored:
+            stack.enter_context(one.bridge)
+        for number in range(rounds + 1):
+            for one in stored:
+                taken, one.unused = one.unused[:SESSIONS], one.unused[SESSIONS:]
+                result = load(
+                    {
+                        "port": one.bridge.port,
+                        "token": one.bridge.token,
+                        "connections": CONNECTIONS,
+                        "seconds": 600,
+                        "warm_up": 0,
+                        "server": one.bridge.pid,
+                        "first": 10_000_000 * (number + 1),
+                        "sessions": len(taken),
+                        "stored": taken,
+                    }
+                )
+                check("bridge", one.bridge.url, result)
+                if number:  # the first round warms up
+                    one.rounds.append(result)
+
+
+def _look(one: Stored) -> None:
+    """Find out what the forwarder's look for what waits costs, with all that is settled around it."""
+    engine = open_engine(one.bridge.url)
+    with writing(engine) as connection:
+        outbox.assign_waiting(connection, "lrs")
+    times = []
+    for _ in range(5):
+        with reading(engine) as connection:
+            begun = time.perf_counter()
+            outbox.claim(connection, "lrs", now=FAR, most=50, most_bytes=512 * 1024)
+            times.append((time.perf_counter() - begun) * 1000)
+    engine.dispose()
+    one.look = statistics.median(times)
+
+
+def _wait(made: Databases, statements: int) -> list[tuple[int, float, float]]:
+    """Commit while nobody listens at the target; give (statements that wait, MiB now, MiB at most) on the way."""
+    target = f'[[targets]]\nname = "lrs"\nendpoint = "http://127.0.0.1:{free_port()}/xapi/"\n'
+    found: list[tuple[int, float, float]] = []
+    with Bridge(made.directory / "waiting", made.sqlite("waiting"), target) as bridge:
+        engine, first, waiting = open_engine(bridge.url), 0, 0
+        found.append((0, *memory(bridge.pid)))
+        while waiting < statements:
+            result = load(
+                {
+                    "port": bridge.port, "token": bridge.token, "connections": 64, "seconds": 4, "warm_up": 0,
+                    "server": bridge.pid, "first": first,
+                }
+            )  # fmt: skip
+            first += 1_000_000
+            check("bridge", bridge.url, result)
+            with reading(engine) as connection:
+                waiting = outbox.waiting(connection)["lrs"]
+            found.append((waiting, *memory(bridge.pid)))
+        engine.dispose()
+    return found
+
+
+def _print_growth(report: Report, kind: str, stored: Sequence[Stored]) -> None:
+    rows = []
+    few = [one["server_cpu"] / one["commits"] for one in stored[0].rounds]
+    slow = [one["seconds"] / one["commits"] for one in stored[0].rounds]
+    for one in stored:
+        costs = [result["server_cpu"] / result["commits"] for result in one.rounds]
+        times = [result["seconds"] / result["commits"] for result in one.rounds]
+        rows.append(
+            [
+                f"{one.attempts:,}",
+                f"{one.rows:,}",
+                f"{median(costs) * 1e6:,.0f}",
+                f"{ratio(costs, few):.2f}",
+                f"{median(times) * 1e6:,.0f}",
+                f"{ratio(times, slow):.2f}",
+                f"{1 + FLAT:.2f}",
+                f"{median(one.starts):.2f}",
+                f"{START:.0f}",
+                f"{one.look:.1f}",
+            ]
+        )
+    report.table(
+        f"{kind}: a commit at {CONNECTIONS} connections, the time to ready, and the forwarder's look for what waits",
+        ["attempts stored", "commits", "CPU µs", "of few", "wall µs", "of few", "at most", "start s", "at most",
+         "look ms"],
+        rows,
+    )  # fmt: skip
+
+
+def _print_memory(report: Report, found: list[tuple[int, float, float]], statements: int) -> None:
+    report.table(
+        f"Memory while {statements:,} statements come to wait for an LRS that is down (SQLite)",
+        ["statements waiting", "MiB", "most ever"],
+        [[f"{waiting:,}", f"{now:.1f}", f"{most:.1f}"] for waiting, now, most in found],
+    )
+    half = [(waiting, now) for waiting, now, _ in found if waiting >= found[-1][0] / 2]
+    slope = statistics.linear_regression(*zip(*half, strict=True)).slope * 1024 * 1000 if len(half) > 1 else 0.0
+    report.text(
+        f"In the second half memory grew by {slope:.1f} KiB for 1,000 statements (about 0); it was never more than"
+        f" {found[-1][2]:.0f} MiB (at most {PEAK})."
+    )
+
+
+if __name__ == "__main__":
+    main()
