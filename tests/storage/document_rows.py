@@ -9,7 +9,7 @@ from storage.attempts import Session
 from storage.documents import ClaimedDocument, Stored
 from storage.outbox import UNASSIGNED, Try
 from storage.tables import document, document_delivery
-from tests.storage.rows import NOW, stored
+from tests.storage.rows import NOW, stored, whole
 
 LRS = {"attempt-state": ("lrs",), "agent-profile": ("lrs",)}
 NOBODY = dict.fromkeys(LRS, (UNASSIGNED,))
@@ -18,7 +18,7 @@ EVERY = 10_000
 
 def claim(connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50) -> list[ClaimedDocument]:
     """Claim what may be written now."""
-    return documents.claim(connection, target, now=now, most=most)
+    return documents.claim(connection, whole(target), now=now, most=most)
 
 
 def contents(connection: Connection, target: str = "lrs", *, now: int = NOW) -> list[str]:

@@ -138,7 +138,9 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
             ("lrs", 400, "agent: is wrong", "dead"),
             ("mirror", None, "ClientOSError: cut", "waiting"),
         ):
-            (claimed,) = (one for one in documents.claim(connection, target, now=NOW, most=9) if one.id == state.row.id)
+            (claimed,) = (
+                one for one in documents.claim(connection, whole(target), now=NOW, most=9) if one.id == state.row.id
+            )
             documents.settle(connection, Try(target, NOW, 5, outcome, status, answer), claimed, outcome, NOW)
     with reading(engine) as connection:
         report, of_other = (
