@@ -7,6 +7,7 @@ what a killed process held is free when its lease runs out. A process is known b
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import groupby
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -27,7 +28,7 @@ from storage.tables import lease
 
 _LOCK = 0x5C0_24A_2  # any number that nobody else takes
 _PRESENCE = "process "
-"""How a process's own lease begins, by which the others count it."""
+"""How a lease begins that stands for a process itself, by which the others count it; what it takes part in follows."""
 
 
 class Shares(NamedTuple):
@@ -38,24 +39,41 @@ class Shares(NamedTuple):
 
 
 def share_out(connection: Connection, *, owner: str, names: Collection[str], lasts: int) -> Shares:
-    """Renew what a process holds, and take what is free, up to its even share; `lasts` is in milliseconds."""
+    """Renew what a process holds, and take what is free, up to its even share; `lasts` is in milliseconds.
+
+    What stands before a name's slash is what it is of. Shares of that are made among those who take part in it: a
+    process that has nothing to do with a target takes nothing of it, and must not be counted.
+    """
     if connection.dialect.name == "postgresql":
         # two processes that look at the same time must not both take the same
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     now = connection.execute(select(clock(connection))).scalar_one()
     connection.execute(delete(lease).where(lease.c.until <= now))
-    mine = {_PRESENCE + owner}
-    present = connection.execute(select(lease.c.name, lease.c.owner)).all()
-    processes = {row.name for row in present if row.name.startswith(_PRESENCE)} | mine
-    held = sorted(row.name for row in present if row.owner == owner and row.name in names)
-    fair = -(-len(names) // len(processes))
-    taken = {row.name for row in present}
-    free = [name for name in sorted(names) if name not in taken][: max(0, fair - len(held))]
-    new = [*free, *(mine - taken)]
+    owners = {row.name: row.owner for row in connection.execute(select(lease.c.name, lease.c.owner))}
+    held: set[str] = set()
+    excess: set[str] = set()
+    new: set[str] = set()
+    for of, its in groupby(sorted(names, key=_of), _of):
+        everyone = f"{_PRESENCE}{of} "
+        mine = everyone + owner
+        new |= {mine} - owners.keys()
+        processes = {name for name in owners if name.startswith(everyone)} | {mine}
+        wanted = sorted(its)
+        fair = -(-len(wanted) // len(processes))
+        own = [name for name in wanted if owners.get(name) == owner]
+        free = [name for name in wanted if name not in owners][: max(0, fair - len(own))]
+        held.update(own, free)
+        excess.update(own[fair:])
+        new.update(free)
     if new:
-        connection.execute(insert(lease), [{"name": name, "owner": owner, "until": now + lasts} for name in new])
+        rows = [{"name": name, "owner": owner, "until": now + lasts} for name in sorted(new)]
+        connection.execute(insert(lease), rows)
     connection.execute(update(lease).where(lease.c.owner == owner).values(until=now + lasts))
-    return Shares(frozenset(held + free), frozenset(held[fair:]))
+    return Shares(frozenset(held), frozenset(excess))
+
+
+def _of(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def give_back(connection: Connection, *, owner: str, names: Collection[str] | None = None) -> None:

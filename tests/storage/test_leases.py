@@ -76,6 +76,17 @@ def test_a_process_that_comes_back_late_has_lost_what_another_took(engine: Engin
     assert share(engine, 1).held == frozenset()
 
 
+def test_a_process_that_has_nothing_to_do_with_a_target_takes_nothing_from_those_who_have(engine: Engine) -> None:
+    others = ("other/0", "other/1", "other/2")
+    assert share(engine, 1, ()).held == frozenset()
+    assert share(engine, 2, others).held == frozenset(others)
+    assert share(engine, 3).held == frozenset(NAMES)
+    assert share(engine, 4, (*NAMES, *others)).held == frozenset()
+    assert len(share(engine, 3).excess) == 2
+    assert len(share(engine, 2, others).excess) == 1
+    assert len(share(engine, 4, (*NAMES, *others)).held) == 3
+
+
 def test_the_database_s_clock_tells_the_time(engine: Engine) -> None:
     with reading(engine) as connection:
         earlier, later = (connection.execute(select(leases.clock(connection))).scalar_one() for _ in range(2))
