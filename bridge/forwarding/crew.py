@@ -67,13 +67,15 @@ class Crew:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Renew the leases and let those work who have one, until `stop`. No fault of the database ends it."""
+        """Renew the leases and let those work who have one, until `stop`. No fault ends it."""
         while not self._stopping.is_set():
             try:
                 await self._share()
             except DBAPIError as error:
                 # those who work go on: they send only what they can claim, which asks for the lease as well
                 log.error("leases_not_renewed", error=describe(error))  # noqa: TRY400 -- its own words hold values
+            except Exception:
+                log.exception("leases_not_renewed")
             with contextlib.suppress(TimeoutError):
                 # what somebody else holds may be free any moment
                 most = self._lasts if len(self._running) == len(self._senders) else LOOK
