@@ -18,7 +18,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.outcomes import Outcome, Reply, classify_document
-from bridge.forwarding.rounds import POLL, Rounds
+from bridge.forwarding.rounds import Rounds
 from bridge.forwarding.transport import Transport
 from storage import documents
 from storage.documents import ClaimedDocument
@@ -33,7 +33,7 @@ MOST_READINGS = 5
 """How often a document is read anew, as others write it too, before it is left alone for a while."""
 
 
-class DocumentForwarder:
+class DocumentForwarder(Rounds):
     """Forwards a target's documents.
 
     The parameters are those of `Forwarder`; `adopts` are names, of which it takes what waits for no target yet.
@@ -49,32 +49,16 @@ class DocumentForwarder:
         now: Now,
         adopts: Collection[str] = (),
     ) -> None:
+        super().__init__(part.target, breaker, now=now)
         self._database = database
         self._part = part
         self._transport = transport
-        self._breaker = breaker
-        self._now = now
-        self._rounds = Rounds(part.target, breaker)
         self._adopts = adopts
-        self._adopted_at = 0
-
-    def wake(self) -> None:
-        """Look now: documents were stored."""
-        self._rounds.wake()
-
-    def stop(self) -> None:
-        """Send nothing more after what is on its way."""
-        self._rounds.stop()
-
-    async def run(self) -> None:
-        """Forward until `stop`. No fault of database or LRS ends it."""
-        await self._rounds.run(self._round)
 
     async def _round(self) -> bool:
         """Write what may be written now, a few documents at once; tell whether there was anything."""
-        if self._adopts and abs(self._now() - self._adopted_at) >= POLL * 1000:
-            self._adopted_at = self._now()
-            while not self._rounds.stopping and await self._database.read(documents.has_unassigned):
+        if self._adopts and self._may_look():
+            while not self._stopping.is_set() and await self._database.read(documents.has_unassigned):
                 await self._database.write(documents.assign_waiting, self._part.target, self._adopts)
         most = MOST_TOGETHER if self._breaker.is_closed else 1
         claimed = await self._database.read(documents.claim, self._part, now=self._now(), most=most)

@@ -17,7 +17,7 @@ from bridge.database import Database
 from bridge.forwarding.backoff import FIRST, delay
 from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.outcomes import Outcome, Reply, classify
-from bridge.forwarding.rounds import POLL, Rounds
+from bridge.forwarding.rounds import Rounds
 from bridge.forwarding.sameness import find, is_same
 from bridge.forwarding.transport import Transport
 from storage import outbox
@@ -31,7 +31,7 @@ ALONE = 7
 """Tries after which a statement goes by itself: more than it takes to find the one of a batch that breaks an LRS."""
 
 
-class Forwarder:
+class Forwarder(Rounds):
     """Forwards one shard.
 
     Args:
@@ -55,35 +55,18 @@ class Forwarder:
         random: Callable[[], float],
         adopts: bool = False,
     ) -> None:
+        super().__init__(part.target, breaker, now=now)
         self._database = database
         self._part = part
         self._transport = transport
-        self._breaker = breaker
-        self._now = now
         self._random = random
-        self._rounds = Rounds(part.target, breaker)
         self._adopts = adopts
-        self._adopted_at = 0
         self._most = MOST_TOGETHER
-
-    def wake(self) -> None:
-        """Look now: statements were stored."""
-        self._rounds.wake()
-
-    def stop(self) -> None:
-        """Send nothing more after what is on its way."""
-        self._rounds.stop()
-
-    async def run(self) -> None:
-        """Forward until `stop`. No fault of database or LRS ends it."""
-        await self._rounds.run(self._round)
 
     async def _round(self) -> bool:
         """Send what may be sent now, at most one batch; tell whether there was anything."""
-        if self._adopts and abs(self._now() - self._adopted_at) >= POLL * 1000:
-            self._adopted_at = self._now()
-            if await self._database.read(outbox.has_unassigned):
-                await self._database.write(outbox.assign_waiting, self._part.target)
+        if self._adopts and self._may_look() and await self._database.read(outbox.has_unassigned):
+            await self._database.write(outbox.assign_waiting, self._part.target)
         claimed = await self._database.read(
             outbox.claim, self._part, now=self._now(), most=self._most, most_bytes=MOST_BYTES
         )
@@ -115,7 +98,7 @@ class Forwarder:
         if outcome is Outcome.TOO_LARGE:
             self._most = half
         # the second half may hold later statements of the first half's attempts: it goes only when that one is settled
-        return await self._send(batch[:half]) and not self._rounds.stopping and await self._send(batch[half:])
+        return await self._send(batch[:half]) and not self._stopping.is_set() and await self._send(batch[half:])
 
     async def _compare(self, one: Claimed, refusal: Reply) -> tuple[Outcome, Reply]:
         """Look what the LRS has under an id it would not take again; somebody may have voided it there."""

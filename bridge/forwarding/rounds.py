@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from bridge.clock import Now
 from bridge.database import describe
 from bridge.forwarding.breaker import Breaker
 
@@ -18,19 +19,30 @@ POLL = 1.0
 """Seconds between looks for something to send: what other processes store is not announced."""
 
 
-class Rounds:
-    """One sender's rounds. The one part of it that is not its own is the target's breaker."""
+class Rounds(ABC):
+    """A sender of its own kind plays its rounds. The one part of it that is not its own is the target's breaker.
 
-    def __init__(self, target: str, breaker: Breaker) -> None:
+    `now` gives milliseconds since the epoch.
+    """
+
+    def __init__(self, target: str, breaker: Breaker, *, now: Now) -> None:
         self._target = target
         self._breaker = breaker
+        self._now = now
         self._added = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._looked_at = 0
 
-    @property
-    def stopping(self) -> bool:
-        """Tell whether nothing more is to be sent."""
-        return self._stopping.is_set()
+    @abstractmethod
+    async def _round(self) -> bool:
+        """Send what may be sent now, a little of it; tell whether there was anything."""
+
+    def _may_look(self) -> bool:
+        """Tell, once in a while, that it is time to look for what waits for no target in particular."""
+        if abs(self._now() - self._looked_at) < POLL * 1000:
+            return False
+        self._looked_at = self._now()
+        return True
 
     def wake(self) -> None:
         """Look now: something was stored."""
@@ -41,12 +53,12 @@ class Rounds:
         self._stopping.set()
         self._added.set()
 
-    async def run(self, play: Callable[[], Awaitable[bool]]) -> None:
-        """Play rounds until `stop`; each tells whether it found something to send. No fault ends it."""
+    async def run(self) -> None:
+        """Send until `stop`. No fault of database or LRS ends it."""
         while await self._breaker.passed(self._stopping):
             self._added.clear()
             try:
-                found = await play()
+                found = await self._round()
             except Exception as error:
                 known = isinstance(error, DBAPIError)  # whose own words hold rows' values
                 log.error(  # noqa: TRY400 -- likewise
