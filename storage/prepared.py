@@ -31,27 +31,28 @@ class Prepared:
         """Execute for all rows; for none, do nothing."""
         if not rows:
             return
-        dialect = connection.dialect
-        text, order = self._compiled.get(dialect.name) or self._compile(cast("DefaultDialect", dialect))
+        text, order = self._for(connection)
         if order is not None:
             rows = [tuple(row[index] for index in order) for row in rows]
         connection.exec_driver_sql(text, list(rows))
 
     def one(self, connection: Connection, row: tuple[Any, ...]) -> Any:
         """Execute for one row and give what the statement returns: one value."""
-        dialect = connection.dialect
-        text, order = self._compiled.get(dialect.name) or self._compile(cast("DefaultDialect", dialect))
+        text, order = self._for(connection)
         values = row if order is None else tuple(row[index] for index in order)
         return connection.exec_driver_sql(text, values).scalar_one()
 
-    def _compile(self, dialect: DefaultDialect) -> tuple[str, tuple[int, ...] | None]:
-        keys = list(self._names) if isinstance(self._statement, Insert) else None
-        compiled = self._statement.compile(dialect=dialect, column_keys=keys)
-        positions = compiled.positiontup or []
-        order = tuple(self._names.index(name) for name in positions)
-        result = compiled.string, None if order == tuple(range(len(self._names))) else order
-        self._compiled[dialect.name] = result
-        return result
+    def _for(self, connection: Connection) -> tuple[str, tuple[int, ...] | None]:
+        """Give the text for a connection's database, and the order of the parameters where it is another."""
+        dialect = cast("DefaultDialect", connection.dialect)
+        known = self._compiled.get(dialect.name)
+        if known is None:
+            keys = list(self._names) if isinstance(self._statement, Insert) else None
+            compiled = self._statement.compile(dialect=dialect, column_keys=keys)
+            order = tuple(self._names.index(name) for name in compiled.positiontup or [])
+            known = compiled.string, None if order == tuple(range(len(self._names))) else order
+            self._compiled[dialect.name] = known
+        return known
 
 
 class PreparedSelect:
