@@ -22,7 +22,7 @@ from mappings.document.facts import DocumentPlace, Facts, Holes, fill, fill_iri
 from mappings.document.model import Activity, Document, Rule
 from mappings.document.templates import OPTIONAL, VERBATIM, Place, Template, needs
 from mappings.gate import Gate
-from mappings.judge.syntax import check_iri
+from mappings.judge.quick import is_sound_iri
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private use: no document holds them by accident, and tincan passes them through
 DEFINITION = "definition"
@@ -73,7 +73,7 @@ class Outline:
         self.holes, self._absent = fill(facts, document.activity_iri, document.course_iri)
         self._skeletons = skeletons
         self._sound = skeletons.take_any_facts and all(
-            _is_sound_iri(value) for name in VERBATIM if (value := self.holes[name]) and name != "attempt.query"
+            is_sound_iri(value.decode()) for name in VERBATIM if (value := self.holes[name]) and name != "attempt.query"
         )
         self._rules: dict[tuple[str, bool, bool], tuple[Skeleton, Skeleton]] = {}
         self._activities: dict[tuple[str, bool], Parts] = {}
@@ -201,15 +201,9 @@ _UUIDS = ("registration", "attempt.id", "session.id")
 
 def _begins_as_iri(template: Template) -> bool:
     first, *others = template
-    begins = first.variable in VERBATIM if isinstance(first, Place) else _is_sound_iri(first.encode())
+    begins = first.variable in VERBATIM if isinstance(first, Place) else is_sound_iri(first)
     # a literal % would take a value's first letters for its digits
     return begins and not any(isinstance(part, str) and "%" in part[-2:] for part in (first, *others))
-
-
-@lru_cache(maxsize=10_000)
-def _is_sound_iri(text: bytes) -> bool:
-    """Tell whether a text as JSON, without the quotes, is an IRI that needs no escapes there."""
-    return not any(check_iri(text.decode(), ""))
 
 
 def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleton:
@@ -299,7 +293,7 @@ def _hole(place: Place, absent: frozenset[str], *, iri: bool) -> str:
     return f"{_OPEN}{place.variable}{encoded}{_CLOSE}"
 
 
-def _cut(statement: bytes) -> tuple[bytes | str, ...]:
+def _cut(statement: bytes) -> Parts:
     parts: list[bytes | str] = []
     end = 0
     for match in _HOLE.finditer(statement):

@@ -17,7 +17,8 @@ from mappings.judge.activities import COMPONENT_LISTS
 from mappings.judge.syntax import check_duration, check_iri, check_language_tag
 
 _Number = int | float
-_REMEMBERED = 1_000  # types, languages and keys of extensions, of which a mapping document has few
+_REMEMBERED = 1_000  # languages, of which a mapping document has few
+_IRIS_REMEMBERED = 10_000  # types and keys of extensions, of which it has few, and the activities of many attempts
 
 
 class _Score(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,7 +64,7 @@ def is_sound_result(result: bytes) -> bool:
     return (
         (told.score is UNSET or _is_possible(told.score))
         and (told.duration is UNSET or not any(check_duration(told.duration, "")))
-        and (told.extensions is UNSET or all(map(_is_iri, told.extensions)))
+        and (told.extensions is UNSET or all(map(is_sound_iri, told.extensions)))
     )
 
 
@@ -83,7 +84,7 @@ def _is_sound_definition(definition: _Definition) -> bool:
             return False
     elif kind not in COMPONENT_LISTS:
         return False
-    return (definition.type is UNSET or _is_iri(definition.type)) and all(
+    return (definition.type is UNSET or is_sound_iri(definition.type)) and all(
         words is UNSET or all(map(_is_language, words)) for words in (definition.name, definition.description)
     )
 
@@ -97,8 +98,9 @@ def _is_possible(score: _Score) -> bool:
     return raw is UNSET or ((low is UNSET or raw >= low) and (high is UNSET or raw <= high))
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _is_iri(text: str) -> bool:
+@lru_cache(maxsize=_IRIS_REMEMBERED)
+def is_sound_iri(text: str) -> bool:
+    """Tell whether a text is an IRI: what `check_iri` says, remembered."""
     return not any(check_iri(text, ""))
 
 

@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.judge import check_activity, check_result
+from mappings.attempt import AttemptState, SessionState
+from mappings.document import compile_document, load
+from mappings.judge import Edition, check_activity, check_result, check_statement
 from mappings.judge.quick import is_sound_activity, is_sound_result
+from mappings.statements import make
+from tests.mappings.builders import NOON
+from tests.mappings.statement_builders import DOCUMENTS, ODD_IDS, SHIPPED, change_of, facts
 
 proven = settings(deadline=None, max_examples=500, derandomize=True, database=None)
 
@@ -92,3 +97,56 @@ def test_a_usual_interaction_is_sound_at_first_sight():
 )
 def test_usual_results_are_sound_at_first_sight(result):
     assert is_sound_result(msgspec.json.encode(result))
+
+
+_OF_A_KIND = {
+    "home_page": ["https://lms.example.org/", "https://lms.example.org/a%20b", "https://", "https://x/50%", "lms"],
+    "activity_id": ["235", "https://x.example/50%", "https://x.example/a", "urn:x", "http://", *ODD_IDS[:12]],
+    "activity_type": ["", "https://x.example/type", "https://x.example/%zz", "type"],
+    "course_id": ["", "7", "https://x.example/%", "urn:c:7"],
+    "learner_id": ["u42", "50%", "a b"],
+}
+
+
+def _problem(mapping, who):
+    (made,) = make(
+        mapping, facts(**who), AttemptState(), SessionState(number=1), [change_of("completion.completed")], NOON
+    ).statements
+    statement = msgspec.json.decode(made.body)
+    whole = [fault for edition in Edition for fault in check_statement(statement, "statement", edition)]
+    return made.problem, whole
+
+
+@given(
+    st.lists(st.fixed_dictionaries({name: st.sampled_from(values) for name, values in _OF_A_KIND.items()}), max_size=6)
+)
+@proven
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_statement_passes_after_others_of_its_rule_only_where_it_would_pass_alone(name, several):
+    mapping = compile_document(load(DOCUMENTS[name], name), name)
+    assert _problem(mapping, {})[0] is None
+    for who in several:
+        problem, whole = _problem(mapping, who)
+        assert (problem is None) == (whole == [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "who"),
+    [
+        ('registration = "{registration}"', 'registration = "{learner.id}"', {"learner_id": "u42"}),
+        ('"{activity.iri}{attempt.query}"', '"{activity.id}:{attempt.id}"', {"activity_id": "2 35"}),
+        ('"{lms.base}/xapi/extensions/cmi"', '"{lms.base}/%4{activity.id}"', {"activity_id": "x"}),
+        (
+            '"{activity.type|http://adlnet.gov/expapi/activities/lesson}"',
+            '"http://{activity.id}"',
+            {"activity_id": "?"},
+        ),
+    ],
+)
+def test_a_document_that_puts_ids_where_not_any_text_will_do_has_each_session_judged(old, new, who):
+    assert old in SHIPPED
+    sound = {"learner_id": "11111111-1111-4111-8111-111111111111", "activity_id": "a1"}
+    mapping = compile_document(load(SHIPPED.replace(old, new), "test.toml"), "test.toml")
+    assert _problem(mapping, sound) == (None, [])
+    problem, whole = _problem(mapping, who)
+    assert (problem is None) == (whole == [])
