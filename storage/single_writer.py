@@ -12,8 +12,8 @@ with suppress(ImportError):  # not made for Windows, where two bridges on one fi
     import fcntl
 
 
-class AlreadyServedError(RuntimeError):
-    """Another bridge serves this database."""
+class CannotServeError(RuntimeError):
+    """This database cannot be served from here; says why and what to do."""
 
 
 @contextmanager
@@ -24,19 +24,25 @@ def only_writer(url: str) -> Iterator[None]:
     running bridge, such as `tokens create`, do not ask.
 
     Raises:
-        AlreadyServedError: another bridge serves it.
-        OSError: the lock file beside the database cannot be written.
+        CannotServeError: another bridge serves it, or the lock file beside the database cannot be written.
     """
     database = make_url(url).database or ""
     if make_url(url).get_backend_name() != "sqlite" or "fcntl" not in globals():
         yield
         return
     path = Path(f"{database}-served")
-    with path.open("w", encoding="utf-8") as held:
+    try:
+        held = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise CannotServeError(
+            f"The database does not answer: the bridge cannot write {path} beside it: {error.strerror}. Make the"
+            " directory and let the bridge's user write in it."
+        ) from None
+    with held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyServedError(
+            raise CannotServeError(
                 f"Another bridge serves {database}. SQLite has one writing process: stop that one first, or use"
                 " PostgreSQL, which any number of bridges can share."
             ) from None

@@ -17,7 +17,7 @@ from bridge.app import SchemaError, create_app
 from bridge.cli.workers import serve_together, stop_with_parent
 from bridge.settings import WRONG, Settings, SettingsError
 from mappings.document import DocumentError
-from storage.single_writer import AlreadyServedError, only_writer
+from storage.single_writer import CannotServeError, only_writer
 
 with suppress(ImportError):  # not made for Windows
     import uvloop
@@ -66,7 +66,7 @@ def told() -> Iterator[None]:
         yield
     except (SchemaError, DocumentError, SettingsError) as error:
         fail(WRONG, str(error))
-    except AlreadyServedError as error:
+    except CannotServeError as error:
         fail(UNAVAILABLE, str(error))
     except DBAPIError as error:
         fail(UNAVAILABLE, f"The database does not answer: {error.orig}")

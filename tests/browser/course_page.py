@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -69,7 +70,10 @@ class CoursePage:
 
     async def turn_to(self, name: str, *, wrong: tuple[str, ...] = ()) -> None:
         """Go on page by page, from whichever is shown, and answer what is asked on the way but not on the last one."""
-        shown = await self.sco.locator("body").get_attribute("data-shown")
+        body = self.sco.locator("body")
+        # a course that was entered again turns to its page only after it has read where it was left
+        await expect(body).to_have_attribute("data-shown", re.compile("."))
+        shown = await body.get_attribute("data-shown")
         for here, following in itertools.pairwise(PAGES):
             if PAGES.index(here) < PAGES.index(shown or ""):
                 continue
