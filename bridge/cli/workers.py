@@ -64,7 +64,9 @@ class Workers:
             status = await process.wait()
             self._running.discard(process)
             if self._stopping.is_set():
-                self._status = self._status or status
+                # one that was asked before it could listen to signals ends by SIGTERM, as it should
+                if status != -signal.SIGTERM:
+                    self._status = self._status or (status if status >= 0 else 128 - status)
             elif status > 0:
                 # it said what is wrong, and would say it again
                 self._status = status

@@ -84,6 +84,17 @@ async def test_workers_share_a_port_and_a_killed_one_is_replaced_and_nothing_is_
     assert not any(map(runs, first))
 
 
+async def test_workers_that_are_stopped_while_they_start_leave_with_0(
+    new_server: StartServer, postgresql_url: str
+) -> None:
+    """They have no handlers of signals yet, and SIGTERM ends them at once."""
+    server = new_server(postgresql_url)
+    await server.run("migrate")
+    await server.start("--workers", str(WORKERS))
+    await until(lambda: len(children(server.pid)) >= 1)
+    assert await server.stop() == 0
+
+
 async def test_workers_do_not_outlive_a_parent_that_was_killed(served: tuple[Server, str]) -> None:
     server, _ = served
     workers = children(server.pid)
