@@ -12,6 +12,7 @@ import pytest
 
 from storage.engine import open_engine
 from storage.migrations import migrate
+from tests.forwarding.waiting import until
 from tests.processes.conftest import Lrs, StartServer
 from tests.processes.server import Server
 
@@ -31,13 +32,6 @@ def runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-async def until(condition, seconds: float = 30) -> None:
-    """Return as soon as a condition holds."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 -- what other processes do sets no events
-            await asyncio.sleep(0.02)
 
 
 async def commit(http: aiohttp.ClientSession, server: Server, token: str, learner: int, raw: int) -> None:
@@ -89,7 +83,6 @@ async def test_workers_that_are_stopped_while_they_start_leave_with_0(
 ) -> None:
     """They have no handlers of signals yet, and SIGTERM ends them at once."""
     server = new_server(postgresql_url)
-    await server.run("migrate")
     await server.start("--workers", str(WORKERS))
     await until(lambda: len(children(server.pid)) >= 1)
     assert await server.stop() == 0

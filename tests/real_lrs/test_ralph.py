@@ -62,13 +62,13 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-def target(endpoint: str, version: Version = "auto") -> TargetSettings:
+def target(endpoint: str, version: Version = "auto", password: str = PASSWORD) -> TargetSettings:
     """Make the settings of a target; it gets no documents, of which Ralph knows nothing."""
     return TargetSettings(
         name="lrs",
         endpoint=endpoint,
         username=USERNAME,
-        password=PASSWORD,
+        password=password,
         version=version,
         documents=NO_DOCUMENTS,
     )
@@ -191,8 +191,7 @@ async def test_a_statement_that_ralph_refuses_is_dead_with_its_reason_and_its_ne
 
 
 async def test_ralph_without_the_right_password_gets_nothing_and_loses_nothing(lrs: Ralph, start: StartBridge) -> None:
-    wrong = TargetSettings(name="lrs", endpoint=lrs.endpoint, username=USERNAME, password="wrong")
-    bridge = await start(targets=(wrong,))
+    bridge = await start(targets=(target(lrs.endpoint, password="wrong"),))
     await bridge.commit(DONE)
     await until(lambda: all(one.tries for one in ways(bridge).values()))
     await bridge.close()
