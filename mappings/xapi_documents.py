@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from mappings.attempt.state import AttemptState
 from mappings.cmi.snapshot import Item, Snapshot
 from mappings.cmi.times import CENTISECONDS, CmiTimeError, duration, read_time
 from mappings.cmi.tree import scalar
-from mappings.document.facts import DocumentPlace, Facts, Holes, fill, fill_iri
+from mappings.document.facts import DocumentPlace, Facts, Holes, fill_iri, of_attempt
 from mappings.document.model import Document, DocumentPart, XapiDocument
 from mappings.document.skeletons import CompiledMapping
 from mappings.document.templates import Template
@@ -61,7 +62,7 @@ def documents(
     for one in mapping.document.documents:
         if one.name not in names or not (whole or _touched(one.content, before, after)):
             continue
-        content = _content(mapping.document, one, facts, after, attempts)
+        content = _content(mapping, one, facts, after, attempts)
         if content:
             kind = TEXT if _is_text(one) else JSON
             found.append(Content(one.name, _place(mapping, one, facts), kind, content, one.every))
@@ -108,9 +109,16 @@ def _escape(text: str) -> bytes:
 
 def _touched(parts: Sequence[DocumentPart], before: AttemptState, after: AttemptState) -> bool:
     old, new = before.snapshot, after.snapshot
-    return ("total_time" in parts and before.total_time != after.total_time) or any(
-        getattr(old, field) != getattr(new, field) for part in parts for field in _FIELDS.get(part, (part,))
-    )
+    if "total_time" in parts and before.total_time != after.total_time:
+        return True
+    fields = _fields(parts)
+    return old is not new and fields is not None and fields(old) != fields(new)
+
+
+@cache
+def _fields(parts: Sequence[DocumentPart]) -> Callable[[Snapshot], Any] | None:
+    names = [field for part in parts for field in _FIELDS.get(part, (part,))]
+    return attrgetter(*names) if names else None
 
 
 _FIELDS: Mapping[DocumentPart, tuple[str, ...]] = {
@@ -125,7 +133,7 @@ _FIELDS: Mapping[DocumentPart, tuple[str, ...]] = {
 
 
 def _content(
-    mapping: Document,
+    mapping: CompiledMapping,
     one: XapiDocument,
     facts: Facts,
     attempt: AttemptState,
@@ -138,9 +146,9 @@ def _content(
     for part in one.content:
         value: Any
         if part == "attempts":
-            value = [
-                _attempt_iri(mapping, one, replace(facts, attempt_id=uid, attempt_number=n)) for uid, n in attempts
-            ]
+            template = mapping.document.activities[one.attempts or ""].id
+            holes = mapping.outline(facts).holes
+            value = [fill_iri(template, of_attempt(holes, uid, number)) for uid, number in attempts]
         elif part == "total_time":
             value = duration(attempt.total_time)
         elif part == "learner_id":
@@ -152,12 +160,6 @@ def _content(
         if value not in (None, "", [], {}):
             told[part] = value
     return msgspec.json.encode(told) if told else b""
-
-
-def _attempt_iri(mapping: Document, one: XapiDocument, facts: Facts) -> str:
-    template = mapping.activities[one.attempts or ""].id
-    holes, _ = fill(facts, mapping.activity_iri, mapping.course_iri)
-    return fill_iri(template, holes)
 
 
 def _preferences(known: Snapshot) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.prepared import Prepared, PreparedSelect
@@ -20,7 +20,10 @@ from storage.tables import attempt, enrollment, lms, session
 
 @dataclass(slots=True)
 class Enrollment:
-    """One LMS, learner and activity. `changed` marks it for `save`."""
+    """One LMS, learner and activity.
+
+    `changed` marks it for `save`; `version` counts what was ever changed of it, its attempts and its sessions.
+    """
 
     id: int
     registration: str
@@ -34,6 +37,7 @@ class Enrollment:
     activity_type: str
     course_id: str
     course_name: str
+    version: int = field(default=0, compare=False)
     total_attempts: int = 0
     completion_status: str | None = None
     success_status: str | None = None
@@ -127,43 +131,54 @@ def _locked(query: Select[Any]) -> Select[Any]:
     return query.order_by(enrollment.c.id).with_for_update()
 
 
-_KEY = tuple_(enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id)
-_with_key = _KEY.in_(bindparam("keys", expanding=True))
-_with_session = session.c.session_id.in_(bindparam("ids", expanding=True))
-_lock_sessions = PreparedSelect(
-    _locked(
-        select(enrollment.c.id).where(
-            enrollment.c.id.in_(select(attempt.c.enrollment_id).join(session).where(_with_session))
-        )
-    ),
-    "ids",
+def _with_key(keys: Sequence[Sequence[Any]]) -> ColumnElement[bool]:
+    """Meet any of the keys; spelled out, as SQLite uses no index for a row value that is one of a list."""
+    columns = enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id
+    return or_(*(and_(*(column == part for column, part in zip(columns, key, strict=True))) for key in keys))
+
+
+_owners = PreparedSelect(lambda ids: select(attempt.c.enrollment_id).join(session).where(session.c.session_id.in_(ids)))
+_lock = PreparedSelect(
+    lambda ids: _locked(select(enrollment.c.id, enrollment.c.version).where(enrollment.c.id.in_(ids)))
 )
 _load_sessions = PreparedSelect(
-    select(*_ENROLLMENT, *_ATTEMPT, *_SESSION)
-    .select_from(session.join(attempt).join(enrollment).join(lms))
-    .where(_with_session),
-    "ids",
+    lambda ids: (
+        select(*_ENROLLMENT, *_ATTEMPT, *_SESSION)
+        .select_from(session.join(attempt).join(enrollment).join(lms))
+        .where(session.c.session_id.in_(ids))
+    )
 )
-_lock_enrollments = PreparedSelect(_locked(select(enrollment.c.id).where(_with_key)), "keys")
-_load_enrollments = PreparedSelect(select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(_with_key), "keys")
-_newest = (
-    select(attempt.c.enrollment_id, func.max(attempt.c.number).label("number"))
-    .where(attempt.c.enrollment_id.in_(bindparam("ids", expanding=True)))
-    .group_by(attempt.c.enrollment_id)
-    .subquery()
-)
-_latest_attempts = PreparedSelect(
-    select(attempt.c.enrollment_id, *_ATTEMPT).join(
-        _newest, (attempt.c.enrollment_id == _newest.c.enrollment_id) & (attempt.c.number == _newest.c.number)
-    ),
-    "ids",
+_lock_enrollments = PreparedSelect(lambda keys: _locked(select(enrollment.c.id).where(_with_key(keys))), width=3)
+_load_enrollments = PreparedSelect(
+    lambda keys: select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(_with_key(keys)), width=3
 )
 
 
-def lock_sessions(connection: Connection, session_ids: Sequence[str]) -> None:
-    """Lock the enrollments of sessions, in an order that all transactions share so that none waits in a circle."""
+def _select_latest(ids: Sequence[Any]) -> Select[Any]:
+    newest = (
+        select(attempt.c.enrollment_id, func.max(attempt.c.number).label("number"))
+        .where(attempt.c.enrollment_id.in_(ids))
+        .group_by(attempt.c.enrollment_id)
+        .subquery()
+    )
+    return select(attempt.c.enrollment_id, *_ATTEMPT).join(
+        newest, (attempt.c.enrollment_id == newest.c.enrollment_id) & (attempt.c.number == newest.c.number)
+    )
+
+
+_latest_attempts = PreparedSelect(_select_latest)
+
+
+def lock(connection: Connection, enrollment_ids: Iterable[int], session_ids: Sequence[str]) -> dict[int, int]:
+    """Lock enrollments, and those of sessions, and give id -> version.
+
+    In an order that all transactions share, so that none waits in a circle. On SQLite those of the sessions are left
+    out: nothing needs to be locked there.
+    """
+    ids = set(enrollment_ids)
     if connection.dialect.name != "sqlite":
-        _lock_sessions.rows(connection, session_ids)
+        ids.update(row[0] for row in _owners.rows(connection, session_ids))
+    return {row[0]: row[1] for row in _lock.rows(connection, sorted(ids))}
 
 
 def load_sessions(connection: Connection, session_ids: Sequence[str]) -> dict[str, Session]:
@@ -180,7 +195,7 @@ def ensure_enrollments(
         return {}
     _insert_enrollments[connection.dialect.name].run(
         connection,
-        [(*(getattr(new, name) for name in NewEnrollment.__slots__), 0, 0, now) for new in rows.values()],
+        [(*(getattr(new, name) for name in NewEnrollment.__slots__), 0, 0, 0, now) for new in rows.values()],
     )
     keys = list(rows)
     if connection.dialect.name == "postgresql":
@@ -190,7 +205,7 @@ def ensure_enrollments(
     return {(one.lms_id, one.learner_id, one.activity_id): one for one in loaded}
 
 
-_NEW_ENROLLMENT = (*NewEnrollment.__slots__, "total_attempts", "total_time", "created_at")
+_NEW_ENROLLMENT = (*NewEnrollment.__slots__, "version", "total_attempts", "total_time", "created_at")
 _insert_enrollments = {
     name: Prepared(
         dialect.insert(enrollment)
@@ -320,7 +335,7 @@ _insert_sessions = Prepared(insert(session).values({name: bindparam(name) for na
 _SAVED_ENROLLMENT = (
     "learner_name", "activity_name", "activity_type", "course_id", "course_name", "total_attempts", "completion_status",
     "success_status", "best_scaled", "best_raw", "best_min", "best_max", "total_time", "first_commit_at",
-    "last_commit_at",
+    "last_commit_at", "version",
 )  # fmt: skip
 _SAVED_ATTEMPT = (
     "scorm_version", "status", "completion_status", "success_status", "score_scaled", "score_raw", "score_min",
@@ -355,8 +370,14 @@ def save(
     attempts: Iterable[Attempt],
     sessions: Iterable[Session],
 ) -> None:
-    """Write back what changed."""
-    _update_enrollments.run(connection, [_enrollment_row(one) for one in enrollments if one.changed])
+    """Write back what changed.
+
+    Whoever changes an attempt or session must mark its enrollment, too: by its version others see that they did.
+    """
+    enrollments = [one for one in enrollments if one.changed]
+    for one in enrollments:
+        one.version += 1
+    _update_enrollments.run(connection, [_enrollment_row(one) for one in enrollments])
     _update_attempts.run(connection, [_attempt_row(one) for one in attempts if one.changed])
     _update_sessions.run(connection, [_session_row(one) for one in sessions if one.changed])
 

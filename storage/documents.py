@@ -104,9 +104,7 @@ class _Statements:
 
 
 _statements: dict[str, _Statements] = {}
-_known = PreparedSelect(
-    select(document.c.id, document.c.content).where(document.c.id.in_(bindparam("ids", expanding=True))), "ids"
-)
+_known = PreparedSelect(lambda ids: select(document.c.id, document.c.content).where(document.c.id.in_(ids)))
 
 
 def _of(connection: Connection) -> _Statements:

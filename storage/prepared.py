@@ -7,10 +7,10 @@ the drivers take and give as they are (text, numbers, bytes; PostgreSQL's UUIDs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy import Connection, Delete, Insert, Select, Update, bindparam
 from sqlalchemy.engine.default import DefaultDialect
 
 
@@ -59,31 +59,31 @@ class PreparedSelect:
     """One SELECT whose WHERE has a list of values, with as many places as a power of two.
 
     Args:
-        statement: with `column.in_(bindparam(NAME, expanding=True))`, its only parameter; columns as `Prepared`'s.
-        name: the parameter's.
+        build: gives the statement for so many places, each a parameter, or a tuple of them where values are tuples;
+            they are its only parameters, each used once, in their order. Columns are as `Prepared`'s.
+        width: how many parts a value has.
     """
 
-    def __init__(self, statement: Select[Any], name: str) -> None:
-        self._statement = statement
-        self._name = name
+    def __init__(self, build: Callable[[Sequence[Any]], Select[Any]], width: int = 1) -> None:
+        self._build = build
+        self._width = width
         self._compiled: dict[tuple[str, int], str] = {}
 
     def rows(self, connection: Connection, values: Sequence[Any]) -> Sequence[Any]:
-        """Give the rows for these values; none for none. Values can be tuples where the left side is one."""
+        """Give the rows for these values; none for none."""
         if not values:
             return ()
         dialect = connection.dialect
         places = 1 << (len(values) - 1).bit_length()
-        text = self._compiled.get((dialect.name, places)) or self._compile(
-            cast("DefaultDialect", dialect), places, values
-        )
+        text = self._compiled.get((dialect.name, places)) or self._compile(cast("DefaultDialect", dialect), places)
         # what is over is the last value once more
         padded = [*values, *[values[-1]] * (places - len(values))]
-        flat = tuple(part for value in padded for part in value) if isinstance(values[0], tuple) else tuple(padded)
+        flat = tuple(padded) if self._width == 1 else tuple(part for value in padded for part in value)
         return connection.exec_driver_sql(text, flat).all()
 
-    def _compile(self, dialect: DefaultDialect, places: int, values: Sequence[Any]) -> str:
-        sample = self._statement.params({self._name: [values[0]] * places})
-        text = str(sample.compile(dialect=dialect, compile_kwargs={"render_postcompile": True}))
+    def _compile(self, dialect: DefaultDialect, places: int) -> str:
+        parts: list[Any] = [bindparam(f"value_{number}") for number in range(places * self._width)]
+        wide = [tuple(parts[at : at + self._width]) for at in range(0, len(parts), self._width)]
+        text = self._build(parts if self._width == 1 else wide).compile(dialect=dialect).string
         self._compiled[dialect.name, places] = text
         return text

@@ -86,6 +86,13 @@ enrollment = Table(
     Column("best_max", Float),
     Column("total_time", BigInteger, nullable=False),
     Column("created_at", _Time, nullable=False),
+    Column(
+        "version",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="counts the changes of it, its attempts and its sessions",
+    ),
     Column("first_commit_at", _Time),
     Column("last_commit_at", _Time),
     UniqueConstraint("lms_id", "learner_id", "activity_id"),

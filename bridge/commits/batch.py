@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
 
 from bridge.clock import NewId, Now
 from bridge.commits import columns
+from bridge.commits.open_sessions import OpenEnrollment, OpenSession, Remembered
 from bridge.commits.replies import (
     attempt_object,
     commit_reply,
@@ -21,7 +23,7 @@ from bridge.commits.replies import (
     shown_version,
 )
 from bridge.commits.work import Answer, Closed, Closing, Opened, Opening, Outcome, Posting, Work
-from bridge.commits.workspace import OpenSession, Workspace
+from bridge.commits.workspace import Workspace
 from bridge.errors import BridgeError, SessionUnknown
 from mappings import xapi_documents
 from mappings.attempt.commit import Earlier
@@ -56,21 +58,28 @@ class Setup:
     new_id: NewId
 
 
-def run(connection: Connection, setup: Setup, works: Sequence[Work]) -> list[Outcome | BridgeError]:
-    """Do all works in order and give what came of each. An error of one leaves the others untouched."""
-    return _Batch(connection, setup).run(works)
+class Done(NamedTuple):
+    """What came of each work, and what to remember once the transaction is committed."""
+
+    outcomes: list[Outcome | BridgeError]
+    left_open: list[OpenEnrollment]
+
+
+def run(connection: Connection, setup: Setup, remembered: Remembered, works: Sequence[Work]) -> Done:
+    """Do all works in order. An error of one leaves the others untouched."""
+    return _Batch(connection, setup, remembered).run(works)
 
 
 class _Batch:
-    def __init__(self, connection: Connection, setup: Setup) -> None:
+    def __init__(self, connection: Connection, setup: Setup, remembered: Remembered) -> None:
         self._connection = connection
         self._setup = setup
-        self._workspace = Workspace(connection, setup.new_id, setup.now())
+        self._workspace = Workspace(connection, remembered, setup.new_id, setup.now())
         self._entries: list[Entry] = []
         self._statements: list[StatementRow] = []
         self._documents: dict[str, Stored] = {}
 
-    def run(self, works: Sequence[Work]) -> list[Outcome | BridgeError]:
+    def run(self, works: Sequence[Work]) -> Done:
         self._workspace.load([(work.session_id, work.launch) for work in works])
         outcomes: list[Outcome | BridgeError] = []
         for work in works:
@@ -82,7 +91,7 @@ class _Batch:
         journal.append(self._connection, self._entries)
         outbox.add(self._connection, self._statements, self._setup.targets)
         documents.store(self._connection, list(self._documents.values()), self._setup.documents)
-        return outcomes
+        return Done(outcomes, self._workspace.left_open())
 
     def _do(self, work: Work) -> Outcome:
         if isinstance(work, Posting):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.commits.workspace import OpenSession
+from bridge.commits.open_sessions import OpenSession
 from mappings.attempt.changes import Change
 from mappings.cmi.scores import Score
 from storage.attempts import Attempt, Enrollment

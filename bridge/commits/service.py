@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from bridge.commits import batch
+from bridge.commits.open_sessions import Remembered
 from bridge.commits.work import Answer, Closed, Closing, Opened, Opening, Outcome, Posting, Work
 from bridge.database import Database, describe
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed, Overloaded
@@ -43,6 +44,7 @@ class CommitService:
         self._added = added
         self._queues: list[deque[_Waiting]] = [deque() for _ in range(database.lanes)]
         self._writers: list[asyncio.Task[None] | None] = [None] * database.lanes
+        self._remembered = [Remembered() for _ in range(database.lanes)]
         self._refusing = False
         self._bytes = 0
 
@@ -119,7 +121,7 @@ class CommitService:
         """Do works in one transaction; where one of them spoils it, in one each. Never raises."""
         for _ in range(CONFLICT_RETRIES):
             try:
-                return await self._database.write_on(lane, lambda connection: self._run(connection, works))
+                done = await self._database.write_on(lane, lambda connection: self._run(connection, lane, works))
             except Exception as error:
                 if _is_conflict(error):
                     continue
@@ -136,13 +138,15 @@ class CommitService:
                     )
                     return [_not_processed()]
                 break
+            self._remembered[lane].keep(done.left_open)
+            return done.outcomes
         if len(works) == 1:
             log.error("commit_lost_every_race")
             return [_not_processed()]
         return [outcome for work in works for outcome in await self._outcomes(lane, [work])]
 
-    def _run(self, connection: Connection, works: list[Work]) -> list[Outcome | BridgeError]:
-        return batch.run(connection, self._setup, works)
+    def _run(self, connection: Connection, lane: int, works: list[Work]) -> batch.Done:
+        return batch.run(connection, self._setup, self._remembered[lane], works)
 
 
 def _lane(work: Work, lanes: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 from msgspec.structs import replace
@@ -11,6 +10,7 @@ from sqlalchemy import Connection
 
 from bridge.clock import NewId
 from bridge.commits.launch import Launch
+from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession, Remembered
 from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.state import AttemptState, SessionState
@@ -26,33 +26,12 @@ REPEAT_WINDOW = 60_000
 """Milliseconds within which the same bytes, sent without a session id, are the same commit."""
 
 
-@dataclass(slots=True)
-class OpenAttempt:
-    """An attempt with its state decoded."""
-
-    row: Attempt
-    state: AttemptState
-
-
-@dataclass(slots=True)
-class OpenSession:
-    """A session with its state decoded.
-
-    `fresh` are the commits of this batch, duplicates apart, and `replies` their answers by number.
-    """
-
-    row: Session
-    attempt: OpenAttempt
-    state: SessionState
-    fresh: list[Earlier] = field(default_factory=list)
-    replies: dict[int, str] = field(default_factory=dict)
-
-
 class Workspace:
     """Loads what a batch needs in few queries, then finds or opens the session of each request."""
 
-    def __init__(self, connection: Connection, new_id: NewId, now: int) -> None:
+    def __init__(self, connection: Connection, remembered: Remembered, new_id: NewId, now: int) -> None:
         self._connection = connection
+        self._remembered = remembered
         self._new_id = new_id
         self._now = now
         self._enrollments: dict[int, Enrollment] = {}
@@ -64,8 +43,17 @@ class Workspace:
     def load(self, wanted: Sequence[tuple[str | None, Launch | None]]) -> None:
         """Lock and load everything that these session ids and launches speak of."""
         known = [session_id for session_id, _ in wanted if session_id is not None]
-        attempts.lock_sessions(self._connection, known)
-        self._take(attempts.load_sessions(self._connection, known))
+        remembered = self._remembered.take(known)
+        loaded = {session_id for one in remembered for session_id in one.sessions}
+        versions = attempts.lock(
+            self._connection,
+            [one.row.id for one in remembered],
+            [session_id for session_id in known if session_id not in loaded],
+        )
+        for one in remembered:
+            if versions.get(one.row.id) == one.row.version:
+                self._go_on(one)
+        self._load_missing(known)
         launches = {
             launch.key: launch
             for session_id, launch in wanted
@@ -79,8 +67,7 @@ class Workspace:
         for key, row in found.items():
             self._by_key[key] = self._enrollments.setdefault(row.id, row)
         # another process may have opened a session while its enrollment's lock was waited for
-        missing = [session_id for session_id in known if session_id not in self._sessions]
-        self._take(attempts.load_sessions(self._connection, missing))
+        self._load_missing(known)
         latest = attempts.latest_attempts(self._connection, list(self._by_key.values()))
         for enrollment_id, attempt in latest.items():
             self._latest[enrollment_id] = self._open(attempt)
@@ -213,15 +200,33 @@ class Workspace:
         for attempt in self._attempts.values():
             if attempt.row.changed:
                 attempt.row.state = _encode(attempt.state).decode()
+                attempt.row.enrollment.changed = True
         for session in self._sessions.values():
             if session.row.changed:
                 session.row.state = _encode(session.state).decode()
+                session.attempt.row.enrollment.changed = True
         attempts.save(
             self._connection,
             self._enrollments.values(),
             [attempt.row for attempt in self._attempts.values()],
             [session.row for session in self._sessions.values()],
         )
+
+    def left_open(self) -> list[OpenEnrollment]:
+        """Give what is worth remembering once all this is stored."""
+        found: dict[int, OpenEnrollment] = {}
+        for session_id, one in self._sessions.items():
+            if one.row.ended is None:
+                owner = one.attempt.row.enrollment
+                owner.changed = one.attempt.row.changed = one.row.changed = False
+                one.fresh, one.replies = [], {}
+                found.setdefault(owner.id, OpenEnrollment(owner, {})).sessions[session_id] = one
+        return list(found.values())
+
+    def _go_on(self, one: OpenEnrollment) -> None:
+        self._enrollments[one.row.id] = one.row
+        self._sessions |= one.sessions
+        self._attempts |= {session.attempt.row.id: session.attempt for session in one.sessions.values()}
 
     def _meant(self, launch: Launch) -> OpenAttempt | None:
         """Give the attempt that a commit without a session id is about: the one it numbers, else the latest."""
@@ -257,8 +262,9 @@ class Workspace:
                 setattr(owner, name, told)
                 owner.changed = True
 
-    def _take(self, sessions: dict[str, Session]) -> None:
-        for row in sessions.values():
+    def _load_missing(self, session_ids: Sequence[str]) -> None:
+        missing = [session_id for session_id in session_ids if session_id not in self._sessions]
+        for row in attempts.load_sessions(self._connection, missing).values():
             owner = row.attempt.enrollment
             row.attempt.enrollment = self._enrollments.setdefault(owner.id, owner)
             self._add(row, self._open(row.attempt))

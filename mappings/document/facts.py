@@ -75,12 +75,24 @@ def fill(facts: Facts, activity_iri: Template, course_iri: Template) -> tuple[Ho
         own.reverse()
     for name, own_id, template in own:
         values[name] = _iri(own_id, template, values)
-    values["attempt.query"] = ("&" if "?" in values["activity.iri"] else "?") + "attemptId=" + facts.attempt_id
+    values["attempt.query"] = _attempt_query(values["activity.iri"], facts.attempt_id)
     holes = {name: _encode(value)[1:-1] for name, value in values.items()}
     for name, value in values.items():
         if name not in VERBATIM:
             holes[name + "%"] = percent_encode(value).encode()
     return holes, frozenset(name for name in OPTIONAL if not values.get(name, name))
+
+
+def of_attempt(holes: Holes, attempt_id: str, number: int) -> Holes:
+    """Give the holes with another attempt of the same enrollment in them."""
+    query = _attempt_query(holes["activity.iri"].decode(), attempt_id)
+    told = {"attempt.id": attempt_id, "attempt.number": str(number), "attempt.query": query}
+    # these need no escaping and no encoding
+    return {**holes, **{name: text.encode() for own, text in told.items() for name in (own, own + "%")}}
+
+
+def _attempt_query(activity_iri: str, attempt_id: str) -> str:
+    return ("&" if "?" in activity_iri else "?") + "attemptId=" + attempt_id
 
 
 def _iri(own_id: str, template: Sequence[Any], values: dict[str, str]) -> str:

@@ -124,22 +124,22 @@ def test_whoever_holds_an_enrollment_is_alone_with_it(postgresql_url: str, locke
     owner = held.attempt.enrollment
     with writing(engine) as holder:
         if locked_by == "session":
-            attempts.lock_sessions(holder, [held.session_id, uid("unknown")])
+            attempts.lock(holder, (), [held.session_id, uid("unknown")])
         else:
             attempts.ensure_enrollments(holder, [new_enrollment(owner.lms_id)], NOW)
         with writing(engine) as other:
             other.exec_driver_sql("SET LOCAL lock_timeout TO '50ms'")
-            attempts.lock_sessions(other, [free.session_id])
+            attempts.lock(other, (), [free.session_id])
             assert attempts.load_sessions(other, [held.session_id])
             with pytest.raises(OperationalError, match="lock timeout"):
-                attempts.lock_sessions(other, [held.session_id])
+                attempts.lock(other, (), [held.session_id])
     engine.dispose()
 
 
 def test_no_sessions_are_locked_without_harm(engine: Engine) -> None:
     with writing(engine) as connection:
-        attempts.lock_sessions(connection, [])
-        attempts.lock_sessions(connection, [uid("unknown")])
+        attempts.lock(connection, (), [])
+        attempts.lock(connection, (), [uid("unknown")])
 
 
 def test_sessions_of_one_attempt_share_the_object(engine: Engine) -> None:

@@ -29,7 +29,7 @@ def sqlite_engine(sqlite_url: str):
 
 def _add_one(connection: Connection, session_id: str) -> None:
     """Read an attempt, change what was read and write it back, as the service does for a commit."""
-    attempts.lock_sessions(connection, [session_id])
+    attempts.lock(connection, (), [session_id])
     session = attempts.load_sessions(connection, [session_id])[session_id]
     session.attempt.total_time += 1
     session.attempt.changed = True

@@ -1,0 +1,141 @@
+"""Open sessions are remembered between transactions, and never believed when they are no longer what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession, Remembered
+from mappings.attempt.state import AttemptState, SessionState
+from storage.attempts import Attempt, Enrollment, Session
+from tests.bridges import Bridge, Ids, start_bridge
+
+
+@pytest.fixture
+async def second(bridge: Bridge, database_url: str) -> AsyncIterator[Bridge]:
+    """Another bridge on the same database."""
+    other = await start_bridge(database_url=database_url, clock=bridge.clock, ids=Ids(1_000), token=bridge.token)
+    yield other
+    await other.close()
+
+
+async def test_what_another_process_stored_is_seen(bridge: Bridge, second: Bridge) -> None:
+    first = await bridge.commit({"core": {"lesson_status": "incomplete", "session_time": "0000:01:00"}})
+    told = {"session_id": first["session_id"]}
+    for minute, through in ((2, second), (3, bridge), (4, bridge), (5, second), (6, bridge)):
+        bridge.clock.advance(60)
+        answer = await through.commit({"core": {"session_time": f"0000:{minute:02}:00"}}, **told)
+
+        assert (answer["commit"], answer["attempt"]["total_time"]) == (minute, f"PT{minute}M")
+    await second.commit({"core": {"lesson_status": "passed", "score": {"raw": "90"}}}, **told)
+    answer = await bridge.commit({"core": {"lesson_status": "incomplete", "score": {"raw": "95"}}}, **told)
+
+    assert answer["attempt"]["completion_status"] == "completed"
+    (report,) = bridge.reports()
+    positions = [one.position for one in report.statements]
+    assert positions == list(range(1, len(positions) + 1))
+    assert [one.rule for one in report.statements].count("passed") == 1
+
+
+async def test_a_session_that_another_process_ended_is_seen_to_have_ended(bridge: Bridge, second: Bridge) -> None:
+    first = await bridge.commit({"core": {"lesson_status": "incomplete"}})
+    told = {"session_id": first["session_id"]}
+    await second.commit({"core": {"lesson_status": "completed"}}, **told, terminated=True)
+
+    late = await bridge.commit({"core": {"lesson_location": "page-9"}}, **told)
+
+    assert late["disposition"] == "late"
+
+
+async def test_a_commit_by_learner_is_seen_by_one_that_names_the_session(bridge: Bridge, second: Bridge) -> None:
+    first = await bridge.commit({"core": {"lesson_location": "1"}})
+    await second.commit({"core": {"lesson_location": "2"}})
+
+    third = await bridge.commit({"core": {"lesson_location": "3"}}, session_id=first["session_id"])
+
+    assert third["commit"] == 3
+
+
+async def test_what_a_failed_transaction_changed_is_not_remembered(bridge: Bridge) -> None:
+    first = await bridge.commit({"core": {"lesson_status": "incomplete", "session_time": "0000:01:00"}})
+    told = {"session_id": first["session_id"]}
+    passing = {"core": {"lesson_status": "passed", "score": {"raw": "90"}, "session_time": "0000:03:00"}}
+    bridge.clock.advance(120)
+    with _Failing(Engine, "INSERT INTO statement"):
+        status, refused = await bridge.post(
+            "/v1/commits", {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": passing} | told
+        )
+    assert (status, refused["result"]) == (503, False)
+
+    answer = await bridge.commit(passing, **told)
+
+    assert (answer["commit"], answer["disposition"]) == (2, "applied")
+    assert answer["attempt"]["total_time"] == "PT3M"
+    assert bridge.rules() == ["initialized", "scored", "completed", "passed"]
+
+
+def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
+    remembered = Remembered(most=2)
+    remembered.keep([_open(1), _open(2)])
+    remembered.keep(remembered.take(["s1"]))
+    remembered.keep([_open(3)])
+
+    assert [one.row.id for one in remembered.take(["s2"])] == []
+    assert sorted(one.row.id for one in remembered.take(["s1", "s3"])) == [1, 3]
+
+
+def test_no_more_characters_are_remembered_than_allowed() -> None:
+    remembered = Remembered(most_characters=250)
+    remembered.keep([_open(1, characters=100), _open(2, characters=100), _open(3, characters=100)])
+
+    assert [one.row.id for one in remembered.take(["s1"])] == []
+    assert sorted(one.row.id for one in remembered.take(["s2", "s3"])) == [2, 3]
+
+
+def test_an_enrollment_is_taken_with_all_its_sessions_and_only_once() -> None:
+    remembered = Remembered()
+    one, two = _open(1), _open(1, session_id="other")
+    remembered.keep([OpenEnrollment(one.row, one.sessions | two.sessions)])
+
+    (taken,) = remembered.take(["other"])
+
+    assert set(taken.sessions) == {"s1", "other"}
+    assert remembered.take(["s1", "other"]) == []
+
+
+def test_what_is_remembered_anew_replaces_what_was() -> None:
+    remembered = Remembered()
+    remembered.keep([_open(1)])
+    remembered.keep([_open(1, session_id="new")])
+
+    assert remembered.take(["s1"]) == []
+    assert [set(one.sessions) for one in remembered.take(["new"])] == [{"new"}]
+
+
+def _open(number: int, *, session_id: str = "", characters: int = 1) -> OpenEnrollment:
+    owner = Enrollment(number, "", 1, "", "", "", "", "", "", "", "", "")
+    attempt = Attempt(number, "", owner, 1, None, "active", "x" * (characters // 2), 0)
+    session_id = session_id or f"s{number}"
+    row = Session(session_id, attempt, "ab-initio", "x" * (characters - characters // 2), 0)
+    return OpenEnrollment(owner, {session_id: OpenSession(row, OpenAttempt(attempt, AttemptState()), SessionState())})
+
+
+class _Failing:
+    """Fails the statements that begin so, as a full disk would."""
+
+    def __init__(self, engines: type[Engine], beginning: str) -> None:
+        self._engines = engines
+        self._beginning = beginning
+
+    def __enter__(self) -> None:
+        event.listen(self._engines, "before_cursor_execute", self._execute)
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(self._engines, "before_cursor_execute", self._execute)
+
+    def _execute(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(self._beginning):
+            raise OSError("no space left")
