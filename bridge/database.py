@@ -1,7 +1,7 @@
 """The database as the event loop sees it: synchronous functions, run on threads of their own.
 
-Writes go through lanes. A lane is one thread that runs one transaction after the other, so what is sent down the same
-lane happens in order. SQLite has one lane, as it has one writer; PostgreSQL has a few.
+Commits go through lanes. A lane is one thread that runs one transaction after the other, so what is sent down the same
+lane happens in order. Other writes have a thread of their own on PostgreSQL; SQLite has one writer for all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 READERS = 4
-POSTGRESQL_LANES = 2
 
 
 def describe(error: Exception) -> str:
@@ -34,11 +33,10 @@ def describe(error: Exception) -> str:
 class Database:
     """Runs storage functions off the event loop."""
 
-    def __init__(self, engine: Engine, *, lanes: int | None = None) -> None:
+    def __init__(self, engine: Engine, *, lanes: int = 1) -> None:
         self.engine = engine
-        if lanes is None:
-            lanes = 1 if engine.dialect.name == "sqlite" else POSTGRESQL_LANES
         self._lanes = [ThreadPoolExecutor(1, f"write-{number}") for number in range(lanes)]
+        self._writer = self._lanes[0] if engine.dialect.name == "sqlite" else ThreadPoolExecutor(1, "write")
         self._readers = ThreadPoolExecutor(READERS, "read")
 
     @property
@@ -49,17 +47,19 @@ class Database:
     async def write(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """Run a function in a transaction of its own on the first lane."""
-        return await self.write_on(0, lambda connection: function(connection, *args, **kwargs))
+        """Run a function in a transaction of its own, beside the lanes where the database lets it."""
+        return await self._transaction(self._writer, lambda connection: function(connection, *args, **kwargs))
 
     async def write_on(self, lane: int, function: Callable[[Connection], _T]) -> _T:
         """Run a function in a transaction of its own on a lane. When this returns, it is committed."""
+        return await self._transaction(self._lanes[lane], function)
 
+    async def _transaction(self, thread: ThreadPoolExecutor, function: Callable[[Connection], _T]) -> _T:
         def transaction() -> _T:
             with writing(self.engine) as connection:
                 return function(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._lanes[lane], transaction)
+        return await asyncio.get_running_loop().run_in_executor(thread, transaction)
 
     async def read(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
@@ -81,7 +81,7 @@ class Database:
 
     def close(self) -> None:
         """Wait for what is running, then close all connections."""
-        for lane in self._lanes:
-            lane.shutdown()
+        for thread in {*self._lanes, self._writer}:
+            thread.shutdown()
         self._readers.shutdown()
         self.engine.dispose()

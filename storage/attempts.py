@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_, func, or_, select, update
 
-from storage.prepared import Prepared, PreparedSelect
+from storage.prepared import Prepared, PreparedSelect, insert_into
 from storage.tables import attempt, enrollment, lms, session
 
 
@@ -53,7 +52,10 @@ class Enrollment:
 
 @dataclass(slots=True)
 class Attempt:
-    """One attempt of an enrollment. `state` is JSON that storage does not read; `changed` marks it for `save`."""
+    """One attempt of an enrollment.
+
+    `state` is JSON that storage does not read; `changed` marks it for `save`, `new` tells that it is not stored yet.
+    """
 
     id: int
     uuid: str
@@ -73,11 +75,12 @@ class Attempt:
     total_time: int = 0
     last_commit_at: int | None = None
     changed: bool = field(default=False, compare=False)
+    new: bool = field(default=False, compare=False)
 
 
 @dataclass(slots=True)
 class Session:
-    """One launch of an attempt. `commits` counts its rows in the journal; `state` and `changed` as Attempt's."""
+    """One launch of an attempt. `commits` counts its rows in the journal; the last three are as Attempt's."""
 
     session_id: str
     attempt: Attempt
@@ -89,6 +92,7 @@ class Session:
     ended_at: int | None = None
     ended: str | None = None
     changed: bool = field(default=False, compare=False)
+    new: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +197,7 @@ def ensure_enrollments(
     rows = {new.key: new for new in sorted(wanted, key=lambda new: new.key)}
     if not rows:
         return {}
-    _insert_enrollments[connection.dialect.name].run(
+    _insert_enrollments.run(
         connection,
         [(*(getattr(new, name) for name in NewEnrollment.__slots__), 0, 0, 0, now) for new in rows.values()],
     )
@@ -206,15 +210,10 @@ def ensure_enrollments(
 
 
 _NEW_ENROLLMENT = (*NewEnrollment.__slots__, "version", "total_attempts", "total_time", "created_at")
-_insert_enrollments = {
-    name: Prepared(
-        dialect.insert(enrollment)
-        .values({column: bindparam(column) for column in _NEW_ENROLLMENT})
-        .on_conflict_do_nothing(),
-        _NEW_ENROLLMENT,
-    )
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
+_insert_enrollments = Prepared(
+    {name: enrollment.c[name] for name in _NEW_ENROLLMENT},
+    lambda rows: rows.insert(enrollment).on_conflict_do_nothing(),
+)
 
 
 def latest_attempts(connection: Connection, enrollments: Collection[Enrollment]) -> dict[int, Attempt]:
@@ -298,39 +297,15 @@ def idle_sessions(connection: Connection, since: int, most: int) -> list[str]:
     return list(rows.scalars())
 
 
-def add_attempt(
-    connection: Connection,
-    owner: Enrollment,
-    *,
-    uuid: str,
-    number: int,
-    scorm_version: str | None,
-    state: str,
-    now: int,
-) -> Attempt:
-    """Create an attempt. The enrollment counts it and must be saved."""
-    attempt_id = _insert_attempt.one(connection, (uuid, owner.id, number, scorm_version, "active", 0, now, state))
-    owner.total_attempts += 1
-    owner.changed = True
-    return Attempt(attempt_id, uuid, owner, number, scorm_version, "active", state, now)
+def new_attempt_ids(connection: Connection, count: int) -> list[int]:
+    """Give ids that no other transaction gives, for attempts to come."""
+    if connection.dialect.name == "sqlite":
+        last = connection.execute(select(func.coalesce(func.max(attempt.c.id), 0))).scalar_one()
+        return list(range(last + 1, last + 1 + count))
+    sequence = func.pg_get_serial_sequence(attempt.name, attempt.c.id.name)
+    numbers = func.generate_series(1, count).table_valued("number")
+    return list(connection.execute(select(func.nextval(sequence)).select_from(numbers)).scalars())
 
-
-_NEW_ATTEMPT = ("uuid", "enrollment_id", "number", "scorm_version", "status", "total_time", "started_at", "state")
-_insert_attempt = Prepared(
-    insert(attempt).values({name: bindparam(name) for name in _NEW_ATTEMPT}).returning(attempt.c.id), _NEW_ATTEMPT
-)
-
-
-def add_session(
-    connection: Connection, owner: Attempt, *, session_id: str, entry: str, state: str, now: int
-) -> Session:
-    """Create a session of an attempt."""
-    _insert_sessions.run(connection, [(session_id, owner.id, entry, 0, now, state)])
-    return Session(session_id, owner, entry, state, now)
-
-
-_NEW_SESSION = ("session_id", "attempt_id", "entry", "commits", "started_at", "state")
-_insert_sessions = Prepared(insert(session).values({name: bindparam(name) for name in _NEW_SESSION}), _NEW_SESSION)
 
 _SAVED_ENROLLMENT = (
     "learner_name", "activity_name", "activity_type", "course_id", "course_name", "total_attempts", "completion_status",
@@ -342,35 +317,37 @@ _SAVED_ATTEMPT = (
     "score_max", "progress_measure", "total_time", "last_commit_at", "state",
 )  # fmt: skip
 _SAVED_SESSION = ("commits", "last_commit_at", "ended_at", "ended", "state")
+_NEW_ATTEMPT = ("id", "uuid", "enrollment_id", "number", "started_at", *_SAVED_ATTEMPT)
+_NEW_SESSION = ("session_id", "attempt_id", "entry", "started_at", *_SAVED_SESSION)
 
-_update_enrollments = Prepared(
-    update(enrollment)
-    .where(enrollment.c.id == bindparam("key"))
-    .values({name: bindparam(name) for name in _SAVED_ENROLLMENT}),
-    (*_SAVED_ENROLLMENT, "key"),
-)
-_update_attempts = Prepared(
-    update(attempt).where(attempt.c.id == bindparam("key")).values({name: bindparam(name) for name in _SAVED_ATTEMPT}),
-    (*_SAVED_ATTEMPT, "key"),
-)
-_update_sessions = Prepared(
-    update(session)
-    .where(session.c.session_id == bindparam("key"))
-    .values({name: bindparam(name) for name in _SAVED_SESSION}),
-    (*_SAVED_SESSION, "key"),
-)
+
+def _update(table: Table, names: Sequence[str], key: Column[Any]) -> Prepared:
+    """Prepare the UPDATE of these columns; a row has their values and the key's after them."""
+    return Prepared(
+        {**{f"new_{name}": table.c[name] for name in names}, "key": key},
+        lambda rows: update(table).where(key == rows["key"]).values({name: rows[f"new_{name}"] for name in names}),
+    )
+
+
+_update_enrollments = _update(enrollment, _SAVED_ENROLLMENT, enrollment.c.id)
+_update_attempts = _update(attempt, _SAVED_ATTEMPT, attempt.c.id)
+_update_sessions = _update(session, _SAVED_SESSION, session.c.session_id)
+_insert_attempts = insert_into(attempt, _NEW_ATTEMPT)
+_insert_sessions = insert_into(session, _NEW_SESSION)
 _enrollment_row = attrgetter(*_SAVED_ENROLLMENT, "id")
 _attempt_row = attrgetter(*_SAVED_ATTEMPT, "id")
 _session_row = attrgetter(*_SAVED_SESSION, "session_id")
+_new_attempt_row = attrgetter("id", "uuid", "enrollment.id", "number", "started_at", *_SAVED_ATTEMPT)
+_new_session_row = attrgetter("session_id", "attempt.id", "entry", "started_at", *_SAVED_SESSION)
 
 
 def save(
     connection: Connection,
     enrollments: Iterable[Enrollment],
-    attempts: Iterable[Attempt],
-    sessions: Iterable[Session],
+    attempts: Sequence[Attempt],
+    sessions: Sequence[Session],
 ) -> None:
-    """Write back what changed.
+    """Write what is new and what changed.
 
     Whoever changes an attempt or session must mark its enrollment, too: by its version others see that they did.
     """
@@ -378,8 +355,10 @@ def save(
     for one in enrollments:
         one.version += 1
     _update_enrollments.run(connection, [_enrollment_row(one) for one in enrollments])
-    _update_attempts.run(connection, [_attempt_row(one) for one in attempts if one.changed])
-    _update_sessions.run(connection, [_session_row(one) for one in sessions if one.changed])
+    _insert_attempts.run(connection, [_new_attempt_row(one) for one in attempts if one.new])
+    _update_attempts.run(connection, [_attempt_row(one) for one in attempts if one.changed and not one.new])
+    _insert_sessions.run(connection, [_new_session_row(one) for one in sessions if one.new])
+    _update_sessions.run(connection, [_session_row(one) for one in sessions if one.changed and not one.new])
 
 
 def _attempt(row: Sequence[Any], owner: Enrollment) -> Attempt:

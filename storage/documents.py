@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
-    Dialect,
+    Insert,
     and_,
-    bindparam,
     case,
     delete,
     func,
@@ -22,11 +21,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import leases
 from storage.outbox import UNASSIGNED, Part, Try, add_try
-from storage.prepared import Prepared, PreparedSelect
+from storage.prepared import Prepared, PreparedSelect, Rows
 from storage.tables import document, document_delivery, document_try
 
 
@@ -68,48 +66,42 @@ class ClaimedDocument(NamedTuple):
     changes: int
 
 
-class _Statements:
-    """The statements that spell conflicts, in a database's own words."""
+def _store_documents(rows: Rows) -> Insert:
+    new = rows.insert(document)
+    told = {name: new.excluded[name] for name in DocumentRow._fields if name != "id"}
+    return new.on_conflict_do_update(index_elements=["id"], set_=told)
 
-    def __init__(self, dialect: Dialect) -> None:
-        build = (postgresql if dialect.name == "postgresql" else sqlite).insert
-        new = build(document).values({name: bindparam(name) for name in DocumentRow._fields})
-        told = {name: new.excluded[name] for name in DocumentRow._fields if name != "id"}
-        self.store = Prepared(new.on_conflict_do_update(index_elements=["id"], set_=told), DocumentRow._fields)
-        names = ("document_id", "target", "state", "changes", "every", "tries", "not_before")
-        way = build(document_delivery).values({name: bindparam(name) for name in names})
-        before, is_new = document_delivery.c, way.excluded.changes > literal_column("0")
-        due = func.coalesce(before.settled_at, literal_column("0")) + way.excluded.every
-        waits = before.state == literal_column("'waiting'")
-        self.send = Prepared(
-            way.on_conflict_do_update(
-                index_elements=["document_id", "target"],
-                set_={
-                    "state": case((is_new, way.excluded.state), else_=before.state),
-                    "changes": before.changes + way.excluded.changes,
-                    "every": way.excluded.every,
-                    "not_before": case(
-                        (and_(waits, before.not_before < due), before.not_before),
-                        (waits | is_new, due),
-                        else_=before.not_before,
-                    ),
-                },
+
+def _send_documents(rows: Rows) -> Insert:
+    new = rows.insert(document_delivery)
+    before, is_new = document_delivery.c, new.excluded.changes > literal_column("0")
+    due = func.coalesce(before.settled_at, literal_column("0")) + new.excluded.every
+    waits = before.state == literal_column("'waiting'")
+    return new.on_conflict_do_update(
+        index_elements=["document_id", "target"],
+        set_={
+            "state": case((is_new, new.excluded.state), else_=before.state),
+            "changes": before.changes + new.excluded.changes,
+            "every": new.excluded.every,
+            "not_before": case(
+                (and_(waits, before.not_before < due), before.not_before),
+                (waits | is_new, due),
+                else_=before.not_before,
             ),
-            names,
-        )
-        unassigned = before.target == literal_column(f"'{UNASSIGNED}'")
-        self.take = Prepared(
-            delete(document_delivery).where(unassigned, before.document_id == bindparam("key")), ("key",)
-        )
+        },
+    )
 
 
-_statements: dict[str, _Statements] = {}
+_SENT = ("document_id", "target", "state", "changes", "every", "tries", "not_before")
+_store = Prepared({name: document.c[name] for name in DocumentRow._fields}, _store_documents)
+_send = Prepared({name: document_delivery.c[name] for name in _SENT}, _send_documents)
+_take = Prepared(
+    {"key": document_delivery.c.document_id},
+    lambda rows: delete(document_delivery).where(
+        document_delivery.c.target == literal_column(f"'{UNASSIGNED}'"), document_delivery.c.document_id == rows["key"]
+    ),
+)
 _known = PreparedSelect(lambda ids: select(document.c.id, document.c.content).where(document.c.id.in_(ids)))
-
-
-def _of(connection: Connection) -> _Statements:
-    name = connection.dialect.name
-    return _statements.get(name) or _statements.setdefault(name, _Statements(connection.dialect))
 
 
 def store(connection: Connection, documents: Sequence[Stored], targets: Mapping[str, Sequence[str]]) -> None:
@@ -124,9 +116,8 @@ def store(connection: Connection, documents: Sequence[Stored], targets: Mapping[
     ids = [one.row.id for one in ordered]
     known = {row[0]: bytes(row[1]) for row in _known.rows(connection, ids)}
     changed = {one.row.id for one in ordered if known.get(one.row.id) != one.row.content}
-    statements = _of(connection)
-    statements.store.run(connection, [one.row for one in ordered if one.row.id in changed])
-    statements.send.run(
+    _store.run(connection, [one.row for one in ordered if one.row.id in changed])
+    _send.run(
         connection,
         [
             (one.row.id, target, "waiting", int(one.row.id in changed), one.every, 0, 0)
@@ -202,12 +193,11 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
         # what another process puts there meanwhile stays, and the order keeps the two from waiting in a circle
         .with_for_update(of=document_delivery)
     ).all()
-    statements = _of(connection)
-    statements.send.run(
+    _send.run(
         connection,
         [(row.document_id, target, "waiting", row.changes, row.every, 0, 0) for row in taken if row.name in names],
     )
-    statements.take.run(connection, [(row.document_id,) for row in taken])
+    _take.run(connection, [(row.document_id,) for row in taken])
     return len(taken)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, or_, select
+from sqlalchemy import Connection, or_, select
 
-from storage.prepared import Prepared
+from storage.prepared import insert_into
 from storage.tables import journal
 
 
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
     body: bytes | None
 
 
-_insert = Prepared(insert(journal).values({name: bindparam(name) for name in Entry._fields}), Entry._fields)
+_insert = insert_into(journal, Entry._fields)
 
 
 class EarlierEntry(NamedTuple):

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, literal_column, or_, select, true, update
+from sqlalchemy import Connection, and_, exists, func, insert, literal_column, or_, select, true, update
 
 from storage import leases
-from storage.prepared import Prepared
+from storage.prepared import Prepared, insert_into
 from storage.tables import delivery, delivery_try, statement, try_
 
 UNASSIGNED = ""
@@ -83,25 +83,27 @@ class Settlement(NamedTuple):
 
 
 _DELIVERY = ("target", "attempt_id", "position", "shard", "state", "tries", "not_before")
-_insert_statements = Prepared(
-    insert(statement).values({name: bindparam(name) for name in StatementRow._fields}), StatementRow._fields
-)
-_insert_deliveries = Prepared(insert(delivery).values({name: bindparam(name) for name in _DELIVERY}), _DELIVERY)
+_insert_statements = insert_into(statement, StatementRow._fields)
+_insert_deliveries = insert_into(delivery, _DELIVERY)
 _settle = Prepared(
-    update(delivery)
-    .where(delivery.c.id == bindparam("key"), delivery.c.state == literal_column("'waiting'"))
-    .values(
-        state=bindparam("new_state"),
-        not_before=bindparam("new_not_before"),
-        settled_at=bindparam("new_settled_at"),
-        tries=delivery.c.tries + literal_column("1"),
+    {
+        "key": delivery.c.id,
+        "new_state": delivery.c.state,
+        "new_not_before": delivery.c.not_before,
+        "new_settled_at": delivery.c.settled_at,
+    },
+    lambda rows: (
+        update(delivery)
+        .where(delivery.c.id == rows["key"], delivery.c.state == literal_column("'waiting'"))
+        .values(
+            state=rows["new_state"],
+            not_before=rows["new_not_before"],
+            settled_at=rows["new_settled_at"],
+            tries=delivery.c.tries + literal_column("1"),
+        )
     ),
-    ("key", "new_state", "new_not_before", "new_settled_at"),
 )
-_insert_delivery_tries = Prepared(
-    insert(delivery_try).values(delivery_id=bindparam("delivery_id"), try_id=bindparam("try_id")),
-    ("delivery_id", "try_id"),
-)
+_insert_delivery_tries = insert_into(delivery_try, ("delivery_id", "try_id"))
 
 
 def add(connection: Connection, statements: Sequence[StatementRow], targets: Sequence[str]) -> None:

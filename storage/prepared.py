@@ -7,24 +7,78 @@ the drivers take and give as they are (text, numbers, bytes; PostgreSQL's UUIDs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Select, Update, bindparam
+import msgspec
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Delete,
+    Dialect,
+    Insert,
+    LargeBinary,
+    Select,
+    String,
+    Table,
+    Update,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.default import DefaultDialect
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Rows:
+    """The rows that a statement is executed for, as it sees them: one of them on SQLite, all of them on PostgreSQL."""
+
+    def __init__(self, dialect: Dialect, columns: Mapping[str, Column[Any]]) -> None:
+        self._is_sqlite = dialect.name == "sqlite"
+        self._columns = columns
+        self._row: Any = func.jsonb_array_elements(bindparam("rows", type_=JSONB)).column_valued("told")
+
+    def __getitem__(self, name: str) -> ColumnElement[Any]:
+        """Give a row's value by its parameter's name."""
+        if self._is_sqlite:
+            return bindparam(name)
+        column = self._columns[name]
+        place = list(self._columns).index(name)
+        value: ColumnElement[Any] = self._row.op("->>")(literal_column(str(place)))
+        kind = column.type
+        if isinstance(kind, LargeBinary):
+            return func.decode(value, literal_column("'base64'"))
+        if isinstance(kind, String) and "postgresql" not in kind._variant_mapping:  # noqa: SLF001 -- no other way to ask
+            return value
+        return cast(value, kind)
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Give the INSERT of the rows, whose names are the table's."""
+        if self._is_sqlite:
+            return sqlite.insert(table).values({name: self[name] for name in self._columns})
+        return postgresql.insert(table).from_select(
+            list(self._columns), select(*(self[name] for name in self._columns)), include_defaults=False
+        )
 
 
 class Prepared:
-    """One INSERT or UPDATE of many rows, with its parameters in a fixed order.
+    """One INSERT, UPDATE or DELETE for many rows. PostgreSQL gets them all at once, as one JSON value.
 
     Args:
-        statement: with a named `bindparam` for every value.
-        names: the parameters in the order rows come in.
+        columns: for each value, in the order rows have them, the column that it is of, by a name of its own.
+        build: gives the statement.
     """
 
-    def __init__(self, statement: Insert | Update | Delete, names: Sequence[str]) -> None:
-        self._statement = statement
-        self._names = tuple(names)
+    def __init__(self, columns: Mapping[str, Column[Any]], build: Callable[[Rows], Insert | Update | Delete]) -> None:
+        self._columns = columns
+        self._build = build
         self._compiled: dict[str, tuple[str, tuple[int, ...] | None]] = {}
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -32,27 +86,29 @@ class Prepared:
         if not rows:
             return
         text, order = self._for(connection)
+        if connection.dialect.name != "sqlite":
+            connection.exec_driver_sql(text, (_encode(rows).decode(),))
+            return
         if order is not None:
             rows = [tuple(row[index] for index in order) for row in rows]
         connection.exec_driver_sql(text, list(rows))
 
-    def one(self, connection: Connection, row: tuple[Any, ...]) -> Any:
-        """Execute for one row and give what the statement returns: one value."""
-        text, order = self._for(connection)
-        values = row if order is None else tuple(row[index] for index in order)
-        return connection.exec_driver_sql(text, values).scalar_one()
-
     def _for(self, connection: Connection) -> tuple[str, tuple[int, ...] | None]:
         """Give the text for a connection's database, and the order of the parameters where it is another."""
-        dialect = cast("DefaultDialect", connection.dialect)
+        dialect = typing.cast("DefaultDialect", connection.dialect)
         known = self._compiled.get(dialect.name)
         if known is None:
-            keys = list(self._names) if isinstance(self._statement, Insert) else None
-            compiled = self._statement.compile(dialect=dialect, column_keys=keys)
-            order = tuple(self._names.index(name) for name in compiled.positiontup or [])
-            known = compiled.string, None if order == tuple(range(len(self._names))) else order
+            names = list(self._columns)
+            compiled = self._build(Rows(dialect, self._columns)).compile(dialect=dialect)
+            order = tuple(names.index(name) for name in compiled.positiontup or [] if name in self._columns)
+            known = compiled.string, None if order == tuple(range(len(names))) else order
             self._compiled[dialect.name] = known
         return known
+
+
+def insert_into(table: Table, names: Sequence[str]) -> Prepared:
+    """Prepare the INSERT of rows that have values for these columns."""
+    return Prepared({name: table.c[name] for name in names}, lambda rows: rows.insert(table))
 
 
 class PreparedSelect:
@@ -75,13 +131,15 @@ class PreparedSelect:
             return ()
         dialect = connection.dialect
         places = 1 << (len(values) - 1).bit_length()
-        text = self._compiled.get((dialect.name, places)) or self._compile(cast("DefaultDialect", dialect), places)
+        text = self._compiled.get((dialect.name, places)) or self._compile(
+            typing.cast("DefaultDialect", dialect), places
+        )
         # what is over is the last value once more
         padded = [*values, *[values[-1]] * (places - len(values))]
         flat = tuple(padded) if self._width == 1 else tuple(part for value in padded for part in value)
         return connection.exec_driver_sql(text, flat).all()
 
-    def _compile(self, dialect: DefaultDialect, places: int) -> str:
+    def _compile(self, dialect: Dialect, places: int) -> str:
         parts: list[Any] = [bindparam(f"value_{number}") for number in range(places * self._width)]
         wide = [tuple(parts[at : at + self._width]) for at in range(0, len(parts), self._width)]
         text = self._build(parts if self._width == 1 else wide).compile(dialect=dialect).string

@@ -107,13 +107,14 @@ class _Batch:
             return Closed(ended=False)
         before = session.attempt.state
         done = end_idle(before, session.state, self._setup.mapping.document.idle)
-        self._make(session, done)
+        facts = _facts(session)
+        self._make(session, facts, done)
         row.ended, row.ended_at = session.state.ended, row.last_commit_at or row.started_at
         row.changed = True
         session.attempt.row.status = session.attempt.state.ended or "active"
         session.attempt.row.changed = True
         if row.commits:
-            self._document(session, before, whole=True)
+            self._document(session, facts, before, whole=True)
         columns.update_best(session.attempt.row.enrollment, done.changes)
         return Closed(ended=True)
 
@@ -160,10 +161,11 @@ class _Batch:
             first = self._workspace.first_reply(session, done.duplicate_of or 0)
             self._journal(work, session, done, None)
             return Answer(repeated_reply(first))
-        statements = self._make(session, done)
+        facts = _facts(session)
+        statements = self._make(session, facts, done)
         begins, was_open = row.commits == 1, row.ended is None
         columns.update(session, before.total_time, arrival.received_at, done.changes)
-        self._document(session, before, whole=begins or (was_open and row.ended is not None))
+        self._document(session, facts, before, whole=begins or (was_open and row.ended is not None))
         reply = commit_reply(
             row.session_id,
             row.commits,
@@ -191,9 +193,9 @@ class _Batch:
             )
         return self._workspace.start(work.launch, work.session_id)
 
-    def _make(self, session: OpenSession, done: Fold) -> tuple[Statement, ...]:
+    def _make(self, session: OpenSession, facts: Facts, done: Fold) -> tuple[Statement, ...]:
         attempt, setup = session.attempt, self._setup
-        made = make(setup.mapping, _facts(session), done.attempt, done.session, done.changes, done.at)
+        made = make(setup.mapping, facts, done.attempt, done.session, done.changes, done.at)
         attempt.state, session.state = made.attempt, made.session
         for one in made.statements:
             if one.problem is not None:
@@ -216,14 +218,14 @@ class _Batch:
         ]
         return made.statements
 
-    def _document(self, session: OpenSession, before: AttemptState, *, whole: bool) -> None:
+    def _document(self, session: OpenSession, facts: Facts, before: AttemptState, *, whole: bool) -> None:
         """Note the documents that may have changed: all of them where a session begins or ends."""
         setup, attempt, row = self._setup, session.attempt, session.row
         if not setup.documents:
             return
         for one in xapi_documents.documents(
             setup.mapping,
-            _facts(session),
+            facts,
             before,
             attempt.state,
             names=setup.documents,

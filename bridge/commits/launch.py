@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+
+import msgspec
 
 from bridge.errors import MalformedField
 from mappings.cmi.snapshot import ScormVersion
@@ -10,17 +12,17 @@ from mappings.cmi.snapshot import ScormVersion
 LONGEST_ID = 1_000
 """UTF-8 bytes an id or name may have: two of them fit one row of PostgreSQL's indexes."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-@dataclass(frozen=True, slots=True)
-class Learner:
+
+class Learner(msgspec.Struct, frozen=True):
     """A learner by the LMS's account. `name` is empty where the LMS does not tell it."""
 
     id: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(msgspec.Struct, frozen=True):
     """A SCO or topic by the LMS's id, or an IRI. `name` and `type` (an IRI) are empty where not told."""
 
     id: str
@@ -28,16 +30,14 @@ class Activity:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(msgspec.Struct, frozen=True):
     """The course the activity is part of; all empty where not told."""
 
     id: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True):
     """What a session is opened with. `attempt_number` is set only where the LMS counts attempts itself."""
 
     lms_id: int
@@ -69,7 +69,7 @@ def check_launch(launch: Launch) -> None:
     ):
         if required and not value.strip():
             raise MalformedField(f"{field} must not be empty.")
-        if len(value.encode()) > LONGEST_ID:
+        if len(value) > LONGEST_ID // 4 and len(value.encode()) > LONGEST_ID:
             raise MalformedField(f"{field} is longer than {LONGEST_ID} bytes.")
-        if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        if _CONTROL.search(value) is not None:
             raise MalformedField(f"{field} has a control character: {value[:40]!r}.")

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from bridge.commits.launch import Launch
 from mappings.attempt.commit import Arrival
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(msgspec.Struct, frozen=True):
     """A session to open. Without a `session_id` one is made."""
 
     launch: Launch
     session_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(msgspec.Struct, frozen=True):
     """A commit to store.
 
     `lms_id` is None where the commit URL's token showed that the session may be written. With a `launch` the session
@@ -33,8 +32,7 @@ class Posting:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(msgspec.Struct, frozen=True):
     """A session to end if nothing has come from it since a time, in milliseconds since the epoch."""
 
     session_id: str
@@ -45,8 +43,7 @@ class Closing:
 Work = Opening | Posting | Closing
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """A session that is open now, with what its player is loaded with."""
 
     session_id: str
@@ -56,15 +53,13 @@ class Opened:
     cmi: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The answer to a commit, as JSON."""
 
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True):
     """A session was ended, or had something to say again."""
 
     ended: bool

@@ -39,6 +39,8 @@ class Workspace:
         self._attempts: dict[int, OpenAttempt] = {}
         self._latest: dict[int, OpenAttempt] = {}
         self._sessions: dict[str, OpenSession] = {}
+        self._starts = 0
+        self._free_ids: list[int] = []
 
     def load(self, wanted: Sequence[tuple[str | None, Launch | None]]) -> None:
         """Lock and load everything that these session ids and launches speak of."""
@@ -54,11 +56,10 @@ class Workspace:
             if versions.get(one.row.id) == one.row.version:
                 self._go_on(one)
         self._load_missing(known)
-        launches = {
-            launch.key: launch
-            for session_id, launch in wanted
-            if launch is not None and session_id not in self._sessions
-        }
+        starting = [launch for session_id, launch in wanted if launch is not None and session_id not in self._sessions]
+        # each of them starts one attempt at most
+        self._starts = len(starting)
+        launches = {launch.key: launch for launch in starting}
         if not launches:
             return
         found = attempts.ensure_enrollments(
@@ -100,7 +101,7 @@ class Workspace:
         for one in self._sessions.values():
             if one.attempt is attempt and one.row.ended is None:
                 return one
-        row = attempts.open_session(self._connection, attempt.row)
+        row = None if attempt.row.new else attempts.open_session(self._connection, attempt.row)
         # one that this batch has ended already still is open in the database
         return None if row is None or row.session_id in self._sessions else self._add(row, attempt)
 
@@ -113,7 +114,8 @@ class Workspace:
         if attempt is None:
             return None
         found = [one for one in self._sessions.values() if one.attempt is attempt]
-        row = attempts.newest_session(self._connection, attempt.row)
+        begun_here = any(one.row.new for one in found)
+        row = None if begun_here else attempts.newest_session(self._connection, attempt.row)
         if row is not None and row.session_id not in self._sessions:
             found.append(self._add(row, attempt))
         for one in found:
@@ -141,31 +143,16 @@ class Workspace:
         resumes = attempt is not None and attempt.state.commits > 0
         if attempt is None:
             number = launch.attempt_number or (latest.row.number + 1 if latest else 1)
-            attempt = self._open(
-                attempts.add_attempt(
-                    self._connection,
-                    owner,
-                    uuid=self._new_id(),
-                    number=number,
-                    scorm_version=launch.scorm_version,
-                    state="{}",
-                    now=self._now,
-                )
-            )
+            attempt = self._add_attempt(owner, number, launch.scorm_version)
         if latest is None or attempt.row.number > latest.row.number:
             self._latest[owner.id] = attempt
         attempt.state = replace(attempt.state, sessions=attempt.state.sessions + 1)
         attempt.row.changed = True
         state = SessionState(number=attempt.state.sessions, resumes=resumes, base_time=attempt.state.total_time)
-        row = attempts.add_session(
-            self._connection,
-            attempt.row,
-            session_id=session_id or self._new_id(),
-            entry="resume" if resumes else "ab-initio",
-            state=_encode(state).decode(),
-            now=self._now,
-        )
-        return self._add(row, attempt)
+        entry = "resume" if resumes else "ab-initio"
+        row = Session(session_id or self._new_id(), attempt.row, entry, "", self._now, changed=True, new=True)
+        opened = self._sessions[row.session_id] = OpenSession(row, attempt, state)
+        return opened
 
     def earlier(self, session: OpenSession, arrival: Arrival) -> list[Earlier]:
         """Give the session's commits that an arriving one may repeat, this batch's included."""
@@ -219,6 +206,7 @@ class Workspace:
             if one.row.ended is None:
                 owner = one.attempt.row.enrollment
                 owner.changed = one.attempt.row.changed = one.row.changed = False
+                one.attempt.row.new = one.row.new = False
                 one.fresh, one.replies = [], {}
                 found.setdefault(owner.id, OpenEnrollment(owner, {})).sessions[session_id] = one
         return list(found.values())
@@ -233,7 +221,29 @@ class Workspace:
         owner = self._by_key[launch.key]
         return self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
 
+    def _add_attempt(self, owner: Enrollment, number: int, scorm_version: str | None) -> OpenAttempt:
+        if not self._free_ids:
+            self._free_ids = attempts.new_attempt_ids(self._connection, self._starts)
+        row = Attempt(
+            self._free_ids.pop(0),
+            self._new_id(),
+            owner,
+            number,
+            scorm_version,
+            "active",
+            "",
+            self._now,
+            changed=True,
+            new=True,
+        )
+        owner.total_attempts += 1
+        opened = self._attempts[row.id] = OpenAttempt(row, AttemptState())
+        return opened
+
     def _numbered(self, launch: Launch, owner: Enrollment) -> OpenAttempt | None:
+        for one in self._attempts.values():
+            if one.row.enrollment is owner and one.row.number == launch.attempt_number:
+                return one
         row = attempts.numbered_attempt(self._connection, owner, launch.attempt_number or 0)
         return None if row is None else self._open(row)
 

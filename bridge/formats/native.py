@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -146,6 +147,7 @@ def _tree(cmi: dict[str, Any], adl: dict[str, Any] | None) -> Tree:
     return tree
 
 
+@lru_cache(maxsize=64, typed=True)
 def _version(told: str | float | None) -> ScormVersion | None:
     if told is None or told == "":
         return None

@@ -10,7 +10,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -70,6 +70,7 @@ class Outline:
     """
 
     def __init__(self, document: Document, skeletons: Skeletons, facts: Facts) -> None:
+        self.facts = facts
         self.holes, self._absent = fill(facts, document.activity_iri, document.course_iri)
         self._skeletons = skeletons
         self._sound = skeletons.take_any_facts and all(
@@ -149,6 +150,29 @@ class Skeletons:
         return known
 
 
+class Outlines:
+    """The outlines of the sessions that were asked for last."""
+
+    def __init__(self, document: Document, skeletons: Skeletons) -> None:
+        self._document = document
+        self._skeletons = skeletons
+        self._by_session: dict[str, Outline] = {}
+        self._adding = Lock()
+
+    def of(self, facts: Facts) -> Outline:
+        """Give the outline for facts; it is made anew where those of a session changed."""
+        known = self._by_session.get(facts.session_id)
+        if known is not None and (known.facts is facts or known.facts == facts):
+            return known
+        made = Outline(self._document, self._skeletons, facts)
+        with self._adding:
+            self._by_session.pop(facts.session_id, None)
+            self._by_session[facts.session_id] = made
+            if len(self._by_session) > SESSIONS_REMEMBERED:
+                del self._by_session[next(iter(self._by_session))]
+        return made
+
+
 class CompiledMapping(msgspec.Struct, frozen=True):
     """A mapping document ready for use."""
 
@@ -178,11 +202,7 @@ def compile_document(document: Document, source: str) -> CompiledMapping:
         raise DocumentError(source, faults)
     skeletons = Skeletons(document)
 
-    @lru_cache(maxsize=SESSIONS_REMEMBERED)
-    def outline(facts: Facts) -> Outline:
-        return Outline(document, skeletons, facts)
-
-    return CompiledMapping(document, rules, outline, Gate())
+    return CompiledMapping(document, rules, Outlines(document, skeletons).of, Gate())
 
 
 def _takes_any_facts(document: Document) -> bool:

@@ -64,24 +64,25 @@ def add_enrollment(connection: Connection, lms_id: int, learner: str = "u1", act
     return attempts.ensure_enrollments(connection, [new], NOW)[new.key]
 
 
-def add_attempt(connection: Connection, owner: Enrollment, number: int = 1) -> Attempt:
+def add_attempt(connection: Connection, owner: Enrollment, number: int = 1, **changed: Any) -> Attempt:
     """Store an attempt."""
-    return attempts.add_attempt(
-        connection,
-        owner,
-        uuid=uid("attempt", owner.id, number),
-        number=number,
-        scorm_version="1.2",
-        state="{}",
-        now=NOW,
-    )
+    (own_id,) = attempts.new_attempt_ids(connection, 1)
+    values = {"uuid": uid("attempt", owner.id, number), "scorm_version": "1.2", "status": "active"} | changed
+    row = Attempt(own_id, enrollment=owner, number=number, state="{}", started_at=NOW, new=True, **values)
+    owner.total_attempts += 1
+    owner.changed = True
+    attempts.save(connection, [], [row], [])
+    row.new = False
+    return row
 
 
-def add_session(connection: Connection, owner: Attempt, name: str = "s1", now: int = NOW) -> Session:
+def add_session(connection: Connection, owner: Attempt, name: str = "s1", now: int = NOW, **changed: Any) -> Session:
     """Store a session, whose id is made of a name."""
-    return attempts.add_session(
-        connection, owner, session_id=uid(owner.uuid, name), entry="ab-initio", state="{}", now=now
-    )
+    values = {"session_id": uid(owner.uuid, name), "entry": "ab-initio"} | changed
+    row = Session(attempt=owner, state="{}", started_at=now, new=True, **values)
+    attempts.save(connection, [], [], [row])
+    row.new = False
+    return row
 
 
 def launched(connection: Connection, learner: str = "u1", lms_id: int | None = None) -> Session:

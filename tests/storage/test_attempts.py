@@ -35,7 +35,7 @@ FIXED = {
 
 def _new_values(row: Enrollment | Attempt | Session) -> dict[str, object]:
     """Give every column that may change a value that no other column has."""
-    names = [one.name for one in fields(row) if one.name not in FIXED[type(row)] | {"changed"}]
+    names = [one.name for one in fields(row) if one.name not in FIXED[type(row)] | {"changed", "new"}]
     types = {one.name: str(one.type) for one in fields(row)}
     return (
         {
@@ -191,6 +191,36 @@ def test_every_column_that_may_change_is_saved_and_read_back(engine: Engine) -> 
             row.changed = True
         attempts.save(connection, [owner], [attempt], [session])
     assert _load(engine, session.session_id) == session
+
+
+def test_a_new_attempt_and_session_are_stored_with_every_column(engine: Engine) -> None:
+    with writing(engine) as connection:
+        owner = launched(connection).attempt.enrollment
+        (own_id,) = attempts.new_attempt_ids(connection, 1)
+        attempt = Attempt(own_id, uid("a"), owner, 2, None, "active", "", NOW, new=True)
+        session = Session(uid("s"), attempt, "resume", "", NOW, new=True)
+        for row in (attempt, session):
+            for name, value in _new_values(row).items():
+                setattr(row, name, value)
+        attempts.save(connection, [owner], [attempt], [session])
+    assert _load(engine, session.session_id) == session
+
+
+def test_attempts_to_come_get_ids_that_none_has(engine: Engine) -> None:
+    with writing(engine) as connection:
+        stored = launched(connection).attempt
+        ids = attempts.new_attempt_ids(connection, 3)
+    assert len({*ids, stored.id}) == 4
+
+
+def test_every_save_of_an_enrollment_counts_its_version_up(engine: Engine) -> None:
+    with writing(engine) as connection:
+        owner = launched(connection).attempt.enrollment
+        before = owner.version
+        for _ in range(2):
+            owner.changed = True
+            attempts.save(connection, [owner], [], [])
+        assert attempts.lock(connection, [owner.id], []) == {owner.id: before + 2}
 
 
 def test_a_value_that_is_taken_away_is_saved_as_none(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from storage import attempts, lms
 from storage.engine import open_engine, reading, writing
 from storage.migrations import is_current, migrate
 from storage.tables import attempt, delivery, enrollment, journal, metadata, session, statement
-from tests.storage.rows import NOW, add_attempt, add_lms, entry, launched, queue, uid
+from tests.storage.rows import add_attempt, add_lms, add_session, entry, launched, queue, uid
 from tests.storage.threads import at_once
 
 Rows = dict[str, object]
@@ -92,9 +92,7 @@ def test_a_session_id_is_there_once(engine: Engine) -> None:
         first = launched(connection)
         other = launched(connection, "u2")
     with pytest.raises(IntegrityError), writing(engine) as connection:
-        attempts.add_session(
-            connection, other.attempt, session_id=first.session_id, entry="resume", state="{}", now=NOW
-        )
+        add_session(connection, other.attempt, session_id=first.session_id)
 
 
 def test_a_number_is_there_once_in_an_enrollment(engine: Engine) -> None:
@@ -104,7 +102,7 @@ def test_a_number_is_there_once_in_an_enrollment(engine: Engine) -> None:
         add_attempt(connection, owner, 2)
         add_attempt(connection, other, 2)
     with pytest.raises(IntegrityError), writing(engine) as connection:
-        attempts.add_attempt(connection, owner, uuid=uid("another"), number=2, scorm_version=None, state="{}", now=NOW)
+        add_attempt(connection, owner, 2, uuid=uid("another"))
 
 
 def test_attempts_are_numbered_from_one(engine: Engine) -> None:
