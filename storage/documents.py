@@ -17,6 +17,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     literal_column,
     select,
     update,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from storage import leases
 from storage.outbox import UNASSIGNED, Part, Try, add_try
 from storage.prepared import Prepared, PreparedSelect, Rows
-from storage.tables import document, document_delivery, document_try
+from storage.tables import document, document_delivery, document_try, lease
 
 
 class DocumentRow(NamedTuple):
@@ -141,7 +142,7 @@ def claim(connection: Connection, part: Part, *, now: int, most: int) -> list[Cl
             document_delivery.c.target == part.target,
             document_delivery.c.state == "waiting",
             document_delivery.c.not_before <= now,
-            leases.holds(connection, part.lease, part.owner),
+            leases.holds(connection.dialect.name, literal(part.lease), literal(part.owner, lease.c.owner.type)),
         )
         .order_by(document_delivery.c.not_before, document.c.id)
         .limit(most)

@@ -47,7 +47,7 @@ def share_out(connection: Connection, *, owner: str, names: Collection[str], las
     if connection.dialect.name == "postgresql":
         # two processes that look at the same time must not both take the same
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    now = connection.execute(select(clock(connection))).scalar_one()
+    now = connection.execute(select(clock(connection.dialect.name))).scalar_one()
     connection.execute(delete(lease).where(lease.c.until <= now))
     owners = {row.name: row.owner for row in connection.execute(select(lease.c.name, lease.c.owner))}
     held: set[str] = set()
@@ -82,13 +82,13 @@ def give_back(connection: Connection, *, owner: str, names: Collection[str] | No
     connection.execute(own if names is None else own.where(lease.c.name.in_(names)))
 
 
-def holds(connection: Connection, name: str, owner: str) -> ColumnElement[bool]:
+def holds(dialect: str, name: ColumnElement[str], owner: ColumnElement[str]) -> ColumnElement[bool]:
     """Make the condition that a process holds a lease now."""
-    return exists().where(lease.c.name == name, lease.c.owner == owner, lease.c.until > clock(connection))
+    return exists().where(lease.c.name == name, lease.c.owner == owner, lease.c.until > clock(dialect))
 
 
-def clock(connection: Connection) -> ColumnElement[int]:
+def clock(dialect: str) -> ColumnElement[int]:
     """Make the expression for the database's own time, in milliseconds since the epoch."""
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
     return cast((func.julianday("now") - 2440587.5) * 86_400_000, BigInteger)

@@ -1,20 +1,36 @@
 """The outbox: statements in the order they were made, and one delivery for each target they go to.
 
-A delivery is `waiting` until the target has it (`delivered`) or has refused it for good (`dead`); one of a statement
-that every LRS would refuse is `quarantined` and never sent. Claiming one leaves
+A delivery is `waiting` until the target has it (`delivered`) or has refused it for good (`dead`), or people gave it up
+(`discarded`); one of a statement that every LRS would refuse is `quarantined` and never sent. Claiming one leaves
 no mark: what a killed process had on its way is still waiting, and sent again under the same id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, exists, func, insert, literal_column, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from storage import leases
 from storage.prepared import Prepared, insert_into
-from storage.tables import delivery, delivery_try, statement, try_
+from storage.tables import delivery, delivery_try, lease, statement, try_
 
 UNASSIGNED = ""
 """The target of deliveries made while none is configured."""
@@ -103,6 +119,7 @@ _settle = Prepared(
         )
     ),
 )
+_insert_try = insert(try_).returning(try_.c.id)
 _insert_delivery_tries = insert_into(delivery_try, ("delivery_id", "try_id"))
 
 
@@ -146,18 +163,45 @@ def claim(connection: Connection, part: Part, *, now: int, most: int, most_bytes
     At most `most`, and no more than `most_bytes` bytes of statements (but always one). None where the process does not
     hold the part's lease.
     """
-    target = part.target
-    before = delivery.alias("before")
-    held_back = exists().where(
-        and_(
-            before.c.attempt_id == delivery.c.attempt_id,
-            before.c.target.in_((target, UNASSIGNED)),
-            before.c.state == "waiting",
-            before.c.position < delivery.c.position,
-            or_(before.c.not_before > now, before.c.target == UNASSIGNED),
-        )
-    )
     rows = connection.execute(
+        _claimable(connection.dialect.name, sharded=part.shard is not None),
+        {
+            "target": part.target,
+            "shard": part.shard,
+            "lease": part.lease,
+            "owner": part.owner,
+            "now": now,
+            "most": most,
+        },
+    )
+    claimed: list[Claimed] = []
+    size = 0
+    for row in rows:
+        size += len(row.body.encode())
+        if claimed and size > most_bytes:
+            break
+        claimed.append(Claimed(*row))
+    return claimed
+
+
+@cache
+def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
+    target, now = bindparam("target", type_=Text), bindparam("now", type_=BigInteger)
+    before = delivery.alias("before")
+    # with a limit, PostgreSQL looks it up for each delivery in turn; else it joins all that wait with all that wait
+    held_back = (
+        select(before.c.id)
+        .where(
+            before.c.attempt_id == delivery.c.attempt_id,
+            before.c.target.in_((target, literal_column(f"'{UNASSIGNED}'"))),
+            before.c.state == literal_column("'waiting'"),
+            before.c.position < delivery.c.position,
+            or_(before.c.not_before > now, before.c.target == literal_column(f"'{UNASSIGNED}'")),
+        )
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+    return (
         select(
             delivery.c.id,
             delivery.c.attempt_id,
@@ -172,23 +216,15 @@ def claim(connection: Connection, part: Part, *, now: int, most: int, most_bytes
         )
         .where(
             delivery.c.target == target,
-            true() if part.shard is None else delivery.c.shard == part.shard,
-            delivery.c.state == "waiting",
+            delivery.c.shard == bindparam("shard", type_=Integer) if sharded else true(),
+            delivery.c.state == literal_column("'waiting'"),
             delivery.c.not_before <= now,
-            ~held_back,
-            leases.holds(connection, part.lease, part.owner),
+            held_back.is_(None),
+            leases.holds(dialect, bindparam("lease", type_=Text), bindparam("owner", type_=lease.c.owner.type)),
         )
         .order_by(delivery.c.id)
-        .limit(most)
+        .limit(bindparam("most", type_=Integer))
     )
-    claimed: list[Claimed] = []
-    size = 0
-    for row in rows:
-        size += len(row.body.encode())
-        if claimed and size > most_bytes:
-            break
-        claimed.append(Claimed(*row))
-    return claimed
 
 
 def settle(connection: Connection, done: Try, settlements: Sequence[Settlement]) -> None:
@@ -200,8 +236,8 @@ def settle(connection: Connection, done: Try, settlements: Sequence[Settlement])
 
 def add_try(connection: Connection, done: Try) -> int:
     """Store a try and give its id."""
-    values = done._replace(answer=_text(done.answer))._asdict()
-    return int(connection.execute(insert(try_).values(values).returning(try_.c.id)).scalar_one())
+    values = done._replace(answer=kept_text(done.answer))._asdict()
+    return int(connection.execute(_insert_try, values).scalar_one())
 
 
 def waiting(connection: Connection) -> dict[str, int]:
@@ -212,6 +248,6 @@ def waiting(connection: Connection) -> dict[str, int]:
     return {row.target: row[1] for row in rows}
 
 
-def _text(answer: str) -> str:
+def kept_text(answer: str) -> str:
     """Give what every database can keep of an answer: PostgreSQL takes no NUL, and neither takes lone surrogates."""
     return answer[:LONGEST_ANSWER].encode(errors="replace").decode().replace("\x00", "\ufffd")

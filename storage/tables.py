@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Float,
@@ -192,7 +193,7 @@ delivery = Table(
     Column("attempt_id", _Id, nullable=False),
     Column("position", Integer, nullable=False),
     Column("shard", Integer, nullable=False, comment="of the attempt: shards are forwarded beside each other"),
-    Column("state", Text, nullable=False, comment="waiting, delivered, dead or quarantined"),
+    Column("state", Text, nullable=False, comment="waiting, delivered, dead, quarantined or discarded"),
     Column("tries", Integer, nullable=False),
     Column("not_before", _Time, nullable=False),
     Column("settled_at", _Time),
@@ -214,6 +215,15 @@ delivery = Table(
         "position",
         sqlite_where=text("state = 'waiting'"),
         postgresql_where=text("state = 'waiting'"),
+    ),
+    # few, it is hoped, and what people look for
+    Index(
+        "ix_delivery_troubled",
+        "target",
+        "state",
+        "id",
+        sqlite_where=text("state IN ('dead', 'quarantined', 'discarded')"),
+        postgresql_where=text("state IN ('dead', 'quarantined', 'discarded')"),
     ),
 )
 
@@ -287,4 +297,26 @@ lease = Table(
     Column("name", Text, primary_key=True, comment="what one process at a time does, or a process itself"),
     Column("owner", _Uuid, nullable=False, comment="the process"),
     Column("until", _Time, nullable=False, comment="by the database's clock"),
+)
+
+pause = Table(
+    "pause",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("since", _Time, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("automatic", Boolean, nullable=False, comment="made by the bridge, which ends it, too"),
+)
+
+act = Table(
+    "act",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("at", _Time, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("verb", Text, nullable=False, comment="pause, resume, retry or discard"),
+    Column("subject", Text, nullable=False, comment="a target, or a filter of deliveries as JSON"),
+    Column("number", Integer, nullable=False, comment="of what it was done to"),
+    Column("reason", Text, nullable=False),
 )

@@ -8,10 +8,12 @@ from pathlib import Path
 import click
 
 from bridge import logs
+from bridge.cli.deliveries import deliveries
 from bridge.cli.mapping import mapping
 from bridge.cli.migrating import migrate
 from bridge.cli.sandbox import sandbox
 from bridge.cli.serving import serve
+from bridge.cli.targets import targets
 from bridge.cli.tokens import tokens
 from bridge.cli.verifying import verify
 from bridge.settings import WRONG, SettingsError, load
@@ -35,5 +37,5 @@ def main(context: click.Context, config: Path | None) -> None:
     logs.configure(context.obj.log)
 
 
-for command in (serve, migrate, tokens, verify, mapping, sandbox):
+for command in (serve, migrate, tokens, targets, deliveries, verify, mapping, sandbox):
     main.add_command(command)

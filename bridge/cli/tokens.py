@@ -5,16 +5,15 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import click
-from sqlalchemy.exc import DBAPIError
 
 from bridge.access import new_token
+from bridge.cli.stored import database
 from bridge.clock import system_now
 from bridge.settings import Settings
 from mappings.iris import is_iri
 from storage import lms
-from storage.engine import open_engine, writing
+from storage.engine import writing
 from storage.lms import HomePageError
-from storage.migrations import is_current
 
 
 @click.group()
@@ -37,11 +36,8 @@ def create(settings: Settings, name: str, home_page: str, origins: tuple[str, ..
         )
     parts = urlsplit(home_page)
     token = new_token()
-    engine = open_engine(settings.database.url)
     try:
-        with writing(engine) as connection:
-            if not is_current(connection):
-                raise click.ClickException("The database's schema is not current; run `scorm-bridge migrate` first.")
+        with database(settings) as engine, writing(engine) as connection:
             lms.add_token(
                 connection,
                 name=name,
@@ -52,8 +48,4 @@ def create(settings: Settings, name: str, home_page: str, origins: tuple[str, ..
             )
     except HomePageError as error:
         raise click.ClickException(f"{error}; statements made so far use it, so it cannot be changed here.") from None
-    except DBAPIError as error:
-        raise click.ClickException(f"The database does not answer: {error.orig}") from None
-    finally:
-        engine.dispose()
     click.echo(token)

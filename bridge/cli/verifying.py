@@ -12,17 +12,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
+from bridge.cli.stored import looking
 from bridge.commits.replies import attempt_object, enrollment_object, shown_version, time_text
 from bridge.commits.workspace import decode_attempt_state
 from bridge.settings import Settings
 from mappings.cmi.render import render
 from mappings.xapi_documents import JSON
 from storage import lookups
-from storage.engine import open_engine, reading
 from storage.lookups import AttemptReport, DeliveryLine, DocumentLine
-from storage.migrations import is_current
 
 
 @click.command()
@@ -32,16 +30,8 @@ from storage.migrations import is_current
 @click.pass_obj
 def verify(settings: Settings, learner: str, activity: str, *, as_json: bool) -> None:
     """Show what is stored and what was sent for LEARNER and ACTIVITY. Exit status 1 when nothing is stored."""
-    engine = open_engine(settings.database.url)
-    try:
-        with reading(engine) as connection:
-            if not is_current(connection):
-                raise click.ClickException("The database's schema is not current; run `scorm-bridge migrate` first.")
-            found = enrollments(connection, learner, activity)
-    except DBAPIError as error:
-        raise click.ClickException(f"The database does not answer: {error.orig}") from None
-    finally:
-        engine.dispose()
+    with looking(settings) as connection:
+        found = enrollments(connection, learner, activity)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
     elif found:

@@ -16,10 +16,8 @@ import structlog
 
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.outcomes import Outcome, Reply, classify_document
-from bridge.forwarding.rounds import Rounds
-from bridge.forwarding.transport import Transport
+from bridge.forwarding.rounds import Rounds, Way
 from storage import documents
 from storage.documents import ClaimedDocument
 from storage.outbox import Part, Try
@@ -43,16 +41,14 @@ class DocumentForwarder(Rounds):
         self,
         database: Database,
         part: Part,
-        transport: Transport,
-        breaker: Breaker,
+        way: Way,
         *,
         now: Now,
         adopts: Collection[str] = (),
     ) -> None:
-        super().__init__(part.target, breaker, now=now)
+        super().__init__(part.target, way, now=now)
         self._database = database
         self._part = part
-        self._transport = transport
         self._adopts = adopts
 
     async def _round(self) -> bool:
@@ -65,8 +61,10 @@ class DocumentForwarder(Rounds):
         troubles = [one for one in await asyncio.gather(*map(self._send, claimed)) if one is not None]
         if troubles:
             self._breaker.failed(*troubles[0], self._now())
+            await self._pauses.failed(self._target, *troubles[0])
         elif claimed:
             self._breaker.succeeded()
+            await self._pauses.succeeded(self._target)
         return bool(claimed)
 
     async def _send(self, one: ClaimedDocument) -> tuple[Outcome, Reply] | None:

@@ -15,11 +15,9 @@ import structlog
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.forwarding.backoff import FIRST, delay
-from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.outcomes import Outcome, Reply, classify
-from bridge.forwarding.rounds import Rounds
+from bridge.forwarding.rounds import Rounds, Way
 from bridge.forwarding.sameness import find, is_same
-from bridge.forwarding.transport import Transport
 from storage import outbox
 from storage.outbox import Claimed, Part, Settlement, Try
 
@@ -37,8 +35,7 @@ class Forwarder(Rounds):
     Args:
         database: where the outbox is.
         part: which target, which shard, and under which lease.
-        transport: to the target.
-        breaker: the target's, shared by all that send to it.
+        way: to the target, shared by all that send statements to it.
         now: milliseconds since the epoch.
         random: gives numbers from 0 to 1.
         adopts: also takes statements that wait for no target in particular, as processes without targets make them.
@@ -48,17 +45,15 @@ class Forwarder(Rounds):
         self,
         database: Database,
         part: Part,
-        transport: Transport,
-        breaker: Breaker,
+        way: Way,
         *,
         now: Now,
         random: Callable[[], float],
         adopts: bool = False,
     ) -> None:
-        super().__init__(part.target, breaker, now=now)
+        super().__init__(part.target, way, now=now)
         self._database = database
         self._part = part
-        self._transport = transport
         self._random = random
         self._adopts = adopts
         self._most = MOST_TOGETHER
@@ -85,6 +80,7 @@ class Forwarder(Rounds):
             await self._wait(batch, started, outcome, reply)
             return False
         self._breaker.succeeded()
+        await self._pauses.succeeded(self._target)
         if outcome is Outcome.DELIVERED:
             self._most = min(MOST_TOGETHER, 2 * self._most)
             await self._settle(batch, "delivered", started, outcome, reply)
@@ -118,6 +114,7 @@ class Forwarder(Rounds):
         statement is never given up; but the batch is halved until it stands alone, and then only its attempt waits.
         """
         seconds = self._breaker.failed(outcome, reply, self._now())
+        await self._pauses.failed(self._target, outcome, reply)
         if outcome is Outcome.BROKE:
             self._most = max(1, len(batch) // 2)
             if len(batch) == 1:

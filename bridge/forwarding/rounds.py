@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -12,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from bridge.clock import Now
 from bridge.database import describe
 from bridge.forwarding.breaker import Breaker
+from bridge.forwarding.pauses import Pauses
+from bridge.forwarding.transport import Transport
 
 log = structlog.get_logger(__name__)
 
@@ -19,15 +22,23 @@ POLL = 1.0
 """Seconds between looks for something to send: what other processes store is not announced."""
 
 
+class Way(NamedTuple):
+    """How a target is reached. Those that share a way share its breaker; pauses are of all targets."""
+
+    transport: Transport
+    breaker: Breaker
+    pauses: Pauses
+
+
 class Rounds(ABC):
-    """A sender of its own kind plays its rounds. The one part of it that is not its own is the target's breaker.
+    """A sender of its own kind plays its rounds, on a way that it may share with others.
 
     `now` gives milliseconds since the epoch.
     """
 
-    def __init__(self, target: str, breaker: Breaker, *, now: Now) -> None:
+    def __init__(self, target: str, way: Way, *, now: Now) -> None:
         self._target = target
-        self._breaker = breaker
+        self._transport, self._breaker, self._pauses = way
         self._now = now
         self._added = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -58,7 +69,7 @@ class Rounds(ABC):
         while await self._breaker.passed(self._stopping):
             self._added.clear()
             try:
-                found = await self._round()
+                found = not await self._pauses.holds(self._target) and await self._round()
             except Exception as error:
                 known = isinstance(error, DBAPIError)  # whose own words hold rows' values
                 log.error(  # noqa: TRY400 -- likewise

@@ -13,6 +13,8 @@ from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.crew import Sender
 from bridge.forwarding.documents import DocumentForwarder
 from bridge.forwarding.forwarder import Forwarder
+from bridge.forwarding.pauses import Pauses
+from bridge.forwarding.rounds import Way
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from storage.outbox import SHARDS, Part
@@ -33,19 +35,17 @@ def senders(
     resources gets statements all the same.
     """
     made: dict[str, Callable[[], Sender]] = {}
+    pauses = Pauses(database, now)
     for target in targets:
         transport = Transport(session, target)
-        breaker = Breaker(target.name, random)
+        way = Way(transport, Breaker(target.name, random), pauses)
         first = target is targets[0]
         for shard in range(SHARDS):
             part = Part(target.name, f"{target.name}/{shard}", owner, shard)
             adopts = first and shard == 0
-            made[part.lease] = partial(
-                Forwarder, database, part, transport, breaker, now=now, random=random, adopts=adopts
-            )
+            made[part.lease] = partial(Forwarder, database, part, way, now=now, random=random, adopts=adopts)
         part = Part(target.name, f"{target.name}/documents", owner)
         adopted = target.documents if first else frozenset[str]()
-        made[part.lease] = partial(
-            DocumentForwarder, database, part, transport, Breaker(target.name, random), now=now, adopts=adopted
-        )
+        way = Way(transport, Breaker(target.name, random), pauses)
+        made[part.lease] = partial(DocumentForwarder, database, part, way, now=now, adopts=adopted)
     return made

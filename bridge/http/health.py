@@ -9,8 +9,9 @@ from aiohttp import web
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from bridge.commits.replies import time_text
 from bridge.http.services import services
-from storage import documents, outbox
+from storage import documents, outbox, pauses
 from storage.migrations import is_current
 
 DEADLINE = 3
@@ -23,33 +24,36 @@ async def healthz(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """`GET /readyz`: 200 when commits can be stored, else 503; tells what waits for which LRS.
+    """`GET /readyz`: 200 when commits can be stored, else 503; tells what waits for which LRS, and which are paused.
 
     An LRS that is down or not configured does not make it unready: commits are accepted, and statements wait.
     """
     parts = services(request)
     try:
         async with asyncio.timeout(DEADLINE):
-            current, waiting, changed = await parts.database.read(_state)
+            current, answer = await parts.database.read(_state)
     except (TimeoutError, SQLAlchemyError) as error:
         return _json({"status": "unavailable", "reason": f"the database does not answer: {type(error).__name__}"}, 503)
     if not current:
         return _json({"status": "unavailable", "reason": "the schema is old; run `scorm-bridge migrate`"}, 503)
-    answer: dict[str, object] = {
-        "status": "ready",
-        "targets": list(parts.targets),
-        "waiting": waiting,
-        "waiting_documents": changed,
-    }
+    answer = {"status": "ready", "targets": list(parts.targets)} | answer
     if not parts.targets:
         answer["notice"] = "no LRS is configured: statements and documents wait until a [[targets]] section names one"
     return _json(answer, 200)
 
 
-def _state(connection: Connection) -> tuple[bool, dict[str, int], dict[str, int]]:
+def _state(connection: Connection) -> tuple[bool, dict[str, object]]:
     if not is_current(connection):
-        return False, {}, {}
-    return True, outbox.waiting(connection), documents.waiting(connection)
+        return False, {}
+    paused = {
+        one.target: {"since": time_text(one.since), "by": one.by, "automatic": one.automatic}
+        for one in pauses.current(connection).values()
+    }
+    return True, {
+        "waiting": outbox.waiting(connection),
+        "waiting_documents": documents.waiting(connection),
+        "paused": paused,
+    }
 
 
 def _json(value: object, status: int) -> web.Response:

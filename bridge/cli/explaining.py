@@ -1,0 +1,96 @@
+"""Why a statement was made, where it is, and what happens next: as data and as lines for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from bridge.commits.replies import time_text
+from storage import deliveries, pauses
+from storage.deliveries import Delivery, Filter
+
+
+def explained(connection: Connection, statement_id: str, now: int, *, with_body: bool) -> dict[str, Any] | None:
+    """Give all there is to a statement, None where there is none of this id. `now` is in milliseconds."""
+    origin = deliveries.origin(connection, statement_id)
+    if origin is None:
+        return None
+    ways = deliveries.find(connection, Filter(statement=statement_id), most=1_000)
+    told = {
+        "statement": statement_id,
+        "rule": origin.rule,
+        "verb": origin.verb,
+        "mapping": origin.mapping,
+        "mapping_hash": origin.mapping_hash,
+        "problem": origin.problem,
+        "lms": origin.lms,
+        "learner": origin.learner_id,
+        "activity": origin.activity_id,
+        "attempt": {"id": origin.attempt_id, "number": origin.attempt_number},
+        "session": origin.session_id,
+        "commit": {
+            "number": origin.commit_number,
+            "received_at": time_text(origin.received_at),
+            "format": origin.wire_format,
+            "disposition": origin.disposition,
+        },
+        "deliveries": [_way(connection, one, now) for one in ways],
+    }
+    return told | {"body": msgspec.json.decode(origin.body)} if with_body else told
+
+
+def lines(told: dict[str, Any]) -> list[str]:
+    """Give what `explained` gave as lines for people."""
+    commit, attempt = told["commit"], told["attempt"]
+    said = [
+        f"statement {told['statement']}",
+        f"  made by rule {told['rule']} of {told['mapping']} {told['mapping_hash'][:12]}, verb {told['verb']}",
+        f"  of commit {commit['number']} ({commit['format']}, {commit['disposition']}, {commit['received_at']})",
+        f"  of session {told['session']}, attempt {attempt['number']} ({attempt['id']})",
+        f"  of learner {told['learner']} in activity {told['activity']} of {told['lms']}",
+    ]
+    for way in told["deliveries"]:
+        said.append(f"to {way['target'] or 'no LRS yet'}: {way['state']}; next: {way['next']}")
+        for line in way["tries"]:
+            status = line["status"] or "no answer"
+            said.append(f"  {line['started_at']} {status} {line['outcome']} in {line['took']} ms: {line['answer']}")
+    if "body" in told:
+        said.append(msgspec.json.format(msgspec.json.encode(told["body"])).decode())
+    return said
+
+
+def _way(connection: Connection, one: Delivery, now: int) -> dict[str, Any]:
+    return {
+        "number": one.id,
+        "target": one.target or None,
+        "state": one.state,
+        "settled_at": time_text(one.settled_at),
+        "next": _waits(connection, one, now) if one.state == "waiting" else _NEXT[one.state],
+        "tries": [
+            line._asdict() | {"started_at": time_text(line.started_at)} for line in deliveries.tries(connection, one.id)
+        ],
+    }
+
+
+_NEXT = {
+    "delivered": "nothing, the LRS has it",
+    "discarded": "nothing, people gave it up",
+    "quarantined": "nothing, every LRS would refuse it",
+    "dead": "nothing, the LRS refused it; once it would take it, `scorm-bridge deliveries retry` sends it again",
+}
+
+
+def _waits(connection: Connection, one: Delivery, now: int) -> str:
+    if not one.target:
+        return "it waits for a [[targets]] section that names an LRS"
+    pause = pauses.current(connection).get(one.target)
+    if pause is not None and not pause.automatic:
+        return f"it waits, as {pause.by} paused {one.target}: {pause.reason}"
+    before = deliveries.ahead(connection, one)
+    if before:
+        return f"it waits for {len(before)} earlier of its attempt, the first of them {before[0]}"
+    if one.not_before > now:
+        return f"it is tried again after {time_text(one.not_before)}"
+    return "it is tried as soon as the target's senders come to it"

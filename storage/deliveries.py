@@ -1,0 +1,316 @@
+"""Deliveries as people look for them, and what people do to those in trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
+
+from storage.tables import (
+    attempt,
+    delivery,
+    delivery_try,
+    enrollment,
+    journal,
+    lms,
+    mapping_version,
+    statement,
+    try_,
+)
+
+TROUBLED = ("dead", "quarantined", "discarded")
+STATES = ("waiting", "delivered", *TROUBLED)
+RETRIED = ("dead",)
+"""States that a retry ends. What is quarantined would be refused by every LRS."""
+DISCARDED = ("waiting", "dead", "quarantined")
+"""States that a discard ends."""
+
+
+class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which deliveries: those that meet all that is told. Times are milliseconds since the epoch, `since` included."""
+
+    target: str | None = None
+    state: str | None = None
+    statement: str | None = None
+    verb: str | None = None
+    rule: str | None = None
+    lms: str | None = None
+    learner: str | None = None
+    activity: str | None = None
+    session: str | None = None
+    attempt: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class Delivery(NamedTuple):
+    """A delivery, what it delivers, and what its last try came to."""
+
+    id: int
+    target: str
+    state: str
+    tries: int
+    not_before: int
+    settled_at: int | None
+    statement_id: str
+    position: int
+    rule: str
+    verb: str
+    made_at: int
+    problem: str | None
+    session_id: str
+    commit_number: int
+    lms: str
+    learner_id: str
+    activity_id: str
+    attempt_id: str
+    attempt_number: int
+    outcome: str | None
+    status: int | None
+    answer: str | None
+
+
+class Origin(NamedTuple):
+    """Where a statement comes from: whose attempt, which commit of it, which rule of which mapping document."""
+
+    rule: str
+    verb: str
+    problem: str | None
+    body: str
+    mapping: str
+    mapping_hash: str
+    lms: str
+    learner_id: str
+    activity_id: str
+    attempt_id: str
+    attempt_number: int
+    session_id: str
+    commit_number: int
+    received_at: int
+    wire_format: str
+    disposition: str
+
+
+class TryLine(NamedTuple):
+    """One request that carried a delivery. Times are milliseconds; `started_at` since the epoch."""
+
+    started_at: int
+    took: int
+    outcome: str
+    status: int | None
+    answer: str
+
+
+class Counts(NamedTuple):
+    """What a target's deliveries come to; `oldest` is when the statement that waits longest was made."""
+
+    waiting: int
+    dead: int
+    quarantined: int
+    oldest: int | None
+
+
+_LAST = select(func.max(delivery_try.c.try_id)).where(delivery_try.c.delivery_id == delivery.c.id).scalar_subquery()
+_FROM = (
+    delivery.join(
+        statement, and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position)
+    )
+    .join(attempt, attempt.c.id == delivery.c.attempt_id)
+    .join(enrollment, enrollment.c.id == attempt.c.enrollment_id)
+    .join(lms, lms.c.id == enrollment.c.lms_id)
+)
+_SHOWN = select(
+    delivery.c.id,
+    delivery.c.target,
+    delivery.c.state,
+    delivery.c.tries,
+    delivery.c.not_before,
+    delivery.c.settled_at,
+    statement.c.id.label("statement_id"),
+    delivery.c.position,
+    statement.c.rule,
+    statement.c.verb,
+    statement.c.made_at,
+    statement.c.problem,
+    statement.c.session_id,
+    statement.c.commit_number,
+    lms.c.name.label("lms"),
+    enrollment.c.learner_id,
+    enrollment.c.activity_id,
+    attempt.c.uuid.label("attempt_id"),
+    attempt.c.number.label("attempt_number"),
+    try_.c.outcome,
+    try_.c.status,
+    try_.c.answer,
+).select_from(_FROM.outerjoin(try_, try_.c.id == _LAST))
+
+
+def find(connection: Connection, which: Filter, *, before: int | None = None, most: int = 50) -> list[Delivery]:
+    """Give deliveries, the newest first, those with ids below `before`."""
+    query = _SHOWN.where(*_conditions(which)).order_by(delivery.c.id.desc()).limit(most)
+    if before is not None:
+        query = query.where(delivery.c.id < before)
+    return [Delivery._make(row) for row in connection.execute(query)]
+
+
+def count(connection: Connection, which: Filter) -> int:
+    """Tell how many meet a filter."""
+    return int(connection.execute(_chosen(which, func.count())).scalar_one())
+
+
+def ids(connection: Connection, which: Filter, *, after: int, most: int) -> list[int]:
+    """Give the ids above `after` of those that meet a filter, in their order."""
+    query = _chosen(which, delivery.c.id).where(delivery.c.id > after).order_by(delivery.c.id).limit(most)
+    return list(connection.execute(query).scalars())
+
+
+def tries(connection: Connection, delivery_id: int) -> list[TryLine]:
+    """Give a delivery's tries in their order."""
+    rows = connection.execute(
+        select(*(try_.c[name] for name in TryLine._fields))
+        .join(delivery_try, delivery_try.c.try_id == try_.c.id)
+        .where(delivery_try.c.delivery_id == delivery_id)
+        .order_by(try_.c.id)
+    )
+    return [TryLine(*row) for row in rows]
+
+
+def ahead(connection: Connection, one: Delivery) -> list[str]:
+    """Give the statements of the same attempt that wait for the same target and must arrive before this one."""
+    rows = connection.execute(
+        select(statement.c.id)
+        .select_from(_FROM)
+        .where(
+            attempt.c.uuid == one.attempt_id,
+            delivery.c.target == one.target,
+            delivery.c.state == "waiting",
+            delivery.c.position < one.position,
+        )
+        .order_by(delivery.c.position)
+    )
+    return list(rows.scalars())
+
+
+def origin(connection: Connection, statement_id: str) -> Origin | None:
+    """Give where a statement comes from, None where there is none of this id."""
+    row = connection.execute(
+        select(
+            statement.c.rule,
+            statement.c.verb,
+            statement.c.problem,
+            statement.c.body,
+            mapping_version.c.name,
+            mapping_version.c.content_hash,
+            lms.c.name,
+            enrollment.c.learner_id,
+            enrollment.c.activity_id,
+            attempt.c.uuid,
+            attempt.c.number,
+            statement.c.session_id,
+            statement.c.commit_number,
+            journal.c.received_at,
+            journal.c.wire_format,
+            journal.c.disposition,
+        )
+        .select_from(
+            statement.join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id)
+            .join(attempt, attempt.c.id == statement.c.attempt_id)
+            .join(enrollment, enrollment.c.id == attempt.c.enrollment_id)
+            .join(lms, lms.c.id == enrollment.c.lms_id)
+            .join(
+                journal,
+                and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number),
+            )
+        )
+        .where(statement.c.id == statement_id)
+    ).one_or_none()
+    return None if row is None else Origin._make(row)
+
+
+def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
+    """Let dead deliveries wait again, under the ids their statements have; tell how many.
+
+    What the target has of their attempts by now, it has: a statement that is retried can arrive after later ones.
+    """
+    return _move(connection, delivery_ids, RETRIED, state="waiting", not_before=0, settled_at=None)
+
+
+def discard(connection: Connection, delivery_ids: Sequence[int], now: int) -> int:
+    """Give deliveries up for good; tell how many.
+
+    One that is on its way at this moment can still arrive: it counts as discarded all the same.
+    """
+    return _move(connection, delivery_ids, DISCARDED, state="discarded", settled_at=now)
+
+
+def by_target(connection: Connection) -> dict[str, Counts]:
+    """Give target -> what its deliveries come to, for targets that have some in the outbox or in trouble."""
+    made = (
+        select(func.min(statement.c.made_at))
+        .where(
+            statement.c.attempt_id == delivery.c.attempt_id,
+            statement.c.position == delivery.c.position,
+        )
+        .scalar_subquery()
+    )
+    found: dict[str, dict[str, int]] = {}
+    for state in ("waiting", "dead", "quarantined"):
+        rows = connection.execute(
+            select(delivery.c.target, func.count()).where(*_of_state(state)).group_by(delivery.c.target)
+        )
+        for target, number in rows:
+            found.setdefault(target, {})[state] = number
+    oldest: dict[str, int | None] = {}
+    for target in found:
+        first = select(delivery.c.id).where(delivery.c.target == target, *_of_state("waiting"))
+        own = connection.execute(first.order_by(delivery.c.id).limit(1)).scalar_one_or_none()
+        oldest[target] = (
+            None
+            if own is None
+            else connection.execute(select(made).select_from(delivery).where(delivery.c.id == own)).scalar_one()
+        )
+    return {
+        target: Counts(told.get("waiting", 0), told.get("dead", 0), told.get("quarantined", 0), oldest[target])
+        for target, told in found.items()
+    }
+
+
+def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[str], **values: Any) -> int:
+    return connection.execute(
+        update(delivery).where(delivery.c.id.in_(delivery_ids), delivery.c.state.in_(states)).values(values)
+    ).rowcount
+
+
+def _chosen(which: Filter, what: ColumnElement[Any]) -> Select[Any]:
+    return select(what).select_from(_FROM).where(*_conditions(which))
+
+
+def _of_state(state: str) -> list[ColumnElement[bool]]:
+    is_it = delivery.c.state == state
+    # SQLite uses an index with a condition only where the query has the same one
+    return [is_it, delivery.c.state.in_(TROUBLED)] if state in TROUBLED else [is_it]
+
+
+def _conditions(which: Filter) -> list[ColumnElement[bool]]:
+    columns = {
+        "target": delivery.c.target,
+        "statement": statement.c.id,
+        "verb": statement.c.verb,
+        "rule": statement.c.rule,
+        "lms": lms.c.name,
+        "learner": enrollment.c.learner_id,
+        "activity": enrollment.c.activity_id,
+        "session": statement.c.session_id,
+        "attempt": attempt.c.uuid,
+    }
+    told = {name: value for name in columns if (value := getattr(which, name)) is not None}
+    found = [columns[name] == value for name, value in told.items()]
+    if which.state is not None:
+        found += _of_state(which.state)
+    if which.since is not None:
+        found.append(statement.c.made_at >= which.since)
+    if which.until is not None:
+        found.append(statement.c.made_at < which.until)
+    return found

@@ -1,0 +1,83 @@
+"""`scorm-bridge targets`."""
+
+from __future__ import annotations
+
+import json
+
+from storage import acts, pauses
+from storage.engine import open_engine, reading, writing
+from storage.pauses import Pause
+from tests.bridges import START
+from tests.cli.conftest import Run
+from tests.conftest import StartBridge
+
+FILE = """
+[[targets]]
+name = "analytics"
+endpoint = "https://lrs.example.org/xapi/"
+"""
+URL = "SCORM_BRIDGE_DATABASE__URL"
+
+
+def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it(run: Run, database_url: str) -> None:
+    environment = {"file": FILE, URL: database_url}
+    paused = run("targets", "pause", "analytics", "--reason", "moving house", "--by", "ada", **environment)
+    assert (paused.exit_code, paused.stdout) == (0, "")
+    listed = run("targets", "list", **environment)
+    assert "analytics is paused by ada since" in listed.stdout
+    assert "moving house" in listed.stdout
+    (told,) = json.loads(run("targets", "list", "--json", **environment).stdout)
+    assert (told["state"], told["waiting"], told["pause"]["by"]) == ("paused", 0, "ada")
+
+    assert run("targets", "resume", "analytics", "--by", "bob", **environment).exit_code == 0
+    (told,) = json.loads(run("targets", "list", "--json", **environment).stdout)
+    assert (told["state"], told["pause"]) == ("flowing", None)
+    engine = open_engine(database_url)
+    with reading(engine) as connection:
+        assert [(one.verb, one.by, one.subject, one.reason) for one in acts.newest(connection)] == [
+            ("resume", "bob", "analytics", ""),
+            ("pause", "ada", "analytics", "moving house"),
+        ]
+    engine.dispose()
+
+
+def test_pausing_twice_and_resuming_what_flows_is_told(run: Run, database_url: str) -> None:
+    environment = {"file": FILE, URL: database_url}
+    run("targets", "pause", "analytics", "--reason", "x", **environment)
+    again = run("targets", "pause", "analytics", "--reason", "y", **environment)
+    assert again.exit_code == 1
+    assert "analytics is paused already" in again.stderr
+    run("targets", "resume", "analytics", **environment)
+    again = run("targets", "resume", "analytics", **environment)
+    assert again.exit_code == 1
+    assert "analytics is not paused" in again.stderr
+
+
+def test_a_target_that_is_not_configured_cannot_be_paused(run: Run, database_url: str) -> None:
+    result = run("targets", "pause", "analytic", "--reason", "x", file=FILE, **{URL: database_url})
+    assert result.exit_code == 2
+    assert "no target has the name 'analytic'; there are: analytics" in result.stderr
+
+
+def test_an_lrs_that_does_not_let_the_bridge_in_is_told_apart_from_one_that_people_paused(
+    run: Run, database_url: str
+) -> None:
+    engine = open_engine(database_url)
+    with writing(engine) as connection:
+        pauses.begin(connection, Pause("analytics", START, "scorm-bridge", "the LRS answered 401: no", automatic=True))
+    engine.dispose()
+    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
+    assert (told["state"], told["pause"]["reason"]) == ("not let in", "the LRS answered 401: no")
+
+
+async def test_what_waits_is_counted_whether_its_target_is_configured_or_not(
+    start: StartBridge, run: Run, database_url: str
+) -> None:
+    bridge = await start()
+    await bridge.commit({"core": {"lesson_status": "passed"}})
+    found = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
+    assert [(one["name"], one["state"]) for one in found] == [("analytics", "flowing"), ("", "not configured")]
+    assert found[1]["waiting"] == len(bridge.rules())
+    assert found[1]["waiting_documents"] > 0
+    assert found[1]["oldest_waiting"] == "2026-01-01T00:00:00.000Z"
+    assert "(no LRS yet)" in run("targets", "list", file=FILE, **{URL: database_url}).stdout

@@ -1,0 +1,140 @@
+"""Deliveries as people look for them, and what people do to those in trouble."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text, update
+
+from storage import deliveries, outbox
+from storage.deliveries import Counts, Filter
+from storage.engine import reading, writing
+from storage.outbox import Settlement, Try
+from storage.tables import delivery
+from tests.storage.rows import NOW, hold, launched, queue, uid, whole
+
+REFUSED = Try("lrs", NOW, 12, "refused", 400, "no verb")
+
+
+@pytest.fixture
+def ids(engine: Engine) -> list[str]:
+    """Five statements of u1 and two of u2 for two targets; of those to `lrs` the second is dead."""
+    with writing(engine) as connection:
+        hold(connection, ["lrs", "other"])
+        made = queue(connection, launched(connection, "u1"), 5, ["lrs", "other"])
+        made += queue(connection, launched(connection, "u2"), 2, ["lrs", "other"])
+        dead = deliveries.find(connection, Filter(target="lrs", statement=made[1]))[0]
+        outbox.settle(connection, REFUSED, [Settlement(dead.id, "dead", 0, NOW)])
+    return made
+
+
+def _find(engine: Engine, **which: Any) -> list[str]:
+    with reading(engine) as connection:
+        return [one.statement_id for one in deliveries.find(connection, Filter(**which))]
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [
+        ({"target": "lrs"}, [6, 5, 4, 3, 2, 1, 0]),
+        ({"target": "lrs", "state": "dead"}, [1]),
+        ({"target": "lrs", "state": "waiting", "learner": "u2"}, [6, 5]),
+        ({"target": "none"}, []),
+        ({"target": "lrs", "rule": "completed", "learner": "u1"}, [4, 3, 2, 1, 0]),
+        ({"target": "lrs", "rule": "passed"}, []),
+        ({"target": "lrs", "activity": "235", "lms": "lms-of-u2"}, [6, 5]),
+        ({"target": "lrs", "since": NOW + 1}, []),
+        ({"target": "lrs", "until": NOW}, []),
+        ({"target": "lrs", "since": NOW, "until": NOW + 1, "learner": "u2"}, [6, 5]),
+    ],
+)
+def test_those_are_found_that_meet_all_that_is_told(
+    engine: Engine, ids: list[str], which: dict[str, Any], expected: list[int]
+) -> None:
+    assert _find(engine, **which) == [ids[at] for at in expected]
+    with reading(engine) as connection:
+        assert deliveries.count(connection, Filter(**which)) == len(expected)
+
+
+def test_pages_follow_each_other_without_gap_or_repetition(engine: Engine, ids: list[str]) -> None:
+    found: list[str] = []
+    before = None
+    with reading(engine) as connection:
+        while page := deliveries.find(connection, Filter(target="lrs"), before=before, most=3):
+            found += [one.statement_id for one in page]
+            before = page[-1].id
+    assert found == ids[::-1]
+
+
+def test_a_delivery_tells_its_statement_and_its_last_try(engine: Engine, ids: list[str]) -> None:
+    with reading(engine) as connection:
+        (one,) = deliveries.find(connection, Filter(target="lrs", statement=ids[1]))
+        assert (one.learner_id, one.activity_id, one.lms, one.rule) == ("u1", "235", "lms-of-u1", "completed")
+        assert (one.state, one.tries, one.outcome, one.status, one.answer) == ("dead", 1, "refused", 400, "no verb")
+        (line,) = deliveries.tries(connection, one.id)
+    assert (line.started_at, line.took, line.outcome, line.answer) == (NOW, 12, "refused", "no verb")
+
+
+def test_a_statement_tells_where_it_comes_from(engine: Engine, ids: list[str]) -> None:
+    with reading(engine) as connection:
+        origin = deliveries.origin(connection, ids[0])
+        assert deliveries.origin(connection, uid("unknown")) is None
+    assert origin is not None
+    assert (origin.rule, origin.learner_id, origin.commit_number, origin.mapping) == ("completed", "u1", 1, "m")
+
+
+def test_a_retried_delivery_is_claimed_again_under_its_id_before_what_comes_after(
+    engine: Engine, ids: list[str]
+) -> None:
+    with writing(engine) as connection:
+        chosen = deliveries.ids(connection, Filter(state="dead"), after=0, most=10)
+        assert deliveries.retry(connection, chosen) == 1
+        assert deliveries.retry(connection, chosen) == 0
+    with reading(engine) as connection:
+        claimed = outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000)
+    assert [one.statement_id for one in claimed] == ids
+
+
+def test_what_is_discarded_is_never_claimed_and_holds_nothing_back(engine: Engine, ids: list[str]) -> None:
+    with writing(engine) as connection:
+        (first,) = deliveries.ids(connection, Filter(target="lrs", statement=ids[0]), after=0, most=10)
+        connection.execute(update(delivery).where(delivery.c.id == first).values(not_before=NOW + 1_000))
+        assert outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000)[0].statement_id == ids[5]
+        assert deliveries.discard(connection, [first], NOW) == 1
+        claimed = outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000)
+    assert [one.statement_id for one in claimed] == [ids[at] for at in (2, 3, 4, 5, 6)]
+
+
+def test_a_settlement_that_comes_after_a_discard_changes_nothing(engine: Engine, ids: list[str]) -> None:
+    """The delivery was on its way when it was given up: the try is kept, the delivery stays discarded."""
+    with writing(engine) as connection:
+        (first,) = deliveries.ids(connection, Filter(target="lrs", statement=ids[0]), after=0, most=10)
+        deliveries.discard(connection, [first], NOW)
+        outbox.settle(connection, REFUSED._replace(outcome="delivered"), [Settlement(first, "delivered", 0, NOW)])
+        (one,) = deliveries.find(connection, Filter(target="lrs", statement=ids[0]))
+    assert (one.state, one.outcome) == ("discarded", "delivered")
+
+
+def test_nothing_that_was_delivered_is_retried_or_discarded(engine: Engine, ids: list[str]) -> None:
+    with writing(engine) as connection:
+        (first,) = deliveries.ids(connection, Filter(target="lrs", statement=ids[0]), after=0, most=10)
+        outbox.settle(connection, REFUSED._replace(outcome="delivered"), [Settlement(first, "delivered", 0, NOW)])
+        assert deliveries.retry(connection, [first]) == 0
+        assert deliveries.discard(connection, [first], NOW) == 0
+
+
+def test_targets_are_counted_with_their_oldest(engine: Engine, ids: list[str]) -> None:
+    assert len(ids) == 7
+    with reading(engine) as connection:
+        assert deliveries.by_target(connection) == {"lrs": Counts(6, 1, 0, NOW), "other": Counts(7, 0, 0, NOW)}
+
+
+def test_those_in_trouble_are_found_by_the_index_that_has_only_them(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL chooses by what the tables hold")
+    with reading(engine) as connection:
+        query = deliveries._chosen(Filter(target="lrs", state="dead"), delivery.c.id)
+        plain = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = " ".join(str(row) for row in connection.execute(text(f"EXPLAIN QUERY PLAN {plain}")))
+    assert "ix_delivery_troubled" in plan
