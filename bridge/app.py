@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random as random_numbers
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 from aiohttp import web
@@ -16,21 +16,20 @@ from bridge.clock import NewId, Now, random_id, system_now
 from bridge.commits.batch import Setup
 from bridge.commits.reaper import Reaper
 from bridge.commits.service import CommitService
+from bridge.configured_targets import configured, readers, receivers, unwanted_documents
 from bridge.database import Database
 from bridge.forwarding.crew import Crew
 from bridge.forwarding.senders import senders
-from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import open_session
 from bridge.http.cors import Origins
 from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.mapping_documents import load_mapping
-from bridge.settings import Settings, SettingsError, TargetSettings
+from bridge.settings import Settings
 from mappings.document import CompiledMapping
 from storage import documents, lms, mapping_versions
 from storage.engine import open_engine, writing
 from storage.migrations import is_current
-from storage.outbox import UNASSIGNED
 
 log = structlog.get_logger(__name__)
 
@@ -51,16 +50,16 @@ def create_app(
     Raises:
         SchemaError: the database was not migrated.
         DocumentError: the mapping document has faults.
-        SettingsError: a target names a document that the mapping document has not.
+        SettingsError: a target names what the mapping document has not.
         sqlalchemy.exc.OperationalError: the database does not answer.
     """
     mapping = load_mapping(settings.mapping.document)
-    targets = [_target(one, mapping) for one in settings.targets]
+    targets = configured(settings.targets, mapping)
     names = tuple(target.name for target in targets)
     engine = open_engine(settings.database.url)
     with writing(engine) as connection:
         version_id, keys = _prepare(connection, mapping, now())
-        documents.forget(connection, _switched_off(mapping, targets))
+        documents.forget(connection, unwanted_documents(mapping, targets))
     database = Database(engine)
     crews: list[Crew] = []
 
@@ -68,7 +67,8 @@ def create_app(
         for crew in crews:
             crew.wake()
 
-    commits = CommitService(database, Setup(mapping, version_id, names, _readers(mapping, targets), now, new_id), wake)
+    setup = Setup(mapping, version_id, receivers(mapping, targets), readers(mapping, targets), now, new_id)
+    commits = CommitService(database, setup, wake)
     app = create_api(
         Services(
             database=database,
@@ -100,42 +100,6 @@ def create_app(
     if not targets:
         log.warning("no_lrs_configured", consequence="commits are accepted, statements wait for a [[targets]] section")
     return app
-
-
-def _target(settings: TargetSettings, mapping: CompiledMapping) -> Target:
-    wanted = {one.name: one.send for one in mapping.document.documents}
-    unknown = ", ".join(sorted(settings.documents.keys() - wanted.keys()))
-    if unknown:
-        known = ", ".join(wanted) or "none"
-        raise SettingsError(
-            f"targets.{settings.name}.documents: {unknown} is no document of the mapping document; there are: {known}"
-        )
-    wanted |= settings.documents
-    return Target(
-        settings.name,
-        settings.endpoint,
-        settings.username,
-        settings.secret(),
-        settings.version,
-        frozenset(name for name, sent in wanted.items() if sent),
-    )
-
-
-def _readers(mapping: CompiledMapping, targets: Sequence[Target]) -> dict[str, tuple[str, ...]]:
-    """Give the targets of each document that any gets, by its name."""
-    if not targets:
-        return {one.name: (UNASSIGNED,) for one in mapping.document.documents if one.send}
-    found = {
-        one.name: tuple(target.name for target in targets if one.name in target.documents)
-        for one in mapping.document.documents
-    }
-    return {name: readers for name, readers in found.items() if readers}
-
-
-def _switched_off(mapping: CompiledMapping, targets: Sequence[Target]) -> dict[str, frozenset[str]]:
-    """Give the names of the documents that each target does not get, by the target's name."""
-    known = frozenset(one.name for one in mapping.document.documents)
-    return {target.name: known - target.documents for target in targets}
 
 
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> tuple[int, list[bytes]]:

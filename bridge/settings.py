@@ -5,16 +5,15 @@ Everything that is wrong with them is told at once.
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import pydantic_settings
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from bridge.target_settings import TargetSettings
 from storage.engine import DatabaseUrlError, open_engine
 
 DEFAULT_FILE = Path("scorm-bridge.toml")
@@ -34,13 +33,15 @@ class ServerSettings(_Section):
     """Where the bridge listens and what it is reached as.
 
     `commit_token_lifetime` is in seconds. Players that were offline deliver days later, and a token permits nothing but
-    commits to one session, hence a week.
+    commits to one session, hence a week. `drain_delay` are the seconds between SIGTERM and the end of listening, in
+    which `/readyz` says 503: for load balancers that need to be told first.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
     commit_token_lifetime: int = Field(default=7 * 24 * 3600, ge=60)
+    drain_delay: float = Field(default=0, ge=0, le=600)
 
     @field_validator("public_url")
     @classmethod
@@ -63,64 +64,6 @@ class DatabaseSettings(_Section):
         except DatabaseUrlError as error:
             raise ValueError(str(error)) from None
         return value
-
-
-class TargetSettings(_Section):
-    """One LRS. The password stands here, in an environment variable or in a file.
-
-    `documents` switches state and profile documents on or off by their names in the mapping document, which says what
-    goes for those that are not named.
-    """
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    endpoint: str
-    username: str = ""
-    password: str = ""
-    password_env: str = ""
-    password_file: str = ""
-    version: Literal["auto", "1.0.3", "2.0.0"] = "auto"
-    documents: dict[str, bool] = {}
-
-    @field_validator("endpoint")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        parts = urlsplit(value)
-        if not parts.hostname:
-            raise ValueError("names no host")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("must not hold a name or password; username and password are settings of their own")
-        return value if value.endswith("/") else value + "/"
-
-    @field_validator("username")
-    @classmethod
-    def _without_colon(cls, value: str) -> str:
-        if ":" in value:
-            raise ValueError("must not contain a colon: Basic authentication ends the name with one")
-        return value
-
-    @model_validator(mode="after")
-    def _one_password(self) -> TargetSettings:
-        if sum(map(bool, (self.password, self.password_env, self.password_file))) > 1:
-            raise ValueError("give only one of password, password_env and password_file")
-        if self.password_env and self.password_env not in os.environ:
-            raise ValueError(f"password_env names {self.password_env}, which is not set in the environment")
-        if self.password_file and not Path(self.password_file).is_file():
-            raise ValueError(f"password_file names {self.password_file}, which is no file")
-        try:
-            self.secret()
-        except (OSError, UnicodeDecodeError):
-            raise ValueError(f"password_file names {self.password_file}, which cannot be read as text") from None
-        return self
-
-    def secret(self) -> str:
-        """Give the password, from wherever it is kept."""
-        if self.password_env:
-            return os.environ[self.password_env]
-        if self.password_file:
-            return Path(self.password_file).read_text(encoding="utf-8").strip()
-        return self.password
 
 
 class MappingSettings(_Section):

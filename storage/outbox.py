@@ -7,7 +7,7 @@ no mark: what a killed process had on its way is still waiting, and sent again u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -123,8 +125,8 @@ _insert_try = insert(try_).returning(try_.c.id)
 _insert_delivery_tries = insert_into(delivery_try, ("delivery_id", "try_id"))
 
 
-def add(connection: Connection, statements: Sequence[StatementRow], targets: Sequence[str]) -> None:
-    """Add statements, and a delivery of each to every target, in the order given."""
+def add(connection: Connection, statements: Sequence[StatementRow], targets: Mapping[str, Sequence[str]]) -> None:
+    """Add statements, and a delivery of each to every target that `targets` has by its rule, in the order given."""
     _insert_statements.run(connection, statements)
     _insert_deliveries.run(
         connection,
@@ -139,16 +141,25 @@ def add(connection: Connection, statements: Sequence[StatementRow], targets: Seq
                 0,
             )
             for row in statements
-            for target in targets or (UNASSIGNED,)
+            for target in targets[row.rule]
         ],
     )
 
 
-def assign_waiting(connection: Connection, target: str) -> int:
-    """Give the deliveries that wait for no target in particular to this one; tell how many."""
-    return connection.execute(
-        update(delivery).where(delivery.c.target == UNASSIGNED, delivery.c.state == "waiting").values(target=target)
-    ).rowcount
+def assign_waiting(connection: Connection, target: str, unwanted: Collection[str] = ()) -> int:
+    """Give the deliveries that wait for no target in particular to this one; tell how many.
+
+    Those of statements of unwanted rules are forgotten, as if the target had been there when they were made.
+    """
+    waits = delivery.c.target == UNASSIGNED, delivery.c.state == "waiting"
+    if unwanted:
+        of_unwanted = exists().where(
+            statement.c.attempt_id == delivery.c.attempt_id,
+            statement.c.position == delivery.c.position,
+            statement.c.rule.in_(unwanted),
+        )
+        connection.execute(delete(delivery).where(*waits, of_unwanted))
+    return connection.execute(update(delivery).where(*waits).values(target=target)).rowcount
 
 
 def has_unassigned(connection: Connection) -> bool:

@@ -11,7 +11,8 @@ from yarl import URL
 
 from bridge.access import new_token
 from bridge.app import create_app
-from bridge.settings import DatabaseSettings, ServerSettings, Settings, TargetSettings
+from bridge.settings import DatabaseSettings, ServerSettings, Settings
+from bridge.target_settings import TargetSettings
 from storage import lms
 from storage.engine import open_engine, reading, writing
 from storage.lookups import AttemptReport, enrollments, reports

@@ -14,7 +14,8 @@ from bridge.cli.serving import new_loop, run_app, told
 from bridge.clock import system_now
 from bridge.sandbox.lrs import create_lrs
 from bridge.sandbox.site import PLAYER, Sandbox, add_sandbox
-from bridge.settings import DatabaseSettings, ServerSettings, Settings, TargetSettings
+from bridge.settings import DatabaseSettings, ServerSettings, Settings
+from bridge.target_settings import TargetSettings
 from storage import lms
 from storage.engine import open_engine, writing
 from storage.migrations import migrate

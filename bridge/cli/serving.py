@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.app import SchemaError, create_app
 from bridge.cli.workers import serve_together, stop_with_parent
+from bridge.http.health import DRAINING
 from bridge.settings import WRONG, Settings, SettingsError
 from mappings.document import DocumentError
 from storage.single_writer import CannotServeError, only_writer
@@ -24,6 +27,8 @@ with suppress(ImportError):  # not made for Windows
 
 UNAVAILABLE = 69
 """Exit status when the database does not answer at start-up (EX_UNAVAILABLE of sysexits.h)."""
+KILLED = 128 + signal.SIGTERM
+"""Exit status after a second signal, as of a process that SIGTERM killed."""
 IN_FLIGHT_TIME = 10
 """Seconds that requests under way have to finish after SIGTERM."""
 
@@ -37,10 +42,11 @@ def fail(status: int, text: str) -> None:
 def run_app(
     app: web.Application, settings: Settings, loop: asyncio.AbstractEventLoop, listener: socket.socket | None = None
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what is under way. Says so as soon as it listens.
+    """Serve until SIGINT or SIGTERM, then finish what is under way; a second signal ends it at once.
 
-    A `listener` is a socket that listens already.
+    Says so as soon as it listens. A `listener` is a socket that listens already.
     """
+    _leave_on_signals(loop, app[DRAINING], settings.server.drain_delay)
     place = {"host": settings.server.host, "port": settings.server.port} if listener is None else {"sock": listener}
     web.run_app(
         app,
@@ -50,8 +56,24 @@ def run_app(
             f"scorm-bridge listens on http://{settings.server.host}:{settings.server.port}", err=True
         ),
         shutdown_timeout=IN_FLIGHT_TIME,
+        handle_signals=False,
         loop=loop,
     )
+
+
+def _leave_on_signals(loop: asyncio.AbstractEventLoop, draining: asyncio.Event, delay: float) -> None:
+    def leave() -> None:
+        raise web.GracefulExit
+
+    def stop() -> None:
+        if draining.is_set():
+            os._exit(KILLED)  # what was answered 200 is on disk, and leases run out
+        draining.set()
+        click.echo("scorm-bridge is stopping", err=True)
+        loop.call_later(delay, leave)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

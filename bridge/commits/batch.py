@@ -47,12 +47,13 @@ log = structlog.get_logger(__name__)
 class Setup:
     """What every batch works with.
 
-    `targets` are the names of the LRSs that statements go to, `documents` those that get each document, by its name.
+    `targets` are the names of the LRSs that each rule's statements go to, by its name, `documents` those that get each
+    document, by its name.
     """
 
     mapping: CompiledMapping
     mapping_version_id: int
-    targets: tuple[str, ...]
+    targets: Mapping[str, tuple[str, ...]]
     documents: Mapping[str, tuple[str, ...]]
     now: Now
     new_id: NewId

@@ -8,7 +8,7 @@ is not settled yet, so that nothing arrives before what comes before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
@@ -39,6 +39,7 @@ class Forwarder(Rounds):
         now: milliseconds since the epoch.
         random: gives numbers from 0 to 1.
         adopts: also takes statements that wait for no target in particular, as processes without targets make them.
+        unwanted_rules: whose statements it does not take then.
     """
 
     def __init__(
@@ -50,18 +51,20 @@ class Forwarder(Rounds):
         now: Now,
         random: Callable[[], float],
         adopts: bool = False,
+        unwanted_rules: Collection[str] = (),
     ) -> None:
         super().__init__(part.target, way, now=now)
         self._database = database
         self._part = part
         self._random = random
         self._adopts = adopts
+        self._unwanted_rules = unwanted_rules
         self._most = MOST_TOGETHER
 
     async def _round(self) -> bool:
         """Send what may be sent now, at most one batch; tell whether there was anything."""
         if self._adopts and self._may_look() and await self._database.read(outbox.has_unassigned):
-            await self._database.write(outbox.assign_waiting, self._part.target)
+            await self._database.write(outbox.assign_waiting, self._part.target, self._unwanted_rules)
         claimed = await self._database.read(
             outbox.claim, self._part, now=self._now(), most=self._most, most_bytes=MOST_BYTES
         )

@@ -43,7 +43,16 @@ def senders(
         for shard in range(SHARDS):
             part = Part(target.name, f"{target.name}/{shard}", owner, shard)
             adopts = first and shard == 0
-            made[part.lease] = partial(Forwarder, database, part, way, now=now, random=random, adopts=adopts)
+            made[part.lease] = partial(
+                Forwarder,
+                database,
+                part,
+                way,
+                now=now,
+                random=random,
+                adopts=adopts,
+                unwanted_rules=target.unwanted_rules,
+            )
         part = Part(target.name, f"{target.name}/documents", owner)
         adopted = target.documents if first else frozenset[str]()
         way = Way(transport, Breaker(target.name, random), pauses)

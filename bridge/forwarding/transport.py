@@ -8,7 +8,9 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from bridge.forwarding.auth import Authorization
 from bridge.forwarding.outcomes import Reply
+from bridge.forwarding.rate import Rate
 from bridge.forwarding.targets import Target
 
 CONNECT_TIMEOUT = 10
@@ -30,7 +32,8 @@ class Transport:
     def __init__(self, session: aiohttp.ClientSession, target: Target) -> None:
         self._session = session
         self._target = target
-        self._auth = aiohttp.encode_basic_auth(target.username, target.password, "utf-8")
+        self._authorization = Authorization(session, target.credentials)
+        self._rate = Rate(target.rate)
         self._version: str | None = None if target.version == "auto" else target.version
 
     async def post(self, statements: Sequence[str]) -> Reply:
@@ -89,12 +92,34 @@ class Transport:
         body: bytes | None = None,
         params: dict[str, str] | None = None,
     ) -> Reply:
+        reply = await self._authorized(method, resource, headers, most, body, params)
+        if reply.status == 401 and self._authorization.may_be_renewed:
+            # the token can have been withdrawn before its time: a new one tells
+            self._authorization.forget()
+            reply = await self._authorized(method, resource, headers, most, body, params)
+        return reply
+
+    async def _authorized(
+        self,
+        method: str,
+        resource: str,
+        headers: dict[str, str],
+        most: int,
+        body: bytes | None,
+        params: dict[str, str] | None,
+    ) -> Reply:
+        told = await self._authorization.header()
+        if isinstance(told, Reply):
+            return told
+        if told is not None:
+            headers = headers | {"Authorization": told}
+        await self._rate.turn()
         async with self._session.request(
             method,
             self._target.endpoint + resource,
             data=body,
             params=params,
-            headers={"Authorization": self._auth} | headers,
+            headers=headers,
             allow_redirects=False,
         ) as response:
             return Reply(response.status, await _text(response, most), dict(response.headers))

@@ -14,6 +14,8 @@ from bridge.http.services import services
 from storage import documents, outbox, pauses
 from storage.migrations import is_current
 
+DRAINING = web.AppKey("draining", asyncio.Event)
+"""Set once the process is about to stop: load balancers that ask are told to go elsewhere."""
 DEADLINE = 3
 """Seconds within which the database must answer for the bridge to be ready."""
 
@@ -28,6 +30,8 @@ async def readyz(request: web.Request) -> web.Response:
 
     An LRS that is down or not configured does not make it unready: commits are accepted, and statements wait.
     """
+    if request.app[DRAINING].is_set():
+        return _json({"status": "draining", "reason": "the bridge is about to stop"}, 503)
     parts = services(request)
     try:
         async with asyncio.timeout(DEADLINE):

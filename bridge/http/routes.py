@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from bridge.http import bodies, commits, doors, health, sessions
@@ -21,6 +23,7 @@ def create_api(parts: Services) -> web.Application:
         handler_args={"auto_decompress": False},
     )
     app[SERVICES] = parts
+    app[health.DRAINING] = asyncio.Event()
     app.add_routes(
         [
             web.post("/v1/sessions", sessions.open_session),

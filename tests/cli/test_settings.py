@@ -217,7 +217,7 @@ def test_a_password_comes_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPat
     }
     sections = [f"{TARGET.replace('lrs', name, 1)}{line}\n" for name, line in kept.items()]
     Path("scorm-bridge.toml").write_text("".join(sections))
-    assert {one.name: one.secret() for one in load(None).targets} == {
+    assert {one.name: one.secret("password") for one in load(None).targets} == {
         "plain": "in the settings",
         "environment": " in the environment ☃",
         "file": "in a file ☃",
@@ -244,3 +244,44 @@ def test_settings_that_cannot_be_used_are_an_error_for_programs_too() -> None:
     with pytest.raises(SettingsError, match=r"server\.port") as raised:
         load(None)
     assert CANARY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("token = 'a'\nusername = 'b'", "targets[0]: give only one way in: username and password, token are told"),
+        ("client_id = 'a'", "targets[0]: client_id needs token_url and client_secret"),
+        ("client_id = 'a'\ntoken_url = 'https://id.example.org/token'", "targets[0]: client_id needs client_secret"),
+        ("token_url = 'https://id.example.org/token'", "targets[0]: token_url, client_secret and scope go with"),
+        ("token_url = 'id.example.org'", "targets[0].token_url: must begin with http"),
+        ("token = 'a'\ntoken_env = 'PATH'", "targets[0]: give only one of token, token_env and token_file"),
+        ("client_secret_env = 'NOT_THERE'", "targets[0]: client_secret_env names NOT_THERE, which is not set"),
+        ("rate = 0", "targets[0].rate:"),
+        ("rate = 'fast'", "targets[0].rate:"),
+        ("filter = {onyl = ['passed']}", "targets[0].filter.onyl: is not a known setting"),
+    ],
+)
+def test_what_cannot_be_meant_of_a_target_is_told(run: Run, more: str, words: str) -> None:
+    result = run("migrate", file=f"{TARGET}{more}\n")
+    assert result.exit_code == 78
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            "filter = {only = ['pased']}",
+            "targets.lrs.filter: pased is no rule or verb of the mapping document; there",
+        ),
+        ("filter = {without = ['passed', 'http://x.example/verb']}", "http://x.example/verb is no rule or verb"),
+        ("documents = {bookmark = true}", "targets.lrs.documents: bookmark is no document of the mapping document"),
+    ],
+)
+def test_a_target_that_names_what_the_mapping_has_not_keeps_the_bridge_from_starting(
+    run: Run, more: str, words: str
+) -> None:
+    run("migrate", file=f"{TARGET}{more}\n")
+    result = run("serve", file=f"{TARGET}{more}\n")
+    assert result.exit_code == 78
+    assert words in result.stderr

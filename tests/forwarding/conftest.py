@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from bridge.forwarding.targets import Target
 from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Arrival, FaultRule, Match, create_lrs, faults
-from bridge.settings import TargetSettings
+from bridge.target_settings import TargetSettings
 from tests.bridges import Bridge
 from tests.conftest import StartBridge
 
@@ -43,7 +43,7 @@ class Lrs:
 
     def target(self, **changed: Any) -> Target:
         """Make a target that is this LRS."""
-        return Target(**({"name": "lrs", "endpoint": self.endpoint, "username": "", "password": ""} | changed))
+        return Target(**({"name": "lrs", "endpoint": self.endpoint} | changed))
 
     def script(self, *rules: FaultRule) -> None:
         """Put a fault script in force."""

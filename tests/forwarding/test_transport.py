@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 
 from bridge.forwarding import transport
 from bridge.forwarding.outcomes import Outcome, classify
-from bridge.forwarding.targets import Target
+from bridge.forwarding.targets import Basic, Target
 from bridge.forwarding.transport import Transport
 from bridge.sandbox.lrs import LEDGER, STATEMENTS, Edition, FaultRule, faults
 from tests.forwarding.conftest import GET, POST, Lrs, StartLrs
@@ -61,7 +61,7 @@ async def _answering(answer: bytes) -> AsyncIterator[str]:
 
 
 def _target(endpoint: str, **changed: Any) -> Target:
-    values = {"name": "lrs", "endpoint": endpoint, "username": "ada", "password": "secret", "version": "1.0.3"}
+    values = {"name": "lrs", "endpoint": endpoint, "credentials": Basic("ada", "secret"), "version": "1.0.3"}
     return Target(**(values | changed))
 
 
@@ -180,7 +180,7 @@ async def test_the_lrs_is_told_who_sends(
     start_lrs: StartLrs, session: aiohttp.ClientSession, password: str, status: int
 ) -> None:
     lrs = await start_lrs(credentials={"ada": "pä:ss ☃"})
-    reply = await Transport(session, lrs.target(username="ada", password=password)).post([STATEMENT])
+    reply = await Transport(session, lrs.target(credentials=Basic("ada", password))).post([STATEMENT])
     assert reply.status == status
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Edition, FaultRule, Match, faults
-from bridge.settings import TargetSettings
+from bridge.target_settings import TargetSettings
 from storage.engine import writing
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import GET, POST, Lrs, StartLrs

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -57,8 +58,8 @@ async def new_server(tmp_path: Path) -> AsyncIterator[StartServer]:
     """Make servers, each in a directory of its own; what still runs after the test is killed."""
     made: list[Server] = []
 
-    def make(database_url: str, *, endpoint: str | None = None) -> Server:
-        made.append(Server(tmp_path / f"server-{len(made)}", database_url, endpoint=endpoint))
+    def make(database_url: str, **settings: Any) -> Server:
+        made.append(Server(tmp_path / f"server-{len(made)}", database_url, **settings))
         return made[-1]
 
     yield make

@@ -14,20 +14,26 @@ START_DEADLINE = 30
 
 
 class Server:
-    """One `scorm-bridge serve`. Kill it, stop it, start it again: it keeps its port and its database."""
+    """One `scorm-bridge serve`. Kill it, stop it, start it again: it keeps its port and its database.
 
-    def __init__(self, directory: Path, database_url: str, *, endpoint: str | None = None) -> None:
+    `target` and `server` are more TOML for the settings of the target at `endpoint`, and of the server.
+    """
+
+    def __init__(
+        self, directory: Path, database_url: str, *, endpoint: str | None = None, target: str = "", server: str = ""
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._config = directory / "scorm-bridge.toml"
         self.log = ""
-        target = f'[[targets]]\nname = "lrs"\nendpoint = "{endpoint}"\n' if endpoint else ""
+        target = f'[[targets]]\nname = "lrs"\nendpoint = "{endpoint}"\n{target}' if endpoint else ""
         self._config.write_text(
-            f'[server]\nport = {self.port}\n[database]\nurl = "{database_url}"\n{target}', encoding="utf-8"
+            f'[server]\nport = {self.port}\n{server}[database]\nurl = "{database_url}"\n{target}', encoding="utf-8"
         )
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._logged = asyncio.Event()
 
     async def run(self, *arguments: str) -> str:
         """Run another command with the same settings; give its standard output."""
@@ -72,14 +78,31 @@ class Server:
 
     async def stop(self) -> int:
         """Ask it to stop (SIGTERM) and give its exit status."""
+        self.signal()
+        return await self.ended()
+
+    def signal(self) -> None:
+        """Ask it to stop (SIGTERM)."""
         assert self._process is not None
         if self._process.returncode is None:
             self._process.terminate()
+
+    async def ended(self) -> int:
+        """Wait for its end and give its exit status."""
+        assert self._process is not None
         return await self._process.wait()
+
+    async def says(self, words: str) -> None:
+        """Wait until it logs these words."""
+        async with asyncio.timeout(START_DEADLINE):
+            while words not in self.log:
+                self._logged.clear()
+                await self._logged.wait()
 
     async def _read(self, stream: asyncio.StreamReader) -> None:
         while line := await stream.readline():
             self.log += line.decode()
+            self._logged.set()
 
 
 def _free_port() -> int:

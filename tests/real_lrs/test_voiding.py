@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from bridge.settings import TargetSettings
+from bridge.target_settings import TargetSettings
 from tests.conftest import StartBridge
 from tests.forwarding.looking import settled, statements, stored, ways
 from tests.forwarding.waiting import until

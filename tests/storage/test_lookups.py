@@ -21,6 +21,7 @@ from tests.storage.rows import (
     queue,
     statements,
     stored,
+    to,
     tried,
     uid,
     whole,
@@ -184,7 +185,7 @@ def test_a_report_is_not_torn_by_a_statement_that_is_stored_meanwhile(
     def load_and_be_late(connection, owner):
         loaded = load(connection, owner)
         with writing(engine) as other:
-            outbox.add(other, statements(other, its, ["{}"], count), ["lrs"])
+            outbox.add(other, statements(other, its, ["{}"], count), to("lrs"))
         return loaded
 
     with reading(engine) as connection:

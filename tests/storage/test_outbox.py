@@ -12,7 +12,7 @@ from storage import outbox
 from storage.engine import reading, writing
 from storage.outbox import Claimed, Try
 from storage.tables import delivery, delivery_try, statement, try_
-from tests.storage.rows import NOW, launched, queue, statements, tried, whole
+from tests.storage.rows import NOW, launched, queue, statements, to, tried, whole
 
 PLENTY = 1_000_000
 
@@ -35,7 +35,7 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
     body = '{"id": "x",  "result":{"duration":"PT1.50S"}, "name": "Ana Ćirić ☃ \\u0000 🎓"}'
     with writing(engine) as connection:
         rows = statements(connection, launched(connection), [body])
-        outbox.add(connection, rows, ["first", "second"])
+        outbox.add(connection, rows, to("first", "second"))
     with reading(engine) as connection:
         (stored,) = connection.execute(select(statement))
         assert stored.body == body
@@ -48,8 +48,8 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
 
 def test_nothing_to_add_is_no_error(engine: Engine) -> None:
     with writing(engine) as connection:
-        outbox.add(connection, [], ["lrs"])
-        outbox.add(connection, [], [])
+        outbox.add(connection, [], to("lrs"))
+        outbox.add(connection, [], {})
         assert outbox.waiting(connection) == {}
         assert _claim(connection) == []
 
@@ -60,7 +60,9 @@ def test_a_statement_id_is_there_once(engine: Engine) -> None:
         queue(connection, session, 1)
     with pytest.raises(IntegrityError), writing(engine) as connection:
         outbox.add(
-            connection, [statements(connection, session, ["{}", "{}"], 1)[0]._replace(id=_first_id(connection))], []
+            connection,
+            [statements(connection, session, ["{}", "{}"], 1)[0]._replace(id=_first_id(connection))],
+            to("lrs"),
         )
 
 
@@ -90,7 +92,7 @@ def test_what_was_added_first_is_claimed_first_and_an_attempt_keeps_its_order(en
         first, second = launched(connection, "u1"), launched(connection, "u2")
         one = statements(connection, first, ["{}", "{}"])
         two = statements(connection, second, ["{}", "{}"])
-        outbox.add(connection, [one[0], two[0], two[1], one[1]], ["lrs"])
+        outbox.add(connection, [one[0], two[0], two[1], one[1]], to("lrs"))
         expected = [(first.attempt.id, 0), (second.attempt.id, 0), (second.attempt.id, 1), (first.attempt.id, 1)]
         assert _places(_claim(connection)) == expected
         assert _places(_claim(connection, most=2)) == expected[:2]
@@ -133,7 +135,7 @@ def test_no_more_bytes_are_claimed_than_asked_for_but_always_one_statement(
     engine: Engine, bodies: list[str], most_bytes: int, claimed: int
 ) -> None:
     with writing(engine) as connection:
-        outbox.add(connection, statements(connection, launched(connection), bodies), ["lrs"])
+        outbox.add(connection, statements(connection, launched(connection), bodies), to("lrs"))
         assert [one.body for one in _claim(connection, most_bytes=most_bytes)] == bodies[:claimed]
 
 

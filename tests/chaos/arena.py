@@ -1,0 +1,135 @@
+"""Where trouble is made: bridges, clients, a failing LRS, and in the end the judge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from sqlalchemy import Engine
+
+from tests.chaos.clients import Client, Ledger
+from tests.chaos.judge import stored, violations
+from tests.chaos.lrs import ChaosLrs
+from tests.processes.conftest import StartServer
+from tests.processes.server import Server
+
+DRAIN = 300
+"""Seconds for what is left when the faults have stopped."""
+TARGET = """version = "1.0.3"
+[targets.documents]
+activity-state = false
+attempt-state = false
+activity-profile = false
+agent-profile = false
+"""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of each trouble there is."""
+
+    kills: int
+    stops: int
+    restarts: int
+    queued: int
+
+
+SCALES = {
+    "": Scale(kills=10, stops=5, restarts=4, queued=2_000),
+    "full": Scale(kills=300, stops=100, restarts=20, queued=200_000),
+}
+
+
+@dataclass
+class Arena:
+    """One test's trouble."""
+
+    database_url: str
+    engine: Engine
+    lrs: ChaosLrs
+    scale: Scale
+    random: Random
+    http: aiohttp.ClientSession
+    new_server: StartServer
+    history: Path
+    ledger: Ledger = field(default_factory=Ledger)
+    servers: list[Server] = field(default_factory=list)
+    clients: list[Client] = field(default_factory=list)
+    playing: list[asyncio.Task[None]] = field(default_factory=list)
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def start(self, servers: int = 1, clients: int = 8) -> None:
+        """Start bridges, and clients that commit to any of them until `finish`."""
+        self.servers = [
+            self.new_server(self.database_url, endpoint=self.lrs.endpoint, target=TARGET) for _ in range(servers)
+        ]
+        token = await self.servers[0].run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+        for server in self.servers:
+            await server.start()
+        urls = [server.url for server in self.servers]
+        dice = [Random(self.random.random()) for _ in range(clients)]
+        self.clients = [
+            Client(self.http, urls, token, self.ledger, f"u{number}", random) for number, random in enumerate(dice)
+        ]
+        self.playing = [asyncio.create_task(client.play(self.enough.is_set)) for client in self.clients]
+
+    async def commits(self, more: int) -> None:
+        """Wait until so many more commits were answered.
+
+        Raises:
+            TimeoutError: they were not, in a long time.
+        """
+        enough = len(self.ledger.acked) + more
+        async with asyncio.timeout(DRAIN):
+            while len(self.ledger.acked) < enough:  # noqa: ASYNC110 -- clients set no event
+                await asyncio.sleep(0.005)
+
+    async def finish(self) -> None:
+        """End all trouble, let everything arrive, a last commit of everybody included, and judge."""
+        self.enough.set()
+        await asyncio.gather(*self.playing)
+        self.lrs.well, self.lrs.down = True, False
+        for server in self.servers:  # a bridge that has just been started asks the LRS at once
+            assert await server.stop() == 0
+            await server.start()
+        last = [statement for client in self.clients for statement in await client.commit()]
+        wanted = {one.id for one in stored(self.engine).statements} | {*last}
+        await self.lrs.until_kept(wanted - self.lrs.poison, DRAIN)
+        for server in self.servers:
+            assert await server.stop() == 0
+        self._judge()
+
+    def saw(self, *faults: str) -> None:
+        """Assert that the LRS really did these, so that the judge's silence says something."""
+        missing = [one for one in faults if not self.lrs.faults[one]]
+        assert not missing, f"the dice never fell on {missing}: {dict(self.lrs.faults)}"
+
+    def tell(self, **figures: object) -> None:
+        """Print what this run came to; `pytest -s` shows it."""
+        told = {"commits": len(self.ledger.acked), "statements": len(self.lrs.kept)} | figures
+        print(", ".join(f"{name} {value}" for name, value in told.items()))
+
+    def _judge(self) -> None:
+        seen = stored(self.engine)
+        broken = violations(self.ledger, seen, self.lrs.kept, self.lrs.changed)
+        if broken:
+            told: dict[str, Any] = {
+                "broken": broken,
+                "acked": [[*name, ids] for name, ids in self.ledger.acked.items()],
+                "unknown": sorted(self.ledger.unknown),
+                "statements": [asdict(one) | {"body": one.body.decode()} for one in seen.statements],
+                "arrived": list(self.lrs.kept),
+            }
+            self.history.write_bytes(msgspec.json.encode(told))
+            pytest.fail(f"{len(broken)} broken, such as {_some(broken)}; what was seen is in {self.history}")
+
+
+def _some(broken: Sequence[str]) -> str:
+    return "; ".join(broken[:5])

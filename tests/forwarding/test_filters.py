@@ -1,0 +1,28 @@
+"""Targets that want some statements and not others."""
+
+from __future__ import annotations
+
+from bridge.target_settings import FilterSettings
+from tests.conftest import StartBridge
+from tests.forwarding.conftest import StartLrs
+from tests.forwarding.looking import DONE, settled
+from tests.forwarding.waiting import until
+
+COMPLETED = "http://adlnet.gov/expapi/verbs/completed"
+
+
+async def test_each_target_gets_what_its_filter_lets_through_in_order(start_lrs: StartLrs, start: StartBridge) -> None:
+    everything, results, rest = await start_lrs(), await start_lrs(), await start_lrs()
+    bridge = await start(
+        targets=(
+            everything.settings("everything"),
+            results.settings("results", filter=FilterSettings(only=("passed", COMPLETED))),
+            rest.settings("rest", filter=FilterSettings(only=(COMPLETED, "scored"), without=("scored",))),
+        )
+    )
+    answer = await bridge.commit(DONE)
+    rules = {one["id"]: one["rule"] for one in answer["statements"]}
+    await until(lambda: settled(bridge))
+    assert [rules[one] for one in everything.ids()] == list(rules.values())
+    assert [rules[one] for one in results.ids()] == ["completed", "passed"]
+    assert [rules[one] for one in rest.ids()] == ["completed"]

@@ -1,0 +1,70 @@
+"""Stopped by a signal, it finishes what is under way; by a second one, it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+
+from tests.processes.conftest import Lrs, StartServer
+
+
+async def test_stopped_by_sigterm_it_ends_with_status_nought_and_goes_on_when_started_again(
+    new_server: StartServer, database_url: str, lrs: Lrs, http: aiohttp.ClientSession
+) -> None:
+    server = new_server(database_url, endpoint=lrs.endpoint)
+    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    for raw in ("10", "20"):
+        await server.start()
+        body = {"learner": {"id": "u1"}, "activity": {"id": "1"}, "cmi": {"core": {"score": {"raw": raw}}}}
+        async with http.post(
+            f"{server.url}/v1/commits", json=body, headers={"Authorization": f"Bearer {token}"}
+        ) as response:
+            assert response.status == 200
+        assert await server.stop() == 0
+
+    (enrollment,) = await server.verify("u1", "1")
+    assert [one["rule"] for one in enrollment["attempts"][0]["statements"]] == ["initialized", "scored", "scored"]
+
+
+async def test_load_balancers_are_told_before_it_stops_listening(
+    new_server: StartServer, sqlite_url: str, http: aiohttp.ClientSession
+) -> None:
+    server = new_server(sqlite_url, server="drain_delay = 600\n")
+    await server.run("migrate")
+    await server.start()
+    async with http.get(f"{server.url}/readyz") as response:
+        assert response.status == 200
+    server.signal()
+    await server.says("is stopping")
+    async with http.get(f"{server.url}/readyz") as response:
+        assert (response.status, (await response.json())["status"]) == (503, "draining")
+    async with http.get(f"{server.url}/healthz") as response:
+        assert response.status == 200
+    server.signal()
+    assert await server.ended() == 128 + 15
+
+
+async def test_a_second_signal_ends_it_at_once_although_something_is_under_way(
+    new_server: StartServer, sqlite_url: str, http: aiohttp.ClientSession
+) -> None:
+    server = new_server(sqlite_url)
+    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    await server.start()
+    begun = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"learner":'
+        begun.set()
+        await asyncio.Event().wait()
+
+    headers = {"Authorization": f"Bearer {token}"}
+    posting = asyncio.create_task(http.post(f"{server.url}/v1/commits", data=body(), headers=headers).__aenter__())
+    await begun.wait()
+    server.signal()
+    await server.says("is stopping")
+    server.signal()
+    assert await server.ended() == 128 + 15
+    posting.cancel()
+    await asyncio.gather(posting, return_exceptions=True)
