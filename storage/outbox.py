@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Integer,
     Select,
@@ -39,6 +40,9 @@ UNASSIGNED = ""
 
 SHARDS = 4
 """Into how many a target's deliveries are parted, all of an attempt in one: each is forwarded by itself."""
+
+LONGEST_WAIT = 3_660_000
+"""Milliseconds, an hour and a little: no delivery is ever asked to wait for so long."""
 
 LONGEST_ANSWER = 4_000
 """Characters kept of what an LRS answered."""
@@ -195,6 +199,11 @@ def claim(connection: Connection, part: Part, *, now: int, most: int, most_bytes
     return claimed
 
 
+def _is_due(not_before: ColumnElement[int], now: ColumnElement[int]) -> ColumnElement[bool]:
+    # nothing is asked to wait for so long: the clock was set back meanwhile
+    return or_(not_before <= now, not_before > now + literal_column(str(LONGEST_WAIT)))
+
+
 @cache
 def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
     target, now = bindparam("target", type_=Text), bindparam("now", type_=BigInteger)
@@ -207,7 +216,7 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
             before.c.target.in_((target, literal_column(f"'{UNASSIGNED}'"))),
             before.c.state == literal_column("'waiting'"),
             before.c.position < delivery.c.position,
-            or_(before.c.not_before > now, before.c.target == literal_column(f"'{UNASSIGNED}'")),
+            or_(~_is_due(before.c.not_before, now), before.c.target == literal_column(f"'{UNASSIGNED}'")),
         )
         .limit(literal_column("1"))
         .scalar_subquery()
@@ -229,7 +238,7 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
             delivery.c.target == target,
             delivery.c.shard == bindparam("shard", type_=Integer) if sharded else true(),
             delivery.c.state == literal_column("'waiting'"),
-            delivery.c.not_before <= now,
+            _is_due(delivery.c.not_before, now),
             held_back.is_(None),
             leases.holds(dialect, bindparam("lease", type_=Text), bindparam("owner", type_=lease.c.owner.type)),
         )

@@ -1,0 +1,193 @@
+"""Commits, repetitions, older ones, ends and launches in any order, beside a model of a few lines."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import Engine, func, select
+
+from bridge.commits.batch import Setup, run
+from bridge.commits.launch import Activity, Course, Launch, Learner
+from bridge.commits.open_sessions import Remembered
+from bridge.commits.work import Answer, Closing, Opening, Posting, Work
+from bridge.formats import native
+from bridge.formats.post import Post
+from bridge.mapping_documents import load_mapping
+from mappings.attempt.commit import Arrival
+from mappings.cmi import read
+from storage import lms, lookups, mapping_versions
+from storage.engine import reading, writing
+from storage.tables import journal, session
+from tests.bridges import START, FakeClock, Ids
+
+MAPPING = load_mapping("scorm-profile")
+LEARNERS = st.sampled_from(["u1", "u2"])
+STATUSES = st.sampled_from(["incomplete", "completed", "passed", "failed"])
+EXAMPLES = {"": 15, "full": 500}[os.environ.get("CHAOS", "")]
+
+
+@dataclass
+class Known:
+    """What the model remembers of a session: the bodies of its commits, and how much time its client counted."""
+
+    learner: str
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    minutes: int = 0
+    ended: bool = False
+
+
+class Machine(RuleBasedStateMachine):
+    """The commit path on a real database, two processes' memories in turn."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine, self.clock, self.ids = engine, FakeClock(START), Ids()
+        self.turns = itertools.cycle([Remembered(), Remembered()])
+        self.sessions: dict[str, Known] = {}
+        self.passed: set[str] = set()
+        with writing(engine) as connection:
+            for table in reversed(session.metadata.sorted_tables):
+                connection.execute(table.delete())
+            self.lms_id = lms.add_token(
+                connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
+            ).id
+            version = mapping_versions.ensure(
+                connection, name="m", content_hash="0" * 64, document=MAPPING.document.text, now=START
+            )
+        rules = {one.name: ("lrs",) for one in MAPPING.document.rules}
+        self.setup = Setup(MAPPING, version, rules, {}, self.clock, self.ids)
+
+    @rule(learner=LEARNERS)
+    def launch(self, learner: str) -> None:
+        """Open a session."""
+        opened = self._do(Opening(self._launch(learner), None))
+        assert opened.session_id
+        self.sessions[opened.session_id] = Known(learner)
+
+    @precondition(lambda self: any(not one.ended for one in self.sessions.values()))
+    @rule(data=st.data(), minutes=st.integers(0, 5), status=STATUSES, ends=st.booleans())
+    def commit(self, data: st.DataObject, minutes: int, status: str, *, ends: bool) -> None:
+        """Post the next commit of an open session."""
+        open_ones = [one for one, known in self.sessions.items() if not known.ended]
+        session_id = data.draw(st.sampled_from(open_ones))
+        known = self.sessions[session_id]
+        known.minutes += minutes
+        self.clock.advance(60 * minutes + 1)
+        counted = f"{known.minutes // 60:04}:{known.minutes % 60:02}:00"
+        body = {
+            "cmi": {"core": {"lesson_status": status, "session_time": counted}},
+            "sequence": len(known.bodies) + 1,
+            "terminated": ends,
+        }
+        answer = self._post(session_id, body)
+        assert answer["disposition"] == "applied"
+        known.bodies.append(body)
+        known.ended = ends
+        if status == "passed":
+            self.passed.add(known.learner)
+
+    @precondition(lambda self: any(one.bodies for one in self.sessions.values()))
+    @rule(data=st.data())
+    def repeat(self, data: st.DataObject) -> None:
+        """Send a commit once more, whenever: it has no effect but a line in the journal."""
+        session_id = data.draw(st.sampled_from([one for one, known in self.sessions.items() if known.bodies]))
+        before = self._statements()
+        answer = self._post(session_id, data.draw(st.sampled_from(self.sessions[session_id].bodies)))
+        assert answer["disposition"] == "duplicate"
+        assert self._statements() == before
+
+    @rule()
+    def nobody_comes(self) -> None:
+        """Let a day pass, after which every open session is idle."""
+        self.clock.advance(86_400)
+        for session_id, known in self.sessions.items():
+            if not known.ended:
+                self._do(Closing(session_id, self.clock()))
+                known.ended = True
+
+    @invariant()
+    def everything_adds_up(self) -> None:
+        """Compare with the model."""
+        with reading(self.engine) as connection:
+            assert (
+                connection.execute(
+                    select(func.count()).select_from(session).where(session.c.session_id.is_(None))
+                ).scalar_one()
+                == 0
+            )
+            numbers: dict[str, list[int]] = {}
+            for row in connection.execute(select(journal.c.session_id, journal.c.number).order_by(journal.c.number)):
+                numbers.setdefault(str(row.session_id), []).append(row.number)
+            found = {
+                owner.learner_id: (owner, lookups.reports(connection, owner))
+                for owner in lookups.enrollments(connection)
+            }
+        assert all(one == list(range(1, len(one) + 1)) for one in numbers.values())
+        for learner, (owner, reports) in found.items():
+            assert [one.attempt.number for one in reports] == list(range(1, len(reports) + 1))
+            assert owner.total_attempts == len(reports)
+            spent = sum(known.minutes for known in self.sessions.values() if known.learner == learner)
+            assert owner.total_time == sum(one.attempt.total_time for one in reports)
+            assert owner.total_time == spent * 6_000
+            assert (owner.success_status == "passed") == (learner in self.passed)
+            for report in reports:
+                positions = [one.position for one in report.statements]
+                assert positions == list(range(1, len(positions) + 1))
+                dates = [msgspec.json.decode(one.body)["timestamp"] for one in report.statements]
+                assert dates == sorted(dates)
+
+    def _do(self, work: Work) -> Any:
+        remembered = next(self.turns)
+        with writing(self.engine) as connection:
+            done = run(connection, self.setup, remembered, [work])
+        remembered.keep(done.left_open)
+        (outcome,) = done.outcomes
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _post(self, session_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        raw = msgspec.json.encode(body)
+        commit = native.recognise(body, Post(raw))
+        arrival = Arrival(
+            commit=commit,
+            reading=read(commit.tree),
+            digest=hashlib.sha256(raw).hexdigest(),
+            received_at=self.clock(),
+        )
+        answer = self._do(Posting(arrival, session_id, self.lms_id, None, "application/json", raw))
+        assert isinstance(answer, Answer)
+        told: dict[str, Any] = msgspec.json.decode(answer.body)
+        return told
+
+    def _launch(self, learner: str) -> Launch:
+        return Launch(self.lms_id, Learner(learner, ""), Activity("235", "", ""), Course("", ""))
+
+    def _statements(self) -> list[str]:
+        with reading(self.engine) as connection:
+            return [
+                one.id
+                for owner in lookups.enrollments(connection)
+                for report in lookups.reports(connection, owner)
+                for one in report.statements
+            ]
+
+
+def test_whatever_the_order_the_database_says_what_the_model_says(engine: Engine) -> None:
+    run_state_machine_as_test(
+        lambda: Machine(engine),
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,73 @@
+"""Whichever statement of a transaction fails, nothing of the commit is stored, and sent again it is stored whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, func, select
+
+from storage.engine import reading
+from storage.tables import metadata
+from tests.bridges import Bridge
+
+CMI = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "0000:01:00"}, "suspend_data": "s"}
+MOST = 200
+"""Statements that no transaction has."""
+
+
+class _Fault:
+    """Fails the statement of this number that any transaction of the process executes."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+        self.hit: str | None = None
+
+    def __call__(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.hit = statement
+            raise OSError("the disk is gone")
+
+
+def _counts(engine: Engine) -> dict[str, int]:
+    with reading(engine) as connection:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in metadata.sorted_tables
+            if table.name != "lease"
+        }
+
+
+@pytest.mark.parametrize("session", ["new", "known"])
+async def test_a_commit_is_stored_whole_or_not_at_all_whatever_fails(bridge: Bridge, session: str) -> None:
+    """The statements are failed one after the other until a run gets through."""
+    hit: list[str] = []
+    for number in range(1, MOST):
+        who: dict[str, Any] = {"learner": {"id": f"u{number}"}, "activity": {"id": "235"}}
+        if session == "known":
+            first = await bridge.commit({"core": {"lesson_status": "incomplete"}}, **who)
+            who["session_id"] = first["session_id"]
+        before = _counts(bridge.engine)
+        fault = _Fault(number)
+        event.listen(Engine, "before_cursor_execute", fault)
+        try:
+            status, answer = await bridge.post("/v1/commits", who | {"cmi": CMI, "sequence": 2})
+        finally:
+            event.remove(Engine, "before_cursor_execute", fault)
+        if fault.hit is None:
+            break
+        hit.append(fault.hit)
+        assert (status, answer["result"]) == (503, False)
+        assert _counts(bridge.engine) == before
+        again = await bridge.commit(CMI, **who, sequence=2)
+        assert again["disposition"] == "applied"
+        (report,) = bridge.reports(f"u{number}")
+        assert [one.id for one in report.statements][-len(again["statements"]) :] == [
+            one["id"] for one in again["statements"]
+        ]
+        assert all(len(one.deliveries) == 1 for one in report.statements)
+    else:
+        pytest.fail("no run got through")
+    tables = {word for one in hit for word in one.split() if word in metadata.tables}
+    assert {"enrollment", "session", "journal", "statement", "delivery", "document"} <= tables
