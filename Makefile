@@ -9,10 +9,11 @@ VALIDATOR := tests/judges/npm/node_modules/.package-lock.json
 RALPH := .judges/.ready
 RIVAL := .bench/.ready
 
-.PHONY: help env player test-tools bench-tools run test lint types imports check bench clean
+.PHONY: help env player test-tools bench-tools run test chaos lint types imports check bench clean
 help:
 	@echo "make run     try the bridge with a sample course and a sandbox LRS"
 	@echo "make test    all tests, on SQLite and PostgreSQL"
+	@echo "make chaos   the tests of promises under trouble, at length: hours"
 	@echo "make check   lint, types, import rules"
 	@echo "make bench   the benchmarks"
 
@@ -57,6 +58,9 @@ run: env
 
 test: env test-tools
 	$(BIN)/python -m pytest $(ARGS)
+
+chaos: env
+	CHAOS=full $(BIN)/python -m pytest -s tests/chaos $(ARGS)
 
 lint: env
 	$(BIN)/ruff check .
