@@ -25,8 +25,10 @@ from benchmarks.processes import Bridge, Databases, databases, free_port, load
 from benchmarks.report import Report, median, ratio
 from benchmarks.stored import fill
 from benchmarks.usage import memory
-from storage import outbox
+from bridge.clock import random_id
+from storage import leases, outbox
 from storage.engine import open_engine, reading, writing
+from storage.outbox import Part
 
 KINDS = ("SQLite", "PostgreSQL")
 FLAT = 0.20
@@ -137,13 +139,15 @@ def _commit(stored: Sequence[Stored], rounds: int) -> None:
 def _look(one: Stored) -> None:
     """Find out what the forwarder's look for what waits costs, with all that is settled around it."""
     engine = open_engine(one.bridge.url)
+    part = Part("lrs", "lrs/0", random_id(), 0)
     with writing(engine) as connection:
-        outbox.assign_waiting(connection, "lrs")
+        outbox.assign_waiting(connection, part.target)
+        leases.share_out(connection, owner=part.owner, names=[part.lease], lasts=3_600_000)
     times = []
     for _ in range(5):
         with reading(engine) as connection:
             begun = time.perf_counter()
-            outbox.claim(connection, "lrs", now=FAR, most=50, most_bytes=512 * 1024)
+            outbox.claim(connection, part, now=FAR, most=50, most_bytes=512 * 1024)
             times.append((time.perf_counter() - begun) * 1000)
     engine.dispose()
     one.look = statistics.median(times)
