@@ -1,8 +1,9 @@
-"""The commit path's statements, prepared once, their values handed to the driver as tuples.
+"""The commit path's statements, prepared once, their values handed to the driver as they are.
 
 SQLAlchemy's handling of statements and parameters costs more Python time than everything else a commit does in the
 database. The statements are still written with its Core; only their values skip it, so columns must be of types that
-the drivers take and give as they are (text, numbers, bytes; PostgreSQL's UUIDs are read as text).
+the drivers take and give (text, numbers, bytes; PostgreSQL's UUIDs are read as text). SQLite gets rows as tuples;
+PostgreSQL gets all rows of a statement as one value, as its driver's time for each row is what costs most there.
 """
 
 from __future__ import annotations

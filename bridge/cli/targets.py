@@ -51,7 +51,8 @@ def list_targets(settings: Settings, *, as_json: bool) -> None:
     for one in found:
         if one["pause"] is not None:
             pause = one["pause"]
-            console.print(escape(f"{one['name']} is paused by {pause['by']} since {pause['since']}: {pause['reason']}"))
+            who = "does not let the bridge in" if pause["automatic"] else f"is paused by {pause['by']}"
+            console.print(escape(f"{one['name']} {who}, since {pause['since']}: {pause['reason']}"))
 
 
 @targets.command("pause")

@@ -24,7 +24,7 @@ def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it(run: Run, data
     paused = run("targets", "pause", "analytics", "--reason", "moving house", "--by", "ada", **environment)
     assert (paused.exit_code, paused.stdout) == (0, "")
     listed = run("targets", "list", **environment)
-    assert "analytics is paused by ada since" in listed.stdout
+    assert "analytics is paused by ada, since" in listed.stdout
     assert "moving house" in listed.stdout
     (told,) = json.loads(run("targets", "list", "--json", **environment).stdout)
     assert (told["state"], told["waiting"], told["pause"]["by"]) == ("paused", 0, "ada")
@@ -66,6 +66,8 @@ def test_an_lrs_that_does_not_let_the_bridge_in_is_told_apart_from_one_that_peop
     with writing(engine) as connection:
         pauses.begin(connection, Pause("analytics", START, "scorm-bridge", "the LRS answered 401: no", automatic=True))
     engine.dispose()
+    shown = run("targets", "list", file=FILE, **{URL: database_url}).stdout
+    assert "analytics does not let the bridge in, since 2026-01-01T00:00:00.000Z: the LRS answered 401: no" in shown
     (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
     assert (told["state"], told["pause"]["reason"]) == ("not let in", "the LRS answered 401: no")
 
