@@ -191,11 +191,12 @@ def claim(connection: Connection, part: Part, *, now: int, most: int, most_bytes
     )
     claimed: list[Claimed] = []
     size = 0
-    for row in rows:
-        size += len(row.body.encode())
+    for row in rows.all():
+        one = Claimed._make(row)
+        size += len(one.body.encode())
         if claimed and size > most_bytes:
             break
-        claimed.append(Claimed(*row))
+        claimed.append(one)
     return claimed
 
 
