@@ -19,7 +19,6 @@ from storage import acts, deliveries, documents, pauses
 from storage.acts import Act
 from storage.deliveries import Counts
 from storage.engine import writing
-from storage.outbox import UNASSIGNED
 from storage.pauses import Pause
 
 BY = click.option("--by", default=user, help="Who does this; by default the user's name.")
@@ -126,5 +125,5 @@ def _one(name: str, endpoint: str | None, counts: Counts, changed: int, pause: P
 
 def _known(settings: Settings, name: str) -> None:
     names = [one.name for one in settings.targets]
-    if name not in names or name == UNASSIGNED:
+    if name not in names:
         raise click.BadParameter(f"no target has the name {name!r}; there are: {', '.join(names) or 'none'}")

@@ -66,12 +66,3 @@ def test_a_rest_saves_up_nothing(clock: _Loop) -> None:
 
 def test_without_a_rate_nothing_waits(clock: _Loop) -> None:
     assert _run(Rate(None), clock, 3) == [0, 0, 0]
-
-
-async def test_who_comes_together_goes_one_after_another() -> None:
-    """With the real clock: whoever took a turn has moved it on before the next one asks."""
-    rate = Rate(1_000)
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    await asyncio.gather(*(rate.turn() for _ in range(11)))
-    assert loop.time() - started >= 0.01
