@@ -5,7 +5,6 @@ They play the part of an LMS, without sign-in: not for production.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import jinja2
 import markupsafe
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from bridge.commits.launch import Activity, Course, Launch, Learner, check_launch
