@@ -46,10 +46,11 @@ $(RIVAL): benchmarks/rival-requirements.txt
 
 player: $(PLAYER)
 
-# The browser tests need a Chromium: Debian's, installed here where this is Debian and root.
+# The browser tests need a Chromium, the one of what is synced strace: Debian's, installed here where this is Debian and root.
 test-tools: $(REAL_LRS) $(VALIDATOR) $(RALPH) $(PLAYER)
-	@command -v chromium >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null) \
-	  || (echo "The browser tests need chromium; please install it." >&2; exit 1)
+	@command -v chromium >/dev/null && command -v strace >/dev/null \
+	  || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium strace >/dev/null) \
+	  || (echo "The tests need chromium and strace; please install them." >&2; exit 1)
 
 run: env
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory player; \
