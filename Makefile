@@ -46,7 +46,7 @@ $(RIVAL): benchmarks/rival-requirements.txt
 
 player: $(PLAYER)
 
-# The browser tests need a Chromium, the one of what is synced strace: Debian's, installed here where this is Debian and root.
+# Tests need a Chromium and strace: Debian's, installed here where this is Debian and root.
 test-tools: $(REAL_LRS) $(VALIDATOR) $(RALPH) $(PLAYER)
 	@command -v chromium >/dev/null && command -v strace >/dev/null \
 	  || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium strace >/dev/null) \

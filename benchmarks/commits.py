@@ -24,14 +24,25 @@ from storage.engine import open_engine, reading
 
 KINDS = ("SQLite", "PostgreSQL")
 BARE = "bare handler"
+TWO = "bridge of two processes"
+MORE_FOR_TWO = 1.1
+"""How much more processor time a commit may cost with two processes than with one."""
 OF_BARE = {("SQLite", 16): 0.15, ("SQLite", 64): 0.25, ("PostgreSQL", 16): 0.12, ("PostgreSQL", 64): 0.20}
 """What of the bare handler's rate the bridge shall reach at least, by database and connections."""
 TIMES_THE_ORM = 10
 TIMES_BARE_P99 = 5
 P50 = 10.0
 """Milliseconds."""
-COUNTS = {"bridge": "SELECT session_id, count(*) FROM journal", "ORM": "SELECT session_id, count(*) FROM orm_commit"}
-STATEMENTS = {"bridge": "SELECT count(*) FROM statement", "ORM": "SELECT count(*) FROM orm_statement"}
+COUNTS = {
+    "bridge": "SELECT session_id, count(*) FROM journal",
+    TWO: "SELECT session_id, count(*) FROM journal",
+    "ORM": "SELECT session_id, count(*) FROM orm_commit",
+}
+STATEMENTS = {
+    "bridge": "SELECT count(*) FROM statement",
+    TWO: "SELECT count(*) FROM statement",
+    "ORM": "SELECT count(*) FROM orm_statement",
+}
 
 
 @dataclass
@@ -86,6 +97,8 @@ def _subjects(made: Databases) -> list[Subject]:
     for kind in KINDS:
         bridge = Bridge(made.directory / kind, made.make(kind, f"bridge_{kind.lower()}"))
         found.append(Subject(bridge, bridge.token, "bridge", kind, bridge.url))
+    bridge = Bridge(made.directory / "two", made.make("PostgreSQL", "bridge_two"), workers=2)
+    found.append(Subject(bridge, bridge.token, TWO, "PostgreSQL", bridge.url))
     for kind in KINDS:
         port, url = free_port(), made.make(kind, f"orm_{kind.lower()}", empty=True)
         server = Process(sys.executable, "-m", "benchmarks.orm", str(port), url, port=port)
@@ -213,6 +226,19 @@ def _print_throughput(report: Report, subjects: Sequence[Subject], all_connectio
                 f"{kind}, {connections} connections: {times:.1f} times the ORM's commits a second,"
                 f" {by_cpu:.1f} times by processor time (at least {TIMES_THE_ORM})."
             )
+        one_process, two = (
+            [
+                (result["server_cpu"] + result["database_cpu"]) / result["commits"]
+                for one in subjects
+                if (one.what, one.kind) == (what, "PostgreSQL")
+                for result in one.results["closed", connections]
+            ]
+            for what in ("bridge", TWO)
+        )
+        report.text(
+            f"PostgreSQL, {connections} connections: two processes take {ratio(two, one_process):.2f} times the"
+            f" processor time of one for a commit, the database's included (at most {MORE_FOR_TWO})."
+        )
     busy = median(one["own_cpu"] / one["seconds"] for one in base)
     sizes = (
         median(one["bytes_answered"] for one in base),

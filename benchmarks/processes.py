@@ -98,15 +98,18 @@ class Process:
 
 
 class Bridge(Process):
-    """`scorm-bridge serve` as operators run it, with a token for an LMS. `settings` is more TOML for its file."""
+    """`scorm-bridge serve` as operators run it, with a token for an LMS. `settings` is more TOML for its file.
 
-    def __init__(self, directory: Path, url: str, settings: str = "") -> None:
+    With more than one worker, its processor time is that of its children.
+    """
+
+    def __init__(self, directory: Path, url: str, settings: str = "", *, workers: int = 1) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         port = free_port()
         script, self._config = Path(sys.executable).with_name("scorm-bridge"), directory / "scorm-bridge.toml"
         self._config.write_text(f'[server]\nport = {port}\n[database]\nurl = "{url}"\n{settings}', encoding="utf-8")
         self.url = url
-        super().__init__(script, "--config", self._config, "serve", port=port)
+        super().__init__(script, "--config", self._config, "serve", "--workers", str(workers), port=port)
         self.token = subprocess.run(
             [script, "--config", self._config, "tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org"],
             check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
