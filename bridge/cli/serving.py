@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import click
+import structlog
 from aiohttp import web
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -25,10 +25,10 @@ from storage.single_writer import CannotServeError, only_writer
 with suppress(ImportError):  # not made for Windows
     import uvloop
 
+log = structlog.get_logger(__name__)
+
 UNAVAILABLE = 69
 """Exit status when the database does not answer at start-up (EX_UNAVAILABLE of sysexits.h)."""
-KILLED = 128 + signal.SIGTERM
-"""Exit status after a second signal, as of a process that SIGTERM killed."""
 IN_FLIGHT_TIME = 10
 """Seconds that requests under way have to finish after SIGTERM."""
 
@@ -66,13 +66,16 @@ def _leave_on_signals(loop: asyncio.AbstractEventLoop, draining: asyncio.Event, 
         raise web.GracefulExit
 
     def stop() -> None:
-        if draining.is_set():
-            os._exit(KILLED)  # what was answered 200 is on disk, and leases run out
+        for number in numbers:
+            # from here on a signal ends the process by itself: what was answered 200 is on disk, and leases run out
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
         draining.set()
-        click.echo("scorm-bridge is stopping", err=True)
+        log.info("stopping", after=delay)
         loop.call_later(delay, leave)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = signal.SIGINT, signal.SIGTERM
+    for number in numbers:
         loop.add_signal_handler(number, stop)
 
 

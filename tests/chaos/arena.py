@@ -106,10 +106,16 @@ class Arena:
             assert await server.stop() == 0
         self._judge()
 
-    def saw(self, *faults: str) -> None:
-        """Assert that the LRS really did these, so that the judge's silence says something."""
-        missing = [one for one in faults if not self.lrs.faults[one]]
-        assert not missing, f"the dice never fell on {missing}: {dict(self.lrs.faults)}"
+    async def trouble(self, *faults: str) -> None:
+        """Go on until the LRS has really done all of these, so that the judge's silence says something.
+
+        Raises:
+            TimeoutError: it has not, in a long time.
+        """
+        async with asyncio.timeout(DRAIN):
+            while not all(self.lrs.faults[one] for one in faults):
+                self.lrs.answered.clear()
+                await self.lrs.answered.wait()
 
     def tell(self, **figures: object) -> None:
         """Print what this run came to; `pytest -s` shows it."""

@@ -1,4 +1,4 @@
-"""An LRS that fails by dice: it cuts, stores and then fails, is never idempotent, refuses, and notes all of it."""
+"""An LRS that fails at random: it cuts, stores and then fails, is never idempotent, refuses, and notes all of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from random import Random
 import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
+DECK = ("none",) * 6 + ("cut", "kept-cut", "kept-500", "kept-504", "503", "429", "conflict", "conflict")
+"""What it does in so many requests, in an order of its own: nothing is left to luck but when."""
 
 
 class _Told(msgspec.Struct):
@@ -26,6 +29,7 @@ class ChaosLrs:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        self._deck: list[str] = []
         self.kept: dict[str, bytes] = {}
         self.changed: list[str] = []
         self.poison: set[str] = set()
@@ -86,8 +90,10 @@ class ChaosLrs:
             return "down"
         if self.well:
             return "none"
-        names = ["none", "cut", "kept-cut", "kept-500", "503", "429", "kept-504", "conflict"]
-        return self._random.choices(names, [10, 1, 1, 1, 1, 1, 1, 2])[0]
+        if not self._deck:
+            self._deck = [*DECK]
+            self._random.shuffle(self._deck)
+        return self._deck.pop()
 
     def _answer(self, request: web.Request, came: dict[str, bytes], fault: str) -> web.StreamResponse:
         if fault in {"cut", "503", "429", "down"}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -37,13 +38,13 @@ async def test_load_balancers_are_told_before_it_stops_listening(
     async with http.get(f"{server.url}/readyz") as response:
         assert response.status == 200
     server.signal()
-    await server.says("is stopping")
+    await server.says("stopping")
     async with http.get(f"{server.url}/readyz") as response:
         assert (response.status, (await response.json())["status"]) == (503, "draining")
     async with http.get(f"{server.url}/healthz") as response:
         assert response.status == 200
     server.signal()
-    assert await server.ended() == 128 + 15
+    assert await server.ended() == -signal.SIGTERM
 
 
 async def test_a_second_signal_ends_it_at_once_although_something_is_under_way(
@@ -63,8 +64,8 @@ async def test_a_second_signal_ends_it_at_once_although_something_is_under_way(
     posting = asyncio.create_task(http.post(f"{server.url}/v1/commits", data=body(), headers=headers).__aenter__())
     await begun.wait()
     server.signal()
-    await server.says("is stopping")
+    await server.says("stopping")
     server.signal()
-    assert await server.ended() == 128 + 15
+    assert await server.ended() == -signal.SIGTERM
     posting.cancel()
     await asyncio.gather(posting, return_exceptions=True)
