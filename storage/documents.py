@@ -99,7 +99,8 @@ _send = Prepared({name: document_delivery.c[name] for name in _SENT}, _send_docu
 _take = Prepared(
     {"key": document_delivery.c.document_id},
     lambda rows: delete(document_delivery).where(
-        document_delivery.c.target == literal_column(f"'{UNASSIGNED}'"), document_delivery.c.document_id == rows["key"]
+        document_delivery.c.target == literal_column(f"'{UNASSIGNED}'"),
+        document_delivery.c.document_id.in_(select(rows["key"])),
     ),
 )
 _known = PreparedSelect(lambda ids: select(document.c.id, document.c.content).where(document.c.id.in_(ids)))

@@ -48,7 +48,12 @@ def open_engine(url: str) -> Engine:
         if not parsed.database or ":memory:" in parsed.database or parsed.query.get("mode") == "memory":
             raise DatabaseUrlError("must name a file, as in sqlite:///scorm-bridge.db: what is in memory is not kept")
         engine = create_engine(
-            parsed.set(drivername="sqlite+pysqlite"), hide_parameters=True, pool_size=8, max_overflow=8
+            parsed.set(drivername="sqlite+pysqlite"),
+            hide_parameters=True,
+            # the statements of `storage.prepared` in all their sizes
+            connect_args={"cached_statements": 512},
+            pool_size=8,
+            max_overflow=8,
         )
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

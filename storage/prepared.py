@@ -2,18 +2,20 @@
 
 SQLAlchemy's handling of statements and parameters costs more Python time than everything else a commit does in the
 database. The statements are still written with its Core; only their values skip it, so columns must be of types that
-the drivers take and give (text, numbers, bytes; PostgreSQL's UUIDs are read as text). SQLite gets rows as tuples;
-PostgreSQL gets all rows of a statement as one value, as its driver's time for each row is what costs most there.
+the drivers take and give (text, numbers, bytes; PostgreSQL's UUIDs are read as text). Rows are told to a statement
+many at a time.
 """
 
 from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    CTE,
     Column,
     ColumnElement,
     Connection,
@@ -27,9 +29,12 @@ from sqlalchemy import (
     Update,
     bindparam,
     cast,
+    column,
     func,
     literal_column,
     select,
+    true,
+    values,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
@@ -37,19 +42,30 @@ from sqlalchemy.engine.default import DefaultDialect
 
 _encode = msgspec.json.Encoder().encode
 
+MOST_ROWS = 64
+"""Rows that SQLite gets at once: it takes 32,766 values, and keeps each such statement ready."""
+
 
 class Rows:
-    """The rows that a statement is executed for, as it sees them: one of them on SQLite, all of them on PostgreSQL."""
+    """The rows that a statement is executed for, as a table of it: each value is a column by its parameter's name.
 
-    def __init__(self, dialect: Dialect, columns: Mapping[str, Column[Any]]) -> None:
+    SQLite gets `count` rows as so many times the values, PostgreSQL any number of them in one.
+    """
+
+    def __init__(self, dialect: Dialect, columns: Mapping[str, Column[Any]], count: int) -> None:
         self._is_sqlite = dialect.name == "sqlite"
         self._columns = columns
-        self._row: Any = func.jsonb_array_elements(bindparam("rows", type_=JSONB)).column_valued("told")
+        self._row: Any = (
+            _told(columns, count)
+            if self._is_sqlite
+            else func.jsonb_array_elements(bindparam("rows", type_=JSONB)).column_valued("told")
+        )
 
     def __getitem__(self, name: str) -> ColumnElement[Any]:
         """Give a row's value by its parameter's name."""
         if self._is_sqlite:
-            return bindparam(name)
+            found: ColumnElement[Any] = self._row.c[name]
+            return found
         column = self._columns[name]
         place = list(self._columns).index(name)
         value: ColumnElement[Any] = self._row.op("->>")(literal_column(str(place)))
@@ -62,15 +78,22 @@ class Rows:
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Give the INSERT of the rows, whose names are the table's."""
-        if self._is_sqlite:
-            return sqlite.insert(table).values({name: self[name] for name in self._columns})
-        return postgresql.insert(table).from_select(
-            list(self._columns), select(*(self[name] for name in self._columns)), include_defaults=False
-        )
+        make = sqlite.insert if self._is_sqlite else postgresql.insert
+        # without a WHERE, SQLite would take ON CONFLICT for a part of the SELECT
+        rows = select(*(self[name] for name in self._columns)).where(true())
+        return make(table).from_select(list(self._columns), rows, include_defaults=False)
+
+
+def _told(columns: Mapping[str, Column[Any]], count: int) -> CTE:
+    rows: list[Any] = [tuple(bindparam(f"{name}_{number}") for name in columns) for number in range(count)]
+    return values(*(column(name, one.type) for name, one in columns.items()), name="told").data(rows).cte("told")
 
 
 class Prepared:
-    """One INSERT, UPDATE or DELETE for many rows. PostgreSQL gets them all at once, as one JSON value.
+    """One INSERT, UPDATE or DELETE for many rows.
+
+    PostgreSQL gets them all at once, as one JSON value; SQLite in as few parts as powers of two make their number: the
+    driver lets go of the interpreter's lock each time it is called, and a busy event loop is slow to give it back.
 
     Args:
         columns: for each value, in the order rows have them, the column that it is of, by a name of its own.
@@ -80,30 +103,28 @@ class Prepared:
     def __init__(self, columns: Mapping[str, Column[Any]], build: Callable[[Rows], Insert | Update | Delete]) -> None:
         self._columns = columns
         self._build = build
-        self._compiled: dict[str, tuple[str, tuple[int, ...] | None]] = {}
+        self._compiled: dict[tuple[str, int], str] = {}
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Execute for all rows; for none, do nothing."""
         if not rows:
             return
-        text, order = self._for(connection)
         if connection.dialect.name != "sqlite":
-            connection.exec_driver_sql(text, (_encode(rows).decode(),))
+            connection.exec_driver_sql(self._text(connection, 1), (_encode(rows).decode(),))
             return
-        if order is not None:
-            rows = [tuple(row[index] for index in order) for row in rows]
-        connection.exec_driver_sql(text, list(rows))
+        at = 0
+        while at < len(rows):
+            count = min(MOST_ROWS, 1 << ((len(rows) - at).bit_length() - 1))
+            flat = tuple(chain.from_iterable(rows[at : at + count]))
+            connection.exec_driver_sql(self._text(connection, count), flat)
+            at += count
 
-    def _for(self, connection: Connection) -> tuple[str, tuple[int, ...] | None]:
-        """Give the text for a connection's database, and the order of the parameters where it is another."""
+    def _text(self, connection: Connection, count: int) -> str:
         dialect = typing.cast("DefaultDialect", connection.dialect)
-        known = self._compiled.get(dialect.name)
+        known = self._compiled.get((dialect.name, count))
         if known is None:
-            names = list(self._columns)
-            compiled = self._build(Rows(dialect, self._columns)).compile(dialect=dialect)
-            order = tuple(names.index(name) for name in compiled.positiontup or [] if name in self._columns)
-            known = compiled.string, None if order == tuple(range(len(names))) else order
-            self._compiled[dialect.name] = known
+            known = self._build(Rows(dialect, self._columns, count)).compile(dialect=dialect).string
+            self._compiled[dialect.name, count] = known
         return known
 
 

@@ -64,7 +64,7 @@ async def test_what_a_failed_transaction_changed_is_not_remembered(bridge: Bridg
     told = {"session_id": first["session_id"]}
     passing = {"core": {"lesson_status": "passed", "score": {"raw": "90"}, "session_time": "0000:03:00"}}
     bridge.clock.advance(120)
-    with _Failing(Engine, "INSERT INTO statement"):
+    with _Failing(Engine, "INSERT INTO statement "):
         status, refused = await bridge.post(
             "/v1/commits", {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": passing} | told
         )
@@ -124,11 +124,11 @@ def _open(number: int, *, session_id: str = "", characters: int = 1) -> OpenEnro
 
 
 class _Failing:
-    """Fails the statements that begin so, as a full disk would."""
+    """Fails the statements that have this in them, as a full disk would."""
 
-    def __init__(self, engines: type[Engine], beginning: str) -> None:
+    def __init__(self, engines: type[Engine], part: str) -> None:
         self._engines = engines
-        self._beginning = beginning
+        self._part = part
 
     def __enter__(self) -> None:
         event.listen(self._engines, "before_cursor_execute", self._execute)
@@ -137,5 +137,5 @@ class _Failing:
         event.remove(self._engines, "before_cursor_execute", self._execute)
 
     def _execute(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith(self._beginning):
+        if self._part in statement:
             raise OSError("no space left")
