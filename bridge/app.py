@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 
 from bridge.access import CommitTokens, LmsTokens
 from bridge.clock import NewId, Now, random_id, system_now
-from bridge.commits.batch import Setup
+from bridge.commits.document_maker import DocumentMaker
 from bridge.commits.reaper import Reaper
 from bridge.commits.service import CommitService
+from bridge.commits.setup import Setup
 from bridge.configured_targets import configured, readers, receivers, unwanted_documents
 from bridge.database import Database
 from bridge.forwarding.crew import Crew
@@ -32,6 +33,9 @@ from storage.engine import open_engine, writing
 from storage.migrations import is_current
 
 log = structlog.get_logger(__name__)
+
+
+DOCUMENT_MAKER = web.AppKey("document_maker", DocumentMaker)
 
 
 class SchemaError(RuntimeError):
@@ -82,15 +86,19 @@ def create_app(
         )
     )
 
+    app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
+
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
             owner = random_id()
             crew = Crew(database, senders(database, session, targets, owner=owner, now=now, random=random), owner=owner)
             crews.append(crew)
             reaper = Reaper(database, commits, now, settings.sessions.idle_after)
-            running = [asyncio.create_task(crew.run()), asyncio.create_task(reaper.run())]
+            maker = app[DOCUMENT_MAKER]
+            running = [asyncio.create_task(one.run()) for one in (crew, reaper, maker)]
             yield
             reaper.stop()
+            maker.stop()
             await commits.drain()
             crew.stop()
             await asyncio.gather(*running, return_exceptions=True)

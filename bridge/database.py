@@ -1,7 +1,7 @@
 """The database as the event loop sees it: synchronous functions, run on threads of their own.
 
-Commits go through lanes. A lane is one thread that runs one transaction after the other, so what is sent down the same
-lane happens in order. Other writes have a thread of their own on PostgreSQL; SQLite has one writer for all.
+Commits have a thread that runs one transaction after the other, in the order they come. Other writes have a thread of
+their own on PostgreSQL; SQLite has one writer for all.
 """
 
 from __future__ import annotations
@@ -33,26 +33,23 @@ def describe(error: Exception) -> str:
 class Database:
     """Runs storage functions off the event loop."""
 
-    def __init__(self, engine: Engine, *, lanes: int = 1) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._lanes = [ThreadPoolExecutor(1, f"write-{number}") for number in range(lanes)]
-        self._writer = self._lanes[0] if engine.dialect.name == "sqlite" else ThreadPoolExecutor(1, "write")
+        self._commits = ThreadPoolExecutor(1, "commits")
+        self._writer = self._commits if engine.dialect.name == "sqlite" else ThreadPoolExecutor(1, "write")
         self._readers = ThreadPoolExecutor(READERS, "read")
-
-    @property
-    def lanes(self) -> int:
-        """Tell how many lanes there are."""
-        return len(self._lanes)
 
     async def write(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """Run a function in a transaction of its own, beside the lanes where the database lets it."""
+        """Run a function in a transaction of its own, beside those of commits where the database lets it."""
         return await self._transaction(self._writer, lambda connection: function(connection, *args, **kwargs))
 
-    async def write_on(self, lane: int, function: Callable[[Connection], _T]) -> _T:
-        """Run a function in a transaction of its own on a lane. When this returns, it is committed."""
-        return await self._transaction(self._lanes[lane], function)
+    async def write_commits(
+        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Run a function in a transaction of its own, after those before it. When this returns, it is committed."""
+        return await self._transaction(self._commits, lambda connection: function(connection, *args, **kwargs))
 
     async def _transaction(self, thread: ThreadPoolExecutor, function: Callable[[Connection], _T]) -> _T:
         def transaction() -> _T:
@@ -81,7 +78,7 @@ class Database:
 
     def close(self) -> None:
         """Wait for what is running, then close all connections."""
-        for thread in {*self._lanes, self._writer}:
+        for thread in {self._commits, self._writer}:
             thread.shutdown()
         self._readers.shutdown()
         self.engine.dispose()

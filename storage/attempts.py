@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
-from storage.prepared import Prepared, PreparedSelect, insert_into
+from storage.prepared import Prepared, PreparedSelect
 from storage.tables import attempt, enrollment, lms, session
 
 
@@ -21,7 +20,7 @@ from storage.tables import attempt, enrollment, lms, session
 class Enrollment:
     """One LMS, learner and activity.
 
-    `changed` marks it for `save`; `version` counts what was ever changed of it, its attempts and its sessions.
+    `changed` marks it as to be stored; `version` counts what was ever changed of it, its attempts and its sessions.
     """
 
     id: int
@@ -49,12 +48,18 @@ class Enrollment:
     last_commit_at: int | None = None
     changed: bool = field(default=False, compare=False)
 
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """Give what identifies it to its LMS."""
+        return self.lms_id, self.learner_id, self.activity_id
+
 
 @dataclass(slots=True)
 class Attempt:
     """One attempt of an enrollment.
 
-    `state` is JSON that storage does not read; `changed` marks it for `save`, `new` tells that it is not stored yet.
+    `state` is JSON that storage does not read; `changed` marks it as to be stored, `new` tells that it is not stored
+    yet; `documents_due` is when its documents are to be made anew, None where nothing has changed since they were.
     """
 
     id: int
@@ -74,6 +79,7 @@ class Attempt:
     progress_measure: float | None = None
     total_time: int = 0
     last_commit_at: int | None = None
+    documents_due: int | None = field(default=None, compare=False)
     changed: bool = field(default=False, compare=False)
     new: bool = field(default=False, compare=False)
 
@@ -206,7 +212,7 @@ def ensure_enrollments(
         # locked first and read after: a row that was waited for is read as its last holder left it
         _lock_enrollments.rows(connection, keys)
     loaded = [Enrollment(*row) for row in _load_enrollments.rows(connection, keys)]
-    return {(one.lms_id, one.learner_id, one.activity_id): one for one in loaded}
+    return {one.key: one for one in loaded}
 
 
 _NEW_ENROLLMENT = (*NewEnrollment.__slots__, "version", "total_attempts", "total_time", "created_at")
@@ -297,6 +303,21 @@ def idle_sessions(connection: Connection, since: int, most: int) -> list[str]:
     return list(rows.scalars())
 
 
+def documents_due(connection: Connection, now: int, most: int) -> list[str]:
+    """Give, of each attempt whose documents are due, the session that had the newest commit; those due first."""
+    newest = (
+        select(session.c.session_id)
+        .where(session.c.attempt_id == attempt.c.id, session.c.commits > 0)
+        .order_by(session.c.last_commit_at.desc(), session.c.session_id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        select(newest).where(attempt.c.documents_due <= now).order_by(attempt.c.documents_due, attempt.c.id).limit(most)
+    )
+    return list(rows.scalars())
+
+
 def new_attempt_ids(connection: Connection, count: int) -> list[int]:
     """Give ids that no other transaction gives, for attempts to come."""
     if connection.dialect.name == "sqlite":
@@ -305,60 +326,6 @@ def new_attempt_ids(connection: Connection, count: int) -> list[int]:
     sequence = func.pg_get_serial_sequence(attempt.name, attempt.c.id.name)
     numbers = func.generate_series(1, count).table_valued("number")
     return list(connection.execute(select(func.nextval(sequence)).select_from(numbers)).scalars())
-
-
-_SAVED_ENROLLMENT = (
-    "learner_name", "activity_name", "activity_type", "course_id", "course_name", "total_attempts", "completion_status",
-    "success_status", "best_scaled", "best_raw", "best_min", "best_max", "total_time", "first_commit_at",
-    "last_commit_at", "version",
-)  # fmt: skip
-_SAVED_ATTEMPT = (
-    "scorm_version", "status", "completion_status", "success_status", "score_scaled", "score_raw", "score_min",
-    "score_max", "progress_measure", "total_time", "last_commit_at", "state",
-)  # fmt: skip
-_SAVED_SESSION = ("commits", "last_commit_at", "ended_at", "ended", "state")
-_NEW_ATTEMPT = ("id", "uuid", "enrollment_id", "number", "started_at", *_SAVED_ATTEMPT)
-_NEW_SESSION = ("session_id", "attempt_id", "entry", "started_at", *_SAVED_SESSION)
-
-
-def _update(table: Table, names: Sequence[str], key: Column[Any]) -> Prepared:
-    """Prepare the UPDATE of these columns; a row has their values and the key's after them."""
-    return Prepared(
-        {**{f"new_{name}": table.c[name] for name in names}, "key": key},
-        lambda rows: update(table).where(key == rows["key"]).values({name: rows[f"new_{name}"] for name in names}),
-    )
-
-
-_update_enrollments = _update(enrollment, _SAVED_ENROLLMENT, enrollment.c.id)
-_update_attempts = _update(attempt, _SAVED_ATTEMPT, attempt.c.id)
-_update_sessions = _update(session, _SAVED_SESSION, session.c.session_id)
-_insert_attempts = insert_into(attempt, _NEW_ATTEMPT)
-_insert_sessions = insert_into(session, _NEW_SESSION)
-_enrollment_row = attrgetter(*_SAVED_ENROLLMENT, "id")
-_attempt_row = attrgetter(*_SAVED_ATTEMPT, "id")
-_session_row = attrgetter(*_SAVED_SESSION, "session_id")
-_new_attempt_row = attrgetter("id", "uuid", "enrollment.id", "number", "started_at", *_SAVED_ATTEMPT)
-_new_session_row = attrgetter("session_id", "attempt.id", "entry", "started_at", *_SAVED_SESSION)
-
-
-def save(
-    connection: Connection,
-    enrollments: Iterable[Enrollment],
-    attempts: Sequence[Attempt],
-    sessions: Sequence[Session],
-) -> None:
-    """Write what is new and what changed.
-
-    Whoever changes an attempt or session must mark its enrollment, too: by its version others see that they did.
-    """
-    enrollments = [one for one in enrollments if one.changed]
-    for one in enrollments:
-        one.version += 1
-    _update_enrollments.run(connection, [_enrollment_row(one) for one in enrollments])
-    _insert_attempts.run(connection, [_new_attempt_row(one) for one in attempts if one.new])
-    _update_attempts.run(connection, [_attempt_row(one) for one in attempts if one.changed and not one.new])
-    _insert_sessions.run(connection, [_new_session_row(one) for one in sessions if one.new])
-    _update_sessions.run(connection, [_session_row(one) for one in sessions if one.changed and not one.new])
 
 
 def _attempt(row: Sequence[Any], owner: Enrollment) -> Attempt:

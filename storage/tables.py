@@ -118,9 +118,16 @@ attempt = Table(
     Column("total_time", BigInteger, nullable=False),
     Column("started_at", _Time, nullable=False),
     Column("last_commit_at", _Time),
+    Column("documents_due", _Time, comment="when its documents are to be made anew; none where nothing changed since"),
     Column("state", Text, nullable=False, comment="JSON: all that is remembered between commits"),
     UniqueConstraint("enrollment_id", "number"),
     CheckConstraint("number >= 1", name="number_from_one"),
+    Index(
+        "ix_attempt_documents_due",
+        "documents_due",
+        sqlite_where=text("documents_due IS NOT NULL"),
+        postgresql_where=text("documents_due IS NOT NULL"),
+    ),
 )
 
 session = Table(

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from yarl import URL
 
 from bridge.access import new_token
-from bridge.app import create_app
+from bridge.app import DOCUMENT_MAKER, create_app
 from bridge.settings import DatabaseSettings, ServerSettings, Settings
 from bridge.target_settings import TargetSettings
 from storage import lms
@@ -100,6 +100,12 @@ class Bridge:
     def rules(self, learner: str = "u1", activity: str = "235") -> list[str]:
         """Give the rules whose statements were stored, attempt after attempt in their order."""
         return [one.rule for report in self.reports(learner, activity) for one in report.statements]
+
+    async def let_documents_follow(self) -> None:
+        """Make the documents of all that was committed, due or not."""
+        assert self.client.app is not None
+        while await self.client.app[DOCUMENT_MAKER].make(self.clock() + 86_400_000):
+            pass
 
     async def close(self) -> None:
         """Stop it as SIGTERM would."""

@@ -7,7 +7,7 @@ attempts and its sessions counts up, in whatever process. It is looked up when t
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mappings.attempt.commit import Earlier
@@ -64,11 +64,23 @@ class Remembered:
         self._most_characters = most_characters
         self._characters = 0
         self._enrollments: OrderedDict[int, tuple[OpenEnrollment, int]] = OrderedDict()
-        self._by_session: dict[str, int] = {}
+        self._by_session: dict[str, OpenSession] = {}
+        self._by_key: dict[tuple[int, str, str], int] = {}
 
-    def take(self, session_ids: Sequence[str]) -> list[OpenEnrollment]:
-        """Give the enrollments of sessions and forget them: they are changed now, and what is changed may be undone."""
-        ids = {found for one in session_ids if (found := self._by_session.get(one)) is not None}
+    def session(self, session_id: str) -> OpenSession | None:
+        """Give an open session."""
+        found = self._by_session.get(session_id)
+        if found is not None:
+            self._enrollments.move_to_end(found.attempt.row.enrollment.id)
+        return found
+
+    def take(self, session_id: str | None, key: tuple[int, str, str] | None = None) -> list[OpenEnrollment]:
+        """Give the enrollment of a session, and the one with a key, and forget them: they are changed elsewhere now."""
+        ids = set()
+        if session_id is not None and session_id in self._by_session:
+            ids.add(self._by_session[session_id].attempt.row.enrollment.id)
+        if key is not None and key in self._by_key:
+            ids.add(self._by_key[key])
         return [self._forget(one) for one in ids]
 
     def keep(self, enrollments: Iterable[OpenEnrollment]) -> None:
@@ -79,13 +91,33 @@ class Remembered:
             size = one.size
             self._enrollments[one.row.id] = one, size
             self._characters += size
-            self._by_session.update(dict.fromkeys(one.sessions, one.row.id))
+            self._by_session.update(one.sessions)
+            self._by_key[one.row.key] = one.row.id
         while len(self._enrollments) > self._most or self._characters > self._most_characters:
             self._forget(next(iter(self._enrollments)))
+
+    def changed(self, enrollment_id: int, *, ended: str | None = None) -> None:
+        """Note that the states of an enrollment have changed, and which of its sessions has ended, if one has."""
+        one = self._forget(enrollment_id)
+        if ended is not None:
+            del one.sessions[ended]
+        if one.sessions:
+            self.keep([one])
+
+    def forget(self, enrollment_ids: Iterable[int]) -> None:
+        """Forget enrollments, where they are remembered."""
+        for one in enrollment_ids:
+            if one in self._enrollments:
+                self._forget(one)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.forget(list(self._enrollments))
 
     def _forget(self, enrollment_id: int) -> OpenEnrollment:
         one, size = self._enrollments.pop(enrollment_id)
         self._characters -= size
         for session_id in one.sessions:
             self._by_session.pop(session_id, None)
+        self._by_key.pop(one.row.key, None)
         return one

@@ -7,23 +7,21 @@ commit waits for nobody.
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections import deque
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
-from bridge.commits import batch
-from bridge.commits.open_sessions import Remembered
-from bridge.commits.work import Answer, Closed, Closing, Opened, Opening, Outcome, Posting, Work
+from bridge.commits import batch as batches
+from bridge.commits.pending import Batch, Pending
+from bridge.commits.setup import Setup
+from bridge.commits.work import Answer, Closed, Closing, Made, Making, Opened, Opening, Outcome, Posting, Work
 from bridge.database import Database, describe
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed, Overloaded
 
 log = structlog.get_logger(__name__)
 
-MOST_TOGETHER = 128
 HIGH_MARK = 2_000
 """Waiting requests above which new ones are refused, until they are fewer than `LOW_MARK` again."""
 LOW_MARK = 1_000
@@ -32,19 +30,18 @@ MOST_BYTES = 64 * 1024 * 1024
 CONFLICT_RETRIES = 5
 RETRY_AFTER = 2
 
-_Waiting = tuple[Work, "asyncio.Future[Outcome]"]
-
 
 class CommitService:
     """Stores commits and opens sessions. `added` is called after statements were stored, to wake the forwarder."""
 
-    def __init__(self, database: Database, setup: batch.Setup, added: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, database: Database, setup: Setup, added: Callable[[], None] = lambda: None) -> None:
         self._database = database
         self._setup = setup
         self._added = added
-        self._queues: list[deque[_Waiting]] = [deque() for _ in range(database.lanes)]
-        self._writers: list[asyncio.Task[None] | None] = [None] * database.lanes
-        self._remembered = [Remembered() for _ in range(database.lanes)]
+        self._pending = Pending(setup)
+        # of the works that wait, in the order they came
+        self._futures: deque[asyncio.Future[Outcome]] = deque()
+        self._writer: asyncio.Task[None] | None = None
         self._refusing = False
         self._bytes = 0
 
@@ -78,37 +75,46 @@ class CommitService:
         assert isinstance(closed, Closed)  # noqa: S101 -- the batch gives a Closed for a Closing
         return closed.ended
 
+    async def make_documents(self, making: Making) -> int:
+        """Make an attempt's documents; tell how many.
+
+        Raises:
+            BridgeError: what `errors` says.
+        """
+        made = await self._submit(making)
+        assert isinstance(made, Made)  # noqa: S101 -- the batch gives a Made for a Making
+        return made.documents
+
     async def drain(self) -> None:
         """Wait until everything that was accepted is stored."""
-        await asyncio.gather(*(writer for writer in self._writers if writer is not None))
+        if self._writer is not None:
+            await self._writer
 
     def _submit(self, work: Work) -> asyncio.Future[Outcome]:
-        waiting = sum(map(len, self._queues))
+        waiting = len(self._futures)
         if waiting >= (LOW_MARK if self._refusing else HIGH_MARK) or self._bytes >= MOST_BYTES:
             self._refusing = True
             raise Overloaded("More commits are waiting than can be stored at once; try again.", retry_after=RETRY_AFTER)
         self._refusing = False
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        lane = _lane(work, len(self._queues))
-        self._queues[lane].append((work, future))
+        self._pending.add(work)
+        self._futures.append(future)
         self._bytes += _size(work)
-        if self._writers[lane] is None:
-            self._writers[lane] = asyncio.create_task(self._write(lane))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
         return future
 
-    async def _write(self, lane: int) -> None:
-        queue = self._queues[lane]
+    async def _write(self) -> None:
         try:
-            while queue:
-                waiting = [queue.popleft() for _ in range(min(len(queue), MOST_TOGETHER))]
-                await self._store(lane, waiting)
+            while (batch := self._pending.next()) is not None:
+                await self._store(batch, [self._futures.popleft() for _ in batch.works])
         finally:
-            self._writers[lane] = None
+            self._writer = None
 
-    async def _store(self, lane: int, waiting: list[_Waiting]) -> None:
-        outcomes = await self._outcomes(lane, [work for work, _ in waiting])
-        self._bytes -= sum(_size(work) for work, _ in waiting)
-        for (_, future), outcome in zip(waiting, outcomes, strict=True):
+    async def _store(self, batch: Batch, futures: list[asyncio.Future[Outcome]]) -> None:
+        outcomes = await self._outcomes(batch)
+        self._bytes -= sum(map(_size, batch.works))
+        for future, outcome in zip(futures, outcomes, strict=True):
             if future.cancelled():
                 continue
             if isinstance(outcome, BridgeError):
@@ -117,12 +123,15 @@ class CommitService:
                 future.set_result(outcome)
         self._added()
 
-    async def _outcomes(self, lane: int, works: list[Work]) -> list[Outcome | BridgeError]:
+    async def _outcomes(self, batch: Batch) -> list[Outcome | BridgeError]:
         """Do works in one transaction; where one of them spoils it, in one each. Never raises."""
+        works = batch.works
         for _ in range(CONFLICT_RETRIES):
             try:
-                done = await self._database.write_on(lane, lambda connection: self._run(connection, lane, works))
+                done = await self._database.write_commits(batches.run, self._setup, batch)
             except Exception as error:
+                self._pending.failed()
+                batch.give_up()
                 if _is_conflict(error):
                     continue
                 if isinstance(error, (OperationalError, InterfaceError)):
@@ -138,27 +147,12 @@ class CommitService:
                     )
                     return [_not_processed()]
                 break
-            self._remembered[lane].keep(done.left_open)
+            self._pending.done(done.left_open, done.outdated)
             return done.outcomes
         if len(works) == 1:
             log.error("commit_lost_every_race")
             return [_not_processed()]
-        return [outcome for work in works for outcome in await self._outcomes(lane, [work])]
-
-    def _run(self, connection: Connection, lane: int, works: list[Work]) -> batch.Done:
-        return batch.run(connection, self._setup, self._remembered[lane], works)
-
-
-def _lane(work: Work, lanes: int) -> int:
-    """Give the lane of a session, or of an enrollment where the session is not named: order holds within both."""
-    if lanes == 1:
-        return 0
-    if work.session_id is not None:
-        key = work.session_id
-    else:
-        assert work.launch is not None  # noqa: S101 -- a work without a session id has a launch
-        key = "\n".join(map(str, work.launch.key))
-    return zlib.crc32(key.encode()) % lanes
+        return [outcome for work in works for outcome in await self._outcomes(Batch([work]))]
 
 
 def _size(work: Work) -> int:

@@ -40,7 +40,15 @@ class Closing(msgspec.Struct, frozen=True):
     launch: None = None
 
 
-Work = Opening | Posting | Closing
+class Making(msgspec.Struct, frozen=True):
+    """The documents to make of an attempt, which a session is of, if they are due by a time."""
+
+    session_id: str
+    due: int
+    launch: None = None
+
+
+Work = Opening | Posting | Closing | Making
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -60,9 +68,15 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Closed(msgspec.Struct, frozen=True):
-    """A session was ended, or had something to say again."""
+    """A session was looked at; `ended` tells whether it was ended."""
 
     ended: bool
 
 
-Outcome = Opened | Answer | Closed
+class Made(msgspec.Struct, frozen=True):
+    """So many documents were made."""
+
+    documents: int
+
+
+Outcome = Opened | Answer | Closed | Made

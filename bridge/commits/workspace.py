@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -10,12 +10,13 @@ from sqlalchemy import Connection
 
 from bridge.clock import NewId
 from bridge.commits.launch import Launch
-from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession, Remembered
+from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession
 from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.state import AttemptState, SessionState
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
+from storage.changed import Changed
 
 decode_attempt_state = msgspec.json.Decoder(AttemptState).decode
 _session_state = msgspec.json.Decoder(SessionState).decode
@@ -29,9 +30,8 @@ REPEAT_WINDOW = 60_000
 class Workspace:
     """Loads what a batch needs in few queries, then finds or opens the session of each request."""
 
-    def __init__(self, connection: Connection, remembered: Remembered, new_id: NewId, now: int) -> None:
+    def __init__(self, connection: Connection, new_id: NewId, now: int) -> None:
         self._connection = connection
-        self._remembered = remembered
         self._new_id = new_id
         self._now = now
         self._enrollments: dict[int, Enrollment] = {}
@@ -42,23 +42,25 @@ class Workspace:
         self._starts = 0
         self._free_ids: list[int] = []
 
-    def load(self, wanted: Sequence[tuple[str | None, Launch | None]]) -> None:
-        """Lock and load everything that these session ids and launches speak of."""
-        known = [session_id for session_id, _ in wanted if session_id is not None]
-        remembered = self._remembered.take(known)
-        loaded = {session_id for one in remembered for session_id in one.sessions}
-        versions = attempts.lock(
-            self._connection,
-            [one.row.id for one in remembered],
-            [session_id for session_id in known if session_id not in loaded],
-        )
-        for one in remembered:
-            if versions.get(one.row.id) == one.row.version:
-                self._go_on(one)
-        self._load_missing(known)
+    @property
+    def enrollment_ids(self) -> set[int]:
+        """Give the enrollments that are loaded."""
+        return {*self._enrollments}
+
+    def load(self, known: Iterable[OpenEnrollment], wanted: Sequence[tuple[str | None, Launch | None]]) -> None:
+        """Load everything that these session ids and launches speak of, and lock what the launches do.
+
+        `known` are locked already and need not be loaded.
+        """
+        for one in known:
+            self._enrollments[one.row.id] = one.row
+            self._sessions |= one.sessions
+            self._attempts |= {session.attempt.row.id: session.attempt for session in one.sessions.values()}
+        named = [session_id for session_id, _ in wanted if session_id is not None]
+        self._load_missing(named)
         starting = [launch for session_id, launch in wanted if launch is not None and session_id not in self._sessions]
         # each of them starts one attempt at most
-        self._starts = len(starting)
+        self._starts += len(starting)
         launches = {launch.key: launch for launch in starting}
         if not launches:
             return
@@ -68,7 +70,7 @@ class Workspace:
         for key, row in found.items():
             self._by_key[key] = self._enrollments.setdefault(row.id, row)
         # another process may have opened a session while its enrollment's lock was waited for
-        self._load_missing(known)
+        self._load_missing(named)
         latest = attempts.latest_attempts(self._connection, list(self._by_key.values()))
         for enrollment_id, attempt in latest.items():
             self._latest[enrollment_id] = self._open(attempt)
@@ -182,22 +184,23 @@ class Workspace:
         found |= {row.number: row.uuid for row in here}
         return [(uuid, number) for number, uuid in sorted(found.items())]
 
-    def save(self) -> None:
-        """Write back what changed."""
+    def changed(self) -> Changed:
+        """Give what changed, to be stored."""
+        found = Changed()
         for attempt in self._attempts.values():
             if attempt.row.changed:
                 attempt.row.state = _encode(attempt.state).decode()
                 attempt.row.enrollment.changed = True
+                found.attempt(attempt.row)
         for session in self._sessions.values():
             if session.row.changed:
                 session.row.state = _encode(session.state).decode()
                 session.attempt.row.enrollment.changed = True
-        attempts.save(
-            self._connection,
-            self._enrollments.values(),
-            [attempt.row for attempt in self._attempts.values()],
-            [session.row for session in self._sessions.values()],
-        )
+                found.session(session.row)
+        for one in self._enrollments.values():
+            if one.changed:
+                found.enrollment(one)
+        return found
 
     def left_open(self) -> list[OpenEnrollment]:
         """Give what is worth remembering once all this is stored."""
@@ -210,11 +213,6 @@ class Workspace:
                 one.fresh, one.replies = [], {}
                 found.setdefault(owner.id, OpenEnrollment(owner, {})).sessions[session_id] = one
         return list(found.values())
-
-    def _go_on(self, one: OpenEnrollment) -> None:
-        self._enrollments[one.row.id] = one.row
-        self._sessions |= one.sessions
-        self._attempts |= {session.attempt.row.id: session.attempt for session in one.sessions.values()}
 
     def _meant(self, launch: Launch) -> OpenAttempt | None:
         """Give the attempt that a commit without a session id is about: the one it numbers, else the latest."""

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Engine, func, select
 
-from bridge.commits.batch import Setup, run
+from bridge.commits.batch import Done, run
 from bridge.commits.launch import Activity, Course, Launch, Learner
-from bridge.commits.open_sessions import Remembered
+from bridge.commits.pending import Batch, Pending
+from bridge.commits.setup import Setup
 from bridge.commits.work import Answer, Closing, Opening, Posting, Work
 from bridge.formats import native
 from bridge.formats.post import Post
@@ -45,12 +46,11 @@ class Known:
 
 
 class Machine(RuleBasedStateMachine):
-    """The commit path on a real database, two processes' memories in turn."""
+    """The commit path on a real database, two processes in turn."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
         self.engine, self.clock, self.ids = engine, FakeClock(START), Ids()
-        self.turns = itertools.cycle([Remembered(), Remembered()])
         self.sessions: dict[str, Known] = {}
         self.passed: set[str] = set()
         with writing(engine) as connection:
@@ -64,6 +64,8 @@ class Machine(RuleBasedStateMachine):
             )
         rules = {one.name: ("lrs",) for one in MAPPING.document.rules}
         self.setup = Setup(MAPPING, version, rules, {}, self.clock, self.ids)
+        self.processes = [Pending(self.setup), Pending(self.setup)]
+        self.turns = itertools.cycle(self.processes)
 
     @rule(learner=LEARNERS)
     def launch(self, learner: str) -> None:
@@ -76,23 +78,37 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data(), minutes=st.integers(0, 5), status=STATUSES, ends=st.booleans())
     def commit(self, data: st.DataObject, minutes: int, status: str, *, ends: bool) -> None:
         """Post the next commit of an open session."""
-        open_ones = [one for one, known in self.sessions.items() if not known.ended]
-        session_id = data.draw(st.sampled_from(open_ones))
-        known = self.sessions[session_id]
-        known.minutes += minutes
-        self.clock.advance(60 * minutes + 1)
-        counted = f"{known.minutes // 60:04}:{known.minutes % 60:02}:00"
-        body = {
-            "cmi": {"core": {"lesson_status": status, "session_time": counted}},
-            "sequence": len(known.bodies) + 1,
-            "terminated": ends,
-        }
-        answer = self._post(session_id, body)
-        assert answer["disposition"] == "applied"
-        known.bodies.append(body)
-        known.ended = ends
-        if status == "passed":
-            self.passed.add(known.learner)
+        session_id = data.draw(st.sampled_from(self._open_ones()))
+        self._check(self._do(self._next(session_id, minutes, status, ends=ends)))
+
+    @precondition(lambda self: sum(not one.ended for one in self.sessions.values()) > 1)
+    @rule(data=st.data(), status=STATUSES, fails=st.booleans(), comes_between=st.booleans())
+    def commit_together(self, data: st.DataObject, status: str, *, fails: bool, comes_between: bool) -> None:
+        """Post several commits that wait together.
+
+        Meanwhile the other process may commit to a session of one of their enrollments, and the transaction may fail.
+        """
+        first, *others = data.draw(st.lists(st.sampled_from(self._open_ones()), min_size=2, max_size=5))
+        mine, other = self.processes if data.draw(st.booleans()) else self.processes[::-1]
+        others = [one for one in others if one != first]
+        for session_id in others:
+            mine.add(self._next(session_id, 1, status))
+        if comes_between:
+            self._check(self._run(other, [self._next(first, 1, "incomplete")]).outcomes[0])
+        if fails and others:
+            batch = mine.next()
+            assert batch is not None
+            with self.engine.connect() as connection, connection.begin() as transaction:
+                run(connection, self.setup, batch)
+                transaction.rollback()
+            mine.failed()
+            batch.give_up()
+            done = self._store(mine, batch)
+        else:
+            done = self._run(mine, [])
+        assert len(done.outcomes) == len(others)
+        for outcome in done.outcomes:
+            self._check(outcome)
 
     @precondition(lambda self: any(one.bodies for one in self.sessions.values()))
     @rule(data=st.data())
@@ -144,17 +160,55 @@ class Machine(RuleBasedStateMachine):
                 dates = [msgspec.json.decode(one.body)["timestamp"] for one in report.statements]
                 assert dates == sorted(dates)
 
+    def _open_ones(self) -> list[str]:
+        return [one for one, known in self.sessions.items() if not known.ended]
+
+    def _next(self, session_id: str, minutes: int, status: str, *, ends: bool = False) -> Posting:
+        """Make a session's next commit, and let the model know of it."""
+        known = self.sessions[session_id]
+        known.minutes += minutes
+        self.clock.advance(60 * minutes + 1)
+        counted = f"{known.minutes // 60:04}:{known.minutes % 60:02}:00"
+        body = {
+            "cmi": {"core": {"lesson_status": status, "session_time": counted}},
+            "sequence": len(known.bodies) + 1,
+            "terminated": ends,
+        }
+        known.bodies.append(body)
+        known.ended = ends
+        if status == "passed":
+            self.passed.add(known.learner)
+        return self._posting(session_id, body)
+
+    def _check(self, outcome: object) -> None:
+        assert isinstance(outcome, Answer), outcome
+        assert msgspec.json.decode(outcome.body)["disposition"] == "applied"
+
     def _do(self, work: Work) -> Any:
-        remembered = next(self.turns)
-        with writing(self.engine) as connection:
-            done = run(connection, self.setup, remembered, [work])
-        remembered.keep(done.left_open)
-        (outcome,) = done.outcomes
+        (outcome,) = self._run(next(self.turns), [work]).outcomes
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
+    def _run(self, process: Pending, works: list[Work]) -> Done:
+        for work in works:
+            process.add(work)
+        batch = process.next()
+        return Done([], [], set()) if batch is None else self._store(process, batch)
+
+    def _store(self, process: Pending, batch: Batch) -> Done:
+        with writing(self.engine) as connection:
+            done = run(connection, self.setup, batch)
+        process.done(done.left_open, done.outdated)
+        return done
+
     def _post(self, session_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self._do(self._posting(session_id, body))
+        assert isinstance(answer, Answer)
+        told: dict[str, Any] = msgspec.json.decode(answer.body)
+        return told
+
+    def _posting(self, session_id: str, body: dict[str, Any]) -> Posting:
         raw = msgspec.json.encode(body)
         commit = native.recognise(body, Post(raw))
         arrival = Arrival(
@@ -163,10 +217,7 @@ class Machine(RuleBasedStateMachine):
             digest=hashlib.sha256(raw).hexdigest(),
             received_at=self.clock(),
         )
-        answer = self._do(Posting(arrival, session_id, self.lms_id, None, "application/json", raw))
-        assert isinstance(answer, Answer)
-        told: dict[str, Any] = msgspec.json.decode(answer.body)
-        return told
+        return Posting(arrival, session_id, self.lms_id, None, "application/json", raw)
 
     def _launch(self, learner: str) -> Launch:
         return Launch(self.lms_id, Learner(learner, ""), Activity("235", "", ""), Course("", ""))

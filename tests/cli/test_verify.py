@@ -45,7 +45,9 @@ async def test_documents_are_shown_with_the_commit_that_changed_them_last(
 ) -> None:
     bridge = await start()
     await bridge.commit(PASSED)
+    await bridge.let_documents_follow()
     await bridge.commit({"core": {"lesson_location": "p2"}})
+    await bridge.let_documents_follow()
     lines = run("verify", "u1", "235", **{KEY: database_url}).stdout.splitlines()
     told = [words[-1].strip() for line in lines if len(words := line.split("── ")) > 1]
     first, second = (at for at, line in enumerate(told) if line.startswith("commit "))
@@ -57,6 +59,7 @@ async def test_json_holds_what_was_stored_and_sent(start: StartBridge, run: Run,
     bridge = await start()
     answer = await bridge.commit(PASSED)
     await bridge.commit(PASSED, learner={"id": "u2"})
+    await bridge.let_documents_follow()
     result = run("verify", "u1", "235", "--json", **{KEY: database_url})
     assert (result.exit_code, result.stderr) == (0, "")
     (enrollment,) = json.loads(result.stdout)
@@ -90,6 +93,7 @@ async def test_what_went_wrong_at_the_lrs_is_shown_without_its_password(
     )
     bridge = await start(targets=(target,))
     await bridge.commit(PASSED | {"suspend_data": "s1"})
+    await bridge.let_documents_follow()
     await bridge.close()
     for flag in ([], ["--json"]):
         result = run("verify", "u1", "235", *flag, **{KEY: database_url})

@@ -16,6 +16,7 @@ async def test_alive_says_nothing_of_the_database(bridge: Bridge) -> None:
 
 async def test_without_an_lrs_it_is_ready_and_says_what_waits(bridge: Bridge) -> None:
     await bridge.commit({"suspend_data": "x"})
+    await bridge.let_documents_follow()
     status, answer = await bridge.get("/readyz", token=None)
 
     assert (status, answer["status"], answer["waiting"], answer["waiting_documents"]) == (
@@ -36,6 +37,7 @@ async def test_before_the_first_commit_nothing_waits(bridge: Bridge) -> None:
 async def test_an_lrs_that_is_down_does_not_make_it_unready(start: StartBridge) -> None:
     bridge = await start(targets=(TargetSettings(name="gone", endpoint="http://127.0.0.1:9/xapi/"),))
     await bridge.commit({"suspend_data": "x"})
+    await bridge.let_documents_follow()
     status, answer = await bridge.get("/readyz", token=None)
 
     assert (status, answer["waiting"], answer["waiting_documents"]) == (200, {"gone": 1}, {"gone": 3})

@@ -80,19 +80,17 @@ async def test_what_a_failed_transaction_changed_is_not_remembered(bridge: Bridg
 def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
     remembered = Remembered(most=2)
     remembered.keep([_open(1), _open(2)])
-    remembered.keep(remembered.take(["s1"]))
+    assert remembered.session("s1") is not None
     remembered.keep([_open(3)])
 
-    assert [one.row.id for one in remembered.take(["s2"])] == []
-    assert sorted(one.row.id for one in remembered.take(["s1", "s3"])) == [1, 3]
+    assert [_ids(remembered.take(one)) for one in ("s1", "s2", "s3")] == [[1], [], [3]]
 
 
 def test_no_more_characters_are_remembered_than_allowed() -> None:
     remembered = Remembered(most_characters=250)
     remembered.keep([_open(1, characters=100), _open(2, characters=100), _open(3, characters=100)])
 
-    assert [one.row.id for one in remembered.take(["s1"])] == []
-    assert sorted(one.row.id for one in remembered.take(["s2", "s3"])) == [2, 3]
+    assert [_ids(remembered.take(one)) for one in ("s1", "s2", "s3")] == [[], [2], [3]]
 
 
 def test_an_enrollment_is_taken_with_all_its_sessions_and_only_once() -> None:
@@ -100,10 +98,30 @@ def test_an_enrollment_is_taken_with_all_its_sessions_and_only_once() -> None:
     one, two = _open(1), _open(1, session_id="other")
     remembered.keep([OpenEnrollment(one.row, one.sessions | two.sessions)])
 
-    (taken,) = remembered.take(["other"])
+    (taken,) = remembered.take("other", one.row.key)
 
     assert set(taken.sessions) == {"s1", "other"}
-    assert remembered.take(["s1", "other"]) == []
+    assert remembered.session("s1") is None
+    assert remembered.take("s1", one.row.key) == []
+
+
+def test_an_enrollment_is_taken_by_its_key_whichever_session_is_meant() -> None:
+    remembered = Remembered()
+    remembered.keep([_open(1), _open(2)])
+
+    assert _ids(remembered.take("unknown", _open(2).row.key)) == [2]
+
+
+def test_a_session_that_has_ended_is_not_remembered() -> None:
+    remembered = Remembered()
+    one, two = _open(1), _open(1, session_id="other")
+    remembered.keep([OpenEnrollment(one.row, one.sessions | two.sessions)])
+
+    remembered.changed(1, ended="s1")
+    assert remembered.session("s1") is None
+    assert remembered.session("other") is not None
+    remembered.changed(1, ended="other")
+    assert remembered.take(None, one.row.key) == []
 
 
 def test_what_is_remembered_anew_replaces_what_was() -> None:
@@ -111,12 +129,16 @@ def test_what_is_remembered_anew_replaces_what_was() -> None:
     remembered.keep([_open(1)])
     remembered.keep([_open(1, session_id="new")])
 
-    assert remembered.take(["s1"]) == []
-    assert [set(one.sessions) for one in remembered.take(["new"])] == [{"new"}]
+    assert remembered.take("s1") == []
+    assert [set(one.sessions) for one in remembered.take("new")] == [{"new"}]
+
+
+def _ids(found: list[OpenEnrollment]) -> list[int]:
+    return [one.row.id for one in found]
 
 
 def _open(number: int, *, session_id: str = "", characters: int = 1) -> OpenEnrollment:
-    owner = Enrollment(number, "", 1, "", "", "", "", "", "", "", "", "")
+    owner = Enrollment(number, "", 1, "", "", f"u{number}", "", "", "", "", "", "")
     attempt = Attempt(number, "", owner, 1, None, "active", "x" * (characters // 2), 0)
     session_id = session_id or f"s{number}"
     row = Session(session_id, attempt, "ab-initio", "x" * (characters - characters // 2), 0)

@@ -124,6 +124,7 @@ async def test_the_best_score_and_status_of_all_attempts_stay_with_the_enrollmen
 
 async def test_a_session_tells_its_commits_statements_documents_and_where_they_are(bridge: Bridge) -> None:
     committed = await bridge.commit(SUSPENDED, terminated=True)
+    await bridge.let_documents_follow()
     status, session = await bridge.get(f"/v1/sessions/{committed['session_id']}")
 
     assert status == 200
@@ -150,7 +151,9 @@ async def test_a_session_tells_its_commits_statements_documents_and_where_they_a
 
 async def test_a_session_tells_the_documents_that_it_changed_last(bridge: Bridge) -> None:
     first = await bridge.commit(SUSPENDED, terminated=True)
+    await bridge.let_documents_follow()
     second = await bridge.commit({"core": {"lesson_location": "p9"}})
+    await bridge.let_documents_follow()
     told = [(await bridge.get(f"/v1/sessions/{one['session_id']}"))[1]["documents"] for one in (first, second)]
 
     assert [[one["name"] for one in documents] for documents in told] == [

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from storage import attempts, journal, leases, lms, mapping_versions, outbox
 from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
+from storage.changed import Changed
 from storage.documents import DocumentRow, Stored
 from storage.journal import Entry
 from storage.outbox import Part, Settlement, StatementRow, Try
@@ -71,7 +72,7 @@ def add_attempt(connection: Connection, owner: Enrollment, number: int = 1, **ch
     row = Attempt(own_id, enrollment=owner, number=number, state="{}", started_at=NOW, new=True, **values)
     owner.total_attempts += 1
     owner.changed = True
-    attempts.save(connection, [], [row], [])
+    save(connection, row)
     row.new = False
     return row
 
@@ -80,16 +81,29 @@ def add_session(connection: Connection, owner: Attempt, name: str = "s1", now: i
     """Store a session, whose id is made of a name."""
     values = {"session_id": uid(owner.uuid, name), "entry": "ab-initio"} | changed
     row = Session(attempt=owner, state="{}", started_at=now, new=True, **values)
-    attempts.save(connection, [], [], [row])
+    save(connection, row)
     row.new = False
     return row
+
+
+def save(connection: Connection, *rows: Enrollment | Attempt | Session) -> None:
+    """Store rows as they are now."""
+    changed = Changed()
+    for row in rows:
+        if isinstance(row, Enrollment):
+            changed.enrollment(row)
+        elif isinstance(row, Attempt):
+            changed.attempt(row)
+        else:
+            changed.session(row)
+    changed.store(connection)
 
 
 def launched(connection: Connection, learner: str = "u1", lms_id: int | None = None) -> Session:
     """Store all that comes before a learner's first commit: LMS, enrollment, attempt and session."""
     owner = add_enrollment(connection, lms_id or add_lms(connection, f"lms-of-{learner}"), learner)
     session = add_session(connection, add_attempt(connection, owner))
-    attempts.save(connection, [owner], [], [])
+    save(connection, owner)
     return session
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from storage import attempts
 from storage.attempts import Attempt, Enrollment, Session
+from storage.changed import Changed
 from storage.engine import open_engine, reading, writing
 from storage.tables import enrollment
 from tests.storage.rows import (
@@ -20,6 +21,7 @@ from tests.storage.rows import (
     add_session,
     launched,
     new_enrollment,
+    save,
     uid,
 )
 from tests.storage.threads import at_once
@@ -107,7 +109,7 @@ def test_an_enrollment_that_was_waited_for_is_read_as_its_last_holder_left_it(en
                 row = add_enrollment(connection, lms_id)
                 row.total_attempts += 1
                 row.changed = True
-                attempts.save(connection, [row], [], [])
+                save(connection, row)
 
     at_once(6, count)
     with reading(engine) as connection:
@@ -189,7 +191,7 @@ def test_every_column_that_may_change_is_saved_and_read_back(engine: Engine) -> 
             for name, value in _new_values(row).items():
                 setattr(row, name, value)
             row.changed = True
-        attempts.save(connection, [owner], [attempt], [session])
+        save(connection, owner, attempt, session)
     assert _load(engine, session.session_id) == session
 
 
@@ -202,7 +204,7 @@ def test_a_new_attempt_and_session_are_stored_with_every_column(engine: Engine) 
         for row in (attempt, session):
             for name, value in _new_values(row).items():
                 setattr(row, name, value)
-        attempts.save(connection, [owner], [attempt], [session])
+        save(connection, owner, attempt, session)
     assert _load(engine, session.session_id) == session
 
 
@@ -219,7 +221,7 @@ def test_every_save_of_an_enrollment_counts_its_version_up(engine: Engine) -> No
         before = owner.version
         for _ in range(2):
             owner.changed = True
-            attempts.save(connection, [owner], [], [])
+            save(connection, owner)
         assert attempts.lock(connection, [owner.id], []) == {owner.id: before + 2}
 
 
@@ -227,11 +229,11 @@ def test_a_value_that_is_taken_away_is_saved_as_none(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
         session.attempt.score_scaled, session.attempt.changed = 0.1 + 0.2, True
-        attempts.save(connection, [], [session.attempt], [])
+        save(connection, session.attempt)
     assert _load(engine, session.session_id).attempt.score_scaled == 0.1 + 0.2
     with writing(engine) as connection:
         session.attempt.score_scaled = None
-        attempts.save(connection, [], [session.attempt], [])
+        save(connection, session.attempt)
     assert _load(engine, session.session_id).attempt.score_scaled is None
 
 
@@ -240,19 +242,9 @@ def test_a_long_state_of_any_characters_comes_back_as_it_was(engine: Engine) -> 
         session = launched(connection)
         session.state = session.attempt.state = LONG
         session.changed = session.attempt.changed = True
-        attempts.save(connection, [], [session.attempt], [session])
+        save(connection, session.attempt, session)
     loaded = _load(engine, session.session_id)
     assert loaded.state == loaded.attempt.state == LONG
-
-
-def test_only_what_changed_is_written(engine: Engine) -> None:
-    with writing(engine) as connection:
-        session = launched(connection)
-        before = _load_in(connection, session.session_id)
-        for row in (session, session.attempt, session.attempt.enrollment):
-            row.last_commit_at, row.changed = NOW + 5, False
-        attempts.save(connection, [session.attempt.enrollment], [session.attempt], [session])
-    assert _load(engine, session.session_id) == before
 
 
 def test_saving_leaves_other_rows_alone(engine: Engine) -> None:
@@ -260,13 +252,24 @@ def test_saving_leaves_other_rows_alone(engine: Engine) -> None:
         session, other = launched(connection), launched(connection, "u2")
         for row in (session, session.attempt, session.attempt.enrollment):
             row.last_commit_at, row.changed = NOW + 5, True
-        attempts.save(connection, [session.attempt.enrollment], [session.attempt], [session])
+        save(connection, session.attempt.enrollment, session.attempt, session)
     assert _load(engine, other.session_id) == other
 
 
-def test_nothing_to_save_is_no_error(engine: Engine) -> None:
+def test_what_was_noted_is_stored_as_it_was_then(engine: Engine) -> None:
     with writing(engine) as connection:
-        attempts.save(connection, [], [], [])
+        session = launched(connection)
+        changed = Changed()
+        session.last_commit_at = NOW + 5
+        changed.session(session)
+        session.last_commit_at = NOW + 9
+        changed.store(connection)
+    assert _load(engine, session.session_id).last_commit_at == NOW + 5
+
+
+def test_with_nothing_noted_nothing_is_executed(engine: Engine) -> None:
+    with writing(engine) as connection:
+        Changed().store(connection)
 
 
 def test_the_latest_attempt_is_the_one_with_the_highest_number(engine: Engine) -> None:
@@ -321,11 +324,11 @@ def test_the_open_session_is_the_one_that_began_last_and_has_not_ended(engine: E
         second = add_session(connection, first.attempt, "s2", NOW + 1)
         third = add_session(connection, first.attempt, "s3", NOW + 2)
         third.ended, third.ended_at, third.changed = "suspended", NOW + 3, True
-        attempts.save(connection, [], [], [third])
+        save(connection, third)
         assert attempts.open_session(connection, first.attempt) == second
         for one in (first, second):
             one.ended, one.changed = "terminated", True
-        attempts.save(connection, [], [], [first, second])
+        save(connection, first, second)
         assert attempts.open_session(connection, first.attempt) is None
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from storage import attempts
 from storage.engine import BUSY_TIMEOUT, DatabaseUrlError, open_engine, reading, writing
 from storage.tables import lms, token
-from tests.storage.rows import NOW, add_lms, launched
+from tests.storage.rows import NOW, add_lms, launched, save
 from tests.storage.threads import at_once
 
 THREADS, EACH = 8, 25
@@ -33,7 +33,7 @@ def _add_one(connection: Connection, session_id: str) -> None:
     session = attempts.load_sessions(connection, [session_id])[session_id]
     session.attempt.total_time += 1
     session.attempt.changed = True
-    attempts.save(connection, [], [session.attempt], [])
+    save(connection, session.attempt)
 
 
 def _total_time(engine: Engine, session_id: str) -> int:

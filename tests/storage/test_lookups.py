@@ -19,6 +19,7 @@ from tests.storage.rows import (
     entry,
     launched,
     queue,
+    save,
     statements,
     stored,
     to,
@@ -66,7 +67,7 @@ def test_the_newest_enrollments_are_those_last_active_and_the_never_active_come_
         for learner, last in (("u1", 10), ("u2", None), ("u3", 30), ("u4", 20), ("u5", 30)):
             row = add_enrollment(connection, lms_id, learner)
             row.last_commit_at, row.changed = last, True
-            attempts.save(connection, [row], [], [])
+            save(connection, row)
         add_enrollment(connection, add_lms(connection, "other"), "u9")
         newest = [row.learner_id for row in lookups.newest_enrollments(connection, lms_id, 9)]
         assert newest == ["u5", "u3", "u4", "u1", "u2"]

@@ -119,6 +119,12 @@ def upgrade() -> None:
         sa.Column("total_time", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("last_commit_at", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "documents_due",
+            sa.BigInteger(),
+            nullable=True,
+            comment="when its documents are to be made anew; none where nothing changed since",
+        ),
         sa.Column("state", sa.Text(), nullable=False, comment="JSON: all that is remembered between commits"),
         sa.CheckConstraint("number >= 1", name=op.f("ck_attempt_number_from_one")),
         sa.ForeignKeyConstraint(["enrollment_id"], ["enrollment.id"], name=op.f("fk_attempt_enrollment_id")),
@@ -126,6 +132,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("enrollment_id", "number", name=op.f("uq_attempt_enrollment_id_number")),
         sa.UniqueConstraint("uuid", name=op.f("uq_attempt_uuid")),
     )
+    with op.batch_alter_table("attempt", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_attempt_documents_due",
+            ["documents_due"],
+            unique=False,
+            sqlite_where=sa.text("documents_due IS NOT NULL"),
+            postgresql_where=sa.text("documents_due IS NOT NULL"),
+        )
+
     op.create_table(
         "session",
         sa.Column(
@@ -274,6 +289,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_session_attempt_id"))
 
     op.drop_table("session")
+    with op.batch_alter_table("attempt", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_attempt_documents_due",
+            sqlite_where=sa.text("documents_due IS NOT NULL"),
+            postgresql_where=sa.text("documents_due IS NOT NULL"),
+        )
+
     op.drop_table("attempt")
     with op.batch_alter_table("token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_token_lms_id"))

@@ -1,0 +1,47 @@
+"""The maker of documents: soon after a session has ended, and now and then while it runs.
+
+A commit only notes that its attempt's documents are due. That is stored with it, so nothing is forgotten when a process
+dies, and what changes ten times meanwhile is made a document of once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from bridge.clock import Now
+from bridge.commits.service import CommitService
+from bridge.commits.watch import Watch, raise_unknown
+from bridge.commits.work import Making
+from bridge.database import Database
+from storage import attempts
+
+EVERY = 1.0
+"""Seconds between looks."""
+MOST_TOGETHER = 200
+
+
+class DocumentMaker(Watch):
+    """Makes the documents that are due."""
+
+    def __init__(self, database: Database, commits: CommitService, now: Now) -> None:
+        super().__init__(EVERY)
+        self._database = database
+        self._commits = commits
+        self._now = now
+
+    async def look(self) -> bool:
+        """Make what is due now."""
+        return await self.make(self._now())
+
+    async def make(self, due: int) -> bool:
+        """Make the documents that are due by a time, in milliseconds since the epoch, of some hundreds of attempts.
+
+        Tells whether there may be more.
+        """
+        found = await self._database.read(attempts.documents_due, due, MOST_TOGETHER)
+        raise_unknown(
+            await asyncio.gather(
+                *(self._commits.make_documents(Making(session_id, due)) for session_id in found), return_exceptions=True
+            )
+        )
+        return len(found) == MOST_TOGETHER

@@ -1,0 +1,45 @@
+"""What an attempt's documents are now, as they are to be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.commits.open_sessions import OpenSession
+from bridge.commits.posting import facts
+from bridge.commits.setup import Setup
+from mappings import xapi_documents
+from storage.documents import DocumentRow, Stored
+
+
+def documents_of(setup: Setup, session: OpenSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
+    """Give the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
+    attempt, row = session.attempt, session.row
+    told = xapi_documents.documents(
+        setup.mapping,
+        facts(session),
+        attempt.state,
+        attempt.state,
+        names=setup.documents,
+        whole=True,
+        attempts=attempts,
+    )
+    return [
+        Stored(
+            DocumentRow(
+                one.place.id,
+                one.name,
+                one.place.resource,
+                one.place.parameters,
+                one.content_type,
+                one.content,
+                attempt.row.id,
+                row.session_id,
+                row.commits,
+                setup.mapping_version_id,
+                row.last_commit_at or row.started_at,
+            ),
+            # what a session leaves behind is what the next launch asks for, perhaps at once
+            0 if row.ended is not None else one.every * 1000,
+        )
+        for one in told
+    ]

@@ -1,0 +1,161 @@
+"""What waits for the writer, in batches, and worked out ahead where it can be.
+
+A commit of a session that is remembered needs nothing of the database to be worked out: that is done as it arrives,
+while the writer has the batch before it on its way to disk. It counts only if, in the writer's transaction, the
+enrollment still has the version it was worked out from; else it is done again there, from what is stored.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+
+from bridge.commits.open_sessions import OpenEnrollment, OpenSession, Remembered
+from bridge.commits.posting import post
+from bridge.commits.setup import Setup
+from bridge.commits.work import Answer, Outcome, Posting, Work
+from bridge.errors import BridgeError
+from mappings.attempt.guards import may_repeat
+from storage.changed import Changed
+from storage.journal import Entry
+from storage.outbox import StatementRow
+
+log = structlog.get_logger(__name__)
+
+MOST_TOGETHER = 128
+"""Works of a batch."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Ahead:
+    """What was worked out ahead of an enrollment's works in a batch, from the `version` it had; by their places."""
+
+    version: int
+    answers: dict[int, Answer] = field(default_factory=dict)
+    changed: Changed = field(default_factory=Changed)
+    entries: list[Entry] = field(default_factory=list)
+    statements: list[StatementRow] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Works in their order; by their enrollments' ids, what was worked out ahead, and what is remembered of others."""
+
+    works: list[Work] = field(default_factory=list)
+    ahead: dict[int, Ahead] = field(default_factory=dict)
+    taken: dict[int, OpenEnrollment] = field(default_factory=dict)
+
+    def answers(self, outdated: Collection[int] = ()) -> list[Outcome | BridgeError | None]:
+        """Give the answers that were worked out ahead, but of outdated enrollments; None where the work is left."""
+        found: list[Outcome | BridgeError | None] = [None] * len(self.works)
+        for enrollment_id, one in self.ahead.items():
+            if enrollment_id not in outdated:
+                for place, answer in one.answers.items():
+                    found[place] = answer
+        return found
+
+    def left(self, outdated: Collection[int] = ()) -> list[Work]:
+        """Give the works that are left, those of outdated enrollments among them."""
+        return [self.works[place] for place in self.places_left(outdated)]
+
+    def places_left(self, outdated: Collection[int] = ()) -> Iterator[int]:
+        """Give the places of the works that are left."""
+        return (place for place, answer in enumerate(self.answers(outdated)) if answer is None)
+
+    def give_up(self) -> None:
+        """Leave all works, and believe nothing that is remembered."""
+        self.ahead.clear()
+        self.taken.clear()
+
+
+class Pending:
+    """The batches that wait, and the sessions that are remembered. Used by one thread."""
+
+    def __init__(self, setup: Setup, remembered: Remembered | None = None) -> None:
+        self._setup = setup
+        self._remembered = remembered or Remembered()
+        self._batches: deque[Batch] = deque()
+
+    def add(self, work: Work) -> None:
+        """Let a work wait, behind all others."""
+        if not self._batches or len(self._batches[-1].works) >= MOST_TOGETHER:
+            self._batches.append(Batch())
+        batch = self._batches[-1]
+        batch.works.append(work)
+        session = self._ready(work)
+        if session is None:
+            self._take(work, batch)
+            return
+        assert isinstance(work, Posting)  # noqa: S101 -- nothing else is ever ready
+        try:
+            self._work_out(session, work, batch)
+        except Exception:
+            # the writer tries again, and tells it alone if it fails there, too
+            log.exception("commit_not_worked_out_ahead")
+            owner = session.attempt.row.enrollment
+            self._remembered.forget([owner.id])
+            batch.ahead.pop(owner.id, None)
+
+    def next(self) -> Batch | None:
+        """Give the batch whose turn it is; nothing is added to it any more."""
+        return self._batches.popleft() if self._batches else None
+
+    def done(self, left_open: list[OpenEnrollment], outdated: Collection[int]) -> None:
+        """Remember what a batch left open, and nothing of what has turned out to be outdated."""
+        self._remembered.forget(outdated)
+        for batch in self._batches:
+            for enrollment_id in outdated:
+                batch.ahead.pop(enrollment_id, None)
+                batch.taken.pop(enrollment_id, None)
+        self._remembered.keep(left_open)
+
+    def failed(self) -> None:
+        """Believe nothing any more: a batch was not stored, and what follows may have been worked out from it."""
+        self._remembered.clear()
+        for batch in self._batches:
+            batch.give_up()
+
+    def _ready(self, work: Work) -> OpenSession | None:
+        """Give the session of a commit that can be worked out at once."""
+        if not isinstance(work, Posting) or work.session_id is None:
+            return None
+        session = self._remembered.session(work.session_id)
+        if session is None or may_repeat(session.state, work.arrival):
+            return None
+        owner = session.attempt.row.enrollment
+        if work.lms_id is not None and work.lms_id != owner.lms_id:
+            return None
+        return session if work.launch is None or work.launch.key == owner.key else None
+
+    def _take(self, work: Work, batch: Batch) -> None:
+        """Let a work that is left have what is remembered of its enrollment, which must not be worked on meanwhile."""
+        key = None if work.launch is None else work.launch.key
+        for one in self._remembered.take(work.session_id, key):
+            batch.taken[one.row.id] = one
+
+    def _work_out(self, session: OpenSession, work: Posting, batch: Batch) -> None:
+        attempt, row = session.attempt, session.row
+        owner = attempt.row.enrollment
+        one = batch.ahead.get(owner.id)
+        if one is None:
+            one = batch.ahead[owner.id] = Ahead(owner.version)
+        done = post(self._setup, session, work, (), _no_reply)
+        attempt.row.state = _encode(attempt.state).decode()
+        row.state = _encode(session.state).decode()
+        one.changed.enrollment(owner)
+        one.changed.attempt(attempt.row)
+        one.changed.session(row)
+        one.answers[len(batch.works) - 1] = Answer(done.answer)
+        one.entries.append(done.entry)
+        one.statements += done.statements
+        self._remembered.changed(owner.id, ended=None if row.ended is None else row.session_id)
+
+
+def _no_reply(_number: int) -> str:
+    raise AssertionError("a commit that may repeat another one is not worked out ahead")

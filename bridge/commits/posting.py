@@ -1,0 +1,159 @@
+"""What one commit does to its session, and what is to be stored and answered of it. No database is asked here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from bridge.commits import columns
+from bridge.commits.open_sessions import OpenSession
+from bridge.commits.replies import commit_reply, repeated_reply
+from bridge.commits.setup import Setup
+from bridge.commits.work import Posting
+from mappings.attempt.commit import Earlier
+from mappings.attempt.fold import Fold, fold
+from mappings.document.facts import Facts
+from mappings.statements import Statement, make
+from storage.journal import Entry
+from storage.outbox import StatementRow
+
+log = structlog.get_logger(__name__)
+
+
+class Posted(NamedTuple):
+    """A commit's answer, its row in the journal, and its statements."""
+
+    answer: bytes
+    entry: Entry
+    statements: list[StatementRow]
+
+
+def post(
+    setup: Setup,
+    session: OpenSession,
+    work: Posting,
+    earlier: Sequence[Earlier],
+    first_reply: Callable[[int], str],
+) -> Posted:
+    """Apply a commit to its session, in place.
+
+    `earlier` are the session's commits that it may repeat; `first_reply` gives the answer that one of them got.
+    """
+    arrival, row = work.arrival, session.row
+    before = session.attempt.state
+    done = fold(
+        before,
+        session.state,
+        arrival,
+        earlier=earlier,
+        completes_when_failed=setup.mapping.document.failed_completes,
+    )
+    row.commits += 1
+    row.last_commit_at = arrival.received_at
+    row.changed = True
+    if done.duplicate_of is not None:
+        same = any(one.number == done.duplicate_of and one.digest == arrival.digest for one in earlier)
+        entry = _entry(work, session, done, None, None if same else work.body)
+        return Posted(repeated_reply(first_reply(done.duplicate_of)), entry, [])
+    statements = tell(setup, session, done)
+    columns.update(session, before.total_time, arrival.received_at, done.changes)
+    let_documents_follow(setup, session, arrival.received_at)
+    reply = commit_reply(
+        row.session_id,
+        row.commits,
+        done.disposition,
+        session.attempt.row,
+        session.attempt.state,
+        statements,
+        done.warnings,
+    )
+    rows = statement_rows(setup, session, statements, done.at)
+    return Posted(reply, _entry(work, session, done, reply.decode(), work.body), rows)
+
+
+def tell(setup: Setup, session: OpenSession, done: Fold) -> tuple[Statement, ...]:
+    """Make the statements of what changed, and let the session's states be those after it."""
+    made = make(setup.mapping, facts(session), done.attempt, done.session, done.changes, done.at)
+    session.attempt.state, session.state = made.attempt, made.session
+    return made.statements
+
+
+def statement_rows(
+    setup: Setup, session: OpenSession, statements: Sequence[Statement], made_at: int
+) -> list[StatementRow]:
+    """Give the rows of statements, made of the session's last commit at a time in milliseconds since the epoch."""
+    for one in statements:
+        if one.problem is not None:
+            log.error("statement_quarantined", statement=one.id, rule=one.rule)
+    attempt_id, row = session.attempt.row.id, session.row
+    return [
+        StatementRow(
+            attempt_id,
+            one.position,
+            one.id,
+            row.session_id,
+            row.commits,
+            setup.mapping_version_id,
+            one.rule,
+            one.verb,
+            made_at,
+            one.problem,
+            one.body,
+        )
+        for one in statements
+    ]
+
+
+def let_documents_follow(setup: Setup, session: OpenSession, at: int) -> None:
+    """Note when the attempt's documents are due: at once where its session has ended, else after a while."""
+    if not setup.documents:
+        return
+    row = session.attempt.row
+    if session.row.ended is not None:
+        row.documents_due = at
+    elif row.documents_due is None:
+        row.documents_due = at + setup.documents_rest
+
+
+def facts(session: OpenSession) -> Facts:
+    """Give who and what a session is about."""
+    row = session.attempt.row
+    owner = row.enrollment
+    return Facts(
+        lms=str(owner.lms_id),
+        lms_name=owner.lms_name,
+        home_page=owner.home_page,
+        learner_id=owner.learner_id,
+        learner_name=owner.learner_name,
+        activity_id=owner.activity_id,
+        activity_name=owner.activity_name,
+        activity_type=owner.activity_type,
+        course_id=owner.course_id,
+        course_name=owner.course_name,
+        registration=owner.registration,
+        attempt_id=row.uuid,
+        attempt_number=row.number,
+        session_id=session.row.session_id,
+        enrollment_completed=owner.completion_status == "completed",
+        enrollment_passed=owner.success_status == "passed",
+    )
+
+
+def _entry(work: Posting, session: OpenSession, done: Fold, reply: str | None, body: bytes | None) -> Entry:
+    arrival, row = work.arrival, session.row
+    return Entry(
+        row.session_id,
+        row.commits,
+        arrival.received_at,
+        arrival.commit.wire_format,
+        work.content_type,
+        done.disposition,
+        done.duplicate_of,
+        arrival.digest,
+        arrival.commit.sequence,
+        arrival.idempotency_key,
+        reply,
+        body,
+    )
