@@ -35,7 +35,11 @@ class Reaper(Watch):
         self._idle_after = idle_after
 
     async def look(self) -> bool:
-        """End sessions that are idle now, some hundreds at most."""
+        """End sessions that are idle now."""
+        return await self.reap() == MOST_TOGETHER
+
+    async def reap(self) -> int:
+        """End sessions that are idle now, some hundreds at most; tell how many were."""
         idle_since = self._now() - self._idle_after * 1000
         found = await self._database.read(attempts.idle_sessions, idle_since, MOST_TOGETHER)
         raise_unknown(
@@ -45,4 +49,4 @@ class Reaper(Watch):
         )
         if found:
             log.info("idle_sessions_ended", sessions=len(found))
-        return len(found) == MOST_TOGETHER
+        return len(found)

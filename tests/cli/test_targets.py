@@ -77,6 +77,7 @@ async def test_what_waits_is_counted_whether_its_target_is_configured_or_not(
 ) -> None:
     bridge = await start()
     await bridge.commit({"core": {"lesson_status": "passed"}})
+    await bridge.let_documents_follow()
     found = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
     assert [(one["name"], one["state"]) for one in found] == [("analytics", "flowing"), ("", "not configured")]
     assert found[1]["waiting"] == len(bridge.rules())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from bridge.commits import service
+from bridge.commits import pending, service
 from bridge.http.services import SERVICES
 from storage.engine import reading
 from storage.tables import journal
@@ -41,7 +41,7 @@ async def slow(database_url: str, gate: _Gate, monkeypatch: pytest.MonkeyPatch) 
     """A bridge that stores two commits together at most, and lets few wait."""
     monkeypatch.setattr(service, "HIGH_MARK", 6)
     monkeypatch.setattr(service, "LOW_MARK", 3)
-    monkeypatch.setattr(service, "MOST_TOGETHER", 2)
+    monkeypatch.setattr(pending, "MOST_TOGETHER", 2)
     bridge = await start_bridge(database_url=database_url, clock=gate)
     yield bridge
     gate.through.release(100)

@@ -152,6 +152,7 @@ async def test_a_session_tells_its_commits_statements_documents_and_where_they_a
 async def test_a_session_tells_the_documents_that_it_changed_last(bridge: Bridge) -> None:
     first = await bridge.commit(SUSPENDED, terminated=True)
     await bridge.let_documents_follow()
+    bridge.clock.advance(1)
     second = await bridge.commit({"core": {"lesson_location": "p9"}})
     await bridge.let_documents_follow()
     told = [(await bridge.get(f"/v1/sessions/{one['session_id']}"))[1]["documents"] for one in (first, second)]
