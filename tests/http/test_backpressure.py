@@ -99,8 +99,8 @@ class _Waiting:
 
     def qsize(self) -> int:
         """Tell how many wait."""
-        return sum(map(len, self._commits._queues))
+        return len(self._commits._futures)
 
     def writing(self) -> bool:
         """Tell whether a batch is on its way."""
-        return any(self._commits._writers) and self.qsize() == 0
+        return self._commits._writer is not None and self.qsize() == 0
