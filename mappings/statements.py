@@ -19,10 +19,11 @@ from mappings.cmi.objectives import Objective, descriptions
 from mappings.cmi.scores import Score
 from mappings.cmi.snapshot import Number
 from mappings.cmi.times import CENTISECONDS, duration
-from mappings.document.facts import Facts
+from mappings.document.compiled import CompiledMapping
+from mappings.document.facts import Facts, Holes
 from mappings.document.model import ResultPart
-from mappings.document.skeletons import DEFINITION, OBJECTIVES, CompiledMapping, Outline
-from mappings.iris import percent_encode
+from mappings.document.outlines import Outline
+from mappings.document.skeletons import DEFINITION, OBJECTIVES
 from mappings.timestamps import rfc3339
 
 PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
@@ -88,7 +89,7 @@ def make(
         occurrence = str(count) if rule.once == "change" else facts.session_id if rule.once == "session" else "attempt"
         statement_id = outline.statement_id(f"{name}\n{occurrence}")
         result = _result(rule.result, _subject(attempt, session, change), outline.cmi_extension)
-        holes = {} if item is None else _item_holes(item)
+        holes = outline.holes if item is None else _item_holes(item, outline)
         if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
             holes[OBJECTIVES] = _objectives(outline, rule.objectives.activity, item.objectives, attempt)
         skeleton, judged_as = outline.skeleton(
@@ -184,13 +185,8 @@ def _from_zero(score: Score | None) -> Score | None:
     return None if score.raw is None else replace(score, scaled=None)
 
 
-def _item_holes(item: Interaction | Objective) -> dict[str, bytes]:
-    holes = {
-        "item.id": _encode(item.id)[1:-1],
-        "item.id%": percent_encode(item.id).encode(),
-        "item.description": _encode(item.description)[1:-1],
-        "item.description%": percent_encode(item.description).encode(),
-    }
+def _item_holes(item: Interaction | Objective, outline: Outline) -> Holes:
+    holes = Holes({"item.id": item.id, "item.description": item.description}, outline.holes)
     if isinstance(item, Interaction):
         members: dict[str, Any] = {"interactionType": item.type}
         if item.patterns:
@@ -210,7 +206,7 @@ def _objectives(outline: Outline, activity: str, named: Sequence[str], attempt: 
     told: dict[bytes, None] = {}
     for own in named:
         description = described.get(own, "")
-        holes = _item_holes(Objective(own, description))
+        holes = _item_holes(Objective(own, description), outline)
         parts = outline.activity(activity, described=bool(description))
         told[b"".join([part if isinstance(part, bytes) else holes[part] for part in parts])] = None
     return b",".join(told)

@@ -7,6 +7,7 @@ Objects"; what a shape has no room for (a negative audio level, a language that 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,15 +21,17 @@ from mappings.attempt.state import AttemptState
 from mappings.cmi.snapshot import Item, Snapshot
 from mappings.cmi.times import CENTISECONDS, CmiTimeError, duration, read_time
 from mappings.cmi.tree import scalar
-from mappings.document.facts import DocumentPlace, Facts, Holes, fill_iri, of_attempt
+from mappings.document.compiled import CompiledMapping
+from mappings.document.facts import DocumentPlace, Facts, Values, fill_iri, fill_text, of_attempt
 from mappings.document.model import Document, DocumentPart, XapiDocument
-from mappings.document.skeletons import CompiledMapping
-from mappings.document.templates import Template
+from mappings.document.outlines import as_uuid
 from mappings.judge.syntax import check_timestamp
 
 JSON, TEXT = "application/json", "text/plain"
 
-_NAMESPACE = uuid.UUID("6f0d6f0a-6a0e-5d0c-9d2b-7d8f2a4b1c3e")  # any that never changes
+_PLACES = hashlib.sha1(uuid.UUID("6f0d6f0a-6a0e-5d0c-9d2b-7d8f2a4b1c3e").bytes, usedforsecurity=False)
+"""The namespace of the ids of places, hashed: any that never changes."""
+_encode = msgspec.json.Encoder().encode
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2,3}(?:-[a-zA-Z]{4})?)?")  # as the profile's schema has it
 _ACTIONS = frozenset({"exit,message", "continue,message", "exit,no message", "continue,no message"})
 
@@ -77,34 +80,23 @@ def _place(mapping: CompiledMapping, one: XapiDocument, facts: Facts) -> Documen
     outline = mapping.outline(facts)
     known = outline.places.get(one.name)
     if known is None:
-        known = outline.places[one.name] = _make_place(mapping.document, one, outline.holes)
+        known = outline.places[one.name] = _make_place(mapping.document, one, outline.values)
     return known
 
 
-def _make_place(mapping: Document, one: XapiDocument, holes: Holes) -> DocumentPlace:
+def _make_place(mapping: Document, one: XapiDocument, values: Values) -> DocumentPlace:
     parameters = {}
     if one.activity is not None:
-        parameters["activityId"] = fill_iri(mapping.activities[one.activity].id, holes)
+        parameters["activityId"] = fill_iri(mapping.activities[one.activity].id, values)
     if one.resource != "activities/profile":
         actor = mapping.actor
-        account = {"homePage": fill_iri(actor.home_page, holes), "name": _fill_text(actor.account, holes)}
-        parameters["agent"] = msgspec.json.encode({"account": account, "objectType": "Agent"}).decode()
+        account = {"homePage": fill_iri(actor.home_page, values), "name": fill_text(actor.account, values)}
+        parameters["agent"] = _encode({"account": account, "objectType": "Agent"}).decode()
     parameters["stateId" if one.resource == "activities/state" else "profileId"] = one.id
-    written = msgspec.json.encode(parameters).decode()
-    return DocumentPlace(str(uuid.uuid5(_NAMESPACE, f"{one.resource}\n{written}")), one.resource, written)
-
-
-def _fill_text(template: Template, holes: Mapping[str, bytes]) -> str:
-    # holes are JSON without its quotes
-    filled = b"".join(
-        _escape(part) if isinstance(part, str) else holes[part.variable] or _escape(part.fallback or "")
-        for part in template
-    )
-    return str(msgspec.json.decode(b'"' + filled + b'"'))
-
-
-def _escape(text: str) -> bytes:
-    return msgspec.json.encode(text)[1:-1]
+    written = _encode(parameters)
+    digest = _PLACES.copy()
+    digest.update(one.resource.encode() + b"\n" + written)
+    return DocumentPlace(as_uuid(digest.hexdigest()), one.resource, written.decode())
 
 
 def _touched(parts: Sequence[DocumentPart], before: AttemptState, after: AttemptState) -> bool:
@@ -147,8 +139,8 @@ def _content(
         value: Any
         if part == "attempts":
             template = mapping.document.activities[one.attempts or ""].id
-            holes = mapping.outline(facts).holes
-            value = [fill_iri(template, of_attempt(holes, uid, number)) for uid, number in attempts]
+            values = mapping.outline(facts).values
+            value = [fill_iri(template, of_attempt(values, uid, number)) for uid, number in attempts]
         elif part == "total_time":
             value = duration(attempt.total_time)
         elif part == "learner_id":
@@ -159,7 +151,7 @@ def _content(
             value = _OF_SNAPSHOT[part](known)
         if value not in (None, "", [], {}):
             told[part] = value
-    return msgspec.json.encode(told) if told else b""
+    return _encode(told) if told else b""
 
 
 def _preferences(known: Snapshot) -> dict[str, Any]:
