@@ -72,11 +72,10 @@ def duration(centiseconds: int) -> str:
     seconds, hundredths = divmod(centiseconds, CENTISECONDS)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    fraction = f".{hundredths:02d}".rstrip("0") if hundredths else ""
-    parts = (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "")
-    if seconds or hundredths or not parts:
-        parts += f"{seconds}{fraction}S"
-    return "PT" + parts
+    parts = (f"PT{hours}H" if hours else "PT") + (f"{minutes}M" if minutes else "")
+    if hundredths:
+        return parts + f"{seconds}.{hundredths:02d}".rstrip("0") + "S"
+    return parts if parts != "PT" and not seconds else f"{parts}{seconds}S"
 
 
 def timespan(centiseconds: int) -> str:

@@ -158,9 +158,7 @@ def _make_iri(template: Template, values: Values) -> str:
 
 def fill_text(template: Template, values: Values) -> str:
     """Fill a template that makes a text."""
-    return "".join(
-        part if isinstance(part, str) else values[part.variable] or part.fallback or "" for part in template
-    )
+    return "".join(part if isinstance(part, str) else values[part.variable] or part.fallback or "" for part in template)
 
 
 def fill_iri(template: Template, values: Values) -> str:

@@ -13,6 +13,7 @@ from operator import attrgetter
 from threading import Lock
 from typing import TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from mappings.document.facts import (
@@ -22,6 +23,7 @@ from mappings.document.facts import (
     Holes,
     Values,
     fill_iri,
+    fill_text,
     of_activity,
     of_session,
 )
@@ -34,6 +36,7 @@ ACTIVITIES_REMEMBERED = 1_000
 """Activities whose statements are kept filled in: some kilobytes each."""
 SESSIONS_REMEMBERED = 1_000
 
+_encode = msgspec.json.Encoder().encode
 _Key = TypeVar("_Key", bound=Hashable)
 _Made = TypeVar("_Made")
 
@@ -116,6 +119,13 @@ class Outline:
     def cmi_extension(self) -> str:
         """Give the key of the result part `cmi`."""
         return fill_iri(self._document.cmi_extension, self.values)
+
+    @cached_property
+    def agent(self) -> str:
+        """Give the learner as documents name them: an agent in JSON, by account alone."""
+        actor = self._document.actor
+        account = {"homePage": fill_iri(actor.home_page, self.values), "name": fill_text(actor.account, self.values)}
+        return _encode({"account": account, "objectType": "Agent"}).decode()
 
 
 _ABSENT = {
