@@ -8,6 +8,7 @@ Content sends either format under either version, so both are read everywhere.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 CENTISECONDS = 100
 MINUTE = 60 * CENTISECONDS
@@ -67,6 +68,7 @@ def _parts(part: str) -> int:
     return int(whole or "0") * _ONE + int(decimals.ljust(_DECIMALS, "0") or "0")
 
 
+@lru_cache(maxsize=256)  # one commit tells the same time in its statements, its documents and its answer
 def duration(centiseconds: int) -> str:
     """Write a time as xAPI wants it: `PT[nH][nM]n[.nn]S`, at most two decimals, never weeks or days."""
     seconds, hundredths = divmod(centiseconds, CENTISECONDS)
