@@ -88,14 +88,14 @@ def make(
             once_a_session += (name,)
         occurrence = str(count) if rule.once == "change" else facts.session_id if rule.once == "session" else "attempt"
         statement_id = outline.statement_id(f"{name}\n{occurrence}")
-        result = _result(rule.result, _subject(attempt, session, change), outline.cmi_extension)
+        result = _result(rule.result, _subject(attempt, session, change), outline)
         holes = outline.holes if item is None else _item_holes(item, outline)
         if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
             holes[OBJECTIVES] = _objectives(outline, rule.objectives.activity, item.objectives, attempt)
-        skeleton, judged_as = outline.skeleton(
+        form, judged_as = outline.form(
             rule, described=item is None or bool(item.description), with_objectives=OBJECTIVES in holes
         )
-        body = skeleton.statement(holes, statement_id, result, timestamp)
+        body = form.statement(holes, statement_id, result, timestamp)
         problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
         position = attempt.statements + len(made) + 1
         verb = mapping.document.verbs[rule.verb].id
@@ -151,7 +151,7 @@ _COMPLETION = {"completed": True, "incomplete": False}
 _SUCCESS = {"passed": True, "failed": False}
 
 
-def _result(parts: Sequence[ResultPart], subject: _Subject, cmi_extension: str) -> bytes:
+def _result(parts: Sequence[ResultPart], subject: _Subject, outline: Outline) -> bytes:
     """Give `result` as JSON, of the parts that are known; empty when none is."""
     result: dict[str, Any] = {}
     extensions: dict[str, Any] = {}
@@ -168,7 +168,7 @@ def _result(parts: Sequence[ResultPart], subject: _Subject, cmi_extension: str) 
                 extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
         elif part == "cmi":
             if subject.cmi:
-                extensions[cmi_extension] = subject.cmi
+                extensions[outline.cmi_extension] = subject.cmi
         else:
             value = getattr(subject, part)
             if value is not None:

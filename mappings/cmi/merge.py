@@ -38,8 +38,9 @@ def merge(known: Snapshot, said: Snapshot, *, older: bool = False) -> Snapshot:
     raise a status, but replaces nothing, and says nothing of the session's exit.
     """
     changed: dict[str, Any] = {}
-    for field, before, value in zip(_FIELDS, astuple(known), astuple(said), strict=True):
-        if value is None or value is before or value == before:
+    for field in compress(_FIELDS, map(ne, astuple(said), astuple(known))):
+        value, before = getattr(said, field), getattr(known, field)
+        if value is None:
             continue
         if field in _ONLY_UP:
             if before is None or _ONLY_UP[field][value] > _ONLY_UP[field][before]:

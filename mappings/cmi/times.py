@@ -45,7 +45,7 @@ def read_time(text: str) -> int:
         CmiTimeError: when it is neither, or implausibly long.
     """
     text = text.strip()
-    match = _USUAL_DURATION.fullmatch(text) or _TIMESPAN.fullmatch(text)
+    match = (_USUAL_DURATION if text[:1] == "P" else _TIMESPAN).fullmatch(text)
     if match is not None:
         hours, minutes, seconds, decimals = match.groups("0")
         # ".5" is half a second, not five hundredths: a missing digit is on the right

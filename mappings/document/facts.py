@@ -117,11 +117,10 @@ def of_activity(facts: Facts, activity_iri: Template, course_iri: Template) -> d
 
 def of_session(facts: Facts, shared: Values) -> dict[str, str]:
     """Give the values of all variables but an item's; `shared` are those of `OF_ACTIVITY`."""
-    return {
-        **shared,
-        **_of_learner(facts),
-        "attempt.query": _attempt_query(shared["activity.iri"], facts.attempt_id),
-    }
+    values = _of_learner(facts)
+    values["attempt.query"] = _attempt_query(shared["activity.iri"], facts.attempt_id)
+    values.update(shared)
+    return values
 
 
 def of_attempt(values: Values, attempt_id: str, number: int) -> dict[str, str]:

@@ -28,7 +28,7 @@ from mappings.document.facts import (
     of_session,
 )
 from mappings.document.model import Document, Rule
-from mappings.document.skeletons import OBJECTIVES, Parts, Skeleton, Skeletons, fill_parts
+from mappings.document.skeletons import OBJECTIVES, Form, Parts, Skeleton, Skeletons, fill_parts
 from mappings.document.templates import OPTIONAL, VERBATIM, places
 from mappings.judge.quick import is_sound_iri
 
@@ -56,11 +56,11 @@ class ActivityOutline:
         self._skeletons = skeletons
         self._holes = Holes(values)
         self._absent = frozenset(name for name in OPTIONAL if not values.get(name, name))
-        self._rules: dict[tuple[str, frozenset[str]], tuple[Skeleton, Skeleton]] = {}
+        self._rules: dict[tuple[str, frozenset[str]], tuple[Form, Skeleton]] = {}
         self._activities: dict[tuple[str, frozenset[str]], Parts] = {}
 
-    def skeleton(self, rule: Rule, absent: frozenset[str]) -> tuple[Skeleton, Skeleton]:
-        """Give a rule's skeleton, filled in and as it is in the document. `absent`: what else is empty."""
+    def form(self, rule: Rule, absent: frozenset[str]) -> tuple[Form, Skeleton]:
+        """Give a rule's form, and the skeleton that it is of. `absent`: what else is empty."""
         known = self._rules.get((rule.name, absent))
         if known is None:
             own = self._skeletons.of_rule(rule, self._absent | absent)
@@ -94,15 +94,15 @@ class Outline:
             bytes.fromhex(facts.attempt_id.replace("-", "")) + f"{facts.lms}\n".encode(), usedforsecurity=False
         )
 
-    def skeleton(self, rule: Rule, *, described: bool, with_objectives: bool) -> tuple[Skeleton, Hashable]:
-        """Give a rule's skeleton in which the session's and an item's holes are left, and what to judge it as.
+    def form(self, rule: Rule, *, described: bool, with_objectives: bool) -> tuple[Form, Hashable]:
+        """Give a rule's form, which the session's holes and an item's fill, and what to judge it as.
 
         `described`: the item has a description; `with_objectives`: it names some. Where facts are of the usual kind,
         what is made of them is as sound as what any others of that kind make: it is judged as the rule's.
         """
         absent = _ABSENT[self.facts.learner_name == "", not described, not with_objectives]
-        filled, own = self._activity.skeleton(rule, absent)
-        return filled, own if self._activity.sound else (own, self.facts)
+        form, skeleton = self._activity.form(rule, absent)
+        return form, skeleton if self._activity.sound else (skeleton, self.facts)
 
     def activity(self, name: str, *, described: bool) -> Parts:
         """Give an activity of the document, as JSON in which the session's and an item's holes are left."""

@@ -30,28 +30,47 @@ Parts = tuple[bytes | str, ...]
 """Literal bytes, with the names of holes between them."""
 
 
+class Form(msgspec.Struct, frozen=True):
+    """A statement to be filled in by one formatting.
+
+    `format` is its JSON with `%b` for what stands in the holes: the id, those named in `before_result`, the result,
+    those named in `after_result`, and the timestamp.
+    """
+
+    format: bytes
+    before_result: Sequence[str]
+    after_result: Sequence[str]
+
+    def statement(self, holes: Holes, statement_id: str, result: bytes, timestamp: str) -> bytes:
+        """Give the statement as JSON. `result` is a JSON object, or empty for a statement without one."""
+        fill = holes.__getitem__
+        return self.format % (
+            statement_id.encode(),
+            *map(fill, self.before_result),
+            b',"result":' + result if result else b"",
+            *map(fill, self.after_result),
+            timestamp.encode(),
+        )
+
+
 class Skeleton(msgspec.Struct, frozen=True, eq=False):
     """A statement of one rule: what stands before the result and after it. Each is made once and equals itself only."""
 
     before_result: Parts
     after_result: Parts
 
-    def fill(self, holes: Holes) -> Skeleton:
-        """Give the skeleton with those holes filled that are told."""
-        return Skeleton(fill_parts(self.before_result, holes), fill_parts(self.after_result, holes))
+    def fill(self, holes: Holes) -> Form:
+        """Give the statement with those holes filled that are told."""
+        before, after = fill_parts(self.before_result, holes), fill_parts(self.after_result, holes)
+        return Form(
+            b'{"id":"%b",' + _format(before) + b"%b" + _format(after) + b',"timestamp":"%b"}',
+            [part for part in before if isinstance(part, str)],
+            [part for part in after if isinstance(part, str)],
+        )
 
-    def statement(self, holes: Holes, statement_id: str, result: bytes, timestamp: str) -> bytes:
-        """Give the statement as JSON, of what fills the holes that are left.
 
-        `result` is a JSON object, or empty for a statement without one.
-        """
-        parts = [b'{"id":"', statement_id.encode(), b'",']
-        parts += [part if isinstance(part, bytes) else holes[part] for part in self.before_result]
-        if result:
-            parts += (b',"result":', result)
-        parts += [part if isinstance(part, bytes) else holes[part] for part in self.after_result]
-        parts += (b',"timestamp":"', timestamp.encode(), b'"}')
-        return b"".join(parts)
+def _format(parts: Parts) -> bytes:
+    return b"".join(b"%b" if isinstance(part, str) else part.replace(b"%", b"%%") for part in parts)
 
 
 class Skeletons:
