@@ -129,9 +129,10 @@ def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Re
     warnings: list[CmiWarning] = []
     if isinstance(cmi, dict):
         _walk(cmi, _CMI, found, warnings)
-        for name in COLLECTIONS:
-            if name in cmi:
-                _take_items(name, cmi[name], found, warnings)
+        if not cmi.keys().isdisjoint(COLLECTIONS):
+            for name in COLLECTIONS:
+                if name in cmi:
+                    _take_items(name, cmi[name], found, warnings)
         found["scorm_version"] = declared or _version(cmi)
     elif declared:
         found["scorm_version"] = declared

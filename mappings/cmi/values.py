@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import TypeVar
 
 from mappings.cmi.snapshot import Completion, Number, Success
@@ -35,13 +35,21 @@ _Read = TypeVar("_Read")
 def _remembering(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
     """Remember what short texts are read as: scores, their ranges and shares are the same few from most learners."""
     remembered = lru_cache(maxsize=4_096)(read)
-    return lambda value: remembered(value) if len(value) < 16 else read(value)
+
+    @wraps(read)
+    def remembering(value: str) -> _Read:
+        return remembered(value) if len(value) < _SHORT else read(value)
+
+    return remembering
+
+
+_SHORT = 16
 
 
 @_remembering
 def number(value: str) -> Number:
     """Read a real number; `85,5` and `85%` are read as 85.5 and 85. Whole numbers come back as int."""
-    if len(value) < 16 and value.isascii() and value.isdigit():
+    if len(value) < _SHORT and value.isascii() and value.isdigit():
         return int(value)
     cleaned = value.strip()
     if cleaned.endswith("%"):

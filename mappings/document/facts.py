@@ -41,7 +41,7 @@ class Holes(dict[str, bytes]):
     """
 
     def __init__(self, values: Values, beyond: Holes | None = None) -> None:
-        super().__init__()
+        super().__init__(beyond or ())  # what is made already need not be asked for
         self._values = values
         self._beyond = beyond
 
