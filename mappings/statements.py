@@ -19,10 +19,11 @@ from mappings.cmi.objectives import Objective, descriptions
 from mappings.cmi.scores import Score
 from mappings.cmi.snapshot import Number
 from mappings.cmi.times import CENTISECONDS, duration
-from mappings.document.facts import Facts
+from mappings.document.compiled import CompiledMapping
+from mappings.document.facts import Facts, Holes
 from mappings.document.model import ResultPart
-from mappings.document.skeletons import DEFINITION, OBJECTIVES, CompiledMapping, Outline
-from mappings.iris import percent_encode
+from mappings.document.outlines import Outline
+from mappings.document.skeletons import DEFINITION, OBJECTIVES
 from mappings.timestamps import rfc3339
 
 PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
@@ -87,14 +88,14 @@ def make(
             once_a_session += (name,)
         occurrence = str(count) if rule.once == "change" else facts.session_id if rule.once == "session" else "attempt"
         statement_id = outline.statement_id(f"{name}\n{occurrence}")
-        result = _result(rule.result, _subject(attempt, session, change), outline.cmi_extension)
-        holes = {} if item is None else _item_holes(item)
+        result = _result(rule.result, _subject(attempt, session, change), outline)
+        holes = outline.holes if item is None else _item_holes(item, outline)
         if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
             holes[OBJECTIVES] = _objectives(outline, rule.objectives.activity, item.objectives, attempt)
-        skeleton, judged_as = outline.skeleton(
+        form, judged_as = outline.form(
             rule, described=item is None or bool(item.description), with_objectives=OBJECTIVES in holes
         )
-        body = skeleton.statement(holes, statement_id, result, timestamp)
+        body = form.statement(holes, statement_id, result, timestamp)
         problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
         position = attempt.statements + len(made) + 1
         verb = mapping.document.verbs[rule.verb].id
@@ -150,7 +151,7 @@ _COMPLETION = {"completed": True, "incomplete": False}
 _SUCCESS = {"passed": True, "failed": False}
 
 
-def _result(parts: Sequence[ResultPart], subject: _Subject, cmi_extension: str) -> bytes:
+def _result(parts: Sequence[ResultPart], subject: _Subject, outline: Outline) -> bytes:
     """Give `result` as JSON, of the parts that are known; empty when none is."""
     result: dict[str, Any] = {}
     extensions: dict[str, Any] = {}
@@ -167,7 +168,7 @@ def _result(parts: Sequence[ResultPart], subject: _Subject, cmi_extension: str) 
                 extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
         elif part == "cmi":
             if subject.cmi:
-                extensions[cmi_extension] = subject.cmi
+                extensions[outline.cmi_extension] = subject.cmi
         else:
             value = getattr(subject, part)
             if value is not None:
@@ -184,13 +185,8 @@ def _from_zero(score: Score | None) -> Score | None:
     return None if score.raw is None else replace(score, scaled=None)
 
 
-def _item_holes(item: Interaction | Objective) -> dict[str, bytes]:
-    holes = {
-        "item.id": _encode(item.id)[1:-1],
-        "item.id%": percent_encode(item.id).encode(),
-        "item.description": _encode(item.description)[1:-1],
-        "item.description%": percent_encode(item.description).encode(),
-    }
+def _item_holes(item: Interaction | Objective, outline: Outline) -> Holes:
+    holes = Holes({"item.id": item.id, "item.description": item.description}, outline.holes)
     if isinstance(item, Interaction):
         members: dict[str, Any] = {"interactionType": item.type}
         if item.patterns:
@@ -210,7 +206,7 @@ def _objectives(outline: Outline, activity: str, named: Sequence[str], attempt: 
     told: dict[bytes, None] = {}
     for own in named:
         description = described.get(own, "")
-        holes = _item_holes(Objective(own, description))
+        holes = _item_holes(Objective(own, description), outline)
         parts = outline.activity(activity, described=bool(description))
         told[b"".join([part if isinstance(part, bytes) else holes[part] for part in parts])] = None
     return b",".join(told)

@@ -7,10 +7,10 @@ Objects"; what a shape has no room for (a negative audio level, a language that 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -20,15 +20,17 @@ from mappings.attempt.state import AttemptState
 from mappings.cmi.snapshot import Item, Snapshot
 from mappings.cmi.times import CENTISECONDS, CmiTimeError, duration, read_time
 from mappings.cmi.tree import scalar
-from mappings.document.facts import DocumentPlace, Facts, Holes, fill_iri, of_attempt
-from mappings.document.model import Document, DocumentPart, XapiDocument
-from mappings.document.skeletons import CompiledMapping
-from mappings.document.templates import Template
+from mappings.document.compiled import CompiledMapping, KeptDocument
+from mappings.document.facts import DocumentPlace, Facts, fill_iri, of_attempt
+from mappings.document.model import Document, XapiDocument
+from mappings.document.outlines import Outline, as_uuid
 from mappings.judge.syntax import check_timestamp
 
 JSON, TEXT = "application/json", "text/plain"
 
-_NAMESPACE = uuid.UUID("6f0d6f0a-6a0e-5d0c-9d2b-7d8f2a4b1c3e")  # any that never changes
+_PLACES = hashlib.sha1(uuid.UUID("6f0d6f0a-6a0e-5d0c-9d2b-7d8f2a4b1c3e").bytes, usedforsecurity=False)
+"""The namespace of the ids of places, hashed: any that never changes."""
+_encode = msgspec.json.Encoder().encode
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2,3}(?:-[a-zA-Z]{4})?)?")  # as the profile's schema has it
 _ACTIONS = frozenset({"exit,message", "continue,message", "exit,no message", "continue,no message"})
 
@@ -59,110 +61,81 @@ def documents(
     attempts that have begun, in their order; where there are none, their list is not told.
     """
     found = []
-    for one in mapping.document.documents:
-        if one.name not in names or not (whole or _touched(one.content, before, after)):
+    outline = mapping.outline(facts)
+    for one in mapping.documents:
+        if one.document.name not in names or not (whole or _touched(one, before, after)):
             continue
-        content = _content(mapping, one, facts, after, attempts)
+        content = (
+            (after.snapshot.suspend_data or "").encode()
+            if one.text
+            else _content(mapping, one, outline, after, attempts)
+        )
         if content:
-            kind = TEXT if _is_text(one) else JSON
-            found.append(Content(one.name, _place(mapping, one, facts), kind, content, one.every))
+            place = _place(mapping.document, one.document, outline)
+            found.append(Content(one.document.name, place, TEXT if one.text else JSON, content, one.document.every))
     return found
 
 
-def _is_text(one: XapiDocument) -> bool:
-    return one.content == ("suspend_data",)
-
-
-def _place(mapping: CompiledMapping, one: XapiDocument, facts: Facts) -> DocumentPlace:
-    outline = mapping.outline(facts)
+def _place(mapping: Document, one: XapiDocument, outline: Outline) -> DocumentPlace:
     known = outline.places.get(one.name)
     if known is None:
-        known = outline.places[one.name] = _make_place(mapping.document, one, outline.holes)
+        known = outline.places[one.name] = _make_place(mapping, one, outline)
     return known
 
 
-def _make_place(mapping: Document, one: XapiDocument, holes: Holes) -> DocumentPlace:
+def _make_place(mapping: Document, one: XapiDocument, outline: Outline) -> DocumentPlace:
     parameters = {}
     if one.activity is not None:
-        parameters["activityId"] = fill_iri(mapping.activities[one.activity].id, holes)
+        parameters["activityId"] = fill_iri(mapping.activities[one.activity].id, outline.values)
     if one.resource != "activities/profile":
-        actor = mapping.actor
-        account = {"homePage": fill_iri(actor.home_page, holes), "name": _fill_text(actor.account, holes)}
-        parameters["agent"] = msgspec.json.encode({"account": account, "objectType": "Agent"}).decode()
+        parameters["agent"] = outline.agent
     parameters["stateId" if one.resource == "activities/state" else "profileId"] = one.id
-    written = msgspec.json.encode(parameters).decode()
-    return DocumentPlace(str(uuid.uuid5(_NAMESPACE, f"{one.resource}\n{written}")), one.resource, written)
+    written = _encode(parameters)
+    digest = _PLACES.copy()
+    digest.update(one.resource.encode() + b"\n" + written)
+    return DocumentPlace(as_uuid(digest.hexdigest()), one.resource, written.decode())
 
 
-def _fill_text(template: Template, holes: Mapping[str, bytes]) -> str:
-    # holes are JSON without its quotes
-    filled = b"".join(
-        _escape(part) if isinstance(part, str) else holes[part.variable] or _escape(part.fallback or "")
-        for part in template
-    )
-    return str(msgspec.json.decode(b'"' + filled + b'"'))
-
-
-def _escape(text: str) -> bytes:
-    return msgspec.json.encode(text)[1:-1]
-
-
-def _touched(parts: Sequence[DocumentPart], before: AttemptState, after: AttemptState) -> bool:
-    old, new = before.snapshot, after.snapshot
-    if "total_time" in parts and before.total_time != after.total_time:
+def _touched(one: KeptDocument, before: AttemptState, after: AttemptState) -> bool:
+    if one.timed and before.total_time != after.total_time:
         return True
-    fields = _fields(parts)
-    return old is not new and fields is not None and fields(old) != fields(new)
-
-
-@cache
-def _fields(parts: Sequence[DocumentPart]) -> Callable[[Snapshot], Any] | None:
-    names = [field for part in parts for field in _FIELDS.get(part, (part,))]
-    return attrgetter(*names) if names else None
-
-
-_FIELDS: Mapping[DocumentPart, tuple[str, ...]] = {
-    "attempts": (),
-    "learner_id": (),
-    "learner_name": (),
-    "preferences": ("audio_level", "language", "delivery_speed", "audio_captioning"),
-    "scaled_passing_score": ("scaled_passing_score", "mastery_score"),
-    "total_time": (),
-}
-"""The snapshot's fields that parts are made of, where it is not the one of the same name."""
+    old, new = before.snapshot, after.snapshot
+    return old is not new and one.fields is not None and one.fields(old) != one.fields(new)
 
 
 def _content(
     mapping: CompiledMapping,
-    one: XapiDocument,
-    facts: Facts,
+    one: KeptDocument,
+    outline: Outline,
     attempt: AttemptState,
     attempts: Sequence[tuple[str, int]],
 ) -> bytes:
-    known = attempt.snapshot
-    if _is_text(one):
-        return (known.suspend_data or "").encode()
+    """Give a document's content as JSON, empty where nothing of it is known."""
     told: dict[str, Any] = {}
-    for part in one.content:
+    for part in one.document.content:
         value: Any
-        if part == "attempts":
-            template = mapping.document.activities[one.attempts or ""].id
-            holes = mapping.outline(facts).holes
-            value = [fill_iri(template, of_attempt(holes, uid, number)) for uid, number in attempts]
+        of_snapshot = _OF_SNAPSHOT.get(part)
+        if of_snapshot is not None:
+            value = of_snapshot(attempt.snapshot)
         elif part == "total_time":
             value = duration(attempt.total_time)
-        elif part == "learner_id":
-            value = facts.learner_id
-        elif part == "learner_name":
-            value = facts.learner_name
+        elif part == "attempts":
+            template = mapping.document.activities[one.document.attempts or ""].id
+            value = [fill_iri(template, of_attempt(outline.values, uid, number)) for uid, number in attempts]
         else:
-            value = _OF_SNAPSHOT[part](known)
-        if value not in (None, "", [], {}):
+            value = outline.facts.learner_id if part == "learner_id" else outline.facts.learner_name
+        if value or value == 0:
             told[part] = value
-    return msgspec.json.encode(told) if told else b""
+    return _encode(told) if told else b""
+
+
+_PREFERENCES = attrgetter("audio_level", "language", "delivery_speed", "audio_captioning")
+_NO_PREFERENCES = (None, None, None, None)
 
 
 def _preferences(known: Snapshot) -> dict[str, Any]:
+    if _PREFERENCES(known) == _NO_PREFERENCES:
+        return {}
     return {
         name: value
         for name, value, fits in (
@@ -176,7 +149,9 @@ def _preferences(known: Snapshot) -> dict[str, Any]:
 
 
 def _comments(known: Snapshot) -> list[dict[str, str]]:
-    listed = sorted((known.comments_from_lms or {}).items(), key=lambda one: int(one[0]))
+    if not known.comments_from_lms:
+        return []
+    listed = sorted(known.comments_from_lms.items(), key=lambda one: int(one[0]))
     return [told for _, item in listed if (told := _comment(item))]
 
 
@@ -195,8 +170,10 @@ def _passing_score(known: Snapshot) -> float | None:
 
 
 def _seconds(known: Snapshot) -> float | None:
+    if not known.max_time_allowed:
+        return None
     try:
-        seconds = read_time(known.max_time_allowed or "") / CENTISECONDS
+        seconds = read_time(known.max_time_allowed) / CENTISECONDS
     except CmiTimeError:
         return None
     return int(seconds) if seconds.is_integer() else seconds
@@ -204,12 +181,12 @@ def _seconds(known: Snapshot) -> float | None:
 
 _OF_SNAPSHOT: Mapping[str, Callable[[Snapshot], Any]] = {
     "comments_from_lms": _comments,
-    "completion_threshold": lambda known: known.completion_threshold,
-    "credit": lambda known: known.credit,
-    "launch_data": lambda known: known.launch_data,
-    "location": lambda known: known.location,
+    "completion_threshold": attrgetter("completion_threshold"),
+    "credit": attrgetter("credit"),
+    "launch_data": attrgetter("launch_data"),
+    "location": attrgetter("location"),
     "max_time_allowed": _seconds,
-    "mode": lambda known: known.mode,
+    "mode": attrgetter("mode"),
     "preferences": _preferences,
     "scaled_passing_score": _passing_score,
     "time_limit_action": lambda known: known.time_limit_action if known.time_limit_action in _ACTIONS else None,

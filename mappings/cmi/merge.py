@@ -12,9 +12,10 @@ from operator import ne
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from mappings.cmi import values
-from mappings.cmi.snapshot import COLLECTIONS, SESSION_FIELDS, Interactions, Item, Snapshot
+from mappings.cmi.snapshot import SESSION_FIELDS, Interactions, Item, Snapshot
 from mappings.cmi.tree import as_json, from_json, scalar
 from mappings.cmi.tree import item as clean
 
@@ -27,7 +28,7 @@ _ONLY_UP: Mapping[str, Mapping[str, int]] = {
     field: {word: rank for rank, word in enumerate(words)} for field, words in _RANKS.items()
 }
 _TIMES = frozenset({"session_time", "total_time"})  # added up per session (mappings.attempt.clock), never merged
-_PLAIN = tuple(name for name in Snapshot.__struct_fields__ if name not in {*COLLECTIONS, *_ONLY_UP, *_TIMES})
+_FIELDS = Snapshot.__struct_fields__
 
 
 def merge(known: Snapshot, said: Snapshot, *, older: bool = False) -> Snapshot:
@@ -37,25 +38,21 @@ def merge(known: Snapshot, said: Snapshot, *, older: bool = False) -> Snapshot:
     raise a status, but replaces nothing, and says nothing of the session's exit.
     """
     changed: dict[str, Any] = {}
-    for field in _PLAIN:
-        value = getattr(said, field)
-        if value is not None:
-            before = getattr(known, field)
-            kept = before is not None and (older or field == "scorm_version")  # content mixes up elements, not versions
-            if value != before and not kept and not (older and field in SESSION_FIELDS):
+    for field in compress(_FIELDS, map(ne, astuple(said), astuple(known))):
+        value, before = getattr(said, field), getattr(known, field)
+        if value is None:
+            continue
+        if field in _ONLY_UP:
+            if before is None or _ONLY_UP[field][value] > _ONLY_UP[field][before]:
                 changed[field] = value
-    for field, ranks in _ONLY_UP.items():
-        value = getattr(said, field)
-        if value is not None:
-            before = getattr(known, field)
-            if before is None or ranks[value] > ranks[before]:
-                changed[field] = value
-    for field in COLLECTIONS:
-        collection = getattr(said, field)
-        if collection:
-            merged = _MERGERS[field](getattr(known, field) or {}, collection, older=older)
+        elif field in _MERGERS:
+            merged = _MERGERS[field](before or {}, value, older=older)
             if merged is not None:
                 changed[field] = merged
+        elif field not in _TIMES:
+            kept = before is not None and (older or field == "scorm_version")  # content mixes up elements, not versions
+            if not kept and not (older and field in SESSION_FIELDS):
+                changed[field] = value
     return msgspec.structs.replace(known, **changed) if changed else known
 
 

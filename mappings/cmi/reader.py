@@ -6,7 +6,7 @@ Tables of elements: SCORM 1.2 RTE (ADL SCORM Version 1.2, section 3.4) and SCORM
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -89,7 +89,25 @@ _EITHER: _Table = {
     "suspend_data": ("suspend_data", _TEXT),
     "launch_data": ("launch_data", _TEXT),
 }
-_ELEMENTS: _Table = {**_SCORM_12, **_SCORM_2004, **_EITHER}
+
+
+class _Group(NamedTuple):
+    """Elements and groups of elements whose names begin with `path`."""
+
+    path: str
+    elements: Mapping[str, _Field]
+    groups: Mapping[str, _Group]
+
+
+def _group(path: str, table: _Table) -> _Group:
+    return _Group(
+        path,
+        {key: entry for key, entry in table.items() if isinstance(entry, tuple)},
+        {key: _group(f"{path}{key}.", entry) for key, entry in table.items() if not isinstance(entry, tuple)},
+    )
+
+
+_CMI = _group("cmi.", {**_SCORM_12, **_SCORM_2004, **_EITHER})
 
 _TELLING_12 = ("core", "student_data", "student_preference", "comments")
 _TELLING_2004 = frozenset(_SCORM_2004) - {"max_time_allowed", "time_limit_action"} | {
@@ -110,10 +128,11 @@ def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Re
     found: dict[str, Any] = {}
     warnings: list[CmiWarning] = []
     if isinstance(cmi, dict):
-        _walk(cmi, _ELEMENTS, "cmi.", found, warnings)
-        for name in COLLECTIONS:
-            if name in cmi:
-                _take_items(name, cmi[name], found, warnings)
+        _walk(cmi, _CMI, found, warnings)
+        if not cmi.keys().isdisjoint(COLLECTIONS):
+            for name in COLLECTIONS:
+                if name in cmi:
+                    _take_items(name, cmi[name], found, warnings)
         found["scorm_version"] = declared or _version(cmi)
     elif declared:
         found["scorm_version"] = declared
@@ -130,32 +149,34 @@ def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Re
     return Reading(Snapshot(**found), tuple(warnings))
 
 
-def _walk(
-    branch: Mapping[str, Any], table: _Table, path: str, found: dict[str, Any], warnings: list[CmiWarning]
-) -> None:
+def _walk(branch: Mapping[str, Any], group: _Group, found: dict[str, Any], warnings: list[CmiWarning]) -> None:
     for key, value in branch.items():
-        entry = table.get(key)
-        if entry is None or value == "" or value is None:
+        if not value and (value == "" or value is None):
             continue
-        if not isinstance(entry, tuple):
-            if isinstance(value, dict):
-                _walk(value, entry, f"{path}{key}.", found, warnings)
-            elif value:
-                warnings.append(
-                    warn("not-a-group", path + key, value, "is a group of elements and takes no value itself")
-                )
+        element = group.elements.get(key)
+        if element is None:
+            if key in group.groups:
+                _walk_group(value, group.groups[key], found, warnings)
             continue
-        field, reader = entry
+        field, reader = element
         text = value if isinstance(value, str) else scalar(value)
         if text is None:
             if value:
-                warnings.append(warn("not-text", path + key, value, "must be text, not an object or a list"))
+                warnings.append(warn("not-text", group.path + key, value, "must be text, not an object or a list"))
             continue
         try:
             found[field] = text if reader is None else reader(text)
         except BadValue as bad:
             if text.strip():
-                warnings.append(warn(bad.code, path + key, text, str(bad)))
+                warnings.append(warn(bad.code, group.path + key, text, str(bad)))
+
+
+def _walk_group(value: object, group: _Group, found: dict[str, Any], warnings: list[CmiWarning]) -> None:
+    if isinstance(value, dict):
+        _walk(value, group, found, warnings)
+    elif value:
+        name = group.path.removesuffix(".")
+        warnings.append(warn("not-a-group", name, value, "is a group of elements and takes no value itself"))
 
 
 def _take_items(name: str, collection: object, found: dict[str, Any], warnings: list[CmiWarning]) -> None:

@@ -7,10 +7,11 @@ this is refused, and the whole batch with it.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import msgspec
 
-from mappings.cmi.snapshot import Number, Snapshot
+from mappings.cmi.snapshot import Number, ScormVersion, Snapshot
 from mappings.cmi.warnings import CmiWarning, warn
 
 
@@ -30,34 +31,41 @@ def score(known: Snapshot) -> Score | None:
     one given (SCORM 2004), else raw/100 where SCORM 1.2's range is 0 to 100 or not told, else the share of the range
     that both versions' content gives.
     """
-    raw, low, high, scaled = known.score_raw, known.score_min, known.score_max, known.score_scaled
+    return _score(known.scorm_version, known.score_raw, known.score_min, known.score_max, known.score_scaled)
+
+
+# most commits tell the score of the one before them; whole numbers and others are written differently
+@lru_cache(maxsize=4_096, typed=True)
+def _score(
+    version: ScormVersion | None, raw: Number | None, low: Number | None, high: Number | None, scaled: Number | None
+) -> Score | None:
     if raw is None:
         return None if scaled is None else Score(scaled=scaled)
     if low is not None and high is not None and low >= high:
         low = high = None  # an impossible range is no range
-    if _outside(known, raw, low, high):
+    if _outside(version, raw, low, high):
         return None if scaled is None else Score(scaled=scaled)
     if scaled is None:
-        scaled = _scaled(known, raw, low, high)
+        scaled = _scaled(version, raw, low, high)
     return Score(scaled, raw, low, high)
 
 
 def finding(known: Snapshot) -> CmiWarning | None:
     """Say what is wrong with the raw score, the range or both, if anything is."""
-    raw, low, high = known.score_raw, known.score_min, known.score_max
-    group = "cmi.core.score" if known.scorm_version == "1.2" else "cmi.score"
+    version, raw, low, high = known.scorm_version, known.score_raw, known.score_min, known.score_max
     if raw is None:
         return None
+    group = "cmi.core.score" if version == "1.2" else "cmi.score"
     if low is not None and high is not None and low >= high:
         return warn(
             "score-range",
             f"{group}.max",
             high,
             f"must be above {group}.min, which is {low:g}; the range "
-            + ("and the score are left out" if _outside(known, raw, None, None) else "is left out"),
+            + ("and the score are left out" if _outside(version, raw, None, None) else "is left out"),
         )
-    if _outside(known, raw, low, high):
-        low, high = _bounds(known, low, high)
+    if _outside(version, raw, low, high):
+        low, high = _bounds(version, low, high)
         said = " and ".join(
             f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
         )
@@ -65,19 +73,21 @@ def finding(known: Snapshot) -> CmiWarning | None:
     return None
 
 
-def _bounds(known: Snapshot, low: Number | None, high: Number | None) -> tuple[Number | None, Number | None]:
-    if known.scorm_version != "1.2":
+def _bounds(
+    version: ScormVersion | None, low: Number | None, high: Number | None
+) -> tuple[Number | None, Number | None]:
+    if version != "1.2":
         return low, high
     return (0 if low is None else low), (100 if high is None else high)
 
 
-def _outside(known: Snapshot, raw: Number, low: Number | None, high: Number | None) -> bool:
-    low, high = _bounds(known, low, high)
+def _outside(version: ScormVersion | None, raw: Number, low: Number | None, high: Number | None) -> bool:
+    low, high = _bounds(version, low, high)
     return (low is not None and raw < low) or (high is not None and raw > high)
 
 
-def _scaled(known: Snapshot, raw: Number, low: Number | None, high: Number | None) -> Number | None:
-    low, high = _bounds(known, low, high)
+def _scaled(version: ScormVersion | None, raw: Number, low: Number | None, high: Number | None) -> Number | None:
+    low, high = _bounds(version, low, high)
     if low is None or high is None or low >= high:
         return None
     if not math.isfinite(high - low):

@@ -8,6 +8,7 @@ Content sends either format under either version, so both are read everywhere.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 CENTISECONDS = 100
 MINUTE = 60 * CENTISECONDS
@@ -44,7 +45,7 @@ def read_time(text: str) -> int:
         CmiTimeError: when it is neither, or implausibly long.
     """
     text = text.strip()
-    match = _USUAL_DURATION.fullmatch(text) or _TIMESPAN.fullmatch(text)
+    match = (_USUAL_DURATION if text[:1] == "P" else _TIMESPAN).fullmatch(text)
     if match is not None:
         hours, minutes, seconds, decimals = match.groups("0")
         # ".5" is half a second, not five hundredths: a missing digit is on the right
@@ -67,16 +68,16 @@ def _parts(part: str) -> int:
     return int(whole or "0") * _ONE + int(decimals.ljust(_DECIMALS, "0") or "0")
 
 
+@lru_cache(maxsize=256)  # one commit tells the same time in its statements, its documents and its answer
 def duration(centiseconds: int) -> str:
     """Write a time as xAPI wants it: `PT[nH][nM]n[.nn]S`, at most two decimals, never weeks or days."""
     seconds, hundredths = divmod(centiseconds, CENTISECONDS)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    fraction = f".{hundredths:02d}".rstrip("0") if hundredths else ""
-    parts = (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "")
-    if seconds or hundredths or not parts:
-        parts += f"{seconds}{fraction}S"
-    return "PT" + parts
+    parts = (f"PT{hours}H" if hours else "PT") + (f"{minutes}M" if minutes else "")
+    if hundredths:
+        return parts + f"{seconds}.{hundredths:02d}".rstrip("0") + "S"
+    return parts if parts != "PT" and not seconds else f"{parts}{seconds}S"
 
 
 def timespan(centiseconds: int) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 from mappings.cmi.snapshot import Completion, Number, Success
 from mappings.cmi.times import CmiTimeError, read_time
@@ -28,13 +29,27 @@ Reader = Callable[[str], object]
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
+_Read = TypeVar("_Read")
+
+
+def _remembering(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
+    """Remember what short texts are read as: scores, their ranges and shares are the same few from most learners."""
+    remembered = lru_cache(maxsize=4_096)(read)
+
+    @wraps(read)
+    def remembering(value: str) -> _Read:
+        return remembered(value) if len(value) < _SHORT else read(value)
+
+    return remembering
+
+
+_SHORT = 16
+
+
+@_remembering
 def number(value: str) -> Number:
     """Read a real number; `85,5` and `85%` are read as 85.5 and 85. Whole numbers come back as int."""
-    return _usual_number(value) if len(value) < 16 else _number(value)
-
-
-def _number(value: str) -> Number:
-    if len(value) < 16 and value.isascii() and value.isdigit():
+    if len(value) < _SHORT and value.isascii() and value.isdigit():
         return int(value)
     cleaned = value.strip()
     if cleaned.endswith("%"):
@@ -47,13 +62,10 @@ def _number(value: str) -> Number:
     return int(parsed) if parsed.is_integer() and abs(parsed) < 1e15 else parsed
 
 
-# scores, their ranges and shares of a whole are the same few texts from most learners
-_usual_number = lru_cache(maxsize=4_096)(_number)
-
-
 def between(low: float, high: float) -> Callable[[str], Number]:
     """Make a reader of numbers that SCORM bounds."""
 
+    @_remembering
     def read(value: str) -> Number:
         parsed = number(value)
         if not low <= parsed <= high:

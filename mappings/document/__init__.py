@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mappings.document.compiled import CompiledMapping, compile_document
 from mappings.document.errors import DocumentError, Fault
 from mappings.document.loader import load
-from mappings.document.skeletons import CompiledMapping, compile_document
 
 __all__ = ["CompiledMapping", "DocumentError", "Fault", "compile_document", "load"]

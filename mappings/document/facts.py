@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 
-from mappings.document.templates import OPTIONAL, VERBATIM, Template, places
+from mappings.document.templates import VERBATIM, Template, places
 from mappings.iris import is_own_iri, percent_encode
 
-Holes = Mapping[str, bytes]
-"""Hole name -> its text as JSON without the quotes. A variable `x` that becomes part of an IRI is the hole `x%`."""
+Values = Mapping[str, str]
+"""Variable -> its text."""
+
+OF_ACTIVITY = frozenset(
+    {
+        "lms.home_page",
+        "lms.base",
+        "lms.name",
+        "activity.id",
+        "activity.name",
+        "activity.type",
+        "activity.iri",
+        "course.id",
+        "course.name",
+        "course.iri",
+    }
+)
+"""Variables that are the same for all who learn with an activity, unless a document makes IRIs of what is not."""
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Holes(dict[str, bytes]):
+    """What fills holes, by their names: text as JSON without the quotes, made when it is first asked for.
+
+    A variable `x` that becomes part of an IRI is the hole `x%`. What `values` do not tell is asked of `beyond`.
+
+    Raises:
+        KeyError: neither tells what a hole asks for.
+    """
+
+    def __init__(self, values: Values, beyond: Holes | None = None) -> None:
+        super().__init__(beyond or ())  # what is made already need not be asked for
+        self._values = values
+        self._beyond = beyond
+
+    def __missing__(self, hole: str) -> bytes:
+        value = self._values.get(hole.removesuffix("%"))
+        if value is None:
+            if self._beyond is None:
+                raise KeyError(hole)
+            return self._beyond[hole]
+        made = self[hole] = _encode(percent_encode(value) if hole[-1] == "%" else value)[1:-1]
+        return made
+
+    def tell(self, hole: str) -> bool:
+        """Tell whether these values, not those beyond them, fill a hole."""
+        return hole.removesuffix("%") in self._values
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +92,8 @@ class DocumentPlace(msgspec.Struct, frozen=True):
     parameters: str
 
 
-def fill(facts: Facts, activity_iri: Template, course_iri: Template) -> tuple[Holes, frozenset[str]]:
-    """Give what facts fill into statements, and the optional variables that are empty."""
+def of_activity(facts: Facts, activity_iri: Template, course_iri: Template) -> dict[str, str]:
+    """Give the values of `OF_ACTIVITY`."""
     course_id, course_name = facts.course_id, facts.course_name
     if not course_id:
         course_id, course_name = facts.activity_id, facts.activity_name
@@ -58,46 +101,50 @@ def fill(facts: Facts, activity_iri: Template, course_iri: Template) -> tuple[Ho
         "lms.home_page": facts.home_page,
         "lms.base": facts.home_page.rstrip("/"),
         "lms.name": facts.lms_name,
-        "learner.id": facts.learner_id,
-        "learner.name": facts.learner_name,
         "activity.id": facts.activity_id,
         "activity.name": facts.activity_name,
         "activity.type": facts.activity_type,
         "course.id": course_id,
         "course.name": course_name,
-        "registration": facts.registration,
-        "attempt.id": facts.attempt_id,
-        "attempt.number": str(facts.attempt_number),
-        "session.id": facts.session_id,
     }
     own = [("course.iri", course_id, course_iri), ("activity.iri", facts.activity_id, activity_iri)]
     if "activity.iri" in places(course_iri):
         own.reverse()
     for name, own_id, template in own:
-        values[name] = _iri(own_id, template, values)
-    values["attempt.query"] = _attempt_query(values["activity.iri"], facts.attempt_id)
-    holes = {name: _encode(value)[1:-1] for name, value in values.items()}
-    for name, value in values.items():
-        if name not in VERBATIM:
-            holes[name + "%"] = percent_encode(value).encode()
-    return holes, frozenset(name for name in OPTIONAL if not values.get(name, name))
+        values[name] = own_id if is_own_iri(own_id) else _make_iri(template, values | _of_learner(facts))
+    return values
 
 
-def of_attempt(holes: Holes, attempt_id: str, number: int) -> Holes:
-    """Give the holes with another attempt of the same enrollment in them."""
-    query = _attempt_query(holes["activity.iri"].decode(), attempt_id)
-    told = {"attempt.id": attempt_id, "attempt.number": str(number), "attempt.query": query}
-    # these need no escaping and no encoding
-    return {**holes, **{name: text.encode() for own, text in told.items() for name in (own, own + "%")}}
+def of_session(facts: Facts, shared: Values) -> dict[str, str]:
+    """Give the values of all variables but an item's; `shared` are those of `OF_ACTIVITY`."""
+    values = _of_learner(facts)
+    values["attempt.query"] = _attempt_query(shared["activity.iri"], facts.attempt_id)
+    values.update(shared)
+    return values
+
+
+def of_attempt(values: Values, attempt_id: str, number: int) -> dict[str, str]:
+    """Give the values with another attempt of the same enrollment in them."""
+    query = _attempt_query(values["activity.iri"], attempt_id)
+    return {**values, "attempt.id": attempt_id, "attempt.number": str(number), "attempt.query": query}
+
+
+def _of_learner(facts: Facts) -> dict[str, str]:
+    return {
+        "learner.id": facts.learner_id,
+        "learner.name": facts.learner_name,
+        "registration": facts.registration,
+        "attempt.id": facts.attempt_id,
+        "attempt.number": str(facts.attempt_number),
+        "session.id": facts.session_id,
+    }
 
 
 def _attempt_query(activity_iri: str, attempt_id: str) -> str:
     return ("&" if "?" in activity_iri else "?") + "attemptId=" + attempt_id
 
 
-def _iri(own_id: str, template: Sequence[Any], values: dict[str, str]) -> str:
-    if is_own_iri(own_id):
-        return own_id
+def _make_iri(template: Template, values: Values) -> str:
     parts = []
     for part in template:
         if isinstance(part, str):
@@ -108,13 +155,18 @@ def _iri(own_id: str, template: Sequence[Any], values: dict[str, str]) -> str:
     return "".join(parts)
 
 
-def fill_iri(template: Template, holes: Holes) -> str:
+def fill_text(template: Template, values: Values) -> str:
+    """Fill a template that makes a text."""
+    return "".join(part if isinstance(part, str) else values[part.variable] or part.fallback or "" for part in template)
+
+
+def fill_iri(template: Template, values: Values) -> str:
     """Fill a template that makes an IRI."""
     filled = []
     for part in template:
         if isinstance(part, str):
             filled.append(part)
         else:
-            hole = part.variable if part.variable in VERBATIM else f"{part.variable}%"
-            filled.append(holes[hole].decode() or part.fallback or "")
+            value = values[part.variable]
+            filled.append((value if part.variable in VERBATIM else percent_encode(value)) or part.fallback or "")
     return "".join(filled)

@@ -6,29 +6,21 @@ and holes. Building it with tincan for every commit would cost many times as muc
 
 from __future__ import annotations
 
-import hashlib
 import re
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from threading import Lock
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import tincan
 
-from mappings.attempt.changes import Trigger
-from mappings.document.errors import DocumentError, Fault
-from mappings.document.facts import DocumentPlace, Facts, Holes, fill, fill_iri
+from mappings.document.facts import Holes
 from mappings.document.model import Activity, Document, Rule
-from mappings.document.templates import OPTIONAL, VERBATIM, Place, Template, needs
-from mappings.gate import Gate
+from mappings.document.templates import VERBATIM, Place, Template, needs
 from mappings.judge.quick import is_sound_iri
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private use: no document holds them by accident, and tincan passes them through
 DEFINITION = "definition"
 """The hole for the members of an interaction's definition that differ from answer to answer: JSON without braces."""
-SESSIONS_REMEMBERED = 1_000
-"""Sessions whose facts are kept filled into statements: some kilobytes each."""
 OBJECTIVES = "objectives"
 """The hole for the objectives that an interaction names: activities as JSON, with commas between them. Where it names
 none, this is `absent` as an empty variable is."""
@@ -38,88 +30,47 @@ Parts = tuple[bytes | str, ...]
 """Literal bytes, with the names of holes between them."""
 
 
-class Skeleton(msgspec.Struct, frozen=True):
-    """A statement of one rule: what stands before the result and after it."""
+class Form(msgspec.Struct, frozen=True):
+    """A statement to be filled in by one formatting.
+
+    `format` is its JSON with `%b` for what stands in the holes: the id, those named in `before_result`, the result,
+    those named in `after_result`, and the timestamp.
+    """
+
+    format: bytes
+    before_result: Sequence[str]
+    after_result: Sequence[str]
+
+    def statement(self, holes: Holes, statement_id: str, result: bytes, timestamp: str) -> bytes:
+        """Give the statement as JSON. `result` is a JSON object, or empty for a statement without one."""
+        fill = holes.__getitem__
+        return self.format % (
+            statement_id.encode(),
+            *map(fill, self.before_result),
+            b',"result":' + result if result else b"",
+            *map(fill, self.after_result),
+            timestamp.encode(),
+        )
+
+
+class Skeleton(msgspec.Struct, frozen=True, eq=False):
+    """A statement of one rule: what stands before the result and after it. Each is made once and equals itself only."""
 
     before_result: Parts
     after_result: Parts
 
-    def fill(self, holes: Holes) -> Skeleton:
-        """Give the skeleton with those holes filled that are told."""
-        return Skeleton(_fill_parts(self.before_result, holes), _fill_parts(self.after_result, holes))
-
-    def statement(self, holes: Holes, statement_id: str, result: bytes, timestamp: str) -> bytes:
-        """Give the statement as JSON, of what fills the holes that are left.
-
-        `result` is a JSON object, or empty for a statement without one.
-        """
-        parts = [b'{"id":"', statement_id.encode(), b'",']
-        parts += [part if isinstance(part, bytes) else holes[part] for part in self.before_result]
-        if result:
-            parts += (b',"result":', result)
-        parts += [part if isinstance(part, bytes) else holes[part] for part in self.after_result]
-        parts += (b',"timestamp":"', timestamp.encode(), b'"}')
-        return b"".join(parts)
-
-
-class Outline:
-    """The statements of one session as far as its facts tell them, each filled in when its rule first needs it.
-
-    `holes` are what the facts fill in; `cmi_extension` is the key of the result part `cmi`; `places` are those of the
-    documents that were asked for, by name.
-    """
-
-    def __init__(self, document: Document, skeletons: Skeletons, facts: Facts) -> None:
-        self.facts = facts
-        self.holes, self._absent = fill(facts, document.activity_iri, document.course_iri)
-        self._skeletons = skeletons
-        self._sound = skeletons.take_any_facts and all(
-            is_sound_iri(value.decode()) for name in VERBATIM if (value := self.holes[name]) and name != "attempt.query"
+    def fill(self, holes: Holes) -> Form:
+        """Give the statement with those holes filled that are told."""
+        before, after = fill_parts(self.before_result, holes), fill_parts(self.after_result, holes)
+        return Form(
+            b'{"id":"%b",' + _format(before) + b"%b" + _format(after) + b',"timestamp":"%b"}',
+            [part for part in before if isinstance(part, str)],
+            [part for part in after if isinstance(part, str)],
         )
-        self._rules: dict[tuple[str, bool, bool], tuple[Skeleton, Skeleton]] = {}
-        self._activities: dict[tuple[str, bool], Parts] = {}
-        self.places: dict[str, DocumentPlace] = {}
-        self._namespace = hashlib.sha1(
-            uuid.UUID(facts.attempt_id).bytes + f"{facts.lms}\n".encode(), usedforsecurity=False
-        )
-        self.cmi_extension = fill_iri(document.cmi_extension, self.holes)
-
-    def skeleton(self, rule: Rule, *, described: bool, with_objectives: bool) -> tuple[Skeleton, Skeleton]:
-        """Give a rule's skeleton in which only an item's own holes are left, and the one it is to be judged as.
-
-        `described`: the item has a description; `with_objectives`: it names some. Where facts are of the usual kind,
-        what is made of them is as sound as what any others of that kind make: it is judged as the rule's.
-        """
-        key = (rule.name, described, with_objectives)
-        known = self._rules.get(key)
-        if known is None:
-            absent = self._without(described=described)
-            own = self._skeletons.of_rule(rule, absent if with_objectives else absent | {OBJECTIVES})
-            filled = own.fill(self.holes)
-            known = self._rules[key] = (filled, own if self._sound else filled)
-        return known
-
-    def activity(self, name: str, *, described: bool) -> Parts:
-        """Give an activity of the document, as JSON in which only an item's own holes are left."""
-        known = self._activities.get((name, described))
-        if known is None:
-            parts = self._skeletons.of_activity(name, self._without(described=described))
-            known = self._activities[name, described] = _fill_parts(parts, self.holes)
-        return known
-
-    def statement_id(self, name: str) -> str:
-        """Give the UUID (version 5) of a name within the attempt and its LMS."""
-        # as uuid.uuid5 makes it, but with the namespace hashed once
-        digest = self._namespace.copy()
-        digest.update(name.encode())
-        text = digest.hexdigest()
-        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:32]}"
-
-    def _without(self, *, described: bool) -> frozenset[str]:
-        return self._absent if described else self._absent | {"item.description"}
 
 
-_VARIANTS = {digit: f"{int(digit, 16) & 0x3 | 0x8:x}" for digit in "0123456789abcdef"}
+def _format(parts: Parts) -> bytes:
+    return b"".join(b"%b" if isinstance(part, str) else part.replace(b"%", b"%%") for part in parts)
 
 
 class Skeletons:
@@ -148,61 +99,6 @@ class Skeletons:
         if known is None:
             known = self._of_activities[name, absent] = _activity_parts(self._document, name, absent)
         return known
-
-
-class Outlines:
-    """The outlines of the sessions that were asked for last."""
-
-    def __init__(self, document: Document, skeletons: Skeletons) -> None:
-        self._document = document
-        self._skeletons = skeletons
-        self._by_session: dict[str, Outline] = {}
-        self._adding = Lock()
-
-    def of(self, facts: Facts) -> Outline:
-        """Give the outline for facts; it is made anew where those of a session changed."""
-        known = self._by_session.get(facts.session_id)
-        if known is not None and (known.facts is facts or known.facts == facts):
-            return known
-        made = Outline(self._document, self._skeletons, facts)
-        with self._adding:
-            self._by_session.pop(facts.session_id, None)
-            self._by_session[facts.session_id] = made
-            if len(self._by_session) > SESSIONS_REMEMBERED:
-                del self._by_session[next(iter(self._by_session))]
-        return made
-
-
-class CompiledMapping(msgspec.Struct, frozen=True):
-    """A mapping document ready for use."""
-
-    document: Document
-    rules: Mapping[Trigger, Sequence[Rule]]
-    outline: Callable[[Facts], Outline]
-    gate: Gate
-
-
-def compile_document(document: Document, source: str) -> CompiledMapping:
-    """Compile a document.
-
-    Raises:
-        DocumentError: tincan takes no statement of some rule.
-    """
-    rules: dict[Trigger, list[Rule]] = {}
-    faults: list[Fault] = []
-    for index, rule in enumerate(document.rules):
-        rules.setdefault(rule.when, []).append(rule)
-        for absent in (frozenset[str](), OPTIONAL):
-            try:
-                _skeleton(document, rule, absent)
-            except (TypeError, ValueError) as error:  # what tincan raises for values it does not take
-                faults.append(Fault(f"rules[{index}]", 0, f"makes no statement: {error}"))
-                break
-    if faults:
-        raise DocumentError(source, faults)
-    skeletons = Skeletons(document)
-
-    return CompiledMapping(document, rules, Outlines(document, skeletons).of, Gate())
 
 
 def _takes_any_facts(document: Document) -> bool:
@@ -323,11 +219,11 @@ def _cut(statement: bytes) -> Parts:
     return (*parts, statement[end:])
 
 
-def _fill_parts(parts: Parts, holes: Holes) -> Parts:
+def fill_parts(parts: Parts, holes: Holes) -> Parts:
     """Fill those holes that are told, and join what is literal then."""
     filled: list[bytes | str] = []
     for part in parts:
-        now = part if isinstance(part, bytes) else holes.get(part, part)
+        now = holes[part] if isinstance(part, str) and holes.tell(part) else part
         if isinstance(now, bytes) and filled and isinstance(filled[-1], bytes):
             filled[-1] += now
         else:

@@ -19,6 +19,8 @@ from mappings.judge.syntax import check_duration, check_iri, check_language_tag
 _Number = int | float
 _REMEMBERED = 1_000  # languages, of which a mapping document has few
 _IRIS_REMEMBERED = 10_000  # types and keys of extensions, of which it has few, and the activities of many attempts
+_RESULTS_REMEMBERED = 10_000  # scores, progress and completion are told in the same few results for most learners
+_SHORT = 200  # bytes of a result that is worth remembering: a response can have thousands
 
 
 class _Score(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,6 +59,10 @@ _decode_activity = msgspec.json.Decoder(_Activity).decode
 
 def is_sound_result(result: bytes) -> bool:
     """Tell whether a result as JSON is sound at first sight; False says only that it must be looked at closely."""
+    return _is_known_to_be_sound(result) if len(result) <= _SHORT else _is_sound(result)
+
+
+def _is_sound(result: bytes) -> bool:
     try:
         told = _decode(result)
     except msgspec.MsgspecError:
@@ -66,6 +72,9 @@ def is_sound_result(result: bytes) -> bool:
         and (told.duration is UNSET or not any(check_duration(told.duration, "")))
         and (told.extensions is UNSET or all(map(is_sound_iri, told.extensions)))
     )
+
+
+_is_known_to_be_sound = lru_cache(maxsize=_RESULTS_REMEMBERED)(_is_sound)
 
 
 def is_sound_activity(activity: bytes | Raw) -> bool:

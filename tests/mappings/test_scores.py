@@ -174,3 +174,9 @@ def test_more_points_never_scale_to_less(version, one, other):
     low, high = (score(of(version, points / 10, 0, 100)).scaled for points in sorted((one, other)))
 
     assert low <= high
+
+
+def test_a_score_is_written_as_it_was_told_whatever_equal_one_came_before():
+    """1 and 1.0 are equal, and a score that was told before is remembered."""
+    for raw in (1, 1.0, 1, 1.0):
+        assert repr(score(of("2004", raw))) == repr(Score(raw=raw))

@@ -1,0 +1,77 @@
+"""What is filled in once for all who learn with an activity: each session is told its own facts all the same."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from mappings.attempt import AttemptState, SessionState
+from mappings.attempt.changes import Change
+from mappings.cmi.interactions import interaction
+from mappings.cmi.snapshot import Snapshot
+from mappings.document import compile_document, load
+from mappings.statements import make
+from mappings.xapi_documents import documents
+from tests.mappings.builders import NOON
+from tests.mappings.statement_builders import ANSWER, ENROLLMENT, SHIPPED, facts, reached
+
+OTHER = "44444444-4444-4444-8444-444444444444"
+OF_LEARNERS = SHIPPED.replace(
+    'activity = "{lms.base}/activities/{activity.id}"', 'activity = "{lms.base}/{learner.id}/{activity.id}"'
+)
+OF_SESSIONS = SHIPPED.replace(
+    'course = "{lms.base}/courses/{course.id}"', 'course = "{lms.base}/{session.id}/{learner.name|nobody}/{course.id}"'
+)
+WITH_PERCENTS = SHIPPED.replace('course_id = "{course.id}"', 'course_id = "100 %, %b, %s and {course.id}"')
+WHO = [
+    {},
+    {"learner_id": "u43", "learner_name": ""},
+    {"session_id": OTHER, "attempt_number": 3},
+    {"attempt_id": OTHER, "registration": OTHER},
+    {"activity_name": "", "activity_type": "https://lms.example.org/types/game"},
+    {"activity_id": "https://example.org/50%25?a=b", "course_id": "", "course_name": ""},
+    {"home_page": "https://other.example.org", "lms_name": "Other", "lms": "lms-2"},
+    {"home_page": "no IRI at all"},
+    {"enrollment_completed": True, "enrollment_passed": True},
+]
+
+
+def told(mapping, who):
+    """Return all that a mapping makes for these facts: statements with their problems, and documents."""
+    attempt, session = (
+        reached(Snapshot(score_raw=80, mode="normal", suspend_data="x")),
+        SessionState(number=1, commits=1),
+    )
+    item = interaction(ANSWER | {"objectives": {"0": {"id": "O 1"}}})
+    changes = [Change("attempt.started"), Change("interaction.answered", about=item), Change("score.changed")]
+    made = make(mapping, facts(**who), attempt, session, changes, NOON)
+    names = {one.name for one in mapping.document.documents}
+    begun = [(ENROLLMENT, 1)]
+    kept = documents(mapping, facts(**who), AttemptState(), attempt, names=names, whole=True, attempts=begun)
+    return made.statements, kept
+
+
+@pytest.mark.parametrize("text", [SHIPPED, OF_LEARNERS, OF_SESSIONS, WITH_PERCENTS])
+def test_what_is_told_of_a_session_does_not_depend_on_who_was_told_of_before(text):
+    document = load(text, "test.toml")
+    alone = [told(compile_document(document, "test.toml"), who) for who in WHO]
+    shared = compile_document(document, "test.toml")
+
+    for one, other in itertools.permutations(range(len(WHO)), 2):
+        assert told(shared, WHO[one]) == alone[one]
+        assert told(shared, WHO[other]) == alone[other]
+
+
+def test_an_iri_can_be_made_of_what_differs_from_learner_to_learner():
+    mapping = compile_document(load(OF_LEARNERS, "test.toml"), "test.toml")
+    bodies = [told(mapping, {"learner_id": own})[0][0].body for own in ("u42", "u43")]
+
+    assert ["/u42/235" in bodies[0], "/u43/235" in bodies[1]] == [True, True]
+    assert ["/u43/" in bodies[0], "/u42/" in bodies[1]] == [False, False]
+
+
+def test_a_percent_sign_of_the_document_s_own_stays_what_it_is():
+    mapping = compile_document(load(WITH_PERCENTS, "test.toml"), "test.toml")
+
+    assert '"course_id":"100 %, %b, %s and 7"' in told(mapping, {})[0][0].body
