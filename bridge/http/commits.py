@@ -31,10 +31,13 @@ async def _post_native(request: web.Request, *, activity_id: str | None) -> web.
     received_at = parts.now()
     lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
     post = await bodies.read_post(request)
-    body = _object(post)
-    if activity_id is None and scorm_cloud.TELLING in body:
-        return await doors.post_postback(request, post, Body(json=body), lms_id=lms.id, received_at=received_at)
-    launch, told = None, body.get("session_id") or None
+    body = native.read_whole(post.body) or _object(post)
+    if isinstance(body, native.Whole):
+        launch, told = None, body.session_id or None
+    else:
+        if activity_id is None and scorm_cloud.TELLING in body:
+            return await doors.post_postback(request, post, Body(json=body), lms_id=lms.id, received_at=received_at)
+        launch, told = None, body.get("session_id") or None
     if native.tells_launch(body) or told is None:
         launch, told = native.read_launch(body, lms_id=lms.id, activity_id=activity_id)
     session_id = None if told is None else bodies.session_id(str(told))
