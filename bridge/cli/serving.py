@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 UNAVAILABLE = 69
 """Exit status when the database does not answer at start-up (EX_UNAVAILABLE of sysexits.h)."""
 YOUNG = 10_000
-"""Objects that may be added before the garbage collector looks for cycles among them, instead of 700: a batch of commits
-holds thousands, and looking through them again and again took a twentieth of a commit's time."""
+"""Objects that may be added before the garbage collector looks for cycles among them, instead of 700: a batch of
+commits holds thousands, and looking through them again and again took a twentieth of a commit's time."""
 IN_FLIGHT_TIME = 10
 """Seconds that requests under way have to finish after SIGTERM."""
 
