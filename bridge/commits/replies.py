@@ -33,8 +33,15 @@ def score_object(
     scaled: float | None, raw: float | None, low: float | None, high: float | None
 ) -> dict[str, Any] | None:
     """Give a score as `{"scaled", "raw", "min", "max"}` with what is known, None where nothing is."""
-    parts = {"scaled": scaled, "raw": raw, "min": low, "max": high}
-    known = {name: tidy(float(value)) for name, value in parts.items() if value is not None}
+    known: dict[str, Any] = {}
+    if scaled is not None:
+        known["scaled"] = tidy(float(scaled))
+    if raw is not None:
+        known["raw"] = tidy(float(raw))
+    if low is not None:
+        known["min"] = tidy(float(low))
+    if high is not None:
+        known["max"] = tidy(float(high))
     return known or None
 
 

@@ -12,6 +12,7 @@ from bridge.commits.launch import Activity, Course, Launch, Learner, check_launc
 from bridge.errors import MalformedBody, MalformedField
 from bridge.formats.body import Body
 from bridge.formats.format import Call, Format
+from bridge.formats.jsonbody import LONG
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
 from mappings.cmi.snapshot import ScormVersion
@@ -62,6 +63,35 @@ class _Committing(msgspec.Struct):
     scorm_version: str | float | int | None = None
 
 
+class Whole(_Opening):
+    """A body with all of it, as posted to the address that opens sessions by itself."""
+
+    cmi: dict[str, Any] | None = None
+    cmi_data: dict[str, Any] | None = None
+    adl: dict[str, Any] | None = None
+    sequence: int | None = None
+    terminated: bool | None = None
+    committed_at: str | None = None
+    of_a_postback: Any = msgspec.field(default=msgspec.UNSET, name="registrationCompletion")
+
+
+_decode_whole = msgspec.json.Decoder(Whole).decode
+
+
+def read_whole(body: bytes) -> Whole | None:
+    """Read a usual body in one step: it can be taken for its JSON below, and then the dictionaries are never built.
+
+    None is for one to be looked at more closely: long, strange, wrong or something else.
+    """
+    if len(body) >= LONG:
+        return None
+    try:
+        told = _decode_whole(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return told if told.of_a_postback is msgspec.UNSET else None
+
+
 def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) -> tuple[Launch, str | None]:
     """Read who, what and which session from a body that must tell them; give the launch and the session id if told.
 
@@ -71,7 +101,7 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         MalformedBody: a field is missing or of the wrong type.
         MalformedField: an id is empty or has control characters, a type is no IRI.
     """
-    told = _convert(body, _Opening)
+    told = body if isinstance(body, Whole) else _convert(body, _Opening)
     learner = told.learner if told.learner is not None else told.user
     who = learner if isinstance(learner, _LearnerFields) else learner is not None and _LearnerFields(learner)
     what = told.activity if isinstance(told.activity, _ActivityFields) else None
@@ -106,6 +136,8 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
 
 def tells_launch(body: object) -> bool:
     """Tell whether a body names a learner, which makes it one that can open its session."""
+    if isinstance(body, Whole):
+        return body.learner is not None or body.user is not None
     return isinstance(body, dict) and (body.get("learner") is not None or body.get("user") is not None)
 
 
@@ -116,7 +148,7 @@ def recognise(body: object, post: Post) -> Commit:
         MalformedBody: it has no CMI data, or a field of the wrong type.
         MalformedField: a field has a value that cannot be used.
     """
-    told = _convert(body, _Committing)
+    told = body if isinstance(body, Whole) else _convert(body, _Committing)
     cmi = told.cmi if told.cmi is not None else told.cmi_data
     if cmi is None:
         raise MalformedBody('The body has no CMI data: {"cmi": {…}} is needed, flat or nested.')
@@ -136,12 +168,12 @@ def recognise(body: object, post: Post) -> Commit:
 def _tree(cmi: dict[str, Any], adl: dict[str, Any] | None) -> Tree:
     if isinstance(cmi.get("cmi"), dict):  # one cmi too many, as from JSON.stringify({cmi: api.cmi})
         cmi = cmi["cmi"]
-    if any(key.startswith(("cmi.", "adl.")) for key in cmi):
-        tree = nest(cmi)
-    elif any("." in key for key in cmi):
-        tree = {"cmi": nest(cmi)}
-    else:
+    if "." not in "".join(cmi):
         tree = {"cmi": cmi}
+    elif any(key.startswith(("cmi.", "adl.")) for key in cmi):
+        tree = nest(cmi)
+    else:
+        tree = {"cmi": nest(cmi)}
     if adl is not None:
         tree["adl"] = nest(adl) if any("." in key for key in adl) else adl
     return tree

@@ -6,8 +6,9 @@ import hashlib
 import re
 import zlib
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
+from multidict import istr
 
 from bridge.errors import BodyTooLarge, MalformedBody, MalformedField, MalformedSessionId, UnsupportedEncoding
 from bridge.formats import Post
@@ -20,7 +21,9 @@ LONGEST_KEY = 200
 OWN_PARAMETERS = frozenset({"token", "session_id"})
 """Parameters of a commit's address that are the bridge's; any other one is the player's."""
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_IDEMPOTENCY_KEY = istr("Idempotency-Key")
+_SEC_FETCH_MODE = istr("Sec-Fetch-Mode")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 async def read_post(request: web.Request) -> Post:
@@ -29,11 +32,12 @@ async def read_post(request: web.Request) -> Post:
     Raises:
         BridgeError: what `read_body` says.
     """
+    query = request.query
     return Post(
         await read_body(request),
-        _header(request, "Content-Type") or "",
-        {name: value for name, value in request.query.items() if name not in OWN_PARAMETERS},
-        request.headers.get("Sec-Fetch-Mode") == "no-cors",
+        _header(request, hdrs.CONTENT_TYPE) or "",
+        {name: value for name, value in query.items() if name not in OWN_PARAMETERS} if query else {},
+        request.headers.get(_SEC_FETCH_MODE) == "no-cors",
     )
 
 
@@ -45,14 +49,20 @@ async def read_body(request: web.Request) -> bytes:
         BodyTooLarge: it is larger than `LARGEST_BODY`, packed or unpacked.
         UnsupportedEncoding: it is compressed in a way that is not taken.
     """
+    content = request.content
     try:
-        body = await request.read()
+        # all of a short one is there as soon as its head
+        body = content.read_nowait() if content.is_eof() and content.exception() is None else await request.read()
     except HTTPRequestEntityTooLarge:
-        raise BodyTooLarge("The body is larger than the 1 MiB that is taken.") from None
+        body = None
     except web.RequestPayloadError as error:
         raise MalformedBody(f"The body could not be read: {error}.") from None
-    encoding = ", ".join(request.headers.getall("Content-Encoding", ())).strip().lower()
-    return body if encoding in {"", "identity"} or not body else _unpacked(body, encoding)
+    if body is None or len(body) > LARGEST_BODY:
+        raise BodyTooLarge("The body is larger than the 1 MiB that is taken.")
+    if hdrs.CONTENT_ENCODING not in request.headers or not body:
+        return body
+    encoding = ", ".join(request.headers.getall(hdrs.CONTENT_ENCODING)).strip().lower()
+    return body if encoding in {"", "identity"} else _unpacked(body, encoding)
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:
@@ -96,7 +106,7 @@ def arrival(request: web.Request, commit: Commit, body: bytes, received_at: int)
     Raises:
         MalformedField: the idempotency key is too long.
     """
-    key = _header(request, "Idempotency-Key")
+    key = _header(request, _IDEMPOTENCY_KEY)
     if key is not None and len(key) > LONGEST_KEY:
         raise MalformedField(f"Idempotency-Key has {len(key)} characters; at most {LONGEST_KEY} are taken.")
     return Arrival(
@@ -111,4 +121,4 @@ def arrival(request: web.Request, commit: Commit, body: bytes, received_at: int)
 def _header(request: web.Request, name: str) -> str | None:
     """Give a header as text that can be stored: bytes that are not UTF-8 come from aiohttp as lone surrogates."""
     value = request.headers.get(name)
-    return None if value is None else value.encode(errors="replace").decode()
+    return value if value is None or value.isascii() else value.encode(errors="replace").decode()

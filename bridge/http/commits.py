@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from bridge.commits.work import Posting
 from bridge.errors import MalformedBody
@@ -13,28 +13,26 @@ from bridge.formats.body import Body
 from bridge.formats.jsonbody import decode
 from bridge.formats.post import Post
 from bridge.http import bodies, doors
+from bridge.http.answers import Answer
 from bridge.http.services import services
 
 
 async def post_all_in_one(request: web.Request) -> web.Response:
-    """`POST /v1/commits`: session, learner, activity and CMI data in one body; opens the session if it is unknown."""
-    return await _post_native(request, activity_id=None)
+    """`POST /v1/commits`: session, learner, activity and CMI data in one body; opens the session if it is unknown.
 
-
-async def post_progress(request: web.Request) -> web.Response:
-    """`POST /scorm/progress/{topic_id}/`: the same with the activity in the address and `cmi_data` in the body."""
-    return await _post_native(request, activity_id=request.match_info["topic_id"])
-
-
-async def _post_native(request: web.Request, *, activity_id: str | None) -> web.Response:
-    parts = services(request)
+    `POST /scorm/progress/{topic_id}/`: the same with the activity in the address and `cmi_data` in the body.
+    """
+    parts, activity_id = services(request), request.match_info.get("topic_id")
     received_at = parts.now()
-    lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
+    lms = await parts.lms_tokens.check(request.headers.get(hdrs.AUTHORIZATION))
     post = await bodies.read_post(request)
-    body = _object(post)
-    if activity_id is None and scorm_cloud.TELLING in body:
-        return await doors.post_postback(request, post, Body(json=body), lms_id=lms.id, received_at=received_at)
-    launch, told = None, body.get("session_id") or None
+    body = native.read_whole(post.body) or _object(post)
+    if isinstance(body, native.Whole):
+        launch, told = None, body.session_id or None
+    else:
+        if activity_id is None and scorm_cloud.TELLING in body:
+            return await doors.post_postback(request, post, Body(json=body), lms_id=lms.id, received_at=received_at)
+        launch, told = None, body.get("session_id") or None
     if native.tells_launch(body) or told is None:
         launch, told = native.read_launch(body, lms_id=lms.id, activity_id=activity_id)
     session_id = None if told is None else bodies.session_id(str(told))
@@ -46,7 +44,7 @@ async def _post_native(request: web.Request, *, activity_id: str | None) -> web.
         post.content_type,
         post.body,
     )
-    return _answer(await parts.commits.post(posting))
+    return Answer(await parts.commits.post(posting))
 
 
 def _object(post: Post) -> dict[str, Any]:
@@ -54,7 +52,3 @@ def _object(post: Post) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise MalformedBody("The body must be a JSON object with learner, activity and cmi.")
     return body
-
-
-def _answer(body: bytes) -> web.Response:
-    return web.Response(body=body, content_type="application/json")

@@ -22,6 +22,7 @@ from bridge.errors import BridgeError, MalformedBody, SessionUnknown
 from bridge.formats import Call, Format, Post, Reply, State, scorm_cloud
 from bridge.formats.body import Body, parse
 from bridge.http import bodies
+from bridge.http.answers import Answer
 from bridge.http.problems import KNOWN, bridge_error, problem
 from bridge.http.services import services
 from mappings.cmi.render import render
@@ -190,5 +191,7 @@ def _refused(spoken: Format | None, call: Call | None, error: BridgeError) -> we
 
 
 def _response(reply: Reply) -> web.Response:
+    if reply.status == 200 and reply.content_type == "application/json":
+        return Answer(reply.body)
     charset = "utf-8" if reply.content_type.startswith("text/") else None
     return web.Response(body=reply.body, status=reply.status, content_type=reply.content_type, charset=charset)

@@ -36,8 +36,8 @@ def create_api(parts: Services) -> web.Application:
             web.post("/v1/formats/scorm-cloud", doors.post_results),
             web.post("/v1/commits", commits.post_all_in_one),
             web.get("/v1/enrollments", sessions.get_enrollments),
-            web.post("/scorm/progress/{topic_id}/", commits.post_progress),
-            web.post("/scorm/progress/{topic_id}", commits.post_progress),
+            web.post("/scorm/progress/{topic_id}/", commits.post_all_in_one),
+            web.post("/scorm/progress/{topic_id}", commits.post_all_in_one),
             web.get("/healthz", health.healthz),
             web.get("/readyz", health.readyz),
         ]

@@ -1,0 +1,75 @@
+"""The answer to a commit, on the wire: it is what aiohttp itself would have written."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import parsedate_to_datetime
+
+import msgspec
+import pytest
+
+from tests.bridges import Bridge
+
+BODY = b'{"learner":{"id":"u1"},"activity":{"id":"1"},"cmi":{"suspend_data":"x"}}'
+
+
+def request(bridge: Bridge, *more: str, version: str = "1.1") -> bytes:
+    lines = [
+        f"POST /v1/commits HTTP/{version}",
+        "Host: x",
+        f"Authorization: Bearer {bridge.token}",
+        f"Content-Length: {len(BODY)}",
+        *more,
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + BODY
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[str, list[tuple[str, str]], bytes]:
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+    headers = [(name.lower(), value) for name, value in (line.split(": ", 1) for line in lines)]
+    return first, headers, await reader.readexactly(int(dict(headers)["content-length"]))
+
+
+async def test_one_connection_takes_commit_after_commit(bridge: Bridge) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", bridge.client.port)
+    writer.write(request(bridge) + request(bridge))
+    told = [await answer(reader) for _ in range(2)]
+    writer.close()
+
+    assert [first for first, _, _ in told] == ["HTTP/1.1 200 OK"] * 2
+    assert [msgspec.json.decode(body)["disposition"] for _, _, body in told] == ["applied", "duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("version", "asked", "added"),
+    [
+        ("1.1", "Connection: close", [("connection", "close")]),
+        ("1.0", "Connection: keep-alive", [("connection", "keep-alive")]),
+    ],
+)
+async def test_a_usual_answer_has_the_headers_of_any_other(
+    bridge: Bridge, version: str, asked: str, added: list[tuple[str, str]]
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", bridge.client.port)
+    writer.write(request(bridge))
+    _, usual, _ = await answer(reader)
+    writer.write(request(bridge, asked, version=version))
+    first, other, _ = await answer(reader)
+    writer.close()
+
+    assert first == f"HTTP/{version} 200 OK"
+    assert sorted(name for name, _ in usual) == sorted(name for name, _ in other if name != "connection")
+    assert [one for one in other if one[0] == "connection"] == added
+    for name in ("content-type", "server"):
+        assert dict(usual)[name] == dict(other)[name]
+    assert parsedate_to_datetime(dict(usual)["date"]).tzinfo is not None
+
+
+async def test_an_answer_to_a_page_is_labelled_for_its_origin(bridge: Bridge) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", bridge.client.port)
+    writer.write(request(bridge, "Origin: https://lms.example.org"))
+    first, headers, _ = await answer(reader)
+    writer.close()
+
+    assert first == "HTTP/1.1 200 OK"
+    assert dict(headers)["access-control-allow-origin"] == "https://lms.example.org"
