@@ -20,7 +20,7 @@ from mappings.attempt.state import AttemptState
 from mappings.cmi.snapshot import Item, Snapshot
 from mappings.cmi.times import CENTISECONDS, CmiTimeError, duration, read_time
 from mappings.cmi.tree import scalar
-from mappings.document.compiled import CompiledMapping, KeptDocument
+from mappings.document.compiled import CompiledMapping
 from mappings.document.facts import DocumentPlace, Facts, fill_iri, of_attempt
 from mappings.document.model import Document, XapiDocument
 from mappings.document.outlines import Outline, as_uuid
@@ -48,31 +48,30 @@ class Content(msgspec.Struct, frozen=True):
 def documents(
     mapping: CompiledMapping,
     facts: Facts,
-    before: AttemptState,
-    after: AttemptState,
+    attempt: AttemptState,
     *,
     names: Collection[str],
-    whole: bool = False,
     attempts: Sequence[tuple[str, int]] = (),
 ) -> list[Content]:
-    """Give the documents of these names whose content a commit may have changed.
+    """Give the documents of these names that have something to tell.
 
-    `whole` asks for all, as when a session begins or ends. `attempts` are the id and number of the enrollment's
-    attempts that have begun, in their order; where there are none, their list is not told.
+    `attempts` are the id and number of the enrollment's attempts that have begun, in their order; where there are none,
+    their list is not told.
     """
     found = []
     outline = mapping.outline(facts)
-    for one in mapping.documents:
-        if one.document.name not in names or not (whole or _touched(one, before, after)):
+    for one in mapping.document.documents:
+        if one.name not in names:
             continue
+        is_text = one.content == ("suspend_data",)
         content = (
-            (after.snapshot.suspend_data or "").encode()
-            if one.text
-            else _content(mapping, one, outline, after, attempts)
+            (attempt.snapshot.suspend_data or "").encode()
+            if is_text
+            else _content(mapping, one, outline, attempt, attempts)
         )
         if content:
-            place = _place(mapping.document, one.document, outline)
-            found.append(Content(one.document.name, place, TEXT if one.text else JSON, content, one.document.every))
+            place = _place(mapping.document, one, outline)
+            found.append(Content(one.name, place, TEXT if is_text else JSON, content, one.every))
     return found
 
 
@@ -96,23 +95,16 @@ def _make_place(mapping: Document, one: XapiDocument, outline: Outline) -> Docum
     return DocumentPlace(as_uuid(digest.hexdigest()), one.resource, written.decode())
 
 
-def _touched(one: KeptDocument, before: AttemptState, after: AttemptState) -> bool:
-    if one.timed and before.total_time != after.total_time:
-        return True
-    old, new = before.snapshot, after.snapshot
-    return old is not new and one.fields is not None and one.fields(old) != one.fields(new)
-
-
 def _content(
     mapping: CompiledMapping,
-    one: KeptDocument,
+    one: XapiDocument,
     outline: Outline,
     attempt: AttemptState,
     attempts: Sequence[tuple[str, int]],
 ) -> bytes:
     """Give a document's content as JSON, empty where nothing of it is known."""
     told: dict[str, Any] = {}
-    for part in one.document.content:
+    for part in one.content:
         value: Any
         of_snapshot = _OF_SNAPSHOT.get(part)
         if of_snapshot is not None:
@@ -120,7 +112,7 @@ def _content(
         elif part == "total_time":
             value = duration(attempt.total_time)
         elif part == "attempts":
-            template = mapping.document.activities[one.document.attempts or ""].id
+            template = mapping.document.activities[one.attempts or ""].id
             value = [fill_iri(template, of_attempt(outline.values, uid, number)) for uid, number in attempts]
         else:
             value = outline.facts.learner_id if part == "learner_id" else outline.facts.learner_name

@@ -18,9 +18,7 @@ def documents_of(setup: Setup, session: OpenSession, attempts: Sequence[tuple[st
         setup.mapping,
         facts(session),
         attempt.state,
-        attempt.state,
         names=setup.documents,
-        whole=True,
         attempts=attempts,
     )
     return [

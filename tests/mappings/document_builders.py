@@ -45,15 +45,13 @@ PARTS_2004 = {
 }
 
 
-def contents(attempt, *, before=None, mapping=None, names=NAMES, whole=True, attempts=(), **who):
+def contents(attempt, *, mapping=None, names=NAMES, attempts=(), **who):
     """Return the documents of an attempt by their names."""
     found = documents(
         mapping or compiled(),
         facts(**who),
-        before or AttemptState(),
         attempt,
         names=names,
-        whole=whole,
         attempts=attempts,
     )
     assert [one.name for one in found] == [name for name in NAMES if name in {one.name for one in found}]

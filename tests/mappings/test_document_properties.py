@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.mappings.builders import NOON, Play, delta
-from tests.mappings.document_builders import contents, told
+from tests.mappings.document_builders import contents
 from tests.mappings.statement_builders import ATTEMPT, SESSION, compiled
 from tests.mappings.test_session_properties import SESSIONS, proven, some
 
@@ -75,20 +74,10 @@ def judged(one):
 @proven
 def test_whatever_commits_come_documents_hold_what_was_asked_for_and_are_the_same_again(commits):
     states = played(commits)
-    for before, now, (_, _, whole) in zip(states, states[1:], commits, strict=False):
-        options = {"before": before, "whole": whole, "attempts": [(ATTEMPT, 1)] if whole else ()}
+    for now, (_, _, listed) in zip(states[1:], commits, strict=False):
+        options = {"attempts": [(ATTEMPT, 1)] if listed else ()}
         found = [judged(one) for one in contents(now, **options).values()]
         assert found == list(contents(now, **options).values())
-
-
-@given(COMMITS)
-@proven
-def test_what_is_told_as_it_is_touched_is_in_the_end_what_the_whole_attempt_says(commits):
-    kept, states = {}, played(commits)
-    for before, now in pairwise(states):
-        kept |= told(now, before=before, whole=before is states[0])
-
-    assert kept == (told(states[-1]) if commits else {})
 
 
 @given(SESSIONS)
@@ -97,8 +86,7 @@ def test_whole_sessions_make_documents_whatever_they_say(sessions):
     play = Play()
     for session in sessions:
         for tree, terminated, settled, sequence in session:
-            before = play.attempt
             play.send(delta(tree), terminated=terminated, settled=settled, sequence=sequence)
-            for one in contents(play.attempt, before=before, whole=False, session_id=SESSION).values():
+            for one in contents(play.attempt, session_id=SESSION).values():
                 judged(one)
         play = play.next_session()

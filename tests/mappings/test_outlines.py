@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from mappings.attempt import AttemptState, SessionState
+from mappings.attempt import SessionState
 from mappings.attempt.changes import Change
 from mappings.cmi.interactions import interaction
 from mappings.cmi.snapshot import Snapshot
@@ -48,7 +48,7 @@ def told(mapping, who):
     made = make(mapping, facts(**who), attempt, session, changes, NOON)
     names = {one.name for one in mapping.document.documents}
     begun = [(ENROLLMENT, 1)]
-    kept = documents(mapping, facts(**who), AttemptState(), attempt, names=names, whole=True, attempts=begun)
+    kept = documents(mapping, facts(**who), attempt, names=names, attempts=begun)
     return made.statements, kept
 
 
