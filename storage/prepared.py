@@ -39,11 +39,32 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.exc import DBAPIError
 
 _encode = msgspec.json.Encoder().encode
 
 MOST_ROWS = 64
 """Rows that SQLite gets at once: it takes 32,766 values, and keeps each such statement ready."""
+
+
+def execute(connection: Connection, text: str, parameters: Sequence[Any]) -> Any:
+    """Execute a statement by the driver itself, and give its cursor.
+
+    Raises:
+        DBAPIError: as SQLAlchemy would raise it.
+    """
+    driver: Any = connection.connection.driver_connection
+    dialect = connection.dialect
+    errors: type[Exception] = dialect.loaded_dbapi.Error
+    try:
+        return driver.execute(text, parameters)
+    except errors as error:
+        is_gone = dialect.is_disconnect(error, driver, None)  # type: ignore[arg-type]  # SQLAlchemy's own stubs want its protocol
+        if is_gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            text, None, error, errors, hide_parameters=True, connection_invalidated=is_gone, dialect=dialect
+        ) from error
 
 
 class Rows:
@@ -110,13 +131,13 @@ class Prepared:
         if not rows:
             return
         if connection.dialect.name != "sqlite":
-            connection.exec_driver_sql(self._text(connection, 1), (_encode(rows).decode(),))
+            execute(connection, self._text(connection, 1), (_encode(rows).decode(),))
             return
         at = 0
         while at < len(rows):
             count = min(MOST_ROWS, 1 << ((len(rows) - at).bit_length() - 1))
             flat = tuple(chain.from_iterable(rows[at : at + count]))
-            connection.exec_driver_sql(self._text(connection, count), flat)
+            execute(connection, self._text(connection, count), flat)
             at += count
 
     def _text(self, connection: Connection, count: int) -> str:
@@ -159,7 +180,8 @@ class PreparedSelect:
         # what is over is the last value once more
         padded = [*values, *[values[-1]] * (places - len(values))]
         flat = tuple(padded) if self._width == 1 else tuple(part for value in padded for part in value)
-        return connection.exec_driver_sql(text, flat).all()
+        found: Sequence[Any] = execute(connection, text, flat).fetchall()
+        return found
 
     def _compile(self, dialect: Dialect, places: int) -> str:
         parts: list[Any] = [bindparam(f"value_{number}") for number in range(places * self._width)]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession, Remembered
 from mappings.attempt.state import AttemptState, SessionState
 from storage.attempts import Attempt, Enrollment, Session
 from tests.bridges import Bridge, Ids, start_bridge
+from tests.statements import shown
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ async def test_what_a_failed_transaction_changed_is_not_remembered(bridge: Bridg
     told = {"session_id": first["session_id"]}
     passing = {"core": {"lesson_status": "passed", "score": {"raw": "90"}, "session_time": "0000:03:00"}}
     bridge.clock.advance(120)
-    with _Failing(Engine, "INSERT INTO statement "):
+    with shown(_fail_to_store_statements):
         status, refused = await bridge.post(
             "/v1/commits", {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": passing} | told
         )
@@ -145,19 +144,6 @@ def _open(number: int, *, session_id: str = "", characters: int = 1) -> OpenEnro
     return OpenEnrollment(owner, {session_id: OpenSession(row, OpenAttempt(attempt, AttemptState()), SessionState())})
 
 
-class _Failing:
-    """Fails the statements that have this in them, as a full disk would."""
-
-    def __init__(self, engines: type[Engine], part: str) -> None:
-        self._engines = engines
-        self._part = part
-
-    def __enter__(self) -> None:
-        event.listen(self._engines, "before_cursor_execute", self._execute)
-
-    def __exit__(self, *_: object) -> None:
-        event.remove(self._engines, "before_cursor_execute", self._execute)
-
-    def _execute(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if self._part in statement:
-            raise OSError("no space left")
+def _fail_to_store_statements(statement: str) -> None:
+    if "INSERT INTO statement " in statement:
+        raise OSError("no space left")
