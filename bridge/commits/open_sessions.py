@@ -51,9 +51,8 @@ class OpenEnrollment:
 
     @property
     def size(self) -> int:
-        """Tell how many characters its states have."""
-        attempts = {one.attempt.row.id: len(one.attempt.row.state) for one in self.sessions.values()}
-        return sum(attempts.values()) + sum(len(one.row.state) for one in self.sessions.values())
+        """Tell how many characters its states have; an attempt's count for each of its sessions."""
+        return sum([len(one.attempt.row.state) + len(one.row.state) for one in self.sessions.values()])
 
 
 class Remembered:
@@ -93,16 +92,20 @@ class Remembered:
             self._characters += size
             self._by_session.update(one.sessions)
             self._by_key[one.row.key] = one.row.id
-        while len(self._enrollments) > self._most or self._characters > self._most_characters:
-            self._forget(next(iter(self._enrollments)))
+        self._shrink()
 
     def changed(self, enrollment_id: int, *, ended: str | None = None) -> None:
         """Note that the states of an enrollment have changed, and which of its sessions has ended, if one has."""
-        one = self._forget(enrollment_id)
+        one, before = self._enrollments[enrollment_id]
         if ended is not None:
-            del one.sessions[ended]
-        if one.sessions:
-            self.keep([one])
+            del self._by_session[ended], one.sessions[ended]
+        if not one.sessions:
+            self._forget(enrollment_id)
+            return
+        size = one.size
+        self._enrollments[enrollment_id] = one, size
+        self._characters += size - before
+        self._shrink()
 
     def forget(self, enrollment_ids: Iterable[int]) -> None:
         """Forget enrollments, where they are remembered."""
@@ -113,6 +116,10 @@ class Remembered:
     def clear(self) -> None:
         """Forget everything."""
         self.forget(list(self._enrollments))
+
+    def _shrink(self) -> None:
+        while len(self._enrollments) > self._most or self._characters > self._most_characters:
+            self._forget(next(iter(self._enrollments)))
 
     def _forget(self, enrollment_id: int) -> OpenEnrollment:
         one, size = self._enrollments.pop(enrollment_id)
