@@ -266,12 +266,12 @@ async def test_a_database_that_fails_for_a_while_does_not_end_forwarding(lrs: Lr
     """The answer to what is sent cannot be noted then, so it is sent again, and stored once all the same."""
     bridge = await start(targets=(lrs.settings(),))
     with writing(bridge.engine) as connection:
-        connection.execute(text("ALTER TABLE delivery_try RENAME TO gone"))
+        connection.execute(text("ALTER TABLE try RENAME TO gone"))
     await bridge.commit(DONE)
     await until(lambda: len(lrs.posts()) >= 3)
     assert not settled(bridge)
     with writing(bridge.engine) as connection:
-        connection.execute(text("ALTER TABLE gone RENAME TO delivery_try"))
+        connection.execute(text("ALTER TABLE gone RENAME TO try"))
     await until(lambda: settled(bridge))
     in_order(lrs, bridge)
 

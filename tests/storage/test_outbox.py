@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select, update
 from sqlalchemy.exc import IntegrityError
 
-from storage import outbox
+from storage import deliveries, outbox
 from storage.engine import reading, writing
-from storage.outbox import Claimed, Try
-from storage.tables import delivery, delivery_try, statement, try_
+from storage.outbox import Claimed, Page, Try
+from storage.tables import delivery, statement, try_
 from tests.storage.rows import NOW, launched, queue, statements, to, tried, whole
 
 PLENTY = 1_000_000
@@ -20,6 +20,12 @@ PLENTY = 1_000_000
 def _claim(
     connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
 ) -> list[Claimed]:
+    return list(_page(connection, target, now=now, most=most, most_bytes=most_bytes).claimed)
+
+
+def _page(
+    connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
+) -> Page:
     return outbox.claim(connection, whole(target), now=now, most=most, most_bytes=most_bytes)
 
 
@@ -41,8 +47,10 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
         assert stored.body == body
         assert (stored.id, stored.rule, stored.commit_number, stored.made_at) == (rows[0].id, "completed", 1, NOW)
         for target in ("first", "second"):
-            (claimed,) = _claim(connection, target)
-            assert (claimed.body, claimed.statement_id, claimed.tries) == (body, rows[0].id, 0)
+            page = _page(connection, target)
+            (claimed,) = page.claimed
+            assert (page.bodies, claimed.size) == (body.encode(), len(body.encode()))
+            assert (claimed.statement_id, claimed.tries) == (rows[0].id, 0)
         assert outbox.waiting(connection) == {"first": 1, "second": 1}
 
 
@@ -136,7 +144,9 @@ def test_no_more_bytes_are_claimed_than_asked_for_but_always_one_statement(
 ) -> None:
     with writing(engine) as connection:
         outbox.add(connection, statements(connection, launched(connection), bodies), to("lrs"))
-        assert [one.body for one in _claim(connection, most_bytes=most_bytes)] == bodies[:claimed]
+        page = _page(connection, most_bytes=most_bytes)
+        assert [one.size for one in page.claimed] == [len(body.encode()) for body in bodies[:claimed]]
+        assert page.bodies == ",".join(bodies[:claimed]).encode()
 
 
 def test_a_delivery_is_not_tried_before_its_time(engine: Engine) -> None:
@@ -181,8 +191,11 @@ def test_a_try_is_noted_with_what_came_of_it(engine: Engine) -> None:
             Try("lrs", NOW, 5, "retry", None, "cut"),
             Try("lrs", NOW, 5, "delivered", 200, '["a"]'),
         ]
-        links = connection.execute(select(delivery_try.c.delivery_id).order_by(delivery_try.c.try_id)).scalars()
-        assert list(links) == [first, second, first]
+        assert [(one.outcome, one.status) for one in deliveries.tries(connection, first)] == [
+            ("retry", None),
+            ("delivered", 200),
+        ]
+        assert [one.outcome for one in deliveries.tries(connection, second)] == ["retry"]
         assert [(row.state, row.tries, row.not_before, row.settled_at) for row in _rows(connection)] == [
             ("delivered", 2, 0, NOW),
             ("waiting", 1, NOW + 7, None),
