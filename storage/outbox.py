@@ -172,13 +172,18 @@ def has_unassigned(connection: Connection) -> bool:
     return connection.execute(found).first() is not None
 
 
-def claim(connection: Connection, part: Part, *, now: int, most: int, most_bytes: int) -> Page:
+def claim(
+    connection: Connection, part: Part, *, now: int, most: int, most_bytes: int, on_their_way: Collection[int] = ()
+) -> Page:
     """Give deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
 
     At most `most`, and no more than `most_bytes` bytes of statements (but always one). None where the process does not
-    hold the part's lease.
+    hold the part's lease. Deliveries that are on their way are passed over, as if they were settled: whoever sends what
+    comes after them sends it only when they are.
     """
-    told = part._asdict() | {"now": now, "most": most}
+    ids = ",".join(map(str, on_their_way))
+    but = f"[{ids}]" if connection.dialect.name == "sqlite" else f"{{{ids}}}"
+    told = part._asdict() | {"now": now, "most": most, "but": but}
     listed, bodies = _claims[part.shard is not None].execute(connection, told).one()
     if bodies is None:
         return Page((), b"")
@@ -195,6 +200,14 @@ def claim(connection: Connection, part: Part, *, now: int, most: int, most_bytes
 def _is_due(not_before: ColumnElement[int], now: ColumnElement[int]) -> ColumnElement[bool]:
     # nothing is asked to wait for so long: the clock was set back meanwhile
     return or_(not_before <= now, not_before > now + literal_column(str(LONGEST_WAIT)))
+
+
+def _each(dialect: str, name: str) -> ColumnElement[int]:
+    """Give the values of a list of numbers, which a parameter is: JSON for SQLite, an array for PostgreSQL."""
+    if dialect == "sqlite":
+        values: ColumnElement[int] = func.json_each(bindparam(name)).table_valued("value", name="each").c.value
+        return values
+    return func.unnest(cast(bindparam(name, type_=Text), ARRAY(BigInteger))).column_valued("each")
 
 
 def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
@@ -224,6 +237,7 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
             delivery.c.shard == bindparam("shard", type_=Integer) if sharded else true(),
             delivery.c.state == literal_column("'waiting'"),
             _is_due(delivery.c.not_before, now),
+            delivery.c.id.not_in(select(_each(dialect, "but"))),
             held_back.is_(None),
             leases.holds(dialect, bindparam("lease", type_=Text), bindparam("owner", type_=lease.c.owner.type)),
         )

@@ -9,7 +9,8 @@ is not settled yet, so that nothing arrives before what comes before it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -21,7 +22,7 @@ from bridge.forwarding.outcomes import Outcome, Reply, classify
 from bridge.forwarding.rounds import Rounds, Way
 from bridge.forwarding.sameness import find, is_same
 from storage import outbox
-from storage.outbox import Part, Settlement, Try
+from storage.outbox import Claimed, Page, Part, Settlement, Try
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,13 @@ MOST_CLAIMED_BYTES = 1024 * 1024
 """Bytes of statements that a claim is for: twice what goes in a request at most."""
 FRESH = 1.0
 """Seconds that what was claimed may be sent. Leases, pauses and discards are heard of with the next claim."""
+
+
+class Noting(NamedTuple):
+    """The noting of what came of some deliveries, which is under way."""
+
+    ids: Sequence[int]
+    task: asyncio.Task[None]
 
 
 class Forwarder(Rounds):
@@ -67,40 +75,79 @@ class Forwarder(Rounds):
         self._unwanted_rules = unwanted_rules
         self._most = MOST_TOGETHER
         self._answered: list[Settlement] = []
+        self._noting: Noting | None = None
         self._size = MOST_CLAIMED_BYTES // MOST_TOGETHER
         """Of a statement, in bytes, as they were when last claimed: a claim should not be for more than is kept of it."""
 
     async def _round(self) -> bool:
-        """Send what may be sent now, a few batches; tell whether there was anything."""
+        """Send what may be sent now, for a second at most; tell whether there was anything."""
         if self._adopts and self._may_look() and await self._database.read(outbox.has_unassigned):
             await self._database.write(outbox.assign_waiting, self._part.target, self._unwanted_rules)
+            self._way.wake()
+        until = asyncio.get_running_loop().time() + FRESH
+        self._answered, self._noting = [], None
+        page = await self._claim(())
+        found = bool(page.claimed)
+        ahead: asyncio.Task[Page] | None = None
+        try:
+            while page.claimed:
+                # the next page is read while this one is sent; what comes of it decides whether it is good for anything
+                if len(page.claimed) > self._most:
+                    ahead = asyncio.create_task(self._claim(page.claimed))
+                goes_on = await self._send_all(Queue(page), until)
+                await self._note()
+                if not goes_on or ahead is None or await self._pauses.holds(self._target):
+                    break
+                page, ahead = await ahead, None
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
+            await self._noted()
+        return found
+
+    async def _claim(self, sending: Sequence[Claimed]) -> Page:
+        """Claim what comes after what is being sent or noted now."""
+        on_their_way = [one.id for one in sending]
+        if self._noting is not None:
+            on_their_way += self._noting.ids
         most = max(self._most, min(REQUESTS * self._most, MOST_CLAIMED_BYTES // self._size))
         page = await self._database.read(
-            outbox.claim, self._part, now=self._now(), most=most, most_bytes=MOST_CLAIMED_BYTES
+            outbox.claim,
+            self._part,
+            now=self._now(),
+            most=most,
+            most_bytes=MOST_CLAIMED_BYTES,
+            on_their_way=on_their_way,
         )
         if page.claimed:
             self._size = max(1, len(page.bodies) // len(page.claimed))
-            await self._send_all(Queue(page))
-        return bool(page.claimed)
+        return page
 
-    async def _send_all(self, queue: Queue) -> None:
-        """Send what was claimed as long as all goes well and it is fresh, and note what came of it."""
-        self._answered = []
+    async def _send_all(self, queue: Queue, until: float) -> bool:
+        """Send what was claimed as long as all of it is settled, but no longer than `until`; tell whether all was."""
         time = asyncio.get_running_loop().time
-        until = time() + FRESH
         while (batch := queue.take(self._most)) is not None:
-            goes_on = await self._send(batch)
-            if not goes_on or not self._breaker.is_closed or self._stopping.is_set() or time() > until:
-                break
-        await self._note()
+            if not await self._send(batch) or not self._breaker.is_closed or self._stopping.is_set() or time() > until:
+                return False
+        return True
 
     async def _note(self) -> None:
-        """Note the answers that are not noted yet."""
-        answered, self._answered = self._answered, []
-        await self._database.write(outbox.settle, answered)
+        """Begin to note the answers that are not noted yet, after those before them."""
+        await self._noted()
+        if self._answered:
+            answered, self._answered = self._answered, []
+            ids = [one for settlement in answered for one in settlement.delivery_ids]
+            self._noting = Noting(ids, asyncio.create_task(self._database.write(outbox.settle, answered)))
+
+    async def _noted(self) -> None:
+        """Wait until what is being noted is noted."""
+        if self._noting is not None:
+            noting, self._noting = self._noting, None
+            await noting.task
 
     async def _send(self, batch: Batch) -> bool:
-        """Send a batch; tell whether the LRS took or refused it, being well. What came of it is to be noted."""
+        """Send a batch; tell whether all of it is settled, which is then still to be noted."""
         started = self._now()
         reply = await self._transport.post(batch.body)
         outcome = classify(reply, batch.statement_ids)
@@ -122,6 +169,7 @@ class Forwarder(Rounds):
             return True
         self._answer(batch, "waiting", started, outcome, reply)
         await self._note()
+        await self._noted()
         first, second = batch.halves()
         if outcome is Outcome.TOO_LARGE:
             self._most = len(first.claimed)
