@@ -57,6 +57,10 @@ LONGEST_ANSWER = 4_000
 """Characters kept of what an LRS answered."""
 
 
+SETTLED = ("delivered", "dead", "quarantined", "discarded")
+"""All states but `waiting`."""
+
+
 class StatementRow(NamedTuple):
     """One statement on its way into the outbox; `body` is its frozen JSON, `problem` what is wrong with it."""
 
@@ -268,7 +272,7 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
 _claims = {sharded: PreparedQuery(partial(_claimable, sharded=sharded)) for sharded in (False, True)}
 
 
-_SETTLED = ("id", "state", "not_before", "settled_at", "settled_by")
+_TOLD = ("id", "state", "not_before", "settled_at", "settled_by")
 
 
 def _settle_told(dialect: str) -> Update:
@@ -277,15 +281,21 @@ def _settle_told(dialect: str) -> Update:
         each = func.json_each(bindparam("rows")).table_valued("value", name="told")
         told: dict[str, Any] = {
             name: func.json_extract(each.c.value, literal_column(f"'$[{place}]'"))
-            for place, name in enumerate(_SETTLED)
+            for place, name in enumerate(_TOLD)
         }
     else:
-        arrays = [cast(bindparam(name, type_=Text), ARRAY(delivery.c[name].type)) for name in _SETTLED]
-        rows = func.unnest(*arrays).table_valued(*(column(name) for name in _SETTLED), name="told").render_derived()
-        told = {name: rows.c[name] for name in _SETTLED}
+        # as subqueries, how long they are is not known: so few are looked up by their ids, however small the table is
+        # believed to be
+        arrays = [
+            select(cast(bindparam(name, type_=Text), ARRAY(delivery.c[name].type))).scalar_subquery()
+            for name in _TOLD
+        ]
+        rows = func.unnest(*arrays).table_valued(*(column(name) for name in _TOLD), name="told").render_derived(name="told")
+        told = {name: rows.c[name] for name in _TOLD}
     return (
         update(delivery)
-        .where(delivery.c.id == told.pop("id"), delivery.c.state == literal_column("'waiting'"))
+        # not `= 'waiting'`, or PostgreSQL may look through all that waits where it believes it to be little
+        .where(delivery.c.id == told.pop("id"), delivery.c.state.not_in([literal_column(f"'{one}'") for one in SETTLED]))
         .values(**told, tries=delivery.c.tries + literal_column("1"))
     )
 
@@ -332,7 +342,7 @@ def _settle(connection: Connection, noted: Sequence[tuple[int, Settlement]]) -> 
     ]
     if connection.dialect.name == "sqlite":
         return _settling.execute(connection, {"rows": msgspec.json.encode(rows).decode()}).rowcount
-    columns = zip(_SETTLED, zip(*rows, strict=True), strict=True)
+    columns = zip(_TOLD, zip(*rows, strict=True), strict=True)
     return _settling.execute(connection, {name: _array(values) for name, values in columns}).rowcount
 
 
