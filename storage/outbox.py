@@ -188,7 +188,7 @@ def claim(
     ids = ",".join(map(str, on_their_way))
     but = f"[{ids}]" if connection.dialect.name == "sqlite" else f"{{{ids}}}"
     told = part._asdict() | {"now": now, "most": most, "but": but}
-    listed, bodies = _claims[part.shard is not None].execute(connection, told).one()
+    listed, bodies = tuple(_claims[part.shard is not None].execute(connection, told).one())
     if bodies is None:
         return Page((), b"")
     claimed = _decode(listed)
@@ -257,7 +257,8 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
         .subquery("found")
     )
     one = [found.c[name] for name in Claimed._fields if name != "size"]
-    body, comma = found.c.body, literal_column("','")
+    body = found.c.body
+    comma: ColumnElement[str] = literal_column("','")
     if dialect == "sqlite":
         in_bytes = func.length(cast(body, LargeBinary))
         query = select(
@@ -280,22 +281,26 @@ def _settle_told(dialect: str) -> Update:
     if dialect == "sqlite":
         each = func.json_each(bindparam("rows")).table_valued("value", name="told")
         told: dict[str, Any] = {
-            name: func.json_extract(each.c.value, literal_column(f"'$[{place}]'"))
-            for place, name in enumerate(_TOLD)
+            name: func.json_extract(each.c.value, literal_column(f"'$[{place}]'")) for place, name in enumerate(_TOLD)
         }
     else:
         # as subqueries, how long they are is not known: so few are looked up by their ids, however small the table is
         # believed to be
         arrays = [
-            select(cast(bindparam(name, type_=Text), ARRAY(delivery.c[name].type))).scalar_subquery()
-            for name in _TOLD
+            select(cast(bindparam(name, type_=Text), ARRAY(delivery.c[name].type))).scalar_subquery() for name in _TOLD
         ]
-        rows = func.unnest(*arrays).table_valued(*(column(name) for name in _TOLD), name="told").render_derived(name="told")
+        rows = (
+            func.unnest(*arrays)
+            .table_valued(*(column(name) for name in _TOLD), name="told")
+            .render_derived(name="told")
+        )
         told = {name: rows.c[name] for name in _TOLD}
     return (
         update(delivery)
         # not `= 'waiting'`, or PostgreSQL may look through all that waits where it believes it to be little
-        .where(delivery.c.id == told.pop("id"), delivery.c.state.not_in([literal_column(f"'{one}'") for one in SETTLED]))
+        .where(
+            delivery.c.id == told.pop("id"), delivery.c.state.not_in([literal_column(f"'{one}'") for one in SETTLED])
+        )
         .values(**told, tries=delivery.c.tries + literal_column("1"))
     )
 

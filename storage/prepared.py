@@ -40,7 +40,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.sql.compiler import SQLCompiler
 
 _encode = msgspec.json.Encoder().encode
 
@@ -187,7 +186,7 @@ class PreparedQuery:
         dialect = typing.cast("DefaultDialect", connection.dialect)
         known = self._compiled.get(dialect.name)
         if known is None:
-            compiled = typing.cast("SQLCompiler", self._build(dialect.name).compile(dialect=dialect))
+            compiled = self._build(dialect.name).compile(dialect=dialect)
             known = self._compiled[dialect.name] = compiled.string, compiled.positiontup or (), compiled.params
         text, names, constants = known
         every = {**constants, **told}

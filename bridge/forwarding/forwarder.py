@@ -77,7 +77,7 @@ class Forwarder(Rounds):
         self._answered: list[Settlement] = []
         self._noting: Noting | None = None
         self._size = MOST_CLAIMED_BYTES // MOST_TOGETHER
-        """Of a statement, in bytes, as they were when last claimed: a claim should not be for more than is kept of it."""
+        """Bytes of a statement, as they were lately: a claim should not be for much more than is kept of it."""
 
     async def _round(self) -> bool:
         """Send what may be sent now, for a second at most; tell whether there was anything."""

@@ -96,6 +96,19 @@ def test_a_retried_delivery_is_claimed_again_under_its_id_before_what_comes_afte
     assert [one.statement_id for one in page.claimed] == ids
 
 
+def test_what_a_retried_delivery_had_been_through_is_told_with_the_rest(engine: Engine, ids: list[str]) -> None:
+    done = REFUSED._replace(outcome="delivered", status=200)
+    with writing(engine) as connection:
+        (dead,) = deliveries.ids(connection, Filter(target="lrs", state="dead"), after=0, most=10)
+        deliveries.retry(connection, [dead])
+        outbox.settle(connection, [Settlement(REFUSED, [dead], "dead", 0, NOW)])
+        deliveries.retry(connection, [dead])
+        outbox.settle(connection, [Settlement(done, [dead], "delivered", 0, NOW)])
+        assert [one.outcome for one in deliveries.tries(connection, dead)] == [REFUSED.outcome] * 2 + ["delivered"]
+        (one,) = deliveries.find(connection, Filter(target="lrs", statement=ids[1]))
+        assert (one.state, one.tries, one.outcome) == ("delivered", 3, "delivered")
+
+
 def test_what_is_discarded_is_never_claimed_and_holds_nothing_back(engine: Engine, ids: list[str]) -> None:
     with writing(engine) as connection:
         (first,) = deliveries.ids(connection, Filter(target="lrs", statement=ids[0]), after=0, most=10)
