@@ -31,7 +31,7 @@ from benchmarks.usage import cpu_seconds
 from benchmarks.workload import KINDS as SESSION_KINDS
 from benchmarks.workload import PER_SESSION, Requests
 from bridge.forwarding.forwarder import MOST_TOGETHER
-from storage.engine import open_engine, reading
+from storage.engine import open_engine, reading, writing
 
 KINDS = ("SQLite", "PostgreSQL")
 OF_CLIENT = 0.6
@@ -104,6 +104,9 @@ class Outbox:
             )  # fmt: skip
         self.statements: list[tuple[str, str]] = []
         engine = open_engine(self.url)
+        if kind == "PostgreSQL":
+            with writing(engine) as connection:
+                connection.execute(text("ANALYZE"))  # as autovacuum does within a minute
         with reading(engine) as connection:
             rows = connection.execute(
                 text(
@@ -117,7 +120,13 @@ class Outbox:
     def copy(self, name: str) -> str:
         """Give the URL of a copy."""
         if self.kind == "PostgreSQL":
-            return self._made.postgresql(name, template=self.url.partition("?")[0].rpartition("/")[2])
+            url = self._made.postgresql(name, template=self.url.partition("?")[0].rpartition("/")[2])
+            engine = open_engine(url)
+            with writing(engine) as connection:
+                # else whoever reads it first would have to write to disk what copying it left in memory
+                connection.execute(text("CHECKPOINT"))
+            engine.dispose()
+            return url
         url = self._made.sqlite(name, empty=True)
         source = Path(self.url.removeprefix("sqlite:///"))
         for end in ("", "-wal"):

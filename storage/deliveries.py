@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select, update
 
 from storage.tables import (
     attempt,
@@ -112,7 +112,11 @@ class Counts(NamedTuple):
     oldest: int | None
 
 
-_LAST = select(func.max(delivery_try.c.try_id)).where(delivery_try.c.delivery_id == delivery.c.id).scalar_subquery()
+LAST_TRY = func.coalesce(
+    delivery.c.settled_by,
+    select(func.max(delivery_try.c.try_id)).where(delivery_try.c.delivery_id == delivery.c.id).scalar_subquery(),
+)
+"""The try that settled a delivery, or the last one so far."""
 _FROM = (
     delivery.join(
         statement, and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position)
@@ -144,7 +148,7 @@ _SHOWN = select(
     try_.c.outcome,
     try_.c.status,
     try_.c.answer,
-).select_from(_FROM.outerjoin(try_, try_.c.id == _LAST))
+).select_from(_FROM.outerjoin(try_, try_.c.id == LAST_TRY))
 
 
 def find(connection: Connection, which: Filter, *, before: int | None = None, most: int = 50) -> list[Delivery]:
@@ -168,10 +172,11 @@ def ids(connection: Connection, which: Filter, *, after: int, most: int) -> list
 
 def tries(connection: Connection, delivery_id: int) -> list[TryLine]:
     """Give a delivery's tries in their order."""
+    without = select(delivery_try.c.try_id).where(delivery_try.c.delivery_id == delivery_id)
+    settling = select(delivery.c.settled_by).where(delivery.c.id == delivery_id)
     rows = connection.execute(
         select(*(try_.c[name] for name in TryLine._fields))
-        .join(delivery_try, delivery_try.c.try_id == try_.c.id)
-        .where(delivery_try.c.delivery_id == delivery_id)
+        .where(try_.c.id.in_(without.union_all(settling)))
         .order_by(try_.c.id)
     )
     return [TryLine(*row) for row in rows]
@@ -234,7 +239,11 @@ def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
 
     What the target has of their attempts by now, it has: a statement that is retried can arrive after later ones.
     """
-    return _move(connection, delivery_ids, RETRIED, state="waiting", not_before=0, settled_at=None)
+    settled = select(delivery.c.id, delivery.c.settled_by).where(
+        delivery.c.id.in_(delivery_ids), delivery.c.state.in_(RETRIED), delivery.c.settled_by.is_not(None)
+    )
+    connection.execute(insert(delivery_try).from_select(["delivery_id", "try_id"], settled))
+    return _move(connection, delivery_ids, RETRIED, state="waiting", not_before=0, settled_at=None, settled_by=None)
 
 
 def discard(connection: Connection, delivery_ids: Sequence[int], now: int) -> int:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from storage import leases
-from storage.outbox import UNASSIGNED, Part, Try, add_try
+from storage.outbox import UNASSIGNED, Part, Try, add_tries
 from storage.prepared import Prepared, PreparedSelect, Rows
 from storage.tables import document, document_delivery, document_try, lease
 
@@ -156,7 +156,7 @@ def settle(connection: Connection, done: Try, one: ClaimedDocument, state: str, 
 
     One that still waits goes behind the others.
     """
-    try_id = add_try(connection, done)
+    (try_id,) = add_tries(connection, [done])
     connection.execute(insert(document_try).values(document_id=one.id, try_id=try_id))
     delivery = document_delivery.c
     values: dict[str, Any] = {"tries": delivery.tries + 1, "not_before": now}

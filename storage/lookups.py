@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from storage import attempts
 from storage.attempts import Attempt, Enrollment, Session
+from storage.deliveries import LAST_TRY
 from storage.tables import (
     delivery,
-    delivery_try,
     document,
     document_delivery,
     document_try,
@@ -177,13 +177,6 @@ def _statements(connection: Connection, attempt_id: int) -> list[StatementLine]:
         )
     ]
     by_position = {row.position: row for row in rows}
-    last = (
-        select(delivery_try.c.try_id)
-        .where(delivery_try.c.delivery_id == delivery.c.id)
-        .order_by(delivery_try.c.try_id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
     for row in connection.execute(
         select(
             delivery.c.position,
@@ -194,7 +187,7 @@ def _statements(connection: Connection, attempt_id: int) -> list[StatementLine]:
             try_.c.status,
             try_.c.answer,
         )
-        .select_from(delivery.outerjoin(try_, try_.c.id == last))
+        .select_from(delivery.outerjoin(try_, try_.c.id == LAST_TRY))
         .where(delivery.c.attempt_id == attempt_id)
         .order_by(delivery.c.id)
     ):

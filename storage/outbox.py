@@ -7,32 +7,41 @@ no mark: what a killed process had on its way is still waiting, and sent again u
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Connection,
     Integer,
+    LargeBinary,
     Select,
     Text,
+    Update,
     and_,
     bindparam,
+    cast,
+    column,
     delete,
     exists,
     func,
     insert,
+    literal,
     literal_column,
     or_,
     select,
     true,
     update,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from storage import leases
-from storage.prepared import Prepared, insert_into
+from storage.prepared import PreparedQuery, insert_into
 from storage.tables import delivery, delivery_try, lease, statement, try_
 
 UNASSIGNED = ""
@@ -46,6 +55,10 @@ LONGEST_WAIT = 3_660_000
 
 LONGEST_ANSWER = 4_000
 """Characters kept of what an LRS answered."""
+
+
+SETTLED = ("delivered", "dead", "quarantined", "discarded")
+"""All states but `waiting`."""
 
 
 class StatementRow(NamedTuple):
@@ -74,14 +87,21 @@ class Part(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """A delivery that may be tried now."""
+    """A delivery that may be tried now; `size` is its statement's, in bytes."""
 
     id: int
     attempt_id: int
     position: int
     tries: int
     statement_id: str
-    body: str
+    size: int
+
+
+class Page(NamedTuple):
+    """Deliveries that may be tried now, and the bodies of their statements, in the same order, a comma between two."""
+
+    claimed: Sequence[Claimed]
+    bodies: bytes
 
 
 class Try(NamedTuple):
@@ -96,9 +116,10 @@ class Try(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """What a try means for one delivery: its new state, and when a waiting one may be tried again."""
+    """What a try means for its deliveries: their new state, and when waiting ones may be tried again."""
 
-    delivery_id: int
+    done: Try
+    delivery_ids: Sequence[int]
     state: str
     not_before: int
     settled_at: int | None
@@ -107,26 +128,9 @@ class Settlement(NamedTuple):
 _DELIVERY = ("target", "attempt_id", "position", "shard", "state", "tries", "not_before")
 _insert_statements = insert_into(statement, StatementRow._fields)
 _insert_deliveries = insert_into(delivery, _DELIVERY)
-_settle = Prepared(
-    {
-        "key": delivery.c.id,
-        "new_state": delivery.c.state,
-        "new_not_before": delivery.c.not_before,
-        "new_settled_at": delivery.c.settled_at,
-    },
-    lambda rows: (
-        update(delivery)
-        .where(delivery.c.id == rows["key"], delivery.c.state == literal_column("'waiting'"))
-        .values(
-            state=rows["new_state"],
-            not_before=rows["new_not_before"],
-            settled_at=rows["new_settled_at"],
-            tries=delivery.c.tries + literal_column("1"),
-        )
-    ),
-)
-_insert_try = insert(try_).returning(try_.c.id)
+_insert_tries = insert_into(try_, ("id", *Try._fields))
 _insert_delivery_tries = insert_into(delivery_try, ("delivery_id", "try_id"))
+_decode = msgspec.json.Decoder(list[Claimed]).decode
 
 
 def add(connection: Connection, statements: Sequence[StatementRow], targets: Mapping[str, Sequence[str]]) -> None:
@@ -172,32 +176,29 @@ def has_unassigned(connection: Connection) -> bool:
     return connection.execute(found).first() is not None
 
 
-def claim(connection: Connection, part: Part, *, now: int, most: int, most_bytes: int) -> list[Claimed]:
+def claim(
+    connection: Connection, part: Part, *, now: int, most: int, most_bytes: int, on_their_way: Collection[int] = ()
+) -> Page:
     """Give deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
 
     At most `most`, and no more than `most_bytes` bytes of statements (but always one). None where the process does not
-    hold the part's lease.
+    hold the part's lease. Deliveries that are on their way are passed over, as if they were settled: whoever sends what
+    comes after them sends it only when they are.
     """
-    rows = connection.execute(
-        _claimable(connection.dialect.name, sharded=part.shard is not None),
-        {
-            "target": part.target,
-            "shard": part.shard,
-            "lease": part.lease,
-            "owner": part.owner,
-            "now": now,
-            "most": most,
-        },
-    )
-    claimed: list[Claimed] = []
-    size = 0
-    for row in rows.all():
-        one = Claimed._make(row)
-        size += len(one.body.encode())
-        if claimed and size > most_bytes:
-            break
-        claimed.append(one)
-    return claimed
+    ids = ",".join(map(str, on_their_way))
+    but = f"[{ids}]" if connection.dialect.name == "sqlite" else f"{{{ids}}}"
+    told = part._asdict() | {"now": now, "most": most, "but": but}
+    listed, bodies = tuple(_claims[part.shard is not None].execute(connection, told).one())
+    if bodies is None:
+        return Page((), b"")
+    claimed = _decode(listed)
+    if isinstance(bodies, str):
+        bodies = bodies.encode()
+    if len(bodies) > most_bytes:
+        through = accumulate(one.size for one in claimed)
+        claimed = claimed[: max(1, sum(size <= most_bytes for size in through))]
+        bodies = bodies[: sum(one.size for one in claimed) + len(claimed) - 1]
+    return Page(claimed, bodies)
 
 
 def _is_due(not_before: ColumnElement[int], now: ColumnElement[int]) -> ColumnElement[bool]:
@@ -205,8 +206,17 @@ def _is_due(not_before: ColumnElement[int], now: ColumnElement[int]) -> ColumnEl
     return or_(not_before <= now, not_before > now + literal_column(str(LONGEST_WAIT)))
 
 
-@cache
+def _each(dialect: str, name: str) -> ColumnElement[int]:
+    """Give the values of a list of numbers, which a parameter is: JSON for SQLite, an array for PostgreSQL."""
+    if dialect == "sqlite":
+        values: ColumnElement[int] = func.json_each(bindparam(name)).table_valued("value", name="each").c.value
+        return values
+    return func.unnest(cast(bindparam(name, type_=Text), ARRAY(BigInteger))).column_valued("each")
+
+
 def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
+    # one row, the list as JSON and the bodies: the driver lets go of the interpreter's lock for each row, and a busy
+    # event loop is slow to give it back
     target, now = bindparam("target", type_=Text), bindparam("now", type_=BigInteger)
     before = delivery.alias("before")
     # with a limit, PostgreSQL looks it up for each delivery in turn; else it joins all that wait with all that wait
@@ -217,48 +227,144 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
             before.c.target.in_((target, literal_column(f"'{UNASSIGNED}'"))),
             before.c.state == literal_column("'waiting'"),
             before.c.position < delivery.c.position,
+            # once more in the words of the index, which has those only that can hold something back
+            or_(before.c.not_before > literal_column("0"), before.c.target == literal_column(f"'{UNASSIGNED}'")),
             or_(~_is_due(before.c.not_before, now), before.c.target == literal_column(f"'{UNASSIGNED}'")),
         )
         .limit(literal_column("1"))
         .scalar_subquery()
     )
-    return (
-        select(
-            delivery.c.id,
-            delivery.c.attempt_id,
-            delivery.c.position,
-            delivery.c.tries,
-            statement.c.id.label("statement_id"),
-            statement.c.body,
-        )
-        .join(
-            statement,
-            and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
-        )
+    due = (
+        select(delivery.c.id, delivery.c.attempt_id, delivery.c.position, delivery.c.tries)
         .where(
             delivery.c.target == target,
             delivery.c.shard == bindparam("shard", type_=Integer) if sharded else true(),
             delivery.c.state == literal_column("'waiting'"),
             _is_due(delivery.c.not_before, now),
+            delivery.c.id.not_in(select(_each(dialect, "but"))),
             held_back.is_(None),
             leases.holds(dialect, bindparam("lease", type_=Text), bindparam("owner", type_=lease.c.owner.type)),
         )
         .order_by(delivery.c.id)
         .limit(bindparam("most", type_=Integer))
+        .subquery("due")
+    )
+    # SQLite's aggregates take the rows as they come, which is in the order of the subquery
+    found = (
+        select(*due.c, statement.c.id.label("statement_id"), statement.c.body)
+        .join(statement, and_(statement.c.attempt_id == due.c.attempt_id, statement.c.position == due.c.position))
+        .order_by(due.c.id)
+        .subquery("found")
+    )
+    one = [found.c[name] for name in Claimed._fields if name != "size"]
+    body = found.c.body
+    comma: ColumnElement[str] = literal_column("','")
+    if dialect == "sqlite":
+        in_bytes = func.length(cast(body, LargeBinary))
+        query = select(
+            func.json_group_array(func.json_array(*one, in_bytes)), cast(func.group_concat(body, comma), LargeBinary)
+        )
+    else:
+        rows = func.json_agg(aggregate_order_by(func.json_build_array(*one, func.octet_length(body)), found.c.id))
+        query = select(cast(rows, Text), func.string_agg(body, aggregate_order_by(comma, found.c.id)))
+    return query
+
+
+_claims = {sharded: PreparedQuery(partial(_claimable, sharded=sharded)) for sharded in (False, True)}
+
+
+_TOLD = ("id", "state", "not_before", "settled_at", "settled_by")
+
+
+def _settle_told(dialect: str) -> Update:
+    """Make the UPDATE: PostgreSQL gets each column's values as an array, SQLite all rows as one JSON value."""
+    if dialect == "sqlite":
+        each = func.json_each(bindparam("rows")).table_valued("value", name="told")
+        told: dict[str, Any] = {
+            name: func.json_extract(each.c.value, literal_column(f"'$[{place}]'")) for place, name in enumerate(_TOLD)
+        }
+    else:
+        # as subqueries, how long they are is not known: so few are looked up by their ids, however small the table is
+        # believed to be
+        arrays = [
+            select(cast(bindparam(name, type_=Text), ARRAY(delivery.c[name].type))).scalar_subquery() for name in _TOLD
+        ]
+        rows = (
+            func.unnest(*arrays)
+            .table_valued(*(column(name) for name in _TOLD), name="told")
+            .render_derived(name="told")
+        )
+        told = {name: rows.c[name] for name in _TOLD}
+    return (
+        update(delivery)
+        # not `= 'waiting'`, or PostgreSQL may look through all that waits where it believes it to be little
+        .where(
+            delivery.c.id == told.pop("id"), delivery.c.state.not_in([literal_column(f"'{one}'") for one in SETTLED])
+        )
+        .values(**told, tries=delivery.c.tries + literal_column("1"))
     )
 
 
-def settle(connection: Connection, done: Try, settlements: Sequence[Settlement]) -> None:
-    """Note a try and what it means for its deliveries. A delivery that is settled already stays as it is."""
-    try_id = add_try(connection, done)
-    _insert_delivery_tries.run(connection, [(one.delivery_id, try_id) for one in settlements])
-    _settle.run(connection, settlements)
+_settling = PreparedQuery(_settle_told)
 
 
-def add_try(connection: Connection, done: Try) -> int:
-    """Store a try and give its id."""
-    values = done._replace(answer=kept_text(done.answer))._asdict()
-    return int(connection.execute(_insert_try, values).scalar_one())
+def _new_ids(dialect: str) -> Select[Any]:
+    if dialect == "sqlite":
+        return select(func.coalesce(func.max(try_.c.id), literal_column("0")))
+    sequence = func.pg_get_serial_sequence(literal_column("'try'"), literal_column("'id'"))
+    count = cast(bindparam("count"), Integer)
+    return select(func.nextval(sequence)).select_from(func.generate_series(literal_column("1"), count))
+
+
+_new_try_ids = PreparedQuery(_new_ids)
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
+    """Note tries and what they mean for their deliveries. A delivery that is settled already stays as it is."""
+    if not settlements:
+        return
+    try_ids = add_tries(connection, [one.done for one in settlements])
+    noted = list(zip(try_ids, settlements, strict=True))
+    if _settle(connection, noted) < sum(len(one.delivery_ids) for one in settlements):
+        # somebody else settled some meanwhile: these are tries of theirs all the same
+        for try_id, one in noted:
+            others = delivery.c.id.in_(one.delivery_ids), delivery.c.settled_by.is_distinct_from(try_id)
+            if one.state != "waiting":
+                rows = select(delivery.c.id, literal(try_id)).where(*others)
+                connection.execute(insert(delivery_try).from_select(["delivery_id", "try_id"], rows))
+    _insert_delivery_tries.run(
+        connection,
+        [(delivery_id, try_id) for try_id, one in noted if one.state == "waiting" for delivery_id in one.delivery_ids],
+    )
+
+
+def _settle(connection: Connection, noted: Sequence[tuple[int, Settlement]]) -> int:
+    """Give deliveries their new states; tell how many there were that had not been settled already."""
+    rows = [
+        (delivery_id, one.state, one.not_before, one.settled_at, None if one.state == "waiting" else try_id)
+        for try_id, one in noted
+        for delivery_id in one.delivery_ids
+    ]
+    if connection.dialect.name == "sqlite":
+        return _settling.execute(connection, {"rows": msgspec.json.encode(rows).decode()}).rowcount
+    columns = zip(_TOLD, zip(*rows, strict=True), strict=True)
+    return _settling.execute(connection, {name: _array(values) for name, values in columns}).rowcount
+
+
+def _array(values: Iterable[object]) -> str:
+    """Write PostgreSQL's array of numbers and plain words, which psycopg takes much longer for."""
+    return f"{{{','.join('NULL' if value is None else str(value) for value in values)}}}"
+
+
+def add_tries(connection: Connection, tries: Sequence[Try]) -> Sequence[int]:
+    """Store tries and give their ids."""
+    ids = [int(row[0]) for row in _new_try_ids.execute(connection, {"count": len(tries)})]
+    if connection.dialect.name == "sqlite":  # nobody else writes now
+        ids = [ids[0] + number for number in range(1, len(tries) + 1)]
+    _insert_tries.run(
+        connection, [(own, *one._replace(answer=kept_text(one.answer))) for own, one in zip(ids, tries, strict=True)]
+    )
+    return ids
 
 
 def waiting(connection: Connection) -> dict[str, int]:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    CursorResult,
     Delete,
     Dialect,
     Insert,
@@ -189,3 +190,26 @@ class PreparedSelect:
         text = self._build(parts if self._width == 1 else wide).compile(dialect=dialect).string
         self._compiled[dialect.name, places] = text
         return text
+
+
+class PreparedQuery:
+    """One statement whose parameters are told by their names.
+
+    Args:
+        build: gives the statement for a dialect's name.
+    """
+
+    def __init__(self, build: Callable[[str], Select[Any] | Update]) -> None:
+        self._build = build
+        self._compiled: dict[str, tuple[str, Sequence[str], dict[str, Any]]] = {}
+
+    def execute(self, connection: Connection, told: Mapping[str, Any]) -> CursorResult[Any]:
+        """Execute it; the values told must be of types that the driver takes."""
+        dialect = typing.cast("DefaultDialect", connection.dialect)
+        known = self._compiled.get(dialect.name)
+        if known is None:
+            compiled = self._build(dialect.name).compile(dialect=dialect)
+            known = self._compiled[dialect.name] = compiled.string, compiled.positiontup or (), compiled.params
+        text, names, constants = known
+        every = {**constants, **told}
+        return connection.exec_driver_sql(text, tuple(every[name] for name in names))

@@ -192,6 +192,8 @@ statement = Table(
     ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
 
+_HOLDS_BACK = "state = 'waiting' AND (not_before > 0 OR target = '')"
+
 delivery = Table(
     "delivery",
     metadata,
@@ -204,6 +206,8 @@ delivery = Table(
     Column("tries", Integer, nullable=False),
     Column("not_before", _Time, nullable=False),
     Column("settled_at", _Time),
+    # PostgreSQL would look each one up: it was made a moment before, in the same transaction
+    Column("settled_by", _Id, comment="the try that settled it; it is in no delivery_try"),
     UniqueConstraint("attempt_id", "position", "target"),
     ForeignKeyConstraint(["attempt_id", "position"], ["statement.attempt_id", "statement.position"]),
     # what is waiting is looked for all the time, what is settled hardly ever
@@ -215,13 +219,14 @@ delivery = Table(
         sqlite_where=text("state = 'waiting'"),
         postgresql_where=text("state = 'waiting'"),
     ),
+    # what can hold back others of its attempt: few of all that wait
     Index(
-        "ix_delivery_waiting_in_attempt",
+        "ix_delivery_holding_back",
         "attempt_id",
         "target",
         "position",
-        sqlite_where=text("state = 'waiting'"),
-        postgresql_where=text("state = 'waiting'"),
+        sqlite_where=text(_HOLDS_BACK),
+        postgresql_where=text(_HOLDS_BACK),
     ),
     # few, it is hoped, and what people look for
     Index(

@@ -98,6 +98,8 @@ def retry_after(reply: Reply, now: int) -> float | None:
 
 
 def _are_ids(text: str, sent: Sequence[str]) -> bool:
+    if text == '["' + '","'.join(sent) + '"]':  # as most LRSs answer: nothing needs to be read then
+        return bool(sent)
     try:
         told = msgspec.json.decode(text, type=list[str])
     except msgspec.MsgspecError:

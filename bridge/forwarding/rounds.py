@@ -23,11 +23,20 @@ POLL = 1.0
 
 
 class Way(NamedTuple):
-    """How a target is reached. Those that share a way share its breaker; pauses are of all targets."""
+    """How a target is reached. Those that share a way share its breaker; pauses are of all targets.
+
+    `senders` are those that run on it now.
+    """
 
     transport: Transport
     breaker: Breaker
     pauses: Pauses
+    senders: set[Rounds]
+
+    def wake(self) -> None:
+        """Let all its senders look now."""
+        for sender in self.senders:
+            sender.wake()
 
 
 class Rounds(ABC):
@@ -38,7 +47,8 @@ class Rounds(ABC):
 
     def __init__(self, target: str, way: Way, *, now: Now) -> None:
         self._target = target
-        self._transport, self._breaker, self._pauses = way
+        self._way = way
+        self._transport, self._breaker, self._pauses, _ = way
         self._now = now
         self._added = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -66,6 +76,13 @@ class Rounds(ABC):
 
     async def run(self) -> None:
         """Send until `stop`. No fault of database or LRS ends it."""
+        self._way.senders.add(self)
+        try:
+            await self._rounds()
+        finally:
+            self._way.senders.discard(self)
+
+    async def _rounds(self) -> None:
         while await self._breaker.passed(self._stopping):
             self._added.clear()
             try:

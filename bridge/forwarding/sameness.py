@@ -25,7 +25,7 @@ def find(answer: str, statement_id: str) -> dict[str, Any] | None:
     return None
 
 
-def is_same(sent: str, stored: dict[str, Any]) -> bool:
+def is_same(sent: str | bytes, stored: dict[str, Any]) -> bool:
     """Compare a statement as sent with one as an LRS gives it back.
 
     What an LRS may add or rewrite does not count: `stored`, `authority`, `version`, definitions, displays, and another

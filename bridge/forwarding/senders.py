@@ -38,7 +38,7 @@ def senders(
     pauses = Pauses(database, now)
     for target in targets:
         transport = Transport(session, target)
-        way = Way(transport, Breaker(target.name, random), pauses)
+        way = Way(transport, Breaker(target.name, random), pauses, set())
         first = target is targets[0]
         for shard in range(SHARDS):
             part = Part(target.name, f"{target.name}/{shard}", owner, shard)
@@ -55,6 +55,6 @@ def senders(
             )
         part = Part(target.name, f"{target.name}/documents", owner)
         adopted = target.documents if first else frozenset[str]()
-        way = Way(transport, Breaker(target.name, random), pauses)
+        way = Way(transport, Breaker(target.name, random), pauses, set())
         made[part.lease] = partial(DocumentForwarder, database, part, way, now=now, adopts=adopted)
     return made

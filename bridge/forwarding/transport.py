@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -36,9 +35,8 @@ class Transport:
         self._rate = Rate(target.rate)
         self._version: str | None = None if target.version == "auto" else target.version
 
-    async def post(self, statements: Sequence[str]) -> Reply:
-        """Send statements, in their order and byte for byte, in one request."""
-        body = ("[" + ",".join(statements) + "]").encode()
+    async def post(self, body: bytes) -> Reply:
+        """Send statements, a JSON list of them, in one request."""
         return await self._request("POST", "statements", body=body)
 
     async def get(self, statement_id: str, *, voided: bool = False) -> Reply:
@@ -122,7 +120,7 @@ class Transport:
             headers=headers,
             allow_redirects=False,
         ) as response:
-            return Reply(response.status, await _text(response, most), dict(response.headers))
+            return Reply(response.status, await _text(response, most), response.headers)
 
 
 def _spoken(about: Reply) -> str | None:

@@ -44,7 +44,7 @@ def stored(engine: Engine) -> Stored:
                 statement.c.position,
                 statement.c.body,
                 delivery.c.state,
-                tried.exists().label("tried"),
+                (delivery.c.settled_by.is_not(None) | tried.exists()).label("tried"),
             ).join(
                 delivery,
                 (delivery.c.attempt_id == statement.c.attempt_id) & (delivery.c.position == statement.c.position),

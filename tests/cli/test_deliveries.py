@@ -33,7 +33,7 @@ async def bridge(start: StartBridge) -> Bridge:
         connection.execute(update(delivery).values(target="analytics"))
         (one,) = stored.find(connection, Filter(statement=_ids(bridge)[1]))
         done = Try("analytics", START, 7, "refused", 400, "no such verb here")
-        outbox.settle(connection, done, [Settlement(one.id, "dead", 0, START)])
+        outbox.settle(connection, [Settlement(done, [one.id], "dead", 0, START)])
     return bridge
 
 

@@ -90,7 +90,7 @@ async def test_what_does_not_change_is_sent_with_every_request(
 ) -> None:
     guarded.accepted = {header}
     to = _to(session, guarded, credentials)
-    assert [(await to.post(["{}"])).status for _ in range(2)] == [200, 200]
+    assert [(await to.post(b"[{}]")).status for _ in range(2)] == [200, 200]
     assert guarded.headers == [header, header]
 
 
@@ -100,7 +100,7 @@ async def test_a_token_is_fetched_once_and_used_until_shortly_before_it_runs_out
     guarded.tokens = [{"access_token": "long", "token_type": "bearer", "expires_in": 3600}]
     guarded.accepted = {"Bearer long"}
     to = _to(session, guarded, _oauth(guarded, "statements/write"))
-    assert [(await to.post(["{}"])).status for _ in range(3)] == [200, 200, 200]
+    assert [(await to.post(b"[{}]")).status for _ in range(3)] == [200, 200, 200]
     ((header, form),) = guarded.forms
     assert header == "Basic " + base64.b64encode(f"bridge:{SECRET}".encode()).decode()
     assert form == {"grant_type": "client_credentials", "scope": "statements/write"}
@@ -112,7 +112,7 @@ async def test_a_token_that_is_about_to_run_out_is_not_used_again(
     guarded.tokens = [{"access_token": "a", "expires_in": "20"}, {"access_token": "b", "expires_in": 20}]
     guarded.accepted = {"Bearer a", "Bearer b"}
     to = _to(session, guarded, _oauth(guarded))
-    assert [(await to.post(["{}"])).status for _ in range(2)] == [200, 200]
+    assert [(await to.post(b"[{}]")).status for _ in range(2)] == [200, 200]
     assert guarded.headers == ["Bearer a", "Bearer b"]
 
 
@@ -122,16 +122,16 @@ async def test_a_token_that_was_withdrawn_is_fetched_anew_within_the_request(
     guarded.tokens = [{"access_token": "a", "expires_in": 3600}, {"access_token": "b", "expires_in": 3600}]
     guarded.accepted = {"Bearer a"}
     to = _to(session, guarded, _oauth(guarded))
-    assert (await to.post(["{}"])).status == 200
+    assert (await to.post(b"[{}]")).status == 200
     guarded.accepted = {"Bearer b"}
-    assert (await to.post(["{}"])).status == 200
+    assert (await to.post(b"[{}]")).status == 200
 
 
 async def test_an_lrs_that_takes_no_token_is_asked_twice_and_no_more(
     guarded: Guarded, session: aiohttp.ClientSession
 ) -> None:
     guarded.tokens = [{"access_token": name} for name in "abc"]
-    reply = await _to(session, guarded, _oauth(guarded)).post(["{}"])
+    reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
     assert (reply.status, guarded.headers) == (401, ["Bearer a", "Bearer b"])
     assert classify(reply, [ID]) is Outcome.NOT_ALLOWED
 
@@ -141,7 +141,7 @@ async def test_senders_that_need_a_token_at_once_fetch_one(guarded: Guarded, ses
     guarded.tokens = [{"access_token": "one", "expires_in": 3600}]
     guarded.accepted = {"Bearer one"}
     to = _to(session, guarded, _oauth(guarded))
-    posts = [asyncio.create_task(to.post(["{}"])) for _ in range(5)]
+    posts = [asyncio.create_task(to.post(b"[{}]")) for _ in range(5)]
     await asyncio.sleep(0)
     guarded.answers.set()
     assert {(await post).status for post in posts} == {200}
@@ -153,7 +153,7 @@ async def test_a_token_endpoint_that_refuses_is_as_an_lrs_that_does_not_let_the_
     guarded: Guarded, session: aiohttp.ClientSession, status: int
 ) -> None:
     guarded.tokens = [web.json_response({"error": "invalid_client"}, status=status)]
-    reply = await _to(session, guarded, _oauth(guarded)).post(["{}"])
+    reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
     assert classify(reply, [ID]) is Outcome.NOT_ALLOWED
     assert f"the token endpoint answered {status}" in reply.text
     assert "invalid_client" in reply.text
@@ -167,7 +167,7 @@ async def test_a_token_endpoint_in_trouble_is_waited_for(
 ) -> None:
     """Nothing that it says is ever held against a statement."""
     guarded.tokens = [web.Response(status=status, headers={"Retry-After": "7", "Location": "/xapi/statements"})]
-    reply = await _to(session, guarded, _oauth(guarded)).post(["{}"])
+    reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
     assert classify(reply, [ID]) is Outcome.RETRY
     assert retry_after(reply, 0) == 7
 
@@ -177,14 +177,14 @@ async def test_an_answer_without_a_token_is_trouble(
     guarded: Guarded, session: aiohttp.ClientSession, content: bytes
 ) -> None:
     guarded.tokens = [web.Response(body=content)]
-    reply = await _to(session, guarded, _oauth(guarded)).post(["{}"])
+    reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
     assert classify(reply, [ID]) is Outcome.RETRY
     assert "holds no access_token" in reply.text
 
 
 async def test_a_token_endpoint_that_is_not_there_is_trouble(guarded: Guarded, session: aiohttp.ClientSession) -> None:
     credentials = ClientCredentials("http://127.0.0.1:1/token", "bridge", SECRET)
-    reply = await _to(session, guarded, credentials).post(["{}"])
+    reply = await _to(session, guarded, credentials).post(b"[{}]")
     assert classify(reply, [ID]) is Outcome.RETRY
     assert SECRET not in reply.text
 

@@ -65,10 +65,14 @@ def _target(endpoint: str, **changed: Any) -> Target:
     return Target(**(values | changed))
 
 
+def _listed(*statements: str) -> bytes:
+    return f"[{','.join(statements)}]".encode()
+
+
 async def test_statements_arrive_in_their_order_and_byte_for_byte(lrs: Lrs, session: aiohttp.ClientSession) -> None:
     """An LRS compares durations as text, so what was frozen must not be written anew."""
     second = STATEMENT.replace(ID, ID.replace("0d", "1d"))
-    reply = await Transport(session, lrs.target()).post([STATEMENT, second])
+    reply = await Transport(session, lrs.target()).post(_listed(STATEMENT, second))
     assert lrs.bodies == [f"[{STATEMENT},{second}]".encode()]
     assert (reply.status, msgspec.json.decode(reply.text)) == (200, lrs.ids())
     assert classify(reply, lrs.ids()) is Outcome.DELIVERED
@@ -76,7 +80,7 @@ async def test_statements_arrive_in_their_order_and_byte_for_byte(lrs: Lrs, sess
 
 async def test_a_statement_is_asked_for_by_its_id(lrs: Lrs, session: aiohttp.ClientSession) -> None:
     to = Transport(session, lrs.target())
-    await to.post([STATEMENT])
+    await to.post(_listed(STATEMENT))
     assert msgspec.json.decode((await to.get(ID)).text)["id"] == ID
     assert (await to.get(ID.replace("0d", "1d"))).status == 404
     assert (await to.get(ID, voided=True)).status == 404
@@ -85,7 +89,7 @@ async def test_a_statement_is_asked_for_by_its_id(lrs: Lrs, session: aiohttp.Cli
 async def test_a_long_statement_comes_back_whole(lrs: Lrs, session: aiohttp.ClientSession) -> None:
     """Cut, it would look like another one, and what the LRS has would be given up as dead."""
     to = Transport(session, lrs.target())
-    await to.post([STATEMENT.replace("☃ ", "☃ " * 50_000)])
+    await to.post(_listed(STATEMENT.replace("☃ ", "☃ " * 50_000)))
     assert msgspec.json.decode((await to.get(ID)).text)["result"]["response"] == "☃ " * 50_000 + "☃"
 
 
@@ -111,7 +115,7 @@ async def test_the_version_is_one_that_the_lrs_says_it_speaks(
         return web.Response(status=204)
 
     async with _serving(serve) as endpoint:
-        assert (await Transport(session, _target(endpoint, version="auto")).post([STATEMENT])).status == 204
+        assert (await Transport(session, _target(endpoint, version="auto")).post(_listed(STATEMENT))).status == 204
     assert versions == [spoken]
 
 
@@ -140,7 +144,7 @@ async def test_nothing_is_sent_to_an_lrs_whose_version_cannot_be_told(
         return web.Response(status=400)
 
     async with _serving(serve) as endpoint:
-        reply = await Transport(session, _target(endpoint, version="auto")).post([STATEMENT])
+        reply = await Transport(session, _target(endpoint, version="auto")).post(_listed(STATEMENT))
     assert (reply.status, posted) == (None, [])
     assert "set `version`" in reply.text
 
@@ -148,7 +152,7 @@ async def test_nothing_is_sent_to_an_lrs_whose_version_cannot_be_told(
 async def test_an_lrs_that_said_what_it_speaks_is_not_asked_again(lrs: Lrs, session: aiohttp.ClientSession) -> None:
     to = Transport(session, lrs.target())
     for _ in range(3):
-        await to.post([STATEMENT])
+        await to.post(_listed(STATEMENT))
     await to.get(ID)
     assert [one.target for one in lrs.app[LEDGER].arrivals()].count("/xapi/about") == 1
 
@@ -162,8 +166,8 @@ async def test_an_lrs_that_could_not_say_what_it_speaks_is_asked_again(
     about = faults.Match(path="/xapi/about")
     lrs.script(FaultRule(faults.Answer(trouble, {"Location": "/login"}), when=about, times=1))
     to = Transport(session, lrs.target())
-    await to.post([STATEMENT])
-    assert (await to.post([STATEMENT])).status == 200
+    await to.post(_listed(STATEMENT))
+    assert (await to.post(_listed(STATEMENT))).status == 200
 
 
 @pytest.mark.parametrize(("version", "editions"), [("1.0.3", [Edition.ONE]), ("2.0.0", [Edition.TWO])])
@@ -171,7 +175,7 @@ async def test_a_version_that_is_set_is_used_without_asking(
     start_lrs: StartLrs, session: aiohttp.ClientSession, version: str, editions: list[Edition]
 ) -> None:
     lrs = await start_lrs(editions=editions)
-    assert (await Transport(session, lrs.target(version=version)).post([STATEMENT])).status == 200
+    assert (await Transport(session, lrs.target(version=version)).post(_listed(STATEMENT))).status == 200
     assert [one.target for one in lrs.app[LEDGER].arrivals()] == ["/xapi/statements"]
 
 
@@ -180,7 +184,7 @@ async def test_the_lrs_is_told_who_sends(
     start_lrs: StartLrs, session: aiohttp.ClientSession, password: str, status: int
 ) -> None:
     lrs = await start_lrs(credentials={"ada": "pä:ss ☃"})
-    reply = await Transport(session, lrs.target(credentials=Basic("ada", password))).post([STATEMENT])
+    reply = await Transport(session, lrs.target(credentials=Basic("ada", password))).post(_listed(STATEMENT))
     assert reply.status == status
 
 
@@ -195,7 +199,7 @@ async def test_redirects_are_not_followed(session: aiohttp.ClientSession, status
         return web.Response(status=status, headers={"Location": "/elsewhere"})
 
     async with _serving(serve) as endpoint:
-        reply = await Transport(session, _target(endpoint, version=version)).post([STATEMENT])
+        reply = await Transport(session, _target(endpoint, version=version)).post(_listed(STATEMENT))
     assert classify(reply, [ID]) is Outcome.RETRY
     assert "/elsewhere" not in paths
 
@@ -210,7 +214,7 @@ async def test_cookies_are_not_kept(session: aiohttp.ClientSession) -> None:
     async with _serving(serve) as endpoint:
         to = Transport(session, _target(endpoint.replace("127.0.0.1", "localhost")))
         for _ in range(2):
-            assert (await to.post([STATEMENT])).status == 204
+            assert (await to.post(_listed(STATEMENT))).status == 204
     assert cookies == [None, None]
 
 
@@ -218,7 +222,7 @@ async def test_cookies_are_not_kept(session: aiohttp.ClientSession) -> None:
 async def test_a_cut_connection_is_no_answer(lrs: Lrs, session: aiohttp.ClientSession, rule: faults.Decision) -> None:
     lrs.script(FaultRule(rule, when=POST), FaultRule(rule, when=GET))
     to = Transport(session, lrs.target())
-    for reply in (await to.post([STATEMENT]), await to.get(ID)):
+    for reply in (await to.post(_listed(STATEMENT)), await to.get(ID)):
         assert reply.status is None
         assert reply.text
     assert len(lrs.app[STATEMENTS]) == isinstance(rule, faults.StoreThenCut)
@@ -228,13 +232,13 @@ async def test_a_refused_connection_is_no_answer(session: aiohttp.ClientSession)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
         to = Transport(session, _target(f"http://127.0.0.1:{taken.getsockname()[1]}/xapi/", version="auto"))
-        reply = await to.post([STATEMENT])
+        reply = await to.post(_listed(STATEMENT))
     assert reply.status is None
     assert "ClientConnectorError" in reply.text
 
 
 async def test_tls_to_a_plain_port_is_no_answer(lrs: Lrs, session: aiohttp.ClientSession) -> None:
-    reply = await Transport(session, _target(lrs.endpoint.replace("http:", "https:"))).post([STATEMENT])
+    reply = await Transport(session, _target(lrs.endpoint.replace("http:", "https:"))).post(_listed(STATEMENT))
     assert reply.status is None
     assert "SSL" in reply.text
 
@@ -256,7 +260,7 @@ async def test_an_address_that_leads_nowhere_is_no_answer(
     session: aiohttp.ClientSession, endpoint: str, version: str
 ) -> None:
     to = Transport(session, _target(endpoint, version=version))
-    for reply in (await to.post([STATEMENT]), await to.get(ID)):
+    for reply in (await to.post(_listed(STATEMENT)), await to.get(ID)):
         assert reply.status is None
         assert reply.text
 
@@ -285,7 +289,7 @@ async def test_an_answer_that_is_none_is_trouble_with_the_way_in_words_that_can_
     session: aiohttp.ClientSession, answer: bytes, version: str
 ) -> None:
     async with _answering(answer) as endpoint:
-        reply = await Transport(session, _target(endpoint, version=version)).post([STATEMENT])
+        reply = await Transport(session, _target(endpoint, version=version)).post(_listed(STATEMENT))
     assert classify(reply, [ID]) is Outcome.RETRY
     assert "\x00" not in reply.text
     assert reply.text.encode().decode() == reply.text
@@ -304,7 +308,7 @@ async def test_an_answer_in_pieces_is_read_to_its_end(session: aiohttp.ClientSes
         return response
 
     async with _serving(serve) as endpoint:
-        reply = await Transport(session, _target(endpoint)).post([STATEMENT])
+        reply = await Transport(session, _target(endpoint)).post(_listed(STATEMENT))
     assert (reply.status, reply.text) == (200, f'["{ID}"]')
 
 
@@ -316,7 +320,7 @@ async def test_an_answer_that_never_ends_is_cut(session: aiohttp.ClientSession) 
             await response.write(b"no" * 4_096)
 
     async with _serving(serve) as endpoint:
-        reply = await Transport(session, _target(endpoint)).post([STATEMENT])
+        reply = await Transport(session, _target(endpoint)).post(_listed(STATEMENT))
     assert classify(reply, [ID]) is Outcome.REFUSED
     assert 0 < len(reply.text) <= transport.LONGEST_ANSWER
 
@@ -336,7 +340,7 @@ async def test_an_lrs_that_does_not_answer_is_left_in_time(*, begun: bool, versi
 
     impatient = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.1))
     async with _serving(serve) as endpoint, impatient:
-        reply = await Transport(impatient, _target(endpoint, version=version)).post([STATEMENT])
+        reply = await Transport(impatient, _target(endpoint, version=version)).post(_listed(STATEMENT))
         never.set()
     assert reply.status is None
     assert "no answer" in reply.text

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from bridge.forwarding import forwarder
 from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Edition, FaultRule, Match, faults
 from bridge.target_settings import TargetSettings
 from storage.engine import writing
@@ -80,6 +81,36 @@ async def test_the_second_half_of_a_batch_waits_for_the_first(lrs: Lrs, start: S
     await until(lambda: settled(bridge))
     in_order(lrs, bridge)
     assert [len(one.statement_ids) for one in lrs.posts()] == [9, 4, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [faults.Answer(503), faults.StoreThenCut(), faults.Answer(413), faults.Answer(500)],
+    ids=["away", "cut", "too large", "broke"],
+)
+async def test_what_was_read_ahead_does_not_overtake_what_failed(
+    lrs: Lrs, start: StartBridge, monkeypatch: pytest.MonkeyPatch, trouble: faults.Decision
+) -> None:
+    """Pages are small here, so that many are read while others are sent."""
+    monkeypatch.setattr(forwarder, "MOST_TOGETHER", 2)
+    monkeypatch.setattr(forwarder, "REQUESTS", 2)
+    bridge = await start()
+    for number in range(12):
+        for learner in LEARNERS:
+            await bridge.commit({"core": {"score": {"raw": str(number)}}}, learner={"id": learner})
+    await bridge.close()
+    several = Match(method="POST", min_statements=2)  # a single one that is too large is dead
+    lrs.script(*(FaultRule(trouble, when=several, after=after, times=1) for after in (1, 3, 6)))
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token)
+
+    def later() -> bool:
+        bridge.clock.advance(1)
+        return settled(bridge)
+
+    await until(later)
+    in_order(lrs, bridge)
+    assert sum(lrs.app[FAULTS].report().fired) == 3
+    assert {way.state for way in ways(bridge).values()} == {"delivered"}
 
 
 @pytest.mark.parametrize("status", [400, 422])
@@ -266,12 +297,12 @@ async def test_a_database_that_fails_for_a_while_does_not_end_forwarding(lrs: Lr
     """The answer to what is sent cannot be noted then, so it is sent again, and stored once all the same."""
     bridge = await start(targets=(lrs.settings(),))
     with writing(bridge.engine) as connection:
-        connection.execute(text("ALTER TABLE delivery_try RENAME TO gone"))
+        connection.execute(text("ALTER TABLE try RENAME TO gone"))
     await bridge.commit(DONE)
     await until(lambda: len(lrs.posts()) >= 3)
     assert not settled(bridge)
     with writing(bridge.engine) as connection:
-        connection.execute(text("ALTER TABLE gone RENAME TO delivery_try"))
+        connection.execute(text("ALTER TABLE gone RENAME TO try"))
     await until(lambda: settled(bridge))
     in_order(lrs, bridge)
 

@@ -165,7 +165,7 @@ def tried(connection: Connection, ids: Iterable[int], state: str, *, not_before:
     """Settle deliveries as one try of them would."""
     done = Try("lrs", NOW, 5, "delivered" if state == "delivered" else "retry", 200, "[]")._replace(**changed)
     settled_at = None if state == "waiting" else NOW
-    outbox.settle(connection, done, [Settlement(one, state, not_before, settled_at) for one in ids])
+    outbox.settle(connection, [Settlement(done, list(ids), state, not_before, settled_at)])
 
 
 def stored(connection: Connection, session: Session, content: bytes = b'{"n":1}', **changed: Any) -> Stored:

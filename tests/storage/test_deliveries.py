@@ -25,7 +25,7 @@ def ids(engine: Engine) -> list[str]:
         made = queue(connection, launched(connection, "u1"), 5, ["lrs", "other"])
         made += queue(connection, launched(connection, "u2"), 2, ["lrs", "other"])
         dead = deliveries.find(connection, Filter(target="lrs", statement=made[1]))[0]
-        outbox.settle(connection, REFUSED, [Settlement(dead.id, "dead", 0, NOW)])
+        outbox.settle(connection, [Settlement(REFUSED, [dead.id], "dead", 0, NOW)])
     return made
 
 
@@ -92,18 +92,31 @@ def test_a_retried_delivery_is_claimed_again_under_its_id_before_what_comes_afte
         assert deliveries.retry(connection, chosen) == 1
         assert deliveries.retry(connection, chosen) == 0
     with reading(engine) as connection:
-        claimed = outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000)
-    assert [one.statement_id for one in claimed] == ids
+        page = outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000)
+    assert [one.statement_id for one in page.claimed] == ids
+
+
+def test_what_a_retried_delivery_had_been_through_is_told_with_the_rest(engine: Engine, ids: list[str]) -> None:
+    done = REFUSED._replace(outcome="delivered", status=200)
+    with writing(engine) as connection:
+        (dead,) = deliveries.ids(connection, Filter(target="lrs", state="dead"), after=0, most=10)
+        deliveries.retry(connection, [dead])
+        outbox.settle(connection, [Settlement(REFUSED, [dead], "dead", 0, NOW)])
+        deliveries.retry(connection, [dead])
+        outbox.settle(connection, [Settlement(done, [dead], "delivered", 0, NOW)])
+        assert [one.outcome for one in deliveries.tries(connection, dead)] == [REFUSED.outcome] * 2 + ["delivered"]
+        (one,) = deliveries.find(connection, Filter(target="lrs", statement=ids[1]))
+        assert (one.state, one.tries, one.outcome) == ("delivered", 3, "delivered")
 
 
 def test_what_is_discarded_is_never_claimed_and_holds_nothing_back(engine: Engine, ids: list[str]) -> None:
     with writing(engine) as connection:
         (first,) = deliveries.ids(connection, Filter(target="lrs", statement=ids[0]), after=0, most=10)
         connection.execute(update(delivery).where(delivery.c.id == first).values(not_before=NOW + 1_000))
-        assert outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000)[0].statement_id == ids[5]
+        assert outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000).claimed[0].statement_id == ids[5]
         assert deliveries.discard(connection, [first], NOW) == 1
-        claimed = outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000)
-    assert [one.statement_id for one in claimed] == [ids[at] for at in (2, 3, 4, 5, 6)]
+        page = outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000)
+    assert [one.statement_id for one in page.claimed] == [ids[at] for at in (2, 3, 4, 5, 6)]
 
 
 def test_a_settlement_that_comes_after_a_discard_changes_nothing(engine: Engine, ids: list[str]) -> None:
@@ -111,7 +124,7 @@ def test_a_settlement_that_comes_after_a_discard_changes_nothing(engine: Engine,
     with writing(engine) as connection:
         (first,) = deliveries.ids(connection, Filter(target="lrs", statement=ids[0]), after=0, most=10)
         deliveries.discard(connection, [first], NOW)
-        outbox.settle(connection, REFUSED._replace(outcome="delivered"), [Settlement(first, "delivered", 0, NOW)])
+        outbox.settle(connection, [Settlement(REFUSED._replace(outcome="delivered"), [first], "delivered", 0, NOW)])
         (one,) = deliveries.find(connection, Filter(target="lrs", statement=ids[0]))
     assert (one.state, one.outcome) == ("discarded", "delivered")
 
@@ -119,7 +132,7 @@ def test_a_settlement_that_comes_after_a_discard_changes_nothing(engine: Engine,
 def test_nothing_that_was_delivered_is_retried_or_discarded(engine: Engine, ids: list[str]) -> None:
     with writing(engine) as connection:
         (first,) = deliveries.ids(connection, Filter(target="lrs", statement=ids[0]), after=0, most=10)
-        outbox.settle(connection, REFUSED._replace(outcome="delivered"), [Settlement(first, "delivered", 0, NOW)])
+        outbox.settle(connection, [Settlement(REFUSED._replace(outcome="delivered"), [first], "delivered", 0, NOW)])
         assert deliveries.retry(connection, [first]) == 0
         assert deliveries.discard(connection, [first], NOW) == 0
 

@@ -117,7 +117,7 @@ def test_a_report_tells_what_the_lrs_said_last(engine: Engine) -> None:
     with writing(engine) as connection:
         its = launched(connection)
         queue(connection, its, 2)
-        first, second = (one.id for one in outbox.claim(connection, whole(), now=NOW, most=9, most_bytes=999))
+        first, second = (one.id for one in outbox.claim(connection, whole(), now=NOW, most=9, most_bytes=999).claimed)
         tried(connection, [first, second], "waiting", status=503, answer="down")
         tried(connection, [second], "dead", status=400, answer="actor: is missing")
         tried(connection, [first], "waiting", status=None, answer="ClientOSError: cut")

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select, update
 from sqlalchemy.exc import IntegrityError
 
-from storage import outbox
+from storage import deliveries, outbox
 from storage.engine import reading, writing
-from storage.outbox import Claimed, Try
-from storage.tables import delivery, delivery_try, statement, try_
+from storage.outbox import Claimed, Page, Settlement, Try
+from storage.tables import delivery, statement, try_
 from tests.storage.rows import NOW, launched, queue, statements, to, tried, whole
 
 PLENTY = 1_000_000
@@ -20,6 +20,10 @@ PLENTY = 1_000_000
 def _claim(
     connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
 ) -> list[Claimed]:
+    return list(_page(connection, target, now=now, most=most, most_bytes=most_bytes).claimed)
+
+
+def _page(connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY) -> Page:
     return outbox.claim(connection, whole(target), now=now, most=most, most_bytes=most_bytes)
 
 
@@ -41,8 +45,10 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
         assert stored.body == body
         assert (stored.id, stored.rule, stored.commit_number, stored.made_at) == (rows[0].id, "completed", 1, NOW)
         for target in ("first", "second"):
-            (claimed,) = _claim(connection, target)
-            assert (claimed.body, claimed.statement_id, claimed.tries) == (body, rows[0].id, 0)
+            page = _page(connection, target)
+            (claimed,) = page.claimed
+            assert (page.bodies, claimed.size) == (body.encode(), len(body.encode()))
+            assert (claimed.statement_id, claimed.tries) == (rows[0].id, 0)
         assert outbox.waiting(connection) == {"first": 1, "second": 1}
 
 
@@ -136,7 +142,59 @@ def test_no_more_bytes_are_claimed_than_asked_for_but_always_one_statement(
 ) -> None:
     with writing(engine) as connection:
         outbox.add(connection, statements(connection, launched(connection), bodies), to("lrs"))
-        assert [one.body for one in _claim(connection, most_bytes=most_bytes)] == bodies[:claimed]
+        page = _page(connection, most_bytes=most_bytes)
+        assert [one.size for one in page.claimed] == [len(body.encode()) for body in bodies[:claimed]]
+        assert page.bodies == ",".join(bodies[:claimed]).encode()
+
+
+def test_what_is_on_its_way_is_passed_over_and_nothing_else(engine: Engine) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection, "u1"), 3)
+        queue(connection, launched(connection, "u2"), 3)
+        whole_page = _claim(connection)
+        some = [whole_page[at].id for at in (0, 1, 3)]
+        page = outbox.claim(connection, whole(), now=NOW, most=2, most_bytes=PLENTY, on_their_way=some)
+        assert list(page.claimed) == [whole_page[2], whole_page[4]]
+        everything = [one.id for one in whole_page]
+        page = outbox.claim(connection, whole(), now=NOW, most=2, most_bytes=PLENTY, on_their_way=everything)
+        assert page == ((), b"")
+
+
+def test_many_answers_are_noted_together_each_with_its_own_deliveries(engine: Engine) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 6)
+        ids = [one.id for one in _claim(connection)]
+        done = Try("lrs", NOW, 5, "delivered", 200, "[]")
+        refused = done._replace(outcome="refused", status=400, answer="no")
+        away = done._replace(outcome="retry", status=503, answer="down")
+        outbox.settle(
+            connection,
+            [
+                Settlement(done, ids[:2], "delivered", 0, NOW),
+                Settlement(refused, ids[2:3], "dead", 0, NOW + 1),
+                Settlement(done, ids[3:4], "delivered", 0, NOW + 2),
+                Settlement(away, ids[4:], "waiting", NOW + 9, None),
+            ],
+        )
+        assert [(row.state, row.tries, row.not_before, row.settled_at) for row in _rows(connection)] == [
+            ("delivered", 1, 0, NOW),
+            ("delivered", 1, 0, NOW),
+            ("dead", 1, 0, NOW + 1),
+            ("delivered", 1, 0, NOW + 2),
+            ("waiting", 1, NOW + 9, None),
+            ("waiting", 1, NOW + 9, None),
+        ]
+        told = [[(one.outcome, one.answer) for one in deliveries.tries(connection, own)] for own in ids]
+        assert (
+            told
+            == [[("delivered", "[]")]] * 2 + [[("refused", "no")], [("delivered", "[]")]] + [[("retry", "down")]] * 2
+        )
+
+
+def test_nothing_to_note_is_no_error(engine: Engine) -> None:
+    with writing(engine) as connection:
+        outbox.settle(connection, [])
+        assert connection.execute(select(try_.c.id)).all() == []
 
 
 def test_a_delivery_is_not_tried_before_its_time(engine: Engine) -> None:
@@ -181,8 +239,11 @@ def test_a_try_is_noted_with_what_came_of_it(engine: Engine) -> None:
             Try("lrs", NOW, 5, "retry", None, "cut"),
             Try("lrs", NOW, 5, "delivered", 200, '["a"]'),
         ]
-        links = connection.execute(select(delivery_try.c.delivery_id).order_by(delivery_try.c.try_id)).scalars()
-        assert list(links) == [first, second, first]
+        assert [(one.outcome, one.status) for one in deliveries.tries(connection, first)] == [
+            ("retry", None),
+            ("delivered", 200),
+        ]
+        assert [one.outcome for one in deliveries.tries(connection, second)] == ["retry"]
         assert [(row.state, row.tries, row.not_before, row.settled_at) for row in _rows(connection)] == [
             ("delivered", 2, 0, NOW),
             ("waiting", 1, NOW + 7, None),

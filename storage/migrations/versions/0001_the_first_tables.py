@@ -10,6 +10,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_HOLDS_BACK = sa.text("state = 'waiting' AND (not_before > 0 OR target = '')")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -229,6 +231,12 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "settled_by",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=True,
+            comment="the try that settled it; it is in no delivery_try",
+        ),
         sa.ForeignKeyConstraint(
             ["attempt_id", "position"],
             ["statement.attempt_id", "statement.position"],
@@ -246,11 +254,11 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'waiting'"),
         )
         batch_op.create_index(
-            "ix_delivery_waiting_in_attempt",
+            "ix_delivery_holding_back",
             ["attempt_id", "target", "position"],
             unique=False,
-            sqlite_where=sa.text("state = 'waiting'"),
-            postgresql_where=sa.text("state = 'waiting'"),
+            sqlite_where=_HOLDS_BACK,
+            postgresql_where=_HOLDS_BACK,
         )
 
     op.create_table(
@@ -269,9 +277,9 @@ def downgrade() -> None:
     op.drop_table("delivery_try")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_delivery_waiting_in_attempt",
-            sqlite_where=sa.text("state = 'waiting'"),
-            postgresql_where=sa.text("state = 'waiting'"),
+            "ix_delivery_holding_back",
+            sqlite_where=_HOLDS_BACK,
+            postgresql_where=_HOLDS_BACK,
         )
         batch_op.drop_index(
             "ix_delivery_waiting",
