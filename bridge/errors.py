@@ -3,7 +3,7 @@
     BridgeError
       BadRequest 400            MalformedBody, MalformedSessionId, MalformedField
       NotAllowed 401            NoToken, UnknownToken, BadCommitToken
-      NotFound 404              SessionUnknown
+      NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
       TooLarge 413              BodyTooLarge
       UnknownMedia 415          UnsupportedEncoding
@@ -95,6 +95,13 @@ class SessionUnknown(NotFound):
 
     code = "session-unknown"
     title = "The session is not known"
+
+
+class AttemptUnknown(NotFound):
+    """The LMS has no such attempt."""
+
+    code = "attempt-unknown"
+    title = "The attempt is not known"
 
 
 class Conflict(BridgeError):

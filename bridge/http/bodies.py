@@ -20,7 +20,7 @@ LONGEST_KEY = 200
 OWN_PARAMETERS = frozenset({"token", "session_id"})
 """Parameters of a commit's address that are the bridge's; any other one is the player's."""
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 async def read_post(request: web.Request) -> Post:
@@ -83,7 +83,7 @@ def session_id(text: str) -> str:
     Raises:
         MalformedSessionId: it is not a UUID.
     """
-    if _UUID.fullmatch(text) is None:
+    if UUID.fullmatch(text) is None:
         raise MalformedSessionId(
             f"A session id is a UUID such as 6f3c2a9e-…, not {text[:60]!r}; leave it out to get one."
         )

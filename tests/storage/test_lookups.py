@@ -82,6 +82,15 @@ def test_a_session_is_found_with_its_attempt_and_enrollment(engine: Engine) -> N
         assert lookups.find_session(connection, uid("unknown")) is None
 
 
+def test_an_attempt_is_found_with_its_enrollment(engine: Engine) -> None:
+    with writing(engine) as connection:
+        its = launched(connection)
+        add_attempt(connection, its.attempt.enrollment, 2)
+    with reading(engine) as connection:
+        assert lookups.find_attempt(connection, its.attempt.uuid) == its.attempt
+        assert lookups.find_attempt(connection, uid("unknown")) is None
+
+
 def test_a_report_holds_all_there_is_to_an_attempt_in_its_order(engine: Engine) -> None:
     with writing(engine) as connection:
         first = launched(connection)
