@@ -25,34 +25,44 @@ _Text = str | int
 _T = TypeVar("_T")
 
 
-class _LearnerFields(msgspec.Struct):
+class LearnerFields(msgspec.Struct):
+    """How a body tells a learner."""
+
     id: _Text
     name: str | None = None
     email: str | None = None
 
 
-class _ActivityFields(msgspec.Struct):
+class ActivityFields(msgspec.Struct):
+    """How a body tells an activity."""
+
     id: _Text
     name: str | None = None
     type: str | None = None
 
 
-class _CourseFields(msgspec.Struct):
+class CourseFields(msgspec.Struct):
+    """How a body tells a course."""
+
     id: _Text
     name: str | None = None
 
 
-class _Opening(msgspec.Struct):
-    learner: _LearnerFields | _Text | None = None
-    activity: _ActivityFields | _Text | None = None
-    course: _CourseFields | _Text | None = None
+class Opening(msgspec.Struct):
+    """What a body tells of the session it opens."""
+
+    learner: LearnerFields | _Text | None = None
+    activity: ActivityFields | _Text | None = None
+    course: CourseFields | _Text | None = None
     session_id: str | None = None
     scorm_version: str | float | int | None = None
     attempt: int | None = None
-    user: _LearnerFields | _Text | None = None
+    user: LearnerFields | _Text | None = None
 
 
-class _Committing(msgspec.Struct):
+class Committing(msgspec.Struct):
+    """What a body tells of its commit."""
+
     cmi: dict[str, Any] | None = None
     cmi_data: dict[str, Any] | None = None
     adl: dict[str, Any] | None = None
@@ -71,20 +81,18 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         MalformedBody: a field is missing or of the wrong type.
         MalformedField: an id is empty or has control characters, a type is no IRI.
     """
-    told = _convert(body, _Opening)
+    told = _convert(body, Opening)
     learner = told.learner if told.learner is not None else told.user
-    who = learner if isinstance(learner, _LearnerFields) else learner is not None and _LearnerFields(learner)
-    what = told.activity if isinstance(told.activity, _ActivityFields) else None
+    who = learner if isinstance(learner, LearnerFields) else learner is not None and LearnerFields(learner)
+    what = told.activity if isinstance(told.activity, ActivityFields) else None
     if what is None and (told.activity is not None or activity_id is not None):
-        what = _ActivityFields(activity_id if activity_id is not None else told.activity)  # type: ignore[arg-type]  # one of them is set
+        what = ActivityFields(activity_id if activity_id is not None else told.activity)  # type: ignore[arg-type]  # one of them is set
     if not who:
         raise MalformedBody('The body does not tell the learner: {"learner": {"id": "…", "name": "…"}} is needed.')
     if what is None:
         raise MalformedBody('The body does not tell the activity: {"activity": {"id": "…", "name": "…"}} is needed.')
     course = (
-        told.course
-        if isinstance(told.course, _CourseFields)
-        else told.course is not None and _CourseFields(told.course)
+        told.course if isinstance(told.course, CourseFields) else told.course is not None and CourseFields(told.course)
     )
     if what.type is not None and not is_iri(what.type):
         raise MalformedField(
@@ -116,7 +124,7 @@ def recognise(body: object, post: Post) -> Commit:
         MalformedBody: it has no CMI data, or a field of the wrong type.
         MalformedField: a field has a value that cannot be used.
     """
-    told = _convert(body, _Committing)
+    told = _convert(body, Committing)
     cmi = told.cmi if told.cmi is not None else told.cmi_data
     if cmi is None:
         raise MalformedBody('The body has no CMI data: {"cmi": {…}} is needed, flat or nested.')
@@ -185,8 +193,19 @@ def _read(post: Post, body: Body) -> Call | None:
 def _convert(body: object, kind: type[_T]) -> _T:
     try:
         return msgspec.convert(body, kind)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return msgspec.convert(_whole(body, 2), kind)
     except msgspec.ValidationError as error:
         raise MalformedBody(f"The body is not what is taken here: {error}.") from None
+
+
+def _whole(value: object, depth: int) -> object:
+    """Give whole numbers as such where they are written 2.0: JSON does not tell them apart."""
+    if isinstance(value, dict) and depth:
+        return {key: _whole(part, depth - 1) for key, part in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 FORMAT = Format(

@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from bridge.http import attempts, bodies, commits, doors, health, sessions
+from bridge.http import attempts, bodies, commits, doors, health, openapi, sessions
 from bridge.http.cors import cors
 from bridge.http.problems import problems
 from bridge.http.services import SERVICES, Services
@@ -41,6 +41,7 @@ def create_api(parts: Services) -> web.Application:
             web.post("/scorm/progress/{topic_id}", commits.post_progress),
             web.get("/healthz", health.healthz),
             web.get("/readyz", health.readyz),
+            web.get("/openapi.json", openapi.get_description),
         ]
     )
     return app

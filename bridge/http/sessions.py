@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -16,6 +17,9 @@ from bridge.formats.jsonbody import decode
 from bridge.http import bodies, reports
 from bridge.http.services import public_url, services
 from storage import lookups
+
+_PAGE = re.compile("[0-9]{1,18}")
+_IN_NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 async def open_session(request: web.Request) -> web.Response:
@@ -57,15 +61,17 @@ async def get_enrollments(request: web.Request) -> web.Response:
     parts = services(request)
     lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
     after = request.query.get("after", "0")
+    if _PAGE.fullmatch(after) is None:
+        raise MalformedField("after is what `next` of the page before said: a number.")
     for name in ("learner", "activity"):
-        if not request.query.get(name, "").isprintable():
+        if _IN_NO_ID.search(request.query.get(name, "")) is not None:
             raise MalformedField(f"{name} has a character that no id has.")
     found = await parts.database.read(
         lookups.enrollments,
         lms_id=lms.id,
         learner_id=request.query.get("learner"),
         activity_id=request.query.get("activity"),
-        after=int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0,
+        after=int(after),
     )
     return _json(
         {

@@ -87,7 +87,9 @@ def test_an_attempt_is_found_with_its_enrollment(engine: Engine) -> None:
         its = launched(connection)
         add_attempt(connection, its.attempt.enrollment, 2)
     with reading(engine) as connection:
-        assert lookups.find_attempt(connection, its.attempt.uuid) == its.attempt
+        found = lookups.find_attempt(connection, its.attempt.uuid)
+        assert found is not None
+        assert (found.id, found.enrollment.id) == (its.attempt.id, its.attempt.enrollment.id)
         assert lookups.find_attempt(connection, uid("unknown")) is None
 
 
