@@ -189,9 +189,7 @@ class _Batch:
         if found is not None:
             return found
         if work.launch is None:
-            raise SessionUnknown(
-                f"There is no session {work.session_id}; open it with POST /v1/sessions or send its learner."
-            )
+            raise SessionUnknown.named(str(work.session_id))
         return self._workspace.start(work.launch, work.session_id)
 
     def _make(self, session: OpenSession, facts: Facts, done: Fold) -> tuple[Statement, ...]:
