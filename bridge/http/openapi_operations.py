@@ -33,6 +33,10 @@ _KEY = {
     "description": "The same key is the same commit: it is answered as at first and has no second effect.",
     "schema": {"type": "string", "maxLength": bodies.LONGEST_KEY},
 }
+_KEY_OF_ANY = _KEY | {
+    "description": f"{_KEY['description']} At most {bodies.LONGEST_KEY} characters, where there is something to store.",
+    "schema": TEXT,
+}
 
 
 def refusals() -> dict[str, Any]:
@@ -41,11 +45,14 @@ def refusals() -> dict[str, Any]:
         401: {"WWW-Authenticate": {"schema": TEXT, "required": True}},
         503: {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True}},
     }
+    problem = {PROBLEM: {"schema": ref("Problem")}}
+    # what the server cannot read, such as an address of 8 KB, it refuses before any of this is asked
+    of_server = {400: {"text/plain": {"schema": TEXT}}}
     return {
         f"Refusal{status}": {
             "description": text,
             "headers": headers.get(status, {}),
-            "content": {PROBLEM: {"schema": ref("Problem")}},
+            "content": problem | of_server.get(status, {}),
         }
         for status, text in _REFUSALS.items()
     }
@@ -138,7 +145,7 @@ def _commits(name: str) -> Operation:
             "Post a commit in any known format to an open session.",
             _IN_ITS_WORDS,
             security=_PLAYER,
-            parameters=(_SESSION, _KEY),
+            parameters=(_SESSION, _KEY_OF_ANY),
             body=_any_body(_COMMIT),
         )
     )
@@ -151,7 +158,11 @@ def _format_commits(name: str, *, asks: bool = False) -> Operation:
             "Ask what a session holds, in a format's own way." if asks else "Post a commit in one format.",
             _IN_ITS_WORDS,
             security=_PLAYER,
-            parameters=(_path("format", {"type": "string", "enum": [*BY_NAME]}), _SESSION, *(() if asks else (_KEY,))),
+            parameters=(
+                _path("format", {"type": "string", "enum": [*BY_NAME]}),
+                _SESSION,
+                *(() if asks else (_KEY_OF_ANY,)),
+            ),
             body=None if asks else _any_body(_COMMIT),
         )
     )

@@ -10,7 +10,7 @@ import msgspec
 
 from bridge.commits.launch import LONGEST_ID
 from bridge.errors import BridgeError
-from bridge.formats import BY_NAME, native
+from bridge.formats import native
 from mappings.attempt.commit import Disposition
 from mappings.cmi.warnings import CmiWarning
 
@@ -153,7 +153,7 @@ def _answers() -> dict[str, Shape]:
     commit = {
         "number": WHOLE,
         "received_at": TIME,
-        "format": {"type": "string", "enum": [*BY_NAME]},
+        "format": TEXT,
         "disposition": ref("Disposition"),
     }
     ways = many(ref("Delivery"))
