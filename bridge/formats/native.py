@@ -196,15 +196,20 @@ def _convert(body: object, kind: type[_T]) -> _T:
     except msgspec.ValidationError:
         pass
     try:
-        return msgspec.convert(_whole(body, 2), kind)
+        return msgspec.convert(_whole(body, "learner", "user", "activity", "course"), kind)
     except msgspec.ValidationError as error:
         raise MalformedBody(f"The body is not what is taken here: {error}.") from None
 
 
-def _whole(value: object, depth: int) -> object:
-    """Give whole numbers as such where they are written 2.0: JSON does not tell them apart."""
-    if isinstance(value, dict) and depth:
-        return {key: _whole(part, depth - 1) for key, part in value.items()}
+def _whole(value: object, *inside: str) -> object:
+    """Give whole numbers as such where they are written 2.0, here and in the objects of these names.
+
+    To JSON they are the same, and some languages write them so. What is CMI data is left alone.
+    """
+    if isinstance(value, dict):
+        return {
+            key: part if isinstance(part, dict) and key not in inside else _whole(part) for key, part in value.items()
+        }
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
