@@ -3,7 +3,7 @@
     BridgeError
       BadRequest 400            MalformedBody, MalformedSessionId, MalformedField
       NotAllowed 401            NoToken, UnknownToken, BadCommitToken
-      NotFound 404              SessionUnknown
+      NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
       TooLarge 413              BodyTooLarge
       UnknownMedia 415          UnsupportedEncoding
@@ -91,10 +91,22 @@ class NotFound(BridgeError):
 
 
 class SessionUnknown(NotFound):
-    """The LMS has no such session."""
+    """The LMS has no such session. What another LMS has is not to be told from what nobody has."""
 
     code = "session-unknown"
     title = "The session is not known"
+
+    @classmethod
+    def named(cls, session_id: str) -> SessionUnknown:
+        """Say so of a session that a commit names."""
+        return cls(f"This LMS has no session {session_id}; open it with POST /v1/sessions or send its learner.")
+
+
+class AttemptUnknown(NotFound):
+    """The LMS has no such attempt."""
+
+    code = "attempt-unknown"
+    title = "The attempt is not known"
 
 
 class Conflict(BridgeError):

@@ -11,6 +11,7 @@ from storage import attempts
 from storage.attempts import Attempt, Enrollment, Session
 from storage.deliveries import LAST_TRY
 from storage.tables import (
+    attempt,
     delivery,
     document,
     document_delivery,
@@ -133,6 +134,15 @@ def newest_enrollments(connection: Connection, lms_id: int, most: int) -> list[E
 def find_session(connection: Connection, session_id: str) -> Session | None:
     """Give a session with its attempt and enrollment."""
     return attempts.load_sessions(connection, [session_id]).get(session_id)
+
+
+def find_attempt(connection: Connection, uuid: str) -> Attempt | None:
+    """Give an attempt with its enrollment."""
+    owner = attempts.load_enrollments(
+        connection, enrollment.c.id.in_(select(attempt.c.enrollment_id).where(attempt.c.uuid == uuid)), 1
+    )
+    found = attempts.load_attempts(connection, owner[0]) if owner else []
+    return next((one for one in found if one.uuid == uuid), None)
 
 
 def latest_attempt(connection: Connection, owner: Enrollment) -> Attempt | None:

@@ -126,9 +126,7 @@ class _Worker:
         if found is not None:
             return found
         if work.launch is None:
-            raise SessionUnknown(
-                f"There is no session {work.session_id}; open it with POST /v1/sessions or send its learner."
-            )
+            raise SessionUnknown.named(str(work.session_id))
         return self._workspace.start(work.launch, work.session_id)
 
     def _open(self, work: Opening) -> Opened:

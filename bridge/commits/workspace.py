@@ -87,7 +87,7 @@ class Workspace:
             return None
         owner = found.attempt.row.enrollment
         if lms_id is not None and owner.lms_id != lms_id:
-            raise SessionUnknown(f"This LMS has no session {session_id}.")
+            raise SessionUnknown.named(session_id)
         if launch is not None and launch.key != (owner.lms_id, owner.learner_id, owner.activity_id):
             raise SessionMismatch(
                 f"Session {session_id} is one of learner {owner.learner_id!r} with activity {owner.activity_id!r}, not"

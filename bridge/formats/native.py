@@ -26,34 +26,44 @@ _Text = str | int
 _T = TypeVar("_T")
 
 
-class _LearnerFields(msgspec.Struct):
+class LearnerFields(msgspec.Struct):
+    """How a body tells a learner."""
+
     id: _Text
     name: str | None = None
     email: str | None = None
 
 
-class _ActivityFields(msgspec.Struct):
+class ActivityFields(msgspec.Struct):
+    """How a body tells an activity."""
+
     id: _Text
     name: str | None = None
     type: str | None = None
 
 
-class _CourseFields(msgspec.Struct):
+class CourseFields(msgspec.Struct):
+    """How a body tells a course."""
+
     id: _Text
     name: str | None = None
 
 
-class _Opening(msgspec.Struct):
-    learner: _LearnerFields | _Text | None = None
-    activity: _ActivityFields | _Text | None = None
-    course: _CourseFields | _Text | None = None
+class Opening(msgspec.Struct):
+    """What a body tells of the session it opens."""
+
+    learner: LearnerFields | _Text | None = None
+    activity: ActivityFields | _Text | None = None
+    course: CourseFields | _Text | None = None
     session_id: str | None = None
     scorm_version: str | float | int | None = None
     attempt: int | None = None
-    user: _LearnerFields | _Text | None = None
+    user: LearnerFields | _Text | None = None
 
 
-class _Committing(msgspec.Struct):
+class Committing(msgspec.Struct):
+    """What a body tells of its commit."""
+
     cmi: dict[str, Any] | None = None
     cmi_data: dict[str, Any] | None = None
     adl: dict[str, Any] | None = None
@@ -63,7 +73,7 @@ class _Committing(msgspec.Struct):
     scorm_version: str | float | int | None = None
 
 
-class Whole(_Opening):
+class Whole(Opening):
     """A body with all of it, as posted to the address that opens sessions by itself."""
 
     cmi: dict[str, Any] | None = None
@@ -101,20 +111,18 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         MalformedBody: a field is missing or of the wrong type.
         MalformedField: an id is empty or has control characters, a type is no IRI.
     """
-    told = body if isinstance(body, Whole) else _convert(body, _Opening)
+    told = body if isinstance(body, Whole) else _convert(body, Opening)
     learner = told.learner if told.learner is not None else told.user
-    who = learner if isinstance(learner, _LearnerFields) else learner is not None and _LearnerFields(learner)
-    what = told.activity if isinstance(told.activity, _ActivityFields) else None
+    who = learner if isinstance(learner, LearnerFields) else learner is not None and LearnerFields(learner)
+    what = told.activity if isinstance(told.activity, ActivityFields) else None
     if what is None and (told.activity is not None or activity_id is not None):
-        what = _ActivityFields(activity_id if activity_id is not None else told.activity)  # type: ignore[arg-type]  # one of them is set
+        what = ActivityFields(activity_id if activity_id is not None else told.activity)  # type: ignore[arg-type]  # one of them is set
     if not who:
         raise MalformedBody('The body does not tell the learner: {"learner": {"id": "…", "name": "…"}} is needed.')
     if what is None:
         raise MalformedBody('The body does not tell the activity: {"activity": {"id": "…", "name": "…"}} is needed.')
     course = (
-        told.course
-        if isinstance(told.course, _CourseFields)
-        else told.course is not None and _CourseFields(told.course)
+        told.course if isinstance(told.course, CourseFields) else told.course is not None and CourseFields(told.course)
     )
     if what.type is not None and not is_iri(what.type):
         raise MalformedField(
@@ -148,7 +156,7 @@ def recognise(body: object, post: Post) -> Commit:
         MalformedBody: it has no CMI data, or a field of the wrong type.
         MalformedField: a field has a value that cannot be used.
     """
-    told = body if isinstance(body, Whole) else _convert(body, _Committing)
+    told = body if isinstance(body, Whole) else _convert(body, Committing)
     cmi = told.cmi if told.cmi is not None else told.cmi_data
     if cmi is None:
         raise MalformedBody('The body has no CMI data: {"cmi": {…}} is needed, flat or nested.')
@@ -217,8 +225,24 @@ def _read(post: Post, body: Body) -> Call | None:
 def _convert(body: object, kind: type[_T]) -> _T:
     try:
         return msgspec.convert(body, kind)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return msgspec.convert(_whole(body, "learner", "user", "activity", "course"), kind)
     except msgspec.ValidationError as error:
         raise MalformedBody(f"The body is not what is taken here: {error}.") from None
+
+
+def _whole(value: object, *inside: str) -> object:
+    """Give whole numbers as such where they are written 2.0, here and in the objects of these names.
+
+    To JSON they are the same, and some languages write them so. What is CMI data is left alone.
+    """
+    if isinstance(value, dict):
+        return {
+            key: part if isinstance(part, dict) and key not in inside else _whole(part) for key, part in value.items()
+        }
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 FORMAT = Format(

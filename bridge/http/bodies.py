@@ -23,7 +23,7 @@ OWN_PARAMETERS = frozenset({"token", "session_id"})
 
 _IDEMPOTENCY_KEY = istr("Idempotency-Key")
 _SEC_FETCH_MODE = istr("Sec-Fetch-Mode")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 async def read_post(request: web.Request) -> Post:
@@ -93,7 +93,7 @@ def session_id(text: str) -> str:
     Raises:
         MalformedSessionId: it is not a UUID.
     """
-    if _UUID.fullmatch(text) is None:
+    if UUID.fullmatch(text) is None:
         raise MalformedSessionId(
             f"A session id is a UUID such as 6f3c2a9e-…, not {text[:60]!r}; leave it out to get one."
         )

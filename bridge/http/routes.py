@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from bridge.http import bodies, commits, doors, health, sessions
+from bridge.http import attempts, bodies, commits, doors, health, openapi, sessions
 from bridge.http.cors import cors
 from bridge.http.problems import problems
 from bridge.http.services import SERVICES, Services
@@ -35,11 +35,13 @@ def create_api(parts: Services) -> web.Application:
             web.get(_DOOR, doors.post_to_door, allow_head=False),
             web.post("/v1/formats/scorm-cloud", doors.post_results),
             web.post("/v1/commits", commits.post_all_in_one),
+            web.get("/v1/attempts/{attempt_id}", attempts.get_attempt),
             web.get("/v1/enrollments", sessions.get_enrollments),
             web.post("/scorm/progress/{topic_id}/", commits.post_all_in_one),
             web.post("/scorm/progress/{topic_id}", commits.post_all_in_one),
             web.get("/healthz", health.healthz),
             web.get("/readyz", health.readyz),
+            web.get("/openapi.json", openapi.get_description),
         ]
     )
     return app

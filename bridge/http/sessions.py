@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from typing import Any
 
 import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.commits.replies import attempt_object, enrollment_object, shown_version, time_text
+from bridge.commits.replies import attempt_object, enrollment_object
 from bridge.commits.work import Opening
-from bridge.commits.workspace import decode_attempt_state
 from bridge.errors import MalformedField, SessionUnknown
 from bridge.formats import native
 from bridge.formats.jsonbody import decode
-from bridge.http import bodies
+from bridge.http import bodies, reports
 from bridge.http.services import public_url, services
-from mappings.cmi.render import render
 from storage import lookups
-from storage.lookups import DeliveryLine
+
+_PAGE = re.compile("[0-9]{1,18}")
+_IN_NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 async def open_session(request: web.Request) -> web.Response:
@@ -61,15 +61,17 @@ async def get_enrollments(request: web.Request) -> web.Response:
     parts = services(request)
     lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
     after = request.query.get("after", "0")
+    if _PAGE.fullmatch(after) is None:
+        raise MalformedField("after is what `next` of the page before said: a number.")
     for name in ("learner", "activity"):
-        if not request.query.get(name, "").isprintable():
+        if _IN_NO_ID.search(request.query.get(name, "")) is not None:
             raise MalformedField(f"{name} has a character that no id has.")
     found = await parts.database.read(
         lookups.enrollments,
         lms_id=lms.id,
         learner_id=request.query.get("learner"),
         activity_id=request.query.get("activity"),
-        after=int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0,
+        after=int(after),
     )
     return _json(
         {
@@ -85,64 +87,18 @@ def _session_object(connection: Connection, session_id: str, lms_id: int) -> dic
     row = lookups.find_session(connection, session_id)
     if row is None or row.attempt.enrollment.lms_id != lms_id:
         raise SessionUnknown(f"This LMS has no session {session_id}.")
-    state = decode_attempt_state(row.attempt.state)
-    owner = row.attempt.enrollment
     report = lookups.report(connection, row.attempt)
     return {
         "result": True,
         "errorCode": 0,
-        "session_id": row.session_id,
-        "entry": row.entry,
-        "started_at": time_text(row.started_at),
-        "last_commit_at": time_text(row.last_commit_at),
-        "ended_at": time_text(row.ended_at),
-        "ended": row.ended,
+        **reports.session(row),
         "attempt": attempt_object(row.attempt),
-        "enrollment": enrollment_object(owner),
-        "cmi": render(
-            state.snapshot,
-            shown_version(row.attempt, state),
-            learner_id=owner.learner_id,
-            learner_name=owner.learner_name,
-            entry="resume",
-            total_time=state.total_time,
-        ),
-        "commits": [
-            {
-                "number": one.number,
-                "received_at": time_text(one.received_at),
-                "format": one.wire_format,
-                "disposition": one.disposition,
-            }
-            for one in report.commits
-            if one.session_id == session_id
-        ],
-        "statements": [
-            {
-                "id": one.id,
-                "verb": one.verb,
-                "rule": one.rule,
-                "commit": one.commit_number,
-                "deliveries": _ways(one.deliveries),
-            }
-            for one in report.statements
-            if one.session_id == session_id
-        ],
-        "documents": [
-            {
-                "name": one.name,
-                "resource": one.resource,
-                "commit": one.commit_number,
-                "deliveries": _ways(one.deliveries),
-            }
-            for one in report.documents
-            if one.session_id == session_id
-        ],
+        "enrollment": enrollment_object(row.attempt.enrollment),
+        "cmi": reports.resume_data(row.attempt),
+        "commits": [reports.commit(one) for one in report.commits if one.session_id == session_id],
+        "statements": [reports.statement(one) for one in report.statements if one.session_id == session_id],
+        "documents": [reports.document(one) for one in report.documents if one.session_id == session_id],
     }
-
-
-def _ways(deliveries: Sequence[DeliveryLine]) -> list[dict[str, Any]]:
-    return [{"target": way.target or None, "state": way.state, "tries": way.tries} for way in deliveries]
 
 
 def _json(value: object) -> web.Response:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -115,21 +117,50 @@ class TestSQLite:
         assert 500 not in arena.ledger.statuses
 
 
-class TestFullDisk:
+def _mounted(place: Path, size: str) -> Iterator[Path]:
+    """Mount memory as a small disk."""
+    place.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a disk needs root")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+async def _fill_and_free(arena: Arena, disk: Path) -> None:
+    """Fill the disk under load until enough commits were refused, and free it again."""
+    await arena.start()
+    await arena.commits(30)
+    fill = disk / "fill"
+    with fill.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 65_536)
+        except OSError:
+            pass
+    refused = arena.ledger.statuses[503]
+    async with asyncio.timeout(60):
+        while arena.ledger.statuses[503] < refused + 16:  # noqa: ASYNC110 -- clients set no event
+            await asyncio.sleep(0.01)
+    answered = len(arena.ledger.acked)
+    freed = time.monotonic()
+    fill.unlink()
+    await arena.commits(1)
+    seconds = time.monotonic() - freed
+    await arena.commits(30)
+    await arena.finish()
+
+    assert 500 not in arena.ledger.statuses
+    arena.tell(seconds_to_recover=round(seconds, 2), answered_before=answered, statuses=dict(arena.ledger.statuses))
+
+
+class TestFullDiskOfSQLite:
     """A small disk of its own."""
 
     @pytest.fixture
     def disk(self, tmp_path: Path) -> Iterator[Path]:
         """Mount 16 MB of memory as a disk."""
-        place = tmp_path / "disk"
-        place.mkdir()
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)], capture_output=True, check=False
-        )
-        if done.returncode:
-            pytest.skip("mounting a disk needs root")
-        yield place
-        subprocess.run(["umount", "-l", str(place)], check=True)
+        yield from _mounted(tmp_path / "disk", "16m")
 
     @pytest.fixture
     def database_url(self, disk: Path) -> str:
@@ -141,26 +172,38 @@ class TestFullDisk:
         return url
 
     async def test_a_full_disk_is_said_and_outlived_without_a_restart(self, arena: Arena, disk: Path) -> None:
-        await arena.start()
-        await arena.commits(30)
-        fill = disk / "fill"
-        with fill.open("wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"x" * 65_536)
-            except OSError:
-                pass
-        refused = arena.ledger.statuses[503]
-        async with asyncio.timeout(60):
-            while arena.ledger.statuses[503] < refused + 16:  # noqa: ASYNC110 -- clients set no event
-                await asyncio.sleep(0.01)
-        answered = len(arena.ledger.acked)
-        fill.unlink()
-        await arena.commits(30)
-        await arena.finish()
+        await _fill_and_free(arena, disk)
 
-        assert 500 not in arena.ledger.statuses
         whole = sqlite3.connect(disk / "bridge.db")
         assert whole.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         whole.close()
-        arena.tell(answered_before=answered, statuses=dict(arena.ledger.statuses))
+
+
+class TestFullDiskOfPostgreSQL:
+    """A small disk for the tables; the server's log is elsewhere, without which it would have to be started again."""
+
+    @pytest.fixture
+    def disk(self, cluster: Any) -> Iterator[Path]:
+        """Mount 32 MB of memory as a disk, next to the server's folder, where its user can come."""
+        with tempfile.TemporaryDirectory(prefix="disk-") as folder:
+            yield from _mounted(Path(folder) / "disk", "32m")
+
+    @pytest.fixture
+    def database_url(self, cluster: Any, disk: Path) -> str:
+        """A database on it."""
+        disk.parent.chmod(0o755)
+        tables = disk / "tables"
+        tables.mkdir()
+        owner = cluster.pgdata.stat()
+        os.chown(tables, owner.st_uid, owner.st_gid)
+        with psycopg.connect(cluster.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE TABLESPACE small LOCATION '{tables}'")
+            connection.execute("CREATE DATABASE full_bridge TABLESPACE small")
+        url: str = cluster.get_uri("full_bridge")
+        engine = open_engine(url)
+        migrate(engine)
+        engine.dispose()
+        return url
+
+    async def test_full_tables_are_said_and_outlived_without_a_restart(self, arena: Arena, disk: Path) -> None:
+        await _fill_and_free(arena, disk)

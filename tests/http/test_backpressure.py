@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import func, select
 from bridge.commits import pending, service
 from bridge.http.services import SERVICES
 from storage.engine import reading
-from storage.tables import journal
+from storage.tables import journal, session
 from tests.bridges import Bridge, FakeClock, start_bridge
 
 
@@ -25,7 +26,7 @@ class _Gate(FakeClock):
         self.through = threading.Semaphore(0)
 
     def __call__(self) -> int:
-        if threading.current_thread().name.startswith("write-"):
+        if threading.current_thread().name.startswith("commits"):
             self.through.acquire()
         return self.milliseconds
 
@@ -51,56 +52,95 @@ async def slow(database_url: str, gate: _Gate, monkeypatch: pytest.MonkeyPatch) 
 async def test_above_the_high_mark_commits_are_refused_until_fewer_than_the_low_mark_wait(
     slow: Bridge, gate: _Gate
 ) -> None:
-    async def post(number: int) -> tuple[int, str | None, dict[str, Any]]:
-        body = {"learner": {"id": f"u{number}"}, "activity": {"id": "235"}, "cmi": {}}
-        headers = {"Authorization": f"Bearer {slow.token}"}
-        async with slow.client.post("/v1/commits", json=body, headers=headers) as response:
-            return response.status, response.headers.get("Retry-After"), await response.json(content_type=None)
+    line = _Line(slow)
+    first = await line.begin()
+    waiting = [await line.join() for _ in range(6)]
+    assert line.waiting() == 6
 
-    async def sent(*numbers: int) -> list[asyncio.Task[Any]]:
-        tasks = []
-        for number in numbers:
-            tasks.append(asyncio.create_task(post(number)))
-            waiting = queue.qsize
-            before = waiting()
-            while waiting() == before and not tasks[-1].done():  # noqa: ASYNC110 -- the service sets no event
-                await asyncio.sleep(0.001)
-        return tasks
-
-    queue = _Waiting(slow)
-    first = asyncio.create_task(post(0))
-    while not queue.writing():  # noqa: ASYNC110 -- likewise
-        await asyncio.sleep(0.001)
-    waiting = await sent(1, 2, 3, 4, 5, 6)
-    assert queue.qsize() == 6
-
-    status, after, told = await post(7)
+    status, after, told = await line.post()
     assert (status, after, told["code"], told["result"]) == (503, "2", "overloaded", False)
     gate.through.release()
     assert (await first)[0] == 200
-    assert queue.qsize() == 4
-    assert (await post(8))[0] == 503
+    assert line.waiting() == 4
+    assert (await line.post())[0] == 503
     gate.through.release()
     assert [(await one)[0] for one in waiting[:2]] == [200, 200]
-    assert queue.qsize() == 2
-    (again,) = await sent(9)
+    assert line.waiting() == 2
+    again = await line.join()
     gate.through.release(100)
     assert [(await one)[0] for one in [*waiting, again]] == [200] * 7
-    with reading(slow.engine) as connection:
-        assert connection.execute(select(func.count()).select_from(journal)).scalar_one() == 8
+    assert _rows(slow) == 8
 
 
-class _Waiting:
-    """A look at the service's queue."""
+async def test_around_the_marks_it_changes_its_mind_once_for_each_crossing_and_keeps_nothing_of_what_it_refuses(
+    slow: Bridge, gate: _Gate
+) -> None:
+    line = _Line(slow)
+    accepted, minds = [await line.begin()], list[int]()
+    under_way, done = 1, 0
+    for _ in range(3):
+        while line.waiting() < 6:
+            accepted.append(await line.join())
+            minds.append(200)
+        for mark in (6, 4):
+            assert line.waiting() == mark
+            minds += [(await line.post())[0] for _ in range(5)]
+            gate.through.release()
+            await asyncio.gather(*accepted[done : done + under_way])
+            under_way, done = 2, done + under_way
+    gate.through.release(100)
+    assert {(await one)[0] for one in accepted} == {200}
+
+    assert sum(one != other for one, other in pairwise(minds)) == 5
+    assert minds.count(503) == 30
+    assert _rows(slow) == len(accepted)
+
+
+def _rows(bridge: Bridge) -> int:
+    with reading(bridge.engine) as connection:
+        counts = [connection.execute(select(func.count()).select_from(one)).scalar_one() for one in (journal, session)]
+    assert counts[0] == counts[1]
+    return counts[0]
+
+
+Answered = asyncio.Task[tuple[int, str | None, dict[str, Any]]]
+
+
+class _Line:
+    """Commits of one learner each, and a look at the service's queue."""
 
     def __init__(self, bridge: Bridge) -> None:
         assert bridge.client.app is not None
+        self._bridge = bridge
         self._commits = bridge.client.app[SERVICES].commits
+        self._posted = 0
 
-    def qsize(self) -> int:
+    async def post(self) -> tuple[int, str | None, dict[str, Any]]:
+        """Post a commit and wait for the answer: status, `Retry-After` and body."""
+        self._posted += 1
+        body = {"learner": {"id": f"u{self._posted}"}, "activity": {"id": "235"}, "cmi": {}}
+        headers = {"Authorization": f"Bearer {self._bridge.token}"}
+        async with self._bridge.client.post("/v1/commits", json=body, headers=headers) as response:
+            return response.status, response.headers.get("Retry-After"), await response.json(content_type=None)
+
+    async def begin(self) -> Answered:
+        """Post a commit whose batch is on its way when this returns."""
+        task = asyncio.create_task(self.post())
+        while not self._writing():  # noqa: ASYNC110 -- the service sets no event
+            await asyncio.sleep(0.001)
+        return task
+
+    async def join(self) -> Answered:
+        """Post a commit that waits when this returns, unless it was answered."""
+        before = self.waiting()
+        task = asyncio.create_task(self.post())
+        while self.waiting() == before and not task.done():  # noqa: ASYNC110 -- likewise
+            await asyncio.sleep(0.001)
+        return task
+
+    def waiting(self) -> int:
         """Tell how many wait."""
         return len(self._commits._futures)
 
-    def writing(self) -> bool:
-        """Tell whether a batch is on its way."""
-        return self._commits._writer is not None and self.qsize() == 0
+    def _writing(self) -> bool:
+        return self._commits._writer is not None and self.waiting() == 0

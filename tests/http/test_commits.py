@@ -278,3 +278,13 @@ async def test_the_version_that_the_lms_declared_is_the_one_resume_data_comes_in
     assert session["attempt"]["scorm_version"] == "2004"
     assert "core" not in session["cmi"]
     assert session["cmi"]["learner_id"] == "u1"
+
+
+async def test_a_whole_number_is_one_however_it_is_written(bridge: Bridge) -> None:
+    """To JSON, 7.0 is 7; some languages write it so."""
+    body = b'{"learner":{"id":7.0},"activity":235.0,"cmi":{"suspend_data":"x"},"sequence":3.0,"attempt":2.0}'
+    status, answer = await bridge.post("/v1/commits", data=body)
+
+    assert status == 200
+    assert (answer["enrollment"]["learner"]["id"], answer["enrollment"]["activity"]["id"]) == ("7", "235")
+    assert answer["attempt"]["number"] == 2

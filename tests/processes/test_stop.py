@@ -7,8 +7,11 @@ import signal
 from collections.abc import AsyncIterator
 
 import aiohttp
+from sqlalchemy import text
 
+from storage.engine import open_engine, writing
 from tests.processes.conftest import Lrs, StartServer
+from tests.processes.server import Server
 
 
 async def test_stopped_by_sigterm_it_ends_with_status_nought_and_goes_on_when_started_again(
@@ -30,9 +33,9 @@ async def test_stopped_by_sigterm_it_ends_with_status_nought_and_goes_on_when_st
 
 
 async def test_load_balancers_are_told_before_it_stops_listening(
-    new_server: StartServer, sqlite_url: str, http: aiohttp.ClientSession
+    new_server: StartServer, database_url: str, http: aiohttp.ClientSession
 ) -> None:
-    server = new_server(sqlite_url, server="drain_delay = 600\n")
+    server = new_server(database_url, server="drain_delay = 600\n")
     await server.run("migrate")
     await server.start()
     async with http.get(f"{server.url}/readyz") as response:
@@ -47,10 +50,55 @@ async def test_load_balancers_are_told_before_it_stops_listening(
     assert await server.ended() == -signal.SIGTERM
 
 
-async def test_a_second_signal_ends_it_at_once_although_something_is_under_way(
-    new_server: StartServer, sqlite_url: str, http: aiohttp.ClientSession
+async def test_what_is_under_way_is_answered_before_it_ends(
+    new_server: StartServer, database_url: str, http: aiohttp.ClientSession
 ) -> None:
-    server = new_server(sqlite_url)
+    """It listens no longer while a commit that it has waits for the database."""
+    server = new_server(database_url)
+    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    await server.start()
+
+    async def post() -> tuple[int, str]:
+        body = {"learner": {"id": "u1"}, "activity": {"id": "1"}, "cmi": {"suspend_data": "x"}}
+        headers = {"Authorization": f"Bearer {token}"}
+        async with http.post(f"{server.url}/v1/commits", json=body, headers=headers) as response:
+            return response.status, (await response.json())["disposition"]
+
+    engine = open_engine(database_url)
+    with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":  # on SQLite, whoever writes keeps all others from it
+            connection.execute(text("LOCK TABLE journal"))
+        posting = asyncio.create_task(post())
+        for _ in range(3):  # what was sent before is with the server when it answers these
+            async with http.get(f"{server.url}/healthz") as response:
+                assert response.status == 200
+        server.signal()
+        await until_refused(server)
+        assert not posting.done()
+    assert await posting == (200, "applied")
+    assert await server.ended() == 0
+    engine.dispose()
+    (enrollment,) = await server.verify("u1", "1")
+    assert enrollment["total_attempts"] == 1
+
+
+async def until_refused(server: Server) -> None:
+    """Wait until a server takes no more connections."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            except ConnectionResetError:
+                continue  # it had been let in line when the line was closed
+            except ConnectionRefusedError:
+                return
+            writer.close()
+
+
+async def test_a_second_signal_ends_it_at_once_although_something_is_under_way(
+    new_server: StartServer, database_url: str, http: aiohttp.ClientSession
+) -> None:
+    server = new_server(database_url)
     token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
     await server.start()
     begun = asyncio.Event()

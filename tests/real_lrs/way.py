@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,12 +31,17 @@ class Way:
 
     The answers to the first `lose` POSTs never arrive: after the LRS has given each, `meanwhile` is awaited and the
     connection cut.
+
+    Of `trouble` each POST takes the last one: `cut` before the LRS sees it, `503` instead of its answer, `kept-cut` and
+    `kept-503` after the LRS has answered. `met` counts them.
     """
 
     endpoint: str
     lose: int = 0
     meanwhile: Callable[[], Awaitable[object]] | None = None
     posts: list[Passed] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+    met: Counter[str] = field(default_factory=Counter)
 
 
 @asynccontextmanager
@@ -46,6 +52,10 @@ async def way_to(endpoint: str) -> AsyncIterator[Way]:
         async def pass_on(request: web.Request) -> web.Response:
             body = await request.read()
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+            trouble = way.trouble.pop() if way.trouble and request.method == "POST" else "none"
+            way.met[trouble] += 1
+            if trouble in {"cut", "503"}:
+                return _stopped(request, trouble)
             to = urlsplit(endpoint)._replace(path="", query="").geturl() + request.path_qs
             async with session.request(request.method, to, data=body or None, headers=headers) as reply:
                 answer = await reply.read()
@@ -55,8 +65,9 @@ async def way_to(endpoint: str) -> AsyncIterator[Way]:
                 if len(way.posts) <= way.lose:
                     if way.meanwhile is not None:
                         await way.meanwhile()
-                    assert request.transport is not None
-                    request.transport.abort()
+                    return _stopped(request, "cut")
+            if trouble != "none":
+                return _stopped(request, trouble)
             return web.Response(body=answer, status=reply.status, content_type=reply.content_type)
 
         app = web.Application(client_max_size=0)
@@ -64,3 +75,10 @@ async def way_to(endpoint: str) -> AsyncIterator[Way]:
         async with TestServer(app) as server:
             way = Way(str(server.make_url(urlsplit(endpoint).path)))
             yield way
+
+
+def _stopped(request: web.Request, trouble: str) -> web.Response:
+    if trouble.endswith("cut"):
+        assert request.transport is not None
+        request.transport.abort()
+    return web.Response(status=503)

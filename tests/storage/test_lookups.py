@@ -83,6 +83,17 @@ def test_a_session_is_found_with_its_attempt_and_enrollment(engine: Engine) -> N
         assert lookups.find_session(connection, uid("unknown")) is None
 
 
+def test_an_attempt_is_found_with_its_enrollment(engine: Engine) -> None:
+    with writing(engine) as connection:
+        its = launched(connection)
+        add_attempt(connection, its.attempt.enrollment, 2)
+    with reading(engine) as connection:
+        found = lookups.find_attempt(connection, its.attempt.uuid)
+        assert found is not None
+        assert (found.id, found.enrollment.id) == (its.attempt.id, its.attempt.enrollment.id)
+        assert lookups.find_attempt(connection, uid("unknown")) is None
+
+
 def test_a_report_holds_all_there_is_to_an_attempt_in_its_order(engine: Engine) -> None:
     with writing(engine) as connection:
         first = launched(connection)

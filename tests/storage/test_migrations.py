@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from storage import attempts, lms
+from storage import attempts, lms, migrations, tables
 from storage.engine import open_engine, reading, writing
 from storage.migrations import is_current, migrate
 from storage.tables import attempt, delivery, enrollment, journal, metadata, session, statement
-from tests.storage.rows import add_attempt, add_lms, add_session, entry, launched, queue, uid
+from tests.storage.rows import add_attempt, add_lms, add_session, entry, hold, launched, queue, tried, uid
 from tests.storage.threads import at_once
 
 Rows = dict[str, object]
@@ -61,6 +67,68 @@ def test_two_that_migrate_a_new_database_at_once_both_succeed(fresh_engine: Engi
         assert lms.by_name(connection, "none") is None
 
 
+REVISIONS = [one.revision for one in ScriptDirectory(str(Path(migrations.__file__).parent)).walk_revisions()]
+FIRST = (
+    tables.lms, enrollment, attempt, session, journal, tables.mapping_version, statement, delivery, tables.try_,
+    tables.delivery_try,
+)  # fmt: skip
+"""Tables of the first schema, which every later one has."""
+ADDED = (enrollment.c.version, delivery.c.shard)
+"""Columns that they got later."""
+
+
+def test_going_back_and_forth_keeps_the_rows(fresh_engine: Engine) -> None:
+    """What an older schema has no room for is lost on the way back, and nothing else."""
+    migrate(fresh_engine)
+    with writing(fresh_engine) as connection:
+        hold(connection, ["lrs"])
+        queue(connection, launched(connection), 3)
+        tried(connection, [connection.execute(select(func.min(delivery.c.id))).scalar_one()], "delivered", status=200)
+        before = _rows(connection)
+    assert all(before.values())
+    for revision in REVISIONS[1:]:
+        migrations._run(fresh_engine, partial(command.downgrade, revision=revision))
+        with reading(fresh_engine) as connection:
+            assert MigrationContext.configure(connection).get_current_revision() == revision
+            assert _rows(connection) == before
+        migrate(fresh_engine)
+        with reading(fresh_engine) as connection:
+            assert _rows(connection) == before
+            assert _differences(connection) == []
+
+
+def test_a_migration_that_loses_what_others_refer_to_is_taken_back(sqlite_url: str) -> None:
+    engine = open_engine(sqlite_url)
+    with writing(engine) as connection:
+        launched(connection)
+
+    def lose(config: Config) -> None:
+        config.attributes["connection"].execute(attempt.delete())
+
+    with pytest.raises(migrations.BrokenReferencesError):
+        migrations._run(engine, lose)
+    with reading(engine) as connection:
+        assert connection.execute(select(func.count()).select_from(attempt)).scalar_one() == 1
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(attempt.delete())
+    engine.dispose()
+
+
+def _rows(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
+    return {
+        table.name: sorted(
+            map(tuple, connection.execute(select(*(one for one in table.c if one not in ADDED)))), key=repr
+        )
+        for table in FIRST
+    }
+
+
+def _differences(connection: Connection) -> list[object]:
+    """Give what the schema has otherwise than the code."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return list(compare_metadata(context, metadata))
+
+
 def test_a_migration_that_fails_leaves_the_old_schema(fresh_engine: Engine) -> None:
     """`delivery_try` is the last table; it is there already, so the first ones are created in vain."""
     with writing(fresh_engine) as connection:
@@ -74,8 +142,7 @@ def test_a_migration_that_fails_leaves_the_old_schema(fresh_engine: Engine) -> N
 
 def test_the_migrations_come_to_exactly_the_tables_of_the_code(engine: Engine) -> None:
     with reading(engine) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, metadata) == []
+        assert _differences(connection) == []
 
 
 @pytest.mark.parametrize("table", [session, journal, statement], ids=lambda table: table.name)

@@ -1,0 +1,61 @@
+"""The API described for programs: an OpenAPI document."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from bridge.http.openapi_operations import operations, refusals
+from bridge.http.openapi_shapes import shapes
+
+
+def description() -> dict[str, Any]:
+    """Make the OpenAPI 3.1 document of all routes."""
+    about = metadata.metadata("scorm-xapi-bridge")
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": about["Name"],
+            "version": about["Version"],
+            "description": about["Summary"],
+            "license": {"name": about["License-Expression"], "identifier": about["License-Expression"]},
+        },
+        "servers": [{"url": "/"}],
+        "paths": operations(),
+        "components": {
+            "schemas": shapes(),
+            "responses": refusals(),
+            "securitySchemes": {
+                "lmsToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "What `scorm-bridge tokens create` printed.",
+                },
+                "lmsPassword": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "Any user name; the password is the LMS's token.",
+                },
+                "commitToken": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": "token",
+                    "description": "Of a session's `commit_url`; permits commits to that session.",
+                },
+            },
+        },
+    }
+
+
+async def get_description(_request: web.Request) -> web.Response:
+    """`GET /openapi.json`: this API, described. Anyone may."""
+    return web.Response(body=_encoded(), content_type="application/json")
+
+
+@cache
+def _encoded() -> bytes:
+    return msgspec.json.encode(description())

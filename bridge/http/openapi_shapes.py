@@ -1,0 +1,270 @@
+"""The shapes that bodies and answers have, as the API description tells them: JSON Schema (2020-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, get_args
+
+import msgspec
+
+from bridge.commits.launch import LONGEST_ID
+from bridge.errors import BridgeError
+from bridge.formats import native
+from mappings.attempt.commit import Disposition
+from mappings.cmi.warnings import CmiWarning
+
+Shape = dict[str, Any]
+
+CODES_OF_ADDRESSES = ("no-such-address", "method-not-allowed", "bad-request")
+"""Codes of problems that no error of the bridge has: the request came to no handler."""
+
+TEXT: Shape = {"type": "string"}
+WHOLE: Shape = {"type": "integer"}
+NUMBER: Shape = {"type": "number"}
+TRUTH: Shape = {"type": "boolean"}
+ANY_OBJECT: Shape = {"type": "object"}
+UUID: Shape = {"type": "string", "format": "uuid"}
+TIME: Shape = {"type": "string", "format": "date-time"}
+DURATION: Shape = {"type": "string", "description": "ISO 8601, as in PT5M30.5S"}
+ID: Shape = {
+    "type": "string",
+    "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+    r"[^\x00-\x1f\x7f]*$",
+    "maxLength": LONGEST_ID,
+    "description": f"Not blank, no control characters, at most {LONGEST_ID} bytes in UTF-8.",
+}
+NAME: Shape = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$", "maxLength": LONGEST_ID}
+_NULL: Shape = {"type": "null"}
+
+
+def ref(name: str) -> Shape:
+    """Refer to a shape of `shapes`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def maybe(*shapes: Shape) -> Shape:
+    """Give the shape of what may be null."""
+    return {"anyOf": [*shapes, _NULL]}
+
+
+def many(shape: Shape) -> Shape:
+    """Give the shape of a list."""
+    return {"type": "array", "items": shape}
+
+
+def shapes() -> dict[str, Shape]:
+    """Give all shapes by name."""
+    return _requests() | _answers()
+
+
+def _requests() -> dict[str, Shape]:
+    _, made = msgspec.json.schema_components(
+        [native.Opening, native.Committing, CmiWarning], ref_template="#/components/schemas/{name}"
+    )
+    # what is checked after the types: the structs take it, and readers refuse it in words
+    ids = [ID, WHOLE]
+    for name in ("LearnerFields", "ActivityFields", "CourseFields"):
+        made[name]["properties"] |= {"id": {"anyOf": ids}, "name": maybe(NAME)}
+    made["CourseFields"]["properties"]["id"] = {"anyOf": [NAME, WHOLE]}
+    made["ActivityFields"]["properties"]["type"] = maybe(
+        {"type": "string", "pattern": r"^[a-z]+://[a-z]+(\.[a-z]+)*(/[A-Za-z0-9._~-]+)*$", "description": "an IRI"}
+    )
+    version = {"anyOf": [{"enum": ["1.2", "2004", "", 1.2, 2004]}, _NULL], "examples": ["1.2", "2004"]}
+    opening = made.pop("Opening")["properties"] | {
+        "activity": {"anyOf": [*ids, ref("ActivityFields")]},
+        "course": maybe(NAME, WHOLE, ref("CourseFields")),
+        "session_id": {"anyOf": [UUID, {"const": ""}, _NULL]},
+        "scorm_version": version,
+        "attempt": maybe({"type": "integer", "minimum": 1, "maximum": 999_999}),
+    }
+    committing = made.pop("Committing")["properties"] | {
+        "sequence": maybe({"type": "integer", "minimum": 0, "maximum": (1 << 62) - 1}),
+        "committed_at": maybe(TIME),
+        "scorm_version": version,
+    }
+    # a second word for a thing counts, and is looked at, only where the first is not used
+    who = {"anyOf": [*ids, ref("LearnerFields")]}
+    learners = [{"learner": who}, {"learner": _NULL, "user": who}]
+    data = [{"cmi": ANY_OBJECT}, {"cmi": _NULL, "cmi_data": ANY_OBJECT}]
+    activity = {"activity": opening["activity"]}
+    of_session = _one_of(
+        committing | {"learner": _NULL, "user": _NULL, "session_id": UUID}, [{"session_id": UUID} | one for one in data]
+    )
+    made["LooseActivity"] = made["ActivityFields"] | {
+        "properties": made["ActivityFields"]["properties"] | {"id": {"anyOf": [TEXT, WHOLE]}},
+        "description": "Its id is not used.",
+    }
+    in_address = {"activity": maybe(TEXT, WHOLE, ref("LooseActivity"))}
+    return made | {
+        "Opening": _one_of(opening, [activity | one for one in learners]),
+        "Commit": {
+            "anyOf": [
+                _one_of(opening | committing, [activity | one | other for one, other in product(learners, data)]),
+                of_session,
+            ],
+            "description": "A whole launch and its CMI data, or CMI data of a session that is known.",
+        },
+        "Progress": {
+            "anyOf": [
+                _one_of(opening | committing | in_address, [one | other for one, other in product(learners, data)]),
+                of_session,
+            ],
+            "description": "As Commit; the activity is in the address.",
+        },
+    }
+
+
+def _one_of(properties: dict[str, Shape], needed: Sequence[dict[str, Shape]]) -> Shape:
+    """Give an object that needs all of at least one of these sets of properties, those that must not be null."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "anyOf": [
+            {"properties": one, "required": [name for name, shape in one.items() if shape != _NULL]} for one in needed
+        ],
+    }
+
+
+def _answers() -> dict[str, Shape]:
+    status = {"type": "string", "enum": ["unknown", "not attempted", "incomplete", "completed"]}
+    success = {"type": "string", "enum": ["unknown", "passed", "failed"]}
+    ended = maybe({"type": "string", "enum": ["suspended", "terminated", "abandoned"]})
+    attempt = {
+        "id": UUID,
+        "number": {"type": "integer", "minimum": 1},
+        "status": {"type": "string", "enum": ["active", "suspended", "terminated", "abandoned"]},
+        "scorm_version": maybe(TEXT),
+        "completion_status": status,
+        "success_status": success,
+        "score": maybe(ref("Score")),
+        "progress_measure": maybe(NUMBER),
+        "total_time": DURATION,
+    }
+    entry = {"type": "string", "enum": ["ab-initio", "resume"]}
+    session = {
+        "session_id": UUID,
+        "entry": entry,
+        "started_at": TIME,
+        "last_commit_at": maybe(TIME),
+        "ended_at": maybe(TIME),
+        "ended": ended,
+    }
+    commit = {
+        "number": WHOLE,
+        "received_at": TIME,
+        "format": TEXT,
+        "disposition": ref("Disposition"),
+    }
+    ways = many(ref("Delivery"))
+    statement = {"id": UUID, "verb": TEXT, "rule": TEXT, "commit": WHOLE, "deliveries": ways}
+    document = {"name": TEXT, "resource": TEXT, "commit": WHOLE, "deliveries": ways}
+    whose = {"attempt": ref("Attempt"), "enrollment": ref("Enrollment")}
+    pause = _object({"since": TIME, "by": TEXT, "automatic": TRUTH})
+    parts = {"commits": commit, "statements": statement, "documents": document}
+    return {
+        "Disposition": {"type": "string", "enum": [*get_args(Disposition)]},
+        "Score": {"type": "object", "properties": dict.fromkeys(("scaled", "raw", "min", "max"), NUMBER)},
+        "Attempt": _object(attempt),
+        "Enrollment": _object(
+            {
+                "registration": UUID,
+                "learner": _object({"id": TEXT, "name": TEXT}),
+                "activity": _object({"id": TEXT, "name": TEXT}),
+                "total_attempts": WHOLE,
+                "completion_status": status,
+                "success_status": success,
+                "best_score": maybe(ref("Score")),
+                "total_time": DURATION,
+                "first_commit_at": maybe(TIME),
+                "last_commit_at": maybe(TIME),
+            }
+        ),
+        "Delivery": _object(
+            {
+                "target": maybe(TEXT),
+                "state": {
+                    "type": "string",
+                    "enum": ["waiting", "delivered", "dead", "quarantined", "discarded"],
+                },
+                "tries": WHOLE,
+            }
+        ),
+        "Opened": _success(
+            {"session_id": UUID, "commit_url": {"type": "string", "format": "uri"}, **whose, "cmi": ANY_OBJECT}
+            | {"attempt": _object(attempt | {"entry": entry})}
+        ),
+        "Committed": _success(
+            {
+                "session_id": UUID,
+                "commit": WHOLE,
+                "disposition": ref("Disposition"),
+                **whose,
+                "progress": _object(
+                    {
+                        "completed": TRUTH,
+                        "passed": maybe(TRUTH),
+                        "score": maybe(NUMBER),
+                        "measure": maybe(NUMBER),
+                        "location": maybe(TEXT),
+                    }
+                ),
+                "statements": many(_object({"id": UUID, "verb": TEXT, "rule": TEXT})),
+                "warnings": many(ref("CmiWarning")),
+            }
+        ),
+        "Session": _success(session | whose | {"cmi": ANY_OBJECT} | {n: many(_object(p)) for n, p in parts.items()}),
+        "WholeAttempt": _success(
+            {"started_at": TIME, "last_commit_at": maybe(TIME), **whose, "cmi": ANY_OBJECT}
+            | {"sessions": many(_object(session))}
+            | {name: many(_object({"session_id": UUID} | part)) for name, part in parts.items()}
+        ),
+        "Enrollments": _success(
+            {
+                "enrollments": many(ref("Enrollment")),
+                "next": maybe(TEXT) | {"description": "what to send as `after` for more"},
+            }
+        ),
+        "Alive": _object({"status": {"const": "alive"}}),
+        "Ready": _object(
+            {
+                "status": {"const": "ready"},
+                "targets": many(TEXT),
+                "waiting": _by_target(WHOLE),
+                "waiting_documents": _by_target(WHOLE),
+                "paused": _by_target(pause),
+            }
+        ),
+        "Unready": _object({"status": {"enum": ["draining", "unavailable"]}, "reason": TEXT}),
+        "Problem": _object(
+            {
+                "type": {"type": "string", "format": "uri"},
+                "title": TEXT,
+                "status": WHOLE,
+                "detail": TEXT,
+                "code": {"type": "string", "enum": sorted({*_codes(BridgeError), *CODES_OF_ADDRESSES})},
+                "result": {"const": False},
+                "errorCode": {"const": 101},
+            }
+        ),
+    }
+
+
+def _object(properties: Mapping[str, Any]) -> Shape:
+    """Give an object that has all of these."""
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+def _success(properties: Mapping[str, Any]) -> Shape:
+    return _object({"result": {"const": True}, "errorCode": {"const": 0}, **properties})
+
+
+def _by_target(shape: Shape) -> Shape:
+    return {"type": "object", "additionalProperties": shape}
+
+
+def _codes(kind: type[BridgeError]) -> Iterator[str]:
+    for one in kind.__subclasses__():
+        if "code" in vars(one):
+            yield one.code
+        yield from _codes(one)

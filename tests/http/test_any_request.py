@@ -1,0 +1,120 @@
+"""Requests derived from the API description, valid and invalid: each is answered as described, and never fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
+
+from bridge.http.bodies import UUID
+from bridge.http.openapi import description
+from tests.processes.server import Server
+
+CASES = {"": 15, "full": 700}[os.environ.get("CHAOS", "")]
+"""Requests made at random for each operation and database, beside those that are made of every edge described."""
+SESSION = "6f3c2a9e-0000-4000-8000-000000000001"
+LONGEST_ANSWER = 10
+"""Seconds after which a request counts as hanging."""
+KNOWN = {"session_id": SESSION}
+"""What can be asked for, by parameter; the attempt is known once a bridge is served."""
+DOOR = "/v1/formats/{format}/sessions/{session_id}/commits"
+IN_WORDS = {"/v1/sessions/{session_id}/commits", "/v1/formats/scorm-cloud", DOOR}
+"""Addresses whose bodies are described in words only."""
+REFUSE_WITH_200 = {"aicc", "moodle", "rpc"}
+
+API = schemathesis.openapi.from_dict(
+    description(), config=SchemathesisConfig.from_dict({"generation": {"with-security-parameters": False}})
+)
+
+
+@API.hooks.hook
+def map_path_parameters(_context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Ask for what there is most of the time."""
+    for name, value in (path_parameters or {}).items():
+        if name in KNOWN and UUID.fullmatch(str(value)) is not None and not str(value).endswith("0"):
+            path_parameters[name] = KNOWN[name]
+    return path_parameters
+
+
+@dataclass
+class Served:
+    """A bridge, an LMS's token, and how often it gave which answer to which operation."""
+
+    server: Server
+    token: str
+    seen: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+
+def _may(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture(scope="module")
+def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A bridge in a process of its own with a session that is open, and an LMS's token."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def run(doing: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(doing, loop).result()
+
+    server = Server(tmp_path_factory.mktemp("served"), module_database_url)
+    token = run(server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org"))
+    run(server.start())
+    opening = {"session_id": SESSION, "learner": {"id": "u1"}, "activity": {"id": "235"}}
+    opened = requests.post(f"{server.url}/v1/sessions", json=opening, headers=_may(token), timeout=LONGEST_ANSWER)
+    KNOWN["attempt_id"] = opened.json()["attempt"]["id"]
+    yield Served(server, token)
+    assert run(server.stop()) == 0
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+    assert "request_not_processed" not in server.log
+
+
+@API.parametrize()
+@settings(
+    max_examples=CASES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_every_request_is_answered_as_described(case: schemathesis.Case, served: Served) -> None:
+    headers = _may(served.token)
+    response = case.call(base_url=served.server.url, headers=headers, timeout=LONGEST_ANSWER)
+    served.seen[case.operation.label, response.status_code] += 1
+    assert response.status_code < 500, response.text
+    excluded = []
+    if case.path in IN_WORDS:
+        excluded.append(positive_data_acceptance)
+    if case.path == DOOR and case.path_parameters.get("format") in REFUSE_WITH_200:
+        excluded += [ignored_auth, negative_data_rejection]
+    if case.path.startswith("/scorm/progress/") and _names_session_only(case.body):
+        excluded.append(negative_data_rejection)  # whose activity is known: the one in the address is not looked at
+    case.validate_response(response, headers=headers, excluded_checks=excluded)
+
+
+def _names_session_only(body: Any) -> bool:
+    return isinstance(body, dict) and bool(body.get("session_id")) and not (body.get("learner") or body.get("user"))
+
+
+def test_requests_were_both_taken_and_refused(served: Served) -> None:
+    """Else the test above says little."""
+    operations = {label for label, _ in served.seen}
+    for_anyone = {"GET /healthz", "GET /readyz", "GET /openapi.json"}
+
+    assert len(operations) == len([one for paths in description()["paths"].values() for one in paths])
+    assert operations - {label for label, status in served.seen if status == 200} == set()
+    assert operations - for_anyone - {label for label, status in served.seen if 400 <= status < 500} == set()
+    print(f"{served.seen.total()} requests: {sorted(served.seen.items())}")  # noqa: T201 -- `pytest -s` shows the figure

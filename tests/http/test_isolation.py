@@ -1,0 +1,172 @@
+"""Two LMSs: whatever the one asks for or posts with the other's ids, there is no such thing. Every route has a rule."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bridge import formats
+from bridge.access import new_token
+from storage import lms
+from storage.engine import writing
+from tests.bridges import HOME_PAGE, Bridge
+from tests.formats.test_doors import BODIES
+from tests.http.test_openapi import routes
+
+Route = tuple[str, str]
+Request = tuple[str, Any]
+WHO = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
+COMMIT = {"cmi": {"core": {"lesson_status": "passed"}, "suspend_data": "stolen"}, "sequence": 9}
+UNKNOWN = "00000000-0000-4000-8000-0000000000aa"
+POSTBACK = {"id": "r1", "registrationCompletion": "COMPLETED", "learner": {"id": "u1"}, "course": {"id": "235"}}
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What an LMS has, or nobody."""
+
+    session: str
+    attempt: str
+
+
+def _session(ids: Ids, rest: str = "") -> str:
+    return f"/v1/sessions/{ids.session}{rest}"
+
+
+RULES: dict[Route, Callable[[Ids], Request]] = {
+    ("POST", "/v1/sessions"): lambda ids: ("/v1/sessions", WHO | {"session_id": ids.session}),
+    ("GET", "/v1/sessions/{session_id}"): lambda ids: (_session(ids), None),
+    ("POST", "/v1/sessions/{session_id}/commits"): lambda ids: (_session(ids, "/commits"), COMMIT),
+    ("PUT", "/v1/sessions/{session_id}/commits"): lambda ids: (_session(ids, "/commits"), COMMIT),
+    ("POST", "/v1/commits"): lambda ids: ("/v1/commits", COMMIT | WHO | {"session_id": ids.session}),
+    ("GET", "/v1/attempts/{attempt_id}"): lambda ids: (f"/v1/attempts/{ids.attempt}", None),
+    ("POST", "/scorm/progress/{topic_id}/"): lambda ids: ("/scorm/progress/235/", _progress(ids)),
+    ("POST", "/scorm/progress/{topic_id}"): lambda ids: ("/scorm/progress/235", _progress(ids)),
+}
+"""Routes that are told ids, and how to ask them for an LMS's things: what is another's is answered with 404."""
+OPENING = {route for route in RULES if route[1] in {"/v1/sessions", "/v1/commits"} or "progress" in route[1]}
+"""Those that open a session whose id nobody has."""
+DOOR = "/v1/formats/{format}/sessions/{session_id}/commits"
+OTHERWISE = {
+    ("POST", DOOR): "test_at_no_format_s_door_is_there_a_session_of_another_lms",
+    ("PUT", DOOR): "test_at_no_format_s_door_is_there_a_session_of_another_lms",
+    ("GET", DOOR): "test_at_no_format_s_door_is_there_a_session_of_another_lms",
+    ("GET", "/v1/enrollments"): "test_another_lms_s_enrollments_are_not_listed",
+    ("POST", "/v1/formats/scorm-cloud"): "test_a_registration_of_the_same_name_is_the_other_lms_s_own",
+}
+"""Routes whose answers cannot be 404, and the test that proves theirs."""
+FOR_ANYONE = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")}
+"""Routes that tell nothing of any LMS."""
+
+
+def _progress(ids: Ids) -> dict[str, Any]:
+    return {"user": "u1", "cmi_data": COMMIT["cmi"], "session_id": ids.session}
+
+
+@dataclass
+class Two:
+    """A bridge, what its LMS has, and another LMS's token."""
+
+    bridge: Bridge
+    ids: Ids
+    stranger: str
+
+    async def ask(self, method: str, request: Request, token: str) -> tuple[int, Any]:
+        """Send a request with a token; give status and answer."""
+        path, body = request
+        headers = {"Authorization": f"Bearer {token}"}
+        told = {"data": body} if isinstance(body, bytes) else {"json": body}
+        async with self.bridge.client.request(method, path, headers=headers, **told) as response:
+            text = await response.text()
+            return response.status, await response.json(content_type=None) if text.startswith("{") else text
+
+    async def everything(self) -> list[Any]:
+        """Give all that the first LMS can ask for."""
+        paths = (_session(self.ids), f"/v1/attempts/{self.ids.attempt}", "/v1/enrollments")
+        return [await self.bridge.get(path) for path in paths]
+
+
+@pytest.fixture
+async def two(bridge: Bridge) -> Two:
+    """An LMS with a session, and one without."""
+    told = await bridge.commit({"core": {"lesson_status": "incomplete"}, "suspend_data": "own"})
+    token = new_token()
+    with writing(bridge.engine) as connection:
+        lms.add_token(
+            connection, name=uuid.uuid4().hex, home_page=HOME_PAGE, origins=(), token_digest=lms.digest(token), now=0
+        )
+    return Two(bridge, Ids(told["session_id"], told["attempt"]["id"]), token)
+
+
+async def test_every_route_has_a_rule(bridge: Bridge) -> None:
+    assert {*RULES, *OTHERWISE, *FOR_ANYONE} == routes(bridge)
+    assert {*OTHERWISE.values()} <= globals().keys()
+
+
+async def test_the_rules_ask_for_what_is_there(two: Two) -> None:
+    """Else any 404 would do."""
+    for (method, path), rule in RULES.items():
+        assert (await two.ask(method, rule(two.ids), two.bridge.token))[0] == 200, path
+
+
+async def test_with_another_lms_s_ids_every_route_answers_as_if_there_were_nothing(two: Two) -> None:
+    before = await two.everything()
+    nothing = Ids(UNKNOWN, UNKNOWN)
+    for (method, path), rule in RULES.items():
+        status, answer = await two.ask(method, rule(two.ids), two.stranger)
+        assert (status, answer["code"].removesuffix("-unknown")) in {(404, "session"), (404, "attempt")}, path
+        if (method, path) not in OPENING:
+            unknown = await two.ask(method, rule(nothing), two.stranger)
+            # the same but for the ids
+            assert unknown[0] == status, path
+            assert _without(unknown[1], UNKNOWN) == _without(answer, two.ids.session, two.ids.attempt), path
+
+    assert await two.everything() == before
+
+
+async def test_at_no_format_s_door_is_there_a_session_of_another_lms(two: Two) -> None:
+    """Each refuses in its format's words, the same that it has for a session that nobody has."""
+    before = await two.everything()
+    assert BODIES.keys() == formats.BY_NAME.keys()
+    for name, (body, *_) in BODIES.items():
+        for method in ("POST", "PUT", "GET"):
+            answers = []
+            for one in (two.ids.session, UNKNOWN):
+                address = DOOR.format(format=name, session_id=one)
+                status, answer = await two.ask(method, (address, None if method == "GET" else body), two.stranger)
+                answers.append((status, _without(answer, one)))
+            assert answers[0] == answers[1], (name, method)
+
+    assert await two.everything() == before
+
+
+async def test_another_lms_s_enrollments_are_not_listed(two: Two) -> None:
+    for query in ("", "?learner=u1", "?activity=235", "?learner=u1&activity=235"):
+        status, answer = await two.ask("GET", (f"/v1/enrollments{query}", None), two.stranger)
+        assert (status, answer["enrollments"], answer["next"]) == (200, [], None)
+
+
+async def test_a_registration_of_the_same_name_is_the_other_lms_s_own(two: Two) -> None:
+    request = ("/v1/formats/scorm-cloud", POSTBACK)
+    answers = [await two.ask("POST", request, token) for token in (two.bridge.token, two.stranger)]
+
+    assert [status for status, _ in answers] == [200, 200]
+    for part in ("session_id",), ("attempt", "id"), ("enrollment", "registration"):
+        assert _part(answers[0][1], part) != _part(answers[1][1], part)
+
+
+def _part(answer: Any, names: tuple[str, ...]) -> Any:
+    for name in names:
+        answer = answer[name]
+    return answer
+
+
+def _without(answer: Any, *ids: str) -> str:
+    text = str(answer)
+    for one in ids:
+        text = text.replace(one, "…")
+    return text

@@ -1,0 +1,99 @@
+"""Trouble on the way to real LRSs: each statement is stored once, unchanged and in order, whatever was lost."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from bridge.target_settings import TargetSettings
+from tests.bridges import Bridge
+from tests.conftest import StartBridge
+from tests.forwarding.looking import settled, statements
+from tests.forwarding.waiting import until
+from tests.real_lrs.learning_locker import LearningLocker
+from tests.real_lrs.ralph import Ralph
+from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
+from tests.real_lrs.way import Way, way_to
+
+DECK = ("cut", "kept-cut", "kept-cut", "kept-503", "503") * 3 + ("none",) * 10
+"""What happens to so many POSTs, in an order of its own."""
+LEARNERS = [f"u{number}" for number in range(4)]
+NO_DOCUMENTS = dict.fromkeys(("activity-state", "attempt-state", "activity-profile", "agent-profile"), False)
+
+
+@pytest.fixture(params=[Ralph, LearningLocker], ids=lambda kind: kind.name)
+def lrs(request: pytest.FixtureRequest) -> Iterator[RealLrs]:
+    """An LRS that has no statements."""
+    with request.param() as running:
+        yield running
+
+
+@pytest.fixture
+async def way(lrs: RealLrs) -> AsyncIterator[Way]:
+    """The way to it, with all kinds of trouble."""
+    seed = secrets.randbelow(1 << 32)
+    print(f"seed {seed}")  # noqa: T201 -- shown with a failure
+    async with way_to(lrs.endpoint) as laid:
+        laid.trouble = [*DECK]
+        Random(seed).shuffle(laid.trouble)
+        yield laid
+
+
+async def _play(bridge: Bridge, way: Way) -> None:
+    """Commit turn by turn until all trouble was met."""
+    number = 0
+    while way.trouble:
+        cmi = {"core": {"score": {"raw": f"{number}"}, "lesson_location": f"page {number} ☃"}}
+        for learner in LEARNERS:
+            await bridge.commit(cmi, learner={"id": learner, "name": "Ana Ćirić"}, sequence=number)
+        number += 1
+        posts = way.met.total()
+
+        def tried(posts: int = posts) -> bool:
+            bridge.clock.advance(60)
+            return way.met.total() > posts
+
+        await until(tried)
+
+
+def _content(statement: Any) -> bytes:
+    """Give a statement without what an LRS adds, in one form."""
+    return msgspec.json.encode(
+        {key: one for key, one in statement.items() if key not in {"stored", "authority", "version"}}, order="sorted"
+    )
+
+
+async def test_whatever_is_lost_on_the_way_each_statement_is_stored_once_unchanged_and_in_order(
+    lrs: RealLrs, way: Way, start: StartBridge
+) -> None:
+    target = TargetSettings(
+        name="lrs",
+        endpoint=way.endpoint,
+        username=USERNAME,
+        password=PASSWORD,
+        version="1.0.3",
+        documents=NO_DOCUMENTS,
+    )
+    bridge = await start(targets=(target,))
+    await _play(bridge, way)
+
+    def later() -> bool:
+        bridge.clock.advance(60)
+        return settled(bridge)
+
+    await until(later)
+    made = {learner: statements(bridge, [learner]) for learner in LEARNERS}
+    assert {one.state for lines in made.values() for line in lines for one in line.deliveries} == {"delivered"}
+    found = lrs.statements()
+    assert len(found) == sum(map(len, made.values()))
+    for lines in made.values():
+        ids = {one.id for one in lines}
+        assert [_content(one) for one in found if one["id"] in ids] == [
+            _content(msgspec.json.decode(one.body)) for one in lines
+        ]
+    assert all(way.met[one] >= DECK.count(one) for one in DECK)
