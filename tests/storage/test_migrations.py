@@ -73,7 +73,7 @@ FIRST = (
     tables.delivery_try,
 )  # fmt: skip
 """Tables of the first schema, which every later one has."""
-ADDED = (enrollment.c.version, delivery.c.shard)
+ADDED = (enrollment.c.version, attempt.c.documents_due, delivery.c.shard, delivery.c.settled_by)
 """Columns that they got later."""
 
 
@@ -83,7 +83,7 @@ def test_going_back_and_forth_keeps_the_rows(fresh_engine: Engine) -> None:
     with writing(fresh_engine) as connection:
         hold(connection, ["lrs"])
         queue(connection, launched(connection), 3)
-        tried(connection, [connection.execute(select(func.min(delivery.c.id))).scalar_one()], "delivered", status=200)
+        tried(connection, [connection.execute(select(func.min(delivery.c.id))).scalar_one()], "waiting", status=503)
         before = _rows(connection)
     assert all(before.values())
     for revision in REVISIONS[1:]:
@@ -95,6 +95,17 @@ def test_going_back_and_forth_keeps_the_rows(fresh_engine: Engine) -> None:
         with reading(fresh_engine) as connection:
             assert _rows(connection) == before
             assert _differences(connection) == []
+
+
+def test_an_older_schema_has_the_try_that_settled_a_delivery_where_it_looks_for_it(fresh_engine: Engine) -> None:
+    migrate(fresh_engine)
+    with writing(fresh_engine) as connection:
+        hold(connection, ["lrs"])
+        queue(connection, launched(connection), 1)
+        tried(connection, [connection.execute(select(delivery.c.id)).scalar_one()], "delivered")
+    migrations._run(fresh_engine, partial(command.downgrade, revision="0005"))
+    with reading(fresh_engine) as connection:
+        assert [tuple(row) for row in connection.execute(select(tables.delivery_try))] == [(1, 1)]
 
 
 def test_a_migration_that_loses_what_others_refer_to_is_taken_back(sqlite_url: str) -> None:

@@ -10,8 +10,6 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-_HOLDS_BACK = sa.text("state = 'waiting' AND (not_before > 0 OR target = '')")
-
 
 def upgrade() -> None:
     op.create_table(
@@ -121,12 +119,6 @@ def upgrade() -> None:
         sa.Column("total_time", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("last_commit_at", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "documents_due",
-            sa.BigInteger(),
-            nullable=True,
-            comment="when its documents are to be made anew; none where nothing changed since",
-        ),
         sa.Column("state", sa.Text(), nullable=False, comment="JSON: all that is remembered between commits"),
         sa.CheckConstraint("number >= 1", name=op.f("ck_attempt_number_from_one")),
         sa.ForeignKeyConstraint(["enrollment_id"], ["enrollment.id"], name=op.f("fk_attempt_enrollment_id")),
@@ -134,15 +126,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("enrollment_id", "number", name=op.f("uq_attempt_enrollment_id_number")),
         sa.UniqueConstraint("uuid", name=op.f("uq_attempt_uuid")),
     )
-    with op.batch_alter_table("attempt", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_attempt_documents_due",
-            ["documents_due"],
-            unique=False,
-            sqlite_where=sa.text("documents_due IS NOT NULL"),
-            postgresql_where=sa.text("documents_due IS NOT NULL"),
-        )
-
     op.create_table(
         "session",
         sa.Column(
@@ -231,12 +214,6 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "settled_by",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-            comment="the try that settled it; it is in no delivery_try",
-        ),
         sa.ForeignKeyConstraint(
             ["attempt_id", "position"],
             ["statement.attempt_id", "statement.position"],
@@ -254,11 +231,11 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'waiting'"),
         )
         batch_op.create_index(
-            "ix_delivery_holding_back",
+            "ix_delivery_waiting_in_attempt",
             ["attempt_id", "target", "position"],
             unique=False,
-            sqlite_where=_HOLDS_BACK,
-            postgresql_where=_HOLDS_BACK,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
         )
 
     op.create_table(
@@ -277,9 +254,9 @@ def downgrade() -> None:
     op.drop_table("delivery_try")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_delivery_holding_back",
-            sqlite_where=_HOLDS_BACK,
-            postgresql_where=_HOLDS_BACK,
+            "ix_delivery_waiting_in_attempt",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
         )
         batch_op.drop_index(
             "ix_delivery_waiting",
@@ -297,13 +274,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_session_attempt_id"))
 
     op.drop_table("session")
-    with op.batch_alter_table("attempt", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_attempt_documents_due",
-            sqlite_where=sa.text("documents_due IS NOT NULL"),
-            postgresql_where=sa.text("documents_due IS NOT NULL"),
-        )
-
     op.drop_table("attempt")
     with op.batch_alter_table("token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_token_lms_id"))
