@@ -27,6 +27,7 @@ from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.mapping_documents import load_mapping
 from bridge.settings import Settings
+from bridge.watch import Watch
 from mappings.document import CompiledMapping
 from storage import documents, lms, mapping_versions
 from storage.engine import open_engine, writing
@@ -93,12 +94,11 @@ def create_app(
             owner = random_id()
             crew = Crew(database, senders(database, session, targets, owner=owner, now=now, random=random), owner=owner)
             crews.append(crew)
-            reaper = Reaper(database, commits, now, settings.sessions.idle_after)
-            maker = app[DOCUMENT_MAKER]
-            running = [asyncio.create_task(one.run()) for one in (crew, reaper, maker)]
+            watches: list[Watch] = [Reaper(database, commits, now, settings.sessions.idle_after), app[DOCUMENT_MAKER]]
+            running = [asyncio.create_task(crew.run()), *(asyncio.create_task(watch.run()) for watch in watches)]
             yield
-            reaper.stop()
-            maker.stop()
+            for watch in watches:
+                watch.stop()
             await commits.drain()
             crew.stop()
             await asyncio.gather(*running, return_exceptions=True)

@@ -20,6 +20,10 @@ from sqlalchemy.exc import ArgumentError
 BUSY_TIMEOUT = 10_000
 """Milliseconds SQLite waits for another process's write before it gives up."""
 
+MOST_IN_LOG = 8_000
+"""Pages of SQLite's log (32 MiB) at which it is written into the file: the more there are, the more of them were written
+again since, and need it only once."""
+
 CONNECT_TIMEOUT = 5
 """Seconds to reach PostgreSQL."""
 
@@ -95,6 +99,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
     _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {MOST_IN_LOG}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 

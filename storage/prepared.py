@@ -71,14 +71,14 @@ def execute(connection: Connection, text: str, parameters: Sequence[Any]) -> Any
 class Rows:
     """The rows that a statement is executed for, as a table of it: each value is a column by its parameter's name.
 
-    SQLite gets `count` rows as so many times the values, PostgreSQL any number of them in one.
+    SQLite gets the values of each, PostgreSQL any number of rows as one value.
     """
 
-    def __init__(self, dialect: Dialect, columns: Mapping[str, Column[Any]], count: int) -> None:
+    def __init__(self, dialect: Dialect, columns: Mapping[str, Column[Any]]) -> None:
         self._is_sqlite = dialect.name == "sqlite"
         self._columns = columns
         self._row: Any = (
-            _told(columns, count)
+            _told(columns)
             if self._is_sqlite
             else func.jsonb_array_elements(bindparam("rows", type_=JSONB)).column_valued("told")
         )
@@ -106,9 +106,10 @@ class Rows:
         return make(table).from_select(list(self._columns), rows, include_defaults=False)
 
 
-def _told(columns: Mapping[str, Column[Any]], count: int) -> CTE:
-    rows: list[Any] = [tuple(bindparam(f"{name}_{number}") for name in columns) for number in range(count)]
-    return values(*(column(name, one.type) for name, one in columns.items()), name="told").data(rows).cte("told")
+def _told(columns: Mapping[str, Column[Any]]) -> CTE:
+    """Give a table of one row; `Prepared` puts as many in its place as there are."""
+    row: list[Any] = [tuple(bindparam(name) for name in columns)]
+    return values(*(column(name, one.type) for name, one in columns.items()), name="told").data(row).cte("told")
 
 
 class Prepared:
@@ -145,7 +146,10 @@ class Prepared:
         dialect = typing.cast("DefaultDialect", connection.dialect)
         known = self._compiled.get((dialect.name, count))
         if known is None:
-            known = self._build(Rows(dialect, self._columns, count)).compile(dialect=dialect).string
+            known = self._build(Rows(dialect, self._columns)).compile(dialect=dialect).string
+            if count > 1:
+                row = "(" + ", ".join("?" * len(self._columns)) + ")"
+                known = known.replace(f"VALUES {row}", f"VALUES {', '.join([row] * count)}", 1)
             self._compiled[dialect.name, count] = known
         return known
 

@@ -10,14 +10,15 @@ import asyncio
 
 from bridge.clock import Now
 from bridge.commits.service import CommitService
-from bridge.commits.watch import Watch, raise_unknown
 from bridge.commits.work import Making
 from bridge.database import Database
+from bridge.watch import Watch, raise_unknown
 from storage import attempts
 
 EVERY = 1.0
 """Seconds between looks."""
-MOST_TOGETHER = 200
+MOST_TOGETHER = 16
+"""Attempts: commits that come meanwhile wait for all of them."""
 
 
 class DocumentMaker(Watch):
@@ -34,7 +35,7 @@ class DocumentMaker(Watch):
         return await self.make(self._now())
 
     async def make(self, due: int) -> bool:
-        """Make the documents that are due by a time, in milliseconds since the epoch, of some hundreds of attempts.
+        """Make the documents that are due by a time, in milliseconds since the epoch, of some attempts.
 
         Tells whether there may be more.
         """

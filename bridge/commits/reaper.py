@@ -12,9 +12,9 @@ import structlog
 
 from bridge.clock import Now
 from bridge.commits.service import CommitService
-from bridge.commits.watch import Watch, raise_unknown
 from bridge.commits.work import Closing
 from bridge.database import Database
+from bridge.watch import Watch, raise_unknown
 from storage import attempts
 
 log = structlog.get_logger(__name__)
