@@ -21,8 +21,8 @@ BUSY_TIMEOUT = 10_000
 """Milliseconds SQLite waits for another process's write before it gives up."""
 
 MOST_IN_LOG = 8_000
-"""Pages of SQLite's log (32 MiB) at which it is written into the file: the more there are, the more of them were written
-again since, and need it only once."""
+"""Pages of SQLite's log (32 MiB) at which it is written into the file: the more there are, the more of them have been
+changed again, and are written only once."""
 
 CONNECT_TIMEOUT = 5
 """Seconds to reach PostgreSQL."""
