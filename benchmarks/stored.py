@@ -7,17 +7,20 @@ all of them delivered.
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from benchmarks import workload
 from benchmarks.processes import Bridge
-from storage.engine import open_engine, writing
+from storage.engine import open_engine, reading, writing
 
 SESSION_ID = "00000000-0000-4000-8000-000000000000"
 TABLES = ("enrollment", "attempt", "session", "journal", "statement", "delivery", "document", "document_delivery")
+DEADLINE = 20
+"""Seconds."""
 COUNTED = ("enrollment", "attempt", "journal", "delivery")
 """Tables whose ids PostgreSQL counts in sequences."""
 
@@ -26,6 +29,7 @@ def fill(bridge: Bridge, attempts: int) -> None:
     """Fill a running bridge's empty database with so many attempts, of the enrollments from 0 on."""
     _play(bridge)
     engine = open_engine(bridge.url)
+    _wait_for_documents(engine)
     with writing(engine) as connection:
         for table in ("delivery", "document_delivery"):
             connection.execute(text(f"UPDATE {table} SET state = 'delivered', settled_at = 1"))
@@ -54,6 +58,17 @@ def _play(bridge: Bridge) -> None:
     )
     with urllib.request.urlopen(request) as response:
         response.read()
+
+
+def _wait_for_documents(engine: Engine) -> None:
+    """Wait until the documents of what was played were made."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        with reading(engine) as connection:
+            if connection.execute(text("SELECT count(*) FROM document")).scalar_one():
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"no documents were made in {DEADLINE} s")
 
 
 def _multiply(connection: Connection, table: str, attempts: int) -> None:
