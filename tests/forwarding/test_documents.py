@@ -74,7 +74,8 @@ def due(bridge: Bridge, target: str = "lrs") -> int:
 
 
 async def written(bridge: Bridge, target: str = "lrs") -> None:
-    """Wait until nothing that may be sent now is left."""
+    """Make the documents of what was committed, and wait until nothing that may be sent now is left."""
+    await bridge.let_documents_follow()
     await until(lambda: settled(bridge) and not due(bridge, target))
 
 
@@ -264,6 +265,7 @@ async def test_a_document_that_is_switched_off_is_not_sent_any_more_and_comes_ag
     lrs.script(FaultRule(faults.Cut()))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PLAYED)
+    await bridge.let_documents_follow()
     await bridge.close()
     lrs.script()
     off = lrs.settings(documents={"agent-profile": False})
@@ -293,6 +295,7 @@ async def test_a_refused_document_is_dead_until_it_changes_and_holds_up_nothing(
 async def test_documents_stored_before_an_lrs_was_configured_go_to_it(lrs: Lrs, start: StartBridge) -> None:
     bridge = await start()
     await bridge.commit(SUSPENDED, terminated=True)
+    await bridge.let_documents_follow()
     await bridge.close()
     bridge = await start(targets=(lrs.settings(documents={"agent-profile": False}),), token=bridge.token)
     await until(lambda: len(held(lrs)) == 3)
@@ -303,6 +306,7 @@ async def test_a_killed_forwarder_s_documents_are_written_by_the_next(lrs: Lrs, 
     lrs.script(FaultRule(faults.Cut(), when=ANY_DOCUMENT["write"]))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PLAYED)
+    await bridge.let_documents_follow()
     await until(lambda: len(requests(lrs)) > 4)
     await bridge.close()
     lrs.script()
