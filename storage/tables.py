@@ -327,8 +327,40 @@ act = Table(
     Column("id", _Id, primary_key=True),
     Column("at", _Time, nullable=False),
     Column("by", Text, nullable=False),
-    Column("verb", Text, nullable=False, comment="pause, resume, retry or discard"),
-    Column("subject", Text, nullable=False, comment="a target, or a filter of deliveries as JSON"),
+    Column("verb", Text, nullable=False, comment="pause, resume, retry, discard, make-account and so on"),
+    Column("subject", Text, nullable=False, comment="a target, an account, or a filter of deliveries as JSON"),
     Column("number", Integer, nullable=False, comment="of what it was done to"),
     Column("reason", Text, nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False, comment="reader, auditor or admin"),
+    Column("sees_names", Boolean, nullable=False, comment="a reader who may see learners' names"),
+    Column("password", Text, comment="Argon2 hash; none where another server signs the person in"),
+    Column("issuer", Text, comment="of OpenID Connect: who signs the person in"),
+    Column("subject", Text, comment="the issuer's own id of the person"),
+    Column("created_at", _Time, nullable=False),
+    UniqueConstraint("issuer", "subject"),
+)
+
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("digest", String(64), primary_key=True, comment="SHA-256 of the cookie's secret, which is not kept"),
+    Column("account_id", _Id, ForeignKey("account.id"), nullable=False, index=True),
+    Column("made_at", _Time, nullable=False),
+    Column("until", _Time, nullable=False),
+)
+
+sign_in_failure = Table(
+    "sign_in_failure",
+    metadata,
+    Column("subject", Text, primary_key=True, comment="what is slowed down: an account's name or an address, hashed"),
+    Column("number", Integer, nullable=False, comment="failures in a row"),
+    Column("newest_at", _Time, nullable=False),
+    Column("until", _Time, nullable=False, comment="no sign-in is tried before"),
 )

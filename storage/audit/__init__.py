@@ -1,0 +1,1 @@
+"""What the audit pages and commands ask of the database."""
