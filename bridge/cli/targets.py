@@ -15,9 +15,9 @@ from bridge.cli.stored import database, looking, user
 from bridge.clock import system_now
 from bridge.commits.replies import time_text
 from bridge.settings import Settings
-from storage import acts, deliveries, documents, pauses
+from storage import acts, pauses
 from storage.acts import Act
-from storage.deliveries import Counts
+from storage.audit.queues import Queue, queues
 from storage.engine import writing
 from storage.pauses import Pause
 
@@ -86,19 +86,12 @@ def resume_target(settings: Settings, name: str, by: str) -> None:
 def overview(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
     """Give each target that is configured, or that anything waits for, with what its deliveries come to."""
     endpoints = {one.name: one.endpoint for one in settings.targets}
-    counts, changed, paused = (
-        deliveries.by_target(connection),
-        documents.waiting(connection),
-        pauses.current(connection),
-    )
-    names = [*endpoints, *sorted({*counts, *changed, *paused} - endpoints.keys())]
-    return [
-        _one(name, endpoints.get(name), counts.get(name, Counts(0, 0, 0, None)), changed.get(name, 0), paused.get(name))
-        for name in names
-    ]
+    waits, paused = queues(connection), pauses.current(connection)
+    names = [*endpoints, *sorted({*waits, *paused} - endpoints.keys())]
+    return [_one(name, endpoints.get(name), waits.get(name, Queue()), paused.get(name)) for name in names]
 
 
-def _one(name: str, endpoint: str | None, counts: Counts, changed: int, pause: Pause | None) -> dict[str, Any]:
+def _one(name: str, endpoint: str | None, queue: Queue, pause: Pause | None) -> dict[str, Any]:
     if pause is not None:
         state = "not let in" if pause.automatic else "paused"
     else:
@@ -107,11 +100,12 @@ def _one(name: str, endpoint: str | None, counts: Counts, changed: int, pause: P
         "name": name,
         "endpoint": endpoint,
         "state": state,
-        "waiting": counts.waiting,
-        "waiting_documents": changed,
-        "dead": counts.dead,
-        "quarantined": counts.quarantined,
-        "oldest_waiting": time_text(counts.oldest),
+        "waiting": queue.waiting.number,
+        "waiting_documents": queue.waiting_documents.number,
+        "dead": queue.dead.number,
+        "dead_documents": queue.dead_documents.number,
+        "quarantined": queue.quarantined.number,
+        "oldest_waiting": time_text(queue.oldest),
         "pause": None
         if pause is None
         else {

@@ -87,6 +87,11 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("registration", name=op.f("uq_enrollment_registration")),
     )
+    with op.batch_alter_table("enrollment", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_enrollment_activity_id"), ["activity_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_enrollment_course_id"), ["course_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_enrollment_last_commit_at"), ["last_commit_at"], unique=False)
+
     op.create_table(
         "token",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -133,6 +138,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("uuid", name=op.f("uq_attempt_uuid")),
     )
     with op.batch_alter_table("attempt", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attempt_last_commit_at"), ["last_commit_at"], unique=False)
         batch_op.create_index(
             "ix_attempt_documents_due",
             ["documents_due"],
@@ -190,6 +196,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_journal")),
         sa.UniqueConstraint("session_id", "number", name=op.f("uq_journal_session_id_number")),
     )
+    with op.batch_alter_table("journal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_journal_received_at"), ["received_at"], unique=False)
+
     op.create_table(
         "statement",
         sa.Column(
@@ -219,6 +228,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("attempt_id", "position", name=op.f("pk_statement")),
         sa.UniqueConstraint("id", name=op.f("uq_statement_id")),
     )
+    with op.batch_alter_table("statement", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_statement_made_at"), ["made_at"], unique=False)
+
     op.create_table(
         "delivery",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
