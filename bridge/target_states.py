@@ -8,9 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from bridge.target_settings import TargetSettings
-from storage import acts, deliveries, documents, pauses
+from storage import acts, pauses
 from storage.acts import Act
-from storage.deliveries import Counts
+from storage.audit.queues import Queue, queues
 from storage.pauses import Pause
 
 
@@ -28,6 +28,7 @@ class TargetState(NamedTuple):
     waiting: int
     waiting_documents: int
     dead: int
+    dead_documents: int
     quarantined: int
     oldest_waiting: int | None
     pause: Pause | None
@@ -36,16 +37,9 @@ class TargetState(NamedTuple):
 def overview(connection: Connection, targets: Sequence[TargetSettings]) -> list[TargetState]:
     """Give each target that is configured, or that anything waits for."""
     endpoints = {one.name: one.endpoint for one in targets}
-    counts, changed, paused = (
-        deliveries.by_target(connection),
-        documents.waiting(connection),
-        pauses.current(connection),
-    )
-    names = [*endpoints, *sorted({*counts, *changed, *paused} - endpoints.keys())]
-    return [
-        _one(name, endpoints.get(name), counts.get(name, Counts(0, 0, 0, None)), changed.get(name, 0), paused.get(name))
-        for name in names
-    ]
+    waits, paused = queues(connection), pauses.current(connection)
+    names = [*endpoints, *sorted({*waits, *paused} - endpoints.keys())]
+    return [_one(name, endpoints.get(name), waits.get(name, Queue()), paused.get(name)) for name in names]
 
 
 def pause(connection: Connection, name: str, *, by: str, reason: str, now: int) -> bool:
@@ -64,11 +58,20 @@ def resume(connection: Connection, name: str, *, by: str, reason: str, now: int)
     return True
 
 
-def _one(name: str, endpoint: str | None, counts: Counts, changed: int, paused: Pause | None) -> TargetState:
+def _one(name: str, endpoint: str | None, queue: Queue, paused: Pause | None) -> TargetState:
     if paused is not None:
         state = "not let in" if paused.automatic else "paused"
     else:
         state = "flowing" if endpoint is not None else "not configured"
     return TargetState(
-        name, endpoint, state, counts.waiting, changed, counts.dead, counts.quarantined, counts.oldest, paused
+        name,
+        endpoint,
+        state,
+        queue.waiting.number,
+        queue.waiting_documents.number,
+        queue.dead.number,
+        queue.dead_documents.number,
+        queue.quarantined.number,
+        queue.oldest,
+        paused,
     )

@@ -97,6 +97,9 @@ enrollment = Table(
     Column("first_commit_at", _Time),
     Column("last_commit_at", _Time),
     UniqueConstraint("lms_id", "learner_id", "activity_id"),
+    Index(None, "activity_id"),
+    Index(None, "course_id"),
+    Index(None, "last_commit_at"),
 )
 
 attempt = Table(
@@ -121,6 +124,7 @@ attempt = Table(
     Column("documents_due", _Time, comment="when its documents are to be made anew; none where nothing changed since"),
     Column("state", Text, nullable=False, comment="JSON: all that is remembered between commits"),
     UniqueConstraint("enrollment_id", "number"),
+    Index(None, "last_commit_at"),
     CheckConstraint("number >= 1", name="number_from_one"),
     Index(
         "ix_attempt_documents_due",
@@ -162,6 +166,7 @@ journal = Table(
     Column("reply", Text, comment="the answer as JSON; none for a duplicate"),
     Column("body", LargeBinary, comment="as received; none where it is that of duplicate_of"),
     UniqueConstraint("session_id", "number"),
+    Index(None, "received_at"),
 )
 
 mapping_version = Table(
@@ -189,6 +194,7 @@ statement = Table(
     Column("made_at", _Time, nullable=False),
     Column("problem", Text, comment="why it is never sent: an LRS would refuse it"),
     Column("body", Text, nullable=False, comment="the statement's bytes, sent as they are"),
+    Index(None, "made_at"),
     ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
 
@@ -293,6 +299,12 @@ document_delivery = Table(
         "not_before",
         sqlite_where=text("state = 'waiting'"),
         postgresql_where=text("state = 'waiting'"),
+    ),
+    Index(
+        "ix_document_delivery_dead",
+        "target",
+        sqlite_where=text("state = 'dead'"),
+        postgresql_where=text("state = 'dead'"),
     ),
 )
 

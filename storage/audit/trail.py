@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from storage.acts import Act
 from storage.audit import pages
-from storage.audit.pages import Page
+from storage.audit.pages import CursorError, Page
 from storage.tables import act
 
 
@@ -50,9 +50,16 @@ def find(connection: Connection, which: Looked, *, after: str | None = None, mos
     if which.until is not None:
         query = query.where(act.c.at < which.until)
     if after:
-        query = query.where(act.c.id < pages.key(after, int)[0])
+        query = query.where(act.c.id < _place(after))
     found = [NumberedAct(row[0], Act(*row[1:])) for row in connection.execute(query)]
     return pages.cut(found, most, lambda one: (one.id,))
+
+
+def _place(cursor: str) -> int:
+    key = pages.decode(cursor)
+    if len(key) == 1 and isinstance(key[0], int) and abs(key[0]) < 1 << 63:
+        return key[0]
+    raise CursorError("The page's cursor is of another search; start from the first page.")
 
 
 def verbs(connection: Connection) -> list[str]:

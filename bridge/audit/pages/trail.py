@@ -11,7 +11,7 @@ from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page
 from bridge.audit.route import Route
 from storage.audit import trail
-from storage.audit.pages import Page, cursor
+from storage.audit.pages import Page, encode
 from storage.audit.trail import Looked, NumberedAct
 
 
@@ -36,7 +36,7 @@ async def _trail(request: web.Request) -> web.StreamResponse:
         which=which,
         verbs=verbs,
         is_filtered=which != Looked() or "after" in told,
-        cursor_before=lambda number: cursor((number + 1,)),
+        cursor_before=lambda number: encode((number + 1,)),
     )
 
 

@@ -248,61 +248,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["try_id"], ["try.id"], name=op.f("fk_delivery_try_try_id")),
         sa.PrimaryKeyConstraint("delivery_id", "try_id", name=op.f("pk_delivery_try")),
     )
-    op.create_table(
-        "account",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False, comment="reader, auditor or admin"),
-        sa.Column("sees_names", sa.Boolean(), nullable=False, comment="a reader who may see learners' names"),
-        sa.Column(
-            "password", sa.Text(), nullable=True, comment="Argon2 hash; none where another server signs the person in"
-        ),
-        sa.Column("issuer", sa.Text(), nullable=True, comment="of OpenID Connect: who signs the person in"),
-        sa.Column("subject", sa.Text(), nullable=True, comment="the issuer's own id of the person"),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
-        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_account_issuer_subject")),
-        sa.UniqueConstraint("name", name=op.f("uq_account_name")),
-    )
-    op.create_table(
-        "sign_in",
-        sa.Column(
-            "digest",
-            sa.String(length=64),
-            nullable=False,
-            comment="SHA-256 of the cookie's secret, which is not kept",
-        ),
-        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("made_at", sa.BigInteger(), nullable=False),
-        sa.Column("until", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_sign_in_account_id")),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_sign_in")),
-    )
-    with op.batch_alter_table("sign_in", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_sign_in_account_id"), ["account_id"], unique=False)
-
-    op.create_table(
-        "sign_in_failure",
-        sa.Column(
-            "subject",
-            sa.Text(),
-            nullable=False,
-            comment="what is slowed down: an account's name or an address, hashed",
-        ),
-        sa.Column("number", sa.Integer(), nullable=False, comment="failures in a row"),
-        sa.Column("newest_at", sa.BigInteger(), nullable=False),
-        sa.Column("until", sa.BigInteger(), nullable=False, comment="no sign-in is tried before"),
-        sa.PrimaryKeyConstraint("subject", name=op.f("pk_sign_in_failure")),
-    )
 
 
 def downgrade() -> None:
-    op.drop_table("sign_in_failure")
-    with op.batch_alter_table("sign_in", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_sign_in_account_id"))
-
-    op.drop_table("sign_in")
-    op.drop_table("account")
     op.drop_table("delivery_try")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(

@@ -19,10 +19,8 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
-        sa.Column("verb", sa.Text(), nullable=False, comment="pause, resume, retry, discard, make-account and so on"),
-        sa.Column(
-            "subject", sa.Text(), nullable=False, comment="a target, an account, or a filter of deliveries as JSON"
-        ),
+        sa.Column("verb", sa.Text(), nullable=False, comment="pause, resume, retry or discard"),
+        sa.Column("subject", sa.Text(), nullable=False, comment="a target, or a filter of deliveries as JSON"),
         sa.Column("number", sa.Integer(), nullable=False, comment="of what it was done to"),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_act")),
