@@ -12,6 +12,8 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.access import CommitTokens, LmsTokens
+from bridge.audit.app import mount
+from bridge.audit.parts import AuditParts
 from bridge.clock import NewId, Now, random_id, system_now
 from bridge.commits.document_maker import DocumentMaker
 from bridge.commits.reaper import Reaper
@@ -87,6 +89,8 @@ def create_app(
         )
     )
 
+    if settings.audit.enabled:
+        mount(app, AuditParts(database, commits, now, settings, targets, keys))
     app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
 
     async def run(_app: web.Application) -> AsyncIterator[None]:

@@ -13,6 +13,7 @@ import pydantic_settings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from bridge.audit_settings import AuditSettings
 from bridge.target_settings import TargetSettings
 from storage.engine import DatabaseUrlError, open_engine
 
@@ -102,6 +103,7 @@ class Settings(BaseSettings):
     mapping: MappingSettings = MappingSettings()
     sessions: SessionSettings = SessionSettings()
     log: LogSettings = LogSettings()
+    audit: AuditSettings = AuditSettings()
 
     @field_validator("targets")
     @classmethod

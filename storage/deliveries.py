@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, literal_column, select, update
 
 from storage.tables import (
     attempt,
     delivery,
     delivery_try,
     enrollment,
-    journal,
     lms,
-    mapping_version,
     statement,
     try_,
 )
@@ -72,27 +70,6 @@ class Delivery(NamedTuple):
     answer: str | None
 
 
-class Origin(NamedTuple):
-    """Where a statement comes from: whose attempt, which commit of it, which rule of which mapping document."""
-
-    rule: str
-    verb: str
-    problem: str | None
-    body: str
-    mapping: str
-    mapping_hash: str
-    lms: str
-    learner_id: str
-    activity_id: str
-    attempt_id: str
-    attempt_number: int
-    session_id: str
-    commit_number: int
-    received_at: int
-    wire_format: str
-    disposition: str
-
-
 class TryLine(NamedTuple):
     """One request that carried a delivery. Times are milliseconds; `started_at` since the epoch."""
 
@@ -103,15 +80,7 @@ class TryLine(NamedTuple):
     answer: str
 
 
-class Counts(NamedTuple):
-    """What a target's deliveries come to; `oldest` is when the statement that waits longest was made."""
-
-    waiting: int
-    dead: int
-    quarantined: int
-    oldest: int | None
-
-
+_IS_TROUBLED = delivery.c.state.in_([literal_column(f"'{one}'") for one in TROUBLED])
 LAST_TRY = func.coalesce(
     delivery.c.settled_by,
     select(func.max(delivery_try.c.try_id)).where(delivery_try.c.delivery_id == delivery.c.id).scalar_subquery(),
@@ -170,16 +139,17 @@ def ids(connection: Connection, which: Filter, *, after: int, most: int) -> list
     return list(connection.execute(query).scalars())
 
 
-def tries(connection: Connection, delivery_id: int) -> list[TryLine]:
-    """Give a delivery's tries in their order."""
+def tries(connection: Connection, delivery_id: int, most: int = 200) -> list[TryLine]:
+    """Give a delivery's last tries, at most so many, in their order."""
     without = select(delivery_try.c.try_id).where(delivery_try.c.delivery_id == delivery_id)
     settling = select(delivery.c.settled_by).where(delivery.c.id == delivery_id)
     rows = connection.execute(
         select(*(try_.c[name] for name in TryLine._fields))
         .where(try_.c.id.in_(without.union_all(settling)))
-        .order_by(try_.c.id)
+        .order_by(try_.c.id.desc())
+        .limit(most)
     )
-    return [TryLine(*row) for row in rows]
+    return [TryLine(*row) for row in rows][::-1]
 
 
 def ahead(connection: Connection, one: Delivery) -> list[str]:
@@ -196,42 +166,6 @@ def ahead(connection: Connection, one: Delivery) -> list[str]:
         .order_by(delivery.c.position)
     )
     return list(rows.scalars())
-
-
-def origin(connection: Connection, statement_id: str) -> Origin | None:
-    """Give where a statement comes from, None where there is none of this id."""
-    row = connection.execute(
-        select(
-            statement.c.rule,
-            statement.c.verb,
-            statement.c.problem,
-            statement.c.body,
-            mapping_version.c.name,
-            mapping_version.c.content_hash,
-            lms.c.name,
-            enrollment.c.learner_id,
-            enrollment.c.activity_id,
-            attempt.c.uuid,
-            attempt.c.number,
-            statement.c.session_id,
-            statement.c.commit_number,
-            journal.c.received_at,
-            journal.c.wire_format,
-            journal.c.disposition,
-        )
-        .select_from(
-            statement.join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id)
-            .join(attempt, attempt.c.id == statement.c.attempt_id)
-            .join(enrollment, enrollment.c.id == attempt.c.enrollment_id)
-            .join(lms, lms.c.id == enrollment.c.lms_id)
-            .join(
-                journal,
-                and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number),
-            )
-        )
-        .where(statement.c.id == statement_id)
-    ).one_or_none()
-    return None if row is None else Origin._make(row)
 
 
 def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
@@ -254,36 +188,13 @@ def discard(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
     return _move(connection, delivery_ids, DISCARDED, state="discarded", settled_at=now)
 
 
-def by_target(connection: Connection) -> dict[str, Counts]:
-    """Give target -> what its deliveries come to, for targets that have some in the outbox or in trouble."""
-    made = (
-        select(func.min(statement.c.made_at))
-        .where(
-            statement.c.attempt_id == delivery.c.attempt_id,
-            statement.c.position == delivery.c.position,
-        )
-        .scalar_subquery()
-    )
-    found: dict[str, dict[str, int]] = {}
-    for state in ("waiting", "dead", "quarantined"):
-        rows = connection.execute(
-            select(delivery.c.target, func.count()).where(*_of_state(state)).group_by(delivery.c.target)
-        )
-        for target, number in rows:
-            found.setdefault(target, {})[state] = number
-    oldest: dict[str, int | None] = {}
-    for target in found:
-        first = select(delivery.c.id).where(delivery.c.target == target, *_of_state("waiting"))
-        own = connection.execute(first.order_by(delivery.c.id).limit(1)).scalar_one_or_none()
-        oldest[target] = (
-            None
-            if own is None
-            else connection.execute(select(made).select_from(delivery).where(delivery.c.id == own)).scalar_one()
-        )
-    return {
-        target: Counts(told.get("waiting", 0), told.get("dead", 0), told.get("quarantined", 0), oldest[target])
-        for target, told in found.items()
-    }
+def of_state(state: str) -> list[ColumnElement[bool]]:
+    """Give the conditions of a state, so that the indexes which have them are used."""
+    if state not in STATES:
+        return [delivery.c.state == state]
+    # spelled out: from a parameter no database tells that an index with a condition has all that is asked for
+    is_it = delivery.c.state == literal_column(f"'{state}'")
+    return [is_it, _IS_TROUBLED] if state in TROUBLED else [is_it]
 
 
 def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[str], **values: Any) -> int:
@@ -294,12 +205,6 @@ def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[
 
 def _chosen(which: Filter, what: ColumnElement[Any]) -> Select[Any]:
     return select(what).select_from(_FROM).where(*_conditions(which))
-
-
-def _of_state(state: str) -> list[ColumnElement[bool]]:
-    is_it = delivery.c.state == state
-    # SQLite uses an index with a condition only where the query has the same one
-    return [is_it, delivery.c.state.in_(TROUBLED)] if state in TROUBLED else [is_it]
 
 
 def _conditions(which: Filter) -> list[ColumnElement[bool]]:
@@ -317,7 +222,7 @@ def _conditions(which: Filter) -> list[ColumnElement[bool]]:
     told = {name: value for name in columns if (value := getattr(which, name)) is not None}
     found = [columns[name] == value for name, value in told.items()]
     if which.state is not None:
-        found += _of_state(which.state)
+        found += of_state(which.state)
     if which.since is not None:
         found.append(statement.c.made_at >= which.since)
     if which.until is not None:

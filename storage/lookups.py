@@ -163,7 +163,7 @@ def report(connection: Connection, one: Attempt) -> AttemptReport:
         sessions,
         _commits(connection, [row.session_id for row in sessions]),
         _statements(connection, one.id),
-        _documents(connection, one.id),
+        documents(connection, one.id),
     )
 
 
@@ -205,7 +205,8 @@ def _statements(connection: Connection, attempt_id: int) -> list[StatementLine]:
     return list(rows)
 
 
-def _documents(connection: Connection, attempt_id: int) -> list[DocumentLine]:
+def documents(connection: Connection, attempt_id: int) -> list[DocumentLine]:
+    """Give the documents that an attempt changed last, with their deliveries."""
     names = [name for name in DocumentLine.__slots__ if name != "deliveries"]
     rows = [
         DocumentLine(*row)

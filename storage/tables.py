@@ -97,6 +97,9 @@ enrollment = Table(
     Column("first_commit_at", _Time),
     Column("last_commit_at", _Time),
     UniqueConstraint("lms_id", "learner_id", "activity_id"),
+    Index(None, "activity_id"),
+    Index(None, "course_id"),
+    Index(None, "last_commit_at"),
 )
 
 attempt = Table(
@@ -121,6 +124,7 @@ attempt = Table(
     Column("documents_due", _Time, comment="when its documents are to be made anew; none where nothing changed since"),
     Column("state", Text, nullable=False, comment="JSON: all that is remembered between commits"),
     UniqueConstraint("enrollment_id", "number"),
+    Index(None, "last_commit_at"),
     CheckConstraint("number >= 1", name="number_from_one"),
     Index(
         "ix_attempt_documents_due",
@@ -162,6 +166,7 @@ journal = Table(
     Column("reply", Text, comment="the answer as JSON; none for a duplicate"),
     Column("body", LargeBinary, comment="as received; none where it is that of duplicate_of"),
     UniqueConstraint("session_id", "number"),
+    Index(None, "received_at"),
 )
 
 mapping_version = Table(
@@ -189,6 +194,7 @@ statement = Table(
     Column("made_at", _Time, nullable=False),
     Column("problem", Text, comment="why it is never sent: an LRS would refuse it"),
     Column("body", Text, nullable=False, comment="the statement's bytes, sent as they are"),
+    Index(None, "made_at"),
     ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
 
@@ -294,6 +300,12 @@ document_delivery = Table(
         sqlite_where=text("state = 'waiting'"),
         postgresql_where=text("state = 'waiting'"),
     ),
+    Index(
+        "ix_document_delivery_dead",
+        "target",
+        sqlite_where=text("state = 'dead'"),
+        postgresql_where=text("state = 'dead'"),
+    ),
 )
 
 document_try = Table(
@@ -327,8 +339,40 @@ act = Table(
     Column("id", _Id, primary_key=True),
     Column("at", _Time, nullable=False),
     Column("by", Text, nullable=False),
-    Column("verb", Text, nullable=False, comment="pause, resume, retry or discard"),
-    Column("subject", Text, nullable=False, comment="a target, or a filter of deliveries as JSON"),
+    Column("verb", Text, nullable=False, comment="pause, resume, retry, discard, make-account and so on"),
+    Column("subject", Text, nullable=False, comment="a target, an account, or a filter of deliveries as JSON"),
     Column("number", Integer, nullable=False, comment="of what it was done to"),
     Column("reason", Text, nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False, comment="reader, auditor or admin"),
+    Column("sees_names", Boolean, nullable=False, comment="a reader who may see learners' names"),
+    Column("password", Text, comment="Argon2 hash; none where another server signs the person in"),
+    Column("issuer", Text, comment="of OpenID Connect: who signs the person in"),
+    Column("subject", Text, comment="the issuer's own id of the person"),
+    Column("created_at", _Time, nullable=False),
+    UniqueConstraint("issuer", "subject"),
+)
+
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("digest", String(64), primary_key=True, comment="SHA-256 of the cookie's secret, which is not kept"),
+    Column("account_id", _Id, ForeignKey("account.id"), nullable=False, index=True),
+    Column("made_at", _Time, nullable=False),
+    Column("until", _Time, nullable=False),
+)
+
+sign_in_failure = Table(
+    "sign_in_failure",
+    metadata,
+    Column("subject", Text, primary_key=True, comment="what is slowed down: an account's name or an address, hashed"),
+    Column("number", Integer, nullable=False, comment="failures in a row"),
+    Column("newest_at", _Time, nullable=False),
+    Column("until", _Time, nullable=False, comment="no sign-in is tried before"),
 )

@@ -9,15 +9,17 @@ from sqlalchemy import Connection
 
 from bridge.commits.replies import time_text
 from storage import deliveries, pauses
-from storage.deliveries import Delivery, Filter
+from storage.audit import statements
+from storage.audit.statements import Way
+from storage.deliveries import Delivery
 
 
 def explained(connection: Connection, statement_id: str, now: int, *, with_body: bool) -> dict[str, Any] | None:
     """Give all there is to a statement, None where there is none of this id. `now` is in milliseconds."""
-    origin = deliveries.origin(connection, statement_id)
-    if origin is None:
+    found = statements.lineage(connection, statement_id)
+    if found is None:
         return None
-    ways = deliveries.find(connection, Filter(statement=statement_id), most=1_000)
+    origin = found.origin
     told = {
         "statement": statement_id,
         "rule": origin.rule,
@@ -36,7 +38,7 @@ def explained(connection: Connection, statement_id: str, now: int, *, with_body:
             "format": origin.wire_format,
             "disposition": origin.disposition,
         },
-        "deliveries": [_way(connection, one, now) for one in ways],
+        "deliveries": [_way(connection, way, now) for way in found.ways],
     }
     return told | {"body": msgspec.json.decode(origin.body)} if with_body else told
 
@@ -61,16 +63,15 @@ def lines(told: dict[str, Any]) -> list[str]:
     return said
 
 
-def _way(connection: Connection, one: Delivery, now: int) -> dict[str, Any]:
+def _way(connection: Connection, way: Way, now: int) -> dict[str, Any]:
+    one = way.delivery
     return {
         "number": one.id,
         "target": one.target or None,
         "state": one.state,
         "settled_at": time_text(one.settled_at),
         "next": _waits(connection, one, now) if one.state == "waiting" else _NEXT[one.state],
-        "tries": [
-            line._asdict() | {"started_at": time_text(line.started_at)} for line in deliveries.tries(connection, one.id)
-        ],
+        "tries": [line._asdict() | {"started_at": time_text(line.started_at)} for line in way.tries],
     }
 
 

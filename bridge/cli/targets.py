@@ -9,17 +9,13 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Connection
 
 from bridge.cli.stored import database, looking, user
 from bridge.clock import system_now
 from bridge.commits.replies import time_text
 from bridge.settings import Settings
-from storage import acts, deliveries, documents, pauses
-from storage.acts import Act
-from storage.deliveries import Counts
+from bridge.target_states import TargetState, overview, pause, resume
 from storage.engine import writing
-from storage.pauses import Pause
 
 BY = click.option("--by", default=user, help="Who does this; by default the user's name.")
 
@@ -35,7 +31,7 @@ def targets() -> None:
 def list_targets(settings: Settings, *, as_json: bool) -> None:
     """Show how each target does: what waits for it, what is in trouble, and whether it is paused."""
     with looking(settings) as connection:
-        found = overview(connection, settings)
+        found = [_object(one) for one in overview(connection, settings.targets)]
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
         return
@@ -49,9 +45,9 @@ def list_targets(settings: Settings, *, as_json: bool) -> None:
     console.print(table)
     for one in found:
         if one["pause"] is not None:
-            pause = one["pause"]
-            who = "does not let the bridge in" if pause["automatic"] else f"is paused by {pause['by']}"
-            console.print(escape(f"{one['name']} {who}, since {pause['since']}: {pause['reason']}"))
+            told = one["pause"]
+            who = "does not let the bridge in" if told["automatic"] else f"is paused by {told['by']}"
+            console.print(escape(f"{one['name']} {who}, since {told['since']}: {told['reason']}"))
 
 
 @targets.command("pause")
@@ -62,63 +58,35 @@ def list_targets(settings: Settings, *, as_json: bool) -> None:
 def pause_target(settings: Settings, name: str, reason: str, by: str) -> None:
     """Let target NAME get nothing until `resume`. Commits are taken all the same; statements and documents wait."""
     _known(settings, name)
-    now = system_now()
     with database(settings) as engine, writing(engine) as connection:
-        if not pauses.begin(connection, Pause(name, now, by, reason, automatic=False)):
+        if not pause(connection, name, by=by, reason=reason, now=system_now()):
             raise click.ClickException(f"{name} is paused already; `scorm-bridge targets list` tells why.")
-        acts.add(connection, Act(now, by, "pause", name, 1, reason))
     click.echo(f"{name} is paused. What is on its way at this moment may still arrive.", err=True)
 
 
 @targets.command("resume")
 @click.argument("name")
+@click.option("--reason", default="", help="Why, for those who ask later.")
 @BY
 @click.pass_obj
-def resume_target(settings: Settings, name: str, by: str) -> None:
+def resume_target(settings: Settings, name: str, reason: str, by: str) -> None:
     """End the pause of target NAME: a running bridge goes on within seconds."""
     with database(settings) as engine, writing(engine) as connection:
-        if not pauses.end(connection, name):
+        if not resume(connection, name, by=by, reason=reason, now=system_now()):
             raise click.ClickException(f"{name} is not paused.")
-        acts.add(connection, Act(system_now(), by, "resume", name, 1, ""))
     click.echo(f"{name} goes on.", err=True)
 
 
-def overview(connection: Connection, settings: Settings) -> list[dict[str, Any]]:
-    """Give each target that is configured, or that anything waits for, with what its deliveries come to."""
-    endpoints = {one.name: one.endpoint for one in settings.targets}
-    counts, changed, paused = (
-        deliveries.by_target(connection),
-        documents.waiting(connection),
-        pauses.current(connection),
-    )
-    names = [*endpoints, *sorted({*counts, *changed, *paused} - endpoints.keys())]
-    return [
-        _one(name, endpoints.get(name), counts.get(name, Counts(0, 0, 0, None)), changed.get(name, 0), paused.get(name))
-        for name in names
-    ]
-
-
-def _one(name: str, endpoint: str | None, counts: Counts, changed: int, pause: Pause | None) -> dict[str, Any]:
-    if pause is not None:
-        state = "not let in" if pause.automatic else "paused"
-    else:
-        state = "flowing" if endpoint is not None else "not configured"
-    return {
-        "name": name,
-        "endpoint": endpoint,
-        "state": state,
-        "waiting": counts.waiting,
-        "waiting_documents": changed,
-        "dead": counts.dead,
-        "quarantined": counts.quarantined,
-        "oldest_waiting": time_text(counts.oldest),
+def _object(one: TargetState) -> dict[str, Any]:
+    return one._asdict() | {
+        "oldest_waiting": time_text(one.oldest_waiting),
         "pause": None
-        if pause is None
+        if one.pause is None
         else {
-            "since": time_text(pause.since),
-            "by": pause.by,
-            "reason": pause.reason,
-            "automatic": pause.automatic,
+            "since": time_text(one.pause.since),
+            "by": one.pause.by,
+            "reason": one.pause.reason,
+            "automatic": one.pause.automatic,
         },
     }
 

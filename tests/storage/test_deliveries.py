@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Engine, text, update
 
 from storage import deliveries, outbox
-from storage.deliveries import Counts, Filter
+from storage.deliveries import Filter
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery
-from tests.storage.rows import NOW, hold, launched, queue, uid, whole
+from tests.storage.rows import NOW, hold, launched, queue, whole
 
 REFUSED = Try("lrs", NOW, 12, "refused", 400, "no verb")
 
@@ -76,14 +76,6 @@ def test_a_delivery_tells_its_statement_and_its_last_try(engine: Engine, ids: li
     assert (line.started_at, line.took, line.outcome, line.answer) == (NOW, 12, "refused", "no verb")
 
 
-def test_a_statement_tells_where_it_comes_from(engine: Engine, ids: list[str]) -> None:
-    with reading(engine) as connection:
-        origin = deliveries.origin(connection, ids[0])
-        assert deliveries.origin(connection, uid("unknown")) is None
-    assert origin is not None
-    assert (origin.rule, origin.learner_id, origin.commit_number, origin.mapping) == ("completed", "u1", 1, "m")
-
-
 def test_a_retried_delivery_is_claimed_again_under_its_id_before_what_comes_after(
     engine: Engine, ids: list[str]
 ) -> None:
@@ -135,12 +127,6 @@ def test_nothing_that_was_delivered_is_retried_or_discarded(engine: Engine, ids:
         outbox.settle(connection, [Settlement(REFUSED._replace(outcome="delivered"), [first], "delivered", 0, NOW)])
         assert deliveries.retry(connection, [first]) == 0
         assert deliveries.discard(connection, [first], NOW) == 0
-
-
-def test_targets_are_counted_with_their_oldest(engine: Engine, ids: list[str]) -> None:
-    assert len(ids) == 7
-    with reading(engine) as connection:
-        assert deliveries.by_target(connection) == {"lrs": Counts(6, 1, 0, NOW), "other": Counts(7, 0, 0, NOW)}
 
 
 def test_those_in_trouble_are_found_by_the_index_that_has_only_them(engine: Engine) -> None:

@@ -1,0 +1,1 @@
+"""The audit pages: for people who want to know why, and what if."""

@@ -1,0 +1,73 @@
+"""The door before all pages: who is signed in, whether they may, and whether a form is the bridge's own."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bridge.audit.access import cookies
+from bridge.audit.access.roles import ACCOUNT, ROLES, Account
+from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.route import Route
+from storage import sign_ins
+
+SAFE = ("GET", "HEAD")
+GUARDED = web.AppKey("guarded", dict[web.AbstractRoute, Route])
+"""aiohttp's route -> ours, for all routes there are."""
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let through who may. Tells pages who is signed in (`roles.who`).
+
+    Without a sign-in, browsers that ask for a page are sent to sign in, and everything else is answered 401; with too
+    small a role, 403; a form without its token, 403.
+
+    Raises:
+        web.HTTPException: instead of the page.
+    """
+    route = request.app[GUARDED].get(request.match_info.route)
+    if route is None:  # no such address: aiohttp's own answer
+        return await handler(request)
+    secret = cookies.secret(request)
+    if secret is not None:
+        request[cookies.SECRET] = secret
+        request[cookies.CSRF] = cookies.csrf_token(request, secret)
+    if route.role is not None:
+        who = None if secret is None else await _account(request, secret)
+        if who is None:
+            raise _sign_in(request)
+        request[ACCOUNT] = who
+        if who.role < route.role:
+            raise web.HTTPForbidden(text=f"This needs the role {route.role.word}; {who.name} is a {who.role.word}.")
+    if request.method not in SAFE:
+        await _check_form(request)
+    return await handler(request)
+
+
+async def _account(request: web.Request, secret: str) -> Account | None:
+    parts = request.app[AUDIT_PARTS]
+    found = await parts.database.read(sign_ins.find, cookies.digest_of(secret), parts.now())
+    return None if found is None else Account(found.name, ROLES[found.role], found.sees_names)
+
+
+def _sign_in(request: web.Request) -> web.HTTPException:
+    if request.method in SAFE and "text/html" in request.headers.get("Accept", ""):
+        return web.HTTPSeeOther(f"/audit/sign-in?next={quote(request.raw_path, safe='')}")
+    return web.HTTPUnauthorized(text="Sign in first.")
+
+
+async def _check_form(request: web.Request) -> None:
+    secret = request.get(cookies.SECRET)
+    try:
+        form = await request.post()
+    except ValueError:
+        raise web.HTTPBadRequest(text="The form cannot be read.") from None
+    token = form.get("csrf")
+    if secret is None or not isinstance(token, str) or not cookies.is_csrf_token(request, secret, token):
+        raise web.HTTPForbidden(
+            text="This form was not made for your browser, or it is of an earlier sign-in. Nothing was done. Open the"
+            " page anew and try again."
+        )

@@ -1,0 +1,56 @@
+"""The audit pages put together: an application below `/audit` of the bridge's own."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bridge.audit import live, render
+from bridge.audit.access import guard
+from bridge.audit.access.sign_in import CHECKER, Checker
+from bridge.audit.error_pages import error_pages
+from bridge.audit.parts import AUDIT_PARTS, AuditParts
+from bridge.audit.routes import ROUTES
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
+    " object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def create_audit(parts: AuditParts) -> web.Application:
+    """Make the application."""
+    app = web.Application(middlewares=[error_pages, guard.guard])
+    app[AUDIT_PARTS] = parts
+    app[guard.GUARDED] = {app.router.add_route(one.method, one.path, one.handler): one for one in ROUTES}
+    render.set_up(app, ROUTES)
+    live.set_up(app)
+    app[CHECKER] = Checker()
+    app.on_cleanup.append(_close)
+    app.on_response_prepare.append(_label)
+    return app
+
+
+def mount(app: web.Application, parts: AuditParts) -> None:
+    """Add the audit pages to the bridge's application, under `/audit/`."""
+    app.router.add_get("/audit", _to_start)
+    app.add_subapp("/audit", create_audit(parts))
+
+
+async def _to_start(_request: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound("/audit/")
+
+
+async def _close(app: web.Application) -> None:
+    app[CHECKER].close()
+
+
+async def _label(_request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    # pages hold what only who is signed in may see: nothing on the way keeps them, nor the button that leads back
+    response.headers.setdefault("Cache-Control", "no-store")

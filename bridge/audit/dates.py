@@ -1,0 +1,24 @@
+"""Dates in the forms of pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from aiohttp import web
+
+
+def midnight(date: str, *, after: bool = False) -> int | None:
+    """Give the beginning of a day (`2026-01-31`), or of the day `after` it, in milliseconds since the epoch, UTC.
+
+    None where none is told.
+
+    Raises:
+        web.HTTPBadRequest: it is no date.
+    """
+    if not date:
+        return None
+    try:
+        day = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=after)
+    except (ValueError, OverflowError):
+        raise web.HTTPBadRequest(text="Dates are written like 2026-01-31.") from None
+    return int(day.timestamp() * 1000)

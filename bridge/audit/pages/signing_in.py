@@ -1,0 +1,60 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bridge.audit.access import cookies, next_page, sign_in
+from bridge.audit.access.roles import Role
+from bridge.audit.access.sign_in import TooManyTriesError
+from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.render import page, redirect
+from bridge.audit.route import Route
+from storage import sign_ins
+
+
+async def _form(request: web.Request) -> web.StreamResponse:
+    return _sign_in_page(request, next_page.checked(request.query.get("next", "")))
+
+
+async def _sign_in(request: web.Request) -> web.StreamResponse:
+    form = await request.post()
+    name, password, wanted = (str(form.get(one, "")) for one in ("name", "password", "next"))
+    wanted, name = next_page.checked(wanted), name.strip()
+    try:
+        found = await sign_in.account_of(request, name, password)
+    except TooManyTriesError as error:
+        fault = f"There were too many tries. Wait {error.seconds} s, then try again."
+        response = _sign_in_page(request, wanted, name=name, fault=fault, status=429)
+        response.headers["Retry-After"] = str(error.seconds)
+        return response
+    if found is None:
+        return _sign_in_page(request, wanted, name=name, fault="The name or the password is wrong.", status=401)
+    return await sign_in.signed_in(request, found, wanted)
+
+
+async def _sign_out(request: web.Request) -> web.StreamResponse:
+    await request.app[AUDIT_PARTS].database.write(sign_ins.end, cookies.digest_of(request[cookies.SECRET]))
+    response = redirect("/audit/sign-in")
+    cookies.take_back(request, response)
+    return response
+
+
+def _sign_in_page(
+    request: web.Request, wanted: str, *, name: str = "", fault: str = "", status: int = 200
+) -> web.Response:
+    secret = request.get(cookies.SECRET) or cookies.new()
+    request[cookies.CSRF] = cookies.csrf_token(request, secret)
+    response = page(request, "sign_in.html", status=status, next=wanted, name=name, fault=fault, elsewhere="")
+    if cookies.SECRET not in request:
+        cookies.give(request, response, secret)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Form realm="audit"'
+    return response
+
+
+ROUTES = (
+    Route("GET", "/sign-in", _form, None),
+    Route("POST", "/sign-in", _sign_in, None),
+    Route("POST", "/sign-out", _sign_out, Role.READER),
+)

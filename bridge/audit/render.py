@@ -1,0 +1,102 @@
+"""Pages out of templates. Everything that is filled in is escaped: it was written by learners, courses and LRSs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from bridge.audit.access.cookies import CSRF
+from bridge.audit.access.roles import account, may_see_cmi, may_see_names
+from bridge.audit.assets import asset_path
+from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.route import Route
+from mappings.timestamps import rfc3339
+
+FOLDER = Path(__file__).parent / "templates"
+NAVIGATION = (
+    ("/", "Overview"),
+    ("/learners", "Learners"),
+    ("/statements", "Statements"),
+    ("/documents", "Documents"),
+    ("/deliveries", "Deliveries"),
+    ("/mappings", "Mappings"),
+    ("/targets", "Targets"),
+    ("/trail", "Trail"),
+)
+
+
+class Entry(NamedTuple):
+    """An entry of the navigation."""
+
+    href: str
+    title: str
+    is_here: bool
+
+
+_ENTRIES = web.AppKey("entries", tuple[tuple[str, str, int], ...])
+
+
+def set_up(app: web.Application, routes: Sequence[Route]) -> None:
+    """Prepare an application for `page`. The navigation has those of its entries that lead to one of the routes."""
+    environment = aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = asset_path
+    environment.filters["utc"] = rfc3339
+    roles = {route.path: route.role for route in routes if route.method == "GET"}
+    app[_ENTRIES] = tuple((path, title, roles[path] or 0) for path, title in NAVIGATION if path in roles)
+
+
+def navigation(request: web.Request) -> list[Entry]:
+    """Give the entries that who is signed in may follow."""
+    who = account(request)
+    return [
+        Entry(f"/audit{path}", title, _is_below(request.path, f"/audit{path}"))
+        for path, title, role in request.app[_ENTRIES]
+        if who is not None and who.role >= role
+    ]
+
+
+def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+    """Make a page. Templates get `values`, and `account`, `csrf_token`, `navigation`, `now`, `here` and others.
+
+    `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `sees_names` and
+    `sees_cmi` tell what may be shown.
+    """
+    context = {
+        "account": account(request),
+        "csrf_token": request.get(CSRF, ""),
+        "navigation": navigation(request),
+        "now": request.app[AUDIT_PARTS].now(),
+        "here": request.rel_url.raw_path,
+        "query": dict(request.query),
+        "here_with": lambda **changed: _here_with(request, changed),
+        "sees_names": may_see_names(request),
+        "sees_cmi": may_see_cmi(request),
+    }
+    return aiohttp_jinja2.render_template(template, request, context | values, status=status)
+
+
+def redirect(path: str) -> web.Response:
+    """Lead on to another page, as after each form that did something."""
+    return web.Response(status=303, headers={"Location": path})
+
+
+def _here_with(request: web.Request, changed: dict[str, Any]) -> str:
+    """Give the address of the page with parts of its query changed, or taken out where they are None."""
+    query = {name: value for name, value in (dict(request.query) | changed).items() if value is not None}
+    return str(request.rel_url.with_query(query))
+
+
+def _is_below(path: str, entry: str) -> bool:
+    return path == entry if entry.endswith("/") else path == entry or path.startswith(f"{entry}/")

@@ -1,0 +1,21 @@
+"""What a route is. The table of all of them is in `routes`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from aiohttp import web
+
+from bridge.audit.access.roles import Role
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Route(NamedTuple):
+    """An address below `/audit`, and the role that it needs; None where people come who have not signed in."""
+
+    method: str
+    path: str
+    handler: Handler
+    role: Role | None

@@ -1,0 +1,17 @@
+"""All routes of the audit pages in one table."""
+
+from __future__ import annotations
+
+from bridge.audit import assets, live
+from bridge.audit.pages import signing_in, targets, trail
+from bridge.audit.route import Route
+
+ROUTES: tuple[Route, ...] = (
+    *assets.ROUTES,
+    *live.ROUTES,
+    *signing_in.ROUTES,
+    *targets.ROUTES,
+    *trail.ROUTES,
+)
+
+__all__ = ["ROUTES", "Route"]

@@ -1,0 +1,77 @@
+// Keeps parts of a page fresh: `data-live` ones are replaced when something was stored, `data-live="offer"` ones, or
+// those that somebody is at work in, when the viewer asks for it. Each needs an id. Pages work without all of this.
+"use strict";
+
+(() => {
+  const SELECTOR = "[data-live][id]";
+  const PAUSE = 2000;
+  if (!document.querySelector(SELECTOR) || !window.EventSource) return;
+
+  // as they came: this runs before times.js shows times in the viewer's zone
+  const originals = new Map([...document.querySelectorAll(SELECTOR)].map((part) => [part.id, part.innerHTML]));
+  let timer = null;
+  let loading = false;
+
+  const isBusy = (part) => {
+    const chosen = document.getSelection();
+    return part.contains(document.activeElement) || part.querySelector("details[open]") !== null ||
+      (chosen !== null && !chosen.isCollapsed && part.contains(chosen.anchorNode));
+  };
+
+  const replace = (part, fresh) => {
+    const taken = document.importNode(fresh, true);
+    part.replaceWith(taken);
+    taken.dispatchEvent(new CustomEvent("audit:fresh", { bubbles: true }));
+  };
+
+  const offer = (part, fresh) => {
+    let notice = part.previousElementSibling;
+    if (!notice || !notice.classList.contains("fresh")) {
+      notice = document.createElement("p");
+      notice.className = "fresh";
+      notice.setAttribute("role", "status");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = "There is something new: show it";
+      notice.append(button);
+      part.before(notice);
+    }
+    notice.querySelector("button").onclick = () => {
+      notice.remove();
+      replace(part, fresh);
+    };
+  };
+
+  const load = async () => {
+    loading = true;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of document.querySelectorAll(SELECTOR)) {
+        const fresh = page.getElementById(part.id);
+        if (!fresh || fresh.innerHTML === originals.get(part.id)) continue;
+        originals.set(part.id, fresh.innerHTML);
+        if (part.dataset.live === "offer" || isBusy(part)) offer(part, fresh);
+        else replace(part, fresh);
+      }
+    } catch {
+      // the bridge is away, or the sign-in has ended: the page stays as it is
+    } finally {
+      loading = false;
+    }
+  };
+
+  const soon = () => {
+    if (timer !== null || loading || document.hidden) return;
+    timer = setTimeout(() => {
+      timer = null;
+      load();
+    }, PAUSE);
+  };
+
+  const told = new EventSource("/audit/live");
+  told.addEventListener("stored", soon);
+  document.addEventListener("visibilitychange", soon);
+  window.addEventListener("pagehide", () => told.close());
+})();

@@ -1,0 +1,82 @@
+"""Accounts of people who look at the audit pages. Passwords are kept as hashes; who signs in elsewhere has none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage import sign_ins
+from storage.tables import account
+
+
+class StoredAccount(NamedTuple):
+    """An account. `role` is reader, auditor or admin; `password` an Argon2 hash, None for who signs in elsewhere."""
+
+    id: int
+    name: str
+    role: str
+    sees_names: bool
+    password: str | None
+    issuer: str | None
+    subject: str | None
+    created_at: int
+
+
+_COLUMNS = tuple(account.c[name] for name in StoredAccount._fields)
+
+
+class NewAccount(NamedTuple):
+    """An account to be stored: of somebody with a password, or of an issuer's person."""
+
+    name: str
+    role: str
+    sees_names: bool
+    password: str | None = None
+    issuer: str | None = None
+    subject: str | None = None
+
+
+def add(connection: Connection, new: NewAccount, now: int) -> int | None:
+    """Store an account and give its id; None where one of this name, or of this issuer's person, is there."""
+    build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
+    row = build(account).values(**new._asdict(), created_at=now)
+    return connection.execute(row.on_conflict_do_nothing().returning(account.c.id)).scalar_one_or_none()
+
+
+def all_of_them(connection: Connection) -> list[StoredAccount]:
+    """Give all accounts by their names."""
+    return [StoredAccount(*row) for row in connection.execute(select(*_COLUMNS).order_by(account.c.name))]
+
+
+def by_name(connection: Connection, name: str) -> StoredAccount | None:
+    """Give the account of a name."""
+    return _one(connection, account.c.name == name)
+
+
+def by_subject(connection: Connection, issuer: str, subject: str) -> StoredAccount | None:
+    """Give the account of a person whom an OpenID Connect issuer signs in."""
+    return _one(connection, and_(account.c.issuer == issuer, account.c.subject == subject))
+
+
+def set_role(connection: Connection, account_id: int, role: str, *, sees_names: bool) -> None:
+    """Change what an account may, from its next request on."""
+    connection.execute(update(account).where(account.c.id == account_id).values(role=role, sees_names=sees_names))
+
+
+def set_password(connection: Connection, account_id: int, password: str) -> None:
+    """Change an account's password and end all its sign-ins."""
+    connection.execute(update(account).where(account.c.id == account_id).values(password=password))
+    sign_ins.end_all(connection, account_id)
+
+
+def remove(connection: Connection, account_id: int) -> None:
+    """End an account and its sign-ins. What it did stays in `acts`, by its name."""
+    sign_ins.end_all(connection, account_id)
+    connection.execute(delete(account).where(account.c.id == account_id))
+
+
+def _one(connection: Connection, condition: ColumnElement[bool]) -> StoredAccount | None:
+    row = connection.execute(select(*_COLUMNS).where(condition)).one_or_none()
+    return None if row is None else StoredAccount(*row)

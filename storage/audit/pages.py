@@ -1,0 +1,232 @@
+"""Pages of a search: each goes on where the one before it ended, however many rows came meanwhile.
+
+The cursor is the sort key of the last row. No page costs more than reading `READ` rows: where a filter that no index
+helps leaves too few of those, the page is short, or even empty, and its cursor tells from where to search on.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Connection, Select, String, and_, func, literal, select, tuple_
+
+T = TypeVar("T")
+
+MOST = 50
+"""Rows of a page unless another number is asked for."""
+
+READ = 10_000
+"""Rows at most that a page's search looks at."""
+
+FEW = 5_000
+"""Rows that are gathered and sorted rather than looked for in the order of time."""
+
+_LARGEST = 2**63 - 1
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FIRST_UUID = "00000000-0000-0000-0000-000000000000"
+
+
+class CursorError(ValueError):
+    """The text is no cursor, or one of another search."""
+
+
+class Page(NamedTuple, Generic[T]):
+    """Rows, and the cursor of the page after them; None where there is none.
+
+    A page can have fewer rows than asked for, or none, and still a cursor: so far the search has come.
+    """
+
+    rows: list[T]
+    after: str | None
+
+
+class Count(NamedTuple):
+    """A number of rows, or that there are more than so many."""
+
+    number: int
+    more: bool = False
+
+
+def encode(key: Sequence[int | str | None]) -> str:
+    """Give a sort key as a cursor, a text that can stand in an address."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def decode(cursor: str) -> list[int | str | None]:
+    """Give the sort key that a cursor holds; whose it is, `Order.page` checks.
+
+    Raises:
+        CursorError: it is no cursor.
+    """
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(raw, type=list[int | str | None])
+    except (ValueError, binascii.Error, msgspec.DecodeError):
+        raise CursorError("The page's cursor is not one that was given out; start from the first page.") from None
+
+
+def cut(rows: Sequence[T], most: int, key: Callable[[T], Sequence[int | str | None]]) -> Page[T]:
+    """Make a page of rows of which one more than `most` was asked for; `key` gives what a row is sorted by."""
+    shown = list(rows[:most])
+    return Page(shown, encode(key(shown[-1])) if len(rows) > most else None)
+
+
+def up_to(connection: Connection, query: Select[Any], most: int) -> Count:
+    """Count the rows of a query exactly, and no further than `most`."""
+    number = connection.execute(select(func.count()).select_from(query.limit(most + 1).subquery())).scalar_one()
+    return Count(most, more=True) if number > most else Count(number)
+
+
+def begins(connection: Connection, column: Column[Any], prefix: str) -> ColumnElement[bool]:
+    """Meet text that begins with exactly this, upper and lower case told apart."""
+    if connection.dialect.name == "postgresql":
+        return func.starts_with(column, prefix)
+    last = next((at for at in range(len(prefix), 0, -1) if prefix[at - 1] < "\U0010ffff"), 0)
+    if not last:
+        return column >= prefix
+    following = ord(prefix[last - 1]) + 1
+    # half of a surrogate pair is no character of a text
+    end = prefix[: last - 1] + chr(0xE000 if 0xD800 <= following < 0xE000 else following)
+    return and_(column >= prefix, column < end)
+
+
+class Span(NamedTuple):
+    """Times from `since` on and before `until`, in milliseconds since the epoch."""
+
+    since: int | None = None
+    until: int | None = None
+
+    def of(self, column: ColumnElement[int]) -> list[ColumnElement[bool]]:
+        """Give the conditions that a column's times are within."""
+        found = []
+        if self.since is not None:
+            found.append(column >= self.since)
+        if self.until is not None:
+            found.append(column < self.until)
+        return found
+
+
+class Reach(NamedTuple):
+    """What a page may read: times within `span`, of the index that has the conditions `among`, where it has some.
+
+    `few` tells that the query itself leaves not more than a few thousand rows: they are all sorted. Else the table is
+    walked in its order, `READ` rows of it at most.
+    """
+
+    span: Span = Span()
+    few: bool = False
+    among: tuple[ColumnElement[bool], ...] = ()
+
+
+class Order:
+    """Newest first: an order by a time and by what makes it unique, all descending, rows without the time at the end.
+
+    Args:
+        time: an indexed column.
+        rest: what follows it in the order: whole numbers or UUIDs, the first of them the key of the time's table.
+    """
+
+    def __init__(self, time: Column[Any], *rest: Column[Any]) -> None:
+        self._time = time
+        self._rest = rest
+        self._columns = (time, *rest)
+
+    def page(
+        self,
+        connection: Connection,
+        query: Select[Any],
+        make: Callable[..., T],
+        reach: Reach,
+        *,
+        after: str | None = None,
+        most: int = MOST,
+    ) -> Page[T]:
+        """Give the rows of a query after a cursor, each `make(*columns)`, at most `most`.
+
+        Raises:
+            CursorError: the cursor is not one of this search.
+        """
+        key = None if after is None else self._checked(decode(after))
+        query = query.add_columns(*(column.label(f"key_{at}") for at, column in enumerate(self._columns)))
+        found: list[Any] = []
+        for timed in (True, False):
+            if not timed and (not self._time.nullable or reach.span != Span()):
+                break
+            if key is not None and timed and key[0] is None:
+                continue
+            of_part = key if key is not None and (key[0] is None) != timed else None
+            columns = self._columns if timed else self._rest
+            conditions = self._conditions(reach, timed=timed)
+            end = None if reach.few else self._end(connection, columns[0], conditions, of_part)
+            part = query.where(*conditions)
+            if of_part is not None:
+                part = part.where(_below(columns, of_part[-len(columns) :]))
+            if end is not None:
+                part = part.where(columns[0] >= end)
+            # what is sorted must not be looked for in the order of the index, which can be long
+            order = [columns[0] + 0 if reach.few else columns[0], *columns[1:]]
+            part = part.order_by(*(column.desc() for column in order)).limit(most + 1 - len(found))
+            found += connection.execute(part).all()
+            if len(found) > most:
+                break
+            if end is not None:
+                lowest = [_lowest(column) for column in columns[1:]]
+                return self._made(found, make, encode([end, *lowest] if timed else [None, end, *lowest]))
+        rest = encode(found[most - 1][-len(self._columns) :]) if len(found) > most else None
+        return self._made(found[:most], make, rest)
+
+    def _conditions(self, reach: Reach, *, timed: bool) -> list[ColumnElement[bool]]:
+        """Give those of the rows that have a time, or of those that have none."""
+        found = [*reach.among, *reach.span.of(self._time)] if timed else [*reach.among]
+        if self._time.nullable:
+            found.append(self._time.is_not(None) if timed else self._time.is_(None))
+        return found
+
+    def _made(self, rows: Sequence[Any], make: Callable[..., T], after: str | None) -> Page[T]:
+        return Page([make(*row[: -len(self._columns)]) for row in rows], after)
+
+    def _end(
+        self,
+        connection: Connection,
+        column: Column[Any],
+        conditions: Sequence[ColumnElement[bool]],
+        key: Sequence[Any] | None,
+    ) -> int | None:
+        """Give the value down to which `READ` rows are, None where there are not so many."""
+        walked = select(column.label("at")).where(*conditions).order_by(column.desc()).limit(READ)
+        if key is not None:
+            walked = walked.where(column <= key[0 if column is self._time else 1])
+        told = walked.subquery()
+        end, number = connection.execute(select(func.min(told.c.at), func.count()).select_from(told)).one()
+        return int(end) if number == READ else None
+
+    def _checked(self, key: list[int | str | None]) -> list[int | str | None]:
+        fits = len(key) == len(self._columns) and all(
+            _fits(column, part) for column, part in zip(self._columns, key, strict=True)
+        )
+        if not fits:
+            raise CursorError("The page's cursor is of another search; start from the first page.")
+        return key
+
+
+def _fits(column: Column[Any], part: int | str | None) -> bool:
+    if part is None:
+        return bool(column.nullable)
+    if isinstance(column.type, String):
+        return isinstance(part, str) and _UUID.fullmatch(part) is not None
+    return isinstance(part, int) and -_LARGEST <= part <= _LARGEST
+
+
+def _lowest(column: Column[Any]) -> int | str:
+    return _FIRST_UUID if isinstance(column.type, String) else -1
+
+
+def _below(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
+    told = (literal(part, column.type) for column, part in zip(columns, key, strict=True))
+    below: ColumnElement[bool] = tuple_(*columns) < tuple_(*told)
+    return below

@@ -1,0 +1,92 @@
+"""What waits for each target and what is in trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select
+
+from storage.audit.pages import Count, up_to
+from storage.deliveries import of_state
+from storage.outbox import SHARDS
+from storage.tables import delivery, document_delivery, statement
+
+
+class Queue(NamedTuple):
+    """What a target's deliveries come to; `oldest` is when the statement that waits longest was made."""
+
+    waiting: Count = Count(0)
+    dead: Count = Count(0)
+    quarantined: Count = Count(0)
+    waiting_documents: Count = Count(0)
+    dead_documents: Count = Count(0)
+    oldest: int | None = None
+
+
+def queues(connection: Connection, most: int | None = None) -> dict[str, Queue]:
+    """Give target -> its queue, for targets that anything waits for or is in trouble at.
+
+    No number is counted further than `most`; None to count all there is.
+    """
+    counted = {
+        "waiting": _by_target(connection, delivery.c.target, of_state("waiting"), most),
+        "dead": _by_target(connection, delivery.c.target, of_state("dead"), most),
+        "quarantined": _by_target(connection, delivery.c.target, of_state("quarantined"), most),
+        "waiting_documents": _by_target(connection, document_delivery.c.target, document_state("waiting"), most),
+        "dead_documents": _by_target(connection, document_delivery.c.target, document_state("dead"), most),
+    }
+    names: set[str] = set().union(*counted.values())
+    found = {}
+    for target in sorted(names):
+        numbers: Mapping[str, Any] = {name: its[target] for name, its in counted.items() if target in its}
+        oldest = _oldest(connection, target) if target in counted["waiting"] else None
+        found[target] = Queue(**numbers, oldest=oldest)
+    return found
+
+
+def document_state(state: str) -> list[ColumnElement[bool]]:
+    """Give the condition of a document's delivery, so that the indexes which have it are used."""
+    known = literal_column(f"'{state}'") if state in {"waiting", "dead"} else state
+    return [document_delivery.c.state == known]
+
+
+def _by_target(
+    connection: Connection, target: ColumnElement[str], conditions: Sequence[ColumnElement[bool]], most: int | None
+) -> dict[str, Count]:
+    """Count by target, which the index begins with: from one target it goes to the next without reading between."""
+    found: dict[str, Count] = {}
+    first = select(func.min(target)).where(*conditions)
+    name: str | None = connection.execute(first).scalar_one()
+    while name is not None:
+        its = select(target).where(*conditions, target == name)
+        if most is None:
+            found[name] = Count(connection.execute(its.with_only_columns(func.count())).scalar_one())
+        else:
+            found[name] = up_to(connection, its, most)
+        name = connection.execute(first.where(target > name)).scalar_one()
+    return found
+
+
+def _oldest(connection: Connection, target: str) -> int | None:
+    """Give when the first waiting delivery's statement was made: the first one of each shard, by the index."""
+    firsts = [
+        connection.execute(
+            select(func.min(delivery.c.id)).where(
+                delivery.c.target == target, delivery.c.shard == shard, *of_state("waiting")
+            )
+        ).scalar_one()
+        for shard in range(SHARDS)
+    ]
+    made = (
+        select(func.min(statement.c.made_at))
+        .select_from(
+            delivery.join(
+                statement,
+                and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
+            )
+        )
+        .where(delivery.c.id.in_([one for one in firsts if one is not None]))
+    )
+    found: int | None = connection.execute(made).scalar_one()
+    return found

@@ -1,0 +1,225 @@
+"""Statements as people look for them, the newest first, and the lineage of one."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, select
+
+from storage import deliveries
+from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span, up_to
+from storage.audit.whose import Whose, conditions, few
+from storage.deliveries import Delivery, Filter, TryLine, of_state
+from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, session, statement
+
+
+class StatementRow(NamedTuple):
+    """A statement in a list, with whose it is, and where it is on its way: (target, state) of each delivery."""
+
+    id: str
+    made_at: int
+    rule: str
+    verb: str
+    problem: str | None
+    lms: str
+    learner_id: str
+    learner_name: str
+    activity_id: str
+    activity_name: str
+    registration: str
+    attempt_id: str
+    attempt_number: int
+    session_id: str
+    commit_number: int
+    deliveries: tuple[tuple[str, str], ...] = ()
+
+
+class Origin(NamedTuple):
+    """Where a statement comes from: whose attempt, which commit of it, which rule of which version of a mapping.
+
+    `reply` is the answer that the commit got, as JSON: what it made of attempt and enrollment.
+    """
+
+    id: str
+    rule: str
+    verb: str
+    made_at: int
+    problem: str | None
+    body: str
+    mapping: str
+    mapping_hash: str
+    lms: str
+    learner_id: str
+    learner_name: str
+    activity_id: str
+    activity_name: str
+    registration: str
+    attempt_id: str
+    attempt_number: int
+    session_id: str
+    commit_number: int
+    received_at: int
+    wire_format: str
+    content_type: str
+    disposition: str
+    reply: str | None
+
+
+class Way(NamedTuple):
+    """A delivery with its last tries, in their order."""
+
+    delivery: Delivery
+    tries: list[TryLine]
+
+
+class Lineage(NamedTuple):
+    """A statement with all that led to it and all that became of it."""
+
+    origin: Origin
+    ways: list[Way]
+
+
+_FROM = statement.join(attempt, attempt.c.id == statement.c.attempt_id).join(enrollment).join(lms)
+_ROWS: Select[Any] = select(
+    statement.c.attempt_id,
+    statement.c.position,
+    statement.c.id,
+    statement.c.made_at,
+    statement.c.rule,
+    statement.c.verb,
+    statement.c.problem,
+    lms.c.name,
+    enrollment.c.learner_id,
+    enrollment.c.learner_name,
+    enrollment.c.activity_id,
+    enrollment.c.activity_name,
+    enrollment.c.registration,
+    attempt.c.uuid,
+    attempt.c.number,
+    statement.c.session_id,
+    statement.c.commit_number,
+).select_from(_FROM)
+_ORIGIN: Select[Any] = select(
+    statement.c.id,
+    statement.c.rule,
+    statement.c.verb,
+    statement.c.made_at,
+    statement.c.problem,
+    statement.c.body,
+    mapping_version.c.name,
+    mapping_version.c.content_hash,
+    lms.c.name,
+    enrollment.c.learner_id,
+    enrollment.c.learner_name,
+    enrollment.c.activity_id,
+    enrollment.c.activity_name,
+    enrollment.c.registration,
+    attempt.c.uuid,
+    attempt.c.number,
+    statement.c.session_id,
+    statement.c.commit_number,
+    journal.c.received_at,
+    journal.c.wire_format,
+    journal.c.content_type,
+    journal.c.disposition,
+    journal.c.reply,
+).select_from(
+    _FROM.join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id).join(
+        journal, and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number)
+    )
+)
+_NEWEST = Order(statement.c.made_at, statement.c.attempt_id, statement.c.position)
+_ITS_DELIVERY = and_(delivery.c.attempt_id == statement.c.attempt_id, delivery.c.position == statement.c.position)
+
+
+def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[StatementRow]:
+    """Give a page of statements. With `target` and `state`, those that have a delivery of which both are true.
+
+    Raises:
+        ValueError: `after` is no cursor of this search.
+    """
+    query, is_few = _narrowed(connection, _ROWS, which)
+    for column, value in ((statement.c.verb, which.verb), (statement.c.rule, which.rule)):
+        if value is not None:
+            query = query.where(column == value)
+    span = Span(which.since, which.until)
+    found = _NEWEST.page(connection, query, lambda *row: row, Reach(span, is_few), after=after, most=most)
+    ways = _ways(connection, [(row[0], row[1]) for row in found.rows])
+    rows = [StatementRow._make((*row[2:], ways.get((row[0], row[1]), ()))) for row in found.rows]
+    return Page(rows, found.after)
+
+
+def origin(connection: Connection, statement_id: str) -> Origin | None:
+    """Give where a statement comes from, None where there is none of this id."""
+    row = connection.execute(_ORIGIN.where(statement.c.id == statement_id)).one_or_none()
+    return None if row is None else Origin._make(row)
+
+
+def lineage(connection: Connection, statement_id: str) -> Lineage | None:
+    """Give all there is to a statement, None where there is none of this id."""
+    its = origin(connection, statement_id)
+    if its is None:
+        return None
+    found = deliveries.find(connection, Filter(statement=statement_id), most=1_000)
+    return Lineage(its, [Way(one, deliveries.tries(connection, one.id)) for one in found])
+
+
+def _narrowed(connection: Connection, query: Select[Any], which: Filter) -> tuple[Select[Any], bool]:
+    """Give the query for what can be told of whose and where statements are, and whether it leaves few."""
+    whose = Whose(lms=which.lms, learner=which.learner, activity=which.activity)
+    query = query.where(*conditions(connection, whose))
+    way = _of_way(which)
+    if which.attempt is not None:
+        query = query.where(attempt.c.uuid == which.attempt)
+    if which.session is not None:
+        query = query.where(statement.c.session_id == which.session)
+    attempts = _few_attempts(connection, which, whose)
+    if which.statement is not None or attempts is not None:
+        if which.statement is not None:
+            query = query.where(statement.c.id == which.statement)
+        if attempts is not None:
+            query = query.where(statement.c.attempt_id.in_(attempts))
+        return query.where(exists().where(_ITS_DELIVERY, *way)) if way else query, True
+    if way and which.state != "delivered" and which.state is not None:
+        some = select(delivery.c.attempt_id, delivery.c.position).where(*way)
+        if not up_to(connection, some, FEW).more:
+            its = some.distinct().subquery()
+            joined = and_(its.c.attempt_id == statement.c.attempt_id, its.c.position == statement.c.position)
+            return query.join(its, joined), True
+    return query.where(exists().where(_ITS_DELIVERY, *way)) if way else query, False
+
+
+def _of_way(which: Filter) -> list[ColumnElement[bool]]:
+    found = [] if which.target is None else [delivery.c.target == which.target]
+    return found if which.state is None else [*found, *of_state(which.state)]
+
+
+def _few_attempts(connection: Connection, which: Filter, whose: Whose) -> list[int] | None:
+    """Give the attempts' ids where an index finds them and their statements are few."""
+    if which.attempt is not None:
+        query = select(attempt.c.id).where(attempt.c.uuid == which.attempt)
+    elif which.session is not None:
+        query = select(session.c.attempt_id).where(session.c.session_id == which.session)
+    else:
+        enrollments = few(connection, whose)
+        if enrollments is None:
+            return None
+        query = select(attempt.c.id).where(attempt.c.enrollment_id.in_(enrollments))
+    ids = list(connection.execute(query.limit(FEW + 1)).scalars())
+    if len(ids) > FEW:
+        return None
+    its = select(statement.c.attempt_id).where(statement.c.attempt_id.in_(ids))
+    return None if up_to(connection, its, FEW).more else ids
+
+
+def _ways(connection: Connection, keys: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[tuple[str, str], ...]]:
+    found: dict[tuple[int, int], tuple[tuple[str, str], ...]] = {}
+    rows = connection.execute(
+        select(delivery.c.attempt_id, delivery.c.position, delivery.c.target, delivery.c.state)
+        .where(delivery.c.attempt_id.in_({key[0] for key in keys}), delivery.c.position.in_({key[1] for key in keys}))
+        .order_by(delivery.c.id)
+    )
+    for row in rows:
+        key = row.attempt_id, row.position
+        found[key] = (*found.get(key, ()), (row.target, row.state))
+    return found

@@ -1,0 +1,102 @@
+"""Whose: the part of searches that is about LMS, learner, activity and course."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, or_, select
+
+from storage.audit.pages import FEW, Span, begins
+from storage.tables import enrollment, lms
+
+
+class Whose(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Which enrollments: those that meet all that is told.
+
+    `lms` is the LMS's name; `learner`, `activity` and `course` are ids; `learner_prefix` is how the learner's id
+    begins, `learner_name` how the name does, in upper and lower case as stored. `enrollment` is a registration.
+    """
+
+    lms: str | None = None
+    learner: str | None = None
+    learner_prefix: str | None = None
+    learner_name: str | None = None
+    activity: str | None = None
+    course: str | None = None
+    enrollment: str | None = None
+
+
+class Filter(Whose, frozen=True, omit_defaults=True, kw_only=True):
+    """Which enrollments, attempts or sessions.
+
+    `status` is an attempt's (active, suspended, terminated, abandoned); `completion` and `success` are an attempt's,
+    or an enrollment's best; `unknown` is one of them. `since` and `until` are about the last commit, in milliseconds
+    since the epoch, `since` included.
+    """
+
+    status: str | None = None
+    completion: str | None = None
+    success: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def span(self) -> Span:
+        """Give the times of the last commit."""
+        return Span(self.since, self.until)
+
+
+def conditions(connection: Connection, which: Whose) -> list[ColumnElement[bool]]:
+    """Give what an enrollment must meet."""
+    found: list[ColumnElement[bool]] = []
+    if which.lms is not None:
+        found.append(enrollment.c.lms_id.in_(select(lms.c.id).where(lms.c.name == which.lms)))
+    for column, value in (
+        (enrollment.c.learner_id, which.learner),
+        (enrollment.c.activity_id, which.activity),
+        (enrollment.c.course_id, which.course),
+        (enrollment.c.registration, which.enrollment),
+    ):
+        if value is not None:
+            found.append(column == value)
+    for column, prefix in (
+        (enrollment.c.learner_id, which.learner_prefix),
+        (enrollment.c.learner_name, which.learner_name),
+    ):
+        if prefix is not None:
+            found.append(begins(connection, column, prefix))
+    return found
+
+
+def few(connection: Connection, which: Whose) -> list[int] | None:
+    """Give the ids of the enrollments where indexes find them and they are few; None where it must be searched."""
+    helped = (which.learner, which.learner_prefix, which.activity, which.course, which.enrollment)
+    if all(one is None for one in helped):
+        return None
+    query = select(enrollment.c.id).where(*conditions(connection, which))
+    if which.lms is None and which.enrollment is None:
+        # the index on learners begins with the LMS
+        query = query.where(enrollment.c.lms_id.in_(list(connection.execute(select(lms.c.id)).scalars())))
+    ids = list(connection.execute(query.limit(FEW + 1)).scalars())
+    return None if len(ids) > FEW else ids
+
+
+def narrowed(
+    connection: Connection, query: Select[Any], which: Whose, column: ColumnElement[int]
+) -> tuple[Select[Any], bool]:
+    """Give a query for the enrollments told, and whether they are few. `column` has an enrollment's id.
+
+    The query must join enrollments.
+    """
+    ids = few(connection, which)
+    if ids is not None:
+        return query.where(column.in_(ids)), True
+    return query.where(*conditions(connection, which)), False
+
+
+def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnElement[bool]]:
+    """Give the condition of a status that is unknown where nothing is stored."""
+    if value is None:
+        return []
+    return [or_(column.is_(None), column == value) if value == "unknown" else column == value]

@@ -1,0 +1,94 @@
+"""Sign-ins of people, each under the digest of a secret that only their browser has, and failures to sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, case, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.tables import account, sign_in, sign_in_failure
+
+
+class SignedIn(NamedTuple):
+    """Whose sign-in it is, and what the account may at this moment."""
+
+    account_id: int
+    name: str
+    role: str
+    sees_names: bool
+
+
+def begin(connection: Connection, *, digest: str, account_id: int, now: int, until: int) -> None:
+    """Store a sign-in, and forget those that have run out."""
+    connection.execute(delete(sign_in).where(sign_in.c.until <= now))
+    connection.execute(insert(sign_in).values(digest=digest, account_id=account_id, made_at=now, until=until))
+
+
+def find(connection: Connection, digest: str, now: int) -> SignedIn | None:
+    """Give who is signed in; None where the sign-in has ended or has run out."""
+    row = connection.execute(
+        select(account.c.id, account.c.name, account.c.role, account.c.sees_names)
+        .join(sign_in, sign_in.c.account_id == account.c.id)
+        .where(sign_in.c.digest == digest, sign_in.c.until > now)
+    ).one_or_none()
+    return None if row is None else SignedIn(*row)
+
+
+def end(connection: Connection, digest: str) -> None:
+    """End a sign-in."""
+    connection.execute(delete(sign_in).where(sign_in.c.digest == digest))
+
+
+def end_all(connection: Connection, account_id: int) -> None:
+    """End all sign-ins of an account."""
+    connection.execute(delete(sign_in).where(sign_in.c.account_id == account_id))
+
+
+def count_try(
+    connection: Connection, subjects: Sequence[str], *, now: int, forgotten_after: int, delay: Callable[[int], int]
+) -> int:
+    """Give the milliseconds to wait before a sign-in may be tried; 0 counts it as a failure until it is told otherwise.
+
+    It is counted beforehand so that many at once are not all the first. `subjects` are what failures are counted by;
+    `delay` gives the milliseconds to wait after so many failures in a row.
+    """
+    rows = connection.execute(
+        select(sign_in_failure)
+        .where(sign_in_failure.c.subject.in_(subjects))
+        .order_by(sign_in_failure.c.subject)
+        .with_for_update()
+    )
+    known = {row.subject: row for row in rows}
+    wait = max((row.until - now for row in known.values()), default=0)
+    if wait > 0:
+        return int(wait)
+    connection.execute(delete(sign_in_failure).where(sign_in_failure.c.newest_at <= now - forgotten_after))
+    build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
+    for subject in sorted(subjects):
+        row = known.get(subject)
+        number = 1 if row is None or row.newest_at <= now - forgotten_after else row.number + 1
+        told = {"number": number, "newest_at": now, "until": now + delay(number)}
+        new = build(sign_in_failure).values(subject=subject, **told)
+        connection.execute(new.on_conflict_do_update(index_elements=["subject"], set_=told))
+    return 0
+
+
+def succeeded(connection: Connection, *, account: str, address: str) -> None:
+    """Take a try back: the account's failures are over, and an address has one less.
+
+    It keeps the others: who has an account of their own could else wipe out their tries at others'.
+    """
+    connection.execute(delete(sign_in_failure).where(sign_in_failure.c.subject == account))
+    number = sign_in_failure.c.number
+    connection.execute(
+        update(sign_in_failure)
+        .where(sign_in_failure.c.subject == address)
+        .values(number=case((number > 0, number - 1), else_=0), until=0)
+    )
+
+
+def forget_failures(connection: Connection, subject: str) -> None:
+    """Let a sign-in be tried at once."""
+    connection.execute(delete(sign_in_failure).where(sign_in_failure.c.subject == subject))

@@ -1,0 +1,48 @@
+"""People of each role, signed in to a real bridge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from tests.audit.people import Person, add_account, stranger
+from tests.bridges import Bridge
+
+Meet = Callable[..., Awaitable[Person]]
+
+
+@pytest.fixture
+async def meet() -> AsyncIterator[Meet]:
+    """Meet people. Told a name and a role, they have signed in; told nothing, they have not."""
+    met: list[Person] = []
+
+    async def meeting(bridge: Bridge, name: str = "", role: str = "", *, sees_names: bool = False) -> Person:
+        made = stranger(bridge)
+        met.append(made)
+        if name:
+            add_account(bridge, name, role, sees_names=sees_names)
+            assert (await made.sign_in(name)).status == 303
+        return made
+
+    yield meeting
+    for one in met:
+        await one.client.close()
+
+
+@pytest.fixture
+async def reader(bridge: Bridge, meet: Meet) -> Person:
+    """A reader who sees no names."""
+    return await meet(bridge, "rita", "reader")
+
+
+@pytest.fixture
+async def auditor(bridge: Bridge, meet: Meet) -> Person:
+    """An auditor."""
+    return await meet(bridge, "otto", "auditor")
+
+
+@pytest.fixture
+async def admin(bridge: Bridge, meet: Meet) -> Person:
+    """An admin."""
+    return await meet(bridge, "ada", "admin")

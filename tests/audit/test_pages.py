@@ -1,0 +1,56 @@
+"""What holds for all pages."""
+
+from __future__ import annotations
+
+import re
+
+from tests.audit.conftest import Meet
+from tests.audit.people import Person
+from tests.bridges import Bridge
+
+
+async def test_pages_show_who_is_signed_in_and_only_what_the_role_may_follow(reader: Person, admin: Person) -> None:
+    text = await admin.text("/audit/targets")
+    assert re.findall(r'<a href="(/audit/\w*)"( aria-current="page")?>', text)[-2:] == [
+        ("/audit/targets", ' aria-current="page"'),
+        ("/audit/trail", ""),
+    ]
+    assert "ada <small>admin</small>" in text
+    assert '<a href="/audit/trail"' not in await reader.text("/audit/targets")
+
+
+async def test_an_address_that_leads_nowhere_is_told_on_a_page(admin: Person) -> None:
+    answer = await admin.get("/audit/nothing")
+    assert answer.status == 404
+    assert "There is nothing here" in await answer.text()
+
+
+async def test_every_answer_has_the_headers_that_keep_others_out(bridge: Bridge, meet: Meet, admin: Person) -> None:
+    stranger = await meet(bridge)
+    answers = [await admin.get(path) for path in ("/audit/targets", "/audit/nothing")]
+    answers += [await stranger.get(path) for path in ("/audit/sign-in", "/audit/targets", "/audit/live")]
+    answers.append(await stranger.client.post("/audit/sign-in"))
+    for answer in answers:
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_files_are_kept_for_good_under_an_address_that_changes_with_them(bridge: Bridge, meet: Meet) -> None:
+    stranger = await meet(bridge)
+    found = re.findall(r'(?:href|src)="(/audit/static/[^"]+)"', await stranger.text("/audit/sign-in"))
+    assert {path.rpartition("/")[2] for path in found} == {"audit.css", "icon.svg", "times.js"}
+    for path in found:
+        answer = await stranger.get(path)
+        assert (answer.status, "immutable" in answer.headers["Cache-Control"]) == (200, True)
+        of_another_release = path.replace(path.split("/")[3], "0123456789abcdef")
+        assert (await stranger.get(of_another_release)).status == 404
+
+
+async def test_no_page_holds_script_or_style_of_its_own(bridge: Bridge, meet: Meet, admin: Person) -> None:
+    for text in [await admin.text(path) for path in ("/audit/targets", "/audit/trail")]:
+        assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", text)
