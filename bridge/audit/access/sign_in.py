@@ -87,7 +87,7 @@ async def account_of(request: web.Request, name: str, password: str) -> StoredAc
     who, where = throttle.account_subject(name), throttle.address_subject(cookies.address(request))
     wait = await parts.database.write(
         sign_ins.count_try,
-        (who, where),
+        {who: throttle.FREE, where: throttle.FREE_OF_ADDRESS},
         now=parts.now(),
         forgotten_after=throttle.FORGOTTEN_AFTER,
         delay=throttle.delay,
