@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
@@ -227,6 +228,19 @@ async def test_failures_of_long_ago_do_not_count(bridge: Bridge, meet: Meet) -> 
 
 async def test_a_password_of_megabytes_is_not_worked_on(bridge: Bridge, meet: Meet) -> None:
     assert (await (await meet(bridge)).sign_in("ada", "x" * 900_000)).status == 401
+
+
+@pytest.mark.parametrize(
+    "text", ["\0", "\ud800", "\U0001f600", " ", "x" * 100_000], ids=["nul", "half", "emoji", "space", "long"]
+)
+async def test_no_name_or_password_makes_the_page_fail(bridge: Bridge, meet: Meet, text: str) -> None:
+    person = await meet(bridge)
+    token = csrf_of(await person.text("/audit/sign-in"))
+    for name, password in ((text, PASSWORD), ("ada", text)):
+        told = urlencode({"csrf": token, "name": name, "password": password}, errors="surrogatepass")
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await person.client.post("/audit/sign-in", data=told, headers=headers)
+        assert answer.status in {400, 401}
 
 
 async def test_neither_passwords_nor_secrets_are_stored(bridge: Bridge, meet: Meet) -> None:
