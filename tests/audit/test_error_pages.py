@@ -67,7 +67,6 @@ async def test_a_database_that_does_not_answer_is_told_with_when_to_come_back(br
     # SQLite cannot tell a missing table from trouble, PostgreSQL can
     assert answer.status in {500, 503}
     assert "SELECT" not in text
-    assert "act" not in text.partition("<h1>")[2].partition("</section>")[0].replace("exact", "")
     with writing(bridge.engine) as connection:
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO act")
     assert (await auditor.get("/audit/trail")).status == 200
