@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection, case, delete, insert, select, update
@@ -47,12 +47,17 @@ def end_all(connection: Connection, account_id: int) -> None:
 
 
 def count_try(
-    connection: Connection, subjects: Sequence[str], *, now: int, forgotten_after: int, delay: Callable[[int], int]
+    connection: Connection,
+    subjects: Mapping[str, int],
+    *,
+    now: int,
+    forgotten_after: int,
+    delay: Callable[[int, int], int],
 ) -> int:
     """Give the milliseconds to wait before a sign-in may be tried; 0 counts it as a failure until it is told otherwise.
 
-    It is counted beforehand so that many at once are not all the first. `subjects` are what failures are counted by;
-    `delay` gives the milliseconds to wait after so many failures in a row.
+    It is counted beforehand so that many at once are not all the first. `subjects` are what failures are counted by,
+    each with how many are free; `delay` gives the milliseconds to wait after so many in a row of which some are free.
     """
     rows = connection.execute(
         select(sign_in_failure)
@@ -69,7 +74,7 @@ def count_try(
     for subject in sorted(subjects):
         row = known.get(subject)
         number = 1 if row is None or row.newest_at <= now - forgotten_after else row.number + 1
-        told = {"number": number, "newest_at": now, "until": now + delay(number)}
+        told = {"number": number, "newest_at": now, "until": now + delay(number, subjects[subject])}
         new = build(sign_in_failure).values(subject=subject, **told)
         connection.execute(new.on_conflict_do_update(index_elements=["subject"], set_=told))
     return 0

@@ -11,6 +11,7 @@ from yarl import URL
 
 from bridge.access import new_token
 from bridge.app import DOCUMENT_MAKER, create_app
+from bridge.audit_settings import AuditSettings
 from bridge.settings import DatabaseSettings, ServerSettings, Settings
 from bridge.target_settings import TargetSettings
 from storage import lms
@@ -122,6 +123,7 @@ async def start_bridge(
     clock: FakeClock | None = None,
     ids: Ids | None = None,
     token: str | None = None,
+    audit: AuditSettings | None = None,
     **server: Any,
 ) -> Bridge:
     """Start a bridge. `server` sets `[server]` keys; retries are made without waiting."""
@@ -138,7 +140,12 @@ async def start_bridge(
                 token_digest=lms.digest(token),
                 now=clock(),
             )
-    settings = Settings(server=ServerSettings(**server), database=DatabaseSettings(url=database_url), targets=targets)
+    settings = Settings(
+        server=ServerSettings(**server),
+        database=DatabaseSettings(url=database_url),
+        targets=targets,
+        audit=audit or AuditSettings(),
+    )
     try:
         app = create_app(settings, now=clock, new_id=ids or Ids(), random=lambda: 0.0)
     except BaseException:

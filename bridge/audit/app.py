@@ -5,8 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from bridge.audit import live, render
-from bridge.audit.access import guard
-from bridge.audit.access.sign_in import CHECKER, Checker
+from bridge.audit.access import guard, sign_in
 from bridge.audit.error_pages import error_pages
 from bridge.audit.parts import AUDIT_PARTS, AuditParts
 from bridge.audit.routes import ROUTES
@@ -29,8 +28,7 @@ def create_audit(parts: AuditParts) -> web.Application:
     app[guard.GUARDED] = {app.router.add_route(one.method, one.path, one.handler): one for one in ROUTES}
     render.set_up(app, ROUTES)
     live.set_up(app)
-    app[CHECKER] = Checker()
-    app.on_cleanup.append(_close)
+    sign_in.set_up(app)
     app.on_response_prepare.append(_label)
     return app
 
@@ -43,10 +41,6 @@ def mount(app: web.Application, parts: AuditParts) -> None:
 
 async def _to_start(_request: web.Request) -> web.StreamResponse:
     raise web.HTTPFound("/audit/")
-
-
-async def _close(app: web.Application) -> None:
-    app[CHECKER].close()
 
 
 async def _label(_request: web.Request, response: web.StreamResponse) -> None:

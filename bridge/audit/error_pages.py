@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 
 from bridge.audit.render import page
 from bridge.database import describe
@@ -41,13 +41,20 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
         return error_page(request, error.status, error.detail, headers)
     except CursorError as error:
         return error_page(request, 400, str(error))
-    except (OperationalError, InterfaceError) as error:
-        log.error("database_unavailable", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values
-        return error_page(request, 503, "", {"Retry-After": "2"})
-    except DBAPIError as error:
-        log.error("page_not_made", path=request.path, error=describe(error))  # noqa: TRY400 -- likewise
+    except (DBAPIError, UnicodeEncodeError) as error:
+        return _of_database(request, error)
     except Exception:
         log.exception("page_not_made", path=request.path)
+        return error_page(request, 500)
+
+
+def _of_database(request: web.Request, error: DBAPIError | UnicodeEncodeError) -> web.Response:
+    if isinstance(error, (DataError, UnicodeEncodeError)):  # text that no database holds: NUL, half a character
+        return error_page(request, 400)
+    if isinstance(error, (OperationalError, InterfaceError)):
+        log.error("database_unavailable", error=describe(error))
+        return error_page(request, 503, "", {"Retry-After": "2"})
+    log.error("page_not_made", path=request.path, error=describe(error))  # its own words hold rows' values
     return error_page(request, 500)
 
 

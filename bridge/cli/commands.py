@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bridge import logs
+from bridge.cli.accounts import accounts
 from bridge.cli.deliveries import deliveries
 from bridge.cli.mapping import mapping
 from bridge.cli.migrating import migrate
@@ -37,5 +38,5 @@ def main(context: click.Context, config: Path | None) -> None:
     logs.configure(context.obj.log)
 
 
-for command in (serve, migrate, tokens, targets, deliveries, verify, mapping, sandbox):
+for command in (serve, migrate, tokens, accounts, targets, deliveries, verify, mapping, sandbox):
     main.add_command(command)

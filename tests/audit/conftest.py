@@ -6,10 +6,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from tests.audit.people import Person, add_account, stranger
+from bridge import passwords
+from tests.audit.people import CHEAP, Person, add_account, stranger
 from tests.bridges import Bridge
 
 Meet = Callable[..., Awaitable[Person]]
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work out passwords in microseconds: some tests try many."""
+    monkeypatch.setattr(passwords, "HASHER", CHEAP)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from storage.engine import writing
 from tests.bridges import Bridge
 
 PASSWORD = "correct horse battery"
-_CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """As safe as tests need it."""
 
 
@@ -57,7 +57,7 @@ def csrf_of(page: str) -> str:
 def add_account(bridge: Bridge, name: str, role: str, *, sees_names: bool = False) -> None:
     """Store an account whose password is `PASSWORD`."""
     with writing(bridge.engine) as connection:
-        made = accounts.add(connection, NewAccount(name, role, sees_names, _CHEAP), bridge.clock())
+        made = accounts.add(connection, NewAccount(name, role, sees_names, CHEAP.hash(PASSWORD)), bridge.clock())
     assert made is not None
 
 

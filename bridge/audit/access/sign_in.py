@@ -11,6 +11,8 @@ from aiohttp import web
 
 from bridge import passwords
 from bridge.audit.access import cookies, throttle
+from bridge.audit.access.oidc import Oidc
+from bridge.audit.access.signing import Signer
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import redirect
 from storage import accounts, sign_ins
@@ -58,6 +60,21 @@ class Checker:
 
 
 CHECKER = web.AppKey("checker", Checker)
+OIDC: web.AppKey[Oidc | None] = web.AppKey("oidc")
+"""None where nobody signs in elsewhere."""
+
+
+def set_up(app: web.Application) -> None:
+    """Prepare an application for signing in."""
+    parts = app[AUDIT_PARTS]
+    settings = parts.settings.audit.oidc
+    app[OIDC] = None if settings is None else Oidc(settings, Signer(parts.keys), parts.now)
+    checker = app[CHECKER] = Checker()
+
+    async def close(_app: web.Application) -> None:
+        checker.close()
+
+    app.on_cleanup.append(close)
 
 
 async def account_of(request: web.Request, name: str, password: str) -> StoredAccount | None:
@@ -70,7 +87,7 @@ async def account_of(request: web.Request, name: str, password: str) -> StoredAc
     who, where = throttle.account_subject(name), throttle.address_subject(cookies.address(request))
     wait = await parts.database.write(
         sign_ins.count_try,
-        (who, where),
+        {who: throttle.FREE, where: throttle.FREE_OF_ADDRESS},
         now=parts.now(),
         forgotten_after=throttle.FORGOTTEN_AFTER,
         delay=throttle.delay,

@@ -7,14 +7,16 @@ import hashlib
 FORGOTTEN_AFTER = 24 * 3600 * 1000
 """Milliseconds without a failure after which those before do not count any more."""
 FREE = 5
-"""Failures in a row that cost no waiting: people mistype."""
+"""Failures in a row at an account that cost no waiting: people mistype."""
+FREE_OF_ADDRESS = 20
+"""Failures in a row from an address that cost no waiting: many people can share one."""
 LONGEST = 300_000
 """Milliseconds: an account that somebody else guesses at is closed to its owner no longer than this at a time."""
 
 
-def delay(failures: int) -> int:
-    """Give the milliseconds to wait after so many failures in a row: 1, 2, 4 seconds and so on."""
-    return 0 if failures < FREE else min(LONGEST, 1000 * 2 ** min(failures - FREE, 20))
+def delay(failures: int, free: int) -> int:
+    """Give the milliseconds to wait after so many failures in a row: 1, 2, 4 seconds and so on from `free` on."""
+    return 0 if failures < free else min(LONGEST, 1000 * 2 ** min(failures - free, 20))
 
 
 def account_subject(name: str) -> str:

@@ -45,7 +45,9 @@ def _sign_in_page(
 ) -> web.Response:
     secret = request.get(cookies.SECRET) or cookies.new()
     request[cookies.CSRF] = cookies.csrf_token(request, secret)
-    response = page(request, "sign_in.html", status=status, next=wanted, name=name, fault=fault, elsewhere="")
+    oidc = request.app[sign_in.OIDC]
+    elsewhere = "" if oidc is None else oidc.label
+    response = page(request, "sign_in.html", status=status, next=wanted, name=name, fault=fault, elsewhere=elsewhere)
     if cookies.SECRET not in request:
         cookies.give(request, response, secret)
     if status == 401:

@@ -1,0 +1,49 @@
+"""Secrets among the settings: told there, in an environment variable (`…_env`) or in a file (`…_file`)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class SecretSettings(BaseModel):
+    """Settings some of which are secrets; for each name in `SECRETS` there are three settings, of which one is told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    SECRETS: ClassVar[tuple[str, ...]]
+
+    @model_validator(mode="after")
+    def _secrets(self) -> Self:
+        for name in self.SECRETS:
+            self._check_secret(name)
+        return self
+
+    def secret(self, name: str) -> str:
+        """Give a secret, one of `SECRETS`, from wherever it is kept."""
+        variable, file = getattr(self, f"{name}_env"), getattr(self, f"{name}_file")
+        if variable:
+            return os.environ[variable]
+        if file:
+            return Path(file).read_text(encoding="utf-8").strip()
+        return str(getattr(self, name))
+
+    def tells(self, name: str) -> bool:
+        """Tell whether a secret is kept anywhere."""
+        return any(getattr(self, name + end) for end in ("", "_env", "_file"))
+
+    def _check_secret(self, name: str) -> None:
+        variable, file = getattr(self, f"{name}_env"), getattr(self, f"{name}_file")
+        if sum(map(bool, (getattr(self, name), variable, file))) > 1:
+            raise ValueError(f"give only one of {name}, {name}_env and {name}_file")
+        if variable and variable not in os.environ:
+            raise ValueError(f"{name}_env names {variable}, which is not set in the environment")
+        if file and not Path(file).is_file():
+            raise ValueError(f"{name}_file names {file}, which is no file")
+        try:
+            self.secret(name)
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"{name}_file names {file}, which cannot be read as text") from None

@@ -1,0 +1,122 @@
+"""Nobody sees a page without a sign-in and the role for it, and no form counts that is not the bridge's own."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bridge.audit.access.roles import Role
+from bridge.audit.routes import ROUTES, Route
+from bridge.audit_settings import AuditSettings
+from tests.audit.conftest import Meet
+from tests.audit.people import Person, csrf_of
+from tests.bridges import HOME_PAGE, Bridge
+from tests.conftest import StartBridge
+
+OPEN = {
+    ("GET", "/static/{version}/{name}"),
+    ("GET", "/sign-in"),
+    ("POST", "/sign-in"),
+    ("GET", "/sign-in/oidc"),
+    ("GET", "/sign-in/oidc/back"),
+}
+"""What is there for those who have not signed in: nothing of it shows anything stored."""
+GUARDED = [route for route in ROUTES if route.role is not None]
+POSTED = [route for route in ROUTES if route.method != "GET"]
+
+
+def _path(route: Route) -> str:
+    return "/audit" + re.sub(r"\{(\w+)(?::[^{}]*)?\}", "1", route.path)
+
+
+def _name(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def test_only_what_signing_in_takes_is_open() -> None:
+    assert {(route.method, route.path) for route in ROUTES if route.role is None} == OPEN
+    assert {route.method for route in ROUTES} <= {"GET", "POST"}
+
+
+def test_no_route_stands_behind_another_of_its_method() -> None:
+    assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=_name)
+async def test_without_a_sign_in_a_program_is_answered_401_and_a_browser_is_sent_to_sign_in(
+    bridge: Bridge, meet: Meet, route: Route
+) -> None:
+    stranger = await meet(bridge)
+    token = csrf_of(await stranger.text("/audit/sign-in"))
+    for data in (None, {"csrf": token}):
+        sent = await stranger.client.request(
+            route.method, _path(route), data=data if route.method == "POST" else None, allow_redirects=False
+        )
+        assert sent.status == 401
+        assert "Please sign in" in await sent.text()
+    browser = {"Accept": "text/html,*/*;q=0.8"}
+    sent = await stranger.client.request(route.method, _path(route), headers=browser, allow_redirects=False)
+    if route.method == "GET":
+        assert (sent.status, sent.headers["Location"].partition("?")[0]) == (303, "/audit/sign-in")
+    else:
+        assert sent.status == 401
+
+
+@pytest.mark.parametrize("route", [route for route in GUARDED if route.role != Role.READER], ids=_name)
+async def test_with_too_small_a_role_the_answer_is_403(
+    bridge: Bridge, reader: Person, auditor: Person, route: Route
+) -> None:
+    people = {Role.READER: reader, Role.AUDITOR: auditor}
+    for role, person in people.items():
+        if route.role is not None and role < route.role:
+            csrf = csrf_of(await person.text("/audit/targets"))
+            data = {"csrf": csrf} if route.method == "POST" else None
+            answer = await person.client.request(route.method, _path(route), data=data, allow_redirects=False)
+            assert answer.status == 403
+            assert f"is a {role.word}" in await answer.text()
+
+
+@pytest.mark.parametrize("route", POSTED, ids=_name)
+async def test_a_form_without_its_browsers_own_token_is_answered_403(
+    bridge: Bridge, meet: Meet, admin: Person, route: Route
+) -> None:
+    of_another = csrf_of(await (await meet(bridge, "bob", "admin")).text("/audit/targets"))
+    of_before = csrf_of(await (await meet(bridge)).text("/audit/sign-in"))
+    for token in ({}, {"csrf": ""}, {"csrf": of_another}, {"csrf": of_before}, {"csrf": "é"}):
+        answer = await admin.client.post(_path(route), data=token, allow_redirects=False)
+        assert answer.status == 403
+        assert "was not made for your browser" in await answer.text()
+    assert (await admin.get("/audit/targets")).status == 200
+
+
+async def test_a_cookie_that_the_bridge_did_not_sign_is_none(bridge: Bridge, meet: Meet) -> None:
+    known = await meet(bridge, "ada", "admin")
+    (cookie,) = known.client.cookie_jar
+    for wrong in (cookie.value[:-1] + ("A" if cookie.value[-1] != "A" else "B"), "x", ".", "é", cookie.value + "."):
+        stranger = await meet(bridge)
+        answer = await stranger.client.get("/audit/targets", headers={"Cookie": f"{cookie.key}={wrong}"})
+        assert answer.status == 401
+
+
+async def test_pages_of_lmss_cannot_read_the_audit_pages_of_who_looks_at_both(bridge: Bridge, admin: Person) -> None:
+    for path in ("/audit/targets", "/audit", "/audit/live?x", "/audit/nothing"):
+        answer = await admin.client.options(
+            path, headers={"Origin": HOME_PAGE, "Access-Control-Request-Method": "GET"}, allow_redirects=False
+        )
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    answer = await admin.get("/audit/targets", Origin=HOME_PAGE)
+    assert (answer.status, "Access-Control-Allow-Origin" in answer.headers) == (200, False)
+
+
+async def test_a_form_that_cannot_be_read_is_no_failure_of_the_bridge(bridge: Bridge, admin: Person) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    for body in (b"", b"--x\r\n", b"no form"):
+        answer = await admin.client.post("/audit/sign-out", data=body, headers=headers, allow_redirects=False)
+        assert answer.status in {400, 403}
+
+
+async def test_the_pages_can_be_switched_off(start: StartBridge) -> None:
+    bridge = await start(audit=AuditSettings(enabled=False))
+    for path in ("/audit", "/audit/", "/audit/sign-in"):
+        assert (await bridge.client.get(path, allow_redirects=False)).status == 404

@@ -1,0 +1,181 @@
+"""Targets: how each does, pausing and resuming, and whether it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from bridge.target_settings import TargetSettings
+from storage import acts, outbox, pauses
+from storage.engine import reading, writing
+from storage.outbox import Try
+from storage.pauses import Pause
+from tests.audit.conftest import Meet
+from tests.audit.people import Person
+from tests.bridges import START, Bridge
+from tests.conftest import StartBridge
+
+LRS = TargetSettings(name="analytics", endpoint="http://127.0.0.1:1/xapi/", username="u", password="p")
+NONE = "\u2013"
+Ask = Callable[[Callable[[web.Request], Awaitable[web.Response]]], Awaitable[str]]
+
+
+@pytest.fixture
+async def bridge(start: StartBridge) -> Bridge:
+    """A bridge with an LRS that is not there."""
+    return await start(targets=(LRS,))
+
+
+def _facts(text: str) -> dict[str, str]:
+    plain = re.sub(r"<(?!/?d[td])[^>]*>", "", text)
+    return {name: value.strip() for name, value in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", plain)}
+
+
+async def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it_and_why(bridge: Bridge, admin: Person) -> None:
+    answer = await admin.post("/audit/targets/analytics/pause", reason=" moving house ")
+    assert (answer.status, answer.headers["Location"]) == (303, "/audit/targets#target-analytics")
+    text = await admin.text("/audit/targets")
+    assert "Paused by ada" in text
+    assert "moving house" in text
+    again = await admin.post("/audit/targets/analytics/pause", reason="x")
+    assert (again.status, "analytics is paused already" in await again.text()) == (409, True)
+    assert (await admin.post("/audit/targets/analytics/resume", reason="moved")).status == 303
+    assert (await admin.post("/audit/targets/analytics/resume")).status == 409
+    with reading(bridge.engine) as connection:
+        assert pauses.current(connection) == {}
+        assert [one[1:] for one in acts.newest(connection)] == [
+            ("ada", "resume", "analytics", 1, "moved"),
+            ("ada", "pause", "analytics", 1, "moving house"),
+        ]
+
+
+async def test_a_pause_wants_a_reason(bridge: Bridge, admin: Person) -> None:
+    for told in ({}, {"reason": "  "}):
+        answer = await admin.post("/audit/targets/analytics/pause", **told)
+        assert (answer.status, "Tell why" in await answer.text()) == (400, True)
+    with reading(bridge.engine) as connection:
+        assert pauses.current(connection) == {}
+
+
+async def test_a_target_that_is_not_configured_cannot_be_paused(admin: Person) -> None:
+    for act in ("pause", "resume", "test"):
+        assert (await admin.post(f"/audit/targets/nowhere/{act}", reason="x")).status == 404
+
+
+async def test_what_waits_and_since_when_is_told(start: StartBridge, meet: Meet) -> None:
+    bridge = await start()
+    await bridge.commit({"core": {"lesson_status": "passed"}})
+    reader = await meet(bridge, "rita", "reader")
+    text = await reader.text("/audit/targets")
+    facts = _facts(text)
+    assert "(no LRS yet)" in text
+    assert facts["Waiting"] == str(len(bridge.rules()))
+    assert facts["Waits longest, since"] == "2026-01-01 00:00:00 UTC"
+    assert (facts["Dead"], facts["Last delivered"], facts["Failures since then"]) == ("0", NONE, "0")
+
+
+async def test_the_last_trouble_and_the_failures_since_the_last_delivery_are_told(
+    bridge: Bridge, meet: Meet, reader: Person
+) -> None:
+    with writing(bridge.engine) as connection:
+        for second, (outcome, status) in enumerate(
+            [("retry", 502), ("delivered", 200), ("retry", 503), ("broke", 500)]
+        ):
+            outbox.add_try(
+                connection, Try("analytics", START + 1000 * second, 5, outcome, status, f"<b>{status}</b> of u1")
+            )
+        outbox.add_try(connection, Try("another", START + 9000, 5, "retry", None, "no route"))
+    auditor = await meet(bridge, "otto", "auditor")
+    text = await auditor.text("/audit/targets")
+    facts = _facts(text)
+    assert (facts["Last delivered"], facts["Failures since then"]) == ("2026-01-01 00:00:01 UTC", "2")
+    assert "status 500" in text
+    assert "&lt;b&gt;500&lt;/b&gt; of u1" in text
+    # what LRSs say can tell of learners
+    shown = await reader.text("/audit/targets")
+    assert "status 500" in shown
+    assert "of u1" not in shown
+
+
+async def test_an_lrs_that_lets_nobody_in_is_an_alarm(bridge: Bridge, reader: Person, admin: Person) -> None:
+    with writing(bridge.engine) as connection:
+        pauses.begin(connection, Pause("analytics", START, "scorm-bridge", "the LRS answered 401: no", automatic=True))
+    for person, is_told in ((admin, True), (reader, False)):
+        text = await person.text("/audit/targets")
+        assert "The LRS does not let the bridge in" in text
+        assert ("the LRS answered 401: no" in text) is is_told
+
+
+async def test_only_an_admin_is_offered_what_only_an_admin_may(admin: Person, reader: Person) -> None:
+    assert "/pause" in await admin.text("/audit/targets")
+    assert "/pause" not in await reader.text("/audit/targets")
+
+
+async def test_without_a_target_it_is_told_what_to_do(start: StartBridge, meet: Meet) -> None:
+    reader = await meet(await start(), "rita", "reader")
+    assert "Add a [[targets]] section" in await reader.text("/audit/targets")
+
+
+@pytest.fixture
+async def ask(start: StartBridge, meet: Meet) -> AsyncIterator[Ask]:
+    """Press the button with an LRS whose `about` is a handler; gives the page."""
+    servers: list[TestServer] = []
+
+    async def asking(about: Callable[[web.Request], Awaitable[web.Response]]) -> str:
+        app = web.Application()
+        app.router.add_get("/xapi/about", about)
+        server = TestServer(app)
+        servers.append(server)
+        await server.start_server()
+        target = TargetSettings(name="lrs", endpoint=str(server.make_url("/xapi")), username="u", password="pä")
+        admin = await meet(await start(targets=(target,)), "ada", "admin")
+        answer = await admin.post("/audit/targets/lrs/test")
+        assert answer.status == 200
+        return await answer.text()
+
+    yield asking
+    for server in servers:
+        await server.close()
+
+
+async def test_an_lrs_that_answers_is_asked_with_the_targets_credentials(ask: Ask) -> None:
+    seen: list[str] = []
+
+    async def about(request: web.Request) -> web.Response:
+        seen.append(request.headers["Authorization"])
+        return web.json_response({"version": ["1.0.3", "2.0.0"]})
+
+    text = await ask(about)
+    assert "it answers, and speaks xAPI 1.0.3, 2.0.0" in text
+    assert seen == ["Basic dTpww6Q="]
+    assert "pä" not in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda: web.Response(status=401, text="who are you"), "it does not let the bridge in (401)"),
+        (lambda: web.Response(status=302, headers={"Location": "https://x.example"}), "It points to https://x.example"),
+        (lambda: web.Response(status=200, text="<h1>Welcome</h1>"), "it answers 200, not as an LRS does"),
+        (lambda: web.Response(status=404), "it answers 404, not as an LRS does"),
+        (lambda: web.json_response({"version": 1}), "it answers 200, not as an LRS does"),
+    ],
+    ids=["refused", "redirect", "page", "missing", "nonsense"],
+)
+async def test_what_an_lrs_answers_is_told_in_words(ask: Ask, answer: Callable[[], web.Response], words: str) -> None:
+    async def about(_request: web.Request) -> web.Response:
+        return answer()
+
+    text = await ask(about)
+    assert words in text
+    assert "<h1>Welcome" not in text
+
+
+async def test_an_lrs_that_is_not_there_is_told_in_words(admin: Person) -> None:
+    answer = await admin.post("/audit/targets/analytics/test")
+    text = await answer.text()
+    assert (answer.status, "analytics: no answer" in text, "Is the endpoint right" in text) == (200, True, True)

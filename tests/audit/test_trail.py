@@ -1,0 +1,114 @@
+"""The trail: what people changed, looked for by who, what, to what and when."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from storage import acts
+from storage.acts import Act
+from storage.engine import writing
+from tests.audit.people import Person
+from tests.bridges import START, Bridge
+
+DAY = 86_400_000
+
+
+@pytest.fixture
+def acts_kept(bridge: Bridge) -> None:
+    """Three acts on three days."""
+    with writing(bridge.engine) as connection:
+        acts.add(connection, Act(START, "ada", "pause", "analytics", 1, "moving house"))
+        acts.add(connection, Act(START + DAY, "bob", "discard", '{"learner":"50%_a"}', 12_345, "test learners"))
+        acts.add(connection, Act(START + 2 * DAY, "ada", "resume", "analytics", 1, ""))
+
+
+def _verbs(text: str) -> list[str]:
+    return re.findall(r'<td data-label="Did">([^<]*)</td>', text)
+
+
+@pytest.mark.usefixtures("acts_kept")
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["resume", "discard", "pause"]),
+        ("by=ada", ["resume", "pause"]),
+        ("by=ad", []),
+        ("verb=discard", ["discard"]),
+        ("subject=analyt", ["resume", "pause"]),
+        ("subject=50%25_", ["discard"]),
+        ("subject=5_%25", []),
+        ("since=2026-01-02", ["resume", "discard"]),
+        ("until=2026-01-01", ["pause"]),
+        ("since=2026-01-02&until=2026-01-02&by=bob", ["discard"]),
+    ],
+)
+async def test_acts_are_found_by_what_is_told_of_them_the_newest_first(
+    auditor: Person, query: str, found: list[str]
+) -> None:
+    text = await auditor.text(f"/audit/trail?{query}")
+    assert _verbs(text) == found
+    if not found:
+        assert "No act meets all of that." in text
+
+
+@pytest.mark.usefixtures("acts_kept")
+async def test_an_act_tells_all_that_is_kept_of_it(auditor: Person) -> None:
+    text = await auditor.text("/audit/trail?verb=discard")
+    for part in ("bob", "{&#34;learner&#34;:&#34;50%_a&#34;}", "12\u202f345", "test learners"):
+        assert part in text
+    assert '<time datetime="2026-01-02T00:00:00.000Z" title="2026-01-02T00:00:00.000Z">2026-01-02 00:00:00 UTC' in text
+
+
+async def test_pages_together_hold_each_act_once_whatever_is_added_meanwhile(bridge: Bridge, auditor: Person) -> None:
+    with writing(bridge.engine) as connection:
+        for number in range(120):
+            acts.add(connection, Act(START, "ada", f"verb-{number}", "x", 1, ""))
+    path, seen = "/audit/trail?by=ada", []
+    while path:
+        text = await auditor.text(path)
+        seen += _verbs(text)
+        with writing(bridge.engine) as connection:
+            acts.add(connection, Act(START, "ada", "later", "x", 1, ""))
+        more = re.search(r'<a href="([^"]+)" rel="next">', text)
+        path = more[1].replace("&amp;", "&") if more else ""
+    assert seen == [f"verb-{number}" for number in reversed(range(120))]
+
+
+@pytest.mark.usefixtures("acts_kept")
+async def test_an_act_has_an_address_that_can_be_sent_to_somebody(auditor: Person) -> None:
+    text = await auditor.text("/audit/trail")
+    (address, anchor) = re.findall(r'<a href="(/audit/trail\?after=[^"#]+)#(act-\d+)">', text)[1]
+    there = await auditor.text(address)
+    assert _verbs(there)[0] == "discard"
+    assert f'id="{anchor}"' in there
+
+
+@pytest.mark.parametrize(
+    "query", ["after=x", "after=WyJhIl0", "after=W3RydWVd", "after=%C3%A9", "since=1.1.2026", "until=9999-12-31"]
+)
+async def test_an_address_that_was_changed_by_hand_is_told_so(auditor: Person, query: str) -> None:
+    answer = await auditor.get(f"/audit/trail?{query}")
+    assert answer.status == 400
+    assert "This cannot be read" in await answer.text()
+
+
+async def test_what_people_and_learners_are_called_does_nothing_on_the_page(bridge: Bridge, auditor: Person) -> None:
+    canary = "<img src=x onerror=alert(1)>\"'</script>"
+    with writing(bridge.engine) as connection:
+        acts.add(connection, Act(START, canary, "pause", canary, 1, canary))
+    text = await auditor.text("/audit/trail")
+    assert "<img" not in text
+    assert '</script>"' not in text
+    assert text.count("&lt;img src=x onerror=alert(1)&gt;&#34;&#39;") == 3
+
+
+async def test_an_empty_trail_says_what_will_be_in_it(auditor: Person) -> None:
+    assert "Nobody has changed anything yet." in await auditor.text("/audit/trail")
+
+
+@pytest.mark.parametrize("text", ["%00", "%ED%A0%80", "%FF", "%F0%9F%98%80", "x" * 7000])
+async def test_no_text_in_an_address_makes_the_page_fail(auditor: Person, text: str) -> None:
+    for name in ("by", "verb", "subject", "since", "after"):
+        assert (await auditor.get(f"/audit/trail?{name}={text}")).status in {200, 400}
