@@ -90,7 +90,7 @@ _FROM = (
     .join(enrollment, enrollment.c.id == attempt.c.enrollment_id)
     .join(lms, lms.c.id == enrollment.c.lms_id)
 )
-_SHOWN = select(
+SHOWN = select(
     delivery.c.id,
     delivery.c.target,
     delivery.c.state,
@@ -118,7 +118,7 @@ _SHOWN = select(
 
 def find(connection: Connection, which: Filter, *, before: int | None = None, most: int = 50) -> list[Delivery]:
     """Give deliveries, the newest first, those with ids below `before`."""
-    query = _SHOWN.where(*_conditions(which)).order_by(delivery.c.id.desc()).limit(most)
+    query = SHOWN.where(*conditions(which)).order_by(delivery.c.id.desc()).limit(most)
     if before is not None:
         query = query.where(delivery.c.id < before)
     return [Delivery._make(row) for row in connection.execute(query)]
@@ -195,10 +195,11 @@ def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[
 
 
 def _chosen(which: Filter, what: ColumnElement[Any]) -> Select[Any]:
-    return select(what).select_from(_FROM).where(*_conditions(which))
+    return select(what).select_from(_FROM).where(*conditions(which))
 
 
-def _conditions(which: Filter) -> list[ColumnElement[bool]]:
+def conditions(which: Filter) -> list[ColumnElement[bool]]:
+    """Give what a delivery must meet, of a query that joins all that `SHOWN` does."""
     columns = {
         "target": delivery.c.target,
         "statement": statement.c.id,
