@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Table, insert
 
 from storage.outbox import SHARDS
 from storage.tables import (
@@ -124,79 +124,93 @@ attempts = st.lists(
 
 def store(connection: Connection, made: list[Attempt]) -> list[Enrollment]:
     """Put attempts into empty tables, and give the enrollments that they are of."""
-    add: Any = lambda table, **values: connection.execute(insert(table).values(values))  # noqa: E731 -- short
     for number, name in enumerate(("lms1", "lms2"), 1):
-        add(lms, id=number, name=name, home_page="https://x", origins="[]", created_at=0)
-    add(mapping_version, id=1, name="m", content_hash="0" * 64, document="", created_at=0)
+        _insert(connection, lms, id=number, name=name, home_page="https://x", origins="[]", created_at=0)
+    _insert(connection, mapping_version, id=1, name="m", content_hash="0" * 64, document="", created_at=0)
+    return add(connection, made)
+
+
+def add(connection: Connection, made: list[Attempt], begins: int = 1) -> list[Enrollment]:
+    """Add attempts of enrollments that are not there yet, with ids from a number on."""
     owners: dict[tuple[str, str, str], Enrollment] = {}
     for one in made:
-        key = one.lms, one.learner, one.activity
-        owner = owners.setdefault(key, Enrollment(len(owners) + 1, uid("enrollment", *key), []))
+        key = one.lms, one.learner, one.activity if begins == 1 else f"{one.activity}{begins}"
+        registration = uid("enrollment", *key)
+        owner = owners.setdefault(key, Enrollment(begins + len(owners), registration, []))
         owner.attempts.append(one)
         one.registration = owner.registration
     for key, owner in owners.items():
         last = owner.attempts[-1]
-        add(
-            enrollment,
+        _insert(
+            connection, enrollment,
             id=owner.id, registration=owner.registration, lms_id=int(key[0][3]), learner_id=key[1],
             learner_name=LEARNERS[key[1]], activity_id=key[2], activity_name=key[2], activity_type="",
-            course_id=ACTIVITIES[key[2]], course_name="", total_attempts=len(owner.attempts), total_time=0,
+            course_id=ACTIVITIES.get(key[2], ""), course_name="", total_attempts=len(owner.attempts), total_time=0,
             created_at=0, completion_status=last.completion, success_status=last.success, last_commit_at=owner.at,
         )  # fmt: skip
-    for number, one in enumerate(made, 1):
-        one.id, one.uuid = number, uid("attempt", number)
-        owner = owners[one.lms, one.learner, one.activity]
-        add(
-            attempt,
-            id=number, uuid=one.uuid, enrollment_id=owner.id, number=owner.attempts.index(one) + 1, status=one.status,
-            completion_status=one.completion, success_status=one.success, total_time=0, started_at=NOW,
-            last_commit_at=one.at, state="{}",
-        )  # fmt: skip
-        for at, is_open in enumerate(one.open):
-            one.sessions.append(uid("session", number, at))
-            add(
-                session,
-                session_id=one.sessions[-1], attempt_id=number, entry="resume", commits=1, started_at=NOW + number % 3,
-                ended=None if is_open else "terminated", state="{}",
-            )  # fmt: skip
-            add(
-                journal,
-                session_id=one.sessions[-1], number=1, received_at=one.at or NOW, wire_format="native",
-                content_type="application/json", disposition="applied", digest="0" * 64, reply="{}", body=b"{}",
-            )  # fmt: skip
-        _store_statements(add, one)
-        _store_documents(add, one)
+        for number, one in enumerate(owner.attempts, 1):
+            one.id = begins + next(at for at, each in enumerate(made) if each is one)
+            _store_attempt(connection, one, owner.id, number)
+    for one in made:  # as they come, so that deliveries are numbered in this order
+        _store_statements(connection, one)
+        _store_documents(connection, one)
     return list(owners.values())
 
 
-def _store_statements(add: Any, one: Attempt) -> None:
+def _insert(connection: Connection, table: Table, **values: Any) -> None:
+    connection.execute(insert(table).values(values))
+
+
+def _store_attempt(connection: Connection, one: Attempt, owner: int, number: int) -> None:
+    one.uuid = uid("attempt", one.id)
+    _insert(
+        connection, attempt,
+        id=one.id, uuid=one.uuid, enrollment_id=owner, number=number, status=one.status,
+        completion_status=one.completion, success_status=one.success, total_time=0, started_at=NOW,
+        last_commit_at=one.at, state="{}",
+    )  # fmt: skip
+    for at, is_open in enumerate(one.open):
+        one.sessions.append(uid("session", one.id, at))
+        _insert(
+            connection, session,
+            session_id=one.sessions[-1], attempt_id=one.id, entry="resume", commits=1, started_at=NOW + one.id % 3,
+            ended=None if is_open else "terminated", state="{}",
+        )  # fmt: skip
+        _insert(
+            connection, journal,
+            session_id=one.sessions[-1], number=1, received_at=one.at or NOW, wire_format="native",
+            content_type="application/json", disposition="applied", digest="0" * 64, reply="{}", body=b"{}",
+        )  # fmt: skip
+
+
+def _store_statements(connection: Connection, one: Attempt) -> None:
     for position, made in enumerate(one.statements):
         made.id, made.key = uid("statement", one.id, position), (made.at, one.id, position)
         made.session %= len(one.sessions)
-        add(
-            statement,
+        _insert(
+            connection, statement,
             attempt_id=one.id, position=position, id=made.id, session_id=one.sessions[made.session], commit_number=1,
             mapping_version_id=1, rule=made.rule, verb=f"http://verbs/{made.rule}", made_at=made.at, body="{}",
         )  # fmt: skip
         for target, state in made.ways.items():
-            add(
-                delivery,
+            _insert(
+                connection, delivery,
                 target=target, attempt_id=one.id, position=position, shard=one.id % SHARDS, state=state, tries=0,
                 not_before=0,
             )  # fmt: skip
 
 
-def _store_documents(add: Any, one: Attempt) -> None:
+def _store_documents(connection: Connection, one: Attempt) -> None:
     for number, made in enumerate(one.documents):
         made.id = uid("document", one.id, number)
-        add(
-            document,
+        _insert(
+            connection, document,
             id=made.id, name=made.name, resource="activities/state", parameters="{}", content_type="application/json",
             content=b"{}", attempt_id=one.id, session_id=one.sessions[0], commit_number=1, mapping_version_id=1,
             changed_at=NOW,
         )  # fmt: skip
         for target, state in made.ways.items():
-            add(
-                document_delivery,
+            _insert(
+                connection, document_delivery,
                 document_id=made.id, target=target, state=state, changes=1, every=0, tries=0, not_before=0,
             )  # fmt: skip
