@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
 from sqlalchemy import ColumnElement, Connection, select
 
 from storage import deliveries
 from storage.audit import whose
 from storage.audit.pages import FEW, MOST, Order, Page, Reach
-from storage.deliveries import SHOWN, Delivery, Filter, of_state
+from storage.deliveries import Delivery, Filter, of_state
 from storage.tables import delivery
 
 _NEWEST = Order(delivery.c.id)
@@ -23,23 +22,19 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
     Raises:
         ValueError: `after` is no cursor of this search.
     """
-    query, reach = SHOWN.where(*deliveries.conditions(which)), Reach(few=True)
+    query, reach = deliveries.chosen(which, delivery.c.id), Reach(few=True)
     attempts = whose.few_attempts(connection, which)
     if attempts is not None:
         query = query.where(delivery.c.attempt_id.in_(attempts))
     elif which.statement is None:
         among = _indexed(which)
         ids = list(connection.execute(select(delivery.c.id).where(*among).limit(FEW + 1)).scalars()) if among else None
-        elsewhere = msgspec.structs.replace(which, lms=None, learner=None, activity=None)
-        query = SHOWN.where(
-            *deliveries.conditions(elsewhere),
-            *whose.conditions(connection, whose.of_statements(which), walked=True),
-        )
         if ids is None or len(ids) > FEW:
             reach = Reach(among=tuple(among))
         else:
             query = query.where(delivery.c.id.in_(ids))
-    return _NEWEST.page(connection, query, Delivery, reach, after=after, most=most)
+    found = _NEWEST.page(connection, query, int, reach, after=after, most=most)
+    return Page(deliveries.shown(connection, found.rows), found.after)
 
 
 def _indexed(which: Filter) -> list[ColumnElement[bool]]:

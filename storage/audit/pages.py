@@ -20,10 +20,10 @@ T = TypeVar("T")
 MOST = 50
 """Rows of a page unless another number is asked for."""
 
-READ = 10_000
+READ = 5_000
 """Rows at most that a page's search looks at."""
 
-FEW = 5_000
+FEW = 1_000
 """Rows that are gathered and sorted rather than looked for in the order of time."""
 
 _LARGEST = 2**63 - 1
