@@ -17,9 +17,10 @@ WIDTH = 140
 
 
 class Report:
-    """What a benchmark has to say. `name` is that of its file."""
+    """What a benchmark has to say. `name` is that of its file, which is written unless it is not to be kept."""
 
-    def __init__(self, name: str, about: str) -> None:
+    def __init__(self, name: str, about: str, *, kept: bool = True) -> None:
+        self._is_kept = kept
         self._path = RESULTS / f"{name}.md"
         self._console = Console()
         if not self._console.is_terminal:
@@ -48,6 +49,8 @@ class Report:
         self._keep()
 
     def _keep(self) -> None:
+        if not self._is_kept:
+            return
         RESULTS.mkdir(exist_ok=True)
         self._path.write_text("\n\n".join(self._parts) + "\n", encoding="utf-8")
 

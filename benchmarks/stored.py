@@ -75,11 +75,7 @@ def _multiply(connection: Connection, table: str, attempts: int) -> None:
     """Copy every row of a table for the attempts from the second on."""
     order = "document_id" if table == "document_delivery" else "1"
     rows = connection.execute(text(f"SELECT * FROM {table} ORDER BY {order}")).mappings().all()
-    series = (
-        "WITH series(n) AS (SELECT * FROM generate_series(1, :last))"
-        if connection.dialect.name == "postgresql"
-        else "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < :last)"
-    )
+    series = numbers(connection.dialect.name, 1)
     for index, row in enumerate(rows):
         new = _changed(connection.dialect.name, table, index, row)
         names = [name for name in row if not (name == "id" and table in {"journal", "delivery"})]
@@ -104,28 +100,36 @@ def _parameter(connection: Connection, table: str, name: str) -> str:
 
 def _changed(dialect: str, table: str, index: int, row: Any) -> dict[str, str]:
     """Give column -> SQL for what differs in each copy."""
-    session = _uuid(dialect, 1)
-    document = {"id": _uuid(dialect, 100 + index), "attempt_id": "n + 1", "session_id": session}
+    session = uuid_of(dialect, 1)
+    document = {"id": uuid_of(dialect, 100 + index), "attempt_id": "n + 1", "session_id": session}
     learner = "'u' || lpad(CAST(n / 20 AS text), 8, '0')" if dialect == "postgresql" else "printf('u%08d', n / 20)"
     activity = "lpad(CAST(100 + n % 20 AS text), 4, '0')" if dialect == "postgresql" else "printf('%04d', 100 + n % 20)"
     found: dict[str, dict[str, str]] = {
         "enrollment": {
-            "id": "n + 1", "registration": _uuid(dialect, 2), "learner_id": learner, "activity_id": activity,
+            "id": "n + 1", "registration": uuid_of(dialect, 2), "learner_id": learner, "activity_id": activity,
         },
-        "attempt": {"id": "n + 1", "uuid": _uuid(dialect, 3), "enrollment_id": "n + 1"},
+        "attempt": {"id": "n + 1", "uuid": uuid_of(dialect, 3), "enrollment_id": "n + 1"},
         "session": {"session_id": session, "attempt_id": "n + 1"},
         "journal": {"session_id": session},
-        "statement": {"attempt_id": "n + 1", "id": _uuid(dialect, 10 + index), "session_id": session},
+        "statement": {"attempt_id": "n + 1", "id": uuid_of(dialect, 10 + index), "session_id": session},
         "delivery": {"attempt_id": "n + 1"},
         "document": document,
-        "document_delivery": {"document_id": _uuid(dialect, 100 + index)},
+        "document_delivery": {"document_id": uuid_of(dialect, 100 + index)},
     }  # fmt: skip
     return {name: sql for name, sql in found[table].items() if name in row}
 
 
-def _uuid(dialect: str, salt: int) -> str:
-    """Give SQL that makes a UUID of n, in no order."""
-    first = f"((CAST(n AS bigint) * 2654435761 + {salt * 7919}) % 4294967296)"
+def numbers(dialect: str, first: int, last: str = ":last") -> str:
+    """Give SQL for a table `series` of the numbers n from the first to the last."""
     if dialect == "postgresql":
-        return f"CAST(lpad(to_hex({first}), 8, '0') || '-{salt:04x}-4000-8000-' || lpad(to_hex(n), 12, '0') AS uuid)"
-    return f"printf('%08x-{salt:04x}-4000-8000-%012x', {first}, n)"
+        return f"WITH series(n) AS (SELECT * FROM generate_series({first}, {last}))"
+    return f"WITH RECURSIVE series(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM series WHERE n < {last})"
+
+
+def uuid_of(dialect: str, salt: int, number: str = "n") -> str:
+    """Give SQL that makes a UUID of a number, in no order."""
+    first = f"((CAST({number} AS bigint) * 2654435761 + {salt * 7919}) % 4294967296)"
+    if dialect == "postgresql":
+        last = f"lpad(to_hex({number}), 12, '0')"
+        return f"CAST(lpad(to_hex({first}), 8, '0') || '-{salt:04x}-4000-8000-' || {last} AS uuid)"
+    return f"printf('%08x-{salt:04x}-4000-8000-%012x', {first}, {number})"

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from storage.tables import (
     attempt,
@@ -86,10 +97,9 @@ LAST_TRY = func.coalesce(
     select(func.max(delivery_try.c.try_id)).where(delivery_try.c.delivery_id == delivery.c.id).scalar_subquery(),
 )
 """The try that settled a delivery, or the last one so far."""
+_ITS_STATEMENT = and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position)
 _FROM = (
-    delivery.join(
-        statement, and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position)
-    )
+    delivery.join(statement, _ITS_STATEMENT)
     .join(attempt, attempt.c.id == delivery.c.attempt_id)
     .join(enrollment, enrollment.c.id == attempt.c.enrollment_id)
     .join(lms, lms.c.id == enrollment.c.lms_id)
@@ -122,20 +132,26 @@ _SHOWN = select(
 
 def find(connection: Connection, which: Filter, *, before: int | None = None, most: int = 50) -> list[Delivery]:
     """Give deliveries, the newest first, those with ids below `before`."""
-    query = _SHOWN.where(*_conditions(which)).order_by(delivery.c.id.desc()).limit(most)
+    query = chosen(which, delivery.c.id).order_by(delivery.c.id.desc()).limit(most)
     if before is not None:
         query = query.where(delivery.c.id < before)
-    return [Delivery._make(row) for row in connection.execute(query)]
+    return shown(connection, list(connection.execute(query).scalars()))
+
+
+def shown(connection: Connection, delivery_ids: Sequence[int]) -> list[Delivery]:
+    """Give deliveries by their ids, the newest first."""
+    rows = connection.execute(_SHOWN.where(delivery.c.id.in_(delivery_ids)).order_by(delivery.c.id.desc()))
+    return [Delivery._make(row) for row in rows]
 
 
 def count(connection: Connection, which: Filter) -> int:
     """Tell how many meet a filter."""
-    return int(connection.execute(_chosen(which, func.count())).scalar_one())
+    return int(connection.execute(chosen(which, func.count())).scalar_one())
 
 
 def ids(connection: Connection, which: Filter, *, after: int, most: int) -> list[int]:
     """Give the ids above `after` of those that meet a filter, in their order."""
-    query = _chosen(which, delivery.c.id).where(delivery.c.id > after).order_by(delivery.c.id).limit(most)
+    query = chosen(which, delivery.c.id).where(delivery.c.id > after).order_by(delivery.c.id).limit(most)
     return list(connection.execute(query).scalars())
 
 
@@ -203,11 +219,21 @@ def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[
     ).rowcount
 
 
-def _chosen(which: Filter, what: ColumnElement[Any]) -> Select[Any]:
-    return select(what).select_from(_FROM).where(*_conditions(which))
+def chosen(which: Filter, what: ColumnElement[Any]) -> Select[Any]:
+    """Give the query for one column of the deliveries that meet a filter, which joins no more than it must."""
+    of_statement = (which.statement, which.verb, which.rule, which.session, which.since, which.until)
+    of_attempt = (which.attempt, which.lms, which.learner, which.activity)
+    is_known = [any(one is not None for one in told) for told in (of_statement, of_attempt)]
+    tables: FromClause = delivery
+    if is_known[0]:
+        tables = tables.join(statement, _ITS_STATEMENT)
+    if is_known[1]:
+        tables = tables.join(attempt, attempt.c.id == delivery.c.attempt_id).join(enrollment).join(lms)
+    return select(what).select_from(tables).where(*conditions(which))
 
 
-def _conditions(which: Filter) -> list[ColumnElement[bool]]:
+def conditions(which: Filter) -> list[ColumnElement[bool]]:
+    """Give what a delivery must meet, of a query that joins what it is about."""
     columns = {
         "target": delivery.c.target,
         "statement": statement.c.id,

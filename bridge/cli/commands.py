@@ -10,10 +10,13 @@ import click
 from bridge import logs
 from bridge.cli.accounts import accounts
 from bridge.cli.deliveries import deliveries
+from bridge.cli.explaining import explain
 from bridge.cli.mapping import mapping
 from bridge.cli.migrating import migrate
 from bridge.cli.sandbox import sandbox
 from bridge.cli.serving import serve
+from bridge.cli.sessions import sessions
+from bridge.cli.statements import statements
 from bridge.cli.targets import targets
 from bridge.cli.tokens import tokens
 from bridge.cli.verifying import verify
@@ -38,5 +41,7 @@ def main(context: click.Context, config: Path | None) -> None:
     logs.configure(context.obj.log)
 
 
-for command in (serve, migrate, tokens, accounts, targets, deliveries, verify, mapping, sandbox):
+for command in (
+    serve, migrate, tokens, accounts, targets, sessions, statements, deliveries, explain, verify, mapping, sandbox,
+):  # fmt: skip
     main.add_command(command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,11 +9,11 @@ import click
 import msgspec
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 from sqlalchemy import Connection
 
-from bridge.cli.explaining import explained, lines
-from bridge.cli.filters import Uuid, chosen
+from bridge.cli.explaining import explain
+from bridge.cli.filters import chosen
+from bridge.cli.printing import AS_JSON, as_json, table
 from bridge.cli.stored import database, looking, user
 from bridge.clock import Now, system_now
 from bridge.commits.replies import time_text
@@ -28,7 +27,6 @@ from storage.engine import reading, writing
 TOGETHER = 500
 """Deliveries changed in one transaction: a running bridge never waits long for it."""
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 BY = click.option("--by", default=user, help="Who does this; by default the user's name.")
 
@@ -44,43 +42,31 @@ def deliveries() -> None:
 @click.option("--before", type=int, help="Only those with numbers below this one: the next page.")
 @AS_JSON
 @click.pass_obj
-def list_deliveries(settings: Settings, *, which: Filter, limit: int, before: int | None, as_json: bool) -> None:
+def list_deliveries(settings: Settings, *, which: Filter, limit: int, before: int | None, as_json_: bool) -> None:
     """List deliveries, the newest first."""
     with looking(settings) as connection:
         found = stored.find(connection, which, before=before, most=limit)
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode([_object(one) for one in found])).decode())
+    if as_json_:
+        as_json([_object(one) for one in found])
         return
     if not found:
         click.echo("No delivery meets all of that.", err=True)
         return
-    table = Table("number", "statement", "rule", "learner", "activity", "target", "state", "tries", "last", box=None)
-    for one in found:
-        last = "" if one.outcome is None else f"{one.status or 'no answer'} {one.outcome}"
-        table.add_row(
-            str(one.id), one.statement_id, one.rule, one.learner_id, one.activity_id, one.target or "(no LRS yet)",
-            one.state, str(one.tries), last,
-        )  # fmt: skip
-    Console(emoji=False, markup=False, width=None if sys.stdout.isatty() else 10_000).print(table)
+    table(
+        ("number", "statement", "rule", "learner", "activity", "target", "state", "tries", "last"),
+        (
+            (
+                one.id, one.statement_id, one.rule, one.learner_id, one.activity_id, one.target or "(no LRS yet)",
+                one.state, one.tries, None if one.outcome is None else f"{one.status or 'no answer'} {one.outcome}",
+            )
+            for one in found
+        ),
+    )  # fmt: skip
     if len(found) == limit:
         click.echo(f"There may be more: --before {found[-1].id}", err=True)
 
 
-@deliveries.command("explain")
-@click.argument("statement_id", type=Uuid())
-@click.option("--body", "with_body", is_flag=True, help="Show the statement itself.")
-@AS_JSON
-@click.pass_obj
-def explain(settings: Settings, statement_id: str, *, with_body: bool, as_json: bool) -> None:
-    """Tell why STATEMENT_ID was made, where it is, what each LRS answered, and what happens next."""
-    with looking(settings) as connection:
-        told = explained(connection, statement_id, system_now(), with_body=with_body)
-    if told is None:
-        raise click.ClickException(f"No statement has the id {statement_id}.")
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(told)).decode())
-    else:
-        click.echo("\n".join(lines(told)))
+deliveries.add_command(explain)
 
 
 @deliveries.command("retry")

@@ -1,21 +1,47 @@
-"""Why a statement was made, where it is, and what happens next: as data and as lines for people."""
+"""`scorm-bridge explain`: why a statement was made, where it is, and what happens next."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import click
 import msgspec
 from sqlalchemy import Connection
 
+from bridge.cli.filters import Uuid
+from bridge.cli.printing import AS_JSON, as_json
+from bridge.cli.stored import looking
+from bridge.clock import system_now
 from bridge.commits.replies import time_text
+from bridge.settings import Settings
 from storage import deliveries, pauses
-from storage.audit import statements
+from storage.audit import statements, timeline
 from storage.audit.statements import Way
 from storage.deliveries import Delivery
 
 
+@click.command()
+@click.argument("statement_id", type=Uuid())
+@click.option("--body", "with_body", is_flag=True, help="Show the statement itself, and its commit as it was received.")
+@AS_JSON
+@click.pass_obj
+def explain(settings: Settings, statement_id: str, *, with_body: bool, as_json_: bool) -> None:
+    """Tell why STATEMENT_ID was made, where it is, what each LRS answered, and what happens next."""
+    with looking(settings) as connection:
+        told = explained(connection, statement_id, system_now(), with_body=with_body)
+    if told is None:
+        raise click.ClickException(f"No statement has the id {statement_id}.")
+    if as_json_:
+        as_json(told)
+    else:
+        click.echo("\n".join(lines(told)))
+
+
 def explained(connection: Connection, statement_id: str, now: int, *, with_body: bool) -> dict[str, Any] | None:
-    """Give all there is to a statement, None where there is none of this id. `now` is in milliseconds."""
+    """Give all there is to a statement, None where there is none of this id. `now` is in milliseconds.
+
+    `left` is what the commit's answer told of the attempt after it; bodies are given where `with_body` asks for them.
+    """
     found = statements.lineage(connection, statement_id)
     if found is None:
         return None
@@ -36,11 +62,17 @@ def explained(connection: Connection, statement_id: str, now: int, *, with_body:
             "number": origin.commit_number,
             "received_at": time_text(origin.received_at),
             "format": origin.wire_format,
+            "content_type": origin.content_type,
             "disposition": origin.disposition,
         },
+        "left": None if origin.reply is None else msgspec.json.decode(origin.reply).get("attempt"),
         "deliveries": [_way(connection, way, now) for way in found.ways],
     }
-    return told | {"body": msgspec.json.decode(origin.body)} if with_body else told
+    if with_body:
+        commit = timeline.received(connection, origin.session_id, origin.commit_number)
+        told["body"] = msgspec.json.decode(origin.body)
+        told["received"] = None if commit is None else commit.body.decode(errors="replace")
+    return told
 
 
 def lines(told: dict[str, Any]) -> list[str]:
@@ -53,6 +85,11 @@ def lines(told: dict[str, Any]) -> list[str]:
         f"  of session {told['session']}, attempt {attempt['number']} ({attempt['id']})",
         f"  of learner {told['learner']} in activity {told['activity']} of {told['lms']}",
     ]
+    if told["left"]:
+        left = told["left"]
+        said.append(f"  which left the attempt {left['status']}, {left['completion_status']}, {left['success_status']}")
+    if told["problem"]:
+        said.append(f"  never sent: {told['problem']}")
     for way in told["deliveries"]:
         said.append(f"to {way['target'] or 'no LRS yet'}: {way['state']}; next: {way['next']}")
         for line in way["tries"]:
@@ -60,6 +97,7 @@ def lines(told: dict[str, Any]) -> list[str]:
             said.append(f"  {line['started_at']} {status} {line['outcome']} in {line['took']} ms: {line['answer']}")
     if "body" in told:
         said.append(msgspec.json.format(msgspec.json.encode(told["body"])).decode())
+        said += ["of the commit as it was received:", told["received"] or ""]
     return said
 
 

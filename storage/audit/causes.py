@@ -8,19 +8,22 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from storage.audit.pages import READ, Count, up_to
+from storage.audit.pages import Count, up_to
 from storage.deliveries import LAST_TRY, of_state
 from storage.tables import delivery, statement, try_
 
 _BEGINNING = 160
 """Characters of an answer or problem by which it is told from others."""
 
-_VARYING = (
-    (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE), "(id)"),
-    (re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?"), "(time)"),
-    (re.compile(r"\d+"), "(number)"),
-    (re.compile(r"\s+"), " "),
+_VARYING = re.compile(
+    r"(?P<id>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+    r"|(?P<time>\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)"
+    r"|(?P<number>\d+)"
+    r"|\s+"
 )
+
+GROUPED = 2_000
+"""Deliveries of a state, the newest ones, that are looked at."""
 
 
 class Cause(NamedTuple):
@@ -50,7 +53,7 @@ class Causes(NamedTuple):
     of: Count
 
 
-def causes(connection: Connection, target: str | None = None, most: int = READ) -> Causes:
+def causes(connection: Connection, target: str | None = None, most: int = GROUPED) -> Causes:
     """Group the newest dead and the newest quarantined deliveries, of each at most `most`, of one target or of all."""
     found: dict[tuple[Any, ...], Cause] = {}
     counts = []
@@ -72,9 +75,7 @@ def causes(connection: Connection, target: str | None = None, most: int = READ) 
 
 def said(words: str) -> str:
     """Give the beginning of an answer or problem without what differs from one statement to the next."""
-    for pattern, instead in _VARYING:
-        words = pattern.sub(instead, words)
-    return words.strip()[:_BEGINNING]
+    return _VARYING.sub(lambda found: f"({found.lastgroup})" if found.lastgroup else " ", words).strip()[:_BEGINNING]
 
 
 def _both(one: Cause, other: Cause) -> Cause:
@@ -90,7 +91,7 @@ def _grouped(connection: Connection, conditions: Sequence[ColumnElement[bool]], 
     """Give the newest of some deliveries, those together that have the same last answer."""
     newest = select(delivery.c.id).where(*conditions).order_by(delivery.c.id.desc()).limit(most).subquery()
     # what is put in an id's place is shorter
-    words = func.substr(func.coalesce(try_.c.answer, statement.c.problem, ""), 1, 4 * _BEGINNING)
+    words = func.substr(func.coalesce(try_.c.answer, statement.c.problem, ""), 1, 3 * _BEGINNING)
     each = (
         select(
             delivery.c.id,

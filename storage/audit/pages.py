@@ -20,10 +20,10 @@ T = TypeVar("T")
 MOST = 50
 """Rows of a page unless another number is asked for."""
 
-READ = 10_000
+READ = 5_000
 """Rows at most that a page's search looks at."""
 
-FEW = 5_000
+FEW = 1_000
 """Rows that are gathered and sorted rather than looked for in the order of time."""
 
 _LARGEST = 2**63 - 1
@@ -82,7 +82,7 @@ def up_to(connection: Connection, query: Select[Any], most: int) -> Count:
     return Count(most, more=True) if number > most else Count(number)
 
 
-def begins(connection: Connection, column: Column[Any], prefix: str) -> ColumnElement[bool]:
+def begins(connection: Connection, column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Meet text that begins with exactly this, upper and lower case told apart."""
     if connection.dialect.name == "postgresql":
         return func.starts_with(column, prefix)
@@ -200,7 +200,10 @@ class Order:
         """Give the value down to which `READ` rows are, None where there are not so many."""
         walked = select(column.label("at")).where(*conditions).order_by(column.desc()).limit(READ)
         if key is not None:
-            walked = walked.where(column <= key[0 if column is self._time else 1])
+            at = 0 if column is self._time else 1
+            lower = zip(self._columns[at + 1 :], key[at + 1 :], strict=True)
+            is_done = all(part == _lowest(each) for each, part in lower)
+            walked = walked.where(column < key[at] if is_done else column <= key[at])
         told = walked.subquery()
         end, number = connection.execute(select(func.min(told.c.at), func.count()).select_from(told)).one()
         return int(end) if number == READ else None

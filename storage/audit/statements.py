@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, select
 
 from storage import deliveries
 from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span, up_to
-from storage.audit.whose import Whose, conditions, few
+from storage.audit.whose import conditions, few_attempts, of_statements
 from storage.deliveries import Delivery, Filter, TryLine, of_state
-from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, session, statement
+from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, statement
 
 
 class StatementRow(NamedTuple):
@@ -166,20 +166,21 @@ def lineage(connection: Connection, statement_id: str) -> Lineage | None:
 
 def _narrowed(connection: Connection, query: Select[Any], which: Filter) -> tuple[Select[Any], bool]:
     """Give the query for what can be told of whose and where statements are, and whether it leaves few."""
-    whose = Whose(lms=which.lms, learner=which.learner, activity=which.activity)
-    query = query.where(*conditions(connection, whose))
     way = _of_way(which)
-    if which.attempt is not None:
-        query = query.where(attempt.c.uuid == which.attempt)
+    whose = of_statements(which)
+    attempts = few_attempts(connection, which)
     if which.session is not None:
         query = query.where(statement.c.session_id == which.session)
-    attempts = _few_attempts(connection, which, whose)
     if which.statement is not None or attempts is not None:
+        query = query.where(*conditions(connection, whose))
         if which.statement is not None:
             query = query.where(statement.c.id == which.statement)
         if attempts is not None:
             query = query.where(statement.c.attempt_id.in_(attempts))
         return query.where(exists().where(_ITS_DELIVERY, *way)) if way else query, True
+    query = query.where(*conditions(connection, whose, walked=True))
+    if which.attempt is not None:
+        query = query.where(attempt.c.uuid == which.attempt)
     if way and which.state != "delivered" and which.state is not None:
         some = select(delivery.c.attempt_id, delivery.c.position).where(*way)
         if not up_to(connection, some, FEW).more:
@@ -192,24 +193,6 @@ def _narrowed(connection: Connection, query: Select[Any], which: Filter) -> tupl
 def _of_way(which: Filter) -> list[ColumnElement[bool]]:
     found = [] if which.target is None else [delivery.c.target == which.target]
     return found if which.state is None else [*found, *of_state(which.state)]
-
-
-def _few_attempts(connection: Connection, which: Filter, whose: Whose) -> list[int] | None:
-    """Give the attempts' ids where an index finds them and their statements are few."""
-    if which.attempt is not None:
-        query = select(attempt.c.id).where(attempt.c.uuid == which.attempt)
-    elif which.session is not None:
-        query = select(session.c.attempt_id).where(session.c.session_id == which.session)
-    else:
-        enrollments = few(connection, whose)
-        if enrollments is None:
-            return None
-        query = select(attempt.c.id).where(attempt.c.enrollment_id.in_(enrollments))
-    ids = list(connection.execute(query.limit(FEW + 1)).scalars())
-    if len(ids) > FEW:
-        return None
-    its = select(statement.c.attempt_id).where(statement.c.attempt_id.in_(ids))
-    return None if up_to(connection, its, FEW).more else ids
 
 
 def _ways(connection: Connection, keys: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[tuple[str, str], ...]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, false, or_, select
 
-from storage.audit.pages import FEW, Span, begins
-from storage.tables import enrollment, lms
+from storage import deliveries
+from storage.audit.pages import FEW, Span, begins, up_to
+from storage.tables import attempt, enrollment, lms, session, statement
 
 
 class Whose(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -47,25 +48,33 @@ class Filter(Whose, frozen=True, omit_defaults=True, kw_only=True):
         return Span(self.since, self.until)
 
 
-def conditions(connection: Connection, which: Whose) -> list[ColumnElement[bool]]:
-    """Give what an enrollment must meet."""
+def conditions(connection: Connection, which: Whose, *, walked: bool = False) -> list[ColumnElement[bool]]:
+    """Give what an enrollment must meet.
+
+    `walked` is for queries that walk another table's index.
+    """
     found: list[ColumnElement[bool]] = []
+    # SQLite takes an index of enrollments wherever it can, and then has to sort; PostgreSQL knows how many there are
+    walked = walked and connection.dialect.name == "sqlite"
     if which.lms is not None:
-        found.append(enrollment.c.lms_id.in_(select(lms.c.id).where(lms.c.name == which.lms)))
+        known = connection.execute(select(lms.c.id).where(lms.c.name == which.lms)).scalar_one_or_none()
+        owner = enrollment.c.lms_id + 0 if walked else enrollment.c.lms_id
+        found.append(false() if known is None else owner == known)
     for column, value in (
         (enrollment.c.learner_id, which.learner),
         (enrollment.c.activity_id, which.activity),
         (enrollment.c.course_id, which.course),
-        (enrollment.c.registration, which.enrollment),
     ):
         if value is not None:
-            found.append(column == value)
+            found.append((column.concat("") if walked else column) == value)
+    if which.enrollment is not None:
+        found.append(enrollment.c.registration == which.enrollment)
     for column, prefix in (
         (enrollment.c.learner_id, which.learner_prefix),
         (enrollment.c.learner_name, which.learner_name),
     ):
         if prefix is not None:
-            found.append(begins(connection, column, prefix))
+            found.append(begins(connection, column.concat("") if walked else column, prefix))
     return found
 
 
@@ -92,7 +101,30 @@ def narrowed(
     ids = few(connection, which)
     if ids is not None:
         return query.where(column.in_(ids)), True
-    return query.where(*conditions(connection, which)), False
+    return query.where(*conditions(connection, which, walked=True)), False
+
+
+def few_attempts(connection: Connection, which: deliveries.Filter) -> list[int] | None:
+    """Give the ids of the attempts where indexes find them and their statements are few, None else."""
+    if which.attempt is not None:
+        query = select(attempt.c.id).where(attempt.c.uuid == which.attempt)
+    elif which.session is not None:
+        query = select(session.c.attempt_id).where(session.c.session_id == which.session)
+    else:
+        enrollments = few(connection, of_statements(which))
+        if enrollments is None:
+            return None
+        query = select(attempt.c.id).where(attempt.c.enrollment_id.in_(enrollments))
+    ids = list(connection.execute(query.limit(FEW + 1)).scalars())
+    if len(ids) > FEW:
+        return None
+    its = select(statement.c.attempt_id).where(statement.c.attempt_id.in_(ids))
+    return None if up_to(connection, its, FEW).more else ids
+
+
+def of_statements(which: deliveries.Filter) -> Whose:
+    """Give the part of a filter of statements and deliveries that is about enrollments."""
+    return Whose(lms=which.lms, learner=which.learner, activity=which.activity)
 
 
 def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnElement[bool]]:

@@ -1,0 +1,45 @@
+"""Deliveries in pages, the newest first."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from storage import deliveries
+from storage.audit import whose
+from storage.audit.pages import FEW, MOST, Order, Page, Reach
+from storage.deliveries import Delivery, Filter, of_state
+from storage.tables import delivery
+
+_NEWEST = Order(delivery.c.id)
+
+
+def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[Delivery]:
+    """Give a page of deliveries.
+
+    Those of a state other than delivered are found by indexes that have only them; of all others, the newest are
+    looked through.
+
+    Raises:
+        ValueError: `after` is no cursor of this search.
+    """
+    query, reach = deliveries.chosen(which, delivery.c.id), Reach(few=True)
+    attempts = whose.few_attempts(connection, which)
+    if attempts is not None:
+        query = query.where(delivery.c.attempt_id.in_(attempts))
+    elif which.statement is None:
+        among = _indexed(which)
+        ids = list(connection.execute(select(delivery.c.id).where(*among).limit(FEW + 1)).scalars()) if among else None
+        if ids is None or len(ids) > FEW:
+            reach = Reach(among=tuple(among))
+        else:
+            query = query.where(delivery.c.id.in_(ids))
+    found = _NEWEST.page(connection, query, int, reach, after=after, most=most)
+    return Page(deliveries.shown(connection, found.rows), found.after)
+
+
+def _indexed(which: Filter) -> list[ColumnElement[bool]]:
+    """Give the conditions that an index of such deliveries alone has, none where there is no such index."""
+    if which.state is None or which.state == "delivered":
+        return []
+    found = of_state(which.state)
+    return found if which.target is None else [*found, delivery.c.target == which.target]

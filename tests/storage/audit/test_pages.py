@@ -1,0 +1,149 @@
+"""Cursors: they cover everything once whatever is added meanwhile, and a bad one is told in words."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, select
+
+from storage import deliveries as stored_deliveries
+from storage.audit import attempts, deliveries, documents, enrollments, export, pages, sessions, statements, timeline
+from storage.audit.documents import DocumentFilter
+from storage.audit.pages import Count, Page, decode, encode, up_to
+from storage.audit.whose import Filter
+from storage.engine import reading, writing
+from storage.tables import lms
+from tests.storage.audit import world
+from tests.storage.audit.conftest import Trial
+from tests.storage.audit.world import Attempt, Statement
+from tests.storage.rows import NOW, uid
+
+Search = Callable[[Connection, str | None], Page[Any]]
+SEARCHES: dict[str, Search] = {
+    "registration": lambda c, after: enrollments.search(c, Filter(), after=after, most=2),
+    "uuid": lambda c, after: attempts.search(c, Filter(), after=after, most=2),
+    "session_id": lambda c, after: sessions.search(c, Filter(), after=after, most=2),
+    "id": lambda c, after: statements.search(c, stored_deliveries.Filter(), after=after, most=2),
+    "position": lambda c, after: deliveries.search(c, stored_deliveries.Filter(), after=after, most=2),
+    "name": lambda c, after: documents.search(c, DocumentFilter(), after=after, most=2),
+}
+
+
+def made(count: int, at: int) -> list[Attempt]:
+    return [
+        Attempt(
+            "lms1", f"u{'12'[number % 2]}", "a", "active", None, None, at + number // 3 if number else None, [True],
+            [Statement("scored", at + number // 3, 0, {"lrs": "waiting"})], [world.Document("one", {"lrs": "waiting"})],
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("_reach")
+@pytest.mark.parametrize("name", SEARCHES)
+def test_what_was_there_is_on_the_pages_once_though_more_is_added_meanwhile(trial: Trial, name: str) -> None:
+    search = SEARCHES[name]
+    with trial() as connection:
+        world.store(connection, made(7, NOW))
+        expected = _all(connection, search)
+        first = search(connection, None)
+        with_more = [*first.rows]
+        world.add(connection, made(3, NOW + 60_000), begins=100)
+        after = first.after
+        while after is not None:
+            page = search(connection, after)
+            with_more += page.rows
+            after = page.after
+        assert len(expected) >= 2
+        # what never had a commit stands at the end, and so does what is added of it
+        assert [one for one in with_more if one in expected] == expected
+        assert len(_all(connection, search)) > len(expected)
+
+
+def _all(connection: Connection, search: Search) -> list[Any]:
+    rows, after = [], None
+    while True:
+        page = search(connection, after)
+        rows += page.rows
+        after = page.after
+        if after is None:
+            return rows
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    cursor=st.one_of(
+        st.text(max_size=20),
+        st.lists(st.one_of(st.none(), st.integers(), st.text(max_size=40), st.just(uid("x"))), max_size=4).map(encode),
+        st.binary(max_size=20).map(lambda raw: base64.urlsafe_b64encode(raw).decode()),
+    )
+)
+def test_a_cursor_that_was_never_given_out_is_an_error_in_words_or_a_place(trial: Trial, cursor: str) -> None:
+    """Never an error of the database: whatever stands in an address."""
+    with trial() as connection:
+        world.store(connection, made(2, NOW))
+        for search in (*SEARCHES.values(), lambda c, after: timeline.timeline(c, uid("attempt", 1), after=after)):
+            words = _refused(lambda search=search: search(connection, cursor))  # type: ignore[misc]
+            assert words is None or "start from the first page" in words
+
+
+def _refused(ask: Callable[[], object]) -> str | None:
+    try:
+        ask()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-(2**62), 2**62), st.text()), max_size=4))
+def test_a_cursor_holds_its_key_and_can_stand_in_an_address(key: list[int | str | None]) -> None:
+    try:
+        cursor = encode(key)
+    except UnicodeEncodeError:
+        return
+    assert decode(cursor) == key
+    assert set(cursor) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+
+
+def test_the_cursor_of_one_search_is_not_taken_by_another(trial: Trial) -> None:
+    with trial() as connection:
+        world.store(connection, made(7, NOW))
+        after = SEARCHES["uuid"](connection, None).after
+        assert after is not None
+        for name in ("session_id", "id", "position", "name"):
+            with pytest.raises(ValueError, match="another search"):
+                SEARCHES[name](connection, after)
+
+
+def test_rows_are_counted_exactly_up_to_a_limit(trial: Trial) -> None:
+    with trial() as connection:
+        world.store(connection, [])
+        assert up_to(connection, select(lms.c.id), 1) == Count(1, more=True)
+        assert up_to(connection, select(lms.c.id), 2) == Count(2)
+        assert up_to(connection, select(lms.c.id), 3) == Count(2)
+
+
+def test_a_page_reads_no_more_than_it_may_and_tells_where_to_go_on(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "READ", 3)
+    with trial() as connection:
+        world.store(connection, made(7, NOW))
+        page = attempts.search(connection, Filter(status="terminated"))
+        assert page.rows == []
+        assert page.after is not None
+
+
+def test_an_export_has_all_rows_of_all_pages(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "TOGETHER", 3)
+    with writing(engine) as connection:
+        world.store(connection, made(8, NOW))
+    lists = list(export.pages(engine, lambda c, after, most: attempts.search(c, Filter(), after=after, most=most)))
+    assert [len(one) for one in lists] == [3, 3, 2]
+    with reading(engine) as connection:
+        assert [row for one in lists for row in one] == attempts.search(connection, Filter()).rows
