@@ -16,8 +16,8 @@ from bridge.clock import NewId, Now, random_id, system_now
 from bridge.commits.document_maker import DocumentMaker
 from bridge.commits.reaper import Reaper
 from bridge.commits.service import CommitService
-from bridge.commits.setup import Setup
-from bridge.configured_targets import configured, readers, receivers, unwanted_documents
+from bridge.commits.setup import Setup, Versions
+from bridge.configured_targets import configured, unwanted_documents
 from bridge.database import Database
 from bridge.forwarding.crew import Crew
 from bridge.forwarding.senders import senders
@@ -26,6 +26,8 @@ from bridge.http.cors import Origins
 from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.activation import follow_settings
+from bridge.mapping_library.in_use import InUse, load_active
 from bridge.settings import Settings
 from mappings.document import CompiledMapping
 from storage import documents, lms, mapping_versions
@@ -36,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 DOCUMENT_MAKER = web.AppKey("document_maker", DocumentMaker)
+IN_USE = web.AppKey("in_use", InUse)
 
 
 class SchemaError(RuntimeError):
@@ -53,17 +56,19 @@ def create_app(
 
     Raises:
         SchemaError: the database was not migrated.
-        DocumentError: the mapping document has faults.
-        SettingsError: a target names what the mapping document has not.
+        DocumentError: the mapping document has faults, or a version that is active has.
+        SettingsError: a target names what neither the mapping document nor any version that is active has.
         sqlalchemy.exc.OperationalError: the database does not answer.
     """
     mapping = load_mapping(settings.mapping.document)
-    targets = configured(settings.targets, mapping)
-    names = tuple(target.name for target in targets)
+    names = tuple(target.name for target in settings.targets)
     engine = open_engine(settings.database.url)
     with writing(engine) as connection:
-        version_id, keys = _prepare(connection, mapping, now())
-        documents.forget(connection, unwanted_documents(mapping, targets))
+        keys = _prepare(connection, mapping, now())
+        versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
+        known = [mapping, *_mappings(versions)]
+        targets = configured(settings.targets, known)
+        documents.forget(connection, unwanted_documents(known, targets))
     database = Database(engine)
     crews: list[Crew] = []
 
@@ -71,8 +76,7 @@ def create_app(
         for crew in crews:
             crew.wake()
 
-    setup = Setup(mapping, version_id, receivers(mapping, targets), readers(mapping, targets), now, new_id)
-    commits = CommitService(database, setup, wake)
+    commits = CommitService(database, Setup(versions, now, new_id), wake)
     app = create_api(
         Services(
             database=database,
@@ -87,6 +91,7 @@ def create_app(
     )
 
     app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
+    app[IN_USE] = InUse(database, versions, settings.targets, latest)
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
@@ -94,11 +99,11 @@ def create_app(
             crew = Crew(database, senders(database, session, targets, owner=owner, now=now, random=random), owner=owner)
             crews.append(crew)
             reaper = Reaper(database, commits, now, settings.sessions.idle_after)
-            maker = app[DOCUMENT_MAKER]
-            running = [asyncio.create_task(one.run()) for one in (crew, reaper, maker)]
+            watches = (reaper, app[DOCUMENT_MAKER], app[IN_USE])
+            running = [asyncio.create_task(one.run()) for one in (crew, *watches)]
             yield
-            reaper.stop()
-            maker.stop()
+            for one in watches:
+                one.stop()
             await commits.drain()
             crew.stop()
             await asyncio.gather(*running, return_exceptions=True)
@@ -110,13 +115,14 @@ def create_app(
     return app
 
 
-def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> tuple[int, list[bytes]]:
+def _mappings(versions: Versions) -> list[CompiledMapping]:
+    for_all, for_lms = versions.holding()
+    return [one.mapping for one in (for_all, *for_lms.values())]
+
+
+def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:
     if not is_current(connection):
         raise SchemaError("The database's schema is not current; run `scorm-bridge migrate` first.")
-    document = mapping.document
-    version_id = mapping_versions.ensure(
-        connection, name=document.name, content_hash=document.content_hash, document=document.text, now=now
-    )
+    follow_settings(connection, mapping, now)
     lms.ensure_signing_key(connection, secrets.token_bytes(32), now)
-    keys = lms.signing_keys(connection)
-    return version_id, keys
+    return lms.signing_keys(connection)

@@ -7,7 +7,7 @@ no mark: what a killed process had on its way is still waiting, and sent again u
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -129,8 +129,10 @@ _insert_try = insert(try_).returning(try_.c.id)
 _insert_delivery_tries = insert_into(delivery_try, ("delivery_id", "try_id"))
 
 
-def add(connection: Connection, statements: Sequence[StatementRow], targets: Mapping[str, Sequence[str]]) -> None:
-    """Add statements, and a delivery of each to every target that `targets` has by its rule, in the order given."""
+def add(
+    connection: Connection, statements: Sequence[StatementRow], targets: Callable[[StatementRow], Sequence[str]]
+) -> None:
+    """Add statements, and a delivery of each to every target that `targets` gives for it, in the order given."""
     _insert_statements.run(connection, statements)
     _insert_deliveries.run(
         connection,
@@ -145,7 +147,7 @@ def add(connection: Connection, statements: Sequence[StatementRow], targets: Map
                 0,
             )
             for row in statements
-            for target in targets[row.rule]
+            for target in targets(row)
         ],
     )
 

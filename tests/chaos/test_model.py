@@ -17,7 +17,7 @@ from sqlalchemy import Engine, func, select
 from bridge.commits.batch import Done, run
 from bridge.commits.launch import Activity, Course, Launch, Learner
 from bridge.commits.pending import Batch, Pending
-from bridge.commits.setup import Setup
+from bridge.commits.setup import Setup, Version, Versions
 from bridge.commits.work import Answer, Closing, Opening, Posting, Work
 from bridge.formats import native
 from bridge.formats.post import Post
@@ -63,7 +63,7 @@ class Machine(RuleBasedStateMachine):
                 connection, name="m", content_hash="0" * 64, document=MAPPING.document.text, now=START
             )
         rules = {one.name: ("lrs",) for one in MAPPING.document.rules}
-        self.setup = Setup(MAPPING, version, rules, {}, self.clock, self.ids)
+        self.setup = Setup(Versions(Version(version, MAPPING, rules, {})), self.clock, self.ids)
         self.processes = [Pending(self.setup), Pending(self.setup)]
         self.turns = itertools.cycle(self.processes)
 
