@@ -98,3 +98,20 @@ def _conditions(span: Span) -> list[ColumnElement[bool]]:
         if value is not None:
             found.append(column == value)
     return found
+
+
+class CommitLine(NamedTuple):
+    """What the journal says of a commit beside what was received."""
+
+    disposition: str
+    duplicate_of: int | None
+    mapping_version_id: int
+
+
+def commit_line(connection: Connection, session_id: str, number: int) -> CommitLine | None:
+    """Give what became of a commit, None where there is no such commit."""
+    columns = (journal.c[name] for name in CommitLine._fields)
+    row = connection.execute(
+        select(*columns).where(journal.c.session_id == session_id, journal.c.number == number)
+    ).one_or_none()
+    return None if row is None else CommitLine._make(row)

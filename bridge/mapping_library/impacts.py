@@ -40,12 +40,19 @@ def _nobody(_done: int, _total: int) -> None:
 
 
 def impact(
-    engine: Engine, documents: tuple[str, str], span: Span, *, processes: int = 2, progress: Progress = _nobody
+    engine: Engine,
+    documents: tuple[str, str],
+    span: Span,
+    *,
+    processes: int = 2,
+    few: int = FEW,
+    progress: Progress = _nobody,
 ) -> Impact:
     """Compare what two documents, told by their texts, make of the commits of a span.
 
     An enrollment is replayed from its beginning, but only statements of commits in the span count. Bounded memory,
-    whatever is stored; what is stored meanwhile may be in it or not.
+    whatever is stored; what is stored meanwhile may be in it or not. For more than `few` enrollments, `processes` are
+    started, if any.
 
     Raises:
         DocumentError: a document has faults.
@@ -56,7 +63,7 @@ def impact(
     progress(0, total)
     found, done = Impact(), 0
     url = engine.url.render_as_string(hide_password=False)
-    for part, enrollments in _parts(engine, url, (documents, span), processes if total > FEW else 0):
+    for part, enrollments in _parts(engine, url, (documents, span), processes if total > few else 0):
         found.add(part)
         done += enrollments
         progress(min(done, total), total)

@@ -28,6 +28,7 @@ from storage import lms, lookups, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import journal, session
 from tests.bridges import START, FakeClock, Ids
+from tests.replays import replayed, stored
 
 MAPPING = load_mapping("scorm-profile")
 LEARNERS = st.sampled_from(["u1", "u2"])
@@ -159,6 +160,10 @@ class Machine(RuleBasedStateMachine):
                 assert positions == list(range(1, len(positions) + 1))
                 dates = [msgspec.json.decode(one.body)["timestamp"] for one in report.statements]
                 assert dates == sorted(dates)
+
+    def teardown(self) -> None:
+        """Tell the journal once more: exactly what is stored."""
+        assert replayed(self.engine, MAPPING) == stored(self.engine)
 
     def _open_ones(self) -> list[str]:
         return [one for one, known in self.sessions.items() if not known.ended]
