@@ -41,10 +41,11 @@ class Example(msgspec.Struct, frozen=True):
 
 
 class Impact(msgspec.Struct):
-    """The differences so far, by rule; commits are those that were counted."""
+    """The differences so far, by rule; commits are those that were counted, `skipped` those that cannot be read."""
 
     enrollments: int = 0
     commits: int = 0
+    skipped: int = 0
     rules: dict[str, Counts] = msgspec.field(default_factory=dict)
     examples: list[Example] = msgspec.field(default_factory=list)
 
@@ -52,6 +53,7 @@ class Impact(msgspec.Struct):
         """Take over what was counted of other enrollments."""
         self.enrollments += other.enrollments
         self.commits += other.commits
+        self.skipped += other.skipped
         for rule, counts in other.rules.items():
             own = self.rules.setdefault(rule, Counts())
             for name in (*KINDS, "same"):
@@ -120,6 +122,7 @@ class Difference:
 
     def skip(self, session_id: str) -> None:
         """Leave out a commit that cannot be read."""
+        self.impact.skipped += 1
         self._old.skip(session_id)
         self._new.skip(session_id)
 

@@ -26,10 +26,7 @@ def arrival_of(body: bytes, received_at: int, *, wire_format: str | None = None,
         BridgeError: it cannot be read, or stores nothing.
     """
     post = Post(body, content_type)
-    if wire_format is None:
-        call = formats.recognise(post)[1]
-    else:
-        call = formats.read(formats.BY_NAME[wire_format], post)
+    call = formats.recognise(post)[1] if wire_format is None else formats.read(formats.BY_NAME[wire_format], post)
     if call.commit is None:
         raise MalformedBody("The body is no commit: it asks for something or says nothing.")
     return Arrival(
