@@ -14,8 +14,8 @@ from storage.tables import journal
 class Entry(NamedTuple):
     """One commit on its way into the journal.
 
-    `reply` is its answer as JSON, None for a duplicate; `body` is None where it is, byte for
-    byte, that of the commit `duplicate_of`.
+    `reply` is its answer as JSON, None for a duplicate; `body` is None where it is, byte for byte, that of the commit
+    `duplicate_of`; `beside` is JSON of what came beside the body and says something of it, None where nothing did.
     """
 
     session_id: str
@@ -30,6 +30,8 @@ class Entry(NamedTuple):
     idempotency_key: str | None
     reply: str | None
     body: bytes | None
+    beside: str | None
+    mapping_version_id: int
 
 
 _insert = insert_into(journal, Entry._fields)
