@@ -73,7 +73,10 @@ FIRST = (
     tables.delivery_try,
 )  # fmt: skip
 """Tables of the first schema, which every later one has."""
-ADDED = (enrollment.c.version, attempt.c.documents_due, delivery.c.shard, delivery.c.settled_by)
+ADDED = (
+    enrollment.c.version, attempt.c.documents_due, journal.c.beside, journal.c.mapping_version_id, delivery.c.shard,
+    delivery.c.settled_by,
+)  # fmt: skip
 """Columns that they got later."""
 
 
