@@ -43,13 +43,13 @@ def follow_settings(connection: Connection, mapping: CompiledMapping, now: int) 
     """Activate the document of the settings for all, where its content is not what they activated last.
 
     So an activation by people stays until somebody edits the settings or the document they name, and the newest
-    decision wins.
+    decision wins. It is no act of people, and not in the trail of those.
     """
     mapping_versions.lock(connection)
     version_id = store(connection, mapping, now)
     own = [one for one in mapping_versions.activations(connection) if one.by == SETTINGS and one.lms_id is None]
     if not own or own[-1].mapping_version_id != version_id:
-        _act(connection, "activate", Activation(None, version_id, now, SETTINGS, "the settings name it"))
+        mapping_versions.activate(connection, Activation(None, version_id, now, SETTINGS, "the settings name it"))
 
 
 def activate(

@@ -85,10 +85,9 @@ async def test_the_last_trouble_and_the_failures_since_the_last_delivery_are_tol
         for second, (outcome, status) in enumerate(
             [("retry", 502), ("delivered", 200), ("retry", 503), ("broke", 500)]
         ):
-            outbox.add_try(
-                connection, Try("analytics", START + 1000 * second, 5, outcome, status, f"<b>{status}</b> of u1")
-            )
-        outbox.add_try(connection, Try("another", START + 9000, 5, "retry", None, "no route"))
+            tried = Try("analytics", START + 1000 * second, 5, outcome, status, f"<b>{status}</b> of u1")
+            outbox.add_tries(connection, [tried])
+        outbox.add_tries(connection, [Try("another", START + 9000, 5, "retry", None, "no route")])
     auditor = await meet(bridge, "otto", "auditor")
     text = await auditor.text("/audit/targets")
     facts = _facts(text)
