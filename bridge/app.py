@@ -90,7 +90,7 @@ def create_app(
     )
 
     if settings.audit.enabled:
-        mount(app, AuditParts(database, commits, now, settings, targets, keys))
+        mount(app, AuditParts(database, commits, now, settings, targets, keys, mapping.document.content_hash))
     app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
 
     async def run(_app: web.Application) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, literal_column, select, update
 
 from storage.tables import (
     attempt,
@@ -27,7 +27,10 @@ DISCARDED = ("waiting", "dead", "quarantined")
 
 
 class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which deliveries: those that meet all that is told. Times are milliseconds since the epoch, `since` included."""
+    """Which deliveries: those that meet all that is told. Times are milliseconds since the epoch, `since` included.
+
+    `outcome` and `status` are of the last try.
+    """
 
     target: str | None = None
     state: str | None = None
@@ -41,6 +44,8 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt: str | None = None
     since: int | None = None
     until: int | None = None
+    outcome: str | None = None
+    status: int | None = None
 
 
 class Delivery(NamedTuple):
@@ -128,14 +133,20 @@ def find(connection: Connection, which: Filter, *, before: int | None = None, mo
     return [Delivery._make(row) for row in connection.execute(query)]
 
 
+def of_statements(connection: Connection, statement_ids: Sequence[str], which: Filter) -> list[Delivery]:
+    """Give the deliveries of some statements that meet a filter, in their order."""
+    conditions = [statement.c.id.in_(statement_ids), *_conditions(which)]
+    return [Delivery._make(row) for row in connection.execute(_SHOWN.where(*conditions).order_by(delivery.c.id))]
+
+
 def count(connection: Connection, which: Filter) -> int:
     """Tell how many meet a filter."""
-    return int(connection.execute(_chosen(which, func.count())).scalar_one())
+    return int(connection.execute(chosen(which, func.count())).scalar_one())
 
 
 def ids(connection: Connection, which: Filter, *, after: int, most: int) -> list[int]:
     """Give the ids above `after` of those that meet a filter, in their order."""
-    query = _chosen(which, delivery.c.id).where(delivery.c.id > after).order_by(delivery.c.id).limit(most)
+    query = chosen(which, delivery.c.id).where(delivery.c.id > after).order_by(delivery.c.id).limit(most)
     return list(connection.execute(query).scalars())
 
 
@@ -197,13 +208,22 @@ def of_state(state: str) -> list[ColumnElement[bool]]:
     return [is_it, _IS_TROUBLED] if state in TROUBLED else [is_it]
 
 
+def of_last_try(which: Filter) -> list[ColumnElement[bool]]:
+    """Give the conditions that a filter sets to the last try."""
+    told = [
+        column == value for column, value in ((try_.c.outcome, which.outcome), (try_.c.status, which.status)) if value
+    ]
+    return [exists().where(try_.c.id == LAST_TRY, *told)] if told else []
+
+
 def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[str], **values: Any) -> int:
     return connection.execute(
         update(delivery).where(delivery.c.id.in_(delivery_ids), delivery.c.state.in_(states)).values(values)
     ).rowcount
 
 
-def _chosen(which: Filter, what: ColumnElement[Any]) -> Select[Any]:
+def chosen(which: Filter, what: ColumnElement[Any]) -> Select[Any]:
+    """Give the query for something of those that meet a filter."""
     return select(what).select_from(_FROM).where(*_conditions(which))
 
 
@@ -220,7 +240,7 @@ def _conditions(which: Filter) -> list[ColumnElement[bool]]:
         "attempt": attempt.c.uuid,
     }
     told = {name: value for name in columns if (value := getattr(which, name)) is not None}
-    found = [columns[name] == value for name, value in told.items()]
+    found = [columns[name] == value for name, value in told.items()] + of_last_try(which)
     if which.state is not None:
         found += of_state(which.state)
     if which.since is not None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from bridge.audit import assets, live
-from bridge.audit.pages import signing_in, targets, trail
+from bridge.audit.pages import deliveries, documents, mappings, signing_in, statements, targets, trail
 from bridge.audit.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *assets.ROUTES,
     *live.ROUTES,
     *signing_in.ROUTES,
+    *statements.ROUTES,
+    *documents.ROUTES,
+    *deliveries.ROUTES,
+    *mappings.ROUTES,
     *targets.ROUTES,
     *trail.ROUTES,
 )

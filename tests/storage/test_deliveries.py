@@ -133,7 +133,7 @@ def test_those_in_trouble_are_found_by_the_index_that_has_only_them(engine: Engi
     if engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL chooses by what the tables hold")
     with reading(engine) as connection:
-        query = deliveries._chosen(Filter(target="lrs", state="dead"), delivery.c.id)
+        query = deliveries.chosen(Filter(target="lrs", state="dead"), delivery.c.id)
         plain = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
         plan = " ".join(str(row) for row in connection.execute(text(f"EXPLAIN QUERY PLAN {plain}")))
     assert "ix_delivery_troubled" in plan
