@@ -94,7 +94,7 @@ def create_app(
     )
 
     if settings.audit.enabled:
-        mount(app, AuditParts(database, commits, now, settings, targets, keys))
+        mount(app, AuditParts(database, commits, now, settings, targets, keys, mapping.document.content_hash))
     app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
     app[IN_USE] = InUse(database, versions, settings.targets, latest)
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
+    exists,
     func,
     insert,
     literal_column,
@@ -38,7 +39,10 @@ DISCARDED = ("waiting", "dead", "quarantined")
 
 
 class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which deliveries: those that meet all that is told. Times are milliseconds since the epoch, `since` included."""
+    """Which deliveries: those that meet all that is told. Times are milliseconds since the epoch, `since` included.
+
+    `outcome` and `status` are of the last try.
+    """
 
     target: str | None = None
     state: str | None = None
@@ -52,6 +56,8 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt: str | None = None
     since: int | None = None
     until: int | None = None
+    outcome: str | None = None
+    status: int | None = None
 
 
 class Delivery(NamedTuple):
@@ -213,6 +219,14 @@ def of_state(state: str) -> list[ColumnElement[bool]]:
     return [is_it, _IS_TROUBLED] if state in TROUBLED else [is_it]
 
 
+def of_last_try(which: Filter) -> list[ColumnElement[bool]]:
+    """Give the conditions that a filter sets to the last try."""
+    told = [
+        column == value for column, value in ((try_.c.outcome, which.outcome), (try_.c.status, which.status)) if value
+    ]
+    return [exists().where(try_.c.id == LAST_TRY, *told)] if told else []
+
+
 def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[str], **values: Any) -> int:
     return connection.execute(
         update(delivery).where(delivery.c.id.in_(delivery_ids), delivery.c.state.in_(states)).values(values)
@@ -246,7 +260,7 @@ def conditions(which: Filter) -> list[ColumnElement[bool]]:
         "attempt": attempt.c.uuid,
     }
     told = {name: value for name in columns if (value := getattr(which, name)) is not None}
-    found = [columns[name] == value for name, value in told.items()]
+    found = [columns[name] == value for name, value in told.items()] + of_last_try(which)
     if which.state is not None:
         found += of_state(which.state)
     if which.since is not None:

@@ -22,3 +22,18 @@ def midnight(date: str, *, after: bool = False) -> int | None:
     except (ValueError, OverflowError):
         raise web.HTTPBadRequest(text="Dates are written like 2026-01-31.") from None
     return int(day.timestamp() * 1000)
+
+
+def moment(told: str, *, after: bool = False) -> int | None:
+    """Give what `midnight` gives of a day, or a time (`2026-01-31T12:00:00.000Z`) in milliseconds as it is.
+
+    Raises:
+        web.HTTPBadRequest: it is neither.
+    """
+    if "T" not in told:
+        return midnight(told, after=after)
+    try:
+        at = datetime.fromisoformat(told)
+        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise web.HTTPBadRequest(text="Times are written like 2026-01-31T12:00:00Z.") from None

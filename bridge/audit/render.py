@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
+from yarl import URL
 
 from bridge.audit.access.cookies import CSRF
 from bridge.audit.access.roles import account, may_see_cmi, may_see_names
 from bridge.audit.assets import asset_path
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.route import Route
+from bridge.audit.telling import NAME, told
 from mappings.timestamps import rfc3339
 
 FOLDER = Path(__file__).parent / "templates"
@@ -70,8 +72,8 @@ def navigation(request: web.Request) -> list[Entry]:
 def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
     """Make a page. Templates get `values`, and `account`, `csrf_token`, `navigation`, `now`, `here` and others.
 
-    `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `sees_names` and
-    `sees_cmi` tell what may be shown.
+    `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `told` is what
+    the form before it did; `sees_names` and `sees_cmi` tell what may be shown.
     """
     context = {
         "account": account(request),
@@ -80,7 +82,9 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
         "now": request.app[AUDIT_PARTS].now(),
         "here": request.rel_url.raw_path,
         "query": dict(request.query),
+        "query_text": _query_text(request),
         "here_with": lambda **changed: _here_with(request, changed),
+        "told": told(request),
         "sees_names": may_see_names(request),
         "sees_cmi": may_see_cmi(request),
     }
@@ -94,8 +98,15 @@ def redirect(path: str) -> web.Response:
 
 def _here_with(request: web.Request, changed: dict[str, Any]) -> str:
     """Give the address of the page with parts of its query changed, or taken out where they are None."""
-    query = {name: value for name, value in (dict(request.query) | changed).items() if value is not None}
+    changed = dict(request.query) | {NAME: None} | changed
+    query = {name: value for name, value in changed.items() if value is not None}
     return str(request.rel_url.with_query(query))
+
+
+def _query_text(request: web.Request) -> str:
+    """Give the query with its question mark, without what belongs to one page of a search alone."""
+    query = {name: value for name, value in request.query.items() if name not in {"after", NAME}}
+    return str(URL.build(query=query))
 
 
 def _is_below(path: str, entry: str) -> bool:

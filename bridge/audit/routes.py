@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from bridge.audit import assets, live
-from bridge.audit.pages import signing_in, signing_in_elsewhere, targets, trail
+from bridge.audit.pages import (
+    deliveries,
+    documents,
+    mappings,
+    signing_in,
+    signing_in_elsewhere,
+    statements,
+    targets,
+    trail,
+)
 from bridge.audit.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -11,6 +20,10 @@ ROUTES: tuple[Route, ...] = (
     *live.ROUTES,
     *signing_in.ROUTES,
     *signing_in_elsewhere.ROUTES,
+    *statements.ROUTES,
+    *documents.ROUTES,
+    *deliveries.ROUTES,
+    *mappings.ROUTES,
     *targets.ROUTES,
     *trail.ROUTES,
 )

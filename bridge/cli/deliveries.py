@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
-import msgspec
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy import Connection
 
 from bridge.cli.explaining import explain
 from bridge.cli.filters import chosen
 from bridge.cli.printing import AS_JSON, as_json, table
 from bridge.cli.stored import database, looking, user
-from bridge.clock import Now, system_now
+from bridge.clock import system_now
 from bridge.commits.replies import time_text
+from bridge.delivery_acts import Deed, NothingChosenError, Verb, carry_out, filters_for
 from bridge.settings import Settings
-from storage import acts
 from storage import deliveries as stored
-from storage.acts import Act
 from storage.deliveries import Delivery, Filter
-from storage.engine import reading, writing
-
-TOGETHER = 500
-"""Deliveries changed in one transaction: a running bridge never waits long for it."""
+from storage.engine import reading
 
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 BY = click.option("--by", default=user, help="Who does this; by default the user's name.")
@@ -77,7 +70,7 @@ deliveries.add_command(explain)
 @click.pass_obj
 def retry(settings: Settings, *, which: Filter, yes: bool, by: str, reason: str) -> None:
     """Let dead deliveries be tried again, under the same statement ids."""
-    _all(settings, "retry", _only(which, stored.RETRIED), stored.retry, (yes, by, reason))
+    _all(settings, "retry", which, (yes, by, reason))
 
 
 @deliveries.command("discard")
@@ -88,31 +81,15 @@ def retry(settings: Settings, *, which: Filter, yes: bool, by: str, reason: str)
 @click.pass_obj
 def discard(settings: Settings, *, which: Filter, yes: bool, by: str, reason: str) -> None:
     """Give deliveries up for good: waiting, dead or quarantined ones. One that is on its way now can still arrive."""
-
-    def give_up(connection: Connection, ids: Sequence[int]) -> int:
-        return stored.discard(connection, ids, system_now())
-
-    _all(settings, "discard", _only(which, stored.DISCARDED), give_up, (yes, by, reason))
+    _all(settings, "discard", which, (yes, by, reason))
 
 
-def _only(which: Filter, states: Sequence[str]) -> list[Filter]:
-    """Give the filters for each of the states that something can be done to."""
-    if which == Filter():
-        raise click.UsageError("Choose which deliveries, for instance with --target or --statement.")
-    if which.state is not None and which.state not in states:
-        raise click.BadParameter(f"nothing is to be done about {which.state} deliveries", param_hint="--state")
-    return [msgspec.structs.replace(which, state=one) for one in states if which.state in {None, one}]
-
-
-def _all(
-    settings: Settings,
-    verb: str,
-    filters: Sequence[Filter],
-    change: Callable[[Connection, Sequence[int]], int],
-    how: tuple[bool, str, str],
-    now: Now = system_now,
-) -> None:
+def _all(settings: Settings, verb: Verb, which: Filter, how: tuple[bool, str, str]) -> None:
     yes, by, reason = how
+    try:
+        filters = filters_for(verb, which)
+    except NothingChosenError as error:
+        raise click.UsageError(str(error)) from None
     with database(settings) as engine:
         with reading(engine) as connection:
             counts = [stored.count(connection, one) for one in filters]
@@ -125,19 +102,9 @@ def _all(
         done = 0
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(verb, total=sum(counts))
-            for one in filters:
-                after = 0
-                while True:
-                    with reading(engine) as connection:
-                        ids = stored.ids(connection, one, after=after, most=TOGETHER)
-                    if not ids:
-                        break
-                    with writing(engine) as connection:
-                        changed = change(connection, ids)
-                        subject = msgspec.json.encode(one).decode()
-                        acts.add(connection, Act(now(), by, verb, subject, changed, reason))
-                    done, after = done + changed, ids[-1]
-                    progress.advance(task, len(ids))
+            for step in carry_out(engine, Deed(verb, filters, by, reason), system_now):
+                done += step.changed
+                progress.advance(task, step.seen)
     click.echo(f"{verb.capitalize()}: {done} done.", err=True)
 
 

@@ -13,11 +13,10 @@ from bridge.cli.printing import AS_JSON, as_json
 from bridge.cli.stored import looking
 from bridge.clock import system_now
 from bridge.commits.replies import time_text
+from bridge.delivery_waits import next_of
 from bridge.settings import Settings
-from storage import deliveries, pauses
 from storage.audit import statements, timeline
 from storage.audit.statements import Way
-from storage.deliveries import Delivery
 
 
 @click.command()
@@ -108,28 +107,6 @@ def _way(connection: Connection, way: Way, now: int) -> dict[str, Any]:
         "target": one.target or None,
         "state": one.state,
         "settled_at": time_text(one.settled_at),
-        "next": _waits(connection, one, now) if one.state == "waiting" else _NEXT[one.state],
+        "next": next_of(connection, one, now).words,
         "tries": [line._asdict() | {"started_at": time_text(line.started_at)} for line in way.tries],
     }
-
-
-_NEXT = {
-    "delivered": "nothing, the LRS has it",
-    "discarded": "nothing, people gave it up",
-    "quarantined": "nothing, every LRS would refuse it",
-    "dead": "nothing, the LRS refused it; once it would take it, `scorm-bridge deliveries retry` sends it again",
-}
-
-
-def _waits(connection: Connection, one: Delivery, now: int) -> str:
-    if not one.target:
-        return "it waits for a [[targets]] section that names an LRS"
-    pause = pauses.current(connection).get(one.target)
-    if pause is not None and not pause.automatic:
-        return f"it waits, as {pause.by} paused {one.target}: {pause.reason}"
-    before = deliveries.ahead(connection, one)
-    if before:
-        return f"it waits for {len(before)} earlier of its attempt, the first of them {before[0]}"
-    if one.not_before > now:
-        return f"it is tried again after {time_text(one.not_before)}"
-    return "it is tried as soon as the target's senders come to it"

@@ -56,6 +56,8 @@ _OPTIONS: tuple[tuple[str, Any, str], ...] = (
     ("attempt", Uuid(), "Id of the attempt."),
     ("since", Time(), "Made at this time or later."),
     ("until", Time(), "Made before this time."),
+    ("outcome", str, "What came of the last try, such as refused or conflict."),
+    ("status", int, "HTTP status of the last try."),
 )
 
 

@@ -1,4 +1,4 @@
-"""Deliveries in pages, the newest first."""
+"""Deliveries in pages, the newest first, and how many a filter meets."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from storage import deliveries
 from storage.audit import whose
-from storage.audit.pages import FEW, MOST, Order, Page, Reach
+from storage.audit.pages import FEW, MOST, Count, Order, Page, Reach, up_to
 from storage.deliveries import Delivery, Filter, of_state
 from storage.tables import delivery
+
+COUNTED = 10_000
+"""Deliveries up to which they are counted one by one."""
 
 _NEWEST = Order(delivery.c.id)
 
@@ -43,3 +46,8 @@ def _indexed(which: Filter) -> list[ColumnElement[bool]]:
         return []
     found = of_state(which.state)
     return found if which.target is None else [*found, delivery.c.target == which.target]
+
+
+def how_many(connection: Connection, which: Filter, most: int = COUNTED) -> Count:
+    """Count those that meet a filter, no further than `most`."""
+    return up_to(connection, deliveries.chosen(which, delivery.c.id), most)

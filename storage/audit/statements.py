@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, select
 from storage import deliveries
 from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span, up_to
 from storage.audit.whose import conditions, few_attempts, of_statements
-from storage.deliveries import Delivery, Filter, TryLine, of_state
+from storage.deliveries import Delivery, Filter, TryLine, of_last_try, of_state
 from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, statement
 
 
@@ -192,6 +192,7 @@ def _narrowed(connection: Connection, query: Select[Any], which: Filter) -> tupl
 
 def _of_way(which: Filter) -> list[ColumnElement[bool]]:
     found = [] if which.target is None else [delivery.c.target == which.target]
+    found += of_last_try(which)
     return found if which.state is None else [*found, *of_state(which.state)]
 
 

@@ -143,7 +143,7 @@ async def test_nothing_is_done_without_a_yes(bridge: Bridge, run: Run, database_
     ("arguments", "words"),
     [
         (("retry", "--yes"), "Choose which deliveries"),
-        (("retry", "--state", "delivered", "--yes"), "nothing is to be done about delivered"),
+        (("retry", "--state", "delivered", "--yes"), "nothing to retry about delivered"),
         (("list", "--since", "yesterday"), "'yesterday' is no time"),
         (("explain", "12"), "'12' is no UUID"),
         (("explain", "00000000-0000-4000-8000-000000000000"), "No statement has the id"),

@@ -1,0 +1,58 @@
+"""What to do about deliveries in trouble, by what came of the last try: one table of words."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Advice(NamedTuple):
+    """What is the matter and what to do about it. `retry` tells whether a retry can help once that was done."""
+
+    matter: str
+    steps: tuple[str, ...]
+    retry: bool = True
+
+
+QUARANTINED = Advice(
+    "The mapping made something that no LRS would take, so it was never sent.",
+    (
+        "Read the problem and the statement: it names what is wrong in it, and the rule that made it.",
+        "Mend that rule in the mapping, or what the LMS sends; from then on statements are sound.",
+        "What is quarantined stays as it is: its bytes are frozen. Discard it once the cause is mended.",
+    ),
+    retry=False,
+)
+CONFLICT = Advice(
+    "The LRS has another statement of the same id, with a different content.",
+    (
+        "Look the id up in the LRS: somebody else wrote it, or an earlier installation of the bridge did.",
+        "If what the LRS has is right, discard this one.",
+        "If it is not, delete it in the LRS, if that can, and retry. Voiding it does not free the id.",
+    ),
+)
+REFUSED = Advice(
+    "The LRS takes no such statement. Its own words, below, say why.",
+    (
+        "Compare them with the statement and with the rule that made it.",
+        "If the LRS is set too strictly or lacks a profile, mend the LRS and retry: the same bytes are sent again.",
+        "If the mapping is at fault, mend it, so that new statements are taken; these are refused again: discard them.",
+    ),
+)
+TOO_LARGE = Advice(
+    "This one statement is larger than the LRS, or a proxy before it, takes in a request.",
+    (
+        "Raise the limit of the LRS and of the proxies before it (nginx: client_max_body_size), then retry.",
+        "Or let the mapping tell less, such as long responses and comments, and discard these.",
+    ),
+)
+UNKNOWN = Advice(
+    "It was given up, and the last try does not tell why.",
+    ("Look at the tries of the example, then retry: what fails again tells its cause anew.",),
+)
+
+_BY_OUTCOME = {"conflict": CONFLICT, "refused": REFUSED, "too-large": TOO_LARGE}
+
+
+def advice(state: str, outcome: str | None) -> Advice:
+    """Give what to do about deliveries of a state whose last try had this outcome."""
+    return QUARANTINED if state == "quarantined" else _BY_OUTCOME.get(outcome or "", UNKNOWN)

@@ -1,0 +1,119 @@
+"""State and profile documents: looking for them, and one with its newest content and its deliveries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bridge.audit import exports
+from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
+from bridge.audit.access.veils import answered, named
+from bridge.audit.filters import DOCUMENT_STATES, RESOURCES, documents_told, is_uuid
+from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.received import body_of
+from bridge.audit.render import page
+from bridge.audit.route import Route
+from bridge.audit.vocabulary import Vocabulary, vocabulary
+from mappings.timestamps import rfc3339
+from storage.audit import documents
+from storage.audit.documents import DocumentFilter, DocumentRow
+from storage.audit.pages import Page
+
+
+async def _documents(request: web.Request) -> web.StreamResponse:
+    parts, which = request.app[AUDIT_PARTS], documents_told(request.query)
+
+    def look(connection: Connection) -> tuple[Page[DocumentRow], Vocabulary]:
+        return documents.search(connection, which, after=request.query.get("after")), vocabulary(connection)
+
+    found, known = await parts.database.read(look)
+    return page(
+        request,
+        "documents.html",
+        page=Page([named(request, row) for row in found.rows], found.after),
+        place_of=_place,
+        which=which,
+        known=known,
+        states=DOCUMENT_STATES,
+        resources=RESOURCES,
+        targets=[one.name for one in parts.targets],
+        is_filtered=which != DocumentFilter() or "after" in request.query,
+    )
+
+
+async def _export(request: web.Request) -> web.StreamResponse:
+    which = documents_told(request.query)
+
+    def search(connection: Connection, after: str | None, most: int) -> Page[DocumentRow]:
+        return documents.search(connection, which, after=after, most=most)
+
+    columns = {
+        "id": lambda row: row.id,
+        "changed_at": lambda row: rfc3339(row.changed_at),
+        "name": lambda row: row.name,
+        "resource": lambda row: row.resource,
+        "place": lambda row: _place(row.parameters),
+        "content_type": lambda row: row.content_type,
+        "lms": lambda row: row.lms,
+        "learner_id": lambda row: row.learner_id,
+        "learner_name": lambda row: row.learner_name,
+        "activity_id": lambda row: row.activity_id,
+        "activity_name": lambda row: row.activity_name,
+        "registration": lambda row: row.registration,
+        "attempt_id": lambda row: row.attempt_id,
+        "attempt_number": lambda row: row.attempt_number,
+        "session_id": lambda row: row.session_id,
+        "commit_number": lambda row: row.commit_number,
+        "deliveries": lambda row: dict(row.deliveries),
+    }
+    if not may_see_names(request):
+        del columns["learner_name"]
+    return await exports.send(request, "documents", search, columns)
+
+
+async def _document(request: web.Request) -> web.StreamResponse:
+    document_id, shows_cmi = request.match_info["id"].lower(), may_see_cmi(request)
+    found = (
+        await request.app[AUDIT_PARTS].database.read(documents.lineage, document_id) if is_uuid(document_id) else None
+    )
+    if found is None:
+        raise web.HTTPNotFound(text="No document has this id.")
+    return page(
+        request,
+        "document.html",
+        row=named(request, found.document),
+        parameters=_parameters(found.document.parameters),
+        content=body_of(found.content) if shows_cmi else None,
+        size=len(found.content),
+        mapping=found.mapping,
+        mapping_hash=found.mapping_hash,
+        ways=[way._replace(tried=tuple(answered(request, one) for one in way.tried)) for way in found.ways],
+    )
+
+
+def _parameters(text: str) -> dict[str, str]:
+    """Give what the request for a document says, the agent without a name."""
+    told: dict[str, Any] = msgspec.json.decode(text)
+    return {name: value if isinstance(value, str) else _agent(value) for name, value in told.items()}
+
+
+def _agent(value: Any) -> str:
+    account = value.get("account", value) if isinstance(value, dict) else value
+    return msgspec.json.encode(account).decode()
+
+
+def _place(parameters: str) -> str:
+    """Give the stateId or profileId."""
+    told = _parameters(parameters)
+    return told.get("stateId") or told.get("profileId") or ""
+
+
+ROUTES = (
+    Route("GET", "/documents", _documents, Role.READER),
+    Route("GET", "/documents.csv", _export, Role.READER),
+    Route("GET", "/documents.ndjson", _export, Role.READER),
+    Route("GET", "/documents/{id}", _document, Role.READER),
+)

@@ -1,0 +1,133 @@
+"""Statements: looking for them, and one with all that led to it and all that became of it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bridge.audit import exports
+from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
+from bridge.audit.access.veils import answered, named
+from bridge.audit.filters import deliveries_told, is_uuid
+from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.received import Body, body_of
+from bridge.audit.render import page
+from bridge.audit.route import Route
+from bridge.audit.statement_words import pretty, said
+from bridge.audit.vocabulary import Vocabulary, vocabulary
+from bridge.delivery_waits import Next, next_of
+from mappings.timestamps import rfc3339
+from storage.audit import statements, timeline
+from storage.audit.pages import Page
+from storage.audit.statements import Origin, StatementRow
+from storage.deliveries import STATES, Delivery, Filter, TryLine
+
+AHEAD = 20
+"""Statements ahead that are named."""
+
+
+class _Way(NamedTuple):
+    delivery: Delivery
+    tries: list[TryLine]
+    next: Next
+
+
+class _Found(NamedTuple):
+    origin: Origin
+    ways: list[_Way]
+    received: Body | None
+
+
+async def _statements(request: web.Request) -> web.StreamResponse:
+    parts = request.app[AUDIT_PARTS]
+
+    def look(connection: Connection) -> tuple[Page[StatementRow], Vocabulary, Filter]:
+        known = vocabulary(connection)
+        which = deliveries_told(request.query, known)
+        return statements.search(connection, which, after=request.query.get("after")), known, which
+
+    found, known, which = await parts.database.read(look)
+    return page(
+        request,
+        "statements.html",
+        page=Page([named(request, row) for row in found.rows], found.after),
+        which=which,
+        known=known,
+        states=STATES,
+        targets=[one.name for one in parts.targets],
+    )
+
+
+async def _export(request: web.Request) -> web.StreamResponse:
+    def look(connection: Connection) -> Filter:
+        return deliveries_told(request.query, vocabulary(connection))
+
+    which = await request.app[AUDIT_PARTS].database.read(look)
+
+    def search(connection: Connection, after: str | None, most: int) -> Page[StatementRow]:
+        return statements.search(connection, which, after=after, most=most)
+
+    columns = {
+        "id": lambda row: row.id,
+        "made_at": lambda row: rfc3339(row.made_at),
+        "verb": lambda row: row.verb,
+        "rule": lambda row: row.rule,
+        "lms": lambda row: row.lms,
+        "learner_id": lambda row: row.learner_id,
+        "learner_name": lambda row: row.learner_name,
+        "activity_id": lambda row: row.activity_id,
+        "activity_name": lambda row: row.activity_name,
+        "registration": lambda row: row.registration,
+        "attempt_id": lambda row: row.attempt_id,
+        "attempt_number": lambda row: row.attempt_number,
+        "session_id": lambda row: row.session_id,
+        "commit_number": lambda row: row.commit_number,
+        "deliveries": lambda row: dict(row.deliveries),
+    }
+    if not may_see_names(request):
+        del columns["learner_name"]
+    return await exports.send(request, "statements", search, columns)
+
+
+async def _statement(request: web.Request) -> web.StreamResponse:
+    parts, statement_id = request.app[AUDIT_PARTS], request.match_info["id"].lower()
+    shows_cmi, now = may_see_cmi(request), parts.now()
+
+    def look(connection: Connection) -> _Found | None:
+        its = statements.lineage(connection, statement_id) if is_uuid(statement_id) else None
+        if its is None:
+            return None
+        ways = [_Way(way.delivery, way.tries, next_of(connection, way.delivery, now)) for way in its.ways]
+        origin = its.origin
+        came = timeline.received(connection, origin.session_id, origin.commit_number) if shows_cmi else None
+        return _Found(origin, ways, None if came is None else body_of(came.body))
+
+    found = await parts.database.read(look)
+    if found is None:
+        raise web.HTTPNotFound(text="No statement has this id. It may be one of another bridge or another source.")
+    values: dict[str, Any] = {"received": found.received, "json": None, "problem": ""}
+    if shows_cmi:
+        values |= {"json": pretty(found.origin.body) or found.origin.body, "problem": found.origin.problem}
+    return page(
+        request,
+        "statement.html",
+        said=said(found.origin.body),
+        origin=named(request, found.origin._replace(body="", reply=None, problem=None)),
+        is_quarantined=found.origin.problem is not None,
+        ways=[
+            (way.delivery._replace(answer=None, problem=None), [answered(request, one) for one in way.tries], way.next)
+            for way in found.ways
+        ],
+        most_ahead=AHEAD,
+        **values,
+    )
+
+
+ROUTES = (
+    Route("GET", "/statements", _statements, Role.READER),
+    Route("GET", "/statements.csv", _export, Role.READER),
+    Route("GET", "/statements.ndjson", _export, Role.READER),
+    Route("GET", "/statements/{id}", _statement, Role.READER),
+)

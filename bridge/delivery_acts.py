@@ -1,0 +1,83 @@
+"""Retrying and discarding deliveries, few or very many: for pages and commands alike. Each act is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Engine
+
+from bridge.clock import Now
+from storage import acts, deliveries
+from storage.acts import Act
+from storage.deliveries import Filter
+from storage.engine import reading, writing
+
+TOGETHER = 500
+"""Deliveries changed in one transaction: a running bridge never waits long for it."""
+
+Verb = Literal["retry", "discard"]
+ENDED: dict[Verb, tuple[str, ...]] = {"retry": deliveries.RETRIED, "discard": deliveries.DISCARDED}
+"""The states that each ends."""
+
+
+class NothingChosenError(ValueError):
+    """A filter that would meet everything there is, or states that nothing can be done about; the text says which."""
+
+
+class Step(NamedTuple):
+    """What one transaction did: deliveries looked at, and those of them that were still to be changed."""
+
+    seen: int
+    changed: int
+
+
+class Deed(NamedTuple):
+    """What somebody wants done, and why; `filters` are those of `filters_for`."""
+
+    verb: Verb
+    filters: Sequence[Filter]
+    by: str
+    reason: str
+
+
+def filters_for(verb: Verb, which: Filter) -> list[Filter]:
+    """Give a filter for each of the states that the verb ends, as far as `which` meets it.
+
+    Raises:
+        NothingChosenError: `which` chooses nothing in particular, or a state that the verb does not end.
+    """
+    if which == Filter():
+        raise NothingChosenError("Choose which deliveries: a target, a statement, a rule or the like.")
+    if which.state is not None and which.state not in ENDED[verb]:
+        raise NothingChosenError(f"There is nothing to {verb} about {which.state} deliveries.")
+    return [msgspec.structs.replace(which, state=one) for one in ENDED[verb] if which.state in {None, one}]
+
+
+def carry_out(engine: Engine, deed: Deed, now: Now) -> Iterator[Step]:
+    """Do it, step by step, each in a transaction of its own that also keeps the act.
+
+    Whoever stops asking for steps stops it: what was done stays done, and is kept as such.
+    """
+    change = _change(deed.verb, now)
+    for which in deed.filters:
+        subject = msgspec.json.encode(which).decode()
+        after = 0
+        while True:
+            with reading(engine) as connection:
+                ids = deliveries.ids(connection, which, after=after, most=TOGETHER)
+            if not ids:
+                break
+            with writing(engine) as connection:
+                changed = change(connection, ids)
+                if changed:
+                    acts.add(connection, Act(now(), deed.by, deed.verb, subject, changed, deed.reason))
+            after = ids[-1]
+            yield Step(len(ids), changed)
+
+
+def _change(verb: Verb, now: Now) -> Callable[[Connection, Sequence[int]], int]:
+    if verb == "retry":
+        return deliveries.retry
+    return lambda connection, ids: deliveries.discard(connection, ids, now())

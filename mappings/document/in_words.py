@@ -1,0 +1,166 @@
+"""A mapping document as words, for people who do not read TOML: rule by rule, and what else it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from mappings.attempt.changes import TRIGGERS
+from mappings.document.conditions import VARIABLES
+from mappings.document.model import (
+    CONTEXT_LISTS,
+    DOCUMENT_PARTS,
+    ENDINGS,
+    ONCE,
+    RESOURCES,
+    RESULT_PARTS,
+    Activity,
+    Document,
+    Rule,
+)
+from mappings.document.templates import Place, Template
+
+
+class RuleInWords(msgspec.Struct, frozen=True):
+    """A rule: when this happens, and only if that holds, a statement of this verb about this object with these parts.
+
+    `only_if` is a CEL expression, `means` tells what the names in it are. `result` and `context` have a line for each
+    part.
+    """
+
+    name: str
+    when: str
+    trigger: str
+    only_if: str
+    means: tuple[tuple[str, str], ...]
+    verb: str
+    verb_id: str
+    object: str
+    object_id: str
+    result: tuple[str, ...]
+    context: tuple[str, ...]
+    often: str
+
+
+class Line(msgspec.Struct, frozen=True):
+    """Something else that a document says."""
+
+    name: str
+    value: str
+
+
+class InWords(msgspec.Struct, frozen=True):
+    """A whole document."""
+
+    rules: tuple[RuleInWords, ...]
+    who: tuple[Line, ...]
+    what: tuple[Line, ...]
+    where: tuple[Line, ...]
+    documents: tuple[Line, ...]
+
+
+def in_words(document: Document) -> InWords:
+    """Put a document in words."""
+    return InWords(
+        tuple(_rule(rule, document) for rule in document.rules),
+        tuple(_who(document)),
+        tuple(Line(name, _activity(one)) for name, one in document.activities.items()),
+        tuple(_where(document)),
+        tuple(_documents(document)),
+    )
+
+
+def template(told: Template) -> str:
+    """Write a template as the document does."""
+    return "".join(_place(part) if isinstance(part, Place) else part for part in told)
+
+
+def name_of(told: Mapping[str, str], language: str) -> str:
+    """Give a name in a language, else in the first that there is."""
+    return told.get(language) or next(iter(told.values()), "")
+
+
+def _place(part: Place) -> str:
+    return f"{{{part.variable}}}" if part.fallback is None else f"{{{part.variable}|{part.fallback}}}"
+
+
+def _rule(rule: Rule, document: Document) -> RuleInWords:
+    verb, condition = document.verbs[rule.verb], rule.condition
+    return RuleInWords(
+        name=rule.name,
+        when=TRIGGERS[rule.when],
+        trigger=rule.when,
+        only_if="" if condition is None else condition.text,
+        means=() if condition is None else tuple(_means(condition.program.variables())),
+        verb=name_of(verb.display, document.language),
+        verb_id=verb.id,
+        object=rule.object,
+        object_id=template(document.activities[rule.object].id),
+        result=tuple(RESULT_PARTS[part] for part in rule.result),
+        context=tuple(_context(rule)),
+        often=ONCE[rule.once],
+    )
+
+
+def _means(names: list[str]) -> Iterator[tuple[str, str]]:
+    # a macro's own variable is among the names, too
+    return ((name, VARIABLES[name]) for name in sorted(names) if name in VARIABLES)
+
+
+def _context(rule: Rule) -> Iterator[str]:
+    if rule.parent:
+        yield f"parent: {', '.join(rule.parent)}"
+    if rule.category:
+        yield f"category, too: {', '.join(rule.category)}"
+    if rule.objectives is not None:
+        yield f"objectives that the interaction names, as {rule.objectives.activity}, in {rule.objectives.place}"
+
+
+def _who(document: Document) -> Iterator[Line]:
+    actor = document.actor
+    yield Line("Account's home page", template(actor.home_page))
+    yield Line("Account's name", template(actor.account))
+    if actor.name is not None:
+        yield Line("Name", template(actor.name))
+
+
+def _activity(one: Activity) -> str:
+    told = [template(one.id), f"type {template(one.type)}"]
+    if one.name is not None:
+        told.append(f"name {template(one.name)}")
+    if one.description is not None:
+        told.append(f"description {template(one.description)}")
+    if one.interaction:
+        told.append("with its interaction type and correct responses")
+    return "; ".join(told)
+
+
+def _where(document: Document) -> Iterator[Line]:
+    context = document.context
+    yield Line("Activity's IRI, where its id is none", template(document.activity_iri))
+    yield Line("Course's IRI, where its id is none", template(document.course_iri))
+    yield Line("Registration", template(context.registration))
+    for name, listed in (("grouping", context.grouping), ("category", context.category)):
+        if listed:
+            yield Line(f"{name.capitalize()}: {CONTEXT_LISTS[name]}", ", ".join(listed))  # type: ignore[index]  # two of its keys
+    for key, told in context.extensions:
+        inner = told if isinstance(told, Mapping) else {"": told}
+        yield Line(
+            f"Extension {template(key)}",
+            "; ".join(f"{name} {template(value)}".strip() for name, value in inner.items()),
+        )
+    failed = "does" if document.failed_completes else "does not"
+    yield Line("SCORM 1.2's failed", f"{failed} also complete an attempt")
+    yield Line("A session from which nothing comes any more", ENDINGS[document.idle])
+
+
+def _documents(document: Document) -> Iterator[Line]:
+    for one in document.documents:
+        parts = ", ".join(f"{part} ({DOCUMENT_PARTS[part]})" for part in one.content)
+        sent = "goes to every LRS" if one.send else "goes to no LRS"
+        yield Line(
+            one.name,
+            f"{one.resource} ({RESOURCES[one.resource]}), id {one.id}; tells {parts}; at least {one.every} s"
+            f" between two writes; {sent} whose settings do not say otherwise",
+        )
