@@ -147,3 +147,9 @@ def test_an_export_has_all_rows_of_all_pages(engine: Engine, monkeypatch: pytest
     assert [len(one) for one in lists] == [3, 3, 2]
     with reading(engine) as connection:
         assert [row for one in lists for row in one] == attempts.search(connection, Filter()).rows
+
+
+def test_the_last_page_has_no_next_one() -> None:
+    assert pages.cut([3, 2, 1], 2, lambda one: (one,)) == Page([3, 2], pages.encode((2,)))
+    assert pages.cut([3, 2], 2, lambda one: (one,)) == Page([3, 2], None)
+    assert pages.cut([], 2, lambda one: (one,)) == Page([], None)
