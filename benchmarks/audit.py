@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Column, Connection, Engine, select
 
 from benchmarks import audited
 from benchmarks.audited import NOW, VERB, received
@@ -22,7 +22,7 @@ from benchmarks.processes import databases
 from benchmarks.report import Report
 from storage import deliveries
 from storage.audit import attempts, causes, documents, enrollments, overview, sessions, statements, timeline
-from storage.audit import deliveries as audit_deliveries
+from storage.audit import deliveries as delivery_pages
 from storage.audit.documents import DocumentFilter
 from storage.audit.pages import encode
 from storage.audit.whose import Filter
@@ -92,110 +92,125 @@ def _size(told: Any) -> int:
 
 def _queries(size: int) -> dict[str, Query]:
     """Give name -> query of a database with so many attempts."""
-    learners = max(size // 20, 1)
+    some = Some(size)
+    return {
+        "overview": lambda c, _: overview.overview(c, NOW),
+        **_lists(some),
+        "sessions that are open": lambda c, _: sessions.open_ones(c),
+        **_of_statements(some),
+        "a statement's lineage": lambda c, r: statements.lineage(c, some.row(c, r, statement.c.id)),
+        **_of_documents(some),
+        "a document's lineage": lambda c, r: documents.lineage(c, some.row(c, r, document.c.id)),
+        "timeline": lambda c, r: timeline.timeline(c, some.row(c, r, attempt.c.uuid)),
+        "timeline of an attempt with 2,000 commits": _longest,
+        "one commit as received": lambda c, r: timeline.received(c, some.row(c, r, session.c.session_id), 1),
+        "causes of trouble": lambda c, _: causes.causes(c),
+        "count of dead deliveries": lambda c, _: deliveries.count(c, deliveries.Filter(state="dead")),
+    }
 
-    def learner(chance: Random) -> str:
-        return f"u{chance.randrange(learners):08d}"
 
-    def activity(chance: Random) -> str:
+class Some:
+    """Something that is there, by chance."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def learner(self, chance: Random) -> str:
+        """Give a learner's id."""
+        return f"u{chance.randrange(max(self._size // 20, 1)):08d}"
+
+    def activity(self, chance: Random) -> str:
+        """Give an activity that has few enrollments."""
         return f"b{chance.randrange(2, 16) * 40 + chance.randrange(40)}"
 
-    def deep(chance: Random, *rest: int) -> str:
-        return encode([received(chance.randrange(size), size), 10**9, *rest])
+    def day(self, chance: Random) -> dict[str, int]:
+        """Give times a day apart."""
+        begins = received(chance.randrange(self._size), self._size)
+        return {"since": begins, "until": begins + 86_400_000}
 
-    def one_of(column: Any) -> Callable[[Connection, Random], Any]:
-        key = {"attempt": attempt.c.id, "session": session.c.attempt_id}.get(column.table.name)
-        key = column.table.c.attempt_id if key is None else key
+    def cursor(self, chance: Random, *rest: int) -> str:
+        """Give the cursor of a page anywhere."""
+        return encode([received(chance.randrange(self._size), self._size), 10**9, *rest])
 
-        def find(connection: Connection, chance: Random) -> Any:
-            return connection.execute(select(column).where(key == chance.randrange(1, size)).limit(1)).scalar_one()
+    def row(self, connection: Connection, chance: Random, column: Column[Any]) -> Any:
+        """Give the value of a row of any attempt."""
+        key = attempt.c.id if column.table is attempt else column.table.c.attempt_id
+        query = select(column).where(key == chance.randrange(1, self._size)).limit(1)
+        return connection.execute(query).scalar_one()
 
-        return find
 
-    an_attempt, a_session = one_of(attempt.c.uuid), one_of(session.c.session_id)
-    a_statement, a_document = one_of(statement.c.id), one_of(document.c.id)
-    found: dict[str, Query] = {"overview": lambda c, _: overview.overview(c, NOW)}
+def _lists(some: Some) -> dict[str, Query]:
+    whose: dict[str, Callable[[Random], Filter]] = {
+        "all": lambda _: Filter(),
+        "of a learner": lambda r: Filter(learner=some.learner(r)),
+        "of learners by the beginning of the id": lambda r: Filter(learner_prefix=some.learner(r)[:7]),
+        "of learners by a short beginning of the id": lambda _: Filter(learner_prefix="u0"),
+        "of learners by the beginning of the name": lambda r: Filter(learner_name=f"Name {some.learner(r)[1:]}"),
+        "of an activity": lambda r: Filter(activity=some.activity(r)),
+        "of an activity with many": lambda _: Filter(activity="a1"),
+        "of a course": lambda r: Filter(course=f"c{r.randrange(160)}"),
+        "of an LMS": lambda _: Filter(lms="lms"),
+        "by a rare status": lambda _: Filter(success="failed"),
+        "by statuses": lambda _: Filter(status="abandoned", completion="completed"),
+        "of an activity with many by a rare status": lambda _: Filter(activity="a1", success="failed"),
+        "of a day": lambda r: Filter(**some.day(r)),
+        "that are not there": lambda _: Filter(learner="nobody"),
+        "of no status": lambda _: Filter(status="none"),
+    }
+    found: dict[str, Query] = {}
     for name, search in (
         ("enrollments", enrollments.search),
         ("attempts", attempts.search),
         ("sessions", sessions.search),
     ):
-        its: dict[str, Callable[[Random], Filter]] = {
-            "all": lambda _: Filter(),
-            "of a learner": lambda r: Filter(learner=learner(r)),
-            "of learners by the beginning of the id": lambda r: Filter(learner_prefix=learner(r)[:7]),
-            "of learners by a short beginning of the id": lambda _: Filter(learner_prefix="u0"),
-            "of learners by the beginning of the name": lambda r: Filter(learner_name=f"Name {learner(r)[1:]}"),
-            "of an activity": lambda r: Filter(activity=activity(r)),
-            "of an activity with many": lambda _: Filter(activity="a1"),
-            "of a course": lambda r: Filter(course=f"c{r.randrange(160)}"),
-            "of an LMS": lambda _: Filter(lms="lms"),
-            "by a rare status": lambda _: Filter(success="failed"),
-            "by statuses": lambda _: Filter(status="abandoned", completion="completed"),
-            "of an activity with many by a rare status": lambda _: Filter(activity="a1", success="failed"),
-            "of a day": lambda r: (lambda at: Filter(since=at, until=at + 86_400_000))(
-                received(r.randrange(size), size)
-            ),
-            "that are not there": lambda _: Filter(learner="nobody"),
-            "of no status": lambda _: Filter(status="none"),
-        }
-        for words, which in its.items():
-            found[f"{name} {words}"] = (
-                lambda c, r, search=search, which=which: search(c, which(r))  # type: ignore[misc]
-            )
-        if name != "sessions":
-            found[f"{name} from any page on"] = (
-                lambda c, r, search=search: search(c, Filter(), after=deep(r))  # type: ignore[misc]
-            )
-    found["sessions that are open"] = lambda c, _: sessions.open_ones(c)
-    of_statements: dict[str, Callable[[Connection, Random], deliveries.Filter]] = {
-        "all": lambda *_: deliveries.Filter(),
-        "of a verb": lambda *_: deliveries.Filter(verb=VERB + "completed"),
-        "of a rare verb": lambda *_: deliveries.Filter(verb=VERB + "failed"),
-        "of a rule": lambda *_: deliveries.Filter(rule="scored"),
-        "of a learner": lambda _, r: deliveries.Filter(learner=learner(r)),
-        "of an activity": lambda _, r: deliveries.Filter(activity=activity(r)),
-        "of an activity with many": lambda *_: deliveries.Filter(activity="a1"),
-        "of an LMS": lambda *_: deliveries.Filter(lms="lms"),
-        "of an attempt": lambda c, r: deliveries.Filter(attempt=an_attempt(c, r)),
-        "of a session": lambda c, r: deliveries.Filter(session=a_session(c, r)),
-        "dead": lambda *_: deliveries.Filter(state="dead"),
-        "quarantined": lambda *_: deliveries.Filter(state="quarantined"),
-        "waiting at a target": lambda *_: deliveries.Filter(state="waiting", target="lrs"),
-        "delivered to a target": lambda *_: deliveries.Filter(state="delivered", target="lrs"),
-        "dead of a rare verb": lambda *_: deliveries.Filter(state="dead", verb=VERB + "failed"),
-        "of a day": lambda _, r: (lambda at: deliveries.Filter(since=at, until=at + 86_400_000))(
-            received(r.randrange(size), size)
-        ),
-        "by id": lambda c, r: deliveries.Filter(statement=a_statement(c, r)),
-        "of a rule that is not there": lambda *_: deliveries.Filter(rule="none"),
+        for words, which in whose.items():
+            found[f"{name} {words}"] = lambda c, r, search=search, which=which: search(c, which(r))
+    found["enrollments from any page on"] = lambda c, r: enrollments.search(c, Filter(), after=some.cursor(r))
+    found["attempts from any page on"] = lambda c, r: attempts.search(c, Filter(), after=some.cursor(r))
+    return found
+
+
+def _of_statements(some: Some) -> dict[str, Query]:
+    filter_ = deliveries.Filter
+    which: dict[str, Callable[[Connection, Random], deliveries.Filter]] = {
+        "all": lambda *_: filter_(),
+        "of a verb": lambda *_: filter_(verb=VERB + "completed"),
+        "of a rare verb": lambda *_: filter_(verb=VERB + "failed"),
+        "of a rule": lambda *_: filter_(rule="scored"),
+        "of a learner": lambda _, r: filter_(learner=some.learner(r)),
+        "of an activity": lambda _, r: filter_(activity=some.activity(r)),
+        "of an activity with many": lambda *_: filter_(activity="a1"),
+        "of an LMS": lambda *_: filter_(lms="lms"),
+        "of an attempt": lambda c, r: filter_(attempt=some.row(c, r, attempt.c.uuid)),
+        "of a session": lambda c, r: filter_(session=some.row(c, r, session.c.session_id)),
+        "dead": lambda *_: filter_(state="dead"),
+        "quarantined": lambda *_: filter_(state="quarantined"),
+        "waiting at a target": lambda *_: filter_(state="waiting", target="lrs"),
+        "delivered to a target": lambda *_: filter_(state="delivered", target="lrs"),
+        "dead of a rare verb": lambda *_: filter_(state="dead", verb=VERB + "failed"),
+        "of a day": lambda _, r: filter_(**some.day(r)),
+        "by id": lambda c, r: filter_(statement=some.row(c, r, statement.c.id)),
+        "of a rule that is not there": lambda *_: filter_(rule="none"),
     }
-    for words, of in of_statements.items():
-        found[f"statements {words}"] = lambda c, r, of=of: statements.search(c, of(c, r))  # type: ignore[misc]
-        if not words.startswith("of an a") and words not in {"of an LMS", "of a session"}:
-            found[f"deliveries {words}"] = lambda c, r, of=of: audit_deliveries.search(c, of(c, r))  # type: ignore[misc]
-    found["statements from any page on"] = lambda c, r: statements.search(c, deliveries.Filter(), after=deep(r, 0))
-    found["a statement's lineage"] = lambda c, r: statements.lineage(c, a_statement(c, r))
-    of_documents: dict[str, Callable[[Random], DocumentFilter]] = {
+    found: dict[str, Query] = {}
+    for name, search in (("statements", statements.search), ("deliveries", delivery_pages.search)):
+        for words, of in which.items():
+            found[f"{name} {words}"] = lambda c, r, search=search, of=of: search(c, of(c, r))
+    found["statements from any page on"] = lambda c, r: statements.search(c, filter_(), after=some.cursor(r, 0))
+    return found
+
+
+def _of_documents(some: Some) -> dict[str, Query]:
+    which: dict[str, Callable[[Random], DocumentFilter]] = {
         "all": lambda _: DocumentFilter(),
         "by name": lambda _: DocumentFilter(name="attempt-state"),
-        "of a learner": lambda r: DocumentFilter(learner=learner(r)),
+        "of a learner": lambda r: DocumentFilter(learner=some.learner(r)),
         "of an activity with many": lambda _: DocumentFilter(activity="a1"),
         "dead": lambda _: DocumentFilter(state="dead"),
         "waiting": lambda _: DocumentFilter(state="waiting", target="lrs"),
         "that are not there": lambda _: DocumentFilter(name="none"),
     }
-    for words, which_ones in of_documents.items():
-        found[f"documents {words}"] = (
-            lambda c, r, which=which_ones: documents.search(c, which(r))  # type: ignore[misc]
-        )
-    found["a document's lineage"] = lambda c, r: documents.lineage(c, a_document(c, r))
-    found["timeline"] = lambda c, r: timeline.timeline(c, an_attempt(c, r))
-    found["timeline of an attempt with 2,000 commits"] = _longest
-    found["one commit as received"] = lambda c, r: timeline.received(c, a_session(c, r), 1)
-    found["causes of trouble"] = lambda c, _: causes.causes(c)
-    found["count of dead deliveries"] = lambda c, _: deliveries.count(c, deliveries.Filter(state="dead"))
-    return found
+    return {f"documents {words}": lambda c, r, of=of: documents.search(c, of(r)) for words, of in which.items()}
 
 
 def _longest(connection: Connection, _: Random) -> object:

@@ -92,9 +92,8 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
     )
     document_state = f"CASE WHEN n / 2 >= {newest} THEN 'waiting' WHEN n % 4000 = 3 THEN 'dead' ELSE 'delivered' END"
     return [
-        "INSERT INTO lms (id, name, home_page, origins, created_at) VALUES (1, 'lms', 'https://lms.example.org', '[]', 0)",
-        "INSERT INTO mapping_version (id, name, content_hash, document, created_at)"
-        " VALUES (1, 'scorm-profile', 'abc', '', 0)",
+        "INSERT INTO lms (id, name, home_page, origins, created_at) VALUES (1, 'lms', 'https://x.example', '', 0)",
+        "INSERT INTO mapping_version (id, name, content_hash, document, created_at) VALUES (1, 'm', 'abc', '', 0)",
         insert("enrollment", owners - 1, {
             "id": "n + 1", "registration": uid(REGISTRATION), "lms_id": "1",
             "learner_id": f"'u' || {padded(learner, 8)}", "learner_name": f"'Name ' || {padded(learner, 8)}",

@@ -233,8 +233,11 @@ def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[
     ).rowcount
 
 
-def chosen(which: Filter, what: ColumnElement[Any]) -> Select[Any]:
-    """Give the query for one column of the deliveries that meet a filter, which joins no more than it must."""
+def chosen(which: Filter, what: ColumnElement[Any], met: Sequence[ColumnElement[bool]] | None = None) -> Select[Any]:
+    """Give the query for one column of the deliveries that meet a filter, which joins no more than it must.
+
+    `met` are conditions that come to the same as the filter's and are used instead.
+    """
     of_statement = (which.statement, which.verb, which.rule, which.session, which.since, which.until)
     of_attempt = (which.attempt, which.lms, which.learner, which.activity)
     is_known = [any(one is not None for one in told) for told in (of_statement, of_attempt)]
@@ -243,7 +246,7 @@ def chosen(which: Filter, what: ColumnElement[Any]) -> Select[Any]:
         tables = tables.join(statement, _ITS_STATEMENT)
     if is_known[1]:
         tables = tables.join(attempt, attempt.c.id == delivery.c.attempt_id).join(enrollment).join(lms)
-    return select(what).select_from(tables).where(*conditions(which))
+    return select(what).select_from(tables).where(*(conditions(which) if met is None else met))
 
 
 def conditions(which: Filter) -> list[ColumnElement[bool]]:

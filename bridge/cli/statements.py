@@ -43,7 +43,7 @@ def list_statements(settings: Settings, *, which: Filter, limit: int, after: str
             (
                 (
                     one.id, time_text(one.made_at), one.rule, one.learner_id, one.activity_id, one.attempt_number,
-                    one.commit_number, ", ".join(f"{target or 'no LRS yet'}: {state}" for target, state in one.deliveries),
+                    one.commit_number, _ways(one),
                 )
                 for one in page.rows
             ),
@@ -52,6 +52,10 @@ def list_statements(settings: Settings, *, which: Filter, limit: int, after: str
         click.echo("No statement meets all of that.", err=True)
     if page.after is not None:
         click.echo(f"There may be more: --after {page.after}", err=True)
+
+
+def _ways(one: StatementRow) -> str:
+    return ", ".join(f"{target or 'no LRS yet'}: {state}" for target, state in one.deliveries)
 
 
 def _object(one: StatementRow) -> dict[str, Any]:

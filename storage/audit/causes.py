@@ -22,7 +22,7 @@ _VARYING = re.compile(
     r"|\s+"
 )
 
-GROUPED = 2_000
+GROUPED = 1_000
 """Deliveries of a state, the newest ones, that are looked at."""
 
 

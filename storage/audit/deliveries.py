@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, select
 
 from storage import deliveries
@@ -31,6 +32,7 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
         query = query.where(delivery.c.attempt_id.in_(attempts))
     elif which.statement is None:
         among = _indexed(which)
+        query = deliveries.chosen(which, delivery.c.id, _walked(connection, which))
         ids = list(connection.execute(select(delivery.c.id).where(*among).limit(FEW + 1)).scalars()) if among else None
         if ids is None or len(ids) > FEW:
             reach = Reach(among=tuple(among))
@@ -38,6 +40,13 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
             query = query.where(delivery.c.id.in_(ids))
     found = _NEWEST.page(connection, query, int, reach, after=after, most=most)
     return Page(deliveries.shown(connection, found.rows), found.after)
+
+
+def _walked(connection: Connection, which: Filter) -> list[ColumnElement[bool]]:
+    """Give the filter's conditions for a walk from delivery to delivery."""
+    elsewhere = msgspec.structs.replace(which, lms=None, learner=None, activity=None)
+    owners = whose.conditions(connection, whose.of_statements(which), walked=True)
+    return [*deliveries.conditions(elsewhere), *owners]
 
 
 def _indexed(which: Filter) -> list[ColumnElement[bool]]:

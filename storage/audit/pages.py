@@ -23,7 +23,7 @@ MOST = 50
 READ = 5_000
 """Rows at most that a page's search looks at."""
 
-FEW = 1_000
+FEW = 500
 """Rows that are gathered and sorted rather than looked for in the order of time."""
 
 _LARGEST = 2**63 - 1

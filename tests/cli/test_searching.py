@@ -1,0 +1,133 @@
+"""`scorm-bridge sessions` and `scorm-bridge statements`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.bridges import Bridge
+from tests.cli.conftest import Run
+from tests.conftest import StartBridge
+
+URL = "SCORM_BRIDGE_DATABASE__URL"
+PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
+
+
+@pytest.fixture
+async def bridge(start: StartBridge) -> Bridge:
+    """Two learners: u1's session has ended, u2's is open and newer."""
+    bridge = await start()
+    await bridge.commit(PASSED, learner={"id": "u1", "name": "Ada"}, terminated=True)
+    bridge.clock.advance(60)
+    await bridge.commit(PASSED, learner={"id": "u2"}, activity={"id": "236"})
+    return bridge
+
+
+@pytest.fixture
+def told(run: Run, database_url: str) -> Any:
+    """Run a command and read the JSON that it prints."""
+
+    def runner(*arguments: str) -> Any:
+        result = run(*arguments, "--json", **{URL: database_url})
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    return runner
+
+
+def _all(bridge: Bridge) -> list[str]:
+    ids = [[one.id for one in bridge.reports(*whose)[0].statements] for whose in (("u1", "235"), ("u2", "236"))]
+    return (ids[0] + ids[1])[::-1]
+
+
+async def test_sessions_are_listed_by_what_is_asked_for(bridge: Bridge, told: Any, run: Run, database_url: str) -> None:
+    newest, oldest = told("sessions", "list")["sessions"]
+    assert (newest["learner_id"], newest["ended"], newest["commits"]) == ("u2", None, 1)
+    assert (oldest["learner_id"], oldest["learner_name"], oldest["ended"]) == ("u1", "Ada", "terminated")
+    assert oldest["last_commit_at"] == "2026-01-01T00:00:00.000Z"
+    for arguments in (
+        ("--learner", "u2"),
+        ("--learner-prefix", "u2"),
+        ("--activity", "236"),
+        ("--open",),
+        ("--status", "active"),
+        ("--since", "2026-01-01T00:01:00Z"),
+        ("--enrollment", newest["registration"]),
+    ):
+        assert told("sessions", "list", *arguments)["sessions"] == [newest]
+    assert told("sessions", "list", "--until", "2026-01-01T00:01:00Z")["sessions"] == [oldest]
+    assert told("sessions", "list", "--learner", "u3") == {"sessions": [], "after": None}
+    shown = run("sessions", "list", **{URL: database_url})
+    assert shown.stdout.index(newest["session_id"]) < shown.stdout.index(oldest["session_id"])
+
+
+async def test_statements_are_listed_by_what_is_asked_for(
+    bridge: Bridge, told: Any, run: Run, database_url: str
+) -> None:
+    everything = told("statements", "list")["statements"]
+    assert [one["id"] for one in everything] == _all(bridge)
+    assert everything[0]["deliveries"] == [{"target": None, "state": "waiting"}]
+    for arguments, chosen in (
+        (("--learner", "u1"), [one for one in everything if one["learner_id"] == "u1"]),
+        (("--rule", "passed"), [one for one in everything if one["rule"] == "passed"]),
+        (("--state", "waiting"), everything),
+        (("--state", "dead"), []),
+        (("--statement", everything[1]["id"]), [everything[1]]),
+    ):
+        assert told("statements", "list", *arguments)["statements"] == chosen
+    shown = run("statements", "list", "--limit", "1", **{URL: database_url})
+    assert everything[0]["id"] in shown.stdout
+    assert "no LRS yet: waiting" in shown.stdout
+    assert everything[1]["id"] not in shown.stdout
+
+
+@pytest.mark.parametrize("what", ["sessions", "statements"])
+async def test_a_list_goes_on_where_the_last_page_ended(bridge: Bridge, told: Any, what: str) -> None:
+    found: list[Any] = []
+    more: list[str] = []
+    while True:
+        page = told(what, "list", "--limit", "1", *more)
+        found += page[what]
+        if page["after"] is None:
+            break
+        more = ["--after", page["after"]]
+    assert found == told(what, "list")[what]
+    assert len(found) >= 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("sessions", "list", "--after", "!"), "start from the first page"),
+        (("statements", "list", "--after", "WzFd"), "of another search"),
+        (("sessions", "list", "--open", "--learner", "u1"), "--open lists all that are open"),
+        (("explain", "12"), "'12' is no UUID"),
+        (("explain", "00000000-0000-4000-8000-000000000000"), "No statement has the id"),
+    ],
+)
+async def test_what_cannot_be_done_is_told_in_words(
+    bridge: Bridge, run: Run, database_url: str, arguments: tuple[str, ...], words: str
+) -> None:
+    result = run(*arguments, **{URL: database_url})
+    assert result.exit_code != 0
+    assert words in result.stderr
+
+
+async def test_what_is_not_there_is_told_in_words(bridge: Bridge, run: Run, database_url: str) -> None:
+    assert "No session" in run("sessions", "list", "--learner", "nobody", **{URL: database_url}).stderr
+    assert "No statement" in run("statements", "list", "--learner", "nobody", **{URL: database_url}).stderr
+
+
+async def test_a_statement_is_explained_down_to_the_commit_as_it_was_received(
+    bridge: Bridge, told: Any, run: Run, database_url: str
+) -> None:
+    first = _all(bridge)[-1]
+    one = told("explain", first, "--body")
+    assert (one["learner"], one["commit"]["disposition"], one["left"]["success_status"]) == ("u1", "applied", "passed")
+    assert json.loads(one["received"])["cmi"] == PASSED
+    assert one["body"]["id"] == first
+    assert told("deliveries", "explain", first, "--body") == one
+    shown = run("explain", first, **{URL: database_url})
+    assert "which left the attempt terminated, completed, passed" in shown.stdout
