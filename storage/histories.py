@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from storage import attempts
 from storage.attempts import Attempt, Enrollment, Session
-from storage.tables import attempt, enrollment, journal, lms, session
+from storage.tables import attempt, delivery, enrollment, journal, lms, session, statement
 
 TOGETHER = 200
 """Rows that are read from the database at once."""
@@ -115,3 +115,43 @@ def commit_line(connection: Connection, session_id: str, number: int) -> CommitL
         select(*columns).where(journal.c.session_id == session_id, journal.c.number == number)
     ).one_or_none()
     return None if row is None else CommitLine._make(row)
+
+
+class StatementLine(NamedTuple):
+    """A statement as it is stored, and the targets that it has deliveries for."""
+
+    attempt_id: int
+    id: str
+    position: int
+    rule: str
+    mapping_version_id: int
+    problem: str | None
+    session_id: str
+    commit_number: int
+    body: str
+    targets: tuple[str, ...] = ()
+
+
+def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[int, list[StatementLine]]:
+    """Give the statements of enrollments by the enrollment's id, each attempt's in their order."""
+    columns = (statement.c[name] for name in StatementLine._fields if name != "targets")
+    chosen = attempt.c.enrollment_id.in_(enrollment_ids)
+    targets: dict[tuple[int, int], list[str]] = {}
+    for own, position, target in connection.execute(
+        select(delivery.c.attempt_id, delivery.c.position, delivery.c.target)
+        .join(attempt, attempt.c.id == delivery.c.attempt_id)
+        .where(chosen)
+        .order_by(delivery.c.id)
+    ):
+        targets.setdefault((own, position), []).append(target)
+    found: dict[int, list[StatementLine]] = {one: [] for one in enrollment_ids}
+    for row in connection.execute(
+        select(attempt.c.enrollment_id, *columns)
+        .select_from(statement.join(attempt))
+        .where(chosen)
+        .order_by(statement.c.attempt_id, statement.c.position)
+    ):
+        line = StatementLine._make((*row[1:], ()))
+        its = tuple(targets.get((line.attempt_id, line.position), ()))
+        found[row[0]].append(line._replace(targets=its))
+    return found
