@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -72,10 +72,13 @@ def histories(connection: Connection, enrollment_ids: Sequence[int]) -> list[His
     return [History(owner, *its[owner.id]) for owner in owners]
 
 
-def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Iterator[JournalRow]:
-    """Give all commits of enrollments, each enrollment's together and in the order they were stored, some at a time."""
+def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[JournalRow]:
+    """Give all commits of enrollments, each enrollment's together and in the order they were stored, some at a time.
+
+    Where not all of them are taken, this must be closed before the connection is.
+    """
     columns = (journal.c[name] for name in JournalRow._fields if name != "enrollment_id")
-    rows = connection.execute(
+    found = connection.execute(
         select(attempt.c.enrollment_id, *columns)
         .select_from(journal.join(session).join(attempt))
         .where(attempt.c.enrollment_id.in_(enrollment_ids), journal.c.duplicate_of.is_(None))
@@ -83,7 +86,9 @@ def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Iterator[J
         .order_by(attempt.c.enrollment_id, journal.c.id),
         execution_options={"stream_results": True, "yield_per": TOGETHER},
     )
-    return map(JournalRow._make, rows)
+    with found as rows:
+        for row in rows:
+            yield JournalRow._make(row)
 
 
 def _conditions(span: Span) -> list[ColumnElement[bool]]:

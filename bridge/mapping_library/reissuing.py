@@ -8,6 +8,7 @@ off and begun again: what is done already is found done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 import msgspec
@@ -146,16 +147,18 @@ class Reissue:
     def _work_out(self, connection: Connection, ids: list[int]) -> Iterator[tuple[int, Impact, dict[int, list[_Deed]]]]:
         """Give of each enrollment what is to be done, counted, and by the ids of its attempts' rows."""
         stored = histories.statements(connection, ids)
-        for story in stories(connection, ids):
-            its = stored[story.enrollment_id]
-            versions = {self._version.id} | {one.mapping_version_id for one in its}
-            mappings = {one: self._mapping(connection, one) for one in versions}
-            retelling = Retelling(story, mappings, self._version.id, self._span)
-            part = Impact(enrollments=1, commits=len(retelling.within))
-            deeds = {
-                attempt_id: self._of_attempt(retelling, attempt_id, its, part) for attempt_id in retelling.attempt_ids()
-            }
-            yield story.enrollment_id, part, {own: some for own, some in deeds.items() if some}
+        with closing(stories(connection, ids)) as told:
+            for story in told:
+                its = stored[story.enrollment_id]
+                versions = {self._version.id} | {one.mapping_version_id for one in its}
+                mappings = {one: self._mapping(connection, one) for one in versions}
+                retelling = Retelling(story, mappings, self._version.id, self._span)
+                part = Impact(enrollments=1, commits=len(retelling.within))
+                deeds = {
+                    attempt_id: self._of_attempt(retelling, attempt_id, its, part)
+                    for attempt_id in retelling.attempt_ids()
+                }
+                yield story.enrollment_id, part, {own: some for own, some in deeds.items() if some}
 
     def _of_attempt(
         self, retelling: Retelling, attempt_id: int, stored: Sequence[StatementLine], part: Impact
