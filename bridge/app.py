@@ -66,12 +66,16 @@ def create_app(
     mapping = load_mapping(settings.mapping.document)
     names = tuple(target.name for target in settings.targets)
     engine = open_engine(settings.database.url)
-    with writing(engine) as connection:
-        keys = _prepare(connection, mapping, now())
-        versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
-        known = [mapping, *_mappings(versions)]
-        targets = configured(settings.targets, known)
-        documents.forget(connection, unwanted_documents(known, targets))
+    try:
+        with writing(engine) as connection:
+            keys = _prepare(connection, mapping, now())
+            versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
+            known = [mapping, *_mappings(versions)]
+            targets = configured(settings.targets, known)
+            documents.forget(connection, unwanted_documents(known, targets))
+    except BaseException:
+        engine.dispose()
+        raise
     database = Database(engine)
     crews: list[Crew] = []
 

@@ -66,21 +66,10 @@ class Impact(msgspec.Struct):
         own = self.rules.setdefault(rule, Counts())
         setattr(own, kind, getattr(own, kind) + 1)
 
-    def example(self, kind: Kind, of: _Made | None, other: _Made | None) -> None:
-        """Count a statement that differs, and show it if few like it are shown."""
-        one = other or of
-        assert one is not None  # noqa: S101 -- a statement was made by one of the two
-        self.count(kind, one.statement.rule)
-        self._keep(
-            Example(
-                kind,
-                one.statement.rule,
-                one.session_id,
-                one.number,
-                None if of is None else of.statement.body,
-                None if other is None else other.statement.body,
-            )
-        )
+    def differs(self, kind: Kind, rule: str, of: tuple[str, int], before: str | None, after: str | None) -> None:
+        """Count a statement that differs, and show it if few like it are shown; `of`: session id and commit."""
+        self.count(kind, rule)
+        self._keep(Example(kind, rule, *of, before, after))
 
     def _keep(self, example: Example) -> None:
         alike = [one for one in self.examples if one.kind == example.kind and one.rule == example.rule]
@@ -132,14 +121,20 @@ class Difference:
         for own, before in self._before.items():
             after = self._after.pop(own, None)
             if after is None:
-                self.impact.example("dropped", before, None)
+                self._differs("dropped", before, None)
             elif after.statement.body == before.statement.body:
                 self.impact.count("same", after.statement.rule)
             else:
-                self.impact.example("changed", before, after)
+                self._differs("changed", before, after)
         for after in self._after.values():
-            self.impact.example("added", None, after)
+            self._differs("added", None, after)
         return self.impact
+
+    def _differs(self, kind: Kind, before: _Made | None, after: _Made | None) -> None:
+        one = after or before
+        assert one is not None  # noqa: S101 -- one of the two made it
+        bodies = (None if made is None else made.statement.body for made in (before, after))
+        self.impact.differs(kind, one.statement.rule, (one.session_id, one.number), *bodies)
 
     def _compare(self, old: Sequence[Told], new: Sequence[Told]) -> None:
         for before, after in zip(old, new, strict=True):

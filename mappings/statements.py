@@ -39,7 +39,8 @@ class Statement(msgspec.Struct, frozen=True):
     """A statement as it will be sent.
 
     `position` counts an attempt's statements from 1 in the order they must arrive in; `body` is the frozen JSON;
-    `problem` says why it must not be sent, if it must not.
+    `problem` says why it must not be sent, if it must not; `key` is what it is known by within its attempt, the rule
+    first and which of its occurrences at the end, a line each.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Statement(msgspec.Struct, frozen=True):
     verb: str
     body: str
     problem: str | None = None
+    key: str = ""
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -111,7 +113,8 @@ def make(
         if rule.once == "session":
             once_a_session += (name,)
         occurrence = str(count) if rule.once == "change" else facts.session_id if rule.once == "session" else "attempt"
-        statement_id = outline.statement_id(f"{name}\n{occurrence}")
+        key = f"{name}\n{occurrence}"
+        statement_id = outline.statement_id(key)
         result = _result(rule.result, _subject(attempt, session, change), outline)
         holes = outline.holes if item is None else _item_holes(item, outline)
         if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
@@ -123,7 +126,7 @@ def make(
         problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
         position = attempt.statements + len(made) + 1
         verb = mapping.document.verbs[rule.verb].id
-        made.append(Statement(statement_id, position, rule.name, verb, body.decode(), problem))
+        made.append(Statement(statement_id, position, rule.name, verb, body.decode(), problem, key))
         if judged is not None:
             judged.append(Judged(rule, change, "fired", variables, made[-1]))
     if not made:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from storage import attempts
 from storage.attempts import Attempt, Enrollment, Session
-from storage.tables import attempt, enrollment, journal, lms, session
+from storage.tables import attempt, delivery, enrollment, journal, lms, session, statement
 
 TOGETHER = 200
 """Rows that are read from the database at once."""
@@ -72,10 +72,13 @@ def histories(connection: Connection, enrollment_ids: Sequence[int]) -> list[His
     return [History(owner, *its[owner.id]) for owner in owners]
 
 
-def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Iterator[JournalRow]:
-    """Give all commits of enrollments, each enrollment's together and in the order they were stored, some at a time."""
+def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[JournalRow]:
+    """Give all commits of enrollments, each enrollment's together and in the order they were stored, some at a time.
+
+    Where not all of them are taken, this must be closed before the connection is.
+    """
     columns = (journal.c[name] for name in JournalRow._fields if name != "enrollment_id")
-    rows = connection.execute(
+    found = connection.execute(
         select(attempt.c.enrollment_id, *columns)
         .select_from(journal.join(session).join(attempt))
         .where(attempt.c.enrollment_id.in_(enrollment_ids), journal.c.duplicate_of.is_(None))
@@ -83,7 +86,9 @@ def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Iterator[J
         .order_by(attempt.c.enrollment_id, journal.c.id),
         execution_options={"stream_results": True, "yield_per": TOGETHER},
     )
-    return map(JournalRow._make, rows)
+    with found as rows:
+        for row in rows:
+            yield JournalRow._make(row)
 
 
 def _conditions(span: Span) -> list[ColumnElement[bool]]:
@@ -115,3 +120,43 @@ def commit_line(connection: Connection, session_id: str, number: int) -> CommitL
         select(*columns).where(journal.c.session_id == session_id, journal.c.number == number)
     ).one_or_none()
     return None if row is None else CommitLine._make(row)
+
+
+class StatementLine(NamedTuple):
+    """A statement as it is stored, and the targets that it has deliveries for."""
+
+    attempt_id: int
+    id: str
+    position: int
+    rule: str
+    mapping_version_id: int
+    problem: str | None
+    session_id: str
+    commit_number: int
+    body: str
+    targets: tuple[str, ...] = ()
+
+
+def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[int, list[StatementLine]]:
+    """Give the statements of enrollments by the enrollment's id, each attempt's in their order."""
+    columns = (statement.c[name] for name in StatementLine._fields if name != "targets")
+    chosen = attempt.c.enrollment_id.in_(enrollment_ids)
+    targets: dict[tuple[int, int], list[str]] = {}
+    for own, position, target in connection.execute(
+        select(delivery.c.attempt_id, delivery.c.position, delivery.c.target)
+        .join(attempt, attempt.c.id == delivery.c.attempt_id)
+        .where(chosen)
+        .order_by(delivery.c.id)
+    ):
+        targets.setdefault((own, position), []).append(target)
+    found: dict[int, list[StatementLine]] = {one: [] for one in enrollment_ids}
+    for row in connection.execute(
+        select(attempt.c.enrollment_id, *columns)
+        .select_from(statement.join(attempt))
+        .where(chosen)
+        .order_by(statement.c.attempt_id, statement.c.position)
+    ):
+        line = StatementLine._make((*row[1:], ()))
+        its = tuple(targets.get((line.attempt_id, line.position), ()))
+        found[row[0]].append(line._replace(targets=its))
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from storage.prepared import insert_into
 from storage.tables import journal
@@ -65,6 +65,14 @@ def earlier(
         same.append(journal.c.idempotency_key == idempotency_key)
     rows = connection.execute(_EARLIER.where(journal.c.session_id == session_id, or_(*same)).order_by(journal.c.number))
     return [EarlierEntry(*row) for row in rows]
+
+
+def last_number(connection: Connection, session_id: str) -> int:
+    """Give the number of a session's last commit that repeats no other; 0 where there is none."""
+    found = select(func.max(journal.c.number)).where(
+        journal.c.session_id == session_id, journal.c.duplicate_of.is_(None)
+    )
+    return connection.execute(found).scalar_one() or 0
 
 
 def reply(connection: Connection, session_id: str, number: int) -> str:

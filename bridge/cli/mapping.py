@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection, Engine
 
-from bridge.cli.mapping_trials import impact, preview
+from bridge.cli.mapping_trials import impact, preview, reissue
 from bridge.cli.stored import database, looking, user
 from bridge.clock import system_now
 from bridge.commits.replies import time_text
@@ -185,7 +185,7 @@ def rollback(settings: Settings, lms: str | None, reason: str, by: str) -> None:
         _done(done, f"{names[done.version_id]} holds for {lms or 'all'} again.")
 
 
-for command in (preview, impact):
+for command in (preview, impact, reissue):
     mapping.add_command(command)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import click
@@ -12,8 +14,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bridge import formats
-from bridge.cli.filters import Uuid
-from bridge.cli.stored import database, looking
+from bridge.cli.filters import Time, Uuid
+from bridge.cli.stored import database, looking, user
 from bridge.clock import system_now
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
@@ -22,10 +24,11 @@ from bridge.mapping_library.explaining import explained_commit
 from bridge.mapping_library.impacts import DAYS
 from bridge.mapping_library.impacts import impact as compare
 from bridge.mapping_library.previews import arrival_of, previewed
+from bridge.mapping_library.reissuing import Reissue
 from bridge.settings import Settings
 from mappings.explain import Explanation
 from mappings.impact import Impact
-from storage.engine import reading
+from storage.engine import reading, writing
 from storage.histories import Span
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -88,19 +91,77 @@ def impact(
         with reading(engine) as connection:
             lms_id = None if lms is None else activation.find_lms(connection, lms)
             texts = tuple(find_document(connection, told, lms_id).document.text for told in (against, document))
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("replaying", total=None)
+        with _progress() as advance:
             found = compare(
                 engine,
                 (texts[0], texts[1]),
                 Span(system_now() - days * DAY, lms=lms),
                 processes=processes,
-                progress=lambda done, total: progress.update(task, completed=done, total=total),
+                progress=advance,
             )
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
         _print_impact(found)
+
+
+@click.command()
+@click.argument("document")
+@click.option("--preview", "only_preview", is_flag=True, help="Tell what would be done, and do nothing.")
+@click.option("--lms", help="Name of the LMS.")
+@click.option("--learner", help="Id of the learner.")
+@click.option("--activity", help="Id of the activity.")
+@click.option("--since", type=Time(), default=0, help="Of commits received at this time or later.")
+@click.option("--until", type=Time(), help="Of commits received before this time.")
+@click.option("--reason", help="Why: others will want to know.")
+@click.option("--by", default=user, help="Who does this; by default the user's name.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@AS_JSON
+@click.pass_obj
+def reissue(
+    settings: Settings,
+    /,
+    document: str,
+    reason: str | None,
+    by: str,
+    *,
+    only_preview: bool,
+    yes: bool,
+    as_json: bool,
+    **which: Any,
+) -> None:
+    """Tell the past anew by DOCUMENT, a stored version: what it tells otherwise is voided and told anew.
+
+    What it does not tell is voided, what it tells besides is added. This can be broken off and begun again.
+    """
+    if not only_preview and not reason:
+        raise click.UsageError("Give a --reason, or look first with --preview.")
+    if which["since"] == 0 and all(which[name] is None for name in ("lms", "learner", "activity", "until")):
+        raise click.UsageError("Choose which statements, for instance with --activity or --since.")
+    with database(settings) as engine:
+        with writing(engine) as connection:
+            mapping = find_document(connection, document)
+            version_id = activation.store(connection, mapping, system_now())
+        work = Reissue(engine, version_id, Span(**which), settings.targets)
+        with _progress() as advance:
+            found = work.preview(advance)
+        if not only_preview and reason:
+            if not yes:
+                _print_impact(found)
+                click.confirm("Void and add these statements?", abort=True, err=True)
+            with _progress() as advance:
+                found = work.run(by, reason, system_now, advance)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        _print_impact(found)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("replaying", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def as_object(told: Explanation) -> dict[str, Any]:

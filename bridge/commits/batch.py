@@ -163,7 +163,9 @@ class _Worker:
         version = self._setup.mapping(attempt.row.enrollment.lms_id)
         done = end_idle(attempt.state, session.state, version.mapping.document.idle)
         statements = tell(version, session, done)
-        self.statements += statement_rows(version, session, statements, done.at)
+        if statements:
+            number = self._workspace.last_number(session)
+            self.statements += statement_rows(version, session, statements, number, done.at)
         row.ended, row.ended_at = session.state.ended, at
         attempt.row.status = attempt.state.ended or "active"
         row.changed = attempt.row.changed = True

@@ -71,7 +71,7 @@ def post(
         statements,
         done.warnings,
     )
-    rows = statement_rows(version, session, statements, done.at)
+    rows = statement_rows(version, session, statements, row.commits, done.at)
     return Posted(reply, _entry(work, session, done, (reply.decode(), work.body), version.id), rows)
 
 
@@ -83,9 +83,9 @@ def tell(version: Version, session: OpenSession, done: Fold) -> tuple[Statement,
 
 
 def statement_rows(
-    version: Version, session: OpenSession, statements: Sequence[Statement], made_at: int
+    version: Version, session: OpenSession, statements: Sequence[Statement], number: int, made_at: int
 ) -> list[StatementRow]:
-    """Give the rows of statements, made of the session's last commit at a time in milliseconds since the epoch."""
+    """Give the rows of statements, made of a commit of the session at a time in milliseconds since the epoch."""
     for one in statements:
         if one.problem is not None:
             log.error("statement_quarantined", statement=one.id, rule=one.rule)
@@ -96,7 +96,7 @@ def statement_rows(
             one.position,
             one.id,
             row.session_id,
-            row.commits,
+            number,
             version.id,
             one.rule,
             one.verb,

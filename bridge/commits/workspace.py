@@ -178,6 +178,12 @@ class Workspace:
         fresh = session.replies.get(number)
         return journal.reply(self._connection, session.row.session_id, number) if fresh is None else fresh
 
+    def last_number(self, session: OpenSession) -> int:
+        """Give the number of the session's last commit that repeats no other."""
+        if session.fresh:
+            return session.fresh[-1].number
+        return journal.last_number(self._connection, session.row.session_id)
+
     def begun(self, owner: Enrollment) -> list[tuple[str, int]]:
         """Give UUID and number of the enrollment's attempts that have commits, in their order."""
         found = dict(attempts.begun_attempts(self._connection, owner)) if owner.total_attempts > 1 else {}

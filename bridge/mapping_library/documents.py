@@ -14,8 +14,8 @@ from storage import mapping_versions
 def find_document(connection: Connection, told: str, lms_id: int | None = None) -> CompiledMapping:
     """Give a document by what people call it.
 
-    That is a file (`….toml`), `active` for what holds for an LMS or for all, the beginning of a version's hash, the name
-    of a shipped document, or that of a version, whose newest is meant.
+    That is a file (`….toml`), `active` for what holds for an LMS or for all, the beginning of a version's hash, the
+    name of a shipped document, or that of a version, whose newest is meant.
 
     Raises:
         DocumentError: it is not there, or has faults.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import msgspec
 from sqlalchemy import Connection
 
+from bridge.commits.posting import facts_of
 from bridge.mapping_library.activation import compile_stored
 from bridge.mapping_library.stories import received, stories
 from mappings.document import CompiledMapping
 from mappings.document.facts import Facts
 from mappings.explain import Explanation
-from mappings.replay import Replay
+from mappings.replay import Replay, Told
 from storage import histories, lookups
 
 
@@ -50,29 +53,30 @@ def explained_commit(
             versions[version_id] = compile_stored(connection, version_id)
         return versions[version_id]
 
-    first = mapping or version(line.mapping_version_id)
     shown = None if mapping is not None else line.mapping_version_id
-    for story in stories(connection, [session.attempt.enrollment.id]):
-        replay = Replay(first, story.attempts, (session_id, number))
-        found = []
-        for row in story.commits:
-            replay.mapping = mapping or version(row.mapping_version_id)
-            found += [one for one in replay.tell(received(row)) if one.explanation is not None]
-        found += [one for one in replay.end() if one.explanation is not None]
-        if line.duplicate_of is None:
-            told = {one.closing: one.explanation for one in found}
-            own, closing = told.get(False), told.get(True)
-            if own is None:
-                # by this mapping it repeats another one
-                own = Explanation("duplicate", None, (), (), (), ())
-            facts = found[0].facts if found else story.attempts[0].facts
-            return ExplainedCommit(session_id, number, shown, facts, own, closing)
-        return ExplainedCommit(
-            session_id,
-            number,
-            shown,
-            story.attempts[0].facts,
-            Explanation("duplicate", line.duplicate_of, (), (), (), ()),
-            None,
-        )
-    return None
+    facts = facts_of(session.attempt, session_id)
+    if line.duplicate_of is not None:
+        return ExplainedCommit(session_id, number, shown, facts, _repeats(line.duplicate_of), None)
+    found: list[Told] = []
+    with closing(stories(connection, [session.attempt.enrollment.id])) as told:
+        for story in told:
+            replay = Replay(mapping or version(line.mapping_version_id), story.attempts, (session_id, number))
+            for row in story.commits:
+                replay.mapping = mapping or version(row.mapping_version_id)
+                found += replay.tell(received(row))
+            found += replay.end()
+    own = {one.closing: one for one in found if (one.session_id, one.number) == (session_id, number)}
+    commit, closed = own[False], own.get(True)
+    return ExplainedCommit(
+        session_id,
+        number,
+        shown,
+        commit.facts,
+        commit.explanation or _repeats(commit.done.duplicate_of),
+        None if closed is None else closed.explanation,
+    )
+
+
+def _repeats(duplicate_of: int | None) -> Explanation:
+    """Explain a commit that repeats another one: it did nothing."""
+    return Explanation("duplicate", duplicate_of, (), (), (), ())

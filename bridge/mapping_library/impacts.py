@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import closing
 from functools import lru_cache
 from multiprocessing import get_context
 
@@ -127,8 +128,8 @@ def part_of(engine: Engine, what: tuple[tuple[str, str], Span], ids: list[int]) 
     documents, span = what
     old, new = compiled(*documents)
     found = Impact()
-    with reading(engine) as connection:
-        for story in stories(connection, ids):
+    with reading(engine) as connection, closing(stories(connection, ids)) as told:
+        for story in told:
             found.add(_of_enrollment(old, new, story, span))
     return found
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from itertools import groupby
 from operator import attrgetter
 
@@ -38,17 +39,19 @@ class Story(msgspec.Struct, frozen=True):
     commits: Iterator[JournalRow]
 
 
-def stories(connection: Connection, enrollment_ids: Sequence[int]) -> Iterator[Story]:
+def stories(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[Story]:
     """Give enrollments in the order of their ids. The commits of each must be taken before the next one is.
+
+    Where not all are taken, this must be closed before the connection is.
 
     Names are those that the LMS told last: what it told before is not kept.
     """
     whole = histories.histories(connection, enrollment_ids)
-    rows = groupby(histories.commits(connection, enrollment_ids), key=attrgetter("enrollment_id"))
     its = {history.enrollment.id: history for history in whole}
-    for enrollment_id, commits in rows:
-        history = its[enrollment_id]
-        yield Story(enrollment_id, _attempt_ids(history), _attempts(history), commits)
+    with closing(histories.commits(connection, enrollment_ids)) as rows:
+        for enrollment_id, commits in groupby(rows, key=attrgetter("enrollment_id")):
+            history = its[enrollment_id]
+            yield Story(enrollment_id, _attempt_ids(history), _attempts(history), commits)
 
 
 def received(row: JournalRow) -> Received:
