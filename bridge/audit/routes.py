@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bridge.audit import assets, live
-from bridge.audit.pages import signing_in, targets, trail
+from bridge.audit.pages import overview, signing_in, targets, trail
 from bridge.audit.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *assets.ROUTES,
     *live.ROUTES,
     *signing_in.ROUTES,
+    *overview.ROUTES,
     *targets.ROUTES,
     *trail.ROUTES,
 )
