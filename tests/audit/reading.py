@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -48,7 +49,7 @@ def fact(page: str, name: str) -> str:
     """Give what stands under a name in a list of facts."""
     found = re.search(rf"<dt>{re.escape(name)}</dt>\s*<dd[^>]*>(.*?)</dd>", page, re.DOTALL)
     assert found is not None, name
-    return " ".join(re.sub(r"<[^>]+>", "", found[1]).split())
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", found[1])).split())
 
 
 def counted(bridge: Bridge, query: str) -> Any:

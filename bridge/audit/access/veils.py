@@ -1,0 +1,33 @@
+"""Taking out of rows what who is signed in may not see, before a page or a file is made of them."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self, TypeVar
+
+from aiohttp import web
+
+from bridge.audit.access.roles import may_see_cmi, may_see_names
+from storage.deliveries import TryLine
+
+
+class OfLearner(Protocol):
+    """A row that names a learner."""
+
+    @property
+    def learner_name(self) -> str:
+        """The name."""
+
+    def _replace(self, *, learner_name: str) -> Self: ...
+
+
+T = TypeVar("T", bound=OfLearner)
+
+
+def named(request: web.Request, row: T) -> T:
+    """Give a row, without the learner's name where that may not be shown."""
+    return row if may_see_names(request) else row._replace(learner_name="")
+
+
+def answered(request: web.Request, line: TryLine) -> TryLine:
+    """Give a try, without the LRS's answer where that may not be shown: it can hold what the learner did."""
+    return line if may_see_cmi(request) else line._replace(answer="")
