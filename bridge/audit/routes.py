@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.audit import assets, live
-from bridge.audit.pages import learners, overview, signing_in, targets, trail
+from bridge.audit.pages import learners, overview, signing_in, targets, timeline, trail
 from bridge.audit.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -12,6 +12,7 @@ ROUTES: tuple[Route, ...] = (
     *signing_in.ROUTES,
     *overview.ROUTES,
     *learners.ROUTES,
+    *timeline.ROUTES,
     *targets.ROUTES,
     *trail.ROUTES,
 )
