@@ -69,6 +69,11 @@ def by_name(connection: Connection, name: str) -> Lms | None:
     return _one(connection, lms.c.name == name)
 
 
+def names(connection: Connection) -> list[str]:
+    """Give the names of all LMSs, in their order."""
+    return list(connection.execute(select(lms.c.name).order_by(lms.c.name)).scalars())
+
+
 def origins(connection: Connection) -> frozenset[str]:
     """Give the origins of all LMSs."""
     return frozenset(origin for row in connection.execute(select(lms.c.origins)) for origin in json.loads(row.origins))

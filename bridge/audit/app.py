@@ -45,6 +45,7 @@ async def _to_start(_request: web.Request) -> web.StreamResponse:
 
 async def _label(_request: web.Request, response: web.StreamResponse) -> None:
     for name, value in HEADERS.items():
-        response.headers[name] = value
+        # charts have a policy of their own, a stricter one
+        response.headers.setdefault(name, value)
     # pages hold what only who is signed in may see: nothing on the way keeps them, nor the button that leads back
     response.headers.setdefault("Cache-Control", "no-store")

@@ -6,11 +6,14 @@ from bridge.audit import assets, live
 from bridge.audit.pages import (
     deliveries,
     documents,
+    learners,
     mappings,
+    overview,
     signing_in,
     signing_in_elsewhere,
     statements,
     targets,
+    timeline,
     trail,
 )
 from bridge.audit.route import Route
@@ -20,6 +23,9 @@ ROUTES: tuple[Route, ...] = (
     *live.ROUTES,
     *signing_in.ROUTES,
     *signing_in_elsewhere.ROUTES,
+    *overview.ROUTES,
+    *learners.ROUTES,
+    *timeline.ROUTES,
     *statements.ROUTES,
     *documents.ROUTES,
     *deliveries.ROUTES,

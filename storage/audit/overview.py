@@ -68,12 +68,22 @@ def overview(connection: Connection, now: int, minutes: int = 60) -> Overview:
     is_open = select(session.c.started_at).where(session.c.ended.is_(None))
     return Overview(
         alarms(waits, paused, now),
-        rate(connection, journal.c.received_at, now, minutes),
-        rate(connection, statement.c.made_at, now, minutes),
+        commits(connection, now, minutes),
+        statements(connection, now, minutes),
         waits,
         paused,
         up_to(connection, is_open, COUNTED),
     )
+
+
+def commits(connection: Connection, now: int, minutes: int) -> Rate:
+    """Count what was received in each of the last minutes."""
+    return rate(connection, journal.c.received_at, now, minutes)
+
+
+def statements(connection: Connection, now: int, minutes: int) -> Rate:
+    """Count what was made in each of the last minutes."""
+    return rate(connection, statement.c.made_at, now, minutes)
 
 
 def rate(connection: Connection, time: Column[Any], now: int, minutes: int) -> Rate:

@@ -87,22 +87,30 @@ class CommitLine(NamedTuple):
 class Timeline(NamedTuple):
     """An attempt with its sessions in the order they began, and its commits in the order they were received.
 
-    `after` is the cursor of the commits that follow, None where there are none.
+    `before` is the answer to the commit before the first of these, None where there is none; `after` is the cursor of
+    the commits that follow, None where there are none.
     """
 
     attempt: AttemptRow
     sessions: list[SessionLine]
     commits: list[CommitLine]
     documents: list[DocumentLine]
+    before: str | None
     after: str | None
 
 
 class Received(NamedTuple):
-    """One commit with its body as it was received; `attempt_id` is the attempt's UUID."""
+    """One commit with its body as it was received.
 
-    attempt_id: str
+    `attempt` is the one it belongs to; `before` is the answer to that one's commit before it, None where there is none;
+    `at` is the cursor of the page of the timeline that begins with it.
+    """
+
+    attempt: AttemptRow
     commit: CommitLine
     body: bytes
+    before: str | None
+    at: str
 
 
 _COMMIT: Select[Any] = select(
@@ -145,6 +153,7 @@ def timeline(
         ],
         _with_statements(connection, key, commits),
         lookups.documents(connection, key),
+        _answer_before(connection, key, begins + 1),
         encode([rows[most - 1][-1]]) if len(rows) > most else None,
     )
 
@@ -152,20 +161,34 @@ def timeline(
 def received(connection: Connection, session_id: str, number: int) -> Received | None:
     """Give one commit of a session with its body and what it made, None where there is none of this number."""
     this = journal.c.session_id == session_id
-    row = connection.execute(_COMMIT.add_columns(journal.c.body).where(this, journal.c.number == number)).one_or_none()
+    row = connection.execute(
+        _COMMIT.add_columns(journal.c.body, journal.c.id).where(this, journal.c.number == number)
+    ).one_or_none()
     if row is None:
         return None
-    *told, body = row
+    *told, body, place = row
     line = CommitLine(*told)
     if body is None:
         body = connection.execute(
             select(journal.c.body).where(this, journal.c.number == line.duplicate_of)
         ).scalar_one()
-    owner = connection.execute(
-        select(attempt.c.id, attempt.c.uuid).join(session).where(session.c.session_id == session_id)
-    ).one()
-    (line,) = _with_statements(connection, owner.id, [line])
-    return Received(owner.uuid, line, bytes(body))
+    key = connection.execute(select(session.c.attempt_id).where(session.c.session_id == session_id)).scalar_one()
+    (line,) = _with_statements(connection, key, [line])
+    owner = AttemptRow(*connection.execute(attempts.ROWS.where(attempt.c.id == key)).one())
+    return Received(owner, line, bytes(body), _answer_before(connection, key, place), encode([place - 1]))
+
+
+def _answer_before(connection: Connection, key: int, place: int) -> str | None:
+    """Give the answer to the last of an attempt's commits below a place in the journal; duplicates have none."""
+    newest = journal.c.id + 0
+    found: str | None = connection.execute(
+        select(journal.c.reply)
+        .where(journal.c.session_id.in_(select(session.c.session_id).where(session.c.attempt_id == key)))
+        .where(newest < place, journal.c.reply.is_not(None))
+        .order_by(newest.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
 
 
 def _place(cursor: str) -> int:

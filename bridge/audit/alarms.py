@@ -1,0 +1,88 @@
+"""Alarms in words, each with what to do about it and where."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+
+from storage.audit.overview import Alarm, Overview
+from storage.audit.pages import Count
+
+
+class Told(NamedTuple):
+    """An alarm in words; `hint` says what to do, at `href`, whose words are `link`.
+
+    `grave` ones are trouble; the others are as somebody wants it.
+    """
+
+    words: str
+    since: int | None
+    hint: str
+    href: str
+    link: str
+    grave: bool = True
+
+
+_TROUBLE = {
+    "dead": (
+        "dead deliveries",
+        "deliveries",
+        "dead",
+        "The LRS refused them. Read why, then send them again or give them up.",
+    ),
+    "quarantined": (
+        "quarantined deliveries",
+        "deliveries",
+        "quarantined",
+        "Every LRS would refuse them: what the mapping made is no valid statement.",
+    ),
+    "dead documents": (
+        "dead documents",
+        "documents",
+        "dead",
+        "The LRS refused them. Read why; when a learner's next commit changes one, it is sent anew.",
+    ),
+}
+
+
+def in_words(found: Overview, configured: Collection[str]) -> list[Told]:
+    """Give the alarms, grave ones first. `configured` are the names of targets that are."""
+    return sorted((_one(alarm, found, configured) for alarm in found.alarms), key=lambda one: not one.grave)
+
+
+def number(count: Count) -> str:
+    """Say a number that may not have been counted to its end."""
+    said = f"{count.number:,}".replace(",", "\u202f")
+    return f"more than {said}" if count.more else said
+
+
+def _one(alarm: Alarm, found: Overview, configured: Collection[str]) -> Told:
+    target = alarm.target or "no LRS yet"
+    where = f"/audit/targets#target-{quote(alarm.target)}"
+    if alarm.kind == "refused":
+        hint = "Mend the credentials, at the LRS or in the settings. It goes on by itself afterwards; nothing is lost."
+        return Told(f"{target} does not let the bridge in", alarm.since, hint, where, "See the target")
+    if alarm.kind == "paused":
+        pause = found.pauses[alarm.target]
+        hint = f"{pause.by} paused it: {pause.reason}. Statements wait until somebody resumes it."
+        return Told(f"{target} is paused", alarm.since, hint, where, "Resume it", grave=False)
+    if alarm.kind == "late":
+        return _late(alarm, where, configured)
+    what, room, state, hint = _TROUBLE[alarm.kind]
+    said = "" if alarm.number is None else number(alarm.number)
+    if said == "1":
+        what = what.replace("deliveries", "delivery").replace("documents", "document")
+    address = f"/audit/{room}?{urlencode({'state': state, 'target': alarm.target})}"
+    return Told(f"{said} {what} at {target}", alarm.since, hint, address, "See why")
+
+
+def _late(alarm: Alarm, where: str, configured: Collection[str]) -> Told:
+    words = f"Statements wait for {alarm.target or 'an LRS'} for more than an hour"
+    if not alarm.target:
+        hint = "No LRS is configured. Add a [[targets]] section to the settings and start the bridge again."
+    elif alarm.target in configured:
+        hint = "Is the LRS down, or is more made than it takes? Its last trouble tells."
+    else:
+        hint = "This target is not configured any more. Configure it again, or give its deliveries up."
+    return Told(words, alarm.since, hint, where, "See the target")

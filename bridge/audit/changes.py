@@ -1,0 +1,83 @@
+"""What a commit changed: read off the answer that it got and the one that the commit before it got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bridge.audit.sentences import time_spent
+from storage.audit.timeline import CommitLine
+
+_OF_ATTEMPT = (
+    ("status", "Status"),
+    ("completion_status", "Completion"),
+    ("success_status", "Success"),
+    ("score", "Score"),
+    ("progress_measure", "Progress"),
+    ("total_time", "Time spent"),
+)
+_OF_ENROLLMENT = (
+    ("completion_status", "Best completion"),
+    ("success_status", "Best success"),
+    ("best_score", "Best score"),
+)
+_SCORE = ("raw", "min", "max", "scaled")
+
+
+class Altered(NamedTuple):
+    """One thing that a commit altered, in words; None where there was nothing."""
+
+    what: str
+    before: str | None
+    after: str | None
+
+
+class Outcome(NamedTuple):
+    """What came of a commit: what it altered, and which values could not be used (code, element, value, message)."""
+
+    altered: tuple[Altered, ...] = ()
+    warnings: tuple[dict[str, str], ...] = ()
+
+
+def outcomes(commits: Iterable[CommitLine], before: str | None, *, sees_cmi: bool) -> list[Outcome]:
+    """Give what came of each of an attempt's commits, which are in the order they were received.
+
+    `before` is the answer to the one before the first of them, None where there is none. Bookmarks and the values that
+    could not be used are content's own: they are left out unless `sees_cmi`.
+    """
+    known = {} if before is None else msgspec.json.decode(before)
+    found = []
+    for one in commits:
+        if one.reply is None:  # a duplicate changed nothing
+            found.append(Outcome())
+            continue
+        now = msgspec.json.decode(one.reply)
+        warnings = tuple({name: str(value) for name, value in told.items()} for told in now.get("warnings", ()))
+        if not sees_cmi:
+            warnings = tuple(told | {"value": "", "message": ""} for told in warnings)
+        found.append(Outcome(tuple(_altered(known, now, sees_cmi=sees_cmi)), warnings))
+        known = now
+    return found
+
+
+def _altered(before: dict[str, Any], after: dict[str, Any], *, sees_cmi: bool) -> Iterable[Altered]:
+    parts = [("attempt", name, what) for name, what in _OF_ATTEMPT]
+    parts += [("enrollment", name, what) for name, what in _OF_ENROLLMENT]
+    if sees_cmi:
+        parts.append(("progress", "location", "Bookmark"))
+    for part, name, what in parts:
+        old, new = (_said(name, told.get(part, {}).get(name)) for told in (before, after))
+        if old != new and not (old is None and new == "unknown"):
+            yield Altered(what, old, new)
+
+
+def _said(name: str, value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, dict):
+        return ", ".join(f"{part} {value[part]}" for part in _SCORE if part in value)
+    if name == "progress_measure":
+        return f"{value * 100:.4g} %"
+    return time_spent(value) if name == "total_time" else str(value)

@@ -1,0 +1,137 @@
+"""Learners: their enrollments as people look for them, one enrollment with its attempts, and files of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bridge.audit import exports
+from bridge.audit.access.roles import Role, may_see_names
+from bridge.audit.access.veils import named
+from bridge.audit.asked import choice_in, nothing, text_in, uuid_in
+from bridge.audit.dates import midnight
+from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.render import page
+from bridge.audit.route import Route
+from bridge.commits.replies import time_text
+from mappings.cmi.times import duration
+from storage import lms
+from storage.audit import attempts, enrollments
+from storage.audit.attempts import AttemptRow
+from storage.audit.enrollments import EnrollmentRow
+from storage.audit.pages import Page
+from storage.audit.whose import Filter
+
+STATUSES = ("active", "suspended", "terminated", "abandoned")
+COMPLETIONS = ("completed", "incomplete", "not attempted", "unknown")
+SUCCESSES = ("passed", "failed", "unknown")
+
+
+async def _learners(request: web.Request) -> web.StreamResponse:
+    which, after = _asked(request), request.query.get("after") or None
+
+    def look(connection: Connection) -> tuple[Page[EnrollmentRow], list[str]]:
+        return enrollments.search(connection, which, after=after), lms.names(connection)
+
+    found, lmss = await request.app[AUDIT_PARTS].database.read(look)
+    return page(
+        request,
+        "learners.html",
+        page=Page([named(request, row) for row in found.rows], found.after),
+        which=which,
+        lmss=lmss,
+        choices={"status": STATUSES, "completion": COMPLETIONS, "success": SUCCESSES},
+        is_filtered=which != Filter() or after is not None,
+        rest=_rest(request),
+    )
+
+
+async def _learners_file(request: web.Request) -> web.StreamResponse:
+    which = _asked(request)
+
+    def part(connection: Connection, after: str | None, most: int) -> Page[EnrollmentRow]:
+        return enrollments.search(connection, which, after=after, most=most)
+
+    return await exports.send(request, "learners", part, _columns(request, EnrollmentRow._fields))
+
+
+async def _enrollment(request: web.Request) -> web.StreamResponse:
+    registration, after = uuid_in(request, "registration", "enrollment"), request.query.get("after") or None
+
+    def look(connection: Connection) -> tuple[EnrollmentRow | None, Page[AttemptRow]]:
+        which = Filter(enrollment=registration)
+        return enrollments.one(connection, registration), attempts.search(connection, which, after=after)
+
+    one, its = await request.app[AUDIT_PARTS].database.read(look)
+    if one is None:
+        raise nothing("enrollment")
+    return page(request, "enrollment.html", one=named(request, one), page=its, duration=duration)
+
+
+async def _enrollment_file(request: web.Request) -> web.StreamResponse:
+    registration = uuid_in(request, "registration", "enrollment")
+    if await request.app[AUDIT_PARTS].database.read(enrollments.one, registration) is None:
+        raise nothing("enrollment")
+
+    def part(connection: Connection, after: str | None, most: int) -> Page[AttemptRow]:
+        return attempts.search(connection, Filter(enrollment=registration), after=after, most=most)
+
+    return await exports.send(request, f"attempts-{registration}", part, _columns(request, AttemptRow._fields))
+
+
+def _asked(request: web.Request) -> Filter:
+    """Give what is searched for.
+
+    Raises:
+        web.HTTPBadRequest: it cannot be searched for.
+        web.HTTPForbidden: a name is told by somebody who may not see names, and would learn them so.
+    """
+    name = text_in(request, "name")
+    if name is not None and not may_see_names(request):
+        raise web.HTTPForbidden(text="Your account does not see learners' names, so it cannot search by them.")
+    return Filter(
+        lms=text_in(request, "lms"),
+        learner=text_in(request, "learner_is"),
+        learner_prefix=text_in(request, "learner"),
+        learner_name=name,
+        activity=text_in(request, "activity"),
+        course=text_in(request, "course"),
+        status=choice_in(request, "status", STATUSES),
+        completion=choice_in(request, "completion", COMPLETIONS),
+        success=choice_in(request, "success", SUCCESSES),
+        since=midnight(request.query.get("since", "")),
+        until=midnight(request.query.get("until", ""), after=True),
+    )
+
+
+def _rest(request: web.Request) -> str:
+    """Give the query of the search without the page, for the files of all that it finds."""
+    told = {name: value for name, value in request.query.items() if value and name != "after"}
+    return f"?{urlencode(told)}" if told else ""
+
+
+def _columns(request: web.Request, names: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
+    """Give a file's columns: times as RFC 3339, time spent as xAPI writes it; names only for who may see them."""
+    return {name: _column(name) for name in names if name != "learner_name" or may_see_names(request)}
+
+
+def _column(name: str) -> Callable[[Any], Any]:
+    field = attrgetter(name)
+    if name == "total_time":
+        return lambda row: duration(field(row))
+    return (lambda row: time_text(field(row))) if name.endswith("_at") else field
+
+
+ROUTES = (
+    Route("GET", "/learners", _learners, Role.READER),
+    Route("GET", "/learners.csv", _learners_file, Role.READER),
+    Route("GET", "/learners.ndjson", _learners_file, Role.READER),
+    Route("GET", "/enrollments/{registration}", _enrollment, Role.READER),
+    Route("GET", "/enrollments/{registration}/attempts.csv", _enrollment_file, Role.READER),
+    Route("GET", "/enrollments/{registration}/attempts.ndjson", _enrollment_file, Role.READER),
+)
