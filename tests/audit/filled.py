@@ -46,7 +46,9 @@ def cmi(score: str = "85") -> dict[str, object]:
 async def fill(bridge: Bridge) -> None:
     """Store five learners' statements and documents; four deliveries are dead for three causes, one is quarantined."""
     for learner, name in NAMES.items():
-        await bridge.commit(cmi(), learner={"id": learner, "name": name}, activity={"id": "235", "name": f"Safety {SCRIPT}"})
+        await bridge.commit(
+            cmi(), learner={"id": learner, "name": name}, activity={"id": "235", "name": f"Safety {SCRIPT}"}
+        )
         bridge.clock.advance(60)
     await bridge.let_documents_follow()
     with writing(bridge.engine) as connection:
