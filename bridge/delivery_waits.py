@@ -22,7 +22,7 @@ _SETTLED = {
     "delivered": "nothing, the LRS has it",
     "discarded": "nothing, people gave it up",
     "quarantined": "nothing, every LRS would refuse it",
-    "dead": "nothing, the LRS refused it; once it would take it, `scorm-bridge deliveries retry` sends it again",
+    "dead": "nothing, the LRS refused it; once it would take it, a retry sends it again",
 }
 
 

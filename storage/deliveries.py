@@ -104,6 +104,8 @@ LAST_TRY = func.coalesce(
 )
 """The try that settled a delivery, or the last one so far."""
 _ITS_STATEMENT = and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position)
+_TRIED = try_.alias("tried")
+"""The tries once more, where the query has those of its own."""
 _FROM = (
     delivery.join(statement, _ITS_STATEMENT)
     .join(attempt, attempt.c.id == delivery.c.attempt_id)
@@ -221,10 +223,9 @@ def of_state(state: str) -> list[ColumnElement[bool]]:
 
 def of_last_try(which: Filter) -> list[ColumnElement[bool]]:
     """Give the conditions that a filter sets to the last try."""
-    told = [
-        column == value for column, value in ((try_.c.outcome, which.outcome), (try_.c.status, which.status)) if value
-    ]
-    return [exists().where(try_.c.id == LAST_TRY, *told)] if told else []
+    told = ((_TRIED.c.outcome, which.outcome), (_TRIED.c.status, which.status))
+    conditions = [column == value for column, value in told if value is not None]
+    return [exists().where(_TRIED.c.id == LAST_TRY, *conditions)] if conditions else []
 
 
 def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[str], **values: Any) -> int:

@@ -31,7 +31,7 @@ CONFLICT = Advice(
     ),
 )
 REFUSED = Advice(
-    "The LRS takes no such statement. Its own words, below, say why.",
+    "The LRS takes no such statement. Its own words say why.",
     (
         "Compare them with the statement and with the rule that made it.",
         "If the LRS is set too strictly or lacks a profile, mend the LRS and retry: the same bytes are sent again.",

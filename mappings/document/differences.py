@@ -79,10 +79,10 @@ def other_differences(before: Document, after: Document) -> list[Field]:
     old, new = (dict(_others(in_words(one))) for one in (before, after))
     names = list(dict.fromkeys([*new, *old]))
     told = [Field(name, old.get(name, ""), new.get(name, "")) for name in names if old.get(name) != new.get(name)]
-    if [rule.name for rule in before.rules] != [rule.name for rule in after.rules]:
-        told.append(
-            Field("order of the rules", *(", ".join(rule.name for rule in one.rules) for one in (before, after)))
-        )
+    both = {rule.name for rule in before.rules} & {rule.name for rule in after.rules}
+    order = [", ".join(rule.name for rule in one.rules if rule.name in both) for one in (before, after)]
+    if order[0] != order[1]:
+        told.append(Field("order of the rules", *order))
     return told
 
 

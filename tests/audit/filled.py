@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from storage import deliveries, outbox
 from storage.deliveries import Filter
 from storage.engine import writing
 from storage.outbox import Settlement, Try
-from storage.tables import delivery, document_delivery, enrollment, statement
+from storage.tables import delivery, document_delivery, statement
 from tests.bridges import START, Bridge
 
 TARGET = "analytics"
@@ -66,9 +66,3 @@ async def fill(bridge: Bridge) -> None:
         connection.execute(
             update(statement).where(statement.c.id == one.statement_id).values(problem="problem-canary: no IRI")
         )
-
-
-def learners(bridge: Bridge) -> list[str]:
-    """Give the ids of all learners stored."""
-    with writing(bridge.engine) as connection:
-        return list(connection.execute(select(enrollment.c.learner_id)).scalars())

@@ -92,7 +92,7 @@ async def test_a_statement_is_explained_with_its_commit_its_rule_and_what_the_lr
     assert one["body"]["id"] == _ids(bridge)[1]
     (way,) = one["deliveries"]
     assert (way["state"], way["tries"][0]["status"], way["tries"][0]["took"]) == ("dead", 400, 7)
-    assert "deliveries retry" in way["next"]
+    assert "a retry sends it again" in way["next"]
     shown = run("deliveries", "explain", _ids(bridge)[1], **{URL: database_url})
     assert "to analytics: dead; next: nothing, the LRS refused it" in shown.stdout
     assert "400 refused in 7 ms: no such verb here" in shown.stdout

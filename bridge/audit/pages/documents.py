@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
@@ -21,6 +19,15 @@ from mappings.timestamps import rfc3339
 from storage.audit import documents
 from storage.audit.documents import DocumentFilter, DocumentRow
 from storage.audit.pages import Page
+
+
+class _Account(msgspec.Struct, rename="camel"):
+    name: str
+    home_page: str
+
+
+class _Agent(msgspec.Struct):
+    account: _Account
 
 
 async def _documents(request: web.Request) -> web.StreamResponse:
@@ -95,14 +102,14 @@ async def _document(request: web.Request) -> web.StreamResponse:
 
 
 def _parameters(text: str) -> dict[str, str]:
-    """Give what the request for a document says, the agent without a name."""
-    told: dict[str, Any] = msgspec.json.decode(text)
-    return {name: value if isinstance(value, str) else _agent(value) for name, value in told.items()}
+    """Give what the request for a document says, of the agent its account alone."""
+    told = msgspec.json.decode(text, type=dict[str, str])
+    return {name: _account(value) if name == "agent" else value for name, value in told.items()}
 
 
-def _agent(value: Any) -> str:
-    account = value.get("account", value) if isinstance(value, dict) else value
-    return msgspec.json.encode(account).decode()
+def _account(agent: str) -> str:
+    account = msgspec.json.decode(agent, type=_Agent).account
+    return f"{account.name} at {account.home_page}"
 
 
 def _place(parameters: str) -> str:
