@@ -128,7 +128,7 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             insert("journal", last, {
                 "session_id": uid(SESSION, own), "number": number, "received_at": when, "wire_format": "'scorm-again'",
                 "content_type": "'application/json'", "disposition": "'applied'", "digest": padded("n", 64),
-                "reply": size(900), "body": blob % size(1_200),
+                "reply": size(900), "body": blob % size(1_200), "mapping_version_id": "1",
             })
             for last, own, number, when in (
                 (attempts - 1, "n", "1", f"{at('n')} - CASE n % 2 WHEN 0 THEN 300000 ELSE 0 END"),

@@ -180,6 +180,7 @@ def _store_attempt(connection: Connection, one: Attempt, owner: int, number: int
             connection, journal,
             session_id=one.sessions[-1], number=1, received_at=one.at or NOW, wire_format="native",
             content_type="application/json", disposition="applied", digest="0" * 64, reply="{}", body=b"{}",
+            mapping_version_id=1,
         )  # fmt: skip
 
 
