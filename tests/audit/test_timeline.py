@@ -134,7 +134,7 @@ async def test_a_statement_is_told_as_a_sentence_with_its_rule_and_mapping(
     assert f"<bdi>{name}</bdi> <strong>passed</strong> <bdi>Fire &lt;i&gt;drill&lt;/i&gt;</bdi>" in page
     assert "<q><bdi>RESPONSECANARY&lt;script&gt;</bdi></q>" in page
     for rule in column(bridge, "SELECT rule FROM statement"):
-        assert f"made by rule <code>{rule}</code>" in page
+        assert f'#rule-{rule}"><code>{rule}</code></a>' in page
     assert counted(bridge, "SELECT content_hash FROM mapping_version")[:12] in page
     told = re.findall(r'aria-label="Statement">(.*?)</pre>', page, re.DOTALL)
     assert len(told) == counted(bridge, "SELECT count(*) FROM statement")

@@ -22,7 +22,7 @@ from storage.audit.pages import Page
 from storage.audit.timeline import CommitLine, DeliveryLine, Received, StatementLine
 from storage.lookups import DocumentLine
 
-COMMITS = 100
+COMMITS = 50
 """Commits of a page."""
 
 SHOWN = 100_000
