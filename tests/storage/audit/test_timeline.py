@@ -100,7 +100,7 @@ def test_a_commit_is_given_as_it_was_received(engine: Engine, its: Session) -> N
     with reading(engine) as connection:
         commit = timeline.received(connection, uid("second"), 1)
         assert commit is not None
-        assert (commit.attempt_id, commit.body, commit.commit.content_type) == (
+        assert (commit.attempt.uuid, commit.body, commit.commit.content_type) == (
             its.attempt.uuid,
             b'{"second":1}',
             "text/plain",
