@@ -65,9 +65,7 @@ async def test_a_version_is_activated_listed_and_rolled_back(bridge: Bridge, map
     assert [one["holds_for"] for one in own] == [["lms"], ["all"], []]
     assert [one["holds_for"] for one in after] == [[], [], ["all"]]
     with reading(bridge.engine) as connection:
-        assert [one.verb for one in acts.newest(connection)] == [
-            "rollback", "rollback", "activate", "activate", "activate",
-        ]  # fmt: skip
+        assert [one.verb for one in acts.newest(connection)] == ["rollback", "rollback", "activate", "activate"]
 
 
 async def test_nothing_is_activated_without_consent(bridge: Bridge, run: Run, database_url: str, ours: str) -> None:
@@ -90,7 +88,7 @@ async def test_a_document_with_faults_is_not_activated_and_all_of_them_are_liste
     assert (result.exit_code, told.exit_code) == (1, 1)
     assert "'past' is not a verb" in result.stderr
     assert "rules[16].name: must be lower-case letters" in result.stderr
-    assert [fault["place"] for fault in faults] == ["rules[5].verb", "rules[9].verb", "rules[16].name"]
+    assert [fault["place"] for fault in faults] == ["rules[5].verb", "rules[11].verb", "rules[16].name"]
     assert {"place", "line", "message"} == {*faults[0]}
 
 
