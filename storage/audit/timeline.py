@@ -191,6 +191,21 @@ def _answer_before(connection: Connection, key: int, place: int) -> str | None:
     return found
 
 
+def enrollment_commits(connection: Connection, session_id: str) -> int:
+    """Tell how many commits the enrollment of a session has had, 0 where there is no such session."""
+    owner = (
+        select(attempt.c.enrollment_id)
+        .join(session, session.c.attempt_id == attempt.c.id)
+        .where(session.c.session_id == session_id)
+    )
+    its = select(attempt.c.id).where(attempt.c.enrollment_id.in_(owner))
+    return int(
+        connection.execute(
+            select(func.coalesce(func.sum(session.c.commits), 0)).where(session.c.attempt_id.in_(its))
+        ).scalar_one()
+    )
+
+
 def _place(cursor: str) -> int:
     match decode(cursor):
         case [int(place)] if 0 <= place < 2**63:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from bridge.audit import rules
 from bridge.audit.pages import timeline
 from storage.engine import reading, writing
 from tests.audit.conftest import Meet
@@ -240,3 +241,45 @@ def test_json_of_bodies_is_not_changed_but_for_line_breaks() -> None:
     shown = timeline._readable(body)
     assert shown.splitlines()[1:-1] == ['  "a": 1.0,', '  "b": "\\u00e4",', '  "c": 12345678901234567890']
     assert json.loads(shown) == json.loads(body)
+
+
+async def test_a_commit_tells_which_rules_fired_and_why_the_others_did_not(
+    bridge: Bridge, attempt: str, auditor: Person
+) -> None:
+    page = await auditor.text(f"/audit/commits/{SESSION}/2")
+    made = column(bridge, "SELECT rule FROM statement WHERE commit_number = 2 ORDER BY position")
+    fired = table(page, "Fired")
+    assert sorted(row[0] for row in fired) == sorted(made)
+    told = re.findall(r'href="/audit/statements/([^"]+)">see it', page)
+    assert sorted(told) == sorted(column(bridge, "SELECT id FROM statement WHERE commit_number = 2"))
+    silent = {row[0]: row[2:] for row in table(page, "Not fired")}
+    assert silent["initialized"][0] == "nothing to tell"
+    assert "the first commit of a new attempt" in silent["initialized"][1]
+    assert not silent.keys() & {*made}
+    assert "RESPONSECANARY&lt;script&gt;" in page
+
+
+async def test_readers_see_which_rules_fired_without_what_learners_said(attempt: str, reader: Person) -> None:
+    page = await reader.text(f"/audit/commits/{SESSION}/2")
+    assert table(page, "Fired")
+    assert not table(page, "Changes")
+
+
+async def test_a_commit_that_cannot_be_read_again_is_shown_without_its_rules(
+    bridge: Bridge, attempt: str, auditor: Person
+) -> None:
+    with writing(bridge.engine) as connection:
+        connection.execute(text("UPDATE journal SET body = :body WHERE number = 1"), {"body": b"nothing"})
+    page = await auditor.text(f"/audit/commits/{SESSION}/2")
+    assert "Which rules fired cannot be told" in page
+    assert table(page, "What it changed")
+
+
+async def test_an_enrollment_with_many_commits_is_gone_through_when_asked(
+    attempt: str, auditor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "AT_ONCE", 2)
+    page = await auditor.text(f"/audit/commits/{SESSION}/2")
+    assert not table(page, "Fired")
+    assert f'href="/audit/commits/{SESSION}/2?rules=1"' in page
+    assert table(await auditor.text(f"/audit/commits/{SESSION}/2?rules=1"), "Fired")

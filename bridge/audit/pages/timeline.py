@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 from aiohttp import web
 
-from bridge.audit import changes
+from bridge.audit import changes, rules
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.access.veils import answered, named
 from bridge.audit.asked import nothing, uuid_in
@@ -76,6 +76,13 @@ async def _attempt(request: web.Request) -> web.StreamResponse:
 async def _commit(request: web.Request) -> web.StreamResponse:
     found = await _received(request)
     numbers = {found.commit.session_id: 0}
+    told = await request.app[AUDIT_PARTS].database.read(
+        rules.rules,
+        found.commit.session_id,
+        found.commit.number,
+        asked="rules" in request.query,
+        sees_cmi=may_see_cmi(request),
+    )
     (shown,) = _shown(request, [found.commit], found.before, numbers)
     whole = _readable(found.body) if may_see_cmi(request) else ""
     return page(
@@ -83,6 +90,7 @@ async def _commit(request: web.Request) -> web.StreamResponse:
         "commit.html",
         attempt=named(request, found.attempt),
         commit=shown,
+        rules=told,
         at=found.at,
         body=whole[:SHOWN],
         is_cut=len(whole) > SHOWN,
