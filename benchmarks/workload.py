@@ -17,6 +17,8 @@ SUSPEND_DATA = 400
 """Characters."""
 
 _SESSION, LEARNER, ACTIVITY, _MARK = "§SESSION§", "§LEARNER§", "§ACTIVITY§", "§MARK§"
+HOLES = _SESSION, LEARNER, ACTIVITY, _MARK
+"""What stands in a body for the session's id, the learner's, the activity's, and what makes it like no other."""
 
 
 def learner(number: int) -> str:

@@ -18,8 +18,8 @@ from bridge.clock import NewId, Now, random_id, system_now
 from bridge.commits.document_maker import DocumentMaker
 from bridge.commits.reaper import Reaper
 from bridge.commits.service import CommitService
-from bridge.commits.setup import Setup
-from bridge.configured_targets import configured, readers, receivers, unwanted_documents
+from bridge.commits.setup import Setup, Versions
+from bridge.configured_targets import configured, unwanted_documents
 from bridge.database import Database
 from bridge.forwarding.crew import Crew
 from bridge.forwarding.senders import senders
@@ -28,6 +28,8 @@ from bridge.http.cors import Origins
 from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.activation import follow_settings
+from bridge.mapping_library.in_use import InUse, load_active
 from bridge.settings import Settings
 from bridge.watch import Watch
 from mappings.document import CompiledMapping
@@ -39,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 DOCUMENT_MAKER = web.AppKey("document_maker", DocumentMaker)
+IN_USE = web.AppKey("in_use", InUse)
 
 
 class SchemaError(RuntimeError):
@@ -56,17 +59,23 @@ def create_app(
 
     Raises:
         SchemaError: the database was not migrated.
-        DocumentError: the mapping document has faults.
-        SettingsError: a target names what the mapping document has not.
+        DocumentError: the mapping document has faults, or a version that is active has.
+        SettingsError: a target names what neither the mapping document nor any version that is active has.
         sqlalchemy.exc.OperationalError: the database does not answer.
     """
     mapping = load_mapping(settings.mapping.document)
-    targets = configured(settings.targets, mapping)
-    names = tuple(target.name for target in targets)
+    names = tuple(target.name for target in settings.targets)
     engine = open_engine(settings.database.url)
-    with writing(engine) as connection:
-        version_id, keys = _prepare(connection, mapping, now())
-        documents.forget(connection, unwanted_documents(mapping, targets))
+    try:
+        with writing(engine) as connection:
+            keys = _prepare(connection, mapping, now())
+            versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
+            known = [mapping, *_mappings(versions)]
+            targets = configured(settings.targets, known)
+            documents.forget(connection, unwanted_documents(known, targets))
+    except BaseException:
+        engine.dispose()
+        raise
     database = Database(engine)
     crews: list[Crew] = []
 
@@ -74,8 +83,7 @@ def create_app(
         for crew in crews:
             crew.wake()
 
-    setup = Setup(mapping, version_id, receivers(mapping, targets), readers(mapping, targets), now, new_id)
-    commits = CommitService(database, setup, wake)
+    commits = CommitService(database, Setup(versions, now, new_id), wake)
     app = create_api(
         Services(
             database=database,
@@ -90,15 +98,20 @@ def create_app(
     )
 
     if settings.audit.enabled:
-        mount(app, AuditParts(database, commits, now, settings, targets, keys, mapping.document.content_hash))
+        mount(app, AuditParts(database, commits, now, settings, targets, keys))
     app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
+    app[IN_USE] = InUse(database, versions, settings.targets, latest)
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
             owner = random_id()
             crew = Crew(database, senders(database, session, targets, owner=owner, now=now, random=random), owner=owner)
             crews.append(crew)
-            watches: list[Watch] = [Reaper(database, commits, now, settings.sessions.idle_after), app[DOCUMENT_MAKER]]
+            watches: list[Watch] = [
+                Reaper(database, commits, now, settings.sessions.idle_after),
+                app[DOCUMENT_MAKER],
+                app[IN_USE],
+            ]
             running = [asyncio.create_task(crew.run()), *(asyncio.create_task(watch.run()) for watch in watches)]
             yield
             for watch in watches:
@@ -114,13 +127,14 @@ def create_app(
     return app
 
 
-def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> tuple[int, list[bytes]]:
+def _mappings(versions: Versions) -> list[CompiledMapping]:
+    for_all, for_lms = versions.holding()
+    return [one.mapping for one in (for_all, *for_lms.values())]
+
+
+def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:
     if not is_current(connection):
         raise SchemaError("The database's schema is not current; run `scorm-bridge migrate` first.")
-    document = mapping.document
-    version_id = mapping_versions.ensure(
-        connection, name=document.name, content_hash=document.content_hash, document=document.text, now=now
-    )
+    follow_settings(connection, mapping, now)
     lms.ensure_signing_key(connection, secrets.token_bytes(32), now)
-    keys = lms.signing_keys(connection)
-    return version_id, keys
+    return lms.signing_keys(connection)

@@ -16,10 +16,27 @@ def load_mapping(document: str) -> CompiledMapping:
     Raises:
         DocumentError: it is not there, or has faults.
     """
+    return compile_text(read_document(document), document)
+
+
+def read_document(document: str) -> str:
+    """Read the text of a shipped document by its name, or of any by its path.
+
+    Raises:
+        DocumentError: it is not there.
+    """
     path = Path(document) if document.endswith(".toml") else SHIPPED / f"{document}.toml"
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         names = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.toml")))
         raise DocumentError(document, [Fault("file", 0, f"cannot be read ({error}); shipped are {names}")]) from None
-    return compile_document(load(text, document), document)
+
+
+def compile_text(text: str, source: str) -> CompiledMapping:
+    """Compile a document's text; `source` names it in messages.
+
+    Raises:
+        DocumentError: it has faults, all of which are told.
+    """
+    return compile_document(load(text, source), source)

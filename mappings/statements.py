@@ -6,7 +6,7 @@ The same changes of the same attempt give the same bytes, ids included: a statem
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from mappings.cmi.snapshot import Number
 from mappings.cmi.times import CENTISECONDS, duration
 from mappings.document.compiled import CompiledMapping
 from mappings.document.facts import Facts, Holes
-from mappings.document.model import ResultPart
+from mappings.document.model import ResultPart, Rule
 from mappings.document.outlines import Outline
 from mappings.document.skeletons import DEFINITION, OBJECTIVES
 from mappings.timestamps import rfc3339
@@ -32,12 +32,15 @@ PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
 _encode = msgspec.json.Encoder().encode
 _ITEMS = (Interaction, Objective)
 
+Outcome = Literal["fired", "once", "condition"]
+
 
 class Statement(msgspec.Struct, frozen=True):
     """A statement as it will be sent.
 
     `position` counts an attempt's statements from 1 in the order they must arrive in; `body` is the frozen JSON;
-    `problem` says why it must not be sent, if it must not.
+    `problem` says why it must not be sent, if it must not; `key` is what it is known by within its attempt, the rule
+    first and which of its occurrences at the end, a line each.
     """
 
     id: str
@@ -46,6 +49,21 @@ class Statement(msgspec.Struct, frozen=True):
     verb: str
     body: str
     problem: str | None = None
+    key: str = ""
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What became of a rule at a change that it speaks of.
+
+    `outcome`: it `fired`, or had spoken `once` already, or its `condition` did not hold. `variables` are what a
+    condition was asked with.
+    """
+
+    rule: Rule
+    change: Change
+    outcome: Outcome
+    variables: dict[str, Any] | None = None
+    statement: Statement | None = None
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -63,11 +81,12 @@ def make(
     session: SessionState,
     changes: Sequence[Change],
     at: int,
+    judged: list[Judged] | None = None,
 ) -> Made:
     """Make the statements of a commit's changes, in the changes' order.
 
     `attempt` and `session` are the states after the commit; `at` is what the statements are dated, in milliseconds
-    since the epoch.
+    since the epoch. A list of what is `judged` is told of every rule and change what became of it.
     """
     due = [(change, rule) for change in changes for rule in mapping.rules.get(change.trigger, ())]
     if not due:
@@ -80,14 +99,22 @@ def make(
         item = change.about if isinstance(change.about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
         if (rule.once == "attempt" and name in fired) or (rule.once == "session" and name in once_a_session):
+            if judged is not None:
+                judged.append(Judged(rule, change, "once"))
             continue
-        if rule.condition is not None and not rule.condition.holds(_variables(facts, attempt, session, change)):
-            continue
+        variables = None
+        if rule.condition is not None:
+            variables = _variables(facts, attempt, session, change)
+            if not rule.condition.holds(variables):
+                if judged is not None:
+                    judged.append(Judged(rule, change, "condition", variables))
+                continue
         count = fired[name] = fired.get(name, 0) + 1
         if rule.once == "session":
             once_a_session += (name,)
         occurrence = str(count) if rule.once == "change" else facts.session_id if rule.once == "session" else "attempt"
-        statement_id = outline.statement_id(f"{name}\n{occurrence}")
+        key = f"{name}\n{occurrence}"
+        statement_id = outline.statement_id(key)
         result = _result(rule.result, _subject(attempt, session, change), outline)
         holes = outline.holes if item is None else _item_holes(item, outline)
         if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
@@ -99,7 +126,9 @@ def make(
         problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
         position = attempt.statements + len(made) + 1
         verb = mapping.document.verbs[rule.verb].id
-        made.append(Statement(statement_id, position, rule.name, verb, body.decode(), problem))
+        made.append(Statement(statement_id, position, rule.name, verb, body.decode(), problem, key))
+        if judged is not None:
+            judged.append(Judged(rule, change, "fired", variables, made[-1]))
     if not made:
         return Made(attempt, session)
     return Made(

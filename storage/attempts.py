@@ -251,6 +251,30 @@ def load_attempts(connection: Connection, owner: Enrollment) -> list[Attempt]:
     return [_attempt(row, owner) for row in rows]
 
 
+def load_all(connection: Connection, owners: Sequence[Enrollment]) -> dict[int, tuple[list[Attempt], list[Session]]]:
+    """Give, by the enrollment's id, attempts in their order and all their sessions in the order they began."""
+    by_id = {one.id: one for one in owners}
+    found: dict[int, tuple[list[Attempt], list[Session]]] = {one: ([], []) for one in by_id}
+    rows = connection.execute(
+        select(attempt.c.enrollment_id, *_ATTEMPT)
+        .where(attempt.c.enrollment_id.in_(by_id))
+        .order_by(attempt.c.enrollment_id, attempt.c.number)
+    )
+    for row in rows:
+        found[row[0]][0].append(_attempt(row[1:], by_id[row[0]]))
+    its = {one.id: one for attempts, _ in found.values() for one in attempts}
+    rows = connection.execute(
+        select(attempt.c.id, *_SESSION)
+        .select_from(session.join(attempt))
+        .where(attempt.c.enrollment_id.in_(by_id))
+        .order_by(session.c.started_at, session.c.session_id)
+    )
+    for row in rows:
+        owner = its[row[0]]
+        found[owner.enrollment.id][1].append(_session(row[1:], owner))
+    return found
+
+
 def begun_attempts(connection: Connection, owner: Enrollment) -> list[tuple[int, str]]:
     """Give number and UUID of an enrollment's attempts that had a commit, in their order."""
     rows = connection.execute(

@@ -6,7 +6,7 @@ makes it wait again. What changes several times before it is sent is sent once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -106,8 +106,8 @@ _take = Prepared(
 _known = PreparedSelect(lambda ids: select(document.c.id, document.c.content).where(document.c.id.in_(ids)))
 
 
-def store(connection: Connection, documents: Sequence[Stored], targets: Mapping[str, Sequence[str]]) -> None:
-    """Keep the newest content of documents, each once, and let it wait for the targets that `targets` has by its name.
+def store(connection: Connection, documents: Sequence[Stored], targets: Callable[[DocumentRow], Sequence[str]]) -> None:
+    """Keep the newest content of documents, each once, and let it wait for the targets that `targets` gives for it.
 
     Content that is the same as before is sent to nobody who has it.
     """
@@ -124,7 +124,7 @@ def store(connection: Connection, documents: Sequence[Stored], targets: Mapping[
         [
             (one.row.id, target, "waiting", int(one.row.id in changed), one.every, 0, 0)
             for one in ordered
-            for target in targets[one.row.name]
+            for target in targets(one.row)
         ],
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from storage.prepared import insert_into
 from storage.tables import journal
@@ -14,8 +14,8 @@ from storage.tables import journal
 class Entry(NamedTuple):
     """One commit on its way into the journal.
 
-    `reply` is its answer as JSON, None for a duplicate; `body` is None where it is, byte for
-    byte, that of the commit `duplicate_of`.
+    `reply` is its answer as JSON, None for a duplicate; `body` is None where it is, byte for byte, that of the commit
+    `duplicate_of`; `beside` is JSON of what came beside the body and says something of it, None where nothing did.
     """
 
     session_id: str
@@ -30,6 +30,8 @@ class Entry(NamedTuple):
     idempotency_key: str | None
     reply: str | None
     body: bytes | None
+    beside: str | None
+    mapping_version_id: int
 
 
 _insert = insert_into(journal, Entry._fields)
@@ -63,6 +65,14 @@ def earlier(
         same.append(journal.c.idempotency_key == idempotency_key)
     rows = connection.execute(_EARLIER.where(journal.c.session_id == session_id, or_(*same)).order_by(journal.c.number))
     return [EarlierEntry(*row) for row in rows]
+
+
+def last_number(connection: Connection, session_id: str) -> int:
+    """Give the number of a session's last commit that repeats no other; 0 where there is none."""
+    found = select(func.max(journal.c.number)).where(
+        journal.c.session_id == session_id, journal.c.duplicate_of.is_(None)
+    )
+    return connection.execute(found).scalar_one() or 0
 
 
 def reply(connection: Connection, session_id: str, number: int) -> str:

@@ -1,11 +1,39 @@
-"""Versions of mapping documents, by the hash of their content: what made a statement can always be read again."""
+"""Versions of mapping documents, by the hash of their content, and which of them was active when.
+
+What made a statement can always be read again: versions are never changed, activations only ever added.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.tables import mapping_version
+from storage.tables import lms, mapping_activation, mapping_version
+
+
+class Version(NamedTuple):
+    """A version without its text. `created_at` is when it was stored."""
+
+    id: int
+    name: str
+    content_hash: str
+    created_at: int
+
+
+class Activation(NamedTuple):
+    """From `at` on, a version holds for one LMS, or for all that have none of their own (`lms_id` is None).
+
+    Without a `mapping_version_id`, the LMS has none of its own any more.
+    """
+
+    lms_id: int | None
+    mapping_version_id: int | None
+    at: int
+    by: str
+    reason: str
 
 
 def ensure(connection: Connection, *, name: str, content_hash: str, document: str, now: int) -> int:
@@ -22,3 +50,77 @@ def ensure(connection: Connection, *, name: str, content_hash: str, document: st
         )
     ).scalar_one()
     return version_id
+
+
+def versions(connection: Connection) -> list[Version]:
+    """Give all versions, the newest first."""
+    columns = (mapping_version.c[name] for name in Version._fields)
+    return [Version._make(row) for row in connection.execute(select(*columns).order_by(mapping_version.c.id.desc()))]
+
+
+def document(connection: Connection, version_id: int) -> str:
+    """Give the text of a version."""
+    found = connection.execute(select(mapping_version.c.document).where(mapping_version.c.id == version_id))
+    return str(found.scalar_one())
+
+
+def lock(connection: Connection) -> None:
+    """Let no other transaction activate anything until this one ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"LOCK TABLE {mapping_activation.name} IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def activate(connection: Connection, one: Activation) -> None:
+    """Add an activation. `lock` must have been called where it depends on earlier ones."""
+    connection.execute(insert(mapping_activation).values(one._asdict()))
+
+
+def activations(connection: Connection) -> list[Activation]:
+    """Give all activations in the order they were made."""
+    columns = (mapping_activation.c[name] for name in Activation._fields)
+    rows = connection.execute(select(*columns).order_by(mapping_activation.c.id))
+    return [Activation._make(row) for row in rows]
+
+
+def latest(connection: Connection) -> int:
+    """Give a number that is another one as soon as anything was activated; 0 where nothing ever was."""
+    return int(connection.execute(select(func.coalesce(func.max(mapping_activation.c.id), 0))).scalar_one())
+
+
+def active(connection: Connection) -> dict[int | None, int]:
+    """Give LMS id -> id of its own version, for those that have one; under None is the one for all others."""
+    newest = select(func.max(mapping_activation.c.id)).group_by(mapping_activation.c.lms_id)
+    rows = connection.execute(
+        select(mapping_activation.c.lms_id, mapping_activation.c.mapping_version_id).where(
+            mapping_activation.c.id.in_(newest), mapping_activation.c.mapping_version_id.is_not(None)
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def active_for(connection: Connection, lms_id: int | None) -> int | None:
+    """Give the id of the version that holds for an LMS: its own, else the one for all; None where there is neither."""
+    found = active(connection)
+    return found.get(lms_id, found.get(None))
+
+
+def lms_names(connection: Connection) -> dict[int, str]:
+    """Give id -> name of all LMSs, in the order of their names."""
+    return {row[0]: row[1] for row in connection.execute(select(lms.c.id, lms.c.name).order_by(lms.c.name))}
+
+
+def before_current(history: Sequence[Activation], lms_id: int | None) -> list[int | None]:
+    """Give the versions that a rollback goes back through, the active one at the end.
+
+    A return to the version below the active one takes that off again, so that rolling back twice goes back two
+    versions. An LMS begins with None: the version for all.
+    """
+    stack: list[int | None] = [] if lms_id is None else [None]
+    for one in history:
+        if one.lms_id != lms_id or (stack and stack[-1] == one.mapping_version_id):
+            continue
+        if len(stack) > 1 and stack[-2] == one.mapping_version_id:
+            stack.pop()
+        else:
+            stack.append(one.mapping_version_id)
+    return stack

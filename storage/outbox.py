@@ -7,7 +7,7 @@ no mark: what a killed process had on its way is still waiting, and sent again u
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -133,8 +133,10 @@ _insert_delivery_tries = insert_into(delivery_try, ("delivery_id", "try_id"))
 _decode = msgspec.json.Decoder(list[Claimed]).decode
 
 
-def add(connection: Connection, statements: Sequence[StatementRow], targets: Mapping[str, Sequence[str]]) -> None:
-    """Add statements, and a delivery of each to every target that `targets` has by its rule, in the order given."""
+def add(
+    connection: Connection, statements: Sequence[StatementRow], targets: Callable[[StatementRow], Sequence[str]]
+) -> None:
+    """Add statements, and a delivery of each to every target that `targets` gives for it, in the order given."""
     _insert_statements.run(connection, statements)
     _insert_deliveries.run(
         connection,
@@ -149,7 +151,7 @@ def add(connection: Connection, statements: Sequence[StatementRow], targets: Map
                 0,
             )
             for row in statements
-            for target in targets[row.rule]
+            for target in targets(row)
         ],
     )
 

@@ -165,6 +165,9 @@ journal = Table(
     Column("idempotency_key", Text),
     Column("reply", Text, comment="the answer as JSON; none for a duplicate"),
     Column("body", LargeBinary, comment="as received; none where it is that of duplicate_of"),
+    Column("beside", Text, comment="JSON: what came beside the body and says something of it"),
+    # not checked by the database at every commit: nothing ever deletes a version
+    Column("mapping_version_id", _Id, nullable=False, comment="by which it was told"),
     UniqueConstraint("session_id", "number"),
     Index(None, "received_at"),
 )
@@ -178,6 +181,17 @@ mapping_version = Table(
     Column("document", Text, nullable=False),
     Column("created_at", _Time, nullable=False),
     UniqueConstraint("name", "content_hash"),
+)
+
+mapping_activation = Table(
+    "mapping_activation",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("lms_id", _Id, ForeignKey("lms.id"), comment="none for all that have no version of their own"),
+    Column("mapping_version_id", _Id, ForeignKey("mapping_version.id"), comment="none: again the one for all"),
+    Column("at", _Time, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
 )
 
 statement = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bridge.audit import live, render
+from bridge.audit import impact_jobs, live, render
 from bridge.audit.access import guard
 from bridge.audit.access.sign_in import CHECKER, Checker
 from bridge.audit.error_pages import error_pages
@@ -29,6 +29,7 @@ def create_audit(parts: AuditParts) -> web.Application:
     app[guard.GUARDED] = {app.router.add_route(one.method, one.path, one.handler): one for one in ROUTES}
     render.set_up(app, ROUTES)
     live.set_up(app)
+    impact_jobs.set_up(app)
     app[CHECKER] = Checker()
     app.on_cleanup.append(_close)
     app.on_response_prepare.append(_label)

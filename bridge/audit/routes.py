@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from bridge.audit import assets, live
-from bridge.audit.pages import deliveries, documents, mappings, signing_in, statements, targets, trail
+from bridge.audit.pages import (
+    deliveries,
+    documents,
+    mapping_acts,
+    mapping_trials,
+    mappings,
+    signing_in,
+    statements,
+    targets,
+    trail,
+)
 from bridge.audit.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -13,6 +23,8 @@ ROUTES: tuple[Route, ...] = (
     *statements.ROUTES,
     *documents.ROUTES,
     *deliveries.ROUTES,
+    *mapping_acts.ROUTES,
+    *mapping_trials.ROUTES,
     *mappings.ROUTES,
     *targets.ROUTES,
     *trail.ROUTES,

@@ -78,8 +78,8 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
 def _store(connection: Connection, setup: Setup, changed: Changed, worker: _Worker) -> None:
     changed.store(connection)
     journal.append(connection, worker.entries)
-    outbox.add(connection, worker.statements, setup.targets)
-    documents.store(connection, list(worker.documents.values()), setup.documents)
+    outbox.add(connection, worker.statements, setup.versions.targets)
+    documents.store(connection, list(worker.documents.values()), setup.versions.readers)
 
 
 class _Worker:
@@ -160,14 +160,17 @@ class _Worker:
         at = row.last_commit_at or row.started_at
         if at >= work.idle_since:
             return Closed(ended=False)
-        done = end_idle(attempt.state, session.state, self._setup.mapping.document.idle)
-        statements = tell(self._setup, session, done)
-        self.statements += statement_rows(self._setup, session, statements, done.at)
+        version = self._setup.mapping(attempt.row.enrollment.lms_id)
+        done = end_idle(attempt.state, session.state, version.mapping.document.idle)
+        statements = tell(version, session, done)
+        if statements:
+            number = self._workspace.last_number(session)
+            self.statements += statement_rows(version, session, statements, number, done.at)
         row.ended, row.ended_at = session.state.ended, at
         attempt.row.status = attempt.state.ended or "active"
         row.changed = attempt.row.changed = True
         if row.commits:
-            let_documents_follow(self._setup, session, self._setup.now())
+            let_documents_follow(version, session, self._setup.now())
         columns.update_best(attempt.row.enrollment, done.changes)
         return Closed(ended=True)
 
@@ -177,7 +180,8 @@ class _Worker:
         if session is None or due is None or due > work.due:
             return Made(0)
         attempt = session.attempt.row
-        made = documents_of(self._setup, session, self._workspace.begun(attempt.enrollment))
+        version = self._setup.mapping(attempt.enrollment.lms_id)
+        made = documents_of(version, session, self._workspace.begun(attempt.enrollment))
         for one in made:
             earlier = self.documents.get(one.row.id)
             at_once = earlier is not None and earlier.every == 0

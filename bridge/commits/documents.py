@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 from bridge.commits.open_sessions import OpenSession
 from bridge.commits.posting import facts
-from bridge.commits.setup import Setup
+from bridge.commits.setup import Version
 from mappings import xapi_documents
 from storage.documents import DocumentRow, Stored
 
 
-def documents_of(setup: Setup, session: OpenSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
+def documents_of(version: Version, session: OpenSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
     """Give the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     attempt, row = session.attempt, session.row
     told = xapi_documents.documents(
-        setup.mapping,
+        version.mapping,
         facts(session),
         attempt.state,
-        names=setup.documents,
+        names=version.documents,
         attempts=attempts,
     )
     return [
@@ -33,7 +33,7 @@ def documents_of(setup: Setup, session: OpenSession, attempts: Sequence[tuple[st
                 attempt.row.id,
                 row.session_id,
                 row.commits,
-                setup.mapping_version_id,
+                version.id,
                 row.last_commit_at or row.started_at,
             ),
             # what a session leaves behind is what the next launch asks for, perhaps at once

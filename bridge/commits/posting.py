@@ -10,12 +10,13 @@ import structlog
 from bridge.commits import columns
 from bridge.commits.open_sessions import OpenSession
 from bridge.commits.replies import commit_reply, repeated_reply
-from bridge.commits.setup import Setup
+from bridge.commits.setup import Setup, Version
 from bridge.commits.work import Posting
 from mappings.attempt.commit import Earlier
 from mappings.attempt.fold import Fold, fold
 from mappings.document.facts import Facts
 from mappings.statements import Statement, make
+from storage.attempts import Attempt
 from storage.journal import Entry
 from storage.outbox import StatementRow
 
@@ -43,23 +44,24 @@ def post(
     """
     arrival, row = work.arrival, session.row
     before = session.attempt.state
+    version = setup.mapping(session.attempt.row.enrollment.lms_id)
     done = fold(
         before,
         session.state,
         arrival,
         earlier=earlier,
-        completes_when_failed=setup.mapping.document.failed_completes,
+        completes_when_failed=version.mapping.document.failed_completes,
     )
     row.commits += 1
     row.last_commit_at = arrival.received_at
     row.changed = True
     if done.duplicate_of is not None:
         same = any(one.number == done.duplicate_of and one.digest == arrival.digest for one in earlier)
-        entry = _entry(work, session, done, None, None if same else work.body)
+        entry = _entry(work, session, done, (None, None if same else work.body), version.id)
         return Posted(repeated_reply(first_reply(done.duplicate_of)), entry, [])
-    statements = tell(setup, session, done)
+    statements = tell(version, session, done)
     columns.update(session, before.total_time, arrival.received_at, done.changes)
-    let_documents_follow(setup, session, arrival.received_at)
+    let_documents_follow(version, session, arrival.received_at)
     reply = commit_reply(
         row.session_id,
         row.commits,
@@ -69,21 +71,21 @@ def post(
         statements,
         done.warnings,
     )
-    rows = statement_rows(setup, session, statements, done.at)
-    return Posted(reply, _entry(work, session, done, reply.decode(), work.body), rows)
+    rows = statement_rows(version, session, statements, row.commits, done.at)
+    return Posted(reply, _entry(work, session, done, (reply.decode(), work.body), version.id), rows)
 
 
-def tell(setup: Setup, session: OpenSession, done: Fold) -> tuple[Statement, ...]:
+def tell(version: Version, session: OpenSession, done: Fold) -> tuple[Statement, ...]:
     """Make the statements of what changed, and let the session's states be those after it."""
-    made = make(setup.mapping, facts(session), done.attempt, done.session, done.changes, done.at)
+    made = make(version.mapping, facts(session), done.attempt, done.session, done.changes, done.at)
     session.attempt.state, session.state = made.attempt, made.session
     return made.statements
 
 
 def statement_rows(
-    setup: Setup, session: OpenSession, statements: Sequence[Statement], made_at: int
+    version: Version, session: OpenSession, statements: Sequence[Statement], number: int, made_at: int
 ) -> list[StatementRow]:
-    """Give the rows of statements, made of the session's last commit at a time in milliseconds since the epoch."""
+    """Give the rows of statements, made of a commit of the session at a time in milliseconds since the epoch."""
     for one in statements:
         if one.problem is not None:
             log.error("statement_quarantined", statement=one.id, rule=one.rule)
@@ -94,8 +96,8 @@ def statement_rows(
             one.position,
             one.id,
             row.session_id,
-            row.commits,
-            setup.mapping_version_id,
+            number,
+            version.id,
             one.rule,
             one.verb,
             made_at,
@@ -106,20 +108,24 @@ def statement_rows(
     ]
 
 
-def let_documents_follow(setup: Setup, session: OpenSession, at: int) -> None:
+def let_documents_follow(version: Version, session: OpenSession, at: int) -> None:
     """Note when the attempt's documents are due: at once where its session has ended, else after a while."""
-    if not setup.documents:
+    if not version.documents:
         return
     row = session.attempt.row
     if session.row.ended is not None:
         row.documents_due = at
     elif row.documents_due is None:
-        row.documents_due = at + setup.documents_rest
+        row.documents_due = at + version.documents_rest
 
 
 def facts(session: OpenSession) -> Facts:
     """Give who and what a session is about."""
-    row = session.attempt.row
+    return facts_of(session.attempt.row, session.row.session_id)
+
+
+def facts_of(row: Attempt, session_id: str) -> Facts:
+    """Give who and what a session of an attempt is about."""
     owner = row.enrollment
     return Facts(
         lms=str(owner.lms_id),
@@ -135,13 +141,15 @@ def facts(session: OpenSession) -> Facts:
         registration=owner.registration,
         attempt_id=row.uuid,
         attempt_number=row.number,
-        session_id=session.row.session_id,
+        session_id=session_id,
         enrollment_completed=owner.completion_status == "completed",
         enrollment_passed=owner.success_status == "passed",
     )
 
 
-def _entry(work: Posting, session: OpenSession, done: Fold, reply: str | None, body: bytes | None) -> Entry:
+def _entry(
+    work: Posting, session: OpenSession, done: Fold, kept: tuple[str | None, bytes | None], version_id: int
+) -> Entry:
     arrival, row = work.arrival, session.row
     return Entry(
         row.session_id,
@@ -154,6 +162,7 @@ def _entry(work: Posting, session: OpenSession, done: Fold, reply: str | None, b
         arrival.digest,
         arrival.commit.sequence,
         arrival.idempotency_key,
-        reply,
-        body,
+        *kept,
+        work.beside,
+        version_id,
     )

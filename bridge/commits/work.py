@@ -22,6 +22,7 @@ class Posting(msgspec.Struct, frozen=True):
 
     `lms_id` is None where the commit URL's token showed that the session may be written. With a `launch` the session
     is opened where it is unknown; without a `session_id` as well, the enrollment's open session is meant, or a new one.
+    `beside` is what came beside the body and says something of it, as JSON.
     """
 
     arrival: Arrival
@@ -30,6 +31,7 @@ class Posting(msgspec.Struct, frozen=True):
     launch: Launch | None
     content_type: str
     body: bytes
+    beside: str | None = None
 
 
 class Closing(msgspec.Struct, frozen=True):

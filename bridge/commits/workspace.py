@@ -19,7 +19,7 @@ from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
 from storage.changed import Changed
 
 decode_attempt_state = msgspec.json.Decoder(AttemptState).decode
-_session_state = msgspec.json.Decoder(SessionState).decode
+decode_session_state = msgspec.json.Decoder(SessionState).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -150,7 +150,8 @@ class Workspace:
             self._latest[owner.id] = attempt
         attempt.state = replace(attempt.state, sessions=attempt.state.sessions + 1)
         attempt.row.changed = True
-        state = SessionState(number=attempt.state.sessions, resumes=resumes, base_time=attempt.state.total_time)
+        known = attempt.state
+        state = SessionState(number=known.sessions, opened=known.turns, resumes=resumes, base_time=known.total_time)
         entry = "resume" if resumes else "ab-initio"
         row = Session(session_id or self._new_id(), attempt.row, entry, "", self._now, changed=True, new=True)
         opened = self._sessions[row.session_id] = OpenSession(row, attempt, state)
@@ -176,6 +177,12 @@ class Workspace:
         """Give the answer that a commit got."""
         fresh = session.replies.get(number)
         return journal.reply(self._connection, session.row.session_id, number) if fresh is None else fresh
+
+    def last_number(self, session: OpenSession) -> int:
+        """Give the number of the session's last commit that repeats no other."""
+        if session.fresh:
+            return session.fresh[-1].number
+        return journal.last_number(self._connection, session.row.session_id)
 
     def begun(self, owner: Enrollment) -> list[tuple[str, int]]:
         """Give UUID and number of the enrollment's attempts that have commits, in their order."""
@@ -288,7 +295,7 @@ class Workspace:
         known = self._sessions.get(row.session_id)
         if known is not None:
             return known
-        opened = self._sessions[row.session_id] = OpenSession(row, attempt, _session_state(row.state))
+        opened = self._sessions[row.session_id] = OpenSession(row, attempt, decode_session_state(row.state))
         return opened
 
 

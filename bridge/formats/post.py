@@ -7,6 +7,13 @@ from collections.abc import Mapping
 import msgspec
 
 
+class Beside(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the journal keeps of a post beside its body and content type: as in `Post`."""
+
+    query: Mapping[str, str] = {}
+    no_cors: bool = False
+
+
 class Post(msgspec.Struct, frozen=True):
     """What a request carried. `query` holds the address's parameters but for those of the bridge itself."""
 
@@ -19,6 +26,13 @@ class Post(msgspec.Struct, frozen=True):
     def beacon(self) -> bool:
         """Tell whether a browser sent it as a beacon: plain text, or without any cross-origin ceremony."""
         return self.no_cors or self.content_type.startswith("text/plain")
+
+    @property
+    def beside(self) -> str | None:
+        """Give what came beside the body and says something of it, as JSON for the journal; None where nothing did."""
+        if not self.query and not self.no_cors:
+            return None
+        return msgspec.json.encode(Beside(self.query, self.no_cors)).decode()
 
     @property
     def flagged(self) -> bool:

@@ -43,6 +43,7 @@ async def post_all_in_one(request: web.Request) -> web.Response:
         launch,
         post.content_type,
         post.body,
+        post.beside,
     )
     return Answer(await parts.commits.post(posting))
 

@@ -143,7 +143,8 @@ async def _store(
     assert call.commit is not None  # noqa: S101 -- its callers have looked
     body = post.body if call.payload is None else call.payload
     arrival = bodies.arrival(request, call.commit, body, received_at)
-    answer = await services(request).commits.post(Posting(arrival, session_id, lms_id, launch, post.content_type, body))
+    posting = Posting(arrival, session_id, lms_id, launch, post.content_type, body, post.beside)
+    answer = await services(request).commits.post(posting)
     return spoken.reply(call, answer, None)
 
 

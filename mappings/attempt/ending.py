@@ -17,8 +17,15 @@ def end_idle(attempt: AttemptState, session: SessionState, idle: Ending) -> Fold
     score that content was still writing are told now. A session without commits ends without changes: it was opened,
     never played.
     """
+    closed = attempt.closed + 1
+    turn = attempt.turns + 1
     if session.commits == 0:
-        return Fold("applied", attempt, replace(session, ended="abandoned"), session.applied_at)
+        return Fold(
+            "applied",
+            replace(attempt, closed=closed),
+            replace(session, ended="abandoned", closed=turn),
+            session.applied_at,
+        )
     ended: Ending = "suspended" if attempt.snapshot.exit == "suspend" else idle
     told = attempt.snapshot if attempt.answers is None else replace(attempt.snapshot, interactions=attempt.answers)
     last, after = attempt.score, attempt
@@ -27,8 +34,8 @@ def end_idle(attempt: AttemptState, session: SessionState, idle: Ending) -> Fold
         after = replace(attempt, writing=None, told=None)
     return Fold(
         "applied",
-        replace(after, answers=None, ended=ended if session.number >= attempt.spoke else attempt.ended),
-        replace(session, ended=ended),
+        replace(after, answers=None, closed=closed, ended=ended if session.number >= attempt.spoke else attempt.ended),
+        replace(session, ended=ended, closed=turn),
         max(session.applied_at, attempt.timestamp),
         find_changes(told, attempt.snapshot, told=last, ended=ended),
     )

@@ -20,6 +20,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         sessions: how many were opened.
         spoke: the highest number of a session that had a commit applied.
         commits: how many came, duplicates apart.
+        closed: how many of its sessions were ended as nothing came from them any more.
         ended: how its latest session ended; None while that is open.
         total_time: centiseconds spent in all sessions.
         score: the last one that was possible; an impossible one that comes after it takes nothing back.
@@ -36,6 +37,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     sessions: int = 0
     spoke: int = 0
     commits: int = 0
+    closed: int = 0
     ended: Ending | None = None
     total_time: int = 0
     score: Score | None = None
@@ -46,12 +48,20 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     timestamp: int = 0
     fired: dict[str, int] = {}
 
+    @property
+    def turns(self) -> int:
+        """Tell how many commits came, duplicates apart, and sessions were closed: these are its history, in order."""
+        return self.commits + self.closed
+
 
 class SessionState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One launch of an attempt.
 
     Attributes:
         number: counts the attempt's sessions from 1.
+        opened: how many turns the attempt had had when this session was opened: commits, duplicates apart, and
+            sessions that were closed.
+        closed: which of the attempt's turns it was that this session was closed; 0 where its own commits ended it.
         resumes: it continues an attempt that was begun before.
         commits: how many were applied.
         ended: how it ended; None while it is open.
@@ -72,6 +82,8 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """
 
     number: int = 0
+    opened: int = 0
+    closed: int = 0
     resumes: bool = False
     commits: int = 0
     ended: Ending | None = None

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, func, select
 from bridge.commits.batch import Done, run
 from bridge.commits.launch import Activity, Course, Launch, Learner
 from bridge.commits.pending import Batch, Pending
-from bridge.commits.setup import Setup
+from bridge.commits.setup import Setup, Version, Versions
 from bridge.commits.work import Answer, Closing, Opening, Posting, Work
 from bridge.formats import native
 from bridge.formats.post import Post
@@ -28,6 +28,7 @@ from storage import lms, lookups, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import journal, session
 from tests.bridges import START, FakeClock, Ids
+from tests.replays import replayed, stored
 
 MAPPING = load_mapping("scorm-profile")
 LEARNERS = st.sampled_from(["u1", "u2"])
@@ -63,7 +64,7 @@ class Machine(RuleBasedStateMachine):
                 connection, name="m", content_hash="0" * 64, document=MAPPING.document.text, now=START
             )
         rules = {one.name: ("lrs",) for one in MAPPING.document.rules}
-        self.setup = Setup(MAPPING, version, rules, {}, self.clock, self.ids)
+        self.setup = Setup(Versions(Version(version, MAPPING, rules, {})), self.clock, self.ids)
         self.processes = [Pending(self.setup), Pending(self.setup)]
         self.turns = itertools.cycle(self.processes)
 
@@ -159,6 +160,10 @@ class Machine(RuleBasedStateMachine):
                 assert positions == list(range(1, len(positions) + 1))
                 dates = [msgspec.json.decode(one.body)["timestamp"] for one in report.statements]
                 assert dates == sorted(dates)
+
+    def teardown(self) -> None:
+        """Tell the journal once more: exactly what is stored."""
+        assert replayed(self.engine, MAPPING) == stored(self.engine)
 
     def _open_ones(self) -> list[str]:
         return [one for one, known in self.sessions.items() if not known.ended]

@@ -9,7 +9,7 @@ from storage.attempts import Session
 from storage.documents import ClaimedDocument, Stored
 from storage.outbox import UNASSIGNED, Try
 from storage.tables import document, document_delivery
-from tests.storage.rows import NOW, stored, whole
+from tests.storage.rows import NOW, by_name, stored, whole
 
 LRS = {"attempt-state": ("lrs",), "agent-profile": ("lrs",)}
 NOBODY = dict.fromkeys(LRS, (UNASSIGNED,))
@@ -36,7 +36,7 @@ def settle(
 
 def store(connection: Connection, *all_of_them: Stored, readers: dict[str, tuple[str, ...]] | None = None) -> None:
     """Store documents for the one LRS, or for the readers given."""
-    documents.store(connection, all_of_them, readers or LRS)
+    documents.store(connection, all_of_them, by_name(readers or LRS))
 
 
 def states(connection: Connection) -> dict[tuple[str, str], str]:

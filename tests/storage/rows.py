@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -122,6 +122,8 @@ def entry(session: Session, number: int = 1, **changed: Any) -> Entry:
         idempotency_key=None,
         reply="{}",
         body=b"{}",
+        beside=None,
+        mapping_version_id=1,
     )
     return made._replace(**changed)
 
@@ -149,9 +151,19 @@ def statements(connection: Connection, session: Session, bodies: Sequence[str], 
     ]
 
 
-def to(*targets: str) -> dict[str, Sequence[str]]:
-    """Say that these targets get the statements that `statements` makes."""
-    return {"completed": targets}
+def to(*targets: str) -> Callable[[StatementRow], Sequence[str]]:
+    """Say that these targets get all statements."""
+    return lambda _row: targets
+
+
+def by_rule(targets: Mapping[str, Sequence[str]]) -> Callable[[StatementRow], Sequence[str]]:
+    """Say which targets get the statements of each rule."""
+    return lambda row: targets[row.rule]
+
+
+def by_name(targets: Mapping[str, Sequence[str]]) -> Callable[[DocumentRow], Sequence[str]]:
+    """Say which targets get each document, by its name."""
+    return lambda row: targets[row.name]
 
 
 def queue(connection: Connection, session: Session, count: int, targets: Sequence[str] = ("lrs",)) -> list[str]:

@@ -11,7 +11,7 @@ from storage.engine import reading, writing
 from storage.outbox import UNASSIGNED
 from storage.tables import document, document_delivery, document_try, try_
 from tests.storage.document_rows import EVERY, LRS, NOBODY, claim, contents, settle, states, store, store_and_settle
-from tests.storage.rows import NOW, launched, stored, uid
+from tests.storage.rows import NOW, by_name, launched, stored, uid
 
 
 def test_a_document_is_kept_as_it_is_and_waits_for_its_targets(engine: Engine) -> None:
@@ -31,7 +31,7 @@ def test_a_document_is_kept_as_it_is_and_waits_for_its_targets(engine: Engine) -
 
 def test_nothing_to_store_is_no_error(engine: Engine) -> None:
     with writing(engine) as connection:
-        documents.store(connection, [], LRS)
+        documents.store(connection, [], by_name(LRS))
         assert documents.waiting(connection) == {}
         assert claim(connection) == []
 

@@ -9,7 +9,7 @@ from storage import documents
 from storage.engine import reading, writing
 from storage.outbox import UNASSIGNED
 from tests.storage.document_rows import EVERY, LRS, NOBODY, claim, contents, settle, states, store, store_and_settle
-from tests.storage.rows import NOW, launched, stored, uid
+from tests.storage.rows import NOW, by_name, launched, stored, uid
 from tests.storage.threads import at_once
 
 
@@ -88,7 +88,7 @@ def test_transactions_that_store_the_same_documents_at_once_do_not_lock_each_oth
         mine = [one._replace(row=one.row._replace(content=b"%d" % number)) for one in made]
         for shift in range(10):
             with writing(engine) as connection:
-                documents.store(connection, mine[shift:][:: -1 if number % 2 else 1] + mine[:shift], readers)
+                documents.store(connection, mine[shift:][:: -1 if number % 2 else 1] + mine[:shift], by_name(readers))
 
     at_once(4, work)
     with reading(engine) as connection:
@@ -118,7 +118,9 @@ def test_nothing_is_lost_when_documents_change_while_they_are_written_and_taken_
                     documents.assign_waiting(connection, "lrs", names)
                 else:
                     mine = [one._replace(row=one.row._replace(content=b"%d" % turn)) for one in made]
-                    documents.store(connection, mine, dict.fromkeys(names, ("lrs",) if number else (UNASSIGNED,)))
+                    documents.store(
+                        connection, mine, by_name(dict.fromkeys(names, ("lrs",) if number else (UNASSIGNED,)))
+                    )
 
     at_once(4, work)
     with writing(engine) as connection:
@@ -142,7 +144,7 @@ def test_what_another_process_stores_during_a_takeover_is_taken_over_too(engine:
                 if number:
                     documents.assign_waiting(connection, "lrs", names)
                 else:
-                    documents.store(connection, [made[turn]], dict.fromkeys(names, (UNASSIGNED,)))
+                    documents.store(connection, [made[turn]], by_name(dict.fromkeys(names, (UNASSIGNED,))))
 
     at_once(2, work)
     with writing(engine) as connection:

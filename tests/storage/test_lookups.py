@@ -16,6 +16,7 @@ from tests.storage.rows import (
     add_enrollment,
     add_lms,
     add_session,
+    by_name,
     entry,
     launched,
     queue,
@@ -145,7 +146,7 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
         its, other = launched(connection), launched(connection, "u2")
         state, profile = stored(connection, its), stored(connection, its, name="activity-profile", every=9)
         readers = dict.fromkeys(("attempt-state", "activity-profile"), ("lrs", "mirror"))
-        documents.store(connection, [state, profile], readers)
+        documents.store(connection, [state, profile], by_name(readers))
         for target, status, answer, outcome in (
             ("lrs", 503, "down", "waiting"),
             ("lrs", 400, "agent: is wrong", "dead"),
@@ -170,7 +171,7 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
     ]
     with writing(engine) as connection:
         newer = stored(connection, other, b'{"n":2}', name="activity-profile")
-        documents.store(connection, [newer], readers)
+        documents.store(connection, [newer], by_name(readers))
     with reading(engine) as connection:
         report, of_other = (
             one for owner in (its, other) for one in lookups.reports(connection, owner.attempt.enrollment)

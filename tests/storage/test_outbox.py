@@ -12,7 +12,7 @@ from storage import deliveries, outbox
 from storage.engine import reading, writing
 from storage.outbox import Claimed, Page, Settlement, Try
 from storage.tables import delivery, statement, try_
-from tests.storage.rows import NOW, launched, queue, statements, to, tried, whole
+from tests.storage.rows import NOW, by_rule, launched, queue, statements, to, tried, whole
 
 PLENTY = 1_000_000
 
@@ -55,7 +55,7 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
 def test_nothing_to_add_is_no_error(engine: Engine) -> None:
     with writing(engine) as connection:
         outbox.add(connection, [], to("lrs"))
-        outbox.add(connection, [], {})
+        outbox.add(connection, [], by_rule({}))
         assert outbox.waiting(connection) == {}
         assert _claim(connection) == []
 

@@ -33,6 +33,30 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", "content_hash", name=op.f("uq_mapping_version_name_content_hash")),
     )
     op.create_table(
+        "mapping_activation",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "lms_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=True,
+            comment="none for all that have no version of their own",
+        ),
+        sa.Column(
+            "mapping_version_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=True,
+            comment="none: again the one for all",
+        ),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["lms_id"], ["lms.id"], name=op.f("fk_mapping_activation_lms_id")),
+        sa.ForeignKeyConstraint(
+            ["mapping_version_id"], ["mapping_version.id"], name=op.f("fk_mapping_activation_mapping_version_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mapping_activation")),
+    )
+    op.create_table(
         "signing_key",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key", sa.LargeBinary(), nullable=False, comment="signs the commit tokens in commit URLs"),
@@ -171,6 +195,15 @@ def upgrade() -> None:
         sa.Column(
             "body", sa.LargeBinary(), nullable=True, comment="as received; none where it is that of duplicate_of"
         ),
+        sa.Column(
+            "beside", sa.Text(), nullable=True, comment="JSON: what came beside the body and says something of it"
+        ),
+        sa.Column(
+            "mapping_version_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=False,
+            comment="by which it was told",
+        ),
         sa.ForeignKeyConstraint(["session_id"], ["session.session_id"], name=op.f("fk_journal_session_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_journal")),
         sa.UniqueConstraint("session_id", "number", name=op.f("uq_journal_session_id_number")),
@@ -282,5 +315,6 @@ def downgrade() -> None:
     op.drop_table("enrollment")
     op.drop_table("try")
     op.drop_table("signing_key")
+    op.drop_table("mapping_activation")
     op.drop_table("mapping_version")
     op.drop_table("lms")

@@ -1,0 +1,139 @@
+"""The impact report: commits a second that are replayed by two mapping documents, and the memory that takes.
+
+Run with `make bench` or `python -m benchmarks.impact`. The journal is that of the other benchmarks' sessions, six
+commits each, stored as the service stores them. The new document has a rule more, a rule less, and another result for a
+third.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Engine
+
+from benchmarks import workload
+from benchmarks.processes import databases
+from benchmarks.report import Report
+from benchmarks.usage import family_seconds, memory
+from bridge.clock import random_id
+from bridge.commits.batch import run
+from bridge.commits.pending import MOST_TOGETHER, Pending
+from bridge.commits.setup import Setup, Versions
+from bridge.commits.work import Posting
+from bridge.formats import Post, native
+from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.activation import store
+from bridge.mapping_library.impacts import impact
+from bridge.mapping_library.in_use import ready
+from mappings.attempt import Arrival
+from mappings.cmi import read
+from storage import lms
+from storage.engine import open_engine, writing
+from storage.histories import Span
+
+START = 1_767_225_600_000
+WANTED = 5_000
+"""Commits a second, at least."""
+ROUNDS = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=20_000)
+    options = parser.parse_args(arguments)
+    report = Report("impact", __doc__ or "")
+    old = load_mapping("scorm-profile").document.text
+    documents = old, changed(old)
+    with databases() as made:
+        for kind in ("SQLite", "PostgreSQL"):
+            engine = open_engine(made.make(kind, "impact"))
+            fill(engine, options.sessions)
+            rows = [_measure(engine, documents, processes) for processes in (0, 1, 2)]
+            engine.dispose()
+            report.table(
+                f"{kind}: {options.sessions * workload.PER_SESSION:,} commits, at least {WANTED:,} a second",
+                ("processes beside this one", "commits a second", "seconds", "processor seconds", "MiB"),
+                rows,
+            )
+
+
+def changed(text: str) -> str:
+    """Give the document with a rule more, a rule less and another result."""
+    rules = text.split("[[rules]]")
+    dropped = [rule for rule in rules if 'when = "session.terminated"' not in rule]
+    more = '\nname = "mastered"\nwhen = "score.changed"\nif = "score.scaled >= 0.8"\nverb = "scored"\n'
+    new = [*dropped[:-1], f'{more}object = "sco"\nonce = "attempt"\n\n', dropped[-1]]
+    return "[[rules]]".join(new).replace('result = ["score"]', 'result = ["score", "duration"]')
+
+
+def _measure(engine: Engine, documents: tuple[str, str], processes: int) -> tuple[str, ...]:
+    best, used, commits = float("inf"), 0.0, 0
+    for _ in range(ROUNDS):
+        before, begun = family_seconds(os.getpid()), time.perf_counter()
+        found = impact(engine, documents, Span(), processes=processes, few=0)
+        took = time.perf_counter() - begun
+        if took < best:
+            best, used, commits = took, family_seconds(os.getpid()) - before, found.commits
+        if not all(any(getattr(one, kind) for one in found.rules.values()) for kind in ("added", "dropped", "changed")):
+            raise RuntimeError("the new document makes no difference of some kind")
+    _, peak = memory(os.getpid())
+    return str(processes), f"{commits / best:,.0f}", f"{best:.1f}", f"{used:.1f}", f"{peak:.0f}"
+
+
+def fill(engine: Engine, sessions: int) -> None:
+    """Store so many sessions as the service does."""
+    mapping, clock = load_mapping("scorm-profile"), [START]
+    with writing(engine) as connection:
+        lms_id = lms.add_token(
+            connection, name="lms", home_page="https://lms.example.org", origins=(), token_digest="0", now=START
+        ).id
+        version = ready(store(connection, mapping, START), mapping, ())
+    setup = Setup(Versions(version), lambda: clock[0], random_id)
+    pending = Pending(setup)
+    together = 64
+    for first in range(0, sessions, together):
+        for number in range(workload.PER_SESSION):
+            clock[0] += 1_000
+            for session in range(first, min(sessions, first + together)):
+                pending.add(_posting(lms_id, session, number, clock[0]))
+            while (batch := pending.next()) is not None:
+                with writing(engine) as connection:
+                    done = run(connection, setup, batch)
+                pending.done(done.left_open, done.outdated)
+    if together > MOST_TOGETHER:
+        raise RuntimeError("more sessions at once than a batch takes")
+
+
+def _posting(lms_id: int, session: int, number: int, at: int) -> Posting:
+    kind = session % workload.KINDS
+    told = msgspec.json.encode(workload.body(kind, number)).decode()
+    for hole, value in zip(
+        workload.HOLES,
+        (str(uuid.UUID(int=session + 1)), workload.learner(session), workload.activity(session), f"{at:016d}"),
+        strict=True,
+    ):
+        told = told.replace(hole, value)
+    body = told.encode()
+    whole = native.read_whole(body)
+    if whole is None:
+        raise RuntimeError("a body of the workload cannot be read")
+    launch, session_id = native.read_launch(whole, lms_id=lms_id)
+    commit = native.recognise(whole, Post(body, "application/json"))
+    arrival = Arrival(
+        commit=commit,
+        reading=read(commit.tree, declared=commit.scorm_version),
+        digest=hashlib.sha256(body).hexdigest(),
+        received_at=at,
+    )
+    return Posting(arrival, session_id, lms_id, launch, "application/json", body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Telling the past anew: which statements that were made are voided, and which take their place or are added.
+
+A statement that was made is never made again under its id: an LRS would refuse another content, and never forget the
+old. What takes its place is known by that id and the hash of the version it is made by, so that doing the same twice
+does nothing twice.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from mappings.impact import Kind
+from mappings.judge import Edition, check_statement
+from mappings.statements import Statement
+from mappings.timestamps import rfc3339
+
+VOIDED = "http://adlnet.gov/expapi/verbs/voided"
+RULE = "voided"
+"""What stands in place of a rule's name where a statement voids another one."""
+
+_BEFORE_ID, _AFTER_ID = len('{"id":"'), len('{"id":"') + 36
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A statement of an attempt as it is stored. Those with a `problem` were never sent."""
+
+    id: str
+    position: int
+    rule: str
+    version_id: int
+    problem: str | None
+    body: str
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What is done about one statement: unless it stays the `same`, what is stored is voided, and what is made added.
+
+    `of` is what the version would have made; `made` is that under the id it gets.
+    """
+
+    kind: Kind | Literal["same"]
+    of: Statement | None
+    stored: Kept | None
+    made: Statement | None
+
+
+class _Parts(msgspec.Struct):
+    actor: msgspec.Raw
+    context: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode_parts = msgspec.json.Decoder(_Parts).decode
+
+
+def plan(
+    stored: Sequence[Kept],
+    made: Sequence[Statement],
+    *,
+    told: Mapping[int, Mapping[str, str]],
+    content_hash: str,
+    hashes: Collection[str],
+) -> Iterator[Step]:
+    """Give what is to be done about an attempt's statements: first about those that are made, in their order.
+
+    Args:
+        stored: what was made, all of it, those that void and those that took a place among them.
+        made: what the version would have made, under the ids it would have given.
+        told: version id -> id -> body, as those that are stored would be made now; names may have changed since.
+        content_hash: of the version.
+        hashes: of all versions that anything may have been told anew by.
+    """
+    ids = {one.id for one in stored}
+    voiding = {voiding_id(one.id) for one in stored}
+    standing = {one.id: one for one in stored if one.id not in voiding and voiding_id(one.id) not in ids}
+    for one in made:
+        names = [one.id, *(name for own in hashes for name in _names(one.id, own, ids))]
+        found = [standing.pop(name) for name in names if name in standing]
+        if not found:
+            yield Step("added", one, None, _renamed(one, content_hash, ids))
+            continue
+        newest = max(found, key=lambda kept: kept.position)
+        before = told.get(newest.version_id, {}).get(one.id, newest.body)
+        if _rest(one.body) in (_rest(newest.body), _rest(before)):
+            yield Step("same", one, newest, None)
+        else:
+            yield Step("changed", one, newest, _renamed(one, content_hash, ids))
+    for kept in standing.values():
+        if kept.problem is None:
+            yield Step("dropped", None, kept, None)
+
+
+def voiding_id(statement_id: str) -> str:
+    """Give the id of the statement that voids another one."""
+    return str(uuid.uuid5(uuid.UUID(statement_id), "voided"))
+
+
+def voiding(kept: Kept, at: int) -> Statement:
+    """Make the statement that voids one, with its actor and context, dated in milliseconds since the epoch."""
+    parts = _decode_parts(kept.body)
+    statement = {
+        "id": voiding_id(kept.id),
+        "actor": parts.actor,
+        "verb": {"id": VOIDED, "display": {"en-US": "voided"}},
+        "object": {"objectType": "StatementRef", "id": kept.id},
+        "timestamp": rfc3339(at),
+    }
+    if parts.context is not msgspec.UNSET:
+        statement["context"] = parts.context
+    body = msgspec.json.encode(statement)
+    decoded = msgspec.json.decode(body)
+    faults = [fault for edition in Edition for fault in check_statement(decoded, "statement", edition)]
+    return Statement(voiding_id(kept.id), 0, RULE, VOIDED, body.decode(), "; ".join(dict.fromkeys(faults)) or None)
+
+
+def _names(statement_id: str, content_hash: str, taken: Collection[str]) -> Iterator[str]:
+    """Give the ids that a statement was told anew under, by one version."""
+    turn = 0
+    while (name := _name(statement_id, content_hash, turn)) in taken:
+        yield name
+        turn += 1
+
+
+def _name(statement_id: str, content_hash: str, turn: int) -> str:
+    again = f"\n{turn}" if turn else ""
+    return str(uuid.uuid5(uuid.UUID(statement_id), content_hash + again))
+
+
+def _renamed(one: Statement, content_hash: str, taken: Collection[str]) -> Statement:
+    """Give a statement under the first id of a version that is free."""
+    turn = sum(1 for _ in _names(one.id, content_hash, taken))
+    own = _name(one.id, content_hash, turn)
+    body = f"{one.body[:_BEFORE_ID]}{own}{one.body[_AFTER_ID:]}"
+    return msgspec.structs.replace(one, id=own, body=body)
+
+
+def _rest(body: str) -> str:
+    """Give all of a statement but its id, which it begins with."""
+    return body[_AFTER_ID:]

@@ -1,0 +1,1 @@
+"""Versions of mapping documents in use: activating, following, replaying, re-issuing."""
