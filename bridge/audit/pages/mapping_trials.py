@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
@@ -97,6 +98,7 @@ def _shown(request: web.Request, tried: _Tried, body: str, *, session: str = "",
         session=session,
         number=number,
         pretty=pretty,
+        json=lambda value: msgspec.json.encode(value).decode(),
     )
 
 
