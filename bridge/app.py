@@ -98,7 +98,7 @@ def create_app(
     )
 
     if settings.audit.enabled:
-        mount(app, AuditParts(database, commits, now, settings, targets, keys, mapping.document.content_hash))
+        mount(app, AuditParts(database, commits, now, settings, targets, keys))
     app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
     app[IN_USE] = InUse(database, versions, settings.targets, latest)
 

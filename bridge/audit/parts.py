@@ -18,7 +18,7 @@ from bridge.settings import Settings
 class AuditParts:
     """The parts of the running bridge that pages look at or work with.
 
-    `keys` sign cookies and tokens, the first one; all are taken. `mapping_hash` is of the mapping document in use.
+    `keys` sign cookies and tokens, the first one; all are taken.
     """
 
     database: Database
@@ -27,7 +27,6 @@ class AuditParts:
     settings: Settings
     targets: Sequence[Target]
     keys: Sequence[bytes]
-    mapping_hash: str
 
 
 AUDIT_PARTS = web.AppKey("audit_parts", AuditParts)

@@ -72,8 +72,8 @@ def navigation(request: web.Request) -> list[Entry]:
 def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
     """Make a page. Templates get `values`, and `account`, `csrf_token`, `navigation`, `now`, `here` and others.
 
-    `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `told` is what
-    the form before it did; `sees_names` and `sees_cmi` tell what may be shown.
+    `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `just_done` is
+    what the form before it did; `sees_names` and `sees_cmi` tell what may be shown.
     """
     context = {
         "account": account(request),
@@ -84,7 +84,7 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
         "query": dict(request.query),
         "query_text": _query_text(request),
         "here_with": lambda **changed: _here_with(request, changed),
-        "told": told(request),
+        "just_done": told(request),
         "sees_names": may_see_names(request),
         "sees_cmi": may_see_cmi(request),
     }

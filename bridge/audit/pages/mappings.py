@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from aiohttp import web
 from sqlalchemy import Connection
 
@@ -10,32 +12,62 @@ from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page
 from bridge.audit.route import Route
 from bridge.audit.vocabulary import read
+from bridge.mapping_library.impacts import DAYS
 from mappings.document.differences import other_differences, rule_differences, side_by_side
 from mappings.document.errors import DocumentError
 from mappings.document.in_words import in_words
+from storage import mapping_versions
 from storage.audit import mappings
 from storage.audit.mappings import Version
+from storage.mapping_versions import Activation
+
+
+class _Holding(NamedTuple):
+    """For whom a version holds, and when it was activated: the newest act at the end."""
+
+    names: list[str]
+    acts: list[tuple[Activation, str]]
+
+
+class _Looked(NamedTuple):
+    versions: list[Version]
+    holding: dict[int, _Holding]
+    lms: list[str]
+
+
+def _look(connection: Connection) -> _Looked:
+    names = mapping_versions.lms_names(connection)
+    found: dict[int, _Holding] = {}
+    for lms_id, version_id in mapping_versions.active(connection).items():
+        found.setdefault(version_id, _Holding([], [])).names.append(_whom(names, lms_id))
+    for act in mapping_versions.activations(connection):
+        if act.mapping_version_id is not None:
+            one = found.setdefault(act.mapping_version_id, _Holding([], []))
+            one.acts.append((act, _whom(names, act.lms_id)))
+    return _Looked(mappings.versions(connection), found, list(names.values()))
+
+
+def _whom(names: dict[int, str], lms_id: int | None) -> str:
+    return "all LMSs" if lms_id is None else names[lms_id]
 
 
 async def _mappings(request: web.Request) -> web.StreamResponse:
-    parts = request.app[AUDIT_PARTS]
-    found = await parts.database.read(mappings.versions)
+    found = await request.app[AUDIT_PARTS].database.read(_look)
     return page(
         request,
         "mappings.html",
-        versions=[one._replace(document="") for one in found],
-        titles={one.id: _title(one) for one in found},
-        in_use=parts.mapping_hash,
+        versions=[one._replace(document="") for one in found.versions],
+        titles={one.id: _title(one) for one in found.versions},
+        holding=found.holding,
+        lms=found.lms,
     )
 
 
 async def _mapping(request: web.Request) -> web.StreamResponse:
-    parts = request.app[AUDIT_PARTS]
+    def look(connection: Connection) -> tuple[Version, _Looked]:
+        return known(connection, request.match_info["hash"]), _look(connection)
 
-    def look(connection: Connection) -> tuple[Version, list[Version]]:
-        return _known(connection, request.match_info["hash"]), mappings.versions(connection)
-
-    version, others = await parts.database.read(look)
+    version, found = await request.app[AUDIT_PARTS].database.read(look)
     document = read(version.document, version.name)
     words = None if isinstance(document, DocumentError) else in_words(document)
     return page(
@@ -47,8 +79,10 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
         rules=None if words is None else words.rules,
         faults=document.faults if isinstance(document, DocumentError) else (),
         lines=version.document.splitlines(),
-        in_use=parts.mapping_hash,
-        others=[one._replace(document="") for one in others if one.id != version.id],
+        holding=found.holding.get(version.id, _Holding([], [])),
+        lms=found.lms,
+        days=DAYS,
+        others=[one._replace(document="") for one in found.versions if one.id != version.id],
     )
 
 
@@ -56,7 +90,7 @@ async def _diff(request: web.Request) -> web.StreamResponse:
     told = [request.query.get(name, "") for name in ("from", "to")]
 
     def look(connection: Connection) -> list[Version]:
-        return [_known(connection, one) for one in told]
+        return [known(connection, one) for one in told]
 
     before, after = await request.app[AUDIT_PARTS].database.read(look)
     old, new = (read(one.document, one.name) for one in (before, after))
@@ -75,7 +109,12 @@ async def _diff(request: web.Request) -> web.StreamResponse:
     )
 
 
-def _known(connection: Connection, content_hash: str) -> Version:
+def known(connection: Connection, content_hash: str) -> Version:
+    """Give the version of this hash.
+
+    Raises:
+        web.HTTPNotFound: there is none.
+    """
     found = mappings.find(connection, content_hash)
     if found is None:
         raise web.HTTPNotFound(text="No version of a mapping document has this hash.")

@@ -1,0 +1,87 @@
+"""Mapping documents in words, and what differs between two."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.mapping_documents import SHIPPED
+from mappings.document import load
+from mappings.document.differences import AROUND, other_differences, rule_differences, side_by_side
+from mappings.document.in_words import in_words
+from mappings.document.model import Document
+
+TEXT = (SHIPPED / "scorm-profile.toml").read_text(encoding="utf-8")
+LINES = st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=30).map("\n".join)
+
+
+def _document(*changes: tuple[str, str]) -> Document:
+    text = TEXT
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return load(text, "a test's")
+
+
+def test_every_shipped_document_has_all_its_rules_in_words() -> None:
+    for path in SHIPPED.glob("*.toml"):
+        document = load(path.read_text(encoding="utf-8"), path.name)
+        told = in_words(document)
+        assert [rule.name for rule in told.rules] == [rule.name for rule in document.rules]
+        assert all(rule.when and rule.verb and rule.object_id and rule.often for rule in told.rules)
+        assert len(told.documents) == len(document.documents)
+
+
+def test_a_condition_is_told_with_what_its_names_mean() -> None:
+    condition = 'if = "score.scaled > 0.5 && [1, 2].exists(x, x == attempt.number)"'
+    document = _document(('name = "passed"\n', f'name = "passed"\n{condition}\n'))
+    (rule,) = [one for one in in_words(document).rules if one.only_if]
+    assert (rule.name, [name for name, _ in rule.means]) == ("passed", ["attempt", "score"])
+
+
+def test_nothing_differs_from_a_document_to_itself() -> None:
+    one = _document()
+    assert rule_differences(one, one) == []
+    assert other_differences(one, one) == []
+
+
+def test_rules_that_were_added_dropped_or_changed_are_told_with_what_changed() -> None:
+    changed = _document(
+        ('name = "progressed"\n', 'name = "moved-on"\n'),
+        ('verb = "suspended"\nobject = "sco"', 'verb = "terminated"\nobject = "course"'),
+    )
+    found = {one.name: one for one in rule_differences(_document(), changed)}
+    assert {name: one.kind for name, one in found.items()} == {
+        "moved-on": "added",
+        "suspended": "changed",
+        "progressed": "dropped",
+    }
+    assert [one.name for one in found["suspended"].fields] == ["verb", "verb's name", "object", "object's id"]
+
+
+def test_what_is_no_rule_is_told_by_itself_and_a_new_rule_is_no_new_order() -> None:
+    before, after = _document(), _document(('account = "{learner.id}"', 'account = "{learner.name|x}"'))
+    (one,) = other_differences(before, after)
+    assert (one.name, one.before, one.after) == ("actor: Account's name", "{learner.id}", "{learner.name|x}")
+    assert other_differences(before, _document(('name = "progressed"\n', 'name = "moved-on"\n'))) == []
+
+
+@given(LINES, LINES)
+def test_side_by_side_every_line_that_differs_stands_once(before: str, after: str) -> None:
+    rows = side_by_side(before, after)
+    old, new = before.splitlines(), after.splitlines()
+    for row in rows:
+        if row.kind == "skipped":
+            continue
+        assert row.left == 0 or old[row.left - 1] == row.before
+        assert row.right == 0 or new[row.right - 1] == row.after
+    assert ({row.kind for row in rows} <= {"same", "skipped"}) == (old == new)
+    skipped = sum(int(row.before.split()[0]) for row in rows if row.kind == "skipped")
+    assert sum(row.left > 0 for row in rows if row.kind != "skipped") + skipped == len(old)
+
+
+def test_long_stretches_that_are_the_same_are_left_out() -> None:
+    before = "\n".join(map(str, range(100)))
+    rows = side_by_side(before, before.replace("50", "fifty"))
+    assert [row.kind for row in rows].count("changed") == 1
+    assert len(rows) == 2 * (AROUND + 1) + 1
