@@ -1,4 +1,8 @@
-"""Charts as SVG files of their own: no script, one style sheet, light or dark as the viewer prefers."""
+"""Charts as SVG files of their own: no script, one style sheet, light or dark as the viewer prefers.
+
+pygal draws them: it is pure Python without dependencies of weight, and marks what it draws by classes, so that a style
+sheet can have the colours. What it adds for scripts is taken out.
+"""
 
 from __future__ import annotations
 
