@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,14 @@ POISON = "This LRS cannot take"
 SIGNED_IN = [name for name in PAGES if name != "sign-in"]
 
 
+@pytest.fixture
+def watch() -> Watch:
+    """What the test's browser complains of; that a page which is left hears no more news is as it should be."""
+    watch = Watch()
+    watch.expect("^failed: GET [^ ]*/audit/live: net::ERR_ABORTED$")
+    return watch
+
+
 @cache
 def axe() -> str:
     """Give axe's source."""
@@ -45,8 +54,7 @@ def axe() -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AuditSite]:
     """A bridge with something of everything, and its LRS."""
-    path = tmp_path_factory.mktemp("audit") / "bridge.db"
-    path.write_bytes(sqlite_template.read_bytes())
+    path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("audit") / "bridge.db")
     async with TestServer(create_lrs()) as lrs:
         site = await start_site(f"sqlite:///{path}", str(lrs.make_url("/xapi/")))
         yield site
@@ -145,13 +153,10 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
             await course.turn_to("page-commit")
             await expect(commits).to_have_count(2)
             await expect(statements.filter(has_text="delivered")).to_have_count(3)
+            assert await page.evaluate("window.stayed")
 
             # held back until it is known which one the LRS is not to like
-            await page.goto(f"{origin}/audit/targets")
-            card = page.locator(f"#target-{TARGET}")
-            await card.get_by_label("Why").fill("To see what comes next first")
-            await card.get_by_role("button", name="Pause").click()
-            await expect(card).to_contain_text(f"Paused by {ADMIN}")
+            await pause_or_resume(page, "Pause", "To see what comes next first")
             await course.turn_to("set-is-not-save")
         await page.goto(attempt)
         waiting = statements.filter(has_text="waiting")
@@ -159,11 +164,9 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
         poison, sound = [str(await one.get_attribute("id")).removeprefix("statement-") for one in await waiting.all()]
         refusal = Answer(400, body=f"{POISON} {poison}")
         lrs.app[FAULTS].exchange([FaultRule(refusal, Match(method="POST", statement_ids=(poison,)))])
-        await page.goto(f"{origin}/audit/targets")
-        await card.get_by_role("button", name="Resume").click()
+        await pause_or_resume(page, "Resume", "")
 
         await page.goto(attempt)
-        await page.evaluate("window.stayed = true")
         await expect(delivery(page, poison)).to_contain_text("dead")
         await expect(delivery(page, sound)).to_contain_text("delivered")
 
@@ -183,13 +186,29 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
         assert [one["id"] for one in lrs.app[STATEMENTS].statements()].count(poison) == 1
         await page.get_by_role("link", name="Deliveries").click()
         await expect(cause).to_have_count(0)
-        await page.get_by_role("link", name="Trail").click()
-        kept = [await row.locator("td").all_inner_texts() for row in await page.locator("tbody tr").all()]
-        assert [row[1:3] + row[4:] for row in kept] == [
+        assert await trail(page) == [
             [ADMIN, "retry", "1", "The LRS was mended <b>today</b>"],
             [ADMIN, "resume", "1", "\N{EN DASH}"],
             [ADMIN, "pause", "1", "To see what comes next first"],
         ]
+
+
+async def pause_or_resume(page: Page, what: str, why: str) -> None:
+    """Press a button of the target's, and wait for its counterpart."""
+    await page.get_by_role("link", name="Targets").click()
+    card = page.locator(f"#target-{TARGET}")
+    await card.get_by_label("Why").fill(why)
+    await card.get_by_role("button", name=what).click()
+    await expect(card.get_by_role("button", name={"Pause": "Resume", "Resume": "Pause"}[what])).to_be_visible()
+
+
+async def trail(page: Page) -> list[list[str]]:
+    """Give who did what, to how many and why, the newest first."""
+    await page.get_by_role("link", name="Trail").click()
+    await expect(page.get_by_role("heading", name="Trail", level=1)).to_be_visible()
+    rows = await page.locator("tbody tr").all()
+    kept = [await row.locator("td").all_inner_texts() for row in rows]
+    return [row[1:3] + row[4:] for row in kept]
 
 
 def delivery(page: Page, statement: str) -> Locator:
