@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 PLAYER := bridge/sandbox/player/node_modules/.package-lock.json
 REAL_LRS := tests/real_lrs/node_modules/.package-lock.json
 VALIDATOR := tests/judges/npm/node_modules/.package-lock.json
+AXE := tests/browser/npm/node_modules/.package-lock.json
 RALPH := .judges/.ready
 RIVAL := .bench/.ready
 
-.PHONY: help env player test-tools bench-tools run test chaos lint types imports check bench clean
+.PHONY: help env player test-tools bench-tools run test screenshots chaos lint types imports check bench clean
 help:
 	@echo "make run     try the bridge with a sample course and a sandbox LRS"
 	@echo "make test    all tests, on SQLite and PostgreSQL"
+	@echo "make screenshots   a picture of each audit page, in .screenshots/"
 	@echo "make chaos   the tests of promises under trouble, at length: hours"
 	@echo "make check   lint, types, import rules"
 	@echo "make bench   the benchmarks"
@@ -33,6 +35,9 @@ $(REAL_LRS): tests/real_lrs/package-lock.json
 $(VALIDATOR): tests/judges/npm/package-lock.json
 	cd tests/judges/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
+$(AXE): tests/browser/npm/package-lock.json
+	cd tests/browser/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
 # Packages that only tests and benchmarks ask for something, in environments of their own: they pin what the bridge uses.
 $(RALPH): tests/judges/ralph-requirements.txt
 	$(PYTHON) -m venv $(@D)
@@ -47,7 +52,7 @@ $(RIVAL): benchmarks/rival-requirements.txt
 player: $(PLAYER)
 
 # Tests need a Chromium and strace: Debian's, installed here where this is Debian and root.
-test-tools: $(REAL_LRS) $(VALIDATOR) $(RALPH) $(PLAYER)
+test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(PLAYER)
 	@command -v chromium >/dev/null && command -v strace >/dev/null \
 	  || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium strace >/dev/null) \
 	  || (echo "The tests need chromium and strace; please install them." >&2; exit 1)
@@ -59,6 +64,9 @@ run: env
 
 test: env test-tools
 	$(BIN)/python -m pytest $(ARGS)
+
+screenshots: env test-tools
+	$(BIN)/python -m tests.browser.screenshots
 
 chaos: env
 	CHAOS=full $(BIN)/python -m pytest -s tests/chaos tests/http/test_any_request.py $(ARGS)
@@ -87,4 +95,4 @@ bench: env bench-tools
 
 clean:
 	rm -rf .run $(VENV) .judges .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \
-	  tests/judges/npm/node_modules
+	  tests/judges/npm/node_modules tests/browser/npm/node_modules .screenshots

@@ -65,7 +65,7 @@ def _one(alarm: Alarm, found: Overview, configured: Collection[str]) -> Told:
         return Told(f"{target} does not let the bridge in", alarm.since, hint, where, "See the target")
     if alarm.kind == "paused":
         pause = found.pauses[alarm.target]
-        hint = f"{pause.by} paused it: {pause.reason}. Statements wait until somebody resumes it."
+        hint = f"{pause.by} paused it: {pause.reason.rstrip('. ')}. Statements wait until somebody resumes it."
         return Told(f"{target} is paused", alarm.since, hint, where, "Resume it", grave=False)
     if alarm.kind == "late":
         return _late(alarm, where, configured)

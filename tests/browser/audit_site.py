@@ -1,0 +1,159 @@
+"""A bridge with something of everything, whose audit pages are opened in a browser, and where each of them is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from playwright.async_api import Page
+from sqlalchemy import text
+
+from bridge.audit.routes import ROUTES, Route
+from bridge.mapping_documents import compile_text, read_document
+from bridge.mapping_library.activation import store
+from bridge.target_settings import TargetSettings
+from bridge.target_states import pause
+from storage import accounts, deliveries
+from storage.accounts import NewAccount
+from storage.deliveries import Filter
+from storage.engine import open_engine, reading, writing
+from tests.audit.filled import TARGET, fill
+from tests.audit.people import CHEAP, PASSWORD
+from tests.bridges import START, Bridge, FakeClock, Ids, start_bridge
+
+ADMIN = "ada"
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+SESSION = "11111111-2222-4333-8444-555555555555"
+TOLD = (
+    {
+        "cmi.completion_status": "incomplete",
+        "cmi.score.raw": "40",
+        "cmi.score.max": "100",
+        "cmi.suspend_data": "page=3;" * 200,
+        "cmi.session_time": "soon",
+    },
+    {
+        "cmi.completion_status": "completed",
+        "cmi.success_status": "passed",
+        "cmi.score.raw": "90",
+        "cmi.score.max": "100",
+        "cmi.session_time": "PT12M3S",
+        "cmi.interactions.0.id": "where-is-the-exit",
+        "cmi.interactions.0.type": "fill-in",
+        "cmi.interactions.0.learner_response": "behind the blue door",
+        "cmi.interactions.0.result": "correct",
+    },
+)
+"""What two commits of one attempt tell, a value that cannot be used among it."""
+
+NO_PAGES = {
+    "/live",
+    "/static/{version}/{name}",
+    "/sign-in/oidc",
+    "/sign-in/oidc/back",
+    "/commits/{session_id}/{number}/body",
+}
+"""Routes that do not give a page, besides those of files and pictures."""
+FILE = re.compile(r"\.(csv|ndjson|svg)$")
+
+
+async def sign_in(page: Page, origin: str, name: str = ADMIN) -> None:
+    """Sign in as a person does whose account has the password `PASSWORD`."""
+    await page.goto(f"{origin}/audit/")
+    await page.get_by_label("Name").fill(name)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await page.get_by_role("heading", name="Overview", level=1).wait_for()
+
+
+def add_admin(database_url: str) -> None:
+    """Store the account of an admin, whose password is `PASSWORD`."""
+    engine = open_engine(database_url)
+    with writing(engine) as connection:
+        accounts.add(connection, NewAccount(ADMIN, "admin", sees_names=True, password=CHEAP.hash(PASSWORD)), START)
+    engine.dispose()
+
+
+def gives_a_page(route: Route) -> bool:
+    """Tell whether a route is of a page for people."""
+    return route.method == "GET" and route.path not in NO_PAGES and not FILE.search(route.path)
+
+
+def name_of(route: Route) -> str:
+    """Give what a page is called after its route: letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", route.path).strip("-") or "overview"
+
+
+PAGES = {name_of(route): route for route in ROUTES if gives_a_page(route)}
+
+
+@dataclass(frozen=True)
+class AuditSite:
+    """A running bridge, and where each page of `PAGES` is below its origin."""
+
+    bridge: Bridge
+    paths: dict[str, str]
+
+    @property
+    def origin(self) -> str:
+        """What addresses begin with."""
+        return str(self.bridge.client.make_url("/")).rstrip("/")
+
+
+async def start_site(database_url: str, endpoint: str) -> AuditSite:
+    """Fill a migrated database and start a bridge on it whose one target, an LRS, is paused."""
+    clock, ids = FakeClock(), Ids()
+    bridge = await start_bridge(database_url=database_url, clock=clock, ids=ids)
+    await fill(bridge)
+    grace = {"learner": {"id": "grace", "name": "Grace Hopper"}, "scorm_version": "2004", "session_id": SESSION}
+    for number, told in enumerate((*TOLD, TOLD[-1]), 1):
+        clock.advance(90)
+        await bridge.commit(told, **grace, sequence=min(number, len(TOLD)), terminated=number > 1)
+    await bridge.let_documents_follow()
+    with writing(bridge.engine) as connection:
+        connection.execute(text("UPDATE delivery SET target = :target WHERE target = ''"), {"target": TARGET})
+        connection.execute(text("UPDATE document_delivery SET target = :target"), {"target": TARGET})
+        store(connection, compile_text(_changed_mapping(), "scorm-profile"), clock())
+        pause(connection, TARGET, by=ADMIN, reason="The LRS moves house.", now=clock())
+    add_admin(database_url)
+    paths = _paths(bridge)
+    await bridge.close()
+    target = TargetSettings(name=TARGET, endpoint=endpoint, username="u", password="p")
+    running = await start_bridge(database_url=database_url, targets=(target,), clock=clock, ids=ids, token=bridge.token)
+    return AuditSite(running, paths)
+
+
+def _changed_mapping() -> str:
+    """Give the shipped mapping with one rule left out and others told differently."""
+    mapping = read_document("scorm-profile").replace('result = ["success", "score"]', 'result = ["success"]')
+    return mapping[: mapping.rindex("[[rules]]")]
+
+
+def _paths(bridge: Bridge) -> dict[str, str]:
+    """Give an address for each page: one with much to show."""
+    with reading(bridge.engine) as connection:
+        registration, attempt = connection.execute(
+            text(
+                "SELECT enrollment.registration, attempt.uuid FROM attempt JOIN enrollment ON enrollment.id ="
+                " attempt.enrollment_id JOIN session ON session.attempt_id = attempt.id WHERE session.session_id = :id"
+            ),
+            {"id": SESSION},
+        ).one()
+        (dead, *_) = deliveries.find(connection, Filter(state="dead"))
+        kept = connection.execute(text("SELECT min(id) FROM document")).scalar_one()
+        older, newer = connection.execute(text("SELECT content_hash FROM mapping_version ORDER BY id")).scalars()
+    known = {"registration": registration, "uuid": attempt, "session_id": SESSION, "number": 2, "hash": older}
+    queries = {
+        "deliveries-retry": {"target": TARGET, "state": "dead"},
+        "deliveries-discard": {"target": TARGET, "state": "quarantined"},
+        "mappings-diff": {"from": older, "to": newer},
+    }
+    ids = {"statements-id": dead.statement_id, "documents-id": kept}
+    return {
+        name: f"/audit{route.path.format_map(known | {'id': ids.get(name, '')})}"
+        + (f"?{urlencode(queries[name])}" if name in queries else "")
+        for name, route in PAGES.items()
+    }

@@ -1,0 +1,201 @@
+"""The audit pages in a browser: what each looks like to people, and one story told over all of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser, Locator, Page, expect
+
+from bridge.sandbox.lrs import create_lrs
+from bridge.sandbox.lrs.faults import FAULTS, Answer, FaultRule, Match
+from bridge.sandbox.lrs.store import STATEMENTS
+from tests.browser.audit_site import ADMIN, DESKTOP, PAGES, PHONE, AuditSite, add_admin, sign_in, start_site
+from tests.browser.conftest import StartSandbox, Watch, watched_page
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+AXE = Path(__file__).parent / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+FIND_FAULTS = """async only => (await axe.run({ resultTypes: ["violations"], ...only })).violations
+    .filter(one => ["serious", "critical"].includes(one.impact))
+    .map(one => [one.id, one.nodes.map(node => node.html.slice(0, 200))])"""
+CONTRAST = {"runOnly": ["color-contrast"]}
+"""The one rule that the colours matter to."""
+UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true; })"
+WIDTH = "document.documentElement.scrollWidth"
+SIZES = {
+    "desktop": {"viewport": DESKTOP},
+    "phone": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
+}
+POISON = "This LRS cannot take"
+SIGNED_IN = [name for name in PAGES if name != "sign-in"]
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """What the test's browser complains of; that a page which is left hears no more news is as it should be."""
+    watch = Watch()
+    watch.expect("^failed: GET [^ ]*/audit/live: net::ERR_ABORTED$")
+    return watch
+
+
+@cache
+def axe() -> str:
+    """Give axe's source."""
+    if not AXE.exists():
+        pytest.fail("The tests of the audit pages need axe-core: run `make test-tools`.")
+    return AXE.read_text("utf-8")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AuditSite]:
+    """A bridge with something of everything, and its LRS."""
+    path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("audit") / "bridge.db")
+    async with TestServer(create_lrs()) as lrs:
+        site = await start_site(f"sqlite:///{path}", str(lrs.make_url("/xapi/")))
+        yield site
+        await site.bridge.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def signed_in(browser: Browser, site: AuditSite) -> Any:
+    """The cookies of an admin who has signed in."""
+    context = await browser.new_context()
+    await sign_in(await context.new_page(), site.origin)
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
+async def expect_no_barriers(page: Page) -> None:
+    """Check that axe finds no serious or critical fault, light and dark."""
+    await page.evaluate(axe())
+    for scheme, only in (("light", {}), ("dark", CONTRAST)):
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert (scheme, await page.evaluate(FIND_FAULTS, only)) == (scheme, [])
+
+
+async def expect_fits(page: Page) -> None:
+    """Check that the window needs no scrolling sideways; tables may, by themselves."""
+    assert page.viewport_size is not None
+    assert await page.evaluate(WIDTH) <= page.viewport_size["width"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", SIGNED_IN)
+async def test_every_page_is_whole_fits_and_shuts_nobody_out(
+    browser: Browser, watch: Watch, site: AuditSite, signed_in: Any, name: str, size: str
+) -> None:
+    async with watched_page(browser, watch, storage_state=signed_in, **SIZES[size]) as page:
+        answer = await page.goto(site.origin + site.paths[name])
+        assert answer is not None
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        await expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        await expect_fits(page)
+        await page.evaluate(UNFOLD)
+        await expect_fits(page)
+        await expect_no_barriers(page)
+        # by keyboard: past the navigation to the page itself
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("main")).to_be_focused()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_those_who_come_in_or_get_lost_are_shut_out_by_nothing_else(
+    browser: Browser, watch: Watch, site: AuditSite, signed_in: Any, size: str
+) -> None:
+    watch.expect("401", "404")
+    async with watched_page(browser, watch, **SIZES[size]) as page:
+        await page.goto(site.origin + site.paths["sign-in"])
+        await expect(page.get_by_label("Name")).to_be_focused()
+        await page.keyboard.type("ada")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("wrong password")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
+        await expect_fits(page)
+        await expect_no_barriers(page)
+    async with watched_page(browser, watch, storage_state=signed_in, **SIZES[size]) as page:
+        await page.goto(f"{site.origin}/audit/nowhere")
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        await expect_fits(page)
+        await expect_no_barriers(page)
+
+
+async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_kept_who_did_it(
+    browser: Browser, start: StartSandbox, sqlite_url: str, page: Page, watch: Watch, learner: str
+) -> None:
+    async with TestServer(create_lrs()) as lrs:
+        bridge = await start(sqlite_url, str(lrs.make_url("/xapi/")))
+        add_admin(sqlite_url)
+        origin = bridge.start_page.rstrip("/")
+        await sign_in(page, origin)
+        async with watched_page(browser, watch) as learners_page:
+            course = await bridge.launch(learners_page, learner, "2004")
+            await course.expect_page("page-api")
+            await page.get_by_role("link", name="Learners").click()
+            await page.get_by_role("link", name=learner).click()
+            await page.get_by_role("link", name="Attempt 1").click()
+            attempt, commits, statements = page.url, page.locator("li.commit"), page.locator("li.statement")
+            await expect(commits).to_have_count(1)
+
+            # while the admin looks on, the learner goes on
+            await page.evaluate("window.stayed = true")
+            await course.turn_to("page-commit")
+            await expect(commits).to_have_count(2)
+            await expect(statements.filter(has_text="delivered")).to_have_count(3)
+
+            # the LRS is away until it is known which one it is not to like
+            lrs.app[FAULTS].exchange([FaultRule(Answer(503), Match(method="POST"))])
+            await course.turn_to("set-is-not-save")
+        waiting = statements.filter(has_text="waiting")
+        await expect(waiting).to_have_count(2)
+        poison, sound = [str(await one.get_attribute("id")).removeprefix("statement-") for one in await waiting.all()]
+        refusal = Answer(400, body=f"{POISON} {poison}")
+        lrs.app[FAULTS].exchange([FaultRule(refusal, Match(method="POST", statement_ids=(poison,)))])
+        await expect(delivery(page, poison)).to_contain_text("dead")
+        await expect(delivery(page, sound)).to_contain_text("delivered")
+        assert await page.evaluate("window.stayed")
+
+        # what is the matter, and what to do about it
+        await page.get_by_role("link", name="Deliveries").click()
+        cause = page.locator("section.cause")
+        await expect(cause).to_have_count(1)
+        for words in ("dead", "refused", "status 400", POISON, "The LRS takes no such statement"):
+            await expect(cause).to_contain_text(words)
+        lrs.app[FAULTS].exchange([])
+        await cause.get_by_role("link", name="Retry them").click()
+        await page.get_by_label("Why").fill("The LRS was mended <b>today</b>")
+        await page.get_by_role("button", name="Retry 1").click()
+
+        await page.goto(attempt)
+        await expect(delivery(page, poison)).to_contain_text("delivered")
+        assert [one["id"] for one in lrs.app[STATEMENTS].statements()].count(poison) == 1
+        await page.get_by_role("link", name="Deliveries").click()
+        await expect(cause).to_have_count(0)
+        assert await trail(page) == [
+            [ADMIN, "retry", "1", "The LRS was mended <b>today</b>"],
+        ]
+
+
+async def trail(page: Page) -> list[list[str]]:
+    """Give who did what, to how many and why, the newest first."""
+    await page.get_by_role("link", name="Trail").click()
+    await expect(page.get_by_role("heading", name="Trail", level=1)).to_be_visible()
+    rows = await page.locator("tbody tr").all()
+    kept = [await row.locator("td").all_inner_texts() for row in rows]
+    return [row[1:3] + row[4:] for row in kept]
+
+
+def delivery(page: Page, statement: str) -> Locator:
+    """Give what an attempt's page tells of a statement's delivery."""
+    return page.locator(f"[id='statement-{statement}'] .delivery")
