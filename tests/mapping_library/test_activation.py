@@ -123,7 +123,6 @@ def test_every_act_is_kept_with_who_and_why(engine: Engine) -> None:
     assert [(one.verb, one.by, one.reason) for one in kept] == [
         ("rollback", "ada", "to try it"),
         ("activate", "ada", "to try it"),
-        ("activate", "settings", "the settings name it"),
     ]
     assert json.loads(kept[1].subject) == {"lms": "campus", "mapping_version": version_id}
 
