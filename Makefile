@@ -83,6 +83,7 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.commits
 	$(BIN)/python -m benchmarks.forwarding
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.impact
 
 clean:
 	rm -rf .run $(VENV) .judges .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \

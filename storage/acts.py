@@ -1,4 +1,4 @@
-"""What people did to targets and deliveries. Rows are only ever added."""
+"""What people did to targets, deliveries and mapping versions. Rows are only ever added."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.tables import act
 class Act(NamedTuple):
     """Who did what, when (milliseconds since the epoch), to how many of what (`number`), and why.
 
-    `subject` is a target's name, or the filter by which deliveries were chosen, as JSON.
+    `subject` is a target's name, or JSON: the filter by which deliveries were chosen, or a mapping version and whose.
     """
 
     at: int

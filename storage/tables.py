@@ -336,8 +336,8 @@ act = Table(
     Column("id", _Id, primary_key=True),
     Column("at", _Time, nullable=False),
     Column("by", Text, nullable=False),
-    Column("verb", Text, nullable=False, comment="pause, resume, retry or discard"),
-    Column("subject", Text, nullable=False, comment="a target, or a filter of deliveries as JSON"),
+    Column("verb", Text, nullable=False, comment="what was done: pause, retry, activate and the like"),
+    Column("subject", Text, nullable=False, comment="to what: a target, or JSON"),
     Column("number", Integer, nullable=False, comment="of what it was done to"),
     Column("reason", Text, nullable=False),
 )

@@ -115,7 +115,7 @@ async def test_dead_ones_wait_again_under_the_same_id(bridge: Bridge, run: Run, 
     assert set(_states(bridge)) == {"waiting"}
     assert _ids(bridge) == before
     with reading(bridge.engine) as connection:
-        (act,) = acts.newest(connection)
+        act = acts.newest(connection)[0]
     assert (act.by, act.verb, act.number, json.loads(act.subject)) == (
         "ada",
         "retry",
@@ -170,7 +170,7 @@ async def test_many_are_done_in_parts_and_none_is_left(bridge: Bridge, run: Run,
     assert done.exit_code == 0
     with reading(engine) as connection:
         assert stored.count(connection, Filter(state="dead")) == 0
-        parts = [act.number for act in acts.newest(connection)]
+        parts = [act.number for act in acts.newest(connection) if act.verb == "retry"]
     engine.dispose()
     assert len(parts) > 1
     assert sum(parts) == 182 * len(_ids(bridge))
