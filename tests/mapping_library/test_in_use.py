@@ -138,22 +138,12 @@ async def test_filters_hold_for_the_rules_of_each_version(start: StartBridge) ->
     with pytest.raises(SettingsError, match="mastered is no rule or verb"):
         await start(targets=(target,))
     known = target.model_copy(update={"filter": FilterSettings(without=("initialized",))})
-    bridge = await start(targets=(known,), token=new_token())
+    bridge = await start(targets=(known,))
     _activate(bridge, variant(add=MASTERED))
     await bridge.close()
-    again = await start(targets=(target,), token=await _new_token(bridge))
+    again = await start(targets=(target,), token=bridge.token)
     assert await _told(again, "u1") == ["initialized", "scored", "mastered", "completed", "passed"]
     (report,) = again.reports()
     gets = {one.rule: [way.target for way in one.deliveries] for one in report.statements}
 
     assert gets == {"initialized": [], "scored": ["lrs"], "mastered": [], "completed": ["lrs"], "passed": ["lrs"]}
-
-
-async def _new_token(bridge: Bridge) -> str:
-    token = new_token()
-    with writing(bridge.engine) as connection:
-        lms.add_token(
-            connection, name="lms", home_page="https://lms.example.org", origins=(), token_digest=lms.digest(token),
-            now=START,
-        )  # fmt: skip
-    return token
