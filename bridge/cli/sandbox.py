@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def sandbox(settings: Settings, port: int, lrs_port: int, directory: Path) -> No
         log=settings.log,
     )
     with told(), only_writer(chosen.database.url):
-        token, password = new_token(), new_token()[:16]
+        token, password = new_token(), secrets.token_urlsafe(12)
         lms_id = _prepare(chosen, home_page, token, password)
         app = create_app(chosen)
         add_sandbox(app, Sandbox(lms_id, lrs_url))
@@ -109,8 +110,7 @@ def _welcome(home_page: str, lrs_url: str, token: str, password: str) -> str:
     return f"""
   {home_page}/sandbox/   {course}
   {lrs_url}           the sandbox LRS: what has arrived
-  {home_page}/audit/     what came in, what it changed, what became of it
-                                   name {PERSON}, password {password}
+  {home_page}/audit/     what came in, what it changed, what became of it; name {PERSON}, password {password}
 
   Post a commit yourself:
 

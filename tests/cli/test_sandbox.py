@@ -43,7 +43,7 @@ def _sandbox() -> Iterator[str]:
 
 async def _signs_in(words: str) -> str:
     """Sign in with what was said; give the trail."""
-    found = re.search(r"(http://\S+)/audit/ .*\n +name (\S+), password (\S+)\n", words)
+    found = re.search(r"(http://\S+)/audit/ .*; name (\S+), password (\S+)\n", words)
     assert found is not None, words
     origin, name, password = found.groups()
     async with ClientSession(f"{origin}/", cookie_jar=CookieJar(unsafe=True)) as client:
