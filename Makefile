@@ -12,12 +12,12 @@ RIVAL := .bench/.ready
 
 .PHONY: help env player test-tools bench-tools run test screenshots chaos lint types imports check bench clean
 help:
-	@echo "make run     try the bridge with a sample course and a sandbox LRS"
-	@echo "make test    all tests, on SQLite and PostgreSQL"
-	@echo "make screenshots   a picture of each audit page, in .screenshots/"
-	@echo "make chaos   the tests of promises under trouble, at length: hours"
-	@echo "make check   lint, types, import rules"
-	@echo "make bench   the benchmarks"
+	@echo "make run          try the bridge with a sample course and a sandbox LRS"
+	@echo "make test         all tests, on SQLite and PostgreSQL"
+	@echo "make screenshots  a picture of each audit page, in .screenshots/"
+	@echo "make chaos        the tests of promises under trouble, at length: hours"
+	@echo "make check        lint, types, import rules"
+	@echo "make bench        the benchmarks"
 
 env: $(BIN)/.ready
 $(BIN)/.ready: pyproject.toml

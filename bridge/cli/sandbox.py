@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import click
 from aiohttp import web
+from sqlalchemy import Connection
 
+from bridge import accounts, passwords
 from bridge.access import new_token
+from bridge.accounts import Who
 from bridge.app import create_app
+from bridge.audit.access.throttle import account_subject
 from bridge.cli.serving import new_loop, run_app, told
 from bridge.clock import system_now
 from bridge.sandbox.lrs import create_lrs
 from bridge.sandbox.site import PLAYER, Sandbox, add_sandbox
 from bridge.settings import DatabaseSettings, ServerSettings, Settings
 from bridge.target_settings import TargetSettings
+from storage import accounts as stored_accounts
 from storage import lms
+from storage.accounts import NewAccount
 from storage.engine import open_engine, writing
 from storage.migrations import migrate
 from storage.single_writer import only_writer
 
 HOST = "127.0.0.1"
 LMS_NAME = "sandbox"
+PERSON = "sandbox"
+"""Who may look at the audit pages, with a new password at each start."""
 
 
 @click.command()
@@ -48,18 +57,19 @@ def sandbox(settings: Settings, port: int, lrs_port: int, directory: Path) -> No
         log=settings.log,
     )
     with told(), only_writer(chosen.database.url):
-        token, lms_id = _prepare(chosen, home_page)
+        token, password = new_token(), secrets.token_urlsafe(12)
+        lms_id = _prepare(chosen, home_page, token, password)
         app = create_app(chosen)
         add_sandbox(app, Sandbox(lms_id, lrs_url))
         app.cleanup_ctx.append(_run_lrs(lrs_port))
-        click.echo(_welcome(home_page, lrs_url, token))
+        click.echo(_welcome(home_page, lrs_url, token, password))
         run_app(app, chosen, new_loop())
 
 
-def _prepare(settings: Settings, home_page: str) -> tuple[str, int]:
+def _prepare(settings: Settings, home_page: str, token: str, password: str) -> int:
     engine = open_engine(settings.database.url)
     migrate(engine)
-    token = new_token()
+    digest = passwords.hashed(password)
     with writing(engine) as connection:
         known = lms.by_name(connection, LMS_NAME)
         owner = lms.add_token(
@@ -71,8 +81,17 @@ def _prepare(settings: Settings, home_page: str) -> tuple[str, int]:
             token_digest=lms.digest(token),
             now=system_now(),
         )
+        _let_in(connection, digest)
     engine.dispose()
-    return token, owner.id
+    return owner.id
+
+
+def _let_in(connection: Connection, digest: str) -> None:
+    who = Who(PERSON, system_now(), "The sandbox was started.")
+    if stored_accounts.by_name(connection, PERSON) is None:
+        accounts.make(connection, NewAccount(PERSON, "admin", sees_names=True, password=digest), who)
+    else:
+        accounts.set_password(connection, PERSON, digest, who, account_subject(PERSON))
 
 
 def _run_lrs(port: int) -> Callable[[web.Application], AsyncIterator[None]]:
@@ -86,11 +105,12 @@ def _run_lrs(port: int) -> Callable[[web.Application], AsyncIterator[None]]:
     return run
 
 
-def _welcome(home_page: str, lrs_url: str, token: str) -> str:
+def _welcome(home_page: str, lrs_url: str, token: str, password: str) -> str:
     course = "play the sample course" if PLAYER.is_dir() else "attempts (the sample course needs node: `make player`)"
     return f"""
   {home_page}/sandbox/   {course}
   {lrs_url}           the sandbox LRS: what has arrived
+  {home_page}/audit/     what came in, what it changed, what became of it; name {PERSON}, password {password}
 
   Post a commit yourself:
 
