@@ -19,7 +19,7 @@ from storage.accounts import NewAccount
 from storage.deliveries import Filter
 from storage.engine import open_engine, reading, writing
 from tests.audit.filled import TARGET, fill
-from tests.audit.people import CHEAP, PASSWORD
+from tests.audit.people import CHEAP, PASSWORD, stranger
 from tests.bridges import START, Bridge, FakeClock, Ids, start_bridge
 
 ADMIN = "ada"
@@ -123,7 +123,16 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     await bridge.close()
     target = TargetSettings(name=TARGET, endpoint=endpoint, username="u", password="p")
     running = await start_bridge(database_url=database_url, targets=(target,), clock=clock, ids=ids, token=bridge.token)
-    return AuditSite(running, paths)
+    return AuditSite(running, paths | {"mappings-impacts-id": await _impact_report(running, paths["mappings-hash"])})
+
+
+async def _impact_report(bridge: Bridge, version: str) -> str:
+    """Ask for what a version would do, and give the address of the report."""
+    admin = stranger(bridge)
+    async with admin.client:
+        await admin.sign_in(ADMIN)
+        asked = await admin.post(f"{version}/impact", page=version, days="30", lms="")
+    return asked.headers["Location"]
 
 
 def _changed_mapping() -> str:
