@@ -12,12 +12,17 @@ from tests.bridges import Bridge
 
 
 def routes(bridge: Bridge) -> set[tuple[str, str]]:
-    """Give method and address of all that is served, but for HEAD, which comes with GET."""
+    """Give method and address of all that is served to programs, but for HEAD, which comes with GET.
+
+    Audit pages are for people; a table of their own says who may.
+    """
     assert isinstance(bridge.client.app, web.Application)
     return {
         (route.method, route.resource.canonical)
         for route in bridge.client.app.router.routes()
-        if route.resource is not None and route.method != "HEAD"
+        if route.resource is not None
+        and route.method != "HEAD"
+        and not f"{route.resource.canonical}/".startswith("/audit/")
     }
 
 
