@@ -25,7 +25,7 @@ class _Gate(FakeClock):
         self.through = threading.Semaphore(0)
 
     def __call__(self) -> int:
-        if threading.current_thread().name.startswith("write-"):
+        if threading.current_thread().name.startswith("commits"):
             self.through.acquire()
         return self.milliseconds
 
