@@ -63,8 +63,9 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
             workspace.load([], [(work.session_id, None) for work in batch.left(outdated)])
     worker = _Worker(connection, setup, workspace)
     outcomes = batch.answers(outdated)
-    for place in batch.places_left(outdated):
-        outcomes[place] = worker.do(batch.works[place])
+    for place, work in enumerate(batch.works):
+        if outcomes[place] is None:
+            outcomes[place] = worker.do(work)
     changed = workspace.changed()
     for found, one in batch.ahead.items():
         if found not in outdated:

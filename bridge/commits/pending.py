@@ -8,7 +8,7 @@ enrollment still has the version it was worked out from; else it is done again t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import msgspec
@@ -62,11 +62,8 @@ class Batch:
 
     def left(self, outdated: Collection[int] = ()) -> list[Work]:
         """Give the works that are left, those of outdated enrollments among them."""
-        return [self.works[place] for place in self.places_left(outdated)]
-
-    def places_left(self, outdated: Collection[int] = ()) -> Iterator[int]:
-        """Give the places of the works that are left."""
-        return (place for place, answer in enumerate(self.answers(outdated)) if answer is None)
+        answers = self.answers(outdated)
+        return [work for work, answer in zip(self.works, answers, strict=True) if answer is None]
 
     def give_up(self) -> None:
         """Leave all works, and believe nothing that is remembered."""

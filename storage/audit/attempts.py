@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, select
 
 from storage.audit.pages import MOST, Order, Page, Reach
-from storage.audit.whose import Filter, is_status, narrowed
+from storage.audit.whose import Filter, narrowed, of_attempt
 from storage.tables import attempt, enrollment, lms
 
 
@@ -57,12 +57,7 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
         ValueError: `after` is no cursor of this search.
     """
     query, is_few = narrowed(connection, ROWS, which, attempt.c.enrollment_id)
-    query = query.where(
-        *is_status(attempt.c.completion_status, which.completion),
-        *is_status(attempt.c.success_status, which.success),
-    )
-    if which.status is not None:
-        query = query.where(attempt.c.status == which.status)
+    query = query.where(*of_attempt(which))
     return _NEWEST.page(connection, query, AttemptRow, Reach(which.span, is_few), after=after, most=most)
 
 

@@ -132,3 +132,12 @@ def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnEleme
     if value is None:
         return []
     return [or_(column.is_(None), column == value) if value == "unknown" else column == value]
+
+
+def of_attempt(which: Filter) -> list[ColumnElement[bool]]:
+    """Give the conditions that a filter sets to the statuses of an attempt."""
+    found = [
+        *is_status(attempt.c.completion_status, which.completion),
+        *is_status(attempt.c.success_status, which.success),
+    ]
+    return found if which.status is None else [*found, attempt.c.status == which.status]
