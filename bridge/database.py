@@ -43,20 +43,18 @@ class Database:
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
         """Run a function in a transaction of its own, beside those of commits where the database lets it."""
-        return await self._transaction(self._writer, lambda connection: function(connection, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(
+            self._writer, lambda: self.commit(function, *args, **kwargs)
+        )
 
-    async def write_commits(
-        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
-    ) -> _T:
-        """Run a function in a transaction of its own, after those before it. When this returns, it is committed."""
-        return await self._transaction(self._commits, lambda connection: function(connection, *args, **kwargs))
+    def queue_commits(self, function: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
+        """Let a function have the thread of commits, after those before it. It must not raise."""
+        self._commits.submit(function, *args, **kwargs)
 
-    async def _transaction(self, thread: ThreadPoolExecutor, function: Callable[[Connection], _T]) -> _T:
-        def transaction() -> _T:
-            with writing(self.engine) as connection:
-                return function(connection)
-
-        return await asyncio.get_running_loop().run_in_executor(thread, transaction)
+    def commit(self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run a function in a transaction, on the calling thread. When this returns, it is committed."""
+        with writing(self.engine) as connection:
+            return function(connection, *args, **kwargs)
 
     async def read(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs

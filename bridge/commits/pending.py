@@ -72,7 +72,7 @@ class Batch:
 
 
 class Pending:
-    """The batches that wait, and the sessions that are remembered. Used by one thread."""
+    """The batches that wait, and the sessions that are remembered. Used by one thread at a time."""
 
     def __init__(self, setup: Setup, remembered: Remembered | None = None) -> None:
         self._setup = setup

@@ -1,12 +1,14 @@
 """The queue before the writer: requests that arrive together are stored together.
 
 While one batch is on its way to disk the next one gathers, so one sync serves many commits under load and a lone
-commit waits for nobody.
+commit waits for nobody. The writer's thread takes one batch after the other by itself: the event loop, busy with what
+arrives, would be slow to hand it over.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable
 
@@ -38,10 +40,14 @@ class CommitService:
         self._database = database
         self._setup = setup
         self._added = added
+        # what the event loop adds and the writer's thread takes
+        self._lock = threading.Lock()
         self._pending = Pending(setup)
-        # of the works that wait, in the order they came
         self._futures: deque[asyncio.Future[Outcome]] = deque()
-        self._writer: asyncio.Task[None] | None = None
+        self._writing = False
+        # of the event loop alone
+        self._unanswered = 0
+        self._all_answered = asyncio.Event()
         self._refusing = False
         self._bytes = 0
 
@@ -87,8 +93,8 @@ class CommitService:
 
     async def drain(self) -> None:
         """Wait until everything that was accepted is stored."""
-        if self._writer is not None:
-            await self._writer
+        if self._unanswered:
+            await self._all_answered.wait()
 
     def _submit(self, work: Work) -> asyncio.Future[Outcome]:
         waiting = len(self._futures)
@@ -96,23 +102,42 @@ class CommitService:
             self._refusing = True
             raise Overloaded("More commits are waiting than can be stored at once; try again.", retry_after=RETRY_AFTER)
         self._refusing = False
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._pending.add(work)
-        self._futures.append(future)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
         self._bytes += _size(work)
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write())
+        self._unanswered += 1
+        self._all_answered.clear()
+        with self._lock:
+            # before the work: one that is without its own would get its neighbour's answer
+            self._futures.append(future)
+            if not self._writing:
+                self._writing = True
+                # in the loop's next round: what else arrived in this one shall come with it
+                loop.call_soon(self._database.queue_commits, self._turn, loop)
+            self._pending.add(work)
         return future
 
-    async def _write(self) -> None:
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Store the batch whose turn it is, on the writer's thread; the event loop answers it meanwhile."""
+        with self._lock:
+            batch = self._pending.next()
+            assert batch is not None  # noqa: S101 -- a turn is queued only where something waits
+            futures = [self._futures.popleft() for _ in batch.works]
         try:
-            while (batch := self._pending.next()) is not None:
-                await self._store(batch, [self._futures.popleft() for _ in batch.works])
-        finally:
-            self._writer = None
+            outcomes = self._outcomes(batch)
+        except Exception:
+            log.exception("commits_not_processed")
+            outcomes = [_not_processed()] * len(futures)
+        with self._lock:
+            self._writing = bool(self._futures)
+            if self._writing:
+                # behind what else wants to write
+                self._database.queue_commits(self._turn, loop)
+        loop.call_soon_threadsafe(self._answer, batch, futures, outcomes)
 
-    async def _store(self, batch: Batch, futures: list[asyncio.Future[Outcome]]) -> None:
-        outcomes = await self._outcomes(batch)
+    def _answer(
+        self, batch: Batch, futures: list[asyncio.Future[Outcome]], outcomes: list[Outcome | BridgeError]
+    ) -> None:
         self._bytes -= sum(map(_size, batch.works))
         for future, outcome in zip(futures, outcomes, strict=True):
             if future.cancelled():
@@ -122,15 +147,19 @@ class CommitService:
             else:
                 future.set_result(outcome)
         self._added()
+        self._unanswered -= len(futures)
+        if not self._unanswered:
+            self._all_answered.set()
 
-    async def _outcomes(self, batch: Batch) -> list[Outcome | BridgeError]:
+    def _outcomes(self, batch: Batch) -> list[Outcome | BridgeError]:
         """Do works in one transaction; where one of them spoils it, in one each. Never raises."""
         works = batch.works
         for _ in range(CONFLICT_RETRIES):
             try:
-                done = await self._database.write_commits(batches.run, self._setup, batch)
+                done = self._database.commit(batches.run, self._setup, batch)
             except Exception as error:
-                self._pending.failed()
+                with self._lock:
+                    self._pending.failed()
                 batch.give_up()
                 if _is_conflict(error):
                     continue
@@ -147,12 +176,13 @@ class CommitService:
                     )
                     return [_not_processed()]
                 break
-            self._pending.done(done.left_open, done.outdated)
+            with self._lock:
+                self._pending.done(done.left_open, done.outdated)
             return done.outcomes
         if len(works) == 1:
             log.error("commit_lost_every_race")
             return [_not_processed()]
-        return [outcome for work in works for outcome in await self._outcomes(Batch([work]))]
+        return [outcome for work in works for outcome in self._outcomes(Batch([work]))]
 
 
 def _size(work: Work) -> int:

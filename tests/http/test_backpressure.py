@@ -55,17 +55,17 @@ async def test_above_the_high_mark_commits_are_refused_until_fewer_than_the_low_
     line = _Line(slow)
     first = await line.begin()
     waiting = [await line.join() for _ in range(6)]
-    assert line.waiting() == 6
+    await line.until(6)
 
     status, after, told = await line.post()
     assert (status, after, told["code"], told["result"]) == (503, "2", "overloaded", False)
     gate.through.release()
     assert (await first)[0] == 200
-    assert line.waiting() == 4
+    await line.until(4)
     assert (await line.post())[0] == 503
     gate.through.release()
     assert [(await one)[0] for one in waiting[:2]] == [200, 200]
-    assert line.waiting() == 2
+    await line.until(2)
     again = await line.join()
     gate.through.release(100)
     assert [(await one)[0] for one in [*waiting, again]] == [200] * 7
@@ -83,11 +83,12 @@ async def test_around_the_marks_it_changes_its_mind_once_for_each_crossing_and_k
             accepted.append(await line.join())
             minds.append(200)
         for mark in (6, 4):
-            assert line.waiting() == mark
+            await line.until(mark)
             minds += [(await line.post())[0] for _ in range(5)]
             gate.through.release()
             await asyncio.gather(*accepted[done : done + under_way])
             under_way, done = 2, done + under_way
+        await line.until(2)
     gate.through.release(100)
     assert {(await one)[0] for one in accepted} == {200}
 
@@ -138,9 +139,15 @@ class _Line:
             await asyncio.sleep(0.001)
         return task
 
+    async def until(self, waiting: int) -> None:
+        """Return when so many wait: the next batch is taken by the writer's thread, while others are answered."""
+        async with asyncio.timeout(10):
+            while self.waiting() != waiting:  # noqa: ASYNC110 -- likewise
+                await asyncio.sleep(0.001)
+
     def waiting(self) -> int:
         """Tell how many wait."""
         return len(self._commits._futures)
 
     def _writing(self) -> bool:
-        return self._commits._writer is not None and self.waiting() == 0
+        return self._commits._writing and self.waiting() == 0
