@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from storage.engine import reading, writing
+from storage.engine import reading
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -30,31 +30,55 @@ def describe(error: Exception) -> str:
     return f"{type(error.orig).__name__} {code}".strip()
 
 
+class Writer:
+    """A thread that writes, on a connection that it keeps."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self._thread = ThreadPoolExecutor(1, name)
+        self._connection: Connection | None = None
+
+    def queue(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Let a function run on the thread, after those before it."""
+        return self._thread.submit(function, *args, **kwargs)
+
+    def transaction(
+        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Run a function in a transaction; on the thread only. When this returns, it is committed."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        try:
+            with self._connection.begin():
+                return function(self._connection, *args, **kwargs)
+        except BaseException:
+            # the connection may be what failed
+            connection, self._connection = self._connection, None
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Wait for what is queued, then close the connection."""
+        self._thread.shutdown()
+        if self._connection is not None:
+            self._connection.close()
+
+
 class Database:
-    """Runs storage functions off the event loop."""
+    """Runs storage functions off the event loop. `commits` has them one after the other, in the order they come."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._commits = ThreadPoolExecutor(1, "commits")
-        self._writer = self._commits if engine.dialect.name == "sqlite" else ThreadPoolExecutor(1, "write")
+        self.commits = Writer(engine, "commits")
+        self._writer = self.commits if engine.dialect.name == "sqlite" else Writer(engine, "write")
         self._readers = ThreadPoolExecutor(READERS, "read")
 
     async def write(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
         """Run a function in a transaction of its own, beside those of commits where the database lets it."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._writer, lambda: self.commit(function, *args, **kwargs)
-        )
-
-    def queue_commits(self, function: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
-        """Let a function have the thread of commits, after those before it. It must not raise."""
-        self._commits.submit(function, *args, **kwargs)
-
-    def commit(self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Run a function in a transaction, on the calling thread. When this returns, it is committed."""
-        with writing(self.engine) as connection:
-            return function(connection, *args, **kwargs)
+        writer = self._writer
+        return await asyncio.wrap_future(writer.queue(lambda: writer.transaction(function, *args, **kwargs)))
 
     async def read(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
@@ -76,7 +100,7 @@ class Database:
 
     def close(self) -> None:
         """Wait for what is running, then close all connections."""
-        for thread in {self._commits, self._writer}:
-            thread.shutdown()
+        self.commits.close()
+        self._writer.close()
         self._readers.shutdown()
         self.engine.dispose()

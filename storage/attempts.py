@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
-from storage.prepared import Prepared, PreparedSelect
+from storage.prepared import NewIds, Prepared, PreparedSelect
 from storage.tables import attempt, enrollment, lms, session
 
 
@@ -177,6 +177,13 @@ def _select_latest(ids: Sequence[Any]) -> Select[Any]:
 
 
 _latest_attempts = PreparedSelect(_select_latest)
+_begun_attempts = PreparedSelect(
+    lambda ids: (
+        select(attempt.c.number, attempt.c.uuid)
+        .where(attempt.c.enrollment_id.in_(ids), attempt.c.last_commit_at.is_not(None))
+        .order_by(attempt.c.number)
+    )
+)
 
 
 def lock(connection: Connection, enrollment_ids: Iterable[int], session_ids: Sequence[str]) -> dict[int, int]:
@@ -277,12 +284,7 @@ def load_all(connection: Connection, owners: Sequence[Enrollment]) -> dict[int, 
 
 def begun_attempts(connection: Connection, owner: Enrollment) -> list[tuple[int, str]]:
     """Give number and UUID of an enrollment's attempts that had a commit, in their order."""
-    rows = connection.execute(
-        select(attempt.c.number, attempt.c.uuid)
-        .where(attempt.c.enrollment_id == owner.id, attempt.c.last_commit_at.is_not(None))
-        .order_by(attempt.c.number)
-    )
-    return [(row.number, row.uuid) for row in rows]
+    return [(row[0], row[1]) for row in _begun_attempts.rows(connection, [owner.id])]
 
 
 def load_attempt_sessions(connection: Connection, owner: Attempt) -> list[Session]:
@@ -344,12 +346,10 @@ def documents_due(connection: Connection, now: int, most: int) -> list[str]:
 
 def new_attempt_ids(connection: Connection, count: int) -> list[int]:
     """Give ids that no other transaction gives, for attempts to come."""
-    if connection.dialect.name == "sqlite":
-        last = connection.execute(select(func.coalesce(func.max(attempt.c.id), 0))).scalar_one()
-        return list(range(last + 1, last + 1 + count))
-    sequence = func.pg_get_serial_sequence(attempt.name, attempt.c.id.name)
-    numbers = func.generate_series(1, count).table_valued("number")
-    return list(connection.execute(select(func.nextval(sequence)).select_from(numbers)).scalars())
+    return _new_attempt_ids.take(connection, count)
+
+
+_new_attempt_ids = NewIds(attempt)
 
 
 def _attempt(row: Sequence[Any], owner: Enrollment) -> Attempt:

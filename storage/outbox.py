@@ -41,7 +41,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from storage import leases
-from storage.prepared import PreparedQuery, insert_into
+from storage.prepared import NewIds, PreparedQuery, insert_into
 from storage.tables import delivery, delivery_try, lease, statement, try_
 
 UNASSIGNED = ""
@@ -310,15 +310,7 @@ def _settle_told(dialect: str) -> Update:
 _settling = PreparedQuery(_settle_told)
 
 
-def _new_ids(dialect: str) -> Select[Any]:
-    if dialect == "sqlite":
-        return select(func.coalesce(func.max(try_.c.id), literal_column("0")))
-    sequence = func.pg_get_serial_sequence(literal_column("'try'"), literal_column("'id'"))
-    count = cast(bindparam("count"), Integer)
-    return select(func.nextval(sequence)).select_from(func.generate_series(literal_column("1"), count))
-
-
-_new_try_ids = PreparedQuery(_new_ids)
+_new_try_ids = NewIds(try_)
 
 
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
@@ -360,9 +352,7 @@ def _array(values: Iterable[object]) -> str:
 
 def add_tries(connection: Connection, tries: Sequence[Try]) -> Sequence[int]:
     """Store tries and give their ids."""
-    ids = [int(row[0]) for row in _new_try_ids.execute(connection, {"count": len(tries)})]
-    if connection.dialect.name == "sqlite":  # nobody else writes now
-        ids = [ids[0] + number for number in range(1, len(tries) + 1)]
+    ids = _new_try_ids.take(connection, len(tries))
     _insert_tries.run(
         connection, [(own, *one._replace(answer=kept_text(one.answer))) for own, one in zip(ids, tries, strict=True)]
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Delete,
     Dialect,
     Insert,
+    Integer,
     LargeBinary,
     Select,
     String,
@@ -44,8 +46,8 @@ from sqlalchemy.exc import DBAPIError
 
 _encode = msgspec.json.Encoder().encode
 
-MOST_ROWS = 64
-"""Rows that SQLite gets at once: it takes 32,766 values, and keeps each such statement ready."""
+SIZES = (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
+"""How many rows SQLite may get at once: it takes 32,766 values, and keeps each such statement ready."""
 
 
 def execute(connection: Connection, text: str, parameters: Sequence[Any]) -> Any:
@@ -115,8 +117,8 @@ def _told(columns: Mapping[str, Column[Any]]) -> CTE:
 class Prepared:
     """One INSERT, UPDATE or DELETE for many rows.
 
-    PostgreSQL gets them all at once, as one JSON value; SQLite in as few parts as powers of two make their number: the
-    driver lets go of the interpreter's lock each time it is called, and a busy event loop is slow to give it back.
+    PostgreSQL gets them all at once, as one JSON value; SQLite in as few parts as `SIZES` make their number: the driver
+    lets go of the interpreter's lock each time it is called, and a busy event loop is slow to give it back.
 
     Args:
         columns: for each value, in the order rows have them, the column that it is of, by a name of its own.
@@ -137,7 +139,7 @@ class Prepared:
             return
         at = 0
         while at < len(rows):
-            count = min(MOST_ROWS, 1 << ((len(rows) - at).bit_length() - 1))
+            count = next(size for size in SIZES if size <= len(rows) - at)
             flat = tuple(chain.from_iterable(rows[at : at + count]))
             execute(connection, self._text(connection, count), flat)
             at += count
@@ -217,3 +219,24 @@ class PreparedQuery:
         text, names, constants = known
         every = {**constants, **told}
         return connection.exec_driver_sql(text, tuple(every[name] for name in names))
+
+
+class NewIds:
+    """Ids for rows of a table that are to come."""
+
+    def __init__(self, table: Table) -> None:
+        self._query = PreparedQuery(partial(_new_ids, table.c.id))
+
+    def take(self, connection: Connection, count: int) -> list[int]:
+        """Give as many as are asked for. No other transaction gives them."""
+        rows = [int(row[0]) for row in self._query.execute(connection, {"count": count})]
+        # on SQLite nobody else writes now: it tells the last one
+        return [rows[0] + number for number in range(1, count + 1)] if connection.dialect.name == "sqlite" else rows
+
+
+def _new_ids(own: Column[int], dialect: str) -> Select[Any]:
+    if dialect == "sqlite":
+        return select(func.coalesce(func.max(own), literal_column("0")))
+    sequence = func.pg_get_serial_sequence(literal_column(f"'{own.table.name}'"), literal_column(f"'{own.name}'"))
+    count = cast(bindparam("count"), Integer)
+    return select(func.nextval(sequence)).select_from(func.generate_series(literal_column("1"), count))

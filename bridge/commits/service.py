@@ -37,7 +37,7 @@ class CommitService:
     """Stores commits and opens sessions. `added` is called after statements were stored, to wake the forwarder."""
 
     def __init__(self, database: Database, setup: Setup, added: Callable[[], None] = lambda: None) -> None:
-        self._database = database
+        self._writer = database.commits
         self._setup = setup
         self._added = added
         # what the event loop adds and the writer's thread takes
@@ -113,7 +113,7 @@ class CommitService:
             if not self._writing:
                 self._writing = True
                 # in the loop's next round: what else arrived in this one shall come with it
-                loop.call_soon(self._database.queue_commits, self._turn, loop)
+                loop.call_soon(self._writer.queue, self._turn, loop)
             self._pending.add(work)
         return future
 
@@ -132,7 +132,7 @@ class CommitService:
             self._writing = bool(self._futures)
             if self._writing:
                 # behind what else wants to write
-                self._database.queue_commits(self._turn, loop)
+                self._writer.queue(self._turn, loop)
         loop.call_soon_threadsafe(self._answer, batch, futures, outcomes)
 
     def _answer(
@@ -156,7 +156,7 @@ class CommitService:
         works = batch.works
         for _ in range(CONFLICT_RETRIES):
             try:
-                done = self._database.commit(batches.run, self._setup, batch)
+                done = self._writer.transaction(batches.run, self._setup, batch)
             except Exception as error:
                 with self._lock:
                     self._pending.failed()

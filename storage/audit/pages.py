@@ -13,7 +13,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Select, String, and_, func, literal, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 
 T = TypeVar("T")
 
@@ -26,7 +38,6 @@ READ = 5_000
 FEW = 500
 """Rows that are gathered and sorted rather than looked for in the order of time."""
 
-_LARGEST = 2**63 - 1
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -222,7 +233,8 @@ def _fits(column: Column[Any], part: int | str | None) -> bool:
         return bool(column.nullable)
     if isinstance(column.type, String):
         return isinstance(part, str) and _UUID.fullmatch(part) is not None
-    return isinstance(part, int) and -_LARGEST <= part <= _LARGEST
+    largest = 2 ** (63 if isinstance(column.type, BigInteger) else 31) - 1
+    return isinstance(part, int) and -largest <= part <= largest
 
 
 def _lowest(column: Column[Any]) -> int | str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 
@@ -83,6 +83,8 @@ def _all(connection: Connection, search: Search) -> list[Any]:
         st.binary(max_size=20).map(lambda raw: base64.urlsafe_b64encode(raw).decode()),
     )
 )
+@example(cursor=encode([NOW, 1, 2**31]))
+@example(cursor=encode([2**63, 1, 1]))
 def test_a_cursor_that_was_never_given_out_is_an_error_in_words_or_a_place(trial: Trial, cursor: str) -> None:
     """Never an error of the database: whatever stands in an address."""
     with trial() as connection:
