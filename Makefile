@@ -69,7 +69,7 @@ screenshots: env test-tools
 	$(BIN)/python -m tests.browser.screenshots
 
 chaos: env
-	CHAOS=full $(BIN)/python -m pytest -s tests/chaos tests/http/test_any_request.py $(ARGS)
+	CHAOS=full $(BIN)/python -m pytest -s --timeout 0 tests/chaos tests/http/test_any_request.py $(ARGS)
 
 lint: env
 	$(BIN)/ruff check .
