@@ -190,7 +190,7 @@ def claim(
     ids = ",".join(map(str, on_their_way))
     but = f"[{ids}]" if connection.dialect.name == "sqlite" else f"{{{ids}}}"
     told = part._asdict() | {"now": now, "most": most, "but": but}
-    listed, bodies = tuple(_claims[part.shard is not None].execute(connection, told).one())
+    listed, bodies = _claims[part.shard is not None].execute(connection, told).fetchone()
     if bodies is None:
         return Page((), b"")
     claimed = _decode(listed)
@@ -340,9 +340,11 @@ def _settle(connection: Connection, noted: Sequence[tuple[int, Settlement]]) -> 
         for delivery_id in one.delivery_ids
     ]
     if connection.dialect.name == "sqlite":
-        return _settling.execute(connection, {"rows": msgspec.json.encode(rows).decode()}).rowcount
-    columns = zip(_TOLD, zip(*rows, strict=True), strict=True)
-    return _settling.execute(connection, {name: _array(values) for name, values in columns}).rowcount
+        told = {"rows": msgspec.json.encode(rows).decode()}
+    else:
+        columns = zip(_TOLD, zip(*rows, strict=True), strict=True)
+        told = {name: _array(values) for name, values in columns}
+    return int(_settling.execute(connection, told).rowcount)
 
 
 def _array(values: Iterable[object]) -> str:

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    CursorResult,
     Delete,
     Dialect,
     Insert,
@@ -50,7 +49,7 @@ SIZES = (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 """How many rows SQLite may get at once: it takes 32,766 values, and keeps each such statement ready."""
 
 
-def execute(connection: Connection, text: str, parameters: Sequence[Any]) -> Any:
+def execute(connection: Connection, text: str, parameters: Sequence[Any] = ()) -> Any:
     """Execute a statement by the driver itself, and give its cursor.
 
     Raises:
@@ -148,10 +147,11 @@ class Prepared:
         dialect = typing.cast("DefaultDialect", connection.dialect)
         known = self._compiled.get((dialect.name, count))
         if known is None:
-            known = self._build(Rows(dialect, self._columns)).compile(dialect=dialect).string
-            if count > 1:
+            if count == 1:
+                known = self._build(Rows(dialect, self._columns)).compile(dialect=dialect).string
+            else:
                 row = "(" + ", ".join("?" * len(self._columns)) + ")"
-                known = known.replace(f"VALUES {row}", f"VALUES {', '.join([row] * count)}", 1)
+                known = self._text(connection, 1).replace(f"VALUES {row}", f"VALUES {', '.join([row] * count)}", 1)
             self._compiled[dialect.name, count] = known
         return known
 
@@ -209,8 +209,8 @@ class PreparedQuery:
         self._build = build
         self._compiled: dict[str, tuple[str, Sequence[str], dict[str, Any]]] = {}
 
-    def execute(self, connection: Connection, told: Mapping[str, Any]) -> CursorResult[Any]:
-        """Execute it; the values told must be of types that the driver takes."""
+    def execute(self, connection: Connection, told: Mapping[str, Any]) -> Any:
+        """Execute it, and give the driver's cursor; the values told must be of types that the driver takes."""
         dialect = typing.cast("DefaultDialect", connection.dialect)
         known = self._compiled.get(dialect.name)
         if known is None:
@@ -218,7 +218,7 @@ class PreparedQuery:
             known = self._compiled[dialect.name] = compiled.string, compiled.positiontup or (), compiled.params
         text, names, constants = known
         every = {**constants, **told}
-        return connection.exec_driver_sql(text, tuple(every[name] for name in names))
+        return execute(connection, text, tuple(every[name] for name in names))
 
 
 class NewIds:
