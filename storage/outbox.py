@@ -361,6 +361,16 @@ def add_tries(connection: Connection, tries: Sequence[Try]) -> Sequence[int]:
     return ids
 
 
+def tries_with(connection: Connection, delivery_id: int, outcome: str) -> int:
+    """Count the tries of a delivery that came to this."""
+    noted = select(func.count()).select_from(delivery_try.join(try_))
+    return int(
+        connection.execute(
+            noted.where(delivery_try.c.delivery_id == delivery_id, try_.c.outcome == outcome)
+        ).scalar_one()
+    )
+
+
 def waiting(connection: Connection) -> dict[str, int]:
     """Give target -> number of deliveries that wait for it; those that wait for no target yet are under `""`."""
     rows = connection.execute(

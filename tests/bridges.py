@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,9 +125,10 @@ async def start_bridge(
     ids: Ids | None = None,
     token: str | None = None,
     audit: AuditSettings | None = None,
+    random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
-    """Start a bridge. `server` sets `[server]` keys; retries are made without waiting."""
+    """Start a bridge. `server` sets `[server]` keys; retries are made without waiting, unless `random` says more."""
     clock = clock or FakeClock()
     engine = open_engine(database_url)
     if token is None:
@@ -147,7 +149,7 @@ async def start_bridge(
         audit=audit or AuditSettings(),
     )
     try:
-        app = create_app(settings, now=clock, new_id=ids or Ids(), random=lambda: 0.0)
+        app = create_app(settings, now=clock, new_id=ids or Ids(), random=random)
     except BaseException:
         engine.dispose()
         raise

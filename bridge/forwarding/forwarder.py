@@ -199,7 +199,9 @@ class Forwarder(Rounds):
         if outcome is Outcome.BROKE:
             self._most = max(1, len(batch.claimed) // 2)
             if len(batch.claimed) == 1:
-                seconds = max(seconds, delay(batch.claimed[0].tries + 1, self._random), FIRST)
+                # not by all its tries: those while the LRS was away say nothing of it
+                broke = await self._database.read(outbox.tries_with, batch.claimed[0].id, outcome.value)
+                seconds = max(seconds, delay(broke + 1, self._random), FIRST)
         not_before = self._now() + int(seconds * 1000)
         self._answer(batch, "waiting", started, outcome, reply, not_before=not_before)
 

@@ -6,12 +6,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from bridge.forwarding import forwarder
 from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Edition, FaultRule, Match, faults
 from bridge.target_settings import TargetSettings
+from storage import outbox
 from storage.engine import writing
+from storage.outbox import Settlement, Try
+from storage.tables import delivery, statement
+from tests.bridges import START
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import GET, POST, Lrs, StartLrs
 from tests.forwarding.looking import DONE, LEARNERS, in_order, settled, statements, stored, ways
@@ -151,6 +155,26 @@ async def test_a_statement_that_breaks_the_lrs_holds_back_nothing_but_its_attemp
     await until(lambda: settled(bridge))
     in_order(lrs, bridge)
     assert set(ids) <= set(lrs.ids())
+
+
+async def test_how_long_a_statement_that_broke_the_lrs_waits_does_not_grow_with_tries_while_it_was_away(
+    lrs: Lrs, start: StartBridge
+) -> None:
+    bridge, ids = await stored(start)
+    first = statements(bridge, ["u1"])[0].id
+    with writing(bridge.engine) as connection:
+        outbox.assign_waiting(connection, "lrs")
+        its = select(delivery.c.id).join(statement).where(statement.c.id == first)
+        waiting = list(connection.execute(its).scalars())
+        for _ in range(12):
+            away = Try("lrs", START, 1, "retry", 503, "down")
+            outbox.settle(connection, [Settlement(away, waiting, "waiting", 0, None)])
+    lrs.script(lrs.refuse(500, Match(method="POST", statement_ids=(first,)), times=1))
+    bridge = await start(targets=(lrs.settings(),), token=bridge.token, random=lambda: 0.004)
+    await until(lambda: ways(bridge)[first].tries == 13)
+    bridge.clock.advance(2)
+    await until(lambda: settled(bridge))
+    assert sorted(lrs.ids()) == sorted(ids)
 
 
 async def test_an_lrs_that_is_never_idempotent_gets_every_statement_once(lrs: Lrs, start: StartBridge) -> None:
