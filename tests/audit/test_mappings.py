@@ -11,13 +11,12 @@ import pytest
 from aiohttp import FormData
 
 from bridge.app import IN_USE
-from bridge.audit.impact_jobs import JOBS
 from bridge.mapping_documents import SHIPPED
 from storage import acts
 from storage.engine import reading
 from tests.audit.counting import count, rows
 from tests.audit.filled import SCRIPT, fill
-from tests.audit.people import Person, csrf_of
+from tests.audit.people import Person, csrf_of, jobs_of
 from tests.bridges import Bridge
 
 TEXT = (SHIPPED / "scorm-profile.toml").read_text(encoding="utf-8")
@@ -173,7 +172,7 @@ async def test_an_impact_report_counts_what_would_be_another_statement(bridge: B
     page = f"/audit/mappings/{own}"
     started = await admin.post(f"{page}/impact", page=page, days="30", lms="")
     assert started.status == 303
-    await _jobs(bridge).wait()
+    await jobs_of(bridge).wait()
     answer = await admin.get(started.headers["Location"])
     text = await answer.text()
     assert "Refresh" not in answer.headers
@@ -226,13 +225,3 @@ async def test_forms_of_other_sites_change_nothing(bridge: Bridge, admin: Person
 async def _follow(bridge: Bridge) -> None:
     assert bridge.client.app is not None
     await bridge.client.app[IN_USE].look()
-
-
-def _jobs(bridge: Bridge) -> Any:
-    assert bridge.client.app is not None
-    (jobs,) = [
-        app[JOBS]
-        for app in (resource._app for resource in bridge.client.app.router.resources() if hasattr(resource, "_app"))
-        if JOBS in app
-    ]
-    return jobs
