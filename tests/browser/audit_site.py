@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page, expect
 from sqlalchemy import text
 
 from bridge.audit.routes import ROUTES, Route
@@ -57,6 +57,8 @@ NO_PAGES = {
     "/commits/{session_id}/{number}/body",
 }
 """Routes that do not give a page, besides those of files and pictures."""
+LEFT = "^failed: GET [^ ]*/audit/live: net::ERR_ABORTED$"
+"""What a browser says of a page that was left: it hears no more news."""
 FILE = re.compile(r"\.(csv|ndjson|svg)$")
 
 
@@ -67,6 +69,20 @@ async def sign_in(page: Page, origin: str, name: str = ADMIN) -> None:
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.get_by_role("heading", name="Overview", level=1).wait_for()
+
+
+async def trail(page: Page) -> list[list[str]]:
+    """Give who did what, to how many and why, the newest first."""
+    await page.get_by_role("link", name="Trail", exact=True).click()
+    await expect(page.get_by_role("heading", name="Trail", level=1)).to_be_visible()
+    rows = await page.locator("tbody tr").all()
+    kept = [await row.locator("td").all_inner_texts() for row in rows]
+    return [row[1:3] + row[4:] for row in kept]
+
+
+def delivery(page: Page, statement: str) -> Locator:
+    """Give what an attempt's page tells of a statement's delivery."""
+    return page.locator(f"[id='statement-{statement}'] .delivery")
 
 
 def add_admin(database_url: str) -> None:
