@@ -66,19 +66,29 @@ def create_app(
         sqlalchemy.exc.OperationalError: the database does not answer.
     """
     mapping = load_mapping(settings.mapping.document)
-    names = tuple(target.name for target in settings.targets)
-    engine = open_engine(settings.database.url)
+    database = Database(open_engine(settings.database.url))
     try:
-        with writing(engine) as connection:
-            keys = _prepare(connection, mapping, now())
-            versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
-            known = [mapping, *_mappings(versions)]
-            targets = configured(settings.targets, known)
-            documents.forget(connection, unwanted_documents(known, targets))
+        return _put_together(settings, mapping, database, now, new_id, random)
     except BaseException:
-        engine.dispose()
+        database.close()
         raise
-    database = Database(engine)
+
+
+def _put_together(
+    settings: Settings,
+    mapping: CompiledMapping,
+    database: Database,
+    now: Now,
+    new_id: NewId,
+    random: Callable[[], float],
+) -> web.Application:
+    names = tuple(target.name for target in settings.targets)
+    with writing(database.engine) as connection:
+        keys = _prepare(connection, mapping, now())
+        versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
+        known = [mapping, *_mappings(versions)]
+        targets = configured(settings.targets, known)
+        documents.forget(connection, unwanted_documents(known, targets))
     crews: list[Crew] = []
 
     def wake() -> None:
