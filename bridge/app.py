@@ -22,6 +22,7 @@ from bridge.commits.setup import Setup, Versions
 from bridge.configured_targets import configured, unwanted_documents
 from bridge.database import Database
 from bridge.forwarding.crew import Crew
+from bridge.forwarding.pauses import Pauses
 from bridge.forwarding.senders import senders
 from bridge.forwarding.transport import open_session
 from bridge.http.cors import Origins
@@ -42,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 DOCUMENT_MAKER = web.AppKey("document_maker", DocumentMaker)
 IN_USE = web.AppKey("in_use", InUse)
+PAUSES = web.AppKey("pauses", Pauses)
 
 
 class SchemaError(RuntimeError):
@@ -64,19 +66,29 @@ def create_app(
         sqlalchemy.exc.OperationalError: the database does not answer.
     """
     mapping = load_mapping(settings.mapping.document)
-    names = tuple(target.name for target in settings.targets)
-    engine = open_engine(settings.database.url)
+    database = Database(open_engine(settings.database.url))
     try:
-        with writing(engine) as connection:
-            keys = _prepare(connection, mapping, now())
-            versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
-            known = [mapping, *_mappings(versions)]
-            targets = configured(settings.targets, known)
-            documents.forget(connection, unwanted_documents(known, targets))
+        return _put_together(settings, mapping, database, now, new_id, random)
     except BaseException:
-        engine.dispose()
+        database.close()
         raise
-    database = Database(engine)
+
+
+def _put_together(
+    settings: Settings,
+    mapping: CompiledMapping,
+    database: Database,
+    now: Now,
+    new_id: NewId,
+    random: Callable[[], float],
+) -> web.Application:
+    names = tuple(target.name for target in settings.targets)
+    with writing(database.engine) as connection:
+        keys = _prepare(connection, mapping, now())
+        versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
+        known = [mapping, *_mappings(versions)]
+        targets = configured(settings.targets, known)
+        documents.forget(connection, unwanted_documents(known, targets))
     crews: list[Crew] = []
 
     def wake() -> None:
@@ -97,20 +109,23 @@ def create_app(
         )
     )
 
-    if settings.audit.enabled:
-        mount(app, AuditParts(database, commits, now, settings, targets, keys))
     app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
     app[IN_USE] = InUse(database, versions, settings.targets, latest)
+    app[PAUSES] = Pauses(database, now, wake)
+    if settings.audit.enabled:
+        mount(app, AuditParts(database, commits, app[IN_USE], app[PAUSES], now, settings, targets, keys))
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
             owner = random_id()
-            crew = Crew(database, senders(database, session, targets, owner=owner, now=now, random=random), owner=owner)
+            all_senders = senders(database, session, targets, app[PAUSES], owner=owner, now=now, random=random)
+            crew = Crew(database, all_senders, owner=owner)
             crews.append(crew)
             watches: list[Watch] = [
                 Reaper(database, commits, now, settings.sessions.idle_after),
                 app[DOCUMENT_MAKER],
                 app[IN_USE],
+                app[PAUSES],
             ]
             running = [asyncio.create_task(crew.run()), *(asyncio.create_task(watch.run()) for watch in watches)]
             yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bridge.audit import impact_jobs, live, render
+from bridge.audit import jobs, live, render
 from bridge.audit.access import guard, sign_in
 from bridge.audit.error_pages import error_pages
 from bridge.audit.parts import AUDIT_PARTS, AuditParts
@@ -29,7 +29,7 @@ def create_audit(parts: AuditParts) -> web.Application:
     render.set_up(app, ROUTES)
     live.set_up(app)
     sign_in.set_up(app)
-    impact_jobs.set_up(app)
+    jobs.set_up(app)
     app.on_response_prepare.append(_label)
     return app
 

@@ -37,3 +37,8 @@ def moment(told: str, *, after: bool = False) -> int | None:
         return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         raise web.HTTPBadRequest(text="Times are written like 2026-01-31T12:00:00Z.") from None
+
+
+def day_of(ms: int) -> str:
+    """Give the day of a moment, UTC, as `midnight` reads it."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d")

@@ -10,7 +10,9 @@ from aiohttp import web
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
+from bridge.forwarding.pauses import Pauses
 from bridge.forwarding.targets import Target
+from bridge.mapping_library.in_use import InUse
 from bridge.settings import Settings
 
 
@@ -23,6 +25,8 @@ class AuditParts:
 
     database: Database
     commits: CommitService
+    in_use: InUse
+    pauses: Pauses
     now: Now
     settings: Settings
     targets: Sequence[Target]

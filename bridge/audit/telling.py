@@ -10,6 +10,8 @@ from bridge.audit.access.cookies import signer
 
 NAME = "told"
 """Of the part of the query."""
+OTHERS_FOLLOW = "Other processes of the bridge follow within a second."
+"""What is added where the process that serves the page has done at once what it says."""
 
 
 def with_words(request: web.Request, path: str, words: str) -> str:

@@ -23,6 +23,7 @@ from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation, readable
 from bridge.mapping_library.activation import Activated, LibraryError
 from bridge.mapping_library.documents import find_document
+from bridge.mapping_library.stories import UnreadableError
 from bridge.settings import Settings
 from mappings.document import DocumentError
 from storage import mapping_versions
@@ -44,7 +45,7 @@ class _Group(click.Group):
         except DocumentError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
-        except (LibraryError, BridgeError) as error:
+        except (LibraryError, UnreadableError, BridgeError) as error:
             raise click.ClickException(str(error)) from None
 
 

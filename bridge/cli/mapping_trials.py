@@ -1,4 +1,4 @@
-"""`scorm-bridge mapping preview` and `impact`: what a document would do, before it does."""
+"""`scorm-bridge mapping preview`, `impact` and `reissue`: what a document would do, and doing it to the past."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bridge.mapping_library.explaining import explained_commit
 from bridge.mapping_library.impacts import DAYS
 from bridge.mapping_library.impacts import impact as compare
 from bridge.mapping_library.previews import arrival_of, previewed
-from bridge.mapping_library.reissuing import Reissue
+from bridge.mapping_library.reissuing import Reissue, check_span
 from bridge.settings import Settings
 from mappings.explain import Explanation
 from mappings.impact import Impact
@@ -136,13 +136,13 @@ def reissue(
     """
     if not only_preview and not reason:
         raise click.UsageError("Give a --reason, or look first with --preview.")
-    if which["since"] == 0 and all(which[name] is None for name in ("lms", "learner", "activity", "until")):
-        raise click.UsageError("Choose which statements, for instance with --activity or --since.")
+    span = Span(**which)
+    check_span(span)
     with database(settings) as engine:
         with writing(engine) as connection:
             mapping = find_document(connection, document)
             version_id = activation.store(connection, mapping, system_now())
-        work = Reissue(engine, version_id, Span(**which), settings.targets)
+        work = Reissue(engine, version_id, span, settings.targets)
         with _progress() as advance:
             found = work.preview(advance)
         if not only_preview and reason:

@@ -61,7 +61,9 @@ def pause_target(settings: Settings, name: str, reason: str, by: str) -> None:
     with database(settings) as engine, writing(engine) as connection:
         if not pause(connection, name, by=by, reason=reason, now=system_now()):
             raise click.ClickException(f"{name} is paused already; `scorm-bridge targets list` tells why.")
-    click.echo(f"{name} is paused. What is on its way at this moment may still arrive.", err=True)
+    click.echo(
+        f"{name} is paused: running bridges follow within a second. What is on its way may still arrive.", err=True
+    )
 
 
 @targets.command("resume")
@@ -70,7 +72,7 @@ def pause_target(settings: Settings, name: str, reason: str, by: str) -> None:
 @BY
 @click.pass_obj
 def resume_target(settings: Settings, name: str, reason: str, by: str) -> None:
-    """End the pause of target NAME: a running bridge goes on within seconds."""
+    """End the pause of target NAME: running bridges go on within a second."""
     with database(settings) as engine, writing(engine) as connection:
         if not resume(connection, name, by=by, reason=reason, now=system_now()):
             raise click.ClickException(f"{name} is not paused.")

@@ -18,6 +18,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.forwarding.outcomes import Outcome, Reply, classify_document
 from bridge.forwarding.rounds import Rounds, Way
+from bridge.forwarding.transport import HeldBackError
 from storage import documents
 from storage.documents import ClaimedDocument
 from storage.outbox import Part, Try
@@ -29,6 +30,8 @@ MOST_TOGETHER = 4
 """Documents on their way to one LRS at the same time."""
 MOST_READINGS = 5
 """How often a document is read anew, as others write it too, before it is left alone for a while."""
+_TROUBLES = {Outcome.RETRY, Outcome.NOT_ALLOWED, Outcome.CONFLICT}
+"""Of the LRS or the way to it; the document waits."""
 
 
 class DocumentForwarder(Rounds):
@@ -58,27 +61,30 @@ class DocumentForwarder(Rounds):
                 await self._database.write(documents.assign_waiting, self._part.target, self._adopts)
         most = MOST_TOGETHER if self._breaker.is_closed else 1
         claimed = await self._database.read(documents.claim, self._part, now=self._now(), most=most)
-        troubles = [one for one in await asyncio.gather(*map(self._send, claimed)) if one is not None]
+        told = [one for one in await asyncio.gather(*map(self._send, claimed)) if one is not None]
+        troubles = [one for one in told if one[0] in _TROUBLES]
         if troubles:
             self._breaker.failed(*troubles[0], self._now())
             await self._pauses.failed(self._target, *troubles[0])
-        elif claimed:
+        elif told:
             self._breaker.succeeded()
             await self._pauses.succeeded(self._target)
-        return bool(claimed)
+        return bool(told)
 
     async def _send(self, one: ClaimedDocument) -> tuple[Outcome, Reply] | None:
-        """Bring one document up to date; give what is in the way where the LRS or the way to it is in trouble."""
+        """Bring one document up to date; give what came of it, None where the target was paused meanwhile."""
         started = self._now()
-        outcome, reply = await self._write(one)
-        in_trouble = outcome in {Outcome.RETRY, Outcome.NOT_ALLOWED, Outcome.CONFLICT}
-        state = "waiting" if in_trouble else "delivered" if outcome is Outcome.DELIVERED else "dead"
+        try:
+            outcome, reply = await self._write(one)
+        except HeldBackError:
+            return None
+        state = "waiting" if outcome in _TROUBLES else "delivered" if outcome is Outcome.DELIVERED else "dead"
         now = self._now()
         done = Try(self._part.target, started, max(0, now - started), outcome.value, reply.status, reply.text)
         await self._database.write(documents.settle, done, one, state, now)
         if state == "dead":
             log.error("document_dead", target=self._part.target, document=one.name, status=reply.status)
-        return (outcome, reply) if in_trouble else None
+        return outcome, reply
 
     async def _write(self, one: ClaimedDocument) -> tuple[Outcome, Reply]:
         parameters = msgspec.json.decode(one.parameters, type=dict[str, str])

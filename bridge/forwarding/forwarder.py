@@ -21,6 +21,7 @@ from bridge.forwarding.batches import Batch, Queue
 from bridge.forwarding.outcomes import Outcome, Reply, classify
 from bridge.forwarding.rounds import Rounds, Way
 from bridge.forwarding.sameness import find, is_same
+from bridge.forwarding.transport import HeldBackError
 from storage import outbox
 from storage.outbox import Claimed, Page, Part, Settlement, Try
 
@@ -33,7 +34,7 @@ REQUESTS = 8
 MOST_CLAIMED_BYTES = 1024 * 1024
 """Bytes of statements that a claim is for: twice what goes in a request at most."""
 FRESH = 1.0
-"""Seconds that what was claimed may be sent. Leases, pauses and discards are heard of with the next claim."""
+"""Seconds that what was claimed may be sent. Leases and discards are heard of with the next claim."""
 
 
 class Noting(NamedTuple):
@@ -94,9 +95,12 @@ class Forwarder(Rounds):
                 # the next page is read while this one is sent; what comes of it decides whether it is good for anything
                 if len(page.claimed) > self._most:
                     ahead = asyncio.create_task(self._claim(page.claimed))
-                goes_on = await self._send_all(Queue(page), until)
+                try:
+                    goes_on = await self._send_all(Queue(page), until)
+                except HeldBackError:
+                    goes_on = found = False
                 await self._note()
-                if not goes_on or ahead is None or await self._pauses.holds(self._target):
+                if not goes_on or ahead is None or self._pauses.holds(self._target):
                     break
                 page, ahead = await ahead, None
         finally:

@@ -3,41 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import Database
+from bridge.database import Database, describe
 from bridge.forwarding.outcomes import Outcome, Reply
+from bridge.watch import Watch
 from storage import pauses
 from storage.pauses import Pause
 
 log = structlog.get_logger(__name__)
 
-LOOK = 1.0
-"""Seconds between looks: a pause that people begin holds after so many."""
+LOOK = 0.5
+"""Seconds between looks: a pause that another process begins holds after so many."""
 BY = "scorm-bridge"
 
 
-class Pauses:
-    """Shared by all senders of a process. `now` gives milliseconds since the epoch."""
+class Pauses(Watch):
+    """Shared by all senders of a process, which hold everything back until it has looked once.
 
-    def __init__(self, database: Database, now: Now) -> None:
+    `now` gives milliseconds since the epoch; `wake` lets senders look when something is not held back any more.
+    """
+
+    def __init__(self, database: Database, now: Now, wake: Callable[[], None]) -> None:
+        super().__init__(LOOK)
         self._database = database
         self._now = now
+        self._wake = wake
         self._known: dict[str, Pause] = {}
-        self._looked_at: float | None = None
+        self._is_sure = False
         self._looking = asyncio.Lock()
 
-    async def holds(self, target: str) -> bool:
-        """Tell whether people have paused a target."""
-        async with self._looking:
-            time = asyncio.get_running_loop().time()
-            if self._looked_at is None or time - self._looked_at >= LOOK:
-                self._known = await self._database.read(pauses.current)
-                self._looked_at = time
+    def holds(self, target: str) -> bool:
+        """Tell whether people have paused a target, as far as this process knows."""
         known = self._known.get(target)
-        return known is not None and not known.automatic
+        return not self._is_sure or (known is not None and not known.automatic)
+
+    async def look(self) -> bool:
+        """Learn what is paused now."""
+        # one after the other: the later look must not end with what the earlier one read
+        async with self._looking:
+            before, self._known = self._known, await self._database.read(pauses.current)
+            was_sure, self._is_sure = self._is_sure, True
+        if not was_sure or any(not self.holds(target) for target, one in before.items() if not one.automatic):
+            self._wake()
+        return False
+
+    async def follow_at_once(self) -> None:
+        """Learn what this process has just changed: when this returns, no request is begun that a pause forbids.
+
+        If the database does not answer any more, everything is held back until it does.
+        """
+        try:
+            await self.look()
+        except DBAPIError as error:
+            self._is_sure = False
+            log.error("pauses_not_read", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values
 
     async def failed(self, target: str, outcome: Outcome, reply: Reply) -> None:
         """Note trouble with a target. Where it does not let the bridge in, pause it, and raise an alarm once."""

@@ -14,7 +14,7 @@ from bridge.clock import Now
 from bridge.database import describe
 from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.pauses import Pauses
-from bridge.forwarding.transport import Transport
+from bridge.forwarding.transport import HeldBackError, Transport
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +86,9 @@ class Rounds(ABC):
         while await self._breaker.passed(self._stopping):
             self._added.clear()
             try:
-                found = not await self._pauses.holds(self._target) and await self._round()
+                found = not self._pauses.holds(self._target) and await self._round()
+            except HeldBackError:
+                found = False
             except Exception as error:
                 known = isinstance(error, DBAPIError)  # whose own words hold rows' values
                 log.error(  # noqa: TRY400 -- likewise

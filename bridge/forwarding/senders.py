@@ -24,6 +24,7 @@ def senders(
     database: Database,
     session: aiohttp.ClientSession,
     targets: Sequence[Target],
+    pauses: Pauses,
     *,
     owner: str,
     now: Now,
@@ -35,9 +36,8 @@ def senders(
     resources gets statements all the same.
     """
     made: dict[str, Callable[[], Sender]] = {}
-    pauses = Pauses(database, now)
     for target in targets:
-        transport = Transport(session, target)
+        transport = Transport(session, target, partial(pauses.holds, target.name))
         way = Way(transport, Breaker(target.name, random), pauses, set())
         first = target is targets[0]
         for shard in range(SHARDS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -25,10 +26,23 @@ class _About(msgspec.Struct):
     version: Any
 
 
-class Transport:
-    """Sends to one LRS. Never raises for what the LRS or the network does: a `Reply` tells it."""
+class HeldBackError(Exception):
+    """The target was paused before the request was begun."""
 
-    def __init__(self, session: aiohttp.ClientSession, target: Target) -> None:
+
+def _never() -> bool:
+    return False
+
+
+class Transport:
+    """Sends to one LRS. Never raises for what the LRS or the network does: a `Reply` tells it.
+
+    `is_held` is asked before each request, at the last moment: where it says so, the request is not begun and
+    `HeldBackError` raised.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, target: Target, is_held: Callable[[], bool] = _never) -> None:
+        self._is_held = is_held
         self._session = session
         self._target = target
         self._authorization = Authorization(session, target.credentials)
@@ -112,6 +126,9 @@ class Transport:
         if told is not None:
             headers = headers | {"Authorization": told}
         await self._rate.turn()
+        # nothing is waited for from here on to where the request is on its way
+        if self._is_held():
+            raise HeldBackError
         async with self._session.request(
             method,
             self._target.endpoint + resource,

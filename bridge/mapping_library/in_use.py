@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from bridge.commits.setup import Version, Versions
 from bridge.configured_targets import readers, receivers, warnings
-from bridge.database import Database
+from bridge.database import Database, describe
 from bridge.mapping_library.activation import compile_stored
 from bridge.target_settings import TargetSettings
 from bridge.watch import Watch
@@ -47,11 +49,21 @@ class InUse(Watch):
         self._versions = versions
         self._targets = targets
         self._latest = latest
+        self._looking = asyncio.Lock()
 
     async def look(self) -> bool:
         """Use what was activated since the last look."""
-        await self._database.read(self.refresh)
+        # two at once could end with what the earlier one of them read
+        async with self._looking:
+            await self._database.read(self.refresh)
         return False
+
+    async def follow_at_once(self) -> None:
+        """Use what this process has just activated; if the database does not answer any more, the next look will."""
+        try:
+            await self.look()
+        except DBAPIError as error:
+            log.error("mapping_versions_not_read", error=describe(error))  # noqa: TRY400 -- its own words hold values
 
     def refresh(self, connection: Connection) -> None:
         """Use what is active now. A version that this release cannot read is not used; what held before holds on."""

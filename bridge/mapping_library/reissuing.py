@@ -8,15 +8,17 @@ off and begun again: what is done already is found done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
+from bridge.clock import random_id
 from bridge.commits.workspace import decode_attempt_state, decode_session_state
-from bridge.mapping_library.activation import compile_stored
+from bridge.mapping_library.activation import LibraryError, compile_stored
 from bridge.mapping_library.in_use import ready
 from bridge.mapping_library.retelling import Retelling
 from bridge.mapping_library.stories import stories
@@ -25,7 +27,7 @@ from mappings.document import CompiledMapping
 from mappings.impact import Impact
 from mappings.reissue import Kept, Step, plan, voiding
 from mappings.statements import Statement
-from storage import acts, attempts, histories, mapping_versions, outbox
+from storage import acts, attempts, histories, leases, mapping_versions, outbox
 from storage.acts import Act
 from storage.attempts import Attempt, Session
 from storage.changed import Changed
@@ -36,9 +38,29 @@ from storage.outbox import StatementRow
 TOGETHER = 20
 """Enrollments in one transaction: their commits wait as long."""
 
+LASTS = 60_000
+"""Milliseconds after which a run that was killed counts as over; one that goes on says so with every transaction."""
+_LEASE = "mappings/reissue"
+
 Progress = Callable[[int, int], None]
 """Told how many enrollments are done, and of how many."""
 _encode = msgspec.json.Encoder().encode
+
+
+class UnderWayError(LibraryError):
+    """Somebody re-issues at this moment, by a page or a command, in whichever process."""
+
+
+def check_span(span: Span) -> None:
+    """Make sure that people chose what is told anew.
+
+    Raises:
+        LibraryError: they chose everything there is, or nothing.
+    """
+    if span == Span():
+        raise LibraryError("Choose which statements: an LMS, a learner, an activity or a time.")
+    if span.until is not None and span.until <= span.since:
+        raise LibraryError("The time that was chosen ends before it begins.")
 
 
 class _Deed(NamedTuple):
@@ -76,18 +98,34 @@ class Reissue:
         return found
 
     def run(self, by: str, reason: str, now: Callable[[], int], progress: Progress) -> Impact:
-        """Do it; every transaction's part of it is kept as an act."""
-        found = Impact()
-        for ids in self._chunks(progress):
-            with writing(self._engine) as connection:
-                attempts.lock(connection, ids, [])
-                part, number = self._do(connection, ids, now())
-                found.add(part)
-                if number:
-                    subject = {"mapping_version": self._version.id, **self._span._asdict()}
-                    told = msgspec.json.encode(subject).decode()
-                    acts.add(connection, Act(now(), by, "reissue", told, number, reason))
+        """Do it; every transaction's part of it is kept as an act.
+
+        Raises:
+            UnderWayError: another run is at work, and nothing more is done.
+        """
+        found, owner = Impact(), random_id()
+        try:
+            for ids in self._chunks(progress):
+                self._keep_others_out(owner)
+                with writing(self._engine) as connection:
+                    attempts.lock(connection, ids, [])
+                    part, number = self._do(connection, ids, now())
+                    found.add(part)
+                    if number:
+                        subject = {"mapping_version": self._version.id, **self._span._asdict()}
+                        told = msgspec.json.encode(subject).decode()
+                        acts.add(connection, Act(now(), by, "reissue", told, number, reason))
+        finally:
+            with suppress(DBAPIError), writing(self._engine) as connection:  # it runs out by itself
+                leases.give_back(connection, owner=owner)
         return found
+
+    def _keep_others_out(self, owner: str) -> None:
+        # two versions at once would each undo a part of the other; what is done twice by one is done once all the same
+        with writing(self._engine) as connection:
+            shares = leases.share_out(connection, owner=owner, names=[_LEASE], lasts=LASTS)
+        if _LEASE not in shares.held:
+            raise UnderWayError("Somebody re-issues statements at this moment; the trail tells who. Try again later.")
 
     def _do(self, connection: Connection, ids: list[int], now: int) -> tuple[Impact, int]:
         found, changed, number = Impact(), Changed(), 0

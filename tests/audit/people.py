@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import ClientResponse, ClientSession, CookieJar
 from argon2 import PasswordHasher
 
+from bridge.audit.jobs import JOBS, Jobs
 from storage import accounts
 from storage.accounts import NewAccount
 from storage.engine import writing
@@ -65,3 +66,11 @@ def stranger(bridge: Bridge) -> Person:
     """Give somebody who has not signed in, with a browser of their own."""
     # aiohttp keeps no cookies of hosts that are numbers unless it is told to
     return Person(ClientSession(bridge.client.make_url("/"), cookie_jar=CookieJar(unsafe=True)))
+
+
+def jobs_of(bridge: Bridge) -> Jobs:
+    """Give what the pages of a bridge let work."""
+    assert bridge.client.app is not None
+    apps = (getattr(resource, "_app", None) for resource in bridge.client.app.router.resources())
+    (jobs,) = (app[JOBS] for app in apps if app is not None and JOBS in app)
+    return jobs

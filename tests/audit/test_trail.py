@@ -112,3 +112,15 @@ async def test_an_empty_trail_says_what_will_be_in_it(auditor: Person) -> None:
 async def test_no_text_in_an_address_makes_the_page_fail(auditor: Person, text: str) -> None:
     for name in ("by", "verb", "subject", "since", "after"):
         assert (await auditor.get(f"/audit/trail?{name}={text}")).status in {200, 400}
+
+
+@pytest.mark.usefixtures("acts_kept")
+@pytest.mark.parametrize("name", ["by", "verb", "subject"])
+async def test_what_nothing_stored_can_hold_is_told_so_and_what_is_too_long_is_in_no_act(
+    auditor: Person, name: str
+) -> None:
+    answer = await auditor.get(f"/audit/trail?{name}=a%00b")
+    assert (answer.status, f"A NUL character is in what is asked of {name}" in await answer.text()) == (400, True)
+    for long in ("x" * 7000, "%25" * 2500, "_" * 7000, "%5C" * 2500):
+        assert "No act meets all of that." in await auditor.text(f"/audit/trail?{name}={long}")
+    assert (await auditor.get(f"/audit/trail?{name}={'x' * 20_000}")).status == 400

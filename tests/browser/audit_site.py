@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page, expect
 from sqlalchemy import text
 
 from bridge.audit.routes import ROUTES, Route
@@ -19,7 +19,7 @@ from storage.accounts import NewAccount
 from storage.deliveries import Filter
 from storage.engine import open_engine, reading, writing
 from tests.audit.filled import TARGET, fill
-from tests.audit.people import CHEAP, PASSWORD, stranger
+from tests.audit.people import CHEAP, PASSWORD, jobs_of, stranger
 from tests.bridges import START, Bridge, FakeClock, Ids, start_bridge
 
 ADMIN = "ada"
@@ -57,6 +57,8 @@ NO_PAGES = {
     "/commits/{session_id}/{number}/body",
 }
 """Routes that do not give a page, besides those of files and pictures."""
+LEFT = "^failed: GET [^ ]*/audit/live: net::ERR_ABORTED$"
+"""What a browser says of a page that was left: it hears no more news."""
 FILE = re.compile(r"\.(csv|ndjson|svg)$")
 
 
@@ -67,6 +69,20 @@ async def sign_in(page: Page, origin: str, name: str = ADMIN) -> None:
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.get_by_role("heading", name="Overview", level=1).wait_for()
+
+
+async def trail(page: Page) -> list[list[str]]:
+    """Give who did what, to how many and why, the newest first."""
+    await page.get_by_role("link", name="Trail", exact=True).click()
+    await expect(page.get_by_role("heading", name="Trail", level=1)).to_be_visible()
+    rows = await page.locator("tbody tr").all()
+    kept = [await row.locator("td").all_inner_texts() for row in rows]
+    return [row[1:3] + row[4:] for row in kept]
+
+
+def delivery(page: Page, statement: str) -> Locator:
+    """Give what an attempt's page tells of a statement's delivery."""
+    return page.locator(f"[id='statement-{statement}'] .delivery")
 
 
 def add_admin(database_url: str) -> None:
@@ -123,16 +139,19 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     await bridge.close()
     target = TargetSettings(name=TARGET, endpoint=endpoint, username="u", password="p")
     running = await start_bridge(database_url=database_url, targets=(target,), clock=clock, ids=ids, token=bridge.token)
-    return AuditSite(running, paths | {"mappings-impacts-id": await _impact_report(running, paths["mappings-hash"])})
+    return AuditSite(running, paths | await _jobs(running, paths["mappings-hash-reissue"].removesuffix("/reissue")))
 
 
-async def _impact_report(bridge: Bridge, version: str) -> str:
-    """Ask for what a version would do, and give the address of the report."""
+async def _jobs(bridge: Bridge, version: str) -> dict[str, str]:
+    """Ask for what a version would do, and would have done, and give the addresses of both."""
     admin = stranger(bridge)
     async with admin.client:
         await admin.sign_in(ADMIN)
-        asked = await admin.post(f"{version}/impact", page=version, days="30", lms="")
-    return asked.headers["Location"]
+        impact = await admin.post(f"{version}/impact", page=version, days="30", lms="")
+        await jobs_of(bridge).wait()
+        reissue = await admin.post(f"{version}/reissue", page=version, since="2020-01-01")
+        await jobs_of(bridge).wait()
+    return {"mappings-impacts-id": impact.headers["Location"], "mappings-reissues-id": reissue.headers["Location"]}
 
 
 def _changed_mapping() -> str:
@@ -161,8 +180,9 @@ def _paths(bridge: Bridge) -> dict[str, str]:
         "mappings-diff": {"from": older, "to": newer},
     }
     ids = {"statements-id": dead.statement_id, "documents-id": kept}
+    own = {"mappings-hash-reissue": {"hash": newer}}
     return {
-        name: f"/audit{route.path.format_map(known | {'id': ids.get(name, '')})}"
+        name: f"/audit{route.path.format_map(known | {'id': ids.get(name, '')} | own.get(name, {}))}"
         + (f"?{urlencode(queries[name])}" if name in queries else "")
         for name, route in PAGES.items()
     }

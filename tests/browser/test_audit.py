@@ -11,12 +11,24 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from bridge.sandbox.lrs import create_lrs
 from bridge.sandbox.lrs.faults import FAULTS, Answer, FaultRule, Match
 from bridge.sandbox.lrs.store import STATEMENTS
-from tests.browser.audit_site import ADMIN, DESKTOP, PAGES, PHONE, AuditSite, add_admin, sign_in, start_site
+from tests.browser.audit_site import (
+    ADMIN,
+    DESKTOP,
+    LEFT,
+    PAGES,
+    PHONE,
+    AuditSite,
+    add_admin,
+    delivery,
+    sign_in,
+    start_site,
+    trail,
+)
 from tests.browser.conftest import StartSandbox, Watch, watched_page
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -41,7 +53,7 @@ SIGNED_IN = [name for name in PAGES if name != "sign-in"]
 def watch() -> Watch:
     """What the test's browser complains of; that a page which is left hears no more news is as it should be."""
     watch = Watch()
-    watch.expect("^failed: GET [^ ]*/audit/live: net::ERR_ABORTED$")
+    watch.expect(LEFT)
     return watch
 
 
@@ -185,17 +197,3 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
         assert await trail(page) == [
             [ADMIN, "retry", "1", "The LRS was mended <b>today</b>"],
         ]
-
-
-async def trail(page: Page) -> list[list[str]]:
-    """Give who did what, to how many and why, the newest first."""
-    await page.get_by_role("link", name="Trail").click()
-    await expect(page.get_by_role("heading", name="Trail", level=1)).to_be_visible()
-    rows = await page.locator("tbody tr").all()
-    kept = [await row.locator("td").all_inner_texts() for row in rows]
-    return [row[1:3] + row[4:] for row in kept]
-
-
-def delivery(page: Page, statement: str) -> Locator:
-    """Give what an attempt's page tells of a statement's delivery."""
-    return page.locator(f"[id='statement-{statement}'] .delivery")

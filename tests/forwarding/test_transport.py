@@ -16,8 +16,9 @@ from aiohttp.test_utils import TestServer
 
 from bridge.forwarding import transport
 from bridge.forwarding.outcomes import Outcome, classify
+from bridge.forwarding.rate import Rate
 from bridge.forwarding.targets import Basic, Target
-from bridge.forwarding.transport import Transport
+from bridge.forwarding.transport import HeldBackError, Transport
 from bridge.sandbox.lrs import LEDGER, STATEMENTS, Edition, FaultRule, faults
 from tests.forwarding.conftest import GET, POST, Lrs, StartLrs
 
@@ -349,3 +350,20 @@ async def test_an_lrs_that_does_not_answer_is_left_in_time(*, begun: bool, versi
 async def test_the_service_waits_for_slow_lrss_but_not_for_ever(session: aiohttp.ClientSession) -> None:
     assert session.timeout.total == transport.ANSWER_TIMEOUT
     assert session.timeout.sock_connect == transport.CONNECT_TIMEOUT
+
+
+async def test_a_request_whose_turn_comes_when_its_target_is_paused_is_not_begun(
+    lrs: Lrs, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+
+    async def turn(_rate: Rate) -> None:
+        held.append(True)  # people pause it while the request waits
+
+    monkeypatch.setattr(Rate, "turn", turn)
+    to = Transport(session, lrs.target(), lambda: bool(held))
+    for asked in (to.post(_listed(STATEMENT)), to.get(ID), to.read_document("activities/state", {})):
+        with pytest.raises(HeldBackError):
+            await asked
+    assert lrs.app[LEDGER].arrivals() == ()
+    assert len(held) == 3

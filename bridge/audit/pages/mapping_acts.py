@@ -13,7 +13,7 @@ from bridge.audit.pages.mappings import known
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page, redirect
 from bridge.audit.route import Route
-from bridge.audit.telling import with_words
+from bridge.audit.telling import OTHERS_FOLLOW, with_words
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import Activated, LibraryError
@@ -73,7 +73,7 @@ async def _activate(request: web.Request) -> web.StreamResponse:
         return activation.activate(connection, version.id, lms_id, targets=targets, how=how)
 
     path = f"/audit/mappings/{content_hash}"
-    return await _do(request, path, activate, "It holds for {whom} from now on.")
+    return await _do(request, path, activate, f"It holds for {{whom}} from now on. {OTHERS_FOLLOW}")
 
 
 async def _roll_back(request: web.Request) -> web.StreamResponse:
@@ -81,7 +81,9 @@ async def _roll_back(request: web.Request) -> web.StreamResponse:
         targets = request.app[AUDIT_PARTS].settings.targets
         return activation.roll_back(connection, _lms(connection, lms), targets=targets, how=how)
 
-    return await _do(request, "/audit/mappings", roll_back, "What held before holds for {whom} again.")
+    return await _do(
+        request, "/audit/mappings", roll_back, f"What held before holds for {{whom}} again. {OTHERS_FOLLOW}"
+    )
 
 
 async def _do(request: web.Request, path: str, act: object, words: str) -> web.StreamResponse:
@@ -96,6 +98,7 @@ async def _do(request: web.Request, path: str, act: object, words: str) -> web.S
         raise web.HTTPConflict(text=str(error)) from None
     except DocumentError as error:
         raise web.HTTPConflict(text=f"It has faults: {error.faults[0]}") from None
+    await parts.in_use.follow_at_once()
     told = " ".join((words.format(whom=lms or "all LMSs without a version of their own"), *done.warnings))
     return redirect(with_words(request, path, told))
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.audit import impact_jobs
+from bridge.audit import jobs
 from bridge.audit.access.roles import Role, who
 from bridge.audit.filters import is_uuid
-from bridge.audit.impact_jobs import JOBS, BusyError, Job
+from bridge.audit.jobs import JOBS, Job
 from bridge.audit.pages.mappings import known
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page, redirect
@@ -19,20 +19,29 @@ from bridge.audit.route import Route
 from bridge.audit.statement_words import pretty
 from bridge.errors import BridgeError
 from bridge.mapping_documents import compile_text
-from bridge.mapping_library import activation
+from bridge.mapping_library import activation, impacts
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.explaining import explained_commit
 from bridge.mapping_library.previews import arrival_of, previewed
 from bridge.mapping_library.stories import UnreadableError
 from mappings.document import DocumentError
 from mappings.explain import Explanation
-from mappings.impact import KINDS
+from mappings.impact import KINDS, Impact
 from storage import mapping_versions
 from storage.audit.mappings import Version
 from storage.histories import Span
 
 DAY = 86_400_000
 MOST_DAYS = 3_660
+
+
+class Compared(NamedTuple):
+    """What an impact report is of: two documents by their hashes, and which commits."""
+
+    before: str
+    after: str
+    days: int
+    lms: str | None
 
 
 class _Tried(NamedTuple):
@@ -121,44 +130,31 @@ async def _start(request: web.Request) -> web.StreamResponse:
     except LibraryError as error:
         raise web.HTTPConflict(text=str(error)) from None
     now = parts.now()
-    job = Job(
-        impact_jobs.new_id(),
-        before.content_hash,
-        after.content_hash,
-        int(days),
-        lms or None,
-        who(request).name,
-        now,
-    )
-    span = Span(now - job.days * DAY, lms=job.lms)
-    try:
-        request.app[JOBS].start(job, (before.document, after.document), span)
-    except BusyError:
-        raise web.HTTPConflict(text="Another report is being made. Try again when it is done.") from None
+    what = Compared(before.content_hash, after.content_hash, int(days), lms or None)
+    span = Span(now - what.days * DAY, lms=what.lms)
+    job = Job(what, who(request).name, now)
+    texts = before.document, after.document
+    jobs.start(request, job, lambda progress: impacts.impact(parts.database.engine, texts, span, progress=progress))
     return redirect(f"/audit/mappings/impacts/{job.id}")
 
 
 async def _impact(request: web.Request) -> web.StreamResponse:
-    job = request.app[JOBS].find(request.match_info["id"])
+    job = request.app[JOBS].find(request.match_info["id"], Compared)
     if job is None:
         raise web.HTTPNotFound(text="This report is not kept any more. Start it anew from the version's page.")
-    found = job.found
+    response = page(request, "mapping_impact.html", job=job, of=job.what, pretty=pretty, **counted(job.found))
+    return jobs.look_again(response, job)
+
+
+def counted(found: Impact | None) -> dict[str, Any]:
+    """Give what templates show of differences: `found`, its `rules` by name, `totals` of them, and `examples`."""
     rules = [] if found is None else sorted(found.rules.items())
-    totals = {name: sum(getattr(one, name) for _, one in rules) for name in (*KINDS, "same")}
-    response = page(
-        request,
-        "mapping_impact.html",
-        job=job,
-        found=found,
-        rules=rules,
-        totals=totals,
-        pretty=pretty,
-        examples=[] if found is None else sorted(found.examples, key=lambda one: (KINDS.index(one.kind), one.rule)),
-    )
-    if job.is_running:
-        # browsers look again by themselves, with scripts or without
-        response.headers["Refresh"] = "2"
-    return response
+    return {
+        "found": found,
+        "rules": rules,
+        "totals": {name: sum(getattr(one, name) for _, one in rules) for name in (*KINDS, "same")},
+        "examples": [] if found is None else sorted(found.examples, key=lambda one: (KINDS.index(one.kind), one.rule)),
+    }
 
 
 ROUTES = (

@@ -121,6 +121,12 @@ def known(connection: Connection, content_hash: str) -> Version:
     return found
 
 
+def whom_it_holds_for(connection: Connection, version_id: int) -> list[str]:
+    """Give for whom a version is active, in words."""
+    names = mapping_versions.lms_names(connection)
+    return [_whom(names, lms_id) for lms_id, own in mapping_versions.active(connection).items() if own == version_id]
+
+
 def _title(version: Version) -> str:
     document = read(version.document, version.name)
     return "" if isinstance(document, DocumentError) else document.title

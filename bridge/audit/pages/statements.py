@@ -18,6 +18,7 @@ from bridge.audit.route import Route
 from bridge.audit.statement_words import pretty, said
 from bridge.audit.vocabulary import Vocabulary, vocabulary
 from bridge.delivery_waits import Next, next_of
+from mappings.reissue import RULE, voiding_id
 from mappings.timestamps import rfc3339
 from storage.audit import statements, timeline
 from storage.audit.pages import Page
@@ -38,6 +39,7 @@ class _Found(NamedTuple):
     origin: Origin
     ways: list[_Way]
     received: Body | None
+    voided_by: str | None
 
 
 async def _statements(request: web.Request) -> web.StreamResponse:
@@ -102,7 +104,9 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         ways = [_Way(way.delivery, way.tries, next_of(connection, way.delivery, now)) for way in its.ways]
         origin = its.origin
         came = timeline.received(connection, origin.session_id, origin.commit_number) if shows_cmi else None
-        return _Found(origin, ways, None if came is None else body_of(came.body))
+        ender = voiding_id(origin.id)
+        is_voided = statements.origin(connection, ender) is not None
+        return _Found(origin, ways, None if came is None else body_of(came.body), ender if is_voided else None)
 
     found = await parts.database.read(look)
     if found is None:
@@ -115,6 +119,8 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         "statement.html",
         said=said(found.origin.body),
         origin=named(request, found.origin._replace(body="", reply=None, problem=None)),
+        voids=said(found.origin.body).object_id if found.origin.rule == RULE else None,
+        voided_by=found.voided_by,
         is_quarantined=found.origin.problem is not None,
         ways=[
             (way.delivery._replace(answer=None, problem=None), [answered(request, one) for one in way.tries], way.next)

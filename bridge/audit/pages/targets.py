@@ -13,6 +13,7 @@ from bridge.audit.connection_test import Tested, try_connection
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page, redirect
 from bridge.audit.route import Route
+from bridge.audit.telling import OTHERS_FOLLOW, with_words
 from storage.audit import targets as stored
 
 LONGEST_REASON = 1000
@@ -30,7 +31,10 @@ async def _pause(request: web.Request) -> web.StreamResponse:
     by, now = who(request).name, parts.now()
     if not await parts.database.write(target_states.pause, name, by=by, reason=reason, now=now):
         return await _page(request, status=409, fault=f"{name} is paused already.")
-    return redirect(f"/audit/targets#target-{name}")
+    await parts.pauses.follow_at_once()
+    return _done(
+        request, name, f"{name} is paused. What is on its way at this moment may still arrive. {OTHERS_FOLLOW}"
+    )
 
 
 async def _resume(request: web.Request) -> web.StreamResponse:
@@ -38,7 +42,12 @@ async def _resume(request: web.Request) -> web.StreamResponse:
     reason, by, now = await _reason(request), who(request).name, parts.now()
     if not await parts.database.write(target_states.resume, name, by=by, reason=reason, now=now):
         return await _page(request, status=409, fault=f"{name} is not paused.")
-    return redirect(f"/audit/targets#target-{name}")
+    await parts.pauses.follow_at_once()
+    return _done(request, name, f"{name} goes on. {OTHERS_FOLLOW}")
+
+
+def _done(request: web.Request, name: str, words: str) -> web.Response:
+    return redirect(f"{with_words(request, '/audit/targets', words)}#target-{name}")
 
 
 async def _test(request: web.Request) -> web.StreamResponse:

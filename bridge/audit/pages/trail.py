@@ -6,6 +6,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.roles import Role
+from bridge.audit.asked import text_in
 from bridge.audit.dates import midnight
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page
@@ -18,9 +19,9 @@ from storage.audit.trail import Looked, NumberedAct
 async def _trail(request: web.Request) -> web.StreamResponse:
     told = request.query
     which = Looked(
-        told.get("by", "").strip(),
-        told.get("verb", ""),
-        told.get("subject", "").strip(),
+        text_in(request, "by") or "",
+        text_in(request, "verb") or "",
+        text_in(request, "subject") or "",
         midnight(told.get("since", "")),
         midnight(told.get("until", ""), after=True),
     )

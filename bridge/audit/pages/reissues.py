@@ -1,0 +1,183 @@
+"""Telling the past anew by a version: chosen and looked at first, then done, with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bridge.audit import jobs
+from bridge.audit.access.roles import Role, who
+from bridge.audit.dates import day_of, midnight
+from bridge.audit.jobs import JOBS, Job, Progress, Work
+from bridge.audit.pages.mapping_trials import DAY, counted
+from bridge.audit.pages.mappings import known, whom_it_holds_for
+from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.render import page, redirect
+from bridge.audit.route import Route
+from bridge.audit.statement_words import pretty
+from bridge.mapping_library import activation
+from bridge.mapping_library.activation import LibraryError
+from bridge.mapping_library.impacts import DAYS
+from bridge.mapping_library.reissuing import Reissue, check_span
+from mappings.impact import Impact
+from storage import mapping_versions
+from storage.audit.mappings import Version
+from storage.histories import Span
+
+LONGEST_REASON = 1000
+LONGEST_ID = 1000
+_FIELDS = ("lms", "learner", "activity", "since", "until")
+
+
+@dataclass
+class Reissued:
+    """What is told anew, and by which version.
+
+    `reason` is None where it is only looked at; `run` is the id of the job that did it then.
+    """
+
+    version_id: int
+    name: str
+    content_hash: str
+    span: Span
+    reason: str | None = None
+    run: str | None = None
+
+
+async def _choose(request: web.Request) -> web.StreamResponse:
+    now = request.app[AUDIT_PARTS].now()
+    return await _form(request, {"since": day_of(now - DAYS * DAY)} | dict(request.query))
+
+
+async def _form(
+    request: web.Request, told: Mapping[str, str], *, status: int = 200, fault: str = ""
+) -> web.StreamResponse:
+    def look(connection: Connection) -> tuple[Version, list[str], list[str]]:
+        version = known(connection, request.match_info["hash"])
+        lms = list(mapping_versions.lms_names(connection).values())
+        return version, whom_it_holds_for(connection, version.id), lms
+
+    version, holds_for, lms = await request.app[AUDIT_PARTS].database.read(look)
+    return page(
+        request,
+        "mapping_reissue.html",
+        status=status,
+        version=version._replace(document=""),
+        holds_for=holds_for,
+        lms=lms,
+        told={name: told.get(name, "") for name in _FIELDS},
+        fault=fault,
+    )
+
+
+async def _preview(request: web.Request) -> web.StreamResponse:
+    parts, form = request.app[AUDIT_PARTS], await request.post()
+    told = {name: str(form.get(name, "")).strip() for name in _FIELDS}
+
+    def look(connection: Connection) -> Version:
+        if told["lms"]:
+            activation.find_lms(connection, told["lms"])
+        return known(connection, request.match_info["hash"])
+
+    now = parts.now()
+    try:
+        span = _span(told)
+        version = await parts.database.read(look)
+    except (LibraryError, web.HTTPBadRequest) as error:
+        words = error.text if isinstance(error, web.HTTPBadRequest) else str(error)
+        return await _form(request, told, status=400, fault=words or "")
+    if span.until is None:
+        # what comes between the preview and the act was in nobody's preview
+        span = span._replace(until=now + 1)
+    job = Job(Reissued(version.id, version.name, version.content_hash, span), who(request).name, now)
+    jobs.start(request, job, _work(request, job))
+    return redirect(f"/audit/mappings/reissues/{job.id}")
+
+
+async def _look(request: web.Request) -> web.StreamResponse:
+    return _shown(request, _job(request))
+
+
+async def _run(request: web.Request) -> web.StreamResponse:
+    looked, form = _job(request), await request.post()
+    asked = looked.what
+    if asked.run is not None:
+        # the button was pressed twice
+        return redirect(f"/audit/mappings/reissues/{asked.run}")
+    if asked.reason is not None or looked.found is None:
+        raise web.HTTPConflict(text="Only what was previewed to its end can be told anew. Nothing was done.")
+    reason = str(form.get("reason", "")).strip()[:LONGEST_REASON]
+    if not reason:
+        return _shown(request, looked, status=400, fault="Tell why: others will want to know. Nothing was done.")
+    what = Reissued(asked.version_id, asked.name, asked.content_hash, asked.span, reason)
+    job = Job(what, who(request).name, request.app[AUDIT_PARTS].now())
+    jobs.start(request, job, _work(request, job))
+    asked.run = job.id
+    return redirect(f"/audit/mappings/reissues/{job.id}")
+
+
+def _work(request: web.Request, job: Job[Reissued]) -> Work:
+    parts, what = request.app[AUDIT_PARTS], job.what
+
+    def work(progress: Progress) -> Impact:
+        reissue = Reissue(parts.database.engine, what.version_id, what.span, parts.settings.targets)
+        if what.reason is None:
+            return reissue.preview(progress)
+        return reissue.run(job.by, what.reason, parts.now, progress)
+
+    return work
+
+
+def _shown(request: web.Request, job: Job[Reissued], *, status: int = 200, fault: str = "") -> web.Response:
+    response = page(
+        request,
+        "reissue.html",
+        status=status,
+        job=job,
+        of=job.what,
+        fault=fault,
+        pretty=pretty,
+        id_of=_id_of,
+        **counted(job.found),
+    )
+    return jobs.look_again(response, job)
+
+
+def _job(request: web.Request) -> Job[Reissued]:
+    found = request.app[JOBS].find(request.match_info["id"], Reissued)
+    if found is None:
+        raise web.HTTPNotFound(
+            text="This is not kept any more. What was re-issued is in the trail; look at a preview anew from the"
+            " version's page."
+        )
+    return found
+
+
+def _span(told: Mapping[str, str]) -> Span:
+    for name in ("learner", "activity", "lms"):
+        if "\0" in told[name] or len(told[name]) > LONGEST_ID:
+            raise web.HTTPBadRequest(text=f"No {name} has an id or a name like this.")
+    span = Span(
+        midnight(told["since"]) or 0,
+        midnight(told["until"], after=True),
+        *(told[name] or None for name in ("lms", "learner", "activity")),
+    )
+    check_span(span)
+    return span
+
+
+def _id_of(body: str) -> str:
+    """Give the id of a statement."""
+    return str(msgspec.json.decode(body)["id"])
+
+
+ROUTES = (
+    Route("GET", "/mappings/reissues/{id}", _look, Role.ADMIN),
+    Route("POST", "/mappings/reissues/{id}/run", _run, Role.ADMIN),
+    Route("GET", "/mappings/{hash}/reissue", _choose, Role.ADMIN),
+    Route("POST", "/mappings/{hash}/reissue", _preview, Role.ADMIN),
+)

@@ -1,0 +1,173 @@
+"""A target that a page pauses gets nothing more from the process that answers, whatever that had taken up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from bridge import target_states
+from bridge.app import PAUSES
+from bridge.forwarding import forwarder
+from bridge.forwarding.pauses import LOOK, Pauses
+from bridge.target_settings import TargetSettings
+from storage import pauses
+from storage.engine import writing
+from storage.outbox import SHARDS
+from storage.pauses import Pause
+from tests.audit.people import Person
+from tests.bridges import Bridge
+from tests.conftest import StartBridge
+from tests.forwarding.looking import DONE
+from tests.forwarding.waiting import until
+
+LEARNERS = [f"u{number}" for number in range(12)]
+
+
+@dataclass
+class Lrs:
+    """An LRS that answers its first requests, and then only while it is open; it notes every request when it comes."""
+
+    server: TestServer | None = None
+    requests: int = 0
+    ids: list[str] = field(default_factory=list)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Take statements."""
+        self.requests += 1
+        told = [one["id"] for one in await request.json()]
+        if self.requests > SHARDS:
+            await self.opened.wait()
+        self.ids += told
+        return web.json_response(told)
+
+    def settings(self, name: str) -> TargetSettings:
+        """Give a target that is this LRS, without documents: each of them would have requests of its own."""
+        assert self.server is not None
+        documents = dict.fromkeys(("activity-state", "attempt-state", "activity-profile", "agent-profile"), False)
+        return TargetSettings(
+            name=name, endpoint=str(self.server.make_url("/xapi/")), version="1.0.3", documents=documents
+        )
+
+
+@pytest.fixture
+async def lrss() -> AsyncIterator[tuple[Lrs, Lrs]]:
+    """Two LRSs; the second one is open."""
+    made = Lrs(), Lrs()
+    for one in made:
+        app = web.Application()
+        app.router.add_post("/xapi/statements", one.take)
+        one.server = TestServer(app)
+        await one.server.start_server()
+    made[1].opened.set()
+    yield made
+    for one in made:
+        one.opened.set()
+        assert one.server is not None
+        await one.server.close()
+
+
+@pytest.fixture
+async def bridge(start: StartBridge, lrss: tuple[Lrs, Lrs], monkeypatch: pytest.MonkeyPatch) -> Bridge:
+    """A bridge that sends statements one by one: one of each shard is on its way, and more are claimed with it."""
+    monkeypatch.setattr(forwarder, "MOST_TOGETHER", 1)
+    slow, other = lrss
+    bridge = await start(targets=(slow.settings("slow"), other.settings("other")))
+    _pause(bridge)
+    await _pauses(bridge).look()
+    for learner in LEARNERS:
+        await bridge.commit(DONE, learner={"id": learner})
+    _resume(bridge)
+    await _pauses(bridge).look()
+    # the first claim of each sender is for one statement, as it knows nothing of their size yet
+    await until(lambda: slow.requests == 2 * SHARDS)
+    _pauses(bridge).stop()  # it does not look by itself any more
+    return bridge
+
+
+def _pauses(bridge: Bridge) -> Pauses:
+    assert bridge.client.app is not None
+    return bridge.client.app[PAUSES]
+
+
+def _pause(bridge: Bridge) -> None:
+    """Pause the slow one as a command does, which is another process."""
+    with writing(bridge.engine) as connection:
+        target_states.pause(connection, "slow", by="ada", reason="moving house", now=bridge.clock())
+
+
+def _resume(bridge: Bridge) -> None:
+    with writing(bridge.engine) as connection:
+        target_states.resume(connection, "slow", by="ada", reason="", now=bridge.clock())
+
+
+def _states(bridge: Bridge, target: str, learners: list[str]) -> list[str]:
+    return [
+        way.state
+        for learner in learners
+        for one in bridge.reports(learner)[0].statements
+        for way in one.deliveries
+        if way.target == target
+    ]
+
+
+async def test_after_the_page_has_answered_no_request_is_begun_until_a_page_ends_the_pause(
+    bridge: Bridge, lrss: tuple[Lrs, Lrs], admin: Person
+) -> None:
+    slow, _ = lrss
+    paused = await admin.post("/audit/targets/slow/pause", reason="moving house")
+    assert paused.status == 303
+    begun = slow.requests
+
+    # what was on its way arrives, is noted, and nothing of what was claimed with it follows
+    slow.opened.set()
+    await until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
+    await bridge.commit(DONE, learner={"id": "later"})
+    await until(lambda: set(_states(bridge, "other", [*LEARNERS, "later"])) == {"delivered"})
+    assert slow.requests == begun == len(slow.ids)
+
+    resumed = await admin.post("/audit/targets/slow/resume", reason="moved")
+    assert "slow goes on. Other processes" in await admin.text(resumed.headers["Location"])
+    await until(lambda: set(_states(bridge, "slow", [*LEARNERS, "later"])) == {"delivered"})
+    assert len(slow.ids) == len(set(slow.ids)) == slow.requests
+
+
+async def test_what_another_process_paused_holds_from_the_next_look_on(bridge: Bridge, lrss: tuple[Lrs, Lrs]) -> None:
+    assert LOOK < 1
+    slow, _ = lrss
+    _pause(bridge)
+    await _pauses(bridge).look()
+    begun = slow.requests
+    slow.opened.set()
+    await until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
+    await until(lambda: set(_states(bridge, "other", LEARNERS)) == {"delivered"})
+    assert slow.requests == begun
+
+    _resume(bridge)
+    await _pauses(bridge).look()
+    await until(lambda: set(_states(bridge, "slow", LEARNERS)) == {"delivered"})
+    assert len(slow.ids) == len(set(slow.ids))
+
+
+async def test_a_process_that_cannot_learn_what_it_changed_holds_everything_back_until_it_can(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    its = _pauses(bridge)
+
+    def unreachable(_connection: Connection) -> dict[str, Pause]:
+        raise OperationalError("SELECT", {}, Exception("the database is away"))
+
+    with monkeypatch.context() as away:
+        away.setattr(pauses, "current", unreachable)
+        await its.follow_at_once()
+    assert its.holds("slow")
+    assert its.holds("other")
+    await its.look()
+    assert not its.holds("other")

@@ -1,0 +1,180 @@
+"""A mapping is changed while a learner is at work: drafted, judged by what is stored, let hold and taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from bridge.mapping_documents import read_document
+from mappings.reissue import VOIDED
+from tests.browser.audit_site import ADMIN, LEFT, add_admin, delivery, sign_in, trail
+from tests.browser.conftest import Watch, watched_page
+from tests.browser.course_page import PAGES, CoursePage
+from tests.browser.sandbox_bridge import DEADLINE, INTERVAL, SandboxBridge
+from tests.browser.told import VERBS, stored
+from tests.real_lrs.learning_locker import LearningLocker
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SHIPPED = read_document("scorm-profile")
+OLD_RULE = 'when = "progress.changed"\nverb = "progressed"'
+NEW_RULE = 'when = "progress.changed"\nverb = "moved-on"'
+VERB = """
+[verbs.moved-on]
+id = "https://verbs.example.org/moved-on"
+display = { en-US = "moved on" }
+"""
+DRAFT = SHIPPED.replace(OLD_RULE, NEW_RULE)
+MENDED = DRAFT.replace("\n[verbs.passed]", f"{VERB}\n[verbs.passed]")
+MOVED_ON = "https://verbs.example.org/moved-on"
+NONE = "\N{EN DASH}"
+"""What the trail shows where no reason was told."""
+PROGRESSED = f"{VERBS}progressed"
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """What the admin's browser complains of; that a draft with a fault is answered 400 is as it should be."""
+    watch = Watch()
+    watch.expect(LEFT, "status 400: [^ ]*/audit/mappings/draft$", "console: Failed to load resource: .* 400")
+    return watch
+
+
+async def test_a_mapping_is_drafted_judged_let_hold_taken_back_and_told_anew(
+    browser: Browser, bridge: SandboxBridge, lrs: LearningLocker, page: Page, learner: str
+) -> None:
+    add_admin(bridge.database_url)
+    await sign_in(page, bridge.start_page.rstrip("/"))
+    async with watched_page(browser, Watch()) as learners_page:
+        course = await bridge.launch(learners_page, learner, "2004")
+        await course.turn_to(PAGES[1])
+        told = await lrs_has(lrs, learner, "initialized", PROGRESSED, PROGRESSED)
+
+        draft = await draft_with_a_fault_is_mended(page)
+        await impact_is_of_what_is_stored(page, changed=2)
+
+        # it holds at once, for a course that is being played
+        await page.goto(draft)
+        await page.get_by_role("textbox", name="Why").fill("“progressed” says too little")
+        await page.get_by_role("button", name="Activate").click()
+        await expect(page.get_by_role("status")).to_contain_text("It holds for all LMSs")
+        attempt = await turn_and_see(page, course, learner, PAGES[2], "moved on")
+        told = await lrs_has(lrs, learner, *told, MOVED_ON)
+
+        # and is taken back at once
+        await page.get_by_role("link", name="Mappings", exact=True).click()
+        await page.get_by_role("textbox", name="Why").fill("reports look for “progressed”")
+        await page.get_by_role("button", name="Roll back").click()
+        await expect(page.get_by_role("status")).to_contain_text("What held before holds")
+        await turn_and_see(page, course, learner, PAGES[3], "progressed")
+        told = await lrs_has(lrs, learner, *told, PROGRESSED)
+
+        # what was made while it held is told anew, the old way
+        await re_issue(page, replaced=1, reason="one of them was left over")
+        told.remove(MOVED_ON)
+        await lrs_has(lrs, learner, *told, VOIDED, PROGRESSED)
+        await expect_voided_and_replaced(page, attempt)
+
+        # the course has noticed nothing
+        await course.turn_to(PAGES[4])
+    assert await trail(page) == [
+        [ADMIN, "reissue", "1", "one of them was left over"],
+        [ADMIN, "rollback", "1", "reports look for “progressed”"],
+        [ADMIN, "activate", "1", "“progressed” says too little"],
+        [ADMIN, "keep-draft", "1", NONE],
+    ]
+
+
+async def draft_with_a_fault_is_mended(page: Page) -> str:
+    """Keep a draft in the second try, and give its address."""
+    await page.get_by_role("link", name="Mappings", exact=True).click()
+    await page.get_by_role("link", name="scorm-profile").click()
+    await page.get_by_role("link", name="Edit as a draft").click()
+    text = page.get_by_label("The document (TOML)")
+    await expect(text).to_have_value(SHIPPED)
+    await text.fill(DRAFT)
+    await page.get_by_role("button", name="Check and keep").click()
+    fault = page.get_by_role("alert")
+    await expect(fault).to_contain_text("1 fault; nothing was kept.")
+    line = DRAFT[: DRAFT.index(NEW_RULE) + len(NEW_RULE)].count("\n") + 1
+    await fault.get_by_role("link", name=f"Line {line}").click()
+    await expect(page.locator(f"#line-{line}")).to_have_text(re.compile('^verb = "moved-on"'))
+    await expect(page.locator(f"#line-{line} + .fault")).to_contain_text("moved-on")
+    await expect(text).to_have_value(DRAFT)
+    await text.fill(MENDED)
+    await page.get_by_role("button", name="Check and keep").click()
+    await expect(page.get_by_role("status")).to_contain_text("is kept as a draft")
+    return page.url.partition("?")[0]
+
+
+async def impact_is_of_what_is_stored(page: Page, *, changed: int) -> None:
+    """Read what the draft on the page would have made of all that is stored."""
+    await page.get_by_role("button", name="Impact report").click()
+    row = page.get_by_role("region", name="By rule").locator("tr", has_text="progressed")
+    await expect(row.locator("td")).to_have_text(["progressed", "0", "0", str(changed), "0"])
+    example = page.locator("details", has_text="progressed").first
+    await example.locator("summary").click()
+    await expect(example.get_by_label("Active")).to_contain_text(PROGRESSED)
+    await expect(example.get_by_label("New")).to_contain_text(MOVED_ON)
+
+
+async def turn_and_see(page: Page, course: CoursePage, learner: str, name: str, verb: str) -> str:
+    """Let the learner turn a page, and see on the attempt's, whose address is given, what was made of it."""
+    await course.turn_to(name)
+    await page.get_by_role("link", name="Learners", exact=True).click()
+    await page.get_by_role("link", name=learner).click()
+    await page.get_by_role("link", name="Attempt 1").click()
+    newest = page.locator("li.commit").last.locator("li.statement")
+    await expect(newest).to_have_count(1)
+    await expect(newest.locator(".said")).to_contain_text(verb)
+    await expect(newest.locator(".delivery")).to_contain_text("delivered")
+    return page.url
+
+
+async def re_issue(page: Page, *, replaced: int, reason: str) -> None:
+    """Tell all of the last days anew by the version that holds, having looked what that does."""
+    await page.get_by_role("link", name="Mappings", exact=True).click()
+    active = page.get_by_role("row").filter(has=page.locator(".badge", has_text="active"))
+    await active.get_by_role("link", name="scorm-profile").click()
+    await page.get_by_role("link", name="Tell the past anew").click()
+    await page.get_by_role("button", name="Look what it would do").click()
+    await expect(page.get_by_text(f"{replaced} would be replaced")).to_be_visible()
+    row = page.get_by_role("region", name="By rule").locator("tr", has_text="progressed")
+    await expect(row.locator("td").nth(3)).to_have_text(str(replaced))
+    await page.get_by_label("Why").fill(reason)
+    await page.get_by_role("button", name="Void and issue these anew").click()
+    await expect(page.get_by_role("status")).to_contain_text(f"{replaced} were replaced")
+
+
+async def expect_voided_and_replaced(page: Page, attempt: str) -> None:
+    """See on an attempt's page the statement that is voided, the one that voids it and the new one, all delivered."""
+    await page.goto(attempt)
+    statements = page.locator("li.statement")
+    ended = {}
+    for said in ("moved on", "voided"):
+        one = statements.filter(has=page.locator(".said", has_text=said))
+        await expect(one).to_have_count(1)
+        ended[said] = str(await one.get_attribute("id")).removeprefix("statement-")
+        await expect(delivery(page, ended[said])).to_contain_text("delivered")
+    commit = page.locator("li.commit").filter(has=page.locator(f"[id='statement-{ended['moved on']}']"))
+    new = commit.locator("li.statement").filter(has=page.locator(".said", has_text="progressed"))
+    await expect(new.locator(".delivery")).to_contain_text("delivered")
+    await page.locator(f"[id='statement-{ended['moved on']}']").get_by_role("link", name="Statement").click()
+    await page.get_by_text("It was voided").get_by_role("link").click()
+    await expect(page).to_have_url(re.compile(ended["voided"]))
+
+
+async def lrs_has(lrs: LearningLocker, learner: str, *verbs: str) -> list[str]:
+    """Wait until the LRS has these of a learner that are not voided, in the order it got them; give their verbs."""
+    expected = [verb if ":" in verb else f"{VERBS}{verb}" for verb in verbs]
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        found = [one["verb"]["id"] for one in await asyncio.to_thread(stored, lrs, learner)]
+        if found == expected or time.monotonic() > deadline:
+            assert found == expected
+            return found
+        await asyncio.sleep(INTERVAL)
