@@ -162,12 +162,12 @@ class Order:
             of_part = key if key is not None and (key[0] is None) != timed else None
             columns = self._columns if timed else self._rest
             conditions = self._conditions(reach, timed=timed)
-            end = None if reach.few else self._end(connection, columns[0], conditions, of_part)
+            end = None if reach.few else self._end(connection, columns, conditions, of_part)
             part = query.where(*conditions)
             if of_part is not None:
                 part = part.where(_below(columns, of_part[-len(columns) :]))
             if end is not None:
-                part = part.where(columns[0] >= end)
+                part = part.where(_row(columns, end) >= _values(columns, end))
             # what is sorted must not be looked for in the order of the index, which can be long
             order = [columns[0] + 0 if reach.few else columns[0], *columns[1:]]
             part = part.order_by(*(column.desc() for column in order)).limit(most + 1 - len(found))
@@ -175,8 +175,8 @@ class Order:
             if len(found) > most:
                 break
             if end is not None:
-                lowest = [_lowest(column) for column in columns[1:]]
-                return self._made(found, make, encode([end, *lowest] if timed else [None, end, *lowest]))
+                lowest = [_lowest(column) for column in columns[len(end) :]]
+                return self._made(found, make, encode([*end, *lowest] if timed else [None, *end, *lowest]))
         rest = encode(found[most - 1][-len(self._columns) :]) if len(found) > most else None
         return self._made(found[:most], make, rest)
 
@@ -193,20 +193,25 @@ class Order:
     def _end(
         self,
         connection: Connection,
-        column: Column[Any],
+        columns: Sequence[Column[Any]],
         conditions: Sequence[ColumnElement[bool]],
         key: Sequence[Any] | None,
-    ) -> int | None:
-        """Give the value down to which `READ` rows are, None where there are not so many."""
-        walked = select(column.label("at")).where(*conditions).order_by(column.desc()).limit(READ)
+    ) -> list[Any] | None:
+        """Give the place down to which `READ` rows are, None where there are not so many.
+
+        It is told by all columns that are of the time's table: by its time alone, it would have all rows above it that
+        share a millisecond, as those of an import do.
+        """
+        own = [column for column in columns if column.table is self._time.table]
+        walked = select(*own).where(*conditions).order_by(*(column.desc() for column in own))
         if key is not None:
-            at = 0 if column is self._time else 1
-            lower = zip(self._columns[at + 1 :], key[at + 1 :], strict=True)
+            here = list(key[-len(columns) :])
+            lower = zip(columns[len(own) :], here[len(own) :], strict=True)
             is_done = all(part == _lowest(each) for each, part in lower)
-            walked = walked.where(column < key[at] if is_done else column <= key[at])
-        told = walked.subquery()
-        end, number = connection.execute(select(func.min(told.c.at), func.count()).select_from(told)).one()
-        return int(end) if number == READ else None
+            row, values = _row(own, here), _values(own, here)
+            walked = walked.where(row < values if is_done else row <= values)
+        found = connection.execute(walked.offset(READ - 1).limit(1)).one_or_none()
+        return None if found is None else list(found)
 
     def _checked(self, key: list[int | str | None]) -> list[int | str | None]:
         fits = len(key) == len(self._columns) and all(
@@ -230,6 +235,14 @@ def _lowest(column: Column[Any]) -> int | str:
 
 
 def _below(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
-    told = (literal(part, column.type) for column, part in zip(columns, key, strict=True))
-    below: ColumnElement[bool] = tuple_(*columns) < tuple_(*told)
+    below: ColumnElement[bool] = _row(columns, key) < _values(columns, key)
     return below
+
+
+def _row(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[Any]:
+    """Give as many columns as there are values, as one value to compare."""
+    return tuple_(*(column for column, _ in zip(columns, key, strict=False)))
+
+
+def _values(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[Any]:
+    return tuple_(*(literal(part, column.type) for column, part in zip(columns, key, strict=False)))
