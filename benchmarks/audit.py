@@ -122,7 +122,10 @@ def _queries(size: int) -> dict[str, Query]:
         "timeline of an attempt with 2,000 commits": _longest,
         "one commit as received": lambda c, r: timeline.received(c, some.row(c, r, session.c.session_id), 1),
         "causes of trouble": lambda c, _: causes.causes(c),
-        "count of dead deliveries": lambda c, _: deliveries.count(c, deliveries.Filter(state="dead")),
+        "count of dead deliveries": lambda c, _: delivery_pages.how_many(c, deliveries.Filter(state="dead")),
+        "count of dead deliveries of a rule that is not there": lambda c, _: delivery_pages.how_many(
+            c, deliveries.Filter(state="dead", rule="none")
+        ),
     }
 
 

@@ -200,8 +200,10 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
     )
     document_state = f"CASE WHEN n / 2 >= {newest} THEN 'waiting' WHEN n % 4000 = 3 THEN 'dead' ELSE 'delivered' END"
     return [
-        "INSERT INTO lms (id, name, home_page, origins, created_at)"
-        " VALUES (1, 'lms', 'https://lms.example.org', '[]', 0)",
+        (
+            "INSERT INTO lms (id, name, home_page, origins, created_at)"
+            " VALUES (1, 'lms', 'https://lms.example.org', '[]', 0)"
+        ),
         *(
             "INSERT INTO mapping_version (id, name, content_hash, document, created_at) VALUES"
             f" ({number}, {quoted(one.name)}, '{one.content_hash}', {quoted(one.text)}, {number})"

@@ -46,7 +46,7 @@ class Page(NamedTuple, Generic[T]):
 
 
 class Count(NamedTuple):
-    """A number of rows, or that there are more than so many."""
+    """A number of rows; with `more`, there are at least so many: they were not counted to their end."""
 
     number: int
     more: bool = False
@@ -58,7 +58,7 @@ def encode(key: Sequence[int | str | None]) -> str:
 
 
 def decode(cursor: str) -> list[int | str | None]:
-    """Give the sort key that a cursor holds; whose it is, `Order.page` checks.
+    """Give the sort key that a cursor holds; whose it is, `Order.place` checks.
 
     Raises:
         CursorError: it is no cursor.
@@ -136,6 +136,20 @@ class Order:
         self._rest = rest
         self._columns = (time, *rest)
 
+    def place(self, cursor: str) -> list[int | str | None]:
+        """Give the sort key that a cursor of this order holds.
+
+        Raises:
+            CursorError: it is not one of this order.
+        """
+        key = decode(cursor)
+        fits = len(key) == len(self._columns) and all(
+            _fits(column, part) for column, part in zip(self._columns, key, strict=True)
+        )
+        if not fits:
+            raise CursorError("The page's cursor is of another search; start from the first page.")
+        return key
+
     def page(
         self,
         connection: Connection,
@@ -151,7 +165,7 @@ class Order:
         Raises:
             CursorError: the cursor is not one of this search.
         """
-        key = None if after is None else self._checked(decode(after))
+        key = None if after is None else self.place(after)
         query = query.add_columns(*(column.label(f"key_{at}") for at, column in enumerate(self._columns)))
         found: list[Any] = []
         for timed in (True, False):
@@ -212,14 +226,6 @@ class Order:
             walked = walked.where(row < values if is_done else row <= values)
         found = connection.execute(walked.offset(READ - 1).limit(1)).one_or_none()
         return None if found is None else list(found)
-
-    def _checked(self, key: list[int | str | None]) -> list[int | str | None]:
-        fits = len(key) == len(self._columns) and all(
-            _fits(column, part) for column, part in zip(self._columns, key, strict=True)
-        )
-        if not fits:
-            raise CursorError("The page's cursor is of another search; start from the first page.")
-        return key
 
 
 def _fits(column: Column[Any], part: int | str | None) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from storage import deliveries as stored_deliveries
 from storage.audit import attempts, deliveries, documents, enrollments, sessions, statements
 from storage.audit.documents import DocumentFilter
+from storage.audit.pages import Count
 from storage.audit.whose import Filter
 from tests.storage.audit import world
 from tests.storage.audit.conftest import Trial, through
@@ -177,7 +178,7 @@ def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.
     with trial() as connection:
         world.store(connection, made)
         found = through(lambda after: deliveries.search(connection, which, after=after, most=most))
-        assert stored_deliveries.count(connection, which) == len(found)
+        assert deliveries.how_many(connection, which) == Count(len(found))
     expected = [
         (one.id, target, state)
         for one, _ in _statements(made, which)
@@ -185,6 +186,21 @@ def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.
         if which.target in {None, target} and which.state in {None, state}
     ]
     assert [(one.statement_id, one.target, one.state) for one in found] == expected[::-1]
+
+
+def test_deliveries_are_counted_among_the_newest_of_their_state_where_no_index_tells(trial: Trial) -> None:
+    ways = [{"lrs": "dead"}, {"mirror": "dead"}, {"lrs": "dead"}, {"lrs": "waiting"}]
+    rules = ["passed", "scored", "scored", "passed"]
+    told = [Statement(rule, NOW, 0, way) for rule, way in zip(rules, ways, strict=True)]
+    with trial() as connection:
+        world.store(connection, [Attempt("lms1", "u1", "a", "active", None, None, NOW, [True], told)])
+        dead, scored, passed = (
+            stored_deliveries.Filter(state="dead", rule=rule) for rule in (None, "scored", "passed")
+        )
+        counts = [deliveries.how_many(connection, one, 2) for one in (dead, scored)]
+        older = [deliveries.how_many(connection, passed, most) for most in (2, 3)]
+    assert counts == [Count(2, more=True), Count(2, more=True)]
+    assert older == [Count(0, more=True), Count(1)]
 
 
 def _statements(made: list[Attempt], which: stored_deliveries.Filter) -> list[tuple[Statement, Attempt]]:
