@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Select, select, union_all
 
 from storage import deliveries
 from storage.audit import queues, whose
-from storage.audit.pages import MOST, READ, Count, Order, Page, Reach, cut, encode, up_to
+from storage.audit.pages import MOST, READ, Count, Order, Page, Reach, among, cut, encode, up_to
 from storage.deliveries import Delivery, Filter, of_state
 from storage.outbox import SHARDS
 from storage.tables import delivery
 
 COUNTED = 10_000
-"""Deliveries that are counted, or looked through one by one, at most."""
+"""Deliveries that are counted at most."""
 
-TOGETHER = 500
+TOGETHER = 1_000
 """Deliveries of which the rest of the filter is asked at once."""
 
 _NEWEST = Order(delivery.c.id)
@@ -40,19 +41,35 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
     return Page(deliveries.shown(connection, found.rows), found.after)
 
 
-def how_many(connection: Connection, which: Filter, most: int = COUNTED) -> Count:
-    """Count those that meet a filter, no further than `most`.
+class Some(NamedTuple):
+    """How many there are, and the newest of them."""
 
-    What no index tells is counted among the newest `most` of the state, or of all; `more` then says that there are
-    older ones, which may meet it.
+    number: Count
+    newest: list[Delivery]
+
+
+def some(
+    connection: Connection, which: Filter, examples: int, *, most: int = COUNTED, looked_at: int | None = None
+) -> Some:
+    """Count those that meet a filter, no further than `most`, and give so many examples.
+
+    What no index tells is counted among the newest of the state, or of all, of which `looked_at` are looked at, by
+    default `READ`; the count then says that there are older ones, which may meet it.
     """
     query = _few(connection, which)
-    if query is not None:
-        return up_to(connection, query, most)
-    if _is_of_state(which) and _is_indexed(which):
-        return up_to(connection, deliveries.chosen(which, delivery.c.id), most)
-    ids = _newest(connection, which, None, most + 1)
-    return Count(sum(len(part) for part in _that_meet(connection, which, ids[:most])), more=len(ids) > most)
+    if query is not None or (_is_of_state(which) and _is_indexed(which)):
+        query = deliveries.chosen(which, delivery.c.id) if query is None else query
+        newest = search(connection, which, most=examples).rows if examples else []
+        return Some(up_to(connection, query, most), newest)
+    looked_at = READ if looked_at is None else looked_at
+    ids = _newest(connection, which, None, looked_at + 1)
+    met = [one for part in _that_meet(connection, which, ids[:looked_at]) for one in part]
+    return Some(Count(len(met), more=len(ids) > looked_at), deliveries.shown(connection, met[:examples]))
+
+
+def how_many(connection: Connection, which: Filter, most: int = COUNTED) -> Count:
+    """Count those that meet a filter as `some` does."""
+    return some(connection, which, 0, most=most).number
 
 
 def _few(connection: Connection, which: Filter) -> Select[tuple[int]] | None:
@@ -104,7 +121,7 @@ def _that_meet(connection: Connection, which: Filter, ids: list[int]) -> Iterato
     query = deliveries.chosen(which, delivery.c.id, [*deliveries.conditions(elsewhere), *owners])
     query = query.order_by(delivery.c.id.desc())
     for first in range(0, len(ids), TOGETHER):
-        part = query.where(delivery.c.id.in_(ids[first : first + TOGETHER]))
+        part = query.where(among(connection, delivery.c.id, ids[first : first + TOGETHER]))
         yield list(connection.execute(part).scalars())
 
 

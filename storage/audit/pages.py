@@ -13,7 +13,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Select, String, and_, func, literal, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    any_,
+    func,
+    literal,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 T = TypeVar("T")
 
@@ -80,6 +94,13 @@ def up_to(connection: Connection, query: Select[Any], most: int) -> Count:
     """Count the rows of a query exactly, and no further than `most`."""
     number = connection.execute(select(func.count()).select_from(query.limit(most + 1).subquery())).scalar_one()
     return Count(most, more=True) if number > most else Count(number)
+
+
+def among(connection: Connection, column: Column[int], values: Sequence[int]) -> ColumnElement[bool]:
+    """Meet what is one of some whole numbers, however many; not more than SQLite takes of parameters."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(values, ARRAY(BigInteger)))  # one parameter
+    return column.in_(values)
 
 
 def begins(connection: Connection, column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
@@ -181,7 +202,7 @@ class Order:
             if of_part is not None:
                 part = part.where(_below(columns, of_part[-len(columns) :]))
             if end is not None:
-                part = part.where(_row(columns, end) >= _values(columns, end))
+                part = part.where(columns[0] >= end[0], _row(columns, end) >= _values(columns, end))
             # what is sorted must not be looked for in the order of the index, which can be long
             order = [columns[0] + 0 if reach.few else columns[0], *columns[1:]]
             part = part.order_by(*(column.desc() for column in order)).limit(most + 1 - len(found))
@@ -223,7 +244,7 @@ class Order:
             lower = zip(columns[len(own) :], here[len(own) :], strict=True)
             is_done = all(part == _lowest(each) for each, part in lower)
             row, values = _row(own, here), _values(own, here)
-            walked = walked.where(row < values if is_done else row <= values)
+            walked = walked.where(own[0] <= here[0], row < values if is_done else row <= values)
         found = connection.execute(walked.offset(READ - 1).limit(1)).one_or_none()
         return None if found is None else list(found)
 
@@ -241,8 +262,8 @@ def _lowest(column: Column[Any]) -> int | str:
 
 
 def _below(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
-    below: ColumnElement[bool] = _row(columns, key) < _values(columns, key)
-    return below
+    # from the first of them alone PostgreSQL tells how many rows that are
+    return and_(columns[0] <= key[0], _row(columns, key) < _values(columns, key))
 
 
 def _row(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[Any]:
