@@ -103,6 +103,15 @@ def among(connection: Connection, column: Column[int], values: Sequence[int]) ->
     return column.in_(values)
 
 
+def has(connection: Connection, *conditions: ColumnElement[bool], walked: bool) -> ColumnElement[bool]:
+    """Meet what there is a row for; `walked` is for queries that walk another table's index.
+
+    PostgreSQL would rather begin with all such rows, dead deliveries for one, however many there are.
+    """
+    query = select(literal(1)).where(*conditions)
+    return (query.offset(0) if walked and connection.dialect.name == "postgresql" else query).exists()
+
+
 def begins(connection: Connection, column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Meet text that begins with exactly this, upper and lower case told apart."""
     if connection.dialect.name == "postgresql":
