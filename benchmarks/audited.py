@@ -1,19 +1,31 @@
 """A database as it is after years: many attempts of many learners, put straight into the tables with SQL.
 
 Attempts are numbered from 0 in the order of their last commit. Each has a session, one commit or two, five statements,
-two documents; the first one has thousands of commits, one activity a tenth of the attempts. A little of everything
-waits, is dead or quarantined.
+two documents; the first one has thousands of commits, one activity a tenth of the attempts. One in twenty came with an
+import: all their commits in the same millisecond. A little of everything waits, is dead or quarantined.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
 
-from sqlalchemy import Engine
+from sqlalchemy import Column, Connection, Engine, select, text
 
+from benchmarks import journals
+from benchmarks.impact import changed
 from benchmarks.stored import numbers, uuid_of
+from bridge.mapping_documents import compile_text, load_mapping
+from storage.audit.pages import encode
+from storage.engine import open_engine, reading
+from storage.migrations import migrate
+from storage.tables import attempt
 
-NOW = 1_767_225_600_000
+NOW = int(time.time()) // 60 * 60_000
+"""The last commit's time: pages tell of the last hour."""
 STEP = 30_000
 """Milliseconds from one attempt's last commit to the next one's."""
 COMMITS = 2_000
@@ -22,6 +34,24 @@ RULES = ("initialized", "scored", "completed", "passed", "terminated")
 VERB = "http://adlnet.gov/expapi/verbs/"
 
 SESSION, REGISTRATION, ATTEMPT, STATEMENT, DOCUMENT = 1, 2, 3, 4, 5
+
+_PARAMETERS = (
+    '{"activityId": "https://lms.example.org/activities/a1", "agent": "{\\"objectType\\": \\"Agent\\", \\"account\\":'
+    ' {\\"name\\": \\"u00000001\\", \\"homePage\\": \\"https://lms.example.org\\"}}", "stateId": "attempt-state"}'
+)
+
+_COUNTED = ("lms", "mapping_version", "enrollment", "attempt", "journal", "delivery", "try", "act")
+"""Tables whose ids PostgreSQL counts in sequences."""
+
+
+class Texts(NamedTuple):
+    """What the service stores for a commit of the workload."""
+
+    body: bytes
+    reply: str
+    statement: str
+    attempt: str
+    session: str
 
 
 def fill(engine: Engine, attempts: int) -> None:
@@ -39,6 +69,9 @@ def fill(engine: Engine, attempts: int) -> None:
         driver.execute(sql)
     driver.commit()
     if dialect == "postgresql":
+        for table in _COUNTED:
+            driver.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM \"{table}\"")
+        driver.commit()
         driver.autocommit = True
         driver.execute("VACUUM ANALYZE")  # as autovacuum does by itself before long
     else:
@@ -49,12 +82,78 @@ def fill(engine: Engine, attempts: int) -> None:
 
 def received(attempt: int, attempts: int) -> int:
     """Give when the last commit of an attempt was received."""
-    return NOW - (attempts - attempt) * STEP
+    its = imported(attempts)
+    return NOW - (attempts - (its.start if attempt in its else attempt)) * STEP
+
+
+def imported(attempts: int) -> range:
+    """Give the attempts whose commits were all received in one millisecond."""
+    return range(attempts // 2, attempts // 2 + attempts // 20)
+
+
+class Some:
+    """Something that is there, by chance."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def learner(self, chance: Random) -> str:
+        """Give a learner's id."""
+        return f"u{chance.randrange(max(self._size // 20, 1)):08d}"
+
+    def activity(self, chance: Random) -> str:
+        """Give an activity that has few enrollments."""
+        return f"b{chance.randrange(2, 16) * 40 + chance.randrange(40)}"
+
+    def day(self, chance: Random) -> dict[str, Any]:
+        """Give times a day apart."""
+        begins = received(chance.randrange(self._size), self._size)
+        return {"since": begins, "until": begins + 86_400_000}
+
+    def cursor(self, chance: Random, *rest: int | str) -> str:
+        """Give the cursor of a page anywhere."""
+        return encode([received(chance.randrange(self._size), self._size), 10**9, *rest])
+
+    def imported(self) -> dict[str, Any]:
+        """Give the millisecond of the import."""
+        at = received(imported(self._size).start, self._size)
+        return {"since": at, "until": at + 1}
+
+    def in_import(self, chance: Random, *rest: int | str) -> str:
+        """Give the cursor of a page in the midst of what came in one millisecond."""
+        return encode([self.imported()["since"], chance.choice(imported(self._size)), *rest])
+
+    def row(self, connection: Connection, chance: Random, column: Column[Any]) -> Any:
+        """Give the value of a row of any attempt."""
+        key = attempt.c.id if column.table is attempt else column.table.c.attempt_id
+        query = select(column).where(key == chance.randrange(1, self._size)).limit(1)
+        return connection.execute(query).scalar_one()
+
+
+def _texts() -> Texts:
+    """Give those of the last commit of a session."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_engine(f"sqlite:///{Path(folder) / 'one.db'}")
+        migrate(engine)
+        journals.fill(engine, 1)
+        with reading(engine) as connection:
+            found = connection.execute(
+                text(
+                    "SELECT journal.body, journal.reply, statement.body, attempt.state, session.state"
+                    " FROM journal JOIN session USING (session_id) JOIN attempt ON attempt.id = session.attempt_id"
+                    " JOIN statement ON statement.attempt_id = attempt.id"
+                    " ORDER BY journal.number DESC, position LIMIT 1"
+                )
+            ).one()
+        engine.dispose()
+    return Texts._make(found)
 
 
 def _inserts(dialect: str, attempts: int) -> list[str]:
     """Give the statements that fill the tables."""
-    learners, owners = max(attempts // 20, 1), attempts * 4 // 5
+    told, mapping = _texts(), load_mapping("scorm-profile").document
+    versions = [mapping, compile_text(changed(mapping.text), "changed").document]
+    learners, owners, its_import = max(attempts // 20, 1), attempts * 4 // 5, imported(attempts)
 
     def uid(salt: int, number: str = "n") -> str:
         return uuid_of(dialect, salt, number)
@@ -69,12 +168,21 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
         return f"printf('%0{width}d', {number})"
 
     def at(number: str) -> str:
-        return f"{NOW} - CAST({attempts} - ({number}) AS bigint) * {STEP}"
+        told = f"CASE WHEN {is_imported(number)} THEN {its_import.start} ELSE {number} END"
+        return f"{NOW} - CAST({attempts} - ({told}) AS bigint) * {STEP}"
 
-    def size(characters: int) -> str:
-        return f"'{'x' * characters}'"
+    def earlier(number: str) -> str:
+        return f"CASE WHEN {number} % 2 = 0 AND NOT {is_imported(number)} THEN 300000 ELSE 0 END"
 
-    blob = "CAST(%s AS bytea)" if dialect == "postgresql" else "CAST(%s AS blob)"
+    def is_imported(number: str) -> str:
+        return f"({number} >= {its_import.start} AND {number} < {its_import.stop})"
+
+    def quoted(words: str) -> str:
+        return "'" + words.replace("'", "''") + "'"
+
+    def blob(content: bytes) -> str:
+        return f"decode('{content.hex()}', 'hex')" if dialect == "postgresql" else f"x'{content.hex()}'"
+
     learner, round_ = f"((CAST(n AS bigint) * 7919) % {learners})", f"(n / {learners})"
     its, place = "(n / 5)", "(n % 5)"
     made = f"CASE {place} " + " ".join(f"WHEN {at} THEN '{rule}'" for at, rule in enumerate(RULES)) + " END"
@@ -92,8 +200,15 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
     )
     document_state = f"CASE WHEN n / 2 >= {newest} THEN 'waiting' WHEN n % 4000 = 3 THEN 'dead' ELSE 'delivered' END"
     return [
-        "INSERT INTO lms (id, name, home_page, origins, created_at) VALUES (1, 'lms', 'https://x.example', '', 0)",
-        "INSERT INTO mapping_version (id, name, content_hash, document, created_at) VALUES (1, 'm', 'abc', '', 0)",
+        (
+            "INSERT INTO lms (id, name, home_page, origins, created_at)"
+            " VALUES (1, 'lms', 'https://lms.example.org', '[]', 0)"
+        ),
+        *(
+            "INSERT INTO mapping_version (id, name, content_hash, document, created_at) VALUES"
+            f" ({number}, {quoted(one.name)}, '{one.content_hash}', {quoted(one.text)}, {number})"
+            for number, one in enumerate(versions, 1)
+        ),
         insert("enrollment", owners - 1, {
             "id": "n + 1", "registration": uid(REGISTRATION), "lms_id": "1",
             "learner_id": f"'u' || {padded(learner, 8)}", "learner_name": f"'Name ' || {padded(learner, 8)}",
@@ -112,7 +227,7 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             "completion_status": "CASE n % 4 WHEN 0 THEN 'incomplete' ELSE 'completed' END",
             "success_status": "CASE WHEN n % 1000 = 77 THEN 'failed' WHEN n % 10 < 7 THEN 'passed' END",
             "score_raw": "80", "total_time": "60000", "started_at": f"{at('n')} - 600000",
-            "last_commit_at": at("n"), "state": size(2_000),
+            "last_commit_at": at("n"), "state": quoted(told.attempt),
         }),
         (
             "UPDATE enrollment SET last_commit_at = told.at FROM (SELECT enrollment_id, max(last_commit_at) AS at"
@@ -122,16 +237,16 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             "session_id": uid(SESSION), "attempt_id": "n + 1", "entry": "'ab-initio'", "commits": "1 + (n + 1) % 2",
             "started_at": f"{at('n')} - 600000", "last_commit_at": at("n"),
             "ended_at": f"CASE WHEN n % 100 NOT BETWEEN 3 AND 7 THEN {at('n')} END",
-            "ended": "CASE WHEN n % 100 NOT BETWEEN 3 AND 7 THEN 'terminated' END", "state": size(300),
+            "ended": "CASE WHEN n % 100 NOT BETWEEN 3 AND 7 THEN 'terminated' END", "state": quoted(told.session),
         }),
         *(
             insert("journal", last, {
-                "session_id": uid(SESSION, own), "number": number, "received_at": when, "wire_format": "'scorm-again'",
+                "session_id": uid(SESSION, own), "number": number, "received_at": when, "wire_format": "'native'",
                 "content_type": "'application/json'", "disposition": "'applied'", "digest": padded("n", 64),
-                "reply": size(900), "body": blob % size(1_200), "mapping_version_id": "1",
+                "reply": quoted(told.reply), "body": blob(told.body), "mapping_version_id": "1",
             })
             for last, own, number, when in (
-                (attempts - 1, "n", "1", f"{at('n')} - CASE n % 2 WHEN 0 THEN 300000 ELSE 0 END"),
+                (attempts - 1, "n", "1", f"{at('n')} - {earlier('n')}"),
                 (attempts // 2 - 1, "(n * 2)", "2", at("n * 2")),
                 (COMMITS, "(n * 0)", "n + 3", f"{at('0')} + n * 1000"),
             )
@@ -140,8 +255,8 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             "attempt_id": f"{its} + 1", "position": place, "id": uid(STATEMENT), "session_id": uid(SESSION, its),
             "commit_number": f"CASE WHEN {place} < 3 OR {its} % 2 = 1 THEN 1 ELSE 2 END", "mapping_version_id": "1",
             "rule": rule, "verb": f"'{VERB}' || {rule}",
-            "made_at": f"{at(its)} - CASE WHEN {place} < 3 AND {its} % 2 = 0 THEN 300000 ELSE 0 END",
-            "problem": f"CASE WHEN {quarantined} THEN 'its object has no id' END", "body": size(1_200),
+            "made_at": f"{at(its)} - CASE WHEN {place} < 3 THEN {earlier(its)} ELSE 0 END",
+            "problem": f"CASE WHEN {quarantined} THEN 'its object has no id' END", "body": quoted(told.statement),
         }),
         insert("delivery", count - 1, {
             "id": "n + 1", "target": "'lrs'", "attempt_id": f"{its} + 1", "position": place,
@@ -164,12 +279,18 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
         ),
         insert("document", attempts * 2 - 1, {
             "id": uid(DOCUMENT), "name": "CASE n % 2 WHEN 0 THEN 'attempt-state' ELSE 'activity-state' END",
-            "resource": "'activities/state'", "parameters": size(200), "content_type": "'application/json'",
-            "content": blob % size(800), "attempt_id": "n / 2 + 1", "session_id": uid(SESSION, "(n / 2)"),
+            "resource": "'activities/state'", "parameters": quoted(_PARAMETERS), "content_type": "'application/json'",
+            "content": blob(b'{"text": "' + b"x" * 800 + b'"}'),
+            "attempt_id": "n / 2 + 1", "session_id": uid(SESSION, "(n / 2)"),
             "commit_number": "1", "mapping_version_id": "1", "changed_at": at("n / 2"),
         }),
         insert("document_delivery", attempts * 2 - 1, {
             "document_id": uid(DOCUMENT), "target": "'lrs'", "state": document_state, "changes": "1",
             "every": "10000", "tries": "1", "not_before": "0", "settled_at": at("n / 2"),
+        }),
+        insert("act", attempts // 10, {
+            "at": at("n * 10"), "by": "'ada'",
+            "verb": "CASE n % 3 WHEN 0 THEN 'retry' WHEN 1 THEN 'pause' ELSE 'resume' END",
+            "subject": "'lrs'", "number": "1", "reason": "'It moves house.'",
         }),
     ]  # fmt: skip

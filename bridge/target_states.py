@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from bridge.target_settings import TargetSettings
 from storage import acts, pauses
 from storage.acts import Act
+from storage.audit.pages import Count
 from storage.audit.queues import Queue, queues
 from storage.pauses import Pause
 
@@ -19,17 +20,17 @@ class TargetState(NamedTuple):
 
     `name` is empty for what waits while no LRS is configured, `endpoint` None for a target that is not any more.
     `state` is flowing, paused, not let in, or not configured. `oldest_waiting` is when the statement that waits
-    longest was made, in milliseconds since the epoch.
+    longest was made, in milliseconds since the epoch. Nothing is counted further than `queues.COUNTED`.
     """
 
     name: str
     endpoint: str | None
     state: str
-    waiting: int
-    waiting_documents: int
-    dead: int
-    dead_documents: int
-    quarantined: int
+    waiting: Count
+    waiting_documents: Count
+    dead: Count
+    dead_documents: Count
+    quarantined: Count
     oldest_waiting: int | None
     pause: Pause | None
 
@@ -67,11 +68,11 @@ def _one(name: str, endpoint: str | None, queue: Queue, paused: Pause | None) ->
         name,
         endpoint,
         state,
-        queue.waiting.number,
-        queue.waiting_documents.number,
-        queue.dead.number,
-        queue.dead_documents.number,
-        queue.quarantined.number,
+        queue.waiting,
+        queue.waiting_documents,
+        queue.dead,
+        queue.dead_documents,
+        queue.quarantined,
         queue.oldest,
         paused,
     )

@@ -138,11 +138,9 @@ _SHOWN = select(
 ).select_from(_FROM.outerjoin(try_, try_.c.id == LAST_TRY))
 
 
-def find(connection: Connection, which: Filter, *, before: int | None = None, most: int = 50) -> list[Delivery]:
-    """Give deliveries, the newest first, those with ids below `before`."""
+def find(connection: Connection, which: Filter, *, most: int = 50) -> list[Delivery]:
+    """Give deliveries, the newest first. Quick where an index finds them, as of a statement; else there are pages."""
     query = chosen(which, delivery.c.id).order_by(delivery.c.id.desc()).limit(most)
-    if before is not None:
-        query = query.where(delivery.c.id < before)
     return shown(connection, list(connection.execute(query).scalars()))
 
 
@@ -150,11 +148,6 @@ def shown(connection: Connection, delivery_ids: Sequence[int]) -> list[Delivery]
     """Give deliveries by their ids, the newest first."""
     rows = connection.execute(_SHOWN.where(delivery.c.id.in_(delivery_ids)).order_by(delivery.c.id.desc()))
     return [Delivery._make(row) for row in rows]
-
-
-def count(connection: Connection, which: Filter) -> int:
-    """Tell how many meet a filter."""
-    return int(connection.execute(chosen(which, func.count())).scalar_one())
 
 
 def ids(connection: Connection, which: Filter, *, after: int, most: int) -> list[int]:

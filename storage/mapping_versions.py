@@ -23,6 +23,16 @@ class Version(NamedTuple):
     created_at: int
 
 
+class WholeVersion(NamedTuple):
+    """A version with its text."""
+
+    id: int
+    name: str
+    content_hash: str
+    created_at: int
+    document: str
+
+
 class Activation(NamedTuple):
     """From `at` on, a version holds for one LMS, or for all that have none of their own (`lms_id` is None).
 
@@ -34,6 +44,9 @@ class Activation(NamedTuple):
     at: int
     by: str
     reason: str
+
+
+_WHOLE = select(*(mapping_version.c[name] for name in WholeVersion._fields)).order_by(mapping_version.c.id.desc())
 
 
 def ensure(connection: Connection, *, name: str, content_hash: str, document: str, now: int) -> int:
@@ -56,6 +69,17 @@ def versions(connection: Connection) -> list[Version]:
     """Give all versions, the newest first."""
     columns = (mapping_version.c[name] for name in Version._fields)
     return [Version._make(row) for row in connection.execute(select(*columns).order_by(mapping_version.c.id.desc()))]
+
+
+def newest(connection: Connection, most: int = 500) -> list[WholeVersion]:
+    """Give the newest versions with their texts, the newest first."""
+    return [WholeVersion._make(row) for row in connection.execute(_WHOLE.limit(most))]
+
+
+def find(connection: Connection, content_hash: str) -> WholeVersion | None:
+    """Give the version with this hash, None where there is none."""
+    row = connection.execute(_WHOLE.where(mapping_version.c.content_hash == content_hash).limit(1)).one_or_none()
+    return None if row is None else WholeVersion._make(row)
 
 
 def document(connection: Connection, version_id: int) -> str:

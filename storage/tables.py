@@ -208,7 +208,8 @@ statement = Table(
     Column("made_at", _Time, nullable=False),
     Column("problem", Text, comment="why it is never sent: an LRS would refuse it"),
     Column("body", Text, nullable=False, comment="the statement's bytes, sent as they are"),
-    Index(None, "made_at"),
+    # the whole order of pages: what came in one millisecond, as with an import, is not sorted for each of them
+    Index(None, "made_at", "attempt_id", "position"),
     ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
 

@@ -54,7 +54,7 @@ def in_words(found: Overview, configured: Collection[str]) -> list[Told]:
 def number(count: Count) -> str:
     """Say a number that may not have been counted to its end."""
     said = f"{count.number:,}".replace(",", "\u202f")
-    return f"more than {said}" if count.more else said
+    return f"at least {said}" if count.more else said
 
 
 def _one(alarm: Alarm, found: Overview, configured: Collection[str]) -> Told:

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,8 +15,11 @@ from aiohttp import web
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from bridge.audit.access.roles import may_see_names
 from bridge.audit.parts import AUDIT_PARTS
+from bridge.commits.replies import time_text
 from bridge.database import describe
+from mappings.cmi.times import duration
 from storage.audit import export
 from storage.audit.pages import Page
 
@@ -26,6 +30,23 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 """How a cell begins that spreadsheets may take for a formula; the last four are full-width forms of the first."""
 
 _TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
+
+
+def columns(
+    request: web.Request, names: Sequence[str], **told: Callable[[Any], Any]
+) -> dict[str, Callable[[Any], Any]]:
+    """Give the columns of a file by the names of a row's fields, or as `told` for one of them.
+
+    Times are as RFC 3339, time spent is as xAPI writes it; learners' names are only for who may see them.
+    """
+    return {name: told.get(name) or _column(name) for name in names if name != "learner_name" or may_see_names(request)}
+
+
+def _column(name: str) -> Callable[[Any], Any]:
+    field = attrgetter(name)
+    if name == "total_time":
+        return lambda row: duration(field(row))
+    return (lambda row: time_text(field(row))) if name.endswith("_at") else field
 
 
 async def send(

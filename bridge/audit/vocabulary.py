@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from mappings.document import DocumentError, load
 from mappings.document.in_words import name_of
 from mappings.document.model import Document
-from storage.audit import mappings
+from storage import lms, mapping_versions
 
 _VERSIONS = 20
 """The newest ones: whoever looks for a verb of long ago knows its IRI."""
@@ -44,11 +44,11 @@ def vocabulary(connection: Connection) -> Vocabulary:
     verbs: dict[str, str] = {}
     rules: dict[str, None] = {}
     documents: dict[str, None] = {}
-    for version in mappings.versions(connection, _VERSIONS):
+    for version in mapping_versions.newest(connection, _VERSIONS):
         document = read(version.document, version.name)
         if isinstance(document, Document):
             for verb in document.verbs.values():
                 verbs.setdefault(verb.id, name_of(verb.display, document.language))
             rules |= dict.fromkeys(rule.name for rule in document.rules)
             documents |= dict.fromkeys(one.name for one in document.documents)
-    return Vocabulary(verbs, tuple(rules), tuple(documents), tuple(mappings.lms_names(connection)))
+    return Vocabulary(verbs, tuple(rules), tuple(documents), tuple(lms.names(connection)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -16,7 +17,8 @@ from bridge.clock import system_now
 from bridge.commits.replies import time_text
 from bridge.delivery_acts import Deed, NothingChosenError, Verb, carry_out, filters_for
 from bridge.settings import Settings
-from storage import deliveries as stored
+from storage.audit import deliveries as stored
+from storage.audit.pages import decode, encode
 from storage.deliveries import Delivery, Filter
 from storage.engine import reading
 
@@ -32,19 +34,26 @@ def deliveries() -> None:
 @deliveries.command("list")
 @chosen
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--before", type=int, help="Only those with numbers below this one: the next page.")
+@click.option(
+    "--before", type=click.IntRange(0, 2**63 - 1), help="Only those with numbers below this one: the next page."
+)
 @AS_JSON
 @click.pass_obj
 def list_deliveries(settings: Settings, *, which: Filter, limit: int, before: int | None, as_json_: bool) -> None:
     """List deliveries, the newest first."""
     with looking(settings) as connection:
-        found = stored.find(connection, which, before=before, most=limit)
+        found, after = stored.search(connection, which, after=None if before is None else encode([before]), most=limit)
     if as_json_:
         as_json([_object(one) for one in found])
-        return
-    if not found:
+    elif found:
+        _print(found)
+    elif after is None:
         click.echo("No delivery meets all of that.", err=True)
-        return
+    if after is not None:
+        click.echo(f"There may be more: --before {decode(after)[0]}", err=True)
+
+
+def _print(found: Sequence[Delivery]) -> None:
     table(
         ("number", "statement", "rule", "learner", "activity", "target", "state", "tries", "last"),
         (
@@ -55,8 +64,6 @@ def list_deliveries(settings: Settings, *, which: Filter, limit: int, before: in
             for one in found
         ),
     )  # fmt: skip
-    if len(found) == limit:
-        click.echo(f"There may be more: --before {found[-1].id}", err=True)
 
 
 deliveries.add_command(explain)
@@ -92,16 +99,18 @@ def _all(settings: Settings, verb: Verb, which: Filter, how: tuple[bool, str, st
         raise click.UsageError(str(error)) from None
     with database(settings) as engine:
         with reading(engine) as connection:
-            counts = [stored.count(connection, one) for one in filters]
-        if not sum(counts):
+            counts = [(str(one.state), stored.how_many(connection, one)) for one in filters]
+        counts = [(state, count) for state, count in counts if count.number or count.more]
+        if not counts:
             click.echo(f"There is nothing to {verb}.", err=True)
             return
         if not yes:
-            kinds = ", ".join(f"{count} {one.state}" for one, count in zip(filters, counts, strict=True) if count)
+            kinds = ", ".join(f"{'at least ' if one.more else ''}{one.number} {state}" for state, one in counts)
             click.confirm(f"{verb.capitalize()} {kinds}?", abort=True, err=True)
+        is_known = not any(count.more for _, count in counts)
         done = 0
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(verb, total=sum(counts))
+            task = progress.add_task(verb, total=sum(one.number for _, one in counts) if is_known else None)
             for step in carry_out(engine, Deed(verb, filters, by, reason), system_now):
                 done += step.changed
                 progress.advance(task, step.seen)

@@ -21,7 +21,7 @@ from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.documents import find_document
 from bridge.mapping_library.explaining import explained_commit
-from bridge.mapping_library.impacts import DAYS
+from bridge.mapping_library.impacts import ALL_PROCESSORS, DAYS
 from bridge.mapping_library.impacts import impact as compare
 from bridge.mapping_library.previews import arrival_of, previewed
 from bridge.mapping_library.reissuing import Reissue, check_span
@@ -80,7 +80,13 @@ def preview(
     "--days", type=click.IntRange(1, 36_500), default=DAYS, show_default=True, help="Commits of so many days."
 )
 @click.option("--lms", help="Name of the LMS; by default all of them.")
-@click.option("--processes", type=click.IntRange(0, 64), default=2, show_default=True, help="That share the work.")
+@click.option(
+    "--processes",
+    type=click.IntRange(0, 64),
+    default=min(ALL_PROCESSORS, 64),
+    show_default="one for each processor",
+    help="That share the work.",
+)
 @AS_JSON
 @click.pass_obj
 def impact(

@@ -15,6 +15,7 @@ from bridge.clock import system_now
 from bridge.commits.replies import time_text
 from bridge.settings import Settings
 from bridge.target_states import TargetState, overview, pause, resume
+from storage.audit.pages import Count
 from storage.engine import writing
 
 BY = click.option("--by", default=user, help="Who does this; by default the user's name.")
@@ -37,7 +38,8 @@ def list_targets(settings: Settings, *, as_json: bool) -> None:
         return
     table = Table("target", "state", "waiting", "documents", "dead", "quarantined", "oldest", "endpoint", box=None)
     for one in found:
-        numbers = (str(one[name]) for name in ("waiting", "waiting_documents", "dead", "quarantined"))
+        names = ("waiting", "waiting_documents", "dead", "quarantined")
+        numbers = (f"{'at least ' if name in one['more'] else ''}{one[name]}" for name in names)
         table.add_row(
             one["name"] or "(no LRS yet)", one["state"], *numbers, one["oldest_waiting"] or "", one["endpoint"] or ""
         )
@@ -80,17 +82,25 @@ def resume_target(settings: Settings, name: str, reason: str, by: str) -> None:
 
 
 def _object(one: TargetState) -> dict[str, Any]:
-    return one._asdict() | {
-        "oldest_waiting": time_text(one.oldest_waiting),
-        "pause": None
-        if one.pause is None
-        else {
-            "since": time_text(one.pause.since),
-            "by": one.pause.by,
-            "reason": one.pause.reason,
-            "automatic": one.pause.automatic,
-        },
-    }
+    counts = {name: value for name, value in one._asdict().items() if isinstance(value, Count)}
+    numbers = {name: count.number for name, count in counts.items()}
+    return (
+        one._asdict()
+        | numbers
+        | {
+            # of which there are at least so many: they were not counted to their end
+            "more": [name for name, count in counts.items() if count.more],
+            "oldest_waiting": time_text(one.oldest_waiting),
+            "pause": None
+            if one.pause is None
+            else {
+                "since": time_text(one.pause.since),
+                "by": one.pause.by,
+                "reason": one.pause.reason,
+                "automatic": one.pause.automatic,
+            },
+        }
+    )
 
 
 def _known(settings: Settings, name: str) -> None:

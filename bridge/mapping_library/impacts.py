@@ -6,6 +6,7 @@ there is little of it, it is done here.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import closing
@@ -32,6 +33,10 @@ TOGETHER = 250
 FEW = 2_000
 """Enrollments for which no process is started."""
 
+ALL_PROCESSORS = os.cpu_count() or 1
+BESIDE_A_SERVICE = max(ALL_PROCESSORS // 2, 1)
+"""Processes that leave something of the machine to commits."""
+
 Progress = Callable[[int, int], None]
 """Told how many enrollments are done, and of how many."""
 
@@ -45,7 +50,7 @@ def impact(
     documents: tuple[str, str],
     span: Span,
     *,
-    processes: int = 2,
+    processes: int = BESIDE_A_SERVICE,
     few: int = FEW,
     progress: Progress = _nobody,
 ) -> Impact:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 
 import msgspec
 
 from mappings.attempt.changes import TRIGGERS
+from mappings.document.in_words import name_of
 from mappings.document.model import ONCE, RESULT_PARTS, Document, Rule
 
 
@@ -64,16 +64,12 @@ def _line(document: Document, rule: Rule) -> Line:
         rule.when,
         TRIGGERS[rule.when],
         "" if rule.condition is None else rule.condition.text,
-        _words(verb.display, document.language),
+        name_of(verb.display, document.language),
         verb.id,
         rule.object,
         tuple(RESULT_PARTS[part].partition(":")[0] for part in rule.result),
         ONCE[rule.once],
     )
-
-
-def _words(display: Mapping[str, str], language: str) -> str:
-    return display.get(language) or next(iter(display.values()))
 
 
 def _rules(document: Document) -> dict[str, object]:

@@ -22,7 +22,7 @@ _VARYING = re.compile(
     r"|\s+"
 )
 
-GROUPED = 1_000
+GROUPED = 500
 """Deliveries of a state, the newest ones, that are looked at."""
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
-from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span
+from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span, has
 from storage.audit.queues import document_state
-from storage.audit.whose import Whose, narrowed
+from storage.audit.whose import WHOSE, Whose, narrowed
 from storage.deliveries import TryLine
 from storage.tables import attempt, document, document_delivery, document_try, enrollment, lms, mapping_version, try_
 
@@ -78,14 +78,7 @@ class DocumentLineage(NamedTuple):
 _FROM = document.join(attempt, attempt.c.id == document.c.attempt_id).join(enrollment).join(lms)
 _ROWS: Select[Any] = select(
     *(document.c[name] for name in DocumentRow._fields[:6]),
-    lms.c.name.label("lms"),
-    enrollment.c.learner_id,
-    enrollment.c.learner_name,
-    enrollment.c.activity_id,
-    enrollment.c.activity_name,
-    enrollment.c.registration,
-    attempt.c.uuid,
-    attempt.c.number,
+    *WHOSE.values(),
     document.c.session_id,
     document.c.commit_number,
 ).select_from(_FROM)
@@ -112,10 +105,10 @@ def search(
     is_few = is_few or which.attempt is not None
     way = _of_way(which)
     if way:
-        query = query.where(exists().where(document_delivery.c.document_id == document.c.id, *way))
         ids = None if is_few or which.state == "delivered" or which.state is None else _few(connection, way)
         if ids is not None:
             query, is_few = query.where(document.c.id.in_(ids)), True
+        query = query.where(has(connection, document_delivery.c.document_id == document.c.id, *way, walked=not is_few))
     span = Span(which.since, which.until)
     found = _OF_ATTEMPTS.page(connection, query, DocumentRow, Reach(span, is_few), after=after, most=most)
     ways: dict[str, tuple[tuple[str, str], ...]] = {}

@@ -21,11 +21,13 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    any_,
     func,
     literal,
     select,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 T = TypeVar("T")
 
@@ -57,7 +59,7 @@ class Page(NamedTuple, Generic[T]):
 
 
 class Count(NamedTuple):
-    """A number of rows, or that there are more than so many."""
+    """A number of rows; with `more`, there are at least so many: they were not counted to their end."""
 
     number: int
     more: bool = False
@@ -69,7 +71,7 @@ def encode(key: Sequence[int | str | None]) -> str:
 
 
 def decode(cursor: str) -> list[int | str | None]:
-    """Give the sort key that a cursor holds; whose it is, `Order.page` checks.
+    """Give the sort key that a cursor holds; whose it is, `Order.place` checks.
 
     Raises:
         CursorError: it is no cursor.
@@ -91,6 +93,22 @@ def up_to(connection: Connection, query: Select[Any], most: int) -> Count:
     """Count the rows of a query exactly, and no further than `most`."""
     number = connection.execute(select(func.count()).select_from(query.limit(most + 1).subquery())).scalar_one()
     return Count(most, more=True) if number > most else Count(number)
+
+
+def among(connection: Connection, column: Column[int], values: Sequence[int]) -> ColumnElement[bool]:
+    """Meet what is one of some whole numbers, however many; not more than SQLite takes of parameters."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(values, ARRAY(BigInteger)))  # one parameter
+    return column.in_(values)
+
+
+def has(connection: Connection, *conditions: ColumnElement[bool], walked: bool) -> ColumnElement[bool]:
+    """Meet what there is a row for; `walked` is for queries that walk another table's index.
+
+    PostgreSQL would rather begin with all such rows, dead deliveries for one, however many there are.
+    """
+    query = select(literal(1)).where(*conditions)
+    return (query.offset(0) if walked and connection.dialect.name == "postgresql" else query).exists()
 
 
 def begins(connection: Connection, column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
@@ -147,6 +165,20 @@ class Order:
         self._rest = rest
         self._columns = (time, *rest)
 
+    def place(self, cursor: str) -> list[int | str | None]:
+        """Give the sort key that a cursor of this order holds.
+
+        Raises:
+            CursorError: it is not one of this order.
+        """
+        key = decode(cursor)
+        fits = len(key) == len(self._columns) and all(
+            _fits(column, part) for column, part in zip(self._columns, key, strict=True)
+        )
+        if not fits:
+            raise CursorError("The page's cursor is of another search; start from the first page.")
+        return key
+
     def page(
         self,
         connection: Connection,
@@ -162,7 +194,7 @@ class Order:
         Raises:
             CursorError: the cursor is not one of this search.
         """
-        key = None if after is None else self._checked(decode(after))
+        key = None if after is None else self.place(after)
         query = query.add_columns(*(column.label(f"key_{at}") for at, column in enumerate(self._columns)))
         found: list[Any] = []
         for timed in (True, False):
@@ -173,12 +205,12 @@ class Order:
             of_part = key if key is not None and (key[0] is None) != timed else None
             columns = self._columns if timed else self._rest
             conditions = self._conditions(reach, timed=timed)
-            end = None if reach.few else self._end(connection, columns[0], conditions, of_part)
+            end = None if reach.few else self._end(connection, columns, conditions, of_part)
             part = query.where(*conditions)
             if of_part is not None:
                 part = part.where(_below(columns, of_part[-len(columns) :]))
             if end is not None:
-                part = part.where(columns[0] >= end)
+                part = part.where(columns[0] >= end[0], _row(columns, end) >= _values(columns, end))
             # what is sorted must not be looked for in the order of the index, which can be long
             order = [columns[0] + 0 if reach.few else columns[0], *columns[1:]]
             part = part.order_by(*(column.desc() for column in order)).limit(most + 1 - len(found))
@@ -186,8 +218,8 @@ class Order:
             if len(found) > most:
                 break
             if end is not None:
-                lowest = [_lowest(column) for column in columns[1:]]
-                return self._made(found, make, encode([end, *lowest] if timed else [None, end, *lowest]))
+                lowest = [_lowest(column) for column in columns[len(end) :]]
+                return self._made(found, make, encode([*end, *lowest] if timed else [None, *end, *lowest]))
         rest = encode(found[most - 1][-len(self._columns) :]) if len(found) > most else None
         return self._made(found[:most], make, rest)
 
@@ -204,28 +236,25 @@ class Order:
     def _end(
         self,
         connection: Connection,
-        column: Column[Any],
+        columns: Sequence[Column[Any]],
         conditions: Sequence[ColumnElement[bool]],
         key: Sequence[Any] | None,
-    ) -> int | None:
-        """Give the value down to which `READ` rows are, None where there are not so many."""
-        walked = select(column.label("at")).where(*conditions).order_by(column.desc()).limit(READ)
-        if key is not None:
-            at = 0 if column is self._time else 1
-            lower = zip(self._columns[at + 1 :], key[at + 1 :], strict=True)
-            is_done = all(part == _lowest(each) for each, part in lower)
-            walked = walked.where(column < key[at] if is_done else column <= key[at])
-        told = walked.subquery()
-        end, number = connection.execute(select(func.min(told.c.at), func.count()).select_from(told)).one()
-        return int(end) if number == READ else None
+    ) -> list[Any] | None:
+        """Give the place down to which `READ` rows are, None where there are not so many.
 
-    def _checked(self, key: list[int | str | None]) -> list[int | str | None]:
-        fits = len(key) == len(self._columns) and all(
-            _fits(column, part) for column, part in zip(self._columns, key, strict=True)
-        )
-        if not fits:
-            raise CursorError("The page's cursor is of another search; start from the first page.")
-        return key
+        It is told by all columns that are of the time's table: by its time alone, it would have all rows above it that
+        share a millisecond, as those of an import do.
+        """
+        own = [column for column in columns if column.table is self._time.table]
+        walked = select(*own).where(*conditions).order_by(*(column.desc() for column in own))
+        if key is not None:
+            here = list(key[-len(columns) :])
+            lower = zip(columns[len(own) :], here[len(own) :], strict=True)
+            is_done = all(part == _lowest(each) for each, part in lower)
+            row, values = _row(own, here), _values(own, here)
+            walked = walked.where(own[0] <= here[0], row < values if is_done else row <= values)
+        found = connection.execute(walked.offset(READ - 1).limit(1)).one_or_none()
+        return None if found is None else list(found)
 
 
 def _fits(column: Column[Any], part: int | str | None) -> bool:
@@ -242,6 +271,14 @@ def _lowest(column: Column[Any]) -> int | str:
 
 
 def _below(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
-    told = (literal(part, column.type) for column, part in zip(columns, key, strict=True))
-    below: ColumnElement[bool] = tuple_(*columns) < tuple_(*told)
-    return below
+    # from the first of them alone PostgreSQL tells how many rows that are
+    return and_(columns[0] <= key[0], _row(columns, key) < _values(columns, key))
+
+
+def _row(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[Any]:
+    """Give as many columns as there are values, as one value to compare."""
+    return tuple_(*(column for column, _ in zip(columns, key, strict=False)))
+
+
+def _values(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[Any]:
+    return tuple_(*(literal(part, column.type) for column, part in zip(columns, key, strict=False)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select
@@ -24,10 +24,14 @@ class Queue(NamedTuple):
     oldest: int | None = None
 
 
-def queues(connection: Connection, most: int | None = None) -> dict[str, Queue]:
+COUNTED = 100_000
+"""Rows of a queue up to which they are counted."""
+
+
+def queues(connection: Connection, most: int = COUNTED) -> dict[str, Queue]:
     """Give target -> its queue, for targets that anything waits for or is in trouble at.
 
-    No number is counted further than `most`; None to count all there is.
+    No number is counted further than `most`.
     """
     counted = {
         "waiting": _by_target(connection, delivery.c.target, of_state("waiting"), most),
@@ -51,21 +55,27 @@ def document_state(state: str) -> list[ColumnElement[bool]]:
     return [document_delivery.c.state == known]
 
 
-def _by_target(
-    connection: Connection, target: ColumnElement[str], conditions: Sequence[ColumnElement[bool]], most: int | None
-) -> dict[str, Count]:
-    """Count by target, which the index begins with: from one target it goes to the next without reading between."""
-    found: dict[str, Count] = {}
+def targets(
+    connection: Connection, target: ColumnElement[str], conditions: Sequence[ColumnElement[bool]]
+) -> Iterator[str]:
+    """Give the targets of some deliveries in their order.
+
+    They are what the index begins with: from one target it goes to the next without reading between.
+    """
     first = select(func.min(target)).where(*conditions)
     name: str | None = connection.execute(first).scalar_one()
     while name is not None:
-        its = select(target).where(*conditions, target == name)
-        if most is None:
-            found[name] = Count(connection.execute(its.with_only_columns(func.count())).scalar_one())
-        else:
-            found[name] = up_to(connection, its, most)
+        yield name
         name = connection.execute(first.where(target > name)).scalar_one()
-    return found
+
+
+def _by_target(
+    connection: Connection, target: ColumnElement[str], conditions: Sequence[ColumnElement[bool]], most: int
+) -> dict[str, Count]:
+    return {
+        name: up_to(connection, select(target).where(*conditions, target == name), most)
+        for name in targets(connection, target, conditions)
+    }
 
 
 def _oldest(connection: Connection, target: str) -> int | None:

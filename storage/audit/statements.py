@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from storage import deliveries
-from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span, up_to
-from storage.audit.whose import conditions, few_attempts, of_statements
+from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span, has, up_to
+from storage.audit.whose import WHOSE, conditions, few_attempts, of_statements
 from storage.deliveries import Delivery, Filter, TryLine, of_last_try, of_state
 from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, statement
 
@@ -88,14 +88,7 @@ _ROWS: Select[Any] = select(
     statement.c.rule,
     statement.c.verb,
     statement.c.problem,
-    lms.c.name,
-    enrollment.c.learner_id,
-    enrollment.c.learner_name,
-    enrollment.c.activity_id,
-    enrollment.c.activity_name,
-    enrollment.c.registration,
-    attempt.c.uuid,
-    attempt.c.number,
+    *WHOSE.values(),
     statement.c.session_id,
     statement.c.commit_number,
 ).select_from(_FROM)
@@ -108,14 +101,7 @@ _ORIGIN: Select[Any] = select(
     statement.c.body,
     mapping_version.c.name,
     mapping_version.c.content_hash,
-    lms.c.name,
-    enrollment.c.learner_id,
-    enrollment.c.learner_name,
-    enrollment.c.activity_id,
-    enrollment.c.activity_name,
-    enrollment.c.registration,
-    attempt.c.uuid,
-    attempt.c.number,
+    *WHOSE.values(),
     statement.c.session_id,
     statement.c.commit_number,
     journal.c.received_at,
@@ -177,7 +163,7 @@ def _narrowed(connection: Connection, query: Select[Any], which: Filter) -> tupl
             query = query.where(statement.c.id == which.statement)
         if attempts is not None:
             query = query.where(statement.c.attempt_id.in_(attempts))
-        return query.where(exists().where(_ITS_DELIVERY, *way)) if way else query, True
+        return query.where(has(connection, _ITS_DELIVERY, *way, walked=False)) if way else query, True
     query = query.where(*conditions(connection, whose, walked=True))
     if which.attempt is not None:
         query = query.where(attempt.c.uuid == which.attempt)
@@ -187,7 +173,7 @@ def _narrowed(connection: Connection, query: Select[Any], which: Filter) -> tupl
             its = some.distinct().subquery()
             joined = and_(its.c.attempt_id == statement.c.attempt_id, its.c.position == statement.c.position)
             return query.join(its, joined), True
-    return query.where(exists().where(_ITS_DELIVERY, *way)) if way else query, False
+    return query.where(has(connection, _ITS_DELIVERY, *way, walked=True)) if way else query, False
 
 
 def _of_way(which: Filter) -> list[ColumnElement[bool]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from storage.acts import Act
-from storage.audit import pages
-from storage.audit.pages import CursorError, Page
+from storage.audit.pages import Order, Page, Reach, Span
 from storage.tables import act
 
 
@@ -30,6 +29,7 @@ class NumberedAct(NamedTuple):
 
 
 _COLUMNS = tuple(act.c[name] for name in Act._fields)
+_NEWEST = Order(act.c.id)
 
 
 def find(connection: Connection, which: Looked, *, after: str | None = None, most: int = 50) -> Page[NumberedAct]:
@@ -38,28 +38,19 @@ def find(connection: Connection, which: Looked, *, after: str | None = None, mos
     Raises:
         CursorError: `after` is no cursor of these pages.
     """
-    query = select(act.c.id, *_COLUMNS).order_by(act.c.id.desc()).limit(most + 1)
+    query = select(act.c.id, *_COLUMNS)
     if which.by:
         query = query.where(act.c.by == which.by)
     if which.verb:
         query = query.where(act.c.verb == which.verb)
     if which.subject:
         query = query.where(act.c.subject.contains(which.subject, autoescape=True))
-    if which.since is not None:
-        query = query.where(act.c.at >= which.since)
-    if which.until is not None:
-        query = query.where(act.c.at < which.until)
-    if after:
-        query = query.where(act.c.id < _place(after))
-    found = [NumberedAct(row[0], Act(*row[1:])) for row in connection.execute(query)]
-    return pages.cut(found, most, lambda one: (one.id,))
+    query = query.where(*Span(which.since, which.until).of(act.c.at))
+    return _NEWEST.page(connection, query, _numbered, Reach(), after=after or None, most=most)
 
 
-def _place(cursor: str) -> int:
-    key = pages.decode(cursor)
-    if len(key) == 1 and isinstance(key[0], int) and abs(key[0]) < 1 << 63:
-        return key[0]
-    raise CursorError("The page's cursor is of another search; start from the first page.")
+def _numbered(number: int, *told: Any) -> NumberedAct:
+    return NumberedAct(number, Act(*told))
 
 
 def verbs(connection: Connection) -> list[str]:

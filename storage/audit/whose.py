@@ -48,6 +48,19 @@ class Filter(Whose, frozen=True, omit_defaults=True, kw_only=True):
         return Span(self.since, self.until)
 
 
+WHOSE = {
+    "lms": lms.c.name,
+    "learner_id": enrollment.c.learner_id,
+    "learner_name": enrollment.c.learner_name,
+    "activity_id": enrollment.c.activity_id,
+    "activity_name": enrollment.c.activity_name,
+    "registration": enrollment.c.registration,
+    "attempt_id": attempt.c.uuid,
+    "attempt_number": attempt.c.number,
+}
+"""Fields of rows of an attempt -> columns, of what joins attempt, enrollment and LMS."""
+
+
 def conditions(connection: Connection, which: Whose, *, walked: bool = False) -> list[ColumnElement[bool]]:
     """Give what an enrollment must meet.
 

@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import Engine, text, update
 
 from storage import deliveries, outbox
+from storage.audit import deliveries as pages
+from storage.audit.pages import Count
 from storage.deliveries import Filter
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
@@ -54,17 +56,7 @@ def test_those_are_found_that_meet_all_that_is_told(
 ) -> None:
     assert _find(engine, **which) == [ids[at] for at in expected]
     with reading(engine) as connection:
-        assert deliveries.count(connection, Filter(**which)) == len(expected)
-
-
-def test_pages_follow_each_other_without_gap_or_repetition(engine: Engine, ids: list[str]) -> None:
-    found: list[str] = []
-    before = None
-    with reading(engine) as connection:
-        while page := deliveries.find(connection, Filter(target="lrs"), before=before, most=3):
-            found += [one.statement_id for one in page]
-            before = page[-1].id
-    assert found == ids[::-1]
+        assert pages.how_many(connection, Filter(**which)) == Count(len(expected))
 
 
 def test_a_delivery_tells_its_statement_and_its_last_try(engine: Engine, ids: list[str]) -> None:

@@ -21,7 +21,7 @@ from bridge.delivery_acts import Deed, NothingChosenError, Verb
 from bridge.target_states import TargetState
 from storage.audit import causes, deliveries
 from storage.audit.causes import Cause
-from storage.audit.pages import Count, Page
+from storage.audit.pages import READ, Count, Page
 from storage.deliveries import STATES, Delivery, Filter
 
 EXAMPLES = 5
@@ -103,15 +103,12 @@ async def _asked(request: web.Request, which: Filter, *, status: int = 200, faul
     verb = _verb(request)
     filters = _filters(verb, which)
 
-    def look(connection: Connection) -> tuple[list[tuple[str, Count]], list[Delivery]]:
-        counts = [(str(one.state), deliveries.how_many(connection, one)) for one in filters]
-        examples: list[Delivery] = []
-        for one in filters:
-            if len(examples) < EXAMPLES:
-                examples += deliveries.search(connection, one, most=EXAMPLES).rows
-        return counts, examples[:EXAMPLES]
+    def look(connection: Connection) -> list[tuple[str, deliveries.Some]]:
+        looked_at = READ // len(filters)
+        return [(str(one.state), deliveries.some(connection, one, EXAMPLES, looked_at=looked_at)) for one in filters]
 
-    counts, examples = await request.app[AUDIT_PARTS].database.read(look)
+    found = await request.app[AUDIT_PARTS].database.read(look)
+    counts = [(state, some.number) for state, some in found]
     return page(
         request,
         "delivery_act.html",
@@ -119,9 +116,9 @@ async def _asked(request: web.Request, which: Filter, *, status: int = 200, faul
         verb=verb,
         fields=fields_of(which),
         query_told=query_of(which),
-        counts=[one for one in counts if one[1].number],
+        counts=[one for one in counts if one[1].number or one[1].more],
         total=Count(sum(one.number for _, one in counts), any(one.more for _, one in counts)),
-        examples=examples,
+        examples=[one for _, some in found for one in some.newest][:EXAMPLES],
         fault=fault,
     )
 

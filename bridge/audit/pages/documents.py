@@ -7,7 +7,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit import exports
-from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
+from bridge.audit.access.roles import Role, may_see_cmi
 from bridge.audit.access.veils import answered, named
 from bridge.audit.filters import DOCUMENT_STATES, RESOURCES, documents_told, is_uuid
 from bridge.audit.parts import AUDIT_PARTS
@@ -15,10 +15,15 @@ from bridge.audit.received import body_of
 from bridge.audit.render import page
 from bridge.audit.route import Route
 from bridge.audit.vocabulary import Vocabulary, vocabulary
-from mappings.timestamps import rfc3339
 from storage.audit import documents
 from storage.audit.documents import DocumentFilter, DocumentRow
 from storage.audit.pages import Page
+from storage.audit.whose import WHOSE
+
+_COLUMNS = (
+    "id", "changed_at", "name", "resource", "place", "content_type", *WHOSE, "session_id", "commit_number",
+    "deliveries",
+)  # fmt: skip
 
 
 class _Account(msgspec.Struct, rename="camel"):
@@ -57,27 +62,9 @@ async def _export(request: web.Request) -> web.StreamResponse:
     def search(connection: Connection, after: str | None, most: int) -> Page[DocumentRow]:
         return documents.search(connection, which, after=after, most=most)
 
-    columns = {
-        "id": lambda row: row.id,
-        "changed_at": lambda row: rfc3339(row.changed_at),
-        "name": lambda row: row.name,
-        "resource": lambda row: row.resource,
-        "place": lambda row: _place(row.parameters),
-        "content_type": lambda row: row.content_type,
-        "lms": lambda row: row.lms,
-        "learner_id": lambda row: row.learner_id,
-        "learner_name": lambda row: row.learner_name,
-        "activity_id": lambda row: row.activity_id,
-        "activity_name": lambda row: row.activity_name,
-        "registration": lambda row: row.registration,
-        "attempt_id": lambda row: row.attempt_id,
-        "attempt_number": lambda row: row.attempt_number,
-        "session_id": lambda row: row.session_id,
-        "commit_number": lambda row: row.commit_number,
-        "deliveries": lambda row: dict(row.deliveries),
-    }
-    if not may_see_names(request):
-        del columns["learner_name"]
+    columns = exports.columns(
+        request, _COLUMNS, place=lambda row: _place(row.parameters), deliveries=lambda row: dict(row.deliveries)
+    )
     return await exports.send(request, "documents", search, columns)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import attrgetter
-from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -18,7 +15,6 @@ from bridge.audit.dates import midnight
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page
 from bridge.audit.route import Route
-from bridge.commits.replies import time_text
 from mappings.cmi.times import duration
 from storage import lms
 from storage.audit import attempts, enrollments
@@ -57,7 +53,7 @@ async def _learners_file(request: web.Request) -> web.StreamResponse:
     def part(connection: Connection, after: str | None, most: int) -> Page[EnrollmentRow]:
         return enrollments.search(connection, which, after=after, most=most)
 
-    return await exports.send(request, "learners", part, _columns(request, EnrollmentRow._fields))
+    return await exports.send(request, "learners", part, exports.columns(request, EnrollmentRow._fields))
 
 
 async def _enrollment(request: web.Request) -> web.StreamResponse:
@@ -81,7 +77,7 @@ async def _enrollment_file(request: web.Request) -> web.StreamResponse:
     def part(connection: Connection, after: str | None, most: int) -> Page[AttemptRow]:
         return attempts.search(connection, Filter(enrollment=registration), after=after, most=most)
 
-    return await exports.send(request, f"attempts-{registration}", part, _columns(request, AttemptRow._fields))
+    return await exports.send(request, f"attempts-{registration}", part, exports.columns(request, AttemptRow._fields))
 
 
 def _asked(request: web.Request) -> Filter:
@@ -113,18 +109,6 @@ def _rest(request: web.Request) -> str:
     """Give the query of the search without the page, for the files of all that it finds."""
     told = {name: value for name, value in request.query.items() if value and name != "after"}
     return f"?{urlencode(told)}" if told else ""
-
-
-def _columns(request: web.Request, names: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
-    """Give a file's columns: times as RFC 3339, time spent as xAPI writes it; names only for who may see them."""
-    return {name: _column(name) for name in names if name != "learner_name" or may_see_names(request)}
-
-
-def _column(name: str) -> Callable[[Any], Any]:
-    field = attrgetter(name)
-    if name == "total_time":
-        return lambda row: duration(field(row))
-    return (lambda row: time_text(field(row))) if name.endswith("_at") else field
 
 
 ROUTES = (

@@ -18,9 +18,8 @@ from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import Activated, LibraryError
 from mappings.document import CompiledMapping, DocumentError, Fault
-from storage import acts
+from storage import acts, mapping_versions
 from storage.acts import Act
-from storage.audit import mappings
 
 LONGEST_REASON = 1000
 
@@ -52,7 +51,7 @@ async def _keep(request: web.Request) -> web.StreamResponse:
 
     def keep(connection: Connection, mapping: CompiledMapping) -> bool:
         document = mapping.document
-        if mappings.find(connection, document.content_hash) is not None:
+        if mapping_versions.find(connection, document.content_hash) is not None:
             return False
         activation.store(connection, mapping, now)
         acts.add(connection, Act(now, by, "keep-draft", f"{document.name} {document.content_hash}", 1, ""))

@@ -28,8 +28,8 @@ from mappings.document import DocumentError
 from mappings.explain import Explanation
 from mappings.impact import KINDS, Impact
 from storage import mapping_versions
-from storage.audit.mappings import Version
 from storage.histories import Span
+from storage.mapping_versions import WholeVersion
 
 DAY = 86_400_000
 MOST_DAYS = 3_660
@@ -45,7 +45,7 @@ class Compared(NamedTuple):
 
 
 class _Tried(NamedTuple):
-    version: Version
+    version: WholeVersion
     told: Explanation | None = None
     fault: str = ""
 
@@ -117,7 +117,7 @@ async def _start(request: web.Request) -> web.StreamResponse:
     if not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= MOST_DAYS):
         raise web.HTTPBadRequest(text=f"Tell how many days, from 1 to {MOST_DAYS}.")
 
-    def look(connection: Connection) -> tuple[Version, Version]:
+    def look(connection: Connection) -> tuple[WholeVersion, WholeVersion]:
         lms_id = activation.find_lms(connection, lms) if lms else None
         holding = mapping_versions.active_for(connection, lms_id)
         stored = {one.id: one.content_hash for one in mapping_versions.versions(connection)}

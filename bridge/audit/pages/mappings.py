@@ -17,9 +17,7 @@ from mappings.document.differences import other_differences, rule_differences, s
 from mappings.document.errors import DocumentError
 from mappings.document.in_words import in_words
 from storage import mapping_versions
-from storage.audit import mappings
-from storage.audit.mappings import Version
-from storage.mapping_versions import Activation
+from storage.mapping_versions import Activation, WholeVersion
 
 
 class _Holding(NamedTuple):
@@ -30,7 +28,7 @@ class _Holding(NamedTuple):
 
 
 class _Looked(NamedTuple):
-    versions: list[Version]
+    versions: list[WholeVersion]
     holding: dict[int, _Holding]
     lms: list[str]
 
@@ -44,7 +42,7 @@ def _look(connection: Connection) -> _Looked:
         if act.mapping_version_id is not None:
             one = found.setdefault(act.mapping_version_id, _Holding([], []))
             one.acts.append((act, _whom(names, act.lms_id)))
-    return _Looked(mappings.versions(connection), found, list(names.values()))
+    return _Looked(mapping_versions.newest(connection), found, list(names.values()))
 
 
 def _whom(names: dict[int, str], lms_id: int | None) -> str:
@@ -64,7 +62,7 @@ async def _mappings(request: web.Request) -> web.StreamResponse:
 
 
 async def _mapping(request: web.Request) -> web.StreamResponse:
-    def look(connection: Connection) -> tuple[Version, _Looked]:
+    def look(connection: Connection) -> tuple[WholeVersion, _Looked]:
         return known(connection, request.match_info["hash"]), _look(connection)
 
     version, found = await request.app[AUDIT_PARTS].database.read(look)
@@ -89,7 +87,7 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
 async def _diff(request: web.Request) -> web.StreamResponse:
     told = [request.query.get(name, "") for name in ("from", "to")]
 
-    def look(connection: Connection) -> list[Version]:
+    def look(connection: Connection) -> list[WholeVersion]:
         return [known(connection, one) for one in told]
 
     before, after = await request.app[AUDIT_PARTS].database.read(look)
@@ -109,13 +107,13 @@ async def _diff(request: web.Request) -> web.StreamResponse:
     )
 
 
-def known(connection: Connection, content_hash: str) -> Version:
+def known(connection: Connection, content_hash: str) -> WholeVersion:
     """Give the version of this hash.
 
     Raises:
         web.HTTPNotFound: there is none.
     """
-    found = mappings.find(connection, content_hash)
+    found = mapping_versions.find(connection, content_hash)
     if found is None:
         raise web.HTTPNotFound(text="No version of a mapping document has this hash.")
     return found
@@ -127,7 +125,7 @@ def whom_it_holds_for(connection: Connection, version_id: int) -> list[str]:
     return [_whom(names, lms_id) for lms_id, own in mapping_versions.active(connection).items() if own == version_id]
 
 
-def _title(version: Version) -> str:
+def _title(version: WholeVersion) -> str:
     document = read(version.document, version.name)
     return "" if isinstance(document, DocumentError) else document.title
 

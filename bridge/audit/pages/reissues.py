@@ -25,8 +25,8 @@ from bridge.mapping_library.impacts import DAYS
 from bridge.mapping_library.reissuing import Reissue, check_span
 from mappings.impact import Impact
 from storage import mapping_versions
-from storage.audit.mappings import Version
 from storage.histories import Span
+from storage.mapping_versions import WholeVersion
 
 LONGEST_REASON = 1000
 LONGEST_ID = 1000
@@ -56,7 +56,7 @@ async def _choose(request: web.Request) -> web.StreamResponse:
 async def _form(
     request: web.Request, told: Mapping[str, str], *, status: int = 200, fault: str = ""
 ) -> web.StreamResponse:
-    def look(connection: Connection) -> tuple[Version, list[str], list[str]]:
+    def look(connection: Connection) -> tuple[WholeVersion, list[str], list[str]]:
         version = known(connection, request.match_info["hash"])
         lms = list(mapping_versions.lms_names(connection).values())
         return version, whom_it_holds_for(connection, version.id), lms
@@ -78,7 +78,7 @@ async def _preview(request: web.Request) -> web.StreamResponse:
     parts, form = request.app[AUDIT_PARTS], await request.post()
     told = {name: str(form.get(name, "")).strip() for name in _FIELDS}
 
-    def look(connection: Connection) -> Version:
+    def look(connection: Connection) -> WholeVersion:
         if told["lms"]:
             activation.find_lms(connection, told["lms"])
         return known(connection, request.match_info["hash"])

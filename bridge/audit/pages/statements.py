@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit import exports
-from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
+from bridge.audit.access.roles import Role, may_see_cmi
 from bridge.audit.access.veils import answered, named
 from bridge.audit.filters import deliveries_told, is_uuid
 from bridge.audit.parts import AUDIT_PARTS
@@ -19,14 +19,17 @@ from bridge.audit.statement_words import pretty, said
 from bridge.audit.vocabulary import Vocabulary, vocabulary
 from bridge.delivery_waits import Next, next_of
 from mappings.reissue import RULE, voiding_id
-from mappings.timestamps import rfc3339
 from storage.audit import statements, timeline
 from storage.audit.pages import Page
 from storage.audit.statements import Origin, StatementRow
+from storage.audit.whose import WHOSE
 from storage.deliveries import STATES, Delivery, Filter, TryLine
 
 AHEAD = 20
 """Statements ahead that are named."""
+_COLUMNS = (
+    "id", "made_at", "verb", "rule", *WHOSE, "session_id", "commit_number", "deliveries",
+)  # fmt: skip
 
 
 class _Way(NamedTuple):
@@ -71,25 +74,7 @@ async def _export(request: web.Request) -> web.StreamResponse:
     def search(connection: Connection, after: str | None, most: int) -> Page[StatementRow]:
         return statements.search(connection, which, after=after, most=most)
 
-    columns = {
-        "id": lambda row: row.id,
-        "made_at": lambda row: rfc3339(row.made_at),
-        "verb": lambda row: row.verb,
-        "rule": lambda row: row.rule,
-        "lms": lambda row: row.lms,
-        "learner_id": lambda row: row.learner_id,
-        "learner_name": lambda row: row.learner_name,
-        "activity_id": lambda row: row.activity_id,
-        "activity_name": lambda row: row.activity_name,
-        "registration": lambda row: row.registration,
-        "attempt_id": lambda row: row.attempt_id,
-        "attempt_number": lambda row: row.attempt_number,
-        "session_id": lambda row: row.session_id,
-        "commit_number": lambda row: row.commit_number,
-        "deliveries": lambda row: dict(row.deliveries),
-    }
-    if not may_see_names(request):
-        del columns["learner_name"]
+    columns = exports.columns(request, _COLUMNS, deliveries=lambda row: dict(row.deliveries))
     return await exports.send(request, "statements", search, columns)
 
 

@@ -32,8 +32,9 @@ def trial(engine: Engine) -> Trial:
 def _reach(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run once as with few rows, which are sorted, and once as with many, which are walked, two on a page at most."""
     if not request.param:
-        monkeypatch.setattr(pages, "READ", 2)
-        for module in (whose, statements, documents, deliveries):
+        for module in (pages, deliveries):
+            monkeypatch.setattr(module, "READ", 2)
+        for module in (whose, statements, documents):
             monkeypatch.setattr(module, "FEW", 0)
 
 

@@ -9,9 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
-from storage import deliveries as stored_deliveries
 from storage import pauses
-from storage.audit import overview, queues
+from storage.audit import deliveries, overview, queues
 from storage.audit.overview import LATE, MINUTE, Alarm, Minute
 from storage.audit.pages import Count
 from storage.audit.queues import Queue
@@ -33,7 +32,7 @@ def test_queues(trial: Trial, made: list[Attempt]) -> None:
     with trial() as connection:
         world.store(connection, made)
         whole, cut = queues.queues(connection), queues.queues(connection, 1)
-        dead = stored_deliveries.count(connection, Filter(state="dead"))
+        dead = deliveries.how_many(connection, Filter(state="dead"))
     ways = Counter(way for owner in made for one in owner.statements for way in one.ways.items())
     of_documents = Counter(way for owner in made for one in owner.documents for way in one.ways.items())
     named = {target for target, state in ways if state in {"waiting", "dead", "quarantined"}} | {
@@ -45,7 +44,7 @@ def test_queues(trial: Trial, made: list[Attempt]) -> None:
         numbers += [of_documents[target, state] for state in ("waiting", "dead")]
         assert list(whole[target][:5]) == [Count(number) for number in numbers]
         assert list(cut[target][:5]) == [Count(min(number, 1), number > 1) for number in numbers]
-    assert dead == sum(one.dead.number for one in whole.values())
+    assert dead == Count(sum(one.dead.number for one in whole.values()))
 
 
 def test_the_oldest_is_the_first_that_still_waits_of_any_attempt(trial: Trial) -> None:

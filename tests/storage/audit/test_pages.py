@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,6 +140,29 @@ def test_a_page_reads_no_more_than_it_may_and_tells_where_to_go_on(
         page = attempts.search(connection, Filter(status="terminated"))
         assert page.rows == []
         assert page.after is not None
+
+
+def test_what_came_in_one_millisecond_is_not_all_read_for_one_page(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "READ", 3)
+    none: dict[str, Search] = {
+        "attempts": lambda c, after: attempts.search(c, Filter(success="failed"), after=after),
+        "sessions": lambda c, after: sessions.search(c, Filter(success="failed"), after=after),
+        "statements": lambda c, after: statements.search(c, stored_deliveries.Filter(rule="none"), after=after),
+        "documents": lambda c, after: documents.search(c, DocumentFilter(name="none"), after=after),
+    }
+    with trial() as connection:
+        world.store(
+            connection,
+            [replace(one, at=NOW, statements=[replace(its, at=NOW) for its in one.statements]) for one in made(7, NOW)],
+        )
+        for name, search in none.items():
+            page, looked = search(connection, None), 1
+            while page.after is not None:
+                assert page.rows == []
+                page, looked = search(connection, page.after), looked + 1
+            assert looked >= 3, name
 
 
 def test_an_export_has_all_rows_of_all_pages(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage import deliveries as stored_deliveries
-from storage.audit import attempts, deliveries, documents, enrollments, sessions, statements
+from storage.audit import attempts, deliveries, documents, enrollments, sessions, statements, whose
 from storage.audit.documents import DocumentFilter
+from storage.audit.pages import Count
 from storage.audit.whose import Filter
 from tests.storage.audit import world
 from tests.storage.audit.conftest import Trial, through
@@ -177,7 +178,8 @@ def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.
     with trial() as connection:
         world.store(connection, made)
         found = through(lambda after: deliveries.search(connection, which, after=after, most=most))
-        assert stored_deliveries.count(connection, which) == len(found)
+        number, is_more = deliveries.how_many(connection, which)
+    assert number <= len(found) if is_more else number == len(found)
     expected = [
         (one.id, target, state)
         for one, _ in _statements(made, which)
@@ -185,6 +187,28 @@ def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.
         if which.target in {None, target} and which.state in {None, state}
     ]
     assert [(one.statement_id, one.target, one.state) for one in found] == expected[::-1]
+
+
+@pytest.mark.parametrize(("read", "passed"), [(2, Count(0, more=True)), (3, Count(1))])
+def test_deliveries_are_counted_among_the_newest_of_their_state_where_no_index_tells(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, read: int, passed: Count
+) -> None:
+    monkeypatch.setattr(whose, "FEW", 0)
+    monkeypatch.setattr(deliveries, "READ", read)
+    ways = [{"lrs": "dead"}, {"mirror": "dead"}, {"lrs": "dead"}, {"lrs": "waiting"}]
+    rules = ["passed", "scored", "scored", "passed"]
+    told = [Statement(rule, NOW, 0, way) for rule, way in zip(rules, ways, strict=True)]
+    with trial() as connection:
+        world.store(connection, [Attempt("lms1", "u1", "a", "active", None, None, NOW, [True], told)])
+        dead, scored, of_passed = (
+            stored_deliveries.Filter(state="dead", rule=rule) for rule in (None, "scored", "passed")
+        )
+        assert deliveries.how_many(connection, dead, 2) == Count(2, more=True)
+        assert deliveries.how_many(connection, dead) == Count(3)
+        assert deliveries.how_many(connection, scored) == Count(2, more=read == 2)
+        assert deliveries.how_many(connection, of_passed) == passed
+        some = deliveries.some(connection, scored, 1)
+    assert [one.target for one in some.newest] == ["lrs"]
 
 
 def _statements(made: list[Attempt], which: stored_deliveries.Filter) -> list[tuple[Statement, Attempt]]:

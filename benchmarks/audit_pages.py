@@ -1,0 +1,231 @@
+"""The audit pages of a running bridge, asked over HTTP by somebody who has signed in as an admin."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from random import Random
+from typing import Self
+from urllib.parse import urlencode
+
+from sqlalchemy import Connection, Engine, select
+
+from benchmarks.audited import NOW, VERB, Some
+from benchmarks.processes import Bridge
+from bridge import passwords
+from bridge.audit.routes import ROUTES
+from mappings.timestamps import rfc3339
+from storage import accounts, pauses
+from storage.accounts import NewAccount
+from storage.engine import reading, writing
+from storage.pauses import Pause
+from storage.tables import attempt, document, enrollment, mapping_version, session, statement
+
+TARGET = "lrs"
+SETTINGS = f"""
+[sessions]
+idle_after = 2_000_000_000
+[log]
+level = "warning"
+[[targets]]
+name = "{TARGET}"
+endpoint = "http://127.0.0.1:9/xapi"
+username = "u"
+password = "p"
+"""
+"""Nothing is done in the background: no session ends by itself, and the one target is paused."""
+
+APART = {
+    "/static/{version}/{name}": "files that browsers keep",
+    "/live": "stays open",
+    "/sign-in/oidc": "nobody signs in elsewhere here",
+    "/sign-in/oidc/back": "nobody signs in elsewhere here",
+    "/commits/{session_id}/{number}/body": "a file",
+}
+"""Routes that give no page, and why; so do all whose paths end like files of all that a search finds."""
+
+_FILE = re.compile(r"\.(csv|ndjson)$")
+_PASSWORD = "correct horse battery"
+
+
+class UnaskedError(RuntimeError):
+    """A page is not asked for, or did not come."""
+
+
+class Visitor:
+    """A browser that keeps its cookie and its connection."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port)
+        self._cookie = ""
+
+    def get(self, path: str) -> tuple[str, float]:
+        """Give a page that must be there, and the milliseconds until all of it had come.
+
+        Raises:
+            UnaskedError: it is not there.
+        """
+        begun = time.perf_counter()
+        self._connection.request("GET", path, headers={"Cookie": self._cookie, "Accept": "text/html"})
+        response = self._connection.getresponse()
+        told = response.read()
+        took = (time.perf_counter() - begun) * 1000
+        self._keep(response.getheader("Set-Cookie"))
+        if response.status != 200:
+            raise UnaskedError(f"{path} answered {response.status}: {told[-2000:].decode()}")
+        return told.decode(), took
+
+    def post(self, path: str, page: str, **fields: str) -> str:
+        """Send a form that stands on a page; give where it leads."""
+        token = re.search(r'name="csrf" value="([^"]+)"', self.get(page)[0])
+        form = urlencode({"csrf": token[1] if token else ""} | fields)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        self._connection.request("POST", path, form, {"Cookie": self._cookie} | kind)
+        response = self._connection.getresponse()
+        told = response.read()
+        self._keep(response.getheader("Set-Cookie"))
+        if response.status not in {302, 303}:
+            raise UnaskedError(f"{path} answered {response.status}: {told[-2000:].decode()}")
+        return response.headers["Location"]
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def _keep(self, cookie: str | None) -> None:
+        if cookie is not None:
+            self._cookie = cookie.partition(";")[0]
+
+
+class Site:
+    """A bridge with the pages of a filled database; a context manager that starts and stops it."""
+
+    def __init__(self, directory: Path, url: str, engine: Engine, size: int) -> None:
+        self._engine = engine
+        self._some = Some(size)
+        self._bridge = Bridge(directory, url, SETTINGS)
+        with writing(engine) as connection:
+            accounts.add(
+                connection, NewAccount("ada", "admin", sees_names=True, password=passwords.hashed(_PASSWORD)), NOW
+            )
+            pauses.begin(connection, Pause(TARGET, NOW, "ada", "It is measured.", automatic=False))
+
+    def __enter__(self) -> Self:
+        self._bridge.start()
+        self.visitor = Visitor(self._bridge.port)
+        self.visitor.post("/audit/sign-in", "/audit/sign-in", name="ada", password=_PASSWORD)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.visitor.close()
+        self._bridge.stop()
+
+    def times(self, rounds: int, only: str) -> Iterator[tuple[str, list[float]]]:
+        """Give each page with its times in milliseconds.
+
+        Raises:
+            UnaskedError: a page is not among those that are asked for, or does not come.
+        """
+        with reading(self._engine) as connection:
+            chosen = self._addresses(connection, Random(1), rounds + 2)
+        self._check(chosen)
+        for name, paths in chosen.items():
+            if only in name:
+                yield name, [self.visitor.get(f"/audit{path}")[1] for path in paths][2:]  # the first ones compile
+
+    def _check(self, chosen: dict[str, list[str]]) -> None:
+        told = {name.split()[0] for name in chosen}
+        pages = {one.path for one in ROUTES if one.method == "GET" and not _FILE.search(one.path)}
+        if told != pages - APART.keys():
+            raise UnaskedError(f"the pages are not those of the routes: {told ^ (pages - APART.keys())}")
+
+    def _addresses(self, connection: Connection, chance: Random, number: int) -> dict[str, list[str]]:
+        """Give the name of each page, which begins with its route's path, -> so many addresses of it."""
+        some = self._some
+        old, new = connection.execute(select(mapping_version.c.content_hash).order_by(mapping_version.c.id)).scalars()
+        longest = connection.execute(select(attempt.c.uuid).where(attempt.c.id == 1)).scalar_one()
+
+        def each(path: str, *values: object) -> list[str]:
+            return [path.format(*(value() if callable(value) else value for value in values)) for _ in range(number)]
+
+        def row(column: object) -> object:
+            return lambda: some.row(connection, chance, column)  # type: ignore[arg-type]
+
+        def asked(path: str, **fields: object) -> list[str]:
+            return [
+                f"{path}?{urlencode({name: one() if callable(one) else one for name, one in fields.items()})}"
+                for _ in range(number)
+            ]
+
+        at = some.imported()
+        imported = {"since": rfc3339(at["since"]), "until": rfc3339(at["until"])}
+        learner = lambda: some.learner(chance)  # noqa: E731 -- one of many little ones
+        day = rfc3339(NOW - 86_400_000)[:10]
+        registration = enrollment.c.registration
+        registrations = connection.execute(select(registration).where(enrollment.c.id.between(1_000, 1_999))).scalars()
+        known = list(registrations)
+        return {
+            **{path: each(path) for path in (
+                "/", "/charts/commits.svg", "/charts/statements.svg", "/charts/depth.svg", "/charts/age.svg",
+                "/learners", "/statements", "/documents", "/deliveries", "/mappings", "/mappings/draft", "/targets",
+                "/trail", "/sign-in",
+            )},
+            "/learners by the beginning of the id": asked("/learners", learner=lambda: learner()[:7]),
+            "/learners by the beginning of the name": asked("/learners", name=lambda: f"Name {learner()[1:]}"),
+            "/learners of an activity with many, failed": asked("/learners", activity="a1", success="failed"),
+            "/learners of no such course": asked("/learners", course="none"),
+            "/learners from any page on": asked("/learners", after=lambda: some.cursor(chance)),
+            "/learners from the midst of an import on, failed": asked(
+                "/learners", success="failed", after=lambda: some.in_import(chance)
+            ),
+            "/enrollments/{registration}": each("/enrollments/{}", lambda: chance.choice(known)),
+            "/attempts/{uuid}": each("/attempts/{}", row(attempt.c.uuid)),
+            "/attempts/{uuid} with 2,000 commits": each(f"/attempts/{longest}"),
+            "/commits/{session_id}/{number}": each("/commits/{}/1", row(session.c.session_id)),
+            "/commits/{session_id}/{number} with its rules": each("/commits/{}/1?rules=1", row(session.c.session_id)),
+            "/statements of a verb": asked("/statements", verb="completed"),
+            "/statements of a rare verb": asked("/statements", verb=f"{VERB}failed"),
+            "/statements of a learner": asked("/statements", learner=learner),
+            "/statements of an activity with many": asked("/statements", activity="a1"),
+            "/statements of a rule that is not there": asked("/statements", rule="none"),
+            "/statements that are dead": asked("/statements", state="dead"),
+            "/statements of a day": asked("/statements", since=day, until=day),
+            "/statements of an import": asked("/statements", **imported),
+            "/statements of an import that are dead": asked("/statements", state="dead", **imported),
+            "/statements from the midst of an import on, of no rule": asked(
+                "/statements", rule="none", after=lambda: some.in_import(chance, 2)
+            ),
+            "/statements/{id}": each("/statements/{}", row(statement.c.id)),
+            "/documents of an activity with many": asked("/documents", activity="a1"),
+            "/documents that are not there": asked("/documents", name="none"),
+            "/documents that are dead": asked("/documents", state="dead"),
+            "/documents of an import": asked("/documents", **imported),
+            "/documents/{id}": each("/documents/{}", row(document.c.id)),
+            "/deliveries that are dead": asked("/deliveries", state="dead"),
+            "/deliveries that wait": asked("/deliveries", state="waiting", target=TARGET),
+            "/deliveries of a learner": asked("/deliveries", learner=learner),
+            "/deliveries of a rule that is not there": asked("/deliveries", rule="none"),
+            "/deliveries/retry": asked("/deliveries/retry", target=TARGET, state="dead"),
+            "/deliveries/retry of a rule that is not there": asked("/deliveries/retry", rule="none"),
+            "/deliveries/discard": asked("/deliveries/discard", target=TARGET),
+            "/deliveries/discard of an activity with many": asked("/deliveries/discard", activity="a1"),
+            "/mappings/diff": asked("/mappings/diff", **{"from": old, "to": new}),
+            "/mappings/{hash}": each(f"/mappings/{old}"),
+            "/mappings/{hash}/preview": each(f"/mappings/{old}/preview"),
+            "/mappings/{hash}/preview of a commit": asked(
+                f"/mappings/{new}/preview", session=row(session.c.session_id), number=1
+            ),
+            "/mappings/impacts/{id}": each(self._report(new)),
+            "/trail by a part of the subject": asked("/trail", subject="nobody's"),
+        }  # fmt: skip
+
+    def _report(self, version: str) -> str:
+        """Have an impact report of a day made, and give where it is."""
+        version = f"/audit/mappings/{version}"
+        path = self.visitor.post(f"{version}/impact", version, days="1", lms="")
+        while 'role="status"' in self.visitor.get(path)[0]:
+            time.sleep(0.5)
+        return path.removeprefix("/audit")

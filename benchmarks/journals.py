@@ -1,0 +1,74 @@
+"""Sessions of the benchmarks' workload as the service stores them: by its own core, without HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+import msgspec
+from sqlalchemy import Engine
+
+from benchmarks import workload
+from bridge.clock import random_id
+from bridge.commits.batch import run
+from bridge.commits.pending import MOST_TOGETHER, Pending
+from bridge.commits.setup import Setup, Versions
+from bridge.commits.work import Posting
+from bridge.formats import Post, native
+from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.activation import store
+from bridge.mapping_library.in_use import ready
+from mappings.attempt import Arrival
+from mappings.cmi import read
+from storage import lms
+from storage.engine import writing
+
+START = 1_767_225_600_000
+
+
+def fill(engine: Engine, sessions: int) -> None:
+    """Store so many sessions as the service does."""
+    mapping, clock = load_mapping("scorm-profile"), [START]
+    with writing(engine) as connection:
+        lms_id = lms.add_token(
+            connection, name="lms", home_page="https://lms.example.org", origins=(), token_digest="0", now=START
+        ).id
+        version = ready(store(connection, mapping, START), mapping, ())
+    setup = Setup(Versions(version), lambda: clock[0], random_id)
+    pending = Pending(setup)
+    together = 64
+    for first in range(0, sessions, together):
+        for number in range(workload.PER_SESSION):
+            clock[0] += 1_000
+            for session in range(first, min(sessions, first + together)):
+                pending.add(_posting(lms_id, session, number, clock[0]))
+            while (batch := pending.next()) is not None:
+                with writing(engine) as connection:
+                    done = run(connection, setup, batch)
+                pending.done(done.left_open, done.outdated)
+    if together > MOST_TOGETHER:
+        raise RuntimeError("more sessions at once than a batch takes")
+
+
+def _posting(lms_id: int, session: int, number: int, at: int) -> Posting:
+    kind = session % workload.KINDS
+    told = msgspec.json.encode(workload.body(kind, number)).decode()
+    for hole, value in zip(
+        workload.HOLES,
+        (str(uuid.UUID(int=session + 1)), workload.learner(session), workload.activity(session), f"{at:016d}"),
+        strict=True,
+    ):
+        told = told.replace(hole, value)
+    body = told.encode()
+    whole = native.read_whole(body)
+    if whole is None:
+        raise RuntimeError("a body of the workload cannot be read")
+    launch, session_id = native.read_launch(whole, lms_id=lms_id)
+    commit = native.recognise(whole, Post(body, "application/json"))
+    arrival = Arrival(
+        commit=commit,
+        reading=read(commit.tree, declared=commit.scorm_version),
+        digest=hashlib.sha256(body).hexdigest(),
+        received_at=at,
+    )
+    return Posting(arrival, session_id, lms_id, launch, "application/json", body)
