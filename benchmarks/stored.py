@@ -21,6 +21,8 @@ SESSION_ID = "00000000-0000-4000-8000-000000000000"
 TABLES = ("enrollment", "attempt", "session", "journal", "statement", "delivery", "document", "document_delivery")
 DEADLINE = 20
 """Seconds."""
+FASTER = {"sqlite": "PRAGMA cache_size = -4000000", "postgresql": "SET LOCAL session_replication_role = replica"}
+"""Makes a million rows bearable: ids in no order touch pages all over, and what is copied refers to what is there."""
 COUNTED = ("enrollment", "attempt", "journal", "delivery")
 """Tables whose ids PostgreSQL counts in sequences."""
 
@@ -31,6 +33,7 @@ def fill(bridge: Bridge, attempts: int) -> None:
     engine = open_engine(bridge.url)
     _wait_for_documents(engine)
     with writing(engine) as connection:
+        connection.execute(text(FASTER[engine.dialect.name]))
         for table in ("delivery", "document_delivery"):
             connection.execute(text(f"UPDATE {table} SET state = 'delivered', settled_at = 1"))
         for table in TABLES:

@@ -15,9 +15,9 @@ from bridge.database import Database
 from bridge.watch import Watch, raise_unknown
 from storage import attempts
 
-EVERY = 0.2
+EVERY = 0.5
 """Seconds between looks: what is due is made in small helpings, which commits hardly notice."""
-MOST_TOGETHER = 8
+MOST_TOGETHER = 4
 """Attempts: commits that come meanwhile wait for all of them."""
 
 
