@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,11 @@ from bridge.target_settings import TargetSettings
 from storage import lms
 from storage.engine import open_engine, writing
 from tests.browser.course_page import CoursePage
+from tests.browser.waiting import last_look
 
 HOME_PAGE = "https://lms.example.org"
 HOST = "127.0.0.1"
 TARGET = "learning-locker"
-
-DEADLINE = 30
-"""Seconds within which what is waited for must have happened, even on a busy machine."""
-INTERVAL = 0.05
-"""Seconds between two looks."""
 
 _READ_ATTEMPTS = """articles => articles.map(article => ({
     number: Number(article.dataset.number),
@@ -44,6 +39,11 @@ _READ_ATTEMPTS = """articles => articles.map(article => ({
         deliveries: [...row.querySelectorAll(".delivery")].map(one => [one.dataset.target, one.dataset.state]),
     })),
 }))"""
+
+
+def _states(attempts: list[dict[str, Any]]) -> set[str]:
+    """Give the states of all deliveries of attempts."""
+    return {state for one in attempts for row in one["statements"] for _, state in row["deliveries"]}
 
 
 @dataclass
@@ -76,15 +76,16 @@ class SandboxBridge:
 
     async def shown_attempts(self, page: Page, learner: str, *, delivery: str = "delivered") -> list[dict[str, Any]]:
         """Give a learner's attempts as the start page shows them once all deliveries are in a state, newest first."""
-        deadline = time.monotonic() + DEADLINE
-        while True:
+
+        async def look() -> list[dict[str, Any]]:
             await page.goto(self.start_page)
-            attempts = await page.locator(f'article.attempt[data-learner="{learner}"]').evaluate_all(_READ_ATTEMPTS)
-            states = {state for one in attempts for row in one["statements"] for _, state in row["deliveries"]}
-            if states == {delivery} or time.monotonic() > deadline:
-                assert states == {delivery}
-                return attempts
-            await asyncio.sleep(INTERVAL)
+            shown = page.locator(f'article.attempt[data-learner="{learner}"]')
+            found: list[dict[str, Any]] = await shown.evaluate_all(_READ_ATTEMPTS)
+            return found
+
+        attempts = await last_look(look, lambda seen: _states(seen) == {delivery})
+        assert _states(attempts) == {delivery}
+        return attempts
 
     async def verify(self, learner: str, version: str) -> dict[str, Any]:
         """Give what `scorm-bridge verify --json` prints of a learner's one enrollment."""

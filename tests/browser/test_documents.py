@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,8 +13,9 @@ from playwright.async_api import Page
 
 from bridge.sandbox.lrs import DOCUMENTS, STATEMENTS, create_lrs
 from tests.browser.conftest import StartSandbox
-from tests.browser.sandbox_bridge import DEADLINE, HOME_PAGE, INTERVAL, learner_id
+from tests.browser.sandbox_bridge import HOME_PAGE, learner_id
 from tests.browser.told import DURATION
+from tests.browser.waiting import last_look
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -57,13 +56,11 @@ async def test_an_attempt_that_was_left_can_be_looked_up_at_the_lrs(
     }
     if version == "2004":
         expected["activity-profile"] = {"time_limit_action": "continue,no message"}
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        found = _held(keeper)
-        if found == expected or time.monotonic() > deadline:
-            assert found == expected
-            return
-        await asyncio.sleep(INTERVAL)
+
+    async def look() -> dict[str, Any]:
+        return _held(keeper)
+
+    assert await last_look(look, lambda seen: seen == expected) == expected
 
 
 def _held(keeper: TestServer) -> dict[str, Any]:

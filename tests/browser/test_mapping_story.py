@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -14,8 +13,9 @@ from mappings.reissue import VOIDED
 from tests.browser.audit_site import ADMIN, LEFT, add_admin, delivery, sign_in, trail
 from tests.browser.conftest import Watch, watched_page
 from tests.browser.course_page import PAGES, CoursePage
-from tests.browser.sandbox_bridge import DEADLINE, INTERVAL, SandboxBridge
+from tests.browser.sandbox_bridge import SandboxBridge
 from tests.browser.told import VERBS, stored
+from tests.browser.waiting import last_look
 from tests.real_lrs.learning_locker import LearningLocker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -171,10 +171,10 @@ async def expect_voided_and_replaced(page: Page, attempt: str) -> None:
 async def lrs_has(lrs: LearningLocker, learner: str, *verbs: str) -> list[str]:
     """Wait until the LRS has these of a learner that are not voided, in the order it got them; give their verbs."""
     expected = [verb if ":" in verb else f"{VERBS}{verb}" for verb in verbs]
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        found = [one["verb"]["id"] for one in await asyncio.to_thread(stored, lrs, learner)]
-        if found == expected or time.monotonic() > deadline:
-            assert found == expected
-            return found
-        await asyncio.sleep(INTERVAL)
+
+    async def look() -> list[str]:
+        return [one["verb"]["id"] for one in await asyncio.to_thread(stored, lrs, learner)]
+
+    found = await last_look(look, lambda seen: seen == expected)
+    assert found == expected
+    return found

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from datetime import datetime
 from typing import Any
 
 import isodate
 
 from tests.browser.course_page import PAGES, QUESTIONS
-from tests.browser.sandbox_bridge import DEADLINE, HOME_PAGE, INTERVAL, learner_id
+from tests.browser.sandbox_bridge import HOME_PAGE, learner_id
+from tests.browser.waiting import last_look
 from tests.real_lrs.learning_locker import LearningLocker
 
 VERBS = "http://adlnet.gov/expapi/verbs/"
@@ -147,12 +147,12 @@ EVERY_TYPE = {
 
 async def expect_every_type(lrs: LearningLocker, learner: str, version: str) -> None:
     """Wait until the LRS has the right answers to questions of all types, each once, and look at them."""
-    deadline = time.monotonic() + DEADLINE
-    answers: list[dict[str, Any]] = []
-    while len(answers) < len(EVERY_TYPE[version]) and time.monotonic() < deadline:
-        await asyncio.sleep(INTERVAL)
+
+    async def look() -> list[dict[str, Any]]:
         found = await asyncio.to_thread(stored, lrs, learner)
-        answers = [one for one in found if one["verb"]["id"] == f"{VERBS}responded"]
+        return [one for one in found if one["verb"]["id"] == f"{VERBS}responded"]
+
+    answers = await last_look(look, lambda seen: len(seen) >= len(EVERY_TYPE[version]))
     definitions = [one["object"]["definition"] for one in answers]
     told = [
         (
@@ -245,16 +245,19 @@ def stored(lrs: LearningLocker, learner: str) -> list[dict[str, Any]]:
 async def expect_statements(lrs: LearningLocker, learner: str, version: str, lines: list[Line]) -> list[dict[str, Any]]:
     """Wait until the LRS has exactly these statements of a learner, in this order and no earlier dates; give them."""
     expected = about(version, lines)
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        found = await asyncio.to_thread(stored, lrs, learner)
-        told = [(one["verb"]["id"], one["object"]["id"], one.get("result")) for one in found]
-        if told == expected or time.monotonic() > deadline:
-            assert told == expected
-            times = [datetime.fromisoformat(one["timestamp"]) for one in found]
-            assert times == sorted(times)
-            return found
-        await asyncio.sleep(INTERVAL)
+
+    async def look() -> list[dict[str, Any]]:
+        return await asyncio.to_thread(stored, lrs, learner)
+
+    found = await last_look(look, lambda seen: _told(seen) == expected)
+    assert _told(found) == expected
+    times = [datetime.fromisoformat(one["timestamp"]) for one in found]
+    assert times == sorted(times)
+    return found
+
+
+def _told(statements: list[dict[str, Any]]) -> list[Told]:
+    return [(one["verb"]["id"], one["object"]["id"], one.get("result")) for one in statements]
 
 
 def extension(statement: dict[str, Any]) -> dict[str, Any]:
