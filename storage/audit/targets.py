@@ -10,6 +10,8 @@ from storage.outbox import Try
 from storage.tables import delivery, document_delivery, try_
 
 _ORDER = {"delivery": ("shard", "id"), "document_delivery": ("not_before",)}
+TROUBLES = ("retry", "broke", "not-allowed")
+"""Outcomes that tell of an LRS in trouble, or of the way to it."""
 LOOKED_AT = 5_000
 """Tries, of all targets, and waiting deliveries that are looked at: older ones tell nothing about how it does now."""
 
@@ -24,6 +26,11 @@ class Tries(NamedTuple):
     failures: int
     error: Try | None
     next_at: int | None
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Tell whether the newest try met trouble, not a refusal: the circuit breaker is open then."""
+        return self.failures > 0 and self.error is not None and self.error.outcome in TROUBLES
 
 
 def tries(connection: Connection, target: str) -> Tries:

@@ -78,6 +78,7 @@ async def test_what_waits_and_since_when_is_told(start: StartBridge, meet: Meet)
     assert facts["Waiting"] == str(len(bridge.rules()))
     assert facts["Waits longest, since"] == "2026-01-01 00:00:00 UTC"
     assert (facts["Dead"], facts["Last delivered"], facts["Failures since then"]) == ("0", NONE, "0")
+    assert facts["Circuit breaker"] == "closed"
 
 
 async def test_the_last_trouble_and_the_failures_since_the_last_delivery_are_told(
@@ -94,12 +95,30 @@ async def test_the_last_trouble_and_the_failures_since_the_last_delivery_are_tol
     text = await auditor.text("/audit/targets")
     facts = _facts(text)
     assert (facts["Last delivered"], facts["Failures since then"]) == ("2026-01-01 00:00:01 UTC", "2")
+    assert facts["Circuit breaker"] == "open: one try now and then"
     assert "status 500" in text
     assert "&lt;b&gt;500&lt;/b&gt; of u1" in text
     # what LRSs say can tell of learners
     shown = await reader.text("/audit/targets")
     assert "status 500" in shown
     assert "of u1" not in shown
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        (["retry", "delivered"], "closed"),
+        (["retry", "refused"], "closed"),
+        (["refused", "not-allowed"], "open: one try now and then"),
+    ],
+)
+async def test_the_breaker_is_open_while_the_newest_try_met_trouble(
+    bridge: Bridge, reader: Person, outcomes: list[str], told: str
+) -> None:
+    with writing(bridge.engine) as connection:
+        for one in outcomes:
+            outbox.add_tries(connection, [Try("analytics", START, 5, one, None, "")])
+    assert _facts(await reader.text("/audit/targets"))["Circuit breaker"] == told
 
 
 async def test_an_lrs_that_lets_nobody_in_is_an_alarm(bridge: Bridge, reader: Person, admin: Person) -> None:
