@@ -167,15 +167,18 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
             await expect(statements.filter(has_text="delivered")).to_have_count(3)
 
             # the LRS is away until it is known which one it is not to like
-            lrs.app[FAULTS].exchange([FaultRule(Answer(503), Match(method="POST"))])
+            lrs.app[FAULTS].exchange([FaultRule(Answer(503, {"Retry-After": "1"}), Match(method="POST"))])
             await course.turn_to("set-is-not-save")
+            await course.save_and_leave()
+            await course.expect_end("suspended")
         waiting = statements.filter(has_text="waiting")
-        await expect(waiting).to_have_count(2)
-        poison, sound = [str(await one.get_attribute("id")).removeprefix("statement-") for one in await waiting.all()]
+        await expect(waiting).to_have_count(3)
+        poison, *sound = [str(await one.get_attribute("id")).removeprefix("statement-") for one in await waiting.all()]
         refusal = Answer(400, body=f"{POISON} {poison}")
         lrs.app[FAULTS].exchange([FaultRule(refusal, Match(method="POST", statement_ids=(poison,)))])
         await expect(delivery(page, poison)).to_contain_text("dead")
-        await expect(delivery(page, sound)).to_contain_text("delivered")
+        for one in sound:
+            await expect(delivery(page, one)).to_contain_text("delivered")
         assert await page.evaluate("window.stayed")
 
         # what is the matter, and what to do about it

@@ -11,6 +11,7 @@ from storage.lookups import DeliveryLine, StatementLine
 from tests.bridges import Bridge
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import Lrs
+from tests.forwarding.waiting import until
 
 DONE = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
 LEARNERS = ("u1", "u2", "u3")
@@ -30,6 +31,19 @@ def settled(bridge: Bridge) -> bool:
     """Tell whether no statement waits for any target."""
     with reading(bridge.engine) as connection:
         return not outbox.waiting(connection)
+
+
+async def settled_in_time(bridge: Bridge, step: float = 1) -> None:
+    """Set the bridge's clock on, by so many seconds at a time, until everything is settled.
+
+    Once would not do: what is being tried meanwhile may be noted, and so wait from, after the clock was set on.
+    """
+
+    def later() -> bool:
+        bridge.clock.advance(step)
+        return settled(bridge)
+
+    await until(later)
 
 
 def in_order(lrs: Lrs, bridge: Bridge, but: Sequence[str] = ()) -> None:

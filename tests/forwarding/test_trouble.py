@@ -18,7 +18,7 @@ from storage.tables import delivery, statement
 from tests.bridges import START
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import GET, POST, Lrs, StartLrs
-from tests.forwarding.looking import DONE, LEARNERS, in_order, settled, statements, stored, ways
+from tests.forwarding.looking import DONE, LEARNERS, in_order, settled, settled_in_time, statements, stored, ways
 from tests.forwarding.waiting import until
 
 
@@ -45,12 +45,7 @@ async def test_trouble_with_the_lrs_or_the_way_is_outlasted_and_everything_store
     lrs.script(FaultRule(trouble, when=POST, times=3))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-
-    def later() -> bool:
-        bridge.clock.advance(1)
-        return settled(bridge)
-
-    await until(later)
+    await settled_in_time(bridge)
     in_order(lrs, bridge)
     assert len(lrs.posts()) >= 4
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
@@ -106,12 +101,7 @@ async def test_what_was_read_ahead_does_not_overtake_what_failed(
     several = Match(method="POST", min_statements=2)  # a single one that is too large is dead
     lrs.script(*(FaultRule(trouble, when=several, after=after, times=1) for after in (1, 3, 6)))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-
-    def later() -> bool:
-        bridge.clock.advance(1)
-        return settled(bridge)
-
-    await until(later)
+    await settled_in_time(bridge)
     in_order(lrs, bridge)
     assert sum(lrs.app[FAULTS].report().fired) == 3
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
@@ -151,8 +141,7 @@ async def test_a_statement_that_breaks_the_lrs_holds_back_nothing_but_its_attemp
     await until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge)} - set(its[1:]))
     assert {way.state for one, way in ways(bridge).items() if one in its[1:]} == {"waiting"}
     lrs.script()
-    bridge.clock.advance(3600)
-    await until(lambda: settled(bridge))
+    await settled_in_time(bridge)
     in_order(lrs, bridge)
     assert set(ids) <= set(lrs.ids())
 

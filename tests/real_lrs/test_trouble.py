@@ -13,7 +13,7 @@ import pytest
 from bridge.target_settings import TargetSettings
 from tests.bridges import Bridge
 from tests.conftest import StartBridge
-from tests.forwarding.looking import settled, statements
+from tests.forwarding.looking import settled_in_time, statements
 from tests.forwarding.waiting import until
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.ralph import Ralph
@@ -81,12 +81,7 @@ async def test_whatever_is_lost_on_the_way_each_statement_is_stored_once_unchang
     )
     bridge = await start(targets=(target,))
     await _play(bridge, way)
-
-    def later() -> bool:
-        bridge.clock.advance(60)
-        return settled(bridge)
-
-    await until(later)
+    await settled_in_time(bridge, step=60)
     made = {learner: statements(bridge, [learner]) for learner in LEARNERS}
     assert {one.state for lines in made.values() for line in lines for one in line.deliveries} == {"delivered"}
     found = lrs.statements()

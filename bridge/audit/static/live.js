@@ -11,6 +11,7 @@
   const originals = new Map([...document.querySelectorAll(SELECTOR)].map((part) => [part.id, part.innerHTML]));
   let timer = null;
   let loading = false;
+  let again = false;
 
   const isBusy = (part) => {
     const chosen = document.getSelection();
@@ -59,10 +60,13 @@
       // the bridge is away, or the sign-in has ended: the page stays as it is
     } finally {
       loading = false;
+      if (again) soon();
     }
   };
 
   const soon = () => {
+    // what is being loaded may be of before this news
+    again = loading;
     if (timer !== null || loading || document.hidden) return;
     timer = setTimeout(() => {
       timer = null;
