@@ -45,7 +45,7 @@ def fill(engine: Engine, sessions: int) -> None:
             while (batch := pending.next()) is not None:
                 with writing(engine) as connection:
                     done = run(connection, setup, batch)
-                pending.done(done.left_open, done.outdated)
+                pending.done(done)
     if together > MOST_TOGETHER:
         raise RuntimeError("more sessions at once than a batch takes")
 

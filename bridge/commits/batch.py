@@ -6,14 +6,12 @@ was worked out ahead is only written where its enrollment still is what it was w
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sqlalchemy import Connection
 
 from bridge.commits import columns
 from bridge.commits.documents import documents_of
-from bridge.commits.open_sessions import OpenEnrollment, OpenSession
-from bridge.commits.pending import Batch
+from bridge.commits.open_sessions import OpenSession
+from bridge.commits.pending import Batch, Done
 from bridge.commits.posting import let_documents_follow, post, statement_rows, tell
 from bridge.commits.replies import attempt_object, enrollment_object, shown_version
 from bridge.commits.setup import Setup
@@ -31,18 +29,6 @@ from storage.journal import Entry
 from storage.outbox import StatementRow
 
 
-class Done(NamedTuple):
-    """What came of a batch once it is committed.
-
-    `outcomes` are those of its works in their order, `left_open` what is worth remembering, and `outdated` the
-    enrollments of which nothing that was worked out ahead may be believed.
-    """
-
-    outcomes: list[Outcome | BridgeError]
-    left_open: list[OpenEnrollment]
-    outdated: set[int]
-
-
 def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
     """Do all works of a batch in their order. An error of one leaves the others untouched."""
     left = batch.left()
@@ -53,6 +39,8 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
     )
     outdated = {found for found, one in batch.ahead.items() if versions.get(found) != one.version}
     believed = [one for found, one in batch.taken.items() if versions.get(found) == one.row.version]
+    looked_up = len(batch.ahead) + len(batch.taken)
+    changed = len(outdated) + len(batch.taken) - len(believed)
     workspace = Workspace(connection, setup.new_id, setup.now())
     if outdated or left:
         workspace.load(believed, [(work.session_id, work.launch) for work in batch.left(outdated)])
@@ -66,18 +54,18 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
     for place, work in enumerate(batch.works):
         if outcomes[place] is None:
             outcomes[place] = worker.do(work)
-    changed = workspace.changed()
+    to_store = workspace.changed()
     for found, one in batch.ahead.items():
         if found not in outdated:
-            changed.add(one.changed)
+            to_store.add(one.changed)
             worker.entries += one.entries
             worker.statements += one.statements
-    _store(connection, setup, changed, worker)
-    return Done([one for one in outcomes if one is not None], workspace.left_open(), outdated)
+    _store(connection, setup, to_store, worker)
+    return Done([one for one in outcomes if one is not None], workspace.left_open(), outdated, looked_up, changed)
 
 
-def _store(connection: Connection, setup: Setup, changed: Changed, worker: _Worker) -> None:
-    changed.store(connection)
+def _store(connection: Connection, setup: Setup, to_store: Changed, worker: _Worker) -> None:
+    to_store.store(connection)
     journal.append(connection, worker.entries)
     outbox.add(connection, worker.statements, setup.versions.targets)
     documents.store(connection, list(worker.documents.values()), setup.versions.readers)

@@ -2,7 +2,8 @@
 
 A commit of a session that is remembered needs nothing of the database to be worked out: that is done as it arrives,
 while the writer has the batch before it on its way to disk. It counts only if, in the writer's transaction, the
-enrollment still has the version it was worked out from; else it is done again there, from what is stored.
+enrollment still has the version it was worked out from; else it is done again there, from what is stored. Where that
+happens often, as when a load balancer spreads sessions over processes, everything is left to the writer.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -28,6 +30,11 @@ log = structlog.get_logger(__name__)
 
 MOST_TOGETHER = 128
 """Works of a batch."""
+
+MOST_OUTDATED = 0.15
+"""Share of what is remembered, as it was lately, that may be outdated; if it is more, nothing is worked out ahead."""
+LATELY = 200
+"""Enrollments over which that share is taken."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -71,6 +78,21 @@ class Batch:
         self.taken.clear()
 
 
+class Done(NamedTuple):
+    """What came of a batch once it is committed.
+
+    `outcomes` are those of its works in their order, `left_open` what is worth remembering, and `outdated` the
+    enrollments of which nothing that was worked out ahead may be believed. Of the enrollments that were remembered,
+    `looked_up` many, `changed` many had been changed by another process.
+    """
+
+    outcomes: list[Outcome | BridgeError]
+    left_open: list[OpenEnrollment]
+    outdated: set[int]
+    looked_up: int
+    changed: int
+
+
 class Pending:
     """The batches that wait, and the sessions that are remembered. Used by one thread at a time."""
 
@@ -78,6 +100,7 @@ class Pending:
         self._setup = setup
         self._remembered = remembered or Remembered()
         self._batches: deque[Batch] = deque()
+        self._outdated = 0.0
 
     def add(self, work: Work) -> None:
         """Let a work wait, behind all others."""
@@ -85,7 +108,7 @@ class Pending:
             self._batches.append(Batch())
         batch = self._batches[-1]
         batch.works.append(work)
-        session = self._ready(work)
+        session = self._ready(work) if self._outdated <= MOST_OUTDATED else None
         if session is None:
             self._take(work, batch)
             return
@@ -103,14 +126,17 @@ class Pending:
         """Give the batch whose turn it is; nothing is added to it any more."""
         return self._batches.popleft() if self._batches else None
 
-    def done(self, left_open: list[OpenEnrollment], outdated: Collection[int]) -> None:
+    def done(self, done: Done) -> None:
         """Remember what a batch left open, and nothing of what has turned out to be outdated."""
-        self._remembered.forget(outdated)
+        if done.looked_up:
+            weight = min(1.0, done.looked_up / LATELY)
+            self._outdated += weight * (done.changed / done.looked_up - self._outdated)
+        self._remembered.forget(done.outdated)
         for batch in self._batches:
-            for enrollment_id in outdated:
+            for enrollment_id in done.outdated:
                 batch.ahead.pop(enrollment_id, None)
                 batch.taken.pop(enrollment_id, None)
-        self._remembered.keep(left_open)
+        self._remembered.keep(done.left_open)
 
     def failed(self) -> None:
         """Believe nothing any more: a batch was not stored, and what follows may have been worked out from it."""

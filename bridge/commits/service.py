@@ -177,7 +177,7 @@ class CommitService:
                     return [_not_processed()]
                 break
             with self._lock:
-                self._pending.done(done.left_open, done.outdated)
+                self._pending.done(done)
             return done.outcomes
         if len(works) == 1:
             log.error("commit_lost_every_race")

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from bridge.clock import NewId
+from bridge.clock import NewId, begun_at
 from bridge.commits.launch import Launch
 from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession
 from bridge.errors import SessionMismatch, SessionUnknown
@@ -153,7 +153,8 @@ class Workspace:
         known = attempt.state
         state = SessionState(number=known.sessions, opened=known.turns, resumes=resumes, base_time=known.total_time)
         entry = "resume" if resumes else "ab-initio"
-        row = Session(session_id or self._new_id(), attempt.row, entry, "", self._now, changed=True, new=True)
+        its_id = session_id or begun_at(self._now, self._new_id())
+        row = Session(its_id, attempt.row, entry, "", self._now, changed=True, new=True)
         opened = self._sessions[row.session_id] = OpenSession(row, attempt, state)
         return opened
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Engine, func, select
 
-from bridge.commits.batch import Done, run
+from bridge.commits.batch import run
 from bridge.commits.launch import Activity, Course, Launch, Learner
-from bridge.commits.pending import Batch, Pending
+from bridge.commits.pending import Batch, Done, Pending
 from bridge.commits.setup import Setup, Version, Versions
 from bridge.commits.work import Answer, Closing, Opening, Posting, Work
 from bridge.formats import native
@@ -199,12 +199,12 @@ class Machine(RuleBasedStateMachine):
         for work in works:
             process.add(work)
         batch = process.next()
-        return Done([], [], set()) if batch is None else self._store(process, batch)
+        return Done([], [], set(), 0, 0) if batch is None else self._store(process, batch)
 
     def _store(self, process: Pending, batch: Batch) -> Done:
         with writing(self.engine) as connection:
             done = run(connection, self.setup, batch)
-        process.done(done.left_open, done.outdated)
+        process.done(done)
         return done
 
     def _post(self, session_id: str, body: dict[str, Any]) -> dict[str, Any]:

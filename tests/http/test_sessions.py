@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from bridge.access import new_token
 from storage import lms
 from storage.engine import writing
-from tests.bridges import HOME_PAGE, Bridge
+from tests.bridges import HOME_PAGE, START, Bridge
 from tests.conftest import StartBridge
 
 FINISHED = {"core": {"lesson_status": "passed", "score": {"raw": "90"}, "session_time": "00:10:00"}}
@@ -271,3 +271,16 @@ async def test_a_second_launch_that_is_never_played_takes_nothing_from_the_first
 
     assert (opened["attempt"]["number"], opened["attempt"]["entry"]) == (1, "resume")
     assert opened["cmi"]["suspend_data"] == "answers so far"
+
+
+async def test_ids_of_sessions_are_uuids_that_tell_the_order_in_which_they_began(bridge: Bridge) -> None:
+    ids = []
+    for learner in range(5):
+        opened = await bridge.open(learner={"id": f"u{learner}"})
+        ids.append(uuid.UUID(opened["session_id"]))
+        bridge.clock.advance(0.001)
+
+    assert ids == sorted(ids)
+    assert len(set(ids)) == 5
+    assert {(one.variant, one.version) for one in ids} == {(uuid.RFC_4122, 7)}
+    assert ids[0].int >> 80 == START

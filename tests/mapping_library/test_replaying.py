@@ -2,84 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from itertools import count
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, update
+from sqlalchemy import update
 
-from bridge.commits.batch import run
-from bridge.commits.launch import Activity, Course, Launch, Learner
-from bridge.commits.pending import Pending
-from bridge.commits.setup import Setup, Versions
-from bridge.commits.work import Closing, Opening, Posting
-from bridge.formats import Post, recognise
-from bridge.mapping_library.activation import store
 from bridge.mapping_library.explaining import explained_commit
 from bridge.mapping_library.impacts import impact
-from bridge.mapping_library.in_use import ready
 from bridge.mapping_library.stories import UnreadableError
-from mappings.attempt import Arrival
-from mappings.cmi import read
-from storage import lms
 from storage.engine import open_engine, reading, writing
 from storage.histories import Span
 from storage.tables import journal
-from tests.bridges import START, Bridge, FakeClock, Ids
+from tests.bridges import Bridge
+from tests.commit_path import Writer
 from tests.mapping_library.conftest import DEFAULT, MASTERED, variant
 from tests.mappings.builders import delta, scorm_12
 from tests.mappings.test_session_properties import SESSIONS
 from tests.replays import replayed, stored
 
 _numbers = count()
-
-
-class Writer:
-    """The commit path without HTTP: what is done is stored."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine, self.clock = engine, FakeClock()
-        with writing(engine) as connection:
-            self.lms_id = lms.add_token(
-                connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
-            ).id
-            self.version = ready(store(connection, DEFAULT, START), DEFAULT, ())
-        self.setup = Setup(Versions(self.version), self.clock, Ids())
-        self.pending = Pending(self.setup)
-
-    def do(self, work):
-        self.pending.add(work)
-        batch = self.pending.next()
-        with writing(self.engine) as connection:
-            done = run(connection, self.setup, batch)
-        self.pending.done(done.left_open, done.outdated)
-        return done.outcomes[0]
-
-    def open(self, learner: str = "u1") -> str:
-        launch = Launch(self.lms_id, Learner(learner, "Ada"), Activity("unit 5", "", ""), Course("", ""))
-        return self.do(Opening(launch, None)).session_id
-
-    def post(self, session_id: str, body: dict, **query: str) -> None:
-        self.clock.advance(7)
-        raw = msgspec.json.encode(body)
-        post = Post(raw, "application/json", query)
-        commit = recognise(post)[1].commit
-        arrival = Arrival(
-            commit=commit,
-            reading=read(commit.tree, declared=commit.scorm_version),
-            digest=hashlib.sha256(raw).hexdigest(),
-            received_at=self.clock(),
-        )
-        self.do(Posting(arrival, session_id, self.lms_id, None, "application/json", raw, post.beside))
-
-    def close(self, session_id: str) -> None:
-        self.clock.advance(86_400)
-        self.do(Closing(session_id, self.clock()))
 
 
 @settings(
