@@ -35,7 +35,7 @@ _ITEMS = (Interaction, Objective)
 Outcome = Literal["fired", "once", "condition"]
 
 
-class Statement(msgspec.Struct, frozen=True):
+class Statement(msgspec.Struct, frozen=True, gc=False):
     """A statement as it will be sent.
 
     `position` counts an attempt's statements from 1 in the order they must arrive in; `body` is the frozen JSON;
@@ -52,7 +52,7 @@ class Statement(msgspec.Struct, frozen=True):
     key: str = ""
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """What became of a rule at a change that it speaks of.
 
     `outcome`: it `fired`, or had spoken `once` already, or its `condition` did not hold. `variables` are what a
@@ -66,7 +66,7 @@ class Judged(msgspec.Struct, frozen=True):
     statement: Statement | None = None
 
 
-class Made(msgspec.Struct, frozen=True):
+class Made(msgspec.Struct, frozen=True, gc=False):
     """The statements of one commit and the states that remember them."""
 
     attempt: AttemptState
@@ -138,7 +138,7 @@ def make(
     )
 
 
-class _Subject(msgspec.Struct, frozen=True):
+class _Subject(msgspec.Struct, frozen=True, gc=False):
     """What a result is about: the attempt, an interaction, an objective or a comment."""
 
     completion: bool | None = None

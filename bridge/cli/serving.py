@@ -51,6 +51,9 @@ def run_app(
     Says so as soon as it listens. A `listener` is a socket that listens already.
     """
     gc.set_threshold(YOUNG)
+    gc.collect()
+    # modules and what was made of the settings stay: to look through them stopped everything for a tenth of a second
+    gc.freeze()
     _leave_on_signals(loop, app[DRAINING], settings.server.drain_delay)
     place = {"host": settings.server.host, "port": settings.server.port} if listener is None else {"sock": listener}
     web.run_app(

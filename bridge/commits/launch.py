@@ -15,14 +15,14 @@ LONGEST_ID = 1_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class Learner(msgspec.Struct, frozen=True):
+class Learner(msgspec.Struct, frozen=True, gc=False):
     """A learner by the LMS's account. `name` is empty where the LMS does not tell it."""
 
     id: str
     name: str
 
 
-class Activity(msgspec.Struct, frozen=True):
+class Activity(msgspec.Struct, frozen=True, gc=False):
     """A SCO or topic by the LMS's id, or an IRI. `name` and `type` (an IRI) are empty where not told."""
 
     id: str
@@ -30,14 +30,14 @@ class Activity(msgspec.Struct, frozen=True):
     type: str
 
 
-class Course(msgspec.Struct, frozen=True):
+class Course(msgspec.Struct, frozen=True, gc=False):
     """The course the activity is part of; all empty where not told."""
 
     id: str
     name: str
 
 
-class Launch(msgspec.Struct, frozen=True):
+class Launch(msgspec.Struct, frozen=True, gc=False):
     """What a session is opened with. `attempt_number` is set only where the LMS counts attempts itself."""
 
     lms_id: int

@@ -10,14 +10,14 @@ from bridge.commits.launch import Launch
 from mappings.attempt.commit import Arrival
 
 
-class Opening(msgspec.Struct, frozen=True):
+class Opening(msgspec.Struct, frozen=True, gc=False):
     """A session to open. Without a `session_id` one is made."""
 
     launch: Launch
     session_id: str | None
 
 
-class Posting(msgspec.Struct, frozen=True):
+class Posting(msgspec.Struct, frozen=True, gc=False):
     """A commit to store.
 
     `lms_id` is None where the commit URL's token showed that the session may be written. With a `launch` the session
@@ -34,7 +34,7 @@ class Posting(msgspec.Struct, frozen=True):
     beside: str | None = None
 
 
-class Closing(msgspec.Struct, frozen=True):
+class Closing(msgspec.Struct, frozen=True, gc=False):
     """A session to end if nothing has come from it since a time, in milliseconds since the epoch."""
 
     session_id: str
@@ -42,7 +42,7 @@ class Closing(msgspec.Struct, frozen=True):
     launch: None = None
 
 
-class Making(msgspec.Struct, frozen=True):
+class Making(msgspec.Struct, frozen=True, gc=False):
     """The documents to make of an attempt, which a session is of, if they are due by a time."""
 
     session_id: str
@@ -53,7 +53,7 @@ class Making(msgspec.Struct, frozen=True):
 Work = Opening | Posting | Closing | Making
 
 
-class Opened(msgspec.Struct, frozen=True):
+class Opened(msgspec.Struct, frozen=True, gc=False):
     """A session that is open now, with what its player is loaded with."""
 
     session_id: str
@@ -63,19 +63,19 @@ class Opened(msgspec.Struct, frozen=True):
     cmi: dict[str, Any]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answer to a commit, as JSON."""
 
     body: bytes
 
 
-class Closed(msgspec.Struct, frozen=True):
+class Closed(msgspec.Struct, frozen=True, gc=False):
     """A session was looked at; `ended` tells whether it was ended."""
 
     ended: bool
 
 
-class Made(msgspec.Struct, frozen=True):
+class Made(msgspec.Struct, frozen=True, gc=False):
     """So many documents were made."""
 
     documents: int

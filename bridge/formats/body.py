@@ -24,7 +24,7 @@ _BOUNDARY = re.compile(rb"--([0-9A-Za-z'()+_,./:=?-]{1,70})[ \t]*\r?\n")
 _ELEMENTS = ("cmi.", "adl.")
 
 
-class Body(msgspec.Struct, frozen=True):
+class Body(msgspec.Struct, frozen=True, gc=False):
     """What a body holds: `json`, or the fields of a `form`, or neither where `text` is for a format to split.
 
     `text` is also given beside a form that came URL-encoded, for clients that encode it wrongly. `around` is what was

@@ -19,7 +19,7 @@ SUCCEEDED = {"result": True, "errorCode": 0}
 _SHARED = frozenset({"suspend_data", "launch_data", "objectives", "interactions", "comments_from_lms", "_version"})
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a client wants with one post.
 
     Attributes:
@@ -40,7 +40,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes | None = None
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     """What a session holds: the tree below `cmi` that its player is loaded with, and the attempt's interactions."""
 
     cmi: Tree
@@ -58,7 +58,7 @@ class State(msgspec.Struct, frozen=True):
         return scalar(here) or ""
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """What a client gets back."""
 
     body: bytes

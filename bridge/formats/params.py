@@ -23,7 +23,7 @@ _ENCODED = re.compile(r"[A-Za-z0-9\-_.!~*'()%&=+]*", re.ASCII)
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}", re.ASCII)
 
 
-class Params(msgspec.Struct, frozen=True):
+class Params(msgspec.Struct, frozen=True, gc=False):
     """What such a text holds. `marked` says that it ends in a field that marks the last commit."""
 
     tree: Tree

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import msgspec
 
 
-class Beside(msgspec.Struct, frozen=True, omit_defaults=True):
+class Beside(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the journal keeps of a post beside its body and content type: as in `Post`."""
 
     query: Mapping[str, str] = {}
     no_cors: bool = False
 
 
-class Post(msgspec.Struct, frozen=True):
+class Post(msgspec.Struct, frozen=True, gc=False):
     """What a request carried. `query` holds the address's parameters but for those of the bridge itself."""
 
     body: bytes

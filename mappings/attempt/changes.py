@@ -66,7 +66,7 @@ ABOUT_ITEMS: frozenset[Trigger] = frozenset(
 About = Interaction | Objective | Comment
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One thing that a commit altered.
 
     `before` and `after` are the values where it has values; `about` is the interaction, objective or comment where it

@@ -15,7 +15,7 @@ Disposition = Literal["applied", "duplicate", "stale", "late"]
 session had ended. The last two are kept; they fill gaps and may raise a status, and never take anything back."""
 
 
-class Commit(msgspec.Struct, frozen=True, kw_only=True):
+class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One CMI commit, whatever wire format it came in.
 
     Attributes:
@@ -45,7 +45,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     committed_at: int | None = None
 
 
-class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+class Arrival(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A commit that has arrived, read and ready to be judged.
 
     Attributes:
@@ -63,7 +63,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
 
 
-class Earlier(msgspec.Struct, frozen=True):
+class Earlier(msgspec.Struct, frozen=True, gc=False):
     """What the journal knows of an earlier commit of the session that this one may repeat."""
 
     number: int

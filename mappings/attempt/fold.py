@@ -22,7 +22,7 @@ from mappings.cmi.tree import item as clean
 from mappings.cmi.warnings import CmiWarning, warn
 
 
-class Fold(msgspec.Struct, frozen=True):
+class Fold(msgspec.Struct, frozen=True, gc=False):
     """What a commit did. Where it did nothing (a duplicate), the states are the ones given and `changes` is empty.
 
     `at` is the time that statements about it carry: milliseconds since the epoch, never after it was received and

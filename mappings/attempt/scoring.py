@@ -15,7 +15,7 @@ from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import EMPTY, Snapshot
 
 
-class Scoring(msgspec.Struct, frozen=True):
+class Scoring(msgspec.Struct, frozen=True, gc=False):
     """What a commit means for the attempt's score.
 
     Attributes:

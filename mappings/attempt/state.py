@@ -12,7 +12,7 @@ from mappings.cmi.snapshot import EMPTY, Interactions, Snapshot
 Ending = Literal["suspended", "terminated", "abandoned"]
 
 
-class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class AttemptState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """One attempt.
 
     Attributes:
@@ -54,7 +54,7 @@ class AttemptState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
         return self.commits + self.closed
 
 
-class SessionState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """One launch of an attempt.
 
     Attributes:

@@ -8,7 +8,7 @@ from mappings.cmi.snapshot import Item, Snapshot
 from mappings.cmi.tree import scalar
 
 
-class Comment(msgspec.Struct, frozen=True):
+class Comment(msgspec.Struct, frozen=True, gc=False):
     """One comment of the learner's. `cmi` holds location and timestamp where SCORM 2004 content gave them."""
 
     id: str

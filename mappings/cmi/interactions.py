@@ -38,7 +38,7 @@ _PREFIX = re.compile(r"^(?:\{(?:case_matters|order_matters)=(?:true|false)\})+")
 _RANGE = re.compile(r"\s*(-?\d+(?:\.\d+)?)?\s*:\s*(-?\d+(?:\.\d+)?)?\s*")
 
 
-class Interaction(msgspec.Struct, frozen=True):
+class Interaction(msgspec.Struct, frozen=True, gc=False):
     """One answered interaction. Times are centiseconds; `cmi` holds SCORM's own words that xAPI has no place for."""
 
     id: str

@@ -14,7 +14,7 @@ from mappings.cmi.tree import scalar
 from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 
 
-class Objective(msgspec.Struct, frozen=True):
+class Objective(msgspec.Struct, frozen=True, gc=False):
     """One objective. None means «not set»."""
 
     id: str

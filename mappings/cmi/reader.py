@@ -18,7 +18,7 @@ from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 from mappings.cmi.warnings import CmiWarning, warn
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What one commit says. `snapshot.scorm_version` is None when none of its elements tells the version."""
 
     snapshot: Snapshot

@@ -15,7 +15,7 @@ from mappings.cmi.snapshot import Number, ScormVersion, Snapshot
 from mappings.cmi.warnings import CmiWarning, warn
 
 
-class Score(msgspec.Struct, frozen=True, omit_defaults=True):
+class Score(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A score as xAPI's `result.score`; at least one of `scaled` and `raw` is set."""
 
     scaled: Number | None = None

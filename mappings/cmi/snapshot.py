@@ -22,7 +22,7 @@ Interactions = dict[str, msgspec.Raw]
 """Index -> an interaction as JSON. Clients send hundreds with every commit: most are known, which their bytes show."""
 
 
-class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """CMI values of one commit, or of an attempt so far.
 
     Scores and measures are plain numbers, times are whole centiseconds. `lesson_status` is SCORM 1.2's own word, which

@@ -10,7 +10,7 @@ LONGEST_VALUE = 80
 """Characters of a bad value that are repeated in its warning."""
 
 
-class CmiWarning(msgspec.Struct, frozen=True):
+class CmiWarning(msgspec.Struct, frozen=True, gc=False):
     """One value that was kept in the journal but neither stored in the attempt nor sent to an LRS.
 
     `element` is the CMI element as SCORM names it (`cmi.core.score.raw`), `code` is stable, `message` is for people.

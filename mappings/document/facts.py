@@ -59,7 +59,7 @@ class Holes(dict[str, bytes]):
         return hole.removesuffix("%") in self._values
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Who and what an attempt is about. Names that the LMS did not tell are empty.
 
     `lms` is what the LMS is known by in statement ids, which must never change; ids are the LMS's own. The last two
@@ -84,7 +84,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     enrollment_passed: bool = False
 
 
-class DocumentPlace(msgspec.Struct, frozen=True):
+class DocumentPlace(msgspec.Struct, frozen=True, gc=False):
     """Where at an LRS a document is. `parameters` are the request's, as JSON; `id` is the same for the same place."""
 
     id: str
