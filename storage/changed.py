@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, update
+from sqlalchemy import Column, Table, update
 
 from storage.attempts import Attempt, Enrollment, Session
-from storage.prepared import Prepared, insert_into
+from storage.prepared import Prepared, Write, insert_into
 from storage.tables import attempt, enrollment, session
 
 _SAVED_ENROLLMENT = (
@@ -87,10 +87,12 @@ class Changed:
         self._sessions |= other._sessions
         self._new_sessions |= other._new_sessions
 
-    def store(self, connection: Connection) -> None:
-        """Write everything that was noted."""
-        _update_enrollments.run(connection, [*self._enrollments.values()])
-        _insert_attempts.run(connection, [*self._new_attempts.values()])
-        _update_attempts.run(connection, [*self._attempts.values()])
-        _insert_sessions.run(connection, [*self._new_sessions.values()])
-        _update_sessions.run(connection, [*self._sessions.values()])
+    def writes(self) -> list[Write]:
+        """Give what is to be written for everything that was noted."""
+        return [
+            Write(_update_enrollments, [*self._enrollments.values()]),
+            Write(_insert_attempts, [*self._new_attempts.values()]),
+            Write(_update_attempts, [*self._attempts.values()]),
+            Write(_insert_sessions, [*self._new_sessions.values()]),
+            Write(_update_sessions, [*self._sessions.values()]),
+        ]

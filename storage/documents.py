@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from storage import leases
 from storage.outbox import UNASSIGNED, Part, Try, add_tries
-from storage.prepared import Prepared, PreparedSelect, Rows
+from storage.prepared import Prepared, PreparedSelect, Rows, Write, write
 from storage.tables import document, document_delivery, document_try, lease
 
 
@@ -118,15 +118,13 @@ def store(connection: Connection, documents: Sequence[Stored], targets: Callable
     ids = [one.row.id for one in ordered]
     known = {row[0]: bytes(row[1]) for row in _known.rows(connection, ids)}
     changed = {one.row.id for one in ordered if known.get(one.row.id) != one.row.content}
-    _store.run(connection, [one.row for one in ordered if one.row.id in changed])
-    _send.run(
-        connection,
-        [
-            (one.row.id, target, "waiting", int(one.row.id in changed), one.every, 0, 0)
-            for one in ordered
-            for target in targets(one.row)
-        ],
-    )
+    deliveries = [
+        (one.row.id, target, "waiting", int(one.row.id in changed), one.every, 0, 0)
+        for one in ordered
+        for target in targets(one.row)
+    ]
+    rows = [one.row for one in ordered if one.row.id in changed]
+    write(connection, [Write(_store, rows), Write(_send, deliveries)])
 
 
 def claim(connection: Connection, part: Part, *, now: int, most: int) -> list[ClaimedDocument]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
 
-from storage.prepared import insert_into
+from storage.prepared import Write, insert_into
 from storage.tables import journal
 
 
@@ -49,9 +49,9 @@ class EarlierEntry(NamedTuple):
 _EARLIER = select(*(journal.c[name] for name in EarlierEntry._fields)).where(journal.c.duplicate_of.is_(None))
 
 
-def append(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Add commits."""
-    _insert.run(connection, entries)
+def appending(entries: Sequence[Entry]) -> Write:
+    """Give what adds commits."""
+    return Write(_insert, entries)
 
 
 def earlier(

@@ -41,7 +41,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from storage import leases
-from storage.prepared import NewIds, PreparedQuery, insert_into
+from storage.prepared import NewIds, PreparedQuery, Write, insert_into
 from storage.tables import delivery, delivery_try, lease, statement, try_
 
 UNASSIGNED = ""
@@ -133,27 +133,22 @@ _insert_delivery_tries = insert_into(delivery_try, ("delivery_id", "try_id"))
 _decode = msgspec.json.Decoder(list[Claimed]).decode
 
 
-def add(
-    connection: Connection, statements: Sequence[StatementRow], targets: Callable[[StatementRow], Sequence[str]]
-) -> None:
-    """Add statements, and a delivery of each to every target that `targets` gives for it, in the order given."""
-    _insert_statements.run(connection, statements)
-    _insert_deliveries.run(
-        connection,
-        [
-            (
-                target,
-                row.attempt_id,
-                row.position,
-                row.attempt_id % SHARDS,
-                "quarantined" if row.problem else "waiting",
-                0,
-                0,
-            )
-            for row in statements
-            for target in targets(row)
-        ],
-    )
+def adding(statements: Sequence[StatementRow], targets: Callable[[StatementRow], Sequence[str]]) -> list[Write]:
+    """Give what adds statements, and a delivery of each to every target that `targets` gives for it, in their order."""
+    deliveries = [
+        (
+            target,
+            row.attempt_id,
+            row.position,
+            row.attempt_id % SHARDS,
+            "quarantined" if row.problem else "waiting",
+            0,
+            0,
+        )
+        for row in statements
+        for target in targets(row)
+    ]
+    return [Write(_insert_statements, statements), Write(_insert_deliveries, deliveries)]
 
 
 def assign_waiting(connection: Connection, target: str, unwanted: Collection[str] = ()) -> int:

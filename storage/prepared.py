@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -131,29 +131,61 @@ class Prepared:
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Execute for all rows; for none, do nothing."""
-        if not rows:
-            return
-        if connection.dialect.name != "sqlite":
-            execute(connection, self._text(connection, 1), (_encode(rows).decode(),))
-            return
+        write(connection, [Write(self, rows)])
+
+    def in_parts(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Execute for all rows, on SQLite."""
         at = 0
         while at < len(rows):
             count = next(size for size in SIZES if size <= len(rows) - at)
             flat = tuple(chain.from_iterable(rows[at : at + count]))
-            execute(connection, self._text(connection, count), flat)
+            execute(connection, self.text(connection.dialect, count), flat)
             at += count
 
-    def _text(self, connection: Connection, count: int) -> str:
-        dialect = typing.cast("DefaultDialect", connection.dialect)
+    def text(self, of: Dialect, count: int = 1) -> str:
+        """Give the statement in a dialect, on SQLite for so many rows."""
+        dialect = typing.cast("DefaultDialect", of)
         known = self._compiled.get((dialect.name, count))
         if known is None:
             if count == 1:
                 known = self._build(Rows(dialect, self._columns)).compile(dialect=dialect).string
             else:
                 row = "(" + ", ".join("?" * len(self._columns)) + ")"
-                known = self._text(connection, 1).replace(f"VALUES {row}", f"VALUES {', '.join([row] * count)}", 1)
+                known = self.text(dialect).replace(f"VALUES {row}", f"VALUES {', '.join([row] * count)}", 1)
             self._compiled[dialect.name, count] = known
         return known
+
+
+class Write(NamedTuple):
+    """A statement, and the rows to execute it for."""
+
+    statement: Prepared
+    rows: Sequence[tuple[Any, ...]]
+
+
+def write(connection: Connection, writes: Sequence[Write]) -> None:
+    """Execute statements that do not look at what the others change, and change no row twice.
+
+    PostgreSQL gets all of them as one: it is not waited for once for each, which on a busy machine takes longer than
+    what it does. It checks foreign keys at the end. SQLite executes them in their order.
+    """
+    writes = [one for one in writes if one.rows]
+    if connection.dialect.name == "sqlite":
+        for one in writes:
+            one.statement.in_parts(connection, one.rows)
+        return
+    if not writes:
+        return
+    statements = tuple(one.statement for one in writes)
+    text = _as_one.get(statements)
+    if text is None:
+        *parts, last = (one.text(connection.dialect) for one in statements)
+        named = ", ".join(f"write_{number} AS ({part})" for number, part in enumerate(parts))
+        text = _as_one[statements] = f"WITH {named} {last}" if named else last
+    execute(connection, text, [_encode(one.rows).decode() for one in writes])
+
+
+_as_one: dict[tuple[Prepared, ...], str] = {}
 
 
 def insert_into(table: Table, names: Sequence[str]) -> Prepared:

@@ -27,6 +27,7 @@ from storage.changed import Changed
 from storage.documents import Stored
 from storage.journal import Entry
 from storage.outbox import StatementRow
+from storage.prepared import write
 
 
 def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
@@ -65,9 +66,8 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
 
 
 def _store(connection: Connection, setup: Setup, to_store: Changed, worker: _Worker) -> None:
-    to_store.store(connection)
-    journal.append(connection, worker.entries)
-    outbox.add(connection, worker.statements, setup.versions.targets)
+    statements = outbox.adding(worker.statements, setup.versions.targets)
+    write(connection, [*to_store.writes(), journal.appending(worker.entries), *statements])
     documents.store(connection, list(worker.documents.values()), setup.versions.readers)
 
 

@@ -34,6 +34,7 @@ from storage.changed import Changed
 from storage.engine import reading, writing
 from storage.histories import History, Span, StatementLine
 from storage.outbox import StatementRow
+from storage.prepared import write
 
 TOGETHER = 20
 """Enrollments in one transaction: their commits wait as long."""
@@ -136,9 +137,9 @@ class Reissue:
             for attempt_id, own in deeds.items():
                 number += len(own)
                 added += self._append(its[enrollment_id], attempt_id, own, now, changed)
-        changed.store(connection)
         receivers = {row.id: targets for row, targets in added}
-        outbox.add(connection, [row for row, _ in added], lambda row: receivers[row.id])
+        statements = outbox.adding([row for row, _ in added], lambda row: receivers[row.id])
+        write(connection, [*changed.writes(), *statements])
         return found, number
 
     def _append(

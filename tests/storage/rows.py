@@ -14,6 +14,7 @@ from storage.changed import Changed
 from storage.documents import DocumentRow, Stored
 from storage.journal import Entry
 from storage.outbox import Part, Settlement, StatementRow, Try
+from storage.prepared import write
 
 NOW = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
@@ -96,7 +97,17 @@ def save(connection: Connection, *rows: Enrollment | Attempt | Session) -> None:
             changed.attempt(row)
         else:
             changed.session(row)
-    changed.store(connection)
+    write(connection, changed.writes())
+
+
+def append(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Store commits."""
+    write(connection, [journal.appending(entries)])
+
+
+def add(connection: Connection, rows: Sequence[StatementRow], targets: Callable[[StatementRow], Sequence[str]]) -> None:
+    """Store statements and their deliveries."""
+    write(connection, outbox.adding(rows, targets))
 
 
 def launched(connection: Connection, learner: str = "u1", lms_id: int | None = None) -> Session:
@@ -131,7 +142,7 @@ def entry(session: Session, number: int = 1, **changed: Any) -> Entry:
 def statements(connection: Connection, session: Session, bodies: Sequence[str], first: int = 0) -> list[StatementRow]:
     """Make statements of a session's first commit, which is stored if it is not there yet."""
     if not journal.earlier(connection, session.session_id, digest=f"{1:064x}", sequence=None, idempotency_key=None):
-        journal.append(connection, [entry(session)])
+        append(connection, [entry(session)])
     version = mapping_versions.ensure(connection, name="m", content_hash="0" * 64, document="", now=NOW)
     return [
         StatementRow(
@@ -169,7 +180,7 @@ def by_name(targets: Mapping[str, Sequence[str]]) -> Callable[[DocumentRow], Seq
 def queue(connection: Connection, session: Session, count: int, targets: Sequence[str] = ("lrs",)) -> list[str]:
     """Put so many statements of a session in the outbox, and give their ids."""
     rows = statements(connection, session, [f'{{"n":{number}}}' for number in range(count)])
-    outbox.add(connection, rows, to(*(targets or [outbox.UNASSIGNED])))
+    add(connection, rows, to(*(targets or [outbox.UNASSIGNED])))
     return [row.id for row in rows]
 
 
@@ -186,7 +197,7 @@ def stored(connection: Connection, session: Session, content: bytes = b'{"n":1}'
     `every` is in milliseconds, 0 unless told.
     """
     if not journal.earlier(connection, session.session_id, digest=f"{1:064x}", sequence=None, idempotency_key=None):
-        journal.append(connection, [entry(session)])
+        append(connection, [entry(session)])
     values = {
         "name": "attempt-state",
         "resource": "activities/state",

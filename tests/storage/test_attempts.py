@@ -12,6 +12,7 @@ from storage import attempts
 from storage.attempts import Attempt, Enrollment, Session
 from storage.changed import Changed
 from storage.engine import open_engine, reading, writing
+from storage.prepared import write
 from storage.tables import enrollment
 from tests.storage.rows import (
     NOW,
@@ -263,13 +264,13 @@ def test_what_was_noted_is_stored_as_it_was_then(engine: Engine) -> None:
         session.last_commit_at = NOW + 5
         changed.session(session)
         session.last_commit_at = NOW + 9
-        changed.store(connection)
+        write(connection, changed.writes())
     assert _load(engine, session.session_id).last_commit_at == NOW + 5
 
 
 def test_with_nothing_noted_nothing_is_executed(engine: Engine) -> None:
     with writing(engine) as connection:
-        Changed().store(connection)
+        write(connection, Changed().writes())
 
 
 def test_the_latest_attempt_is_the_one_with_the_highest_number(engine: Engine) -> None:

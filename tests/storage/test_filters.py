@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from storage import outbox
 from storage.engine import writing
-from tests.storage.rows import by_rule, hold, launched, statements, whole
+from tests.storage.rows import add, by_rule, hold, launched, statements, whole
 
 SCORED = "scored"
 
@@ -16,7 +16,7 @@ def test_a_statement_waits_for_the_targets_of_its_rule_alone(engine: Engine) -> 
         hold(connection, ["lrs"])
         rows = statements(connection, launched(connection), ["{}"] * 3)
         rows[1] = rows[1]._replace(rule=SCORED)
-        outbox.add(connection, rows, by_rule({"completed": ("lrs", "other"), SCORED: ("other",)}))
+        add(connection, rows, by_rule({"completed": ("lrs", "other"), SCORED: ("other",)}))
         assert outbox.waiting(connection) == {"lrs": 2, "other": 3}
         claimed = outbox.claim(connection, whole(), now=0, most=9, most_bytes=999).claimed
         assert [one.position for one in claimed] == [0, 2]
@@ -25,7 +25,7 @@ def test_a_statement_waits_for_the_targets_of_its_rule_alone(engine: Engine) -> 
 def test_a_statement_that_no_target_wants_is_kept_and_waits_for_none(engine: Engine) -> None:
     with writing(engine) as connection:
         rows = statements(connection, launched(connection), ["{}"])
-        outbox.add(connection, rows, by_rule({"completed": ()}))
+        add(connection, rows, by_rule({"completed": ()}))
         assert outbox.waiting(connection) == {}
 
 
@@ -34,7 +34,7 @@ def test_what_waited_for_no_target_goes_to_one_that_wants_it_and_the_rest_holds_
         hold(connection, ["lrs"])
         rows = statements(connection, launched(connection), ["{}"] * 3)
         rows[0] = rows[0]._replace(rule=SCORED)
-        outbox.add(connection, rows, by_rule({"completed": (outbox.UNASSIGNED,), SCORED: (outbox.UNASSIGNED,)}))
+        add(connection, rows, by_rule({"completed": (outbox.UNASSIGNED,), SCORED: (outbox.UNASSIGNED,)}))
         assert outbox.assign_waiting(connection, "lrs", [SCORED]) == 2
         assert outbox.waiting(connection) == {"lrs": 2}
         claimed = outbox.claim(connection, whole(), now=0, most=9, most_bytes=999).claimed

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from storage import histories, journal, outbox
+from storage import histories, journal
 from storage.engine import reading, writing
 from storage.histories import Span
-from tests.storage.rows import NOW, add_attempt, add_enrollment, add_lms, add_session, entry, save, statements, to
+from tests.storage.rows import (
+    NOW,
+    add,
+    add_attempt,
+    add_enrollment,
+    add_lms,
+    add_session,
+    append,
+    entry,
+    save,
+    statements,
+    to,
+)
 
 
 def _play(connection, lms_id: int, learner: str, at: int = NOW):
@@ -15,10 +27,10 @@ def _play(connection, lms_id: int, learner: str, at: int = NOW):
     owner = add_enrollment(connection, lms_id, learner)
     sessions = [add_session(connection, add_attempt(connection, owner, number)) for number in (1, 2)]
     for number in (1, 2):
-        journal.append(
+        append(
             connection, [entry(one, number, received_at=at, body=f"{one.entry}{number}".encode()) for one in sessions]
         )
-    journal.append(connection, [entry(sessions[0], 3, received_at=at, body=None, reply=None, duplicate_of=1)])
+    append(connection, [entry(sessions[0], 3, received_at=at, body=None, reply=None, duplicate_of=1)])
     owner.first_commit_at = owner.last_commit_at = at
     save(connection, owner)
     return owner, sessions
@@ -73,8 +85,8 @@ def test_enrollments_of_a_span_are_given_a_page_at_a_time(engine: Engine) -> Non
 def test_statements_are_given_with_the_targets_they_went_to(engine: Engine) -> None:
     with writing(engine) as connection:
         owner, (session, _) = _play(connection, add_lms(connection), "u1")
-        outbox.add(connection, statements(connection, session, ["{}"], 1), to("lrs", "mirror"))
-        outbox.add(connection, statements(connection, session, ['{"n":2}'], 2), to())
+        add(connection, statements(connection, session, ["{}"], 1), to("lrs", "mirror"))
+        add(connection, statements(connection, session, ['{"n":2}'], 2), to())
     with reading(engine) as connection:
         found = histories.statements(connection, [owner.id])
 

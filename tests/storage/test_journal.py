@@ -12,7 +12,7 @@ from storage import journal
 from storage.engine import reading, writing
 from storage.journal import EarlierEntry, Entry
 from storage.tables import journal as table
-from tests.storage.rows import entry, launched, uid
+from tests.storage.rows import append, entry, launched, uid
 
 
 def _stored(connection) -> list[Entry]:
@@ -32,7 +32,7 @@ def test_every_column_of_a_commit_comes_back_as_it_went_in(engine: Engine) -> No
             reply='{"result":true}',
         )
         bare = entry(session, 2, disposition="duplicate", duplicate_of=1, reply=None, body=None)
-        journal.append(connection, [full, bare])
+        append(connection, [full, bare])
     with reading(engine) as connection:
         assert _stored(connection) == [full, bare]
 
@@ -41,7 +41,7 @@ def test_bytes_are_kept_that_are_no_text_at_all(engine: Engine) -> None:
     bodies = [b"", b"\x00", bytes(range(256)) * 8, b"\xff\xfe{}", "☃ 🎓".encode("utf-16"), b"x" * 1_048_576]
     with writing(engine) as connection:
         session = launched(connection)
-        journal.append(connection, [entry(session, number, body=body) for number, body in enumerate(bodies, 1)])
+        append(connection, [entry(session, number, body=body) for number, body in enumerate(bodies, 1)])
     with reading(engine) as connection:
         assert [one.body for one in _stored(connection)] == bodies
 
@@ -51,7 +51,7 @@ def test_bytes_are_kept_that_are_no_text_at_all(engine: Engine) -> None:
 def test_any_body_comes_back_byte_for_byte(engine: Engine, bodies: list[bytes]) -> None:
     with engine.connect() as connection, connection.begin() as transaction:
         session = launched(connection)
-        journal.append(connection, [entry(session, number, body=body) for number, body in enumerate(bodies, 1)])
+        append(connection, [entry(session, number, body=body) for number, body in enumerate(bodies, 1)])
         assert [one.body for one in _stored(connection)] == bodies
         transaction.rollback()
 
@@ -59,7 +59,7 @@ def test_any_body_comes_back_byte_for_byte(engine: Engine, bodies: list[bytes]) 
 def test_the_earlier_commits_that_may_be_repeated_are_found_by_digest_sequence_or_key(engine: Engine) -> None:
     with writing(engine) as connection:
         session, other = launched(connection), launched(connection, "u2")
-        journal.append(
+        append(
             connection,
             [
                 entry(session, 3, sequence=7, reply='{"n":3}'),
@@ -90,7 +90,7 @@ def test_the_earlier_commits_that_may_be_repeated_are_found_by_digest_sequence_o
 
 def test_no_commits_to_add_is_no_error(engine: Engine) -> None:
     with writing(engine) as connection:
-        journal.append(connection, [])
+        append(connection, [])
         assert _stored(connection) == []
 
 
@@ -98,7 +98,7 @@ def test_one_commit_that_cannot_be_added_takes_the_others_with_it(engine: Engine
     with writing(engine) as connection:
         session = launched(connection)
     with pytest.raises(IntegrityError), writing(engine) as connection:
-        journal.append(connection, [entry(session, 1), entry(session, 2), entry(session, 1)])
+        append(connection, [entry(session, 1), entry(session, 2), entry(session, 1)])
     with reading(engine) as connection:
         assert _stored(connection) == []
 
@@ -107,4 +107,4 @@ def test_a_commit_of_an_unknown_session_is_not_taken(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
     with pytest.raises(IntegrityError), writing(engine) as connection:
-        journal.append(connection, [entry(session)._replace(session_id=uid("unknown"))])
+        append(connection, [entry(session)._replace(session_id=uid("unknown"))])

@@ -5,17 +5,19 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, text
 
-from storage import attempts, documents, journal, lookups, outbox
+from storage import attempts, documents, lookups, outbox
 from storage.documents import Stored
 from storage.engine import reading, writing
 from storage.lookups import DeliveryLine, DocumentLine
 from storage.outbox import Try
 from tests.storage.rows import (
     NOW,
+    add,
     add_attempt,
     add_enrollment,
     add_lms,
     add_session,
+    append,
     by_name,
     entry,
     launched,
@@ -103,7 +105,7 @@ def test_a_report_holds_all_there_is_to_an_attempt_in_its_order(engine: Engine) 
         queue(connection, other, 1)
         queue(connection, first, 2, ["lrs", "mirror"])
         repeated = entry(first, 2, disposition="duplicate", duplicate_of=1, reply=None, body=None)
-        journal.append(connection, [repeated, entry(second, 1, received_at=NOW + 60, sequence=4)])
+        append(connection, [repeated, entry(second, 1, received_at=NOW + 60, sequence=4)])
         owner = first.attempt.enrollment
         add_attempt(connection, owner, 2)
     with reading(engine) as connection:
@@ -198,7 +200,7 @@ def test_a_report_is_not_torn_by_a_statement_that_is_stored_meanwhile(
     def load_and_be_late(connection, owner):
         loaded = load(connection, owner)
         with writing(engine) as other:
-            outbox.add(other, statements(other, its, ["{}"], count), to("lrs"))
+            add(other, statements(other, its, ["{}"], count), to("lrs"))
         return loaded
 
     with reading(engine) as connection:

@@ -12,7 +12,7 @@ from storage import deliveries, outbox
 from storage.engine import reading, writing
 from storage.outbox import Claimed, Page, Settlement, Try
 from storage.tables import delivery, statement, try_
-from tests.storage.rows import NOW, by_rule, launched, queue, statements, to, tried, whole
+from tests.storage.rows import NOW, add, by_rule, launched, queue, statements, to, tried, whole
 
 PLENTY = 1_000_000
 
@@ -39,7 +39,7 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
     body = '{"id": "x",  "result":{"duration":"PT1.50S"}, "name": "Ana Ćirić ☃ \\u0000 🎓"}'
     with writing(engine) as connection:
         rows = statements(connection, launched(connection), [body])
-        outbox.add(connection, rows, to("first", "second"))
+        add(connection, rows, to("first", "second"))
     with reading(engine) as connection:
         (stored,) = connection.execute(select(statement))
         assert stored.body == body
@@ -54,8 +54,8 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
 
 def test_nothing_to_add_is_no_error(engine: Engine) -> None:
     with writing(engine) as connection:
-        outbox.add(connection, [], to("lrs"))
-        outbox.add(connection, [], by_rule({}))
+        add(connection, [], to("lrs"))
+        add(connection, [], by_rule({}))
         assert outbox.waiting(connection) == {}
         assert _claim(connection) == []
 
@@ -65,7 +65,7 @@ def test_a_statement_id_is_there_once(engine: Engine) -> None:
         session = launched(connection)
         queue(connection, session, 1)
     with pytest.raises(IntegrityError), writing(engine) as connection:
-        outbox.add(
+        add(
             connection,
             [statements(connection, session, ["{}", "{}"], 1)[0]._replace(id=_first_id(connection))],
             to("lrs"),
@@ -98,7 +98,7 @@ def test_what_was_added_first_is_claimed_first_and_an_attempt_keeps_its_order(en
         first, second = launched(connection, "u1"), launched(connection, "u2")
         one = statements(connection, first, ["{}", "{}"])
         two = statements(connection, second, ["{}", "{}"])
-        outbox.add(connection, [one[0], two[0], two[1], one[1]], to("lrs"))
+        add(connection, [one[0], two[0], two[1], one[1]], to("lrs"))
         expected = [(first.attempt.id, 0), (second.attempt.id, 0), (second.attempt.id, 1), (first.attempt.id, 1)]
         assert _places(_claim(connection)) == expected
         assert _places(_claim(connection, most=2)) == expected[:2]
@@ -141,7 +141,7 @@ def test_no_more_bytes_are_claimed_than_asked_for_but_always_one_statement(
     engine: Engine, bodies: list[str], most_bytes: int, claimed: int
 ) -> None:
     with writing(engine) as connection:
-        outbox.add(connection, statements(connection, launched(connection), bodies), to("lrs"))
+        add(connection, statements(connection, launched(connection), bodies), to("lrs"))
         page = _page(connection, most_bytes=most_bytes)
         assert [one.size for one in page.claimed] == [len(body.encode()) for body in bodies[:claimed]]
         assert page.bodies == ",".join(bodies[:claimed]).encode()

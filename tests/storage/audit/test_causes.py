@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from storage import deliveries, outbox
+from storage import deliveries
 from storage.audit.causes import Causes, causes, said
 from storage.audit.pages import Count
 from storage.deliveries import Filter
 from storage.engine import reading, writing
-from tests.storage.rows import NOW, launched, queue, statements, to, tried, uid
+from tests.storage.rows import NOW, add, launched, queue, statements, to, tried, uid
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def ids(engine: Engine) -> list[str]:
         its = launched(connection)
         ids = queue(connection, its, 5)
         bad = statements(connection, its, ["{}"], 5)[0]._replace(problem="object 12 has no id")
-        outbox.add(connection, [bad], to("lrs"))
+        add(connection, [bad], to("lrs"))
         for at in range(5):
             (one,) = deliveries.find(connection, Filter(statement=ids[at]))
             tried(connection, [one.id], "waiting", answer="busy", outcome="retry", status=503)

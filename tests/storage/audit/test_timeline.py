@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, Engine
 
-from storage import deliveries, journal, outbox
+from storage import deliveries
 from storage.attempts import Session
 from storage.audit import timeline
 from storage.audit.timeline import Timeline
 from storage.deliveries import Filter
 from storage.engine import reading, writing
 from tests.storage import document_rows
-from tests.storage.rows import NOW, add_session, entry, launched, queue, statements, stored, to, tried, uid
+from tests.storage.rows import NOW, add, add_session, append, entry, launched, queue, statements, stored, to, tried, uid
 
 
 @pytest.fixture
@@ -22,16 +22,14 @@ def its(engine: Engine) -> Session:
         first = launched(connection)
         queue(connection, first, 2, ["lrs", "mirror"])  # stores commit 1
         second = add_session(connection, first.attempt, session_id=uid("second"))
-        journal.append(
-            connection,
-            [
-                entry(second, 1, body=b'{"second":1}', content_type="text/plain"),
-                entry(first, 2, body=b"twelve bytes", reply='{"n":2}', sequence=7),
-                entry(first, 3, disposition="duplicate", duplicate_of=2, reply=None, body=None),
-            ],
-        )
+        entries = [
+            entry(second, 1, body=b'{"second":1}', content_type="text/plain"),
+            entry(first, 2, body=b"twelve bytes", reply='{"n":2}', sequence=7),
+            entry(first, 3, disposition="duplicate", duplicate_of=2, reply=None, body=None),
+        ]
+        append(connection, entries)
         rows = [row._replace(session_id=second.session_id) for row in statements(connection, first, ["{}"], 2)]
-        outbox.add(connection, rows, to("lrs"))
+        add(connection, rows, to("lrs"))
         other = launched(connection, "u2")
         queue(connection, other, 3)
     return first
