@@ -20,8 +20,8 @@ from tests.chaos.lrs import ChaosLrs
 from tests.processes.conftest import StartServer
 from tests.processes.server import Server
 
-DRAIN = 300
-"""Seconds for what is left when the faults have stopped."""
+STUCK = 300
+"""Seconds without anything of what is waited for: however much that is, the rest will not come."""
 TARGET = """version = "1.0.3"
 [targets.documents]
 activity-state = false
@@ -84,12 +84,15 @@ class Arena:
         """Wait until so many more commits were answered.
 
         Raises:
-            TimeoutError: they were not, in a long time.
+            TimeoutError: none was, in a long time.
         """
-        enough = len(self.ledger.acked) + more
-        async with asyncio.timeout(DRAIN):
-            while len(self.ledger.acked) < enough:  # noqa: ASYNC110 -- clients set no event
-                await asyncio.sleep(0.005)
+        answered = self.ledger.acked
+        enough, loop = len(answered) + more, asyncio.get_running_loop()
+        async with asyncio.timeout(STUCK) as patience:
+            while (before := len(answered)) < enough:
+                await asyncio.sleep(0.005)  # clients set no event
+                if len(answered) > before:
+                    patience.reschedule(loop.time() + STUCK)
 
     async def finish(self) -> None:
         """End all trouble, let everything arrive, a last commit of everybody included, and judge."""
@@ -101,7 +104,7 @@ class Arena:
             await server.start()
         last = [statement for client in self.clients for statement in await client.commit()]
         wanted = {one.id for one in stored(self.engine).statements} | {*last}
-        await self.lrs.until_kept(wanted - self.lrs.poison, DRAIN)
+        await self.lrs.until_kept(wanted - self.lrs.poison, STUCK)
         for server in self.servers:
             assert await server.stop() == 0
         self._judge()
@@ -112,7 +115,7 @@ class Arena:
         Raises:
             TimeoutError: it has not, in a long time.
         """
-        async with asyncio.timeout(DRAIN):
+        async with asyncio.timeout(STUCK):
             while not all(self.lrs.faults[one] for one in faults):
                 self.lrs.answered.clear()
                 await self.lrs.answered.wait()

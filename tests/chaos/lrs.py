@@ -59,12 +59,17 @@ class ChaosLrs:
         """Wait until it has all of these.
 
         Raises:
-            TimeoutError: it did not get them in time.
+            TimeoutError: it got none of them for so many seconds.
         """
-        async with asyncio.timeout(seconds):
-            while not ids <= self.kept.keys():
+        missing, loop = ids - self.kept.keys(), asyncio.get_running_loop()
+        async with asyncio.timeout(seconds) as patience:
+            while missing:
                 self.answered.clear()
                 await self.answered.wait()
+                left = {one for one in missing if one not in self.kept}
+                if len(left) < len(missing):
+                    patience.reschedule(loop.time() + seconds)
+                missing = left
 
     async def _about(self, _request: web.Request) -> web.Response:
         return web.json_response({"version": ["1.0.3"]})

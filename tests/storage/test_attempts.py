@@ -268,11 +268,6 @@ def test_what_was_noted_is_stored_as_it_was_then(engine: Engine) -> None:
     assert _load(engine, session.session_id).last_commit_at == NOW + 5
 
 
-def test_with_nothing_noted_nothing_is_executed(engine: Engine) -> None:
-    with writing(engine) as connection:
-        write(connection, Changed().writes())
-
-
 def test_the_latest_attempt_is_the_one_with_the_highest_number(engine: Engine) -> None:
     with writing(engine) as connection:
         owner = launched(connection).attempt.enrollment

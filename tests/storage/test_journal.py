@@ -88,12 +88,6 @@ def test_the_earlier_commits_that_may_be_repeated_are_found_by_digest_sequence_o
         assert journal.reply(connection, session.session_id, 1) == '{"n":1}'
 
 
-def test_no_commits_to_add_is_no_error(engine: Engine) -> None:
-    with writing(engine) as connection:
-        append(connection, [])
-        assert _stored(connection) == []
-
-
 def test_one_commit_that_cannot_be_added_takes_the_others_with_it(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)

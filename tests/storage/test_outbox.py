@@ -12,7 +12,7 @@ from storage import deliveries, outbox
 from storage.engine import reading, writing
 from storage.outbox import Claimed, Page, Settlement, Try
 from storage.tables import delivery, statement, try_
-from tests.storage.rows import NOW, add, by_rule, launched, queue, statements, to, tried, whole
+from tests.storage.rows import NOW, add, launched, queue, statements, to, tried, whole
 
 PLENTY = 1_000_000
 
@@ -50,14 +50,6 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
             assert (page.bodies, claimed.size) == (body.encode(), len(body.encode()))
             assert (claimed.statement_id, claimed.tries) == (rows[0].id, 0)
         assert outbox.waiting(connection) == {"first": 1, "second": 1}
-
-
-def test_nothing_to_add_is_no_error(engine: Engine) -> None:
-    with writing(engine) as connection:
-        add(connection, [], to("lrs"))
-        add(connection, [], by_rule({}))
-        assert outbox.waiting(connection) == {}
-        assert _claim(connection) == []
 
 
 def test_a_statement_id_is_there_once(engine: Engine) -> None:
