@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from bridge.forwarding.backoff import delay
+from bridge.forwarding.backoff import AWAY, LONGEST, delay
 from bridge.forwarding.outcomes import Outcome, Reply, retry_after
 
 log = structlog.get_logger(__name__)
@@ -16,7 +16,8 @@ log = structlog.get_logger(__name__)
 class Breaker:
     """Shared by all that send to a target. Times are the event loop's; `random` gives numbers from 0 to 1.
 
-    Closed, everybody passes. After a failure it is open for a while that grows with each failure; then one sender
+    Closed, everybody passes. After a failure it is open for a while that grows with each failure, to a minute where the
+    LRS is away, to an hour where it does not let the bridge in, and to whatever it asks for; then one sender
     passes as a probe, and what comes of that closes it or keeps it open.
     """
 
@@ -58,7 +59,9 @@ class Breaker:
     def failed(self, outcome: Outcome, reply: Reply, now: int) -> float:
         """Note trouble with the LRS and give the seconds to leave it alone; `now` is milliseconds since the epoch."""
         self._failures += 1
-        seconds = delay(self._failures, self._random, retry_after(reply, now))
+        # credentials are mended by people, and not sooner for being tried
+        longest = LONGEST if outcome is Outcome.NOT_ALLOWED else AWAY
+        seconds = delay(self._failures, self._random, retry_after(reply, now), longest=longest)
         self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
         self._rest()
         level = log.error if outcome is Outcome.NOT_ALLOWED else log.warning

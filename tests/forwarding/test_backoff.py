@@ -30,10 +30,11 @@ def test_the_ceiling_doubles_until_the_longest(count: int) -> None:
 
 
 def test_the_first_ceiling_is_short_and_the_longest_is_reached() -> None:
-    """About an hour after an outage began, there is one request an hour."""
     assert delay(1, lambda: 1.0) == FIRST
     assert delay(10, lambda: 1.0) == 512
     assert delay(13, lambda: 1.0) == delay(10_000, lambda: 1.0) == LONGEST
+    assert delay(10_000, lambda: 1.0, longest=60) == 60
+    assert delay(10_000, lambda: 1.0, 90, longest=60) == 90
 
 
 @small

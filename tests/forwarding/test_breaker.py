@@ -74,6 +74,24 @@ async def test_nobody_asks_before_the_time_that_the_lrs_named(breaker: Breaker) 
     assert await sender is False
 
 
+@pytest.mark.parametrize(
+    ("outcome", "reply", "longest"),
+    [
+        (Outcome.RETRY, DOWN, 60),
+        (Outcome.BROKE, Reply(500, "broken"), 60),
+        (Outcome.RETRY, FOR_AN_HOUR, 3600),
+        (Outcome.NOT_ALLOWED, Reply(401, "who are you?"), 3600),
+    ],
+)
+async def test_an_lrs_that_is_away_is_tried_every_minute_and_one_that_lets_nobody_in_every_hour(
+    outcome: Outcome, reply: Reply, longest: int
+) -> None:
+    """Whatever waited while it was away waits for the next try, however long that was."""
+    breaker = Breaker("lrs", lambda: 1.0)
+    waits = [breaker.failed(outcome, reply, NOW) for _ in range(30)]
+    assert max(waits) == waits[-1] == longest
+
+
 async def test_stopping_waits_for_nothing(breaker: Breaker) -> None:
     stopping = asyncio.Event()
     stopping.set()
