@@ -163,6 +163,9 @@ class Write(NamedTuple):
     rows: Sequence[tuple[Any, ...]]
 
 
+_as_one: dict[tuple[Prepared, ...], str] = {}
+
+
 def write(connection: Connection, writes: Sequence[Write]) -> None:
     """Execute statements that do not look at what the others change, and change no row twice.
 
@@ -183,9 +186,6 @@ def write(connection: Connection, writes: Sequence[Write]) -> None:
         named = ", ".join(f"write_{number} AS ({part})" for number, part in enumerate(parts))
         text = _as_one[statements] = f"WITH {named} {last}" if named else last
     execute(connection, text, [_encode(one.rows).decode() for one in writes])
-
-
-_as_one: dict[tuple[Prepared, ...], str] = {}
 
 
 def insert_into(table: Table, names: Sequence[str]) -> Prepared:

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from tests.chaos.clients import Client, Ledger
 from tests.chaos.judge import stored, violations
 from tests.chaos.lrs import ChaosLrs
+from tests.chaos.patience import until_none_is_left
 from tests.processes.conftest import StartServer
 from tests.processes.server import Server
 
@@ -87,12 +88,9 @@ class Arena:
             TimeoutError: none was, in a long time.
         """
         answered = self.ledger.acked
-        enough, loop = len(answered) + more, asyncio.get_running_loop()
-        async with asyncio.timeout(STUCK) as patience:
-            while (before := len(answered)) < enough:
-                await asyncio.sleep(0.005)  # clients set no event
-                if len(answered) > before:
-                    patience.reschedule(loop.time() + STUCK)
+        enough = len(answered) + more
+        # clients set no event
+        await until_none_is_left(lambda: enough - len(answered), lambda: asyncio.sleep(0.005), STUCK)
 
     async def finish(self) -> None:
         """End all trouble, let everything arrive, a last commit of everybody included, and judge."""
@@ -117,8 +115,7 @@ class Arena:
         """
         async with asyncio.timeout(STUCK):
             while not all(self.lrs.faults[one] for one in faults):
-                self.lrs.answered.clear()
-                await self.lrs.answered.wait()
+                await self.lrs.next_answer()
 
     def tell(self, **figures: object) -> None:
         """Print what this run came to; `pytest -s` shows it."""

@@ -12,6 +12,8 @@ import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.chaos.patience import until_none_is_left
+
 DECK = ("none",) * 6 + ("cut", "kept-cut", "kept-500", "kept-504", "503", "429", "conflict", "conflict")
 """What it does in so many requests, in an order of its own: nothing is left to luck but when."""
 
@@ -55,21 +57,24 @@ class ChaosLrs:
             self.endpoint = str(server.make_url("/xapi/"))
             yield self
 
+    async def next_answer(self) -> None:
+        """Wait until it answers a POST."""
+        self.answered.clear()
+        await self.answered.wait()
+
     async def until_kept(self, ids: set[str], seconds: float) -> None:
         """Wait until it has all of these.
 
         Raises:
             TimeoutError: it got none of them for so many seconds.
         """
-        missing, loop = ids - self.kept.keys(), asyncio.get_running_loop()
-        async with asyncio.timeout(seconds) as patience:
-            while missing:
-                self.answered.clear()
-                await self.answered.wait()
-                left = {one for one in missing if one not in self.kept}
-                if len(left) < len(missing):
-                    patience.reschedule(loop.time() + seconds)
-                missing = left
+        missing = {*ids}
+
+        def left() -> int:
+            missing.difference_update([one for one in missing if one in self.kept])
+            return len(missing)
+
+        await until_none_is_left(left, self.next_answer, seconds)
 
     async def _about(self, _request: web.Request) -> web.Response:
         return web.json_response({"version": ["1.0.3"]})

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from tests.chaos.arena import Arena
 
 
 async def test_an_outage_under_load_loses_nothing_and_costs_a_probe_now_and_then(arena: Arena) -> None:
     arena.lrs.down = True
-    begun = asyncio.get_running_loop().time()
     await arena.start(clients=16)
     await arena.commits(arena.scale.queued)
-    # the circuit breaker: what is tried grows with the time, a few requests a minute, and not with what waits
-    minutes = (asyncio.get_running_loop().time() - begun) / 60
-    assert arena.lrs.requests < 60 + 10 * minutes
+    # the circuit breaker: what is tried does not grow with what waits
+    assert arena.lrs.requests < 60
     assert not arena.lrs.kept
     await arena.finish()
 
