@@ -95,7 +95,7 @@ def _put_together(
         for crew in crews:
             crew.wake()
 
-    commits = CommitService(database, Setup(versions, now, new_id), wake)
+    commits = CommitService(database, Setup(versions, now, new_id, settings.sessions.resume), wake)
     app = create_api(
         Services(
             database=database,

@@ -154,6 +154,8 @@ class Pending:
         owner = session.attempt.row.enrollment
         if work.lms_id is not None and work.lms_id != owner.lms_id:
             return None
+        if session.attempt.row.number < owner.latest_attempt:
+            return None  # the enrollment's best score must be found among all its attempts
         return session if work.launch is None or work.launch.key == owner.key else None
 
     def _take(self, work: Work, batch: Batch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -15,14 +16,17 @@ from bridge.formats.format import Call, Format
 from bridge.formats.jsonbody import LONG
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
+from mappings.attempt.launch import LaunchData
+from mappings.cmi import values
 from mappings.cmi.snapshot import ScormVersion
-from mappings.cmi.tree import Tree, nest
+from mappings.cmi.tree import Tree, is_full, nest
 from mappings.iris import is_iri
 
 MARKS = frozenset({"sequence", "terminated", "committed_at", "scorm_version", "learner", "activity"})
 """Keys beside `cmi` that only this format has."""
 
 _Text = str | int
+_Number = str | int | float
 _T = TypeVar("_T")
 
 
@@ -58,6 +62,14 @@ class Opening(msgspec.Struct):
     session_id: str | None = None
     scorm_version: str | float | int | None = None
     attempt: int | None = None
+    mode: str | None = None
+    credit: str | None = None
+    mastery_score: _Number | None = None
+    scaled_passing_score: _Number | None = None
+    completion_threshold: _Number | None = None
+    launch_data: str | None = None
+    max_time_allowed: _Text | None = None
+    time_limit_action: str | None = None
     user: LearnerFields | _Text | None = None
 
 
@@ -130,16 +142,50 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         )
     if told.attempt is not None and not 1 <= told.attempt < 1_000_000:
         raise MalformedField(f"attempt must be a number from 1, not {told.attempt}.")
+    version = _version(told.scorm_version)
     launch = Launch(
         lms_id=lms_id,
         learner=Learner(str(who.id), who.name or ""),
         activity=Activity(str(what.id) if activity_id is None else activity_id, what.name or "", what.type or ""),
         course=Course(str(course.id), course.name or "") if course else Course("", ""),
-        scorm_version=_version(told.scorm_version),
+        scorm_version=version,
         attempt_number=told.attempt,
+        data=_launch_data(told, version),
     )
     check_launch(launch)
     return launch, told.session_id or None
+
+
+def _launch_data(told: Opening, version: ScormVersion | None) -> LaunchData:
+    if told.mode is told.credit is told.mastery_score is told.scaled_passing_score is None and (
+        told.completion_threshold is told.launch_data is told.max_time_allowed is told.time_limit_action is None
+    ):
+        return _BARE[version]
+    return LaunchData(
+        scorm_version=version,
+        mode=_given("mode", told.mode, values.mode),
+        credit=_given("credit", told.credit, values.credit),
+        mastery_score=_given("mastery_score", told.mastery_score, values.number),
+        scaled_passing_score=_given("scaled_passing_score", told.scaled_passing_score, values.between(-1, 1)),
+        completion_threshold=_given("completion_threshold", told.completion_threshold, values.between(0, 1)),
+        launch_data=told.launch_data or None,
+        max_time_allowed=_given("max_time_allowed", told.max_time_allowed, str),
+        time_limit_action=told.time_limit_action or None,
+    )
+
+
+_BARE: dict[ScormVersion | None, LaunchData] = {
+    version: LaunchData(scorm_version=version) for version in (None, "1.2", "2004")
+}
+
+
+def _given(name: str, value: object, read: Callable[[str], Any]) -> Any:
+    if value is None or value == "":
+        return None
+    try:
+        return read(str(value))
+    except values.BadValue as error:
+        raise MalformedField(f"{name} {error}, not {str(value)[:60]!r}.") from None
 
 
 def tells_launch(body: object) -> bool:
@@ -162,9 +208,11 @@ def recognise(body: object, post: Post) -> Commit:
         raise MalformedBody('The body has no CMI data: {"cmi": {…}} is needed, flat or nested.')
     if told.sequence is not None and not 0 <= told.sequence < 1 << 62:
         raise MalformedField(f"sequence must be a number from 0, not {told.sequence}.")
+    tree = _tree(cmi, told.adl)
     return Commit(
         wire_format="native",
-        tree=_tree(cmi, told.adl),
+        tree=tree,
+        echoes=is_full(tree),
         scorm_version=_version(told.scorm_version),
         sequence=told.sequence,
         terminated=post.flagged if told.terminated is None else told.terminated,
