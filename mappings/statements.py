@@ -186,10 +186,6 @@ def _time_spent(session: SessionState) -> int | None:
     return session.spent if session.time_known else None
 
 
-def _time_spent(session: SessionState) -> int | None:
-    return session.spent if session.time_known else None
-
-
 _COMPLETION = {"completed": True, "incomplete": False}
 _SUCCESS = {"passed": True, "failed": False}
 

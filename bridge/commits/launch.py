@@ -41,7 +41,8 @@ class Course(msgspec.Struct, frozen=True, gc=False):
 class Launch(msgspec.Struct, frozen=True, gc=False):
     """What a session is opened with.
 
-    `attempt_number` is set only where the LMS counts attempts itself; `data` is what it gives the content.
+    `attempt_number` is set only where the LMS counts attempts itself, `fresh` where it says that this is another one;
+    `data` is what it gives the content.
     """
 
     lms_id: int
@@ -51,6 +52,7 @@ class Launch(msgspec.Struct, frozen=True, gc=False):
     scorm_version: ScormVersion | None = None
     attempt_number: int | None = None
     data: LaunchData = NO_LAUNCH_DATA
+    fresh: bool = False
 
     @property
     def key(self) -> tuple[int, str, str]:

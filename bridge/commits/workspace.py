@@ -332,7 +332,7 @@ class Workspace:
 
 def _goes_on(latest: OpenAttempt, launch: Launch, resume: Resume) -> bool:
     known = latest.state.snapshot.scorm_version or latest.row.scorm_version or launch.scorm_version
-    return goes_on(latest.state, "2004" if known == "2004" else "1.2", resume)
+    return goes_on(latest.state, "2004" if known == "2004" else "1.2", "never" if launch.fresh else resume)
 
 
 def _entry(attempt: OpenAttempt, session: SessionState) -> str:

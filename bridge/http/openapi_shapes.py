@@ -77,6 +77,13 @@ def _requests() -> dict[str, Shape]:
         "session_id": {"anyOf": [UUID, {"const": ""}, _NULL]},
         "scorm_version": version,
         "attempt": maybe({"type": "integer", "minimum": 1, "maximum": 999_999}),
+        "mode": maybe({"type": "string", "enum": ["browse", "normal", "review", ""]}),
+        "credit": maybe({"type": "string", "enum": ["credit", "no-credit", ""]}),
+        "mastery_score": maybe(
+            {"type": "number", "minimum": 0, "maximum": 1_000_000, "description": "SCORM 1.2: the raw score to pass"}
+        ),
+        "scaled_passing_score": maybe({"type": "number", "minimum": -1, "maximum": 1, "description": "SCORM 2004"}),
+        "completion_threshold": maybe({"type": "number", "minimum": 0, "maximum": 1, "description": "SCORM 2004"}),
     }
     committing = made.pop("Committing")["properties"] | {
         "sequence": maybe({"type": "integer", "minimum": 0, "maximum": (1 << 62) - 1}),
@@ -141,7 +148,7 @@ def _answers() -> dict[str, Shape]:
         "progress_measure": maybe(NUMBER),
         "total_time": DURATION,
     }
-    entry = {"type": "string", "enum": ["ab-initio", "resume"]}
+    entry = {"type": "string", "enum": ["ab-initio", "resume", ""]}
     session = {
         "session_id": UUID,
         "entry": entry,

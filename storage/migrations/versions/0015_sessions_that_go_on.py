@@ -24,7 +24,16 @@ _enrollment = sa.table(
 
 
 def upgrade() -> None:
-    op.add_column("enrollment", sa.Column("latest_attempt", sa.Integer(), nullable=False, server_default=sa.text("0")))
+    op.add_column(
+        "enrollment",
+        sa.Column(
+            "latest_attempt",
+            sa.Integer(),
+            nullable=False,
+            server_default=sa.text("0"),
+            comment="the highest number of an attempt that had a commit",
+        ),
+    )
     begun = sa.and_(_attempt.c.enrollment_id == _enrollment.c.id, _attempt.c.last_commit_at.is_not(None))
     latest = sa.select(sa.func.coalesce(sa.func.max(_attempt.c.number), 0)).where(begun).scalar_subquery()
     count = sa.select(sa.func.count()).select_from(_attempt).where(begun).scalar_subquery()
