@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from bridge.errors import MalformedBody
-from mappings.cmi.tree import Tree
+from mappings.cmi.tree import MOST_ITEMS, Tree
 
 _GROUPS = (
     "core|core_lesson|core_vendor|comments|evaluation|objectives_status|student_data|student_preferences"
@@ -22,7 +22,8 @@ _HEADER = re.compile(rf"^[ \t]*\[[ \t]*({_GROUPS})[ \t]*\][ \t]*\r?$", re.IGNORE
 _COMMENT_BEGINS = re.compile(r"<(?:l\.)?\d{1,9}>", re.IGNORECASE | re.ASCII)
 _COMMENT_ENDS = re.compile(r"<e\.\d{1,9}>", re.IGNORECASE | re.ASCII)
 _OBJECTIVE = re.compile(r"j_(id|score|status)\.(\d{1,5})", re.ASCII)
-_MOST_ITEMS = 100_000
+_MAX_ITEMS = MOST_ITEMS + 1
+"""More than are kept of a collection, so that it is warned of."""
 
 _STATUS = {"p": "passed", "c": "completed", "f": "failed", "i": "incomplete", "b": "browsed", "n": "not attempted"}
 _EXIT = {"l": "logout", "t": "time-out", "s": "suspend"}
@@ -190,7 +191,7 @@ def _table(text: str, needed: str) -> Iterator[tuple[str, dict[str, str]]]:
     names = [name.strip().lower() for name in rows[0]] if rows else []
     if needed not in names:
         raise MalformedBody(f"The aicc_data is no table whose first line names a column {needed}.")
-    for index, row in enumerate(rows[1:_MOST_ITEMS]):
+    for index, row in enumerate(rows[1 : _MAX_ITEMS + 1]):
         told = dict(zip(names, (value.strip() for value in row), strict=False))
         if told.get(needed):
             yield str(index), told

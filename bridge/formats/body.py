@@ -20,6 +20,8 @@ Fields = tuple[tuple[str, str], ...]
 
 MAX_WRAPPED = 16
 """Values of a wrapper that are looked into: one LMS's own code puts around a commit has a handful of fields."""
+MAX_FIELDS_UNAUTHENTICATED = 32
+"""Fields of a form that is looked into for the password it comes with."""
 _ELEMENTS = ("cmi.", "adl.")
 
 
@@ -57,6 +59,21 @@ def parse(body: bytes) -> Body:
         return Body(form=_multipart(bare, boundary))
     text = body.removeprefix(codecs.BOM_UTF8).decode(errors="replace").lstrip()
     return Body(json=decode(bare)) if "=" not in text else _of_pairs(text)
+
+
+def form_field(body: bytes, name: str) -> str | None:
+    """Return a field of a form with few fields, None where it has no such field, is no form or a large one."""
+    bare = body.removeprefix(codecs.BOM_UTF8).strip()
+    try:
+        if bare.startswith(b"--") and (boundary := forms.leading_boundary(bare)) is not None:
+            parts = forms.parse_multipart(bare, boundary, max_parts=MAX_FIELDS_UNAUTHENTICATED)
+            return next((part.content.decode(errors="replace") for part in parts if part.name == name), None)
+        if bare[:1] in b'{["':
+            return None
+        fields = forms.parse_urlencoded(bare.decode(errors="replace"), max_fields=MAX_FIELDS_UNAUTHENTICATED)
+    except forms.FormError:
+        return None
+    return dict(fields).get(name)
 
 
 def parse_text(text: str) -> Body:
