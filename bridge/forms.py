@@ -19,6 +19,9 @@ MAX_PART_HEADERS = 8
 MAX_PART_HEADER_BYTES = 1_024
 """Bytes of a header line of a part, its parameters among them."""
 
+MAX_BOUNDARY_BYTES = 70
+"""Bytes of what stands between parts (RFC 2046, 5.1.1)."""
+
 _BOUNDARY = re.compile(rb"--([0-9A-Za-z'()+_,./:=?-]{1,70})[ \t]*\r\n")
 _PLAIN_TRANSFER = frozenset({"", "7bit", "8bit", "binary"})
 
