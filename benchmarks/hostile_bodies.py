@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import http.client
 import tempfile
-import threading
 import time
 from asyncio import events
 from dataclasses import dataclass
@@ -32,22 +31,26 @@ from storage import lms
 from storage.engine import open_engine, writing
 from storage.migrations import migrate
 
+HOME_PAGE = "https://lms.example.org"
 LIMIT = 50
 """Milliseconds for which no body of a mebibyte may keep the event loop."""
+TICK = 0.002
+"""Seconds between two looks at how late a timer is."""
 LONGEST_ANSWER = 120
 """Seconds after which an answer is not waited for any more."""
 
 
 @dataclass
 class Longest:
-    """The longest callback since `reset`: milliseconds of processor time and on the wall."""
+    """The longest callback since `reset`: milliseconds of processor time and on the wall; and how late a timer was."""
 
     processor: float = 0.0
     wall: float = 0.0
+    late: float = 0.0
 
     def reset(self) -> None:
         """Begin anew."""
-        self.processor = self.wall = 0.0
+        self.processor = self.wall = self.late = 0.0
 
 
 def watch(longest: Longest) -> None:
@@ -125,9 +128,18 @@ class Attacker:
             f"{status or 'none'}",
             f"{len(answer):,}",
             f"{took:,.0f}",
+            f"{longest.late:,.1f}",
             f"{longest.wall:,.1f}",
             f"{longest.processor:,.1f}",
         ]
+
+
+async def tick(longest: Longest) -> None:
+    """Look how late the event loop comes to a timer: other threads and the rest of the machine are in it."""
+    while True:
+        due = time.perf_counter() + TICK
+        await asyncio.sleep(TICK)
+        longest.late = max(longest.late, (time.perf_counter() - due) * 1000)
 
 
 async def serve(directory: Path, only: str) -> list[list[str]]:
@@ -137,7 +149,7 @@ async def serve(directory: Path, only: str) -> list[list[str]]:
     migrate(engine)
     with writing(engine) as connection:
         lms.add_token(
-            connection, name="lms", home_page="https://lms.example.org", origins=(), token_digest=lms.digest(token), now=1
+            connection, name="lms", home_page=HOME_PAGE, origins=(), token_digest=lms.digest(token), now=1
         )  # fmt: skip
     engine.dispose()
     longest = Longest()
@@ -155,7 +167,9 @@ async def serve(directory: Path, only: str) -> list[list[str]]:
                 rows.append(attacker.attack(one, longest))
                 print(*rows[-1], sep=" | ", flush=True)
 
+    ticking = asyncio.create_task(tick(longest))
     await asyncio.to_thread(attack)
+    ticking.cancel()
     await runner.cleanup()
     return rows
 
@@ -165,24 +179,19 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="")
     only = parser.parse_args().only
-    assert threading.current_thread() is threading.main_thread()
     with tempfile.TemporaryDirectory() as directory:
-        rows = (
-            asyncio.run(serve(Path(directory), only), loop_factory=None)
-            if False
-            else asyncio.run(serve(Path(directory), only))
-        )
+        rows = asyncio.run(serve(Path(directory), only))
     rows.sort(key=lambda row: -float(row[-1].replace(",", "")))
-    report = Report(
-        "hostile_bodies", "What bodies of at most a mebibyte cost that were made to be slow.", kept=not only
-    )
-    worst = max(float(row[-1].replace(",", "")) for row in rows)
+    about = "What bodies of at most a mebibyte cost that were made to be slow."
+    report = Report("hostile_bodies", about, kept=not only)
+    longest, latest = (max(float(row[place].replace(",", "")) for row in rows) for place in (-1, -3))
     report.text(
-        f"{len(rows)} bodies; the longest time that one kept the event loop is {worst:.1f} ms ({LIMIT} allowed)."
+        f"{len(rows)} bodies. The longest time that one kept the event loop's thread is {longest:.1f} ms, and"
+        f" {LIMIT} ms are allowed; a timer of the loop was {latest:.1f} ms late at most."
     )
     report.table(
-        "Longest callback of the event loop, in milliseconds",
-        ["body", "bytes", "status", "bytes of the answer", "to the answer", "on the wall", "of the processor"],
+        "Milliseconds to the answer, that a timer was late, and of the longest callback: on the wall, of the processor",
+        ["body", "bytes", "status", "bytes of the answer", "to the answer", "timer", "wall", "processor"],
         rows,
     )
 

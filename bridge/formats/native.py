@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -94,6 +95,8 @@ class _Order(msgspec.Struct):
     activity: msgspec.Raw = msgspec.Raw()
 
 
+_HALF_CHARACTER = re.compile(rb"\\u[Dd][89A-Fa-f]..")
+"""Halves of characters that were cut are mended where a body is parsed; what is only skipped must not fail of them."""
 _decode_order = msgspec.json.Decoder(_Order).decode
 _decode_whole = msgspec.json.Decoder(Whole).decode
 
@@ -115,7 +118,7 @@ def read_whole(body: bytes) -> Whole | None:
 def order_key(body: bytes) -> tuple[bytes, ...]:
     """Return what bodies of one session have in common, at little cost; empty where that cannot be told."""
     try:
-        order = _decode_order(body)
+        order = _decode_order(_HALF_CHARACTER.sub(b"?", body) if b"\\u" in body else body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ()
     return (

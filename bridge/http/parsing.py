@@ -63,10 +63,16 @@ class ParsingQueue:
             return parse() if parsing is None else await parsing
         finally:
             self._bytes -= size
-            # who waits for this goes on in the event loop's next round: after this one's caller has
-            turn.set_result(None)
-            if self._last[key] is turn:
-                del self._last[key]
+            if before is None or before.done():
+                self._end(key, turn)
+            else:  # its client gave up; whoever is next still waits for who is before
+                before.add_done_callback(lambda _: self._end(key, turn))
+
+    def _end(self, key: Hashable, turn: asyncio.Future[None]) -> None:
+        # who waits for this goes on in the event loop's next round: after this one's caller has
+        turn.set_result(None)
+        if self._last.get(key) is turn:
+            del self._last[key]
 
     def close(self) -> None:
         """Wait for what is being parsed."""
