@@ -17,7 +17,7 @@ from bridge.errors import BodyTooComplex, MalformedBody
 LONG = 4_096
 """Bytes of a body from which on its interactions are left as JSON."""
 
-MAX_CONTAINERS = 100_000
+MAX_CONTAINERS = 50_000
 """Objects and lists of a body, counted by their brackets, those in texts included. A mebibyte of interactions has some
 20,000; many times as many would take their time in one call that lets nothing else run."""
 
@@ -26,6 +26,7 @@ _Group = dict[str, Any] | list[Any] | str | int | float | bool | None
 _decode_groups: Callable[[bytes], dict[str, _Group]] = msgspec.json.Decoder(
     dict[str, dict[str, msgspec.Raw] | list[Any] | str | int | float | bool | None]
 ).decode
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _COMPACT = re.compile(rb'\{"\d+":\{"')
 _decode_items = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -92,13 +93,9 @@ def _mend(body: bytes) -> Any:
 def _clean(value: Any) -> Any:
     """Return a value whose texts are whole characters and whose numbers are finite."""
     if isinstance(value, str):
-        return value if value.isascii() else _whole_characters(value)
+        return value if value.isascii() else _HALF_CHARACTER.sub("\ufffd", value)
     if isinstance(value, dict):
         return {_clean(key): _clean(part) for key, part in value.items()}
     if isinstance(value, list):
         return [_clean(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _whole_characters(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -95,8 +94,6 @@ class _Order(msgspec.Struct):
     activity: msgspec.Raw = msgspec.Raw()
 
 
-_HALF_CHARACTER = re.compile(rb"\\u[Dd][89A-Fa-f]..")
-"""Halves of characters that were cut are mended where a body is parsed; what is only skipped must not fail of them."""
 _decode_order = msgspec.json.Decoder(_Order).decode
 _decode_whole = msgspec.json.Decoder(Whole).decode
 
@@ -118,7 +115,8 @@ def read_whole(body: bytes) -> Whole | None:
 def order_key(body: bytes) -> tuple[bytes, ...]:
     """Return what bodies of one session have in common, at little cost; empty where that cannot be told."""
     try:
-        order = _decode_order(_HALF_CHARACTER.sub(b"?", body) if b"\\u" in body else body)
+        # halves of characters are mended where a body is parsed: what is only skipped must not fail of them
+        order = _decode_order(body.replace(rb"\\", b"").replace(rb"\u", b"") if rb"\u" in body else body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ()
     return (

@@ -28,15 +28,21 @@ TOO_COMPLEX = {
     *("gzip: more than a mebibyte", "gzip: parts", "hyperf: empty answers", "hyperf: objectives"),
     *("items: a list of empty ones", "multipart: many header lines", "multipart: many parts"),
     *("multipart: no end of a header", "multipart: one header of parameters", "openedx: questions for counts"),
-    *("openedx: questions for much", "openedx: questions", "scorm-cloud: children"),
+    *(
+        "ilias: triples",
+        "ilias: broken at the end",
+        "openedx: questions for much",
+        "openedx: questions",
+        "scorm-cloud: children",
+    ),
     *(f"items: {kind} of '[,]'" for kind in ("choice", "matching", "numeric", "performance", "true-false")),
     *(f"{entry}: unknown list" for entry in (ALL_IN_ONE, PROGRESS, OPEN)),
 }
 BROKEN = {
-    *("JSON: a number of all digits", "JSON: text in text", "ilias: broken at the end", "multipart: bare boundaries"),
+    *("JSON: a number of all digits", "JSON: text in text", "multipart: bare boundaries"),
     *("multipart: continued header lines", "multipart: nested", "openedx: broken at the end", "text: blanks"),
     *("wrapper: a form of texts", "wrapper: broken texts", "wrapper: form in JSON in form", "wrapper: in wrapper"),
-    *("wrapper: lists", "wrapper: objects", "wrapper: texts"),
+    "wrapper: texts",
     *(
         f"{entry}: {what}"
         for entry in (ALL_IN_ONE, PROGRESS, OPEN)
