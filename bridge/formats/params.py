@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
+from bridge.forms import parse_urlencoded
 from mappings.cmi.tree import Tree, nest
 
 ELEMENTS = ("cmi.", "adl.")
@@ -35,7 +35,7 @@ def split(text: str) -> Params:
     """Split a text. One that is a form in truth, every character of it encoded that must be, is decoded."""
     text, sequence, marked = _cut_marks(text)
     if _ENCODED.fullmatch(text) and _ESCAPE.search(text):
-        pairs = parse_qsl(text, keep_blank_values=True, errors="replace")
+        pairs = parse_urlencoded(text, max_fields=len(text))
         return Params(tree_of(pairs), sequence, marked)
     return Params(tree_of(_pair(part) for part in _NEXT_ELEMENT.split(text)), sequence, marked)
 

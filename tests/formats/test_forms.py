@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from bridge.forms import (
     Part,
     parse_multipart,
     parse_urlencoded,
+    percent_decode,
 )
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="a"'
@@ -119,3 +121,12 @@ def test_any_bytes_are_a_form_or_refused(body: bytes) -> None:
         assert all(isinstance(part, Part) for part in parse_multipart(body, b"b"))
     assert all(isinstance(value, str) for _, value in parse_urlencoded(body.decode(errors="replace")))
     form_field(body, "password")
+
+
+PIECES = ("a", "=", "&", "+", "%", "%41", "%C3%A9", "%ED%A0%80", "%e9", "%4", "%zz", "\u00e9", "\U0001f600", " ", ";")
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=20).map("".join))
+def test_fields_are_decoded_as_the_standard_library_decodes_them(text: str) -> None:
+    assert parse_urlencoded(text) == parse_qsl(text, keep_blank_values=True, errors="replace")
+    assert percent_decode(text) == unquote(text, errors="replace")
