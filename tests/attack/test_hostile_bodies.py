@@ -35,14 +35,15 @@ TOO_COMPLEX = {
         "openedx: questions",
         "scorm-cloud: children",
     ),
+    *("items: empty ones", "scorm-cloud: answers", "scorm-cloud: SCOs of answers"),
+    *("wrapper: texts", "wrapper: objects", "wrapper: lists", "wrapper: broken texts"),
     *(f"items: {kind} of '[,]'" for kind in ("choice", "matching", "numeric", "performance", "true-false")),
     *(f"{entry}: unknown list" for entry in (ALL_IN_ONE, PROGRESS, OPEN)),
 }
 BROKEN = {
     *("JSON: a number of all digits", "JSON: text in text", "multipart: bare boundaries"),
     *("multipart: continued header lines", "multipart: nested", "openedx: broken at the end", "text: blanks"),
-    *("wrapper: a form of texts", "wrapper: broken texts", "wrapper: form in JSON in form", "wrapper: in wrapper"),
-    "wrapper: texts",
+    *("wrapper: a form of texts", "wrapper: form in JSON in form", "wrapper: in wrapper"),
     *(
         f"{entry}: {what}"
         for entry in (ALL_IN_ONE, PROGRESS, OPEN)
