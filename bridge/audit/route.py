@@ -8,14 +8,19 @@ from typing import NamedTuple
 from aiohttp import web
 
 from bridge.audit.access.roles import Role
+from bridge.audit.forms import MAX_FORM_BYTES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):
-    """An address below `/audit`, and the role that it needs; None where people come who have not signed in."""
+    """An address below `/audit`, and the role that it needs; None where people come who have not signed in.
+
+    `max_form_bytes` are the bytes that a form posted there may have.
+    """
 
     method: str
     path: str
     handler: Handler
     role: Role | None
+    max_form_bytes: int = MAX_FORM_BYTES

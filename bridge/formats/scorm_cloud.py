@@ -193,7 +193,7 @@ def _comment(part: dict[str, Any]) -> Tree:
 
 
 def _numbered(parts: Any, name: str) -> Tree:
-    texts = [scalar(part) for part in parts] if isinstance(parts, list) else []
+    texts = [scalar(part) for part in parts[:MOST_ITEMS]] if isinstance(parts, list) else []
     return {str(index): {name: text} for index, text in enumerate(texts) if text}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -11,6 +11,7 @@ from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
 from bridge.http.cors import Origins
+from bridge.http.parsing import ParsingQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Services:
     now: Now
     public_url: str
     targets: tuple[str, ...]
+    parsing: ParsingQueue = field(default_factory=ParsingQueue)
 
 
 SERVICES = web.AppKey("services", Services)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from mappings.attempt.changes import ending_change, find_changes
-from mappings.attempt.fold import Fold, at_end
+from mappings.attempt.fold import Fold
+from mappings.attempt.merging import at_end
 from mappings.attempt.pass_marks import decides_at_end
 from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
 from mappings.attempt.scoring import without_score

@@ -7,6 +7,7 @@ from aiohttp import web
 from bridge.audit.access import cookies, next_page, sign_in
 from bridge.audit.access.roles import Role
 from bridge.audit.access.sign_in import TooManyTriesError
+from bridge.audit.forms import MAX_SIGN_IN_BYTES, form_of
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page, redirect
 from bridge.audit.route import Route
@@ -18,8 +19,8 @@ async def _form(request: web.Request) -> web.StreamResponse:
 
 
 async def _sign_in(request: web.Request) -> web.StreamResponse:
-    form = await request.post()
-    name, password, wanted = (str(form.get(one, "")) for one in ("name", "password", "next"))
+    form = form_of(request)
+    name, password, wanted = (form.text(field) for field in ("name", "password", "next"))
     wanted, name = next_page.checked(wanted), name.strip()
     try:
         found = await sign_in.account_of(request, name, password)
@@ -57,6 +58,6 @@ def _sign_in_page(
 
 ROUTES = (
     Route("GET", "/sign-in", _form, None),
-    Route("POST", "/sign-in", _sign_in, None),
+    Route("POST", "/sign-in", _sign_in, None, MAX_SIGN_IN_BYTES),
     Route("POST", "/sign-out", _sign_out, Role.READER),
 )
