@@ -102,13 +102,13 @@ def test_the_order_of_a_sessions_commits_does_not_change_what_was_reached(pages,
     for one in data.draw(st.permutations(commits)):
         scrambled.take(one)
 
-    fields = ["completion_status", "lesson_status", "location"]
-    if [status for _, status, _ in pages].count("passed") < 2:
-        # of several passed ones that were overtaken, which was the newest is not remembered
-        fields.append("score_raw")
+    fields = ["completion_status", "location"]
+    words = [status for _, status, _ in pages]
+    if "failed" not in words and words.count("passed") < 2:
+        # a result that only the order of its words decides about is another one where that order is not known
+        fields += ["success_status", "lesson_status", "score_raw"]
     for field in fields:
         assert getattr(scrambled.known, field) == getattr(in_order.known, field)
-    assert (scrambled.known.success_status or "unknown") == (in_order.known.success_status or "unknown")
     assert scrambled.attempt.total_time == in_order.attempt.total_time
     assert "attempt.started" in scrambled.told
 

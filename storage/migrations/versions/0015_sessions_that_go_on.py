@@ -18,9 +18,7 @@ _session = sa.table("session", sa.column("session_id"), sa.column("state"), sa.c
 _attempt = sa.table(
     "attempt", sa.column("enrollment_id"), sa.column("number"), sa.column("last_commit_at"), sa.column("id")
 )
-_enrollment = sa.table(
-    "enrollment", sa.column("id"), sa.column("latest_attempt"), sa.column("total_attempts"), sa.column("version")
-)
+_enrollment = sa.table("enrollment", sa.column("id"), sa.column("latest_attempt"), sa.column("version"))
 
 
 def upgrade() -> None:
@@ -36,10 +34,7 @@ def upgrade() -> None:
     )
     begun = sa.and_(_attempt.c.enrollment_id == _enrollment.c.id, _attempt.c.last_commit_at.is_not(None))
     latest = sa.select(sa.func.coalesce(sa.func.max(_attempt.c.number), 0)).where(begun).scalar_subquery()
-    count = sa.select(sa.func.count()).select_from(_attempt).where(begun).scalar_subquery()
-    op.execute(
-        sa.update(_enrollment).values(latest_attempt=latest, total_attempts=count, version=_enrollment.c.version + 1)
-    )
+    op.execute(sa.update(_enrollment).values(latest_attempt=latest, version=_enrollment.c.version + 1))
     _rewrite_states(_to_many)
 
 
