@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bridge.clock import Now
 from bridge.database import Database
@@ -57,8 +58,15 @@ class LmsTokens:
         return found
 
 
+class CommitOwner(NamedTuple):
+    """Whose a session is: the LMS's id, and a tag that stands for the learner and says nothing of who it is."""
+
+    lms_id: int
+    learner_tag: str
+
+
 class CommitTokens:
-    """Signs and checks the tokens in commit URLs: HMAC-SHA256 over the session and the time it is valid until."""
+    """Signs and checks the tokens in commit URLs: HMAC-SHA256 over the session, whose it is, and the token's end."""
 
     def __init__(self, keys: Sequence[bytes], now: Now, lifetime: int) -> None:
         """Sign with the first key, check with all. `lifetime` is in seconds."""
@@ -66,29 +74,37 @@ class CommitTokens:
         self._now = now
         self._lifetime = lifetime
 
-    def sign(self, session_id: str) -> str:
+    def sign(self, session_id: str, owner: CommitOwner) -> str:
         """Make the token for a session's commits."""
-        until = f"{self._now() // 1000 + self._lifetime:x}"
-        return f"{until}.{_signature(self._keys[0], session_id, until)}"
+        until = self._now() // 1000 + self._lifetime
+        claims = f"{until:x}-{owner.lms_id:x}-{owner.learner_tag}"
+        return f"{claims}.{_signature(self._keys[0], session_id, claims)}"
 
-    def check(self, session_id: str, token: str) -> None:
-        """Check the token that came with a commit.
+    def check(self, session_id: str, token: str) -> CommitOwner:
+        """Check the token that came with a commit, and return whose the session is.
 
         Raises:
             BadCommitToken: it was not made for this session, or is valid no longer.
         """
-        until, _, signature = token.partition(".")
+        claims, _, signature = token.partition(".")
         valid = [
             key
             for key in self._keys
-            if hmac.compare_digest(_signature(key, session_id, until).encode(), signature.encode(errors="replace"))
+            if hmac.compare_digest(_signature(key, session_id, claims).encode(), signature.encode(errors="replace"))
         ]
         if not valid:
             raise BadCommitToken("The token in the commit URL does not belong to this session; open a session anew.")
+        until, lms_id, learner_tag = claims.split("-")
         if int(until, 16) < self._now() // 1000:
             raise BadCommitToken("The token in the commit URL has expired; open a session anew to get another URL.")
+        return CommitOwner(int(lms_id, 16), learner_tag)
+
+    def learner_tag(self, lms_id: int, learner_id: str) -> str:
+        """Return what stands for a learner in commit URLs: a keyed hash, the same in all processes."""
+        who = f"{lms_id}\n{learner_id}".encode(errors="replace")
+        return hashlib.blake2b(who, digest_size=8, key=self._keys[0][:64]).hexdigest()
 
 
-def _signature(key: bytes, session_id: str, until: str) -> str:
-    mac = hmac.digest(key, f"commit\n{session_id}\n{until}".encode(errors="replace"), hashlib.sha256)
+def _signature(key: bytes, session_id: str, claims: str) -> str:
+    mac = hmac.digest(key, f"commit\n{session_id}\n{claims}".encode(errors="replace"), hashlib.sha256)
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()

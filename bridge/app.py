@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random as random_numbers
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
 
 import structlog
 from aiohttp import web
@@ -14,7 +16,7 @@ from sqlalchemy import Connection
 from bridge.access import CommitTokens, LmsTokens
 from bridge.audit.app import mount
 from bridge.audit.parts import AuditParts
-from bridge.clock import NewId, Now, random_id, system_now
+from bridge.clock import Monotonic, NewId, Now, random_id, system_now
 from bridge.commits.document_maker import DocumentMaker
 from bridge.commits.reaper import Reaper
 from bridge.commits.service import CommitService
@@ -25,16 +27,22 @@ from bridge.forwarding.crew import Crew
 from bridge.forwarding.pauses import Pauses
 from bridge.forwarding.senders import senders
 from bridge.forwarding.transport import open_session
+from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.routes import create_api
 from bridge.http.services import Services
+from bridge.limits.admission import Admission
+from bridge.limits.disk_space import DiskSpace
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import follow_settings
 from bridge.mapping_library.in_use import InUse, load_active
 from bridge.settings import Settings
+from bridge.system_alarms import SystemAlarms
 from bridge.watch import Watch
+from bridge.write_health import WriteHealth
 from mappings.document import CompiledMapping
 from storage import documents, lms, mapping_versions
+from storage.database_files import readable_by_others
 from storage.engine import open_engine, writing
 from storage.migrations import is_current
 
@@ -50,12 +58,22 @@ class SchemaError(RuntimeError):
     """The database's schema is not the one this release works with."""
 
 
+class _Sources(NamedTuple):
+    """Time, identity and chance."""
+
+    now: Now
+    new_id: NewId
+    random: Callable[[], float]
+    monotonic: Monotonic
+
+
 def create_app(
     settings: Settings,
     *,
     now: Now = system_now,
     new_id: NewId = random_id,
     random: Callable[[], float] = random_numbers.random,
+    monotonic: Monotonic = time.monotonic,
 ) -> web.Application:
     """Make the service. Opens the database and reads what it needs from it; forwarding starts with the application.
 
@@ -68,7 +86,8 @@ def create_app(
     mapping = load_mapping(settings.mapping.document)
     database = Database(open_engine(settings.database.url))
     try:
-        return _put_together(settings, mapping, database, now, new_id, random)
+        database.files.verify()
+        return _put_together(settings, mapping, database, _Sources(now, new_id, random, monotonic))
     except BaseException:
         database.close()
         raise
@@ -78,10 +97,9 @@ def _put_together(
     settings: Settings,
     mapping: CompiledMapping,
     database: Database,
-    now: Now,
-    new_id: NewId,
-    random: Callable[[], float],
+    sources: _Sources,
 ) -> web.Application:
+    now, new_id, random, monotonic = sources
     names = tuple(target.name for target in settings.targets)
     with writing(database.engine) as connection:
         keys = _prepare(connection, mapping, now())
@@ -95,17 +113,28 @@ def _put_together(
         for crew in crews:
             crew.wake()
 
-    commits = CommitService(database, Setup(versions, now, new_id, settings.sessions.resume), wake)
+    alarms = SystemAlarms(now, monotonic)
+    health = WriteHealth(database, alarms, monotonic)
+    disk = DiskSpace(database.engine, settings.limits.min_free_mib, alarms)
+    tokens = CommitTokens(keys, now, settings.server.commit_token_lifetime)
+    admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
+    commits = CommitService(
+        database, Setup(versions, now, new_id, settings.sessions.resume), wake, admission=admission, health=health
+    )
     app = create_api(
         Services(
             database=database,
             commits=commits,
             lms_tokens=LmsTokens(database, now),
-            commit_tokens=CommitTokens(keys, now, settings.server.commit_token_lifetime),
+            commit_tokens=tokens,
             origins=Origins(database, now),
             now=now,
             public_url=settings.server.public_url,
             targets=names,
+            health=health,
+            disk=disk,
+            alarms=alarms,
+            backlog=Backlog(database, now, monotonic),
         )
     )
 
@@ -113,7 +142,7 @@ def _put_together(
     app[IN_USE] = InUse(database, versions, settings.targets, latest)
     app[PAUSES] = Pauses(database, now, wake)
     if settings.audit.enabled:
-        mount(app, AuditParts(database, commits, app[IN_USE], app[PAUSES], now, settings, targets, keys))
+        mount(app, AuditParts(database, commits, app[IN_USE], app[PAUSES], now, settings, targets, keys, alarms))
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
@@ -126,6 +155,8 @@ def _put_together(
                 app[DOCUMENT_MAKER],
                 app[IN_USE],
                 app[PAUSES],
+                health,
+                disk,
             ]
             running = [asyncio.create_task(crew.run()), *(asyncio.create_task(watch.run()) for watch in watches)]
             yield
@@ -137,6 +168,8 @@ def _put_together(
         database.close()
 
     app.cleanup_ctx.append(run)
+    if exposed := readable_by_others(settings.database.url):
+        log.warning("database_readable_by_others", files=exposed, remedy="chmod 600: they hold learners' data and keys")
     if not targets:
         log.warning("no_lrs_configured", consequence="commits are accepted, statements wait for a [[targets]] section")
     return app

@@ -9,6 +9,9 @@ from collections.abc import Callable
 Now = Callable[[], int]
 """Gives whole milliseconds since the epoch."""
 
+Monotonic = Callable[[], float]
+"""Gives seconds since some moment, and is never set back."""
+
 NewId = Callable[[], str]
 """Gives a new UUID in its canonical form."""
 

@@ -14,7 +14,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from storage.database_files import DatabaseFileLostError, OpenFiles
 from storage.engine import reading
+from storage.integrity import is_damage
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -24,6 +26,8 @@ READERS = 4
 
 def describe(error: Exception) -> str:
     """Name an error without the values that the database's own words may hold."""
+    if isinstance(error, DatabaseFileLostError):
+        return str(error)
     if not isinstance(error, DBAPIError):
         return type(error).__name__
     code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
@@ -31,10 +35,11 @@ def describe(error: Exception) -> str:
 
 
 class Writer:
-    """A thread that writes, on a connection that it keeps."""
+    """A thread that writes, on a connection that it keeps. `files` are those that must not be lost meanwhile."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, files: OpenFiles, name: str) -> None:
         self._engine = engine
+        self._files = files
         self._thread = ThreadPoolExecutor(1, name)
         self._connection: Connection | None = None
 
@@ -45,17 +50,27 @@ class Writer:
     def transaction(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """Run a function in a transaction; on the thread only. When this returns, it is committed."""
-        if self._connection is None:
-            self._connection = self._engine.connect()
+        """Run a function in a transaction; on the thread only. When this returns, it is committed.
+
+        Raises:
+            DatabaseFileLostError: it was committed to a file that is the database no longer.
+        """
         try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
             with self._connection.begin():
-                return function(self._connection, *args, **kwargs)
-        except BaseException:
+                result = function(self._connection, *args, **kwargs)
+            self._files.verify_again()
+        except BaseException as error:
             # the connection may be what failed
             connection, self._connection = self._connection, None
-            connection.close()
+            if connection is not None:
+                if is_damage(error):
+                    connection.invalidate()  # it has the damaged pages in memory, and would not see them mended
+                connection.close()
+            self._files.verify()  # a lost file says more than what it led to
             raise
+        return result
 
     def close(self) -> None:
         """Wait for what is queued, then close the connection."""
@@ -69,8 +84,9 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.commits = Writer(engine, "commits")
-        self._writer = self.commits if engine.dialect.name == "sqlite" else Writer(engine, "write")
+        self.files = OpenFiles(engine)
+        self.commits = Writer(engine, self.files, "commits")
+        self._writer = self.commits if engine.dialect.name == "sqlite" else Writer(engine, self.files, "write")
         self._readers = ThreadPoolExecutor(READERS, "read")
 
     async def write(
@@ -103,4 +119,5 @@ class Database:
         self.commits.close()
         self._writer.close()
         self._readers.shutdown()
+        self.files.close()
         self.engine.dispose()

@@ -7,7 +7,8 @@
       Conflict 409              SessionMismatch
       TooLarge 413              BodyTooLarge, BodyTooComplex
       UnknownMedia 415          UnsupportedEncoding
-      Unavailable 503           DatabaseUnavailable, Overloaded, NotProcessed
+      OverLimit 429             SessionOverLimit, LearnerOverLimit, LmsOverLimit
+      Unavailable 503           DatabaseUnavailable, DiskLow, Overloaded, NotProcessed
 
 Each leaf has a stable `code`. The text says what was wrong, where, and what to do.
 """
@@ -155,6 +156,33 @@ class UnsupportedEncoding(UnknownMedia):
     title = "The body's Content-Encoding is not taken"
 
 
+class OverLimit(BridgeError):
+    """More was sent than may be stored in so short a time. Nothing was stored; the same request may succeed later."""
+
+    status = 429
+
+
+class SessionOverLimit(OverLimit):
+    """The session has used up its budget of commits or bytes."""
+
+    code = "session-over-limit"
+    title = "The session sends more than it may"
+
+
+class LearnerOverLimit(OverLimit):
+    """The learner's sessions together have used up the learner's budget of commits or bytes."""
+
+    code = "learner-over-limit"
+    title = "The learner's sessions send more than they may"
+
+
+class LmsOverLimit(OverLimit):
+    """The LMS has used up its budget of commits or bytes."""
+
+    code = "lms-over-limit"
+    title = "The LMS sends more than it may"
+
+
 class Unavailable(BridgeError):
     """Nothing was stored; the same request may succeed later."""
 
@@ -166,6 +194,13 @@ class DatabaseUnavailable(Unavailable):
 
     code = "database-unavailable"
     title = "The database is not available"
+
+
+class DiskLow(Unavailable):
+    """The database's disk is nearly full: what is left is kept for what the bridge has to finish."""
+
+    code = "disk-low"
+    title = "The disk of the database is nearly full"
 
 
 class Overloaded(Unavailable):

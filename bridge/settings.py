@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from bridge.audit_settings import AuditSettings
+from bridge.limit_settings import LimitSettings
 from bridge.target_settings import TargetSettings
 from mappings.attempt.resuming import Resume
 from storage.engine import DatabaseUrlError, open_engine
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     targets: tuple[TargetSettings, ...] = ()
     mapping: MappingSettings = MappingSettings()
     sessions: SessionSettings = SessionSettings()
+    limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     audit: AuditSettings = AuditSettings()
 

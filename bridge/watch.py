@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.database import describe
 from bridge.errors import BridgeError
+from storage.database_files import DatabaseFileLostError
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ class Watch(ABC):
             try:
                 while await self.look() and not self._stopping.is_set():
                     pass
-            except DBAPIError as error:
+            except (DBAPIError, DatabaseFileLostError) as error:
                 log.error("watch_interrupted", watch=type(self).__name__, error=describe(error))  # noqa: TRY400 -- its own words hold values
             except Exception:
                 log.exception("watch_interrupted", watch=type(self).__name__)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from storage.database_files import create_privately
 from storage.prepared import execute
 
 BUSY_TIMEOUT = 10_000
@@ -61,6 +62,7 @@ def open_engine(url: str) -> Engine:
             pool_size=8,
             max_overflow=8,
         )
+        create_privately(engine)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

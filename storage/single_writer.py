@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+from storage.database_files import PRIVATE_MODE, sqlite_path
 
 with suppress(ImportError):  # not made for Windows, where two bridges on one file are not noticed
     import fcntl
+
+LOCKS_THE_FILE_ITSELF = sys.platform == "linux"
+"""There flock and SQLite's own locks (fcntl) do not see each other; elsewhere a file beside the database is locked."""
 
 
 class CannotServeError(RuntimeError):
@@ -20,30 +25,37 @@ class CannotServeError(RuntimeError):
 def only_writer(url: str) -> Iterator[None]:
     """Be the one bridge that serves a SQLite file while the block runs; PostgreSQL has room for many.
 
-    The kernel frees the file's lock when the process ends, however it ends. Commands that write a little beside a
-    running bridge, such as `tokens create`, do not ask.
+    The database file itself is locked, so it is the same lock by whatever name another bridge opens it: a symbolic
+    link, a hard link, another mount. The kernel frees it when the process ends, however it ends. A file that does not
+    exist is created, for its owner alone. Commands that write a little beside a running bridge, such as
+    `tokens create`, do not ask.
 
     Raises:
-        CannotServeError: another bridge serves it, or the lock file beside the database cannot be written.
+        CannotServeError: another bridge serves it, or the file cannot be opened.
     """
-    database = make_url(url).database or ""
-    if make_url(url).get_backend_name() != "sqlite" or "fcntl" not in globals():
+    path = sqlite_path(url)
+    if path is None or "fcntl" not in globals():
         yield
         return
-    path = Path(f"{database}-served")
+    file = Path(os.path.realpath(path))
+    locked = file if LOCKS_THE_FILE_ITSELF else Path(f"{file}-served")
     try:
-        held = path.open("w", encoding="utf-8")
+        descriptor = os.open(locked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_MODE)
     except OSError as error:
         raise CannotServeError(
-            f"The database does not answer: the bridge cannot write {path} beside it: {error.strerror}. Make the"
+            f"The database does not answer: the bridge cannot open {locked}: {error.strerror}. Make the"
             " directory and let the bridge's user write in it."
         ) from None
-    with held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CannotServeError(
-                f"Another bridge serves {database}. SQLite has one writing process: stop that one first, or use"
-                " PostgreSQL, which any number of bridges can share."
-            ) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise CannotServeError(
+            f"Another bridge serves {path}. SQLite has one writing process: stop that one first, or use"
+            " PostgreSQL, which any number of bridges can share."
+        ) from None
+    try:
         yield
+    finally:
+        # last of all: closing any descriptor of the file frees SQLite's locks on it in this process
+        os.close(descriptor)

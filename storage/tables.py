@@ -398,3 +398,10 @@ sign_in_failure = Table(
     Column("newest_at", _Time, nullable=False),
     Column("until", _Time, nullable=False, comment="no sign-in is tried before"),
 )
+
+write_probe = Table(
+    "write_probe",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False, comment="random bytes that mean nothing"),
+)

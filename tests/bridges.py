@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from yarl import URL
 from bridge.access import new_token
 from bridge.app import DOCUMENT_MAKER, create_app
 from bridge.audit_settings import AuditSettings
+from bridge.limit_settings import LimitSettings
 from bridge.settings import DatabaseSettings, ServerSettings, Settings
 from bridge.target_settings import TargetSettings
 from storage import lms
@@ -137,6 +139,8 @@ async def start_bridge(
     ids: Ids | None = None,
     token: str | None = None,
     audit: AuditSettings | None = None,
+    limits: LimitSettings | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
     random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
@@ -159,9 +163,10 @@ async def start_bridge(
         database=DatabaseSettings(url=database_url),
         targets=targets,
         audit=audit or AuditSettings(),
+        limits=limits or LimitSettings(),
     )
     try:
-        app = create_app(settings, now=clock, new_id=ids or Ids(), random=random)
+        app = create_app(settings, now=clock, new_id=ids or Ids(), random=random, monotonic=monotonic)
     except BaseException:
         engine.dispose()
         raise

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from bridge.system_alarms import AlarmCode, SystemAlarm
 from storage.audit.overview import Alarm, Overview
 from storage.audit.pages import Count
 
@@ -49,6 +50,34 @@ _TROUBLE = {
 def in_words(found: Overview, configured: Collection[str]) -> list[Told]:
     """Give the alarms, grave ones first. `configured` are the names of targets that are."""
     return sorted((_one(alarm, found, configured) for alarm in found.alarms), key=lambda one: not one.grave)
+
+
+_OF_THE_BRIDGE = {
+    AlarmCode.LOW_DISK: (
+        "The disk of the database is nearly full",
+        "Nothing new is stored, and players are told to try again. Make room; it goes on by itself.",
+    ),
+    AlarmCode.NOT_STORED: (
+        "Commits are not stored",
+        "Players are told to try again. Look at the database and its disk; it goes on by itself when writes succeed.",
+    ),
+    AlarmCode.OVER_LIMIT: (
+        "A client sends more than it may",
+        "The log names it (client_over_limit); limits are set under [limits].",
+    ),
+}
+
+
+def of_bridge(raised: Iterable[SystemAlarm]) -> list[Told]:
+    """Return the alarms about the bridge itself in words."""
+    return [_of_bridge(alarm) for alarm in raised]
+
+
+def _of_bridge(alarm: SystemAlarm) -> Told:
+    words, hint = _OF_THE_BRIDGE[alarm.code]
+    detail = alarm.detail.rstrip(".")
+    hint = f"{detail[:1].upper()}{detail[1:]}. {hint}"
+    return Told(words, alarm.since, hint, "/readyz", "See its state", grave=alarm.code is not AlarmCode.OVER_LIMIT)
 
 
 def number(count: Count) -> str:

@@ -14,6 +14,7 @@ from bridge.forwarding.pauses import Pauses
 from bridge.forwarding.targets import Target
 from bridge.mapping_library.in_use import InUse
 from bridge.settings import Settings
+from bridge.system_alarms import SystemAlarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class AuditParts:
     settings: Settings
     targets: Sequence[Target]
     keys: Sequence[bytes]
+    alarms: SystemAlarms
 
 
 AUDIT_PARTS = web.AppKey("audit_parts", AuditParts)

@@ -21,6 +21,10 @@ from bridge.commits.setup import Setup
 from bridge.commits.work import Answer, Closed, Closing, Made, Making, Opened, Opening, Outcome, Posting, Work
 from bridge.database import Database, describe
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed, Overloaded
+from bridge.limits.admission import Admission
+from bridge.write_health import WriteHealth
+from storage.database_files import DatabaseFileLostError
+from storage.integrity import is_damage
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +38,25 @@ RETRY_AFTER = 2
 
 
 class CommitService:
-    """Stores commits and opens sessions. `added` is called after statements were stored, to wake the forwarder."""
+    """Stores commits and opens sessions. `added` is called after statements were stored, to wake the forwarder.
 
-    def __init__(self, database: Database, setup: Setup, added: Callable[[], None] = lambda: None) -> None:
+    `admission` refuses what is not to be stored; `health` is told what was stored and what was not.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        setup: Setup,
+        added: Callable[[], None] = lambda: None,
+        *,
+        admission: Admission,
+        health: WriteHealth,
+    ) -> None:
         self._writer = database.commits
         self._setup = setup
         self._added = added
+        self._admission = admission
+        self._health = health
         # what the event loop adds and the writer's thread takes
         self._lock = threading.Lock()
         self._pending = Pending(setup)
@@ -57,6 +74,8 @@ class CommitService:
         Raises:
             BridgeError: what `errors` says.
         """
+        launch = opening.launch
+        self._admission.admit(0, session_id=opening.session_id, lms_id=launch.lms_id, learner_id=launch.learner.id)
         opened = await self._submit(opening)
         assert isinstance(opened, Opened)  # noqa: S101 -- the batch gives an Opened for an Opening
         return opened
@@ -67,6 +86,14 @@ class CommitService:
         Raises:
             BridgeError: what `errors` says; nothing was stored then.
         """
+        launch = posting.launch
+        self._admission.admit(
+            len(posting.body),
+            session_id=posting.session_id,
+            lms_id=posting.lms_id,
+            learner_id=None if launch is None else launch.learner.id,
+            owner=posting.owner,
+        )
         answer = await self._submit(posting)
         assert isinstance(answer, Answer)  # noqa: S101 -- the batch gives an Answer for a Posting
         return answer.body
@@ -163,9 +190,10 @@ class CommitService:
                 batch.give_up()
                 if _is_conflict(error):
                     continue
-                if isinstance(error, (OperationalError, InterfaceError)):
+                if isinstance(error, (OperationalError, InterfaceError, DatabaseFileLostError)) or is_damage(error):
                     # the database is in trouble for all of them: to try each would keep all waiting for each
                     log.error("commits_not_stored", commits=len(works), error=describe(error))  # noqa: TRY400 -- see it
+                    self._health.not_stored(error, sum(map(_size, works)))
                     unavailable = DatabaseUnavailable(
                         "The commit was not stored: the database does not answer.", retry_after=RETRY_AFTER
                     )
@@ -176,6 +204,7 @@ class CommitService:
                     )
                     return [_not_processed()]
                 break
+            self._health.stored()
             with self._lock:
                 self._pending.done(done)
             return done.outcomes

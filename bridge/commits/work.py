@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bridge.access import CommitOwner
 from bridge.commits.launch import Launch
 from mappings.attempt.commit import Arrival
 
@@ -22,7 +23,8 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
 
     `lms_id` is None where the commit URL's token showed that the session may be written. With a `launch` the session
     is opened where it is unknown; without a `session_id` as well, the enrollment's open session is meant, or a new one.
-    `beside` is what came beside the body and says something of it, as JSON.
+    `beside` is what came beside the body and says something of it, as JSON. `owner` is whose the session is, where the
+    commit URL's token says so.
     """
 
     arrival: Arrival
@@ -32,6 +34,7 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     content_type: str
     body: bytes
     beside: str | None = None
+    owner: CommitOwner | None = None
 
 
 class Closing(msgspec.Struct, frozen=True, gc=False):

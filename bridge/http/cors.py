@@ -73,4 +73,5 @@ def cors(origins: Origins) -> Middleware:
 def _label(headers: CIMultiDict[str], origin: str) -> None:
     headers["Access-Control-Allow-Origin"] = origin
     headers["Access-Control-Allow-Credentials"] = "true"
+    headers["Access-Control-Expose-Headers"] = "Retry-After"
     headers["Vary"] = "Origin"

@@ -14,6 +14,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge import formats
+from bridge.access import CommitOwner
 from bridge.commits.launch import Launch
 from bridge.commits.replies import launch_values, shown_version
 from bridge.commits.work import Posting
@@ -103,7 +104,7 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
     spoken, call = door, None
     try:
         session_id = bodies.session_id(request.match_info["session_id"])
-        lms_id = await _permitted(request, session_id)
+        lms_id, owner = await _permitted(request, session_id)
         post = await bodies.read_post(request)
 
         def parse() -> tuple[Format, Call, Arrival | None]:
@@ -115,7 +116,7 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
         found, call, arrived = await parts.parsing.run(post.body, parse, lambda: session_id)
         spoken = found
         if arrived is not None:
-            return _response(await _store(request, (found, call, arrived), post, (session_id, lms_id, None)))
+            return _response(await _store(request, (found, call, arrived), post, (session_id, lms_id, None), owner))
         return _response(await parts.database.read(_answer, found, call, session_id, lms_id))
     except KNOWN as raised:
         error = bridge_error(raised)
@@ -124,14 +125,13 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
         return _refused(spoken, call, error)
 
 
-async def _permitted(request: web.Request, session_id: str) -> int | None:
-    """Check who posts; give the LMS, or None where the commit URL's token permits it."""
+async def _permitted(request: web.Request, session_id: str) -> tuple[int | None, CommitOwner | None]:
+    """Check who posts; give the LMS, or whose the session is where the commit URL's token permits it."""
     parts = services(request)
     token = request.query.get("token")
     if token is not None:
-        parts.commit_tokens.check(session_id, token)
-        return None
-    return (await parts.lms_tokens.check(request.headers.get("Authorization"))).id
+        return None, parts.commit_tokens.check(session_id, token)
+    return (await parts.lms_tokens.check(request.headers.get("Authorization"))).id, None
 
 
 def _read(request: web.Request, door: Format | None, post: Post) -> tuple[Format, Call]:
@@ -162,10 +162,15 @@ def _payload(call: Call, post: Post) -> bytes:
 
 
 async def _store(
-    request: web.Request, read: tuple[Format, Call, Arrival], post: Post, whose: tuple[str, int | None, Launch | None]
+    request: web.Request,
+    read: tuple[Format, Call, Arrival],
+    post: Post,
+    whose: tuple[str, int | None, Launch | None],
+    owner: CommitOwner | None = None,
 ) -> Reply:
     spoken, call, arrived = read
-    posting = Posting(bodies.with_key(arrived, request), *whose, post.content_type, _payload(call, post), post.beside)
+    arrival, body = bodies.with_key(arrived, request), _payload(call, post)
+    posting = Posting(arrival, *whose, post.content_type, body, post.beside, owner)
     answer = await services(request).commits.post(posting)
     return spoken.reply(call, answer, None)
 

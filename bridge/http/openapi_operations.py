@@ -22,10 +22,11 @@ _REFUSALS = {
     409: "The session is another learner's or activity's.",
     413: "The body is larger than 1 MiB, unpacked.",
     415: "The body is compressed in a way that is not taken.",
+    429: "More was sent than may be stored in so short a time; the same request succeeds after Retry-After seconds.",
     503: "Nothing was stored; the same request may succeed after Retry-After seconds.",
 }
 _READING = (400, 401, 503)
-_WRITING = (400, 401, 404, 409, 413, 415, 503)
+_WRITING = (400, 401, 404, 409, 413, 415, 429, 503)
 _ANY_ID: Shape = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$"}
 _KEY = {
     "name": "Idempotency-Key",
@@ -43,6 +44,7 @@ def refusals() -> dict[str, Any]:
     """Give the answers that many operations share, by their names."""
     headers = {
         401: {"WWW-Authenticate": {"schema": TEXT, "required": True}},
+        429: {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True}},
         503: {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True}},
     }
     problem = {PROBLEM: {"schema": ref("Problem")}}
@@ -130,7 +132,7 @@ _IN_ITS_WORDS = {
 
 def _door(operation: Operation) -> Operation:
     """Give the operation of an address whose refusals are in the words of the format, as far as it is known."""
-    for status in ("400", "401", "404", "409", "413", "415", "503"):
+    for status in ("400", "401", "404", "409", "413", "415", "429", "503"):
         operation["responses"][status] = {
             "description": _REFUSALS[int(status)],
             "content": {PROBLEM: {"schema": ref("Problem")}, JSON: {"schema": {}}, "text/plain": {"schema": TEXT}},

@@ -11,6 +11,8 @@ import msgspec
 from bridge.commits.launch import LONGEST_ID
 from bridge.errors import BridgeError
 from bridge.formats import native
+from bridge.http.backlog import COUNT_LIMIT
+from bridge.system_alarms import AlarmCode
 from mappings.attempt.commit import Disposition
 from mappings.cmi.warnings import CmiWarning
 
@@ -21,6 +23,7 @@ CODES_OF_ADDRESSES = ("no-such-address", "method-not-allowed", "bad-request")
 
 TEXT: Shape = {"type": "string"}
 WHOLE: Shape = {"type": "integer"}
+COUNT: Shape = {"type": "integer", "maximum": COUNT_LIMIT, "description": f"{COUNT_LIMIT} means that many or more."}
 NUMBER: Shape = {"type": "number"}
 TRUTH: Shape = {"type": "boolean"}
 ANY_OBJECT: Shape = {"type": "object"}
@@ -167,7 +170,17 @@ def _answers() -> dict[str, Shape]:
     statement = {"id": UUID, "verb": TEXT, "rule": TEXT, "commit": WHOLE, "deliveries": ways}
     document = {"name": TEXT, "resource": TEXT, "commit": WHOLE, "deliveries": ways}
     whose = {"attempt": ref("Attempt"), "enrollment": ref("Enrollment")}
-    pause = _object({"since": TIME, "by": TEXT, "automatic": TRUTH})
+    pause = _object({"since": TIME, "automatic": TRUTH})
+    alarm = _object({"code": {"enum": [str(one) for one in AlarmCode]}, "since": TIME, "detail": TEXT})
+    ready = _object({"status": {"const": "ready"}, "targets": many(TEXT), "alarms": many(alarm)})
+    # left out where they have not been counted yet
+    ready["properties"] |= {
+        "waiting": _by_target(COUNT),
+        "waiting_documents": _by_target(COUNT),
+        "paused": _by_target(pause),
+        "counted_at": TIME,
+        "notice": TEXT,
+    }
     parts = {"commits": commit, "statements": statement, "documents": document}
     return {
         "Disposition": {"type": "string", "enum": [*get_args(Disposition)]},
@@ -233,15 +246,7 @@ def _answers() -> dict[str, Shape]:
             }
         ),
         "Alive": _object({"status": {"const": "alive"}}),
-        "Ready": _object(
-            {
-                "status": {"const": "ready"},
-                "targets": many(TEXT),
-                "waiting": _by_target(WHOLE),
-                "waiting_documents": _by_target(WHOLE),
-                "paused": _by_target(pause),
-            }
-        ),
+        "Ready": ready,
         "Unready": _object({"status": {"enum": ["draining", "unavailable"]}, "reason": TEXT}),
         "Problem": _object(
             {

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from bridge.database import describe
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed
+from storage.database_files import DatabaseFileLostError
 
 log = structlog.get_logger(__name__)
 
@@ -19,11 +20,11 @@ GENERAL_EXCEPTION = 101
 """The error code of SCORM 1.2 and SCORM 2004 for what no other code covers."""
 
 
-KNOWN = (BridgeError, OperationalError, InterfaceError)
+KNOWN = (BridgeError, OperationalError, InterfaceError, DatabaseFileLostError)
 """What `bridge_error` takes."""
 
 
-def bridge_error(error: BridgeError | OperationalError | InterfaceError) -> BridgeError:
+def bridge_error(error: BridgeError | OperationalError | InterfaceError | DatabaseFileLostError) -> BridgeError:
     """Give the bridge's own word for an error, whoever raised it."""
     if isinstance(error, BridgeError):
         return error

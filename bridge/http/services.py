@@ -10,8 +10,12 @@ from bridge.access import CommitTokens, LmsTokens
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
+from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.parsing import ParsingQueue
+from bridge.limits.disk_space import DiskSpace
+from bridge.system_alarms import SystemAlarms
+from bridge.write_health import WriteHealth
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,10 @@ class Services:
     now: Now
     public_url: str
     targets: tuple[str, ...]
+    health: WriteHealth
+    disk: DiskSpace
+    alarms: SystemAlarms
+    backlog: Backlog
     parsing: ParsingQueue = field(default_factory=ParsingQueue)
 
 

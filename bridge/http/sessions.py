@@ -9,6 +9,8 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
+from bridge.access import CommitOwner
+from bridge.commits.launch import Launch
 from bridge.commits.replies import attempt_object, enrollment_object
 from bridge.commits.work import Opening
 from bridge.errors import MalformedField, SessionUnknown
@@ -36,7 +38,7 @@ async def open_session(request: web.Request) -> web.Response:
             "result": True,
             "errorCode": 0,
             "session_id": opened.session_id,
-            "commit_url": commit_url(request, opened.session_id),
+            "commit_url": commit_url(request, opened.session_id, launch),
             "attempt": opened.attempt | {"entry": opened.entry},
             "enrollment": opened.enrollment,
             "cmi": opened.cmi,
@@ -44,9 +46,11 @@ async def open_session(request: web.Request) -> web.Response:
     )
 
 
-def commit_url(request: web.Request, session_id: str) -> str:
+def commit_url(request: web.Request, session_id: str, launch: Launch) -> str:
     """Give the address a session's commits are posted to, with the token that permits it."""
-    token = services(request).commit_tokens.sign(session_id)
+    tokens = services(request).commit_tokens
+    owner = CommitOwner(launch.lms_id, tokens.learner_tag(launch.lms_id, launch.learner.id))
+    token = tokens.sign(session_id, owner)
     return f"{public_url(request)}/v1/sessions/{session_id}/commits?token={token}"
 
 

@@ -102,7 +102,7 @@ async def _launch(request: web.Request) -> web.StreamResponse:
     start = f"/sandbox/?learner={quote(name)}"
     data = {
         "scorm_version": version,
-        "commit_url": commit_url(request, opened.session_id),
+        "commit_url": commit_url(request, opened.session_id, launch),
         "learner": {"id": launch.learner.id, "name": name},
         "cmi": opened.cmi,
         "course_url": "/sandbox/course/index.html"

@@ -49,6 +49,19 @@ def queues(connection: Connection, most: int = COUNTED) -> dict[str, Queue]:
     return found
 
 
+def waiting_by_target(connection: Connection, most: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Return target -> deliveries of statements that wait, and of documents, counted no further than `most` each.
+
+    Those that wait for no target yet are under `""`.
+    """
+    statements = _by_target(connection, delivery.c.target, of_state("waiting"), most)
+    documents = _by_target(connection, document_delivery.c.target, document_state("waiting"), most)
+    return (
+        {name: count.number for name, count in statements.items()},
+        {name: count.number for name, count in documents.items()},
+    )
+
+
 def document_state(state: str) -> list[ColumnElement[bool]]:
     """Give the condition of a document's delivery, so that the indexes which have it are used."""
     known = literal_column(f"'{state}'") if state in {"waiting", "dead"} else state

@@ -9,8 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from bridge.audit.pages.overview import age
+from bridge.http.services import SERVICES
 from bridge.target_settings import TargetSettings
 from storage import pauses
 from storage.engine import writing
@@ -151,3 +153,17 @@ async def test_every_picture_has_words_and_an_address_that_changes_with_its_numb
 )
 def test_how_long_something_waits_is_said_to_two_parts(minutes: int, said: str) -> None:
     assert age(minutes) == said
+
+
+async def test_alarms_about_the_bridge_itself_are_shown_while_they_last(bridge: Bridge, meet: Meet) -> None:
+    person = await meet(bridge, "rita", "reader")
+    assert bridge.client.app is not None
+    services = bridge.client.app[SERVICES]
+    services.disk.judge(10, 10**12)
+    services.health.not_stored(OperationalError("INSERT", None, OSError()))
+    page = await person.text("/audit/")
+    assert "The disk of the database is nearly full" in page
+    assert "nothing new is stored below 256 MiB" in page
+    assert "Commits are not stored" in page
+    services.disk.judge(10**12, 10**12)
+    assert "nearly full" not in await person.text("/audit/")

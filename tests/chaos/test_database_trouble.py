@@ -129,7 +129,7 @@ def _mounted(place: Path, size: str) -> Iterator[Path]:
 
 async def _fill_and_free(arena: Arena, disk: Path) -> None:
     """Fill the disk under load until enough commits were refused, and free it again."""
-    await arena.start()
+    await arena.start(more="[limits]\nmin_free_mib = 0\n")  # or it would be refused before the disk is full
     await arena.commits(30)
     fill = disk / "fill"
     with fill.open("wb", buffering=0) as file:
@@ -142,11 +142,16 @@ async def _fill_and_free(arena: Arena, disk: Path) -> None:
     async with asyncio.timeout(60):
         while arena.ledger.statuses[503] < refused + 16:  # noqa: ASYNC110 -- clients set no event
             await asyncio.sleep(0.01)
+    async with arena.http.get(f"{arena.servers[0].url}/readyz") as response:
+        assert response.status == 503
     answered = len(arena.ledger.acked)
     freed = time.monotonic()
     fill.unlink()
     await arena.commits(1)
     seconds = time.monotonic() - freed
+    async with asyncio.timeout(60):
+        while not await _is_ready(arena):  # noqa: ASYNC110 -- nor does the bridge
+            await asyncio.sleep(0.05)
     await arena.commits(30)
     await arena.finish()
 
@@ -154,13 +159,18 @@ async def _fill_and_free(arena: Arena, disk: Path) -> None:
     arena.tell(seconds_to_recover=round(seconds, 2), answered_before=answered, statuses=dict(arena.ledger.statuses))
 
 
+async def _is_ready(arena: Arena) -> bool:
+    async with arena.http.get(f"{arena.servers[0].url}/readyz") as response:
+        return response.status == 200
+
+
 class TestFullDiskOfSQLite:
     """A small disk of its own."""
 
     @pytest.fixture
     def disk(self, tmp_path: Path) -> Iterator[Path]:
-        """Mount 16 MB of memory as a disk."""
-        yield from _mounted(tmp_path / "disk", "16m")
+        """Mount 64 MB of memory as a disk."""
+        yield from _mounted(tmp_path / "disk", "64m")
 
     @pytest.fixture
     def database_url(self, disk: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.limit_settings import LimitSettings
 from bridge.settings import SettingsError, load
 from tests.cli.conftest import Run, Script
 
@@ -285,3 +286,12 @@ def test_a_target_that_names_what_the_mapping_has_not_keeps_the_bridge_from_star
     result = run("serve", file=f"{TARGET}{more}\n")
     assert result.exit_code == 78
     assert words in result.stderr
+
+
+def test_a_limit_that_is_set_leaves_the_others_as_they_are(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("scorm-bridge.toml").write_text("[limits.session]\nmib = 8\n", encoding="utf-8")
+    monkeypatch.setenv("SCORM_BRIDGE_LIMITS__LMS__COMMITS", "0")
+    limits, default = load(None).limits, LimitSettings()
+    assert limits.session == default.session.model_copy(update={"mib": 8})
+    assert limits.lms == default.lms.model_copy(update={"commits": 0})
+    assert (limits.learner, limits.min_free_mib) == (default.learner, default.min_free_mib)

@@ -16,11 +16,19 @@ START_DEADLINE = 30
 class Server:
     """One `scorm-bridge serve`. Kill it, stop it, start it again: it keeps its port and its database.
 
-    `target` and `server` are more TOML for the settings of the target at `endpoint`, and of the server.
+    `target` and `server` are more TOML for the settings of the target at `endpoint`, and of the server; `more` is that
+    of other sections.
     """
 
     def __init__(
-        self, directory: Path, database_url: str, *, endpoint: str | None = None, target: str = "", server: str = ""
+        self,
+        directory: Path,
+        database_url: str,
+        *,
+        endpoint: str | None = None,
+        target: str = "",
+        server: str = "",
+        more: str = "",
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = _free_port()
@@ -29,7 +37,8 @@ class Server:
         self.log = ""
         target = f'[[targets]]\nname = "lrs"\nendpoint = "{endpoint}"\n{target}' if endpoint else ""
         self._config.write_text(
-            f'[server]\nport = {self.port}\n{server}[database]\nurl = "{database_url}"\n{target}', encoding="utf-8"
+            f'[server]\nport = {self.port}\n{server}[database]\nurl = "{database_url}"\n{target}\n{more}',
+            encoding="utf-8",
         )
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None

@@ -56,7 +56,7 @@ async def _overview(request: web.Request) -> web.StreamResponse:
     return page(
         request,
         "overview.html",
-        alarms=alarms.in_words(found, configured),
+        alarms=[*alarms.of_bridge(parts.alarms.current()), *alarms.in_words(found, configured)],
         lines=_lines(configured, found),
         open_sessions=alarms.number(found.open_sessions),
         commits=_sum(found.commits),

@@ -1,0 +1,31 @@
+"""Something that many ask for and that is done once for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+_T = TypeVar("_T")
+
+
+class SingleFlight(Generic[_T]):
+    """Runs something once for all who ask meanwhile, and lets nobody wait longer than they want to."""
+
+    def __init__(self, run: Callable[[], Awaitable[_T]]) -> None:
+        self._run = run
+        self._task: asyncio.Future[_T] | None = None
+
+    async def result(self, timeout_seconds: float) -> _T:
+        """Return the result of the run that is under way, or of a new one.
+
+        Raises:
+            TimeoutError: it is not over yet; it goes on.
+        """
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._run())
+        task = self._task
+        done, _ = await asyncio.wait({task}, timeout=timeout_seconds)
+        if not done:
+            raise TimeoutError
+        return task.result()

@@ -1,0 +1,53 @@
+"""Whether a database that has shown damage is whole again."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from storage.database_files import sqlite_path
+
+_STEPS_BETWEEN_LOOKS = 10_000
+
+_SQLITE_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_POSTGRESQL_DAMAGE = frozenset({"XX001", "XX002"})
+"""data_corrupted and index_corrupted."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Tell whether a database says that what it has stored is damaged."""
+    if not isinstance(error, DBAPIError):
+        return False
+    name = getattr(error.orig, "sqlite_errorname", None) or ""
+    return name.startswith(_SQLITE_DAMAGE) or getattr(error.orig, "sqlstate", None) in _POSTGRESQL_DAMAGE
+
+
+def finds_no_damage(engine: Engine, seconds: float) -> bool:
+    """Read a SQLite database anew, page by page, for so many seconds at most; tell whether no damage was seen.
+
+    PostgreSQL has no such look into all tables, so nothing is seen there.
+    """
+    path = sqlite_path(engine.url)
+    if path is None:
+        return True
+    until = time.monotonic() + seconds
+    try:
+        with closing(_open(path)) as connection:
+            connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS_BETWEEN_LOOKS)
+            answer: tuple[str] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        # an interrupted look has seen nothing wrong in its time
+        return error.sqlite_errorname == "SQLITE_INTERRUPT"
+    except sqlite3.Error:
+        return False
+    return answer == ("ok",)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # a connection of its own: those of the engine may have pages in memory from before the damage
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)

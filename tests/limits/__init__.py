@@ -1,0 +1,1 @@
+"""Budgets, free disk space, and what is said of them."""
