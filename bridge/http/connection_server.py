@@ -61,7 +61,7 @@ class ConnectionServer(web.Server):
         self._unread: dict[Connection, int] = {}
         self._unread_total = 0
         self._evictable: deque[Connection] = deque()
-        self._is_ranked = False
+        self._nobody_waits = False
         self._ended: Counter[str] = Counter()
 
     def __call__(self) -> RequestHandler:
@@ -113,7 +113,7 @@ class ConnectionServer(web.Server):
 
     def expire(self, now: float) -> None:
         """End what has lasted too long."""
-        self._is_ranked = False
+        self._nobody_waits = False
         self._evictable.clear()
         for connection, transport in list(self._open.items()):
             phase, since, request_since = connection.state(transport, now)
@@ -128,9 +128,8 @@ class ConnectionServer(web.Server):
 
     def _evict(self) -> bool:
         """Cut off the client that has kept the bridge waiting longest; return whether there was one."""
-        if not self._evictable and not self._is_ranked:
-            # once between two checks: a flood of connections costs no look at all others for each
-            self._is_ranked = True
+        if not self._evictable and not self._nobody_waits:
+            # all at once, for as many evictions as they are: a flood costs no look at all others for each connection
             now = self._loop.time()
             since = {
                 connection: state.since
@@ -138,6 +137,7 @@ class ConnectionServer(web.Server):
                 if (state := connection.state(transport, now)).phase in _WAITS_FOR_CLIENT
             }
             self._evictable.extend(sorted(since, key=since.__getitem__))
+            self._nobody_waits = not since
         while self._evictable:
             connection = self._evictable.popleft()
             transport = self._open.get(connection)
