@@ -19,6 +19,8 @@ from storage.attempts import Attempt, Enrollment
 MAX_LISTED_STATEMENTS = 200
 MAX_LISTED_WARNINGS = 100
 """How many statements and warnings a response lists: it is kept, and repeated for every duplicate of its commit."""
+MAX_PROGRESS_LOCATION = 1000
+"""Characters of the location in `progress`, as many as SCORM 2004 wants kept; `cmi` of a session has all of them."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -93,7 +95,7 @@ def progress_object(state: AttemptState) -> dict[str, Any]:
         "passed": {"passed": True, "failed": False}.get(known.success_status or ""),
         "score": None if state.score is None else state.score.scaled,
         "measure": known.progress_measure,
-        "location": known.location,
+        "location": known.location and known.location[:MAX_PROGRESS_LOCATION],
     }
 
 
