@@ -60,7 +60,7 @@ async def given_up(client: socket.socket) -> bool:
 async def test_a_client_that_never_reads_is_read_from_no_longer_and_costs_no_memory(
     new_server: StartServer, sqlite_url: str
 ) -> None:
-    server = new_server(sqlite_url, server="write_timeout = 5\n")
+    server = new_server(sqlite_url, server="write_timeout = 3\n")
     token = await new_token(server)
     await server.start()
     size = await large_answer(server.url, token, "mallory")
@@ -89,7 +89,7 @@ async def test_a_client_that_never_reads_is_read_from_no_longer_and_costs_no_mem
 async def test_a_thousand_clients_that_never_read_cost_no_more_memory_than_is_set_aside(
     new_server: StartServer, sqlite_url: str, *, is_full: bool
 ) -> None:
-    count, limit = (1000, 64) if is_full else (100, 1)
+    count, limit = (1000, 64) if is_full else (60, 1)
     each = 130  # the system itself holds some megabytes back for each
     server = new_server(sqlite_url, server=f"max_unread_bytes = {limit * MIB}\nmax_connections = {count + 10}\n")
     token = await new_token(server)
