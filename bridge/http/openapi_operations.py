@@ -19,6 +19,7 @@ _REFUSALS = {
     400: "The request cannot be understood.",
     401: "No valid token came with it.",
     404: "There is no such thing, or it is another LMS's.",
+    408: "The body took too long to arrive.",
     409: "The session is another learner's or activity's.",
     413: "The body is larger than 1 MiB, unpacked.",
     415: "The body is compressed in a way that is not taken.",
@@ -26,7 +27,7 @@ _REFUSALS = {
     503: "Nothing was stored; the same request may succeed after Retry-After seconds.",
 }
 _READING = (400, 401, 503)
-_WRITING = (400, 401, 404, 409, 413, 415, 429, 503)
+_WRITING = (400, 401, 404, 408, 409, 413, 415, 429, 503)
 _ANY_ID: Shape = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$"}
 _KEY = {
     "name": "Idempotency-Key",
@@ -48,13 +49,11 @@ def refusals() -> dict[str, Any]:
         503: {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True}},
     }
     problem = {PROBLEM: {"schema": ref("Problem")}}
-    # what the server cannot read, such as an address of 8 KB, it refuses before any of this is asked
-    of_server = {400: {"text/plain": {"schema": TEXT}}}
     return {
         f"Refusal{status}": {
             "description": text,
             "headers": headers.get(status, {}),
-            "content": problem | of_server.get(status, {}),
+            "content": problem,
         }
         for status, text in _REFUSALS.items()
     }
@@ -132,7 +131,7 @@ _IN_ITS_WORDS = {
 
 def _door(operation: Operation) -> Operation:
     """Give the operation of an address whose refusals are in the words of the format, as far as it is known."""
-    for status in ("400", "401", "404", "409", "413", "415", "429", "503"):
+    for status in ("400", "401", "404", "408", "409", "413", "415", "429", "503"):
         operation["responses"][status] = {
             "description": _REFUSALS[int(status)],
             "content": {PROBLEM: {"schema": ref("Problem")}, JSON: {"schema": {}}, "text/plain": {"schema": TEXT}},

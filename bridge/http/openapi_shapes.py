@@ -18,7 +18,7 @@ from mappings.cmi.warnings import CmiWarning
 
 Shape = dict[str, Any]
 
-CODES_OF_ADDRESSES = ("no-such-address", "method-not-allowed", "bad-request")
+CODES_OF_ADDRESSES = ("no-such-address", "method-not-allowed", "bad-request", "unreadable-request", "request-timeout")
 """Codes of problems that no error of the bridge has: the request came to no handler."""
 
 TEXT: Shape = {"type": "string"}
@@ -224,7 +224,11 @@ def _answers() -> dict[str, Shape]:
                 ),
                 "statements": many(_object({"id": UUID, "verb": TEXT, "rule": TEXT})),
                 "warnings": many(ref("CmiWarning")),
-            }
+            },
+            {
+                "omitted": _object({"statements": WHOLE, "warnings": WHOLE})
+                | {"description": "how many of each are not listed; absent where all are"}
+            },
         ),
         "Session": _success(session | whose | {"cmi": ANY_OBJECT} | {n: many(_object(p)) for n, p in parts.items()}),
         "WholeAttempt": _success(
@@ -255,13 +259,13 @@ def _answers() -> dict[str, Shape]:
     }
 
 
-def _object(properties: Mapping[str, Any]) -> Shape:
-    """Give an object that has all of these."""
-    return {"type": "object", "properties": properties, "required": [*properties]}
+def _object(properties: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Shape:
+    """Give an object that has all of these, and may have the optional ones."""
+    return {"type": "object", "properties": {**properties, **(optional or {})}, "required": [*properties]}
 
 
-def _success(properties: Mapping[str, Any]) -> Shape:
-    return _object({"result": {"const": True}, "errorCode": {"const": 0}, **properties})
+def _success(properties: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Shape:
+    return _object({"result": {"const": True}, "errorCode": {"const": 0}, **properties}, optional)
 
 
 def _by_target(shape: Shape) -> Shape:

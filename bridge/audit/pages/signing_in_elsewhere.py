@@ -14,6 +14,7 @@ from bridge.audit.error_pages import error_page
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import redirect
 from bridge.audit.route import Route
+from bridge.http.services import local_url
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +54,9 @@ def _configured(request: web.Request) -> Oidc:
 
 def _address(request: web.Request) -> str:
     """Give the address that the issuer sends people back to, which it knows beforehand."""
-    scheme = "https" if cookies.is_secure(request) else "http"
     configured = request.app[AUDIT_PARTS].settings.server.public_url
-    return f"{configured or f'{scheme}://{request.host}'}/audit{BACK}"
+    scheme = "https" if cookies.is_secure(request) else "http"
+    return f"{configured or local_url(request).replace('http', scheme, 1)}/audit{BACK}"
 
 
 def _failed(request: web.Request, error: OidcError | AccountError) -> web.Response:
