@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -26,8 +27,9 @@ from storage.audit.pages import Page
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""How a cell begins that spreadsheets may take for a formula; the last four are full-width forms of the first."""
+_FORMULA = re.compile("^(?=[\t\r\n])|((?:^|[;,:|\t\r\n])[ \u00a0]*)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet may take text for a formula: at its beginning, and after whatever a spreadsheet may be set to take
+for the end of a cell. It ignores spaces before the formula. The last four characters are full-width forms."""
 
 _TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 
@@ -57,8 +59,8 @@ async def send(
 ) -> web.StreamResponse:
     """Answer with a file whose kind is the end of the path; `columns` gives name -> what a row has there.
 
-    CSV is for spreadsheets: it begins with the mark by which they know UTF-8, and a text that they would take for a
-    formula begins with an apostrophe. NDJSON is for programs: there everything is as it is. Where the database fails
+    CSV is for spreadsheets: it begins with the mark by which they know UTF-8, every cell is quoted, and an apostrophe
+    stands before what they would take for a formula, also where they take another character for the separator. NDJSON is for programs: there everything is as it is. Where the database fails
     on the way, the connection is cut, so that nobody takes a part for the whole.
 
     Raises:
@@ -92,7 +94,7 @@ async def send(
 
 def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue().encode()
 
 
@@ -102,7 +104,7 @@ def _ndjson(names: Sequence[str], rows: Iterable[Iterable[Any]]) -> bytes:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return _FORMULA.sub(r"\1'", value)
     if isinstance(value, Mapping):
         return _cell(", ".join(f"{key or '(no LRS yet)'}: {told}" for key, told in value.items()))
     return value
