@@ -26,6 +26,7 @@ from bridge.forwarding.pauses import Pauses
 from bridge.forwarding.senders import senders
 from bridge.forwarding.transport import open_session
 from bridge.http.cors import Origins
+from bridge.http.forwarded import TrustedProxies
 from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.mapping_documents import load_mapping
@@ -106,6 +107,7 @@ def _put_together(
             now=now,
             public_url=settings.server.public_url,
             targets=names,
+            proxies=TrustedProxies(settings.proxies),
         )
     )
 

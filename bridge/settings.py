@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from bridge.audit_settings import AuditSettings
+from bridge.proxy_settings import ProxySettings
 from bridge.target_settings import TargetSettings
 from storage.engine import DatabaseUrlError, open_engine
 
@@ -104,6 +105,7 @@ class Settings(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     log: LogSettings = LogSettings()
     audit: AuditSettings = AuditSettings()
+    proxy: ProxySettings = ProxySettings()
 
     @field_validator("targets")
     @classmethod
@@ -113,6 +115,13 @@ class Settings(BaseSettings):
         if twice:
             raise ValueError(f"two targets have the name {', '.join(twice)}")
         return value
+
+    @property
+    def proxies(self) -> ProxySettings:
+        """Return which proxies are trusted; `audit.behind_proxy` alone means one."""
+        if self.audit.behind_proxy and not self.proxy.hops:
+            return self.proxy.model_copy(update={"hops": 1})
+        return self.proxy
 
     @classmethod
     def settings_customise_sources(

@@ -13,6 +13,7 @@ from yarl import URL
 from bridge.access import new_token
 from bridge.app import DOCUMENT_MAKER, create_app
 from bridge.audit_settings import AuditSettings
+from bridge.proxy_settings import ProxySettings
 from bridge.settings import DatabaseSettings, ServerSettings, Settings
 from bridge.target_settings import TargetSettings
 from storage import lms
@@ -125,6 +126,7 @@ async def start_bridge(
     ids: Ids | None = None,
     token: str | None = None,
     audit: AuditSettings | None = None,
+    proxy: ProxySettings | None = None,
     random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
@@ -147,6 +149,7 @@ async def start_bridge(
         database=DatabaseSettings(url=database_url),
         targets=targets,
         audit=audit or AuditSettings(),
+        proxy=proxy or ProxySettings(),
     )
     try:
         app = create_app(settings, now=clock, new_id=ids or Ids(), random=random)

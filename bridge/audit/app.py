@@ -9,6 +9,7 @@ from bridge.audit.access import guard, sign_in
 from bridge.audit.error_pages import error_pages
 from bridge.audit.parts import AUDIT_PARTS, AuditParts
 from bridge.audit.routes import ROUTES
+from bridge.http.forwarded import PROXIES, TrustedProxies
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
@@ -25,6 +26,7 @@ def create_audit(parts: AuditParts) -> web.Application:
     """Make the application."""
     app = web.Application(middlewares=[error_pages, guard.guard])
     app[AUDIT_PARTS] = parts
+    app[PROXIES] = TrustedProxies(parts.settings.proxies)
     app[guard.GUARDED] = {app.router.add_route(one.method, one.path, one.handler): one for one in ROUTES}
     render.set_up(app, ROUTES)
     live.set_up(app)

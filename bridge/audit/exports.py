@@ -28,8 +28,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _FORMULA = re.compile("^(?=[\t\r\n])|((?:^|[;,:|\t\r\n])[ \u00a0]*)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
-"""Where a spreadsheet may take text for a formula: at its beginning, and after whatever a spreadsheet may be set to take
-for the end of a cell. It ignores spaces before the formula. The last four characters are full-width forms."""
+"""Where a spreadsheet may take text for a formula: at its beginning, and after whatever it may be set to take for the
+end of a cell. It ignores spaces before a formula. The last four characters are full-width forms."""
 
 _TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 
@@ -60,7 +60,8 @@ async def send(
     """Answer with a file whose kind is the end of the path; `columns` gives name -> what a row has there.
 
     CSV is for spreadsheets: it begins with the mark by which they know UTF-8, every cell is quoted, and an apostrophe
-    stands before what they would take for a formula, also where they take another character for the separator. NDJSON is for programs: there everything is as it is. Where the database fails
+    stands before what they would take for a formula, also where they take another character for the separator. NDJSON
+    is for programs: there everything is as it is. Where the database fails
     on the way, the connection is cut, so that nobody takes a part for the whole.
 
     Raises:

@@ -11,6 +11,7 @@ from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
 from bridge.http.cors import Origins
+from bridge.http.forwarded import TrustedProxies
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Services:
     now: Now
     public_url: str
     targets: tuple[str, ...]
+    proxies: TrustedProxies
 
 
 SERVICES = web.AppKey("services", Services)
@@ -37,5 +39,5 @@ def services(request: web.Request) -> Services:
 
 def public_url(request: web.Request) -> str:
     """Give the address under which the bridge is reached, without a slash at its end."""
-    configured = services(request).public_url
-    return configured or f"{request.scheme}://{request.host}"
+    parts = services(request)
+    return parts.public_url or f"{parts.proxies.scheme(request)}://{parts.proxies.host(request)}"

@@ -14,6 +14,7 @@ from bridge.audit.error_pages import error_page
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import redirect
 from bridge.audit.route import Route
+from bridge.http.forwarded import PROXIES
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ def _address(request: web.Request) -> str:
     """Give the address that the issuer sends people back to, which it knows beforehand."""
     scheme = "https" if cookies.is_secure(request) else "http"
     configured = request.app[AUDIT_PARTS].settings.server.public_url
-    return f"{configured or f'{scheme}://{request.host}'}/audit{BACK}"
+    return f"{configured or f'{scheme}://{request.app[PROXIES].host(request)}'}/audit{BACK}"
 
 
 def _failed(request: web.Request, error: OidcError | AccountError) -> web.Response:
