@@ -115,7 +115,8 @@ def _put_together(
     app[IN_USE] = InUse(database, versions, settings.targets, latest)
     app[PAUSES] = Pauses(database, now, wake)
     if settings.audit.enabled:
-        mount(app, AuditParts(database, commits, app[IN_USE], app[PAUSES], now, settings, targets, keys))
+        parts = AuditParts(database.people, database.exports, app[IN_USE], app[PAUSES], now, settings, targets, keys)
+        mount(app, parts)
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:

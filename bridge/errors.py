@@ -7,7 +7,7 @@
       Conflict 409              SessionMismatch
       TooLarge 413              BodyTooLarge
       UnknownMedia 415          UnsupportedEncoding
-      Unavailable 503           DatabaseUnavailable, Overloaded, NotProcessed
+      Unavailable 503           DatabaseUnavailable, Overloaded, Busy, NotProcessed
 
 Each leaf has a stable `code`. The text says what was wrong, where, and what to do.
 """
@@ -166,6 +166,13 @@ class Overloaded(Unavailable):
 
     code = "overloaded"
     title = "Too many commits are waiting"
+
+
+class Busy(Unavailable):
+    """More requests for what is stored are waiting than are worked on in good time; commits do not wait for them."""
+
+    code = "busy"
+    title = "Too many requests are waiting"
 
 
 class NotProcessed(Unavailable):
