@@ -7,15 +7,20 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from bridge.audit.access.limits import Kind
 from bridge.audit.access.roles import Role
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):
-    """An address below `/audit`, and the role that it needs; None where people come who have not signed in."""
+    """An address below `/audit`, and the role that it needs; None where people come who have not signed in.
+
+    `kind` is what an account may have so many of at a time.
+    """
 
     method: str
     path: str
     handler: Handler
     role: Role | None
+    kind: Kind = Kind.PAGE

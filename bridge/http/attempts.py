@@ -26,7 +26,7 @@ async def get_attempt(request: web.Request) -> web.Response:
     told = request.match_info["attempt_id"]
     if bodies.UUID.fullmatch(told) is None:
         raise MalformedField(f"An attempt's id is the UUID that answers tell as attempt.id, not {told[:60]!r}.")
-    answer = await parts.database.read(_attempt_object, told.lower(), lms.id)
+    answer = await parts.database.lms.read(_attempt_object, told.lower(), lms.id)
     return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
 
 

@@ -53,7 +53,7 @@ async def get_session(request: web.Request) -> web.Response:
     parts = services(request)
     lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
     session_id = bodies.session_id(request.match_info["session_id"])
-    return _json(await parts.database.read(_session_object, session_id, lms.id))
+    return _json(await parts.database.lms.read(_session_object, session_id, lms.id))
 
 
 async def get_enrollments(request: web.Request) -> web.Response:
@@ -66,7 +66,7 @@ async def get_enrollments(request: web.Request) -> web.Response:
     for name in ("learner", "activity"):
         if _IN_NO_ID.search(request.query.get(name, "")) is not None:
             raise MalformedField(f"{name} has a character that no id has.")
-    found = await parts.database.read(
+    found = await parts.database.lms.read(
         lookups.enrollments,
         lms_id=lms.id,
         learner_id=request.query.get("learner"),

@@ -7,6 +7,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit import exports
+from bridge.audit.access.limits import Kind
 from bridge.audit.access.roles import Role, may_see_cmi
 from bridge.audit.access.veils import answered, named
 from bridge.audit.filters import DOCUMENT_STATES, RESOURCES, documents_told, is_uuid
@@ -107,7 +108,7 @@ def _place(parameters: str) -> str:
 
 ROUTES = (
     Route("GET", "/documents", _documents, Role.READER),
-    Route("GET", "/documents.csv", _export, Role.READER),
-    Route("GET", "/documents.ndjson", _export, Role.READER),
+    Route("GET", "/documents.csv", _export, Role.READER, Kind.FILE),
+    Route("GET", "/documents.ndjson", _export, Role.READER, Kind.FILE),
     Route("GET", "/documents/{id}", _document, Role.READER),
 )

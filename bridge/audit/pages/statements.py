@@ -8,6 +8,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit import exports
+from bridge.audit.access.limits import Kind
 from bridge.audit.access.roles import Role, may_see_cmi
 from bridge.audit.access.veils import answered, named
 from bridge.audit.filters import deliveries_told, is_uuid
@@ -118,7 +119,7 @@ async def _statement(request: web.Request) -> web.StreamResponse:
 
 ROUTES = (
     Route("GET", "/statements", _statements, Role.READER),
-    Route("GET", "/statements.csv", _export, Role.READER),
-    Route("GET", "/statements.ndjson", _export, Role.READER),
+    Route("GET", "/statements.csv", _export, Role.READER, Kind.FILE),
+    Route("GET", "/statements.ndjson", _export, Role.READER, Kind.FILE),
     Route("GET", "/statements/{id}", _statement, Role.READER),
 )
