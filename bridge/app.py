@@ -25,6 +25,7 @@ from bridge.forwarding.crew import Crew
 from bridge.forwarding.pauses import Pauses
 from bridge.forwarding.senders import senders
 from bridge.forwarding.transport import open_session
+from bridge.http.asking import Asking
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
 from bridge.http.routes import create_api
@@ -108,6 +109,7 @@ def _put_together(
             public_url=settings.server.public_url,
             targets=names,
             proxies=TrustedProxies(settings.proxies),
+            asking=Asking(),
         )
     )
 

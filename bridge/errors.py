@@ -7,6 +7,7 @@
       Conflict 409              SessionMismatch
       TooLarge 413              BodyTooLarge
       UnknownMedia 415          UnsupportedEncoding
+      TooMany 429               TooManyQuestions
       Unavailable 503           DatabaseUnavailable, Overloaded, Busy, NotProcessed
 
 Each leaf has a stable `code`. The text says what was wrong, where, and what to do.
@@ -146,6 +147,19 @@ class UnsupportedEncoding(UnknownMedia):
 
     code = "unsupported-encoding"
     title = "The body's Content-Encoding is not taken"
+
+
+class TooMany(BridgeError):
+    """One client asks for more at a time than it may; nothing was done."""
+
+    status = 429
+
+
+class TooManyQuestions(TooMany):
+    """An LMS has as many questions under way as it may."""
+
+    code = "too-many-questions"
+    title = "Too many questions at a time"
 
 
 class Unavailable(BridgeError):

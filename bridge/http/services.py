@@ -10,6 +10,7 @@ from bridge.access import CommitTokens, LmsTokens
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
+from bridge.http.asking import Asking
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
 
@@ -27,6 +28,7 @@ class Services:
     public_url: str
     targets: tuple[str, ...]
     proxies: TrustedProxies
+    asking: Asking
 
 
 SERVICES = web.AppKey("services", Services)
