@@ -217,14 +217,14 @@ def documents(connection: Connection, attempt_id: int, *, most_bytes: int | None
     names = [name for name in DocumentLine.__slots__ if name not in {"deliveries", "size"}]
     content = document.c.content
     part = content if most_bytes is None else func.substr(content, 1, most_bytes, type_=content.type)
-    rows = [
-        DocumentLine(*values, deliveries=[], size=size)
-        for *values, size in connection.execute(
-            select(*(part if name == "content" else document.c[name] for name in names), func.length(content))
-            .where(document.c.attempt_id == attempt_id)
-            .order_by(document.c.name, document.c.id)
-        )
-    ]
+    rows = []
+    for row in connection.execute(
+        select(*(part if name == "content" else document.c[name] for name in names), func.length(content))
+        .where(document.c.attempt_id == attempt_id)
+        .order_by(document.c.name, document.c.id)
+    ):
+        rows.append(DocumentLine(*row[:-1]))
+        rows[-1].size = row[-1]
     by_id = {row.id: row for row in rows}
     tried = try_.alias("tried")
     last = (
@@ -236,7 +236,7 @@ def documents(connection: Connection, attempt_id: int, *, most_bytes: int | None
         )
         .scalar_subquery()
     )
-    for row in connection.execute(
+    for way in connection.execute(
         select(
             document_delivery.c.document_id,
             document_delivery.c.target,
@@ -250,5 +250,5 @@ def documents(connection: Connection, attempt_id: int, *, most_bytes: int | None
         .where(document.c.attempt_id == attempt_id)
         .order_by(document_delivery.c.target)
     ):
-        by_id[row.document_id].deliveries.append(DeliveryLine(*row[1:]))
+        by_id[way.document_id].deliveries.append(DeliveryLine(*way[1:]))
     return rows

@@ -25,7 +25,7 @@ HEADERS = {
 
 def create_audit(parts: AuditParts) -> web.Application:
     """Make the application."""
-    app = web.Application(middlewares=[error_pages, guard.guard])
+    app = web.Application(middlewares=[error_pages, guard.guard, render.write_pages])
     app[AUDIT_PARTS] = parts
     app[LIMITS] = Limits()
     app[PROXIES] = TrustedProxies(parts.settings.proxies)

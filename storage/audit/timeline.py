@@ -240,19 +240,20 @@ def _answer_before(connection: Connection, key: int, place: int) -> str | None:
     return found
 
 
-def enrollment_commits(connection: Connection, session_id: str) -> int:
-    """Tell how many commits the enrollment of a session has had, 0 where there is no such session."""
+def enrollment_journal(connection: Connection, session_id: str) -> tuple[int, int]:
+    """Tell how many commits the enrollment of a session has had, and the bytes of their bodies; 0 and 0 of none."""
     owner = (
         select(attempt.c.enrollment_id)
         .join(session, session.c.attempt_id == attempt.c.id)
         .where(session.c.session_id == session_id)
     )
-    its = select(attempt.c.id).where(attempt.c.enrollment_id.in_(owner))
-    return int(
-        connection.execute(
-            select(func.coalesce(func.sum(session.c.commits), 0)).where(session.c.attempt_id.in_(its))
-        ).scalar_one()
-    )
+    its = select(session.c.session_id).join(attempt, attempt.c.id == session.c.attempt_id)
+    row = connection.execute(
+        select(func.count(), func.coalesce(func.sum(func.length(journal.c.body)), 0)).where(
+            journal.c.session_id.in_(its.where(attempt.c.enrollment_id.in_(owner)))
+        )
+    ).one()
+    return int(row[0]), int(row[1])
 
 
 def _place(cursor: str) -> int:

@@ -15,6 +15,7 @@ from bridge.audit.access.veils import answered, named
 from bridge.audit.asked import next_place, nothing, place_in, uuid_in
 from bridge.audit.changes import Outcome
 from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.received import text_file
 from bridge.audit.render import page
 from bridge.audit.route import Route
 from bridge.audit.sentences import Sentence, sentence
@@ -119,14 +120,7 @@ async def _commit(request: web.Request) -> web.StreamResponse:
 
 async def _body(request: web.Request) -> web.StreamResponse:
     found = await _received(request)
-    name = f"commit-{found.commit.session_id}-{found.commit.number}.txt"
-    return web.Response(
-        body=found.body,
-        # as text, whatever it said it was: what is in it is not the bridge's
-        content_type="text/plain",
-        charset="utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return text_file(f"commit-{found.commit.session_id}-{found.commit.number}.txt", found.body)
 
 
 async def _received(request: web.Request) -> Received:
