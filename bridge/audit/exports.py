@@ -35,7 +35,7 @@ end of a cell. It ignores spaces before a formula. The last four characters are 
 
 STALL_TIMEOUT = 60.0
 """Seconds within which whoever asked for a file must take a part of it."""
-REST = 1.0
+REST = 3.0
 """Seconds of rest for each second that a file is worked on."""
 
 _TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}

@@ -16,7 +16,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Route(NamedTuple):
     """An address below `/audit`, and the role that it needs; None where people come who have not signed in.
 
-    `kind` is what an account may have so many of at a time.
+    `kind` is what an account may have so many of at a time. `admit` is asked before the body of a request is read, and
+    raises where it is refused.
     """
 
     method: str
@@ -24,3 +25,4 @@ class Route(NamedTuple):
     handler: Handler
     role: Role | None
     kind: Kind = Kind.PAGE
+    admit: Callable[[web.Request], Awaitable[None]] | None = None

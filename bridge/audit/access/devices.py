@@ -33,6 +33,11 @@ def known(request: web.Request, account: str) -> str | None:
     return device if its_owner == owner and age < DEVICE_TTL else None
 
 
+def may_be_known(request: web.Request) -> bool:
+    """Tell whether a browser could be known, before it is told which account it is about."""
+    return any(name.startswith(COOKIE_PREFIX) for name in request.cookies)
+
+
 def remember(request: web.Request, response: web.StreamResponse, account: str) -> None:
     """Let a browser be known: somebody has just signed in to an account with it."""
     owner = _digest(account)

@@ -35,6 +35,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if secret is not None:
         request[cookies.SECRET] = secret
         request[cookies.CSRF] = cookies.csrf_token(request, secret)
+    if route.admit is not None:
+        await route.admit(request)
     if route.role is None:
         return await _let_in(request, handler)
     who = None if secret is None else await _account(request, secret)

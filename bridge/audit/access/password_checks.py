@@ -1,12 +1,9 @@
-"""Checking passwords, which takes some 50 ms and 64 MiB each, on a thread that everything else goes before."""
+"""Checking passwords, which takes some 50 ms and 64 MiB each, one at a time and strangers' with rests between them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import sys
-import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,8 +16,13 @@ MAX_WAITING = 20
 """Passwords of strangers that wait to be checked, and as many of known browsers."""
 RETRY_AFTER = 5
 """Seconds."""
-LOWEST_PRIORITY = 19
-"""The niceness of what gives way to everything else."""
+REFUSAL_DELAY = 0.5
+"""Seconds until a refusal is answered: a flood is as fast as its answers come, and each costs commits something."""
+MAX_DELAYED = 256
+"""Refusals that wait to be answered; more are answered at once."""
+REST = 4.0
+"""Seconds of rest after each second of checking, before the next stranger's password is checked: Argon2 takes all
+processors while it works. Its thread keeps its priority: one that waits for a processor may hold Python's lock."""
 
 
 class TooManyTriesError(Exception):
@@ -35,8 +37,10 @@ class PasswordChecker:
     """Checks one password at a time; those of known browsers go before those of strangers."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "passwords", initializer=_give_way)
+        self._thread = ThreadPoolExecutor(1, "passwords")
         self._busy = False
+        self._resting: asyncio.TimerHandle | None = None
+        self._delayed = 0
         self._waiting: dict[bool, deque[asyncio.Future[None]]] = {True: deque(), False: deque()}
 
     def check_room(self, *, is_known: bool) -> None:
@@ -48,6 +52,15 @@ class PasswordChecker:
         if len(self._waiting[is_known]) >= MAX_WAITING:
             raise TooManyTriesError(RETRY_AFTER)
 
+    async def delay_refusal(self) -> None:
+        """Wait a little before somebody is refused, unless very many wait so."""
+        if self._delayed < MAX_DELAYED:
+            self._delayed += 1
+            try:
+                await asyncio.sleep(REFUSAL_DELAY)
+            finally:
+                self._delayed -= 1
+
     async def is_right(self, password: str, stored: str | None, *, is_known: bool) -> bool:
         """Tell whether it is the password stored; None is no password's.
 
@@ -56,7 +69,7 @@ class PasswordChecker:
         """
         self.check_room(is_known=is_known)
         loop = asyncio.get_running_loop()
-        if self._busy:
+        if self._busy or (not is_known and self._resting is not None):
             turn = loop.create_future()
             self._waiting[is_known].append(turn)
             try:
@@ -68,30 +81,39 @@ class PasswordChecker:
                     self._waiting[is_known].remove(turn)
                 raise
         self._busy = True
+        begun = loop.time()
         try:
             return await loop.run_in_executor(self._thread, partial(passwords.is_right, password, stored))
         finally:
+            self._rest((loop.time() - begun) * REST)
             self._pass_on()
 
     def close(self) -> None:
         """Wait for what is being checked."""
+        if self._resting is not None:
+            self._resting.cancel()
         self._thread.shutdown()
 
+    def _rest(self, seconds: float) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+        self._resting = asyncio.get_running_loop().call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        if not self._busy:
+            self._pass_on()
+
     def _pass_on(self) -> None:
-        for lane in (self._waiting[True], self._waiting[False]):
+        """Let the next one be checked, where it may be now."""
+        self._busy = False
+        for lane in (self._waiting[True], *(() if self._resting is not None else (self._waiting[False],))):
             while lane:
                 turn = lane.popleft()
                 if not turn.done():
+                    self._busy = True
                     turn.set_result(None)
                     return
-        self._busy = False
 
 
 CHECKER = web.AppKey("checker", PasswordChecker)
-
-
-def _give_way() -> None:
-    """Let the thread, and those that Argon2 starts from it, run only where the machine has nothing else to do."""
-    if sys.platform == "linux":  # elsewhere a priority is the whole process's
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)

@@ -35,6 +35,23 @@ def set_up(app: web.Application) -> None:
     app.on_cleanup.append(close)
 
 
+async def admit(request: web.Request) -> None:
+    """Refuse a try to sign in before anything of it is read, where too many strangers' passwords are being checked.
+
+    Raises:
+        web.HTTPTooManyRequests: they are, and the browser has no cookie of a known one.
+    """
+    checker = request.app[CHECKER]
+    try:
+        checker.check_room(is_known=devices.may_be_known(request))
+    except TooManyTriesError as error:
+        await checker.delay_refusal()
+        raise web.HTTPTooManyRequests(
+            headers={"Retry-After": str(error.seconds)},
+            text=f"Too many people try to sign in at this moment. Wait {error.seconds} s, then go back and try again.",
+        ) from None
+
+
 async def account_of(request: web.Request, name: str, password: str) -> StoredAccount | None:
     """Return the account of a name and password; None where they are not those of one, and which is wrong is not told.
 
@@ -59,6 +76,7 @@ async def account_of(request: web.Request, name: str, password: str) -> StoredAc
         )
     if wait:
         log.warning("sign_in_slowed_down", address=address, wait=wait // 1000, known_browser=is_known)
+        await checker.delay_refusal()
         raise TooManyTriesError(-(-wait // 1000))
     found = await parts.database.read(accounts.by_name, name)
     is_usable = len(password) <= passwords.MOST

@@ -60,6 +60,6 @@ def _sign_in_page(
 
 ROUTES = (
     Route("GET", "/sign-in", _form, None),
-    Route("POST", "/sign-in", _sign_in, None),
+    Route("POST", "/sign-in", _sign_in, None, admit=sign_in.admit),
     Route("POST", "/sign-out", _sign_out, Role.READER),
 )
