@@ -93,6 +93,7 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.impact
+	$(BIN)/python -m benchmarks.people
 
 clean:
 	rm -rf .run $(VENV) .judges .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \

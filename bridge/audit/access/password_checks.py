@@ -20,9 +20,12 @@ REFUSAL_DELAY = 0.5
 """Seconds until a refusal is answered: a flood is as fast as its answers come, and each costs commits something."""
 MAX_DELAYED = 256
 """Refusals that wait to be answered; more are answered at once."""
-REST = 4.0
+REST = 1.0
 """Seconds of rest after each second of checking, before the next stranger's password is checked: Argon2 takes all
 processors while it works. Its thread keeps its priority: one that waits for a processor may hold Python's lock."""
+REST_IN_FLOOD = 4.0
+"""The same while more than `FLOOD` strangers wait."""
+FLOOD = 3
 
 
 class TooManyTriesError(Exception):
@@ -85,7 +88,8 @@ class PasswordChecker:
         try:
             return await loop.run_in_executor(self._thread, partial(passwords.is_right, password, stored))
         finally:
-            self._rest((loop.time() - begun) * REST)
+            rest = REST_IN_FLOOD if len(self._waiting[False]) > FLOOD else REST
+            self._rest((loop.time() - begun) * rest)
             self._pass_on()
 
     def close(self) -> None:
