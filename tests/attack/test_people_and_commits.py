@@ -133,7 +133,7 @@ async def test_an_open_page_hears_nothing_more_once_the_sign_in_has_ended(
             if ends == "signs out":
                 await ada.sign_out()
             else:
-                await server.run("accounts", "remove", "ada")
+                await server.run("accounts", "remove", "ada", "--yes")
             rest = asyncio.create_task(live.content.read())
             async with asyncio.timeout(60):
                 while not rest.done():
