@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bridge.audit import received
+from bridge.audit.pages import statements
 from bridge.audit.pages import timeline as pages
 from storage.audit import timeline
 from tests.audit.people import Person
@@ -89,3 +91,26 @@ async def test_an_attempt_of_very_many_sessions_is_told_page_after_page(
         path = None if following is None else following[1].replace("&amp;", "&")
     assert found == ids
     assert "Session 5</a>" in page, "commits tell the number of their session, wherever the list of sessions is"
+
+
+async def test_what_is_shown_by_its_beginning_can_be_had_whole(
+    bridge: Bridge, auditor: Person, reader: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "TEXT", 40)
+    monkeypatch.setattr(received, "TEXT", 40)
+    await bridge.commit({"cmi.suspend_data": "x" * 500, "cmi.exit": "suspend"}, **MANY)
+    await bridge.let_documents_follow()
+    with bridge.engine.connect() as connection:
+        statement_id, body = connection.exec_driver_sql("SELECT id, body FROM statement ORDER BY position").first()
+        document_id, content = connection.exec_driver_sql("SELECT id, content FROM document ORDER BY length(content) DESC").first()
+    for path, file, whole in (
+        (f"/audit/statements/{statement_id}", "body", body.encode()),
+        (f"/audit/documents/{document_id}", "content", bytes(content)),
+    ):
+        assert f'href="{path}/{file}"' in await auditor.text(path)
+        answer = await auditor.get(f"{path}/{file}")
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.content_type == "text/plain"
+        assert await answer.read() == whole
+        assert (await reader.get(f"{path}/{file}")).status == 403
+        assert (await auditor.get(f"{path[:-4]}0000/{file}")).status == 404
