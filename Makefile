@@ -94,6 +94,7 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.impact
 	$(BIN)/python -m benchmarks.people
+	$(BIN)/python -m benchmarks.hostile_bodies
 
 clean:
 	rm -rf .run $(VENV) .judges .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \

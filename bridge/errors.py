@@ -5,7 +5,7 @@
       NotAllowed 401            NoToken, UnknownToken, BadCommitToken
       NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
-      TooLarge 413              BodyTooLarge
+      TooLarge 413              BodyTooLarge, BodyTooComplex
       UnknownMedia 415          UnsupportedEncoding
       TooMany 429               TooManyQuestions
       Unavailable 503           DatabaseUnavailable, Overloaded, Busy, NotProcessed
@@ -134,6 +134,13 @@ class BodyTooLarge(TooLarge):
 
     code = "body-too-large"
     title = "The body is too large"
+
+
+class BodyTooComplex(TooLarge):
+    """The body has more fields, parts or questions than are accepted, whatever its size."""
+
+    code = "body-too-complex"
+    title = "The body has too many parts"
 
 
 class UnknownMedia(BridgeError):

@@ -16,6 +16,8 @@ from mappings.judge.quick import is_sound_activity, is_sound_result
 
 REMEMBERED = 10_000
 """Verdicts that are kept; when there are more, they are forgotten all at once."""
+MAX_REMEMBERED_BYTES = 1_000
+"""Bytes of an activity whose verdict is kept."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -73,7 +75,7 @@ class Gate:
                 if activity not in self._sound:
                     found = list(check_activity(_decode(activity), f"statement.context.contextActivities.{group}"))
                     faults += found
-                    if not found:
+                    if not found and len(activity) <= MAX_REMEMBERED_BYTES:
                         self._remember(activity)
         return faults
 

@@ -5,7 +5,7 @@ The same changes of the same attempt give the same bytes, ids included: a statem
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -93,7 +93,8 @@ def make(
         return Made(attempt, session)
     outline = mapping.outline(facts)
     timestamp = rfc3339(at)
-    fired, once_a_session = dict(attempt.fired), session.fired
+    fired, once_a_session = dict(attempt.fired), dict.fromkeys(session.fired)
+    described = _described(due, attempt)
     made: list[Statement] = []
     for change, rule in due:
         item = change.about if isinstance(change.about, _ITEMS) else None
@@ -111,14 +112,14 @@ def make(
                 continue
         count = fired[name] = fired.get(name, 0) + 1
         if rule.once == "session":
-            once_a_session += (name,)
+            once_a_session[name] = None
         occurrence = str(count) if rule.once == "change" else facts.session_id if rule.once == "session" else "attempt"
         key = f"{name}\n{occurrence}"
         statement_id = outline.statement_id(key)
         result = _result(rule.result, _subject(attempt, session, change), outline)
         holes = outline.holes if item is None else _item_holes(item, outline)
         if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
-            holes[OBJECTIVES] = _objectives(outline, rule.objectives.activity, item.objectives, attempt)
+            holes[OBJECTIVES] = _objectives(outline, rule.objectives.activity, item.objectives, described)
         form, judged_as = outline.form(
             rule, described=item is None or bool(item.description), with_objectives=OBJECTIVES in holes
         )
@@ -133,7 +134,7 @@ def make(
         return Made(attempt, session)
     return Made(
         replace(attempt, fired=fired, statements=attempt.statements + len(made), timestamp=at),
-        session if once_a_session == session.fired else replace(session, fired=once_a_session),
+        session if len(once_a_session) == len(session.fired) else replace(session, fired=tuple(once_a_session)),
         tuple(made),
     )
 
@@ -229,9 +230,14 @@ def _score(attempt: AttemptState, change: Change) -> Score | None:
     return change.after if change.trigger == "score.changed" and change.after is not None else attempt.score
 
 
-def _objectives(outline: Outline, activity: str, named: Sequence[str], attempt: AttemptState) -> bytes:
+def _described(due: Sequence[tuple[Change, Rule]], attempt: AttemptState) -> Mapping[str, str]:
+    """Return the descriptions of the objectives that interactions may name, by id; empty where none can."""
+    names = any(rule.objectives is not None and isinstance(change.about, Interaction) for change, rule in due)
+    return descriptions(attempt.snapshot.objectives) if names else {}
+
+
+def _objectives(outline: Outline, activity: str, named: Sequence[str], described: Mapping[str, str]) -> bytes:
     """Give the objectives that an interaction names as activities in JSON, each once."""
-    described = descriptions(attempt.snapshot.objectives)
     told: dict[bytes, None] = {}
     for own in named:
         description = described.get(own, "")

@@ -119,4 +119,4 @@ async def _live(request: web.Request) -> web.StreamResponse:
     return response
 
 
-ROUTES = (Route("GET", "/live", _live, Role.READER, Kind.STREAM),)
+ROUTES = (Route("GET", "/live", _live, Role.READER, kind=Kind.STREAM),)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from operator import ne
 from typing import NamedTuple
 
 import msgspec
@@ -35,6 +36,13 @@ MOST_OUTDATED = 0.15
 """Share of what is remembered, as it was lately, that may be outdated; if it is more, nothing is worked out ahead."""
 LATELY = 200
 """Enrollments over which that share is taken."""
+
+MAX_ITEMS_AHEAD = 100
+"""Interactions, objectives and comments that a commit may alter and be worked out ahead, on the event loop."""
+MAX_BYTES_AHEAD = 64 * 1024
+"""Bytes of a commit that alters such items and is worked out ahead."""
+MAX_STATE_AHEAD = 512 * 1024
+"""Characters that an attempt's state may have as JSON where a commit to it is worked out ahead."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -154,6 +162,11 @@ class Pending:
         owner = session.attempt.row.enrollment
         if work.lms_id is not None and work.lms_id != owner.lms_id:
             return None
+        if len(session.attempt.row.state) > MAX_STATE_AHEAD:
+            return None
+        items = _items(session, work)
+        if items > MAX_ITEMS_AHEAD or (items and len(work.body) > MAX_BYTES_AHEAD):
+            return None
         return session if work.launch is None or work.launch.key == owner.key else None
 
     def _take(self, work: Work, batch: Batch) -> None:
@@ -178,6 +191,21 @@ class Pending:
         one.entries.append(done.entry)
         one.statements += done.statements
         self._remembered.changed(owner.id, ended=None if row.ended is None else row.session_id)
+
+
+def _items(session: OpenSession, work: Posting) -> int:
+    """Count the items that a commit may alter; interactions that are known by the same bytes cost nothing."""
+    said, known = work.arrival.reading.snapshot, session.attempt.state.snapshot
+    count = 0
+    if said.interactions:
+        count += sum(map(ne, said.interactions.values(), map((known.interactions or {}).get, said.interactions)))
+    if said.objectives:
+        count += len(said.objectives) + len(known.objectives or ())
+    if said.comments_from_learner:
+        count += len(said.comments_from_learner)
+    if said.comments_from_lms:
+        count += len(said.comments_from_lms)
+    return count
 
 
 def _no_reply(_number: int) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import unquote
 
 from bridge.errors import BadRequest, BridgeError, MalformedBody, MalformedSessionId, TooLarge, Unavailable
 from bridge.formats import aicc_data
 from bridge.formats.body import Body
 from bridge.formats.format import Call, Format, Reply, State
 from bridge.formats.post import Post
+from bridge.forms import percent_decode
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import Tree, items, scalar
 from mappings.cmi.values import BadValue, time
@@ -66,7 +66,7 @@ def _data(body: Body, decoded: str) -> str:
     found = _DATA.search(body.text)
     raw = body.text[found.end() :] if found else ""
     if "\n" in raw.strip() or raw.lstrip().startswith(("[", '"')):
-        return unquote(raw, errors="replace")
+        return percent_decode(raw)
     return decoded
 
 

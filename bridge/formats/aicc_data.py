@@ -10,19 +10,21 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from bridge.errors import MalformedBody
-from mappings.cmi.tree import Tree
+from mappings.cmi.tree import MOST_ITEMS, Tree
 
 _GROUPS = (
     "core|core_lesson|core_vendor|comments|evaluation|objectives_status|student_data|student_preferences"
     "|student_demographics|interactions_status|paths_status"
 )
-_HEADER = re.compile(rf"^[ \t]*\[[ \t]*({_GROUPS})[ \t]*\][ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_HEADER = re.compile(rf"^[ \t]*+\[[ \t]*+({_GROUPS})[ \t]*+\][ \t]*+\r?$", re.IGNORECASE | re.MULTILINE)
 _COMMENT_BEGINS = re.compile(r"<(?:l\.)?\d{1,9}>", re.IGNORECASE | re.ASCII)
 _COMMENT_ENDS = re.compile(r"<e\.\d{1,9}>", re.IGNORECASE | re.ASCII)
 _OBJECTIVE = re.compile(r"j_(id|score|status)\.(\d{1,5})", re.ASCII)
-_MOST_ITEMS = 100_000
+_MAX_ITEMS = MOST_ITEMS + 1
+"""More than are kept of a collection, so that it is warned of."""
 
 _STATUS = {"p": "passed", "c": "completed", "f": "failed", "i": "incomplete", "b": "browsed", "n": "not attempted"}
 _EXIT = {"l": "logout", "t": "time-out", "s": "suspend"}
@@ -112,7 +114,7 @@ def read_comments(text: str) -> Tree:
 
 
 def _groups(text: str) -> Iterator[tuple[str, str]]:
-    headers = list(_HEADER.finditer(text))
+    headers = [header for header in _HEADER.finditer(text)]  # noqa: C416 -- `list` would let no other thread run
     ends = [one.start() for one in headers[1:]] + [len(text)]
     for header, end in zip(headers, ends, strict=False):
         yield header.group(1).lower(), text[header.end() : end]
@@ -158,6 +160,8 @@ def _comments(text: str) -> str:
 def _objectives(told: dict[str, str]) -> Tree:
     rows: dict[int, dict[str, str]] = {}
     for name, value in told.items():
+        if len(rows) >= _MAX_ITEMS:
+            break
         if (found := _OBJECTIVE.fullmatch(name)) is not None:
             rows.setdefault(int(found.group(2)), {})[found.group(1)] = value
     return {
@@ -184,13 +188,14 @@ def _timestamp(row: dict[str, str]) -> str:
 
 def _table(text: str, needed: str) -> Iterator[tuple[str, dict[str, str]]]:
     try:
-        rows = [row for row in csv.reader(io.StringIO(text.strip(), newline=""), skipinitialspace=True) if row]
+        reader = csv.reader(io.StringIO(text.strip(), newline=""), skipinitialspace=True)
+        rows = list(islice((row for row in reader if row), 1 + _MAX_ITEMS))
     except csv.Error as error:
         raise MalformedBody(f"The aicc_data is no table of comma-separated values: {error}.") from None
     names = [name.strip().lower() for name in rows[0]] if rows else []
     if needed not in names:
         raise MalformedBody(f"The aicc_data is no table whose first line names a column {needed}.")
-    for index, row in enumerate(rows[1:_MOST_ITEMS]):
+    for index, row in enumerate(rows[1:]):
         told = dict(zip(names, (value.strip() for value in row), strict=False))
         if told.get(needed):
             yield str(index), told

@@ -6,21 +6,22 @@ Content types are not asked: jQuery labels JSON as a form, scorm-again 2.6 its t
 from __future__ import annotations
 
 import codecs
-import email
-import re
 from collections.abc import Iterator, Mapping
-from email.message import Message
+from itertools import islice
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from bridge.errors import MalformedBody
+from bridge import forms
+from bridge.errors import BodyTooComplex, MalformedBody
 from bridge.formats.jsonbody import decode
 
 Fields = tuple[tuple[str, str], ...]
 
-_BOUNDARY = re.compile(rb"--([0-9A-Za-z'()+_,./:=?-]{1,70})[ \t]*\r?\n")
+MAX_WRAPPED = 16
+"""Values of a wrapper that are looked into: one LMS's own code puts around a commit has a handful of fields."""
+MAX_FIELDS_UNAUTHENTICATED = 32
+"""Fields of a form that is looked into for the password it comes with."""
 _ELEMENTS = ("cmi.", "adl.")
 
 
@@ -43,7 +44,8 @@ def parse(body: bytes) -> Body:
     Bytes that are no UTF-8 become U+FFFD.
 
     Raises:
-        MalformedBody: it is empty, or neither JSON nor a form nor scorm-again's text.
+        MalformedBody: it is empty, or neither JSON nor a form nor scorm-again's text, or a broken form.
+        BodyTooComplex: it is a form with more fields, parts or part headers than are accepted.
     """
     bare = body.removeprefix(codecs.BOM_UTF8).strip()
     if not bare:
@@ -52,10 +54,26 @@ def parse(body: bytes) -> Body:
         told = decode(bare)
         # JSON.stringify of what was a text already
         return parse_text(told) if isinstance(told, str) else Body(json=told)
-    if bare.startswith(b"--") and (boundary := _BOUNDARY.match(bare)) is not None:
-        return Body(form=_parts(bare, boundary.group(1)))
+    if bare.startswith(b"--") and (boundary := forms.leading_boundary(bare)) is not None:
+        # the boundary is the body's first line, whatever the content type says of it
+        return Body(form=_multipart(bare, boundary))
     text = body.removeprefix(codecs.BOM_UTF8).decode(errors="replace").lstrip()
     return Body(json=decode(bare)) if "=" not in text else _of_pairs(text)
+
+
+def form_field(body: bytes, name: str) -> str | None:
+    """Return a field of a form with few fields, None where it has no such field, is no form or a large one."""
+    bare = body.removeprefix(codecs.BOM_UTF8).strip()
+    try:
+        if bare.startswith(b"--") and (boundary := forms.leading_boundary(bare)) is not None:
+            parts = forms.parse_multipart(bare, boundary, max_parts=MAX_FIELDS_UNAUTHENTICATED)
+            return next((part.content.decode(errors="replace") for part in parts if part.name == name), None)
+        if bare[:1] in b'{["':
+            return None
+        fields = forms.parse_urlencoded(bare.decode(errors="replace"), max_fields=MAX_FIELDS_UNAUTHENTICATED)
+    except forms.FormError:
+        return None
+    return dict(fields).get(name)
 
 
 def parse_text(text: str) -> Body:
@@ -63,6 +81,7 @@ def parse_text(text: str) -> Body:
 
     Raises:
         MalformedBody: it is neither JSON nor a form nor scorm-again's text.
+        BodyTooComplex: it is a form with more fields than are accepted.
     """
     bare = text.strip()
     if bare[:1] in {"{", "["}:
@@ -71,43 +90,42 @@ def parse_text(text: str) -> Body:
 
 
 def inner(body: Body) -> Iterator[Body]:
-    """Give what may be a body inside a wrapper that an LMS's own code put around it (`data`, `payload`, …)."""
-    told = body.json if isinstance(body.json, dict) else dict(body.form)
-    for value in told.values():
-        if isinstance(value, (dict, list)) and value:
-            yield Body(json=value, around=told)
-        elif isinstance(value, str) and value.lstrip()[:4].startswith(("{", "[", *_ELEMENTS)):
+    """Yield what may be a body inside a wrapper that an LMS's own code put around it (`data`, `payload`, …).
+
+    Only the first `MAX_WRAPPED` values that look like one are looked into.
+    """
+    wrapper = body.json if isinstance(body.json, dict) else dict(body.form)
+    for value in islice(filter(_may_be_wrapped, wrapper.values()), MAX_WRAPPED):
+        if isinstance(value, str):
             try:
-                found = parse_text(value)
-            except MalformedBody:
+                wrapped = parse_text(value)
+            except (MalformedBody, BodyTooComplex):
                 continue
-            yield msgspec.structs.replace(found, around=told)
+            yield msgspec.structs.replace(wrapped, around=wrapper)
+        else:
+            yield Body(json=value, around=wrapper)
+
+
+def _may_be_wrapped(value: object) -> bool:
+    if isinstance(value, str):
+        return value.lstrip()[:4].startswith(("{", "[", *_ELEMENTS))
+    return isinstance(value, (dict, list)) and bool(value)
 
 
 def _of_pairs(text: str) -> Body:
     if text.startswith(_ELEMENTS):
         return Body(text=text)
-    return Body(form=tuple(parse_qsl(text, keep_blank_values=True, errors="replace")), text=text)
-
-
-def _parts(body: bytes, boundary: bytes) -> Fields:
-    """Read multipart/form-data; the boundary is the body's first line, whatever the content type says of it."""
-    header = b'Content-Type: multipart/form-data; boundary="' + boundary + b'"\r\n\r\n'
     try:
-        message = email.message_from_bytes(header + body)
-    except RecursionError:
-        raise MalformedBody("The form has forms in it, nested too deeply to be CMI data.") from None
-    parts = message.get_payload()
-    if not isinstance(parts, list):
-        return ()
-    return tuple(_field(part) for part in parts if isinstance(part, Message))
+        return Body(form=tuple(forms.parse_urlencoded(text)), text=text)
+    except forms.FormLimitError as error:
+        raise BodyTooComplex(f"The form {error}.") from None
 
 
-def _field(part: Message) -> tuple[str, str]:
-    name = part.get_param("name", "", header="Content-Disposition")
-    value = part.get_payload(decode=True)
-    name = name[2] if isinstance(name, tuple) else name or ""
-    return (
-        name.encode(errors="surrogateescape").decode(errors="replace"),
-        value.decode(errors="replace") if isinstance(value, bytes) else "",
-    )
+def _multipart(body: bytes, boundary: bytes) -> Fields:
+    try:
+        parts = forms.parse_multipart(body, boundary)
+    except forms.FormLimitError as error:
+        raise BodyTooComplex(f"The form {error}.") from None
+    except forms.FormError as error:
+        raise MalformedBody(f"The form {error}.") from None
+    return tuple((part.name, part.content.decode(errors="replace")) for part in parts)

@@ -103,10 +103,11 @@ class Format:
 
 
 class Unreadable(MalformedBody):
-    """A body that is broken, of a known format: its client is refused in that format."""
+    """A body that is broken, of a known format: its client is refused in that format, for this `reason`."""
 
-    def __init__(self, detail: str, found: Format) -> None:
-        super().__init__(detail)
+    def __init__(self, reason: BridgeError, found: Format) -> None:
+        super().__init__(reason.detail)
+        self.reason = reason
         self.format = found
 
 

@@ -16,8 +16,10 @@ from bridge.formats.format import SUCCEEDED, Call, Format, Reply, State, json_re
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
 from mappings.cmi.times import CENTISECONDS, LONGEST, duration
-from mappings.cmi.tree import Tree, scalar
+from mappings.cmi.tree import MOST_ITEMS, Tree, scalar
 
+_MAX_ITEMS = MOST_ITEMS + 1
+"""More than are kept of a collection, so that it is warned of."""
 _LESSON = {
     "location": "lesson_location",
     "mode": "lesson_mode",
@@ -63,7 +65,7 @@ def _tree(told: dict[str, Any]) -> Tree:
     cmi: Tree = {name: session[name] for name in _SESSION if name in session}
     answered = told.get("interactions")
     if isinstance(answered, list):
-        cmi["interactions"] = {str(index): _interaction(one) for index, one in enumerate(answered)}
+        cmi["interactions"] = {str(index): _interaction(one) for index, one in enumerate(answered[:_MAX_ITEMS])}
     return {"cmi": cmi | {"core": core}}
 
 
@@ -80,7 +82,7 @@ def _interaction(one: Any) -> Tree:
     if latency:
         item["latency"] = latency
     if isinstance(one.get("objectives"), list):
-        item["objectives"] = {str(index): part for index, part in enumerate(one["objectives"])}
+        item["objectives"] = {str(index): part for index, part in enumerate(one["objectives"][:_MAX_ITEMS])}
     return item
 
 

@@ -12,16 +12,21 @@ from typing import Any
 
 import msgspec
 
-from bridge.errors import MalformedBody
+from bridge.errors import BodyTooComplex, MalformedBody
 
 LONG = 4_096
 """Bytes of a body from which on its interactions are left as JSON."""
+
+MAX_CONTAINERS = 50_000
+"""Objects and lists of a body, counted by their brackets, those in texts included. A mebibyte of interactions has some
+20,000; many times as many would take their time in one call that lets nothing else run."""
 
 _decode = msgspec.json.Decoder().decode
 _Group = dict[str, Any] | list[Any] | str | int | float | bool | None
 _decode_groups: Callable[[bytes], dict[str, _Group]] = msgspec.json.Decoder(
     dict[str, dict[str, msgspec.Raw] | list[Any] | str | int | float | bool | None]
 ).decode
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _COMPACT = re.compile(rb'\{"\d+":\{"')
 _decode_items = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -34,8 +39,11 @@ def decode(body: bytes) -> Any:
 
     Raises:
         MalformedBody: it is not JSON, or nested too deeply to be CMI data.
+        BodyTooComplex: it has more objects and lists than `MAX_CONTAINERS`.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
+    if len(body) > MAX_CONTAINERS and body.count(b"[") + body.count(b"{") > MAX_CONTAINERS:
+        raise BodyTooComplex(f"The body has more than {MAX_CONTAINERS} objects and lists.")
     if len(body) >= LONG and b'"interactions":{"' in body:
         with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return _decode_long(body)
@@ -71,22 +79,23 @@ def _items(collection: bytes) -> dict[str, msgspec.Raw]:
 
 def _mend(body: bytes) -> Any:
     try:
-        loose = json.loads(body.decode(errors="replace"), strict=False, parse_constant=lambda _: None)
-        text = json.dumps(_finite(loose), ensure_ascii=False)
-        return _decode(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
+        return _clean(json.loads(body.decode(errors="replace"), strict=False, parse_constant=lambda _: None))
     except json.JSONDecodeError as error:
         raise MalformedBody(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from None
-    except (RecursionError, msgspec.MsgspecError, ValueError):
+    except (RecursionError, ValueError):
         raise MalformedBody(
             "The body is JSON, but nested too deeply or with numbers too long to be CMI data."
         ) from None
 
 
-def _finite(value: Any) -> Any:
+def _clean(value: Any) -> Any:
+    """Return a value whose texts are whole characters and whose numbers are finite."""
+    if isinstance(value, str):
+        return value if value.isascii() else _HALF_CHARACTER.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
+        return {_clean(key): _clean(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_finite(part) for part in value]
+        return [_clean(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.errors import BridgeError, MalformedBody
+from bridge.errors import BodyTooComplex, BridgeError, MalformedBody
 from bridge.formats.body import Body
 from bridge.formats.format import Call, Format, Reply, State, asked_version, json_reply
 from bridge.formats.post import Post
@@ -19,6 +19,10 @@ from mappings.cmi.tree import nest
 
 _SUCCESS = {"result": "success"}
 _ELEMENTS = ("cmi.", "adl.")
+MAX_QUESTIONS = 1_000
+"""Values asked for in one post."""
+MAX_ANSWER_LENGTH = 2 * 1024 * 1024
+"""Characters of all values in one answer: twice as many as a commit can hold."""
 _LIST, _ONE = "list", "one"
 
 
@@ -39,6 +43,8 @@ def _read(_post: Post, body: Body) -> Call | None:
     if not parts:
         return Call(count=0, command=command)
     if all("value" not in part for part in parts):
+        if len(parts) > MAX_QUESTIONS:
+            raise BodyTooComplex(f"{len(parts)} values are asked for; ask for at most {MAX_QUESTIONS} at once.")
         return Call(asks=tuple(names), version=asked_version(names), count=len(parts), command=command)
     tree = nest((name, part["value"]) for name, part in zip(names, parts, strict=True) if "value" in part)
     # content that has gone on to something else is done with its last interaction
@@ -62,7 +68,15 @@ def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
         return _each([_SUCCESS] * call.count, call)
     if not call.asks or state is None:
         return json_reply(call, answer, state)
-    return _each([{"value": state.value(name)} for name in call.asks], call)
+    values: dict[str, str] = {}
+    length = 0
+    for name in call.asks:
+        if name not in values:
+            values[name] = state.value(name)
+        length += len(values[name])
+        if length > MAX_ANSWER_LENGTH:
+            raise BodyTooComplex("What is asked for is too long to be answered at once; ask for fewer values.")
+    return _each([{"value": values[name]} for name in call.asks], call)
 
 
 def _refusal(error: BridgeError, call: Call | None) -> Reply:

@@ -7,12 +7,12 @@ a learner types can look like that too: the format loses something by its nature
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
+from bridge.forms import parse_urlencoded
 from mappings.cmi.tree import Tree, nest
 
 ELEMENTS = ("cmi.", "adl.")
@@ -35,9 +35,9 @@ def split(text: str) -> Params:
     """Split a text. One that is a form in truth, every character of it encoded that must be, is decoded."""
     text, sequence, marked = _cut_marks(text)
     if _ENCODED.fullmatch(text) and _ESCAPE.search(text):
-        pairs = parse_qsl(text, keep_blank_values=True, errors="replace")
+        pairs = parse_urlencoded(text, max_fields=len(text))
         return Params(tree_of(pairs), sequence, marked)
-    return Params(tree_of(_pair(part) for part in _NEXT_ELEMENT.split(text)), sequence, marked)
+    return Params(tree_of(_pair(part) for part in _parts(text)), sequence, marked)
 
 
 def tree_of_texts(parts: Iterable[Any]) -> Tree:
@@ -48,6 +48,15 @@ def tree_of_texts(parts: Iterable[Any]) -> Tree:
 def tree_of(pairs: Iterable[tuple[str, Any]]) -> Tree:
     """Give the tree of names and values; names that are no element's are left out."""
     return nest((name, value) for name, value in pairs if name.startswith(ELEMENTS))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield the parts that each begin with an element; step by step, so that other threads may run in between."""
+    begin = 0
+    for joint in _NEXT_ELEMENT.finditer(text):
+        yield text[begin : joint.start()]
+        begin = joint.end()
+    yield text[begin:]
 
 
 def _pair(part: str) -> tuple[str, str]:

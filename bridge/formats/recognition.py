@@ -84,4 +84,4 @@ def _attempt(candidate: Format, recogniser: Recogniser, post: Post, body: Body) 
     except BridgeError as error:
         if candidate.refusal is None:
             raise
-        raise Unreadable(error.detail, candidate) from None
+        raise Unreadable(error, candidate) from None

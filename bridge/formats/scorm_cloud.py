@@ -27,7 +27,7 @@ from bridge.formats.format import Call, Format
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
 from mappings.cmi.times import CENTISECONDS, LONGEST, duration
-from mappings.cmi.tree import Tree, scalar
+from mappings.cmi.tree import MOST_ITEMS, Tree, scalar
 from mappings.cmi.values import BadValue, number
 
 TELLING = "registrationCompletion"
@@ -184,7 +184,7 @@ def _comment(part: dict[str, Any]) -> Tree:
 
 
 def _numbered(parts: Any, name: str) -> Tree:
-    texts = [scalar(part) for part in parts] if isinstance(parts, list) else []
+    texts = [scalar(part) for part in parts[:MOST_ITEMS]] if isinstance(parts, list) else []
     return {str(index): {name: text} for index, text in enumerate(texts) if text}
 
 

@@ -8,6 +8,7 @@ import zlib
 
 from aiohttp import hdrs, web
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
+from msgspec.structs import replace
 from multidict import istr
 
 from bridge.errors import BodyTooLarge, MalformedBody, MalformedField, MalformedSessionId, UnsupportedEncoding
@@ -100,22 +101,36 @@ def session_id(text: str) -> str:
     return text.lower()
 
 
-def arrival(request: web.Request, commit: Commit, body: bytes, received_at: int) -> Arrival:
-    """Put together what is judged of a commit.
+def idempotency_key(request: web.Request) -> str | None:
+    """Return the client's own key of a commit, None where it sent none.
 
     Raises:
-        MalformedField: the idempotency key is too long.
+        MalformedField: it is too long.
     """
     key = _header(request, _IDEMPOTENCY_KEY)
     if key is not None and len(key) > LONGEST_KEY:
         raise MalformedField(f"Idempotency-Key has {len(key)} characters; at most {LONGEST_KEY} are taken.")
+    return key
+
+
+def arrival(commit: Commit, body: bytes, received_at: int) -> Arrival:
+    """Put together what is judged of a commit, but for its idempotency key."""
     return Arrival(
         commit=commit,
         reading=read(commit.tree, declared=commit.scorm_version),
         digest=hashlib.sha256(body).hexdigest(),
         received_at=received_at,
-        idempotency_key=key,
     )
+
+
+def with_key(arrived: Arrival, request: web.Request) -> Arrival:
+    """Return a commit with the idempotency key of its request.
+
+    Raises:
+        MalformedField: the key is too long.
+    """
+    key = idempotency_key(request)
+    return arrived if key is None else replace(arrived, idempotency_key=key)
 
 
 def _header(request: web.Request, name: str) -> str | None:

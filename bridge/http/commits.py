@@ -6,15 +6,16 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from bridge.commits.launch import Launch
 from bridge.commits.work import Posting
 from bridge.errors import MalformedBody
 from bridge.formats import native, scorm_cloud
-from bridge.formats.body import Body
 from bridge.formats.jsonbody import decode
 from bridge.formats.post import Post
 from bridge.http import bodies, doors
 from bridge.http.answers import Answer
 from bridge.http.services import services
+from mappings.attempt.commit import Arrival
 
 
 async def post_all_in_one(request: web.Request) -> web.Response:
@@ -26,24 +27,26 @@ async def post_all_in_one(request: web.Request) -> web.Response:
     received_at = parts.now()
     lms = await parts.lms_tokens.check(request.headers.get(hdrs.AUTHORIZATION))
     post = await bodies.read_post(request)
-    body = native.read_whole(post.body) or _object(post)
-    if isinstance(body, native.Whole):
-        launch, told = None, body.session_id or None
-    else:
-        if activity_id is None and scorm_cloud.TELLING in body:
-            return await doors.post_postback(request, post, Body(json=body), lms_id=lms.id, received_at=received_at)
-        launch, told = None, body.get("session_id") or None
-    if native.tells_launch(body) or told is None:
-        launch, told = native.read_launch(body, lms_id=lms.id, activity_id=activity_id)
-    session_id = None if told is None else bodies.session_id(str(told))
+
+    def parse() -> tuple[str | None, Launch | None, Arrival] | None:
+        body = native.read_whole(post.body) or _object(post)
+        if isinstance(body, native.Whole):
+            launch, told = None, body.session_id or None
+        elif activity_id is None and scorm_cloud.TELLING in body:
+            return None
+        else:
+            launch, told = None, body.get("session_id") or None
+        if native.tells_launch(body) or told is None:
+            launch, told = native.read_launch(body, lms_id=lms.id, activity_id=activity_id)
+        session_id = None if told is None else bodies.session_id(str(told))
+        return session_id, launch, bodies.arrival(native.recognise(body, post), post.body, received_at)
+
+    read = await parts.parsing.run(post.body, parse, lambda: (lms.id, native.order_key(post.body)))
+    if read is None:
+        return await doors.post_postback(request, post, lms_id=lms.id, received_at=received_at)
+    session_id, launch, arrived = read
     posting = Posting(
-        bodies.arrival(request, native.recognise(body, post), post.body, received_at),
-        session_id,
-        lms.id,
-        launch,
-        post.content_type,
-        post.body,
-        post.beside,
+        bodies.with_key(arrived, request), session_id, lms.id, launch, post.content_type, post.body, post.beside
     )
     return Answer(await parts.commits.post(posting))
 

@@ -19,12 +19,12 @@ from bridge.commits.replies import shown_version
 from bridge.commits.work import Posting
 from bridge.commits.workspace import decode_attempt_state
 from bridge.errors import BridgeError, MalformedBody, SessionUnknown
-from bridge.formats import Call, Format, Post, Reply, State, scorm_cloud
-from bridge.formats.body import Body, parse
+from bridge.formats import Call, Format, Post, Reply, State, body, scorm_cloud
 from bridge.http import bodies
 from bridge.http.answers import Answer
 from bridge.http.problems import KNOWN, bridge_error, problem
 from bridge.http.services import services
+from mappings.attempt.commit import Arrival
 from mappings.cmi.render import render
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import from_json
@@ -60,10 +60,14 @@ async def post_results(request: web.Request) -> web.Response:
     parts = services(request)
     received_at = parts.now()
     try:
-        post = await bodies.read_post(request)
-        body = parse(post.body)
-        lms = await parts.lms_tokens.check(_authorization(request, body))
-        return await post_postback(request, post, body, lms_id=lms.id, received_at=received_at)
+        header = request.headers.get("Authorization")
+        if header is not None:
+            lms = await parts.lms_tokens.check(_bearer(header))
+            post = await bodies.read_post(request)
+        else:
+            post = await bodies.read_post(request)
+            lms = await parts.lms_tokens.check(await _bearer_in_form(request, post))
+        return await post_postback(request, post, lms_id=lms.id, received_at=received_at)
     except KNOWN as raised:
         response = problem(bridge_error(raised))
         if response.status == 401:
@@ -72,18 +76,25 @@ async def post_results(request: web.Request) -> web.Response:
         return response
 
 
-async def post_postback(request: web.Request, post: Post, body: Body, *, lms_id: int, received_at: int) -> web.Response:
+async def post_postback(request: web.Request, post: Post, *, lms_id: int, received_at: int) -> web.Response:
     """Store an LMS's postback and answer it.
 
     Raises:
         BridgeError: it is none, or what `errors` says.
     """
-    results = scorm_cloud.find(body)
-    if results is None:
-        raise MalformedBody(f"The body is no postback; this address takes {scorm_cloud.FORMAT.shape}.")
-    launch, session_id = scorm_cloud.read_launch(results.json, lms_id=lms_id)
-    call = formats.read(scorm_cloud.FORMAT, post)
-    return _response(await _store(request, scorm_cloud.FORMAT, call, post, (session_id, lms_id, launch, received_at)))
+
+    def parse() -> tuple[Call, Launch, str, Arrival]:
+        results = scorm_cloud.find(body.parse(post.body))
+        if results is None:
+            raise MalformedBody(f"The body is no postback; this address takes {scorm_cloud.FORMAT.shape}.")
+        launch, session_id = scorm_cloud.read_launch(results.json, lms_id=lms_id)
+        call = formats.read(scorm_cloud.FORMAT, post)
+        assert call.commit is not None  # noqa: S101 -- a postback always is one
+        return call, launch, session_id, bodies.arrival(call.commit, _payload(call, post), received_at)
+
+    call, launch, session_id, arrived = await services(request).parsing.run(post.body, parse)
+    reply = await _store(request, (scorm_cloud.FORMAT, call, arrived), post, (session_id, lms_id, launch))
+    return _response(reply)
 
 
 async def _serve(request: web.Request, door: Format | None) -> web.Response:
@@ -94,14 +105,23 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
         session_id = bodies.session_id(request.match_info["session_id"])
         lms_id = await _permitted(request, session_id)
         post = await bodies.read_post(request)
-        spoken, call = _read(request, door, post)
-        if call.commit is not None:
-            return _response(await _store(request, spoken, call, post, (session_id, lms_id, None, received_at)))
-        state = await parts.database.read(_state, session_id, lms_id, call.version)
-        return _response(spoken.reply(call, None, state))
+
+        def parse() -> tuple[Format, Call, Arrival | None]:
+            found, wanted = _read(request, door, post)
+            commit = wanted.commit
+            arrived = None if commit is None else bodies.arrival(commit, _payload(wanted, post), received_at)
+            return found, wanted, arrived
+
+        found, call, arrived = await parts.parsing.run(post.body, parse, lambda: session_id)
+        spoken = found
+        if arrived is not None:
+            return _response(await _store(request, (found, call, arrived), post, (session_id, lms_id, None)))
+        return _response(await parts.database.read(_answer, found, call, session_id, lms_id))
     except KNOWN as raised:
         error = bridge_error(raised)
-        return _refused(error.format if isinstance(error, formats.Unreadable) else spoken, call, error)
+        if isinstance(error, formats.Unreadable):
+            spoken, error = error.format, error.reason
+        return _refused(spoken, call, error)
 
 
 async def _permitted(request: web.Request, session_id: str) -> int | None:
@@ -132,20 +152,27 @@ def _asked(door: Format, post: Post) -> Call:
     except MalformedBody:
         return Call(asks=())
     if call.commit is not None:
-        raise formats.Unreadable("GET only asks; what is to be stored has to be posted.", door)
+        raise formats.Unreadable(MalformedBody("GET only asks; what is to be stored has to be posted."), door)
     return call
 
 
+def _payload(call: Call, post: Post) -> bytes:
+    """Return what the journal keeps of a post."""
+    return post.body if call.payload is None else call.payload
+
+
 async def _store(
-    request: web.Request, spoken: Format, call: Call, post: Post, whose: tuple[str, int | None, Launch | None, int]
+    request: web.Request, read: tuple[Format, Call, Arrival], post: Post, whose: tuple[str, int | None, Launch | None]
 ) -> Reply:
-    session_id, lms_id, launch, received_at = whose
-    assert call.commit is not None  # noqa: S101 -- its callers have looked
-    body = post.body if call.payload is None else call.payload
-    arrival = bodies.arrival(request, call.commit, body, received_at)
-    posting = Posting(arrival, session_id, lms_id, launch, post.content_type, body, post.beside)
+    spoken, call, arrived = read
+    posting = Posting(bodies.with_key(arrived, request), *whose, post.content_type, _payload(call, post), post.beside)
     answer = await services(request).commits.post(posting)
     return spoken.reply(call, answer, None)
+
+
+def _answer(connection: Connection, spoken: Format, call: Call, session_id: str, lms_id: int | None) -> Reply:
+    """Answer a question; what is asked for can be long."""
+    return spoken.reply(call, None, _state(connection, session_id, lms_id, call.version))
 
 
 def _state(connection: Connection, session_id: str, lms_id: int | None, version: ScormVersion | None) -> State:
@@ -164,20 +191,25 @@ def _state(connection: Connection, session_id: str, lms_id: int | None, version:
     return State(cmi, {index: from_json(one) for index, one in (state.snapshot.interactions or {}).items()})
 
 
-def _authorization(request: web.Request, body: Body) -> str | None:
-    """Give the LMS's token as a bearer's, wherever it came."""
-    header = request.headers.get("Authorization")
-    if header is None:
-        password = dict(body.form).get("password", "")
-        return f"Bearer {password}" if password else None
-    scheme, _, told = header.partition(" ")
+def _bearer(header: str) -> str | None:
+    """Return an Authorization header's token as a bearer's; the password of HTTP Basic is one."""
+    scheme, _, credentials = header.partition(" ")
     if scheme.lower() != "basic":
         return header
     try:
-        told = base64.b64decode(told.strip(), validate=True).decode()
+        decoded = base64.b64decode(credentials.strip(), validate=True).decode()
     except (binascii.Error, ValueError):
         return None
-    return f"Bearer {told.partition(':')[2]}"
+    return f"Bearer {decoded.partition(':')[2]}"
+
+
+async def _bearer_in_form(request: web.Request, post: Post) -> str | None:
+    """Return the token in a form's field `password` as a bearer's.
+
+    Nobody knows yet who sent the form, so nothing but its fields is parsed, and few of them.
+    """
+    password = await services(request).parsing.run(post.body, lambda: body.form_field(post.body, "password"))
+    return f"Bearer {password}" if password else None
 
 
 def _refused(spoken: Format | None, call: Call | None, error: BridgeError) -> web.Response:

@@ -24,6 +24,11 @@ def create_api(parts: Services) -> web.Application:
     )
     app[SERVICES] = parts
     app[health.DRAINING] = asyncio.Event()
+
+    async def close(_app: web.Application) -> None:
+        parts.parsing.close()
+
+    app.on_cleanup.append(close)
     app.add_routes(
         [
             web.post("/v1/sessions", sessions.open_session),

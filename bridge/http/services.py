@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -13,6 +13,7 @@ from bridge.database import Database
 from bridge.http.asking import Asking
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
+from bridge.http.parsing import ParsingQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Services:
     targets: tuple[str, ...]
     proxies: TrustedProxies
     asking: Asking
+    parsing: ParsingQueue = field(default_factory=ParsingQueue)
 
 
 SERVICES = web.AppKey("services", Services)

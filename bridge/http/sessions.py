@@ -28,7 +28,9 @@ async def open_session(request: web.Request) -> web.Response:
     parts = services(request)
     lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
     body = await bodies.read_body(request)
-    launch, told = native.read_launch(decode(body) if body.strip() else None, lms_id=lms.id)
+    launch, told = await parts.parsing.run(
+        body, lambda: native.read_launch(decode(body) if body.strip() else None, lms_id=lms.id)
+    )
     opened = await parts.commits.open(Opening(launch, None if told is None else bodies.session_id(told)))
     return _json(
         {

@@ -15,7 +15,7 @@ from mappings.cmi.interactions import Interaction, answer, interaction
 from mappings.cmi.objectives import Objective, objectives
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Interactions, Snapshot
-from mappings.cmi.tree import from_json
+from mappings.cmi.tree import from_json, scalar
 
 Trigger = Literal[
     "attempt.started",
@@ -143,8 +143,16 @@ def _answers(before: Interactions, after: Interactions) -> Iterator[Change]:
 
 
 def _objectives(before: Snapshot, after: Snapshot) -> Iterator[Change]:
-    earlier = objectives(before.objectives, before.scorm_version)
-    for own, new in objectives(after.objectives, after.scorm_version).items():
+    known, now = before.objectives or {}, after.objectives or {}
+    if before.scorm_version == after.scorm_version:
+        # most of many are the ones known before
+        altered = {index: item for index, item in now.items() if known.get(index) is not item}
+        ids = {scalar(item.get("id")) for item in altered.values()}
+        ids |= {scalar(known[index].get("id")) for index in altered if index in known}
+        now = {index: item for index, item in now.items() if index in altered or scalar(item.get("id")) in ids}
+        known = {index: item for index, item in known.items() if scalar(item.get("id")) in ids}
+    earlier = objectives(known, before.scorm_version)
+    for own, new in objectives(now, after.scorm_version).items():
         old = earlier.get(own) or Objective(own)
         if new == old:
             continue

@@ -171,7 +171,8 @@ def _begin_interactions(
     ]
     if not new:
         return known, session.begun
-    kept = {index: item for index, item in loaded.items() if index not in new}
+    anew = frozenset(new)
+    kept = {index: item for index, item in loaded.items() if index not in anew}
     return replace(known, interactions=kept), (*session.begun, *new)
 
 

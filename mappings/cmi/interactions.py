@@ -7,6 +7,7 @@ SCORM 2004). SCORM 1.2 separates with commas and full stops what SCORM 2004 and 
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -34,8 +35,10 @@ TYPES = frozenset(
 _TRUTH = {"t": "true", "1": "true", "true": "true", "f": "false", "0": "false", "false": "false"}
 _SUCCESS = {"correct": True, "wrong": False, "incorrect": False}
 _LISTED = frozenset({"choice", "sequencing", "matching"})
+MAX_LISTED = 250
+"""Patterns and objectives of an interaction that are told an LRS; SCORM asks for 10. The journal has all."""
 _PREFIX = re.compile(r"^(?:\{(?:case_matters|order_matters)=(?:true|false)\})+")
-_RANGE = re.compile(r"\s*(-?\d+(?:\.\d+)?)?\s*:\s*(-?\d+(?:\.\d+)?)?\s*")
+_RANGE = re.compile(r"(-?\d+(?:\.\d+)?)?\s*:\s*(-?\d+(?:\.\d+)?)?")
 
 
 class Interaction(msgspec.Struct, frozen=True, gc=False):
@@ -73,7 +76,7 @@ def interaction(item: Item) -> Interaction | None:
     kind = kind if kind in TYPES else "other"
     success = _SUCCESS.get(result.strip().lower())
     old = "student_response" in item or ("time" in item and "learner_response" not in item)
-    patterns = (scalar(one.get("pattern")) for one in _numbered(item.get("correct_responses")))
+    patterns = (scalar(entry.get("pattern")) for entry in _numbered(item.get("correct_responses")))
     return Interaction(
         id=own,
         type=kind,
@@ -84,7 +87,7 @@ def interaction(item: Item) -> Interaction | None:
         success=success,
         raw=_number(result) if success is None else None,
         duration=_time(scalar(item.get("latency"))),
-        objectives=tuple(name for one in _numbered(item.get("objectives")) if (name := scalar(one.get("id")))),
+        objectives=tuple(name for entry in _numbered(item.get("objectives")) if (name := scalar(entry.get("id")))),
         cmi={
             name: value
             for name in ("id", "type", "result", "weighting", "time", "timestamp")
@@ -112,13 +115,14 @@ def _pattern(kind: str, text: str, *, old: bool) -> str:
     prefix = _PREFIX.match(text)
     if prefix is not None:
         return prefix.group() + rewrite(kind, text[prefix.end() :], old=old)
-    if kind == "numeric" and "[:]" not in text and (bounds := _RANGE.fullmatch(text)) is not None:
+    if kind == "numeric" and "[:]" not in text and (bounds := _RANGE.fullmatch(text.strip())) is not None:
         return f"{bounds.group(1) or ''}[:]{bounds.group(2) or ''}"
     return rewrite(kind, text, old=old)
 
 
 def _numbered(collection: object) -> list[dict[str, Any]]:
-    return [one for one in collection.values() if isinstance(one, dict)] if isinstance(collection, dict) else []
+    entries = collection.values() if isinstance(collection, dict) else ()
+    return list(islice((entry for entry in entries if isinstance(entry, dict)), MAX_LISTED))
 
 
 def _number(result: str) -> Number | None:

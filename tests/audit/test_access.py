@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 
 import pytest
@@ -110,11 +111,64 @@ async def test_pages_of_lmss_cannot_read_the_audit_pages_of_who_looks_at_both(br
     assert (answer.status, "Access-Control-Allow-Origin" in answer.headers) == (200, False)
 
 
-async def test_a_form_that_cannot_be_read_is_no_failure_of_the_bridge(bridge: Bridge, admin: Person) -> None:
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    for body in (b"", b"--x\r\n", b"no form"):
-        answer = await admin.client.post("/audit/sign-out", data=body, headers=headers, allow_redirects=False)
-        assert answer.status in {400, 403}
+URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
+PART = b'--x\r\nContent-Disposition: form-data; name="csrf"\r\n%b\r\nTOKEN\r\n--x--\r\n'
+ODD_FORMS = {
+    "a charset nobody knows": (f"{URLENCODED}; charset=no-such", b"csrf=TOKEN"),
+    "a charset of two bytes": (f"{URLENCODED}; charset=utf-16", b"csrf=TOKEN"),
+    "NUL": (URLENCODED, b"csrf=TOKEN&reason=%00"),
+    "NUL in a part": (MULTIPART, (PART % b"").replace(b"TOKEN", b"\0TOKEN")),
+    "JSON": ("application/json", b'{"csrf":"TOKEN"}'),
+    "a part for mail": (MULTIPART, PART % b"Content-Transfer-Encoding: base64\r\n"),
+    "a part of a wrong encoding": (MULTIPART, PART % b"Content-Transfer-Encoding: no-such\r\n"),
+    "a part with a length that is none": (MULTIPART, PART % b"Content-Length: x\r\n"),
+    "a part with a header that is none": (MULTIPART, PART % b"x\r\n"),
+    "a part with a folded header": (MULTIPART, PART % b"X: y\r\n z\r\n"),
+    "a part without a name of its own": (MULTIPART, (PART % b"").replace(b'; name="csrf"', b"")),
+    "a part that is no field": (MULTIPART, (PART % b"").replace(b"form-data", b"attachment")),
+    "parts in parts": (MULTIPART, b"--x\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" * 3),
+    "no end": (MULTIPART, (PART % b"").replace(b"--x--", b"")),
+    "no boundary": ("multipart/form-data", PART % b""),
+    "another boundary": ("multipart/form-data; boundary=y", PART % b""),
+    "a boundary that is too long": (f"multipart/form-data; boundary={'x' * 100}", PART % b""),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FORMS)
+async def test_an_odd_form_is_answered_400_in_words_wherever_it_comes(
+    bridge: Bridge, admin: Person, meet: Meet, name: str
+) -> None:
+    content_type, body = ODD_FORMS[name]
+    stranger = await meet(bridge)
+    for person, paths in ((stranger, ["/audit/sign-in"]), (admin, [_path(route) for route in POSTED])):
+        csrf = csrf_of(await person.text("/audit/sign-in" if person is stranger else "/audit/targets"))
+        for path in paths:
+            answer = await person.client.post(
+                path,
+                data=body.replace(b"TOKEN", csrf.encode()),
+                headers={"Content-Type": content_type},
+                allow_redirects=False,
+            )
+            assert (answer.status, answer.content_type) == (400, "text/html"), path
+            assert "Nothing was done." in await answer.text()
+
+
+async def test_a_form_that_is_too_large_is_answered_413(bridge: Bridge, admin: Person) -> None:
+    csrf = csrf_of(await admin.text("/audit/targets")).encode()
+    for body in (b"csrf=" + csrf + b"&reason=" + b"x" * 40_000, b"csrf=" + csrf + b"&a=b" * 100):
+        for path in ("/audit/sign-in", "/audit/sign-out", "/audit/targets/lrs/pause"):
+            answer = await admin.client.post(
+                path, data=body, headers={"Content-Type": URLENCODED}, allow_redirects=False
+            )
+            assert answer.status == 413
+            assert "Nothing was done." in await answer.text()
+
+
+async def test_a_compressed_form_is_answered_400(bridge: Bridge, admin: Person) -> None:
+    csrf = csrf_of(await admin.text("/audit/targets"))
+    headers = {"Content-Type": URLENCODED, "Content-Encoding": "gzip"}
+    answer = await admin.client.post("/audit/sign-out", data=gzip.compress(f"csrf={csrf}".encode()), headers=headers)
+    assert (answer.status, "compressed" in await answer.text()) == (400, True)
 
 
 async def test_the_pages_can_be_switched_off(start: StartBridge) -> None:

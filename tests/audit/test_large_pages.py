@@ -102,7 +102,9 @@ async def test_what_is_shown_by_its_beginning_can_be_had_whole(
     await bridge.let_documents_follow()
     with bridge.engine.connect() as connection:
         statement_id, body = connection.exec_driver_sql("SELECT id, body FROM statement ORDER BY position").first()
-        document_id, content = connection.exec_driver_sql("SELECT id, content FROM document ORDER BY length(content) DESC").first()
+        document_id, content = connection.exec_driver_sql(
+            "SELECT id, content FROM document ORDER BY length(content) DESC"
+        ).first()
     for path, file, whole in (
         (f"/audit/statements/{statement_id}", "body", body.encode()),
         (f"/audit/documents/{document_id}", "content", bytes(content)),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from bridge.formats.openedx import MAX_QUESTIONS
 from tests.bridges import Bridge
 from tests.formats.knocking import FORM, SUSPEND_DATA, commit, door, read
 
@@ -120,3 +122,16 @@ async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
 
     assert (await at.post(json.dumps(values(suspend_data=SUSPEND_DATA)))).json == [{"result": "success"}]
     assert (await at.post({"name": "cmi.suspend_data"})).json == {"value": SUSPEND_DATA}
+
+
+async def test_more_questions_or_longer_answers_than_one_post_may_have_are_refused_in_its_words(bridge: Bridge) -> None:
+    at = await door(bridge, "openedx")
+    await at.post([{"name": "cmi.suspend_data", "value": "x" * 100_000}])
+    many = await at.post([{"name": "cmi.location"}] * (MAX_QUESTIONS + 1))
+    much = await at.post([{"name": "cmi.suspend_data"}] * 22)
+    enough = await at.post([{"name": "cmi.suspend_data"}] * 20)
+
+    assert (many.status, much.status, enough.status) == (413, 413, 200)
+    for answer in (many, much):
+        assert msgspec.json.decode(answer.text)[0]["result"] == "error"
+    assert [one["value"] for one in msgspec.json.decode(enough.text)] == ["x" * 100_000] * 20

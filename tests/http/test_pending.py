@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from bridge.commits.pending import Batch
+from bridge.commits.pending import MAX_BYTES_AHEAD, MAX_ITEMS_AHEAD, MAX_STATE_AHEAD, Batch
 from storage.engine import open_engine
 from tests.commit_path import Writer
 
@@ -50,3 +51,43 @@ def test_where_a_session_stays_with_a_process_its_commits_are_worked_out_ahead_a
     _play(sessions, process)
 
     assert _next(process, sessions[0]).ahead
+
+
+def _answers(count: int, response: str = "a") -> dict[str, Any]:
+    return {"cmi": {"interactions": {f"{n}": {"id": f"i{n}", "learner_response": response} for n in range(count)}}}
+
+
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        _answers(MAX_ITEMS_AHEAD + 1),
+        {"cmi": {"objectives": {f"{n}": {"id": f"o{n}"} for n in range(MAX_ITEMS_AHEAD + 1)}}},
+        {"cmi": {"comments_from_learner": {f"{n}": {"comment": "c"} for n in range(MAX_ITEMS_AHEAD + 1)}}},
+        _answers(1, "a" * MAX_BYTES_AHEAD),
+    ],
+)
+def test_a_commit_of_much_work_is_left_to_the_writer(process: Writer, heavy: dict[str, Any]) -> None:
+    session_id = process.open("u1")
+    process.post(session_id, {"cmi": {"suspend_data": "x"}})
+    process.pending.add(process.posting(session_id, heavy))
+    batch = process.pending.next()
+
+    assert batch is not None
+    assert not batch.ahead
+
+
+def test_interactions_that_are_known_by_their_bytes_are_no_work(process: Writer) -> None:
+    session_id, many = process.open("u1"), _answers(MAX_ITEMS_AHEAD * 2)
+    process.post(session_id, many)
+    process.pending.add(process.posting(session_id, {"cmi": many["cmi"] | {"location": "p2"}}))
+    batch = process.pending.next()
+
+    assert batch is not None
+    assert batch.ahead
+
+
+def test_a_commit_to_a_large_state_is_left_to_the_writer(process: Writer) -> None:
+    session_id = process.open("u1")
+    process.post(session_id, {"cmi": {"suspend_data": "x" * (MAX_STATE_AHEAD + 1)}})
+
+    assert not _next(process, session_id).ahead

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.cmi.comments import Comment, new_comments
-from mappings.cmi.interactions import TYPES, Interaction, answer, interaction
+from mappings.cmi.interactions import MAX_LISTED, TYPES, Interaction, answer, interaction
 from mappings.cmi.objectives import Objective, objectives
 from mappings.cmi.snapshot import Snapshot
 from mappings.cmi.tree import item as clean
@@ -283,3 +283,24 @@ def test_no_item_makes_finding_comments_fail(before, after, old_text, new_text):
     )
 
     assert all(isinstance(one, Comment) and one.text for one in found)
+
+
+@pytest.mark.timeout(30)  # a pattern that goes back over every blank takes minutes
+@pytest.mark.parametrize("text", [" " * 64_000, " " * 32_000 + ":" + " " * 31_000 + "x", "1" * 64_000, ":" * 64_000])
+def test_patterns_of_numbers_take_no_longer_than_their_length(text):
+    sent = {str(number): {"pattern": f" {text} "} for number in range(30)}
+
+    told = interaction({"id": "i", "type": "numeric", "result": "correct", "correct_responses": sent})
+
+    assert told is not None
+    assert all("[:]" not in pattern for pattern in told.patterns)
+
+
+def test_no_more_patterns_and_objectives_are_told_than_an_lrs_can_use():
+    sent = {str(number): {"pattern": f"p{number}", "id": f"o{number}"} for number in range(2_000)}
+
+    told = interaction({"id": "i", "result": "correct", "correct_responses": sent, "objectives": sent})
+
+    assert told is not None
+    assert (len(told.patterns), len(told.objectives)) == (MAX_LISTED, MAX_LISTED)
+    assert told.objectives[-1] == f"o{MAX_LISTED - 1}"

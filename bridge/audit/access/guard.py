@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler
 
 from bridge.audit.access import cookies, limits
 from bridge.audit.access.roles import ACCOUNT, ROLES, Account
+from bridge.audit.forms import FORM, read_form
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.route import Route
 from storage import sign_ins
@@ -38,7 +39,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if route.admit is not None:
         await route.admit(request)
     if route.role is None:
-        return await _let_in(request, handler)
+        return await _let_in(request, handler, route)
     who = None if secret is None else await _account(request, secret)
     if who is None:
         raise _sign_in(request)
@@ -46,7 +47,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if who.role < route.role:
         raise web.HTTPForbidden(text=f"This needs the role {route.role.word}; {who.name} is a {who.role.word}.")
     with limits.hold(request, route.kind):
-        return await _let_in(request, handler)
+        return await _let_in(request, handler, route)
 
 
 async def may_go_on(request: web.Request) -> bool:
@@ -55,9 +56,9 @@ async def may_go_on(request: web.Request) -> bool:
     return secret is not None and await _account(request, secret) == request[ACCOUNT]
 
 
-async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _let_in(request: web.Request, handler: Handler, route: Route) -> web.StreamResponse:
     if request.method not in SAFE:
-        await _check_form(request)
+        await _check_form(request, route.max_form_bytes)
     return await handler(request)
 
 
@@ -73,15 +74,13 @@ def _sign_in(request: web.Request) -> web.HTTPException:
     return web.HTTPUnauthorized(text="Sign in first.")
 
 
-async def _check_form(request: web.Request) -> None:
+async def _check_form(request: web.Request, max_bytes: int) -> None:
     secret = request.get(cookies.SECRET)
-    try:
-        form = await request.post()
-    except ValueError:
-        raise web.HTTPBadRequest(text="The form cannot be read.") from None
-    token = form.get("csrf")
-    if secret is None or not isinstance(token, str) or not cookies.is_csrf_token(request, secret, token):
+    # who was never given a page has no form of ours: there is nothing to read
+    form = None if secret is None else await read_form(request, max_bytes)
+    if secret is None or form is None or not cookies.is_csrf_token(request, secret, form.text("csrf")):
         raise web.HTTPForbidden(
             text="This form was not made for your browser, or it is of an earlier sign-in. Nothing was done. Open the"
             " page anew and try again."
         )
+    request[FORM] = form

@@ -11,6 +11,7 @@ from bridge import delivery_acts, target_states
 from bridge.audit.access.roles import Role, may_see_cmi, who
 from bridge.audit.advice import Advice, advice
 from bridge.audit.filters import deliveries_told, fields_of, query_of
+from bridge.audit.forms import form_of
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page, redirect
 from bridge.audit.route import Route
@@ -83,9 +84,9 @@ async def _confirm(request: web.Request) -> web.StreamResponse:
 
 async def _do(request: web.Request) -> web.StreamResponse:
     parts, verb = request.app[AUDIT_PARTS], _verb(request)
-    form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-    which = deliveries_told(form)
-    reason = form.get("reason", "").strip()[:LONGEST_REASON]
+    form = form_of(request)
+    which = deliveries_told(form.texts)
+    reason = form.text("reason").strip()[:LONGEST_REASON]
     if not reason:
         return await _asked(request, which, status=400, fault="Tell why: others will want to know.")
     deed = Deed(verb, _filters(verb, which), who(request).name, reason)

@@ -117,8 +117,8 @@ def _place(parameters: str) -> str:
 
 ROUTES = (
     Route("GET", "/documents", _documents, Role.READER),
-    Route("GET", "/documents.csv", _export, Role.READER, Kind.FILE),
-    Route("GET", "/documents.ndjson", _export, Role.READER, Kind.FILE),
+    Route("GET", "/documents.csv", _export, Role.READER, kind=Kind.FILE),
+    Route("GET", "/documents.ndjson", _export, Role.READER, kind=Kind.FILE),
     Route("GET", "/documents/{id}", _document, Role.READER),
     Route("GET", "/documents/{id}/content", _content, Role.AUDITOR),
 )

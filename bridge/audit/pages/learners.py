@@ -114,9 +114,9 @@ def _rest(request: web.Request) -> str:
 
 ROUTES = (
     Route("GET", "/learners", _learners, Role.READER),
-    Route("GET", "/learners.csv", _learners_file, Role.READER, Kind.FILE),
-    Route("GET", "/learners.ndjson", _learners_file, Role.READER, Kind.FILE),
+    Route("GET", "/learners.csv", _learners_file, Role.READER, kind=Kind.FILE),
+    Route("GET", "/learners.ndjson", _learners_file, Role.READER, kind=Kind.FILE),
     Route("GET", "/enrollments/{registration}", _enrollment, Role.READER),
-    Route("GET", "/enrollments/{registration}/attempts.csv", _enrollment_file, Role.READER, Kind.FILE),
-    Route("GET", "/enrollments/{registration}/attempts.ndjson", _enrollment_file, Role.READER, Kind.FILE),
+    Route("GET", "/enrollments/{registration}/attempts.csv", _enrollment_file, Role.READER, kind=Kind.FILE),
+    Route("GET", "/enrollments/{registration}/attempts.ndjson", _enrollment_file, Role.READER, kind=Kind.FILE),
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 from sqlalchemy import Connection
 
 from bridge.audit.access.roles import Role, who
+from bridge.audit.forms import MAX_DOCUMENT_BYTES, form_of
 from bridge.audit.pages.mappings import known
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page, redirect
@@ -38,7 +38,7 @@ async def _draft(request: web.Request) -> web.StreamResponse:
 
 async def _keep(request: web.Request) -> web.StreamResponse:
     parts, by = request.app[AUDIT_PARTS], who(request).name
-    draft = await _told(request)
+    draft = _sent(request)
     if not draft.faults and not draft.text.strip():
         draft = draft._replace(faults=(Fault("file", 0, "is empty: paste a document or choose a file"),))
     if draft.faults:
@@ -86,8 +86,8 @@ async def _roll_back(request: web.Request) -> web.StreamResponse:
 
 
 async def _do(request: web.Request, path: str, act: object, words: str) -> web.StreamResponse:
-    parts, form = request.app[AUDIT_PARTS], await request.post()
-    lms, reason = (str(form.get(name, "")).strip() for name in ("lms", "reason"))
+    parts, form = request.app[AUDIT_PARTS], form_of(request)
+    lms, reason = (form.text(name).strip() for name in ("lms", "reason"))
     if not reason:
         raise web.HTTPBadRequest(text="Tell why: others will want to know. Nothing was changed.")
     how = who(request).name, reason[:LONGEST_REASON], parts.now()
@@ -102,16 +102,15 @@ async def _do(request: web.Request, path: str, act: object, words: str) -> web.S
     return redirect(with_words(request, path, told))
 
 
-async def _told(request: web.Request) -> _Draft:
-    form = await request.post()
-    file, text = form.get("file"), form.get("text", "")
-    if isinstance(file, FileField) and file.filename:
+def _sent(request: web.Request) -> _Draft:
+    form = form_of(request)
+    if "file" in form.files:
         try:
-            return _Draft(file.file.read().decode())
+            return _Draft(form.files["file"].decode())
         except UnicodeDecodeError as error:
             return _Draft("", (Fault("file", 0, f"is not text in UTF-8: {error.reason} at byte {error.start}"),))
     # browsers end the lines of a form with two characters, which the document's hash would tell from the file's
-    return _Draft(text.replace("\r\n", "\n") if isinstance(text, str) else "")
+    return _Draft(form.text("text").replace("\r\n", "\n"))
 
 
 def _form(request: web.Request, draft: _Draft, *, status: int = 200) -> web.Response:
@@ -135,7 +134,7 @@ def _lms(connection: Connection, name: str) -> int | None:
 
 ROUTES = (
     Route("GET", "/mappings/draft", _draft, Role.ADMIN),
-    Route("POST", "/mappings/draft", _keep, Role.ADMIN),
+    Route("POST", "/mappings/draft", _keep, Role.ADMIN, MAX_DOCUMENT_BYTES),
     Route("POST", "/mappings/rollback", _roll_back, Role.ADMIN),
     Route("POST", "/mappings/{hash}/activate", _activate, Role.ADMIN),
 )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from bridge.audit import jobs
 from bridge.audit.access.roles import Role, who
 from bridge.audit.filters import is_uuid
+from bridge.audit.forms import MAX_DOCUMENT_BYTES, form_of
 from bridge.audit.jobs import JOBS, Job
 from bridge.audit.pages.mappings import known
 from bridge.audit.parts import AUDIT_PARTS
@@ -73,8 +74,8 @@ async def _preview(request: web.Request) -> web.StreamResponse:
 
 
 async def _pasted(request: web.Request) -> web.StreamResponse:
-    parts, form = request.app[AUDIT_PARTS], await request.post()
-    body, session = (str(form.get(name, "")) for name in ("body", "session"))
+    parts, form = request.app[AUDIT_PARTS], form_of(request)
+    body, session = (form.text(name) for name in ("body", "session"))
     session = session.strip().lower()
 
     def look(connection: Connection) -> _Tried:
@@ -112,8 +113,8 @@ def _shown(request: web.Request, tried: _Tried, body: str, *, session: str = "",
 
 
 async def _start(request: web.Request) -> web.StreamResponse:
-    parts, form = request.app[AUDIT_PARTS], await request.post()
-    days, lms = (str(form.get(name, "")).strip() for name in ("days", "lms"))
+    parts, form = request.app[AUDIT_PARTS], form_of(request)
+    days, lms = (form.text(name).strip() for name in ("days", "lms"))
     if not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= MOST_DAYS):
         raise web.HTTPBadRequest(text=f"Tell how many days, from 1 to {MOST_DAYS}.")
 
@@ -160,6 +161,6 @@ def counted(found: Impact | None) -> dict[str, Any]:
 ROUTES = (
     Route("GET", "/mappings/impacts/{id}", _impact, Role.AUDITOR),
     Route("GET", "/mappings/{hash}/preview", _preview, Role.AUDITOR),
-    Route("POST", "/mappings/{hash}/preview", _pasted, Role.AUDITOR),
+    Route("POST", "/mappings/{hash}/preview", _pasted, Role.AUDITOR, MAX_DOCUMENT_BYTES),
     Route("POST", "/mappings/{hash}/impact", _start, Role.AUDITOR),
 )

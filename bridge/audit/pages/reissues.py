@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from bridge.audit import jobs
 from bridge.audit.access.roles import Role, who
 from bridge.audit.dates import day_of, midnight
+from bridge.audit.forms import form_of
 from bridge.audit.jobs import JOBS, Job, Progress, Work
 from bridge.audit.pages.mapping_trials import DAY, counted
 from bridge.audit.pages.mappings import known, whom_it_holds_for
@@ -75,8 +76,8 @@ async def _form(
 
 
 async def _preview(request: web.Request) -> web.StreamResponse:
-    parts, form = request.app[AUDIT_PARTS], await request.post()
-    told = {name: str(form.get(name, "")).strip() for name in _FIELDS}
+    parts, form = request.app[AUDIT_PARTS], form_of(request)
+    told = {name: form.text(name).strip() for name in _FIELDS}
 
     def look(connection: Connection) -> WholeVersion:
         if told["lms"]:
@@ -103,14 +104,14 @@ async def _look(request: web.Request) -> web.StreamResponse:
 
 
 async def _run(request: web.Request) -> web.StreamResponse:
-    looked, form = _job(request), await request.post()
+    looked, form = _job(request), form_of(request)
     asked = looked.what
     if asked.run is not None:
         # the button was pressed twice
         return redirect(f"/audit/mappings/reissues/{asked.run}")
     if asked.reason is not None or looked.found is None:
         raise web.HTTPConflict(text="Only what was previewed to its end can be told anew. Nothing was done.")
-    reason = str(form.get("reason", "")).strip()[:LONGEST_REASON]
+    reason = form.text("reason").strip()[:LONGEST_REASON]
     if not reason:
         return _shown(request, looked, status=400, fault="Tell why: others will want to know. Nothing was done.")
     what = Reissued(asked.version_id, asked.name, asked.content_hash, asked.span, reason)

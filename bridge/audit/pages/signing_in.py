@@ -7,6 +7,7 @@ from aiohttp import web
 from bridge.audit.access import cookies, devices, next_page, sign_in
 from bridge.audit.access.password_checks import TooManyTriesError
 from bridge.audit.access.roles import Role
+from bridge.audit.forms import MAX_SIGN_IN_BYTES, form_of
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page, redirect
 from bridge.audit.route import Route
@@ -18,8 +19,8 @@ async def _form(request: web.Request) -> web.StreamResponse:
 
 
 async def _sign_in(request: web.Request) -> web.StreamResponse:
-    form = await request.post()
-    name, password, wanted = (str(form.get(one, "")) for one in ("name", "password", "next"))
+    form = form_of(request)
+    name, password, wanted = (form.text(field) for field in ("name", "password", "next"))
     wanted, name = next_page.checked(wanted), name.strip()
     try:
         found = await sign_in.account_of(request, name, password)
@@ -60,6 +61,6 @@ def _sign_in_page(
 
 ROUTES = (
     Route("GET", "/sign-in", _form, None),
-    Route("POST", "/sign-in", _sign_in, None, admit=sign_in.admit),
+    Route("POST", "/sign-in", _sign_in, None, MAX_SIGN_IN_BYTES, admit=sign_in.admit),
     Route("POST", "/sign-out", _sign_out, Role.READER),
 )

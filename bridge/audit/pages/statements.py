@@ -127,8 +127,8 @@ async def _body(request: web.Request) -> web.StreamResponse:
 
 ROUTES = (
     Route("GET", "/statements", _statements, Role.READER),
-    Route("GET", "/statements.csv", _export, Role.READER, Kind.FILE),
-    Route("GET", "/statements.ndjson", _export, Role.READER, Kind.FILE),
+    Route("GET", "/statements.csv", _export, Role.READER, kind=Kind.FILE),
+    Route("GET", "/statements.ndjson", _export, Role.READER, kind=Kind.FILE),
     Route("GET", "/statements/{id}", _statement, Role.READER),
     Route("GET", "/statements/{id}/body", _body, Role.AUDITOR),
 )

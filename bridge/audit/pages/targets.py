@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from bridge import target_states
 from bridge.audit.access.roles import Role, who
 from bridge.audit.connection_test import Tested, try_connection
+from bridge.audit.forms import form_of
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page, redirect
 from bridge.audit.route import Route
@@ -25,7 +26,7 @@ async def _targets(request: web.Request) -> web.StreamResponse:
 
 async def _pause(request: web.Request) -> web.StreamResponse:
     parts, name = request.app[AUDIT_PARTS], _known(request)
-    reason = await _reason(request)
+    reason = _reason(request)
     if not reason:
         return await _page(request, status=400, fault="Tell why: others will want to know.")
     by, now = who(request).name, parts.now()
@@ -39,7 +40,7 @@ async def _pause(request: web.Request) -> web.StreamResponse:
 
 async def _resume(request: web.Request) -> web.StreamResponse:
     parts, name = request.app[AUDIT_PARTS], _known(request)
-    reason, by, now = await _reason(request), who(request).name, parts.now()
+    reason, by, now = _reason(request), who(request).name, parts.now()
     if not await parts.database.write(target_states.resume, name, by=by, reason=reason, now=now):
         return await _page(request, status=409, fault=f"{name} is not paused.")
     await parts.pauses.follow_at_once()
@@ -78,9 +79,8 @@ def _known(request: web.Request) -> str:
     return name
 
 
-async def _reason(request: web.Request) -> str:
-    told = (await request.post()).get("reason", "")
-    return told.strip()[:LONGEST_REASON] if isinstance(told, str) else ""
+def _reason(request: web.Request) -> str:
+    return form_of(request).text("reason").strip()[:LONGEST_REASON]
 
 
 ROUTES = (
