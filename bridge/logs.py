@@ -1,34 +1,124 @@
-"""The log: one name for each fact, facts as key and value, never CMI data or learners' names."""
+"""The log: one name for each fact, facts as key and value, never CMI data or learners' names.
+
+What libraries and Python itself have to say goes the same way as the bridge's own lines, through the same renderer,
+with secrets redacted: every line of a JSON log is JSON, and none holds a token.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import structlog
+from structlog.processors import JSONRenderer
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import Processor
 
+from bridge.log_redaction import escape_control, redact_event
 from bridge.settings import LogSettings
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+log = structlog.get_logger(__name__)
 
 
 def configure(settings: LogSettings) -> None:
-    """Write the log to standard error, for people or as JSON."""
+    """Write the log to standard error, for people or as JSON; what libraries log goes there too, from `warning` on."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if settings.format == "json"
-        # plain: the other formatters print local variables, which hold learners' data and passwords
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
+    added: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    rendered = _rendered(is_json=settings.format == "json")
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info if settings.format == "json" else structlog.dev.set_exc_info,
-            renderer,
-        ],
+        processors=[*added, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _LibraryHandler):
+            root.removeHandler(handler)
+    root.addHandler(_LibraryHandler(added, rendered))
+    root.setLevel(max(level, logging.WARNING))
+
+
+def announce(text: str) -> None:
+    """Write a sentence to standard error whatever the level: as it is, or as a line of the log where that is JSON."""
+    processors = structlog.get_config()["processors"]
+    line: Any = text
+    if isinstance(processors[-1], JSONRenderer):
+        line = {"event": text}
+        for processor in processors:
+            line = processor(None, "info", line)
+    structlog.WriteLogger(sys.stderr).msg(line)
+
+
+@contextmanager
+def taking_over() -> Iterator[None]:
+    """Log what Python would print by itself: warnings, and exceptions that nobody catches in threads and finalizers."""
+    hooks = threading.excepthook, sys.unraisablehook
+    threading.excepthook = _log_of_thread
+    sys.unraisablehook = _log_unraisable
+    logging.captureWarnings(capture=True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        threading.excepthook, sys.unraisablehook = hooks
+
+
+def _rendered(*, is_json: bool) -> list[Processor]:
+    # tracebacks become text before they are redacted, without local variables: those hold learners' data and passwords
+    if is_json:
+        return [structlog.processors.format_exc_info, redact_event, JSONRenderer()]
+    return [
+        structlog.dev.set_exc_info,
+        structlog.processors.format_exc_info,
+        redact_event,
+        escape_control,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+    ]
+
+
+class _LibraryHandler(logging.Handler):
+    """Takes what is logged with the standard library, by aiohttp, asyncio and others."""
+
+    def __init__(self, added: Sequence[Processor], rendered: Sequence[Processor]) -> None:
+        super().__init__()
+        self.setFormatter(
+            ProcessorFormatter(
+                foreign_pre_chain=[structlog.stdlib.add_logger_name, *added],
+                processors=[ProcessorFormatter.remove_processors_meta, *rendered],
+            )
+        )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 -- whatever a library's arguments do when they are printed
+            line = self.format(
+                logging.makeLogRecord(
+                    {
+                        "name": record.name,
+                        "levelno": logging.ERROR,
+                        "levelname": "ERROR",
+                        "msg": "log_line_not_formatted",
+                    }
+                )
+            )
+        structlog.WriteLogger(sys.stderr).msg(line)
+
+
+def _log_of_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_type is not SystemExit:
+        log.critical("uncaught_exception", thread=args.thread and args.thread.name, exc_info=args.exc_value)
+
+
+def _log_unraisable(args: UnraisableHookArgs) -> None:
+    log.error("unraisable_exception", where=args.err_msg or type(args.object).__name__, exc_info=args.exc_value)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pydantic_settings
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from bridge.audit_settings import AuditSettings
 from bridge.limit_settings import LimitSettings
+from bridge.loopback import is_loopback
+from bridge.proxy_settings import ProxySettings
 from bridge.target_settings import TargetSettings
 from mappings.attempt.resuming import Resume
 from storage.engine import DatabaseUrlError, open_engine
@@ -38,6 +40,12 @@ class ServerSettings(_Section):
     `commit_token_lifetime` is in seconds. Players that were offline deliver days later, and a token permits nothing but
     commits to one session, hence a week. `drain_delay` are the seconds between SIGTERM and the end of listening, in
     which `/readyz` says 503: for load balancers that need to be told first.
+
+    The timeouts are in seconds; each bounds one way of keeping the bridge waiting: `header_timeout` from the connection
+    or a request's first byte to the end of its headers, `body_timeout` from there to the end of its body,
+    `write_timeout` without any of a response being read, `request_timeout` a request as a whole, unless its response is
+    streamed, and `keep_alive_timeout` between two requests. `max_connections` are open at once in one process;
+    `max_unread_bytes` of responses wait at most, over all connections, for clients to read them.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +53,13 @@ class ServerSettings(_Section):
     public_url: str = ""
     commit_token_lifetime: int = Field(default=7 * 24 * 3600, ge=60)
     drain_delay: float = Field(default=0, ge=0, le=600)
+    header_timeout: float = Field(default=10, gt=0, le=3600)
+    body_timeout: float = Field(default=30, gt=0, le=3600)
+    write_timeout: float = Field(default=30, gt=0, le=3600)
+    request_timeout: float = Field(default=120, gt=0, le=3600)
+    keep_alive_timeout: float = Field(default=75, gt=0, le=3600)
+    max_connections: int = Field(default=1000, ge=1, le=1_000_000)
+    max_unread_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024)
 
     @field_validator("public_url")
     @classmethod
@@ -52,6 +67,16 @@ class ServerSettings(_Section):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _reached_as(self) -> Self:
+        if not self.public_url and not is_loopback(self.host):
+            raise ValueError(
+                f"public_url is needed where host is {self.host!r}, which is not loopback only: set it to the address "
+                "that players reach the bridge at, such as https://bridge.example.org. Without it, whoever sends a "
+                "request could choose the address in commit_url."
+            )
+        return self
 
 
 class DatabaseSettings(_Section):
@@ -112,6 +137,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     audit: AuditSettings = AuditSettings()
+    proxy: ProxySettings = ProxySettings()
 
     @field_validator("targets")
     @classmethod
@@ -121,6 +147,13 @@ class Settings(BaseSettings):
         if twice:
             raise ValueError(f"two targets have the name {', '.join(twice)}")
         return value
+
+    @property
+    def proxies(self) -> ProxySettings:
+        """Return which proxies are trusted; `audit.behind_proxy` alone means one."""
+        if self.audit.behind_proxy and not self.proxy.hops:
+            return self.proxy.model_copy(update={"hops": 1})
+        return self.proxy
 
     @classmethod
     def settings_customise_sources(

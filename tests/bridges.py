@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
 from yarl import URL
@@ -15,7 +16,9 @@ from yarl import URL
 from bridge.access import new_token
 from bridge.app import DOCUMENT_MAKER, create_app
 from bridge.audit_settings import AuditSettings
+from bridge.http.connection_server import ConnectionRunner
 from bridge.limit_settings import LimitSettings
+from bridge.proxy_settings import ProxySettings
 from bridge.settings import DatabaseSettings, ServerSettings, Settings
 from bridge.target_settings import TargetSettings
 from storage import lms
@@ -50,6 +53,17 @@ class Ids:
     def __call__(self) -> str:
         self.count += 1
         return f"00000000-0000-4000-8000-{self.count:012x}"
+
+
+class BridgeServer(TestServer):
+    """Serves as `scorm-bridge serve` does: on connections that are watched."""
+
+    def __init__(self, app: web.Application, settings: ServerSettings) -> None:
+        super().__init__(app)
+        self._settings = settings
+
+    async def _make_runner(self, **options: Any) -> ConnectionRunner:
+        return ConnectionRunner(self.app, self._settings, **options)
 
 
 @dataclass
@@ -141,6 +155,7 @@ async def start_bridge(
     audit: AuditSettings | None = None,
     limits: LimitSettings | None = None,
     monotonic: Callable[[], float] = time.monotonic,
+    proxy: ProxySettings | None = None,
     random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
@@ -164,12 +179,13 @@ async def start_bridge(
         targets=targets,
         audit=audit or AuditSettings(),
         limits=limits or LimitSettings(),
+        proxy=proxy or ProxySettings(),
     )
     try:
         app = create_app(settings, now=clock, new_id=ids or Ids(), random=random, monotonic=monotonic)
     except BaseException:
         engine.dispose()
         raise
-    client: TestClient[Any, Any] = TestClient(TestServer(app))
+    client: TestClient[Any, Any] = TestClient(BridgeServer(app, settings.server))
     await client.start_server()
     return Bridge(client, engine, token, clock)

@@ -16,8 +16,11 @@ from aiohttp import web
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from bridge import logs
 from bridge.app import SchemaError, create_app
+from bridge.cli.descriptors import affordable_connections
 from bridge.cli.workers import serve_together, stop_with_parent
+from bridge.http.connection_server import BACKLOG, ConnectionRunner
 from bridge.http.health import DRAINING
 from bridge.settings import WRONG, Settings, SettingsError
 from mappings.document import DocumentError
@@ -30,16 +33,21 @@ log = structlog.get_logger(__name__)
 
 UNAVAILABLE = 69
 """Exit status when the database does not answer at start-up (EX_UNAVAILABLE of sysexits.h)."""
+FAILED = 70
+"""Exit status of an error of the bridge itself (EX_SOFTWARE)."""
 YOUNG = 10_000
 """Objects that may be added before the garbage collector looks for cycles among them, instead of 700: a batch of
 commits holds thousands, and looking through them again and again took a twentieth of a commit's time."""
+SWITCH_INTERVAL = 0.001
+"""Seconds until a thread that works on a page or a file lets another one go on, instead of 0.005: each commit waits for
+that, perhaps several times."""
 IN_FLIGHT_TIME = 10
 """Seconds that requests under way have to finish after SIGTERM."""
 
 
 def fail(status: int, text: str) -> None:
     """Tell what is wrong and leave."""
-    click.echo(text, err=True)
+    logs.announce(text)
     sys.exit(status)
 
 
@@ -51,27 +59,44 @@ def run_app(
     Says so as soon as it listens. A `listener` is a socket that listens already.
     """
     gc.set_threshold(YOUNG)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     gc.collect()
     # modules and what was made of the settings stay: to look through them stopped everything for a tenth of a second
     gc.freeze()
-    _leave_on_signals(loop, app[DRAINING], settings.server.drain_delay)
-    place = {"host": settings.server.host, "port": settings.server.port} if listener is None else {"sock": listener}
-    web.run_app(
-        app,
-        **place,
-        access_log=None,
-        print=lambda *_: click.echo(
-            f"scorm-bridge listens on http://{settings.server.host}:{settings.server.port}", err=True
-        ),
-        shutdown_timeout=IN_FLIGHT_TIME,
-        handle_signals=False,
-        loop=loop,
-    )
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(_serve(app, settings, listener))
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
-def _leave_on_signals(loop: asyncio.AbstractEventLoop, draining: asyncio.Event, delay: float) -> None:
-    def leave() -> None:
-        raise web.GracefulExit
+async def _serve(app: web.Application, settings: Settings, listener: socket.socket | None) -> None:
+    server = settings.server
+    limited = server.model_copy(update={"max_connections": affordable_connections(server.max_connections)})
+    stopped = asyncio.Event()
+    _stop_on_signals(app[DRAINING], stopped, server.drain_delay)
+    runner = ConnectionRunner(app, limited, shutdown_timeout=IN_FLIGHT_TIME)
+    await runner.setup()
+    try:
+        site: web.BaseSite = (
+            web.TCPSite(runner, server.host, server.port, backlog=BACKLOG)
+            if listener is None
+            else web.SockSite(runner, listener, backlog=BACKLOG)
+        )
+        await site.start()
+        logs.announce(f"scorm-bridge listens on http://{server.host}:{server.port}")
+        await stopped.wait()
+    finally:
+        await runner.cleanup()
+
+
+def _stop_on_signals(draining: asyncio.Event, stopped: asyncio.Event, delay: float) -> None:
+    loop = asyncio.get_running_loop()
 
     def stop() -> None:
         for number in numbers:
@@ -80,7 +105,7 @@ def _leave_on_signals(loop: asyncio.AbstractEventLoop, draining: asyncio.Event, 
             signal.signal(number, signal.SIG_DFL)
         draining.set()
         log.info("stopping", after=delay)
-        loop.call_later(delay, leave)
+        loop.call_later(delay, stopped.set)
 
     numbers = signal.SIGINT, signal.SIGTERM
     for number in numbers:
@@ -96,7 +121,8 @@ def new_loop() -> asyncio.AbstractEventLoop:
 def told() -> Iterator[None]:
     """Tell in words, with an exit status, why the bridge cannot run."""
     try:
-        yield
+        with logs.taking_over():
+            yield
     except (SchemaError, DocumentError, SettingsError) as error:
         fail(WRONG, str(error))
     except CannotServeError as error:
@@ -105,6 +131,9 @@ def told() -> Iterator[None]:
         fail(UNAVAILABLE, f"The database does not answer: {error.orig}")
     except OSError as error:
         fail(UNAVAILABLE, f"The bridge cannot listen: {error}")
+    except Exception:
+        log.critical("uncaught_exception", exc_info=True)
+        sys.exit(FAILED)
 
 
 @click.command()

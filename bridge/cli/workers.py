@@ -9,8 +9,9 @@ import socket
 import sys
 from contextlib import suppress
 
-import click
 import structlog
+
+from bridge import logs
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,7 @@ def serve_together(count: int, arguments: list[str], host: str, port: int) -> in
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
         listener.set_inheritable(True)
-        click.echo(f"scorm-bridge listens on http://{host}:{listener.getsockname()[1]} ({count} workers)", err=True)
+        logs.announce(f"scorm-bridge listens on http://{host}:{listener.getsockname()[1]} ({count} workers)")
         return asyncio.run(Workers(count, arguments, listener).run())
 
 

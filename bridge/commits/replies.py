@@ -17,6 +17,12 @@ from mappings.statements import Statement
 from mappings.timestamps import rfc3339
 from storage.attempts import Attempt, Enrollment, Session
 
+MAX_LISTED_STATEMENTS = 200
+MAX_LISTED_WARNINGS = 100
+"""How many statements and warnings a response lists: it is kept, and repeated for every duplicate of its commit."""
+MAX_PROGRESS_LOCATION = 1000
+"""Characters of the location in `progress`, as many as SCORM 2004 wants kept; `cmi` of a session has all of them."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -109,7 +115,7 @@ def progress_object(state: AttemptState) -> dict[str, Any]:
         "passed": {"passed": True, "failed": False}.get(known.success_status or ""),
         "score": None if state.score is None else state.score.scaled,
         "measure": known.progress_measure,
-        "location": known.location,
+        "location": known.location and known.location[:MAX_PROGRESS_LOCATION],
     }
 
 
@@ -124,8 +130,15 @@ def commit_reply(
 ) -> bytes:
     """Give the answer to a commit.
 
-    `result` and `errorCode` are what scorm-again reads; everything else is for the LMS.
+    `result` and `errorCode` are what scorm-again reads; everything else is for the LMS. `omitted` is there where not
+    all statements and warnings are listed.
     """
+    omitted = {}
+    if len(statements) > MAX_LISTED_STATEMENTS or len(warnings) > MAX_LISTED_WARNINGS:
+        omitted["omitted"] = {
+            "statements": max(0, len(statements) - MAX_LISTED_STATEMENTS),
+            "warnings": max(0, len(warnings) - MAX_LISTED_WARNINGS),
+        }
     return _encode(
         {
             "result": True,
@@ -136,8 +149,11 @@ def commit_reply(
             "attempt": attempt_object(row),
             "enrollment": enrollment_object(row.enrollment),
             "progress": progress_object(state),
-            "statements": [{"id": one.id, "verb": one.verb, "rule": one.rule} for one in statements],
-            "warnings": warnings,
+            "statements": [
+                {"id": one.id, "verb": one.verb, "rule": one.rule} for one in statements[:MAX_LISTED_STATEMENTS]
+            ],
+            "warnings": warnings[:MAX_LISTED_WARNINGS],
+            **omitted,
         }
     )
 

@@ -18,7 +18,7 @@ from mappings.cmi.warnings import CmiWarning
 
 Shape = dict[str, Any]
 
-CODES_OF_ADDRESSES = ("no-such-address", "method-not-allowed", "bad-request")
+CODES_OF_ADDRESSES = ("no-such-address", "method-not-allowed", "bad-request", "unreadable-request", "request-timeout")
 """Codes of problems that no error of the bridge has: the request came to no handler."""
 
 TEXT: Shape = {"type": "string"}
@@ -181,6 +181,8 @@ def _answers() -> dict[str, Shape]:
         "counted_at": TIME,
         "notice": TEXT,
     }
+    following = maybe(TEXT) | {"description": "what to ask with `…_after` for more of them, null where there are none"}
+    places = dict.fromkeys(("commits", "statements"), following)
     parts = {"commits": commit, "statements": statement, "documents": document}
     return {
         "Disposition": {"type": "string", "enum": [*get_args(Disposition)]},
@@ -231,12 +233,21 @@ def _answers() -> dict[str, Shape]:
                 ),
                 "statements": many(_object({"id": UUID, "verb": TEXT, "rule": TEXT})),
                 "warnings": many(ref("CmiWarning")),
-            }
+            },
+            {
+                "omitted": _object({"statements": WHOLE, "warnings": WHOLE})
+                | {"description": "how many of each are not listed; absent where all are"}
+            },
         ),
-        "Session": _success(session | whose | {"cmi": ANY_OBJECT} | {n: many(_object(p)) for n, p in parts.items()}),
+        "Session": _success(
+            session
+            | whose
+            | {"cmi": ANY_OBJECT, "next": _object(places)}
+            | {name: many(_object(part)) for name, part in parts.items()}
+        ),
         "WholeAttempt": _success(
             {"started_at": TIME, "last_commit_at": maybe(TIME), **whose, "cmi": ANY_OBJECT}
-            | {"sessions": many(_object(session))}
+            | {"sessions": many(_object(session)), "next": _object(places | {"sessions": following})}
             | {name: many(_object({"session_id": UUID} | part)) for name, part in parts.items()}
         ),
         "Enrollments": _success(
@@ -262,13 +273,13 @@ def _answers() -> dict[str, Shape]:
     }
 
 
-def _object(properties: Mapping[str, Any]) -> Shape:
-    """Give an object that has all of these."""
-    return {"type": "object", "properties": properties, "required": [*properties]}
+def _object(properties: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Shape:
+    """Give an object that has all of these, and may have the optional ones."""
+    return {"type": "object", "properties": {**properties, **(optional or {})}, "required": [*properties]}
 
 
-def _success(properties: Mapping[str, Any]) -> Shape:
-    return _object({"result": {"const": True}, "errorCode": {"const": 0}, **properties})
+def _success(properties: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Shape:
+    return _object({"result": {"const": True}, "errorCode": {"const": 0}, **properties}, optional)
 
 
 def _by_target(shape: Shape) -> Shape:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.typedefs import Handler
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -16,9 +17,14 @@ from storage.database_files import DatabaseFileLostError
 
 log = structlog.get_logger(__name__)
 
+MAX_HEADER_LINE = 8190
+"""Bytes of a request line or header that aiohttp takes."""
 GENERAL_EXCEPTION = 101
 """The error code of SCORM 1.2 and SCORM 2004 for what no other code covers."""
 
+
+SERVER = "scorm-bridge"
+"""What every response says in `Server`: no version of anything."""
 
 KNOWN = (BridgeError, OperationalError, InterfaceError, DatabaseFileLostError)
 """What `bridge_error` takes."""
@@ -65,6 +71,25 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         )
 
 
+def unreadable_request(status: int, error: BaseException | None) -> web.Response:
+    """Return the response to what cannot be read as HTTP (400), or to a fault of the bridge outside of every handler.
+
+    Neither it nor the log repeats what came: it may hold a token.
+    """
+    headers = {"Server": SERVER}
+    if status == 400 and isinstance(error, HttpProcessingError):
+        log.info("request_unreadable", fault=type(error).__name__)
+        detail = (
+            f"A line of the request's head is longer than {MAX_HEADER_LINE:,} bytes."
+            if isinstance(error, LineTooLong)
+            else "What was sent is not an HTTP request as RFC 9112 describes it; check the request line and headers."
+        )
+        return _response(400, "unreadable-request", "The request cannot be read", detail, headers)
+    log.error("request_not_processed", exc_info=error)
+    detail = "The request failed because of an error of the bridge; it is logged."
+    return _response(503, NotProcessed.code, NotProcessed.title, detail, headers | {"Retry-After": "60"})
+
+
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
@@ -74,6 +99,10 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
         return _response(
             404, "no-such-address", "There is nothing at this address", f"{request.path} leads nowhere.", {}
         )
+    if error.status == 408:
+        response = _response(408, "request-timeout", "The request took too long", error.text or error.reason, {})
+        response.force_close()
+        return response
     return _response(error.status, "bad-request", error.reason, error.text or error.reason, {})
 
 

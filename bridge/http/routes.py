@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from bridge.http import attempts, bodies, commits, doors, health, openapi, sessions
 from bridge.http.cors import cors
-from bridge.http.problems import problems
+from bridge.http.problems import SERVER, problems
 from bridge.http.services import SERVICES, Services
 
 _DOOR = f"/v1/formats/{{format:{doors.NAMES}}}/sessions/{{session_id}}/commits"
@@ -29,6 +29,7 @@ def create_api(parts: Services) -> web.Application:
         parts.parsing.close()
 
     app.on_cleanup.append(close)
+    app.on_response_prepare.append(_name_server)
     app.add_routes(
         [
             web.post("/v1/sessions", sessions.open_session),
@@ -50,3 +51,7 @@ def create_api(parts: Services) -> web.Application:
         ]
     )
     return app
+
+
+async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers[hdrs.SERVER] = SERVER

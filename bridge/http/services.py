@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
+from functools import cache
 
+import structlog
 from aiohttp import web
+from yarl import URL
 
 from bridge.access import CommitTokens, LmsTokens
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
+from bridge.http.asking import Asking
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
+from bridge.http.forwarded import TrustedProxies
 from bridge.http.parsing import ParsingQueue
 from bridge.limits.disk_space import DiskSpace
+from bridge.loopback import is_loopback
 from bridge.system_alarms import SystemAlarms
 from bridge.write_health import WriteHealth
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,8 @@ class Services:
     disk: DiskSpace
     alarms: SystemAlarms
     backlog: Backlog
+    proxies: TrustedProxies
+    asking: Asking
     parsing: ParsingQueue = field(default_factory=ParsingQueue)
 
 
@@ -46,6 +57,35 @@ def services(request: web.Request) -> Services:
 
 
 def public_url(request: web.Request) -> str:
-    """Give the address under which the bridge is reached, without a slash at its end."""
-    configured = services(request).public_url
-    return configured or f"{request.scheme}://{request.host}"
+    """Return the address under which the bridge is reached, without a slash at its end."""
+    parts = services(request)
+    return parts.public_url or requested_url(request, parts.proxies)
+
+
+def requested_url(request: web.Request, proxies: TrustedProxies) -> str:
+    """Return the address of a bridge that was given none: what a trusted proxy says, else one of this machine.
+
+    The request's own host counts only if it is a name of this machine's: whoever sends a request could choose any.
+    """
+    told = proxies.told_host(request)
+    if told is not None:
+        return f"{proxies.scheme(request)}://{told}"
+    try:
+        asked = URL.build(scheme="http", authority=request.host)
+    except ValueError:
+        asked = URL()
+    if is_loopback(asked.host or ""):
+        return str(asked)
+    _warn_of_missing_public_url()
+    sockname = None if request.transport is None else request.transport.get_extra_info("sockname")
+    host, port = ("127.0.0.1", None) if sockname is None else sockname[:2]
+    return str(URL.build(scheme="http", host=str(ipaddress.ip_address(host)), port=port))
+
+
+@cache
+def _warn_of_missing_public_url() -> None:
+    """Log it once: whoever sends requests must not fill the log."""
+    log.warning(
+        "public_url_missing",
+        consequence="addresses in responses are those of this machine; set [server] public_url to what players reach",
+    )

@@ -31,7 +31,7 @@ NO_MARK = "[limits]\nmin_free_mib = 0\n"
 
 
 async def _lms(http: aiohttp.ClientSession, new_server: StartServer, url: str, more: str = "") -> Lms:
-    lms = Lms(http, new_server(url, more=more))
+    lms = Lms(http, new_server(url, sections=more))
     lms.meet(url)
     await lms.server.start()
     return lms

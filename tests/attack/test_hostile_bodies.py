@@ -153,7 +153,7 @@ async def test_every_hostile_body_is_answered_and_nobody_waits_for_it(attacks: l
             wrong.append((one.name, status, answer[:200]))
         assert len(answer) < 2 * 1024 * 1024, one.name
 
-    print(watched.told(f"{number + 1} hostile bodies"))  # noqa: T201 -- the figures
+    print(watched.told(f"{number + 1} hostile bodies"))
     assert wrong == []
 
 
@@ -174,7 +174,7 @@ async def test_strangers_with_hostile_bodies_are_refused_at_every_entry(
 
     await asyncio.gather(*(stranger(first) for first in range(STRANGERS)))
 
-    print(watched.told(f"{refused} bodies of strangers in {time.perf_counter() - began:.1f} s"))  # noqa: T201 -- figures
+    print(watched.told(f"{refused} bodies of strangers in {time.perf_counter() - began:.1f} s"))
 
 
 async def test_hostile_sign_in_forms_are_refused(watched: Watched) -> None:
@@ -205,7 +205,7 @@ async def test_hostile_sign_in_forms_are_refused(watched: Watched) -> None:
         }.items()
     }
 
-    print(watched.told(f"sign-in forms {statuses}"))  # noqa: T201 -- the figures
+    print(watched.told(f"sign-in forms {statuses}"))
     assert statuses == {
         **dict.fromkeys(("many fields", "many parts", "parameters", "a mebibyte"), 413),
         **dict.fromkeys(("nested", "cut short", "no such charset", "NUL"), 400),

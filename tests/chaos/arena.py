@@ -66,10 +66,10 @@ class Arena:
     playing: list[asyncio.Task[None]] = field(default_factory=list)
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def start(self, servers: int = 1, clients: int = 8, more: str = "") -> None:
+    async def start(self, servers: int = 1, clients: int = 8, sections: str = "") -> None:
         """Start bridges, with more settings, and clients that commit to any of them until `finish`."""
         self.servers = [
-            self.new_server(self.database_url, endpoint=self.lrs.endpoint, target=TARGET, more=more)
+            self.new_server(self.database_url, endpoint=self.lrs.endpoint, target=TARGET, sections=sections)
             for _ in range(servers)
         ]
         token = await self.servers[0].run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")

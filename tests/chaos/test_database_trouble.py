@@ -129,7 +129,7 @@ def _mounted(place: Path, size: str) -> Iterator[Path]:
 
 async def _fill_and_free(arena: Arena, disk: Path) -> None:
     """Fill the disk under load until enough commits were refused, and free it again."""
-    await arena.start(more="[limits]\nmin_free_mib = 0\n")  # or it would be refused before the disk is full
+    await arena.start(sections="[limits]\nmin_free_mib = 0\n")  # or it would be refused before the disk is full
     await arena.commits(30)
     fill = disk / "fill"
     with fill.open("wb", buffering=0) as file:

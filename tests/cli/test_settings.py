@@ -84,6 +84,17 @@ def test_the_installed_script_tells_it_on_standard_error_and_leaves_with_78(scri
         ("[server]\nport = 65536", "server.port: Input should be less than or equal to 65535"),
         ("[server]\nport = -1", "server.port: Input should be greater than or equal to 0"),
         ("[server]\npublic_url = 'bridge.example.org'", "server.public_url: must begin with http:// or https://"),
+        ("[server]\nhost = '0.0.0.0'", "server: public_url is needed where host is '0.0.0.0'"),
+        ("[server]\nhost = '::'", "server: public_url is needed where host is '::'"),
+        ("[server]\nhost = ''", "server: public_url is needed where host is ''"),
+        ("[server]\nhost = '192.0.2.7'", "server: public_url is needed where host is '192.0.2.7'"),
+        (
+            "[server]\nhost = 'localhost.example.org'",
+            "server: public_url is needed where host is 'localhost.example.org'",
+        ),
+        ("[server]\nheader_timeout = 0", "server.header_timeout:"),
+        ("[server]\nmax_connections = 0", "server.max_connections:"),
+        ("[server]\nmax_unread_bytes = 1", "server.max_unread_bytes:"),
         ("server = 7", "server:"),
         ("targets = 7", "targets:"),
         ("[targets]\nname = 'lrs'", "targets"),
@@ -166,9 +177,16 @@ def test_without_settings_everything_has_its_default() -> None:
     assert (settings.targets, settings.mapping.document, settings.log.level) == ((), "scorm-profile", "info")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LOCALHOST"])
+def test_on_loopback_no_public_url_is_needed(host: str) -> None:
+    Path("scorm-bridge.toml").write_text(f"[server]\nhost = '{host}'\n")
+    assert load(None).server.public_url == ""
+
+
 def test_the_environment_wins_over_the_file_key_by_key(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("scorm-bridge.toml").write_text(
-        "[server]\nport = 1234\nhost = '0.0.0.0'\n[database]\nurl = 'sqlite:///file.db'\n" + TARGET
+        "[server]\nport = 1234\nhost = '0.0.0.0'\npublic_url = 'https://bridge.example.org'\n[database]\nurl = 'sqlite:///file.db'\n"
+        + TARGET
     )
     monkeypatch.setenv("SCORM_BRIDGE_SERVER__PORT", "4321")
     monkeypatch.setenv("SCORM_BRIDGE_LOG__FORMAT", "json")

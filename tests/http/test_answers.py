@@ -60,9 +60,29 @@ async def test_a_usual_answer_has_the_headers_of_any_other(
     assert first == f"HTTP/{version} 200 OK"
     assert sorted(name for name, _ in usual) == sorted(name for name, _ in other if name != "connection")
     assert [one for one in other if one[0] == "connection"] == added
-    for name in ("content-type", "server"):
-        assert dict(usual)[name] == dict(other)[name]
+    assert dict(usual)["content-type"] == dict(other)["content-type"]
+    assert dict(usual)["server"] == dict(other)["server"] == "scorm-bridge"
     assert parsedate_to_datetime(dict(usual)["date"]).tzinfo is not None
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/nowhere", "/audit/sign-in", "/audit", "/\x00"])
+async def test_no_response_says_which_versions_of_what_made_it(bridge: Bridge, path: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", bridge.client.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    _, headers, _ = await answer(reader)
+    writer.close()
+
+    assert [value for name, value in headers if name == "server"] == ["scorm-bridge"]
+
+
+async def test_what_a_commit_made_is_listed_up_to_a_bound_and_the_rest_is_counted(bridge: Bridge) -> None:
+    interactions = [{"id": f"q{number}", "type": "numeric", "student_response": "x"} for number in range(300)]
+    told = await bridge.commit({"interactions": interactions}, sequence=1)
+    made = len(bridge.rules())
+
+    assert len(told["statements"]) == 200
+    assert told["omitted"] == {"statements": made - 200, "warnings": 0}
+    assert await bridge.commit({"suspend_data": "x"}, sequence=1) == told | {"disposition": "duplicate"}
 
 
 async def test_an_answer_to_a_page_is_labelled_for_its_origin(bridge: Bridge) -> None:

@@ -6,6 +6,8 @@ import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from bridge.access import new_token
 from storage import lms
 from storage.engine import writing
@@ -224,13 +226,14 @@ async def test_a_commit_url_permits_commits_to_its_own_session_until_it_expires(
     one, other = await bridge.open(), await bridge.open(learner={"id": "u2"})
     token = urlsplit(one["commit_url"]).query
     data = b'{"cmi":{"suspend_data":"x"}}'
+    forged = "E" if token.endswith("A") else "A"
 
     async def code(path: str) -> str:
         status, answer = await bridge.post(path, token=None, data=data)
         return "stored" if status == 200 else f"{status} {answer['code']}"
 
     assert await code(f"/v1/sessions/{other['session_id']}/commits?{token}") == "401 bad-commit-token"
-    assert await code(f"/v1/sessions/{one['session_id']}/commits?{token[:-2]}AA") == "401 bad-commit-token"
+    assert await code(f"/v1/sessions/{one['session_id']}/commits?{token[:-1]}{forged}") == "401 bad-commit-token"
     assert await code(f"/v1/sessions/{one['session_id']}/commits?token=") == "401 bad-commit-token"
     assert await code(f"/v1/sessions/{one['session_id']}/commits") == "401 no-token"
     assert await code(f"/v1/sessions/{one['session_id']}/commits?{token}") == "stored"
@@ -255,6 +258,30 @@ async def test_the_public_address_is_the_one_that_is_set(start: StartBridge) -> 
     assert opened["commit_url"].startswith(
         f"https://bridge.example.org/scorm/v1/sessions/{opened['session_id']}/commits?"
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "commit_host"),
+    [
+        ("localhost:1234", "localhost:1234"),
+        ("127.0.0.9", "127.0.0.9"),
+        ("[::1]:8080", "[::1]:8080"),
+        ("evil.example.org", None),
+        ("localhost.evil.example.org", None),
+        ("127.0.0.1.evil.example.org", None),
+        ("127.0.0.1@evil.example.org", None),
+        ("localhost:x", None),
+        ("localhost/evil", None),
+        ("[", None),
+    ],
+)
+async def test_without_a_public_address_the_request_s_host_counts_only_if_it_is_this_machine(
+    bridge: Bridge, host: str, commit_host: str | None
+) -> None:
+    body = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
+    status, opened = await bridge.post("/v1/sessions", body, headers={"Host": host})
+    assert status == 200
+    assert opened["commit_url"].startswith(f"http://{commit_host or f'127.0.0.1:{bridge.client.port}'}/v1/sessions/")
 
 
 def _another_lms(bridge: Bridge) -> str:

@@ -16,8 +16,8 @@ START_DEADLINE = 30
 class Server:
     """One `scorm-bridge serve`. Kill it, stop it, start it again: it keeps its port and its database.
 
-    `target` and `server` are more TOML for the settings of the target at `endpoint`, and of the server; `more` is that
-    of other sections.
+    `target` and `server` are more TOML for the settings of the target at `endpoint`, and of the server; `sections` is
+    TOML that follows. `descriptors` is how many files and sockets the system lets it have open.
     """
 
     def __init__(
@@ -28,7 +28,8 @@ class Server:
         endpoint: str | None = None,
         target: str = "",
         server: str = "",
-        more: str = "",
+        sections: str = "",
+        descriptors: int | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = _free_port()
@@ -37,9 +38,10 @@ class Server:
         self.log = ""
         target = f'[[targets]]\nname = "lrs"\nendpoint = "{endpoint}"\n{target}' if endpoint else ""
         self._config.write_text(
-            f'[server]\nport = {self.port}\n{server}[database]\nurl = "{database_url}"\n{target}\n{more}',
+            f'[server]\nport = {self.port}\n{server}[database]\nurl = "{database_url}"\n{target}\n{sections}',
             encoding="utf-8",
         )
+        self._wrapper = () if descriptors is None else ("sh", "-c", f'ulimit -n {descriptors}; exec "$0" "$@"')
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._logged = asyncio.Event()
@@ -67,7 +69,7 @@ class Server:
     async def start(self, *options: str) -> None:
         """Start and wait until it listens."""
         self._process = await asyncio.create_subprocess_exec(
-            SCRIPT, "--config", self._config, "serve", *options, stderr=asyncio.subprocess.PIPE
+            *self._wrapper, SCRIPT, "--config", self._config, "serve", *options, stderr=asyncio.subprocess.PIPE
         )
         assert self._process.stderr is not None
         async with asyncio.timeout(START_DEADLINE):

@@ -14,6 +14,8 @@ from bridge.audit.error_pages import error_page
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import redirect
 from bridge.audit.route import Route
+from bridge.http.forwarded import PROXIES
+from bridge.http.services import requested_url
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +55,8 @@ def _configured(request: web.Request) -> Oidc:
 
 def _address(request: web.Request) -> str:
     """Give the address that the issuer sends people back to, which it knows beforehand."""
-    scheme = "https" if cookies.is_secure(request) else "http"
     configured = request.app[AUDIT_PARTS].settings.server.public_url
-    return f"{configured or f'{scheme}://{request.host}'}/audit{BACK}"
+    return f"{configured or requested_url(request, request.app[PROXIES])}/audit{BACK}"
 
 
 def _failed(request: web.Request, error: OidcError | AccountError) -> web.Response:
