@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -16,8 +17,7 @@ from bridge.formats.format import Call, Format
 from bridge.formats.jsonbody import LONG
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
-from mappings.attempt.launch import LaunchData
-from mappings.cmi import values
+from mappings.attempt.launch import Credit, LaunchData, Mode
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import Tree, is_full, nest
 from mappings.iris import is_iri
@@ -187,13 +187,13 @@ def _launch_data(told: Opening, version: ScormVersion | None) -> LaunchData:
         return _BARE[version]
     return LaunchData(
         scorm_version=version,
-        mode=_given("mode", told.mode, values.mode),
-        credit=_given("credit", told.credit, values.credit),
-        mastery_score=_given("mastery_score", told.mastery_score, values.number),
-        scaled_passing_score=_given("scaled_passing_score", told.scaled_passing_score, values.between(-1, 1)),
-        completion_threshold=_given("completion_threshold", told.completion_threshold, values.between(0, 1)),
+        mode=_word("mode", told.mode, get_args(Mode)),
+        credit=_word("credit", told.credit, get_args(Credit)),
+        mastery_score=_number("mastery_score", told.mastery_score, None),
+        scaled_passing_score=_number("scaled_passing_score", told.scaled_passing_score, (-1, 1)),
+        completion_threshold=_number("completion_threshold", told.completion_threshold, (0, 1)),
         launch_data=told.launch_data or None,
-        max_time_allowed=_given("max_time_allowed", told.max_time_allowed, str),
+        max_time_allowed=None if told.max_time_allowed is None else str(told.max_time_allowed) or None,
         time_limit_action=told.time_limit_action or None,
     )
 
@@ -203,13 +203,31 @@ _BARE: dict[ScormVersion | None, LaunchData] = {
 }
 
 
-def _given(name: str, value: object, read: Callable[[str], Any]) -> Any:
+def _word(name: str, value: str | None, allowed: Sequence[str]) -> Any:
+    if value is None or value == "" or value in allowed:
+        return value or None
+    raise MalformedField(f"{name} must be one of {', '.join(allowed)}, not {value[:60]!r}.")
+
+
+DECIMAL = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+"""A number as text, as SCORM has it."""
+
+
+def _number(name: str, value: str | float | None, bounds: tuple[int, int] | None) -> float | None:
     if value is None or value == "":
         return None
-    try:
-        return read(str(value))
-    except values.BadValue as error:
-        raise MalformedField(f"{name} {error}, not {str(value)[:60]!r}.") from None
+    if isinstance(value, str):
+        if DECIMAL.fullmatch(value) is None:
+            raise MalformedField(f"{name} must be a number, not {value[:60]!r}.")
+        value = float(value)
+    if not abs(value) <= MAX_MARK or (bounds is not None and not bounds[0] <= value <= bounds[1]):
+        low, high = bounds or (-MAX_MARK, MAX_MARK)
+        raise MalformedField(f"{name} must lie between {low} and {high}, not {value!r:.60}.")
+    return int(value) if float(value).is_integer() else value
+
+
+MAX_MARK = 999_999_999
+"""A mastery score beyond all scores."""
 
 
 def tells_launch(body: object) -> bool:

@@ -83,10 +83,12 @@ def _requests() -> dict[str, Shape]:
         "mode": maybe({"type": "string", "enum": ["browse", "normal", "review", ""]}),
         "credit": maybe({"type": "string", "enum": ["credit", "no-credit", ""]}),
         "mastery_score": maybe(
-            {"type": "number", "minimum": 0, "maximum": 1_000_000, "description": "SCORM 1.2: the raw score to pass"}
+            {"type": "number", "minimum": -native.MAX_MARK, "maximum": native.MAX_MARK}, _decimal("[0-9]{1,9}")
         ),
-        "scaled_passing_score": maybe({"type": "number", "minimum": -1, "maximum": 1, "description": "SCORM 2004"}),
-        "completion_threshold": maybe({"type": "number", "minimum": 0, "maximum": 1, "description": "SCORM 2004"}),
+        "scaled_passing_score": maybe({"type": "number", "minimum": -1, "maximum": 1}, _decimal("0")),
+        "completion_threshold": maybe(
+            {"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^(0(\.[0-9]{1,9})?)?$"}
+        ),
     }
     committing = made.pop("Committing")["properties"] | {
         "sequence": maybe({"type": "integer", "minimum": 0, "maximum": (1 << 62) - 1}),
@@ -123,6 +125,11 @@ def _requests() -> dict[str, Shape]:
             "description": "As Commit; the activity is in the address.",
         },
     }
+
+
+def _decimal(whole: str) -> Shape:
+    """Return a number as text; an empty one says nothing."""
+    return {"type": "string", "pattern": rf"^(-?{whole}(\.[0-9]{{1,9}})?)?$"}
 
 
 def _one_of(properties: dict[str, Shape], needed: Sequence[dict[str, Shape]]) -> Shape:

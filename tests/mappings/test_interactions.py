@@ -294,7 +294,7 @@ def test_no_item_makes_finding_comments_fail(before, after, old_text, new_text):
 def test_patterns_of_numbers_take_no_longer_than_their_length(text):
     sent = {str(number): {"pattern": f" {text} "} for number in range(30)}
 
-    told = interaction({"id": "i", "type": "numeric", "result": "correct", "correct_responses": sent})
+    told = interaction({"id": "i", "type": "numeric", "learner_response": "1", "correct_responses": sent})
 
     assert told is not None
     assert all("[:]" not in pattern for pattern in told.patterns)
@@ -303,7 +303,7 @@ def test_patterns_of_numbers_take_no_longer_than_their_length(text):
 def test_no_more_patterns_and_objectives_are_told_than_an_lrs_can_use():
     sent = {str(number): {"pattern": f"p{number}", "id": f"o{number}"} for number in range(2_000)}
 
-    told = interaction({"id": "i", "result": "correct", "correct_responses": sent, "objectives": sent})
+    told = interaction({"id": "i", "learner_response": "a", "correct_responses": sent, "objectives": sent})
 
     assert told is not None
     assert (len(told.patterns), len(told.objectives)) == (MAX_LISTED, MAX_LISTED)
