@@ -96,6 +96,13 @@ enrollment = Table(
     ),
     Column("first_commit_at", _Time),
     Column("last_commit_at", _Time),
+    Column(
+        "latest_attempt",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="the highest number of an attempt that had a commit",
+    ),
     UniqueConstraint("lms_id", "learner_id", "activity_id"),
     Index(None, "activity_id"),
     Index(None, "course_id"),

@@ -80,6 +80,15 @@ def _requests() -> dict[str, Shape]:
         "session_id": {"anyOf": [UUID, {"const": ""}, _NULL]},
         "scorm_version": version,
         "attempt": maybe({"type": "integer", "minimum": 1, "maximum": 999_999}),
+        "mode": maybe({"type": "string", "enum": ["browse", "normal", "review", ""]}),
+        "credit": maybe({"type": "string", "enum": ["credit", "no-credit", ""]}),
+        "mastery_score": maybe(
+            {"type": "number", "minimum": -native.MAX_MARK, "maximum": native.MAX_MARK}, _decimal("[0-9]{1,9}")
+        ),
+        "scaled_passing_score": maybe({"type": "number", "minimum": -1, "maximum": 1}, _decimal("0")),
+        "completion_threshold": maybe(
+            {"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^(0(\.[0-9]{1,9})?)?$"}
+        ),
     }
     committing = made.pop("Committing")["properties"] | {
         "sequence": maybe({"type": "integer", "minimum": 0, "maximum": (1 << 62) - 1}),
@@ -118,6 +127,11 @@ def _requests() -> dict[str, Shape]:
     }
 
 
+def _decimal(whole: str) -> Shape:
+    """Return a number as text; an empty one says nothing."""
+    return {"type": "string", "pattern": rf"^(-?{whole}(\.[0-9]{{1,9}})?)?$"}
+
+
 def _one_of(properties: dict[str, Shape], needed: Sequence[dict[str, Shape]]) -> Shape:
     """Give an object that needs all of at least one of these sets of properties, those that must not be null."""
     return {
@@ -144,7 +158,7 @@ def _answers() -> dict[str, Shape]:
         "progress_measure": maybe(NUMBER),
         "total_time": DURATION,
     }
-    entry = {"type": "string", "enum": ["ab-initio", "resume"]}
+    entry = {"type": "string", "enum": ["ab-initio", "resume", ""]}
     session = {
         "session_id": UUID,
         "entry": entry,
