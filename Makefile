@@ -10,12 +10,13 @@ AXE := tests/browser/npm/node_modules/.package-lock.json
 RALPH := .judges/.ready
 RIVAL := .bench/.ready
 
-.PHONY: help env player test-tools bench-tools run test screenshots chaos lint types imports check bench clean
+.PHONY: help env player test-tools bench-tools run test screenshots chaos attack lint types imports check bench clean
 help:
 	@echo "make run          try the bridge with a sample course and a sandbox LRS"
 	@echo "make test         all tests, on SQLite and PostgreSQL"
 	@echo "make screenshots  a picture of each audit page, in .screenshots/"
 	@echo "make chaos        the tests of promises under trouble, at length: hours"
+	@echo "make attack       attacks on a running bridge, with figures: minutes"
 	@echo "make check        lint, types, import rules"
 	@echo "make bench        the benchmarks"
 
@@ -70,6 +71,9 @@ screenshots: env test-tools
 
 chaos: env
 	CHAOS=full $(BIN)/python -m pytest -s --timeout 0 tests/chaos tests/http/test_any_request.py $(ARGS)
+
+attack: env
+	CHAOS=full $(BIN)/python -m pytest -s --timeout 900 tests/attack $(ARGS)
 
 lint: env
 	$(BIN)/ruff check .
