@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.attack.victim import HOME_PAGE, PASSWORD, Probe, Victim
+from tests.attack.probe import Probe
+from tests.attack.victim import HOME_PAGE, PASSWORD, Victim
 from tests.processes.conftest import Lrs, StartServer, http, lrs, new_server
 
 __all__ = ["Lrs", "StartServer", "http", "lrs", "new_server"]

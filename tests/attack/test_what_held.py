@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from tests.attack.conftest import PrintFigures
-from tests.attack.victim import Probe, Victim, csrf_token
+from tests.attack.probe import Probe
+from tests.attack.victim import Victim, csrf_token
 
 WHO = b'"learner":{"id":"mallory"},"activity":{"id":"1"}'
 DEEP = 100_000
@@ -42,10 +43,9 @@ async def test_bombs_are_refused_and_honest_commits_are_taken_meanwhile(
 
     async def throw(name: str) -> None:
         body, headers = BOMBS[name]
+        headers = victim.headers | headers
         try:
-            async with http.post(
-                f"{victim.url}/v1/commits", data=io.BytesIO(body), headers=victim.headers | headers
-            ) as response:
+            async with http.post(f"{victim.url}/v1/commits", data=io.BytesIO(body), headers=headers) as response:
                 await response.read()
                 statuses[name].add(response.status)
         except aiohttp.ClientConnectionError:

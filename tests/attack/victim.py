@@ -1,14 +1,11 @@
-"""A running bridge to attack, what its honest users have, and a probe of how it does meanwhile."""
+"""A running bridge to attack, and what its honest users have."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 
@@ -16,10 +13,6 @@ from tests.processes.server import Server
 
 HOME_PAGE = "https://lms.example.org"
 PASSWORD = "correct horse battery staple"
-PROBE_INTERVAL = 0.02
-"""Seconds between two requests of a probe."""
-PROBE_TIMEOUT = 10.0
-"""Seconds that a probe waits for an answer; one that does not come counts as so long."""
 
 
 @dataclass
@@ -83,56 +76,3 @@ def csrf_token(page: str) -> str:
     match = re.search(r'name="csrf" value="([^"]+)"', page)
     assert match is not None, page
     return match[1]
-
-
-@dataclass
-class Probe:
-    """Asks for `/healthz` over and over, over a connection of its own, and keeps how long each answer took.
-
-    Use it as an asynchronous context manager around an attack. `latencies` are in seconds.
-    """
-
-    url: str
-    latencies: list[float] = field(default_factory=list)
-    failures: int = 0
-    _task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        answered = asyncio.Event()
-        self._task = asyncio.create_task(self._ask(answered))
-        await answered.wait()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    def latency(self, share: float) -> float:
-        """Return the latency in seconds within which this share (0 to 1) of the answers came."""
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-    def summary(self) -> str:
-        """Return the figures in words."""
-        return (
-            f"/healthz asked {len(self.latencies)} times, {self.failures} failed,"
-            f" p50 {self.latency(0.5) * 1000:.1f} ms, p99 {self.latency(0.99) * 1000:.1f} ms,"
-            f" longest {max(self.latencies) * 1000:.1f} ms"
-        )
-
-    async def _ask(self, answered: asyncio.Event) -> None:
-        timeout = aiohttp.ClientTimeout(total=PROBE_TIMEOUT)
-        async with aiohttp.ClientSession(timeout=timeout) as http:
-            while True:
-                started = time.perf_counter()
-                try:
-                    async with http.get(f"{self.url}/healthz") as response:
-                        self.failures += response.status != 200
-                except (aiohttp.ClientError, TimeoutError):
-                    self.failures += 1
-                self.latencies.append(time.perf_counter() - started)
-                answered.set()
-                await asyncio.sleep(PROBE_INTERVAL)
