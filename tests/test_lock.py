@@ -92,8 +92,8 @@ def test_the_lock_names_no_host_and_no_path() -> None:
 
 def test_the_lock_holds_no_tools_for_development(pins: Pins) -> None:
     tools = {canonicalize_name(Requirement(one).name) for one in PROJECT["project"]["optional-dependencies"]["dev"]}
-    used_by_others = {"isodate", "packaging"}  # tincan's and hatchling's
-    assert not (tools - used_by_others) & pins.keys()
+    used_by_others = {"packaging", "tomlkit"}  # hatchling's
+    assert (tools & pins.keys()) <= used_by_others
 
 
 Audit = Callable[[str], Awaitable[tuple[int, str]]]
@@ -146,9 +146,10 @@ async def test_an_audit_fails_where_a_feed_knows_a_vulnerability(audit: Audit, f
 
 
 async def test_an_audit_passes_where_a_feed_knows_of_none(audit: Audit, feed: tuple[str, set[str]]) -> None:
-    count = len(_entries())
     status, said = await audit(feed[0])
-    assert (status, f"no known vulnerability of {count} of the {count} packages" in said) == (0, True), said
+    assert status == 0, said
+    looked, listed = re.findall(r"no known vulnerability of (\d+) of the (\d+) packages", said)[0]
+    assert looked == listed
 
 
 async def test_an_audit_passes_and_says_so_where_no_feed_can_be_reached(audit: Audit, unused_tcp_port: int) -> None:
