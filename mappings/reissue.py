@@ -140,7 +140,7 @@ class Renaming:
     def __init__(self, ids: Collection[str], hashes: Collection[str]) -> None:
         self._ids = set(ids)
         self._originals = {
-            name: own for own in ids for content_hash in hashes for name in _names(own, content_hash, ids)
+            name: own for own in ids for content_hash in hashes for name in _names(own, content_hash, self._ids)
         }
 
     def next_id(self, statement_id: str, content_hash: str) -> str:
