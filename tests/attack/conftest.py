@@ -35,7 +35,7 @@ def figures(request: pytest.FixtureRequest, record_property: Callable[[str, obje
     """Print a line of figures, and keep it with the test's result."""
 
     def show(line: str) -> None:
-        print(f"\n  {request.node.name}: {line}")  # noqa: T201 -- figures
+        print(f"\n  {request.node.name}: {line}")
         record_property("figures", line)
 
     return show
