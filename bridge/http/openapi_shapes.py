@@ -40,6 +40,14 @@ ID: Shape = {
 NAME: Shape = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$", "maxLength": LONGEST_ID}
 _NULL: Shape = {"type": "null"}
 
+_COMMIT_URL = {
+    "type": "string",
+    "format": "uri",
+    "description": "Where the player posts commits to; it carries its own permission. For scorm-again: `{ lmsCommitUrl:"
+    ' commit_url, autocommit: true, useAsynchronousCommits: true, asyncModeBeaconBehavior: "on-terminate" }`. Browsers'
+    " refuse its synchronous commits while a page goes away.",
+}
+
 
 def ref(name: str) -> Shape:
     """Refer to a shape of `shapes`."""
@@ -220,7 +228,7 @@ def _answers() -> dict[str, Shape]:
             }
         ),
         "Opened": _success(
-            {"session_id": UUID, "commit_url": {"type": "string", "format": "uri"}, **whose, "cmi": ANY_OBJECT}
+            {"session_id": UUID, "commit_url": _COMMIT_URL, **whose, "cmi": ANY_OBJECT}
             | {"attempt": _object(attempt | {"entry": entry})}
         ),
         "Committed": _success(
