@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from mappings.attempt.commit import Commit
 from mappings.attempt.state import SessionState
 from mappings.cmi.reader import Reading
-from mappings.cmi.snapshot import EMPTY, Snapshot
+from mappings.cmi.snapshot import EMPTY, SCORE_FIELDS, Snapshot
 
 REORDER_WINDOW = 30_000
 """Milliseconds within which a commit that knows less, or comes after the end, is one that was overtaken on its way;
@@ -52,6 +52,10 @@ def split(
         news = set()
     if "lesson_status" in names and "lesson_status" not in news:
         news -= {"completion_status", "success_status"}  # which are derived from it
+    if "success_status" in names:
+        # a result is a pair: the score is as new as the status that it came with
+        scores = set(SCORE_FIELDS) & set(names)
+        news = news | scores if "success_status" in news else news - scores
     if not news:
         return Parts(EMPTY, said, frozenset())
     return Parts(
