@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from bridge.commits import columns
 from bridge.commits.documents import documents_of
-from bridge.commits.open_sessions import OpenSession
+from bridge.commits.open_sessions import OpenAttempt, OpenSession
 from bridge.commits.pending import Batch, Done
 from bridge.commits.posting import let_documents_follow, post, statement_rows, tell
 from bridge.commits.replies import attempt_object, enrollment_object, launch_values, shown_version
@@ -96,11 +96,14 @@ class _Worker:
         session = self._session(work)
         arrival = work.arrival
         earlier = self._workspace.earlier(session, arrival) if may_repeat(session.state, arrival) else ()
+        is_earlier = _is_earlier(session.attempt)
+        if is_earlier:
+            self._workspace.compare_best(session.attempt)
         done = post(self._setup, session, work, earlier, lambda number: self._workspace.first_reply(session, number))
         self.entries.append(done.entry)
         self.statements += done.statements
-        if session.attempt.row.number < session.attempt.row.enrollment.latest_attempt:
-            self._workspace.update_best(session.attempt)
+        if is_earlier:
+            self._workspace.share_best(session.attempt)
         number, reply = session.row.commits, done.entry.reply
         if reply is not None:
             session.fresh.append(Earlier(number, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
@@ -158,7 +161,10 @@ class _Worker:
             let_documents_follow(version, session, self._setup.now())
             if session.state.for_credit:
                 columns.update_statuses(attempt.row, done.changes)
-            self._workspace.update_best(attempt)
+            if _is_earlier(attempt):
+                self._workspace.compare_best(attempt)
+                self._workspace.share_best(attempt)
+            columns.update_best(attempt)
         return Closed(ended=True)
 
     def _make_documents(self, work: Making) -> Made:
@@ -176,3 +182,8 @@ class _Worker:
         attempt.documents_due = None
         attempt.changed = True
         return Made(len(made))
+
+
+def _is_earlier(attempt: OpenAttempt) -> bool:
+    """Tell whether another attempt of the enrollment has followed this one."""
+    return attempt.row.number < attempt.row.enrollment.latest_attempt

@@ -16,7 +16,7 @@ from storage.attempts import Attempt, Enrollment
 def update(session: OpenSession, before: AttemptState, received_at: int, changes: Sequence[Change]) -> None:
     """Bring the columns up to the states after a commit; `before` is the attempt's state before it.
 
-    Of an attempt that another one has followed, the enrollment's best score is for `Workspace.update_best`.
+    Of an attempt that another one has followed, `Workspace.compare_best` comes before it.
     """
     update_session(session, received_at)
     attempt, state = session.attempt, session.attempt.state

@@ -9,13 +9,14 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from bridge.clock import NewId, begun_at
-from bridge.commits.columns import better, update_best
+from bridge.commits.columns import better
 from bridge.commits.launch import Launch
 from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession
 from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.resuming import Resume, goes_on
 from mappings.attempt.state import AttemptState, SessionState, open_session
+from mappings.cmi.scores import Score
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
 from storage.changed import Changed
@@ -166,21 +167,26 @@ class Workspace:
         opened = self._sessions[row.session_id] = OpenSession(row, attempt, state)
         return opened
 
-    def update_best(self, attempt: OpenAttempt) -> None:
-        """Let the enrollment's best score follow an attempt's, and the latest attempt know of it."""
+    def compare_best(self, attempt: OpenAttempt) -> None:
+        """Let an attempt that another one has followed know the best score of all others."""
+        attempt.state = replace(attempt.state, best_of_others=self._best_but(attempt))
+
+    def share_best(self, attempt: OpenAttempt) -> None:
+        """Let the enrollment's latest attempt know of an earlier one's score, which may have changed."""
         owner = attempt.row.enrollment
-        if attempt.row.number >= owner.latest_attempt:
-            update_best(attempt)
-            return
+        latest = self._numbered_attempt(owner, owner.latest_attempt)
+        if latest is not None and latest is not attempt:
+            latest.state = replace(latest.state, best_of_others=self._best_but(latest))
+            latest.row.changed = True
+
+    def _best_but(self, attempt: OpenAttempt) -> Score | None:
+        owner, best = attempt.row.enrollment, None
         every = {row.number: self._open(row) for row in attempts.load_attempts(self._connection, owner)}
         every |= {one.row.number: one for one in self._attempts.values() if one.row.enrollment is owner}
-        latest, best = every[owner.latest_attempt], None
         for number, one in sorted(every.items()):
-            if one.state.commits and one.state.for_credit and number != latest.row.number:
+            if one.state.commits and one.state.for_credit and number != attempt.row.number:
                 best = better(best, one.state.score)
-        latest.state = replace(latest.state, best_of_others=best)
-        latest.row.changed = True
-        update_best(latest)
+        return best
 
     def earlier(self, session: OpenSession, arrival: Arrival) -> list[Earlier]:
         """Give the session's commits that an arriving one may repeat, this batch's included."""
@@ -277,10 +283,13 @@ class Workspace:
         return opened
 
     def _numbered(self, launch: Launch, owner: Enrollment) -> OpenAttempt | None:
+        return self._numbered_attempt(owner, launch.attempt_number or 0)
+
+    def _numbered_attempt(self, owner: Enrollment, number: int) -> OpenAttempt | None:
         for one in self._attempts.values():
-            if one.row.enrollment is owner and one.row.number == launch.attempt_number:
+            if one.row.enrollment is owner and one.row.number == number:
                 return one
-        row = attempts.numbered_attempt(self._connection, owner, launch.attempt_number or 0)
+        row = attempts.numbered_attempt(self._connection, owner, number)
         return None if row is None else self._open(row)
 
     def _new(self, launch: Launch) -> NewEnrollment:
