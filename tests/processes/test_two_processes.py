@@ -67,9 +67,10 @@ async def test_fifty_first_commits_of_one_new_session_at_once_make_one_attempt(p
 async def test_first_commits_of_fifty_sessions_of_one_enrollment_at_once_make_fifty_attempts_without_gaps(
     pair: Pair,
 ) -> None:
-    sessions = [str(uuid.uuid4()) for _ in range(TOGETHER)]
+    # each is finished at once: what is not over, the next session would go on with
+    finished = {"cmi": {"core": {"lesson_status": "passed"}}, "terminated": True}
     answers = await asyncio.gather(
-        *(pair.commit(number, _body(sessions[number], number)) for number in range(TOGETHER))
+        *(pair.commit(number, _body(str(uuid.uuid4()), number) | finished) for number in range(TOGETHER))
     )
     (enrollment,) = await pair.servers[0].verify("u1", "235")
 
@@ -78,6 +79,18 @@ async def test_first_commits_of_fifty_sessions_of_one_enrollment_at_once_make_fi
     assert enrollment["total_attempts"] == TOGETHER
     assert [attempt["number"] for attempt in enrollment["attempts"]] == list(range(1, TOGETHER + 1))
     assert all(len(attempt["sessions"]) == 1 for attempt in enrollment["attempts"])
+
+
+async def test_first_commits_of_fifty_sessions_of_one_attempt_that_goes_on_are_all_of_it(pair: Pair) -> None:
+    answers = await asyncio.gather(
+        *(pair.commit(number, _body(str(uuid.uuid4()), number)) for number in range(TOGETHER))
+    )
+    (enrollment,) = await pair.servers[0].verify("u1", "235")
+    (attempt,) = enrollment["attempts"]
+
+    assert {status for status, _ in answers} == {200}
+    assert (enrollment["total_attempts"], len(attempt["sessions"])) == (1, TOGETHER)
+    assert [one["rule"] for one in attempt["statements"]].count("initialized") == 1
 
 
 async def test_commits_of_one_session_through_both_processes_lose_no_time(pair: Pair) -> None:
