@@ -63,7 +63,7 @@ def _posting(lms_id: int, session: int, number: int, at: int) -> Posting:
     whole = native.read_whole(body)
     if whole is None:
         raise RuntimeError("a body of the workload cannot be read")
-    launch, session_id = native.read_launch(whole, lms_id=lms_id)
+    launch, session_id, _ = native.read_launch(whole, lms_id=lms_id)
     commit = native.recognise(whole, Post(body, "application/json"))
     arrival = Arrival(
         commit=commit,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bridge.clock import Now
 from bridge.database import Database
-from bridge.errors import BadCommitToken, NoToken, UnknownToken
+from bridge.errors import BadCommitToken, CommitTokenExpired, NoToken, UnknownToken
 from storage import lms
 from storage.lms import Lms
 
@@ -96,7 +96,7 @@ class CommitTokens:
             raise BadCommitToken("The token in the commit URL does not belong to this session; open a session anew.")
         until, lms_id, learner_tag = claims.split("-")
         if int(until, 16) < self._now() // 1000:
-            raise BadCommitToken("The token in the commit URL has expired; open a session anew to get another URL.")
+            raise CommitTokenExpired(int(lms_id, 16))
         return CommitOwner(int(lms_id, 16), learner_tag)
 
     def learner_tag(self, lms_id: int, learner_id: str) -> str:

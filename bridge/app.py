@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random as random_numbers
 import secrets
 import time
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import structlog
 from aiohttp import web
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from bridge.access import CommitTokens, LmsTokens
 from bridge.audit.app import mount
@@ -31,6 +33,7 @@ from bridge.http.asking import Asking
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
+from bridge.http.refusals import Refusals
 from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.limits.admission import Admission
@@ -120,6 +123,7 @@ def _put_together(
     disk = DiskSpace(database.engine, settings.limits.min_free_mib, alarms)
     tokens = CommitTokens(keys, now, settings.server.commit_token_lifetime)
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
+    refusals = Refusals(database, now)
     commits = CommitService(
         database, Setup(versions, now, new_id, settings.sessions.resume), wake, admission=admission, health=health
     )
@@ -130,6 +134,7 @@ def _put_together(
             lms_tokens=LmsTokens(database, now),
             commit_tokens=tokens,
             origins=Origins(database, now),
+            refusals=refusals,
             now=now,
             public_url=settings.server.public_url,
             targets=names,
@@ -164,6 +169,7 @@ def _put_together(
                 app[PAUSES],
                 health,
                 disk,
+                refusals,
             ]
             running = [asyncio.create_task(crew.run()), *(asyncio.create_task(watch.run()) for watch in watches)]
             yield
@@ -172,6 +178,8 @@ def _put_together(
             await commits.drain()
             crew.stop()
             await asyncio.gather(*running, return_exceptions=True)
+            with contextlib.suppress(DBAPIError):
+                await refusals.flush()
         database.close()
 
     app.cleanup_ctx.append(run)

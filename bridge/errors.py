@@ -2,11 +2,12 @@
 
     BridgeError
       BadRequest 400            MalformedBody, MalformedSessionId, MalformedField
-      NotAllowed 401            NoToken, UnknownToken, BadCommitToken
+      NotAllowed 401            NoToken, UnknownToken, BadCommitToken (CommitTokenExpired)
       NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
       TooLarge 413              BodyTooLarge, BodyTooComplex
       UnknownMedia 415          UnsupportedEncoding
+      Unprocessable 422         IdempotencyKeyReused
       OverLimit 429             SessionOverLimit, LearnerOverLimit, LmsOverLimit
       TooMany 429               TooManyQuestions
       Unavailable 503           DatabaseUnavailable, DiskLow, Overloaded, Busy, NotProcessed
@@ -86,6 +87,14 @@ class BadCommitToken(NotAllowed):
     title = "The commit URL's token is not valid"
 
 
+class CommitTokenExpired(BadCommitToken):
+    """The token in the commit URL was made for the session of an LMS, `lms_id`, and is valid no longer."""
+
+    def __init__(self, lms_id: int) -> None:
+        super().__init__("The token in the commit URL has expired; open a session anew to get another URL.")
+        self.lms_id = lms_id
+
+
 class NotFound(BridgeError):
     """There is no such thing, or not for this LMS."""
 
@@ -155,6 +164,19 @@ class UnsupportedEncoding(UnknownMedia):
 
     code = "unsupported-encoding"
     title = "The body's Content-Encoding is not taken"
+
+
+class Unprocessable(BridgeError):
+    """The request can be understood, and cannot be meant."""
+
+    status = 422
+
+
+class IdempotencyKeyReused(Unprocessable):
+    """An Idempotency-Key comes once more with another body."""
+
+    code = "idempotency-key-reused"
+    title = "The Idempotency-Key was used for another commit"
 
 
 class TooMany(BridgeError):

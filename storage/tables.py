@@ -374,6 +374,21 @@ act = Table(
     Column("reason", Text, nullable=False),
 )
 
+refusal = Table(
+    "refusal",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("lms_id", _Id, ForeignKey("lms.id"), nullable=False),
+    Column("at", _Time, nullable=False),
+    Column("status", Integer, nullable=False, comment="of HTTP, 400 to 422"),
+    Column("code", Text, nullable=False, comment="of the problem"),
+    Column("detail", Text, nullable=False, comment="what was wrong, in words; the body is not kept"),
+    Column("wire_format", Text, nullable=False, comment="empty where it was not known"),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False, comment="of the address, without its parameters: tokens are among them"),
+    Index(None, "lms_id", "id"),
+)
+
 account = Table(
     "account",
     metadata,

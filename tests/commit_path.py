@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from bridge.commits.batch import run
 from bridge.commits.launch import Activity, Course, Launch, Learner
-from bridge.commits.pending import Pending
+from bridge.commits.pending import Pending, Waiting
 from bridge.commits.setup import Setup, Versions
 from bridge.commits.work import Closing, Opening, Posting, Work
 from bridge.formats import Post, recognise
@@ -46,7 +46,7 @@ class Writer:
 
     def do(self, work: Work) -> Any:
         """Do a work as a batch of its own, and give what comes of it."""
-        self.pending.add(work)
+        self.pending.add(Waiting(work))
         batch = self.pending.next()
         assert batch is not None
         with writing(self.engine) as connection:

@@ -9,6 +9,7 @@ import msgspec
 
 from bridge.audit.sentences import time_spent
 from bridge.audit.shortening import shortened
+from mappings.cmi.warnings import WarningCode
 from storage.audit.timeline import CommitLine
 
 _OF_ATTEMPT = (
@@ -75,10 +76,21 @@ def outcomes(commits: Sequence[CommitLine], before: str | None, *, sees_cmi: boo
             {name: shortened(str(value)) for name, value in told.items()} for told in now.warnings[:most_warnings]
         )
         if not sees_cmi:
-            warnings = tuple(told | {"value": "", "message": ""} for told in warnings)
+            warnings = tuple(_without_content(told) for told in warnings)
         found.append(Outcome(tuple(_altered(known, now, sees_cmi=sees_cmi)), warnings, len(now.warnings)))
         known = now
     return found
+
+
+def _without_content(warning: dict[str, str]) -> dict[str, str]:
+    """Leave out of a warning what content wrote: a name that is no element's can be anything."""
+    named = {} if warning["code"] in _NAMED_BY_CONTENT else {"element": warning["element"]}
+    return warning | {"value": "", "message": "", "element": ""} | named
+
+
+_NAMED_BY_CONTENT = frozenset(
+    {WarningCode.UNKNOWN_ELEMENT, WarningCode.MISPLACED_ELEMENT, WarningCode.BAD_INDEX, WarningCode.UNKNOWN_KEY}
+)
 
 
 def _altered(before: _Reply, after: _Reply, *, sees_cmi: bool) -> Iterable[Altered]:

@@ -28,6 +28,7 @@ NAVIGATION = (
     ("/statements", "Statements"),
     ("/documents", "Documents"),
     ("/deliveries", "Deliveries"),
+    ("/refusals", "Refusals"),
     ("/mappings", "Mappings"),
     ("/targets", "Targets"),
     ("/trail", "Trail"),

@@ -16,7 +16,7 @@ from bridge.settings import Settings
 from storage.audit import sessions as stored
 from storage.audit.pages import Page
 from storage.audit.sessions import SessionRow
-from storage.audit.whose import Filter
+from storage.audit.whose import COMPLETIONS, STATUSES, SUCCESSES, Filter
 
 _OPTIONS: tuple[tuple[str, Any, str], ...] = (
     ("lms", str, "Name of the LMS."),
@@ -25,9 +25,9 @@ _OPTIONS: tuple[tuple[str, Any, str], ...] = (
     ("activity", str, "Id of the activity."),
     ("course", str, "Id of the course."),
     ("enrollment", Uuid(), "Registration of the enrollment."),
-    ("status", click.Choice(("active", "suspended", "terminated", "abandoned")), "Status of the attempt."),
-    ("completion", click.Choice(("completed", "incomplete", "unknown")), "Completion of the attempt."),
-    ("success", click.Choice(("passed", "failed", "unknown")), "Success of the attempt."),
+    ("status", click.Choice(STATUSES), "Status of the attempt."),
+    ("completion", click.Choice(COMPLETIONS), "Completion of the attempt."),
+    ("success", click.Choice(SUCCESSES), "Success of the attempt."),
     ("since", Time(), "The attempt's last commit came at this time or later."),
     ("until", Time(), "The attempt's last commit came before this time."),
 )

@@ -9,6 +9,7 @@ import msgspec
 from bridge.errors import MalformedField
 from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
 from mappings.cmi.snapshot import ScormVersion
+from mappings.cmi.warnings import CmiWarning, WarningCode, warn
 
 LONGEST_ID = 1_000
 """UTF-8 bytes an id or name may have: two of them fit one row of PostgreSQL's indexes."""
@@ -60,8 +61,10 @@ class Launch(msgspec.Struct, frozen=True, gc=False):
         return self.lms_id, self.learner.id, self.activity.id
 
 
-def check_launch(launch: Launch) -> None:
+def check_launch(launch: Launch) -> tuple[Launch, list[CmiWarning]]:
     """Check that every id can be stored and become part of an IRI, and every name stored.
+
+    Control characters in names are replaced by spaces, and warned of.
 
     Raises:
         MalformedField: naming the field.
@@ -69,7 +72,7 @@ def check_launch(launch: Launch) -> None:
     who, what, course = launch.learner, launch.activity, launch.course
     told = who.id + what.id + course.id + who.name + what.name + course.name
     if len(told) <= LONGEST_ID // 4 and told.isprintable() and who.id.strip() and what.id.strip():
-        return  # as nearly all are: nothing to look for
+        return launch, []  # as nearly all are: nothing to look for
     for field, value, required in (
         ("learner.id", who.id, True),
         ("activity.id", what.id, True),
@@ -82,5 +85,23 @@ def check_launch(launch: Launch) -> None:
             raise MalformedField(f"{field} must not be empty.")
         if len(value) > LONGEST_ID // 4 and len(value.encode()) > LONGEST_ID:
             raise MalformedField(f"{field} is longer than {LONGEST_ID} bytes.")
-        if _CONTROL.search(value) is not None:
+        if not field.endswith(".name") and _CONTROL.search(value) is not None:
             raise MalformedField(f"{field} has a control character: {value[:40]!r}.")
+    warnings: list[CmiWarning] = []
+    launch = msgspec.structs.replace(
+        launch,
+        learner=msgspec.structs.replace(who, name=_printable("learner.name", who.name, warnings)),
+        activity=msgspec.structs.replace(what, name=_printable("activity.name", what.name, warnings)),
+        course=msgspec.structs.replace(course, name=_printable("course.name", course.name, warnings)),
+    )
+    return launch, warnings
+
+
+def _printable(field: str, name: str, warnings: list[CmiWarning]) -> str:
+    if _CONTROL.search(name) is None:
+        return name
+    # the name itself is a learner's, and the answer is kept
+    warnings.append(
+        warn(WarningCode.CONTROL_CHARACTER, field, "", "had control characters, which were replaced by spaces")
+    )
+    return _CONTROL.sub(" ", name)

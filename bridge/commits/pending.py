@@ -8,6 +8,7 @@ happens often, as when a load balancer spreads sessions over processes, everythi
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -58,17 +59,29 @@ class Ahead:
     statements: list[StatementRow] = field(default_factory=list)
 
 
+class Waiting(NamedTuple):
+    """A work that waits, and whoever waits for what comes of it; None where nobody does."""
+
+    work: Work
+    future: asyncio.Future[Outcome] | None = None
+
+
 @dataclass(slots=True)
 class Batch:
     """Works in their order; by their enrollments' ids, what was worked out ahead, and what is remembered of others."""
 
-    works: list[Work] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
     ahead: dict[int, Ahead] = field(default_factory=dict)
     taken: dict[int, OpenEnrollment] = field(default_factory=dict)
 
+    @property
+    def works(self) -> list[Work]:
+        """Give the works without who waits for them."""
+        return [one.work for one in self.waiting]
+
     def answers(self, outdated: Collection[int] = ()) -> list[Outcome | BridgeError | None]:
         """Give the answers that were worked out ahead, but of outdated enrollments; None where the work is left."""
-        found: list[Outcome | BridgeError | None] = [None] * len(self.works)
+        found: list[Outcome | BridgeError | None] = [None] * len(self.waiting)
         for enrollment_id, one in self.ahead.items():
             if enrollment_id not in outdated:
                 for place, answer in one.answers.items():
@@ -108,14 +121,29 @@ class Pending:
         self._setup = setup
         self._remembered = remembered or Remembered()
         self._batches: deque[Batch] = deque()
+        self._number = 0
         self._outdated = 0.0
 
-    def add(self, work: Work) -> None:
-        """Let a work wait, behind all others."""
-        if not self._batches or len(self._batches[-1].works) >= MOST_TOGETHER:
+    def __len__(self) -> int:
+        """Tell how many works wait."""
+        return self._number
+
+    def add(self, waiting: Waiting) -> None:
+        """Let a work wait, behind all others. Once it waits, nothing that fails here keeps it from its turn."""
+        if not self._batches or len(self._batches[-1].waiting) >= MOST_TOGETHER:
             self._batches.append(Batch())
-        batch = self._batches[-1]
-        batch.works.append(work)
+        batch, work = self._batches[-1], waiting.work
+        batch.waiting.append(waiting)
+        self._number += 1
+        try:
+            self._prepare(work, batch)
+        except Exception:
+            log.exception("commit_not_prepared")
+            # what is remembered may be half changed
+            self.failed()
+
+    def _prepare(self, work: Work, batch: Batch) -> None:
+        """Work out ahead what can be, and hand over what is remembered of the rest."""
         session = self._ready(work) if self._outdated <= MOST_OUTDATED else None
         if session is None:
             self._take(work, batch)
@@ -132,7 +160,11 @@ class Pending:
 
     def next(self) -> Batch | None:
         """Give the batch whose turn it is; nothing is added to it any more."""
-        return self._batches.popleft() if self._batches else None
+        if not self._batches:
+            return None
+        batch = self._batches.popleft()
+        self._number -= len(batch.waiting)
+        return batch
 
     def done(self, done: Done) -> None:
         """Remember what a batch left open, and nothing of what has turned out to be outdated."""
@@ -189,7 +221,7 @@ class Pending:
         one.changed.enrollment(owner)
         one.changed.attempt(attempt.row)
         one.changed.session(row)
-        one.answers[len(batch.works) - 1] = Answer(done.answer)
+        one.answers[len(batch.waiting) - 1] = Answer(done.answer)
         one.entries.append(done.entry)
         one.statements += done.statements
         self._remembered.changed(owner.id, ended=None if row.ended is None else row.session_id)

@@ -12,7 +12,8 @@ from bridge.commits.open_sessions import OpenSession
 from bridge.commits.replies import commit_reply, repeated_reply
 from bridge.commits.setup import Setup, Version
 from bridge.commits.work import Posting
-from mappings.attempt.commit import Earlier
+from bridge.errors import IdempotencyKeyReused
+from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.fold import Fold, fold
 from mappings.document.facts import Facts
 from mappings.statements import Statement, make
@@ -41,6 +42,9 @@ def post(
     """Apply a commit to its session, in place.
 
     `earlier` are the session's commits that it may repeat; `first_reply` gives the answer that one of them got.
+
+    Raises:
+        IdempotencyKeyReused: the key is that of an earlier commit with another body; nothing has changed then.
     """
     arrival, row = work.arrival, session.row
     before = session.attempt.state
@@ -52,13 +56,15 @@ def post(
         earlier=earlier,
         policy=version.mapping.document.status,
     )
+    if done.duplicate_of is not None:
+        _check_key(arrival, earlier, done.duplicate_of)
     row.commits += 1
     row.last_commit_at = arrival.received_at
     row.changed = True
     if done.duplicate_of is not None:
         same = any(one.number == done.duplicate_of and one.digest == arrival.digest for one in earlier)
         entry = _entry(work, session, done, (None, None if same else work.body), version.id)
-        return Posted(repeated_reply(first_reply(done.duplicate_of)), entry, [])
+        return Posted(repeated_reply(first_reply(done.duplicate_of), done.warnings), entry, [])
     statements: Sequence[Statement] = ()
     if done.recorded:
         statements = tell(version, session, done)
@@ -78,6 +84,16 @@ def post(
     )
     rows = statement_rows(version, session, statements, row.commits, done.at)
     return Posted(reply, _entry(work, session, done, (reply.decode(), work.body), version.id), rows)
+
+
+def _check_key(arrival: Arrival, earlier: Sequence[Earlier], duplicate_of: int) -> None:
+    key = arrival.idempotency_key
+    first = next(one for one in earlier if one.number == duplicate_of)
+    if key is not None and key == first.idempotency_key and arrival.digest != first.digest:
+        raise IdempotencyKeyReused(
+            f"The Idempotency-Key was that of commit {first.number}, which had another body. Nothing was stored; send"
+            " each commit with a key of its own, and a repeated one with the same bytes."
+        )
 
 
 def tell(version: Version, session: OpenSession, done: Fold) -> tuple[Statement, ...]:

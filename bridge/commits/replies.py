@@ -158,6 +158,7 @@ def commit_reply(
     )
 
 
-def repeated_reply(first: str) -> bytes:
-    """Give the first answer once more, told apart only by its disposition."""
-    return _encode(msgspec.json.decode(first) | {"disposition": "duplicate"})
+def repeated_reply(first: str, warnings: Sequence[CmiWarning]) -> bytes:
+    """Give the first answer once more, told apart by its disposition and warnings about the repetition."""
+    reply = msgspec.json.decode(first) | {"disposition": "duplicate"}
+    return _encode(reply | {"warnings": [*reply["warnings"], *warnings]} if warnings else reply)

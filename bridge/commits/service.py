@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable
 
 import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from bridge.commits import batch as batches
-from bridge.commits.pending import Batch, Pending
+from bridge.commits.pending import Batch, Pending, Waiting
 from bridge.commits.setup import Setup
 from bridge.commits.work import Answer, Closed, Closing, Made, Making, Opened, Opening, Outcome, Posting, Work
 from bridge.database import Database, describe
@@ -60,7 +59,6 @@ class CommitService:
         # what the event loop adds and the writer's thread takes
         self._lock = threading.Lock()
         self._pending = Pending(setup)
-        self._futures: deque[asyncio.Future[Outcome]] = deque()
         self._writing = False
         # of the event loop alone
         self._unanswered = 0
@@ -124,24 +122,21 @@ class CommitService:
             await self._all_answered.wait()
 
     def _submit(self, work: Work) -> asyncio.Future[Outcome]:
-        waiting = len(self._futures)
-        if waiting >= (LOW_MARK if self._refusing else HIGH_MARK) or self._bytes >= MOST_BYTES:
+        if len(self._pending) >= (LOW_MARK if self._refusing else HIGH_MARK) or self._bytes >= MOST_BYTES:
             self._refusing = True
             raise Overloaded("More commits are waiting than can be stored at once; try again.", retry_after=RETRY_AFTER)
         self._refusing = False
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        self._bytes += _size(work)
-        self._unanswered += 1
-        self._all_answered.clear()
         with self._lock:
-            # before the work: one that is without its own would get its neighbour's answer
-            self._futures.append(future)
+            self._pending.add(Waiting(work, future))
             if not self._writing:
                 self._writing = True
                 # in the loop's next round: what else arrived in this one shall come with it
                 loop.call_soon(self._writer.queue, self._turn, loop)
-            self._pending.add(work)
+        self._bytes += _size(work)
+        self._unanswered += 1
+        self._all_answered.clear()
         return future
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -149,38 +144,36 @@ class CommitService:
         with self._lock:
             batch = self._pending.next()
             assert batch is not None  # noqa: S101 -- a turn is queued only where something waits
-            futures = [self._futures.popleft() for _ in batch.works]
         try:
             outcomes = self._outcomes(batch)
         except Exception:
             log.exception("commits_not_processed")
-            outcomes = [_not_processed()] * len(futures)
+            outcomes = [_not_processed()] * len(batch.waiting)
         with self._lock:
-            self._writing = bool(self._futures)
+            self._writing = len(self._pending) > 0
             if self._writing:
                 # behind what else wants to write
                 self._writer.queue(self._turn, loop)
-        loop.call_soon_threadsafe(self._answer, batch, futures, outcomes)
+        loop.call_soon_threadsafe(self._answer, batch, outcomes)
 
-    def _answer(
-        self, batch: Batch, futures: list[asyncio.Future[Outcome]], outcomes: list[Outcome | BridgeError]
-    ) -> None:
-        self._bytes -= sum(map(_size, batch.works))
-        for future, outcome in zip(futures, outcomes, strict=True):
-            if future.cancelled():
+    def _answer(self, batch: Batch, outcomes: list[Outcome | BridgeError]) -> None:
+        for waiting, outcome in zip(batch.waiting, outcomes, strict=True):
+            self._bytes -= _size(waiting.work)
+            future = waiting.future
+            if future is None or future.cancelled():
                 continue
             if isinstance(outcome, BridgeError):
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
         self._added()
-        self._unanswered -= len(futures)
+        self._unanswered -= len(batch.waiting)
         if not self._unanswered:
             self._all_answered.set()
 
     def _outcomes(self, batch: Batch) -> list[Outcome | BridgeError]:
         """Do works in one transaction; where one of them spoils it, in one each. Never raises."""
-        works = batch.works
+        number = len(batch.waiting)
         for _ in range(CONFLICT_RETRIES):
             try:
                 done = self._writer.transaction(batches.run, self._setup, batch)
@@ -192,13 +185,13 @@ class CommitService:
                     continue
                 if isinstance(error, (OperationalError, InterfaceError, DatabaseFileLostError)) or is_damage(error):
                     # the database is in trouble for all of them: to try each would keep all waiting for each
-                    log.error("commits_not_stored", commits=len(works), error=describe(error))  # noqa: TRY400 -- see it
-                    self._health.not_stored(error, sum(map(_size, works)))
+                    log.error("commits_not_stored", commits=number, error=describe(error))  # noqa: TRY400 -- see it
+                    self._health.not_stored(error, sum(map(_size, batch.works)))
                     unavailable = DatabaseUnavailable(
                         "The commit was not stored: the database does not answer.", retry_after=RETRY_AFTER
                     )
-                    return [unavailable] * len(works)
-                if len(works) == 1:
+                    return [unavailable] * number
+                if number == 1:
                     log.error(  # noqa: TRY400 -- see `_without_values`
                         "commit_not_processed", error=describe(error), exc_info=_without_values(error)
                     )
@@ -208,10 +201,10 @@ class CommitService:
             with self._lock:
                 self._pending.done(done)
             return done.outcomes
-        if len(works) == 1:
+        if number == 1:
             log.error("commit_lost_every_race")
             return [_not_processed()]
-        return [outcome for work in works for outcome in self._outcomes(Batch([work]))]
+        return [outcome for waiting in batch.waiting for outcome in self._outcomes(Batch([waiting]))]
 
 
 def _size(work: Work) -> int:

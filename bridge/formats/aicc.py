@@ -11,7 +11,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bridge.errors import BadRequest, BridgeError, MalformedBody, MalformedSessionId, TooLarge, Unavailable
+from bridge.errors import (
+    BadRequest,
+    BridgeError,
+    MalformedBody,
+    MalformedSessionId,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+)
 from bridge.formats import aicc_data
 from bridge.formats.body import Body
 from bridge.formats.format import Call, Format, Reply, State
@@ -77,7 +85,9 @@ def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:  # n
 
 
 def _refusal(error: BridgeError, call: Call | None) -> Reply:  # noqa: ARG001 -- the same for all commands
-    of_command = isinstance(error, (BadRequest, TooLarge, Unavailable)) and not isinstance(error, MalformedSessionId)
+    of_command = isinstance(error, (BadRequest, TooLarge, Unprocessable, Unavailable)) and not isinstance(
+        error, MalformedSessionId
+    )
     code, name = (1, "Invalid Command") if of_command else (3, "Invalid Session ID")
     return _text(f"error={code}\r\nerror_text={name}: {_line(error.detail)}\r\n")
 

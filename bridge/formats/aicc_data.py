@@ -129,8 +129,16 @@ def _pairs(text: str) -> dict[str, str]:
     return pairs
 
 
+_NAMES_IN_CORE = frozenset({
+    "lesson_location", "lesson_status", "score", "time", "student_id", "student_name", "credit", "lesson_mode",
+    "output_file", "entry", "exit", "session_time", "total_time", "max_normal",
+})  # fmt: skip
+"""What AICC has in `[Core]`, and what clients send there that know SCORM."""
+
+
 def _core(told: dict[str, str]) -> Tree:
-    core: Tree = {}
+    # a name that AICC does not have is an unknown element to the reader, which says so
+    core: Tree = {name: value for name, value in told.items() if name not in _NAMES_IN_CORE}
     if "lesson_location" in told:
         core["lesson_location"] = told["lesson_location"]
     status, _, flag = told.get("lesson_status", "").partition(",")
@@ -196,6 +204,6 @@ def _table(text: str, needed: str) -> Iterator[tuple[str, dict[str, str]]]:
     if needed not in names:
         raise MalformedBody(f"The aicc_data is no table whose first line names a column {needed}.")
     for index, row in enumerate(rows[1:]):
-        told = dict(zip(names, (value.strip() for value in row), strict=False))
-        if told.get(needed):
+        told = dict.fromkeys(names, "") | dict(zip(names, (value.strip() for value in row), strict=False))
+        if any(told.values()):
             yield str(index), told

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 
@@ -19,7 +19,10 @@ from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
 from mappings.attempt.launch import Credit, LaunchData, Mode
 from mappings.cmi.snapshot import ScormVersion
+from mappings.cmi.spelling import nearest
 from mappings.cmi.tree import Tree, is_full, nest
+from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
+from mappings.cmi.warnings import is_full as is_full_list
 from mappings.iris import is_iri
 
 MARKS = frozenset({"sequence", "terminated", "committed_at", "scorm_version", "learner", "activity"})
@@ -30,7 +33,7 @@ _Number = str | int | float
 _T = TypeVar("_T")
 
 
-class LearnerFields(msgspec.Struct):
+class LearnerFields(msgspec.Struct, forbid_unknown_fields=True):
     """How a body tells a learner."""
 
     id: _Text
@@ -38,7 +41,7 @@ class LearnerFields(msgspec.Struct):
     email: str | None = None
 
 
-class ActivityFields(msgspec.Struct):
+class ActivityFields(msgspec.Struct, forbid_unknown_fields=True):
     """How a body tells an activity."""
 
     id: _Text
@@ -46,7 +49,7 @@ class ActivityFields(msgspec.Struct):
     type: str | None = None
 
 
-class CourseFields(msgspec.Struct):
+class CourseFields(msgspec.Struct, forbid_unknown_fields=True):
     """How a body tells a course."""
 
     id: _Text
@@ -85,7 +88,7 @@ class Committing(msgspec.Struct):
     scorm_version: str | float | int | None = None
 
 
-class Whole(Opening):
+class Whole(Opening, forbid_unknown_fields=True):
     """A body with all of it, as posted to the address that opens sessions by itself."""
 
     cmi: dict[str, Any] | None = None
@@ -107,6 +110,26 @@ class _Order(msgspec.Struct):
 
 
 _decode_order = msgspec.json.Decoder(_Order).decode
+
+
+def _keys(kind: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(kind))
+
+
+_OPENING_KEYS = _keys(Opening)
+_OF_PLAYERS = frozenset({
+    "activityId", "commitSequence", "completionStatus", "courseId", "globalObjectives", "learnerId", "learnerName",
+    "runtimeData", "scoId", "score", "successStatus", "totalTimeSeconds",
+})  # fmt: skip
+"""What scorm-again adds to its commits when it is told to."""
+_COMMIT_KEYS = _keys(Whole) | _OF_PLAYERS
+_GROUP_KEYS = {
+    "learner": _keys(LearnerFields),
+    "user": _keys(LearnerFields),
+    "activity": _keys(ActivityFields),
+    "course": _keys(CourseFields),
+}
+
 _decode_whole = msgspec.json.Decoder(Whole).decode
 
 
@@ -138,8 +161,28 @@ def order_key(body: bytes) -> tuple[bytes, ...]:
     )
 
 
-def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) -> tuple[Launch, str | None]:
-    """Read who, what and which session from a body that must tell them; give the launch and the session id if told.
+class OpenRequest(NamedTuple):
+    """A session to open: the launch, the session's id where the body has one, and what was odd about the body."""
+
+    launch: Launch
+    session_id: str | None
+    warnings: tuple[CmiWarning, ...]
+
+
+def read_opening(body: object, *, lms_id: int) -> OpenRequest:
+    """Read a body that opens a session and does nothing else.
+
+    Raises:
+        MalformedBody: a field is missing or of the wrong type.
+        MalformedField: an id is empty or has control characters, a type is no IRI.
+    """
+    found = read_launch(body, lms_id=lms_id)
+    unknown = unknown_keys(body, _OPENING_KEYS) if isinstance(body, dict) else []
+    return found._replace(warnings=limited(unknown, found.warnings))
+
+
+def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) -> OpenRequest:
+    """Read who, what and which session from a body that must tell them; of its keys, only those in these are checked.
 
     `activity_id` is the activity that the address names. `user` is another word for `learner`.
 
@@ -147,7 +190,7 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         MalformedBody: a field is missing or of the wrong type.
         MalformedField: an id is empty or has control characters, a type is no IRI.
     """
-    told = body if isinstance(body, Whole) else _convert(body, Opening)
+    told, warnings = (body, []) if isinstance(body, Whole) else _read_loose(body)
     learner = told.learner if told.learner is not None else told.user
     who = learner if isinstance(learner, LearnerFields) else learner is not None and LearnerFields(learner)
     what = told.activity if isinstance(told.activity, ActivityFields) else None
@@ -176,8 +219,36 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         attempt_number=told.attempt,
         data=_launch_data(told, version),
     )
-    check_launch(launch)
-    return launch, told.session_id or None
+    launch, of_names = check_launch(launch)
+    return OpenRequest(launch, told.session_id or None, (*warnings, *of_names))
+
+
+def unknown_keys(body: Mapping[str, object], known: Collection[str], inside: str = "") -> list[CmiWarning]:
+    """Return a warning for each key of an object that is not one of the known ones.
+
+    Their values are not repeated: they can be anything, an address of the learner's too.
+    """
+    warnings: list[CmiWarning] = []
+    for key, value in body.items():
+        if key in known or value in (None, "", {}, []) or is_full_list(warnings):
+            continue
+        meant = nearest(key, known)
+        message = "is not a key that is taken here" + ("" if meant is None else f"; did you mean {meant}?")
+        warnings.append(warn(WarningCode.UNKNOWN_KEY, inside + key, "", message))
+    return warnings
+
+
+def _read_loose(body: object) -> tuple[Opening, list[CmiWarning]]:
+    """Read a body whose groups may have unknown keys."""
+    warnings: list[CmiWarning] = []
+    if isinstance(body, dict):
+        body = dict(body)
+        for name, keys in _GROUP_KEYS.items():
+            group = body.get(name)
+            if isinstance(group, dict) and not keys.issuperset(group):
+                warnings += unknown_keys(group, keys, f"{name}.")
+                body[name] = {key: value for key, value in group.items() if key in keys}
+    return _convert(body, Opening), warnings
 
 
 def _launch_data(told: Opening, version: ScormVersion | None) -> LaunchData:
@@ -244,6 +315,9 @@ def recognise(body: object, post: Post) -> Commit:
         MalformedBody: it has no CMI data, or a field of the wrong type.
         MalformedField: a field has a value that cannot be used.
     """
+    warnings: tuple[CmiWarning, ...] = ()
+    if isinstance(body, dict) and not _COMMIT_KEYS.issuperset(body):
+        warnings = tuple(unknown_keys(body, _COMMIT_KEYS))
     told = body if isinstance(body, Whole) else _convert(body, Committing)
     cmi = told.cmi if told.cmi is not None else told.cmi_data
     if cmi is None:
@@ -260,6 +334,7 @@ def recognise(body: object, post: Post) -> Commit:
         terminated=post.flagged if told.terminated is None else told.terminated,
         beacon=post.beacon,
         committed_at=None if told.committed_at is None else _time(told.committed_at),
+        warnings=warnings,
     )
 
 

@@ -20,7 +20,6 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from bridge.commits.launch import Launch
 from bridge.errors import MalformedBody
 from bridge.formats import native
 from bridge.formats.body import Body, inner
@@ -54,8 +53,8 @@ def find(body: Body) -> Body | None:
     return next((one for one in chain((body,), inner(body)) if _tells_results(one)), None)
 
 
-def read_launch(told: dict[str, Any], *, lms_id: int) -> tuple[Launch, str]:
-    """Give what a postback's session is opened with, and the session's id, always the same for an instance.
+def read_launch(told: dict[str, Any], *, lms_id: int) -> native.OpenRequest:
+    """Give what a postback's session is opened with; the session's id is always the same for an instance.
 
     Raises:
         MalformedBody: registration, learner or course is missing.
@@ -67,7 +66,7 @@ def read_launch(told: dict[str, Any], *, lms_id: int) -> tuple[Launch, str]:
         raise MalformedBody("The postback does not tell the registration's id, learner.id and course.id.")
     names = [scalar(learner.get(part)) for part in ("firstName", "lastName")]
     title = scalar(course.get("title"))
-    launch, _ = native.read_launch(
+    opening = native.read_launch(
         {
             "learner": {"id": scalar(learner.get("id")), "name": " ".join(filter(None, names))},
             "activity": {"id": course_id, "name": title},
@@ -76,7 +75,10 @@ def read_launch(told: dict[str, Any], *, lms_id: int) -> tuple[Launch, str]:
         lms_id=lms_id,
     )
     instance = scalar(told.get("instance")) or "0"
-    return replace(launch, fresh=True), str(uuid.uuid5(_NAMESPACE, f"{lms_id}\n{registration}\n{instance}"))
+    return opening._replace(
+        launch=replace(opening.launch, fresh=True),
+        session_id=str(uuid.uuid5(_NAMESPACE, f"{lms_id}\n{registration}\n{instance}")),
+    )
 
 
 def _recognise(_post: Post, body: Body) -> Call | None:

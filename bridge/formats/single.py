@@ -6,6 +6,7 @@ posts the whole tree to the same address, which is scorm-again's own format.
 
 from __future__ import annotations
 
+from bridge.formats import scorm_again
 from bridge.formats.body import Body
 from bridge.formats.format import Call, Format
 from bridge.formats.post import Post
@@ -30,8 +31,16 @@ def _recognise(post: Post, body: Body) -> Call | None:
     )
 
 
+def _read(post: Post, body: Body) -> Call | None:
+    call = _recognise(post, body)
+    if call is None and isinstance(body.json, dict) and body.json.get("cmi"):
+        return scorm_again.FORMAT.recognise(post, body)
+    return call
+
+
 FORMAT = Format(
     name="single",
     shape='one element at a time: {"cmi": {"cmi.core.lesson_status": "passed"}}',
     recognise=_recognise,
+    read=_read,
 )

@@ -10,7 +10,7 @@ from bridge.commits.replies import attempt_object, enrollment_object, time_text
 from bridge.errors import AttemptUnknown, MalformedField
 from bridge.http import bodies, reports
 from bridge.http.reports import Places
-from bridge.http.services import services
+from bridge.http.services import lms_of, services
 from storage import lookups
 from storage.report_lines import Whose
 
@@ -18,7 +18,7 @@ from storage.report_lines import Whose
 async def get_attempt(request: web.Request) -> web.Response:
     """`GET /v1/attempts/{attempt_id}`: what `GET /v1/sessions/{session_id}` tells, of all its sessions together."""
     parts = services(request)
-    lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
+    lms = await lms_of(request, request.headers.get("Authorization"))
     told = request.match_info["attempt_id"]
     if bodies.UUID.fullmatch(told) is None:
         raise MalformedField(f"An attempt's id is the UUID that answers tell as attempt.id, not {told[:60]!r}.")

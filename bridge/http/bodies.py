@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
+from collections.abc import Sequence
 
 from aiohttp import hdrs, web
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
@@ -14,7 +15,7 @@ from multidict import istr
 from bridge.errors import BodyTooLarge, MalformedBody, MalformedField, MalformedSessionId, UnsupportedEncoding
 from bridge.formats import Post
 from mappings.attempt.commit import Arrival, Commit
-from mappings.cmi import read
+from mappings.cmi import CmiWarning, read
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of a commit, packed and unpacked: suspend data alone can be 128 KiB once it is escaped as JSON."""
@@ -107,17 +108,20 @@ def idempotency_key(request: web.Request) -> str | None:
     Raises:
         MalformedField: it is too long.
     """
-    key = _header(request, _IDEMPOTENCY_KEY)
+    key = (_header(request, _IDEMPOTENCY_KEY) or "").strip() or None
     if key is not None and len(key) > LONGEST_KEY:
         raise MalformedField(f"Idempotency-Key has {len(key)} characters; at most {LONGEST_KEY} are taken.")
     return key
 
 
-def arrival(commit: Commit, body: bytes, received_at: int) -> Arrival:
-    """Put together what is judged of a commit, but for its idempotency key."""
+def arrival(commit: Commit, body: bytes, received_at: int, warnings: Sequence[CmiWarning] = ()) -> Arrival:
+    """Put together what is judged of a commit, but for its idempotency key. `warnings` are of its session."""
+    reading = read(commit.tree, declared=commit.scorm_version)
+    if warnings or commit.warnings:
+        reading = replace(reading, warnings=(*warnings, *commit.warnings, *reading.warnings))
     return Arrival(
         commit=commit,
-        reading=read(commit.tree, declared=commit.scorm_version),
+        reading=reading,
         digest=hashlib.sha256(body).hexdigest(),
         received_at=received_at,
     )

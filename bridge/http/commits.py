@@ -14,8 +14,9 @@ from bridge.formats.jsonbody import decode
 from bridge.formats.post import Post
 from bridge.http import bodies, doors
 from bridge.http.answers import Answer
-from bridge.http.services import services
+from bridge.http.services import lms_of, services
 from mappings.attempt.commit import Arrival
+from mappings.cmi import CmiWarning
 
 
 async def post_all_in_one(request: web.Request) -> web.Response:
@@ -25,21 +26,23 @@ async def post_all_in_one(request: web.Request) -> web.Response:
     """
     parts, activity_id = services(request), request.match_info.get("topic_id")
     received_at = parts.now()
-    lms = await parts.lms_tokens.check(request.headers.get(hdrs.AUTHORIZATION))
+    lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION))
     post = await bodies.read_post(request)
 
     def parse() -> tuple[str | None, Launch | None, Arrival] | None:
         body = native.read_whole(post.body) or _object(post)
+        launch: Launch | None = None
+        warnings: tuple[CmiWarning, ...] = ()
         if isinstance(body, native.Whole):
-            launch, told = None, body.session_id or None
+            told = body.session_id or None
         elif activity_id is None and scorm_cloud.TELLING in body:
             return None
         else:
-            launch, told = None, body.get("session_id") or None
+            told = body.get("session_id") or None
         if native.tells_launch(body) or told is None:
-            launch, told = native.read_launch(body, lms_id=lms.id, activity_id=activity_id)
+            launch, told, warnings = native.read_launch(body, lms_id=lms.id, activity_id=activity_id)
         session_id = None if told is None else bodies.session_id(str(told))
-        return session_id, launch, bodies.arrival(native.recognise(body, post), post.body, received_at)
+        return session_id, launch, bodies.arrival(native.recognise(body, post), post.body, received_at, warnings)
 
     read = await parts.parsing.run(post.body, parse, lambda: (lms.id, native.order_key(post.body)))
     if read is None:

@@ -19,12 +19,13 @@ from bridge.commits.launch import Launch
 from bridge.commits.replies import launch_values, shown_version
 from bridge.commits.work import Posting
 from bridge.commits.workspace import decode_attempt_state, decode_session_state
-from bridge.errors import BridgeError, MalformedBody, SessionUnknown
+from bridge.errors import BridgeError, CommitTokenExpired, MalformedBody, SessionUnknown
 from bridge.formats import Call, Format, Post, Reply, State, body, scorm_cloud
 from bridge.http import bodies
 from bridge.http.answers import Answer
 from bridge.http.problems import KNOWN, bridge_error, problem
-from bridge.http.services import services
+from bridge.http.refusals import LMS_ID
+from bridge.http.services import lms_of, services
 from mappings.attempt.commit import Arrival
 from mappings.cmi.render import render
 from mappings.cmi.snapshot import ScormVersion
@@ -63,14 +64,16 @@ async def post_results(request: web.Request) -> web.Response:
     try:
         header = request.headers.get("Authorization")
         if header is not None:
-            lms = await parts.lms_tokens.check(_bearer(header))
+            lms = await lms_of(request, _bearer(header))
             post = await bodies.read_post(request)
         else:
             post = await bodies.read_post(request)
-            lms = await parts.lms_tokens.check(await _bearer_in_form(request, post))
+            lms = await lms_of(request, await _bearer_in_form(request, post))
         return await post_postback(request, post, lms_id=lms.id, received_at=received_at)
     except KNOWN as raised:
-        response = problem(bridge_error(raised))
+        error = bridge_error(raised)
+        parts.refusals.note(request, error, scorm_cloud.FORMAT.name)
+        response = problem(error)
         if response.status == 401:
             # a client that has a password may wait to be asked for it
             response.headers["WWW-Authenticate"] = 'Basic realm="scorm-xapi-bridge", Bearer'
@@ -88,10 +91,12 @@ async def post_postback(request: web.Request, post: Post, *, lms_id: int, receiv
         results = scorm_cloud.find(body.parse(post.body))
         if results is None:
             raise MalformedBody(f"The body is no postback; this address takes {scorm_cloud.FORMAT.shape}.")
-        launch, session_id = scorm_cloud.read_launch(results.json, lms_id=lms_id)
+        opening = scorm_cloud.read_launch(results.json, lms_id=lms_id)
         call = formats.read(scorm_cloud.FORMAT, post)
         assert call.commit is not None  # noqa: S101 -- a postback always is one
-        return call, launch, session_id, bodies.arrival(call.commit, _payload(call, post), received_at)
+        assert opening.session_id is not None  # noqa: S101 -- made of the registration's id
+        arrived = bodies.arrival(call.commit, _payload(call, post), received_at, opening.warnings)
+        return call, opening.launch, opening.session_id, arrived
 
     call, launch, session_id, arrived = await services(request).parsing.run(post.body, parse)
     reply = await _store(request, (scorm_cloud.FORMAT, call, arrived), post, (session_id, lms_id, launch))
@@ -122,7 +127,7 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
         error = bridge_error(raised)
         if isinstance(error, formats.Unreadable):
             spoken, error = error.format, error.reason
-        return _refused(spoken, call, error)
+        return _refused(request, spoken, call, error)
 
 
 async def _permitted(request: web.Request, session_id: str) -> tuple[int | None, CommitOwner | None]:
@@ -130,8 +135,14 @@ async def _permitted(request: web.Request, session_id: str) -> tuple[int | None,
     parts = services(request)
     token = request.query.get("token")
     if token is not None:
-        return None, parts.commit_tokens.check(session_id, token)
-    return (await parts.lms_tokens.check(request.headers.get("Authorization"))).id, None
+        try:
+            owner = parts.commit_tokens.check(session_id, token)
+        except CommitTokenExpired as error:
+            request[LMS_ID] = error.lms_id
+            raise
+        request[LMS_ID] = owner.lms_id
+        return None, owner
+    return (await lms_of(request, request.headers.get("Authorization"))).id, None
 
 
 def _read(request: web.Request, door: Format | None, post: Post) -> tuple[Format, Call]:
@@ -214,11 +225,11 @@ async def _bearer_in_form(request: web.Request, post: Post) -> str | None:
     return f"Bearer {password}" if password else None
 
 
-def _refused(spoken: Format | None, call: Call | None, error: BridgeError) -> web.Response:
+def _refused(request: web.Request, spoken: Format | None, call: Call | None, error: BridgeError) -> web.Response:
+    # the answer may have to be a 200 with bad news in it: here at least it can be seen
+    services(request).refusals.note(request, error, spoken.name if spoken is not None else "")
     if spoken is None or spoken.refusal is None:
         return problem(error)
-    # the answer may have to be a 200 with bad news in it: here at least it can be seen
-    log.info("commit_refused", format=spoken.name, code=error.code, detail=error.detail)
     response = _response(spoken.refusal(error, call))
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)

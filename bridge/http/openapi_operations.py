@@ -23,18 +23,21 @@ _REFUSALS = {
     409: "The session is another learner's or activity's.",
     413: "The body is larger than 1 MiB, unpacked.",
     415: "The body is compressed in a way that is not taken.",
+    422: "The Idempotency-Key is that of another commit.",
     429: "More was sent or asked in so short a time than may be; the same request succeeds after Retry-After seconds.",
     503: "Nothing was stored; the same request may succeed after Retry-After seconds.",
 }
 _READING = (400, 401, 429, 503)
-_WRITING = (400, 401, 404, 408, 409, 413, 415, 429, 503)
+_OPENING = (400, 401, 404, 408, 409, 413, 415, 429, 503)
+_WRITING = (*_OPENING, 422)
 _ANY_ID: Shape = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$"}
 _PLACE: Shape = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True}}
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "The same key is the same commit: it is answered as at first and has no second effect.",
+    "description": "The same key is the same commit: it is answered as at first and has no second effect. With another"
+    " body it is refused.",
     "schema": {"type": "string", "maxLength": bodies.LONGEST_KEY},
 }
 _KEY_OF_ANY = _KEY | {
@@ -133,7 +136,7 @@ _IN_ITS_WORDS = {
 
 def _door(operation: Operation) -> Operation:
     """Give the operation of an address whose refusals are in the words of the format, as far as it is known."""
-    for status in ("400", "401", "404", "408", "409", "413", "415", "429", "503"):
+    for status in ("400", "401", "404", "408", "409", "413", "415", "422", "429", "503"):
         operation["responses"][status] = {
             "description": _REFUSALS[int(status)],
             "content": {PROBLEM: {"schema": ref("Problem")}, JSON: {"schema": {}}, "text/plain": {"schema": TEXT}},
@@ -198,7 +201,7 @@ def operations() -> dict[str, dict[str, Operation]]:
                 "openSession",
                 "Open a session and get the address its player posts commits to.",
                 _answer("The session is open, or was open already.", "Opened"),
-                refused=_WRITING,
+                refused=_OPENING,
                 security=_LMS,
                 body=_body("Opening"),
             )

@@ -37,7 +37,12 @@ ID: Shape = {
     "maxLength": LONGEST_ID,
     "description": f"Not blank, no control characters, at most {LONGEST_ID} bytes in UTF-8.",
 }
-NAME: Shape = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$", "maxLength": LONGEST_ID}
+COURSE_ID: Shape = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$", "maxLength": LONGEST_ID}
+NAME: Shape = {
+    "type": "string",
+    "maxLength": LONGEST_ID,
+    "description": f"At most {LONGEST_ID} bytes in UTF-8; control characters are replaced by spaces.",
+}
 _NULL: Shape = {"type": "null"}
 
 _COMMIT_URL = {
@@ -77,14 +82,16 @@ def _requests() -> dict[str, Shape]:
     ids = [ID, WHOLE]
     for name in ("LearnerFields", "ActivityFields", "CourseFields"):
         made[name]["properties"] |= {"id": {"anyOf": ids}, "name": maybe(NAME)}
-    made["CourseFields"]["properties"]["id"] = {"anyOf": [NAME, WHOLE]}
+        # unknown keys are warned of, not refused
+        made[name].pop("additionalProperties", None)
+    made["CourseFields"]["properties"]["id"] = {"anyOf": [COURSE_ID, WHOLE]}
     made["ActivityFields"]["properties"]["type"] = maybe(
         {"type": "string", "pattern": r"^[a-z]+://[a-z]+(\.[a-z]+)*(/[A-Za-z0-9._~-]+)*$", "description": "an IRI"}
     )
     version = {"anyOf": [{"enum": ["1.2", "2004", "", 1.2, 2004]}, _NULL], "examples": ["1.2", "2004"]}
     opening = made.pop("Opening")["properties"] | {
         "activity": {"anyOf": [*ids, ref("ActivityFields")]},
-        "course": maybe(NAME, WHOLE, ref("CourseFields")),
+        "course": maybe(COURSE_ID, WHOLE, ref("CourseFields")),
         "session_id": {"anyOf": [UUID, {"const": ""}, _NULL]},
         "scorm_version": version,
         "attempt": maybe({"type": "integer", "minimum": 1, "maximum": 999_999}),
@@ -229,7 +236,7 @@ def _answers() -> dict[str, Shape]:
         ),
         "Opened": _success(
             {"session_id": UUID, "commit_url": _COMMIT_URL, **whose, "cmi": ANY_OBJECT}
-            | {"attempt": _object(attempt | {"entry": entry})}
+            | {"attempt": _object(attempt | {"entry": entry}), "warnings": many(ref("CmiWarning"))}
         ),
         "Committed": _success(
             {

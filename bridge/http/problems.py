@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from bridge.database import describe
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed
+from bridge.http.services import SERVICES
 from storage.database_files import DatabaseFileLostError
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except KNOWN as error:
-        return problem(bridge_error(error))
+        known = bridge_error(error)
+        _note(request, known.status, known.code, known.detail)
+        return problem(known)
     except web.HTTPException as error:
         if error.status < 400:
             raise
@@ -90,20 +93,32 @@ def unreadable_request(status: int, error: BaseException | None) -> web.Response
     return _response(503, NotProcessed.code, NotProcessed.title, detail, headers | {"Retry-After": "60"})
 
 
+def _note(request: web.Request, status: int, code: str, detail: str) -> None:
+    parts = request.config_dict.get(SERVICES)
+    if parts is not None:
+        parts.refusals.note_problem(request, status, code, detail)
+
+
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         detail = f"{request.method} is not for this address; it takes {allowed}."
-        return _response(405, "method-not-allowed", "The method is not allowed here", detail, {"Allow": allowed})
+        return _told(request, 405, "method-not-allowed", "The method is not allowed here", detail, {"Allow": allowed})
     if error.status == 404:
-        return _response(
-            404, "no-such-address", "There is nothing at this address", f"{request.path} leads nowhere.", {}
-        )
+        detail = f"{request.path} leads nowhere."
+        return _told(request, 404, "no-such-address", "There is nothing at this address", detail, {})
     if error.status == 408:
-        response = _response(408, "request-timeout", "The request took too long", error.text or error.reason, {})
+        response = _told(request, 408, "request-timeout", "The request took too long", error.text or error.reason, {})
         response.force_close()
         return response
-    return _response(error.status, "bad-request", error.reason, error.text or error.reason, {})
+    return _told(request, error.status, "bad-request", error.reason, error.text or error.reason, {})
+
+
+def _told(
+    request: web.Request, status: int, code: str, title: str, detail: str, headers: dict[str, str]
+) -> web.Response:
+    _note(request, status, code, detail)
+    return _response(status, code, title, detail, headers)
 
 
 def _response(status: int, code: str, title: str, detail: str, headers: dict[str, str]) -> web.Response:

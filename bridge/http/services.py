@@ -19,10 +19,12 @@ from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
 from bridge.http.parsing import ParsingQueue
+from bridge.http.refusals import LMS_ID, Refusals
 from bridge.limits.disk_space import DiskSpace
 from bridge.loopback import is_loopback
 from bridge.system_alarms import SystemAlarms
 from bridge.write_health import WriteHealth
+from storage.lms import Lms
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,7 @@ class Services:
     lms_tokens: LmsTokens
     commit_tokens: CommitTokens
     origins: Origins
+    refusals: Refusals
     now: Now
     public_url: str
     targets: tuple[str, ...]
@@ -54,6 +57,18 @@ SERVICES = web.AppKey("services", Services)
 def services(request: web.Request) -> Services:
     """Give the services of the application that a request came to."""
     return request.app[SERVICES]
+
+
+async def lms_of(request: web.Request, authorization: str | None) -> Lms:
+    """Return the LMS whose token came with a request, and note whose request it is.
+
+    Raises:
+        NoToken: there is none.
+        UnknownToken: the token is not known or was revoked.
+    """
+    lms = await services(request).lms_tokens.check(authorization)
+    request[LMS_ID] = lms.id
+    return lms
 
 
 def public_url(request: web.Request) -> str:

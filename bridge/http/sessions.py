@@ -17,7 +17,7 @@ from bridge.formats import native
 from bridge.formats.jsonbody import decode
 from bridge.http import bodies, reports
 from bridge.http.reports import Places
-from bridge.http.services import public_url, services
+from bridge.http.services import lms_of, public_url, services
 from storage import lookups
 from storage.report_lines import SessionLine, Whose
 
@@ -28,21 +28,23 @@ _IN_NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 async def open_session(request: web.Request) -> web.Response:
     """`POST /v1/sessions`: open a session and get the address its player posts commits to."""
     parts = services(request)
-    lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
+    lms = await lms_of(request, request.headers.get("Authorization"))
     body = await bodies.read_body(request)
-    launch, told = await parts.parsing.run(
-        body, lambda: native.read_launch(decode(body) if body.strip() else None, lms_id=lms.id)
+    asked = await parts.parsing.run(
+        body, lambda: native.read_opening(decode(body) if body.strip() else None, lms_id=lms.id)
     )
-    opened = await parts.commits.open(Opening(launch, None if told is None else bodies.session_id(told)))
+    told = asked.session_id
+    opened = await parts.commits.open(Opening(asked.launch, None if told is None else bodies.session_id(told)))
     return _json(
         {
             "result": True,
             "errorCode": 0,
             "session_id": opened.session_id,
-            "commit_url": commit_url(request, opened.session_id, launch),
+            "commit_url": commit_url(request, opened.session_id, asked.launch),
             "attempt": opened.attempt | {"entry": opened.entry},
             "enrollment": opened.enrollment,
             "cmi": opened.cmi,
+            "warnings": asked.warnings,
         }
     )
 
@@ -58,7 +60,7 @@ def commit_url(request: web.Request, session_id: str, launch: Launch) -> str:
 async def get_session(request: web.Request) -> web.Response:
     """`GET /v1/sessions/{session_id}`: state, data for the next launch, commits, statements, documents, their way."""
     parts = services(request)
-    lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
+    lms = await lms_of(request, request.headers.get("Authorization"))
     session_id = bodies.session_id(request.match_info["session_id"])
     with parts.asking.hold(lms.id):
         answer = await parts.database.lms.read(_session_object, session_id, lms.id, reports.asked_places(request))
@@ -68,7 +70,7 @@ async def get_session(request: web.Request) -> web.Response:
 async def get_enrollments(request: web.Request) -> web.Response:
     """`GET /v1/enrollments?learner=…&activity=…&after=…`: for the gradebook, a hundred at a time."""
     parts = services(request)
-    lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
+    lms = await lms_of(request, request.headers.get("Authorization"))
     after = request.query.get("after", "0")
     if _PAGE.fullmatch(after) is None:
         raise MalformedField("after is what `next` of the page before said: a number.")

@@ -96,7 +96,7 @@ async def _launch(request: web.Request) -> web.StreamResponse:
         course=_COURSE,
         scorm_version=version,
     )
-    check_launch(launch)
+    launch, _ = check_launch(launch)
     begun = await services(request).database.read(_begun, launch)
     opened = await services(request).commits.open(Opening(replace(launch, attempt_number=begun), None))
     start = f"/sandbox/?learner={quote(name)}"

@@ -9,6 +9,7 @@ import msgspec
 from mappings.cmi.reader import Reading
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import Tree
+from mappings.cmi.warnings import CmiWarning
 
 Disposition = Literal["applied", "duplicate", "stale", "late"]
 """applied: merged. duplicate: an earlier commit once more. stale: older than one already applied. late: came after its
@@ -33,6 +34,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             interaction or a score.
         beacon: arrived as a browser's beacon, as the last commit of a closing page does.
         committed_at: milliseconds since the epoch by the client's account.
+        warnings: what of the request beside its CMI data could not be used, or not as it was sent.
     """
 
     wire_format: str
@@ -46,6 +48,12 @@ class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     settled: bool = True
     beacon: bool = False
     committed_at: int | None = None
+    warnings: tuple[CmiWarning, ...] = ()
+
+    @property
+    def is_counted(self) -> bool:
+        """Tell whether `sequence` is the client's count, and not a time that puts its commits in order."""
+        return self.sequence is not None and self.sequence != self.committed_at
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False, kw_only=True):

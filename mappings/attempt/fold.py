@@ -13,13 +13,15 @@ from mappings.attempt.field_order import Parts, note, split
 from mappings.attempt.guards import ended_before, judge, terminates
 from mappings.attempt.interaction_scope import settled_interactions
 from mappings.attempt.merging import merge_commit
+from mappings.attempt.order_warnings import order_warnings, repeated_number, time_warnings
 from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
 from mappings.attempt.scoring import hold_score
 from mappings.attempt.session_time import accumulate
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
+from mappings.cmi.item_warnings import altered_interactions, item_warnings, unnamed
 from mappings.cmi.snapshot import EMPTY, Snapshot, fields_mask
-from mappings.cmi.warnings import CmiWarning, warn
+from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 
 
 class Fold(msgspec.Struct, frozen=True, gc=False):
@@ -59,14 +61,16 @@ def fold(
     entered = replace(session, ended=None, ended_idle=False, phase=session.phase + 1) if returned else session
     disposition, duplicate_of = judge(attempt, entered, arrival, earlier)
     if disposition == "duplicate":
-        return Fold(disposition, attempt, session, received_at, duplicate_of=duplicate_of, recorded=False)
+        repeated = repeated_number(arrival, earlier, duplicate_of)
+        return Fold(
+            disposition, attempt, session, received_at, warnings=repeated, duplicate_of=duplicate_of, recorded=False
+        )
     entered = _with_mode(entered, reading.snapshot)
     if not entered.records:
         return _unrecorded(attempt, session, entered, arrival, disposition)
     session = entered
-    at, warnings = _date(attempt, commit, received_at)
-    if disposition == "late":
-        warnings = (*warnings, warn("session-ended", "session_id", "", "had ended; open a session to go on playing"))
+    at = _date(attempt, commit, received_at)
+    warnings = (*time_warnings(commit, session, received_at), *order_warnings(disposition, commit, session))
     # after the end, only a client that counts its commits can prove that it has news of everything
     newest_session = session.number >= attempt.spoke
     newer = disposition == "applied" or (
@@ -87,6 +91,8 @@ def fold(
     known, said, begun = merged.known, reading.snapshot, merged.begun
     if newest_session:
         known = _with_session(known, after)
+    altered = altered_interactions(merged.before, said)
+    warnings = (*warnings, *item_warnings(merged.before, said, altered))
     finding = scores.finding(known) if _tells_score(said) else None
     if finding is not None:
         warnings = (*warnings, finding)
@@ -102,9 +108,13 @@ def fold(
         settled=settled or disposition != "applied",
     )
     over = session.ended if disposition == "late" else None
+    shown = replace(known, interactions=untold) if untold is not known.interactions else known
+    # answers that were held back may be told now, whichever commit brought them
+    held = altered if attempt.answers is None else None
+    warnings = (*warnings, *unnamed(scoring.before, shown, held, settled=settled, ended=ended is not None))
     changes = find_changes(
         scoring.before,
-        replace(known, interactions=untold) if untold is not known.interactions else known,
+        shown,
         last_score=scoring.last,
         started_at=session.launched_at if attempt.commits == 0 else None,
         resumed_at=_resumed_at(session, returned=returned),
@@ -143,7 +153,7 @@ def fold(
         after,
         at,
         (*scoring.left, *changes),
-        (*reading.warnings, *warnings),
+        limited(reading.warnings, warnings),
     )
 
 
@@ -239,13 +249,15 @@ def _unrecorded(
             sequence=commit.sequence if disposition == "applied" else after.sequence,
             highest=max(after.highest, commit.sequence),
         )
-    warning = warn("not-recorded", "cmi.mode", mode, "records nothing: the commit is kept in the journal alone")
+    warning = warn(
+        WarningCode.NOT_RECORDED, "cmi.mode", mode, "records nothing: the commit is kept in the journal alone"
+    )
     return Fold(
         disposition,
         attempt,
         after,
         arrival.received_at,
-        warnings=(*arrival.reading.warnings, warning),
+        warnings=limited(arrival.reading.warnings, [warning]),
         recorded=False,
     )
 
@@ -268,13 +280,9 @@ def _resumed_at(session: SessionState, *, returned: bool) -> int | None:
     return session.launched_at if session.resumes else None
 
 
-def _date(attempt: AttemptState, commit: Commit, received_at: int) -> tuple[int, tuple[CmiWarning, ...]]:
-    if commit.committed_at is None or commit.committed_at <= received_at:
-        return max(commit.committed_at or received_at, attempt.timestamp), ()
-    future = warn(
-        "future-time", "committed_at", str(commit.committed_at), "lies in the future; the time of arrival is used"
-    )
-    return max(received_at, attempt.timestamp), (future,)
+def _date(attempt: AttemptState, commit: Commit, received_at: int) -> int:
+    committed_at = commit.committed_at or received_at
+    return max(min(committed_at, received_at), attempt.timestamp)
 
 
 def _tells_score(said: Snapshot) -> bool:

@@ -15,22 +15,9 @@ import msgspec
 from mappings.cmi.snapshot import Item, Number
 from mappings.cmi.times import CmiTimeError, read_time
 from mappings.cmi.tree import scalar
-from mappings.cmi.values import BadValue, number
+from mappings.cmi.values import INTERACTION_TYPES, BadValue, interaction_type, number
 
-TYPES = frozenset(
-    [
-        "true-false",
-        "choice",
-        "fill-in",
-        "long-fill-in",
-        "matching",
-        "performance",
-        "sequencing",
-        "likert",
-        "numeric",
-        "other",
-    ]
-)
+TYPES = frozenset(INTERACTION_TYPES)
 
 _TRUTH = {"t": "true", "1": "true", "true": "true", "f": "false", "0": "false", "false": "false"}
 _SUCCESS = {"correct": True, "wrong": False, "incorrect": False}
@@ -75,8 +62,7 @@ def interaction(item: Item) -> Interaction | None:
     if key is None:
         return None
     own, kind, response, result = key
-    kind = kind.strip().lower().replace("_", "-")
-    kind = kind if kind in TYPES else "other"
+    kind = _type(kind)
     success = _SUCCESS.get(result.strip().lower())
     old = "student_response" in item or ("time" in item and "learner_response" not in item)
     patterns = (scalar(entry.get("pattern")) for entry in _numbered(item.get("correct_responses")))
@@ -97,6 +83,13 @@ def interaction(item: Item) -> Interaction | None:
             if (value := scalar(item.get(name)))
         },
     )
+
+
+def _type(word: str) -> str:
+    try:
+        return interaction_type(word)
+    except BadValue:
+        return "other"
 
 
 def rewrite(kind: str, text: str, *, old: bool) -> str:

@@ -59,10 +59,10 @@ def _objective(own: str, item: Item, version: ScormVersion | None) -> Objective:
                 score_raw=_read(marks, "raw", values.number),
                 score_min=_read(marks, "min", values.number),
                 score_max=_read(marks, "max", values.number),
-                score_scaled=_read(marks, "scaled", values.between(-1, 1)),
+                score_scaled=_read(marks, "scaled", values.scaled),
             )
         ),
-        progress_measure=_read(item, "progress_measure", values.between(0, 1)),
+        progress_measure=_read(item, "progress_measure", values.share),
     )
 
 

@@ -12,10 +12,12 @@ import msgspec
 from msgspec import Raw
 
 from mappings.cmi import values
+from mappings.cmi.item_warnings import check_indices
+from mappings.cmi.names import check_names, names, warn_of_unknown
 from mappings.cmi.snapshot import COLLECTIONS, Interactions, ScormVersion, Snapshot
 from mappings.cmi.tree import MOST_ITEMS, as_json, from_json, items, scalar
 from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
-from mappings.cmi.warnings import CmiWarning, warn
+from mappings.cmi.warnings import NOT_A_GROUP, NOT_TEXT, NUL_REMOVED, CmiWarning, WarningCode, warn
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -38,7 +40,7 @@ _SCORE: _Table = {
     "raw": ("score_raw", values.number),
     "min": ("score_min", values.number),
     "max": ("score_max", values.number),
-    "scaled": ("score_scaled", values.between(-1, 1)),
+    "scaled": ("score_scaled", values.scaled),
 }
 _CORE: _Table = {
     "lesson_status": ("lesson_status", values.lesson_status),
@@ -70,7 +72,7 @@ _SCORM_2004: _Table = {
     "completion_status": ("completion_status", values.completion_status),
     "success_status": ("success_status", values.success_status),
     "score": _SCORE,
-    "progress_measure": ("progress_measure", values.between(0, 1)),
+    "progress_measure": ("progress_measure", values.share),
     "location": ("location", _TEXT),
     "mode": ("mode", values.mode),
     "credit": ("credit", values.credit),
@@ -78,8 +80,8 @@ _SCORM_2004: _Table = {
     "exit": ("exit", values.exit_),
     "session_time": ("session_time", values.time),
     "total_time": ("total_time", values.time),
-    "completion_threshold": ("completion_threshold", values.between(0, 1)),
-    "scaled_passing_score": ("scaled_passing_score", values.between(-1, 1)),
+    "completion_threshold": ("completion_threshold", values.share),
+    "scaled_passing_score": ("scaled_passing_score", values.scaled),
     "max_time_allowed": ("max_time_allowed", _TEXT),
     "time_limit_action": ("time_limit_action", _TEXT),
     "learner_preference": {
@@ -96,11 +98,12 @@ _EITHER: _Table = {
 
 
 class _Group(NamedTuple):
-    """Elements and groups of elements whose names begin with `path`."""
+    """Elements and groups of elements whose names begin with `path`; `unread` is what else SCORM has there."""
 
     path: str
     elements: Mapping[str, _Field]
     groups: Mapping[str, _Group]
+    unread: frozenset[str]
 
 
 def _group(path: str, table: _Table) -> _Group:
@@ -108,6 +111,7 @@ def _group(path: str, table: _Table) -> _Group:
         path,
         {key: entry for key, entry in table.items() if isinstance(entry, tuple)},
         {key: _group(f"{path}{key}.", entry) for key, entry in table.items() if not isinstance(entry, tuple)},
+        names(path.removesuffix(".")) - table.keys(),
     )
 
 
@@ -124,20 +128,28 @@ _TELLING_2004 = frozenset(_SCORM_2004) - {"max_time_allowed", "time_limit_action
 def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Reading:
     """Read a commit's tree, `{"cmi": {…}, "adl": {…}}`.
 
-    Values that are absent or null say nothing; empty ones are told as `cleared`. Unknown elements say nothing. A bad
-    value is left out and warned of: a commit is never refused for one. `declared` is the version the client named,
-    which wins over what the elements look like.
+    Values that are absent or null say nothing; empty ones are told as `cleared`. Unknown elements and bad values are
+    left out and warned of: a commit is never refused for one. Items are looked at when they are merged
+    (`mappings.cmi.item_warnings`). `declared` is the version the client named, which wins over what the elements look
+    like.
     """
     cmi = tree.get("cmi")
     found: dict[str, Any] = {}
     warnings: list[CmiWarning] = []
     cleared: set[str] = set()
+    if len(tree) > 1 or not isinstance(cmi, dict):
+        _check_roots(tree, warnings)
     if isinstance(cmi, dict):
         _walk(cmi, _CMI, found, warnings, cleared)
         if not cmi.keys().isdisjoint(COLLECTIONS):
             for name in COLLECTIONS:
                 if name in cmi:
                     _take_items(name, cmi[name], found, warnings)
+        comments = found.get("comments")
+        if comments is not None and "\0" in comments:
+            # a statement tells them
+            warnings.append(warn(WarningCode.NUL_REMOVED, "cmi.comments", comments, NUL_REMOVED))
+            found["comments"] = comments.replace("\0", "")
         found["scorm_version"] = declared or _version(cmi)
     elif declared:
         found["scorm_version"] = declared
@@ -173,12 +185,15 @@ def _walk(
         if element is None:
             if key in group.groups:
                 _walk_group(value, group.groups[key], found, warnings, cleared)
+            elif key not in group.unread:
+                path = group.path[:-1]
+                warn_of_unknown(key, value, path, path, warnings)
             continue
         field, reader = element
         text = value if isinstance(value, str) else scalar(value)
         if text is None:
             if value:
-                warnings.append(warn("not-text", group.path + key, value, "must be text, not an object or a list"))
+                warnings.append(warn(WarningCode.NOT_TEXT, group.path + key, value, NOT_TEXT))
             continue
         try:
             found[field] = text if reader is None else reader(text)
@@ -194,7 +209,26 @@ def _walk_group(
         _walk(value, group, found, warnings, cleared)
     elif value:
         name = group.path.removesuffix(".")
-        warnings.append(warn("not-a-group", name, value, "is a group of elements and takes no value itself"))
+        warnings.append(warn(WarningCode.NOT_A_GROUP, name, value, NOT_A_GROUP))
+
+
+def _check_roots(tree: Mapping[str, Any], warnings: list[CmiWarning]) -> None:
+    """Warn of what does not belong beside `cmi`: `core.lesson_status` among full names, a misspelt `adl.nav.reqest`."""
+    for name, value in tree.items():
+        if name == "cmi":
+            if value and not isinstance(value, dict):
+                warnings.append(warn(WarningCode.NOT_A_GROUP, name, value, NOT_A_GROUP))
+        elif name == "adl":
+            if isinstance(value, dict):
+                check_names(value, name, name, warnings)
+                if isinstance(value.get("nav"), dict):
+                    check_names(value["nav"], "adl.nav", "adl.nav", warnings)
+        elif name not in _FOREIGN:
+            warn_of_unknown(name, value, "", "", warnings)
+
+
+_FOREIGN = frozenset({"nav", "ssp"})
+"""Extensions that content uses of other run-time environments."""
 
 
 def _take_items(name: str, collection: object, found: dict[str, Any], warnings: list[CmiWarning]) -> None:
@@ -204,8 +238,14 @@ def _take_items(name: str, collection: object, found: dict[str, Any], warnings: 
         told = items(collection)
     if told:
         found[name] = _each_as_json(told) if name == "interactions" else told
-    if isinstance(collection, (dict, list)) and len(collection) > MOST_ITEMS:
-        warnings.append(warn("too-many", f"cmi.{name}", "", f"has more than {MOST_ITEMS} items; the rest is left out"))
+    if isinstance(collection, (dict, list)):
+        if len(collection) > MOST_ITEMS:
+            message = f"has more than {MOST_ITEMS} items; the rest is left out"
+            warnings.append(warn(WarningCode.TOO_MANY, f"cmi.{name}", "", message))
+        elif isinstance(collection, dict) and told is not collection:
+            check_indices(collection, name, warnings)
+    elif collection and not told:
+        warnings.append(warn(WarningCode.NOT_A_GROUP, f"cmi.{name}", collection, NOT_A_GROUP))
 
 
 def _each_as_json(told: dict[str, Any]) -> Interactions:

@@ -12,7 +12,7 @@ from functools import lru_cache
 import msgspec
 
 from mappings.cmi.snapshot import Number, ScormVersion, Snapshot
-from mappings.cmi.warnings import CmiWarning, warn
+from mappings.cmi.warnings import CmiWarning, WarningCode, warn
 
 
 class Score(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -50,15 +50,16 @@ def _score(
     return Score(scaled, raw, low, high)
 
 
-def finding(known: Snapshot) -> CmiWarning | None:
-    """Say what is wrong with the raw score, the range or both, if anything is."""
+def finding(known: Snapshot, group: str | None = None) -> CmiWarning | None:
+    """Say what is wrong with the raw score, the range or both, if anything is; the score's `group` can be named."""
     version, raw, low, high = known.scorm_version, known.score_raw, known.score_min, known.score_max
     if raw is None:
         return None
-    group = "cmi.core.score" if version == "1.2" else "cmi.score"
+    if group is None:
+        group = "cmi.core.score" if version == "1.2" else "cmi.score"
     if low is not None and high is not None and low >= high:
         return warn(
-            "score-range",
+            WarningCode.SCORE_RANGE,
             f"{group}.max",
             high,
             f"must be above {group}.min, which is {low:g}; the range "
@@ -69,8 +70,14 @@ def finding(known: Snapshot) -> CmiWarning | None:
         said = " and ".join(
             f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
         )
-        return warn("score-out-of-range", f"{group}.raw", raw, f"must be {said}; the score is left out")
+        return warn(WarningCode.SCORE_OUT_OF_RANGE, f"{group}.raw", raw, f"must be {said}; the score is left out")
     return None
+
+
+@lru_cache(maxsize=4_096)
+def is_possible(version: ScormVersion | None, raw: Number, low: Number | None, high: Number | None) -> bool:
+    """Tell whether there is nothing wrong with a raw score and its range."""
+    return (low is None or high is None or low < high) and not _outside(version, raw, low, high)
 
 
 def _bounds(

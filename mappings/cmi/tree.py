@@ -32,16 +32,14 @@ def nest(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Tree:
     """Build the tree from dotted names: `cmi.core.exit` becomes `{"cmi": {"core": {"exit": …}}}`.
 
     A later name wins over an earlier one that it contradicts. Empty collections (`{}`, or the text
-    `[object Object]` that a careless client makes of them) say nothing and are left out, as are names deeper than any
-    SCORM element.
+    `[object Object]` that a careless client makes of them) say nothing and are left out.
     """
     tree: Tree = {}
     for name, value in flat.items() if isinstance(flat, Mapping) else flat:
         if value in (None, {}, "[object Object]"):
             continue
+        # what is deeper than any element stays one name, which is no element's
         *path, leaf = name.split(".", DEEPEST)
-        if "." in leaf:
-            continue
         branch = tree
         for part in path:
             below = branch.get(part)
@@ -77,8 +75,13 @@ def items(collection: object) -> dict[str, Any]:
     if isinstance(collection, dict):
         if collection.keys() <= _INDICES:
             return collection
-        return {key: item for key, item in collection.items() if key.isascii() and key.isdigit() and _fits(key)}
+        return {key: item for key, item in collection.items() if is_index(key)}
     return {}
+
+
+def is_index(key: str) -> bool:
+    """Tell whether a key numbers an item that is kept."""
+    return key.isascii() and key.isdigit() and _fits(key)
 
 
 def _fits(index: str) -> bool:
@@ -130,7 +133,7 @@ def item(sent: object) -> dict[str, Any]:
     for key, part in value.items():
         leaf = scalar(part)
         if leaf is not None:
-            clean[key] = leaf[:LONGEST_LEAF]
+            clean[key] = _cut(leaf)
         elif key == "score" and isinstance(part, dict):
             clean[key] = _leaves(part)
         elif isinstance(part, (dict, list)):
@@ -139,4 +142,9 @@ def item(sent: object) -> dict[str, Any]:
 
 
 def _leaves(value: Mapping[str, object]) -> dict[str, str]:
-    return {key: leaf[:LONGEST_LEAF] for key, part in value.items() if (leaf := scalar(part)) is not None}
+    return {key: _cut(leaf) for key, part in value.items() if (leaf := scalar(part)) is not None}
+
+
+def _cut(leaf: str) -> str:
+    """Cut text to its length, without NUL: no LRS that keeps JSON in PostgreSQL takes one."""
+    return leaf[:LONGEST_LEAF] if "\0" not in leaf else leaf.replace("\0", "")[:LONGEST_LEAF]

@@ -14,12 +14,13 @@ from typing import TypeVar
 
 from mappings.cmi.snapshot import Completion, Number, Success
 from mappings.cmi.times import CmiTimeError, read_time
+from mappings.cmi.warnings import WarningCode
 
 
 class BadValue(ValueError):  # noqa: N818 -- it is a finding to report, never an error to crash on
     """A value that cannot be used. `code` is the stable code of the warning."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: WarningCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -27,6 +28,9 @@ class BadValue(ValueError):  # noqa: N818 -- it is a finding to report, never an
 Reader = Callable[[str], object]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+"""`1,234` is 1234 to some and 1.234 to others."""
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([,.' \u00a0\u2009\u202f\u2019])\d{3})(?:\1\d{3})*(?:[.,]\d+)?", re.ASCII)
 
 
 _Read = TypeVar("_Read")
@@ -48,17 +52,27 @@ _SHORT = 16
 
 @_remembering
 def number(value: str) -> Number:
-    """Read a real number; `85,5` and `85%` are read as 85.5 and 85. Whole numbers come back as int."""
+    """Read a real number; `85,5` and `85%` are read as 85.5 and 85. Whole numbers come back as int.
+
+    A number with thousands separators is not read, nor is one that may have one: `1,234`.
+    """
     if len(value) < _SHORT and value.isascii() and value.isdigit():
         return int(value)
     cleaned = value.strip()
     if cleaned.endswith("%"):
         cleaned = cleaned[:-1].rstrip()
-    if len(cleaned) > 64 or _NUMBER.fullmatch(cleaned) is None:
-        raise BadValue("not-a-number", "is not a number")
+    if len(cleaned) > 64:
+        raise BadValue(WarningCode.NOT_A_NUMBER, "is not a number")
+    if _NUMBER.fullmatch(cleaned) is None or _AMBIGUOUS.fullmatch(cleaned) is not None:
+        if _THOUSANDS.fullmatch(cleaned) is not None:
+            raise BadValue(
+                WarningCode.THOUSANDS_SEPARATOR,
+                "has or may have a thousands separator; write digits and at most one full stop, as in 1234.5",
+            )
+        raise BadValue(WarningCode.NOT_A_NUMBER, "is not a number")
     parsed = float(cleaned.replace(",", "."))
     if not math.isfinite(parsed):
-        raise BadValue("not-a-number", "is too large to be a number here")
+        raise BadValue(WarningCode.NOT_A_NUMBER, "is too large to be a number here")
     return int(parsed) if parsed.is_integer() and abs(parsed) < 1e15 else parsed
 
 
@@ -69,10 +83,16 @@ def between(low: float, high: float) -> Callable[[str], Number]:
     def read(value: str) -> Number:
         parsed = number(value)
         if not low <= parsed <= high:
-            raise BadValue("out-of-range", f"must lie between {low:g} and {high:g}")
+            raise BadValue(WarningCode.OUT_OF_RANGE, f"must lie between {low:g} and {high:g}")
         return parsed
 
     return read
+
+
+scaled = between(-1, 1)
+"""Read a scaled score."""
+share = between(0, 1)
+"""Read a measure from nothing to all."""
 
 
 def time(value: str) -> int:
@@ -80,7 +100,7 @@ def time(value: str) -> int:
     try:
         return read_time(value)
     except CmiTimeError as error:
-        raise BadValue("bad-time", str(error)) from None
+        raise BadValue(WarningCode.BAD_TIME, str(error)) from None
 
 
 def _vocabulary(words: Mapping[str, str]) -> Callable[[str], str]:
@@ -89,7 +109,7 @@ def _vocabulary(words: Mapping[str, str]) -> Callable[[str], str]:
     def read(value: str) -> str:
         word = words.get(value) or words.get(value.strip().lower().replace("_", " ").replace("-", " "))
         if word is None:
-            raise BadValue("unknown-word", f"must be one of: {allowed}")
+            raise BadValue(WarningCode.UNKNOWN_WORD, f"must be one of: {allowed}")
         return word
 
     return read
@@ -99,11 +119,41 @@ def _words(*words: str) -> dict[str, str]:
     return {spelling: word for word in words for spelling in (word, word.replace("-", " "))}
 
 
+INTERACTION_TYPES = (
+    "true-false",
+    "choice",
+    "fill-in",
+    "long-fill-in",
+    "matching",
+    "performance",
+    "sequencing",
+    "likert",
+    "numeric",
+    "other",
+)
+_RESULTS = frozenset({"correct", "wrong", "incorrect", "unanticipated", "neutral"})
+
+
+def result(value: str) -> str:
+    """Check the result of an interaction: a word of SCORM's, or a number."""
+    word = value.strip().lower()
+    if word not in _RESULTS:
+        try:
+            number(word)
+        except BadValue as bad:
+            if bad.code != WarningCode.NOT_A_NUMBER:
+                raise
+            allowed = ", ".join(sorted(_RESULTS))
+            raise BadValue(WarningCode.UNKNOWN_WORD, f"must be a number or one of: {allowed}") from None
+    return word
+
+
 lesson_status = _vocabulary(_words("not attempted", "browsed", "incomplete", "completed", "failed", "passed"))
 completion_status = _vocabulary(_words("unknown", "not attempted", "incomplete", "completed"))
 success_status = _vocabulary(_words("unknown", "failed", "passed"))
 exit_ = _vocabulary(_words("time-out", "suspend", "logout", "normal") | {"timeout": "time-out"})
 entry = _vocabulary(_words("ab-initio", "resume"))
+interaction_type = _vocabulary(_words(*INTERACTION_TYPES))
 mode = _vocabulary(_words("browse", "normal", "review"))
 credit = _vocabulary(_words("credit", "no-credit"))
 

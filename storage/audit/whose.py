@@ -11,6 +11,11 @@ from storage import deliveries
 from storage.audit.pages import FEW, Span, begins, up_to
 from storage.tables import attempt, enrollment, lms, session, statement
 
+STATUSES = ("active", "suspended", "terminated", "abandoned")
+"""What an attempt can be."""
+COMPLETIONS = ("completed", "incomplete", "not attempted", "unknown")
+SUCCESSES = ("passed", "failed", "unknown")
+
 
 class Whose(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Which enrollments: those that meet all that is told.

@@ -130,6 +130,8 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     for number, told in enumerate((*TOLD, TOLD[-1]), 1):
         clock.advance(90)
         await bridge.commit(told, **grace, sequence=min(number, len(TOLD)), terminated=number > 1)
+    await bridge.post("/v1/sessions", {"learner": {"id": f"u\n{'1' * 200}"}, "activity": "235"})
+    await bridge.post(f"/v1/sessions/{SESSION}/commits", data=b"cmi")
     await bridge.let_documents_follow()
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE delivery SET target = :target WHERE target = ''"), {"target": TARGET})

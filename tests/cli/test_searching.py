@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import Any
 
 import pytest
 
+from storage.audit.whose import COMPLETIONS, STATUSES, SUCCESSES
 from tests.bridges import Bridge
 from tests.cli.conftest import Run
 from tests.conftest import StartBridge
@@ -53,6 +55,7 @@ async def test_sessions_are_listed_by_what_is_asked_for(bridge: Bridge, told: An
         ("--activity", "236"),
         ("--open",),
         ("--status", "active"),
+        ("--completion", "completed", "--learner", "u2"),
         ("--since", "2026-01-01T00:01:00Z"),
         ("--enrollment", newest["registration"]),
     ):
@@ -61,6 +64,16 @@ async def test_sessions_are_listed_by_what_is_asked_for(bridge: Bridge, told: An
     assert told("sessions", "list", "--learner", "u3") == {"sessions": [], "after": None}
     shown = run("sessions", "list", **{URL: database_url})
     assert shown.stdout.index(newest["session_id"]) < shown.stdout.index(oldest["session_id"])
+
+
+async def test_sessions_are_chosen_by_the_statuses_that_pages_offer(told: Any, bridge: Bridge) -> None:
+    await bridge.commit({"completion_status": "not attempted"}, learner={"id": "u3"})
+    for option, words in (("--status", STATUSES), ("--completion", COMPLETIONS), ("--success", SUCCESSES)):
+        chosen = [[one["learner_id"] for one in told("sessions", "list", option, word)["sessions"]] for word in words]
+        assert sorted(chain(*chosen)) == ["u1", "u2", "u3"]
+    assert [one["learner_id"] for one in told("sessions", "list", "--completion", "not attempted")["sessions"]] == [
+        "u3"
+    ]
 
 
 async def test_statements_are_listed_by_what_is_asked_for(

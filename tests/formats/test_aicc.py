@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from sqlalchemy import select
 
+from storage.engine import reading
+from storage.tables import journal
 from tests.bridges import Bridge
 from tests.formats.knocking import SUSPEND_DATA, Answer, commit, door, read
 
@@ -245,3 +249,24 @@ async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
 
     assert (await at.post(form("PutParam", f"[Core]\r\n[Core_Lesson]\r\n{SUSPEND_DATA}"))).text == OK
     assert f"[Core_Lesson]\r\n{SUSPEND_DATA}\r\n" in (await at.post(form("GetParam"))).text
+
+
+async def test_what_of_the_data_cannot_be_used_is_warned_of(bridge: Bridge) -> None:
+    at = await door(bridge, "aicc")
+    await at.post(form("PutParam", "[Core]\r\nLesson_Staus=P\r\nScore=many\r\n[Objectives_Status]\r\nJ_Status.1=C\r\n"))
+    rows = (
+        '"interaction_id","type_interaction","student_response","latency"\r\n"","C","a",""\r\n"Q1","C","a","soon"\r\n'
+    )
+    await at.post(form("PutInteractions", rows))
+
+    with reading(bridge.engine) as connection:
+        replies = connection.execute(select(journal.c.reply).order_by(journal.c.number)).scalars().all()
+    found = [[(one["element"], one["code"]) for one in json.loads(str(reply))["warnings"]] for reply in replies]
+    assert [sorted(one) for one in found] == [
+        [
+            ("cmi.core.lesson_staus", "unknown-element"),
+            ("cmi.core.score.raw", "not-a-number"),
+            ("cmi.objectives.0.id", "missing-id"),
+        ],
+        [("cmi.interactions.0.id", "missing-id"), ("cmi.interactions.1.latency", "bad-time")],
+    ]

@@ -91,3 +91,33 @@ async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
 
     assert (await at.post({"cmi": {"cmi.suspend_data": SUSPEND_DATA}})).status == 200
     assert (await at.get()).json["cmi"]["suspend_data"] == SUSPEND_DATA
+
+
+WHOLE_TREE = {
+    "suspend_data": "",
+    "core": {"student_id": "", "lesson_status": "passed", "exit": "suspend", "session_time": "00:05:30.25"},
+    "interactions": {
+        "0": {"id": "Q1", "time": "10:20:30", "type": "choice", "student_response": "b", "result": "wrong"}
+    },
+}
+
+
+async def test_the_formats_own_door_takes_the_whole_tree_that_its_player_posts_at_the_end(bridge: Bridge) -> None:
+    at = await door(bridge, "single")
+    await at.post({"cmi": {"cmi.interactions.0.id": "Q1"}})
+    await at.post({"cmi": {"cmi.interactions.0.student_response": "b"}})
+
+    for body in ({"cmi": WHOLE_TREE}, {"cmi": WHOLE_TREE | {"suspend_data": "p3"}}):
+        answer = await at.post(body)
+        assert (answer.status, answer.json["disposition"], answer.json["warnings"]) == (200, "applied", [])
+
+    assert bridge.rules().count("responded") == 1
+    assert (await at.session())["attempt"]["success_status"] == "passed"
+
+
+async def test_the_formats_own_door_refuses_what_is_neither(bridge: Bridge) -> None:
+    at = await door(bridge, "single")
+
+    for body in ({"learner": "u1"}, [{"name": "cmi.core.exit", "value": "suspend"}], {"cmi": 5}):
+        answer = await at.post(body)
+        assert (answer.status, answer.json["code"]) == (400, "malformed-body")

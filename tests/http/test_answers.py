@@ -82,7 +82,7 @@ async def test_what_a_commit_made_is_listed_up_to_a_bound_and_the_rest_is_counte
 
     assert len(told["statements"]) == 200
     assert told["omitted"] == {"statements": made - 200, "warnings": 0}
-    assert await bridge.commit({"suspend_data": "x"}, sequence=1) == told | {"disposition": "duplicate"}
+    assert await bridge.commit({"interactions": interactions}, sequence=1) == told | {"disposition": "duplicate"}
 
 
 async def test_an_answer_to_a_page_is_labelled_for_its_origin(bridge: Bridge) -> None:

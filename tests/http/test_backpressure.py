@@ -147,7 +147,7 @@ class _Line:
 
     def waiting(self) -> int:
         """Tell how many wait."""
-        return len(self._commits._futures)
+        return len(self._commits._pending)
 
     def _writing(self) -> bool:
         return self._commits._writing and self.waiting() == 0

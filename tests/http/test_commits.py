@@ -55,7 +55,9 @@ async def test_a_repeated_sequence_is_answered_with_the_first_answer_and_has_no_
     first = await bridge.commit({"core": {"score": {"raw": "10"}}}, sequence=1)
     second = await bridge.commit({"core": {"score": {"raw": "99"}}}, sequence=1, session_id=first["session_id"])
 
-    assert second == first | {"disposition": "duplicate"}
+    (warning,) = second.pop("warnings")
+    assert (warning["code"], warning["element"], warning["value"]) == ("sequence-repeated", "sequence", "1")
+    assert second | {"warnings": []} == first | {"disposition": "duplicate"}
     assert bridge.rules() == ["initialized", "scored"]
 
 
@@ -63,9 +65,36 @@ async def test_a_repeated_idempotency_key_is_answered_with_the_first_answer(brid
     body = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": {"core": {"score": {"raw": "10"}}}}
     headers = {"Idempotency-Key": "k1"}
     _, first = await bridge.post("/v1/commits", body, headers=headers)
-    _, second = await bridge.post("/v1/commits", body | {"cmi": {"core": {"score": {"raw": "11"}}}}, headers=headers)
+    _, second = await bridge.post("/v1/commits", body, headers=headers)
 
     assert second == first | {"disposition": "duplicate"}
+
+
+@pytest.mark.parametrize("terminated", [False, True])
+async def test_an_idempotency_key_with_another_body_is_refused_and_nothing_of_it_is_stored(
+    bridge: Bridge, *, terminated: bool
+) -> None:
+    body = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": {"core": {"score": {"raw": "10"}}}}
+    headers = {"Idempotency-Key": "k1"}
+    _, first = await bridge.post("/v1/commits", body | {"terminated": terminated}, headers=headers)
+    for told in ({}, {"session_id": first["session_id"]}):
+        other = body | {"cmi": {"core": {"score": {"raw": "11"}}}} | told
+        status, answer = await bridge.post("/v1/commits", other, headers=headers)
+        assert (status, answer["code"], answer["result"]) == (422, "idempotency-key-reused", False)
+
+    (report,) = bridge.reports()
+    assert len(report.commits) == 1
+    assert report.attempt.score_raw == 10
+    status, answer = await bridge.post("/v1/commits", body | {"terminated": terminated}, headers=headers)
+    assert (status, answer["disposition"]) == (200, "duplicate")
+
+
+async def test_an_empty_idempotency_key_is_none(bridge: Bridge) -> None:
+    first = await bridge.commit({"core": {"lesson_location": "1"}})
+    for page in ("2", "3"):
+        body = {"session_id": first["session_id"], "cmi": {"core": {"lesson_location": page}}}
+        status, answer = await bridge.post("/v1/commits", body, headers={"Idempotency-Key": " "})
+        assert (status, answer["disposition"], answer["progress"]["location"]) == (200, "applied", page)
 
 
 async def test_identical_commits_are_kept_but_count_once(bridge: Bridge) -> None:

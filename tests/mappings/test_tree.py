@@ -43,10 +43,14 @@ def test_an_empty_later_value_wins_over_an_earlier_one():
     assert nest([("cmi.core.exit", "suspend"), ("cmi.core.exit", "")]) == {"cmi": {"core": {"exit": ""}}}
 
 
-def test_names_deeper_than_any_element_are_left_out():
-    deepest = ".".join("a" * (DEEPEST + 1))
+def test_what_is_deeper_than_any_element_stays_one_name():
+    above = "a." * DEEPEST
+    tree = nest({f"{above}b": "x", f"{above}c.{'d.' * 10_000}e": "y"})
 
-    assert flatten(nest({deepest: "x", deepest + ".b": "y"})) == {deepest: "x"}
+    assert flatten(tree) == {f"{above}b": "x", f"{above}c.{'d.' * 10_000}e": "y"}
+    for _ in range(DEEPEST):
+        tree = tree["a"]
+    assert [*tree] == ["b", f"c.{'d.' * 10_000}e"]
 
 
 @given(

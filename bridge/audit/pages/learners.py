@@ -22,11 +22,7 @@ from storage.audit import attempts, enrollments
 from storage.audit.attempts import AttemptRow
 from storage.audit.enrollments import EnrollmentRow
 from storage.audit.pages import Page
-from storage.audit.whose import Filter
-
-STATUSES = ("active", "suspended", "terminated", "abandoned")
-COMPLETIONS = ("completed", "incomplete", "not attempted", "unknown")
-SUCCESSES = ("passed", "failed", "unknown")
+from storage.audit.whose import COMPLETIONS, STATUSES, SUCCESSES, Filter
 
 
 async def _learners(request: web.Request) -> web.StreamResponse:

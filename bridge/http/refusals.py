@@ -1,0 +1,98 @@
+"""Refused requests: each is logged, counted and, where it is known whose it is, kept for the audit pages.
+
+They are stored by a task of its own, some at a time: nobody waits for that. What waits is bounded, and nothing is kept
+of strangers: whoever shows no valid token can fill no table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+import structlog
+from aiohttp import web
+
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.errors import BridgeError
+from bridge.watch import Watch
+from storage import refusals
+from storage.refusals import MAX_KEPT, Refusal
+
+log = structlog.get_logger(__name__)
+
+EVERY = 5.0
+"""Seconds between looks at what is to be stored."""
+MAX_TOGETHER = 250
+"""Refusals stored in one transaction."""
+MAX_LENGTH = 500
+"""Characters kept of a text."""
+
+LMS_ID = web.RequestKey("lms_id", int)
+"""The LMS whose token came with a request, or its commit URL's."""
+
+
+class Refusals(Watch):
+    """What was refused and is not stored yet. `counts` are by status and code, since the start of the process."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        super().__init__(EVERY)
+        self._database = database
+        self._now = now
+        self._waiting: dict[int, deque[Refusal]] = {}
+        self.counts: Counter[tuple[int, str]] = Counter()
+
+    def note(self, request: web.Request, error: BridgeError, wire_format: str = "") -> None:
+        """Log and count a request that is refused with this error, and keep it if it shows whose it is."""
+        self.note_problem(request, error.status, error.code, error.detail, wire_format)
+
+    def note_problem(self, request: web.Request, status: int, code: str, detail: str, wire_format: str = "") -> None:
+        """Do the same for a problem that is no error of the bridge's own."""
+        if not 400 <= status <= 422:
+            return
+        self.counts[status, code] += 1
+        lms_id, detail = request.get(LMS_ID), _stored(detail)
+        method, path = _stored(request.method), _stored(request.path)
+        log.info(
+            "request_refused",
+            lms=lms_id,
+            status=status,
+            code=code,
+            detail=detail,
+            format=wire_format,
+            method=method,
+            path=path,
+        )
+        if lms_id is not None:
+            one = Refusal(lms_id, self._now(), status, code, detail, wire_format, method, path)
+            self._waiting.setdefault(lms_id, deque(maxlen=MAX_KEPT)).append(one)
+
+    async def look(self) -> bool:
+        """Store some of what waits."""
+        found: list[Refusal] = []
+        for waiting in self._waiting.values():
+            while waiting and len(found) < MAX_TOGETHER:
+                found.append(waiting.popleft())
+        self._waiting = {lms_id: waiting for lms_id, waiting in self._waiting.items() if waiting}
+        if found:
+            # each LMS's own are in their order already
+            found.sort(key=lambda one: one.at)
+            try:
+                await self._database.write(refusals.add, found)
+            except BaseException:
+                for one in reversed(found):
+                    waiting = self._waiting.setdefault(one.lms_id, deque(maxlen=MAX_KEPT))
+                    if len(waiting) < MAX_KEPT:
+                        waiting.appendleft(one)
+                raise
+        return bool(self._waiting)
+
+    async def flush(self) -> None:
+        """Store all that waits."""
+        while await self.look():
+            pass
+
+
+def _stored(text: str) -> str:
+    """Return text as a database can keep it: without NUL and half characters, and not too long."""
+    text = text[:MAX_LENGTH].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,85 @@
+"""Whatever fails while commits are queued, everybody gets the answer to their own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bridge.commits.pending import Pending, Waiting
+from bridge.commits.work import Posting
+from tests.bridges import Bridge
+
+LEARNERS = [f"u{number}" for number in range(9)]
+UNLUCKY = "u4"
+
+
+def _learner(waiting: Waiting) -> str | None:
+    work = waiting.work
+    return work.launch.learner.id if isinstance(work, Posting) and work.launch is not None else None
+
+
+async def _all_at_once(bridge: Bridge) -> dict[str, tuple[int, Any]]:
+    bodies = [
+        {"learner": {"id": one}, "activity": "235", "cmi": {"core": {"lesson_location": one}}} for one in LEARNERS
+    ]
+    answers = await asyncio.gather(*(bridge.post("/v1/commits", body) for body in bodies))
+    return dict(zip(LEARNERS, answers, strict=True))
+
+
+def _is_own(learner: str, answer: tuple[int, Any]) -> bool:
+    status, told = answer
+    return status == 200 and (told["enrollment"]["learner"]["id"], told["progress"]["location"]) == (learner, learner)
+
+
+async def test_a_commit_that_cannot_be_queued_leaves_its_neighbours_their_own_answers(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Pending.add
+
+    def failing(pending: Pending, waiting: Waiting) -> None:
+        if _learner(waiting) == UNLUCKY:
+            raise MemoryError
+        add(pending, waiting)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Pending, "add", failing)
+        for _ in range(2):
+            answers = await _all_at_once(bridge)
+            status, told = answers.pop(UNLUCKY)
+            assert (status, told["code"]) == (503, "not-processed")
+            assert all(_is_own(*one) for one in answers.items())
+    assert _is_own(UNLUCKY, (await _all_at_once(bridge))[UNLUCKY])
+
+
+async def test_a_commit_that_is_queued_and_cannot_be_prepared_is_stored_all_the_same(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = []
+    take = Pending._take
+
+    def failing(pending: Pending, work: Any, batch: Any) -> None:
+        take(pending, work, batch)
+        if isinstance(work, Posting) and work.launch is not None and work.launch.learner.id == UNLUCKY:
+            failed.append(work)
+            raise RuntimeError
+
+    monkeypatch.setattr(Pending, "_take", failing)
+    for _ in range(3):
+        assert all(_is_own(*one) for one in (await _all_at_once(bridge)).items())
+    assert len(failed) == 3
+    assert [len(bridge.reports(one)[0].commits) for one in LEARNERS] == [3] * len(LEARNERS)
+
+
+async def test_a_stop_waits_for_no_commit_that_was_never_queued(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_pending: Pending, _waiting: Waiting) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Pending, "add", failing)
+        await _all_at_once(bridge)
+    async with asyncio.timeout(20):
+        await bridge.close()
