@@ -7,8 +7,10 @@ their own on PostgreSQL; SQLite has one writer for all.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -32,6 +34,13 @@ def describe(error: Exception) -> str:
         return type(error).__name__
     code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
     return f"{type(error.orig).__name__} {code}".strip()
+
+
+def describe_place(error: Exception) -> str:
+    """Name an error and where in the code it was raised, without its words, which may hold learners' data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{describe(error)}{place}"
 
 
 class Writer:

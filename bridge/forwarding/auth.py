@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import aiohttp
 import msgspec
 
 from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials
+from bridge.http_client import send_request, too_large
 
 EARLY = 30
 """Seconds before it runs out that a token is not used any more."""
 LASTS = 300
 """Seconds that a token is used whose server does not tell how long it lasts."""
-LONGEST_ANSWER = 16_384
-"""Bytes read of a token endpoint's answer."""
+MAX_TOKEN_BYTES = 64 * 1024
+"""Read of a token endpoint's answer."""
+
+_SENDABLE = re.compile(r"[\x20-\x7e]+")
+"""What a token is made of (RFC 6749, A.12)."""
 
 
 class _Token(msgspec.Struct):
@@ -73,22 +78,28 @@ class Authorization:
         form = {"grant_type": "client_credentials"}
         if credentials.scope:
             form["scope"] = credentials.scope
-        async with self._session.post(
+        response = await send_request(
+            self._session,
+            "POST",
             credentials.token_url,
+            max_bytes=MAX_TOKEN_BYTES,
             data=form,
             # the one way every server must take (RFC 6749, 2.3.1)
             headers={
                 "Authorization": aiohttp.encode_basic_auth(credentials.client_id, credentials.client_secret, "utf-8"),
                 "Accept": "application/json",
             },
-            allow_redirects=False,
-        ) as response:
-            content = await response.content.read(LONGEST_ANSWER)
-            status, headers = response.status, dict(response.headers)
+        )
+        status = response.status
+        if status == 200 and response.is_truncated:
+            return Reply(None, f"the token endpoint: {too_large(MAX_TOKEN_BYTES)}", response.headers)
         if status == 200:
             try:
-                return msgspec.json.decode(content, type=_Token, strict=False)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                return Reply(None, "the token endpoint's answer holds no access_token", headers)
-        said = f"the token endpoint answered {status}: {content[:500].decode(errors='replace')}"
-        return Reply(401 if status in {400, 401, 403} else None, said, headers)
+                token = msgspec.json.decode(response.body, type=_Token, strict=False)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                return Reply(None, "the token endpoint's answer holds no access_token", response.headers)
+            if not _SENDABLE.fullmatch(token.access_token):
+                return Reply(None, "the token endpoint's access_token holds what no header can", response.headers)
+            return token
+        said = f"the token endpoint answered {status}: {response.text[:500]}"
+        return Reply(401 if status in {400, 401, 403} else None, said, response.headers)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import Database
+from bridge.database import Database, describe_place
+from bridge.forwarding.backoff import FIRST, delay
 from bridge.forwarding.outcomes import Outcome, Reply, classify_document
 from bridge.forwarding.rounds import Rounds, Way
 from bridge.forwarding.transport import HeldBackError
@@ -47,9 +49,10 @@ class DocumentForwarder(Rounds):
         way: Way,
         *,
         now: Now,
+        random: Callable[[], float],
         adopts: Collection[str] = (),
     ) -> None:
-        super().__init__(part.target, way, now=now)
+        super().__init__(part.target, way, now=now, random=random)
         self._database = database
         self._part = part
         self._adopts = adopts
@@ -63,10 +66,14 @@ class DocumentForwarder(Rounds):
         claimed = await self._database.read(documents.claim, self._part, now=self._now(), most=most)
         told = [one for one in await asyncio.gather(*map(self._send, claimed)) if one is not None]
         troubles = [one for one in told if one[0] in _TROUBLES]
+        if any(outcome is not Outcome.FAULT and outcome not in _TROUBLES for outcome, _ in told):
+            self._progressed()
         if troubles:
             self._breaker.failed(*troubles[0], self._now())
             await self._pauses.failed(self._target, *troubles[0])
-        elif told:
+        elif all(outcome is Outcome.FAULT for outcome, _ in told):
+            self._breaker.gave_up()
+        else:
             self._breaker.succeeded()
             await self._pauses.succeeded(self._target)
         return bool(told)
@@ -78,10 +85,19 @@ class DocumentForwarder(Rounds):
             outcome, reply = await self._write(one)
         except HeldBackError:
             return None
-        state = "waiting" if outcome in _TROUBLES else "delivered" if outcome is Outcome.DELIVERED else "dead"
+        except DBAPIError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- logged: no fault stops what comes after it
+            self._report_fault(error, document=one.name)
+            outcome, reply = Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_place(error)}")
+        waits = outcome in _TROUBLES or outcome is Outcome.FAULT
+        state = "waiting" if waits else "delivered" if outcome is Outcome.DELIVERED else "dead"
         now = self._now()
+        not_before = now
+        if outcome is Outcome.FAULT:
+            not_before += int(max(FIRST, delay(one.tries + 1, self._random)) * 1000)
         done = Try(self._part.target, started, max(0, now - started), outcome.value, reply.status, reply.text)
-        await self._database.write(documents.settle, done, one, state, now)
+        await self._database.write(documents.settle, done, one, state, now, not_before=not_before)
         if state == "dead":
             log.error("document_dead", target=self._part.target, document=one.name, status=reply.status)
         return outcome, reply
@@ -90,10 +106,15 @@ class DocumentForwarder(Rounds):
         parameters = msgspec.json.decode(one.parameters, type=dict[str, str])
         for _ in range(MOST_READINGS):
             found = await self._transport.read_document(one.resource, parameters)
+            if found.is_truncated:
+                return Outcome.TOO_LARGE, found
             if found.status == 404:
                 content, condition = one.content, {"If-None-Match": "*"}
             elif found.status == 200:
-                content = join(one.content, found.text) if one.content_type == JSON else one.content
+                try:
+                    content = join(one.content, found.text) if one.content_type == JSON else one.content
+                except TooDeepError:
+                    return Outcome.REFUSED, Reply(200, "the document there is nested too deeply to be joined with")
                 condition = {"If-Match": _tag(found)}
                 if content == found.text.encode():
                     return Outcome.DELIVERED, found
@@ -107,21 +128,32 @@ class DocumentForwarder(Rounds):
         return Outcome.CONFLICT, reply
 
 
+class TooDeepError(ValueError):
+    """A document is nested more deeply than can be read."""
+
+
 def join(ours: bytes, theirs: str) -> bytes:
     """Give a document as it should be at an LRS that has another: our properties in it, and what else it has kept.
 
     A list of texts, such as the attempts, keeps the ones that are not ours, before ours. What is no JSON object, there
     or here, is replaced.
+
+    Raises:
+        TooDeepError: what is there may be an object, but is nested too deeply to be read.
     """
     try:
         mine = msgspec.json.decode(ours)
         other = msgspec.json.decode(theirs)
-    except (msgspec.MsgspecError, RecursionError):
+        if not isinstance(mine, dict) or not isinstance(other, dict):
+            return ours
+        joined = other | {name: _join(value, other.get(name)) for name, value in mine.items()}
+        return theirs.encode() if joined == other else msgspec.json.encode(joined)
+    except msgspec.MsgspecError:
         return ours
-    if not isinstance(mine, dict) or not isinstance(other, dict):
+    except RecursionError:
+        if theirs.lstrip().startswith("{"):
+            raise TooDeepError from None
         return ours
-    joined = other | {name: _join(value, other.get(name)) for name, value in mine.items()}
-    return theirs.encode() if joined == other else msgspec.json.encode(joined)
 
 
 def _join(mine: object, other: object) -> object:

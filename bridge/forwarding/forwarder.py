@@ -13,14 +13,15 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import Database
+from bridge.database import Database, describe_place
 from bridge.forwarding.backoff import FIRST, delay
 from bridge.forwarding.batches import Batch, Queue
 from bridge.forwarding.outcomes import Outcome, Reply, classify
 from bridge.forwarding.rounds import Rounds, Way
-from bridge.forwarding.sameness import find, is_same
+from bridge.forwarding.statement_equality import Equality, compare, find
 from bridge.forwarding.transport import HeldBackError
 from storage import outbox
 from storage.outbox import Claimed, Page, Part, Settlement, Try
@@ -68,10 +69,9 @@ class Forwarder(Rounds):
         adopts: bool = False,
         unwanted_rules: Collection[str] = (),
     ) -> None:
-        super().__init__(part.target, way, now=now)
+        super().__init__(part.target, way, now=now, random=random)
         self._database = database
         self._part = part
-        self._random = random
         self._adopts = adopts
         self._unwanted_rules = unwanted_rules
         self._most = MOST_TOGETHER
@@ -107,6 +107,8 @@ class Forwarder(Rounds):
             if ahead is not None:
                 ahead.cancel()
                 await asyncio.gather(ahead, return_exceptions=True)
+            # what was answered is noted although what came after it failed or was cancelled
+            await self._note()
             await self._noted()
         return found
 
@@ -153,17 +155,21 @@ class Forwarder(Rounds):
     async def _send(self, batch: Batch) -> bool:
         """Send a batch; tell whether all of it is settled, which is then still to be noted."""
         started = self._now()
-        reply = await self._transport.post(batch.body)
-        outcome = classify(reply, batch.statement_ids)
-        if outcome is Outcome.CONFLICT and len(batch.claimed) == 1:
-            outcome, reply = await self._compare(batch, reply)
+        outcome, reply = await self._exchange(batch)
         if outcome in {Outcome.RETRY, Outcome.BROKE, Outcome.NOT_ALLOWED}:
             await self._wait(batch, started, outcome, reply)
             return False
-        self._breaker.succeeded()
-        await self._pauses.succeeded(self._target)
+        if outcome is Outcome.FAULT:
+            self._breaker.gave_up()  # it says nothing of the LRS
+            if len(batch.claimed) == 1:
+                await self._wait_by_itself(batch, started, outcome, reply)
+                return False
+        else:
+            self._breaker.succeeded()
+            await self._pauses.succeeded(self._target)
         if outcome is Outcome.DELIVERED:
             self._most = min(MOST_TOGETHER, 2 * self._most)
+            self._progressed()
             self._answer(batch, "delivered", started, outcome, reply)
             return True
         if len(batch.claimed) == 1:
@@ -180,14 +186,33 @@ class Forwarder(Rounds):
         # the second half may hold later statements of the first half's attempts: it goes only when that one is settled
         return await self._send(first) and not self._stopping.is_set() and await self._send(second)
 
+    async def _exchange(self, batch: Batch) -> tuple[Outcome, Reply]:
+        """Send a batch and return what came of it; an error that nobody foresaw is one of these statements' own."""
+        try:
+            reply = await self._transport.post(batch.body)
+            outcome = classify(reply, batch.statement_ids)
+            if outcome is Outcome.CONFLICT and len(batch.claimed) == 1:
+                outcome, reply = await self._compare(batch, reply)
+        except (HeldBackError, DBAPIError):
+            raise
+        except Exception as error:  # noqa: BLE001 -- logged: no fault stops what comes after it
+            self._report_fault(error, statements=len(batch.claimed), first=batch.claimed[0].statement_id)
+            return Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_place(error)}")
+        return outcome, reply
+
     async def _compare(self, single: Batch, refusal: Reply) -> tuple[Outcome, Reply]:
         """Look what the LRS has under an id it would not take again; somebody may have voided it there."""
         (statement_id,) = single.statement_ids
         for voided in (False, True):
             reply = await self._transport.get(statement_id, voided=voided)
+            if reply.is_truncated:
+                return Outcome.CONFLICT, _with_reason(refusal, reply.text)
             stored = find(reply.text, statement_id) if reply.status == 200 else None
             if stored is not None:
-                return (Outcome.DELIVERED if is_same(single.body[1:-1], stored) else Outcome.CONFLICT), refusal
+                equality, difference = compare(single.body[1:-1], stored)
+                if equality is Equality.DIFFERENT:
+                    return Outcome.CONFLICT, _with_reason(refusal, difference)
+                return Outcome.DELIVERED, refusal
             if reply.status != 404:
                 break
         return Outcome.RETRY, reply
@@ -203,11 +228,19 @@ class Forwarder(Rounds):
         if outcome is Outcome.BROKE:
             self._most = max(1, len(batch.claimed) // 2)
             if len(batch.claimed) == 1:
-                # not by all its tries: those while the LRS was away say nothing of it
-                broke = await self._database.read(outbox.tries_with, batch.claimed[0].id, outcome.value)
-                seconds = max(seconds, delay(broke + 1, self._random), FIRST)
+                # its own pause grows with such tries alone: those while the LRS was away say nothing of it
+                await self._wait_by_itself(batch, started, outcome, reply, at_least=seconds)
+                return
         not_before = self._now() + int(seconds * 1000)
         self._answer(batch, "waiting", started, outcome, reply, not_before=not_before)
+
+    async def _wait_by_itself(
+        self, single: Batch, started: int, outcome: Outcome, reply: Reply, *, at_least: float = 0.0
+    ) -> None:
+        """Let one statement wait, and what comes after it in its attempt, longer each time that this came of it."""
+        before = await self._database.read(outbox.tries_with, single.claimed[0].id, outcome.value)
+        seconds = max(at_least, delay(before + 1, self._random), FIRST)
+        self._answer(single, "waiting", started, outcome, reply, not_before=self._now() + int(seconds * 1000))
 
     def _answer(
         self, batch: Batch, state: str, started: int, outcome: Outcome, reply: Reply, *, not_before: int = 0
@@ -216,3 +249,9 @@ class Forwarder(Rounds):
         done = Try(self._part.target, started, max(0, now - started), outcome.value, reply.status, reply.text)
         settled_at = None if state == "waiting" else now
         self._answered.append(Settlement(done, [one.id for one in batch.claimed], state, not_before, settled_at))
+
+
+def _with_reason(refusal: Reply, difference: str) -> Reply:
+    """Put in front of an LRS's refusal what was seen of the statement that it has."""
+    said = f"the LRS has another statement under this id: {difference}; it answered {refusal.status}: {refusal.text}"
+    return Reply(refusal.status, said, refusal.headers)

@@ -31,15 +31,22 @@ class Outcome(Enum):
     """The LRS has a statement of one of these ids: split the batch, or look which."""
     TOO_LARGE = "too-large"
     """More than the LRS takes at once: split the batch, or give up the single one."""
+    FAULT = "fault"
+    """The bridge itself failed over it, in a way nobody foresaw: split the batch, or let the single one wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back from an LRS. `status` is None where no answer came; `text` then says what happened instead."""
+    """What came back from an LRS.
+
+    `status` is None where no answer came that could be read whole; `text` then says what happened instead, and
+    `is_truncated` that it was too large.
+    """
 
     status: int | None
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_truncated: bool = False
 
 
 _BY_STATUS: Mapping[int, Outcome] = {

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import describe
+from bridge.database import describe_place
+from bridge.forwarding.backoff import AWAY, delay
 from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.pauses import Pauses
 from bridge.forwarding.transport import HeldBackError, Transport
@@ -42,14 +44,16 @@ class Way(NamedTuple):
 class Rounds(ABC):
     """A sender of its own kind plays its rounds, on a way that it may share with others.
 
-    `now` gives milliseconds since the epoch.
+    `now` gives milliseconds since the epoch, `random` numbers from 0 to 1.
     """
 
-    def __init__(self, target: str, way: Way, *, now: Now) -> None:
+    def __init__(self, target: str, way: Way, *, now: Now, random: Callable[[], float]) -> None:
         self._target = target
         self._way = way
         self._transport, self._breaker, self._pauses, _ = way
         self._now = now
+        self._random = random
+        self._faults = 0
         self._added = asyncio.Event()
         self._stopping = asyncio.Event()
         self._looked_at = 0
@@ -82,24 +86,46 @@ class Rounds(ABC):
         finally:
             self._way.senders.discard(self)
 
+    def _progressed(self) -> None:
+        """Note that something arrived: the next unexpected error is the first in a row."""
+        self._faults = 0
+
+    def _report_fault(self, error: Exception, **about: object) -> None:
+        """Log an error that nobody foresaw: one line, with the traceback for the first in a row only."""
+        self._faults += 1
+        is_known = isinstance(error, DBAPIError)  # whose own words hold rows' values
+        log.error(
+            "forwarding_interrupted",
+            target=self._target,
+            sender=type(self).__name__,
+            error=describe_place(error),
+            failures=self._faults,
+            exc_info=error if self._faults == 1 and not is_known else None,
+            **about,
+        )
+
     async def _rounds(self) -> None:
         while await self._breaker.passed(self._stopping):
             self._added.clear()
+            faults = self._faults
+            found = False
             try:
                 found = not self._pauses.holds(self._target) and await self._round()
             except HeldBackError:
-                found = False
-            except Exception as error:
-                known = isinstance(error, DBAPIError)  # whose own words hold rows' values
-                log.error(  # noqa: TRY400 -- likewise
-                    "forwarding_interrupted",
-                    target=self._target,
-                    error=describe(error),
-                    exc_info=None if known else error,
-                )
-                found = False
-            if not found:
+                pass
+            except Exception as error:  # noqa: BLE001 -- logged: no fault stops what comes after it
+                self._report_fault(error)
+            if self._faults > faults:
                 self._breaker.gave_up()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL):
-                        await self._added.wait()
+                # new statements do not shorten this: each would bring the same error about again
+                await self._rest(self._stopping, max(POLL, delay(self._faults, self._random, longest=AWAY)))
+            elif not found:
+                self._breaker.gave_up()
+                await self._rest(self._added, POLL)
+            if found and self._faults == faults:
+                self._faults = 0
+
+    async def _rest(self, event: asyncio.Event, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()

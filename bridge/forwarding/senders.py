@@ -56,5 +56,5 @@ def senders(
         part = Part(target.name, f"{target.name}/documents", owner)
         adopted = target.documents if first else frozenset[str]()
         way = Way(transport, Breaker(target.name, random), pauses, set())
-        made[part.lease] = partial(DocumentForwarder, database, part, way, now=now, adopts=adopted)
+        made[part.lease] = partial(DocumentForwarder, database, part, way, now=now, random=random, adopts=adopted)
     return made

@@ -12,14 +12,17 @@ from bridge.forwarding.auth import Authorization
 from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.rate import Rate
 from bridge.forwarding.targets import Target
+from bridge.http_client import HttpResponse, describe_failure, send_request, too_large
+from bridge.http_client import open_session as open_http_session
 
-CONNECT_TIMEOUT = 10
 ANSWER_TIMEOUT = 120
-"""Seconds: slow LRSs take eight for five hundred statements, and a batch has fifty."""
-LONGEST_ANSWER = 16_384
-"""Bytes read of an answer other than the one list of ids."""
-LONGEST_STATEMENT = 4 * 1024 * 1024
-"""Bytes read of a statement that an LRS gives back: more than it would have taken."""
+"""Seconds that a whole exchange may take: slow LRSs take eight for five hundred statements, and a batch has fifty."""
+MAX_ANSWER_BYTES = 64 * 1024
+"""Read of what an LRS says to statements and documents that it gets: a batch's list of ids has 2 KB."""
+MAX_ABOUT_BYTES = 1024 * 1024
+"""Read of what an LRS says about itself: extensions can be long."""
+MAX_CONTENT_BYTES = 4 * 1024 * 1024
+"""Read of a statement or document that an LRS gives back: more than it would have taken."""
 
 
 class _About(msgspec.Struct):
@@ -79,7 +82,7 @@ class Transport:
     ) -> Reply:
         try:
             if self._version is None:
-                about = await self._exchange("GET", "about", {}, LONGEST_ANSWER)
+                about = await self._exchange("GET", "about", {}, MAX_ABOUT_BYTES)
                 self._version = _spoken(about)
                 if self._version is None:
                     return about if about.status in {401, 403} else _unheard(about)
@@ -87,12 +90,10 @@ class Transport:
             if body is not None:
                 headers["Content-Type"] = "application/json"
             headers |= extra or {}
-            most = LONGEST_STATEMENT if method == "GET" else LONGEST_ANSWER
+            most = MAX_CONTENT_BYTES if method == "GET" else MAX_ANSWER_BYTES
             return await self._exchange(method, resource, headers, most, body=body, params=params)
-        except TimeoutError:
-            return Reply(None, f"no answer within {ANSWER_TIMEOUT} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an endpoint that is no address
-            return Reply(None, f"{type(error).__name__}: {error}")
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            return Reply(None, describe_failure(error, ANSWER_TIMEOUT))
 
     async def _exchange(
         self,
@@ -129,15 +130,16 @@ class Transport:
         # nothing is waited for from here on to where the request is on its way
         if self._is_held():
             raise HeldBackError
-        async with self._session.request(
+        response = await send_request(
+            self._session,
             method,
             self._target.endpoint + resource,
+            max_bytes=most,
             data=body,
             params=params,
             headers=headers,
-            allow_redirects=False,
-        ) as response:
-            return Reply(response.status, await _text(response, most), response.headers)
+        )
+        return _reply(response, most)
 
 
 def _spoken(about: Reply) -> str | None:
@@ -165,17 +167,11 @@ def _unheard(about: Reply) -> Reply:
 
 def open_session() -> aiohttp.ClientSession:
     """Open the client session that all targets share. Cookies are not kept: LRSs have no use for them."""
-    return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT, sock_connect=CONNECT_TIMEOUT),
-    )
+    return open_http_session(timeout_seconds=ANSWER_TIMEOUT)
 
 
-async def _text(response: aiohttp.ClientResponse, most: int) -> str:
-    content = b""
-    async for piece in response.content.iter_any():
-        content += piece
-        if len(content) >= most:
-            break
-    content = content[:most]
-    return content.decode(errors="replace").replace("\x00", "�")
+def _reply(response: HttpResponse, max_bytes: int) -> Reply:
+    """Return a reply; of a success that is too large to be read whole, one that says so instead."""
+    if response.is_truncated and 200 <= response.status < 300:
+        return Reply(None, too_large(max_bytes), response.headers, is_truncated=True)
+    return Reply(response.status, response.text, response.headers)
