@@ -26,6 +26,10 @@ _T = TypeVar("_T")
 READERS = 4
 
 
+DATABASE_ERRORS = (DBAPIError, DatabaseFileLostError)
+"""What says that the database does not do as it should: nothing of what was to be stored."""
+
+
 def describe(error: Exception) -> str:
     """Name an error without the values that the database's own words may hold."""
     if isinstance(error, DatabaseFileLostError):

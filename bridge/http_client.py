@@ -63,6 +63,9 @@ async def send_request(
         aiohttp.ClientError, OSError, ValueError: no answer came (ValueError: of a URL or header that cannot be sent).
         TimeoutError: the answer was not whole in time.
     """
+    if options.get("proxy_headers") and url.startswith("http://"):
+        # only a tunnel is asked for with the proxy's own headers; without one the request itself has them
+        options["headers"] = {**options.get("headers", {}), **options["proxy_headers"]}
     async with session.request(method, url, allow_redirects=False, **options) as response:
         body = bytearray()
         async for piece in response.content.iter_any():

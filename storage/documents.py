@@ -228,6 +228,14 @@ def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) 
     connection.execute(delete(document_delivery).where(gone, delivery.state != "waiting"))
 
 
+def hurry(connection: Connection, target: str, now: int) -> int:
+    """Let what waits for a target after a failed try be tried at once; return how many documents that is."""
+    delivery = document_delivery.c
+    waits = delivery.target == target, delivery.state == "waiting", delivery.not_before > now
+    never_written = delivery.settled_at.is_(None), delivery.tries > 0
+    return connection.execute(update(document_delivery).where(*waits, *never_written).values(not_before=now)).rowcount
+
+
 def waiting(connection: Connection) -> dict[str, int]:
     """Give target -> number of documents that wait for it; those that wait for no target yet are under `""`."""
     rows = connection.execute(

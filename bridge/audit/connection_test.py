@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import aiohttp
-import msgspec
 
+from bridge.forwarding.about import VERSION_HEADER, ask_about, versions_of
 from bridge.forwarding.auth import Authorization
 from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.targets import Target
-from bridge.forwarding.transport import MAX_ABOUT_BYTES
-from bridge.http_client import describe_failure, open_session, send_request, too_large
+from bridge.forwarding.transport import MAX_ABOUT_BYTES, connection_options, reply_of
+from bridge.http_client import describe_failure, open_session, send_request
 
 TEST_TIMEOUT = 15
 """Seconds for each request: somebody is waiting."""
@@ -29,10 +29,6 @@ class Tested(NamedTuple):
     is_well: bool = False
 
 
-class _About(msgspec.Struct):
-    version: str | list[str]
-
-
 async def try_connection(target: Target) -> Tested:
     """Ask the LRS's `about` with the target's credentials. Never raises for what the LRS or the network does."""
     try:
@@ -44,43 +40,47 @@ async def try_connection(target: Target) -> Tested:
 
 
 async def _ask(session: aiohttp.ClientSession, target: Target) -> Reply:
-    told = await Authorization(session, target.credentials).header()
+    options = connection_options(target)
+    told = await Authorization(session, target.credentials, options).header()
     if isinstance(told, Reply):
         return told
     headers = {} if told is None else {"Authorization": told}
-    if target.version != "auto":
-        headers["X-Experience-API-Version"] = target.version
-    response = await send_request(session, "GET", f"{target.endpoint}about", max_bytes=MAX_ABOUT_BYTES, headers=headers)
-    if response.is_truncated and response.status == 200:
-        return Reply(None, too_large(MAX_ABOUT_BYTES), response.headers, is_truncated=True)
-    return Reply(response.status, response.text, response.headers)
+
+    async def about(extra: dict[str, str]) -> Reply:
+        url = f"{target.endpoint}about"
+        response = await send_request(
+            session, "GET", url, max_bytes=MAX_ABOUT_BYTES, headers=headers | extra, **options
+        )
+        return reply_of(response, MAX_ABOUT_BYTES)
+
+    return await ask_about(about) if target.version == "auto" else await about({VERSION_HEADER: target.version})
 
 
 def _in_words(target: Target, reply: Reply) -> Tested:
     shown = reply.text[:MAX_SHOWN]
+    versions = versions_of(reply)
+    if versions:
+        hint = "Many LRSs tell this to everybody: whether it takes statements shows when the next one is sent."
+        return Tested(target.name, f"it answers, and speaks xAPI {', '.join(versions)}", hint, "", is_well=True)
+    words, hint = _trouble(reply)
+    return Tested(target.name, words, hint, shown)
+
+
+def _trouble(reply: Reply) -> tuple[str, str]:
+    """Return what is the matter with an answer, and what to do about it."""
+    status = reply.status
+    if not reply.is_from_lrs:
+        return "the token endpoint gives no token", "See token_url, client_id and client_secret; the LRS was not asked."
     if reply.is_truncated:
-        hint = "This is no answer of an LRS: is the endpoint right? It ends where `statements` would follow."
-        return Tested(target.name, "it answers, but with too much to be read", hint, shown)
-    if reply.status is None:
-        return Tested(target.name, "no answer", "Is the endpoint right, and is the LRS running?", shown)
-    if reply.status in {401, 403}:
-        hint = "Mend the credentials, at the LRS or in the settings."
-        return Tested(target.name, f"it does not let the bridge in ({reply.status})", hint, shown)
-    if 300 <= reply.status < 400:
-        hint = f"It points to {reply.headers.get('Location', 'elsewhere')}; redirects are not followed."
-        return Tested(target.name, f"it redirects ({reply.status})", hint, shown)
-    versions = _versions(reply) if reply.status == 200 else None
-    if versions is None:
-        hint = "This is no answer of an LRS: is the endpoint right? It ends where `statements` would follow."
-        return Tested(target.name, f"it answers {reply.status}, not as an LRS does", hint, shown)
-    hint = "Many LRSs tell this to everybody: whether it takes statements shows when the next one is sent."
-    words = f"it answers, and speaks xAPI {', '.join(versions)}"
-    return Tested(target.name, words, hint, "", is_well=True)
+        return "it answers, but with too much to be read", _NO_LRS
+    if status is None:
+        return "no answer", "Is the endpoint right, and is the LRS running?"
+    if status in {401, 403}:
+        return f"it does not let the bridge in ({status})", "Mend the credentials, at the LRS or in the settings."
+    if 300 <= status < 400:
+        hint = f"It points to {reply.redirects_to or 'elsewhere'}; redirects are not followed."
+        return f"it redirects ({status})", hint
+    return f"it answers {status}, not as an LRS does", _NO_LRS
 
 
-def _versions(reply: Reply) -> list[str] | None:
-    try:
-        told = msgspec.json.decode(reply.text, type=_About).version
-    except (msgspec.MsgspecError, RecursionError):
-        return None
-    return [told] if isinstance(told, str) else told
+_NO_LRS = "This is no answer of an LRS: is the endpoint right? It ends where `statements` would follow."

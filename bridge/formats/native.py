@@ -17,7 +17,7 @@ from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import Tree, nest
-from mappings.iris import is_iri
+from mappings.iris import is_iri, sendable_iri
 
 MARKS = frozenset({"sequence", "terminated", "committed_at", "scorm_version", "learner", "activity"})
 """Keys beside `cmi` that only this format has."""
@@ -148,7 +148,7 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
     course = (
         told.course if isinstance(told.course, CourseFields) else told.course is not None and CourseFields(told.course)
     )
-    if what.type is not None and not is_iri(what.type):
+    if what.type is not None and not is_iri(sendable_iri(what.type)):
         raise MalformedField(
             f"activity.type must be an IRI such as http://adlnet.gov/expapi/activities/lesson, not {what.type[:60]!r}."
         )

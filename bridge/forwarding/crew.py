@@ -8,9 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
-from bridge.database import Database, describe
+from bridge.database import DATABASE_ERRORS, Database, describe
 from storage import leases
 from storage.leases import Shares
 
@@ -73,7 +72,7 @@ class Crew:
         while not self._stopping.is_set():
             try:
                 await self._share()
-            except DBAPIError as error:
+            except DATABASE_ERRORS as error:
                 # those who work go on: they send only what they can claim, which asks for the lease as well
                 log.error("leases_not_renewed", error=describe(error))  # noqa: TRY400 -- its own words hold values
             except Exception:
@@ -84,7 +83,7 @@ class Crew:
                 async with asyncio.timeout(min(self._lasts / 3, most)):
                     await self._stopping.wait()
         await self._rest(list(self._running), STOP_GRACE)
-        with contextlib.suppress(DBAPIError):  # it runs out by itself
+        with contextlib.suppress(*DATABASE_ERRORS):  # it runs out by itself
             await self._database.write(leases.give_back, owner=self._owner)
 
     async def _share(self) -> None:

@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from mappings.cmi import values
 from mappings.cmi.snapshot import COLLECTIONS, Interactions, ScormVersion, Snapshot
-from mappings.cmi.tree import MOST_ITEMS, as_json, from_json, items, scalar
+from mappings.cmi.tree import MOST_ITEMS, as_json, from_json, item, items, scalar
 from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 from mappings.cmi.warnings import CmiWarning, warn
 
@@ -184,10 +184,33 @@ def _take_items(name: str, collection: object, found: dict[str, Any], warnings: 
         told = {"0": {"comment": collection}}  # one text in SCORM 1.2
     else:
         told = items(collection)
+    cleaned = {index: _without_nul(one, f"cmi.{name}.{index}", warnings) for index, one in told.items()}
+    if any(cleaned[index] is not one for index, one in told.items()):
+        told = cleaned
     if told:
         found[name] = _each_as_json(told) if name == "interactions" else told
     if isinstance(collection, (dict, list)) and len(collection) > MOST_ITEMS:
         warnings.append(warn("too-many", f"cmi.{name}", "", f"has more than {MOST_ITEMS} items; the rest is left out"))
+
+
+def _without_nul(sent: Any, path: str, warnings: list[CmiWarning]) -> Any:
+    """Take NUL out of an item's texts: no LRS whose database is PostgreSQL takes it, in a response or in an id."""
+    raw = as_json(sent)
+    if b"\\u0000" not in bytes(raw):  # the only way in which JSON can hold it
+        return sent
+    read_item = item(raw)
+    cleaned = _cleaned(read_item)
+    if cleaned == read_item:
+        return sent
+    warnings.append(warn("nul", path, "", "holds NUL characters, which were taken out"))
+    return as_json(cleaned) if isinstance(sent, Raw) else cleaned
+
+
+def _cleaned(value: Any) -> Any:
+    """Return an item, as `item` gives it, with texts that hold no NUL."""
+    if isinstance(value, dict):
+        return {key: _cleaned(part) for key, part in value.items()}
+    return value.replace("\x00", "") if isinstance(value, str) else value
 
 
 def _each_as_json(told: dict[str, Any]) -> Interactions:

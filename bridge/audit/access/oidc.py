@@ -26,6 +26,7 @@ from bridge.audit.access.roles import ROLES
 from bridge.audit.access.signing import Signer
 from bridge.audit_settings import OidcSettings
 from bridge.clock import Now
+from bridge.forwarding.auth import client_basic
 from bridge.http_client import open_session, send_request, too_large
 from storage.accounts import NewAccount
 
@@ -173,7 +174,7 @@ class Oidc:
         body = prepare_token_request("authorization_code", redirect_uri=trip.redirect_uri, **told)
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         if secret:
-            headers["Authorization"] = aiohttp.encode_basic_auth(self._settings.client_id, secret, "utf-8")
+            headers["Authorization"] = client_basic(self._settings.client_id, secret)
         return _read(await self._ask("POST", issuer.token_endpoint, body=body, headers=headers), _Tokens)
 
     async def _checked(self, issuer: Issuer, tokens: _Tokens, nonce: str) -> dict[str, Any]:
@@ -220,7 +221,10 @@ class Oidc:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise OidcError(_AWAY, f"{address} does not answer: {type(error).__name__}") from None
         if response.status != 200:
-            raise OidcError(_AWAY, f"{address} answers {response.status}")
+            points = (
+                f" and redirects to {response.headers.get('Location', '')[:500]!r}" if response.status < 400 else ""
+            )
+            raise OidcError(_AWAY, f"{address} answers {response.status}{points}")
         if response.is_truncated:
             raise OidcError(_AWAY, f"{address}: {too_large(MAX_ISSUER_ANSWER_BYTES)}")
         return response.body
