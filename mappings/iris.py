@@ -17,6 +17,9 @@ _AUTHORITY = re.compile(
     r"(?:[^@\[\]]*@)?(?P<host>\[(?:[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[\w.~!$&'()*+,;=:-]+)\]|[^@:\[\]\s<>\"{}|\\^`\x00-\x20\x7f-\x9f]*)"
     r"(?::(?P<port>[0-9]{0,5}))?"
 )
+_CHARACTERS = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*"
+_PLAIN = re.compile(rf"https?://[A-Za-z0-9.-]+(?::[0-9]{{1,4}})?(?:[/?]{_CHARACTERS})?(?:#{_CHARACTERS})?")
+"""What nearly all IRIs are, which is seen at a tenth of the cost."""
 _HEAD = re.compile(r"[^:]*:(?://[^/?#]*)?")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNSENDABLE = re.compile(
@@ -37,6 +40,8 @@ def is_iri(text: str) -> bool:
 
 def iri_problem(text: str) -> str | None:
     """Return what an IRI must be that this text is not, None where it is one."""
+    if _PLAIN.fullmatch(text) is not None:
+        return None
     found = _IRI.fullmatch(text)
     if found is None or not (found["rest"] or found["authority"]):
         return "an IRI with a scheme"
@@ -62,6 +67,8 @@ def own_iri(text: str) -> str | None:
     `unit:5` is an id with a colon; `https://…` and `urn:…` are IRIs. What an IRI cannot hold, as a lone `%` or a second
     `#`, is escaped; one that no escape makes an IRI, such as `https://?x=1`, is an id.
     """
+    if _PLAIN.fullmatch(text) is not None:
+        return text
     if _OWN_IRI.fullmatch(text) is None:
         return None
     made = sendable_iri(text)

@@ -185,7 +185,7 @@ class Forwarder(Rounds):
             return False
         if outcome is Outcome.FAULT:
             self._breaker.gave_up()  # it says nothing of the LRS
-        else:
+        elif not (is_single and outcome is Outcome.REFUSED):
             await self._channel.answered()
         if is_single:
             return await self._settle_single(batch, started, outcome, reply)
@@ -217,24 +217,24 @@ class Forwarder(Rounds):
         """Give up a statement that the LRS does not take, unless that says nothing of it; return whether it is."""
         (claimed,) = single.claimed
         isolation = self._channel.isolation
-        waits = outcome is Outcome.FAULT
-        if outcome is Outcome.UNVERIFIED:
-            # reading may be forbidden for a moment only; what cannot be read yet, because it is new, is waited for
-            is_forbidden = self._channel.alarms.state(self._target, RequestKind.READING) is not None
-            waits = not is_forbidden or claimed.tries + 1 < MAX_UNVERIFIED
-        elif outcome is Outcome.REFUSED:
+        waits = outcome in {Outcome.FAULT, Outcome.UNVERIFIED}
+        if outcome is Outcome.REFUSED:
             known = self._channel.alarms.state(self._target, RequestKind.STATEMENTS)
-            is_refusing = known is AlarmState.REFUSING
-            if not isolation.refused(claimed.attempt_id, is_refusing=is_refusing):
+            waits = not isolation.refused(claimed.attempt_id, is_refusing=known is AlarmState.REFUSING)
+            if waits:
                 await self._channel.alarms.begin(
                     self._target, RequestKind.STATEMENTS, AlarmState.REFUSING, reply_text(reply)
                 )
                 await self._channel.failed(outcome, reply)
-                waits = True
+            else:
+                await self._channel.answered()
         if waits:
             failure = isolation.failed(claimed.id, claimed.attempt_id, says_nothing_of_others=True)
-            self._wait_for(single, started, outcome, reply, failure)
-            return False
+            is_forbidden = self._channel.alarms.state(self._target, RequestKind.READING) is not None
+            # reading may be forbidden for a moment only; what cannot be read yet, because it is new, is waited for
+            if outcome is not Outcome.UNVERIFIED or not is_forbidden or failure.failures < MAX_UNVERIFIED:
+                self._wait_for(single, started, outcome, reply, failure)
+                return False
         self._forget(single)
         self._answer(single, "dead", started, outcome, reply)
         log.error("statement_dead", target=self._target, statement=claimed.statement_id, status=reply.status)

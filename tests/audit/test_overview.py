@@ -105,6 +105,7 @@ async def test_a_target_that_does_not_let_the_bridge_in_is_an_alarm_without_its_
     bridge: Bridge, reader: Person
 ) -> None:
     with writing(bridge.engine) as connection:
+        pauses.end(connection, "lrs")
         target_alarms.begin(
             connection, TargetAlarm("lrs", "statements", "not-allowed", bridge.clock(), bridge.clock(), "CANARY")
         )
