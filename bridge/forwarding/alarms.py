@@ -56,8 +56,9 @@ class TargetAlarms:
         async with self.lock:
             since = known.since if known is not None and known.state == state else now
             alarm = TargetAlarm(target, kind.value, state.value, since, now, reason[:MAX_REASON])
+            is_news = await self._database.write(target_alarms.begin, alarm)
             self._known[target, kind] = alarm
-            if await self._database.write(target_alarms.begin, alarm):
+            if is_news:
                 log.error(
                     "target_alarm",
                     target=target,
@@ -73,8 +74,9 @@ class TargetAlarms:
         if known is None or (states and AlarmState(known.state) not in states):
             return
         async with self.lock:
+            was_there = await self._database.write(target_alarms.end, target, kind.value)
             self._known.pop((target, kind), None)
-            if await self._database.write(target_alarms.end, target, kind.value):
+            if was_there:
                 log.info("target_alarm_ended", target=target, requests=kind.value)
 
     def follow(self, alarms: Sequence[TargetAlarm]) -> None:

@@ -69,7 +69,7 @@ def _target(endpoint: str, **changed: Any) -> TargetSettings:
 
 def _tell(figure: str) -> None:
     """Print a figure, for those who run this with `-s`."""
-    print(figure)  # noqa: T201 -- that is its purpose
+    print(figure)
 
 
 def _deliveries(bridge: Bridge) -> dict[str, DeliveryLine]:

@@ -1,12 +1,10 @@
-"""What LRSs and firewalls before them were reported to do, and what must come of it: played against a real bridge."""
+"""What LRSs and firewalls before them were reported to do to statements, played against a real bridge."""
 
 from __future__ import annotations
 
 import asyncio
-from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, unquote_plus
 
 import msgspec
 import pytest
@@ -16,7 +14,7 @@ from sqlalchemy import update
 from bridge import target_states
 from bridge.forwarding.isolation import MAX_REFUSED
 from bridge.forwarding.pauses import LOOK
-from bridge.sandbox.lrs import DOCUMENTS, FaultRule, faults
+from bridge.sandbox.lrs import FaultRule, faults
 from storage import deliveries, target_alarms
 from storage.deliveries import Filter
 from storage.engine import reading, writing
@@ -26,7 +24,7 @@ from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
 from tests.bridges import START, Bridge, Ids
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import POST, Fault, Lrs, StartLrs
-from tests.forwarding.looking import settled, statements, ways
+from tests.forwarding.looking import alarms, delivered, settled, statements, ways
 from tests.forwarding.waiting import until
 
 POISON: dict[str, Any] = {
@@ -38,36 +36,8 @@ OTHERS = [f"learner-{number}" for number in range(8)]
 CUT = "cut"
 
 
-def alarms(bridge: Bridge) -> dict[str, str]:
-    """Return the state of each alarm of the target, by its kind of request."""
-    with reading(bridge.engine) as connection:
-        return {alarm.request_kind: alarm.state for alarm in target_alarms.current(connection)}
-
-
-def delivered(bridge: Bridge, learners: list[str], activity: str = "235") -> bool:
-    """Tell whether all statements of these learners have arrived."""
-    states = [
-        way.state
-        for learner in learners
-        for report in bridge.reports(learner, activity)
-        for line in report.statements
-        for way in line.deliveries
-    ]
-    return bool(states) and set(states) == {"delivered"}
-
-
 async def commit_poison(bridge: Bridge) -> None:
     await bridge.commit(POISON, learner={"id": "p"}, activity={"id": "ap"}, scorm_version="1.2")
-
-
-async def held(bridge: Bridge, kept: dict[str, bytes], content: bytes) -> None:
-    """Wait until one of the documents that are kept holds this; what waits for its turn is waited for."""
-
-    def is_held() -> bool:
-        bridge.clock.advance(1)
-        return any(content in one for one in kept.values())
-
-    await until(is_held)
 
 
 def last_try(bridge: Bridge) -> DeliveryLine:
@@ -158,39 +128,6 @@ async def test_a_403_for_everything_is_an_alarm_and_ends_by_itself(start_lrs: St
 
     await until(recovered)
     assert {way.state for way in ways(bridge).values()} <= {"delivered"}
-
-
-async def test_a_document_that_is_let_in_does_not_resume_statements_that_are_not(
-    start_lrs: StartLrs, start: StartBridge
-) -> None:
-    async def fault(request: web.Request) -> web.StreamResponse | None:
-        return web.Response(status=401) if request.method == "POST" else None
-
-    lrs = await start_lrs(fault)
-    bridge = await start(targets=(lrs.settings(),))
-    await bridge.commit({"completion_status": "incomplete", "location": "p2", "scaled_passing_score": "0.8"})
-    await until(lambda: alarms(bridge) == {"statements": "not-allowed"})
-    await bridge.let_documents_follow()
-    await until(lambda: len(list(lrs.app[DOCUMENTS].matching(lambda _: True))) == 4)
-    assert alarms(bridge) == {"statements": "not-allowed"}
-
-
-async def test_a_target_that_lets_statements_in_and_no_documents_says_so(
-    start_lrs: StartLrs, start: StartBridge
-) -> None:
-    async def fault(request: web.Request) -> web.StreamResponse | None:
-        is_document = request.path not in {"/xapi/statements", "/xapi/about"}
-        return web.Response(status=403, text="no state API") if is_document else None
-
-    lrs = await start_lrs(fault)
-    bridge = await start(targets=(lrs.settings(),))
-    await bridge.commit({"completion_status": "incomplete", "location": "p2", "scaled_passing_score": "0.8"})
-    await bridge.let_documents_follow()
-    await until(lambda: alarms(bridge) == {"documents": "not-allowed"})
-    await until(lambda: settled(bridge))
-    await bridge.commit(PASSED)
-    await until(lambda: settled(bridge))
-    assert alarms(bridge) == {"documents": "not-allowed"}
 
 
 @pytest.mark.parametrize("status", [400, 422])
@@ -328,133 +265,6 @@ async def test_what_the_lrs_has_in_another_spelling_is_delivered_and_told_as_equ
     assert "spelled otherwise" in (way.last_answer or "")
 
 
-async def test_a_version_that_the_lrs_gave_up_is_asked_for_again(
-    start_lrs: StartLrs, start: StartBridge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bridge.forwarding.transport.VERSION_MISTRUST", 0.0)
-    versions = ["1.0.3"]
-
-    async def fault(request: web.Request) -> web.StreamResponse | None:
-        if request.path == "/xapi/about":
-            return web.json_response({"version": versions})
-        if request.method == "POST" and request.headers["X-Experience-API-Version"] not in versions:
-            return web.Response(status=400, text="X-Experience-API-Version header is not supported")
-        return None
-
-    lrs = await start_lrs(fault)
-    bridge = await start(targets=(lrs.settings(),))
-    await bridge.commit(PASSED)
-    await until(lambda: settled(bridge))
-    versions[:] = ["2.0.0"]
-    await bridge.commit(PASSED, learner={"id": "u2"})
-    await until(lambda: settled(bridge))
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
-
-
-@pytest.mark.parametrize("about", ["large", "needs a version"])
-async def test_about_may_be_large_and_may_want_the_version_header(
-    start_lrs: StartLrs, start: StartBridge, about: str
-) -> None:
-    async def fault(request: web.Request) -> web.StreamResponse | None:
-        if request.path != "/xapi/about":
-            return None
-        if about == "large":
-            content = {"extensions": {"https://x.example/ext": "y" * 900_000}, "version": ["1.0.3", "2.0.0"]}
-            return web.json_response(content)
-        if "X-Experience-API-Version" not in request.headers:
-            return web.Response(status=400, text="version header missing")
-        return web.json_response({"version": ["1.0.3"]})
-
-    lrs = await start_lrs(fault)
-    bridge = await start(targets=(lrs.settings(),))
-    await bridge.commit(PASSED)
-    await until(lambda: settled(bridge))
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
-
-
-CLIENT_SECRET = "kT+9/x%2Fab=&ü"
-
-
-@pytest.mark.parametrize("posted", [False, True])
-async def test_an_oauth_client_is_known_by_what_rfc_6749_says(
-    start_lrs: StartLrs, start: StartBridge, *, posted: bool
-) -> None:
-    forms: list[dict[str, list[str]]] = []
-
-    async def fault(request: web.Request) -> web.StreamResponse | None:
-        if request.path == "/xapi/token":
-            form = parse_qs((await request.read()).decode())
-            forms.append(form)
-            if posted:
-                told = form["client_id"][0], form["client_secret"][0]
-                assert "Authorization" not in request.headers
-            else:
-                basic = b64decode(request.headers["Authorization"].removeprefix("Basic ")).decode()
-                name, _, secret = basic.partition(":")
-                told = unquote_plus(name), unquote_plus(secret)
-            is_known = told == ("bridge:1", CLIENT_SECRET)
-            return web.json_response({"access_token": "t"}) if is_known else web.Response(status=401)
-        return web.Response(status=401) if request.headers.get("Authorization") != "Bearer t" else None
-
-    lrs = await start_lrs(fault)
-    target = lrs.settings(
-        token_url=f"{lrs.endpoint}token",
-        client_id="bridge:1",
-        client_secret=CLIENT_SECRET,
-        client_secret_post=posted,
-        audience="https://lrs.example.org",
-    )
-    bridge = await start(targets=(target,))
-    await bridge.commit(PASSED)
-    await until(lambda: settled(bridge))
-    assert forms[0]["audience"] == ["https://lrs.example.org"]
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
-
-
-@pytest.mark.parametrize("status", [503, 429, 404, 201, 302])
-async def test_what_the_token_endpoint_answered_is_what_people_read(
-    start_lrs: StartLrs, start: StartBridge, status: int
-) -> None:
-    async def fault(request: web.Request) -> web.StreamResponse | None:
-        if request.path != "/xapi/token":
-            return None
-        return web.Response(status=status, text="maintenance until noon", headers={"Location": "https://id.example/x"})
-
-    lrs = await start_lrs(fault)
-    oauth = {"token_url": f"{lrs.endpoint}token", "client_id": "b", "client_secret": "s"}
-    bridge = await start(targets=(lrs.settings(**oauth),))
-    await bridge.commit(PASSED)
-    words = f"the token endpoint answered {status}"
-
-    def told() -> list[str]:
-        return [way.last_answer or "" for way in ways(bridge).values()]
-
-    await until(lambda: any(words in text for text in told()))
-    assert all("maintenance until noon" in text for text in told() if text)
-    if status == 302:
-        assert any("redirects to https://id.example/x" in text for text in told())
-    await until(lambda: alarms(bridge) == {"statements": "unreachable"})
-
-
-async def test_where_a_redirect_points_to_is_told_and_not_followed(start_lrs: StartLrs, start: StartBridge) -> None:
-    async def fault(request: web.Request) -> web.StreamResponse | None:
-        assert not request.path.startswith("/elsewhere")
-        if request.path == "/xapi/about":
-            return None
-        return web.Response(status=308, headers={"Location": "/elsewhere/statements"})
-
-    lrs = await start_lrs(fault)
-    bridge = await start(targets=(lrs.settings(version="1.0.3"),))
-    await bridge.commit(PASSED)
-    await until(
-        lambda: any("redirects to /elsewhere/statements" in (way.last_answer or "") for way in ways(bridge).values())
-    )
-    await until(lambda: alarms(bridge) == {"statements": "unreachable"})
-    with reading(bridge.engine) as connection:
-        (alarm,) = target_alarms.current(connection)
-    assert "redirects to /elsewhere/statements" in alarm.reason
-
-
 async def test_a_breaker_that_is_open_shows_as_unreachable_and_ends_with_the_next_delivery(
     lrs: Lrs, start: StartBridge
 ) -> None:
@@ -468,67 +278,6 @@ async def test_a_breaker_that_is_open_shows_as_unreachable_and_ends_with_the_nex
     assert alarm["since"].startswith("2026-01-01T00:00:00")
     lrs.script()
     await until(lambda: settled(bridge) and alarms(bridge) == {})
-
-
-@pytest.mark.parametrize("missing", [204, 200])
-@pytest.mark.parametrize("written", [200, 201, 204])
-async def test_a_document_that_is_missing_is_written_however_the_lrs_says_so(
-    start_lrs: StartLrs, start: StartBridge, missing: int, written: int
-) -> None:
-    kept: dict[str, bytes] = {}
-
-    async def fault(request: web.Request) -> web.StreamResponse | None:
-        if not request.path.startswith(("/xapi/activities/", "/xapi/agents/")):
-            return None
-        key = str(request.rel_url)
-        if request.method == "GET":
-            assert request.headers["Accept-Encoding"] == "identity"
-            if key not in kept:
-                return web.Response(status=missing)
-            return web.Response(body=kept[key], headers={"ETag": '"1"'})
-        if request.headers.get("If-Match") != ('"1"' if key in kept else None):
-            return web.Response(status=412)
-        kept[key] = await request.read()
-        return web.Response(status=written)
-
-    lrs = await start_lrs(fault)
-    bridge = await start(targets=(lrs.settings(),))
-    await bridge.commit({"completion_status": "incomplete", "location": "p2", "scaled_passing_score": "0.8"})
-    await bridge.let_documents_follow()
-    await until(lambda: len(kept) == 4)
-    bridge.clock.advance(100)
-    await bridge.commit({"location": "p3"})
-    await bridge.let_documents_follow()
-    await held(bridge, kept, b"p3")
-
-
-@pytest.mark.parametrize("shown", ['W/"1"', '"1-gzip"', 'W/"1-gzip"', '"1--gzip"', '"1;gzip"', '"1-br"'])
-async def test_an_etag_that_a_proxy_changed_is_understood(start_lrs: StartLrs, start: StartBridge, shown: str) -> None:
-    kept: dict[str, bytes] = {}
-
-    async def fault(request: web.Request) -> web.StreamResponse | None:
-        if not request.path.startswith(("/xapi/activities/", "/xapi/agents/")):
-            return None
-        key = str(request.rel_url)
-        if request.method == "GET":
-            if key not in kept:
-                return web.Response(status=404)
-            return web.Response(body=kept[key], headers={"ETag": shown})
-        if request.headers.get("If-Match") != ('"1"' if key in kept else None):
-            return web.Response(status=412)
-        kept[key] = await request.read()
-        return web.Response(status=204)
-
-    lrs = await start_lrs(fault)
-    bridge = await start(targets=(lrs.settings(documents={"adl-suspend-data": True}),))
-    await bridge.commit({"location": "p1", "suspend_data": "first" * 50})
-    await bridge.let_documents_follow()
-    await held(bridge, kept, b"p1")
-    bridge.clock.advance(100)
-    await bridge.commit({"location": "p2", "suspend_data": "second" * 50})
-    await bridge.let_documents_follow()
-    await held(bridge, kept, b"p2")
-    await held(bridge, kept, b"second")
 
 
 @pytest.mark.parametrize("act", ["resume", "retry"])
@@ -573,51 +322,6 @@ async def test_an_lrs_that_let_nobody_in_is_tried_at_once_after_a_start(
     open_.set()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, random=lambda: 1.0)
     await until(lambda: settled(bridge) and alarms(bridge) == {})
-
-
-IDS = [
-    "http://ex.org/100%",
-    "http://ex.org/a%zz",
-    "https://?x=1",
-    "https://#f",
-    "http://ex.org/c1\x81",
-    "http://ex.org/a[b]",
-    "http://ex.org/a#b#c",
-    "http://ex.org:99999/x",
-    "http://ex.org/\ue000",
-    "http://ex.org/\ufdd0x\U0001ffff",
-]
-
-
-@pytest.mark.parametrize("id_", IDS)
-async def test_an_id_that_is_no_iri_quite_is_sent_all_the_same(lrs: Lrs, start: StartBridge, id_: str) -> None:
-    bridge = await start(targets=(lrs.settings(),))
-    kind = "http://ex.org/t%"
-    answer = await bridge.commit(
-        {"core": {"lesson_status": "passed"}}, activity={"id": id_, "type": kind}, course={"id": id_}
-    )
-    assert answer["statements"]
-    await bridge.let_documents_follow()
-
-    def ways_of(kind: str) -> set[str]:
-        lines = [one for report in bridge.reports("u1", id_) for one in getattr(report, kind)]
-        return {way.state for one in lines for way in one.deliveries}
-
-    await until(lambda: ways_of("statements") == ways_of("documents") == {"delivered"})
-    assert len(lrs.ids()) == len(answer["statements"])
-
-
-async def test_nul_is_taken_out_of_responses_and_item_ids_with_a_warning(lrs: Lrs, start: StartBridge) -> None:
-    bridge = await start(targets=(lrs.settings(),))
-    interactions = {"0": {"id": "q\x001", "type": "fill-in", "student_response": "a\x00b", "result": "correct"}}
-    answer = await bridge.commit({"interactions": interactions}, scorm_version="1.2")
-    assert [(one["code"], one["element"]) for one in answer["warnings"]] == [("nul", "cmi.interactions.0")]
-    await until(lambda: settled(bridge))
-    (responded,) = [one for one in statements(bridge, ["u1"]) if one.rule == "responded"]
-    assert "\\u0000" not in responded.body
-    assert "%00" not in responded.body
-    assert msgspec.json.decode(responded.body)["result"]["response"] == "ab"
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
 
 
 async def test_an_lrs_that_lets_no_statement_void_another_says_so_and_takes_the_others(
