@@ -93,6 +93,7 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.impact
+	$(BIN)/python -m benchmarks.people
 	$(BIN)/python -m benchmarks.hostile_bodies
 
 clean:

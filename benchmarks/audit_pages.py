@@ -44,6 +44,8 @@ APART = {
     "/sign-in/oidc": "nobody signs in elsewhere here",
     "/sign-in/oidc/back": "nobody signs in elsewhere here",
     "/commits/{session_id}/{number}/body": "a file",
+    "/statements/{id}/body": "a file",
+    "/documents/{id}/content": "a file",
 }
 """Routes that give no page, and why; so do all whose paths end like files of all that a search finds."""
 

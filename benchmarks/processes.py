@@ -38,8 +38,9 @@ def free_port() -> int:
 class Process:
     """A server in a process of its own, which tells on standard error that it listens."""
 
-    def __init__(self, *command: str | Path, port: int) -> None:
+    def __init__(self, *command: str | Path, port: int, root: Path = ROOT) -> None:
         self.port = port
+        self._root = root
         self.log: list[str] = []
         self._command = command
         self._process: subprocess.Popen[str] | None = None
@@ -56,7 +57,11 @@ class Process:
         """Start it and wait until it listens; `started_in` is how long that took, in seconds."""
         begun = time.perf_counter()
         self._process = subprocess.Popen(
-            self._command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
+            self._command,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self._root,
+            env=os.environ | {"PYTHONPATH": str(self._root)},
         )
         assert self._process.stderr is not None
         stuck = threading.Timer(START_DEADLINE, self._process.kill)
@@ -100,16 +105,16 @@ class Process:
 class Bridge(Process):
     """`scorm-bridge serve` as operators run it, with a token for an LMS. `settings` is more TOML for its file.
 
-    With more than one worker, its processor time is that of its children.
+    With more than one worker, its processor time is that of its children. `root` is the checkout whose code is run.
     """
 
-    def __init__(self, directory: Path, url: str, settings: str = "", *, workers: int = 1) -> None:
+    def __init__(self, directory: Path, url: str, settings: str = "", *, workers: int = 1, root: Path = ROOT) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         port = free_port()
         script, self._config = Path(sys.executable).with_name("scorm-bridge"), directory / "scorm-bridge.toml"
         self._config.write_text(f'[server]\nport = {port}\n[database]\nurl = "{url}"\n{settings}', encoding="utf-8")
         self.url = url
-        super().__init__(script, "--config", self._config, "serve", "--workers", str(workers), port=port)
+        super().__init__(script, "--config", self._config, "serve", "--workers", str(workers), port=port, root=root)
         self.token = subprocess.run(
             [script, "--config", self._config, "tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org"],
             check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},

@@ -27,8 +27,10 @@ from bridge.forwarding.crew import Crew
 from bridge.forwarding.pauses import Pauses
 from bridge.forwarding.senders import senders
 from bridge.forwarding.transport import open_session
+from bridge.http.asking import Asking
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
+from bridge.http.forwarded import TrustedProxies
 from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.limits.admission import Admission
@@ -134,6 +136,8 @@ def _put_together(
             disk=disk,
             alarms=alarms,
             backlog=Backlog(database, now, monotonic),
+            proxies=TrustedProxies(settings.proxies),
+            asking=Asking(),
         )
     )
 
@@ -141,7 +145,10 @@ def _put_together(
     app[IN_USE] = InUse(database, versions, settings.targets, latest)
     app[PAUSES] = Pauses(database, now, wake)
     if settings.audit.enabled:
-        mount(app, AuditParts(database, commits, app[IN_USE], app[PAUSES], now, settings, targets, keys, alarms))
+        parts = AuditParts(
+            database.people, database.exports, app[IN_USE], app[PAUSES], now, settings, targets, keys, alarms
+        )
+        mount(app, parts)
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:

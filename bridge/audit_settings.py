@@ -63,8 +63,8 @@ class OidcSettings(SecretSettings):
 class AuditSettings(BaseModel):
     """Whether there are audit pages, and how people sign in to them.
 
-    A sign-in lasts `session_hours`. `behind_proxy` believes the headers X-Forwarded-Proto and X-Forwarded-For, which
-    anybody can send who reaches the bridge without the proxy.
+    A sign-in lasts `session_hours`. `behind_proxy` is short for `proxy.hops = 1`: what one proxy adds to the headers
+    X-Forwarded-For, X-Forwarded-Proto and Forwarded is believed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,7 +1,8 @@
 """The database as the event loop sees it: synchronous functions, run on threads of their own.
 
-Commits have a thread that runs one transaction after the other, in the order they come. Other writes have a thread of
-their own on PostgreSQL; SQLite has one writer for all.
+Commits have a thread that runs one transaction after the other, in the order they come. What else the service writes
+has another one on PostgreSQL; SQLite has one writer for all. People, files of all that a search finds, and LMSs that
+ask after what is stored read in lanes of their own, and wait for each other instead of holding up commits.
 """
 
 from __future__ import annotations
@@ -9,21 +10,31 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from bridge.errors import Busy
+from bridge.writer import Writer
 from storage.database_files import DatabaseFileLostError, OpenFiles
 from storage.engine import reading
-from storage.integrity import is_damage
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 READERS = 4
+"""Threads on which the service reads for itself: tokens, what is to be forwarded, whether it is ready."""
+LANE_READERS = 2
+"""Threads on which people read, and as many on which LMSs do."""
+EXPORTERS = 1
+"""Threads that read for files, one part of one file after the other."""
+MAX_WAITING = 64
+"""Requests that wait in a lane; more are refused at once."""
+BUSY_RETRY_AFTER = 2
+"""Seconds."""
 
 
 DATABASE_ERRORS = (DBAPIError, DatabaseFileLostError)
@@ -47,53 +58,71 @@ def describe_place(error: Exception) -> str:
     return f"{describe(error)}{place}"
 
 
-class Writer:
-    """A thread that writes, on a connection that it keeps. `files` are those that must not be lost meanwhile."""
+class Lane:
+    """The database for one kind of client: threads of its own to read on, and refusal where too many wait."""
 
-    def __init__(self, engine: Engine, files: OpenFiles, name: str) -> None:
-        self._engine = engine
-        self._files = files
-        self._thread = ThreadPoolExecutor(1, name)
-        self._connection: Connection | None = None
+    def __init__(self, engine: Engine, writer: Writer, name: str, threads: int) -> None:
+        self.engine = engine
+        self._writer = writer
+        self._name = name
+        self._readers = ThreadPoolExecutor(threads, name)
+        self._waiting = 0
 
-    def queue(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Let a function run on the thread, after those before it."""
-        return self._thread.submit(function, *args, **kwargs)
-
-    def transaction(
+    async def read(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """Run a function in a transaction; on the thread only. When this returns, it is committed.
+        """Run a function that only reads.
 
         Raises:
-            DatabaseFileLostError: it was committed to a file that is the database no longer.
+            Busy: too many wait.
         """
+        return await self.run(lambda: read(self.engine, function, *args, **kwargs))
+
+    async def run(self, function: Callable[[], _T]) -> _T:
+        """Run any function on the lane's threads, as what works on much that was read.
+
+        Raises:
+            Busy: too many wait.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise self._busy()
+        self._waiting += 1
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            with self._connection.begin():
-                result = function(self._connection, *args, **kwargs)
-            self._files.verify_again()
-        except BaseException as error:
-            # the connection may be what failed
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                if is_damage(error):
-                    connection.invalidate()  # it has the damaged pages in memory, and would not see them mended
-                connection.close()
-            self._files.verify()  # a lost file says more than what it led to
-            raise
-        return result
+            return await asyncio.get_running_loop().run_in_executor(self._readers, function)
+        finally:
+            self._waiting -= 1
+
+    async def write(
+        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Run a function in a transaction of its own, when nothing of the service waits to be written.
+
+        Raises:
+            Busy: too many wait.
+        """
+        if self._writer.people_waiting >= MAX_WAITING:
+            raise self._busy()
+        writer = self._writer
+        return await asyncio.wrap_future(writer.queue_for_people(lambda: writer.transaction(function, *args, **kwargs)))
+
+    def transact(self, function: Callable[[Connection], _T]) -> _T:
+        """Run a function as `write` does, from a thread that waits for it: long work writes a little at a time."""
+        writer = self._writer
+        return writer.queue_for_people(lambda: writer.transaction(function)).result()
 
     def close(self) -> None:
-        """Wait for what is queued, then close the connection."""
-        self._thread.shutdown()
-        if self._connection is not None:
-            self._connection.close()
+        """Wait for what is running."""
+        self._readers.shutdown()
+
+    def _busy(self) -> Busy:
+        return Busy("Too many requests of this kind are waiting; try again.", retry_after=BUSY_RETRY_AFTER)
 
 
 class Database:
-    """Runs storage functions off the event loop. `commits` has them one after the other, in the order they come."""
+    """Runs storage functions off the event loop. `commits` has them one after the other, in the order they come.
+
+    `people`, `exports` and `lms` are lanes: for who looks at pages, for files, and for LMSs that ask what is stored.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -101,6 +130,9 @@ class Database:
         self.commits = Writer(engine, self.files, "commits")
         self._writer = self.commits if engine.dialect.name == "sqlite" else Writer(engine, self.files, "write")
         self._readers = ThreadPoolExecutor(READERS, "read")
+        self.people = Lane(engine, self._writer, "people", LANE_READERS)
+        self.exports = Lane(engine, self._writer, "exports", EXPORTERS)
+        self.lms = Lane(engine, self._writer, "lms", LANE_READERS)
 
     async def write(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
@@ -113,24 +145,31 @@ class Database:
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
         """Run a function that only reads."""
-
-        def transaction() -> _T:
-            try:
-                with reading(self.engine) as connection:
-                    return function(connection, *args, **kwargs)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-            # the database was restarted under a connection that was kept: the pool has forgotten it
-            with reading(self.engine) as connection:
-                return function(connection, *args, **kwargs)
-
-        return await asyncio.get_running_loop().run_in_executor(self._readers, transaction)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._readers, lambda: read(self.engine, function, *args, **kwargs)
+        )
 
     def close(self) -> None:
         """Wait for what is running, then close all connections."""
+        for lane in (self.people, self.exports, self.lms):
+            lane.close()
         self.commits.close()
         self._writer.close()
         self._readers.shutdown()
         self.files.close()
         self.engine.dispose()
+
+
+def read(
+    engine: Engine, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+) -> _T:
+    """Run a function in a transaction that only reads, once more where the connection had been lost before."""
+    try:
+        with reading(engine) as connection:
+            return function(connection, *args, **kwargs)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    # the database was restarted under a connection that was kept: the pool has forgotten it
+    with reading(engine) as connection:
+        return function(connection, *args, **kwargs)

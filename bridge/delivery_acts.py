@@ -12,10 +12,10 @@ from bridge.clock import Now
 from storage import acts, deliveries
 from storage.acts import Act
 from storage.deliveries import Filter
-from storage.engine import reading, writing
+from storage.engine import Transact, reading, transactions
 
-TOGETHER = 500
-"""Deliveries changed in one transaction: a running bridge never waits long for it."""
+TOGETHER = 100
+"""Deliveries changed in one transaction: a few milliseconds, as commits wait for it."""
 
 Verb = Literal["retry", "discard"]
 ENDED: dict[Verb, tuple[str, ...]] = {"retry": deliveries.RETRIED, "discard": deliveries.DISCARDED}
@@ -59,12 +59,13 @@ def filters_for(verb: Verb, which: Filter) -> list[Filter]:
     return [msgspec.structs.replace(which, state=one) for one in ENDED[verb] if one in wanted]
 
 
-def carry_out(engine: Engine, deed: Deed, now: Now) -> Iterator[Step]:
+def carry_out(engine: Engine, deed: Deed, now: Now, transact: Transact | None = None) -> Iterator[Step]:
     """Do it, step by step, each in a transaction of its own that also keeps the act.
 
+    `transact` runs the transactions, where commits are stored by the same process; by default each begins at once.
     Whoever stops asking for steps stops it: what was done stays done, and is kept as such.
     """
-    change = _change(deed.verb, now)
+    change, transact = _change(deed.verb, now), transact or transactions(engine)
     for which in deed.filters:
         subject = msgspec.json.encode(which).decode()
         after = 0
@@ -73,10 +74,14 @@ def carry_out(engine: Engine, deed: Deed, now: Now) -> Iterator[Step]:
                 ids = deliveries.ids(connection, which, after=after, most=TOGETHER)
             if not ids:
                 break
-            with writing(engine) as connection:
+
+            def do(connection: Connection, ids: Sequence[int] = ids, subject: str = subject) -> int:
                 changed = change(connection, ids)
                 if changed:
                     acts.add(connection, Act(now(), deed.by, deed.verb, subject, changed, deed.reason))
+                return changed
+
+            changed = transact(do)
             after = ids[-1]
             yield Step(len(ids), changed)
 

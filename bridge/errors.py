@@ -8,7 +8,8 @@
       TooLarge 413              BodyTooLarge, BodyTooComplex
       UnknownMedia 415          UnsupportedEncoding
       OverLimit 429             SessionOverLimit, LearnerOverLimit, LmsOverLimit
-      Unavailable 503           DatabaseUnavailable, DiskLow, Overloaded, NotProcessed
+      TooMany 429               TooManyQuestions
+      Unavailable 503           DatabaseUnavailable, DiskLow, Overloaded, Busy, NotProcessed
 
 Each leaf has a stable `code`. The text says what was wrong, where, and what to do.
 """
@@ -156,6 +157,12 @@ class UnsupportedEncoding(UnknownMedia):
     title = "The body's Content-Encoding is not taken"
 
 
+class TooMany(BridgeError):
+    """One client asks for more at a time than it may; nothing was done."""
+
+    status = 429
+
+
 class OverLimit(BridgeError):
     """More was sent than may be stored in so short a time. Nothing was stored; the same request may succeed later."""
 
@@ -183,6 +190,13 @@ class LmsOverLimit(OverLimit):
     title = "The LMS sends more than it may"
 
 
+class TooManyQuestions(TooMany):
+    """An LMS has as many questions under way as it may."""
+
+    code = "too-many-questions"
+    title = "Too many questions at a time"
+
+
 class Unavailable(BridgeError):
     """Nothing was stored; the same request may succeed later."""
 
@@ -208,6 +222,13 @@ class Overloaded(Unavailable):
 
     code = "overloaded"
     title = "Too many commits are waiting"
+
+
+class Busy(Unavailable):
+    """More requests for what is stored are waiting than are worked on in good time; commits do not wait for them."""
+
+    code = "busy"
+    title = "Too many requests are waiting"
 
 
 class NotProcessed(Unavailable):

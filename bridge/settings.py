@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from bridge.audit_settings import AuditSettings
 from bridge.limit_settings import LimitSettings
 from bridge.loopback import is_loopback
+from bridge.proxy_settings import ProxySettings
 from bridge.target_settings import TargetSettings
 from storage.engine import DatabaseUrlError, open_engine
 
@@ -130,6 +131,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     audit: AuditSettings = AuditSettings()
+    proxy: ProxySettings = ProxySettings()
 
     @field_validator("targets")
     @classmethod
@@ -139,6 +141,13 @@ class Settings(BaseSettings):
         if twice:
             raise ValueError(f"two targets have the name {', '.join(twice)}")
         return value
+
+    @property
+    def proxies(self) -> ProxySettings:
+        """Return which proxies are trusted; `audit.behind_proxy` alone means one."""
+        if self.audit.behind_proxy and not self.proxy.hops:
+            return self.proxy.model_copy(update={"hops": 1})
+        return self.proxy
 
     @classmethod
     def settings_customise_sources(

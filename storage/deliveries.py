@@ -170,20 +170,25 @@ def tries(connection: Connection, delivery_id: int, most: int = 200) -> list[Try
     return [TryLine(*row) for row in rows][::-1]
 
 
-def ahead(connection: Connection, one: Delivery) -> list[str]:
-    """Give the statements of the same attempt that wait for the same target and must arrive before this one."""
-    rows = connection.execute(
-        select(statement.c.id)
-        .select_from(_FROM)
-        .where(
-            attempt.c.uuid == one.attempt_id,
-            delivery.c.target == one.target,
-            delivery.c.state == "waiting",
-            delivery.c.position < one.position,
-        )
-        .order_by(delivery.c.position)
+def ahead(connection: Connection, one: Delivery, most: int) -> tuple[list[str], int]:
+    """Give the statements of the same attempt that wait for the same target and must arrive before this one.
+
+    The first ones, at most `most`, and how many there are.
+    """
+    before = (
+        attempt.c.uuid == one.attempt_id,
+        delivery.c.target == one.target,
+        delivery.c.state == "waiting",
+        delivery.c.position < one.position,
     )
-    return list(rows.scalars())
+    rows = connection.execute(
+        select(statement.c.id).select_from(_FROM).where(*before).order_by(delivery.c.position).limit(most)
+    )
+    first = list(rows.scalars())
+    if len(first) < most:
+        return first, len(first)
+    number = connection.execute(select(func.count()).select_from(_FROM).where(*before)).scalar_one()
+    return first, number
 
 
 def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:

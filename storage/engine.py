@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -19,6 +19,8 @@ from sqlalchemy.exc import ArgumentError
 
 from storage.database_files import create_privately
 from storage.prepared import execute
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT = 10_000
 """Milliseconds SQLite waits for another process's write before it gives up."""
@@ -85,6 +87,24 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """Give a connection in one transaction: committed when the block ends, rolled back when it raises."""
     with engine.connect() as connection, connection.begin():
         yield connection
+
+
+class Transact(Protocol):
+    """What runs a function in a writing transaction, and returns what it returned once that is committed."""
+
+    def __call__(self, function: Callable[[Connection], T], /) -> T:
+        """Run it."""
+        ...
+
+
+def transactions(engine: Engine) -> Transact:
+    """Return what runs each function in a transaction of its own, at once."""
+
+    def transact(function: Callable[[Connection], T]) -> T:
+        with writing(engine) as connection:
+            return function(connection)
+
+    return transact
 
 
 @contextmanager

@@ -69,7 +69,10 @@ class StatementLine:
 
 @dataclass(slots=True)
 class DocumentLine:
-    """One state or profile document with its newest content, the commit that changed it last, and its deliveries."""
+    """One state or profile document with its newest content, the commit that changed it last, and its deliveries.
+
+    `content` may be the beginning alone; `size` are the bytes of all of it.
+    """
 
     id: str
     name: str
@@ -81,6 +84,7 @@ class DocumentLine:
     commit_number: int
     changed_at: int
     deliveries: list[DeliveryLine] = field(default_factory=list)
+    size: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -205,17 +209,22 @@ def _statements(connection: Connection, attempt_id: int) -> list[StatementLine]:
     return list(rows)
 
 
-def documents(connection: Connection, attempt_id: int) -> list[DocumentLine]:
-    """Give the documents that an attempt changed last, with their deliveries."""
-    names = [name for name in DocumentLine.__slots__ if name != "deliveries"]
-    rows = [
-        DocumentLine(*row)
-        for row in connection.execute(
-            select(*(document.c[name] for name in names))
-            .where(document.c.attempt_id == attempt_id)
-            .order_by(document.c.name, document.c.id)
-        )
-    ]
+def documents(connection: Connection, attempt_id: int, *, most_bytes: int | None = None) -> list[DocumentLine]:
+    """Give the documents that an attempt changed last, with their deliveries.
+
+    With `most_bytes`, they have at most so many of their content, its beginning.
+    """
+    names = [name for name in DocumentLine.__slots__ if name not in {"deliveries", "size"}]
+    content = document.c.content
+    part = content if most_bytes is None else func.substr(content, 1, most_bytes, type_=content.type)
+    rows = []
+    for row in connection.execute(
+        select(*(part if name == "content" else document.c[name] for name in names), func.length(content))
+        .where(document.c.attempt_id == attempt_id)
+        .order_by(document.c.name, document.c.id)
+    ):
+        rows.append(DocumentLine(*row[:-1]))
+        rows[-1].size = row[-1]
     by_id = {row.id: row for row in rows}
     tried = try_.alias("tried")
     last = (
@@ -227,7 +236,7 @@ def documents(connection: Connection, attempt_id: int) -> list[DocumentLine]:
         )
         .scalar_subquery()
     )
-    for row in connection.execute(
+    for way in connection.execute(
         select(
             document_delivery.c.document_id,
             document_delivery.c.target,
@@ -241,5 +250,5 @@ def documents(connection: Connection, attempt_id: int) -> list[DocumentLine]:
         .where(document.c.attempt_id == attempt_id)
         .order_by(document_delivery.c.target)
     ):
-        by_id[row.document_id].deliveries.append(DeliveryLine(*row[1:]))
+        by_id[way.document_id].deliveries.append(DeliveryLine(*way[1:]))
     return rows

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, case, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.tables import account, sign_in, sign_in_failure
@@ -46,6 +46,14 @@ def end_all(connection: Connection, account_id: int) -> None:
     connection.execute(delete(sign_in).where(sign_in.c.account_id == account_id))
 
 
+def wait(connection: Connection, subjects: Iterable[str], now: int) -> int:
+    """Return the milliseconds until a sign-in may be tried, 0 where it may be tried now; counts nothing."""
+    until = connection.execute(
+        select(func.max(sign_in_failure.c.until)).where(sign_in_failure.c.subject.in_(list(subjects)))
+    ).scalar_one()
+    return max(0, (until or 0) - now)
+
+
 def count_try(
     connection: Connection,
     subjects: Mapping[str, int],
@@ -80,16 +88,17 @@ def count_try(
     return 0
 
 
-def succeeded(connection: Connection, *, account: str, address: str) -> None:
-    """Take a try back: the account's failures are over, and an address has one less.
+def succeeded(connection: Connection, own: str, shared: Sequence[str]) -> None:
+    """Take a try back: the failures that are counted by `own` are over, and those by each of `shared` are one less.
 
-    It keeps the others: who has an account of their own could else wipe out their tries at others'.
+    `own` is the account or the browser; an address is shared. It keeps the others: who has an account of their own
+    could else wipe out their tries at others'.
     """
-    connection.execute(delete(sign_in_failure).where(sign_in_failure.c.subject == account))
+    connection.execute(delete(sign_in_failure).where(sign_in_failure.c.subject == own))
     number = sign_in_failure.c.number
     connection.execute(
         update(sign_in_failure)
-        .where(sign_in_failure.c.subject == address)
+        .where(sign_in_failure.c.subject.in_(shared))
         .values(number=case((number > 0, number - 1), else_=0), until=0)
     )
 

@@ -17,6 +17,7 @@ from bridge.app import DOCUMENT_MAKER, create_app
 from bridge.audit_settings import AuditSettings
 from bridge.http.connection_server import ConnectionRunner
 from bridge.limit_settings import LimitSettings
+from bridge.proxy_settings import ProxySettings
 from bridge.settings import DatabaseSettings, ServerSettings, Settings
 from bridge.target_settings import TargetSettings
 from storage import lms
@@ -142,6 +143,7 @@ async def start_bridge(
     audit: AuditSettings | None = None,
     limits: LimitSettings | None = None,
     monotonic: Callable[[], float] = time.monotonic,
+    proxy: ProxySettings | None = None,
     random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
@@ -165,6 +167,7 @@ async def start_bridge(
         targets=targets,
         audit=audit or AuditSettings(),
         limits=limits or LimitSettings(),
+        proxy=proxy or ProxySettings(),
     )
     try:
         app = create_app(settings, now=clock, new_id=ids or Ids(), random=random, monotonic=monotonic)

@@ -6,9 +6,11 @@ from aiohttp import web
 
 from bridge.audit import jobs, live, render
 from bridge.audit.access import guard, sign_in
+from bridge.audit.access.limits import LIMITS, Limits
 from bridge.audit.error_pages import error_pages
 from bridge.audit.parts import AUDIT_PARTS, AuditParts
 from bridge.audit.routes import ROUTES
+from bridge.http.forwarded import PROXIES, TrustedProxies
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
@@ -23,8 +25,10 @@ HEADERS = {
 
 def create_audit(parts: AuditParts) -> web.Application:
     """Make the application."""
-    app = web.Application(middlewares=[error_pages, guard.guard])
+    app = web.Application(middlewares=[error_pages, guard.guard, render.write_pages])
     app[AUDIT_PARTS] = parts
+    app[LIMITS] = Limits()
+    app[PROXIES] = TrustedProxies(parts.settings.proxies)
     app[guard.GUARDED] = {app.router.add_route(one.method, one.path, one.handler): one for one in ROUTES}
     render.set_up(app, ROUTES)
     live.set_up(app)

@@ -49,3 +49,15 @@ def choice_in(request: web.Request, name: str, choices: tuple[str, ...]) -> str 
     if told and told not in choices:
         raise web.HTTPBadRequest(text=f"{name} is one of: {', '.join(choices)}.")
     return told or None
+
+
+def place_in(request: web.Request, name: str) -> int:
+    """Give a part of the query that is the number of the first thing to show, 1 where it is none."""
+    told = request.query.get(name, "")
+    return max(1, int(told)) if told.isascii() and told.isdecimal() and len(told) < 10 else 1
+
+
+def next_place(first: int, shown: int, number: int) -> int | None:
+    """Give the number of the first thing of the next page, None where there is none: so many are there in all."""
+    following = first + shown
+    return following if shown and following <= number else None

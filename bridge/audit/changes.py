@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from bridge.audit.sentences import time_spent
+from bridge.audit.shortening import shortened
 from storage.audit.timeline import CommitLine
 
 _OF_ATTEMPT = (
@@ -35,40 +36,58 @@ class Altered(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a commit: what it altered, and which values could not be used (code, element, value, message)."""
+    """What came of a commit: what it altered, and which values could not be used (code, element, value, message).
+
+    `warnings` are the first of `all_warnings` many.
+    """
 
     altered: tuple[Altered, ...] = ()
     warnings: tuple[dict[str, str], ...] = ()
+    all_warnings: int = 0
 
 
-def outcomes(commits: Iterable[CommitLine], before: str | None, *, sees_cmi: bool) -> list[Outcome]:
+class _Reply(msgspec.Struct):
+    """What is read of an answer; the statements in it are passed over."""
+
+    attempt: dict[str, Any] = {}
+    enrollment: dict[str, Any] = {}
+    progress: dict[str, Any] = {}
+    warnings: list[dict[str, Any]] = []
+
+
+_decode = msgspec.json.Decoder(_Reply).decode
+
+
+def outcomes(commits: Sequence[CommitLine], before: str | None, *, sees_cmi: bool, most_warnings: int) -> list[Outcome]:
     """Give what came of each of an attempt's commits, which are in the order they were received.
 
     `before` is the answer to the one before the first of them, None where there is none. Bookmarks and the values that
     could not be used are content's own: they are left out unless `sees_cmi`.
     """
-    known = {} if before is None else msgspec.json.decode(before)
+    known = _Reply() if before is None else _decode(before)
     found = []
     for one in commits:
         if one.reply is None:  # a duplicate changed nothing
             found.append(Outcome())
             continue
-        now = msgspec.json.decode(one.reply)
-        warnings = tuple({name: str(value) for name, value in told.items()} for told in now.get("warnings", ()))
+        now = _decode(one.reply)
+        warnings = tuple(
+            {name: shortened(str(value)) for name, value in told.items()} for told in now.warnings[:most_warnings]
+        )
         if not sees_cmi:
             warnings = tuple(told | {"value": "", "message": ""} for told in warnings)
-        found.append(Outcome(tuple(_altered(known, now, sees_cmi=sees_cmi)), warnings))
+        found.append(Outcome(tuple(_altered(known, now, sees_cmi=sees_cmi)), warnings, len(now.warnings)))
         known = now
     return found
 
 
-def _altered(before: dict[str, Any], after: dict[str, Any], *, sees_cmi: bool) -> Iterable[Altered]:
+def _altered(before: _Reply, after: _Reply, *, sees_cmi: bool) -> Iterable[Altered]:
     parts = [("attempt", name, what) for name, what in _OF_ATTEMPT]
     parts += [("enrollment", name, what) for name, what in _OF_ENROLLMENT]
     if sees_cmi:
         parts.append(("progress", "location", "Bookmark"))
     for part, name, what in parts:
-        old, new = (_said(name, told.get(part, {}).get(name)) for told in (before, after))
+        old, new = (_said(name, getattr(told, part).get(name)) for told in (before, after))
         if old != new and not (old is None and new == "unknown"):
             yield Altered(what, old, new)
 
@@ -80,4 +99,4 @@ def _said(name: str, value: Any) -> str | None:
         return ", ".join(f"{part} {value[part]}" for part in _SCORE if part in value)
     if name == "progress_measure":
         return f"{value * 100:.4g} %"
-    return time_spent(value) if name == "total_time" else str(value)
+    return time_spent(value) if name == "total_time" else shortened(str(value))

@@ -65,7 +65,7 @@ def error_page(
     title, general = _WORDS.get(status, ("This did not work", "The bridge could not do what was asked."))
     response = page(request, "error.html", status=status, title=title, detail=detail or general, code=status)
     response.headers.update(headers or {})
-    return response
+    return response.written()
 
 
 def _own_words(error: web.HTTPException) -> str:

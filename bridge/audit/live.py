@@ -10,10 +10,13 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import DBAPIError
 
+from bridge.audit.access.guard import may_go_on
+from bridge.audit.access.limits import Kind
 from bridge.audit.access.roles import Role
 from bridge.audit.parts import AUDIT_PARTS, AuditParts
 from bridge.audit.route import Route
 from bridge.database import describe
+from bridge.errors import BridgeError
 from storage.audit import news
 
 log = structlog.get_logger(__name__)
@@ -26,6 +29,10 @@ LASTS = 300.0
 """Seconds that one connection lasts. Browsers connect again by themselves, if their sign-in still holds."""
 
 
+CHECKS = 4
+"""Listeners whose sign-in is looked up at a time."""
+
+
 class News:
     """Tells listeners when something was stored. One for each process."""
 
@@ -36,6 +43,8 @@ class News:
         self._listeners = 0
         self._watching: asyncio.Task[None] | None = None
         self._stopped = False
+        # all listeners hear of the same thing at once, and each asks whether it still may
+        self.checks = asyncio.Semaphore(CHECKS)
 
     async def listen(self) -> AsyncGenerator[bool, None]:
         """Give True whenever something was stored, False after each beat of silence; ends when the bridge stops."""
@@ -99,11 +108,15 @@ async def _live(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     await response.prepare(request)
     await response.write(b": here\n\n")
-    with contextlib.suppress(TimeoutError, ConnectionResetError):
+    # browsers connect again by themselves after what is not told here, if they may
+    with contextlib.suppress(TimeoutError, ConnectionResetError, DBAPIError, BridgeError):
         async with asyncio.timeout(LASTS), contextlib.aclosing(request.app[NEWS].listen()) as told:
             async for is_new in told:
+                async with request.app[NEWS].checks:
+                    if not await may_go_on(request):
+                        break
                 await response.write(b"event: stored\ndata: new\n\n" if is_new else b": still here\n\n")
     return response
 
 
-ROUTES = (Route("GET", "/live", _live, Role.READER),)
+ROUTES = (Route("GET", "/live", _live, Role.READER, kind=Kind.STREAM),)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bridge.clock import Now
-from bridge.commits.service import CommitService
-from bridge.database import Database
+from bridge.database import Lane
 from bridge.forwarding.pauses import Pauses
 from bridge.forwarding.targets import Target
 from bridge.mapping_library.in_use import InUse
@@ -21,11 +20,12 @@ from bridge.system_alarms import SystemAlarms
 class AuditParts:
     """The parts of the running bridge that pages look at or work with.
 
-    `keys` sign cookies and tokens, the first one; all are taken.
+    `database` is the lane of people, `exports` the one of files. `keys` sign cookies and tokens, the first one; all are
+    taken.
     """
 
-    database: Database
-    commits: CommitService
+    database: Lane
+    exports: Lane
     in_use: InUse
     pauses: Pauses
     now: Now

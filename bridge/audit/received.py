@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bridge.audit.statement_words import pretty
+from aiohttp import web
 
-SHOWN = 200_000
-"""Characters of a body that a page holds."""
+from bridge.audit.shortening import TEXT
+from bridge.audit.statement_words import pretty
 
 
 class Body(NamedTuple):
@@ -23,4 +23,14 @@ def body_of(body: bytes) -> Body:
     """Give a body as text; bytes that are none become replacement characters."""
     told = pretty(body)
     text = body.decode(errors="replace") if told is None else told
-    return Body(text[:SHOWN], len(body), told is not None, len(text) > SHOWN)
+    return Body(text[:TEXT], len(body), told is not None, len(text) > TEXT)
+
+
+def text_file(name: str, body: bytes) -> web.Response:
+    """Give all of a body as a file: as text, whatever it said it was, as what is in it is not the bridge's."""
+    return web.Response(
+        body=body,
+        content_type="text/plain",
+        charset="utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

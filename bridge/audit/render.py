@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from yarl import URL
 
 from bridge.audit.access.cookies import CSRF
@@ -16,6 +17,7 @@ from bridge.audit.access.roles import account, may_see_cmi, may_see_names
 from bridge.audit.assets import asset_path
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.route import Route
+from bridge.audit.shortening import shortened
 from bridge.audit.telling import NAME, told
 from bridge.target_states import alarm_text_since
 from mappings.timestamps import rfc3339
@@ -57,6 +59,7 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
     environment.globals["asset"] = asset_path
     environment.filters["utc"] = rfc3339
     environment.filters["alarm_text_since"] = alarm_text_since
+    environment.filters["shortened"] = shortened
     roles = {route.path: route.role for route in routes if route.method == "GET"}
     app[_ENTRIES] = tuple((path, title, roles[path] or 0) for path, title in NAVIGATION if path in roles)
 
@@ -71,7 +74,31 @@ def navigation(request: web.Request) -> list[Entry]:
     ]
 
 
-def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+class Page(web.Response):
+    """A page that is written when it is sent, or before: off the event loop, as large ones take a while."""
+
+    def __init__(self, write: Callable[[], str], status: int) -> None:
+        super().__init__(status=status, content_type="text/html", charset="utf-8")
+        self._write: Callable[[], str] | None = write
+
+    def written(self) -> Page:
+        """Write it now, if it is not written yet."""
+        if self._write is not None:
+            self.text = self._write()
+            self._write = None
+        return self
+
+
+@web.middleware
+async def write_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Write pages on the threads of those who look at them."""
+    response = await handler(request)
+    if isinstance(response, Page):
+        await request.app[AUDIT_PARTS].database.run(response.written)
+    return response
+
+
+def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> Page:
     """Make a page. Templates get `values`, and `account`, `csrf_token`, `navigation`, `now`, `here` and others.
 
     `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `just_done` is
@@ -90,7 +117,8 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
         "sees_names": may_see_names(request),
         "sees_cmi": may_see_cmi(request),
     }
-    return aiohttp_jinja2.render_template(template, request, context | values, status=status)
+    context |= values
+    return Page(lambda: aiohttp_jinja2.render_string(template, request, context), status)
 
 
 def redirect(path: str) -> web.Response:

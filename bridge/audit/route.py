@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from bridge.audit.access.limits import Kind
 from bridge.audit.access.roles import Role
 from bridge.audit.forms import MAX_FORM_BYTES
 
@@ -16,7 +17,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Route(NamedTuple):
     """An address below `/audit`, and the role that it needs; None where people come who have not signed in.
 
-    `max_form_bytes` are the bytes that a form posted there may have.
+    `kind` is what an account may have so many of at a time. `admit` is asked before the body of a request is read, and
+    raises where it is refused. `max_form_bytes` are the bytes that a form posted there may have.
     """
 
     method: str
@@ -24,3 +26,5 @@ class Route(NamedTuple):
     handler: Handler
     role: Role | None
     max_form_bytes: int = MAX_FORM_BYTES
+    kind: Kind = Kind.PAGE
+    admit: Callable[[web.Request], Awaitable[None]] | None = None

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
+from bridge.audit.shortening import shortened
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.explaining import explained_commit
 from bridge.mapping_library.stories import UnreadableError
@@ -17,6 +18,15 @@ from storage.audit import timeline
 
 AT_ONCE = 300
 """Commits of an enrollment that are gone through without being asked to: a hundred take some 20 milliseconds."""
+
+BYTES_AT_ONCE = 1024 * 1024
+"""Of their bodies, the same."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Bytes of an enrollment's commits that are gone through for a page at all."""
+ROWS = 100
+"""Rules, and changes, that a page shows."""
+LONGEST = 2_000
+"""Characters of a value."""
 
 _WORDS = {
     "fired": "fired",
@@ -49,12 +59,16 @@ class ChangeShown(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What became of the rules at a commit, or when its session was closed after it; `changes` only for auditors."""
+    """What became of the rules at a commit, or when its session was closed after it; `changes` only for auditors.
+
+    Of each kind there are the first ones; `left_out` counts the others.
+    """
 
     title: str
     fired: list[RuleShown]
     silent: list[RuleShown]
     changes: list[ChangeShown]
+    left_out: int
 
 
 class Rules(NamedTuple):
@@ -68,8 +82,10 @@ class Rules(NamedTuple):
 
 def rules(connection: Connection, session_id: str, number: int, *, asked: bool, sees_cmi: bool) -> Rules:
     """Explain a commit by the mapping that told it. Enrollments with many commits are gone through where `asked`."""
-    commits = timeline.enrollment_commits(connection, session_id)
-    if commits > AT_ONCE and not asked:
+    commits, size = timeline.enrollment_journal(connection, session_id)
+    if size > MAX_BYTES:
+        return Rules((), commits, "The enrollment's commits are too large to be gone through for a page.")
+    if (commits > AT_ONCE or size > BYTES_AT_ONCE) and not asked:
         return Rules((), commits, is_asked_for=False)
     try:
         found = explained_commit(connection, session_id, number)
@@ -85,12 +101,10 @@ def rules(connection: Connection, session_id: str, number: int, *, asked: bool, 
 
 def _shown(title: str, told: Explanation, *, sees_cmi: bool) -> Shown:
     each = [_rule(one, sees_cmi=sees_cmi) for one in told.rules]
-    return Shown(
-        title,
-        [one for one in each if one.state == "fired"],
-        [one for one in each if one.state != "fired"],
-        [_change(one) for one in told.changes] if sees_cmi else [],
-    )
+    fired, silent = ([one for one in each if (one.state == "fired") is which] for which in (True, False))
+    altered = told.changes if sees_cmi else ()
+    left_out = sum(max(0, len(rows) - ROWS) for rows in (fired, silent, altered))
+    return Shown(title, fired[:ROWS], silent[:ROWS], [_change(one) for one in altered[:ROWS]], left_out)
 
 
 def _rule(told: RuleTold, *, sees_cmi: bool) -> RuleShown:
@@ -104,4 +118,4 @@ def _change(told: ChangeTold) -> ChangeShown:
 
 
 def _json(value: Any) -> str:
-    return "" if value is None else msgspec.json.encode(value).decode()
+    return "" if value is None else shortened(msgspec.json.encode(value).decode(), LONGEST)

@@ -6,6 +6,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from bridge.audit.shortening import shortened
+
+RESULTS = 20
+"""Results that a sentence tells."""
+
 
 class Sentence(NamedTuple):
     """Who did what to what, and what came of it; `response` is what the learner gave, None where there is none.
@@ -23,17 +28,18 @@ class Sentence(NamedTuple):
 def sentence(body: str, *, sees_names: bool, sees_cmi: bool) -> Sentence:
     """Read a statement's JSON. Without names the actor is the learner's id; without CMI data there is no response.
 
-    Whatever is missing or of an unexpected kind is left out: mappings make statements of many shapes.
+    Whatever is missing or of an unexpected kind is left out: mappings make statements of many shapes. What is long is
+    shortened. An empty body is one that is too long to be told among others.
     """
-    told = _object(msgspec.json.decode(body))
+    told = _object(msgspec.json.decode(body)) if body else {}
     verb, target, result = (_object(told.get(part)) for part in ("verb", "object", "result"))
     response = result.get("response")
     return Sentence(
-        _actor(_object(told.get("actor")), sees_names=sees_names),
-        _in_a_language(verb.get("display")) or _last_part(verb.get("id")),
-        _in_a_language(_object(target.get("definition")).get("name")) or str(target.get("id", "")),
-        tuple(_results(result)),
-        str(response) if sees_cmi and response is not None else None,
+        shortened(_actor(_object(told.get("actor")), sees_names=sees_names)),
+        shortened(_in_a_language(verb.get("display")) or _last_part(verb.get("id"))),
+        shortened(_in_a_language(_object(target.get("definition")).get("name")) or str(target.get("id", ""))),
+        tuple(map(shortened, _results(result)[:RESULTS])),
+        shortened(str(response)) if sees_cmi and response is not None else None,
     )
 
 

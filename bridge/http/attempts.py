@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
@@ -12,11 +9,10 @@ from sqlalchemy import Connection
 from bridge.commits.replies import attempt_object, enrollment_object, time_text
 from bridge.errors import AttemptUnknown, MalformedField
 from bridge.http import bodies, reports
+from bridge.http.reports import Places
 from bridge.http.services import services
 from storage import lookups
-from storage.lookups import CommitLine, DocumentLine, StatementLine
-
-_Line = TypeVar("_Line", CommitLine, DocumentLine, StatementLine)
+from storage.report_lines import Whose
 
 
 async def get_attempt(request: web.Request) -> web.Response:
@@ -26,16 +22,17 @@ async def get_attempt(request: web.Request) -> web.Response:
     told = request.match_info["attempt_id"]
     if bodies.UUID.fullmatch(told) is None:
         raise MalformedField(f"An attempt's id is the UUID that answers tell as attempt.id, not {told[:60]!r}.")
-    answer = await parts.database.read(_attempt_object, told.lower(), lms.id)
-    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+    with parts.asking.hold(lms.id):
+        places = reports.asked_places(request)
+        answer = await parts.database.lms.read(_attempt_object, told.lower(), lms.id, places)
+    return web.Response(body=answer, content_type="application/json")
 
 
-def _attempt_object(connection: Connection, attempt_id: str, lms_id: int) -> dict[str, Any]:
+def _attempt_object(connection: Connection, attempt_id: str, lms_id: int, places: Places) -> bytes:
     row = lookups.find_attempt(connection, attempt_id)
     if row is None or row.enrollment.lms_id != lms_id:
         raise AttemptUnknown(f"This LMS has no attempt {attempt_id}.")
-    report = lookups.report(connection, row)
-    return {
+    answer = {
         "result": True,
         "errorCode": 0,
         "started_at": time_text(row.started_at),
@@ -43,12 +40,7 @@ def _attempt_object(connection: Connection, attempt_id: str, lms_id: int) -> dic
         "attempt": attempt_object(row),
         "enrollment": enrollment_object(row.enrollment),
         "cmi": reports.resume_data(row),
-        "sessions": [reports.session(one) for one in report.sessions],
-        "commits": [_of_session(one, reports.commit) for one in report.commits],
-        "statements": [_of_session(one, reports.statement) for one in report.statements],
-        "documents": [_of_session(one, reports.document) for one in report.documents],
+        **reports.lists(connection, Whose(row.id), places),
     }
-
-
-def _of_session(line: _Line, told: Callable[[_Line], dict[str, Any]]) -> dict[str, Any]:
-    return {"session_id": line.session_id} | told(line)
+    # data for the next launch can be a megabyte: it is written here, off the event loop
+    return msgspec.json.encode(answer)

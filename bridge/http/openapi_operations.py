@@ -23,12 +23,14 @@ _REFUSALS = {
     409: "The session is another learner's or activity's.",
     413: "The body is larger than 1 MiB, unpacked.",
     415: "The body is compressed in a way that is not taken.",
-    429: "More was sent than may be stored in so short a time; the same request succeeds after Retry-After seconds.",
+    429: "More was sent or asked in so short a time than may be; the same request succeeds after Retry-After seconds.",
     503: "Nothing was stored; the same request may succeed after Retry-After seconds.",
 }
-_READING = (400, 401, 503)
+_READING = (400, 401, 429, 503)
 _WRITING = (400, 401, 404, 408, 409, 413, 415, 429, 503)
 _ANY_ID: Shape = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$"}
+_PLACE: Shape = {"type": "string", "pattern": "^[0-9]{1,18}$"}
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True}}
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -45,8 +47,8 @@ def refusals() -> dict[str, Any]:
     """Give the answers that many operations share, by their names."""
     headers = {
         401: {"WWW-Authenticate": {"schema": TEXT, "required": True}},
-        429: {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True}},
-        503: {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True}},
+        429: _RETRY_AFTER,
+        503: _RETRY_AFTER,
     }
     problem = {PROBLEM: {"schema": ref("Problem")}}
     return {
@@ -181,6 +183,13 @@ def _progress(name: str) -> Operation:
     )
 
 
+def _places(*lists: str) -> tuple[Operation, ...]:
+    return tuple(
+        _asked(f"{name}_after", _PLACE, f"What `next.{name}` of the answer before said: more of them.")
+        for name in lists
+    )
+
+
 def operations() -> dict[str, dict[str, Operation]]:
     """Give address -> method -> operation."""
     return {
@@ -201,7 +210,7 @@ def operations() -> dict[str, dict[str, Operation]]:
                 _answer("The session.", "Session"),
                 refused=(*_READING, 404),
                 security=_LMS,
-                parameters=(_SESSION,),
+                parameters=(_SESSION, *_places("commits", "statements")),
             )
         },
         "/v1/sessions/{session_id}/commits": {"post": _commits("postCommit"), "put": _commits("putCommit")},
@@ -239,7 +248,10 @@ def operations() -> dict[str, dict[str, Operation]]:
                 _answer("The attempt.", "WholeAttempt"),
                 refused=(*_READING, 404),
                 security=_LMS,
-                parameters=(_path("attempt_id", UUID, "As `attempt.id` in answers."),),
+                parameters=(
+                    _path("attempt_id", UUID, "As `attempt.id` in answers."),
+                    *_places("sessions", "commits", "statements"),
+                ),
             )
         },
         "/v1/enrollments": {
@@ -252,9 +264,7 @@ def operations() -> dict[str, dict[str, Operation]]:
                 parameters=(
                     _asked("learner", _ANY_ID, "Only this learner's."),
                     _asked("activity", _ANY_ID, "Only those in this activity."),
-                    _asked(
-                        "after", {"type": "string", "pattern": "^[0-9]{1,18}$"}, "What `next` of the page before said."
-                    ),
+                    _asked("after", _PLACE, "What `next` of the page before said."),
                 ),
             )
         },

@@ -175,6 +175,8 @@ def _answers() -> dict[str, Shape]:
         "counted_at": TIME,
         "notice": TEXT,
     }
+    following = maybe(TEXT) | {"description": "what to ask with `…_after` for more of them, null where there are none"}
+    places = dict.fromkeys(("commits", "statements"), following)
     parts = {"commits": commit, "statements": statement, "documents": document}
     return {
         "Disposition": {"type": "string", "enum": [*get_args(Disposition)]},
@@ -231,10 +233,15 @@ def _answers() -> dict[str, Shape]:
                 | {"description": "how many of each are not listed; absent where all are"}
             },
         ),
-        "Session": _success(session | whose | {"cmi": ANY_OBJECT} | {n: many(_object(p)) for n, p in parts.items()}),
+        "Session": _success(
+            session
+            | whose
+            | {"cmi": ANY_OBJECT, "next": _object(places)}
+            | {name: many(_object(part)) for name, part in parts.items()}
+        ),
         "WholeAttempt": _success(
             {"started_at": TIME, "last_commit_at": maybe(TIME), **whose, "cmi": ANY_OBJECT}
-            | {"sessions": many(_object(session))}
+            | {"sessions": many(_object(session)), "next": _object(places | {"sessions": following})}
             | {name: many(_object({"session_id": UUID} | part)) for name, part in parts.items()}
         ),
         "Enrollments": _success(

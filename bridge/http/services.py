@@ -14,8 +14,10 @@ from bridge.access import CommitTokens, LmsTokens
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
+from bridge.http.asking import Asking
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
+from bridge.http.forwarded import TrustedProxies
 from bridge.http.parsing import ParsingQueue
 from bridge.limits.disk_space import DiskSpace
 from bridge.loopback import is_loopback
@@ -41,6 +43,8 @@ class Services:
     disk: DiskSpace
     alarms: SystemAlarms
     backlog: Backlog
+    proxies: TrustedProxies
+    asking: Asking
     parsing: ParsingQueue = field(default_factory=ParsingQueue)
 
 
@@ -54,14 +58,18 @@ def services(request: web.Request) -> Services:
 
 def public_url(request: web.Request) -> str:
     """Return the address under which the bridge is reached, without a slash at its end."""
-    return services(request).public_url or local_url(request)
+    parts = services(request)
+    return parts.public_url or requested_url(request, parts.proxies)
 
 
-def local_url(request: web.Request) -> str:
-    """Return the address of a bridge that listens on loopback only and was given no other.
+def requested_url(request: web.Request, proxies: TrustedProxies) -> str:
+    """Return the address of a bridge that was given none: what a trusted proxy says, else one of this machine.
 
-    It is the request's own only if its host is a name of this machine's: whoever sends a request could choose any.
+    The request's own host counts only if it is a name of this machine's: whoever sends a request could choose any.
     """
+    told = proxies.told_host(request)
+    if told is not None:
+        return f"{proxies.scheme(request)}://{told}"
     try:
         asked = URL.build(scheme="http", authority=request.host)
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -17,8 +16,10 @@ from bridge.errors import MalformedField, SessionUnknown
 from bridge.formats import native
 from bridge.formats.jsonbody import decode
 from bridge.http import bodies, reports
+from bridge.http.reports import Places
 from bridge.http.services import public_url, services
 from storage import lookups
+from storage.report_lines import SessionLine, Whose
 
 _PAGE = re.compile("[0-9]{1,18}")
 _IN_NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -59,7 +60,9 @@ async def get_session(request: web.Request) -> web.Response:
     parts = services(request)
     lms = await parts.lms_tokens.check(request.headers.get("Authorization"))
     session_id = bodies.session_id(request.match_info["session_id"])
-    return _json(await parts.database.read(_session_object, session_id, lms.id))
+    with parts.asking.hold(lms.id):
+        answer = await parts.database.lms.read(_session_object, session_id, lms.id, reports.asked_places(request))
+    return web.Response(body=answer, content_type="application/json")
 
 
 async def get_enrollments(request: web.Request) -> web.Response:
@@ -72,13 +75,14 @@ async def get_enrollments(request: web.Request) -> web.Response:
     for name in ("learner", "activity"):
         if _IN_NO_ID.search(request.query.get(name, "")) is not None:
             raise MalformedField(f"{name} has a character that no id has.")
-    found = await parts.database.read(
-        lookups.enrollments,
-        lms_id=lms.id,
-        learner_id=request.query.get("learner"),
-        activity_id=request.query.get("activity"),
-        after=int(after),
-    )
+    with parts.asking.hold(lms.id):
+        found = await parts.database.lms.read(
+            lookups.enrollments,
+            lms_id=lms.id,
+            learner_id=request.query.get("learner"),
+            activity_id=request.query.get("activity"),
+            after=int(after),
+        )
     return _json(
         {
             "result": True,
@@ -89,22 +93,22 @@ async def get_enrollments(request: web.Request) -> web.Response:
     )
 
 
-def _session_object(connection: Connection, session_id: str, lms_id: int) -> dict[str, Any]:
+def _session_object(connection: Connection, session_id: str, lms_id: int, places: Places) -> bytes:
     row = lookups.find_session(connection, session_id)
     if row is None or row.attempt.enrollment.lms_id != lms_id:
         raise SessionUnknown(f"This LMS has no session {session_id}.")
-    report = lookups.report(connection, row.attempt)
-    return {
+    line = SessionLine(row.session_id, row.entry, row.started_at, row.last_commit_at, row.ended_at, row.ended)
+    answer = {
         "result": True,
         "errorCode": 0,
-        **reports.session(row),
+        **reports.session(line),
         "attempt": attempt_object(row.attempt),
         "enrollment": enrollment_object(row.attempt.enrollment),
         "cmi": reports.resume_data(row.attempt),
-        "commits": [reports.commit(one) for one in report.commits if one.session_id == session_id],
-        "statements": [reports.statement(one) for one in report.statements if one.session_id == session_id],
-        "documents": [reports.document(one) for one in report.documents if one.session_id == session_id],
+        **reports.lists(connection, Whose(row.attempt.id, session_id), places),
     }
+    # data for the next launch can be a megabyte: it is written here, off the event loop
+    return msgspec.json.encode(answer)
 
 
 def _json(value: object) -> web.Response:

@@ -31,13 +31,13 @@ from storage import acts, attempts, histories, leases, mapping_versions, outbox
 from storage.acts import Act
 from storage.attempts import Attempt, Session
 from storage.changed import Changed
-from storage.engine import reading, writing
+from storage.engine import Transact, reading, transactions
 from storage.histories import History, Span, StatementLine
 from storage.outbox import StatementRow
 from storage.prepared import write
 
 TOGETHER = 20
-"""Enrollments in one transaction: their commits wait as long."""
+"""Enrollments in one transaction."""
 
 LASTS = 60_000
 """Milliseconds after which a run that was killed counts as over; one that goes on says so with every transaction."""
@@ -73,6 +73,13 @@ class _Deed(NamedTuple):
     targets: tuple[str, ...]
 
 
+class _Prepared(NamedTuple):
+    """What is to be done to some enrollments, by their ids as they were then: counted, and by attempts' ids."""
+
+    histories: dict[int, History]
+    work: list[tuple[int, Impact, dict[int, list[_Deed]]]]
+
+
 class Reissue:
     """Re-issues the statements of a span's commits by a version that is stored.
 
@@ -81,8 +88,17 @@ class Reissue:
         UnreadableError: this release cannot read a commit; what came before it is done.
     """
 
-    def __init__(self, engine: Engine, version_id: int, span: Span, targets: Sequence[TargetSettings]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        version_id: int,
+        span: Span,
+        targets: Sequence[TargetSettings],
+        transact: Transact | None = None,
+    ) -> None:
+        """`transact` runs the transactions, where commits are stored by the same process."""
         self._engine = engine
+        self._transact = transact or transactions(engine)
         self._span = span
         self._mappings: dict[int, CompiledMapping] = {}
         with reading(engine) as connection:
@@ -108,31 +124,44 @@ class Reissue:
         try:
             for ids in self._chunks(progress):
                 self._keep_others_out(owner)
-                with writing(self._engine) as connection:
-                    attempts.lock(connection, ids, [])
-                    part, number = self._do(connection, ids, now())
-                    found.add(part)
+                # worked out beside commits, and stored only where none has changed an enrollment meanwhile
+                with reading(self._engine) as connection:
+                    prepared = self._prepare(connection, ids)
+
+                def store(connection: Connection, ids: list[int] = ids, prepared: _Prepared = prepared) -> Impact:
+                    versions = attempts.lock(connection, ids, [])
+                    if versions != {one: history.enrollment.version for one, history in prepared.histories.items()}:
+                        prepared = self._prepare(connection, ids)
+                    part, number = self._store(connection, prepared, now())
                     if number:
                         subject = {"mapping_version": self._version.id, **self._span._asdict()}
                         told = msgspec.json.encode(subject).decode()
                         acts.add(connection, Act(now(), by, "reissue", told, number, reason))
+                    return part
+
+                found.add(self._transact(store))
         finally:
-            with suppress(DBAPIError), writing(self._engine) as connection:  # it runs out by itself
-                leases.give_back(connection, owner=owner)
+            with suppress(DBAPIError):  # it runs out by itself
+                self._transact(lambda connection: leases.give_back(connection, owner=owner))
         return found
 
     def _keep_others_out(self, owner: str) -> None:
         # two versions at once would each undo a part of the other; what is done twice by one is done once all the same
-        with writing(self._engine) as connection:
-            shares = leases.share_out(connection, owner=owner, names=[_LEASE], lasts=LASTS)
+        shares = self._transact(
+            lambda connection: leases.share_out(connection, owner=owner, names=[_LEASE], lasts=LASTS)
+        )
         if _LEASE not in shares.held:
             raise UnderWayError("Somebody re-issues statements at this moment; the trail tells who. Try again later.")
 
-    def _do(self, connection: Connection, ids: list[int], now: int) -> tuple[Impact, int]:
+    def _prepare(self, connection: Connection, ids: list[int]) -> _Prepared:
+        its = {one.enrollment.id: one for one in histories.histories(connection, ids)}
+        return _Prepared(its, [*self._work_out(connection, ids)])
+
+    def _store(self, connection: Connection, prepared: _Prepared, now: int) -> tuple[Impact, int]:
         found, changed, number = Impact(), Changed(), 0
         added: list[tuple[StatementRow, tuple[str, ...]]] = []
-        its = {one.enrollment.id: one for one in histories.histories(connection, ids)}
-        for enrollment_id, part, deeds in [*self._work_out(connection, ids)]:
+        its = prepared.histories
+        for enrollment_id, part, deeds in prepared.work:
             found.add(part)
             for attempt_id, own in deeds.items():
                 number += len(own)

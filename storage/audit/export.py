@@ -12,7 +12,7 @@ from storage.engine import reading
 
 T = TypeVar("T")
 
-TOGETHER = 500
+TOGETHER = 50
 """Rows of one page."""
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, case, func, or_, select
 
 from storage import lookups
 from storage.audit import attempts
 from storage.audit.attempts import AttemptRow
-from storage.audit.pages import decode, encode
+from storage.audit.pages import among, decode, encode
 from storage.deliveries import TryLine
 from storage.lookups import DocumentLine
 from storage.tables import attempt, delivery, delivery_try, journal, mapping_version, session, statement, try_
@@ -22,9 +22,24 @@ COMMITS = 500
 TRIES = 20
 """Tries of a delivery that are shown, the last ones."""
 
+STATEMENTS = 300
+"""Statements of a page: where its commits made more, each is told with some of its own."""
+
+ALL_TRIES = 600
+"""Tries of a page: where there are very many deliveries, each is told with its last ones."""
+
+LONGEST_BODY = 32_768
+"""Characters of a statement that is told with the others of a page; of a longer one, that it is there."""
+
+CONTENT = 20_000
+"""Bytes of a document that are told on the page of an attempt: its beginning."""
+
+SESSIONS = 50
+"""Sessions of a page."""
+
 
 class SessionLine(NamedTuple):
-    """A session of the attempt. `ended` is None while it is open."""
+    """A session of the attempt. `ended` is None while it is open; `place` counts the attempt's sessions from 1."""
 
     session_id: str
     entry: str
@@ -33,6 +48,7 @@ class SessionLine(NamedTuple):
     last_commit_at: int | None
     ended_at: int | None
     ended: str | None
+    place: int
 
 
 class DeliveryLine(NamedTuple):
@@ -48,7 +64,10 @@ class DeliveryLine(NamedTuple):
 
 
 class StatementLine(NamedTuple):
-    """A statement that a commit made, by which rule of which version of a mapping; `body` is its JSON."""
+    """A statement that a commit made, by which rule of which version of a mapping.
+
+    `body` is its JSON, empty where it is longer than `LONGEST_BODY`.
+    """
 
     id: str
     position: int
@@ -63,7 +82,7 @@ class StatementLine(NamedTuple):
 
 
 class CommitLine(NamedTuple):
-    """A commit as it was received, without its body, and the statements it made.
+    """A commit as it was received, without its body, and statements it made: the first ones of `made`.
 
     `size` is the body's in bytes, None where it is that of `duplicate_of`; `reply` is the answer as JSON, None for a
     duplicate, which got the first one's once more.
@@ -82,17 +101,22 @@ class CommitLine(NamedTuple):
     size: int | None
     reply: str | None
     statements: tuple[StatementLine, ...] = ()
+    made: int = 0
 
 
 class Timeline(NamedTuple):
-    """An attempt with its sessions in the order they began, and its commits in the order they were received.
+    """An attempt with some of its sessions in the order they began, and of its commits in the order they were received.
 
-    `before` is the answer to the commit before the first of these, None where there is none; `after` is the cursor of
-    the commits that follow, None where there are none.
+    `all_sessions` tells how many sessions there are, and `places` the number of each that the commits are of. Documents
+    have the first bytes of their content. `before` is the answer to the commit before the
+    first of these, None where there is none; `after` is the cursor of the commits that follow, None where there are
+    none.
     """
 
     attempt: AttemptRow
     sessions: list[SessionLine]
+    all_sessions: int
+    places: dict[str, int]
     commits: list[CommitLine]
     documents: list[DocumentLine]
     before: str | None
@@ -119,9 +143,11 @@ _COMMIT: Select[Any] = select(
 
 
 def timeline(
-    connection: Connection, attempt_id: str, *, after: str | None = None, most: int = COMMITS
+    connection: Connection, attempt_id: str, *, after: str | None = None, most: int = COMMITS, first_session: int = 1
 ) -> Timeline | None:
     """Give an attempt by its UUID with at most `most` commits, None where there is none.
+
+    Of its sessions, at most `SESSIONS` from number `first_session` on.
 
     Raises:
         ValueError: `after` is no cursor of a timeline.
@@ -141,25 +167,48 @@ def timeline(
         .limit(most + 1)
     ).all()
     commits = [CommitLine(*row[:-1]) for row in rows[:most]]
+    sessions = _sessions(connection, key, first_session)
     return Timeline(
         shown,
-        [
-            SessionLine(*row)
-            for row in connection.execute(
-                select(*(session.c[name] for name in SessionLine._fields))
-                .where(session.c.attempt_id == key)
-                .order_by(session.c.started_at, session.c.session_id)
-            )
-        ],
+        sessions,
+        connection.execute(select(func.count()).where(session.c.attempt_id == key)).scalar_one(),
+        _places(connection, key, {one.session_id for one in commits}),
         _with_statements(connection, key, commits),
-        lookups.documents(connection, key),
+        lookups.documents(connection, key, most_bytes=CONTENT),
         _answer_before(connection, key, begins + 1),
         encode([rows[most - 1][-1]]) if len(rows) > most else None,
     )
 
 
-def received(connection: Connection, session_id: str, number: int) -> Received | None:
-    """Give one commit of a session with its body and what it made, None where there is none of this number."""
+def _numbered(key: int) -> Subquery:
+    place = func.row_number().over(order_by=(session.c.started_at, session.c.session_id))
+    return select(session.c.session_id, place.label("place")).where(session.c.attempt_id == key).subquery()
+
+
+def _sessions(connection: Connection, key: int, first: int) -> list[SessionLine]:
+    numbered = _numbered(key)
+    rows = connection.execute(
+        select(*(session.c[name] for name in SessionLine._fields[:-1]), numbered.c.place)
+        .join(numbered, numbered.c.session_id == session.c.session_id)
+        .where(numbered.c.place.between(first, first + SESSIONS - 1))
+        .order_by(numbered.c.place)
+    )
+    return [SessionLine._make(row) for row in rows]
+
+
+def _places(connection: Connection, key: int, session_ids: Collection[str]) -> dict[str, int]:
+    numbered = _numbered(key)
+    rows = connection.execute(
+        select(numbered.c.session_id, numbered.c.place).where(numbered.c.session_id.in_(session_ids))
+    )
+    return {row.session_id: row.place for row in rows}
+
+
+def received(connection: Connection, session_id: str, number: int, *, first_statement: int = 1) -> Received | None:
+    """Give one commit of a session with its body and what it made, None where there is none of this number.
+
+    Of its statements, at most `STATEMENTS` from the one with the number `first_statement` on.
+    """
     this = journal.c.session_id == session_id
     row = connection.execute(
         _COMMIT.add_columns(journal.c.body, journal.c.id).where(this, journal.c.number == number)
@@ -173,7 +222,7 @@ def received(connection: Connection, session_id: str, number: int) -> Received |
             select(journal.c.body).where(this, journal.c.number == line.duplicate_of)
         ).scalar_one()
     key = connection.execute(select(session.c.attempt_id).where(session.c.session_id == session_id)).scalar_one()
-    (line,) = _with_statements(connection, key, [line])
+    (line,) = _with_statements(connection, key, [line], first_statement)
     owner = AttemptRow(*connection.execute(attempts.ROWS.where(attempt.c.id == key)).one())
     return Received(owner, line, bytes(body), _answer_before(connection, key, place), encode([place - 1]))
 
@@ -191,19 +240,20 @@ def _answer_before(connection: Connection, key: int, place: int) -> str | None:
     return found
 
 
-def enrollment_commits(connection: Connection, session_id: str) -> int:
-    """Tell how many commits the enrollment of a session has had, 0 where there is no such session."""
+def enrollment_journal(connection: Connection, session_id: str) -> tuple[int, int]:
+    """Tell how many commits the enrollment of a session has had, and the bytes of their bodies; 0 and 0 of none."""
     owner = (
         select(attempt.c.enrollment_id)
         .join(session, session.c.attempt_id == attempt.c.id)
         .where(session.c.session_id == session_id)
     )
-    its = select(attempt.c.id).where(attempt.c.enrollment_id.in_(owner))
-    return int(
-        connection.execute(
-            select(func.coalesce(func.sum(session.c.commits), 0)).where(session.c.attempt_id.in_(its))
-        ).scalar_one()
-    )
+    its = select(session.c.session_id).join(attempt, attempt.c.id == session.c.attempt_id)
+    row = connection.execute(
+        select(func.count(), func.coalesce(func.sum(func.length(journal.c.body)), 0)).where(
+            journal.c.session_id.in_(its.where(attempt.c.enrollment_id.in_(owner)))
+        )
+    ).one()
+    return int(row[0]), int(row[1])
 
 
 def _place(cursor: str) -> int:
@@ -213,26 +263,49 @@ def _place(cursor: str) -> int:
     raise ValueError("The page's cursor is of another search; start from the first page.")
 
 
-def _with_statements(connection: Connection, key: int, commits: Sequence[CommitLine]) -> list[CommitLine]:
+def _with_statements(
+    connection: Connection, key: int, commits: Sequence[CommitLine], first: int = 1
+) -> list[CommitLine]:
     if not commits:
         return []
+    of = statement.c.attempt_id == key, _of_commits(commits)
+    # the places alone, so that no body is read that is not told
+    place = func.row_number().over(
+        partition_by=(statement.c.session_id, statement.c.commit_number), order_by=statement.c.position
+    )
+    placed = select(statement.c.position, place.label("place")).where(*of).subquery()
+    numbers = select(statement.c.session_id, statement.c.commit_number, func.count()).where(*of)
+    counts = {
+        (row[0], row[1]): int(row[2])
+        for row in connection.execute(numbers.group_by(statement.c.session_id, statement.c.commit_number))
+    }
+    most = STATEMENTS if sum(counts.values()) <= STATEMENTS else max(1, STATEMENTS // len(commits))
+    body = case((func.length(statement.c.body) <= LONGEST_BODY, statement.c.body), else_="")
     rows = connection.execute(
         select(
             statement.c.session_id,
             statement.c.commit_number,
-            *(statement.c[name] for name in StatementLine._fields[:7]),
+            *(statement.c[name] for name in StatementLine._fields[:6]),
+            body,
             mapping_version.c.name,
             mapping_version.c.content_hash,
         )
-        .join(mapping_version)
-        .where(statement.c.attempt_id == key, _of_commits(commits))
+        .join(placed, and_(statement.c.attempt_id == key, placed.c.position == statement.c.position))
+        .join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id)
+        .where(placed.c.place.between(first, first + most - 1))
         .order_by(statement.c.position)
     ).all()
     ways = _deliveries(connection, key, [row.position for row in rows])
     made: dict[tuple[str, int], list[StatementLine]] = defaultdict(list)
     for row in rows:
         made[row.session_id, row.commit_number].append(StatementLine(*row[2:], tuple(ways[row.position])))
-    return [one._replace(statements=tuple(made.get((one.session_id, one.number), ()))) for one in commits]
+    return [
+        one._replace(
+            statements=tuple(made.get((one.session_id, one.number), ())),
+            made=counts.get((one.session_id, one.number), 0),
+        )
+        for one in commits
+    ]
 
 
 def _of_commits(commits: Sequence[CommitLine]) -> ColumnElement[bool]:
@@ -252,7 +325,9 @@ def _deliveries(connection: Connection, key: int, positions: Sequence[int]) -> d
     found: dict[int, list[DeliveryLine]] = defaultdict(list)
     if not positions:
         return found
-    within = and_(delivery.c.attempt_id == key, delivery.c.position.between(positions[0], positions[-1]))
+    within = and_(delivery.c.attempt_id == key, among(connection, delivery.c.position, positions))
+    number = connection.execute(select(func.count()).select_from(delivery).where(within)).scalar_one()
+    most = max(1, min(TRIES, ALL_TRIES // max(1, number)))
     without = select(delivery_try.c.delivery_id, delivery_try.c.try_id).where(
         delivery_try.c.delivery_id.in_(select(delivery.c.id).where(within))
     )
@@ -264,7 +339,7 @@ def _deliveries(connection: Connection, key: int, positions: Sequence[int]) -> d
     for row in connection.execute(
         select(last.c.delivery_id, *(try_.c[name] for name in TryLine._fields))
         .join(try_, try_.c.id == last.c.try_id)
-        .where(last.c.back <= TRIES)
+        .where(last.c.back <= most)
         .order_by(last.c.try_id)
     ):
         tried[row.delivery_id].append(TryLine(*row[1:]))

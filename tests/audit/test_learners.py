@@ -254,6 +254,25 @@ async def test_no_cell_of_a_spreadsheet_is_a_formula(learned: Bridge, auditor: P
     assert "'+1" in {row[names[1]] for row in rows}
 
 
+SEPARATORS = ",;|:"
+
+
+@pytest.mark.parametrize("separator", [*SEPARATORS, "\t"])
+async def test_no_cell_is_a_formula_whatever_a_spreadsheet_takes_for_the_separator(
+    learned: Bridge, auditor: Person, separator: str
+) -> None:
+    for other in SEPARATORS:
+        await commit(learned, f"u9{other}=HYPERLINK()", f"name{other} @SUM(A1)", raw=1)
+    await commit(learned, "u9", "e-mail; Safety - Part 1", raw=1)
+    text = (await auditor.text("/audit/learners.csv")).removeprefix("\ufeff")
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)
+        cells = [cell.lstrip() for row in rows for cell in row]
+        assert not [cell for cell in cells if cell[:1] in {"=", "+", "-", "@"}]
+    assert "e-mail; Safety - Part 1" in text, "a sign that begins no cell stays as it is"
+    assert all(line.startswith('"') for line in text.split("\r\n") if line), "every cell is quoted"
+
+
 async def test_a_search_that_came_to_no_match_yet_leads_on(
     learned: Bridge, auditor: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -191,7 +191,7 @@ async def test_files_are_safe_in_spreadsheets_and_exact_for_programs(bridge: Bri
 
 async def test_a_file_of_nothing_has_its_head(bridge: Bridge, admin: Person) -> None:
     raw = await admin.text("/audit/statements.csv?rule=none-such")
-    assert raw.lstrip("\ufeff").startswith("id,made_at,verb")
+    assert raw.lstrip("\ufeff").startswith('"id","made_at","verb"')
     assert len(raw.splitlines()) == 1
     assert await admin.text("/audit/statements.ndjson?rule=none-such") == ""
     assert (await admin.get("/audit/statements.csv?after=nonsense&rule=x")).status == 200  # a file is of all

@@ -55,6 +55,8 @@ NO_PAGES = {
     "/sign-in/oidc",
     "/sign-in/oidc/back",
     "/commits/{session_id}/{number}/body",
+    "/statements/{id}/body",
+    "/documents/{id}/content",
 }
 """Routes that do not give a page, besides those of files and pictures."""
 LEFT = "^failed: GET [^ ]*/audit/live: net::ERR_ABORTED$"

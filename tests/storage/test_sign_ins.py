@@ -82,7 +82,7 @@ def test_a_success_ends_the_failures_of_the_account_and_takes_one_from_the_addre
     for _ in range(3):
         _try(engine, ada=9, home=4)
     with writing(engine) as connection:
-        sign_ins.succeeded(connection, account="ada", address="home")
+        sign_ins.succeeded(connection, "ada", ["home"])
     assert [_try(engine, bob=9, home=4) for _ in range(3)] == [0, 0, 4000]
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from bridge.audit.access.signing import Signer
 from bridge.audit.parts import AUDIT_PARTS
+from bridge.http.forwarded import PROXIES
 from storage.lms import digest
 
 COOKIE = "scorm_bridge_audit"
@@ -73,14 +74,6 @@ def digest_of(of: str) -> str:
 
 
 def is_secure(request: web.Request) -> bool:
-    """Tell whether the browser speaks to the bridge, or to the proxy before it, over TLS."""
-    settings = request.app[AUDIT_PARTS].settings
-    if urlsplit(settings.server.public_url).scheme == "https" or request.secure:
-        return True
-    return settings.audit.behind_proxy and request.headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
-
-
-def address(request: web.Request) -> str:
-    """Give the address that a request comes from: behind a proxy, the one that the nearest proxy tells."""
-    told = request.headers.get("X-Forwarded-For", "") if request.app[AUDIT_PARTS].settings.audit.behind_proxy else ""
-    return told.rpartition(",")[2].strip() or request.remote or ""
+    """Tell whether the browser speaks to the bridge, or to the outermost trusted proxy before it, over TLS."""
+    public_url = request.app[AUDIT_PARTS].settings.server.public_url
+    return urlsplit(public_url).scheme == "https" or "https" in {request.scheme, request.app[PROXIES].scheme(request)}

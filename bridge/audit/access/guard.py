@@ -7,7 +7,7 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bridge.audit.access import cookies
+from bridge.audit.access import cookies, limits
 from bridge.audit.access.roles import ACCOUNT, ROLES, Account
 from bridge.audit.forms import FORM, read_form
 from bridge.audit.parts import AUDIT_PARTS
@@ -36,13 +36,27 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if secret is not None:
         request[cookies.SECRET] = secret
         request[cookies.CSRF] = cookies.csrf_token(request, secret)
-    if route.role is not None:
-        who = None if secret is None else await _account(request, secret)
-        if who is None:
-            raise _sign_in(request)
-        request[ACCOUNT] = who
-        if who.role < route.role:
-            raise web.HTTPForbidden(text=f"This needs the role {route.role.word}; {who.name} is a {who.role.word}.")
+    if route.admit is not None:
+        await route.admit(request)
+    if route.role is None:
+        return await _let_in(request, handler, route)
+    who = None if secret is None else await _account(request, secret)
+    if who is None:
+        raise _sign_in(request)
+    request[ACCOUNT] = who
+    if who.role < route.role:
+        raise web.HTTPForbidden(text=f"This needs the role {route.role.word}; {who.name} is a {who.role.word}.")
+    with limits.hold(request, route.kind):
+        return await _let_in(request, handler, route)
+
+
+async def may_go_on(request: web.Request) -> bool:
+    """Tell whether who asked for something that is still being sent may have it still: signed in, in the same role."""
+    secret = request.get(cookies.SECRET)
+    return secret is not None and await _account(request, secret) == request[ACCOUNT]
+
+
+async def _let_in(request: web.Request, handler: Handler, route: Route) -> web.StreamResponse:
     if request.method not in SAFE:
         await _check_form(request, route.max_form_bytes)
     return await handler(request)

@@ -2,64 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-
 import structlog
 from aiohttp import web
 
 from bridge import passwords
-from bridge.audit.access import cookies, throttle
+from bridge.audit.access import cookies, devices, throttle
 from bridge.audit.access.oidc import Oidc
+from bridge.audit.access.password_checks import CHECKER, PasswordChecker, TooManyTriesError
 from bridge.audit.access.signing import Signer
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import redirect
+from bridge.http.forwarded import PROXIES
 from storage import accounts, sign_ins
 from storage.accounts import StoredAccount
 
 log = structlog.get_logger(__name__)
 
-MOST_WAITING = 20
-"""Passwords that wait to be checked; each takes some 50 ms and 64 MiB, one after the other."""
-
-
-class TooManyTriesError(Exception):
-    """No sign-in may be tried for `seconds`."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-
-class Checker:
-    """Checks passwords on a thread of its own, so that people who guess at them do not slow down commits."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "passwords")
-        self._waiting = 0
-
-    async def is_right(self, password: str, stored: str | None) -> bool:
-        """Tell whether it is the password stored.
-
-        Raises:
-            TooManyTriesError: too many are waiting for this.
-        """
-        if self._waiting >= MOST_WAITING:
-            raise TooManyTriesError(5)
-        self._waiting += 1
-        try:
-            check = partial(passwords.is_right, password, stored)
-            return await asyncio.get_running_loop().run_in_executor(self._thread, check)
-        finally:
-            self._waiting -= 1
-
-    def close(self) -> None:
-        """Wait for what is being checked."""
-        self._thread.shutdown()
-
-
-CHECKER = web.AppKey("checker", Checker)
 OIDC: web.AppKey[Oidc | None] = web.AppKey("oidc")
 """None where nobody signs in elsewhere."""
 
@@ -69,7 +27,7 @@ def set_up(app: web.Application) -> None:
     parts = app[AUDIT_PARTS]
     settings = parts.settings.audit.oidc
     app[OIDC] = None if settings is None else Oidc(settings, Signer(parts.keys), parts.now)
-    checker = app[CHECKER] = Checker()
+    checker = app[CHECKER] = PasswordChecker()
 
     async def close(_app: web.Application) -> None:
         checker.close()
@@ -77,31 +35,57 @@ def set_up(app: web.Application) -> None:
     app.on_cleanup.append(close)
 
 
-async def account_of(request: web.Request, name: str, password: str) -> StoredAccount | None:
-    """Give the account of a name and password; None where they are not those of one, and which is wrong is not told.
+async def admit(request: web.Request) -> None:
+    """Refuse a try to sign in before anything of it is read, where too many strangers' passwords are being checked.
 
     Raises:
-        TooManyTriesError: after too many failures.
+        web.HTTPTooManyRequests: they are, and the browser has no cookie of a known one.
     """
-    parts = request.app[AUDIT_PARTS]
-    who, where = throttle.account_subject(name), throttle.address_subject(cookies.address(request))
-    wait = await parts.database.write(
-        sign_ins.count_try,
-        {who: throttle.FREE, where: throttle.FREE_OF_ADDRESS},
-        now=parts.now(),
-        forgotten_after=throttle.FORGOTTEN_AFTER,
-        delay=throttle.delay,
-    )
+    checker = request.app[CHECKER]
+    try:
+        checker.check_room(is_known=devices.may_be_known(request))
+    except TooManyTriesError as error:
+        await checker.delay_refusal()
+        raise web.HTTPTooManyRequests(
+            headers={"Retry-After": str(error.seconds)},
+            text=f"Too many people try to sign in at this moment. Wait {error.seconds} s, then go back and try again.",
+        ) from None
+
+
+async def account_of(request: web.Request, name: str, password: str) -> StoredAccount | None:
+    """Return the account of a name and password; None where they are not those of one, and which is wrong is not told.
+
+    Raises:
+        TooManyTriesError: after too many failures, or while too many passwords are being checked.
+    """
+    parts, checker = request.app[AUDIT_PARTS], request.app[CHECKER]
+    address = str(request.app[PROXIES].address(request) or "")
+    device = devices.known(request, name)
+    is_known = device is not None
+    checker.check_room(is_known=is_known)
+    subjects = throttle.subjects(request, name, device)
+    # those who are refused, as in a flood, cost no write
+    wait = await parts.database.read(sign_ins.wait, subjects, parts.now())
+    if not wait:
+        wait = await parts.database.write(
+            sign_ins.count_try,
+            subjects,
+            now=parts.now(),
+            forgotten_after=throttle.FORGOTTEN_AFTER,
+            delay=throttle.delay,
+        )
     if wait:
-        log.warning("sign_in_slowed_down", address=cookies.address(request), wait=wait // 1000)
+        log.warning("sign_in_slowed_down", address=address, wait=wait // 1000, known_browser=is_known)
+        await checker.delay_refusal()
         raise TooManyTriesError(-(-wait // 1000))
     found = await parts.database.read(accounts.by_name, name)
-    known = len(password) <= passwords.MOST
-    stored = None if found is None or not known else found.password
-    if not await request.app[CHECKER].is_right(password[: passwords.MOST], stored):
-        log.warning("sign_in_failed", address=cookies.address(request))
+    is_usable = len(password) <= passwords.MOST
+    stored = None if found is None or not is_usable else found.password
+    if not await checker.is_right(password[: passwords.MOST], stored, is_known=is_known):
+        log.warning("sign_in_failed", address=address, known_browser=is_known)
         return None
-    await parts.database.write(sign_ins.succeeded, account=who, address=where)
+    own, *shared = subjects
+    await parts.database.write(sign_ins.succeeded, own, shared)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import NamedTuple
 
 from aiohttp import web
@@ -91,9 +90,9 @@ async def _do(request: web.Request) -> web.StreamResponse:
     if not reason:
         return await _asked(request, which, status=400, fault="Tell why: others will want to know.")
     deed = Deed(verb, _filters(verb, which), who(request).name, reason)
-    steps, done = delivery_acts.carry_out(parts.database.engine, deed, parts.now), 0
+    steps, done = delivery_acts.carry_out(parts.database.engine, deed, parts.now, parts.database.transact), 0
     # step by step: where the bridge is stopped meanwhile, no thread of it goes on
-    while (step := await asyncio.to_thread(next, steps, None)) is not None:
+    while (step := await parts.database.run(lambda: next(steps, None))) is not None:
         done += step.changed
     path = "/audit/deliveries" if which.statement is None else f"/audit/statements/{which.statement}"
     words = _DONE[verb].format(number=done) if done else "Nothing was left to be done."

@@ -7,11 +7,12 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit import exports
+from bridge.audit.access.limits import Kind
 from bridge.audit.access.roles import Role, may_see_cmi
 from bridge.audit.access.veils import answered, named
 from bridge.audit.filters import DOCUMENT_STATES, RESOURCES, documents_told, is_uuid
 from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.received import body_of
+from bridge.audit.received import body_of, text_file
 from bridge.audit.render import page
 from bridge.audit.route import Route
 from bridge.audit.vocabulary import Vocabulary, vocabulary
@@ -88,6 +89,15 @@ async def _document(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def _content(request: web.Request) -> web.StreamResponse:
+    document_id = request.match_info["id"].lower()
+    if is_uuid(document_id):
+        found = await request.app[AUDIT_PARTS].database.read(documents.lineage, document_id)
+        if found is not None:
+            return text_file(f"document-{document_id}.txt", found.content)
+    raise web.HTTPNotFound(text="No document has this id.")
+
+
 def _parameters(text: str) -> dict[str, str]:
     """Give what the request for a document says, of the agent its account alone."""
     told = msgspec.json.decode(text, type=dict[str, str])
@@ -107,7 +117,8 @@ def _place(parameters: str) -> str:
 
 ROUTES = (
     Route("GET", "/documents", _documents, Role.READER),
-    Route("GET", "/documents.csv", _export, Role.READER),
-    Route("GET", "/documents.ndjson", _export, Role.READER),
+    Route("GET", "/documents.csv", _export, Role.READER, kind=Kind.FILE),
+    Route("GET", "/documents.ndjson", _export, Role.READER, kind=Kind.FILE),
     Route("GET", "/documents/{id}", _document, Role.READER),
+    Route("GET", "/documents/{id}/content", _content, Role.AUDITOR),
 )

@@ -8,6 +8,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit import exports
+from bridge.audit.access.limits import Kind
 from bridge.audit.access.roles import Role, may_see_names
 from bridge.audit.access.veils import named
 from bridge.audit.asked import choice_in, nothing, text_in, uuid_in
@@ -113,9 +114,9 @@ def _rest(request: web.Request) -> str:
 
 ROUTES = (
     Route("GET", "/learners", _learners, Role.READER),
-    Route("GET", "/learners.csv", _learners_file, Role.READER),
-    Route("GET", "/learners.ndjson", _learners_file, Role.READER),
+    Route("GET", "/learners.csv", _learners_file, Role.READER, kind=Kind.FILE),
+    Route("GET", "/learners.ndjson", _learners_file, Role.READER, kind=Kind.FILE),
     Route("GET", "/enrollments/{registration}", _enrollment, Role.READER),
-    Route("GET", "/enrollments/{registration}/attempts.csv", _enrollment_file, Role.READER),
-    Route("GET", "/enrollments/{registration}/attempts.ndjson", _enrollment_file, Role.READER),
+    Route("GET", "/enrollments/{registration}/attempts.csv", _enrollment_file, Role.READER, kind=Kind.FILE),
+    Route("GET", "/enrollments/{registration}/attempts.ndjson", _enrollment_file, Role.READER, kind=Kind.FILE),
 )

@@ -125,7 +125,8 @@ def _work(request: web.Request, job: Job[Reissued]) -> Work:
     parts, what = request.app[AUDIT_PARTS], job.what
 
     def work(progress: Progress) -> Impact:
-        reissue = Reissue(parts.database.engine, what.version_id, what.span, parts.settings.targets)
+        lane = parts.database
+        reissue = Reissue(lane.engine, what.version_id, what.span, parts.settings.targets, lane.transact)
         if what.reason is None:
             return reissue.preview(progress)
         return reissue.run(job.by, what.reason, parts.now, progress)

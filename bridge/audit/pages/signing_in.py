@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bridge.audit.access import cookies, next_page, sign_in
+from bridge.audit.access import cookies, devices, next_page, sign_in
+from bridge.audit.access.password_checks import TooManyTriesError
 from bridge.audit.access.roles import Role
-from bridge.audit.access.sign_in import TooManyTriesError
 from bridge.audit.forms import MAX_SIGN_IN_BYTES, form_of
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page, redirect
@@ -31,7 +31,9 @@ async def _sign_in(request: web.Request) -> web.StreamResponse:
         return response
     if found is None:
         return _sign_in_page(request, wanted, name=name, fault="The name or the password is wrong.", status=401)
-    return await sign_in.signed_in(request, found, wanted)
+    response = await sign_in.signed_in(request, found, wanted)
+    devices.remember(request, response, found.name)
+    return response
 
 
 async def _sign_out(request: web.Request) -> web.StreamResponse:
@@ -53,11 +55,12 @@ def _sign_in_page(
         cookies.give(request, response, secret)
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Form realm="audit"'
-    return response
+    # small, and strangers ask for it: those who have signed in do not wait for them
+    return response.written()
 
 
 ROUTES = (
     Route("GET", "/sign-in", _form, None),
-    Route("POST", "/sign-in", _sign_in, None, MAX_SIGN_IN_BYTES),
+    Route("POST", "/sign-in", _sign_in, None, MAX_SIGN_IN_BYTES, admit=sign_in.admit),
     Route("POST", "/sign-out", _sign_out, Role.READER),
 )

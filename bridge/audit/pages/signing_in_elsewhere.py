@@ -14,7 +14,8 @@ from bridge.audit.error_pages import error_page
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import redirect
 from bridge.audit.route import Route
-from bridge.http.services import local_url
+from bridge.http.forwarded import PROXIES
+from bridge.http.services import requested_url
 
 log = structlog.get_logger(__name__)
 
@@ -55,8 +56,7 @@ def _configured(request: web.Request) -> Oidc:
 def _address(request: web.Request) -> str:
     """Give the address that the issuer sends people back to, which it knows beforehand."""
     configured = request.app[AUDIT_PARTS].settings.server.public_url
-    scheme = "https" if cookies.is_secure(request) else "http"
-    return f"{configured or local_url(request).replace('http', scheme, 1)}/audit{BACK}"
+    return f"{configured or requested_url(request, request.app[PROXIES])}/audit{BACK}"
 
 
 def _failed(request: web.Request, error: OidcError | AccountError) -> web.Response:

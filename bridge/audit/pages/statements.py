@@ -8,13 +8,15 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit import exports
+from bridge.audit.access.limits import Kind
 from bridge.audit.access.roles import Role, may_see_cmi
 from bridge.audit.access.veils import answered, named
 from bridge.audit.filters import deliveries_told, is_uuid
 from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.received import Body, body_of
+from bridge.audit.received import Body, body_of, text_file
 from bridge.audit.render import page
 from bridge.audit.route import Route
+from bridge.audit.shortening import TEXT, shortened
 from bridge.audit.statement_words import pretty, said
 from bridge.audit.vocabulary import Vocabulary, vocabulary
 from bridge.delivery_waits import Next, next_of
@@ -25,8 +27,6 @@ from storage.audit.statements import Origin, StatementRow
 from storage.audit.whose import WHOSE
 from storage.deliveries import STATES, Delivery, Filter, TryLine
 
-AHEAD = 20
-"""Statements ahead that are named."""
 _COLUMNS = (
     "id", "made_at", "verb", "rule", *WHOSE, "session_id", "commit_number", "deliveries",
 )  # fmt: skip
@@ -96,9 +96,10 @@ async def _statement(request: web.Request) -> web.StreamResponse:
     found = await parts.database.read(look)
     if found is None:
         raise web.HTTPNotFound(text="No statement has this id. It may be one of another bridge or another source.")
-    values: dict[str, Any] = {"received": found.received, "json": None, "problem": ""}
+    values: dict[str, Any] = {"received": found.received, "json": None, "is_cut": False, "problem": ""}
     if shows_cmi:
-        values |= {"json": pretty(found.origin.body) or found.origin.body, "problem": found.origin.problem}
+        json = pretty(found.origin.body) or found.origin.body
+        values |= {"json": json[:TEXT], "is_cut": len(json) > TEXT, "problem": shortened(found.origin.problem or "")}
     return page(
         request,
         "statement.html",
@@ -111,14 +112,23 @@ async def _statement(request: web.Request) -> web.StreamResponse:
             (way.delivery._replace(answer=None, problem=None), [answered(request, one) for one in way.tries], way.next)
             for way in found.ways
         ],
-        most_ahead=AHEAD,
         **values,
     )
 
 
+async def _body(request: web.Request) -> web.StreamResponse:
+    statement_id = request.match_info["id"].lower()
+    if is_uuid(statement_id):
+        found = await request.app[AUDIT_PARTS].database.read(statements.origin, statement_id)
+        if found is not None:
+            return text_file(f"statement-{statement_id}.json", found.body.encode())
+    raise web.HTTPNotFound(text="No statement has this id. It may be one of another bridge or another source.")
+
+
 ROUTES = (
     Route("GET", "/statements", _statements, Role.READER),
-    Route("GET", "/statements.csv", _export, Role.READER),
-    Route("GET", "/statements.ndjson", _export, Role.READER),
+    Route("GET", "/statements.csv", _export, Role.READER, kind=Kind.FILE),
+    Route("GET", "/statements.ndjson", _export, Role.READER, kind=Kind.FILE),
     Route("GET", "/statements/{id}", _statement, Role.READER),
+    Route("GET", "/statements/{id}/body", _body, Role.AUDITOR),
 )

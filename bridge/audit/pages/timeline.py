@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
+from sqlalchemy import Connection
 
 from bridge.audit import changes, rules
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.access.veils import answered, named
-from bridge.audit.asked import nothing, uuid_in
+from bridge.audit.asked import next_place, nothing, place_in, uuid_in
 from bridge.audit.changes import Outcome
 from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.received import text_file
 from bridge.audit.render import page
 from bridge.audit.route import Route
 from bridge.audit.sentences import Sentence, sentence
+from bridge.audit.shortening import TEXT, share, shortened
 from storage.audit import timeline
 from storage.audit.pages import Page
 from storage.audit.timeline import CommitLine, DeliveryLine, Received, StatementLine
@@ -25,18 +28,23 @@ from storage.lookups import DocumentLine
 COMMITS = 50
 """Commits of a page."""
 
-SHOWN = 100_000
-"""Characters of a body that a page shows; the file has all of it."""
+WARNINGS = 5
+"""Values that could not be used, of each commit on a page of many."""
+ALL_WARNINGS = 100
+"""The same where the page is about one commit."""
+ANSWER = 300
+"""Characters of what an LRS answered; the page of the statement has all of it."""
 
 _LARGEST = 2**31 - 1
 
 
 class StatementShown(NamedTuple):
-    """A statement; `json` is empty, as `line.body` always is, where it may not be seen."""
+    """A statement; `json` is empty, as `line.body` always is, where it may not be seen or is too long to be shown."""
 
     line: StatementLine
     said: Sentence
     json: str
+    is_cut: bool
 
 
 class CommitShown(NamedTuple):
@@ -55,78 +63,94 @@ class DocumentShown(NamedTuple):
     line: DocumentLine
     parameters: str
     content: str
+    is_cut: bool
 
 
 async def _attempt(request: web.Request) -> web.StreamResponse:
     uuid, after = uuid_in(request, "uuid", "attempt"), request.query.get("after") or None
-    found = await request.app[AUDIT_PARTS].database.read(timeline.timeline, uuid, after=after, most=COMMITS)
-    if found is None:
+    first = place_in(request, "session")
+
+    def look(connection: Connection) -> dict[str, Any] | None:
+        found = timeline.timeline(connection, uuid, after=after, most=COMMITS, first_session=first)
+        if found is None:
+            return None
+        shown = _shown(request, found.commits, found.before, found.places, most_warnings=WARNINGS)
+        return {
+            "attempt": named(request, found.attempt),
+            "sessions": found.sessions,
+            "all_sessions": found.all_sessions,
+            "next_session": next_place(first, len(found.sessions), found.all_sessions),
+            "page": Page(shown, found.after),
+            "documents": [_document(request, one) for one in found.documents],
+        }
+
+    values = await request.app[AUDIT_PARTS].database.read(look)
+    if values is None:
         raise nothing("attempt")
-    numbers = {one.session_id: number for number, one in enumerate(found.sessions, 1)}
-    return page(
-        request,
-        "attempt.html",
-        attempt=named(request, found.attempt),
-        sessions=found.sessions,
-        page=Page(_shown(request, found.commits, found.before, numbers), found.after),
-        documents=[_document(request, one) for one in found.documents],
-    )
+    return page(request, "attempt.html", **values)
 
 
 async def _commit(request: web.Request) -> web.StreamResponse:
-    found = await _received(request)
-    numbers = {found.commit.session_id: 0}
-    told = await request.app[AUDIT_PARTS].database.read(
-        rules.rules,
-        found.commit.session_id,
-        found.commit.number,
-        asked="rules" in request.query,
-        sees_cmi=may_see_cmi(request),
-    )
-    (shown,) = _shown(request, [found.commit], found.before, numbers)
-    whole = _readable(found.body) if may_see_cmi(request) else ""
-    return page(
-        request,
-        "commit.html",
-        attempt=named(request, found.attempt),
-        commit=shown,
-        rules=told,
-        at=found.at,
-        body=whole[:SHOWN],
-        is_cut=len(whole) > SHOWN,
-    )
+    first = place_in(request, "statement")
+    session_id, number = _which(request)
+
+    def look(connection: Connection) -> dict[str, Any] | None:
+        found = timeline.received(connection, session_id, number, first_statement=first)
+        if found is None:
+            return None
+        told = rules.rules(
+            connection, session_id, number, asked="rules" in request.query, sees_cmi=may_see_cmi(request)
+        )
+        (shown,) = _shown(request, [found.commit], found.before, {session_id: 0}, most_warnings=ALL_WARNINGS)
+        return {
+            "attempt": named(request, found.attempt),
+            "commit": shown,
+            "next_statement": next_place(first, len(shown.statements), found.commit.made),
+            "rules": told,
+            "at": found.at,
+            "body": _readable(found.body) if may_see_cmi(request) else "",
+        }
+
+    values = await request.app[AUDIT_PARTS].database.read(look)
+    if values is None:
+        raise nothing("commit")
+    whole = values.pop("body")
+    return page(request, "commit.html", body=whole[:TEXT], is_cut=len(whole) > TEXT, **values)
 
 
 async def _body(request: web.Request) -> web.StreamResponse:
     found = await _received(request)
-    name = f"commit-{found.commit.session_id}-{found.commit.number}.txt"
-    return web.Response(
-        body=found.body,
-        # as text, whatever it said it was: what is in it is not the bridge's
-        content_type="text/plain",
-        charset="utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return text_file(f"commit-{found.commit.session_id}-{found.commit.number}.txt", found.body)
 
 
 async def _received(request: web.Request) -> Received:
-    session_id, told = uuid_in(request, "session_id", "session"), request.match_info["number"]
-    number = int(told) if told.isascii() and told.isdecimal() and len(told) < 11 else 0
-    found = None
-    if 0 < number <= _LARGEST:
-        found = await request.app[AUDIT_PARTS].database.read(timeline.received, session_id, number)
+    found = await request.app[AUDIT_PARTS].database.read(timeline.received, *_which(request))
     if found is None:
         raise nothing("commit")
     return found
 
 
+def _which(request: web.Request) -> tuple[str, int]:
+    session_id, told = uuid_in(request, "session_id", "session"), request.match_info["number"]
+    number = int(told) if told.isascii() and told.isdecimal() and len(told) < 11 else 0
+    if not 0 < number <= _LARGEST:
+        raise nothing("commit")
+    return session_id, number
+
+
 def _shown(
-    request: web.Request, commits: Sequence[CommitLine], before: str | None, numbers: dict[str, int]
+    request: web.Request,
+    commits: Sequence[CommitLine],
+    before: str | None,
+    numbers: dict[str, int],
+    *,
+    most_warnings: int,
 ) -> list[CommitShown]:
-    outcomes = changes.outcomes(commits, before, sees_cmi=may_see_cmi(request))
+    outcomes = changes.outcomes(commits, before, sees_cmi=may_see_cmi(request), most_warnings=most_warnings)
+    most = share(sum(len(one.statements) for one in commits))
     shown, of_session = [], ""
     for one, outcome in zip(commits, outcomes, strict=True):
-        statements = [_statement(request, line) for line in one.statements]
+        statements = [_statement(request, line, most) for line in one.statements]
         opens = one.session_id != of_session
         line = one._replace(reply=None, statements=())
         shown.append(CommitShown(line, numbers[one.session_id], opens, outcome, statements))
@@ -134,24 +158,28 @@ def _shown(
     return shown
 
 
-def _statement(request: web.Request, line: StatementLine) -> StatementShown:
+def _statement(request: web.Request, line: StatementLine, most: int) -> StatementShown:
     sees_cmi = may_see_cmi(request)
     said = sentence(line.body, sees_names=may_see_names(request), sees_cmi=sees_cmi)
     # a statement's JSON has the learner's name and answers in many places
-    json = msgspec.json.format(line.body, indent=2) if sees_cmi else ""
-    problem = line.problem if sees_cmi or line.problem is None else ""
+    json = msgspec.json.format(line.body, indent=2) if sees_cmi and line.body else ""
+    problem = shortened(line.problem) if sees_cmi and line.problem else None if line.problem is None else ""
     ways = tuple(_way(request, way) for way in line.deliveries)
-    return StatementShown(line._replace(body="", problem=problem, deliveries=ways), said, json)
+    is_cut = sees_cmi and (not line.body or len(json) > most)
+    line = line._replace(body="", problem=problem, deliveries=ways)
+    return StatementShown(line, said, json[:most], is_cut)
 
 
 def _way(request: web.Request, way: DeliveryLine) -> DeliveryLine:
-    return way._replace(tried=tuple(answered(request, one) for one in way.tried))
+    tried = (answered(request, one) for one in way.tried)
+    return way._replace(tried=tuple(one._replace(answer=shortened(one.answer, ANSWER)) for one in tried))
 
 
 def _document(request: web.Request, one: DocumentLine) -> DocumentShown:
+    is_cut = one.size > len(one.content)
     if not may_see_cmi(request):
-        return DocumentShown(one, "", "")
-    return DocumentShown(one, _readable(one.parameters.encode()), _readable(one.content)[:SHOWN])
+        return DocumentShown(one, "", "", is_cut)
+    return DocumentShown(one, _readable(one.parameters.encode()), _readable(one.content), is_cut)
 
 
 def _readable(content: bytes) -> str:

@@ -1,0 +1,143 @@
+"""People who ask a running bridge for very much: commits are stored all the same, and the rest is refused in words."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from bridge.audit.access.limits import MAX_OF_ACCOUNT, Kind
+from tests.attack.visitors import Visitor, add_account, visitor
+from tests.processes.conftest import StartServer, http, new_server  # noqa: F401 -- fixtures
+from tests.processes.server import Server
+
+EXPORTS = 40
+COMMITS = 200
+MAX_PAGE = 2_000_000
+"""Bytes."""
+Record = Callable[[str, object], None]
+
+
+async def _token(server: Server) -> dict[str, str]:
+    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def _commit(client: ClientSession, server: Server, headers: dict[str, str], learner: int, cmi: Any) -> Any:
+    body = {"learner": {"id": f"u{learner}"}, "activity": {"id": "235"}, "scorm_version": "2004", "cmi": cmi}
+    async with client.post(f"{server.url}/v1/commits", json=body, headers=headers) as response:
+        answer = await response.json()
+        assert response.status == 200, answer
+        return answer
+
+
+async def _export(person: Visitor, path: str) -> tuple[int, str | None]:
+    async with person.session.get(path) as response:
+        await response.read()
+        return response.status, response.headers.get("Retry-After")
+
+
+async def test_forty_exports_of_one_account_are_two_at_a_time_and_commits_go_on(
+    new_server: StartServer,  # noqa: F811
+    http: ClientSession,  # noqa: F811
+    database_url: str,
+    tmp_path: Path,
+    record_property: Record,
+) -> None:
+    server = new_server(database_url)
+    headers = await _token(server)
+    await add_account(server, tmp_path, "ada")
+    await server.start()
+    async with visitor(server) as ada:
+        assert await ada.sign_in("ada") == 303
+        for _ in range(3):
+            await asyncio.gather(*(_commit(http, server, headers, n, {"cmi.score.raw": "1"}) for n in range(COMMITS)))
+        asked = [asyncio.create_task(_export(ada, "/audit/statements.csv")) for _ in range(EXPORTS)]
+        times = []
+        for number in range(COMMITS):
+            begun = time.perf_counter()
+            await _commit(http, server, headers, number, {"cmi.score.raw": "2"})
+            times.append((time.perf_counter() - begun) * 1000)
+        async with asyncio.timeout(120):
+            answers = await asyncio.gather(*asked)
+        again, _ = await _export(ada, "/audit/statements.csv")
+    record_property("commit_p50_ms", sorted(times)[COMMITS // 2])
+    record_property("commit_p99_ms", sorted(times)[COMMITS * 99 // 100])
+    counts = Counter(answers)
+    assert counts[200, None] >= MAX_OF_ACCOUNT[Kind.FILE]
+    assert counts[200, None] + counts[429, "10"] == EXPORTS
+    assert counts[429, "10"] > EXPORTS // 2
+    assert again == 200, "who waits gets the file"
+
+
+async def test_the_page_of_an_attempt_with_thirty_large_commits_stays_small(
+    new_server: StartServer,  # noqa: F811
+    http: ClientSession,  # noqa: F811
+    sqlite_url: str,
+    tmp_path: Path,
+) -> None:
+    server = new_server(sqlite_url)
+    headers = await _token(server)
+    await add_account(server, tmp_path, "ada")
+    await server.start()
+    for number in range(30):
+        cmi: dict[str, Any] = {}
+        for place in range(250):
+            cmi |= {
+                f"cmi.interactions.{place}.id": f"q{number}-{place}",
+                f"cmi.interactions.{place}.type": "fill-in",
+                f"cmi.interactions.{place}.learner_response": "x" * 3000,
+                f"cmi.interactions.{place}.result": "correct",
+            }
+        answer = await _commit(http, server, headers, 1, cmi)
+    attempt, session = answer["attempt"]["id"], answer["session_id"]
+    async with visitor(server) as ada:
+        assert await ada.sign_in("ada") == 303
+        for path in (f"attempts/{attempt}", f"commits/{session}/30", f"commits/{session}/30?rules=1"):
+            assert len(await ada.text(f"/audit/{path}")) < MAX_PAGE, path
+    for path in (f"attempts/{attempt}", f"sessions/{session}"):
+        async with http.get(f"{server.url}/v1/{path}", headers=headers) as response:
+            told = await response.json()
+        assert len(told["statements"]) <= 500
+        assert told["next"]["statements"] is not None
+
+
+@pytest.mark.parametrize("ends", ["signs out", "account is removed"])
+async def test_an_open_page_hears_nothing_more_once_the_sign_in_has_ended(
+    new_server: StartServer,  # noqa: F811
+    http: ClientSession,  # noqa: F811
+    database_url: str,
+    tmp_path: Path,
+    ends: str,
+) -> None:
+    server = new_server(database_url)
+    headers = await _token(server)
+    await add_account(server, tmp_path, "ada")
+    await server.start()
+    async with visitor(server) as ada:
+        assert await ada.sign_in("ada") == 303
+        async with ada.session.get("/audit/live") as live:
+            assert await live.content.readuntil(b"\n\n") == b": here\n\n"
+            heard = asyncio.create_task(live.content.readuntil(b"\n\n"))
+            number = 0
+            while not heard.done():
+                number += 1
+                await _commit(http, server, headers, number, {"cmi.score.raw": "1"})
+            assert await heard == b"event: stored\ndata: new\n\n"
+            if ends == "signs out":
+                await ada.sign_out()
+            else:
+                await server.run("accounts", "remove", "ada", "--yes")
+            rest = asyncio.create_task(live.content.read())
+            async with asyncio.timeout(60):
+                while not rest.done():
+                    number += 1
+                    await _commit(http, server, headers, number, {"cmi.score.raw": "1"})
+            # at most what was on its way when the sign-in ended
+            assert (await rest).count(b"event") <= 1

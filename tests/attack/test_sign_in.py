@@ -1,0 +1,93 @@
+"""Guessing at passwords of a running bridge: who guesses is slowed down, and shuts nobody else out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from bridge.audit.access.throttle import FREE, FREE_OF_ADDRESS
+from tests.attack.visitors import Visitor, add_account, visitor
+from tests.processes.conftest import StartServer, new_server  # noqa: F401 -- a fixture
+
+BEHIND_PROXY = "[audit]\nbehind_proxy = true\n"
+GUESSERS = 40
+
+
+async def test_a_stranger_who_knows_an_admins_name_does_not_shut_the_admin_out(
+    new_server: StartServer,  # noqa: F811
+    database_url: str,
+    tmp_path: Path,
+) -> None:
+    server = new_server(database_url, server=BEHIND_PROXY)
+    await add_account(server, tmp_path, "ada")
+    await server.start()
+    async with visitor(server) as ada, visitor(server, "198.51.100.7") as stranger:
+        assert await ada.sign_in("ada") == 303
+        await ada.sign_out()
+        guesses = await _until_refused(stranger, lambda number: ("ada", {}), FREE + 8)
+        assert guesses[:FREE] == [401] * FREE
+        assert await ada.sign_in("ada") == 303
+        more = await _until_refused(stranger, lambda number: ("ada", {}), FREE + 8)
+        assert len(more) <= FREE, "that the admin came in gives a stranger no more guesses"
+
+
+async def test_in_a_flood_of_guesses_from_everywhere_a_known_browser_comes_in(
+    new_server: StartServer,  # noqa: F811
+    sqlite_url: str,
+    tmp_path: Path,
+) -> None:
+    server = new_server(sqlite_url, server=BEHIND_PROXY)
+    await add_account(server, tmp_path, "ada")
+    await server.start()
+    refused = asyncio.Event()
+    statuses: set[int] = set()
+
+    async def guess(number: int) -> None:
+        async with visitor(server) as stranger:
+            while True:
+                number += GUESSERS
+                forwarded = {"X-Forwarded-For": f"198.18.{number // 256 % 256}.{number % 256}"}
+                statuses.add(await stranger.sign_in(f"name {number}", "a wrong password", **forwarded))
+                if 429 in statuses:
+                    refused.set()
+
+    async with visitor(server) as ada:
+        assert await ada.sign_in("ada") == 303
+        await ada.sign_out()
+        flood = [asyncio.create_task(guess(number)) for number in range(GUESSERS)]
+        async with asyncio.timeout(60):
+            await refused.wait()
+            assert await ada.sign_in("ada") == 303
+            assert "Overview" in await ada.text("/audit/")
+        for task in flood:
+            task.cancel()
+        await asyncio.gather(*flood, return_exceptions=True)
+    assert statuses <= {401, 429}
+
+
+async def test_a_client_behind_the_proxy_is_one_client_however_it_writes_its_headers(
+    new_server: StartServer,  # noqa: F811
+    sqlite_url: str,
+) -> None:
+    """The proxy adds the last entry; all that stands before it, and every other header, is the client's."""
+    server = new_server(sqlite_url, server=BEHIND_PROXY)
+    await server.start()
+    spellings = (
+        lambda n: {"X-Forwarded-For": f"192.0.2.{n}, 2001:db8:0:1::{n + 1:x}"},
+        lambda n: {"X-Forwarded-For": f"192.0.2.{n},[2001:db8:0:1:{n + 1:x}::7]:{4000 + n}"},
+        lambda n: {"Forwarded": f'for=192.0.2.{n}, for="[2001:db8:0:1::{n + 1:x}]:{4000 + n}"'},
+    )
+    async with visitor(server) as stranger:
+        found = await _until_refused(stranger, lambda n: (f"name {n}", spellings[n % 3](n)), FREE_OF_ADDRESS + 8)
+    assert found[:FREE_OF_ADDRESS] == [401] * FREE_OF_ADDRESS
+
+
+async def _until_refused(stranger: Visitor, guess: Callable[[int], tuple[str, dict[str, str]]], most: int) -> list[int]:
+    """Guess until one is refused; each costs a longer wait than the one before, so that the clock does not matter."""
+    found: list[int] = []
+    while 429 not in found:
+        assert len(found) < most, found
+        name, headers = guess(len(found))
+        found.append(await stranger.sign_in(name, "a wrong password", **headers))
+    return found
