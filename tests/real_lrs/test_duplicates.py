@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -28,6 +28,21 @@ def lrs(request: pytest.FixtureRequest) -> Iterator[RealLrs]:
     """An LRS that has no statements."""
     with request.param() as running:
         yield running
+
+
+@pytest.fixture
+async def start(start: StartBridge) -> AsyncIterator[StartBridge]:
+    """Start bridges whose database can be looked into after they were stopped."""
+    started: list[Bridge] = []
+
+    async def starter(**changed: object) -> Bridge:
+        started.append(await start(**changed))
+        return started[-1]
+
+    yield starter
+    for bridge in started:
+        await bridge.close()
+        bridge.engine.dispose()
 
 
 def _target(endpoint: str) -> TargetSettings:
