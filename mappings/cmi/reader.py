@@ -17,6 +17,9 @@ from mappings.cmi.tree import MOST_ITEMS, as_json, from_json, item, items, scala
 from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 from mappings.cmi.warnings import CmiWarning, warn
 
+_ESCAPED_NUL = b"\\u0000"
+"""The only way in which JSON can hold NUL."""
+
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """What one commit says. `snapshot.scorm_version` is None when none of its elements tells the version."""
@@ -184,19 +187,32 @@ def _take_items(name: str, collection: object, found: dict[str, Any], warnings: 
         told = {"0": {"comment": collection}}  # one text in SCORM 1.2
     else:
         told = items(collection)
-    cleaned = {index: _without_nul(one, f"cmi.{name}.{index}", warnings) for index, one in told.items()}
-    if any(cleaned[index] is not one for index, one in told.items()):
-        told = cleaned
+    if _may_hold_nul(told):
+        told = {index: _without_nul(one, f"cmi.{name}.{index}", warnings) for index, one in told.items()}
     if told:
         found[name] = _each_as_json(told) if name == "interactions" else told
     if isinstance(collection, (dict, list)) and len(collection) > MOST_ITEMS:
         warnings.append(warn("too-many", f"cmi.{name}", "", f"has more than {MOST_ITEMS} items; the rest is left out"))
 
 
+def _may_hold_nul(told: dict[str, Any]) -> bool:
+    """Tell at little cost whether any of the items may hold NUL."""
+    try:
+        together = b"".join(told.values())  # as most of many come: each is JSON already
+    except TypeError:
+        try:
+            together = msgspec.json.encode(told)
+        except RecursionError:
+            return True
+        except ValueError:  # text that no JSON can hold: it is told of where it is stored
+            return False
+    return _ESCAPED_NUL in together
+
+
 def _without_nul(sent: Any, path: str, warnings: list[CmiWarning]) -> Any:
     """Take NUL out of an item's texts: no LRS whose database is PostgreSQL takes it, in a response or in an id."""
     raw = as_json(sent)
-    if b"\\u0000" not in bytes(raw):  # the only way in which JSON can hold it
+    if _ESCAPED_NUL not in bytes(raw):
         return sent
     read_item = item(raw)
     cleaned = _cleaned(read_item)
