@@ -125,7 +125,7 @@ class DocumentForwarder(Rounds):
         failure = self._channel.isolation.failed(one.id, one.id, says_nothing_of_others=is_own)
         if failure.is_everything:
             return 0.0, True
-        if not is_own and not failure.is_alone:
+        if not is_own and not failure.is_alone and (outcome is not Outcome.NOT_ALLOWED or failure.may_be_permission):
             await self._channel.failed_alone(outcome, reply, failures=failure.failures)
         longest = LONGEST if failure.is_alone else AWAY
         floor = FIRST if outcome is Outcome.FAULT else 0.0

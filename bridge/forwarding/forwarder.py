@@ -315,7 +315,7 @@ class Forwarder(Rounds):
                 await self._channel.alarms.begin(
                     self._target, RequestKind.VOIDING, AlarmState.NOT_ALLOWED, reply_text(reply)
                 )
-            elif not failure.is_alone:
+            elif not failure.is_alone and (outcome is not Outcome.NOT_ALLOWED or failure.may_be_permission):
                 await self._channel.failed_alone(outcome, reply, failures=failure.failures)
         self._wait_for(single, started, outcome, reply, failure)
 

@@ -24,11 +24,13 @@ class Failure(NamedTuple):
         failures: how often it has.
         is_alone: others passed meanwhile, so that it is to blame and not the target.
         is_everything: nothing passes, whatever is tried, so that the target is to blame.
+        may_be_permission: nothing ever passed, or several attempts fail: a 403 may be meant for all.
     """
 
     failures: int
     is_alone: bool
     is_everything: bool
+    may_be_permission: bool = False
 
 
 class Isolation:
@@ -57,7 +59,9 @@ class Isolation:
             self._failures.popitem(last=False)
         if not is_alone:
             self._in_a_row.add(attempt)
-        return Failure(failures + 1, is_alone, not is_alone and len(self._in_a_row) >= EVERYTHING)
+        in_a_row = 0 if is_alone else len(self._in_a_row)
+        may_be_permission = in_a_row > 1 or (in_a_row > 0 and not self._passed)
+        return Failure(failures + 1, is_alone, in_a_row >= EVERYTHING, may_be_permission)
 
     def refused(self, attempt: Hashable, *, is_refusing: bool) -> bool:
         """Note that a statement was refused; return whether it may be given up, as the target takes others.

@@ -10,10 +10,21 @@ def test_what_fails_while_others_pass_is_to_blame_and_stays_so() -> None:
     assert not isolation.failed("poison", "attempt").is_alone
     assert not isolation.failed("poison", "attempt").is_alone
     isolation.passed()
-    assert isolation.failed("poison", "attempt") == (3, True, False)
-    assert isolation.failed("poison", "attempt") == (4, True, False)
+    assert isolation.failed("poison", "attempt")[:3] == (3, True, False)
+    assert isolation.failed("poison", "attempt")[:3] == (4, True, False)
     isolation.forget("poison")
-    assert isolation.failed("poison", "attempt") == (1, False, False)
+    assert isolation.failed("poison", "attempt")[:3] == (1, False, False)
+
+
+def test_a_permission_may_be_missing_where_nothing_ever_passed_or_several_attempts_fail() -> None:
+    isolation = Isolation()
+    assert isolation.failed("a", 1).may_be_permission
+    isolation.passed()
+    assert not isolation.failed("b", 2).may_be_permission
+    assert not isolation.failed("b", 2).may_be_permission
+    assert isolation.failed("c", 3).may_be_permission
+    isolation.passed()
+    assert not isolation.failed("a", 1).may_be_permission
 
 
 def test_when_nothing_of_several_attempts_passes_the_target_is_to_blame() -> None:

@@ -100,6 +100,24 @@ async def test_one_statement_that_does_not_pass_holds_up_its_attempt_alone(
     assert last_try(bridge).state == "waiting"
 
 
+async def test_a_statement_that_is_forbidden_while_nothing_else_is_sent_keeps_nobody_waiting_afterwards(
+    start_lrs: StartLrs, start: StartBridge
+) -> None:
+    lrs = await start_lrs(firewall(403))
+    bridge = await start(targets=(lrs.settings(),), random=lambda: 1.0)
+    await commit_poison(bridge)
+    await until(lambda: last_try(bridge).tries > 0)
+    for _ in range(36):  # three minutes
+        bridge.clock.advance(5)
+        await asyncio.sleep(0.01)
+    assert alarms(bridge) == {}
+    for learner in OTHERS:
+        await bridge.commit(PASSED, learner={"id": learner})
+    await until(lambda: delivered(bridge, OTHERS))
+    assert last_try(bridge).state == "waiting"
+    assert alarms(bridge) == {}
+
+
 async def test_a_403_for_everything_is_an_alarm_and_ends_by_itself(start_lrs: StartLrs, start: StartBridge) -> None:
     shut = asyncio.Event()
     shut.set()
