@@ -21,8 +21,9 @@ class TargetState(NamedTuple):
 
     `name` is empty for what waits while no LRS is configured, `endpoint` None for a target that is not any more.
     `state` is flowing, paused, not let in, refusing, unreachable, interrupted or not configured. `oldest_waiting` is
-    when the statement that waits longest was made, in milliseconds since the epoch. Nothing is counted
-    further than `queues.COUNTED`.
+    when the statement that waits longest was made, in milliseconds since the epoch. `diverged` are those of the dead
+    that met a statement of another history of this database at the LRS. Nothing is counted further than
+    `queues.COUNTED`.
     """
 
     name: str
@@ -36,6 +37,7 @@ class TargetState(NamedTuple):
     oldest_waiting: int | None
     pause: Pause | None
     alarms: Sequence[TargetAlarm] = ()
+    diverged: Count = Count(0)
 
 
 def overview(connection: Connection, targets: Sequence[TargetSettings]) -> list[TargetState]:
@@ -131,4 +133,5 @@ def _one(
         queue.oldest,
         paused,
         alarms,
+        queue.diverged,
     )

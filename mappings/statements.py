@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import ABOUT_SESSIONS, Change
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import Interaction
@@ -92,14 +92,16 @@ def make(
     if not due:
         return Made(attempt, session)
     outline = mapping.outline(facts)
-    timestamp = rfc3339(at)
+    latest = attempt.timestamp
     fired, once_a_session = dict(attempt.fired), dict.fromkeys(session.fired)
     described = _described(due, attempt)
     made: list[Statement] = []
     for change, rule in due:
         item = change.about if isinstance(change.about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
-        if (rule.once == "attempt" and name in fired) or (rule.once == "session" and name in once_a_session):
+        # a session's end that was taken back or told anew lets the rules about its turns speak again
+        again = f"/{session.phase}" if session.phase and change.trigger in ABOUT_SESSIONS else ""
+        if (rule.once == "attempt" and name in fired) or (rule.once == "session" and name + again in once_a_session):
             if judged is not None:
                 judged.append(Judged(rule, change, "once"))
             continue
@@ -112,8 +114,10 @@ def make(
                 continue
         count = fired[name] = fired.get(name, 0) + 1
         if rule.once == "session":
-            once_a_session[name] = None
-        occurrence = str(count) if rule.once == "change" else facts.session_id if rule.once == "session" else "attempt"
+            once_a_session[name + again] = None
+        occurrence = (
+            str(count) if rule.once == "change" else facts.session_id + again if rule.once == "session" else "attempt"
+        )
         key = f"{name}\n{occurrence}"
         statement_id = outline.statement_id(key)
         result = _result(rule.result, _subject(attempt, session, change), outline)
@@ -123,7 +127,9 @@ def make(
         form, judged_as = outline.form(
             rule, described=item is None or bool(item.description), with_objectives=OBJECTIVES in holes
         )
-        body = form.statement(holes, statement_id, result, timestamp)
+        # no statement is dated before the one it follows, nor after the commit
+        latest = max(latest, min(change.at or at, at))
+        body = form.statement(holes, statement_id, result, rfc3339(latest))
         problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
         position = attempt.statements + len(made) + 1
         verb = mapping.document.verbs[rule.verb].id
@@ -133,7 +139,7 @@ def make(
     if not made:
         return Made(attempt, session)
     return Made(
-        replace(attempt, fired=fired, statements=attempt.statements + len(made), timestamp=at),
+        replace(attempt, fired=fired, statements=attempt.statements + len(made), timestamp=latest),
         session if len(once_a_session) == len(session.fired) else replace(session, fired=tuple(once_a_session)),
         tuple(made),
     )
@@ -159,7 +165,7 @@ def _subject(attempt: AttemptState, session: SessionState, change: Change) -> _S
             completion=_COMPLETION.get(known.completion_status or ""),
             success=_SUCCESS.get(known.success_status or ""),
             score=_score(attempt, change),
-            duration=session.spent,
+            duration=change.duration if change.trigger in ABOUT_SESSIONS else _time_spent(session),
             progress=known.progress_measure,
         )
     if isinstance(about, Interaction):
@@ -175,6 +181,10 @@ def _subject(attempt: AttemptState, session: SessionState, change: Change) -> _S
         score=about.score,
         progress=about.progress_measure,
     )
+
+
+def _time_spent(session: SessionState) -> int | None:
+    return session.spent if session.time_known else None
 
 
 _COMPLETION = {"completed": True, "incomplete": False}

@@ -13,7 +13,7 @@ from bridge.commits.documents import documents_of
 from bridge.commits.open_sessions import OpenSession
 from bridge.commits.pending import Batch, Done
 from bridge.commits.posting import let_documents_follow, post, statement_rows, tell
-from bridge.commits.replies import attempt_object, enrollment_object, shown_version
+from bridge.commits.replies import attempt_object, enrollment_object, launch_values, shown_version
 from bridge.commits.setup import Setup
 from bridge.commits.work import Answer, Closed, Closing, Made, Making, Opened, Opening, Outcome, Posting, Work
 from bridge.commits.workspace import Workspace
@@ -99,6 +99,8 @@ class _Worker:
         done = post(self._setup, session, work, earlier, lambda number: self._workspace.first_reply(session, number))
         self.entries.append(done.entry)
         self.statements += done.statements
+        if session.attempt.row.number < session.attempt.row.enrollment.latest_attempt:
+            self._workspace.update_best(session.attempt)
         number, reply = session.row.commits, done.entry.reply
         if reply is not None:
             session.fresh.append(Earlier(number, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
@@ -116,13 +118,13 @@ class _Worker:
             return found
         if work.launch is None:
             raise SessionUnknown.named(str(work.session_id))
-        return self._workspace.start(work.launch, work.session_id)
+        return self._workspace.start(work.launch, work.session_id, self._setup.resume)
 
     def _open(self, work: Opening) -> Opened:
         launch = work.launch
         session = self._workspace.find(work.session_id, launch.lms_id, launch) if work.session_id else None
         if session is None:
-            session = self._workspace.start(launch, work.session_id, launching=True)
+            session = self._workspace.start(launch, work.session_id, self._setup.resume, launching=True)
         attempt = session.attempt
         version = launch.scorm_version or shown_version(attempt.row, attempt.state)
         owner = attempt.row.enrollment
@@ -131,14 +133,7 @@ class _Worker:
             session.row.entry,
             attempt_object(attempt.row),
             enrollment_object(owner),
-            render(
-                attempt.state.snapshot,
-                version,
-                learner_id=owner.learner_id,
-                learner_name=owner.learner_name,
-                entry=session.row.entry,
-                total_time=attempt.state.total_time,
-            ),
+            render(attempt.state.snapshot, version, launch_values(session.row, attempt.state, session.state)),
         )
 
     def _close(self, work: Closing) -> Closed:
@@ -150,17 +145,20 @@ class _Worker:
         if at >= work.idle_since:
             return Closed(ended=False)
         version = self._setup.mapping(attempt.row.enrollment.lms_id)
-        done = end_idle(attempt.state, session.state, version.mapping.document.idle)
+        document = version.mapping.document
+        done = end_idle(attempt.state, session.state, document.idle, document.status)
         statements = tell(version, session, done)
         if statements:
             number = self._workspace.last_number(session)
             self.statements += statement_rows(version, session, statements, number, done.at)
-        row.ended, row.ended_at = session.state.ended, at
-        attempt.row.status = attempt.state.ended or "active"
-        row.changed = attempt.row.changed = True
-        if row.commits:
+        columns.update_session(session, at)
+        attempt.row.changed = True
+        if session.state.commits:
+            columns.update_attempt(attempt)
             let_documents_follow(version, session, self._setup.now())
-        columns.update_best(attempt.row.enrollment, done.changes)
+            if session.state.for_credit:
+                columns.update_statuses(attempt.row, done.changes)
+            self._workspace.update_best(attempt)
         return Closed(ended=True)
 
     def _make_documents(self, work: Making) -> Made:

@@ -50,7 +50,7 @@ def post(
         session.state,
         arrival,
         earlier=earlier,
-        completes_when_failed=version.mapping.document.failed_completes,
+        policy=version.mapping.document.status,
     )
     row.commits += 1
     row.last_commit_at = arrival.received_at
@@ -59,9 +59,14 @@ def post(
         same = any(one.number == done.duplicate_of and one.digest == arrival.digest for one in earlier)
         entry = _entry(work, session, done, (None, None if same else work.body), version.id)
         return Posted(repeated_reply(first_reply(done.duplicate_of)), entry, [])
-    statements = tell(version, session, done)
-    columns.update(session, before.total_time, arrival.received_at, done.changes)
-    let_documents_follow(version, session, arrival.received_at)
+    statements: Sequence[Statement] = ()
+    if done.recorded:
+        statements = tell(version, session, done)
+        columns.update(session, before, arrival.received_at, done.changes)
+        let_documents_follow(version, session, arrival.received_at)
+    else:
+        session.state = done.session
+        columns.update_session(session, arrival.received_at)
     reply = commit_reply(
         row.session_id,
         row.commits,

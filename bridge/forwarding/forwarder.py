@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -20,6 +20,7 @@ from bridge.database import DATABASE_ERRORS, Database, describe_place
 from bridge.forwarding.backoff import AWAY, FIRST, LONGEST, delay
 from bridge.forwarding.batches import Batch, Queue
 from bridge.forwarding.channel import TargetChannel, reply_text
+from bridge.forwarding.divergence import is_diverged
 from bridge.forwarding.isolation import Failure
 from bridge.forwarding.outcomes import Outcome, Reply, classify, may_be_of_one, retry_after, speaks_of_duplicate
 from bridge.forwarding.rounds import Rounds
@@ -238,6 +239,15 @@ class Forwarder(Rounds):
         self._forget(single)
         self._answer(single, "dead", started, outcome, reply)
         log.error("statement_dead", target=self._target, statement=claimed.statement_id, status=reply.status)
+        if outcome is Outcome.DIVERGED:
+            log.error(
+                "history_diverged",
+                target=self._target,
+                statement=claimed.statement_id,
+                consequence="the LRS has another statement under this id: this database was restored from an older"
+                " backup, or a copy of it sends to the same LRS",
+                remedy=f"where it was restored: scorm-bridge deliveries reissue --target {self._target}",
+            )
         return True
 
     def _forget(self, batch: Batch) -> None:
@@ -277,7 +287,7 @@ class Forwarder(Rounds):
                 await self._channel.alarms.end(self._target, RequestKind.READING)
             stored = find(reply.text, statement_id) if reply.status == 200 else None
             if stored is not None:
-                return _verdict(compare(single.body[1:-1], stored), refusal)
+                return _verdict(compare(single.body[1:-1], stored), single, stored, refusal)
             if reply.status != 404:
                 break
         if outcome is not Outcome.CONFLICT and not speaks_of_duplicate(refusal):
@@ -341,12 +351,13 @@ class Forwarder(Rounds):
         self._answered.append(Settlement(done, [one.id for one in batch.claimed], state, not_before, settled_at))
 
 
-def _verdict(comparison: Comparison, refusal: Reply) -> tuple[Outcome, Reply]:
+def _verdict(comparison: Comparison, single: Batch, stored: dict[str, Any], refusal: Reply) -> tuple[Outcome, Reply]:
     """Return what a comparison with the statement that the LRS has means."""
     said = f"it answered {refusal.status}: {refusal.text}"
     if comparison.equality is Equality.DIFFERENT:
         words = f"the LRS has another statement under this id: {comparison.difference}; {said}"
-        return Outcome.CONFLICT, replace(refusal, text=words)
+        outcome = Outcome.DIVERGED if is_diverged(single.body[1:-1], stored) else Outcome.CONFLICT
+        return outcome, replace(refusal, text=words)
     if comparison.equality is Equality.EQUIVALENT:
         return Outcome.EQUIVALENT, replace(refusal, text=f"the LRS has it: {comparison.difference}; {said}")
     return Outcome.DELIVERED, refusal

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from mappings.attempt.changes import TRIGGERS
+from mappings.attempt.policy import PASS_MARKS, RESULTS
 from mappings.document.conditions import VARIABLES
 from mappings.document.model import (
     CONTEXT_LISTS,
@@ -150,8 +151,10 @@ def _where(document: Document) -> Iterator[Line]:
             f"Extension {template(key)}",
             "; ".join(f"{name} {template(value)}".strip() for name, value in inner.items()),
         )
-    failed = "does" if document.failed_completes else "does not"
+    failed = "does" if document.status.failed_completes else "does not"
     yield Line("SCORM 1.2's failed", f"{failed} also complete an attempt")
+    yield Line("The result of an attempt", RESULTS[document.status.result])
+    yield Line("Mastery score, passing score and completion threshold", PASS_MARKS[document.status.marks])
     yield Line("A session from which nothing comes any more", ENDINGS[document.idle])
 
 

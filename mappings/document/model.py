@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from mappings.attempt.changes import Trigger
+from mappings.attempt.policy import StatusPolicy
 from mappings.attempt.state import Ending
 from mappings.document.conditions import Condition
 from mappings.document.templates import Template
@@ -190,8 +191,8 @@ class XapiDocument(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True):
     """A mapping document without faults. `text` is the file's, `content_hash` the SHA-256 of it.
 
-    `failed_completes` says whether SCORM 1.2's `failed` also completes an attempt; `idle` how a session ends from which
-    nothing comes any more; `cmi_extension` is the key of the result part `cmi`.
+    `status` is how statuses are understood, `idle` how a session ends from which nothing comes any more, and
+    `cmi_extension` the key of the result part `cmi`.
     """
 
     name: str
@@ -202,7 +203,7 @@ class Document(msgspec.Struct, frozen=True):
     activity_iri: Template
     course_iri: Template
     cmi_extension: Template
-    failed_completes: bool
+    status: StatusPolicy
     idle: Ending
     actor: Actor
     activities: Mapping[str, Activity]

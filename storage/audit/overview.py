@@ -44,8 +44,8 @@ class Rate(NamedTuple):
 class Alarm(NamedTuple):
     """What people must look after; `number` is of deliveries, `since` a time, each where there is one.
 
-    `kind` is `paused`, `target` (one of `target_alarms`, which `detail` is), `dead`, `quarantined`, `dead documents`,
-    `late`.
+    `kind` is `paused`, `target` (one of `target_alarms`, which `detail` is), `diverged` (the LRS has statements of
+    another history of the database), `dead`, `quarantined`, `dead documents`, `late`.
     """
 
     kind: str
@@ -124,6 +124,7 @@ def alarms(
             its = (trouble for trouble in troubles if trouble.target == target)
             found += [Alarm("target", target, since=trouble.since, detail=trouble) for trouble in its]
         for kind, number in (
+            ("diverged", queue.diverged),
             ("dead", queue.dead),
             ("quarantined", queue.quarantined),
             ("dead documents", queue.dead_documents),
