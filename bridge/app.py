@@ -7,7 +7,7 @@ import contextlib
 import random as random_numbers
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import NamedTuple
 
 import structlog
@@ -46,7 +46,7 @@ from bridge.system_alarms import SystemAlarms
 from bridge.watch import Watch
 from bridge.write_health import WriteHealth
 from mappings.document import CompiledMapping
-from storage import documents, lms, mapping_versions
+from storage import documents, lms, mapping_versions, outbox
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, writing
 from storage.migrations import is_current
@@ -112,6 +112,7 @@ def _put_together(
         known = [mapping, *_mappings(versions)]
         targets = configured(settings.targets, known)
         documents.forget(connection, unwanted_documents(known, targets))
+        _hurry(connection, names, now())
     crews: list[Crew] = []
 
     def wake() -> None:
@@ -193,6 +194,13 @@ def _put_together(
 def _mappings(versions: Versions) -> list[CompiledMapping]:
     for_all, for_lms = versions.holding()
     return [one.mapping for one in (for_all, *for_lms.values())]
+
+
+def _hurry(connection: Connection, names: Collection[str], now: int) -> None:
+    """Let what failed be tried at once: somebody may have corrected the settings, or the LRS."""
+    for name in names:
+        outbox.hurry(connection, name)
+        documents.hurry(connection, name, now)
 
 
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:

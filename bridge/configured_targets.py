@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials, Target
+import aiohttp
+
+from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials, Proxy, Target
 from bridge.settings import SettingsError
 from bridge.target_settings import TargetSettings
 from mappings.document import CompiledMapping
@@ -66,6 +68,8 @@ def _target(settings: TargetSettings, mappings: Sequence[CompiledMapping]) -> Ta
         frozenset(one.name for one in documents if settings.documents.get(one.name, one.send)),
         frozenset(name for mapping in mappings for name in _unwanted_rules(settings, mapping)),
         settings.rate,
+        settings.tls(),
+        _proxy(settings),
     )
 
 
@@ -99,9 +103,26 @@ def _unknown(settings: TargetSettings, mappings: Sequence[CompiledMapping]) -> I
 def _credentials(settings: TargetSettings) -> Credentials:
     if settings.client_id:
         secret = settings.secret("client_secret")
-        return ClientCredentials(settings.token_url, settings.client_id, secret, settings.scope)
+        return ClientCredentials(
+            settings.token_url,
+            settings.client_id,
+            secret,
+            settings.scope,
+            settings.audience,
+            settings.client_secret_post,
+        )
     token = settings.secret("token")
     if token:
         return Bearer(token)
     password = settings.secret("password")
     return Basic(settings.username, password) if settings.username or password else None
+
+
+def _proxy(settings: TargetSettings) -> Proxy | None:
+    if not settings.proxy:
+        return None
+    headers = {}
+    if settings.proxy_username:
+        password = settings.secret("proxy_password")
+        headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(settings.proxy_username, password, "utf-8")
+    return Proxy(settings.proxy, headers)

@@ -8,8 +8,10 @@ ask after what is stored read in lanes of their own, and wait for each other ins
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -35,6 +37,10 @@ BUSY_RETRY_AFTER = 2
 """Seconds."""
 
 
+DATABASE_ERRORS = (DBAPIError, DatabaseFileLostError)
+"""What says that the database does not do as it should: nothing of what was to be stored."""
+
+
 def describe(error: Exception) -> str:
     """Name an error without the values that the database's own words may hold."""
     if isinstance(error, DatabaseFileLostError):
@@ -43,6 +49,13 @@ def describe(error: Exception) -> str:
         return type(error).__name__
     code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
     return f"{type(error.orig).__name__} {code}".strip()
+
+
+def describe_place(error: Exception) -> str:
+    """Name an error and where in the code it was raised, without its words, which may hold learners' data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{describe(error)}{place}"
 
 
 class Lane:

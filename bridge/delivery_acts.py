@@ -62,7 +62,11 @@ def filters_for(verb: Verb, which: Filter) -> list[Filter]:
         which = msgspec.structs.replace(which, outcome=DIVERGED)
     if which.state is not None and which.state not in ENDED[verb]:
         raise NothingChosenError(f"There is nothing to {verb} about {which.state} deliveries.")
-    return [msgspec.structs.replace(which, state=one) for one in ENDED[verb] if which.state in {None, one}]
+    wanted = {which.state} if which.state is not None else {*ENDED[verb]}
+    if verb == "retry" and which.state is None and which.statement is None:
+        # of a statement whatever can be hurried; of many, what was given up: very many wait that nothing was tried of
+        wanted = {"dead"}
+    return [msgspec.structs.replace(which, state=one) for one in ENDED[verb] if one in wanted]
 
 
 def carry_out(engine: Engine, deed: Deed, now: Now, transact: Transact | None = None) -> Iterator[Step]:

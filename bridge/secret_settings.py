@@ -28,7 +28,7 @@ class SecretSettings(BaseModel):
         if variable:
             return os.environ[variable]
         if file:
-            return Path(file).read_text(encoding="utf-8").strip()
+            return _content(file)
         return str(getattr(self, name))
 
     def tells(self, name: str) -> bool:
@@ -47,3 +47,9 @@ class SecretSettings(BaseModel):
             self.secret(name)
         except (OSError, UnicodeDecodeError):
             raise ValueError(f"{name}_file names {file}, which cannot be read as text") from None
+
+
+def _content(file: str) -> str:
+    """Return a file's text as it is, without what editors add: a byte order mark, and the last line's end."""
+    text = Path(file).read_bytes().decode("utf-8-sig")
+    return text.removesuffix("\n").removesuffix("\r")

@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 
+from storage import target_alarms
 from storage.tables import (
     attempt,
     delivery,
@@ -32,8 +33,8 @@ from storage.tables import (
 
 TROUBLED = ("dead", "quarantined", "discarded")
 STATES = ("waiting", "delivered", *TROUBLED)
-RETRIED = ("dead",)
-"""States that a retry ends. What is quarantined would be refused by every LRS."""
+RETRIED = ("dead", "waiting")
+"""States of what a retry sends at once. What is quarantined would be refused by every LRS."""
 DISCARDED = ("waiting", "dead", "quarantined")
 """States that a discard ends."""
 
@@ -191,15 +192,22 @@ def ahead(connection: Connection, one: Delivery, most: int) -> tuple[list[str], 
 
 
 def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
-    """Let dead deliveries wait again, under the ids their statements have; tell how many.
+    """Let dead deliveries wait again, and waiting ones that were tried wait no longer; tell how many.
 
-    What the target has of their attempts by now, it has: a statement that is retried can arrive after later ones.
+    The ids of their statements stay, and the alarms of their targets end, so that running bridges try at once. What
+    the target has of their attempts by now, it has: a statement that is retried can arrive after later ones.
     """
     settled = select(delivery.c.id, delivery.c.settled_by).where(
-        delivery.c.id.in_(delivery_ids), delivery.c.state.in_(RETRIED), delivery.c.settled_by.is_not(None)
+        delivery.c.id.in_(delivery_ids), delivery.c.state == "dead", delivery.c.settled_by.is_not(None)
     )
     connection.execute(insert(delivery_try).from_select(["delivery_id", "try_id"], settled))
-    return _move(connection, delivery_ids, RETRIED, state="waiting", not_before=0, settled_at=None, settled_by=None)
+    moved = _move(connection, delivery_ids, ("dead",), state="waiting", not_before=0, settled_at=None, settled_by=None)
+    waits = delivery.c.id.in_(delivery_ids), delivery.c.state == "waiting", delivery.c.not_before > 0
+    moved += connection.execute(update(delivery).where(*waits).values(not_before=0)).rowcount
+    if moved:
+        targets = connection.execute(select(delivery.c.target).where(delivery.c.id.in_(delivery_ids)).distinct())
+        target_alarms.end_all(connection, list(targets.scalars()))
+    return moved
 
 
 def discard(connection: Connection, delivery_ids: Sequence[int], now: int) -> int:

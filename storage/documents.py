@@ -56,7 +56,10 @@ class Stored(NamedTuple):
 
 
 class ClaimedDocument(NamedTuple):
-    """A document that may be written now. `changes` tells whether newer content came while it was."""
+    """A document that may be written now.
+
+    `changes` tells whether newer content came while it was; `tries` counts the requests so far.
+    """
 
     id: str
     name: str
@@ -65,6 +68,7 @@ class ClaimedDocument(NamedTuple):
     content_type: str
     content: bytes
     changes: int
+    tries: int
 
 
 def _store_documents(rows: Rows) -> Insert:
@@ -134,7 +138,9 @@ def claim(connection: Connection, part: Part, *, now: int, most: int) -> list[Cl
     """
     rows = connection.execute(
         select(
-            *(document.c[name] for name in ClaimedDocument._fields if name != "changes"), document_delivery.c.changes
+            *(document.c[name] for name in ClaimedDocument._fields if name not in {"changes", "tries"}),
+            document_delivery.c.changes,
+            document_delivery.c.tries,
         )
         .join(document_delivery, document_delivery.c.document_id == document.c.id)
         .where(
@@ -149,15 +155,17 @@ def claim(connection: Connection, part: Part, *, now: int, most: int) -> list[Cl
     return [ClaimedDocument._make(row) for row in rows]
 
 
-def settle(connection: Connection, done: Try, one: ClaimedDocument, state: str, now: int) -> None:
+def settle(
+    connection: Connection, done: Try, one: ClaimedDocument, state: str, now: int, *, not_before: int | None = None
+) -> None:
     """Note a try and what it means: its new state, unless newer content came meanwhile, which waits for its turn.
 
-    One that still waits goes behind the others.
+    One that still waits goes behind the others, and is not tried before `not_before`, by default now.
     """
     (try_id,) = add_tries(connection, [done])
     connection.execute(insert(document_try).values(document_id=one.id, try_id=try_id))
     delivery = document_delivery.c
-    values: dict[str, Any] = {"tries": delivery.tries + 1, "not_before": now}
+    values: dict[str, Any] = {"tries": delivery.tries + 1, "not_before": now if not_before is None else not_before}
     if state != "waiting":
         values |= {
             "state": case((delivery.changes == one.changes, state), else_=delivery.state),
@@ -218,6 +226,14 @@ def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) 
             )
     gone = delivery.target.not_in([UNASSIGNED, *switched_off])
     connection.execute(delete(document_delivery).where(gone, delivery.state != "waiting"))
+
+
+def hurry(connection: Connection, target: str, now: int) -> int:
+    """Let what waits for a target after a failed try be tried at once; return how many documents that is."""
+    delivery = document_delivery.c
+    waits = delivery.target == target, delivery.state == "waiting", delivery.not_before > now
+    never_written = delivery.settled_at.is_(None), delivery.tries > 0
+    return connection.execute(update(document_delivery).where(*waits, *never_written).values(not_before=now)).rowcount
 
 
 def waiting(connection: Connection) -> dict[str, int]:

@@ -1,7 +1,7 @@
-"""Pauses: targets that get nothing for now, because somebody says so, or that do not let the bridge in.
+"""Pauses: targets that get nothing for now, because somebody says so, or that do not take anything.
 
-A pause by people holds everything back until people end it. One that the bridge made itself (`automatic`) is an alarm:
-the target is tried now and then all the same, and it ends when the target lets the bridge in again.
+A pause by people holds everything back until people end it. A pause that nobody made (`automatic`) is an alarm that is
+read as one: the LRS lets no statement in, it is tried now and then all the same, and it ends when one is taken.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage import target_alarms
 from storage.outbox import kept_text
 from storage.tables import pause
+from storage.target_alarms import AlarmState, RequestKind
 
 
 class Pause(NamedTuple):
@@ -25,27 +27,33 @@ class Pause(NamedTuple):
     automatic: bool
 
 
-_COLUMNS = tuple(pause.c[name] for name in Pause._fields)
+BRIDGE = "scorm-bridge"
+"""Who began a pause that nobody did."""
+_OWN_FIELDS = tuple(name for name in Pause._fields if name != "automatic")
+_COLUMNS = tuple(pause.c[name] for name in _OWN_FIELDS)
+_HOLDING = {AlarmState.NOT_ALLOWED, AlarmState.REFUSING}
 
 
 def begin(connection: Connection, wanted: Pause) -> bool:
-    """Pause a target; tell whether this is news. A pause by people takes the place of an automatic one, only."""
+    """Pause a target as people want it; tell whether this is news."""
     build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
-    new = build(pause).values(wanted._replace(reason=kept_text(wanted.reason))._asdict())
-    if wanted.automatic:
-        new = new.on_conflict_do_nothing()
-    else:
-        told = {name: new.excluded[name] for name in Pause._fields if name != "target"}
-        new = new.on_conflict_do_update(index_elements=["target"], set_=told, where=pause.c.automatic)
-    return connection.execute(new.returning(pause.c.target)).first() is not None
+    values = {name: getattr(wanted, name) for name in _OWN_FIELDS} | {"reason": kept_text(wanted.reason)}
+    new = build(pause).values(values).on_conflict_do_nothing().returning(pause.c.target)
+    return connection.execute(new).first() is not None
 
 
-def end(connection: Connection, target: str, *, automatic_only: bool = False) -> bool:
-    """End a target's pause; tell whether there was one to end."""
-    gone = delete(pause).where(pause.c.target == target)
-    return connection.execute(gone.where(pause.c.automatic) if automatic_only else gone).rowcount > 0
+def end(connection: Connection, target: str) -> bool:
+    """End the pause that people made; tell whether there was one to end."""
+    return connection.execute(delete(pause).where(pause.c.target == target)).rowcount > 0
 
 
 def current(connection: Connection) -> dict[str, Pause]:
-    """Give target -> its pause."""
-    return {row.target: Pause(*row) for row in connection.execute(select(*_COLUMNS).order_by(pause.c.target))}
+    """Give target -> its pause: that of people, or the alarm that holds its statements back."""
+    found = {
+        alarm.target: Pause(alarm.target, alarm.since, BRIDGE, alarm.reason, automatic=True)
+        for alarm in target_alarms.current(connection)
+        if alarm.request_kind == RequestKind.STATEMENTS and alarm.state in _HOLDING
+    }
+    rows = connection.execute(select(*_COLUMNS))
+    found |= {row.target: Pause(row.target, row.since, row.by, row.reason, automatic=False) for row in rows}
+    return dict(sorted(found.items()))

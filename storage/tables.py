@@ -359,7 +359,17 @@ pause = Table(
     Column("since", _Time, nullable=False),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("automatic", Boolean, nullable=False, comment="made by the bridge, which ends it, too"),
+)
+
+target_alarm = Table(
+    "target_alarm",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("request_kind", Text, primary_key=True, comment="statements, voiding, reading or documents"),
+    Column("state", Text, nullable=False, comment="not-allowed, refusing, unreachable or fault"),
+    Column("since", _Time, nullable=False),
+    Column("seen_at", _Time, nullable=False, comment="when it was last seen to be so"),
+    Column("reason", Text, nullable=False),
 )
 
 act = Table(

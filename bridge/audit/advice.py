@@ -60,12 +60,25 @@ TOO_LARGE = Advice(
         "Or let the mapping tell less, such as long responses and comments, and discard these.",
     ),
 )
+UNVERIFIED = Advice(
+    "The LRS says that it has a statement of this id, and does not let the bridge read it. It likely is ours.",
+    (
+        "Let the bridge's credentials read statements at the LRS, then retry: the two are compared.",
+        "If the LRS can allow no reading, look the id up there by hand, and discard this one if it is there.",
+    ),
+)
 UNKNOWN = Advice(
     "It was given up, and the last try does not tell why.",
     ("Look at the tries of the example, then retry: what fails again tells its cause anew.",),
 )
 
-_BY_OUTCOME = {"conflict": CONFLICT, "diverged": DIVERGED, "refused": REFUSED, "too-large": TOO_LARGE}
+_BY_OUTCOME = {
+    "conflict": CONFLICT,
+    "diverged": DIVERGED,
+    "refused": REFUSED,
+    "too-large": TOO_LARGE,
+    "unverified": UNVERIFIED,
+}
 
 
 def advice(state: str, outcome: str | None) -> Advice:

@@ -7,9 +7,11 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from bridge.system_alarms import AlarmCode, SystemAlarm
+from bridge.target_states import alarm_text
 from storage.audit.overview import Alarm, Overview
 from storage.audit.pages import Count
 from storage.diverged import DIVERGED
+from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
 
 
 class Told(NamedTuple):
@@ -51,6 +53,24 @@ _TROUBLE = {
         "dead",
         "The LRS refused them. Read why; when a learner's next commit changes one, it is sent anew.",
     ),
+}
+
+_REMEDIES = {
+    (AlarmState.NOT_ALLOWED, False): "Mend the credentials, or what they may do, at the LRS or in the settings."
+    " It goes on by itself afterwards; nothing is lost.",
+    (
+        AlarmState.NOT_ALLOWED,
+        True,
+    ): "Let the bridge's credentials read statements at the LRS: it cannot tell whether the"
+    " LRS has what it would not take again. Then retry what is dead with the outcome `unverified`.",
+    (AlarmState.REFUSING, False): "After the first few, statements wait instead of becoming dead. Read what the LRS"
+    " answers: credentials, a gateway before it, or the mapping. It is tried now and then.",
+    (
+        AlarmState.UNREACHABLE,
+        False,
+    ): "Is the LRS running, and is the way to it open? It is tried at least once a minute; nothing is lost.",
+    (AlarmState.FAULT, False): "A fault of the bridge: please report what the log says under `forwarding_interrupted`."
+    " What it fails over is tried again and again; nothing is lost.",
 }
 
 
@@ -96,9 +116,9 @@ def number(count: Count) -> str:
 def _one(alarm: Alarm, found: Overview, configured: Collection[str]) -> Told:
     target = alarm.target or "no LRS yet"
     where = f"/audit/targets#target-{quote(alarm.target)}"
-    if alarm.kind == "refused":
-        hint = "Mend the credentials, at the LRS or in the settings. It goes on by itself afterwards; nothing is lost."
-        return Told(f"{target} does not let the bridge in", alarm.since, hint, where, "See the target")
+    if alarm.detail is not None:
+        hint = _remedy(alarm.detail)
+        return Told(f"{target} {alarm_text(alarm.detail)}", alarm.since, hint, where, "See the target")
     if alarm.kind == "paused":
         pause = found.pauses[alarm.target]
         hint = f"{pause.by} paused it: {pause.reason.rstrip('. ')}. Statements wait until somebody resumes it."
@@ -112,6 +132,11 @@ def _one(alarm: Alarm, found: Overview, configured: Collection[str]) -> Told:
     query = {"state": state, "target": alarm.target} | ({"outcome": DIVERGED} if alarm.kind == DIVERGED else {})
     address = f"/audit/{room}?{urlencode(query)}"
     return Told(f"{said} {what} at {target}", alarm.since, hint, address, "See why")
+
+
+def _remedy(alarm: TargetAlarm) -> str:
+    state, is_reading = AlarmState(alarm.state), alarm.request_kind == RequestKind.READING
+    return _REMEDIES.get((state, is_reading), _REMEDIES[state, False])
 
 
 def _late(alarm: Alarm, where: str, configured: Collection[str]) -> Told:

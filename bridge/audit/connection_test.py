@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import aiohttp
-import msgspec
 
+from bridge.forwarding.about import VERSION_HEADER, ask_about, versions_of
 from bridge.forwarding.auth import Authorization
 from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.targets import Target
-from bridge.forwarding.transport import open_session
+from bridge.forwarding.transport import MAX_ABOUT_BYTES, connection_options, reply_of
+from bridge.http_client import describe_failure, open_session, send_request
 
-PATIENCE = 15
-"""Seconds: somebody is waiting."""
-LONGEST_ANSWER = 4_000
-"""Bytes of the answer that are shown."""
+TEST_TIMEOUT = 15
+"""Seconds for each request: somebody is waiting."""
+MAX_SHOWN = 4_000
+"""Characters of the answer that are shown."""
 
 
 class Tested(NamedTuple):
@@ -28,58 +29,58 @@ class Tested(NamedTuple):
     is_well: bool = False
 
 
-class _About(msgspec.Struct):
-    version: str | list[str]
-
-
 async def try_connection(target: Target) -> Tested:
     """Ask the LRS's `about` with the target's credentials. Never raises for what the LRS or the network does."""
     try:
-        async with open_session() as session:
+        async with open_session(timeout_seconds=TEST_TIMEOUT) as session:
             reply = await _ask(session, target)
-    except TimeoutError:
-        reply = Reply(None, f"no answer within {PATIENCE} s")
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        reply = Reply(None, f"{type(error).__name__}: {error}")
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        reply = Reply(None, describe_failure(error, TEST_TIMEOUT))
     return _in_words(target, reply)
 
 
 async def _ask(session: aiohttp.ClientSession, target: Target) -> Reply:
-    timeout = aiohttp.ClientTimeout(total=PATIENCE)
-    told = await Authorization(session, target.credentials).header()
+    options = connection_options(target)
+    told = await Authorization(session, target.credentials, options).header()
     if isinstance(told, Reply):
         return told
     headers = {} if told is None else {"Authorization": told}
-    if target.version != "auto":
-        headers["X-Experience-API-Version"] = target.version
-    async with session.get(
-        f"{target.endpoint}about", headers=headers, allow_redirects=False, timeout=timeout
-    ) as response:
-        content = await response.content.read(LONGEST_ANSWER)
-        return Reply(response.status, content.decode(errors="replace"), dict(response.headers))
+
+    async def about(extra: dict[str, str]) -> Reply:
+        url = f"{target.endpoint}about"
+        response = await send_request(
+            session, "GET", url, max_bytes=MAX_ABOUT_BYTES, headers=headers | extra, **options
+        )
+        return reply_of(response, MAX_ABOUT_BYTES)
+
+    return await ask_about(about) if target.version == "auto" else await about({VERSION_HEADER: target.version})
 
 
 def _in_words(target: Target, reply: Reply) -> Tested:
-    if reply.status is None:
-        return Tested(target.name, "no answer", "Is the endpoint right, and is the LRS running?", reply.text)
-    if reply.status in {401, 403}:
-        hint = "Mend the credentials, at the LRS or in the settings."
-        return Tested(target.name, f"it does not let the bridge in ({reply.status})", hint, reply.text)
-    if 300 <= reply.status < 400:
-        hint = f"It points to {reply.headers.get('Location', 'elsewhere')}; redirects are not followed."
-        return Tested(target.name, f"it redirects ({reply.status})", hint, reply.text)
-    versions = _versions(reply) if reply.status == 200 else None
-    if versions is None:
-        hint = "This is no answer of an LRS: is the endpoint right? It ends where `statements` would follow."
-        return Tested(target.name, f"it answers {reply.status}, not as an LRS does", hint, reply.text)
-    hint = "Many LRSs tell this to everybody: whether it takes statements shows when the next one is sent."
-    words = f"it answers, and speaks xAPI {', '.join(versions)}"
-    return Tested(target.name, words, hint, "", is_well=True)
+    shown = reply.text[:MAX_SHOWN]
+    versions = versions_of(reply)
+    if versions:
+        hint = "Many LRSs tell this to everybody: whether it takes statements shows when the next one is sent."
+        return Tested(target.name, f"it answers, and speaks xAPI {', '.join(versions)}", hint, "", is_well=True)
+    words, hint = _trouble(reply)
+    return Tested(target.name, words, hint, shown)
 
 
-def _versions(reply: Reply) -> list[str] | None:
-    try:
-        told = msgspec.json.decode(reply.text, type=_About).version
-    except (msgspec.MsgspecError, RecursionError):
-        return None
-    return [told] if isinstance(told, str) else told
+def _trouble(reply: Reply) -> tuple[str, str]:
+    """Return what is the matter with an answer, and what to do about it."""
+    status = reply.status
+    if not reply.is_from_lrs:
+        return "the token endpoint gives no token", "See token_url, client_id and client_secret; the LRS was not asked."
+    if reply.is_truncated:
+        return "it answers, but with too much to be read", _NO_LRS
+    if status is None:
+        return "no answer", "Is the endpoint right, and is the LRS running?"
+    if status in {401, 403}:
+        return f"it does not let the bridge in ({status})", "Mend the credentials, at the LRS or in the settings."
+    if 300 <= status < 400:
+        hint = f"It points to {reply.redirects_to or 'elsewhere'}; redirects are not followed."
+        return f"it redirects ({status})", hint
+    return f"it answers {status}, not as an LRS does", _NO_LRS
+
+
+_NO_LRS = "This is no answer of an LRS: is the endpoint right? It ends where `statements` would follow."

@@ -19,6 +19,7 @@ from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.route import Route
 from bridge.audit.shortening import shortened
 from bridge.audit.telling import NAME, told
+from bridge.target_states import alarm_text_since
 from mappings.timestamps import rfc3339
 
 FOLDER = Path(__file__).parent / "templates"
@@ -58,6 +59,7 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
     )
     environment.globals["asset"] = asset_path
     environment.filters["utc"] = rfc3339
+    environment.filters["alarm_text_since"] = alarm_text_since
     environment.filters["shortened"] = shortened
     roles = {route.path: route.role for route in routes if route.method == "GET"}
     app[_ENTRIES] = tuple((path, title, roles[path] or 0) for path, title in NAVIGATION if path in roles)

@@ -14,11 +14,14 @@ from bridge.cli.stored import database, looking, user
 from bridge.clock import system_now
 from bridge.commits.replies import time_text
 from bridge.settings import Settings
-from bridge.target_states import TargetState, overview, pause, resume
+from bridge.target_states import TargetState, alarm_text_since, overview, pause, resume
 from storage.audit.pages import Count
 from storage.engine import writing
 
 BY = click.option("--by", default=user, help="Who does this; by default the user's name.")
+
+_TIMED = {"not let in", "refusing", "unreachable", "interrupted"}
+"""States that are alarms: since when stands beside them."""
 
 
 @click.group()
@@ -40,8 +43,10 @@ def list_targets(settings: Settings, *, as_json: bool) -> None:
     for one in found:
         names = ("waiting", "waiting_documents", "dead", "quarantined")
         numbers = (f"{'at least ' if name in one['more'] else ''}{one[name]}" for name in names)
+        since = next((f" since {alarm['since']}" for alarm in one["alarms"] if alarm["requests"] == "statements"), "")
+        state = one["state"] + (since if one["state"] in _TIMED else "")
         table.add_row(
-            one["name"] or "(no LRS yet)", one["state"], *numbers, one["oldest_waiting"] or "", one["endpoint"] or ""
+            one["name"] or "(no LRS yet)", state, *numbers, one["oldest_waiting"] or "", one["endpoint"] or ""
         )
     console = Console(emoji=False, width=200)
     console.print(table)
@@ -55,10 +60,11 @@ def list_targets(settings: Settings, *, as_json: bool) -> None:
                 ),
                 soft_wrap=True,
             )
-        if one["pause"] is not None:
+        if one["pause"] is not None and not one["pause"]["automatic"]:
             told = one["pause"]
-            who = "does not let the bridge in" if told["automatic"] else f"is paused by {told['by']}"
-            console.print(escape(f"{one['name']} {who}, since {told['since']}: {told['reason']}"))
+            console.print(escape(f"{one['name']} is paused by {told['by']}, since {told['since']}: {told['reason']}"))
+        for alarm in one["alarms"]:
+            console.print(escape(f"{one['name']} {alarm['text']} {alarm['since']}: {alarm['reason']}"))
 
 
 @targets.command("pause")
@@ -83,10 +89,10 @@ def pause_target(settings: Settings, name: str, reason: str, by: str) -> None:
 @BY
 @click.pass_obj
 def resume_target(settings: Settings, name: str, reason: str, by: str) -> None:
-    """End the pause of target NAME: running bridges go on within a second."""
+    """End the pause of target NAME, and try at once what waits for it: running bridges follow within a second."""
     with database(settings) as engine, writing(engine) as connection:
         if not resume(connection, name, by=by, reason=reason, now=system_now()):
-            raise click.ClickException(f"{name} is not paused.")
+            raise click.ClickException(f"{name} is not paused, and nothing of it waits for another try.")
     click.echo(f"{name} goes on.", err=True)
 
 
@@ -108,6 +114,17 @@ def _object(one: TargetState) -> dict[str, Any]:
                 "reason": one.pause.reason,
                 "automatic": one.pause.automatic,
             },
+            "alarms": [
+                {
+                    "requests": alarm.request_kind,
+                    "state": alarm.state,
+                    "since": time_text(alarm.since),
+                    "seen_at": time_text(alarm.seen_at),
+                    "text": alarm_text_since(alarm),
+                    "reason": alarm.reason,
+                }
+                for alarm in one.alarms
+            ],
         }
     )
 

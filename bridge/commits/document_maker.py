@@ -6,13 +6,11 @@ dies, and what changes ten times meanwhile is made a document of once.
 
 from __future__ import annotations
 
-import asyncio
-
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.commits.work import Making
 from bridge.database import Database
-from bridge.watch import Watch, raise_unknown
+from bridge.watch import ItemBackoff, Watch
 from storage import attempts
 
 EVERY = 0.5
@@ -29,6 +27,7 @@ class DocumentMaker(Watch):
         self._database = database
         self._commits = commits
         self._now = now
+        self._backoff = ItemBackoff("documents", now)
 
     async def look(self) -> bool:
         """Make what is due now."""
@@ -37,12 +36,11 @@ class DocumentMaker(Watch):
     async def make(self, due: int) -> bool:
         """Make the documents that are due by a time, in milliseconds since the epoch, of some attempts.
 
-        Tells whether there may be more.
+        Tells whether there may be more. An attempt whose documents cannot be made waits by itself.
         """
-        found = await self._database.read(attempts.documents_due, due, MOST_TOGETHER)
-        raise_unknown(
-            await asyncio.gather(
-                *(self._commits.make_documents(Making(session_id, due)) for session_id in found), return_exceptions=True
-            )
+        most = MOST_TOGETHER + len(self._backoff)
+        found = self._backoff.due(await self._database.read(attempts.documents_due, due, most), MOST_TOGETHER)
+        succeeded = await self._backoff.run_each(
+            found, lambda session_id: self._commits.make_documents(Making(session_id, due))
         )
-        return len(found) == MOST_TOGETHER
+        return len(found) == MOST_TOGETHER and bool(succeeded)

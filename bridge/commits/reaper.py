@@ -6,7 +6,7 @@ wait for a last word that never comes.
 
 from __future__ import annotations
 
-import asyncio
+from typing import NamedTuple
 
 import structlog
 
@@ -14,7 +14,7 @@ from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.commits.work import Closing
 from bridge.database import Database
-from bridge.watch import Watch, raise_unknown
+from bridge.watch import ItemBackoff, Watch
 from storage import attempts
 
 log = structlog.get_logger(__name__)
@@ -22,6 +22,13 @@ log = structlog.get_logger(__name__)
 EVERY = 60.0
 """Seconds between looks."""
 MOST_TOGETHER = 500
+
+
+class _Reaped(NamedTuple):
+    """How many sessions were ended, and whether there may be more."""
+
+    ended: int
+    may_be_more: bool
 
 
 class Reaper(Watch):
@@ -33,20 +40,25 @@ class Reaper(Watch):
         self._commits = commits
         self._now = now
         self._idle_after = idle_after
+        self._backoff = ItemBackoff("idle sessions", now)
 
     async def look(self) -> bool:
-        """End sessions that are idle now."""
-        return await self.reap() == MOST_TOGETHER
+        """End sessions that are idle now; tell whether there may be more, and some of these were ended."""
+        reaped = await self._reap()
+        return reaped.may_be_more and reaped.ended > 0
 
     async def reap(self) -> int:
-        """End sessions that are idle now, some hundreds at most; tell how many were."""
+        """End sessions that are idle now, some hundreds at most; tell how many were ended."""
+        return (await self._reap()).ended
+
+    async def _reap(self) -> _Reaped:
         idle_since = self._now() - self._idle_after * 1000
-        found = await self._database.read(attempts.idle_sessions, idle_since, MOST_TOGETHER)
-        raise_unknown(
-            await asyncio.gather(
-                *(self._commits.close(Closing(session_id, idle_since)) for session_id in found), return_exceptions=True
-            )
+        most = MOST_TOGETHER + len(self._backoff)
+        found = self._backoff.due(await self._database.read(attempts.idle_sessions, idle_since, most), MOST_TOGETHER)
+        results = await self._backoff.run_each(
+            found, lambda session_id: self._commits.close(Closing(session_id, idle_since))
         )
-        if found:
-            log.info("idle_sessions_ended", sessions=len(found))
-        return len(found)
+        ended = sum(results)
+        if ended:
+            log.info("idle_sessions_ended", sessions=ended)
+        return _Reaped(ended, may_be_more=len(found) == MOST_TOGETHER)

@@ -23,7 +23,7 @@ from mappings.cmi.spelling import nearest
 from mappings.cmi.tree import Tree, is_full, nest
 from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 from mappings.cmi.warnings import is_full as is_full_list
-from mappings.iris import is_iri
+from mappings.iris import is_iri, sendable_iri
 
 MARKS = frozenset({"sequence", "terminated", "committed_at", "scorm_version", "learner", "activity"})
 """Keys beside `cmi` that only this format has."""
@@ -203,7 +203,7 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
     course = (
         told.course if isinstance(told.course, CourseFields) else told.course is not None and CourseFields(told.course)
     )
-    if what.type is not None and not is_iri(what.type):
+    if what.type is not None and not is_iri(sendable_iri(what.type)):
         raise MalformedField(
             f"activity.type must be an IRI such as http://adlnet.gov/expapi/activities/lesson, not {what.type[:60]!r}."
         )

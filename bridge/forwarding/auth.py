@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote_plus
 
 import aiohttp
 import msgspec
 
-from bridge.forwarding.outcomes import Reply
+from bridge.forwarding.outcomes import MAX_LOCATION, Reply
 from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials
+from bridge.http_client import HttpResponse, send_request, too_large
 
 EARLY = 30
 """Seconds before it runs out that a token is not used any more."""
 LASTS = 300
 """Seconds that a token is used whose server does not tell how long it lasts."""
-LONGEST_ANSWER = 16_384
-"""Bytes read of a token endpoint's answer."""
+MAX_TOKEN_BYTES = 64 * 1024
+"""Read of a token endpoint's answer."""
+
+_SENDABLE = re.compile(r"[\x20-\x7e]+")
+"""What a token is made of (RFC 6749, A.12)."""
 
 
 class _Token(msgspec.Struct):
@@ -24,10 +32,13 @@ class _Token(msgspec.Struct):
 
 
 class Authorization:
-    """Gives the header. One for each target, as tokens are kept in it."""
+    """Gives the header. One for each target, as tokens are kept in it. `options` are those of each request."""
 
-    def __init__(self, session: aiohttp.ClientSession, credentials: Credentials) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, credentials: Credentials, options: Mapping[str, Any] | None = None
+    ) -> None:
         self._session = session
+        self._options = dict(options or {})
         self._credentials = credentials
         self._known: str | None = None
         self._until = 0.0
@@ -71,24 +82,49 @@ class Authorization:
 
     async def _fetch(self, credentials: ClientCredentials) -> _Token | Reply:
         form = {"grant_type": "client_credentials"}
-        if credentials.scope:
-            form["scope"] = credentials.scope
-        async with self._session.post(
+        for name in ("scope", "audience"):
+            if value := getattr(credentials, name):
+                form[name] = value
+        headers = {"Accept": "application/json"}
+        if credentials.is_posted:
+            form |= {"client_id": credentials.client_id, "client_secret": credentials.client_secret}
+        else:
+            headers["Authorization"] = client_basic(credentials.client_id, credentials.client_secret)
+        response = await send_request(
+            self._session,
+            "POST",
             credentials.token_url,
+            max_bytes=MAX_TOKEN_BYTES,
             data=form,
-            # the one way every server must take (RFC 6749, 2.3.1)
-            headers={
-                "Authorization": aiohttp.encode_basic_auth(credentials.client_id, credentials.client_secret, "utf-8"),
-                "Accept": "application/json",
-            },
-            allow_redirects=False,
-        ) as response:
-            content = await response.content.read(LONGEST_ANSWER)
-            status, headers = response.status, dict(response.headers)
+            headers=headers,
+            **self._options,
+        )
+        status = response.status
         if status == 200:
-            try:
-                return msgspec.json.decode(content, type=_Token, strict=False)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                return Reply(None, "the token endpoint's answer holds no access_token", headers)
-        said = f"the token endpoint answered {status}: {content[:500].decode(errors='replace')}"
-        return Reply(401 if status in {400, 401, 403} else None, said, headers)
+            token, fault = _token(response)
+            return token or Reply(
+                None, f"the token endpoint: {fault}", response.headers, is_from_lrs=False, is_preliminary=True
+            )
+        where = response.headers.get("Location", "")[:MAX_LOCATION] if 300 <= status < 400 else ""
+        points = f" and redirects to {where}, which is not followed" if where else ""
+        said = f"the token endpoint answered {status}{points}: {response.text[:500]}"
+        answered = 401 if status in {400, 401, 403} else None
+        return Reply(answered, said, response.headers, is_from_lrs=False, is_preliminary=True)
+
+
+def client_basic(client_id: str, client_secret: str) -> str:
+    """Return the Authorization header of an OAuth 2 client: each part is form-encoded first (RFC 6749, 2.3.1)."""
+    return aiohttp.encode_basic_auth(quote_plus(client_id), quote_plus(client_secret), "utf-8")
+
+
+def _token(response: HttpResponse) -> tuple[_Token | None, str]:
+    """Return the token of an answer, or what is wrong with the answer."""
+    if response.is_truncated:
+        return None, too_large(MAX_TOKEN_BYTES)
+    try:
+        token = msgspec.json.decode(response.body, type=_Token, strict=False)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None, "its answer holds no access_token"
+    if not _SENDABLE.fullmatch(token.access_token):
+        return None, "its access_token holds what no header can"
+    return token, ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from storage.outbox import Claimed, Page
@@ -11,6 +11,7 @@ MOST_BYTES = 512 * 1024
 """Bytes of statements in a request, but for a single longer one."""
 ALONE = 7
 """Tries after which a statement goes by itself: more than it takes to find the one of a batch that breaks an LRS."""
+NO_LIMITS: Mapping[int, int] = {}
 
 
 class Batch(NamedTuple):
@@ -40,19 +41,23 @@ class Queue:
         self._next = 0
         self._offset = 0
 
-    def take(self, most: int) -> Batch | None:
-        """Give the next of at most so many, None at the end. What was tried often goes by itself."""
+    def take(self, most: int, limits: Mapping[int, int] = NO_LIMITS) -> Batch | None:
+        """Give the next of at most so many, None at the end. What was tried often goes by itself.
+
+        `limits` has, of some deliveries, how many there may be in a request that has them.
+        """
         its = self._claimed[self._next : self._next + most]
         if not its:
             return None
         size = its[0].size
         count = 1
-        if its[0].tries < ALONE:
-            for one in its[1:]:
-                if size + one.size > MOST_BYTES or one.tries >= ALONE:
-                    break
-                size += one.size
-                count += 1
+        most = 1 if its[0].tries >= ALONE else min(most, limits.get(its[0].id, most))
+        for one in its[1:]:
+            most = min(most, limits.get(one.id, most))
+            if count >= most or size + one.size > MOST_BYTES or one.tries >= ALONE:
+                break
+            size += one.size
+            count += 1
         its = its[:count]
         begin = self._offset
         end = begin + size + count - 1

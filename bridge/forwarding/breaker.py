@@ -34,6 +34,16 @@ class Breaker:
         """Tell whether everybody passes."""
         return self._failures == 0
 
+    @property
+    def failures(self) -> int:
+        """Return the number of failures in a row."""
+        return self._failures
+
+    def hurry(self) -> None:
+        """Let a probe pass at once, whatever was to be waited for."""
+        self._until = 0.0
+        self._changed.set()
+
     async def passed(self, stopping: asyncio.Event) -> bool:
         """Wait until the LRS may be asked; False when `stopping` was set meanwhile.
 
@@ -56,11 +66,15 @@ class Breaker:
         self._failures = 0
         self._rest()
 
-    def failed(self, outcome: Outcome, reply: Reply, now: int) -> float:
-        """Note trouble with the LRS and give the seconds to leave it alone; `now` is milliseconds since the epoch."""
+    def failed(self, outcome: Outcome, reply: Reply, now: int, *, longest: float | None = None) -> float:
+        """Note trouble with the LRS and give the seconds to leave it alone; `now` is milliseconds since the epoch.
+
+        `longest` are the seconds at most, unless the LRS asks for more.
+        """
         self._failures += 1
-        # credentials are mended by people, and not sooner for being tried
-        longest = LONGEST if outcome is Outcome.NOT_ALLOWED else AWAY
+        if longest is None:
+            # credentials are mended by people, and not sooner for being tried
+            longest = LONGEST if outcome is Outcome.NOT_ALLOWED else AWAY
         seconds = delay(self._failures, self._random, retry_after(reply, now), longest=longest)
         self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
         self._rest()
@@ -72,6 +86,7 @@ class Breaker:
             status=reply.status,
             # what an LRS answers can hold learners' data; it is kept with the try
             fault=reply.text[:200] if reply.status is None else None,
+            redirects_to=reply.redirects_to or None,
             failures=self._failures,
             wait=round(seconds, 1),
         )

@@ -8,9 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
-from bridge.database import Database, describe
+from bridge.database import DATABASE_ERRORS, Database, describe
 from storage import leases
 from storage.leases import Shares
 
@@ -20,8 +19,10 @@ LASTS = 15.0
 """Seconds that a lease lasts, and so the longest that a killed process's work rests."""
 LOOK = 1.0
 """Seconds between looks for leases that others hold."""
-DRAIN_TIME = 20
-"""Seconds that a stopping bridge waits for what is on its way to an LRS."""
+STOP_GRACE = 3.0
+"""Seconds that a stopping bridge waits for what is on its way to an LRS. What is cancelled then is sent again later."""
+HANDOVER_GRACE = 10.0
+"""The same where another process takes over: less than a lease lasts, which is not renewed meanwhile."""
 
 
 class Sender(Protocol):
@@ -71,7 +72,7 @@ class Crew:
         while not self._stopping.is_set():
             try:
                 await self._share()
-            except DBAPIError as error:
+            except DATABASE_ERRORS as error:
                 # those who work go on: they send only what they can claim, which asks for the lease as well
                 log.error("leases_not_renewed", error=describe(error))  # noqa: TRY400 -- its own words hold values
             except Exception:
@@ -81,8 +82,8 @@ class Crew:
                 most = self._lasts if len(self._running) == len(self._senders) else LOOK
                 async with asyncio.timeout(min(self._lasts / 3, most)):
                     await self._stopping.wait()
-        await self._rest(list(self._running))
-        with contextlib.suppress(DBAPIError):  # it runs out by itself
+        await self._rest(list(self._running), STOP_GRACE)
+        with contextlib.suppress(*DATABASE_ERRORS):  # it runs out by itself
             await self._database.write(leases.give_back, owner=self._owner)
 
     async def _share(self) -> None:
@@ -92,21 +93,23 @@ class Crew:
         lost = self._running.keys() - shares.held
         over = lost | shares.excess
         if over:
-            await self._rest(over)
+            await self._rest(over, min(HANDOVER_GRACE, self._lasts / 2))
         if shares.excess:
             await self._database.write(leases.give_back, owner=self._owner, names=shares.excess)
         for name in shares.held - shares.excess - self._running.keys():
             sender = self._senders[name]()
             self._running[name] = (sender, asyncio.create_task(sender.run()))
 
-    async def _rest(self, names: Collection[str]) -> None:
-        """Stop senders, and wait for what they have on its way."""
+    async def _rest(self, names: Collection[str], grace: float) -> None:
+        """Stop senders and wait for what they have on its way, for so many seconds; then cancel it."""
         ended = [self._running.pop(name) for name in list(names) if name in self._running]
         for sender, _ in ended:
             sender.stop()
         tasks = [task for _, task in ended]
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=DRAIN_TIME)
+            _, late = await asyncio.wait(tasks, timeout=grace)
+            if late:
+                log.warning("sends_cancelled", senders=len(late), consequence="they are sent again, under the same ids")
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,6 +6,7 @@ is never tried again. xAPI Communication 3.2 says which status means what, and t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -14,11 +15,18 @@ from enum import Enum
 
 import msgspec
 
+MAX_LOCATION = 500
+"""Characters that are told of where a redirect points to."""
+
 
 class Outcome(Enum):
     """What came of a try."""
 
     DELIVERED = "delivered"
+    EQUIVALENT = "equivalent"
+    """The LRS has it, spelled its own way: as good as delivered."""
+    UNVERIFIED = "unverified"
+    """The LRS says that it has a statement of this id, and does not let the bridge see whether it is this one."""
     RETRY = "retry"
     """The LRS, or the way to it, is in trouble: wait and send the same again."""
     BROKE = "broke"
@@ -33,15 +41,39 @@ class Outcome(Enum):
     """The LRS has one of another history of this database under the id: only people can send it under another."""
     TOO_LARGE = "too-large"
     """More than the LRS takes at once: split the batch, or give up the single one."""
+    FAULT = "fault"
+    """The bridge itself failed over it, in a way nobody foresaw: split the batch, or let the single one wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back from an LRS. `status` is None where no answer came; `text` then says what happened instead."""
+    """What came back from an LRS.
+
+    Attributes:
+        status: None where no answer came that could be read whole; `text` then says what happened instead.
+        is_truncated: the answer was too large to be read whole.
+        is_cut: the request was sent, and its answer lost on the way.
+        is_from_lrs: whether the LRS said so, not the token endpoint.
+        is_preliminary: it answers what is asked before the request itself: a token, or the version.
+        took: seconds from the request to this.
+    """
 
     status: int | None
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_truncated: bool = False
+    is_cut: bool = False
+    is_from_lrs: bool = True
+    is_preliminary: bool = False
+    took: float = 0.0
+
+    @property
+    def redirects_to(self) -> str:
+        """Return where a redirect points to, empty where it is none."""
+        if self.status is None or not 300 <= self.status < 400:
+            return ""
+        location = next((value for name, value in self.headers.items() if name.lower() == "location"), "")
+        return location[:MAX_LOCATION].encode(errors="replace").decode()
 
 
 _BY_STATUS: Mapping[int, Outcome] = {
@@ -57,6 +89,7 @@ _BY_STATUS: Mapping[int, Outcome] = {
 _BY_STATUS_OF_DOCUMENTS = {
     **_BY_STATUS,
     200: Outcome.DELIVERED,
+    201: Outcome.DELIVERED,
     412: Outcome.CONFLICT,
     414: Outcome.TOO_LARGE,  # its place is in the address
     500: Outcome.RETRY,
@@ -75,6 +108,28 @@ def classify(reply: Reply, sent: Sequence[str]) -> Outcome:
     if reply.status == 200:
         return Outcome.DELIVERED if _are_ids(reply.text, sent) else Outcome.RETRY
     return _BY_STATUS.get(reply.status, Outcome.RETRY)
+
+
+_OF_THE_WAY = {401, 404, 429, 503}
+_DUPLICATE = re.compile(r"duplicate|already (?:exist|stored|been)|conflict|unique|exists", re.IGNORECASE)
+
+
+def may_be_of_one(reply: Reply, outcome: Outcome) -> bool:
+    """Tell whether a failure may be about one statement or document, though it looks like trouble with the LRS.
+
+    Firewalls and LRSs answer 403, 406, 412, 500, 502, 504, a page instead of ids, or nothing, to a single one that they
+    cannot bear. What says plainly that it is about the way (401, 404, 429, 503, a redirect, no connection) is not.
+    """
+    if outcome not in {Outcome.RETRY, Outcome.BROKE, Outcome.NOT_ALLOWED} or reply.is_preliminary:
+        return False
+    if reply.status is None:
+        return reply.is_cut or reply.is_truncated
+    return reply.status not in _OF_THE_WAY and not 300 <= reply.status < 400
+
+
+def speaks_of_duplicate(reply: Reply) -> bool:
+    """Tell whether a refusal says that the LRS has such a statement already: some answer 400 or 500 instead of 409."""
+    return reply.status in {400, 500} and _DUPLICATE.search(reply.text) is not None
 
 
 def classify_document(reply: Reply) -> Outcome:

@@ -10,14 +10,18 @@ import aiohttp
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.forwarding.breaker import Breaker
+from bridge.forwarding.channel import TargetChannel
 from bridge.forwarding.crew import Sender
 from bridge.forwarding.documents import DocumentForwarder
 from bridge.forwarding.forwarder import Forwarder
 from bridge.forwarding.pauses import Pauses
-from bridge.forwarding.rounds import Way
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from storage.outbox import SHARDS, Part
+from storage.target_alarms import RequestKind
+
+LEASES = "target "
+"""How the leases of targets begin: whatever a target is called, it is no other work's lease."""
 
 
 def senders(
@@ -32,29 +36,33 @@ def senders(
 ) -> dict[str, Callable[[], Sender]]:
     """Give lease -> what makes its sender, for all targets; the first one adopts what waits for no target yet.
 
-    Those that send statements to a target share a breaker. Its documents have their own: an LRS without the document
+    Those that send statements to a target share a channel. Its documents have their own: an LRS without the document
     resources gets statements all the same.
     """
     made: dict[str, Callable[[], Sender]] = {}
     for target in targets:
         transport = Transport(session, target, partial(pauses.holds, target.name))
-        way = Way(transport, Breaker(target.name, random), pauses, set())
+        channel = TargetChannel(
+            target.name, RequestKind.STATEMENTS, transport, Breaker(target.name, random), pauses, now
+        )
         first = target is targets[0]
         for shard in range(SHARDS):
-            part = Part(target.name, f"{target.name}/{shard}", owner, shard)
+            part = Part(target.name, f"{LEASES}{target.name}/{shard}", owner, shard)
             adopts = first and shard == 0
             made[part.lease] = partial(
                 Forwarder,
                 database,
                 part,
-                way,
+                channel,
                 now=now,
                 random=random,
                 adopts=adopts,
                 unwanted_rules=target.unwanted_rules,
             )
-        part = Part(target.name, f"{target.name}/documents", owner)
+        part = Part(target.name, f"{LEASES}{target.name}/documents", owner)
         adopted = target.documents if first else frozenset[str]()
-        way = Way(transport, Breaker(target.name, random), pauses, set())
-        made[part.lease] = partial(DocumentForwarder, database, part, way, now=now, adopts=adopted)
+        channel = TargetChannel(
+            target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now
+        )
+        made[part.lease] = partial(DocumentForwarder, database, part, channel, now=now, random=random, adopts=adopted)
     return made

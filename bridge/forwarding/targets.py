@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -20,12 +21,25 @@ class Bearer(NamedTuple):
 
 
 class ClientCredentials(NamedTuple):
-    """OAuth 2 client credentials (RFC 6749, 4.4), which give tokens that run out. `scope` may be empty."""
+    """OAuth 2 client credentials (RFC 6749, 4.4), which give tokens that run out.
+
+    `scope` and `audience` may be empty. `is_posted` tells that id and secret stand in the request's body, as
+    `client_secret_post`, and not in a header.
+    """
 
     token_url: str
     client_id: str
     client_secret: str
     scope: str = ""
+    audience: str = ""
+    is_posted: bool = False
+
+
+class Proxy(NamedTuple):
+    """An HTTP proxy; `headers` let the bridge in there."""
+
+    url: str
+    headers: dict[str, str]
 
 
 Credentials = Basic | Bearer | ClientCredentials | None
@@ -44,6 +58,8 @@ class Target:
         documents: names of the documents that it gets.
         unwanted_rules: names of the rules whose statements it does not get.
         rate: requests a second that a process sends it at most; None for no limit.
+        tls: whom to trust, and with which certificate to come; None as the system has it.
+        proxy: to go through; None for none.
     """
 
     name: str
@@ -53,3 +69,5 @@ class Target:
     documents: frozenset[str] = frozenset()
     unwanted_rules: frozenset[str] = frozenset()
     rate: float | None = None
+    tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
+    proxy: Proxy | None = field(default=None, repr=False)

@@ -11,10 +11,11 @@ from sqlalchemy.exc import DBAPIError
 from bridge.clock import Monotonic, Now
 from bridge.database import Database, describe
 from bridge.single_flight import SingleFlight
-from storage import pauses
+from storage import pauses, target_alarms
 from storage.audit.queues import waiting_by_target
 from storage.database_files import DatabaseFileLostError
 from storage.pauses import Pause
+from storage.target_alarms import TargetAlarm
 
 log = structlog.get_logger(__name__)
 
@@ -28,11 +29,12 @@ COUNT_TIMEOUT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class WaitingCounts:
-    """Numbers by target, and the targets that are paused, as of `counted_at` (milliseconds since the epoch)."""
+    """Numbers by target, and the targets that are paused or in trouble, as of `counted_at` (ms since the epoch)."""
 
     statements: dict[str, int]
     documents: dict[str, int]
     pauses: dict[str, Pause]
+    target_alarms: list[TargetAlarm]
     counted_at: int
 
 
@@ -59,11 +61,11 @@ class Backlog:
         return self._counts
 
     async def _count(self) -> None:
-        statements, documents, paused = await self._database.read(_waiting)
-        self._counts = WaitingCounts(statements, documents, paused, self._now())
+        counted = await self._database.read(_waiting)
+        self._counts = WaitingCounts(*counted, self._now())
         self._fresh_until = self._monotonic() + COUNT_TTL
 
 
-def _waiting(connection: Connection) -> tuple[dict[str, int], dict[str, int], dict[str, Pause]]:
+def _waiting(connection: Connection) -> tuple[dict[str, int], dict[str, int], dict[str, Pause], list[TargetAlarm]]:
     statements, documents = waiting_by_target(connection, COUNT_LIMIT)
-    return statements, documents, pauses.current(connection)
+    return statements, documents, pauses.current(connection), target_alarms.current(connection)

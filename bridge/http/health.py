@@ -47,6 +47,15 @@ async def readyz(request: web.Request) -> web.Response:
                 name: {"since": time_text(pause.since), "automatic": pause.automatic}
                 for name, pause in waiting.pauses.items()
             },
+            "target_alarms": [
+                {
+                    "target": alarm.target,
+                    "requests": alarm.request_kind,
+                    "state": alarm.state,
+                    "since": time_text(alarm.since),
+                }
+                for alarm in waiting.target_alarms
+            ],
             "counted_at": time_text(waiting.counted_at),
         }
     if not parts.targets:

@@ -200,6 +200,7 @@ def _answers() -> dict[str, Shape]:
         "waiting": _by_target(COUNT),
         "waiting_documents": _by_target(COUNT),
         "paused": _by_target(pause),
+        "target_alarms": many(_object({"target": TEXT, "requests": TEXT, "state": TEXT, "since": TIME})),
         "counted_at": TIME,
         "notice": TEXT,
     }

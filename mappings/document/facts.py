@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mappings.document.templates import VERBATIM, Template, places
-from mappings.iris import is_own_iri, percent_encode
+from mappings.iris import own_iri, percent_encode, sendable_iri
 
 Values = Mapping[str, str]
 """Variable -> its text."""
@@ -98,12 +98,12 @@ def of_activity(facts: Facts, activity_iri: Template, course_iri: Template) -> d
     if not course_id:
         course_id, course_name = facts.activity_id, facts.activity_name
     values = {
-        "lms.home_page": facts.home_page,
-        "lms.base": facts.home_page.rstrip("/"),
+        "lms.home_page": sendable_iri(facts.home_page),
+        "lms.base": sendable_iri(facts.home_page).rstrip("/"),
         "lms.name": facts.lms_name,
         "activity.id": facts.activity_id,
         "activity.name": facts.activity_name,
-        "activity.type": facts.activity_type,
+        "activity.type": sendable_iri(facts.activity_type) if facts.activity_type else "",
         "course.id": course_id,
         "course.name": course_name,
     }
@@ -111,7 +111,7 @@ def of_activity(facts: Facts, activity_iri: Template, course_iri: Template) -> d
     if "activity.iri" in places(course_iri):
         own.reverse()
     for name, own_id, template in own:
-        values[name] = own_id if is_own_iri(own_id) else _make_iri(template, values | _of_learner(facts))
+        values[name] = own_iri(own_id) or _make_iri(template, values | _of_learner(facts))
     return values
 
 

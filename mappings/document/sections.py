@@ -8,7 +8,7 @@ from typing import Any
 
 from mappings.document.errors import Fault
 from mappings.document.templates import OF_ITEMS, VERBATIM, Place, Template, needs, parse, places
-from mappings.iris import is_iri, is_language
+from mappings.iris import is_iri, is_language, sendable_iri
 
 _Path = tuple[str | int, ...]
 _DAY = 86_400
@@ -211,7 +211,7 @@ class Section:
 
     def _check_iri(self, key: str, template: Template) -> None:
         for filled in ("".join(_sample(part) for part in template), "".join(_fallback(part) for part in template)):
-            if not is_iri(filled):
+            if not is_iri(sendable_iri(filled)):
                 self.fault(key, f"does not become a full IRI (scheme:…, no spaces): {filled!r}")
                 return
 

@@ -9,16 +9,13 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from mappings.iris import iri_problem
 from mappings.judge import shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-
-_IRI: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):(?P<rest>[^\s\x00-\x20\x7f-\x9f<>\"{}|\\^`]+)")
-_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_WEB_REST: Final = re.compile(r"//[^/?#]+.*")
 
 _LOCAL_CHARACTER: Final = r"[^\s\x00-\x20@<>()\[\]:;,\\\"]"
 _LABEL: Final = r"[^\s\x00-\x20@<>()\[\]:;,\\\"./?#]+"
@@ -63,13 +60,9 @@ def check_uuid(value: object, at: str) -> Iterator[str]:
 
 def check_iri(value: object, at: str) -> Iterator[str]:
     """Accept an absolute IRI: a scheme, no spaces or quotes, whole percent escapes, a host for http(s)."""
-    found = _IRI.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        yield shape.must_be("an IRI with a scheme", value, at)
-    elif _BAD_ESCAPE.search(found["rest"]):
-        yield shape.must_be("an IRI whose every % is followed by two hexadecimal digits", value, at)
-    elif found["scheme"].lower() in {"http", "https"} and not _WEB_REST.fullmatch(found["rest"]):
-        yield shape.must_be("an IRI with a host after http://", value, at)
+    problem = iri_problem(value) if isinstance(value, str) else "an IRI with a scheme"
+    if problem is not None:
+        yield shape.must_be(problem, value, at)
 
 
 def check_mailto(value: object, at: str) -> Iterator[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, func, select
 
-from storage import pauses
+from storage import pauses, target_alarms
 from storage.audit.pages import Count, up_to
 from storage.audit.queues import Queue, queues
 from storage.pauses import Pause
 from storage.tables import journal, session, statement
+from storage.target_alarms import TargetAlarm
 
 MINUTE = 60_000
 """Milliseconds."""
@@ -42,14 +44,15 @@ class Rate(NamedTuple):
 class Alarm(NamedTuple):
     """What people must look after; `number` is of deliveries, `since` a time, each where there is one.
 
-    `kind` is `paused`, `refused` (the LRS does not let the bridge in), `diverged` (the LRS has statements of another
-    history of the database), `dead`, `quarantined`, `dead documents`, `late`.
+    `kind` is `paused`, `target` (one of `target_alarms`, which `detail` is), `diverged` (the LRS has statements of
+    another history of the database), `dead`, `quarantined`, `dead documents`, `late`.
     """
 
     kind: str
     target: str
     number: Count | None = None
     since: int | None = None
+    detail: TargetAlarm | None = None
 
 
 class Overview(NamedTuple):
@@ -60,19 +63,22 @@ class Overview(NamedTuple):
     statements: Rate
     queues: dict[str, Queue]
     pauses: dict[str, Pause]
+    target_alarms: list[TargetAlarm]
     open_sessions: Count
 
 
 def overview(connection: Connection, now: int, minutes: int = 60) -> Overview:
     """Give the state of the bridge at `now`, with rates of the last minutes."""
     waits, paused = queues(connection, COUNTED), pauses.current(connection)
+    troubles = target_alarms.current(connection)
     is_open = select(session.c.started_at).where(session.c.ended.is_(None))
     return Overview(
-        alarms(waits, paused, now),
+        alarms(waits, paused, now, troubles),
         commits(connection, now, minutes),
         statements(connection, now, minutes),
         waits,
         paused,
+        troubles,
         up_to(connection, is_open, COUNTED),
     )
 
@@ -105,13 +111,18 @@ def rate(connection: Connection, time: Column[Any], now: int, minutes: int) -> R
     return Rate(since, [Minute(each, found.get(each, 0)) for each in range(since, until, MINUTE)])
 
 
-def alarms(waits: dict[str, Queue], paused: dict[str, Pause], now: int) -> list[Alarm]:
+def alarms(
+    waits: dict[str, Queue], paused: dict[str, Pause], now: int, troubles: Sequence[TargetAlarm] = ()
+) -> list[Alarm]:
     """Give what people must look after, target by target."""
     found = []
-    for target in sorted({*waits, *paused}):
+    for target in sorted({*waits, *paused, *(trouble.target for trouble in troubles)}):
         pause, queue = paused.get(target), waits.get(target, Queue())
-        if pause is not None:
-            found.append(Alarm("refused" if pause.automatic else "paused", target, since=pause.since))
+        if pause is not None and not pause.automatic:
+            found.append(Alarm("paused", target, since=pause.since))
+        else:  # nothing is tried of what people have paused: what was the matter before says nothing
+            its = (trouble for trouble in troubles if trouble.target == target)
+            found += [Alarm("target", target, since=trouble.since, detail=trouble) for trouble in its]
         for kind, number in (
             ("diverged", queue.diverged),
             ("dead", queue.dead),

@@ -10,7 +10,7 @@ from storage.outbox import Try
 from storage.tables import delivery, document_delivery, try_
 
 _ORDER = {"delivery": ("shard", "id"), "document_delivery": ("not_before",)}
-TROUBLES = ("retry", "broke", "not-allowed")
+TROUBLES = ("retry", "broke", "not-allowed", "fault")
 """Outcomes that tell of an LRS in trouble, or of the way to it."""
 LOOKED_AT = 5_000
 """Tries, of all targets, and waiting deliveries that are looked at: older ones tell nothing about how it does now."""
@@ -37,7 +37,7 @@ def tries(connection: Connection, target: str) -> Tries:
     """Tell how a target does; times are milliseconds since the epoch."""
     newest = select(func.coalesce(func.max(try_.c.id), 0)).scalar_subquery()
     own = (try_.c.id > newest - LOOKED_AT, try_.c.target == target)
-    is_well = try_.c.outcome == "delivered"
+    is_well = try_.c.outcome.in_(("delivered", "equivalent"))
     well = connection.execute(
         select(try_.c.id, try_.c.started_at).where(*own, is_well).order_by(try_.c.id.desc()).limit(1)
     ).one_or_none()

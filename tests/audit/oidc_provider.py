@@ -6,7 +6,7 @@ import secrets
 from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -90,7 +90,7 @@ class Provider:
         told = self.codes.pop(str(form["code"]), None)
         if (
             scheme != "Basic"
-            or (unquote(user), unquote(password)) != (CLIENT, SECRET)
+            or (unquote_plus(user), unquote_plus(password)) != (CLIENT, SECRET)
             or told is None
             or form["grant_type"] != "authorization_code"
             or form["redirect_uri"] != told["redirect_uri"]

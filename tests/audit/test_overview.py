@@ -14,9 +14,10 @@ from sqlalchemy.exc import OperationalError
 from bridge.audit.pages.overview import age
 from bridge.http.services import SERVICES
 from bridge.target_settings import TargetSettings
-from storage import pauses
+from storage import pauses, target_alarms
 from storage.engine import writing
 from storage.pauses import Pause
+from storage.target_alarms import TargetAlarm
 from tests.audit.conftest import Meet
 from tests.audit.people import Person
 from tests.audit.reading import counted, fact, table
@@ -104,7 +105,10 @@ async def test_a_target_that_does_not_let_the_bridge_in_is_an_alarm_without_its_
     bridge: Bridge, reader: Person
 ) -> None:
     with writing(bridge.engine) as connection:
-        connection.execute(text("UPDATE pause SET automatic = true, reason = 'CANARY'"))
+        pauses.end(connection, "lrs")
+        target_alarms.begin(
+            connection, TargetAlarm("lrs", "statements", "not-allowed", bridge.clock(), bridge.clock(), "CANARY")
+        )
     page = await reader.text("/audit/")
     assert "lrs does not let the bridge in" in page
     assert "CANARY" not in page

@@ -10,10 +10,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bridge.target_settings import TargetSettings
-from storage import acts, outbox, pauses
+from storage import acts, outbox, pauses, target_alarms
 from storage.engine import reading, writing
 from storage.outbox import Try
-from storage.pauses import Pause
+from storage.target_alarms import TargetAlarm
 from tests.audit.conftest import Meet
 from tests.audit.people import Person
 from tests.bridges import START, Bridge
@@ -123,7 +123,8 @@ async def test_the_breaker_is_open_while_the_newest_try_met_trouble(
 
 async def test_an_lrs_that_lets_nobody_in_is_an_alarm(bridge: Bridge, reader: Person, admin: Person) -> None:
     with writing(bridge.engine) as connection:
-        pauses.begin(connection, Pause("analytics", START, "scorm-bridge", "the LRS answered 401: no", automatic=True))
+        alarm = TargetAlarm("analytics", "statements", "not-allowed", START, START, "the LRS answered 401: no")
+        target_alarms.begin(connection, alarm)
     for person, is_told in ((admin, True), (reader, False)):
         text = await person.text("/audit/targets")
         assert "The LRS does not let the bridge in" in text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from storage import acts, pauses
+from storage import acts, target_alarms
 from storage.engine import open_engine, reading, writing
-from storage.pauses import Pause
+from storage.target_alarms import TargetAlarm
 from tests.bridges import START
 from tests.cli.conftest import Run
 from tests.conftest import StartBridge
@@ -64,12 +64,38 @@ def test_an_lrs_that_does_not_let_the_bridge_in_is_told_apart_from_one_that_peop
 ) -> None:
     engine = open_engine(database_url)
     with writing(engine) as connection:
-        pauses.begin(connection, Pause("analytics", START, "scorm-bridge", "the LRS answered 401: no", automatic=True))
+        alarm = TargetAlarm("analytics", "statements", "not-allowed", START, START, "the LRS answered 401: no")
+        target_alarms.begin(connection, alarm)
     engine.dispose()
     shown = run("targets", "list", file=FILE, **{URL: database_url}).stdout
     assert "analytics does not let the bridge in, since 2026-01-01T00:00:00.000Z: the LRS answered 401: no" in shown
     (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
     assert (told["state"], told["pause"]["reason"]) == ("not let in", "the LRS answered 401: no")
+
+
+def test_a_target_that_is_unreachable_shows_since_when(run: Run, database_url: str) -> None:
+    engine = open_engine(database_url)
+    with writing(engine) as connection:
+        alarm = TargetAlarm(
+            "analytics", "statements", "unreachable", START, START + 60_000, "the LRS answered 503: down"
+        )
+        target_alarms.begin(connection, alarm)
+        documents = TargetAlarm("analytics", "documents", "not-allowed", START, START, "the LRS answered 403: no")
+        target_alarms.begin(connection, documents)
+    engine.dispose()
+    shown = run("targets", "list", file=FILE, **{URL: database_url}).stdout
+    assert "analytics is unreachable since 2026-01-01T00:00:00.000Z: the LRS answered 503: down" in shown
+    assert "unreachable since 2026-01-01T00:00:00.000Z  " in shown
+    assert "analytics does not let the bridge in (documents), since 2026-01-01T00:00:00.000Z" in shown
+    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
+    assert (told["state"], told["pause"]) == ("unreachable", None)
+    assert [(one["requests"], one["state"], one["since"]) for one in told["alarms"]] == [
+        ("statements", "unreachable", "2026-01-01T00:00:00.000Z"),
+        ("documents", "not-allowed", "2026-01-01T00:00:00.000Z"),
+    ]
+    assert run("targets", "resume", "analytics", file=FILE, **{URL: database_url}).exit_code == 0
+    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
+    assert (told["state"], told["alarms"]) == ("flowing", [])
 
 
 async def test_what_waits_is_counted_whether_its_target_is_configured_or_not(

@@ -76,6 +76,8 @@ def _quiet() -> Iterator[None]:
 
 
 StartLrs = Callable[..., Awaitable[Lrs]]
+Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
+"""Answers a request instead of the LRS, or returns None to let it pass."""
 
 
 @pytest.fixture
@@ -83,8 +85,16 @@ async def start_lrs() -> AsyncIterator[StartLrs]:
     """Start sandbox LRSs with options of their own; they are stopped after the test."""
     servers: list[TestServer] = []
 
-    async def starter(**options: Any) -> Lrs:
+    async def starter(fault: Fault | None = None, **options: Any) -> Lrs:
         app = create_lrs(now=_now, **options)
+        if fault is not None:
+
+            @web.middleware
+            async def faulty(request: web.Request, handler: Any) -> web.StreamResponse:
+                answer = await fault(request)
+                return answer if answer is not None else await handler(request)
+
+            app.middlewares.insert(0, faulty)
         server = TestServer(app)
         lrs = Lrs(server, app, _now)
 

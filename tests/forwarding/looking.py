@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from storage import outbox
+from storage import outbox, target_alarms
 from storage.engine import reading
 from storage.lookups import DeliveryLine, StatementLine
 from tests.bridges import Bridge
@@ -66,3 +66,21 @@ async def stored(start: StartBridge, learners: Sequence[str] = LEARNERS, **chang
     assert len(ids) >= 3 * len(learners)
     await bridge.close()
     return bridge, ids
+
+
+def alarms(bridge: Bridge) -> dict[str, str]:
+    """Return the state of each alarm of the target, by its kind of request."""
+    with reading(bridge.engine) as connection:
+        return {alarm.request_kind: alarm.state for alarm in target_alarms.current(connection)}
+
+
+def delivered(bridge: Bridge, learners: list[str], activity: str = "235") -> bool:
+    """Tell whether all statements of these learners have arrived."""
+    states = [
+        way.state
+        for learner in learners
+        for report in bridge.reports(learner, activity)
+        for line in report.statements
+        for way in line.deliveries
+    ]
+    return bool(states) and set(states) == {"delivered"}

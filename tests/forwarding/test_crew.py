@@ -8,10 +8,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy import select
 
 from bridge.database import Database
 from bridge.forwarding.crew import Crew
-from storage.engine import open_engine
+from bridge.target_settings import TargetSettings
+from storage import leases
+from storage.engine import open_engine, reading, writing
+from storage.outbox import SHARDS
+from storage.tables import lease
+from tests.conftest import StartBridge
 from tests.forwarding.waiting import until
 from tests.storage.rows import uid
 
@@ -106,3 +112,23 @@ async def test_a_killed_process_s_senders_run_elsewhere_when_its_leases_ran_out(
         async with processes.process(2):
             await until(processes.all_run)
             assert processes.share[2] == set(NAMES)
+
+
+async def test_a_target_of_whatever_name_shares_its_leases_with_no_other_work(start: StartBridge) -> None:
+    """Somebody who tells the past anew must not be counted among those who send to a target, whatever it is called."""
+    target = TargetSettings(name="mappings", endpoint="http://127.0.0.1:9/")
+    bridge = await start(targets=(target,))
+
+    def held() -> set[str]:
+        with reading(bridge.engine) as connection:
+            names = connection.execute(select(lease.c.name)).scalars()
+            return {name for name in names if not name.startswith("process ")}
+
+    await until(lambda: len(held()) == SHARDS + 1)
+    with writing(bridge.engine) as connection:
+        shares = leases.share_out(connection, owner=uid("process", 9), names=["mappings/reissue"], lasts=60_000)
+    assert shares.held == {"mappings/reissue"}
+    with writing(bridge.engine) as connection:
+        owner = connection.execute(select(lease.c.owner).where(lease.c.name.endswith("/0"))).scalar_one()
+        again = leases.share_out(connection, owner=str(owner), names=held() - {"mappings/reissue"}, lasts=60_000)
+    assert (len(again.held), again.excess) == (SHARDS + 1, frozenset())

@@ -99,6 +99,7 @@ def test_only_a_known_status_ever_settles_a_document() -> None:
     found = {status: classify_document(Reply(status, "")) for status in range(100, 600)}
     assert {status: outcome for status, outcome in found.items() if outcome is not Outcome.RETRY} == {
         200: Outcome.DELIVERED,
+        201: Outcome.DELIVERED,
         204: Outcome.DELIVERED,
         400: Outcome.REFUSED,
         401: Outcome.NOT_ALLOWED,

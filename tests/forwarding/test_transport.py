@@ -19,6 +19,7 @@ from bridge.forwarding.outcomes import Outcome, classify
 from bridge.forwarding.rate import Rate
 from bridge.forwarding.targets import Basic, Target
 from bridge.forwarding.transport import HeldBackError, Transport
+from bridge.http_client import CONNECT_TIMEOUT
 from bridge.sandbox.lrs import LEDGER, STATEMENTS, Edition, FaultRule, faults
 from tests.forwarding.conftest import GET, POST, Lrs, StartLrs
 
@@ -323,7 +324,7 @@ async def test_an_answer_that_never_ends_is_cut(session: aiohttp.ClientSession) 
     async with _serving(serve) as endpoint:
         reply = await Transport(session, _target(endpoint)).post(_listed(STATEMENT))
     assert classify(reply, [ID]) is Outcome.REFUSED
-    assert 0 < len(reply.text) <= transport.LONGEST_ANSWER
+    assert 0 < len(reply.text) <= transport.MAX_ANSWER_BYTES
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["at all", "to its end"])
@@ -349,7 +350,7 @@ async def test_an_lrs_that_does_not_answer_is_left_in_time(*, begun: bool, versi
 
 async def test_the_service_waits_for_slow_lrss_but_not_for_ever(session: aiohttp.ClientSession) -> None:
     assert session.timeout.total == transport.ANSWER_TIMEOUT
-    assert session.timeout.sock_connect == transport.CONNECT_TIMEOUT
+    assert session.timeout.sock_connect == CONNECT_TIMEOUT
 
 
 async def test_a_request_whose_turn_comes_when_its_target_is_paused_is_not_begun(

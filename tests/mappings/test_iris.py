@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.iris import is_iri, is_language, is_own_iri, percent_encode
+from mappings.iris import is_iri, is_language, is_own_iri, own_iri, percent_encode, sendable_iri
+from mappings.judge.syntax import check_iri
 from mappings.timestamps import rfc3339
 from tests.mappings.builders import NOON
 
@@ -75,6 +76,55 @@ def test_every_iri_of_an_lms_is_an_iri(text):
 @pytest.mark.parametrize("mark", list('"<>{}|\\^`\x00\x7f '))
 def test_a_host_never_begins_with_what_no_iri_may_hold(mark):
     assert not is_own_iri(f"https://{mark}lms.example.org/x")
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("http://ex.org/100%", "http://ex.org/100%25"),
+        ("http://ex.org/a%zz", "http://ex.org/a%25zz"),
+        ("http://ex.org/%E2%82%AC", "http://ex.org/%E2%82%AC"),
+        ("http://ex.org/a[b]", "http://ex.org/a%5Bb%5D"),
+        ("http://[::1]:8080/a[b]", "http://[::1]:8080/a%5Bb%5D"),
+        ("http://ex.org/a#b#c", "http://ex.org/a#b%23c"),
+        ("http://ex.org/\ue000", "http://ex.org/%EE%80%80"),
+        ("http://ex.org/\ufdd0", "http://ex.org/%EF%B7%90"),
+        ("http://ex.org/\U0001ffff", "http://ex.org/%F0%9F%BF%BF"),
+        ("http://ex.org/\U0010fffd", "http://ex.org/%F4%8F%BF%BD"),
+        ("http://ex.org/\x81", "http://ex.org/%C2%81"),
+        ("http://ex.org/a\u200eb", "http://ex.org/a%E2%80%8Eb"),
+        ("urn:x:a[1]", "urn:x:a%5B1%5D"),
+    ],
+)
+def test_what_an_iri_cannot_hold_is_escaped(text, sent):
+    assert not is_iri(text) or text == sent
+    assert own_iri(text) == sent
+    assert is_iri(sent)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://?x=1", "https://#f", "https://", "http://:80/x", "http://ex.org:99999/x", "http://ex.org:port/x", "http://[::1/x",
+     "http://u@/x", "http://a]b/x"],
+)  # fmt: skip
+def test_what_no_escape_makes_an_iri_is_an_id(text):
+    assert own_iri(text) is None
+    assert not is_iri(text)
+
+
+@given(
+    st.text("htps:/ab%[]#?@:1\ue000\ufdd0\x81\u200e\U0001ffff é", max_size=16).map("https://h/".__add__)
+    | st.text(max_size=20)
+)
+@proven
+def test_one_judge_decides_what_is_made_and_what_is_taken(text):
+    made = own_iri(text)
+    assert made is None or is_iri(made)
+    assert is_iri(text) == (not any(check_iri(text, "")))
+    if is_iri(text):
+        assert sendable_iri(text) == text
+    if made is not None:
+        assert sendable_iri(made) == made
 
 
 @pytest.mark.parametrize("tag", ["en", "en-US", "de-CH-1996", "zh-Hant-TW", "sl-rozaj-biske"])

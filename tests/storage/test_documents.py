@@ -23,7 +23,7 @@ def test_a_document_is_kept_as_it_is_and_waits_for_its_targets(engine: Engine) -
         for target in ("first", "second"):
             (claimed,) = claim(connection, target)
             assert claimed == ClaimedDocument(
-                one.row.id, "attempt-state", "activities/state", parameters, "text/plain", content, 1
+                one.row.id, "attempt-state", "activities/state", parameters, "text/plain", content, 1, 0
             )
         assert claim(connection, "third") == []
         assert documents.waiting(connection) == {"first": 1, "second": 1}

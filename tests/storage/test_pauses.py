@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from storage import acts, pauses
+from storage import acts, pauses, target_alarms
 from storage.acts import Act
 from storage.engine import reading, writing
 from storage.pauses import Pause
+from storage.target_alarms import TargetAlarm
 from tests.storage.rows import NOW
 from tests.storage.threads import at_once
 
 BY_PEOPLE = Pause("lrs", NOW, "ada", "moving house", automatic=False)
-BY_ITSELF = Pause("lrs", NOW + 1, "scorm-bridge", "the LRS answered 401", automatic=True)
+BY_ITSELF = TargetAlarm("lrs", "statements", "not-allowed", NOW + 1, NOW + 1, "the LRS answered 401")
 
 
 def _begin(engine: Engine, *wanted: Pause) -> list[bool]:
@@ -29,39 +30,59 @@ def _current(engine: Engine) -> list[Pause]:
         return list(pauses.current(connection).values())
 
 
-@pytest.mark.parametrize("one", [BY_PEOPLE, BY_ITSELF])
-def test_a_pause_is_kept_and_beginning_it_again_is_no_news(engine: Engine, one: Pause) -> None:
-    assert _begin(engine, one, one._replace(since=NOW + 9)) == [True, False]
-    assert _current(engine) == [one]
+def _alarm(engine: Engine, *alarms: TargetAlarm) -> list[bool]:
+    news = []
+    for alarm in alarms:
+        with writing(engine) as connection:
+            news.append(target_alarms.begin(connection, alarm))
+    return news
 
 
-def test_people_take_over_a_pause_that_the_bridge_made_and_not_the_other_way_round(engine: Engine) -> None:
-    assert _begin(engine, BY_ITSELF, BY_PEOPLE, BY_ITSELF) == [True, True, False]
+def test_a_pause_is_kept_and_beginning_it_again_is_no_news(engine: Engine) -> None:
+    assert _begin(engine, BY_PEOPLE, BY_PEOPLE._replace(since=NOW + 9)) == [True, False]
     assert _current(engine) == [BY_PEOPLE]
 
 
-def test_ending_a_pause_of_the_bridge_leaves_one_of_people(engine: Engine) -> None:
-    _begin(engine, BY_PEOPLE, BY_ITSELF._replace(target="other"))
-    with writing(engine) as connection:
-        assert not pauses.end(connection, "lrs", automatic_only=True)
-        assert pauses.end(connection, "other", automatic_only=True)
-        assert not pauses.end(connection, "other")
+@pytest.mark.parametrize("state", ["not-allowed", "refusing"])
+def test_an_alarm_that_holds_statements_back_reads_as_a_pause_that_nobody_made(engine: Engine, state: str) -> None:
+    alarm = BY_ITSELF._replace(state=state)
+    assert _alarm(engine, alarm, alarm._replace(since=NOW + 9, seen_at=NOW + 9)) == [True, False]
+    assert _current(engine) == [Pause("lrs", NOW + 1, "scorm-bridge", "the LRS answered 401", automatic=True)]
+    _begin(engine, BY_PEOPLE)
     assert _current(engine) == [BY_PEOPLE]
     with writing(engine) as connection:
         assert pauses.end(connection, "lrs")
+        assert not pauses.end(connection, "lrs")
+    assert [one.automatic for one in _current(engine)] == [True]
+
+
+@pytest.mark.parametrize(("kind", "state"), [("documents", "not-allowed"), ("statements", "unreachable")])
+def test_no_other_alarm_reads_as_a_pause(engine: Engine, kind: str, state: str) -> None:
+    assert _alarm(engine, BY_ITSELF._replace(request_kind=kind, state=state)) == [True]
     assert _current(engine) == []
+
+
+def test_an_alarm_that_changes_is_news_and_one_that_lasts_keeps_its_beginning(engine: Engine) -> None:
+    later = BY_ITSELF._replace(since=NOW + 60, seen_at=NOW + 60, reason="still")
+    changed = later._replace(state="unreachable")
+    assert _alarm(engine, BY_ITSELF, later, changed) == [True, False, True]
+    with writing(engine) as connection:
+        assert target_alarms.current(connection) == [changed]
+        assert not target_alarms.end(connection, "lrs", "documents")
+        assert target_alarms.end(connection, "lrs", "statements")
+        assert target_alarms.current(connection) == []
 
 
 def test_of_several_processes_that_are_not_let_in_one_has_the_news(engine: Engine) -> None:
     def begin(_: int) -> bool:
         with writing(engine) as connection:
-            return pauses.begin(connection, BY_ITSELF)
+            return target_alarms.begin(connection, BY_ITSELF)
 
     assert sorted(at_once(8, begin)) == [False] * 7 + [True]
 
 
 def test_what_an_lrs_says_can_be_kept_whatever_it_is(engine: Engine) -> None:
-    _begin(engine, BY_ITSELF._replace(reason="no\x00 \ud800"))
+    _alarm(engine, BY_ITSELF._replace(reason="no\x00 \ud800"))
     assert [one.reason for one in _current(engine)] == ["no\ufffd ?"]
 
 

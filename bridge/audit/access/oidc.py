@@ -26,6 +26,8 @@ from bridge.audit.access.roles import ROLES
 from bridge.audit.access.signing import Signer
 from bridge.audit_settings import OidcSettings
 from bridge.clock import Now
+from bridge.forwarding.auth import client_basic
+from bridge.http_client import open_session, send_request, too_large
 from storage.accounts import NewAccount
 
 STATE_LASTS = 600_000
@@ -34,9 +36,9 @@ KNOWN_FOR = 3_600_000
 """Milliseconds after which the issuer is asked again for its addresses and keys."""
 LEEWAY = 60
 """Seconds that the issuer's clock may be off."""
-PATIENCE = 15
-"""Seconds that the issuer has for each answer."""
-LONGEST_ANSWER = 1024 * 1024
+ISSUER_TIMEOUT = 15
+"""Seconds that the issuer has for each answer, to its last byte."""
+MAX_ISSUER_ANSWER_BYTES = 1024 * 1024
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"]
 """Signatures with a key pair: an ID token that anybody could have made is none."""
 
@@ -161,7 +163,7 @@ class Oidc:
         if anew or self._keys is None or self._now() - self._keys[0] >= KNOWN_FOR:
             try:
                 found = KeySet.import_key_set(json.loads(await self._ask("GET", issuer.jwks_uri)))
-            except (ValueError, TypeError, KeyError, JoseError) as error:
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError, JoseError) as error:
                 raise OidcError(_AWAY, f"the issuer's keys cannot be read: {type(error).__name__}") from None
             self._keys = (self._now(), found)
         return self._keys[1]
@@ -172,7 +174,7 @@ class Oidc:
         body = prepare_token_request("authorization_code", redirect_uri=trip.redirect_uri, **told)
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         if secret:
-            headers["Authorization"] = aiohttp.encode_basic_auth(self._settings.client_id, secret, "utf-8")
+            headers["Authorization"] = client_basic(self._settings.client_id, secret)
         return _read(await self._ask("POST", issuer.token_endpoint, body=body, headers=headers), _Tokens)
 
     async def _checked(self, issuer: Issuer, tokens: _Tokens, nonce: str) -> dict[str, Any]:
@@ -180,7 +182,7 @@ class Oidc:
         try:
             try:
                 token = jwt.decode(tokens.id_token, await self._known_keys(issuer), algorithms=ALGORITHMS)
-            except (JoseError, ValueError):
+            except (JoseError, ValueError, RecursionError):
                 # signed with a key that is newer than what is known of them, it may be
                 token = jwt.decode(tokens.id_token, await self._known_keys(issuer, anew=True), algorithms=ALGORITHMS)
             claims = CodeIDToken(
@@ -193,7 +195,7 @@ class Oidc:
                 params={"nonce": nonce, "client_id": self._settings.client_id, "access_token": tokens.access_token},
             )
             claims.validate(now=self._now() // 1000, leeway=LEEWAY)
-        except (JoseError, ValueError, TypeError) as error:
+        except (JoseError, ValueError, TypeError, RecursionError) as error:
             fault = f"the ID token is not valid: {type(error).__name__}: {error}"
             raise OidcError("The answer is not one of your organisation.", fault) from None
         return dict(claims)
@@ -211,18 +213,21 @@ class Oidc:
     async def _ask(
         self, method: str, address: str, *, body: str | None = None, headers: dict[str, str] | None = None
     ) -> bytes:
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session,
-                session.request(method, address, data=body, headers=headers, allow_redirects=False) as response,
-            ):
-                content = await response.content.read(LONGEST_ANSWER)
+            async with open_session(timeout_seconds=ISSUER_TIMEOUT) as session:
+                response = await send_request(
+                    session, method, address, max_bytes=MAX_ISSUER_ANSWER_BYTES, data=body, headers=headers
+                )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise OidcError(_AWAY, f"{address} does not answer: {type(error).__name__}") from None
         if response.status != 200:
-            raise OidcError(_AWAY, f"{address} answers {response.status}")
-        return content
+            points = (
+                f" and redirects to {response.headers.get('Location', '')[:500]!r}" if response.status < 400 else ""
+            )
+            raise OidcError(_AWAY, f"{address} answers {response.status}{points}")
+        if response.is_truncated:
+            raise OidcError(_AWAY, f"{address}: {too_large(MAX_ISSUER_ANSWER_BYTES)}")
+        return response.body
 
 
 _AWAY = "Your organisation's sign-in does not answer as it should. Try again later, or sign in with a password."

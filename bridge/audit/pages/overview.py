@@ -13,6 +13,7 @@ from bridge.audit.charts import chart_response, of_targets, per_minute
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page
 from bridge.audit.route import Route
+from bridge.target_states import state_of
 from mappings.timestamps import rfc3339
 from storage.audit import overview as stored
 from storage.audit.overview import COUNTED, MINUTE, Overview, Rate
@@ -26,7 +27,7 @@ _NO_TARGET = "(no LRS yet)"
 
 
 class Line(NamedTuple):
-    """A target in the table; `state` is flowing, paused, not let in, or not configured."""
+    """A target in the table; `state` is that of `TargetState`."""
 
     name: str
     state: str
@@ -70,10 +71,8 @@ async def _overview(request: web.Request) -> web.StreamResponse:
 def _lines(configured: list[str], found: Overview) -> list[Line]:
     lines = []
     for name in [*configured, *sorted({*found.queues, *found.pauses} - {*configured})]:
-        pause = found.pauses.get(name)
-        state = "flowing" if name in configured else "not configured"
-        if pause is not None:
-            state = "not let in" if pause.automatic else "paused"
+        alarms_of_target = [alarm for alarm in found.target_alarms if alarm.target == name]
+        state = state_of(found.pauses.get(name), alarms_of_target, is_configured=name in configured)
         lines.append(Line(name, state, found.queues.get(name, Queue())))
     return lines
 

@@ -42,7 +42,7 @@ async def _resume(request: web.Request) -> web.StreamResponse:
     parts, name = request.app[AUDIT_PARTS], _known(request)
     reason, by, now = _reason(request), who(request).name, parts.now()
     if not await parts.database.write(target_states.resume, name, by=by, reason=reason, now=now):
-        return await _page(request, status=409, fault=f"{name} is not paused.")
+        return await _page(request, status=409, fault=f"{name} is not paused, and nothing of it waits.")
     await parts.pauses.follow_at_once()
     return _done(request, name, f"{name} goes on. {OTHERS_FOLLOW}")
 

@@ -18,6 +18,7 @@ from storage.deliveries import Filter
 from storage.engine import reading, writing
 from storage.pauses import Pause
 from storage.tables import journal, statement
+from storage.target_alarms import TargetAlarm
 from tests.storage.audit import world
 from tests.storage.audit.conftest import Trial
 from tests.storage.audit.world import Attempt
@@ -97,18 +98,21 @@ def test_alarms_tell_what_people_must_look_after() -> None:
         "a": Pause("a", NOW - 9, "ada", "moving", automatic=False),
         "b": Pause("b", NOW - 8, "bridge", "401", automatic=True),
     }
+    trouble = TargetAlarm("b", "statements", "not-allowed", NOW - 8, NOW, "401")
+    of_documents = TargetAlarm("e", "documents", "unreachable", NOW - 7, NOW, "503")
     waits = {
         "b": Queue(waiting=Count(3), oldest=NOW - LATE),
         "c": Queue(Count(9), Count(1), Count(2), Count(4), Count(5), NOW - LATE + 1),
         "d": Queue(waiting=Count(1), oldest=NOW),
     }
-    assert overview.alarms(waits, paused, NOW) == [
+    assert overview.alarms(waits, paused, NOW, [trouble, of_documents]) == [
         Alarm("paused", "a", since=NOW - 9),
-        Alarm("refused", "b", since=NOW - 8),
+        Alarm("target", "b", since=NOW - 8, detail=trouble),
         Alarm("late", "b", Count(3), NOW - LATE),
         Alarm("dead", "c", Count(1)),
         Alarm("quarantined", "c", Count(2)),
         Alarm("dead documents", "c", Count(5)),
+        Alarm("target", "e", since=NOW - 7, detail=of_documents),
     ]
 
 

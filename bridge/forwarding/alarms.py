@@ -1,0 +1,87 @@
+"""The alarms of a process's targets: begun and ended as requests go, and stored so that everybody sees them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from bridge.clock import Now
+from bridge.database import Database
+from storage import target_alarms
+from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
+
+log = structlog.get_logger(__name__)
+
+SEEN_INTERVAL = 20_000
+"""Milliseconds at least between two notes that an alarm still holds."""
+MAX_REASON = 500
+"""Characters of a reason."""
+_REMEDIES = {
+    AlarmState.NOT_ALLOWED: "correct its credentials, or what they may do; it goes on by itself then",
+    AlarmState.REFUSING: "see what it answers; statements wait instead of becoming dead, and it is tried now and then",
+    AlarmState.UNREACHABLE: "it is tried at least once a minute, unless it asks for longer",
+    AlarmState.FAULT: "please report the error that is logged as forwarding_interrupted",
+}
+
+
+class TargetAlarms:
+    """Shared by all senders of a process; `now` gives milliseconds since the epoch."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+        self._known: dict[tuple[str, str], TargetAlarm] = {}
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self.lock = asyncio.Lock()
+        """Held from reading all alarms to `follow`: what is begun or ended meanwhile must not be mistaken."""
+
+    def state(self, target: str, kind: RequestKind) -> AlarmState | None:
+        """Return what is the matter with such requests, as far as this process knows."""
+        alarm = self._known.get((target, kind))
+        return None if alarm is None else AlarmState(alarm.state)
+
+    def when_ended_elsewhere(self, target: str, callback: Callable[[], None]) -> None:
+        """Call back when somebody else ended an alarm of a target: it is to be tried at once."""
+        self._listeners.setdefault(target, []).append(callback)
+
+    async def begin(self, target: str, kind: RequestKind, state: AlarmState, reason: str) -> None:
+        """Raise an alarm, or note that it still holds."""
+        now = self._now()
+        known = self._known.get((target, kind))
+        is_noted = known is not None and known.state == state and abs(now - known.seen_at) < SEEN_INTERVAL
+        if is_noted:
+            return
+        async with self.lock:
+            since = known.since if known is not None and known.state == state else now
+            alarm = TargetAlarm(target, kind.value, state.value, since, now, reason[:MAX_REASON])
+            is_news = await self._database.write(target_alarms.begin, alarm)
+            self._known[target, kind] = alarm
+            if is_news:
+                log.error(
+                    "target_alarm",
+                    target=target,
+                    requests=kind.value,
+                    state=state.value,
+                    consequence="nothing is lost",
+                    remedy=_REMEDIES[state],
+                )
+
+    async def end(self, target: str, kind: RequestKind, *states: AlarmState) -> None:
+        """Note that such a request succeeded, which ends its alarm; only one of these states where any are given."""
+        known = self._known.get((target, kind))
+        if known is None or (states and AlarmState(known.state) not in states):
+            return
+        async with self.lock:
+            was_there = await self._database.write(target_alarms.end, target, kind.value)
+            self._known.pop((target, kind), None)
+            if was_there:
+                log.info("target_alarm_ended", target=target, requests=kind.value)
+
+    def follow(self, alarms: Sequence[TargetAlarm]) -> None:
+        """Take over what is stored, under `lock`; targets whose alarms somebody else has ended are tried at once."""
+        before, self._known = self._known, {(alarm.target, alarm.request_kind): alarm for alarm in alarms}
+        for target in {target for target, kind in before if (target, kind) not in self._known}:
+            for callback in self._listeners.get(target, ()):
+                callback()

@@ -1,0 +1,124 @@
+"""What real LRSs do with an id that they know, and what must come of it: ours, ours but for spelling, or another's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from bridge.target_settings import TargetSettings
+from storage.engine import reading
+from tests.bridges import Bridge
+from tests.conftest import StartBridge
+from tests.forwarding.looking import settled, statements, ways
+from tests.forwarding.waiting import until
+from tests.real_lrs.learning_locker import LearningLocker
+from tests.real_lrs.ralph import Ralph
+from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
+from tests.real_lrs.test_trouble import NO_DOCUMENTS
+from tests.real_lrs.way import way_to
+
+CMI = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "00:01:30"}}
+
+
+@pytest.fixture(params=[Ralph, LearningLocker], ids=lambda kind: kind.name)
+def lrs(request: pytest.FixtureRequest) -> Iterator[RealLrs]:
+    """An LRS that has no statements."""
+    with request.param() as running:
+        yield running
+
+
+@pytest.fixture
+async def start(start: StartBridge) -> AsyncIterator[StartBridge]:
+    """Start bridges whose database can be looked into after they were stopped."""
+    started: list[Bridge] = []
+
+    async def starter(**changed: object) -> Bridge:
+        started.append(await start(**changed))
+        return started[-1]
+
+    yield starter
+    for bridge in started:
+        await bridge.close()
+        bridge.engine.dispose()
+
+
+def _target(endpoint: str) -> TargetSettings:
+    return TargetSettings(
+        name="lrs",
+        endpoint=endpoint,
+        username=USERNAME,
+        password=PASSWORD,
+        version="1.0.3",
+        documents=NO_DOCUMENTS,
+    )
+
+
+async def _stored(start: StartBridge) -> Bridge:
+    bridge = await start()
+    await bridge.commit(CMI, learner={"id": "u1", "name": "Ada"}, terminated=True)
+    await bridge.close()
+    return bridge
+
+
+def _respelled(statement: dict[str, Any]) -> None:
+    statement["result"]["duration"] = "PT0H1M30S"
+
+
+def _renamed(statement: dict[str, Any]) -> None:
+    statement["actor"]["name"] = "Ada Lovelace"
+
+
+def _another(statement: dict[str, Any]) -> None:
+    statement["result"]["success"] = not statement["result"]["success"]
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "outcome"),
+    [
+        (_respelled, "delivered", "equivalent"),
+        (_renamed, "delivered", "equivalent"),
+        (_another, "dead", "conflict"),
+        (lambda _: None, "delivered", "delivered"),
+    ],
+    ids=["respelled", "renamed", "another", "the same"],
+)
+async def test_what_the_lrs_has_under_our_id_decides(
+    lrs: RealLrs, start: StartBridge, change: Callable[[dict[str, Any]], None], state: str, outcome: str
+) -> None:
+    bridge = await _stored(start)
+    taken = next(one for one in statements(bridge, ["u1"]) if one.rule == "terminated")
+    theirs = msgspec.json.decode(taken.body)
+    change(theirs)
+    assert lrs.post([theirs]) == 200
+    bridge = await start(targets=(_target(lrs.endpoint),), token=bridge.token)
+    await until(lambda: settled(bridge))
+    found = ways(bridge)
+    assert found.pop(taken.id).state == state
+    assert {way.state for way in found.values()} == {"delivered"}
+    with reading(bridge.engine) as connection:
+        outcomes = {row[0] for row in connection.exec_driver_sql("SELECT outcome FROM try")}
+    assert outcome in outcomes
+    assert sorted(one["id"] for one in lrs.statements()) == sorted(one.id for one in statements(bridge, ["u1"]))
+
+
+async def test_what_was_stored_although_its_answers_were_lost_is_delivered_once(
+    lrs: RealLrs, start: StartBridge
+) -> None:
+    async with way_to(lrs.endpoint) as way:
+        way.lose = 2
+        bridge = await start(targets=(_target(way.endpoint),))
+        await bridge.commit(CMI, learner={"id": "u1", "name": "Ada"}, terminated=True)
+
+        def all_settled() -> bool:
+            bridge.clock.advance(1)
+            return settled(bridge)
+
+        await until(all_settled)
+        await bridge.close()
+    assert len(way.posts) > way.lose
+    assert {one.state for one in ways(bridge).values()} == {"delivered"}
+    made = [one.id for one in statements(bridge, ["u1"])]
+    assert [one["id"] for one in lrs.statements()] == made
