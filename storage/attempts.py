@@ -16,12 +16,17 @@ from storage.prepared import NewIds, Prepared, PreparedSelect
 from storage.tables import attempt, enrollment, lms, session
 
 
+EnrollmentKey = tuple[int, str, str, str]
+"""LMS, learner, activity and course by their ids; the course is empty where the LMS tells none."""
+
+
 @dataclass(slots=True)
 class Enrollment:
-    """One LMS, learner and activity.
+    """One LMS, learner, course and activity; the course is empty where the LMS tells none.
 
     `changed` marks it as to be stored; `version` counts what was ever changed of it, its attempts and its sessions;
-    `latest_attempt` is the highest number of an attempt that had a commit.
+    `latest_attempt` is the highest number of an attempt that had a commit. `sco` is the SCO of a package whose values
+    are this activity's, where players post several to one address.
     """
 
     id: int
@@ -48,12 +53,13 @@ class Enrollment:
     first_commit_at: int | None = None
     last_commit_at: int | None = None
     latest_attempt: int = 0
+    sco: str = ""
     changed: bool = field(default=False, compare=False)
 
     @property
-    def key(self) -> tuple[int, str, str]:
-        """Give what identifies it to its LMS."""
-        return self.lms_id, self.learner_id, self.activity_id
+    def key(self) -> EnrollmentKey:
+        """Return what identifies it to its LMS."""
+        return self.lms_id, self.learner_id, self.activity_id, self.course_id
 
 
 @dataclass(slots=True)
@@ -105,7 +111,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class NewEnrollment:
-    """What an enrollment is created from. (lms_id, learner_id, activity_id) is its key."""
+    """What an enrollment is created from. (lms_id, learner_id, activity_id, course_id) is its key."""
 
     lms_id: int
     learner_id: str
@@ -118,9 +124,9 @@ class NewEnrollment:
     course_name: str
 
     @property
-    def key(self) -> tuple[int, str, str]:
-        """Give what identifies the enrollment."""
-        return self.lms_id, self.learner_id, self.activity_id
+    def key(self) -> EnrollmentKey:
+        """Return what identifies the enrollment."""
+        return self.lms_id, self.learner_id, self.activity_id, self.course_id
 
 
 _ENROLLMENT = (
@@ -144,9 +150,9 @@ def _locked(query: Select[Any]) -> Select[Any]:
 
 
 def _with_key(keys: Sequence[Sequence[Any]]) -> ColumnElement[bool]:
-    """Meet any of the keys; spelled out, as SQLite uses no index for a row value that is one of a list."""
-    columns = enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id
-    return or_(*(and_(*(column == part for column, part in zip(columns, key, strict=True))) for key in keys))
+    """Meet any of the keys, with or without a course; spelled out, as SQLite uses no index for a row value that is one of a list."""
+    columns = enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id, enrollment.c.course_id
+    return or_(*(and_(*(column == part for column, part in zip(columns, key, strict=False))) for key in keys))
 
 
 _owners = PreparedSelect(lambda ids: select(attempt.c.enrollment_id).join(session).where(session.c.session_id.in_(ids)))
@@ -160,9 +166,17 @@ _load_sessions = PreparedSelect(
         .where(session.c.session_id.in_(ids))
     )
 )
-_lock_enrollments = PreparedSelect(lambda keys: _locked(select(enrollment.c.id).where(_with_key(keys))), width=3)
+_lock_enrollments = PreparedSelect(lambda keys: _locked(select(enrollment.c.id).where(_with_key(keys))), width=4)
 _load_enrollments = PreparedSelect(
-    lambda keys: select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(_with_key(keys)), width=3
+    lambda keys: select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(_with_key(keys)), width=4
+)
+_known_courses = PreparedSelect(
+    lambda keys: (
+        select(enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id, enrollment.c.course_id)
+        .where(_with_key(keys))
+        .order_by(enrollment.c.id)
+    ),
+    width=3,
 )
 
 
@@ -207,7 +221,7 @@ def load_sessions(connection: Connection, session_ids: Sequence[str]) -> dict[st
 
 def ensure_enrollments(
     connection: Connection, wanted: Sequence[NewEnrollment], now: int
-) -> dict[tuple[int, str, str], Enrollment]:
+) -> dict[EnrollmentKey, Enrollment]:
     """Give the enrollments of these keys, created where they are new, and locked."""
     rows = {new.key: new for new in sorted(wanted, key=lambda new: new.key)}
     if not rows:
@@ -229,6 +243,16 @@ _insert_enrollments = Prepared(
     {name: enrollment.c[name] for name in _NEW_ENROLLMENT},
     lambda rows: rows.insert(enrollment).on_conflict_do_nothing(),
 )
+
+
+def known_courses(
+    connection: Connection, keys: Iterable[tuple[int, str, str]]
+) -> dict[tuple[int, str, str], set[str]]:
+    """Return the courses in which learners are enrolled in activities, by LMS, learner and activity."""
+    found: dict[tuple[int, str, str], set[str]] = {}
+    for row in _known_courses.rows(connection, sorted(keys)):
+        found.setdefault((row[0], row[1], row[2]), set()).add(row[3])
+    return found
 
 
 def latest_attempts(connection: Connection, enrollments: Collection[Enrollment]) -> dict[int, Attempt]:

@@ -29,7 +29,7 @@ from tests.storage.threads import at_once
 
 LONG = 'suspend ☃ 🎓 \\ " \n' * 10_000
 FIXED = {
-    Enrollment: {"id", "registration", "lms_id", "lms_name", "home_page", "learner_id", "activity_id"},
+    Enrollment: {"id", "registration", "lms_id", "lms_name", "home_page", "learner_id", "activity_id", "course_id"},
     Attempt: {"id", "uuid", "enrollment", "number", "started_at"},
     Session: {"session_id", "attempt", "entry", "started_at"},
 }

@@ -74,7 +74,7 @@ FIRST = (
 )  # fmt: skip
 """Tables of the first schema, which every later one has."""
 ADDED = (
-    enrollment.c.version, enrollment.c.latest_attempt, attempt.c.documents_due, journal.c.beside,
+    enrollment.c.version, enrollment.c.latest_attempt, enrollment.c.sco, attempt.c.documents_due, journal.c.beside,
     journal.c.mapping_version_id, delivery.c.shard,
     delivery.c.settled_by,
 )  # fmt: skip
@@ -194,11 +194,11 @@ def test_attempts_are_numbered_from_one(engine: Engine) -> None:
         add_attempt(connection, owner, 0)
 
 
-def test_a_learner_has_one_enrollment_in_an_activity_of_an_lms(engine: Engine) -> None:
+def test_a_learner_has_one_enrollment_in_an_activity_of_a_course(engine: Engine) -> None:
     with writing(engine) as connection:
         owner = launched(connection).attempt.enrollment
-    row = {"lms_id": owner.lms_id, "learner_id": owner.learner_id, "activity_id": owner.activity_id}
-    names = dict.fromkeys(("learner_name", "activity_name", "activity_type", "course_id", "course_name"), "")
+    row = {"lms_id": owner.lms_id, "learner_id": owner.learner_id, "activity_id": owner.activity_id, "course_id": owner.course_id}
+    names = dict.fromkeys(("learner_name", "activity_name", "activity_type", "course_name"), "")
     counts = dict.fromkeys(("total_attempts", "total_time", "created_at"), 0)
     with pytest.raises(IntegrityError), writing(engine) as connection:
         connection.execute(enrollment.insert().values(registration=uid("another"), **row, **names, **counts))
