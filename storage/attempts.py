@@ -10,11 +10,21 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from storage.prepared import NewIds, Prepared, PreparedSelect
-from storage.tables import attempt, enrollment, lms, session
-
+from storage.tables import attempt, course_registration, enrollment, lms, session
 
 EnrollmentKey = tuple[int, str, str, str]
 """LMS, learner, activity and course by their ids; the course is empty where the LMS tells none."""
@@ -26,7 +36,8 @@ class Enrollment:
 
     `changed` marks it as to be stored; `version` counts what was ever changed of it, its attempts and its sessions;
     `latest_attempt` is the highest number of an attempt that had a commit. `sco` is the SCO of a package whose values
-    are this activity's, where players post several to one address.
+    are this activity's, where players post several to one address; `course_registration` is the LMS's own, where it
+    gave one.
     """
 
     id: int
@@ -34,6 +45,7 @@ class Enrollment:
     lms_id: int
     lms_name: str
     home_page: str
+    course_registration: str | None
     learner_id: str
     learner_name: str
     activity_id: str
@@ -135,12 +147,28 @@ _ENROLLMENT = (
     enrollment.c.lms_id,
     lms.c.name.label("lms_name"),
     lms.c.home_page,
+    course_registration.c.registration.label("course_registration"),
     *(
         enrollment.c[name]
         for name in Enrollment.__slots__
         if name in enrollment.c and name not in {"id", "registration", "lms_id"}
     ),
 )
+_COURSE = case((enrollment.c.course_id == literal_column("''"), enrollment.c.activity_id), else_=enrollment.c.course_id)
+
+
+def _with_owner(rows: FromClause) -> FromClause:
+    """Join enrollments with their LMS, and with the registration that it gave."""
+    return rows.join(lms).outerjoin(
+        course_registration,
+        and_(
+            course_registration.c.lms_id == enrollment.c.lms_id,
+            course_registration.c.learner_id == enrollment.c.learner_id,
+            course_registration.c.course_id == _COURSE,
+        ),
+    )
+
+
 _ATTEMPT = tuple(attempt.c[name] for name in Attempt.__slots__ if name in attempt.c)
 _SESSION = tuple(session.c[name] for name in Session.__slots__ if name in session.c)
 
@@ -150,7 +178,10 @@ def _locked(query: Select[Any]) -> Select[Any]:
 
 
 def _with_key(keys: Sequence[Sequence[Any]]) -> ColumnElement[bool]:
-    """Meet any of the keys, with or without a course; spelled out, as SQLite uses no index for a row value that is one of a list."""
+    """Meet any of the keys, with or without a course.
+
+    They are spelled out, as SQLite uses no index for a row value that is one of a list.
+    """
     columns = enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id, enrollment.c.course_id
     return or_(*(and_(*(column == part for column, part in zip(columns, key, strict=False))) for key in keys))
 
@@ -162,13 +193,13 @@ _lock = PreparedSelect(
 _load_sessions = PreparedSelect(
     lambda ids: (
         select(*_ENROLLMENT, *_ATTEMPT, *_SESSION)
-        .select_from(session.join(attempt).join(enrollment).join(lms))
+        .select_from(_with_owner(session.join(attempt).join(enrollment)))
         .where(session.c.session_id.in_(ids))
     )
 )
 _lock_enrollments = PreparedSelect(lambda keys: _locked(select(enrollment.c.id).where(_with_key(keys))), width=4)
 _load_enrollments = PreparedSelect(
-    lambda keys: select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(_with_key(keys)), width=4
+    lambda keys: select(*_ENROLLMENT).select_from(_with_owner(enrollment)).where(_with_key(keys)), width=4
 )
 _known_courses = PreparedSelect(
     lambda keys: (
@@ -200,6 +231,11 @@ _begun_attempts = PreparedSelect(
         .order_by(attempt.c.number)
     )
 )
+
+
+def course_of(row: Enrollment) -> str:
+    """Return the id of an enrollment's course: the activity is a course of its own where the LMS tells none."""
+    return row.course_id or row.activity_id
 
 
 def lock(connection: Connection, enrollment_ids: Iterable[int], session_ids: Sequence[str]) -> dict[int, int]:
@@ -245,9 +281,7 @@ _insert_enrollments = Prepared(
 )
 
 
-def known_courses(
-    connection: Connection, keys: Iterable[tuple[int, str, str]]
-) -> dict[tuple[int, str, str], set[str]]:
+def known_courses(connection: Connection, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], set[str]]:
     """Return the courses in which learners are enrolled in activities, by LMS, learner and activity."""
     found: dict[tuple[int, str, str], set[str]] = {}
     for row in _known_courses.rows(connection, sorted(keys)):
@@ -273,7 +307,7 @@ def numbered_attempt(connection: Connection, owner: Enrollment, number: int) -> 
 def load_enrollments(connection: Connection, condition: ColumnElement[bool], most: int) -> list[Enrollment]:
     """Give the enrollments that meet a condition, in the order they began."""
     rows = connection.execute(
-        select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(condition).order_by(enrollment.c.id).limit(most)
+        select(*_ENROLLMENT).select_from(_with_owner(enrollment)).where(condition).order_by(enrollment.c.id).limit(most)
     )
     return [Enrollment(*row) for row in rows]
 

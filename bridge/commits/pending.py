@@ -201,7 +201,7 @@ class Pending:
         items = _items(session, work)
         if items > MAX_ITEMS_AHEAD or (items and len(work.body) > MAX_BYTES_AHEAD):
             return None
-        return session if work.launch is None or work.launch.key == owner.key else None
+        return session if work.launch is None or work.launch.may_mean(owner.key) else None
 
     def _take(self, work: Work, batch: Batch) -> None:
         """Let a work that is left have what is remembered of its enrollment, which must not be worked on meanwhile."""

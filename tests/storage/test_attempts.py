@@ -29,7 +29,17 @@ from tests.storage.threads import at_once
 
 LONG = 'suspend ☃ 🎓 \\ " \n' * 10_000
 FIXED = {
-    Enrollment: {"id", "registration", "lms_id", "lms_name", "home_page", "learner_id", "activity_id", "course_id"},
+    Enrollment: {
+        "id",
+        "registration",
+        "lms_id",
+        "lms_name",
+        "home_page",
+        "course_registration",
+        "learner_id",
+        "activity_id",
+        "course_id",
+    },
     Attempt: {"id", "uuid", "enrollment", "number", "started_at"},
     Session: {"session_id", "attempt", "entry", "started_at"},
 }
@@ -60,11 +70,11 @@ def test_an_enrollment_is_created_once_and_found_again(engine: Engine) -> None:
         new = new_enrollment(add_lms(connection))
         first = attempts.ensure_enrollments(connection, [new], NOW)
     with writing(engine) as connection:
-        again = replace(new, registration=uid("another"), learner_name="Another", course_id="99")
+        again = replace(new, registration=uid("another"), learner_name="Another", course_name="Another")
         second = attempts.ensure_enrollments(connection, [again], NOW + 1)
     assert first == second
     assert first[new.key].registration == new.registration
-    assert (first[new.key].learner_name, first[new.key].course_id) == ("Ada", "12")
+    assert (first[new.key].learner_name, first[new.key].course_name) == ("Ada", "Welcome")
     assert (first[new.key].lms_name, first[new.key].home_page) == ("lms", "https://lms.example.org")
 
 
@@ -76,7 +86,7 @@ def test_new_and_known_enrollments_come_together(engine: Engine) -> None:
         found = attempts.ensure_enrollments(connection, wanted, NOW)
         assert found.keys() == {new.key for new in wanted}
         assert len({row.id for row in found.values()}) == 6
-        assert found[lms_id, "u1", "235"] == known
+        assert found[lms_id, "u1", "235", "12"] == known
 
 
 def test_no_enrollments_wanted_are_none_found(engine: Engine) -> None:

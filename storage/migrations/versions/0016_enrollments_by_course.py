@@ -30,9 +30,7 @@ def upgrade() -> None:
             )
         )
         batch_op.drop_constraint(batch_op.f(_OLD_KEY), type_="unique")
-        batch_op.create_unique_constraint(
-            batch_op.f(_NEW_KEY), ["lms_id", "learner_id", "activity_id", "course_id"]
-        )
+        batch_op.create_unique_constraint(batch_op.f(_NEW_KEY), ["lms_id", "learner_id", "activity_id", "course_id"])
     op.create_index(
         "ix_enrollment_sco",
         "enrollment",
@@ -45,9 +43,7 @@ def upgrade() -> None:
         "course_registration",
         sa.Column("lms_id", _id, autoincrement=False, nullable=False),
         sa.Column("learner_id", sa.Text(), nullable=False),
-        sa.Column(
-            "course_id", sa.Text(), nullable=False, comment="the activity's id where the LMS tells no course"
-        ),
+        sa.Column("course_id", sa.Text(), nullable=False, comment="the activity's id where the LMS tells no course"),
         sa.Column("registration", _uuid, nullable=False, comment="the LMS's own, as it gave it last"),
         sa.ForeignKeyConstraint(["lms_id"], ["lms.id"], name=op.f("fk_course_registration_lms_id")),
         sa.PrimaryKeyConstraint("lms_id", "learner_id", "course_id", name=op.f("pk_course_registration")),
