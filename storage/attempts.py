@@ -289,6 +289,21 @@ def known_courses(connection: Connection, keys: Iterable[tuple[int, str, str]]) 
     return found
 
 
+def sco_of(connection: Connection, owner: Enrollment) -> str:
+    """Return the SCO that an activity is for other learners, empty where that is not known."""
+    row = connection.execute(
+        select(enrollment.c.sco)
+        .where(
+            enrollment.c.activity_id == owner.activity_id,
+            enrollment.c.sco != literal_column("''"),
+            enrollment.c.lms_id == owner.lms_id,
+            enrollment.c.course_id == owner.course_id,
+        )
+        .limit(1)
+    ).scalar_one_or_none()
+    return row or ""
+
+
 def latest_attempts(connection: Connection, enrollments: Collection[Enrollment]) -> dict[int, Attempt]:
     """Give the attempt with the highest number of each enrollment, by enrollment id."""
     by_id = {one.id: one for one in enrollments}

@@ -16,9 +16,10 @@ TOGETHER = 200
 
 
 class Span(NamedTuple):
-    """Which commits: those received at `since` or later, before `until`, of an LMS, a learner, an activity and a course.
+    """Which commits: those received at `since` or later, before `until`, of an LMS, a learner, an activity, a course.
 
-    The last three are ids; the course is empty where the LMS told none. Times are milliseconds since the epoch; None means all.
+    The last three are ids; the course is empty where the LMS told none. Times are milliseconds since the epoch; None
+    means all.
     """
 
     since: int = 0

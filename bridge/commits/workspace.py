@@ -12,6 +12,8 @@ from bridge.clock import NewId, begun_at
 from bridge.commits.columns import better
 from bridge.commits.launch import Launch
 from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession
+from bridge.commits.package_scos import launch_of, session_of
+from bridge.commits.work import Posting, Work
 from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.launch import LaunchData
@@ -41,6 +43,7 @@ class Workspace:
         self._now = now
         self._enrollments: dict[int, Enrollment] = {}
         self._by_key: dict[EnrollmentKey, Enrollment] = {}
+        self._routes: dict[tuple[str, str], tuple[str, Launch]] = {}
         self._registrations: dict[CourseKey, str] = {}
         self._attempts: dict[int, OpenAttempt] = {}
         self._latest: dict[int, OpenAttempt] = {}
@@ -53,8 +56,8 @@ class Workspace:
         """Give the enrollments that are loaded."""
         return {*self._enrollments}
 
-    def load(self, known: Iterable[OpenEnrollment], wanted: Sequence[tuple[str | None, Launch | None]]) -> None:
-        """Load everything that these session ids and launches speak of, and lock what the launches do.
+    def load(self, known: Iterable[OpenEnrollment], works: Sequence[Work], *, launching: bool = True) -> None:
+        """Load everything that the session ids of works speak of, and when `launching`, what their launches do, locked.
 
         `known` are locked already and need not be loaded.
         """
@@ -62,9 +65,17 @@ class Workspace:
             self._enrollments[one.row.id] = one.row
             self._sessions |= one.sessions
             self._attempts |= {session.attempt.row.id: session.attempt for session in one.sessions.values()}
-        named = [session_id for session_id, _ in wanted if session_id is not None]
+        named = [work.session_id for work in works if work.session_id is not None]
         self._load_missing(named)
-        starting = [launch for session_id, launch in wanted if launch is not None and session_id not in self._sessions]
+        starting = [
+            work.launch
+            for work in works
+            if launching and work.launch is not None and work.session_id not in self._sessions
+        ]
+        for work in works:
+            if isinstance(work, Posting) and work.scos:
+                starting += self._route(work)
+        named += [session_id for session_id, _ in self._routes.values()]
         # each of them starts one attempt at most
         self._starts += len(starting)
         if not starting:
@@ -83,6 +94,10 @@ class Workspace:
         latest = attempts.latest_attempts(self._connection, [*{one.id: one for one in self._by_key.values()}.values()])
         for enrollment_id, attempt in latest.items():
             self._latest[enrollment_id] = self._open(attempt)
+
+    def routed(self, session_id: str, sco: str) -> tuple[str, Launch | None]:
+        """Return the session that takes a SCO's values, and what it is opened with where it is another one."""
+        return self._routes.get((session_id, sco), (session_id, None))
 
     def find(self, session_id: str, lms_id: int | None, launch: Launch | None) -> OpenSession | None:
         """Give a session that is known.
@@ -318,6 +333,29 @@ class Workspace:
                 keys[launch.key] = lms_id, learner_id, activity_id, course_id
             courses.add(keys[launch.key][3])
         return keys
+
+    def _route(self, work: Posting) -> list[Launch]:
+        """Find out which session takes a SCO's values; return what that is opened with where it is another one.
+
+        An activity is the SCO that has its id, else the first one that was posted to it, by whichever learner.
+        """
+        session_id, (sco, *others) = work.session_id or "", work.scos
+        session = self._sessions.get(session_id)
+        owner = None if session is None else session.attempt.row.enrollment
+        if session is None or owner is None or work.lms_id not in {None, owner.lms_id} or not sco:
+            return []
+        own = owner.sco
+        if sco == owner.activity_id:
+            own = sco
+        elif not own and owner.activity_id not in others:
+            own = attempts.sco_of(self._connection, owner) or sco
+        if own != owner.sco:
+            owner.sco, owner.changed = own, True
+        if sco == own:
+            return []
+        launch = launch_of(session, sco)
+        self._routes[session_id, sco] = session_of(session_id, sco), launch
+        return [launch]
 
     def _registered(self, owner: Enrollment, data: LaunchData) -> LaunchData:
         """Return launch data with the registration that the LMS gave: now, or before with any activity of the course.

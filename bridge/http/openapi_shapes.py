@@ -216,6 +216,7 @@ def _answers() -> dict[str, Shape]:
                 "registration": UUID,
                 "learner": _object({"id": TEXT, "name": TEXT}),
                 "activity": _object({"id": TEXT, "name": TEXT}),
+                "course": _object({"id": TEXT, "name": TEXT, "registration": UUID}),
                 "total_attempts": WHOLE,
                 "completion_status": status,
                 "success_status": success,

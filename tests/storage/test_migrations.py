@@ -197,12 +197,7 @@ def test_attempts_are_numbered_from_one(engine: Engine) -> None:
 def test_a_learner_has_one_enrollment_in_an_activity_of_a_course(engine: Engine) -> None:
     with writing(engine) as connection:
         owner = launched(connection).attempt.enrollment
-    row = {
-        "lms_id": owner.lms_id,
-        "learner_id": owner.learner_id,
-        "activity_id": owner.activity_id,
-        "course_id": owner.course_id,
-    }
+    row = {name: getattr(owner, name) for name in ("lms_id", "learner_id", "activity_id", "course_id")}
     names = dict.fromkeys(("learner_name", "activity_name", "activity_type", "course_name"), "")
     counts = dict.fromkeys(("total_attempts", "total_time", "created_at"), 0)
     with pytest.raises(IntegrityError), writing(engine) as connection:

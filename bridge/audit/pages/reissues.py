@@ -31,7 +31,7 @@ from storage.mapping_versions import WholeVersion
 
 LONGEST_REASON = 1000
 LONGEST_ID = 1000
-_FIELDS = ("lms", "learner", "activity", "since", "until")
+_FIELDS = ("lms", "learner", "activity", "course", "since", "until")
 
 
 @dataclass
