@@ -19,7 +19,7 @@ from mappings.attempt.guards import may_repeat
 from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
 from mappings.attempt.state import AttemptState, SessionState, open_session
 from mappings.document.compiled import CompiledMapping
-from mappings.document.facts import Facts
+from mappings.document.facts import Facts, with_registration
 from mappings.explain import Explanation, explain
 from mappings.statements import Statement, make
 
@@ -160,7 +160,7 @@ class Replay:
     def _open_due(self, attempt: _Attempt) -> None:
         while attempt.to_open and attempt.to_open[-1].opened <= attempt.turn:
             story = attempt.to_open.pop()
-            facts = replace(attempt.facts, session_id=story.session_id)
+            facts = with_registration(attempt.facts, story.session_id, story.launch.registration)
             attempt.state, state = open_session(
                 attempt.state, story.launch, launched_at=story.launched_at, known_total=story.known_total
             )

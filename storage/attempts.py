@@ -10,18 +10,34 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from storage.prepared import NewIds, Prepared, PreparedSelect
-from storage.tables import attempt, enrollment, lms, session
+from storage.tables import attempt, course_registration, enrollment, lms, session
+
+EnrollmentKey = tuple[int, str, str, str]
+"""LMS, learner, activity and course by their ids; the course is empty where the LMS tells none."""
 
 
 @dataclass(slots=True)
 class Enrollment:
-    """One LMS, learner and activity.
+    """One LMS, learner, course and activity; the course is empty where the LMS tells none.
 
     `changed` marks it as to be stored; `version` counts what was ever changed of it, its attempts and its sessions;
-    `latest_attempt` is the highest number of an attempt that had a commit.
+    `latest_attempt` is the highest number of an attempt that had a commit. `sco` is the SCO of a package whose values
+    are this activity's, where players post several to one address; `course_registration` is the LMS's own, where it
+    gave one.
     """
 
     id: int
@@ -29,6 +45,7 @@ class Enrollment:
     lms_id: int
     lms_name: str
     home_page: str
+    course_registration: str | None
     learner_id: str
     learner_name: str
     activity_id: str
@@ -48,12 +65,13 @@ class Enrollment:
     first_commit_at: int | None = None
     last_commit_at: int | None = None
     latest_attempt: int = 0
+    sco: str = ""
     changed: bool = field(default=False, compare=False)
 
     @property
-    def key(self) -> tuple[int, str, str]:
-        """Give what identifies it to its LMS."""
-        return self.lms_id, self.learner_id, self.activity_id
+    def key(self) -> EnrollmentKey:
+        """Return what identifies it to its LMS."""
+        return self.lms_id, self.learner_id, self.activity_id, self.course_id
 
 
 @dataclass(slots=True)
@@ -105,7 +123,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class NewEnrollment:
-    """What an enrollment is created from. (lms_id, learner_id, activity_id) is its key."""
+    """What an enrollment is created from. (lms_id, learner_id, activity_id, course_id) is its key."""
 
     lms_id: int
     learner_id: str
@@ -118,9 +136,9 @@ class NewEnrollment:
     course_name: str
 
     @property
-    def key(self) -> tuple[int, str, str]:
-        """Give what identifies the enrollment."""
-        return self.lms_id, self.learner_id, self.activity_id
+    def key(self) -> EnrollmentKey:
+        """Return what identifies the enrollment."""
+        return self.lms_id, self.learner_id, self.activity_id, self.course_id
 
 
 _ENROLLMENT = (
@@ -129,12 +147,28 @@ _ENROLLMENT = (
     enrollment.c.lms_id,
     lms.c.name.label("lms_name"),
     lms.c.home_page,
+    course_registration.c.registration.label("course_registration"),
     *(
         enrollment.c[name]
         for name in Enrollment.__slots__
         if name in enrollment.c and name not in {"id", "registration", "lms_id"}
     ),
 )
+_COURSE = case((enrollment.c.course_id == literal_column("''"), enrollment.c.activity_id), else_=enrollment.c.course_id)
+
+
+def _with_owner(rows: FromClause) -> FromClause:
+    """Join enrollments with their LMS, and with the registration that it gave."""
+    return rows.join(lms).outerjoin(
+        course_registration,
+        and_(
+            course_registration.c.lms_id == enrollment.c.lms_id,
+            course_registration.c.learner_id == enrollment.c.learner_id,
+            course_registration.c.course_id == _COURSE,
+        ),
+    )
+
+
 _ATTEMPT = tuple(attempt.c[name] for name in Attempt.__slots__ if name in attempt.c)
 _SESSION = tuple(session.c[name] for name in Session.__slots__ if name in session.c)
 
@@ -144,9 +178,12 @@ def _locked(query: Select[Any]) -> Select[Any]:
 
 
 def _with_key(keys: Sequence[Sequence[Any]]) -> ColumnElement[bool]:
-    """Meet any of the keys; spelled out, as SQLite uses no index for a row value that is one of a list."""
-    columns = enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id
-    return or_(*(and_(*(column == part for column, part in zip(columns, key, strict=True))) for key in keys))
+    """Meet any of the keys, with or without a course.
+
+    They are spelled out, as SQLite uses no index for a row value that is one of a list.
+    """
+    columns = enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id, enrollment.c.course_id
+    return or_(*(and_(*(column == part for column, part in zip(columns, key, strict=False))) for key in keys))
 
 
 _owners = PreparedSelect(lambda ids: select(attempt.c.enrollment_id).join(session).where(session.c.session_id.in_(ids)))
@@ -156,13 +193,21 @@ _lock = PreparedSelect(
 _load_sessions = PreparedSelect(
     lambda ids: (
         select(*_ENROLLMENT, *_ATTEMPT, *_SESSION)
-        .select_from(session.join(attempt).join(enrollment).join(lms))
+        .select_from(_with_owner(session.join(attempt).join(enrollment)))
         .where(session.c.session_id.in_(ids))
     )
 )
-_lock_enrollments = PreparedSelect(lambda keys: _locked(select(enrollment.c.id).where(_with_key(keys))), width=3)
+_lock_enrollments = PreparedSelect(lambda keys: _locked(select(enrollment.c.id).where(_with_key(keys))), width=4)
 _load_enrollments = PreparedSelect(
-    lambda keys: select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(_with_key(keys)), width=3
+    lambda keys: select(*_ENROLLMENT).select_from(_with_owner(enrollment)).where(_with_key(keys)), width=4
+)
+_known_courses = PreparedSelect(
+    lambda keys: (
+        select(enrollment.c.lms_id, enrollment.c.learner_id, enrollment.c.activity_id, enrollment.c.course_id)
+        .where(_with_key(keys))
+        .order_by(enrollment.c.id)
+    ),
+    width=3,
 )
 
 
@@ -188,6 +233,11 @@ _begun_attempts = PreparedSelect(
 )
 
 
+def course_of(row: Enrollment) -> str:
+    """Return the id of an enrollment's course: the activity is a course of its own where the LMS tells none."""
+    return row.course_id or row.activity_id
+
+
 def lock(connection: Connection, enrollment_ids: Iterable[int], session_ids: Sequence[str]) -> dict[int, int]:
     """Lock enrollments, and those of sessions, and give id -> version.
 
@@ -207,7 +257,7 @@ def load_sessions(connection: Connection, session_ids: Sequence[str]) -> dict[st
 
 def ensure_enrollments(
     connection: Connection, wanted: Sequence[NewEnrollment], now: int
-) -> dict[tuple[int, str, str], Enrollment]:
+) -> dict[EnrollmentKey, Enrollment]:
     """Give the enrollments of these keys, created where they are new, and locked."""
     rows = {new.key: new for new in sorted(wanted, key=lambda new: new.key)}
     if not rows:
@@ -231,6 +281,29 @@ _insert_enrollments = Prepared(
 )
 
 
+def known_courses(connection: Connection, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], set[str]]:
+    """Return the courses in which learners are enrolled in activities, by LMS, learner and activity."""
+    found: dict[tuple[int, str, str], set[str]] = {}
+    for row in _known_courses.rows(connection, sorted(keys)):
+        found.setdefault((row[0], row[1], row[2]), set()).add(row[3])
+    return found
+
+
+def sco_of(connection: Connection, owner: Enrollment) -> str:
+    """Return the SCO that an activity is for other learners, empty where that is not known."""
+    row = connection.execute(
+        select(enrollment.c.sco)
+        .where(
+            enrollment.c.activity_id == owner.activity_id,
+            enrollment.c.sco != literal_column("''"),
+            enrollment.c.lms_id == owner.lms_id,
+            enrollment.c.course_id == owner.course_id,
+        )
+        .limit(1)
+    ).scalar_one_or_none()
+    return row or ""
+
+
 def latest_attempts(connection: Connection, enrollments: Collection[Enrollment]) -> dict[int, Attempt]:
     """Give the attempt with the highest number of each enrollment, by enrollment id."""
     by_id = {one.id: one for one in enrollments}
@@ -249,7 +322,7 @@ def numbered_attempt(connection: Connection, owner: Enrollment, number: int) -> 
 def load_enrollments(connection: Connection, condition: ColumnElement[bool], most: int) -> list[Enrollment]:
     """Give the enrollments that meet a condition, in the order they began."""
     rows = connection.execute(
-        select(*_ENROLLMENT).select_from(enrollment.join(lms)).where(condition).order_by(enrollment.c.id).limit(most)
+        select(*_ENROLLMENT).select_from(_with_owner(enrollment)).where(condition).order_by(enrollment.c.id).limit(most)
     )
     return [Enrollment(*row) for row in rows]
 

@@ -16,9 +16,10 @@ TOGETHER = 200
 
 
 class Span(NamedTuple):
-    """Which commits: those received at `since` or later, before `until`, of an LMS, a learner, an activity, by its id.
+    """Which commits: those received at `since` or later, before `until`, of an LMS, a learner, an activity, a course.
 
-    Times are milliseconds since the epoch; None means all.
+    The last three are ids; the course is empty where the LMS told none. Times are milliseconds since the epoch; None
+    means all.
     """
 
     since: int = 0
@@ -26,6 +27,7 @@ class Span(NamedTuple):
     lms: str | None = None
     learner: str | None = None
     activity: str | None = None
+    course: str | None = None
 
 
 class History(NamedTuple):
@@ -99,6 +101,7 @@ def _conditions(span: Span) -> list[ColumnElement[bool]]:
         (lms.c.name, span.lms),
         (enrollment.c.learner_id, span.learner),
         (enrollment.c.activity_id, span.activity),
+        (enrollment.c.course_id, span.course),
     ):
         if value is not None:
             found.append(column == value)

@@ -107,6 +107,7 @@ def enrollments(
     lms_id: int | None = None,
     learner_id: str | None = None,
     activity_id: str | None = None,
+    course_id: str | None = None,
     after: int = 0,
     most: int = 100,
 ) -> list[Enrollment]:
@@ -116,6 +117,7 @@ def enrollments(
         (enrollment.c.lms_id, lms_id),
         (enrollment.c.learner_id, learner_id),
         (enrollment.c.activity_id, activity_id),
+        (enrollment.c.course_id, course_id),
     ):
         if value is not None:
             conditions.append(column == value)

@@ -103,10 +103,32 @@ enrollment = Table(
         server_default=text("0"),
         comment="the highest number of an attempt that had a commit",
     ),
-    UniqueConstraint("lms_id", "learner_id", "activity_id"),
+    Column(
+        "sco",
+        Text,
+        nullable=False,
+        server_default=text("''"),
+        comment="of a package whose SCOs are posted to one address: whose values are this activity's",
+    ),
+    UniqueConstraint("lms_id", "learner_id", "activity_id", "course_id"),
     Index(None, "activity_id"),
     Index(None, "course_id"),
     Index(None, "last_commit_at"),
+    Index(
+        "ix_enrollment_sco",
+        "activity_id",
+        sqlite_where=text("sco <> ''"),
+        postgresql_where=text("sco <> ''"),
+    ),
+)
+
+course_registration = Table(
+    "course_registration",
+    metadata,
+    Column("lms_id", _Id, ForeignKey("lms.id"), primary_key=True, autoincrement=False),
+    Column("learner_id", Text, primary_key=True),
+    Column("course_id", Text, primary_key=True, comment="the activity's id where the LMS tells no course"),
+    Column("registration", _Uuid, nullable=False, comment="the LMS's own, as it gave it last"),
 )
 
 attempt = Table(

@@ -117,6 +117,7 @@ def impact(
 @click.option("--lms", help="Name of the LMS.")
 @click.option("--learner", help="Id of the learner.")
 @click.option("--activity", help="Id of the activity.")
+@click.option("--course", help="Id of the course; empty for activities without one.")
 @click.option("--since", type=Time(), default=0, help="Of commits received at this time or later.")
 @click.option("--until", type=Time(), help="Of commits received before this time.")
 @click.option("--reason", help="Why: others will want to know.")

@@ -26,12 +26,13 @@ from storage.lookups import AttemptReport, DeliveryLine, DocumentLine
 @click.command()
 @click.argument("learner")
 @click.argument("activity")
+@click.option("--course", help="Id of the course, where the activity is in several; empty for none.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def verify(settings: Settings, learner: str, activity: str, *, as_json: bool) -> None:
+def verify(settings: Settings, learner: str, activity: str, course: str | None, *, as_json: bool) -> None:
     """Show what is stored and what was sent for LEARNER and ACTIVITY. Exit status 1 when nothing is stored."""
     with looking(settings) as connection:
-        found = enrollments(connection, learner, activity)
+        found = enrollments(connection, learner, activity, course)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
     elif found:
@@ -40,16 +41,17 @@ def verify(settings: Settings, learner: str, activity: str, *, as_json: bool) ->
         for one in found:
             console.print(_tree(one))
     if not found:
-        click.echo(f"Nothing is stored for learner {learner!r} and activity {activity!r}.", err=True)
+        where = f" in course {course!r}" if course else ""
+        click.echo(f"Nothing is stored for learner {learner!r} and activity {activity!r}{where}.", err=True)
         sys.exit(1)
 
 
-def enrollments(connection: Connection, learner: str, activity: str) -> list[dict[str, Any]]:
-    """Give the enrollments of a learner in an activity, of every LMS, with all that belongs to them."""
+def enrollments(connection: Connection, learner: str, activity: str, course: str | None = None) -> list[dict[str, Any]]:
+    """Return the enrollments of a learner in an activity, of every LMS and course, with all that belongs to them."""
     return [
         enrollment_object(owner)
         | {"lms": owner.lms_name, "attempts": [_attempt(report) for report in lookups.reports(connection, owner)]}
-        for owner in lookups.enrollments(connection, learner_id=learner, activity_id=activity)
+        for owner in lookups.enrollments(connection, learner_id=learner, activity_id=activity, course_id=course)
     ]
 
 
@@ -127,8 +129,9 @@ def _content(one: DocumentLine) -> Any:
 
 def _tree(found: dict[str, Any]) -> Tree:
     learner, activity = found["learner"], found["activity"]
+    course = f" of course [bold]{escape(found['course']['id'])}[/]" if found["course"]["id"] else ""
     tree = Tree(
-        f"[bold]{escape(learner['id'])}[/] in [bold]{escape(activity['id'])}[/] of {escape(found['lms'])}:"
+        f"[bold]{escape(learner['id'])}[/] in [bold]{escape(activity['id'])}[/]{course} of {escape(found['lms'])}:"
         f" {found['total_attempts']} attempts, {found['completion_status']}, {found['success_status']},"
         f" best score {_score(found['best_score'])}, {found['total_time']}"
         f"\n[dim]registration {found['registration']}[/]"

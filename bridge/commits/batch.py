@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from bridge.commits import columns
 from bridge.commits.documents import documents_of
 from bridge.commits.open_sessions import OpenAttempt, OpenSession
+from bridge.commits.package_scos import session_of
 from bridge.commits.pending import Batch, Done
 from bridge.commits.posting import let_documents_follow, post, statement_rows, tell
 from bridge.commits.replies import attempt_object, enrollment_object, launch_values, shown_version
@@ -36,7 +37,7 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
     versions = attempts.lock(
         connection,
         [*batch.ahead, *batch.taken],
-        [work.session_id for work in left if work.session_id is not None],
+        [session_id for work in left for session_id in _sessions(work)],
     )
     outdated = {found for found, one in batch.ahead.items() if versions.get(found) != one.version}
     believed = [one for found, one in batch.taken.items() if versions.get(found) == one.row.version]
@@ -44,12 +45,12 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
     changed = len(outdated) + len(batch.taken) - len(believed)
     workspace = Workspace(connection, setup.new_id, setup.now())
     if outdated or left:
-        workspace.load(believed, [(work.session_id, work.launch) for work in batch.left(outdated)])
+        workspace.load(believed, batch.left(outdated))
         met = batch.ahead.keys() & workspace.enrollment_ids
         if met - outdated:
             # what is left is about the same enrollments: it must come after what was before it, so nothing is ahead
             outdated |= met
-            workspace.load([], [(work.session_id, None) for work in batch.left(outdated)])
+            workspace.load([], batch.left(outdated), launching=False)
     worker = _Worker(connection, setup, workspace)
     outcomes = batch.answers(outdated)
     for place, work in enumerate(batch.works):
@@ -63,6 +64,15 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
             worker.statements += one.statements
     _store(connection, setup, to_store, worker)
     return Done([one for one in outcomes if one is not None], workspace.left_open(), outdated, looked_up, changed)
+
+
+def _sessions(work: Work) -> list[str]:
+    """Return the ids of the sessions that a work may be about."""
+    if work.session_id is None:
+        return []
+    if isinstance(work, Posting) and work.scos:
+        return [work.session_id, session_of(work.session_id, work.scos[0])]
+    return [work.session_id]
 
 
 def _store(connection: Connection, setup: Setup, to_store: Changed, worker: _Worker) -> None:
@@ -111,17 +121,21 @@ class _Worker:
         return Answer(done.answer)
 
     def _session(self, work: Posting) -> OpenSession:
-        if work.session_id is not None:
-            found = self._workspace.find(work.session_id, work.lms_id, work.launch)
+        session_id, launch = work.session_id, work.launch
+        if session_id is not None:
+            found = self._workspace.find(session_id, work.lms_id, launch)
+            if found is not None and work.scos:
+                session_id, launch = self._workspace.routed(session_id, work.scos[0])
+                found = self._workspace.find(session_id, None, launch)
         elif work.launch is not None:
             found = self._workspace.current(work.launch) or self._workspace.repeated(work.launch, work.arrival)
         else:
             found = None
         if found is not None:
             return found
-        if work.launch is None:
+        if launch is None:
             raise SessionUnknown.named(str(work.session_id))
-        return self._workspace.start(work.launch, work.session_id, self._setup.resume)
+        return self._workspace.start(launch, session_id, self._setup.resume)
 
     def _open(self, work: Opening) -> Opened:
         launch = work.launch

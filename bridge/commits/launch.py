@@ -12,7 +12,10 @@ from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.warnings import CmiWarning, WarningCode, warn
 
 LONGEST_ID = 1_000
-"""UTF-8 bytes an id or name may have: two of them fit one row of PostgreSQL's indexes."""
+"""UTF-8 bytes an id or name may have."""
+LONGEST_KEY = 2_400
+"""UTF-8 bytes that the ids of learner, activity and course may have together: they share a row of an index, for which
+PostgreSQL has 2,704."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -56,9 +59,17 @@ class Launch(msgspec.Struct, frozen=True, gc=False):
     fresh: bool = False
 
     @property
-    def key(self) -> tuple[int, str, str]:
-        """Give what identifies the enrollment."""
-        return self.lms_id, self.learner.id, self.activity.id
+    def key(self) -> tuple[int, str, str, str]:
+        """Return what identifies the enrollment, where the LMS tells the course or there is none."""
+        return self.lms_id, self.learner.id, self.activity.id, self.course.id
+
+    def may_mean(self, key: tuple[int, str, str, str]) -> bool:
+        """Tell whether an enrollment may be meant where its session is known: one of the two may leave the course out.
+
+        An LMS that told the course at the launch need not tell it again.
+        """
+        mine = self.key
+        return mine == key or (mine[:3] == key[:3] and (not mine[3] or not key[3]))
 
 
 def check_launch(launch: Launch) -> tuple[Launch, list[CmiWarning]]:
@@ -87,6 +98,10 @@ def check_launch(launch: Launch) -> tuple[Launch, list[CmiWarning]]:
             raise MalformedField(f"{field} is longer than {LONGEST_ID} bytes.")
         if not field.endswith(".name") and _CONTROL.search(value) is not None:
             raise MalformedField(f"{field} has a control character: {value[:40]!r}.")
+    if len((who.id + what.id + course.id).encode()) > LONGEST_KEY:
+        raise MalformedField(
+            f"learner.id, activity.id and course.id are together longer than {LONGEST_KEY} bytes; shorten one of them."
+        )
     warnings: list[CmiWarning] = []
     launch = msgspec.structs.replace(
         launch,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mappings.attempt.commit import Earlier
 from mappings.attempt.state import AttemptState, SessionState
-from storage.attempts import Attempt, Enrollment, Session
+from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
 
 MOST = 2_000
 """Enrollments remembered."""
@@ -64,7 +64,7 @@ class Remembered:
         self._characters = 0
         self._enrollments: OrderedDict[int, tuple[OpenEnrollment, int]] = OrderedDict()
         self._by_session: dict[str, OpenSession] = {}
-        self._by_key: dict[tuple[int, str, str], int] = {}
+        self._by_activity: dict[tuple[int, str, str], set[int]] = {}
 
     def session(self, session_id: str) -> OpenSession | None:
         """Give an open session."""
@@ -73,13 +73,17 @@ class Remembered:
             self._enrollments.move_to_end(found.attempt.row.enrollment.id)
         return found
 
-    def take(self, session_id: str | None, key: tuple[int, str, str] | None = None) -> list[OpenEnrollment]:
-        """Give the enrollment of a session, and the one with a key, and forget them: they are changed elsewhere now."""
+    def take(self, session_id: str | None, key: EnrollmentKey | None = None) -> list[OpenEnrollment]:
+        """Give the enrollment of a session, and those with a key, and forget them: they are changed elsewhere now.
+
+        A key without a course may mean the enrollment in any course.
+        """
         ids = set()
         if session_id is not None and session_id in self._by_session:
             ids.add(self._by_session[session_id].attempt.row.enrollment.id)
-        if key is not None and key in self._by_key:
-            ids.add(self._by_key[key])
+        if key is not None:
+            of_activity = self._by_activity.get(key[:3], ())
+            ids.update(one for one in of_activity if not key[3] or self._enrollments[one][0].row.course_id == key[3])
         return [self._forget(one) for one in ids]
 
     def keep(self, enrollments: Iterable[OpenEnrollment]) -> None:
@@ -91,7 +95,7 @@ class Remembered:
             self._enrollments[one.row.id] = one, size
             self._characters += size
             self._by_session.update(one.sessions)
-            self._by_key[one.row.key] = one.row.id
+            self._by_activity.setdefault(one.row.key[:3], set()).add(one.row.id)
         self._shrink()
 
     def changed(self, enrollment_id: int, *, ended: str | None = None) -> None:
@@ -126,5 +130,8 @@ class Remembered:
         self._characters -= size
         for session_id in one.sessions:
             self._by_session.pop(session_id, None)
-        self._by_key.pop(one.row.key, None)
+        of_activity = self._by_activity[one.row.key[:3]]
+        of_activity.discard(enrollment_id)
+        if not of_activity:
+            del self._by_activity[one.row.key[:3]]
         return one

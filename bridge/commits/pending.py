@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from bridge.commits.open_sessions import OpenEnrollment, OpenSession, Remembered
+from bridge.commits.package_scos import session_of
 from bridge.commits.posting import post
 from bridge.commits.setup import Setup
 from bridge.commits.work import Answer, Outcome, Posting, Work
@@ -201,13 +202,17 @@ class Pending:
         items = _items(session, work)
         if items > MAX_ITEMS_AHEAD or (items and len(work.body) > MAX_BYTES_AHEAD):
             return None
-        return session if work.launch is None or work.launch.key == owner.key else None
+        of_another_sco = bool(work.scos) and work.scos[0] not in {"", owner.sco}
+        meant = work.launch is None or work.launch.may_mean(owner.key)
+        return session if meant and not of_another_sco else None
 
     def _take(self, work: Work, batch: Batch) -> None:
         """Let a work that is left have what is remembered of its enrollment, which must not be worked on meanwhile."""
         key = None if work.launch is None else work.launch.key
-        for one in self._remembered.take(work.session_id, key):
-            batch.taken[one.row.id] = one
+        taken = self._remembered.take(work.session_id, key)
+        if isinstance(work, Posting) and work.scos and work.session_id is not None:
+            taken += self._remembered.take(session_of(work.session_id, work.scos[0]))
+        batch.taken |= {one.row.id: one for one in taken}
 
     def _work_out(self, session: OpenSession, work: Posting, batch: Batch) -> None:
         attempt, row = session.attempt, session.row

@@ -15,9 +15,9 @@ from bridge.commits.work import Posting
 from bridge.errors import IdempotencyKeyReused
 from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.fold import Fold, fold
-from mappings.document.facts import Facts
+from mappings.document.facts import Facts, registration_in
 from mappings.statements import Statement, make
-from storage.attempts import Attempt
+from storage.attempts import Attempt, course_of
 from storage.journal import Entry
 from storage.outbox import StatementRow
 
@@ -142,11 +142,11 @@ def let_documents_follow(version: Version, session: OpenSession, at: int) -> Non
 
 def facts(session: OpenSession) -> Facts:
     """Give who and what a session is about."""
-    return facts_of(session.attempt.row, session.row.session_id)
+    return facts_of(session.attempt.row, session.row.session_id, session.state.launch.registration)
 
 
-def facts_of(row: Attempt, session_id: str) -> Facts:
-    """Give who and what a session of an attempt is about."""
+def facts_of(row: Attempt, session_id: str, registration: str | None = None) -> Facts:
+    """Return who and what a session of an attempt is about, and its registration where the LMS gave one."""
     owner = row.enrollment
     return Facts(
         lms=str(owner.lms_id),
@@ -159,7 +159,8 @@ def facts_of(row: Attempt, session_id: str) -> Facts:
         activity_type=owner.activity_type,
         course_id=owner.course_id,
         course_name=owner.course_name,
-        registration=owner.registration,
+        course_registration=registration or registration_in(str(owner.lms_id), owner.learner_id, course_of(owner)),
+        registration=registration or owner.registration,
         attempt_id=row.uuid,
         attempt_number=row.number,
         session_id=session_id,

@@ -13,9 +13,10 @@ from mappings.cmi.render import LaunchValues
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.times import duration
 from mappings.cmi.warnings import CmiWarning
+from mappings.document.facts import registration_in
 from mappings.statements import Statement
 from mappings.timestamps import rfc3339
-from storage.attempts import Attempt, Enrollment, Session
+from storage.attempts import Attempt, Enrollment, Session, course_of
 
 MAX_LISTED_STATEMENTS = 200
 MAX_LISTED_WARNINGS = 100
@@ -70,9 +71,14 @@ def attempt_object(row: Attempt) -> dict[str, Any]:
 def enrollment_object(row: Enrollment) -> dict[str, Any]:
     """Give an enrollment as the LMS's gradebook sees it."""
     return {
-        "registration": row.registration,
+        "registration": row.course_registration or row.registration,
         "learner": {"id": row.learner_id, "name": row.learner_name},
         "activity": {"id": row.activity_id, "name": row.activity_name},
+        "course": {
+            "id": row.course_id,
+            "name": row.course_name,
+            "registration": row.course_registration or registration_in(str(row.lms_id), row.learner_id, course_of(row)),
+        },
         "total_attempts": row.total_attempts,
         "completion_status": row.completion_status or "unknown",
         "success_status": row.success_status or "unknown",

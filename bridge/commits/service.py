@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -84,17 +84,33 @@ class CommitService:
         Raises:
             BridgeError: what `errors` says; nothing was stored then.
         """
-        launch = posting.launch
-        self._admission.admit(
-            len(posting.body),
-            session_id=posting.session_id,
-            lms_id=posting.lms_id,
-            learner_id=None if launch is None else launch.learner.id,
-            owner=posting.owner,
-        )
-        answer = await self._submit(posting)
+        answer = await self._admit(posting)
         assert isinstance(answer, Answer)  # noqa: S101 -- the batch gives an Answer for a Posting
         return answer.body
+
+    async def post_all(self, postings: Sequence[Posting]) -> list[bytes]:
+        """Store the commits of one request in their order; return their answers.
+
+        Raises:
+            BridgeError: what `errors` says, of the first that was not stored; others may be.
+        """
+        futures: list[asyncio.Future[Outcome]] = []
+        refused: BridgeError | None = None
+        for posting in postings:
+            try:
+                futures.append(self._admit(posting))
+            except BridgeError as error:
+                refused = error
+                break
+        answers = []
+        for outcome in await asyncio.gather(*futures, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            assert isinstance(outcome, Answer)  # noqa: S101 -- the batch gives an Answer for a Posting
+            answers.append(outcome.body)
+        if refused is not None:
+            raise refused
+        return answers
 
     async def close(self, closing: Closing) -> bool:
         """End a session that is idle; tell whether it was.
@@ -120,6 +136,17 @@ class CommitService:
         """Wait until everything that was accepted is stored."""
         if self._unanswered:
             await self._all_answered.wait()
+
+    def _admit(self, posting: Posting) -> asyncio.Future[Outcome]:
+        launch = posting.launch
+        self._admission.admit(
+            len(posting.body),
+            session_id=posting.session_id,
+            lms_id=posting.lms_id,
+            learner_id=None if launch is None else launch.learner.id,
+            owner=posting.owner,
+        )
+        return self._submit(posting)
 
     def _submit(self, work: Work) -> asyncio.Future[Outcome]:
         if len(self._pending) >= (LOW_MARK if self._refusing else HIGH_MARK) or self._bytes >= MOST_BYTES:

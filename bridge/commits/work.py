@@ -24,7 +24,8 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     `lms_id` is None where the commit URL's token showed that the session may be written. With a `launch` the session
     is opened where it is unknown; without a `session_id` as well, the enrollment's open session is meant, or a new one.
     `beside` is what came beside the body and says something of it, as JSON. `owner` is whose the session is, where the
-    commit URL's token says so.
+    commit URL's token says so. `scos` are the SCO whose values these are, and after it the others of the same request,
+    from players that post all SCOs of a package to one session.
     """
 
     arrival: Arrival
@@ -35,6 +36,7 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     beside: str | None = None
     owner: CommitOwner | None = None
+    scos: tuple[str, ...] = ()
 
 
 class Closing(msgspec.Struct, frozen=True, gc=False):

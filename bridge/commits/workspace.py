@@ -12,14 +12,18 @@ from bridge.clock import NewId, begun_at
 from bridge.commits.columns import better
 from bridge.commits.launch import Launch
 from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession
+from bridge.commits.package_scos import launch_of, session_of
+from bridge.commits.work import Posting, Work
 from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import Arrival, Earlier
+from mappings.attempt.launch import LaunchData
 from mappings.attempt.resuming import Resume, goes_on
 from mappings.attempt.state import AttemptState, SessionState, open_session
 from mappings.cmi.scores import Score
-from storage import attempts, journal
-from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
+from storage import attempts, course_registrations, journal
+from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
 from storage.changed import Changed
+from storage.course_registrations import CourseKey
 
 decode_attempt_state = msgspec.json.Decoder(AttemptState).decode
 decode_session_state = msgspec.json.Decoder(SessionState).decode
@@ -38,7 +42,9 @@ class Workspace:
         self._new_id = new_id
         self._now = now
         self._enrollments: dict[int, Enrollment] = {}
-        self._by_key: dict[tuple[int, str, str], Enrollment] = {}
+        self._by_key: dict[EnrollmentKey, Enrollment] = {}
+        self._routes: dict[tuple[str, str], tuple[str, Launch]] = {}
+        self._registrations: dict[CourseKey, str] = {}
         self._attempts: dict[int, OpenAttempt] = {}
         self._latest: dict[int, OpenAttempt] = {}
         self._sessions: dict[str, OpenSession] = {}
@@ -50,8 +56,8 @@ class Workspace:
         """Give the enrollments that are loaded."""
         return {*self._enrollments}
 
-    def load(self, known: Iterable[OpenEnrollment], wanted: Sequence[tuple[str | None, Launch | None]]) -> None:
-        """Load everything that these session ids and launches speak of, and lock what the launches do.
+    def load(self, known: Iterable[OpenEnrollment], works: Sequence[Work], *, launching: bool = True) -> None:
+        """Load everything that the session ids of works speak of, and when `launching`, what their launches do, locked.
 
         `known` are locked already and need not be loaded.
         """
@@ -59,31 +65,46 @@ class Workspace:
             self._enrollments[one.row.id] = one.row
             self._sessions |= one.sessions
             self._attempts |= {session.attempt.row.id: session.attempt for session in one.sessions.values()}
-        named = [session_id for session_id, _ in wanted if session_id is not None]
+        named = [work.session_id for work in works if work.session_id is not None]
         self._load_missing(named)
-        starting = [launch for session_id, launch in wanted if launch is not None and session_id not in self._sessions]
+        starting = [
+            work.launch
+            for work in works
+            if launching and work.launch is not None and work.session_id not in self._sessions
+        ]
+        for work in works:
+            if isinstance(work, Posting) and work.scos:
+                starting += self._route(work)
+        named += [session_id for session_id, _ in self._routes.values()]
         # each of them starts one attempt at most
         self._starts += len(starting)
-        launches = {launch.key: launch for launch in starting}
-        if not launches:
+        if not starting:
             return
+        keys = self._keys(starting)
+        launches = {keys[launch.key]: launch for launch in starting}
         found = attempts.ensure_enrollments(
-            self._connection, [self._new(launch) for launch in launches.values()], self._now
+            self._connection, [self._new(launch, key) for key, launch in launches.items()], self._now
         )
-        for key, row in found.items():
-            self._by_key[key] = self._enrollments.setdefault(row.id, row)
+        for told, key in keys.items():
+            row = found[key]
+            self._by_key[told] = owner = self._enrollments.setdefault(row.id, row)
+            owner.course_registration = row.course_registration
         # another process may have opened a session while its enrollment's lock was waited for
         self._load_missing(named)
-        latest = attempts.latest_attempts(self._connection, list(self._by_key.values()))
+        latest = attempts.latest_attempts(self._connection, [*{one.id: one for one in self._by_key.values()}.values()])
         for enrollment_id, attempt in latest.items():
             self._latest[enrollment_id] = self._open(attempt)
+
+    def routed(self, session_id: str, sco: str) -> tuple[str, Launch | None]:
+        """Return the session that takes a SCO's values, and what it is opened with where it is another one."""
+        return self._routes.get((session_id, sco), (session_id, None))
 
     def find(self, session_id: str, lms_id: int | None, launch: Launch | None) -> OpenSession | None:
         """Give a session that is known.
 
         Raises:
             SessionUnknown: it belongs to another LMS.
-            SessionMismatch: it belongs to another learner or activity of this LMS.
+            SessionMismatch: it belongs to another learner, activity or course of this LMS.
         """
         found = self._sessions.get(session_id)
         if found is None:
@@ -91,10 +112,11 @@ class Workspace:
         owner = found.attempt.row.enrollment
         if lms_id is not None and owner.lms_id != lms_id:
             raise SessionUnknown.named(session_id)
-        if launch is not None and launch.key != (owner.lms_id, owner.learner_id, owner.activity_id):
+        if launch is not None and not launch.may_mean(owner.key):
             raise SessionMismatch(
-                f"Session {session_id} is one of learner {owner.learner_id!r} with activity {owner.activity_id!r}, not"
-                f" of {launch.learner.id!r} with {launch.activity.id!r}; leave the session id out to get a new one."
+                f"Session {session_id} is one of learner {owner.learner_id!r} with activity {owner.activity_id!r}"
+                f"{_in_course(owner.course_id)}, not of {launch.learner.id!r} with {launch.activity.id!r}"
+                f"{_in_course(launch.course.id)}; leave the session id out to get a new one."
             )
         return found
 
@@ -156,7 +178,7 @@ class Workspace:
         known_total = (latest or attempt).state.client_total_time
         attempt.state, state = open_session(
             attempt.state,
-            launch.data,
+            self._registered(owner, launch.data),
             launched_at=self._now if launching else 0,
             known_total=owner.total_time if known_total is None else known_total,
         )
@@ -223,7 +245,8 @@ class Workspace:
         return [(uuid, number) for number, uuid in sorted(found.items())]
 
     def changed(self) -> Changed:
-        """Give what changed, to be stored."""
+        """Give what changed, to be stored; registrations are stored at once."""
+        course_registrations.store(self._connection, self._registrations)
         found = Changed()
         for attempt in self._attempts.values():
             if attempt.row.changed:
@@ -292,7 +315,61 @@ class Workspace:
         row = attempts.numbered_attempt(self._connection, owner, number)
         return None if row is None else self._open(row)
 
-    def _new(self, launch: Launch) -> NewEnrollment:
+    def _keys(self, launches: Iterable[Launch]) -> dict[EnrollmentKey, EnrollmentKey]:
+        """Return the keys of the enrollments that are meant, by the launches' keys, in the launches' order.
+
+        A launch that leaves the course out is of a course of its own, unless the learner has the activity in exactly
+        one course: then the LMS told it before and does not tell it again.
+        """
+        keys: dict[EnrollmentKey, EnrollmentKey] = {}
+        silent = {(one.lms_id, one.learner.id, one.activity.id) for one in launches if not one.course.id}
+        known = attempts.known_courses(self._connection, silent)
+        for launch in launches:
+            lms_id, learner_id, activity_id, course_id = launch.key
+            courses = known.setdefault((lms_id, learner_id, activity_id), set())
+            if launch.key not in keys:
+                if not course_id and len(courses) == 1:
+                    (course_id,) = courses
+                keys[launch.key] = lms_id, learner_id, activity_id, course_id
+            courses.add(keys[launch.key][3])
+        return keys
+
+    def _route(self, work: Posting) -> list[Launch]:
+        """Find out which session takes a SCO's values; return what that is opened with where it is another one.
+
+        An activity is the SCO that has its id, else the first one that was posted to it, by whichever learner.
+        """
+        session_id, (sco, *others) = work.session_id or "", work.scos
+        session = self._sessions.get(session_id)
+        owner = None if session is None else session.attempt.row.enrollment
+        if session is None or owner is None or work.lms_id not in {None, owner.lms_id} or not sco:
+            return []
+        own = owner.sco
+        if sco == owner.activity_id:
+            own = sco
+        elif not own and owner.activity_id not in others:
+            own = attempts.sco_of(self._connection, owner) or sco
+        if own != owner.sco:
+            owner.sco, owner.changed = own, True
+        if sco == own:
+            return []
+        launch = launch_of(session, sco)
+        self._routes[session_id, sco] = session_of(session_id, sco), launch
+        return [launch]
+
+    def _registered(self, owner: Enrollment, data: LaunchData) -> LaunchData:
+        """Return launch data with the registration that the LMS gave: now, or before with any activity of the course.
+
+        It stays the session's, whatever the LMS gives later: a replay then tells what was told.
+        """
+        key = owner.lms_id, owner.learner_id, attempts.course_of(owner)
+        known = self._registrations.get(key, owner.course_registration)
+        if data.registration is not None and data.registration != known:
+            known = self._registrations[key] = data.registration
+        owner.course_registration = known
+        return data if data.registration == known else replace(data, registration=known)
+
+    def _new(self, launch: Launch, key: EnrollmentKey) -> NewEnrollment:
         return NewEnrollment(
             lms_id=launch.lms_id,
             learner_id=launch.learner.id,
@@ -301,7 +378,7 @@ class Workspace:
             learner_name=launch.learner.name,
             activity_name=launch.activity.name,
             activity_type=launch.activity.type,
-            course_id=launch.course.id,
+            course_id=key[3],
             course_name=launch.course.name,
         )
 
@@ -310,7 +387,6 @@ class Workspace:
             ("learner_name", launch.learner.name),
             ("activity_name", launch.activity.name),
             ("activity_type", launch.activity.type),
-            ("course_id", launch.course.id),
             ("course_name", launch.course.name),
         ):
             if told and told != getattr(owner, name):
@@ -337,6 +413,10 @@ class Workspace:
             return known
         opened = self._sessions[row.session_id] = OpenSession(row, attempt, decode_session_state(row.state))
         return opened
+
+
+def _in_course(course_id: str) -> str:
+    return f" in course {course_id!r}" if course_id else ""
 
 
 def _goes_on(latest: OpenAttempt, launch: Launch, resume: Resume) -> bool:

@@ -30,6 +30,8 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         count: how many things have to be answered.
         command: the client's own word for the call, in lower case.
         payload: what is to be kept in the journal where that is not the body as posted (passwords are not).
+        sco: whose values the commit has, from a player that posts all SCOs of a package to one address.
+        others: the commits of other SCOs in the same post.
     """
 
     commit: Commit | None = None
@@ -38,6 +40,8 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     count: int = 1
     command: str = ""
     payload: bytes | None = None
+    sco: str = ""
+    others: tuple[Call, ...] = ()
 
 
 class State(msgspec.Struct, frozen=True, gc=False):

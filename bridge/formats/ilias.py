@@ -1,18 +1,30 @@
-"""ILIAS's SCORM 1.2 player (`storeScorm.php`): `{"cmi": [[sco, "cmi.core.lesson_status", "passed"], …], …}`.
+"""ILIAS's SCORM 1.2 player (`storeScorm.php`): `{"cmi": [["5", "cmi.core.lesson_status", "passed"], …], …}`.
 
-Only what changed is sent. The player takes nothing but the text `ok` for a success.
+Only what changed is sent, to one address for all SCOs of a package: each value names its SCO, and what one SCO left
+behind comes with the next one's. `totalTimeCentisec` is the time of all SCOs together. The player takes nothing but the
+text `ok` for a success.
+
+Source: ILIAS, `basisAPI.js`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from bridge.errors import BridgeError, MalformedBody
 from bridge.formats.body import Body
 from bridge.formats.format import Call, Format, Reply, State, json_reply
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
-from mappings.cmi.tree import nest
+from mappings.cmi.times import CENTISECONDS, LONGEST
+from mappings.cmi.tree import Tree, nest, scalar
+
+MAX_SCOS = 100
+"""SCOs that one post may have values of; each may open a session."""
+MAX_SCO_ID_LENGTH = 250
+"""Characters of a SCO's id."""
 
 _SCO_NAME_VALUE = 3
 
@@ -26,16 +38,66 @@ def _read(post: Post, body: Body) -> Call | None:
     told = body.json.get("cmi") if isinstance(body.json, dict) else None
     if not isinstance(told, list):
         return None
-    tree = nest(_pair(part, number) for number, part in enumerate(told))
-    return (
-        Call(commit=Commit(wire_format="ilias", tree=tree, scorm_version="1.2", beacon=post.beacon)) if told else Call()
+    by_sco: dict[str, list[Any]] = {}
+    for number, part in enumerate(told):
+        by_sco.setdefault(_sco(part, number), []).append(part)
+    if len(by_sco) > MAX_SCOS:
+        raise MalformedBody(f"The body has values of {len(by_sco)} SCOs; at most {MAX_SCOS} are taken at once.")
+    calls = [
+        Call(
+            commit=_commit(post, parts, body.json.get("totalTimeCentisec") if len(by_sco) == 1 else None),
+            sco=sco,
+            payload=None if len(by_sco) == 1 else msgspec.json.encode({"cmi": parts}),
+        )
+        for sco, parts in by_sco.items()
+    ]
+    return msgspec.structs.replace(calls[0], others=tuple(calls[1:])) if calls else Call()
+
+
+def _sco(part: Any, number: int) -> str:
+    if not isinstance(part, list) or len(part) != _SCO_NAME_VALUE or not isinstance(part[1], str):
+        raise MalformedBody(f'Number {number} of the values is not [sco, "cmi.…", value].')
+    sco = (scalar(part[0]) or "").strip()
+    if len(sco) > MAX_SCO_ID_LENGTH or not sco.isprintable():
+        raise MalformedBody(
+            f"Number {number} of the values has no usable id of a SCO: it must have at most {MAX_SCO_ID_LENGTH}"
+            " characters, and no control characters."
+        )
+    return sco
+
+
+def _commit(post: Post, parts: list[Any], package_time: object) -> Commit:
+    tree = nest((name, value) for _, name, value in parts)
+    core = tree["cmi"].get("core") if isinstance(tree.get("cmi"), dict) else None
+    tells_time = isinstance(core, dict) and ("total_time" in core or "session_time" in core)
+    total_time = None if tells_time else _time(package_time)
+    if total_time is not None:
+        tree = _with_total_time(tree, total_time)
+    return Commit(
+        wire_format="ilias",
+        tree=tree,
+        scorm_version="1.2",
+        beacon=post.beacon,
+        tells_package_time=total_time is not None,
     )
 
 
-def _pair(part: Any, number: int) -> tuple[str, Any]:
-    if not isinstance(part, list) or len(part) != _SCO_NAME_VALUE or not isinstance(part[1], str):
-        raise MalformedBody(f'Number {number} of the values is not [sco, "cmi.…", value].')
-    return part[1], part[2]
+def _with_total_time(tree: Tree, total_time: str) -> Tree:
+    cmi = tree.get("cmi")
+    cmi = cmi if isinstance(cmi, dict) else {}
+    core = cmi.get("core")
+    core = core if isinstance(core, dict) else {}
+    return tree | {"cmi": cmi | {"core": core | {"total_time": total_time}}}
+
+
+def _time(centiseconds: object) -> str | None:
+    """Return a time as SCORM 1.2 has it, None for one that says nothing: none yet, or none that can be."""
+    if isinstance(centiseconds, bool) or not isinstance(centiseconds, (int, float)):
+        return None
+    if not 1 <= centiseconds <= LONGEST:
+        return None
+    seconds, hundredths = divmod(int(centiseconds), CENTISECONDS)
+    return f"{seconds // 3600:04}:{seconds // 60 % 60:02}:{seconds % 60:02}.{hundredths:02}"
 
 
 def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:

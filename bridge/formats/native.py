@@ -28,6 +28,7 @@ from mappings.iris import is_iri, sendable_iri
 MARKS = frozenset({"sequence", "terminated", "committed_at", "scorm_version", "learner", "activity"})
 """Keys beside `cmi` that only this format has."""
 
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _Text = str | int
 _Number = str | int | float
 _T = TypeVar("_T")
@@ -73,6 +74,7 @@ class Opening(msgspec.Struct):
     launch_data: str | None = None
     max_time_allowed: _Text | None = None
     time_limit_action: str | None = None
+    registration: str | None = None
     user: LearnerFields | _Text | None = None
 
 
@@ -254,6 +256,7 @@ def _read_loose(body: object) -> tuple[Opening, list[CmiWarning]]:
 def _launch_data(told: Opening, version: ScormVersion | None) -> LaunchData:
     if told.mode is told.credit is told.mastery_score is told.scaled_passing_score is None and (
         told.completion_threshold is told.launch_data is told.max_time_allowed is told.time_limit_action is None
+        and not told.registration
     ):
         return _BARE[version]
     return LaunchData(
@@ -266,6 +269,7 @@ def _launch_data(told: Opening, version: ScormVersion | None) -> LaunchData:
         launch_data=told.launch_data or None,
         max_time_allowed=None if told.max_time_allowed is None else str(told.max_time_allowed) or None,
         time_limit_action=told.time_limit_action or None,
+        registration=_registration(told.registration),
     )
 
 
@@ -299,6 +303,14 @@ def _number(name: str, value: str | float | None, bounds: tuple[int, int] | None
 
 MAX_MARK = 999_999_999
 """A mastery score beyond all scores."""
+
+
+def _registration(value: str | None) -> str | None:
+    if not value:
+        return None
+    if _UUID.fullmatch(value) is None:
+        raise MalformedField(f"registration must be a UUID, not {value[:60]!r}.")
+    return value.lower()
 
 
 def tells_launch(body: object) -> bool:

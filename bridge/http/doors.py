@@ -99,7 +99,7 @@ async def post_postback(request: web.Request, post: Post, *, lms_id: int, receiv
         return call, opening.launch, opening.session_id, arrived
 
     call, launch, session_id, arrived = await services(request).parsing.run(post.body, parse)
-    reply = await _store(request, (scorm_cloud.FORMAT, call, arrived), post, (session_id, lms_id, launch))
+    reply = await _store(request, (scorm_cloud.FORMAT, call, [arrived]), post, (session_id, lms_id, launch))
     return _response(reply)
 
 
@@ -112,16 +112,19 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
         lms_id, owner = await _permitted(request, session_id)
         post = await bodies.read_post(request)
 
-        def parse() -> tuple[Format, Call, Arrival | None]:
+        def parse() -> tuple[Format, Call, list[Arrival]]:
             found, wanted = _read(request, door, post)
-            commit = wanted.commit
-            arrived = None if commit is None else bodies.arrival(commit, _payload(wanted, post), received_at)
-            return found, wanted, arrived
+            arrivals = [
+                bodies.arrival(one.commit, _payload(one, post), received_at)
+                for one in (wanted, *wanted.others)
+                if one.commit is not None
+            ]
+            return found, wanted, arrivals
 
-        found, call, arrived = await parts.parsing.run(post.body, parse, lambda: session_id)
+        found, call, arrivals = await parts.parsing.run(post.body, parse, lambda: session_id)
         spoken = found
-        if arrived is not None:
-            return _response(await _store(request, (found, call, arrived), post, (session_id, lms_id, None), owner))
+        if arrivals:
+            return _response(await _store(request, (found, call, arrivals), post, (session_id, lms_id, None), owner))
         return _response(await parts.database.read(_answer, found, call, session_id, lms_id))
     except KNOWN as raised:
         error = bridge_error(raised)
@@ -174,16 +177,33 @@ def _payload(call: Call, post: Post) -> bytes:
 
 async def _store(
     request: web.Request,
-    read: tuple[Format, Call, Arrival],
+    read: tuple[Format, Call, list[Arrival]],
     post: Post,
     whose: tuple[str, int | None, Launch | None],
     owner: CommitOwner | None = None,
 ) -> Reply:
-    spoken, call, arrived = read
-    arrival, body = bodies.with_key(arrived, request), _payload(call, post)
-    posting = Posting(arrival, *whose, post.content_type, body, post.beside, owner)
-    answer = await services(request).commits.post(posting)
+    """Store what one post has to store, in its order, and answer it."""
+    spoken, call, arrivals = read
+    commits, scos = services(request).commits, _scos(call)
+    postings = [
+        Posting(
+            bodies.with_key(arrived, request),
+            *whose,
+            post.content_type,
+            _payload(one, post),
+            post.beside,
+            owner,
+            scos[place:] + scos[:place],
+        )
+        for place, (one, arrived) in enumerate(zip((call, *call.others), arrivals, strict=True))
+    ]
+    answer = await commits.post(postings[0]) if len(postings) == 1 else (await commits.post_all(postings))[0]
     return spoken.reply(call, answer, None)
+
+
+def _scos(call: Call) -> tuple[str, ...]:
+    """Return the SCOs that a post has values of, none where its player does not name them."""
+    return tuple(one.sco for one in (call, *call.others)) if call.sco or call.others else ()
 
 
 def _answer(connection: Connection, spoken: Format, call: Call, session_id: str, lms_id: int | None) -> Reply:

@@ -20,7 +20,7 @@ _REFUSALS = {
     401: "No valid token came with it.",
     404: "There is no such thing, or it is another LMS's.",
     408: "The body took too long to arrive.",
-    409: "The session is another learner's or activity's.",
+    409: "The session is another learner's, activity's or course's.",
     413: "The body is larger than 1 MiB, unpacked.",
     415: "The body is compressed in a way that is not taken.",
     422: "The Idempotency-Key is that of another commit.",
@@ -267,6 +267,7 @@ def operations() -> dict[str, dict[str, Operation]]:
                 parameters=(
                     _asked("learner", _ANY_ID, "Only this learner's."),
                     _asked("activity", _ANY_ID, "Only those in this activity."),
+                    _asked("course", _ANY_ID, "Only those in this course; empty for those without one."),
                     _asked("after", _PLACE, "What `next` of the page before said."),
                 ),
             )

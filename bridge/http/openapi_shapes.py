@@ -95,6 +95,7 @@ def _requests() -> dict[str, Shape]:
         "session_id": {"anyOf": [UUID, {"const": ""}, _NULL]},
         "scorm_version": version,
         "attempt": maybe({"type": "integer", "minimum": 1, "maximum": 999_999}),
+        "registration": {"anyOf": [UUID, {"const": ""}, _NULL], "description": "of the learner in the course"},
         "mode": maybe({"type": "string", "enum": ["browse", "normal", "review", ""]}),
         "credit": maybe({"type": "string", "enum": ["credit", "no-credit", ""]}),
         "mastery_score": maybe(
@@ -216,6 +217,7 @@ def _answers() -> dict[str, Shape]:
                 "registration": UUID,
                 "learner": _object({"id": TEXT, "name": TEXT}),
                 "activity": _object({"id": TEXT, "name": TEXT}),
+                "course": _object({"id": TEXT, "name": TEXT, "registration": UUID}),
                 "total_attempts": WHOLE,
                 "completion_status": status,
                 "success_status": success,

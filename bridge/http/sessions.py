@@ -68,13 +68,13 @@ async def get_session(request: web.Request) -> web.Response:
 
 
 async def get_enrollments(request: web.Request) -> web.Response:
-    """`GET /v1/enrollments?learner=…&activity=…&after=…`: for the gradebook, a hundred at a time."""
+    """`GET /v1/enrollments?learner=…&activity=…&course=…&after=…`: for the gradebook, a hundred at a time."""
     parts = services(request)
     lms = await lms_of(request, request.headers.get("Authorization"))
     after = request.query.get("after", "0")
     if _PAGE.fullmatch(after) is None:
         raise MalformedField("after is what `next` of the page before said: a number.")
-    for name in ("learner", "activity"):
+    for name in ("learner", "activity", "course"):
         if _IN_NO_ID.search(request.query.get(name, "")) is not None:
             raise MalformedField(f"{name} has a character that no id has.")
     with parts.asking.hold(lms.id):
@@ -83,6 +83,7 @@ async def get_enrollments(request: web.Request) -> web.Response:
             lms_id=lms.id,
             learner_id=request.query.get("learner"),
             activity_id=request.query.get("activity"),
+            course_id=request.query.get("course"),
             after=int(after),
         )
     return _json(

@@ -50,10 +50,11 @@ def previewed(
     row = lookups.find_session(connection, session_id)
     if row is None:
         raise LibraryError(f"There is no session {session_id}.")
+    session = decode_session_state(row.state)
     return preview(
         mapping,
         arrival,
-        facts=facts_of(row.attempt, session_id),
+        facts=facts_of(row.attempt, session_id, session.launch.registration),
         attempt=decode_attempt_state(row.attempt.state),
-        session=decode_session_state(row.state),
+        session=session,
     )

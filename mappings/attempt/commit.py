@@ -35,6 +35,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         beacon: arrived as a browser's beacon, as the last commit of a closing page does.
         committed_at: milliseconds since the epoch by the client's account.
         warnings: what of the request beside its CMI data could not be used, or not as it was sent.
+        tells_package_time: its total time is that of all SCOs of a package, not of the one whose values it has.
     """
 
     wire_format: str
@@ -49,6 +50,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     beacon: bool = False
     committed_at: int | None = None
     warnings: tuple[CmiWarning, ...] = ()
+    tells_package_time: bool = False
 
     @property
     def is_counted(self) -> bool:

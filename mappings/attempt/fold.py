@@ -56,6 +56,9 @@ def fold(
     how the mapping document wants statuses to be understood.
     """
     commit, reading, received_at = arrival.commit, arrival.reading, arrival.received_at
+    if commit.tells_package_time and session.launch.of_package:
+        reading = replace(reading, snapshot=replace(reading.snapshot, total_time=None))
+        arrival = replace(arrival, reading=reading)
     # a session that only the bridge ended is not over: it goes on
     returned = session.ended_idle
     entered = replace(session, ended=None, ended_idle=False, phase=session.phase + 1) if returned else session

@@ -25,7 +25,9 @@ class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     """Launch data by SCORM's names. None is what the LMS left out: the content's or the player's word then holds.
 
     `mastery_score` is SCORM 1.2's raw score (`cmi.student_data.mastery_score`), `scaled_passing_score` SCORM 2004's
-    (-1 to 1), `completion_threshold` a progress measure (0 to 1).
+    (-1 to 1), `completion_threshold` a progress measure (0 to 1). `registration` is the LMS's own UUID of the learner
+    in the course, which it gave with this session or before. `of_package` says that another session of the same launch
+    stands for the package: the package's total time is not this session's.
     """
 
     scorm_version: ScormVersion | None = None
@@ -37,6 +39,8 @@ class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     launch_data: str | None = None
     max_time_allowed: str | None = None
     time_limit_action: str | None = None
+    registration: str | None = None
+    of_package: bool = False
 
     @property
     def records(self) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
+from msgspec.structs import replace
 
 from mappings.document.templates import VERBATIM, Template, places
 from mappings.iris import own_iri, percent_encode, sendable_iri
@@ -62,8 +65,9 @@ class Holes(dict[str, bytes]):
 class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Who and what an attempt is about. Names that the LMS did not tell are empty.
 
-    `lms` is what the LMS is known by in statement ids, which must never change; ids are the LMS's own. The last two
-    tell whether any attempt of the enrollment was completed and passed before.
+    `lms` is what the LMS is known by in statement ids, which must never change; ids are the LMS's own.
+    `course_registration` is made of LMS, learner and course where it is empty. The last two tell whether any attempt of
+    the enrollment was completed and passed before.
     """
 
     lms: str
@@ -76,6 +80,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     activity_type: str = ""
     course_id: str = ""
     course_name: str = ""
+    course_registration: str = ""
     registration: str
     attempt_id: str
     attempt_number: int
@@ -127,6 +132,28 @@ def of_attempt(values: Values, attempt_id: str, number: int) -> dict[str, str]:
     """Give the values with another attempt of the same enrollment in them."""
     query = _attempt_query(values["activity.iri"], attempt_id)
     return {**values, "attempt.id": attempt_id, "attempt.number": str(number), "attempt.query": query}
+
+
+_COURSES = uuid.UUID("0e9c7d1c-6c3f-5a0e-8f3a-0d1c8a6f4b27")
+"""The namespace of registrations in courses: any that never changes."""
+
+
+def course_registration(facts: Facts) -> str:
+    """Make the UUID (version 5) of a learner's enrollment in a course of an LMS."""
+    return registration_in(facts.lms, facts.learner_id, facts.course_id or facts.activity_id)
+
+
+@lru_cache(maxsize=4_096)
+def registration_in(lms: str, learner_id: str, course_id: str) -> str:
+    """Make the UUID (version 5) of a learner's enrollment in a course, from ids that have no line breaks."""
+    return str(uuid.uuid5(_COURSES, f"{lms}\n{learner_id}\n{course_id}"))
+
+
+def with_registration(facts: Facts, session_id: str, registration: str | None) -> Facts:
+    """Return the facts of a session, with the registration that the LMS gave for it, if it gave one."""
+    if registration is None:
+        return replace(facts, session_id=session_id)
+    return replace(facts, session_id=session_id, registration=registration, course_registration=registration)
 
 
 def _of_learner(facts: Facts) -> dict[str, str]:

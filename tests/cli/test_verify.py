@@ -40,6 +40,23 @@ async def test_all_that_is_stored_is_shown(start: StartBridge, run: Run, databas
     assert "raw 85" in result.stdout
 
 
+async def test_a_course_can_be_chosen_where_the_activity_is_in_several(
+    start: StartBridge, run: Run, database_url: str
+) -> None:
+    bridge = await start()
+    for course in ("C1", "C2"):
+        await bridge.commit(PASSED, course={"id": course})
+    both = run("verify", "u1", "235", "--json", **{KEY: database_url})
+    one = run("verify", "u1", "235", "--course", "C2", **{KEY: database_url})
+    none = run("verify", "u1", "235", "--course", "C3", **{KEY: database_url})
+
+    assert [found["course"]["id"] for found in json.loads(both.stdout)] == ["C1", "C2"]
+    assert "u1 in 235 of course C2 of lms" in one.stdout
+    assert "C1" not in one.stdout
+    assert none.exit_code == 1
+    assert none.stderr == "Nothing is stored for learner 'u1' and activity '235' in course 'C3'.\n"
+
+
 async def test_documents_are_shown_with_the_commit_that_changed_them_last(
     start: StartBridge, run: Run, database_url: str
 ) -> None:

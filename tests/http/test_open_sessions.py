@@ -137,7 +137,7 @@ def _ids(found: list[OpenEnrollment]) -> list[int]:
 
 
 def _open(number: int, *, session_id: str = "", characters: int = 1) -> OpenEnrollment:
-    owner = Enrollment(number, "", 1, "", "", f"u{number}", "", "", "", "", "", "")
+    owner = Enrollment(number, "", 1, "", "", None, f"u{number}", "", "", "", "", "", "")
     attempt = Attempt(number, "", owner, 1, None, "active", "x" * (characters // 2), 0)
     session_id = session_id or f"s{number}"
     row = Session(session_id, attempt, "ab-initio", "x" * (characters - characters // 2), 0)

@@ -29,7 +29,17 @@ from tests.storage.threads import at_once
 
 LONG = 'suspend ☃ 🎓 \\ " \n' * 10_000
 FIXED = {
-    Enrollment: {"id", "registration", "lms_id", "lms_name", "home_page", "learner_id", "activity_id"},
+    Enrollment: {
+        "id",
+        "registration",
+        "lms_id",
+        "lms_name",
+        "home_page",
+        "course_registration",
+        "learner_id",
+        "activity_id",
+        "course_id",
+    },
     Attempt: {"id", "uuid", "enrollment", "number", "started_at"},
     Session: {"session_id", "attempt", "entry", "started_at"},
 }
@@ -46,6 +56,7 @@ def _new_values(row: Enrollment | Attempt | Session) -> dict[str, object]:
             for number, name in enumerate(names)
         }
         | ({"total_attempts": 7} if "total_attempts" in names else {})
+        | ({"latest_attempt": 9} if "latest_attempt" in names else {})
         | ({"commits": 8} if "commits" in names else {})
     )
 
@@ -60,11 +71,11 @@ def test_an_enrollment_is_created_once_and_found_again(engine: Engine) -> None:
         new = new_enrollment(add_lms(connection))
         first = attempts.ensure_enrollments(connection, [new], NOW)
     with writing(engine) as connection:
-        again = replace(new, registration=uid("another"), learner_name="Another", course_id="99")
+        again = replace(new, registration=uid("another"), learner_name="Another", course_name="Another")
         second = attempts.ensure_enrollments(connection, [again], NOW + 1)
     assert first == second
     assert first[new.key].registration == new.registration
-    assert (first[new.key].learner_name, first[new.key].course_id) == ("Ada", "12")
+    assert (first[new.key].learner_name, first[new.key].course_name) == ("Ada", "Welcome")
     assert (first[new.key].lms_name, first[new.key].home_page) == ("lms", "https://lms.example.org")
 
 
@@ -76,7 +87,7 @@ def test_new_and_known_enrollments_come_together(engine: Engine) -> None:
         found = attempts.ensure_enrollments(connection, wanted, NOW)
         assert found.keys() == {new.key for new in wanted}
         assert len({row.id for row in found.values()}) == 6
-        assert found[lms_id, "u1", "235"] == known
+        assert found[lms_id, "u1", "235", "12"] == known
 
 
 def test_no_enrollments_wanted_are_none_found(engine: Engine) -> None:
@@ -92,7 +103,7 @@ def test_threads_that_race_for_a_new_enrollment_get_the_same_row(engine: Engine)
         learners = ("u1", "u2") if number % 2 else ("u2", "u1")
         wanted = [new_enrollment(lms_id, one, registration=uid(number, one)) for one in learners]
         with writing(engine) as connection:
-            row = attempts.ensure_enrollments(connection, wanted, NOW)[lms_id, "u1", "235"]
+            row = attempts.ensure_enrollments(connection, wanted, NOW)[lms_id, "u1", "235", "12"]
             return row.id, row.registration
 
     assert len(set(at_once(8, ensure))) == 1

@@ -74,6 +74,8 @@ def test_enrollments_of_a_span_are_given_a_page_at_a_time(engine: Engine) -> Non
             (Span(until=NOW + 2), ids[:2]),
             (Span(lms="lms", learner="u3", activity="235"), [ids[3]]),
             (Span(lms="another"), []),
+            (Span(course="12"), ids),
+            (Span(course=""), []),
         ):
             found, after = [], 0
             while page := histories.enrollment_ids(connection, span, after=after, most=2):

@@ -18,7 +18,19 @@ from storage import attempts, lms, migrations, tables
 from storage.engine import open_engine, reading, writing
 from storage.migrations import is_current, migrate
 from storage.tables import attempt, delivery, enrollment, journal, metadata, session, statement
-from tests.storage.rows import add_attempt, add_lms, add_session, entry, hold, launched, queue, tried, uid
+from tests.storage.rows import (
+    NOW,
+    add_attempt,
+    add_lms,
+    add_session,
+    entry,
+    hold,
+    launched,
+    new_enrollment,
+    queue,
+    tried,
+    uid,
+)
 from tests.storage.threads import at_once
 
 Rows = dict[str, object]
@@ -74,7 +86,7 @@ FIRST = (
 )  # fmt: skip
 """Tables of the first schema, which every later one has."""
 ADDED = (
-    enrollment.c.version, enrollment.c.latest_attempt, attempt.c.documents_due, journal.c.beside,
+    enrollment.c.version, enrollment.c.latest_attempt, enrollment.c.sco, attempt.c.documents_due, journal.c.beside,
     journal.c.mapping_version_id, delivery.c.shard,
     delivery.c.settled_by,
 )  # fmt: skip
@@ -99,6 +111,44 @@ def test_going_back_and_forth_keeps_the_rows(fresh_engine: Engine) -> None:
         with reading(fresh_engine) as connection:
             assert _rows(connection) == before
             assert _differences(connection) == []
+
+
+def test_a_schema_without_courses_is_not_gone_back_to_once_they_are_needed(fresh_engine: Engine) -> None:
+    migrate(fresh_engine)
+    with writing(fresh_engine) as connection:
+        lms_id = add_lms(connection)
+        wanted = [new_enrollment(lms_id, course_id=one, registration=uid(one)) for one in ("", "C1", "C2")]
+        attempts.ensure_enrollments(connection, wanted, NOW)
+    with pytest.raises(RuntimeError, match="the same activity in several courses"):
+        migrations._run(fresh_engine, partial(command.downgrade, revision="0013"))
+    with reading(fresh_engine) as connection:
+        assert is_current(connection)
+        assert connection.execute(select(func.count()).select_from(enrollment)).scalar_one() == 3
+
+
+def test_enrollments_keep_all_they_had_when_they_become_those_of_a_course(fresh_engine: Engine) -> None:
+    """The course that was told last is theirs; where none was, they have none."""
+    migrations._run(fresh_engine, partial(command.upgrade, revision="0013"))
+    courses = {"235": "C1", "236": "", "SCO_1": "C2"}
+    old = text(
+        "INSERT INTO enrollment (registration, lms_id, learner_id, learner_name, activity_id, activity_name,"
+        " activity_type, course_id, course_name, total_attempts, total_time, created_at)"
+        " VALUES (:registration, :lms_id, 'u1', 'Ada', :activity, 'Safety', '', :course, '', 3, 77, 5)"
+    )
+    with writing(fresh_engine) as connection:
+        lms_id = add_lms(connection)
+        for activity, course in courses.items():
+            told = {"registration": uid(activity), "lms_id": lms_id, "activity": activity, "course": course}
+            connection.execute(old, told)
+    migrate(fresh_engine)
+    with reading(fresh_engine) as connection:
+        rows = attempts.load_enrollments(connection, enrollment.c.lms_id == lms_id, 10)
+        assert _differences(connection) == []
+    assert [(one.activity_id, one.course_id, one.registration) for one in rows] == [
+        (activity, course, uid(activity)) for activity, course in courses.items()
+    ]
+    kept = {(one.total_attempts, one.total_time, one.sco, one.course_registration) for one in rows}
+    assert kept == {(3, 77, "", None)}
 
 
 def test_an_older_schema_has_the_try_that_settled_a_delivery_where_it_looks_for_it(fresh_engine: Engine) -> None:
@@ -194,11 +244,11 @@ def test_attempts_are_numbered_from_one(engine: Engine) -> None:
         add_attempt(connection, owner, 0)
 
 
-def test_a_learner_has_one_enrollment_in_an_activity_of_an_lms(engine: Engine) -> None:
+def test_a_learner_has_one_enrollment_in_an_activity_of_a_course(engine: Engine) -> None:
     with writing(engine) as connection:
         owner = launched(connection).attempt.enrollment
-    row = {"lms_id": owner.lms_id, "learner_id": owner.learner_id, "activity_id": owner.activity_id}
-    names = dict.fromkeys(("learner_name", "activity_name", "activity_type", "course_id", "course_name"), "")
+    row = {name: getattr(owner, name) for name in ("lms_id", "learner_id", "activity_id", "course_id")}
+    names = dict.fromkeys(("learner_name", "activity_name", "activity_type", "course_name"), "")
     counts = dict.fromkeys(("total_attempts", "total_time", "created_at"), 0)
     with pytest.raises(IntegrityError), writing(engine) as connection:
         connection.execute(enrollment.insert().values(registration=uid("another"), **row, **names, **counts))

@@ -31,7 +31,7 @@ from storage.mapping_versions import WholeVersion
 
 LONGEST_REASON = 1000
 LONGEST_ID = 1000
-_FIELDS = ("lms", "learner", "activity", "since", "until")
+_FIELDS = ("lms", "learner", "activity", "course", "since", "until")
 
 
 @dataclass
@@ -160,13 +160,13 @@ def _job(request: web.Request) -> Job[Reissued]:
 
 
 def _span(told: Mapping[str, str]) -> Span:
-    for name in ("learner", "activity", "lms"):
+    for name in ("learner", "activity", "course", "lms"):
         if "\0" in told[name] or len(told[name]) > LONGEST_ID:
             raise web.HTTPBadRequest(text=f"No {name} has an id or a name like this.")
     span = Span(
         midnight(told["since"]) or 0,
         midnight(told["until"], after=True),
-        *(told[name] or None for name in ("lms", "learner", "activity")),
+        *(told[name] or None for name in ("lms", "learner", "activity", "course")),
     )
     check_span(span)
     return span

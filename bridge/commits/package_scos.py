@@ -1,0 +1,37 @@
+"""SCOs of one package whose player posts them all to one address: each is an activity of its own (SCORM 1.2 RTE 3.3).
+
+The session that the LMS opened takes the values of one of them. Those of any other go to a session of that SCO's own,
+whose id follows from both, so that each post finds it again.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from bridge.commits.launch import Activity, Course, Launch, Learner
+from bridge.commits.open_sessions import OpenSession
+from mappings.attempt.launch import LaunchData
+
+
+def session_of(session_id: str, sco: str) -> str:
+    """Return the id of the session that takes the values of another SCO than the session's own."""
+    return str(uuid.uuid5(uuid.UUID(session_id), sco))
+
+
+def launch_of(session: OpenSession, sco: str) -> Launch:
+    """Return what that session is opened with: the same learner and course, and the SCO as activity.
+
+    Where the LMS told no course, the activity that it opened is the package, and the course of its SCOs.
+    """
+    owner, given = session.attempt.row.enrollment, session.state.launch
+    course = Course(owner.course_id, owner.course_name)
+    if not owner.course_id:
+        course = Course(owner.activity_id, owner.activity_name)
+    return Launch(
+        lms_id=owner.lms_id,
+        learner=Learner(owner.learner_id, owner.learner_name),
+        activity=Activity(sco, "", ""),
+        course=course,
+        scorm_version="1.2",
+        data=LaunchData(scorm_version="1.2", mode=given.mode, credit=given.credit, of_package=True),
+    )
