@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x20\x7f]+")
 _OWN_IRI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*://(?!/)|urn:|tag:)[^\s<>\"{}|\\^`\x00-\x20\x7f]+")
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # what `quote` leaves as it is, at many times its cost
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 
@@ -27,5 +28,10 @@ def is_language(tag: str) -> bool:
 
 
 def percent_encode(text: str) -> str:
-    """Write an id so that it can be one segment of an IRI's path or a value of its query."""
-    return text if _UNRESERVED.fullmatch(text) else quote(text, safe="")
+    """Write an id so that it can be one segment of an IRI's path or a value of its query.
+
+    What is an escape already (`%E2`) stays one: an id that was made for a URL is not escaped a second time.
+    """
+    if _UNRESERVED.fullmatch(text):
+        return text
+    return quote(_LONE_PERCENT.sub("%25", text), safe="%")

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.ending import end_idle
+from mappings.attempt.enrollment import NEW_ENROLLMENT
 from mappings.attempt.fold import Fold, fold
 from mappings.attempt.guards import may_repeat
 from mappings.attempt.state import AttemptState, SessionState
@@ -104,6 +105,7 @@ class Replay:
         }
         self._sessions: dict[str, _Session] = {}
         self._completed = self._passed = False
+        self._enrollment = NEW_ENROLLMENT
 
     def tell(self, one: Received) -> list[Told]:
         """Tell the next commit, and before it the sessions that were closed before it came."""
@@ -163,10 +165,12 @@ class Replay:
             # not by the mapping that told it first, but by this one
             return Told(facts, facts.session_id, session.number, session.received_at, done, (), closing)
         if self._explains == (facts.session_id, session.number):
-            made, explanation = explain(self.mapping, facts, done)
+            made, explanation = explain(self.mapping, facts, done, self._enrollment)
         else:
-            made = make(self.mapping, facts, done.attempt, done.session, done.changes, done.at)
-        attempt.state, session.state = made.attempt, made.session
+            made = make(
+                self.mapping, facts, done.attempt, done.session, done.changes, done.at, enrollment=self._enrollment
+            )
+        attempt.state, session.state, self._enrollment = made.attempt, made.session, made.enrollment
         return Told(
             facts, facts.session_id, session.number, session.received_at, done, made.statements, closing, explanation
         )

@@ -5,32 +5,32 @@ The same changes of the same attempt give the same bytes, ids included: a statem
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from mappings.attempt.changes import Change
+from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.state import AttemptState, SessionState
-from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import Interaction
 from mappings.cmi.objectives import Objective, descriptions
 from mappings.cmi.scores import Score
-from mappings.cmi.snapshot import Number
-from mappings.cmi.times import CENTISECONDS, duration
+from mappings.cmi.times import CENTISECONDS
+from mappings.commit_values import begin_tracking, end_tracking, of_commit, part_of, settled_of
 from mappings.document.compiled import CompiledMapping
-from mappings.document.facts import Facts, Holes
-from mappings.document.model import ResultPart, Rule
-from mappings.document.outlines import Outline
-from mappings.document.skeletons import DEFINITION, OBJECTIVES
+from mappings.document.facts import Facts, Holes, attributes
+from mappings.document.model import Rule
+from mappings.document.outlines import is_absent
+from mappings.document.skeletons import DEFINITION, ITEM_IRI, OBJECTIVES
+from mappings.iris import is_own_iri
+from mappings.results import SUCCESS, result_of, scaled, score_at, subject_of
 from mappings.timestamps import rfc3339
-
-PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
-"""The cmi5 progress extension: an integer from 0 to 100."""
 
 _encode = msgspec.json.Encoder().encode
 _ITEMS = (Interaction, Objective)
+_NOTHING: frozenset[str] = frozenset()
 
 Outcome = Literal["fired", "once", "condition"]
 
@@ -71,10 +71,11 @@ class Made(msgspec.Struct, frozen=True, gc=False):
 
     attempt: AttemptState
     session: SessionState
+    enrollment: EnrollmentState = NEW_ENROLLMENT
     statements: tuple[Statement, ...] = ()
 
 
-def make(
+def make(  # noqa: PLR0913 -- three states, and what happened to them
     mapping: CompiledMapping,
     facts: Facts,
     attempt: AttemptState,
@@ -82,190 +83,181 @@ def make(
     changes: Sequence[Change],
     at: int,
     judged: list[Judged] | None = None,
+    *,
+    enrollment: EnrollmentState = NEW_ENROLLMENT,
 ) -> Made:
     """Make the statements of a commit's changes, in the changes' order.
 
-    `attempt` and `session` are the states after the commit; `at` is what the statements are dated, in milliseconds
-    since the epoch. A list of what is `judged` is told of every rule and change what became of it.
+    `attempt` and `session` are the states after the commit, `enrollment` is the one before it; `at` is what the
+    statements are dated, in milliseconds since the epoch. A list of what is `judged` is told of every rule and change
+    what became of it.
     """
     due = [(change, rule) for change in changes for rule in mapping.rules.get(change.trigger, ())]
+    if mapping.tracks_sessions and changes:
+        session = begin_tracking(session, changes)
     if not due:
-        return Made(attempt, session)
-    outline = mapping.outline(facts)
-    timestamp = rfc3339(at)
-    fired, once_a_session = dict(attempt.fired), dict.fromkeys(session.fired)
-    described = _described(due, attempt)
-    made: list[Statement] = []
+        return Made(attempt, session, enrollment)
+    making = _Making(mapping, facts, attempt, session, enrollment, at)
     for change, rule in due:
+        verdict = making.apply(rule, change, explained=judged is not None)
+        if judged is not None:
+            judged.append(verdict or Judged(rule, change, "once"))
+    return making.made(changes)
+
+
+class _Making:
+    """The statements of one commit as they are made, and what has spoken by then."""
+
+    __slots__ = (
+        "_at", "_attempt", "_beyond", "_enrollment", "_facts", "_fired", "_mapping", "_once", "_outline", "_session",
+        "_settled", "_statements", "_timestamp", "_unknown",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        mapping: CompiledMapping,
+        facts: Facts,
+        attempt: AttemptState,
+        session: SessionState,
+        enrollment: EnrollmentState,
+        at: int,
+    ) -> None:
+        self._mapping, self._facts, self._at = mapping, facts, at
+        self._attempt, self._session, self._enrollment = attempt, session, enrollment
+        self._outline = mapping.outline(facts)
+        self._timestamp = rfc3339(at)
+        self._fired = dict(attempt.fired)
+        self._once: dict[str, tuple[str, ...]] = {"session": session.fired, "enrollment": enrollment.fired}
+        self._statements: list[Statement] = []
+        self._settled = settled_of(facts, session)
+        self._beyond, self._unknown = self._outline.holes, _NOTHING
+        if mapping.of_commits:
+            values = of_commit(attempt, session)
+            self._beyond = Holes(values, self._beyond)
+            self._unknown = frozenset(name for name in mapping.of_commits if is_absent(name, values))
+
+    def apply(self, rule: Rule, change: Change, *, explained: bool) -> Judged | None:
+        """Make a rule's statement of a change where it may speak; None where it has spoken already.
+
+        Where it is not to be `explained`, the verdict's variables may be left out.
+        """
         item = change.about if isinstance(change.about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
-        if (rule.once == "attempt" and name in fired) or (rule.once == "session" and name in once_a_session):
-            if judged is not None:
-                judged.append(Judged(rule, change, "once"))
-            continue
+        once = rule.once
+        if once != "change" and name in (self._fired if once == "attempt" else self._once[once]):
+            return None
         variables = None
         if rule.condition is not None:
-            variables = _variables(facts, attempt, session, change)
-            if not rule.condition.holds(variables):
-                if judged is not None:
-                    judged.append(Judged(rule, change, "condition", variables))
-                continue
-        count = fired[name] = fired.get(name, 0) + 1
-        if rule.once == "session":
-            once_a_session[name] = None
-        occurrence = str(count) if rule.once == "change" else facts.session_id if rule.once == "session" else "attempt"
-        key = f"{name}\n{occurrence}"
-        statement_id = outline.statement_id(key)
-        result = _result(rule.result, _subject(attempt, session, change), outline)
-        holes = outline.holes if item is None else _item_holes(item, outline)
-        if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
-            holes[OBJECTIVES] = _objectives(outline, rule.objectives.activity, item.objectives, described)
-        form, judged_as = outline.form(
-            rule, described=item is None or bool(item.description), with_objectives=OBJECTIVES in holes
-        )
-        body = form.statement(holes, statement_id, result, timestamp)
-        problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
-        position = attempt.statements + len(made) + 1
-        verb = mapping.document.verbs[rule.verb].id
-        made.append(Statement(statement_id, position, rule.name, verb, body.decode(), problem, key))
-        if judged is not None:
-            judged.append(Judged(rule, change, "fired", variables, made[-1]))
-    if not made:
-        return Made(attempt, session)
-    return Made(
-        replace(attempt, fired=fired, statements=attempt.statements + len(made), timestamp=at),
-        session if len(once_a_session) == len(session.fired) else replace(session, fired=tuple(once_a_session)),
-        tuple(made),
-    )
-
-
-class _Subject(msgspec.Struct, frozen=True, gc=False):
-    """What a result is about: the attempt, an interaction, an objective or a comment."""
-
-    completion: bool | None = None
-    success: bool | None = None
-    score: Score | None = None
-    duration: int | None = None
-    progress: Number | None = None
-    response: str | None = None
-    cmi: dict[str, str] = {}
-
-
-def _subject(attempt: AttemptState, session: SessionState, change: Change) -> _Subject:
-    about = change.about
-    if about is None:
-        known = attempt.snapshot
-        return _Subject(
-            completion=_COMPLETION.get(known.completion_status or ""),
-            success=_SUCCESS.get(known.success_status or ""),
-            score=_score(attempt, change),
-            duration=session.spent,
-            progress=known.progress_measure,
-        )
-    if isinstance(about, Interaction):
-        score = None if about.raw is None else Score(raw=about.raw)
-        return _Subject(
-            success=about.success, score=score, duration=about.duration, response=about.response, cmi=about.cmi
-        )
-    if isinstance(about, Comment):
-        return _Subject(response=about.text, cmi=about.cmi)
-    return _Subject(
-        completion=_COMPLETION.get(about.completion_status or ""),
-        success=_SUCCESS.get(about.success_status or ""),
-        score=about.score,
-        progress=about.progress_measure,
-    )
-
-
-_COMPLETION = {"completed": True, "incomplete": False}
-_SUCCESS = {"passed": True, "failed": False}
-
-
-def _result(parts: Sequence[ResultPart], subject: _Subject, outline: Outline) -> bytes:
-    """Give `result` as JSON, of the parts that are known; empty when none is."""
-    result: dict[str, Any] = {}
-    extensions: dict[str, Any] = {}
-    for part in parts:
-        if part == "progress_as_score":
-            if subject.progress is not None:
-                result["score"] = {"scaled": subject.progress}
-        elif part == "score_0_to_1":
-            told = _from_zero(subject.score)
-            if told is not None:
-                result["score"] = told
-        elif part == "progress":
-            if subject.progress is not None:
-                extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
-        elif part == "cmi":
-            if subject.cmi:
-                extensions[outline.cmi_extension] = subject.cmi
+            if explained or not rule.condition.is_settled:
+                variables = self._variables(change)
+                holds = rule.condition.holds(variables)
+            else:
+                holds = rule.condition.holds_for(self._settled)
+            if not holds:
+                return Judged(rule, change, "condition", variables)
+        count = self._fired[name] = self._fired.get(name, 0) + 1
+        if once == "change":
+            occurrence = str(count)
+        elif once == "attempt":
+            occurrence = once
         else:
-            value = getattr(subject, part)
-            if value is not None:
-                result[part] = duration(value) if part == "duration" else value
-    if extensions:
-        result["extensions"] = extensions
-    return _encode(result) if result else b""
+            self._once[once] += (name,)
+            occurrence = once if once == "enrollment" else self._facts.session_id + part_of(self._session)
+        statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
+        self._statements.append(statement)
+        return Judged(rule, change, "fired", variables, statement)
+
+    def made(self, changes: Sequence[Change]) -> Made:
+        """Return the statements, and the states after them."""
+        attempt, session, enrollment = self._attempt, self._session, self._enrollment
+        if self._once["session"] != session.fired:
+            session = replace(session, fired=self._once["session"])
+        if self._mapping.tracks_sessions:
+            session = end_tracking(session, changes)
+        if not self._statements:
+            return Made(attempt, session, enrollment)
+        if self._once["enrollment"] != enrollment.fired:
+            enrollment = EnrollmentState(self._once["enrollment"])
+        count = attempt.statements + len(self._statements)
+        attempt = replace(attempt, fired=self._fired, statements=count, timestamp=self._at)
+        return Made(attempt, session, enrollment, tuple(self._statements))
+
+    def _statement(self, rule: Rule, change: Change, item: Interaction | Objective | None, key: str) -> Statement:
+        mapping, outline = self._mapping, self._outline
+        statement_id = outline.statement_id(key)
+        result = result_of(rule.result, subject_of(mapping, self._attempt, self._session, change), outline)
+        holes = self._beyond if item is None else _item_holes(item, self._beyond)
+        if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
+            holes[OBJECTIVES] = self._objectives(rule.objectives.activity, item.objectives)
+        form, judged_as = outline.form(
+            rule,
+            described=item is None or bool(item.description),
+            with_objectives=OBJECTIVES in holes,
+            own_iri=item is not None and is_own_iri(item.id),
+            unknown=self._unknown,
+        )
+        body = form.statement(holes, statement_id, result, self._timestamp)
+        problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
+        position = self._attempt.statements + len(self._statements) + 1
+        verb = mapping.document.verbs[rule.verb].id
+        return Statement(statement_id, position, rule.name, verb, body.decode(), problem, key)
+
+    def _objectives(self, activity: str, named: Sequence[str]) -> bytes:
+        """Give the objectives that an interaction names as activities in JSON, each once."""
+        described = descriptions(self._attempt.snapshot.objectives)
+        told: dict[bytes, None] = {}
+        for own in named:
+            description = described.get(own, "")
+            holes = _item_holes(Objective(own, description), self._beyond)
+            parts = self._outline.activity(
+                activity, described=bool(description), own_iri=is_own_iri(own), unknown=self._unknown
+            )
+            told[b"".join([part if isinstance(part, bytes) else holes[part] for part in parts])] = None
+        return b",".join(told)
+
+    def _variables(self, change: Change) -> dict[str, Any]:
+        """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
+        attempt, facts, session = self._attempt, self._facts, self._session
+        known, about, score = attempt.snapshot, change.about, score_at(self._mapping, attempt, change)
+        mode, credit, ended, success, completed, passed = self._settled
+        item: dict[str, Any] = {}
+        if isinstance(about, Interaction):
+            item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
+        elif isinstance(about, Objective):
+            item = {"id": about.id, "success": SUCCESS.get(about.success_status or "")}
+        return {
+            "completion": known.completion_status or "unknown",
+            "success": known.success_status or "unknown",
+            "score": {} if score is None else msgspec.to_builtins(score),
+            "progress": known.progress_measure,
+            "attempt": {"number": facts.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
+            "session": {
+                "time": session.spent / CENTISECONDS,
+                "mode": mode,
+                "credit": credit,
+                "ended": ended,
+                "success": success,
+            },
+            "enrollment": {"completed": completed, "passed": passed},
+            "learner": {"id": facts.learner_id, "attributes": attributes(facts)},
+            "activity": {"id": facts.activity_id},
+            "course": {"id": facts.course_id or facts.activity_id},
+            "item": item,
+            "change": {
+                "before": msgspec.to_builtins(self._shown(change.before)),
+                "after": msgspec.to_builtins(self._shown(change.after)),
+            },
+        }
+
+    def _shown(self, value: Any) -> Any:
+        return scaled(self._mapping, self._attempt, value) if isinstance(value, Score) else value
 
 
-def _from_zero(score: Score | None) -> Score | None:
-    """Give a score without a scaled part below 0; None where nothing is left of it."""
-    if score is None or score.scaled is None or score.scaled >= 0:
-        return score
-    return None if score.raw is None else replace(score, scaled=None)
-
-
-def _item_holes(item: Interaction | Objective, outline: Outline) -> Holes:
-    holes = Holes({"item.id": item.id, "item.description": item.description}, outline.holes)
+def _item_holes(item: Interaction | Objective, beyond: Holes) -> Holes:
+    holes = Holes({"item.id": item.id, "item.description": item.description, ITEM_IRI: item.id}, beyond)
     if isinstance(item, Interaction):
         members: dict[str, Any] = {"interactionType": item.type}
         if item.patterns:
             members["correctResponsesPattern"] = item.patterns
         holes[DEFINITION] = _encode(members)[1:-1]
     return holes
-
-
-def _score(attempt: AttemptState, change: Change) -> Score | None:
-    """Give the attempt's score at a change: one that was held back is told as it was, whatever has followed it."""
-    return change.after if change.trigger == "score.changed" and change.after is not None else attempt.score
-
-
-def _described(due: Sequence[tuple[Change, Rule]], attempt: AttemptState) -> Mapping[str, str]:
-    """Return the descriptions of the objectives that interactions may name, by id; empty where none can."""
-    names = any(rule.objectives is not None and isinstance(change.about, Interaction) for change, rule in due)
-    return descriptions(attempt.snapshot.objectives) if names else {}
-
-
-def _objectives(outline: Outline, activity: str, named: Sequence[str], described: Mapping[str, str]) -> bytes:
-    """Give the objectives that an interaction names as activities in JSON, each once."""
-    told: dict[bytes, None] = {}
-    for own in named:
-        description = described.get(own, "")
-        holes = _item_holes(Objective(own, description), outline)
-        parts = outline.activity(activity, described=bool(description))
-        told[b"".join([part if isinstance(part, bytes) else holes[part] for part in parts])] = None
-    return b",".join(told)
-
-
-def _variables(facts: Facts, attempt: AttemptState, session: SessionState, change: Change) -> dict[str, Any]:
-    """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
-    known, about, score = attempt.snapshot, change.about, _score(attempt, change)
-    item: dict[str, Any] = {}
-    if isinstance(about, Interaction):
-        item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
-    elif isinstance(about, Objective):
-        item = {"id": about.id, "success": _SUCCESS.get(about.success_status or "")}
-    return {
-        "completion": known.completion_status or "unknown",
-        "success": known.success_status or "unknown",
-        "score": {} if score is None else msgspec.to_builtins(score),
-        "progress": known.progress_measure,
-        "attempt": {"number": facts.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
-        "session": {"time": session.spent / CENTISECONDS},
-        "enrollment": {"completed": facts.enrollment_completed, "passed": facts.enrollment_passed},
-        "learner": {"id": facts.learner_id},
-        "activity": {"id": facts.activity_id},
-        "course": {"id": facts.course_id or facts.activity_id},
-        "item": item,
-        "change": {"before": msgspec.to_builtins(change.before), "after": msgspec.to_builtins(change.after)},
-    }

@@ -92,12 +92,15 @@ def fold(
         said,
         settled=settled or disposition != "applied",
     )
+    # content that was told to resume goes on with an attempt that began before the bridge saw it
+    begins = attempt.commits == 0
+    goes_on = begins and said.entry == "resume"
     changes = find_changes(
         scoring.before,
         replace(known, interactions=untold) if untold is not known.interactions else known,
         told=scoring.last,
-        started=attempt.commits == 0,
-        resumed=session.resumes and session.commits == 0,
+        started=begins and not goes_on,
+        resumed=goes_on or (session.resumes and session.commits == 0),
         ended=ended,
     )
     if disposition == "applied":

@@ -79,6 +79,8 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
         carried: session time of the client's earlier counters (a page that was loaded again counts from nought).
         spent: centiseconds spent in this session.
         fired: names of the once-a-session rules that made their statement.
+        mode: normal, review or browse, where the LMS or the content said one.
+        credit: credit or no-credit, where the LMS or the content said one.
     """
 
     number: int = 0
@@ -100,3 +102,5 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
     carried: int = 0
     spent: int = 0
     fired: tuple[str, ...] = ()
+    mode: str | None = None
+    credit: str | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from collections.abc import Mapping
 
 import msgspec
 
-from mappings.document.templates import VERBATIM, Template, places
+from mappings.document.templates import ATTRIBUTES, VERBATIM, Template, as_kind, places
 from mappings.iris import is_own_iri, percent_encode
 
 Values = Mapping[str, str]
@@ -19,11 +21,14 @@ OF_ACTIVITY = frozenset(
         "lms.name",
         "activity.id",
         "activity.name",
+        "activity.description",
         "activity.type",
         "activity.iri",
         "course.id",
         "course.name",
+        "course.description",
         "course.iri",
+        "course.base",
     }
 )
 """Variables that are the same for all who learn with an activity, unless a document makes IRIs of what is not."""
@@ -34,7 +39,8 @@ _encode = msgspec.json.Encoder().encode
 class Holes(dict[str, bytes]):
     """What fills holes, by their names: text as JSON without the quotes, made when it is first asked for.
 
-    A variable `x` that becomes part of an IRI is the hole `x%`. What `values` do not tell is asked of `beyond`.
+    A variable `x` that becomes part of an IRI is the hole `x%`, one that becomes a number `x:number`. What `values` do
+    not tell is asked of `beyond`.
 
     Raises:
         KeyError: neither tells what a hole asks for.
@@ -46,24 +52,31 @@ class Holes(dict[str, bytes]):
         self._beyond = beyond
 
     def __missing__(self, hole: str) -> bytes:
-        value = self._values.get(hole.removesuffix("%"))
+        variable, _, kind = hole.removesuffix("%").partition(":")
+        value = self._values.get(variable)
         if value is None:
             if self._beyond is None:
                 raise KeyError(hole)
             return self._beyond[hole]
-        made = self[hole] = _encode(percent_encode(value) if hole[-1] == "%" else value)[1:-1]
+        if kind:
+            made = (as_kind(value, kind) or "null").encode()
+        else:
+            made = _encode(percent_encode(value) if hole[-1] == "%" else value)[1:-1]
+        self[hole] = made
         return made
 
     def tell(self, hole: str) -> bool:
         """Tell whether these values, not those beyond them, fill a hole."""
-        return hole.removesuffix("%") in self._values
+        return hole.removesuffix("%").partition(":")[0] in self._values
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Who and what an attempt is about. Names that the LMS did not tell are empty.
 
-    `lms` is what the LMS is known by in statement ids, which must never change; ids are the LMS's own. The last two
-    tell whether any attempt of the enrollment was completed and passed before.
+    `lms` is what the LMS is known by in statement ids, which must never change; ids are the LMS's own.
+    `learner_attributes` is a JSON object of texts; `learner_mbox` is `mailto:` with the e-mail address, or the SHA-1 of
+    that in hexadecimal. `course_registration` is made of LMS, learner and course where it is empty. The last two tell
+    whether any attempt of the enrollment was completed and passed before.
     """
 
     lms: str
@@ -71,11 +84,16 @@ class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     home_page: str
     learner_id: str
     learner_name: str = ""
+    learner_attributes: str = ""
+    learner_mbox: str = ""
     activity_id: str
     activity_name: str = ""
+    activity_description: str = ""
     activity_type: str = ""
     course_id: str = ""
     course_name: str = ""
+    course_description: str = ""
+    course_registration: str = ""
     registration: str
     attempt_id: str
     attempt_number: int
@@ -92,26 +110,34 @@ class DocumentPlace(msgspec.Struct, frozen=True, gc=False):
     parameters: str
 
 
-def of_activity(facts: Facts, activity_iri: Template, course_iri: Template) -> dict[str, str]:
+def of_activity(
+    facts: Facts, activity_iri: Template, course_iri: Template, activity_in_course_iri: Template | None = None
+) -> dict[str, str]:
     """Give the values of `OF_ACTIVITY`."""
-    course_id, course_name = facts.course_id, facts.course_name
+    course_id, course_name, course_description = facts.course_id, facts.course_name, facts.course_description
     if not course_id:
-        course_id, course_name = facts.activity_id, facts.activity_name
+        course_id, course_name, course_description = facts.activity_id, facts.activity_name, facts.activity_description
+    elif activity_in_course_iri is not None:
+        activity_iri = activity_in_course_iri
     values = {
         "lms.home_page": facts.home_page,
         "lms.base": facts.home_page.rstrip("/"),
         "lms.name": facts.lms_name,
         "activity.id": facts.activity_id,
         "activity.name": facts.activity_name,
+        "activity.description": facts.activity_description,
         "activity.type": facts.activity_type,
         "course.id": course_id,
         "course.name": course_name,
+        "course.description": course_description,
     }
     own = [("course.iri", course_id, course_iri), ("activity.iri", facts.activity_id, activity_iri)]
     if "activity.iri" in places(course_iri):
         own.reverse()
     for name, own_id, template in own:
         values[name] = own_id if is_own_iri(own_id) else _make_iri(template, values | _of_learner(facts))
+        if name == "course.iri":
+            values["course.base"] = values[name].rstrip("/")
     return values
 
 
@@ -129,10 +155,41 @@ def of_attempt(values: Values, attempt_id: str, number: int) -> dict[str, str]:
     return {**values, "attempt.id": attempt_id, "attempt.number": str(number), "attempt.query": query}
 
 
+_decode_attributes = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def attributes(facts: Facts) -> dict[str, str]:
+    """Return what the LMS says of the learner, by name."""
+    return _decode_attributes(facts.learner_attributes) if facts.learner_attributes else {}
+
+
+_COURSES = uuid.UUID("0e9c7d1c-6c3f-5a0e-8f3a-0d1c8a6f4b27")
+"""The namespace of registrations in courses: any that never changes."""
+
+
+def course_registration(facts: Facts) -> str:
+    """Make the UUID (version 5) of a learner's enrollment in a course of an LMS."""
+    course = facts.course_id or facts.activity_id
+    return str(uuid.uuid5(_COURSES, f"{facts.lms}\n{facts.learner_id}\n{course}"))
+
+
+def mbox(facts: Facts) -> str:
+    """Return the learner's e-mail address as `mailto:` IRI, empty where it is not known."""
+    return facts.learner_mbox if facts.learner_mbox.startswith("mailto:") else ""
+
+
+def mbox_sha1sum(facts: Facts) -> str:
+    """Return the SHA-1 of that IRI in hexadecimal, as xAPI's `mbox_sha1sum`; empty where it is not known."""
+    known = mbox(facts)
+    return hashlib.sha1(known.encode(), usedforsecurity=False).hexdigest() if known else facts.learner_mbox
+
+
 def _of_learner(facts: Facts) -> dict[str, str]:
     return {
+        **{ATTRIBUTES + name: value for name, value in attributes(facts).items()},
         "learner.id": facts.learner_id,
         "learner.name": facts.learner_name,
+        "course.registration": facts.course_registration or course_registration(facts),
         "registration": facts.registration,
         "attempt.id": facts.attempt_id,
         "attempt.number": str(facts.attempt_number),
@@ -157,7 +214,9 @@ def _make_iri(template: Template, values: Values) -> str:
 
 def fill_text(template: Template, values: Values) -> str:
     """Fill a template that makes a text."""
-    return "".join(part if isinstance(part, str) else values[part.variable] or part.fallback or "" for part in template)
+    return "".join(
+        part if isinstance(part, str) else values.get(part.variable) or part.fallback or "" for part in template
+    )
 
 
 def fill_iri(template: Template, values: Values) -> str:
@@ -167,6 +226,6 @@ def fill_iri(template: Template, values: Values) -> str:
         if isinstance(part, str):
             filled.append(part)
         else:
-            value = values[part.variable]
+            value = values.get(part.variable, "")
             filled.append((value if part.variable in VERBATIM else percent_encode(value)) or part.fallback or "")
     return "".join(filled)
