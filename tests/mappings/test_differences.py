@@ -37,8 +37,8 @@ def test_a_condition_is_told_with_what_its_names_mean() -> None:
     condition = 'if = "score.scaled > 0.5 && [1, 2].exists(x, x == attempt.number)"'
     rule = 'name = "passed"\nwhen = "success.passed"\n'
     document = _document((rule + FOR_CREDIT, f"{rule}{condition}\n"))
-    (rule,) = [one for one in in_words(document).rules if one.only_if]
-    assert (rule.name, [name for name, _ in rule.means]) == ("passed", ["attempt", "score"])
+    (told,) = [one for one in in_words(document).rules if one.name == "passed"]
+    assert [name for name, _ in told.means] == ["attempt", "score"]
 
 
 def test_nothing_differs_from_a_document_to_itself() -> None:
