@@ -21,6 +21,7 @@ class Enrollment:
     """One LMS, learner and activity.
 
     `changed` marks it as to be stored; `version` counts what was ever changed of it, its attempts and its sessions.
+    `learner_attributes` and `state` are JSON that storage does not read.
     """
 
     id: int
@@ -46,6 +47,11 @@ class Enrollment:
     total_time: int = 0
     first_commit_at: int | None = None
     last_commit_at: int | None = None
+    learner_attributes: str | None = None
+    learner_mbox: str | None = None
+    activity_description: str | None = None
+    course_description: str | None = None
+    state: str | None = None
     changed: bool = field(default=False, compare=False)
 
     @property
@@ -114,6 +120,10 @@ class NewEnrollment:
     activity_type: str
     course_id: str
     course_name: str
+    learner_attributes: str | None = None
+    learner_mbox: str | None = None
+    activity_description: str | None = None
+    course_description: str | None = None
 
     @property
     def key(self) -> tuple[int, str, str]:

@@ -42,7 +42,7 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
     believed = [one for found, one in batch.taken.items() if versions.get(found) == one.row.version]
     looked_up = len(batch.ahead) + len(batch.taken)
     changed = len(outdated) + len(batch.taken) - len(believed)
-    workspace = Workspace(connection, setup.new_id, setup.now())
+    workspace = Workspace(connection, setup.new_id, setup.now(), setup.identifier)
     if outdated or left:
         workspace.load(believed, [(work.session_id, work.launch) for work in batch.left(outdated)])
         met = batch.ahead.keys() & workspace.enrollment_ids

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from bridge.commits import columns
+from bridge.commits.learner_details import update_details
 from bridge.commits.open_sessions import OpenSession
 from bridge.commits.replies import commit_reply, repeated_reply
 from bridge.commits.setup import Setup, Version
 from bridge.commits.work import Posting
+from bridge.formats.redaction import without_email
 from mappings.attempt.commit import Earlier
+from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.fold import Fold, fold
 from mappings.document.facts import Facts
 from mappings.statements import Statement, make
-from storage.attempts import Attempt
+from storage.attempts import Attempt, Enrollment
 from storage.journal import Entry
 from storage.outbox import StatementRow
 
 log = structlog.get_logger(__name__)
+
+_encode = msgspec.json.Encoder().encode
+_decode_enrollment = msgspec.json.Decoder(EnrollmentState).decode
 
 
 class Posted(NamedTuple):
@@ -57,8 +64,11 @@ def post(
     row.changed = True
     if done.duplicate_of is not None:
         same = any(one.number == done.duplicate_of and one.digest == arrival.digest for one in earlier)
-        entry = _entry(work, session, done, (None, None if same else work.body), version.id)
+        entry = _entry(work, session, done, (None, None if same else without_email(work.body)), version.id)
         return Posted(repeated_reply(first_reply(done.duplicate_of)), entry, [])
+    if work.launch is not None:
+        owner = session.attempt.row.enrollment
+        update_details(owner, work.launch, version.mapping.document.actor.identifier)
     statements = tell(version, session, done)
     columns.update(session, before.total_time, arrival.received_at, done.changes)
     let_documents_follow(version, session, arrival.received_at)
@@ -72,14 +82,24 @@ def post(
         done.warnings,
     )
     rows = statement_rows(version, session, statements, row.commits, done.at)
-    return Posted(reply, _entry(work, session, done, (reply.decode(), work.body), version.id), rows)
+    return Posted(reply, _entry(work, session, done, (reply.decode(), without_email(work.body)), version.id), rows)
 
 
 def tell(version: Version, session: OpenSession, done: Fold) -> tuple[Statement, ...]:
-    """Make the statements of what changed, and let the session's states be those after it."""
-    made = make(version.mapping, facts(session), done.attempt, done.session, done.changes, done.at)
+    """Make the statements of what changed, and let the states of session, attempt and enrollment be those after it."""
+    owner = session.attempt.row.enrollment
+    before = enrollment_state(owner)
+    made = make(version.mapping, facts(session), done.attempt, done.session, done.changes, done.at, enrollment=before)
     session.attempt.state, session.state = made.attempt, made.session
+    if made.enrollment is not before:
+        owner.state = _encode(made.enrollment).decode()
+        owner.changed = True
     return made.statements
+
+
+def enrollment_state(owner: Enrollment) -> EnrollmentState:
+    """Return what is remembered of an enrollment over all its attempts."""
+    return _decode_enrollment(owner.state) if owner.state else NEW_ENROLLMENT
 
 
 def statement_rows(
@@ -133,11 +153,15 @@ def facts_of(row: Attempt, session_id: str) -> Facts:
         home_page=owner.home_page,
         learner_id=owner.learner_id,
         learner_name=owner.learner_name,
+        learner_attributes=owner.learner_attributes or "",
+        learner_mbox=owner.learner_mbox or "",
         activity_id=owner.activity_id,
         activity_name=owner.activity_name,
+        activity_description=owner.activity_description or "",
         activity_type=owner.activity_type,
         course_id=owner.course_id,
         course_name=owner.course_name,
+        course_description=owner.course_description or "",
         registration=owner.registration,
         attempt_id=row.uuid,
         attempt_number=row.number,

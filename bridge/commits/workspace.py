@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -10,10 +10,12 @@ from sqlalchemy import Connection
 
 from bridge.clock import NewId, begun_at
 from bridge.commits.launch import Launch
+from bridge.commits.learner_details import mbox_of, update_details
 from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession
 from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.state import AttemptState, SessionState
+from mappings.document.model import Identifier
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
 from storage.changed import Changed
@@ -28,10 +30,16 @@ REPEAT_WINDOW = 60_000
 
 
 class Workspace:
-    """Loads what a batch needs in few queries, then finds or opens the session of each request."""
+    """Loads what a batch needs in few queries, then finds or opens the session of each request.
 
-    def __init__(self, connection: Connection, new_id: NewId, now: int) -> None:
+    `identifier` tells how an LMS's learners are known in statements.
+    """
+
+    def __init__(
+        self, connection: Connection, new_id: NewId, now: int, identifier: Callable[[int], Identifier]
+    ) -> None:
         self._connection = connection
+        self._identifier = identifier
         self._new_id = new_id
         self._now = now
         self._enrollments: dict[int, Enrollment] = {}
@@ -135,7 +143,7 @@ class Workspace:
         although its session never ended: a crashed browser must not cost the learner's place.
         """
         owner = self._by_key[launch.key]
-        self._update_names(owner, launch)
+        update_details(owner, launch, self._identifier(launch.lms_id))
         latest = self._latest.get(owner.id)
         if launch.attempt_number is not None:
             attempt = self._numbered(launch, owner)
@@ -264,19 +272,11 @@ class Workspace:
             activity_type=launch.activity.type,
             course_id=launch.course.id,
             course_name=launch.course.name,
+            learner_attributes=launch.learner.attributes,
+            learner_mbox=mbox_of(self._identifier(launch.lms_id), launch),
+            activity_description=launch.activity.description or None,
+            course_description=launch.course.description or None,
         )
-
-    def _update_names(self, owner: Enrollment, launch: Launch) -> None:
-        for name, told in (
-            ("learner_name", launch.learner.name),
-            ("activity_name", launch.activity.name),
-            ("activity_type", launch.activity.type),
-            ("course_id", launch.course.id),
-            ("course_name", launch.course.name),
-        ):
-            if told and told != getattr(owner, name):
-                setattr(owner, name, told)
-                owner.changed = True
 
     def _load_missing(self, session_ids: Sequence[str]) -> None:
         missing = [session_id for session_id in session_ids if session_id not in self._sessions]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from bridge.commits.launch import Activity, Course, Launch, Learner, check_launch
+from bridge.commits.learner_details import read_attributes, read_description, read_email
 from bridge.errors import MalformedBody, MalformedField
 from bridge.formats.body import Body
 from bridge.formats.format import Call, Format
@@ -32,6 +33,7 @@ class LearnerFields(msgspec.Struct):
     id: _Text
     name: str | None = None
     email: str | None = None
+    attributes: dict[str, Any] | None = None
 
 
 class ActivityFields(msgspec.Struct):
@@ -40,6 +42,7 @@ class ActivityFields(msgspec.Struct):
     id: _Text
     name: str | None = None
     type: str | None = None
+    description: str | None = None
 
 
 class CourseFields(msgspec.Struct):
@@ -47,6 +50,7 @@ class CourseFields(msgspec.Struct):
 
     id: _Text
     name: str | None = None
+    description: str | None = None
 
 
 class Opening(msgspec.Struct):
@@ -156,9 +160,16 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         raise MalformedField(f"attempt must be a number from 1, not {told.attempt}.")
     launch = Launch(
         lms_id=lms_id,
-        learner=Learner(str(who.id), who.name or ""),
-        activity=Activity(str(what.id) if activity_id is None else activity_id, what.name or "", what.type or ""),
-        course=Course(str(course.id), course.name or "") if course else Course("", ""),
+        learner=Learner(str(who.id), who.name or "", read_email(who.email), read_attributes(who.attributes)),
+        activity=Activity(
+            str(what.id) if activity_id is None else activity_id,
+            what.name or "",
+            what.type or "",
+            read_description(what.description),
+        ),
+        course=Course(str(course.id), course.name or "", read_description(course.description))
+        if course
+        else Course("", ""),
         scorm_version=_version(told.scorm_version),
         attempt_number=told.attempt,
     )

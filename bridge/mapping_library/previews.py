@@ -7,7 +7,7 @@ import hashlib
 from sqlalchemy import Connection
 
 from bridge import formats
-from bridge.commits.posting import facts_of
+from bridge.commits.posting import enrollment_state, facts_of
 from bridge.commits.workspace import decode_attempt_state, decode_session_state
 from bridge.errors import MalformedBody
 from bridge.formats import Post
@@ -56,4 +56,5 @@ def previewed(
         facts=facts_of(row.attempt, session_id),
         attempt=decode_attempt_state(row.attempt.state),
         session=decode_session_state(row.state),
+        enrollment=enrollment_state(row.attempt.enrollment),
     )
