@@ -316,6 +316,17 @@ def open_session(connection: Connection, owner: Attempt) -> Session | None:
     return None if row is None else _session(tuple(row), owner)
 
 
+def open_session_ids(connection: Connection, owner: Enrollment) -> list[str]:
+    """Return the ids of an enrollment's sessions that have commits and have not ended."""
+    rows = connection.execute(
+        select(session.c.session_id)
+        .join(attempt)
+        .where(attempt.c.enrollment_id == owner.id, session.c.ended.is_(None), session.c.commits > 0)
+        .order_by(session.c.started_at, session.c.session_id)
+    )
+    return list(rows.scalars())
+
+
 def newest_session(connection: Connection, owner: Attempt) -> Session | None:
     """Give the session of an attempt that began last."""
     row = connection.execute(

@@ -12,7 +12,7 @@ from bridge.commits import columns
 from bridge.commits.documents import documents_of
 from bridge.commits.open_sessions import OpenSession
 from bridge.commits.pending import Batch, Done
-from bridge.commits.posting import let_documents_follow, post, statement_rows, tell
+from bridge.commits.posting import ends_others, let_documents_follow, post, statement_rows, tell
 from bridge.commits.replies import attempt_object, enrollment_object, shown_version
 from bridge.commits.setup import Setup
 from bridge.commits.work import Answer, Closed, Closing, Made, Making, Opened, Opening, Outcome, Posting, Work
@@ -21,6 +21,7 @@ from bridge.errors import BridgeError, SessionUnknown
 from mappings.attempt.commit import Earlier
 from mappings.attempt.ending import end_idle
 from mappings.attempt.guards import may_repeat
+from mappings.attempt.state import Ending
 from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox
 from storage.changed import Changed
@@ -94,6 +95,9 @@ class _Worker:
 
     def _post(self, work: Posting) -> Answer:
         session = self._session(work)
+        if ends_others(self._setup, session):
+            for other in self._workspace.overlapping(session):
+                self._end(other, "abandoned", as_announced=False)
         arrival = work.arrival
         earlier = self._workspace.earlier(session, arrival) if may_repeat(session.state, arrival) else ()
         done = post(self._setup, session, work, earlier, lambda number: self._workspace.first_reply(session, number))
@@ -145,23 +149,27 @@ class _Worker:
         session = self._workspace.find(work.session_id, None, None)
         if session is None or session.row.ended is not None:
             return Closed(ended=False)
-        row, attempt = session.row, session.attempt
-        at = row.last_commit_at or row.started_at
-        if at >= work.idle_since:
+        if (session.row.last_commit_at or session.row.started_at) >= work.idle_since:
             return Closed(ended=False)
+        version = self._setup.mapping(session.attempt.row.enrollment.lms_id)
+        self._end(session, version.mapping.document.idle)
+        return Closed(ended=True)
+
+    def _end(self, session: OpenSession, ending: Ending, *, as_announced: bool = True) -> None:
+        """End a session as of its last commit."""
+        row, attempt = session.row, session.attempt
         version = self._setup.mapping(attempt.row.enrollment.lms_id)
-        done = end_idle(attempt.state, session.state, version.mapping.document.idle)
+        done = end_idle(attempt.state, session.state, ending, as_announced=as_announced)
         statements = tell(version, session, done)
         if statements:
             number = self._workspace.last_number(session)
             self.statements += statement_rows(version, session, statements, number, done.at)
-        row.ended, row.ended_at = session.state.ended, at
+        row.ended, row.ended_at = session.state.ended, row.last_commit_at or row.started_at
         attempt.row.status = attempt.state.ended or "active"
         row.changed = attempt.row.changed = True
         if row.commits:
             let_documents_follow(version, session, self._setup.now())
         columns.update_best(attempt.row.enrollment, done.changes)
-        return Closed(ended=True)
 
     def _make_documents(self, work: Making) -> Made:
         session = self._workspace.find(work.session_id, None, None)

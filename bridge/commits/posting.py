@@ -97,6 +97,13 @@ def tell(version: Version, session: OpenSession, done: Fold) -> tuple[Statement,
     return made.statements
 
 
+def ends_others(setup: Setup, session: OpenSession) -> bool:
+    """Tell whether a session's next commit ends those of the learner's earlier ones that are still open."""
+    if session.state.commits or session.row.ended is not None:
+        return False
+    return setup.mapping(session.attempt.row.enrollment.lms_id).mapping.document.overlap == "abandoned"
+
+
 def enrollment_state(owner: Enrollment) -> EnrollmentState:
     """Return what is remembered of an enrollment over all its attempts."""
     return _decode_enrollment(owner.state) if owner.state else NEW_ENROLLMENT

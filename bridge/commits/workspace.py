@@ -166,6 +166,21 @@ class Workspace:
         opened = self._sessions[row.session_id] = OpenSession(row, attempt, state)
         return opened
 
+    def overlapping(self, session: OpenSession) -> list[OpenSession]:
+        """Return the learner's earlier sessions of the activity that have commits and have not ended."""
+        owner = session.attempt.row.enrollment
+        self._load_missing(attempts.open_session_ids(self._connection, owner))
+        began = session.row.started_at, session.state.number
+        return [
+            one
+            for one in self._sessions.values()
+            if one.attempt.row.enrollment is owner
+            and one is not session
+            and one.row.ended is None
+            and one.row.commits > 0
+            and (one.row.started_at, one.state.number) < began
+        ]
+
     def earlier(self, session: OpenSession, arrival: Arrival) -> list[Earlier]:
         """Give the session's commits that an arriving one may repeat, this batch's included."""
         stored: list[Earlier] = []

@@ -10,11 +10,11 @@ from mappings.attempt.scoring import without_score
 from mappings.attempt.state import AttemptState, Ending, SessionState
 
 
-def end_idle(attempt: AttemptState, session: SessionState, idle: Ending) -> Fold:
+def end_idle(attempt: AttemptState, session: SessionState, idle: Ending, *, as_announced: bool = True) -> Fold:
     """End an open session as of its last commit.
 
-    Content that had announced `exit` = `suspend` is believed; otherwise the session ends as `idle` says. Answers and a
-    score that content was still writing are told now. A session without commits ends without changes: it was opened,
+    Content that had announced `exit` = `suspend` is believed where the session may end `as_announced`; otherwise it
+    ends as `idle` says. Answers and a score that content was still writing are told now. A session without commits ends without changes: it was opened,
     never played.
     """
     closed = attempt.closed + 1
@@ -26,7 +26,7 @@ def end_idle(attempt: AttemptState, session: SessionState, idle: Ending) -> Fold
             replace(session, ended="abandoned", closed=turn),
             session.applied_at,
         )
-    ended: Ending = "suspended" if attempt.snapshot.exit == "suspend" else idle
+    ended: Ending = "suspended" if as_announced and attempt.snapshot.exit == "suspend" else idle
     told = attempt.snapshot if attempt.answers is None else replace(attempt.snapshot, interactions=attempt.answers)
     last, after = attempt.score, attempt
     if attempt.writing == session.number:
