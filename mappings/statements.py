@@ -134,7 +134,7 @@ class _Making:
         if mapping.of_commits:
             values = of_commit(attempt, session)
             self._beyond = Holes(values, self._beyond)
-            self._unknown = frozenset(name for name in mapping.of_commits if is_absent(name, values))
+            self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
 
     def apply(self, rule: Rule, change: Change, *, explained: bool) -> Judged | None:
         """Make a rule's statement of a change where it may speak; None where it has spoken already.

@@ -14,8 +14,8 @@ def end_idle(attempt: AttemptState, session: SessionState, idle: Ending, *, as_a
     """End an open session as of its last commit.
 
     Content that had announced `exit` = `suspend` is believed where the session may end `as_announced`; otherwise it
-    ends as `idle` says. Answers and a score that content was still writing are told now. A session without commits ends without changes: it was opened,
-    never played.
+    ends as `idle` says. Answers and a score that content was still writing are told now. A session without commits ends
+    without changes: it was opened, never played.
     """
     closed = attempt.closed + 1
     turn = attempt.turns + 1

@@ -19,8 +19,8 @@ from mappings.gate import Gate
 class CompiledMapping(msgspec.Struct, frozen=True):
     """A mapping document ready for use.
 
-    `of_commits` are the places it has whose text can change with every commit, by their holes' names;
-    `tracks_sessions` tells whether it asks how a session's end was told, or what success the session had.
+    `of_commits` are the places it has whose text can change with every commit, by their holes' names, and `unknown` those
+    of them that may be empty or no numbers; `tracks_sessions` tells whether it asks how a session's end was told, or what success the session had.
     """
 
     document: Document
@@ -28,6 +28,7 @@ class CompiledMapping(msgspec.Struct, frozen=True):
     outline: Callable[[Facts], Outline]
     gate: Gate
     of_commits: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
     tracks_sessions: bool = False
 
 
@@ -51,8 +52,9 @@ def compile_document(document: Document, source: str) -> CompiledMapping:
     if faults:
         raise DocumentError(source, faults)
     of_commits = frozenset(one.hole for one in skeletons.places if one.variable in OF_COMMITS)
+    unknown = of_commits & skeletons.may_be_absent
     tracks = "session.part" in of_commits or any(
         rule.condition is not None and any(map(rule.condition.asks_for, ("session.ended", "session.success")))
         for rule in document.rules
     )
-    return CompiledMapping(document, rules, Outlines(document, skeletons).of, Gate(), of_commits, tracks)
+    return CompiledMapping(document, rules, Outlines(document, skeletons).of, Gate(), of_commits, unknown, tracks)

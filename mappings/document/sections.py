@@ -244,6 +244,7 @@ class Section:
             self.fault(key, f"cannot hold {names}: it must stay the same from commit to commit")
         if not kinds and any(isinstance(part, Place) and part.kind is not None for part in template):
             self.fault(key, "cannot be a number or boolean: only values of extensions can")
+            return ()
         return template
 
     def _unknown(self, key: str, value: str, allowed: Collection[str], kind: str) -> None:
