@@ -32,6 +32,7 @@ class SessionStory(msgspec.Struct, frozen=True):
     opened: int
     closed: int
     resumes: bool
+    overlapped: bool = False
 
 
 class AttemptStory(msgspec.Struct, frozen=True):
@@ -146,7 +147,11 @@ class Replay:
         self._open_due(attempt)
         while attempt.to_close and attempt.to_close[-1].closed == attempt.turn + 1:
             session = self._sessions[attempt.to_close.pop().session_id]
-            done = end_idle(attempt.state, session.state, self.mapping.document.idle)
+            document = self.mapping.document
+            if session.story.overlapped and document.overlap == "abandoned":
+                done = end_idle(attempt.state, session.state, "abandoned", overlapped=True)
+            else:
+                done = end_idle(attempt.state, session.state, document.idle)
             told.append(self._make(attempt, session, done, closing=True))
             attempt.turn += 1
             self._open_due(attempt)

@@ -23,7 +23,7 @@ from mappings.document.compiled import CompiledMapping
 from mappings.document.facts import Facts, Holes, attributes
 from mappings.document.model import Rule
 from mappings.document.outlines import is_absent
-from mappings.document.skeletons import DEFINITION, ITEM_IRI, OBJECTIVES
+from mappings.document.skeletons import DEFINITION, ITEM_IRI, OBJECTIVES, Skeleton
 from mappings.iris import is_own_iri
 from mappings.results import SUCCESS, result_of, scaled, score_at, subject_of
 from mappings.timestamps import rfc3339
@@ -109,8 +109,8 @@ class _Making:
     """The statements of one commit as they are made, and what has spoken by then."""
 
     __slots__ = (
-        "_at", "_attempt", "_beyond", "_enrollment", "_facts", "_fired", "_mapping", "_once", "_outline", "_session",
-        "_settled", "_statements", "_timestamp", "_unknown",
+        "_at", "_attempt", "_beyond", "_commit_values", "_enrollment", "_facts", "_fired", "_mapping", "_once",
+        "_outline", "_session", "_settled", "_statements", "_timestamp", "_unknown",
     )  # fmt: skip
 
     def __init__(
@@ -131,8 +131,10 @@ class _Making:
         self._statements: list[Statement] = []
         self._settled = settled_of(facts, session)
         self._beyond, self._unknown = self._outline.holes, _NOTHING
+        self._commit_values: tuple[str, ...] = ()
         if mapping.of_commits:
             values = of_commit(attempt, session)
+            self._commit_values = tuple(values.values())
             self._beyond = Holes(values, self._beyond)
             self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
 
@@ -197,6 +199,8 @@ class _Making:
             unknown=self._unknown,
         )
         body = form.statement(holes, statement_id, result, self._timestamp)
+        if self._commit_values and not isinstance(judged_as, Skeleton):
+            judged_as = judged_as, self._commit_values
         problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
         position = self._attempt.statements + len(self._statements) + 1
         verb = mapping.document.verbs[rule.verb].id

@@ -97,7 +97,7 @@ class _Worker:
         session = self._session(work)
         if ends_others(self._setup, session):
             for other in self._workspace.overlapping(session):
-                self._end(other, "abandoned", as_announced=False)
+                self._end(other, "abandoned", overlapped=True)
         arrival = work.arrival
         earlier = self._workspace.earlier(session, arrival) if may_repeat(session.state, arrival) else ()
         done = post(self._setup, session, work, earlier, lambda number: self._workspace.first_reply(session, number))
@@ -155,11 +155,11 @@ class _Worker:
         self._end(session, version.mapping.document.idle)
         return Closed(ended=True)
 
-    def _end(self, session: OpenSession, ending: Ending, *, as_announced: bool = True) -> None:
+    def _end(self, session: OpenSession, ending: Ending, *, overlapped: bool = False) -> None:
         """End a session as of its last commit."""
         row, attempt = session.row, session.attempt
         version = self._setup.mapping(attempt.row.enrollment.lms_id)
-        done = end_idle(attempt.state, session.state, ending, as_announced=as_announced)
+        done = end_idle(attempt.state, session.state, ending, overlapped=overlapped)
         statements = tell(version, session, done)
         if statements:
             number = self._workspace.last_number(session)

@@ -106,7 +106,7 @@ def _attempts(history: History) -> list[AttemptStory]:
     for row in history.sessions:
         state = decode_session_state(row.state)
         sessions.setdefault(row.attempt.id, []).append(
-            SessionStory(row.session_id, state.number, state.opened, state.closed, state.resumes)
+            SessionStory(row.session_id, state.number, state.opened, state.closed, state.resumes, state.overlapped)
         )
     return [AttemptStory(facts_of(row, ""), sessions.get(row.id, [])) for row in history.attempts]
 

@@ -79,6 +79,7 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
         carried: session time of the client's earlier counters (a page that was loaded again counts from nought).
         spent: centiseconds spent in this session.
         fired: names of the once-a-session rules that made their statement.
+        overlapped: it was closed because a later session of the learner began.
         mode: normal, review or browse, where the LMS or the content said one.
         credit: credit or no-credit, where the LMS or the content said one.
     """
@@ -102,5 +103,6 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
     carried: int = 0
     spent: int = 0
     fired: tuple[str, ...] = ()
+    overlapped: bool = False
     mode: str | None = None
     credit: str | None = None

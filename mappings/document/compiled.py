@@ -19,8 +19,9 @@ from mappings.gate import Gate
 class CompiledMapping(msgspec.Struct, frozen=True):
     """A mapping document ready for use.
 
-    `of_commits` are the places it has whose text can change with every commit, by their holes' names, and `unknown` those
-    of them that may be empty or no numbers; `tracks_sessions` tells whether it asks how a session's end was told, or what success the session had.
+    `of_commits` are the places it has whose text can change with every commit, by their holes' names, and `unknown`
+    those of them that may be empty or no numbers; `tracks_sessions` tells whether it asks how a session's end was told,
+    or what success the session had.
     """
 
     document: Document
