@@ -121,6 +121,7 @@ def scaled(mapping: CompiledMapping, attempt: AttemptState, score: Score | None)
         return score
     if attempt.snapshot.scorm_version != "1.2" or (score.min in {None, 0} and score.max in {None, 100}):
         return score
+    if not 0 <= score.raw <= 100:
+        return score  # no score that SCORM 1.2 knows: its own range tells more
     share = round(score.raw / 100, 6)
-    whole = int(share) if share in {0, 1} else share
-    return replace(score, scaled=whole if -1 <= share <= 1 else None)
+    return replace(score, scaled=int(share) if share in {0, 1} else share)

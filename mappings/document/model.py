@@ -48,7 +48,8 @@ IDENTIFIERS: dict[Identifier, str] = {
 }
 SCALED_SCORES: dict[ScaledScore, str] = {
     "range": "where the content gave none, where raw lies between min and max (in SCORM 1.2, 0 and 100 unless given)",
-    "raw/100": "in SCORM 1.2, raw / 100 whatever min and max are, as the SCORM Profile asks for; else as `range`",
+    "raw/100": "in SCORM 1.2, raw / 100 whatever min and max are, as the SCORM Profile asks for, where raw is 0 to 100;"
+    " else as `range`",
 }
 OVERLAPS: dict[Overlap, str] = {
     "ignored": "nothing: each ends by itself",

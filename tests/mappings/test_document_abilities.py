@@ -323,8 +323,8 @@ def test_the_registration_in_a_course_is_one_for_all_its_activities():
         (50, 0, 100, 0.5),
         (50, None, None, 0.5),
         (100, 0, 200, 1),
-        (150, 0, 200, None),
-        (-50, -100, 100, -0.5),
+        (150, 0, 200, 0.75),
+        (-50, -100, 100, 0.25),
         (5, None, 5, 0.05),
     ],
 )
