@@ -28,27 +28,33 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 """Language tags that begin with a code of ISO 639; SCORM 1.2 content may also say `English`."""
 
 
-def settled_of(facts: Facts, session: SessionState) -> Settled:
-    """Return what conditions ask for that has few values, as of a commit."""
+def settled_of(facts: Facts, session: SessionState, *, tracked: bool) -> Settled:
+    """Return what conditions ask for that has few values, as of a commit.
+
+    How the session ended and what success it had is looked for where the document has it `tracked`.
+    """
     return (
         session.mode or "normal",
         session.credit or "credit",
-        _marker(session, _ENDED),
-        _marker(session, _SUCCESS) or "unknown",
+        _marker(session, _ENDED) if tracked else "",
+        (_marker(session, _SUCCESS) if tracked else "") or "unknown",
         facts.enrollment_completed,
         facts.enrollment_passed,
     )
 
 
-def of_commit(attempt: AttemptState, session: SessionState) -> dict[str, str]:
-    """Return the values of the variables that can change with every commit; what is not known is empty."""
+def of_commit(attempt: AttemptState, session: SessionState, part: str) -> dict[str, str]:
+    """Return the values of the variables that can change with every commit; what is not known is empty.
+
+    `part` is what `part_of` returns.
+    """
     known = attempt.snapshot
     language = known.language or ""
     return {
         "learner.language": language if _LANGUAGE.fullmatch(language) else "",
         "session.mode": session.mode or "normal",
         "session.credit": session.credit or "credit",
-        "session.part": part_of(session),
+        "session.part": part,
         "location": known.location or "",
         "mastery_score": _mastery_score(known),
     }

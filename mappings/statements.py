@@ -109,8 +109,8 @@ class _Making:
     """The statements of one commit as they are made, and what has spoken by then."""
 
     __slots__ = (
-        "_at", "_attempt", "_beyond", "_commit_values", "_enrollment", "_facts", "_fired", "_mapping", "_once",
-        "_outline", "_session", "_settled", "_statements", "_timestamp", "_unknown",
+        "_at", "_attempt", "_beyond", "_commit_values", "_described", "_enrollment", "_facts", "_fired", "_mapping",
+        "_once", "_outline", "_part", "_session", "_settled", "_statements", "_timestamp", "_unknown",
     )  # fmt: skip
 
     def __init__(
@@ -127,13 +127,16 @@ class _Making:
         self._outline = mapping.outline(facts)
         self._timestamp = rfc3339(at)
         self._fired = dict(attempt.fired)
-        self._once: dict[str, tuple[str, ...]] = {"session": session.fired, "enrollment": enrollment.fired}
+        # in the order they spoke; of each, a look-up however many there are
+        self._once = {"session": dict.fromkeys(session.fired), "enrollment": dict.fromkeys(enrollment.fired)}
+        self._described: dict[str, str] | None = None
         self._statements: list[Statement] = []
-        self._settled = settled_of(facts, session)
+        self._settled = settled_of(facts, session, tracked=mapping.tracks_sessions)
         self._beyond, self._unknown = self._outline.holes, _NOTHING
         self._commit_values: tuple[str, ...] = ()
+        self._part = part_of(session) if mapping.tracks_sessions else ""
         if mapping.of_commits:
-            values = of_commit(attempt, session)
+            values = of_commit(attempt, session, self._part)
             self._commit_values = tuple(values.values())
             self._beyond = Holes(values, self._beyond)
             self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
@@ -163,8 +166,8 @@ class _Making:
         elif once == "attempt":
             occurrence = once
         else:
-            self._once[once] += (name,)
-            occurrence = once if once == "enrollment" else self._facts.session_id + part_of(self._session)
+            self._once[once][name] = None
+            occurrence = once if once == "enrollment" else self._facts.session_id + self._part
         statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
         self._statements.append(statement)
         return Judged(rule, change, "fired", variables, statement)
@@ -172,14 +175,14 @@ class _Making:
     def made(self, changes: Sequence[Change]) -> Made:
         """Return the statements, and the states after them."""
         attempt, session, enrollment = self._attempt, self._session, self._enrollment
-        if self._once["session"] != session.fired:
-            session = replace(session, fired=self._once["session"])
+        if len(self._once["session"]) != len(session.fired):
+            session = replace(session, fired=tuple(self._once["session"]))
         if self._mapping.tracks_sessions:
             session = end_tracking(session, changes)
         if not self._statements:
             return Made(attempt, session, enrollment)
-        if self._once["enrollment"] != enrollment.fired:
-            enrollment = EnrollmentState(self._once["enrollment"])
+        if len(self._once["enrollment"]) != len(enrollment.fired):
+            enrollment = EnrollmentState(tuple(self._once["enrollment"]))
         count = attempt.statements + len(self._statements)
         attempt = replace(attempt, fired=self._fired, statements=count, timestamp=self._at)
         return Made(attempt, session, enrollment, tuple(self._statements))
@@ -208,7 +211,9 @@ class _Making:
 
     def _objectives(self, activity: str, named: Sequence[str]) -> bytes:
         """Give the objectives that an interaction names as activities in JSON, each once."""
-        described = descriptions(self._attempt.snapshot.objectives)
+        if self._described is None:
+            self._described = descriptions(self._attempt.snapshot.objectives)
+        described = self._described
         told: dict[bytes, None] = {}
         for own in named:
             description = described.get(own, "")
