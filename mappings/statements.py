@@ -20,6 +20,7 @@ from mappings.cmi.scores import Score
 from mappings.cmi.times import CENTISECONDS
 from mappings.commit_values import begin_tracking, end_tracking, of_commit, part_of, settled_of
 from mappings.document.compiled import CompiledMapping
+from mappings.document.conditions import Settled
 from mappings.document.facts import Facts, Holes, attributes
 from mappings.document.model import Rule
 from mappings.document.outlines import is_absent
@@ -99,9 +100,7 @@ def make(  # noqa: PLR0913 -- three states, and what happened to them
         return Made(attempt, session, enrollment)
     making = _Making(mapping, facts, attempt, session, enrollment, at)
     for change, rule in due:
-        verdict = making.apply(rule, change, explained=judged is not None)
-        if judged is not None:
-            judged.append(verdict or Judged(rule, change, "once"))
+        making.apply(rule, change, judged)
     return making.made(changes)
 
 
@@ -131,7 +130,7 @@ class _Making:
         self._once = {"session": dict.fromkeys(session.fired), "enrollment": dict.fromkeys(enrollment.fired)}
         self._described: dict[str, str] | None = None
         self._statements: list[Statement] = []
-        self._settled = settled_of(facts, session, tracked=mapping.tracks_sessions)
+        self._settled: Settled | None = None  # not every rule has a condition
         self._beyond, self._unknown = self._outline.holes, _NOTHING
         self._commit_values: tuple[str, ...] = ()
         self._part = part_of(session) if mapping.tracks_sessions else ""
@@ -141,25 +140,26 @@ class _Making:
             self._beyond = Holes(values, self._beyond)
             self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
 
-    def apply(self, rule: Rule, change: Change, *, explained: bool) -> Judged | None:
-        """Make a rule's statement of a change where it may speak; None where it has spoken already.
-
-        Where it is not to be `explained`, the verdict's variables may be left out.
-        """
+    def apply(self, rule: Rule, change: Change, judged: list[Judged] | None) -> None:
+        """Make a rule's statement of a change where it may speak; where a list is given, add what became of it."""
         item = change.about if isinstance(change.about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
         once = rule.once
         if once != "change" and name in (self._fired if once == "attempt" else self._once[once]):
-            return None
-        variables = None
-        if rule.condition is not None:
-            if explained or not rule.condition.is_settled:
-                variables = self._variables(change)
-                holds = rule.condition.holds(variables)
+            if judged is not None:
+                judged.append(Judged(rule, change, "once"))
+            return
+        variables, condition = None, rule.condition
+        if condition is not None:
+            if judged is None and condition.is_settled:
+                holds = condition.holds_for(self._settled or self._settle())
             else:
-                holds = rule.condition.holds_for(self._settled)
+                variables = self._variables(change)
+                holds = condition.holds(variables)
             if not holds:
-                return Judged(rule, change, "condition", variables)
+                if judged is not None:
+                    judged.append(Judged(rule, change, "condition", variables))
+                return
         count = self._fired[name] = self._fired.get(name, 0) + 1
         if once == "change":
             occurrence = str(count)
@@ -170,7 +170,8 @@ class _Making:
             occurrence = once if once == "enrollment" else self._facts.session_id + self._part
         statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
         self._statements.append(statement)
-        return Judged(rule, change, "fired", variables, statement)
+        if judged is not None:
+            judged.append(Judged(rule, change, "fired", variables, statement))
 
     def made(self, changes: Sequence[Change]) -> Made:
         """Return the statements, and the states after them."""
@@ -198,7 +199,7 @@ class _Making:
             rule,
             described=item is None or bool(item.description),
             with_objectives=OBJECTIVES in holes,
-            own_iri=item is not None and is_own_iri(item.id),
+            own_iri=item is not None and ":" in item.id and is_own_iri(item.id),
             unknown=self._unknown,
         )
         body = form.statement(holes, statement_id, result, self._timestamp)
@@ -228,7 +229,7 @@ class _Making:
         """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
         attempt, facts, session = self._attempt, self._facts, self._session
         known, about, score = attempt.snapshot, change.about, score_at(self._mapping, attempt, change)
-        mode, credit, ended, success, completed, passed = self._settled
+        mode, credit, ended, success, completed, passed = self._settled or self._settle()
         item: dict[str, Any] = {}
         if isinstance(about, Interaction):
             item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
@@ -257,6 +258,11 @@ class _Making:
                 "after": msgspec.to_builtins(self._shown(change.after)),
             },
         }
+
+    def _settle(self) -> Settled:
+        tracked = self._mapping.tracks_sessions
+        settled = self._settled = settled_of(self._facts, self._session, tracked=tracked)
+        return settled
 
     def _shown(self, value: Any) -> Any:
         return scaled(self._mapping, self._attempt, value) if isinstance(value, Score) else value

@@ -52,17 +52,17 @@ class Holes(dict[str, bytes]):
         self._beyond = beyond
 
     def __missing__(self, hole: str) -> bytes:
+        value = self._values.get(hole)
+        if value is not None:
+            made = self[hole] = _encode(value)[1:-1]
+            return made
         variable, _, kind = hole.removesuffix("%").partition(":")
         value = self._values.get(variable)
         if value is None:
             if self._beyond is None:
                 raise KeyError(hole)
             return self._beyond[hole]
-        if kind:
-            made = (as_kind(value, kind) or "null").encode()
-        else:
-            made = _encode(percent_encode(value) if hole[-1] == "%" else value)[1:-1]
-        self[hole] = made
+        made = self[hole] = (as_kind(value, kind) or "null").encode() if kind else _encode(percent_encode(value))[1:-1]
         return made
 
     def tell(self, hole: str) -> bool:
