@@ -5,19 +5,22 @@ Sections are those of the cmi5 specification, "Quartz".
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from bridge.mapping_documents import load_mapping, read_document
-from tests.bridges import Bridge
+from tests.bridges import Bridge, Ids
+from tests.conftest import StartBridge
 from tests.http.test_learner_details import use
 from tests.replays import replayed, stored
 
 CMI5 = load_mapping("cmi5")
 SESSION_ID = "https://w3id.org/xapi/cmi5/context/extensions/sessionid"
 WHOLE_SCORE = {"scaled": 0.8, "raw": 8, "min": 0, "max": 10}
+PASSED = {"cmi": {"core": {"lesson_status": "passed"}}, "terminated": True}
 MASTERY = "https://w3id.org/xapi/cmi5/context/extensions/masteryscore"
 
 
@@ -183,3 +186,23 @@ async def test_the_mastery_score_is_told_as_a_number(
     for one in told(bridge):
         is_judged = one["verb"]["display"]["en-US"] == "passed"
         assert one["context"]["extensions"].get(MASTERY) == (mastery if is_judged else None)
+
+
+async def test_what_is_told_once_an_enrollment_is_told_once_however_much_comes_at_once(bridge: Bridge) -> None:
+    opened = [await bridge.open(attempt=number) for number in range(1, 9)]
+    await asyncio.gather(*(bridge.post(f"/v1/sessions/{one['session_id']}/commits", PASSED) for one in opened))
+    assert verbs(bridge).count("completed") == verbs(bridge).count("passed") == 1
+    assert verbs(bridge).count("terminated") + verbs(bridge).count("abandoned") == 8
+
+
+async def test_what_is_told_once_an_enrollment_is_told_once_by_two_processes(
+    bridge: Bridge, start: StartBridge
+) -> None:
+    other = await start(token=bridge.token, clock=bridge.clock, ids=Ids(1_000))
+    await bridge.open()
+    for number in range(1, 9):
+        one = await bridge.open(attempt=number)
+        asked = bridge if number % 2 else other
+        assert (await asked.post(f"/v1/sessions/{one['session_id']}/commits", PASSED))[0] == 200
+    assert verbs(bridge).count("completed") == verbs(bridge).count("passed") == 1
+    assert replayed(bridge.engine, CMI5) == stored(bridge.engine)

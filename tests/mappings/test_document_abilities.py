@@ -19,8 +19,10 @@ from mappings.statements import make
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import (
     ATTEMPT,
+    DOCUMENTS,
     ENROLLMENT,
     FOR_CREDIT,
+    SESSION,
     SHIPPED,
     change_of,
     compiled,
@@ -486,3 +488,34 @@ def test_statements_of_a_session_are_told_with_the_facts_of_now():
         told.append(json.loads(done.statements[0].body)["context"]["extensions"]["x:d"])
 
     assert told == ["1", "2"]
+
+
+def test_the_smallest_document_tells_the_attempts_number():
+    (statement,) = tell("completion.completed", mapping=compiled(DOCUMENTS["minimal"]), attempt_number=3)
+
+    assert statement["context"]["extensions"] == {"https://lms.example.org/xapi/extensions/attempt": 3}
+
+
+def test_a_session_that_goes_on_after_its_end_was_told_is_another_one_to_rules_and_statements():
+    mapping = compiled(DOCUMENTS["cmi5"])
+    attempt, session, told = AttemptState(), SessionState(), []
+    for changes in (
+        ["attempt.started", "session.abandoned"],
+        ["completion.completed"],
+        ["session.resumed", "completion.completed"],
+        ["session.terminated"],
+        ["session.terminated"],
+        ["session.resumed", "session.suspended"],
+    ):
+        done = make(mapping, facts(), attempt, session, [*map(change_of, changes)], NOON)
+        attempt, session = done.attempt, done.session
+        told += [json.loads(one.body) for one in done.statements]
+    ids = [one["context"]["extensions"]["https://w3id.org/xapi/cmi5/context/extensions/sessionid"] for one in told]
+
+    assert [one["verb"]["display"]["en-US"] for one in told] == [
+        *("initialized", "abandoned"),
+        *("initialized", "completed", "terminated"),
+        *("initialized", "terminated"),
+    ]
+    assert ids == [SESSION] * 2 + [f"{SESSION}-2"] * 3 + [f"{SESSION}-3"] * 2
+    assert len({one["id"] for one in told}) == len(told)
