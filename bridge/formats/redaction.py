@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from urllib.parse import quote_plus, unquote_plus
+from itertools import islice
 
 import msgspec
 
-from bridge.errors import MalformedBody
+from bridge.errors import BridgeError
 from bridge.formats.jsonbody import decode
 
 _LEARNERS = ("learner", "user")
@@ -20,8 +20,19 @@ _OF_CONTENT = frozenset({"cmi", "cmi_data", "cmiData", "adl"})
 MAX_WRAPPERS = 3
 """Wrappers around a body that are looked into."""
 
-_HINT = re.compile(rb"email|\\u00|%6[0-9A-Fa-f]", re.IGNORECASE)
-"""What a body has that tells an address, however the key is written: in all others nothing needs to be looked for."""
+MAX_PLACES = 200
+"""Members of an object, parts or pairs of a form, that are looked into for a body that they hold."""
+
+_IN_FORM = (
+    (
+        b"%22email%22",
+        (b"%5C", b"%5c"),
+        re.compile(rb"((?:%20|%0[9ADad]|\+)*%3[Aa](?:%20|%0[9ADad]|\+)*%22)(?:[^%&]|%(?!22))*"),
+    ),
+    (b'"email"', (b"\\",), re.compile(rb'([\s+]*:[\s+]*")(?:[^"\\&]|\\.)*')),
+)
+"""How JSON that is a field's value has the key, what stands before its first quote where it is in a text of content's,
+and what follows: the address behind what is kept."""
 _BOUNDARY = re.compile(rb"--[0-9A-Za-z'()+_,./:=?-]{1,70}[ \t]*\r?\n")
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -29,7 +40,12 @@ _encode = msgspec.json.Encoder().encode
 
 def without_email(body: bytes) -> bytes:
     """Return a body without its learner's e-mail address; the same bytes where it has none."""
-    return body if _HINT.search(body) is None else _redacted(body, MAX_WRAPPERS)
+    return _redacted(body, MAX_WRAPPERS) if _may_tell(body) else body
+
+
+def _may_tell(text: bytes) -> bool:
+    """Tell whether a text may have the key, as it is or in JSON's escapes. Most have not."""
+    return b"email" in text or b"\\u00" in text
 
 
 def _redacted(body: bytes, depth: int) -> bytes:
@@ -40,8 +56,9 @@ def _redacted(body: bytes, depth: int) -> bytes:
         return _text(bare, depth) or body
     if (boundary := _BOUNDARY.match(bare)) is not None:
         mark = boundary.group().rstrip()
-        return mark.join(_part(part, depth) for part in bare.split(mark))
-    return b"&".join(_field(pair, depth) for pair in body.split(b"&")) if b"=" in body else body
+        head, *parts = bare.split(mark, MAX_PLACES)
+        return mark.join([head, *(_part(part, depth) if _may_tell(part) else part for part in parts)])
+    return _form(body)
 
 
 def _json(body: bytes, depth: int) -> bytes | None:
@@ -52,19 +69,15 @@ def _json(body: bytes, depth: int) -> bytes | None:
         try:
             # what is no strict JSON was understood by the lenient reader, and is kept as that understood it
             members = _decode_object(_encode(decode(body)))
-        except (MalformedBody, msgspec.MsgspecError, RecursionError):
-            return None
-    changed = False
-    for name, member in members.items():
-        value = bytes(member)
-        made = None
-        if name in _LEARNERS:
-            made = _learner(value)
-        elif depth > 0 and name not in _OF_CONTENT and _HINT.search(value) is not None:
+        except (BridgeError, msgspec.MsgspecError, RecursionError):
+            return None  # no reader takes it
+    changed = {name: made for name in _LEARNERS if name in members and (made := _learner(bytes(members[name])))}
+    for name, member in islice(members.items(), MAX_PLACES if depth > 0 else 0):
+        if name not in _OF_CONTENT and name not in _LEARNERS and _may_tell(value := bytes(member)):
             made = _json(value, depth - 1) if value[:1] == b"{" else _text(value, depth) if value[:1] == b'"' else None
-        if made is not None:
-            members[name], changed = msgspec.Raw(made), True
-    return _encode(members) if changed else None
+            if made is not None:
+                changed[name] = made
+    return _encode(members | {name: msgspec.Raw(made) for name, made in changed.items()}) if changed else None
 
 
 def _learner(value: bytes) -> bytes | None:
@@ -84,6 +97,24 @@ def _text(value: bytes, depth: int) -> bytes | None:
     return None if made == text else _encode(made.decode())
 
 
+def _form(body: bytes) -> bytes:
+    """Return a URL-encoded form with an empty text in place of the address."""
+    for key, escapes, following in _IN_FORM:
+        kept: list[bytes] = []
+        end = at = 0
+        for _ in range(MAX_PLACES):
+            at = body.find(key, at)
+            if at < 0:
+                break
+            found = following.match(body, at + len(key))
+            if found is not None and not body.startswith(escapes, at - len(escapes[0])):
+                kept.append(body[end : found.end(1)])
+                end = found.end()
+            at += len(key)
+        body = b"".join([*kept, body[end:]])
+    return body
+
+
 def _part(part: bytes, depth: int) -> bytes:
     """Return a part of a multipart form without the address."""
     for gap in (b"\r\n\r\n", b"\n\n"):
@@ -94,13 +125,3 @@ def _part(part: bytes, depth: int) -> bytes:
             is_json = depth > 0 and inner.lstrip()[:1] == b"{"
             return head + gap + (_redacted(inner, depth - 1) if is_json else inner) + end
     return part
-
-
-def _field(pair: bytes, depth: int) -> bytes:
-    """Return a pair of a URL-encoded form without the address."""
-    name, equals, value = pair.partition(b"=")
-    if not equals or depth <= 0 or _HINT.search(value) is None:
-        return pair
-    text = unquote_plus(value.decode(errors="replace")).encode(errors="replace")
-    made = _redacted(text, depth - 1) if text.lstrip()[:1] == b"{" else text
-    return pair if made == text else name + equals + quote_plus(made.decode()).encode()
