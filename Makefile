@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+LOCK := requirements.lock
+RUN := .run-env
 PLAYER := bridge/sandbox/player/node_modules/.package-lock.json
 REAL_LRS := tests/real_lrs/node_modules/.package-lock.json
 VALIDATOR := tests/judges/npm/node_modules/.package-lock.json
@@ -10,12 +12,15 @@ AXE := tests/browser/npm/node_modules/.package-lock.json
 RALPH := .judges/.ready
 RIVAL := .bench/.ready
 
-.PHONY: help env player test-tools bench-tools run test screenshots chaos lint types imports check bench clean
+.PHONY: help env run-env lock audit player test-tools bench-tools run test screenshots chaos attack lint types imports check bench clean
 help:
 	@echo "make run          try the bridge with a sample course and a sandbox LRS"
 	@echo "make test         all tests, on SQLite and PostgreSQL"
 	@echo "make screenshots  a picture of each audit page, in .screenshots/"
 	@echo "make chaos        the tests of promises under trouble, at length: hours"
+	@echo "make attack       attacks on a running bridge, with figures: minutes"
+	@echo "make lock         take the newest releases of what the bridge uses into $(LOCK)"
+	@echo "make audit        look for known vulnerabilities of what the lock names"
 	@echo "make check        lint, types, import rules"
 	@echo "make bench        the benchmarks"
 
@@ -49,6 +54,23 @@ $(RIVAL): benchmarks/rival-requirements.txt
 	$(@D)/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
+# What runs the bridge: exactly what the lock names, each file of it by its hash, and no tools.
+run-env: $(RUN)/.ready
+$(RUN)/.ready: $(LOCK) pyproject.toml
+	$(PYTHON) -m venv --clear $(RUN)
+	$(RUN)/bin/python -m pip install --quiet --require-hashes --requirement $(LOCK)
+	$(RUN)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# The newest releases that pyproject.toml allows, for every platform and Python that it does.
+lock: env
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --group build --output-file $(LOCK) pyproject.toml
+
+audit: env
+	.ci/audit $(BIN)/pip-audit $(LOCK)
+
 player: $(PLAYER)
 
 # Tests need a Chromium and strace: Debian's, installed here where this is Debian and root.
@@ -57,10 +79,10 @@ test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(PLAYER)
 	  || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium strace >/dev/null) \
 	  || (echo "The tests need chromium and strace; please install them." >&2; exit 1)
 
-run: env
+run: run-env
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory player; \
 	 else echo "node and npm were not found: the sample course cannot be played, everything else runs."; fi
-	$(BIN)/scorm-bridge sandbox $(ARGS)
+	$(RUN)/bin/scorm-bridge sandbox $(ARGS)
 
 test: env test-tools
 	$(BIN)/python -m pytest $(ARGS)
@@ -70,6 +92,9 @@ screenshots: env test-tools
 
 chaos: env
 	CHAOS=full $(BIN)/python -m pytest -s --timeout 0 tests/chaos tests/http/test_any_request.py $(ARGS)
+
+attack: env
+	CHAOS=full $(BIN)/python -m pytest -s --timeout 900 tests/attack $(ARGS)
 
 lint: env
 	$(BIN)/ruff check .
@@ -97,5 +122,5 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.hostile_bodies
 
 clean:
-	rm -rf .run $(VENV) .judges .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \
+	rm -rf .run $(RUN) $(VENV) .judges .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \
 	  tests/judges/npm/node_modules tests/browser/npm/node_modules .screenshots

@@ -120,7 +120,9 @@ def _put_together(
     disk = DiskSpace(database.engine, settings.limits.min_free_mib, alarms)
     tokens = CommitTokens(keys, now, settings.server.commit_token_lifetime)
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
-    commits = CommitService(database, Setup(versions, now, new_id), wake, admission=admission, health=health)
+    commits = CommitService(
+        database, Setup(versions, now, new_id, settings.sessions.resume), wake, admission=admission, health=health
+    )
     app = create_api(
         Services(
             database=database,

@@ -1,4 +1,4 @@
-"""Retrying and discarding deliveries, few or very many: for pages and commands alike. Each act is kept."""
+"""Retrying, discarding and re-issuing deliveries, few or very many: for pages and commands alike. Each act is kept."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from typing import Literal, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Engine
 
+from bridge import delivery_reissue
 from bridge.clock import Now
 from storage import acts, deliveries
 from storage.acts import Act
 from storage.deliveries import Filter
+from storage.diverged import DIVERGED
 from storage.engine import Transact, reading, transactions
 
 TOGETHER = 100
 """Deliveries changed in one transaction: a few milliseconds, as commits wait for it."""
 
-Verb = Literal["retry", "discard"]
-ENDED: dict[Verb, tuple[str, ...]] = {"retry": deliveries.RETRIED, "discard": deliveries.DISCARDED}
+Verb = Literal["retry", "discard", "reissue"]
+ENDED: dict[Verb, tuple[str, ...]] = {
+    "retry": deliveries.RETRIED,
+    "discard": deliveries.DISCARDED,
+    "reissue": ("dead",),
+}
 """The states that each ends."""
 
 
@@ -50,6 +56,10 @@ def filters_for(verb: Verb, which: Filter) -> list[Filter]:
     """
     if which == Filter():
         raise NothingChosenError("Choose which deliveries: a target, a statement, a rule or the like.")
+    if verb == "reissue":
+        if which.outcome not in {None, DIVERGED}:
+            raise NothingChosenError(f"Only what is {DIVERGED} can be sent under new ids, not what is {which.outcome}.")
+        which = msgspec.structs.replace(which, outcome=DIVERGED)
     if which.state is not None and which.state not in ENDED[verb]:
         raise NothingChosenError(f"There is nothing to {verb} about {which.state} deliveries.")
     return [msgspec.structs.replace(which, state=one) for one in ENDED[verb] if which.state in {None, one}]
@@ -85,4 +95,6 @@ def carry_out(engine: Engine, deed: Deed, now: Now, transact: Transact | None = 
 def _change(verb: Verb, now: Now) -> Callable[[Connection, Sequence[int]], int]:
     if verb == "retry":
         return deliveries.retry
+    if verb == "reissue":
+        return lambda connection, ids: delivery_reissue.reissue(connection, ids, now())
     return lambda connection, ids: deliveries.discard(connection, ids, now())

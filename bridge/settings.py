@@ -18,6 +18,7 @@ from bridge.limit_settings import LimitSettings
 from bridge.loopback import is_loopback
 from bridge.proxy_settings import ProxySettings
 from bridge.target_settings import TargetSettings
+from mappings.attempt.resuming import Resume
 from storage.engine import DatabaseUrlError, open_engine
 
 DEFAULT_FILE = Path("scorm-bridge.toml")
@@ -100,9 +101,14 @@ class MappingSettings(_Section):
 
 
 class SessionSettings(_Section):
-    """When a session from which nothing comes counts as over: `idle_after` seconds after its last commit."""
+    """When sessions end and attempts go on.
+
+    A session from which nothing comes counts as over `idle_after` seconds after its last commit; `resume` says which
+    attempts a new session continues (`mappings.attempt.resuming.RESUME`).
+    """
 
     idle_after: int = Field(default=4 * 3600, ge=60)
+    resume: Resume = "auto"
 
 
 class LogSettings(_Section):

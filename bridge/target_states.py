@@ -20,7 +20,8 @@ class TargetState(NamedTuple):
 
     `name` is empty for what waits while no LRS is configured, `endpoint` None for a target that is not any more.
     `state` is flowing, paused, not let in, or not configured. `oldest_waiting` is when the statement that waits
-    longest was made, in milliseconds since the epoch. Nothing is counted further than `queues.COUNTED`.
+    longest was made, in milliseconds since the epoch. `diverged` are those of the dead that met a statement of another
+    history of this database at the LRS. Nothing is counted further than `queues.COUNTED`.
     """
 
     name: str
@@ -33,6 +34,7 @@ class TargetState(NamedTuple):
     quarantined: Count
     oldest_waiting: int | None
     pause: Pause | None
+    diverged: Count = Count(0)
 
 
 def overview(connection: Connection, targets: Sequence[TargetSettings]) -> list[TargetState]:
@@ -75,4 +77,5 @@ def _one(name: str, endpoint: str | None, queue: Queue, paused: Pause | None) ->
         queue.quarantined,
         queue.oldest,
         paused,
+        queue.diverged,
     )

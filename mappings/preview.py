@@ -56,7 +56,7 @@ def preview(
     enrollment: EnrollmentState = NEW_ENROLLMENT,
 ) -> Preview:
     """Work a commit out on an enrollment, attempt and session as they were before it; nothing is stored."""
-    done = fold(attempt, session, arrival, completes_when_failed=mapping.document.failed_completes)
+    done = fold(attempt, session, arrival, policy=mapping.document.status)
     made, explanation = explain(mapping, facts, done, enrollment)
     return Preview(tuple(map(as_tincan, made.statements)), explanation, made.attempt, made.session)
 

@@ -129,12 +129,39 @@ def _name(statement_id: str, content_hash: str, turn: int) -> str:
     return str(uuid.uuid5(uuid.UUID(statement_id), content_hash + again))
 
 
+class Renaming:
+    """The ids that statements of an attempt were told anew under, and the next ones.
+
+    Args:
+        ids: of all statements of the attempt.
+        hashes: of all versions that anything may have been told anew by.
+    """
+
+    def __init__(self, ids: Collection[str], hashes: Collection[str]) -> None:
+        self._ids = set(ids)
+        self._originals = {
+            name: own for own in ids for content_hash in hashes for name in _names(own, content_hash, self._ids)
+        }
+
+    def next_id(self, statement_id: str, content_hash: str) -> str:
+        """Return the first free id by which a version tells a statement anew, which may itself be told anew."""
+        original = self._originals.get(statement_id, statement_id)
+        turn = sum(1 for _ in _names(original, content_hash, self._ids))
+        name = _name(original, content_hash, turn)
+        self._ids.add(name)
+        return name
+
+
+def with_id(body: str, statement_id: str) -> str:
+    """Return a statement's JSON, which begins with its id, under another id."""
+    return f"{body[:_BEFORE_ID]}{statement_id}{body[_AFTER_ID:]}"
+
+
 def _renamed(one: Statement, content_hash: str, taken: Collection[str]) -> Statement:
     """Give a statement under the first id of a version that is free."""
     turn = sum(1 for _ in _names(one.id, content_hash, taken))
     own = _name(one.id, content_hash, turn)
-    body = f"{one.body[:_BEFORE_ID]}{own}{one.body[_AFTER_ID:]}"
-    return msgspec.structs.replace(one, id=own, body=body)
+    return msgspec.structs.replace(one, id=own, body=with_id(one.body, own))
 
 
 def _rest(body: str) -> str:

@@ -17,7 +17,8 @@ from mappings.attempt.ending import end_idle
 from mappings.attempt.enrollment import NEW_ENROLLMENT
 from mappings.attempt.fold import Fold, fold
 from mappings.attempt.guards import may_repeat
-from mappings.attempt.state import AttemptState, SessionState
+from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
+from mappings.attempt.state import AttemptState, SessionState, open_session
 from mappings.document.compiled import CompiledMapping
 from mappings.document.facts import Facts
 from mappings.explain import Explanation, explain
@@ -25,14 +26,16 @@ from mappings.statements import Statement, make
 
 
 class SessionStory(msgspec.Struct, frozen=True):
-    """A session of an attempt. The numbers are those of its state."""
+    """A session of an attempt. All but the id is as in its state."""
 
     session_id: str
     number: int
     opened: int
-    closed: int
-    resumes: bool
-    overlapped: bool = False
+    closed: tuple[int, ...] = ()
+    launch: LaunchData = NO_LAUNCH_DATA
+    launched_at: int = 0
+    known_total: int = 0
+    overlapped: tuple[int, ...] = ()
 
 
 class AttemptStory(msgspec.Struct, frozen=True):
@@ -66,10 +69,10 @@ class Told(msgspec.Struct, frozen=True):
 class _Session:
     """A session that is open in the replay."""
 
-    def __init__(self, story: SessionStory, facts: Facts, base_time: int) -> None:
+    def __init__(self, story: SessionStory, facts: Facts, state: SessionState) -> None:
         self.story = story
         self.facts = facts
-        self.state = SessionState(number=story.number, opened=story.opened, resumes=story.resumes, base_time=base_time)
+        self.state = state
         self.earlier: list[Earlier] = []
         self.number = 0
         self.received_at = 0
@@ -83,7 +86,9 @@ class _Attempt:
         self.state = AttemptState()
         self.turn = 0
         self.to_open = sorted(story.sessions, key=lambda one: (-one.opened, -one.number))
-        self.to_close = sorted((one for one in story.sessions if one.closed), key=lambda one: -one.closed)
+        self.to_close = sorted(
+            ((turn, one.session_id) for one in story.sessions for turn in one.closed), key=lambda one: -one[0]
+        )
 
 
 class Replay:
@@ -119,17 +124,19 @@ class Replay:
             session.state,
             arrival,
             earlier=earlier,
-            completes_when_failed=self.mapping.document.failed_completes,
+            policy=self.mapping.document.status,
         )
         session.number, session.received_at = one.number, arrival.received_at
         told.append(self._make(attempt, session, done))
-        attempt.turn += 1
+        if done.recorded or done.duplicate_of is not None:
+            attempt.turn += 1
         if done.duplicate_of is not None:
             return told
         session.earlier.append(Earlier(one.number, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
-        known = done.attempt.snapshot
-        self._completed = self._completed or known.completion_status == "completed"
-        self._passed = self._passed or known.success_status == "passed"
+        if done.session.for_credit:
+            known = done.attempt.snapshot
+            self._completed = self._completed or known.completion_status == "completed"
+            self._passed = self._passed or known.success_status == "passed"
         return told
 
     def skip(self, session_id: str) -> None:
@@ -145,13 +152,12 @@ class Replay:
         """Close what was closed before the next commit, and open what was opened."""
         told: list[Told] = []
         self._open_due(attempt)
-        while attempt.to_close and attempt.to_close[-1].closed == attempt.turn + 1:
-            session = self._sessions[attempt.to_close.pop().session_id]
+        while attempt.to_close and attempt.to_close[-1][0] == attempt.turn + 1:
+            session = self._sessions[attempt.to_close.pop()[1]]
             document = self.mapping.document
-            if session.story.overlapped and document.overlap == "abandoned":
-                done = end_idle(attempt.state, session.state, "abandoned", overlapped=True)
-            else:
-                done = end_idle(attempt.state, session.state, document.idle)
+            overlapped = document.overlap == "abandoned" and attempt.turn + 1 in session.story.overlapped
+            ending = "abandoned" if overlapped else document.idle
+            done = end_idle(attempt.state, session.state, ending, document.status, overlapped=overlapped)
             told.append(self._make(attempt, session, done, closing=True))
             attempt.turn += 1
             self._open_due(attempt)
@@ -161,8 +167,12 @@ class Replay:
         while attempt.to_open and attempt.to_open[-1].opened <= attempt.turn:
             story = attempt.to_open.pop()
             facts = replace(attempt.facts, session_id=story.session_id)
-            self._sessions[story.session_id] = _Session(story, facts, attempt.state.total_time)
-            attempt.state = replace(attempt.state, sessions=attempt.state.sessions + 1)
+            attempt.state, state = open_session(
+                attempt.state, story.launch, launched_at=story.launched_at, known_total=story.known_total
+            )
+            # the turns are those of the past, whatever this mapping makes of them
+            state = replace(state, number=story.number, opened=story.opened)
+            self._sessions[story.session_id] = _Session(story, facts, state)
 
     def _make(self, attempt: _Attempt, session: _Session, done: Fold, *, closing: bool = False) -> Told:
         facts, explanation = self._facts(session), None

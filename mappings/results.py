@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import ABOUT_SESSIONS, Change
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import Interaction
@@ -46,7 +46,7 @@ def subject_of(mapping: CompiledMapping, attempt: AttemptState, session: Session
             completion=_COMPLETION.get(known.completion_status or ""),
             success=SUCCESS.get(known.success_status or ""),
             score=score_at(mapping, attempt, change),
-            duration=session.spent,
+            duration=change.duration if change.trigger in ABOUT_SESSIONS else _time_spent(session),
             progress=known.progress_measure,
         )
     if isinstance(about, Interaction):
@@ -62,6 +62,10 @@ def subject_of(mapping: CompiledMapping, attempt: AttemptState, session: Session
         score=scaled(mapping, attempt, about.score),
         progress=about.progress_measure,
     )
+
+
+def _time_spent(session: SessionState) -> int | None:
+    return session.spent if session.time_known else None
 
 
 _COMPLETION = {"completed": True, "incomplete": False}

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import ABOUT_SESSIONS, Change
 from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.interactions import Interaction
@@ -108,8 +108,8 @@ class _Making:
     """The statements of one commit as they are made, and what has spoken by then."""
 
     __slots__ = (
-        "_at", "_attempt", "_beyond", "_commit_values", "_described", "_enrollment", "_facts", "_fired", "_mapping",
-        "_once", "_outline", "_part", "_session", "_settled", "_statements", "_timestamp", "_unknown",
+        "_at", "_attempt", "_beyond", "_commit_values", "_described", "_enrollment", "_facts", "_fired", "_latest",
+        "_mapping", "_once", "_outline", "_part", "_session", "_settled", "_statements", "_unknown",
     )  # fmt: skip
 
     def __init__(
@@ -124,7 +124,7 @@ class _Making:
         self._mapping, self._facts, self._at = mapping, facts, at
         self._attempt, self._session, self._enrollment = attempt, session, enrollment
         self._outline = mapping.outline(facts)
-        self._timestamp = rfc3339(at)
+        self._latest = attempt.timestamp
         self._fired = dict(attempt.fired)
         # in the order they spoke; of each, a look-up however many there are
         self._once = {"session": dict.fromkeys(session.fired), "enrollment": dict.fromkeys(enrollment.fired)}
@@ -144,8 +144,11 @@ class _Making:
         """Make a rule's statement of a change where it may speak; where a list is given, add what became of it."""
         item = change.about if isinstance(change.about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
-        once = rule.once
-        if once != "change" and name in (self._fired if once == "attempt" else self._once[once]):
+        once, spoken = rule.once, name
+        if once == "session" and self._session.phase and change.trigger in ABOUT_SESSIONS:
+            # a session's end that was taken back or told anew lets the rules about its turns speak again
+            spoken = f"{name}/{self._session.phase}"
+        if once != "change" and spoken in (self._fired if once == "attempt" else self._once[once]):
             if judged is not None:
                 judged.append(Judged(rule, change, "once"))
             return
@@ -166,8 +169,9 @@ class _Making:
         elif once == "attempt":
             occurrence = once
         else:
-            self._once[once][name] = None
-            occurrence = once if once == "enrollment" else self._facts.session_id + self._part
+            self._once[once][spoken] = None
+            again = spoken.removeprefix(name) + self._part
+            occurrence = once if once == "enrollment" else self._facts.session_id + again
         statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
         self._statements.append(statement)
         if judged is not None:
@@ -185,7 +189,7 @@ class _Making:
         if len(self._once["enrollment"]) != len(enrollment.fired):
             enrollment = EnrollmentState(tuple(self._once["enrollment"]))
         count = attempt.statements + len(self._statements)
-        attempt = replace(attempt, fired=self._fired, statements=count, timestamp=self._at)
+        attempt = replace(attempt, fired=self._fired, statements=count, timestamp=self._latest)
         return Made(attempt, session, enrollment, tuple(self._statements))
 
     def _statement(self, rule: Rule, change: Change, item: Interaction | Objective | None, key: str) -> Statement:
@@ -202,7 +206,9 @@ class _Making:
             own_iri=item is not None and ":" in item.id and is_own_iri(item.id),
             unknown=self._unknown,
         )
-        body = form.statement(holes, statement_id, result, self._timestamp)
+        # no statement is dated before the one it follows, nor after the commit
+        self._latest = max(self._latest, min(change.at or self._at, self._at))
+        body = form.statement(holes, statement_id, result, rfc3339(self._latest))
         if self._commit_values and not isinstance(judged_as, Skeleton):
             judged_as = judged_as, self._commit_values
         problem = mapping.gate.problem(body, result, judged_as, item=item is not None)

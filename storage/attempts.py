@@ -20,8 +20,8 @@ from storage.tables import attempt, enrollment, lms, session
 class Enrollment:
     """One LMS, learner and activity.
 
-    `changed` marks it as to be stored; `version` counts what was ever changed of it, its attempts and its sessions.
-    `learner_attributes` and `state` are JSON that storage does not read.
+    `changed` marks it as to be stored; `version` counts what was ever changed of it, its attempts and its sessions;
+    `latest_attempt` is the highest number of an attempt that had a commit.
     """
 
     id: int
@@ -47,6 +47,7 @@ class Enrollment:
     total_time: int = 0
     first_commit_at: int | None = None
     last_commit_at: int | None = None
+    latest_attempt: int = 0
     learner_attributes: str | None = None
     learner_mbox: str | None = None
     activity_description: str | None = None
@@ -290,6 +291,17 @@ def load_all(connection: Connection, owners: Sequence[Enrollment]) -> dict[int, 
         owner = its[row[0]]
         found[owner.enrollment.id][1].append(_session(row[1:], owner))
     return found
+
+
+def latest_begun_attempt(connection: Connection, owner: Enrollment) -> Attempt | None:
+    """Return the attempt with the highest number that had a commit."""
+    row = connection.execute(
+        select(*_ATTEMPT)
+        .where(attempt.c.enrollment_id == owner.id, attempt.c.last_commit_at.is_not(None))
+        .order_by(attempt.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _attempt(tuple(row), owner)
 
 
 def begun_attempts(connection: Connection, owner: Enrollment) -> list[tuple[int, str]]:

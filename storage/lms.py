@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.tables import lms, signing_key, token
@@ -62,6 +63,29 @@ def by_token(connection: Connection, token_digest: str) -> Lms | None:
     """Give the LMS of a token that is not revoked."""
     owner = select(token.c.lms_id).where(token.c.digest == token_digest, token.c.revoked_at.is_(None))
     return _one(connection, lms.c.id.in_(owner))
+
+
+class TokenRow(NamedTuple):
+    """A token without its secret, which is not kept. Times are milliseconds since the epoch."""
+
+    id: int
+    lms: str
+    created_at: int
+    revoked_at: int | None
+
+
+def tokens(connection: Connection) -> list[TokenRow]:
+    """Return all tokens, revoked ones too, in the order they were made."""
+    query = select(token.c.id, lms.c.name, token.c.created_at, token.c.revoked_at).join_from(token, lms)
+    return [TokenRow(*row) for row in connection.execute(query.order_by(token.c.id))]
+
+
+def revoke_token(connection: Connection, token_id: int, now: int) -> TokenRow | None:
+    """Revoke a token and return it as it was; None where there is none, or it was revoked already."""
+    row = next((one for one in tokens(connection) if one.id == token_id and one.revoked_at is None), None)
+    if row is not None:
+        connection.execute(update(token).where(token.c.id == token_id).values(revoked_at=now))
+    return row
 
 
 def by_name(connection: Connection, name: str) -> Lms | None:

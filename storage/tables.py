@@ -96,6 +96,13 @@ enrollment = Table(
     ),
     Column("first_commit_at", _Time),
     Column("last_commit_at", _Time),
+    Column(
+        "latest_attempt",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="the highest number of an attempt that had a commit",
+    ),
     Column("learner_attributes", Text, comment="JSON: what the LMS says of the learner, texts by name"),
     Column("learner_mbox", Text, comment="mailto: IRI or its SHA-1; only where a mapping document in use needs it"),
     Column("activity_description", Text),
@@ -275,6 +282,13 @@ try_ = Table(
     Column("outcome", Text, nullable=False),
     Column("status", Integer, comment="HTTP status; none where no answer came"),
     Column("answer", Text, nullable=False, comment="what the LRS said, or what went wrong, cut to 4,000 characters"),
+    # none, unless the database was restored from an older backup
+    Index(
+        "ix_try_diverged",
+        "target",
+        sqlite_where=text("outcome = 'diverged'"),
+        postgresql_where=text("outcome = 'diverged'"),
+    ),
 )
 
 delivery_try = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -118,6 +119,17 @@ class Bridge:
     def rules(self, learner: str = "u1", activity: str = "235") -> list[str]:
         """Give the rules whose statements were stored, attempt after attempt in their order."""
         return [one.rule for report in self.reports(learner, activity) for one in report.statements]
+
+    def durations(self, learner: str = "u1", activity: str = "235") -> list[str | None]:
+        """Return the durations that the ends of sessions were told with, in their order."""
+        ends = {"suspended", "terminated", "abandoned"}
+        told = [
+            json.loads(one.body)
+            for report in self.reports(learner, activity)
+            for one in report.statements
+            if one.rule in ends
+        ]
+        return [one.get("result", {}).get("duration") for one in told]
 
     async def let_documents_follow(self) -> None:
         """Make the documents of all that was committed, due or not."""

@@ -6,11 +6,15 @@ from typing import NamedTuple
 
 
 class Advice(NamedTuple):
-    """What is the matter and what to do about it. `retry` tells whether a retry can help once that was done."""
+    """What is the matter and what to do about it.
+
+    `retry` tells whether a retry can help once that was done, `reissue` whether sending it under a new id can.
+    """
 
     matter: str
     steps: tuple[str, ...]
     retry: bool = True
+    reissue: bool = False
 
 
 QUARANTINED = Advice(
@@ -29,6 +33,17 @@ CONFLICT = Advice(
         "If what the LRS has is right, discard this one.",
         "If it is not, delete it in the LRS, if that can, and retry. Voiding it does not free the id.",
     ),
+)
+DIVERGED = Advice(
+    "The LRS has another statement under this id, which this database does not know: it was restored from an older"
+    " backup, or a copy of it sends to the same LRS.",
+    (
+        "Make sure that one database alone sends to this LRS: a copy of it must have no targets, or others.",
+        "If the database was restored, re-issue these: they are sent under new ids. What the LRS has stays there.",
+        "If they are of a copy that should not have sent anything, discard them.",
+    ),
+    retry=False,
+    reissue=True,
 )
 REFUSED = Advice(
     "The LRS takes no such statement. Its own words say why.",
@@ -50,7 +65,7 @@ UNKNOWN = Advice(
     ("Look at the tries of the example, then retry: what fails again tells its cause anew.",),
 )
 
-_BY_OUTCOME = {"conflict": CONFLICT, "refused": REFUSED, "too-large": TOO_LARGE}
+_BY_OUTCOME = {"conflict": CONFLICT, "diverged": DIVERGED, "refused": REFUSED, "too-large": TOO_LARGE}
 
 
 def advice(state: str, outcome: str | None) -> Advice:

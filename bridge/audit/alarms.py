@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from bridge.system_alarms import AlarmCode, SystemAlarm
 from storage.audit.overview import Alarm, Overview
 from storage.audit.pages import Count
+from storage.diverged import DIVERGED
 
 
 class Told(NamedTuple):
@@ -26,6 +27,12 @@ class Told(NamedTuple):
 
 
 _TROUBLE = {
+    "diverged": (
+        "deliveries met statements of another history",
+        "deliveries",
+        "dead",
+        "The database was restored from an older backup, or copied. Re-issue them under new ids, or give them up.",
+    ),
     "dead": (
         "dead deliveries",
         "deliveries",
@@ -102,7 +109,8 @@ def _one(alarm: Alarm, found: Overview, configured: Collection[str]) -> Told:
     said = "" if alarm.number is None else number(alarm.number)
     if said == "1":
         what = what.replace("deliveries", "delivery").replace("documents", "document")
-    address = f"/audit/{room}?{urlencode({'state': state, 'target': alarm.target})}"
+    query = {"state": state, "target": alarm.target} | ({"outcome": DIVERGED} if alarm.kind == DIVERGED else {})
+    address = f"/audit/{room}?{urlencode(query)}"
     return Told(f"{said} {what} at {target}", alarm.since, hint, address, "See why")
 
 

@@ -80,6 +80,20 @@ def retry(settings: Settings, *, which: Filter, yes: bool, by: str, reason: str)
     _all(settings, "retry", which, (yes, by, reason))
 
 
+@deliveries.command("reissue")
+@chosen
+@YES
+@BY
+@click.option("--reason", required=True, help="Why, such as which backup was restored.")
+@click.pass_obj
+def reissue(settings: Settings, *, which: Filter, yes: bool, by: str, reason: str) -> None:
+    """Send statements under new ids, where an LRS has others under theirs since the database was restored.
+
+    Those are dead deliveries with the outcome `diverged`. What the LRS has under the old ids stays there.
+    """
+    _all(settings, "reissue", which, (yes, by, reason))
+
+
 @deliveries.command("discard")
 @chosen
 @YES

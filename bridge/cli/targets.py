@@ -46,6 +46,15 @@ def list_targets(settings: Settings, *, as_json: bool) -> None:
     console = Console(emoji=False, width=200)
     console.print(table)
     for one in found:
+        if one["diverged"]:
+            console.print(
+                escape(
+                    f"{one['name']} has other statements under the ids of {one['diverged']} deliveries: this database"
+                    " was restored from an older backup, or a copy of it sends there. After a restore:"
+                    f" scorm-bridge deliveries reissue --target {one['name']}"
+                ),
+                soft_wrap=True,
+            )
         if one["pause"] is not None:
             told = one["pause"]
             who = "does not let the bridge in" if told["automatic"] else f"is paused by {told['by']}"

@@ -7,11 +7,14 @@ from urllib.parse import urlsplit
 import click
 
 from bridge.access import new_token
-from bridge.cli.stored import database
+from bridge.cli.printing import AS_JSON, as_json, table
+from bridge.cli.stored import database, looking, user
 from bridge.clock import system_now
+from bridge.commits.replies import time_text
 from bridge.settings import Settings
 from mappings.iris import is_iri
-from storage import lms
+from storage import acts, lms
+from storage.acts import Act
 from storage.engine import writing
 from storage.lms import HomePageError
 
@@ -49,3 +52,43 @@ def create(settings: Settings, name: str, home_page: str, origins: tuple[str, ..
     except HomePageError as error:
         raise click.ClickException(f"{error}; statements made so far use it, so it cannot be changed here.") from None
     click.echo(token)
+
+
+@tokens.command("list")
+@AS_JSON
+@click.pass_obj
+def list_tokens(settings: Settings, *, as_json_: bool) -> None:
+    """List the tokens by number, revoked ones too. What they are is not kept."""
+    with looking(settings) as connection:
+        rows = lms.tokens(connection)
+    if as_json_:
+        as_json(
+            [
+                row._asdict() | {"created_at": time_text(row.created_at), "revoked_at": time_text(row.revoked_at)}
+                for row in rows
+            ]
+        )
+    else:
+        table(
+            ("number", "lms", "created", "revoked"),
+            ((row.id, row.lms, time_text(row.created_at), time_text(row.revoked_at)) for row in rows),
+        )
+
+
+@tokens.command()
+@click.argument("number", type=click.IntRange(1, 2**63 - 1))
+@click.option("--by", default=user, help="Who does this; by default the user's name.")
+@click.option("--reason", required=True, help="Why, for those who ask later.")
+@click.pass_obj
+def revoke(settings: Settings, *, number: int, by: str, reason: str) -> None:
+    """Revoke the token of this NUMBER (`tokens list`) for good: running bridges refuse it within half a minute.
+
+    Commit URLs that the LMS got with it stay valid until they run out.
+    """
+    now = system_now()
+    with database(settings) as engine, writing(engine) as connection:
+        revoked = lms.revoke_token(connection, number, now)
+        if revoked is None:
+            raise click.ClickException(f"There is no token {number} that could be revoked; `tokens list` shows them.")
+        acts.add(connection, Act(now, by, "revoke-token", f"{revoked.lms}, token {number}", 1, reason))
+    click.echo(f"Revoked token {number} of {revoked.lms}: running bridges refuse it within half a minute.", err=True)

@@ -14,7 +14,7 @@ from rich.tree import Tree
 from sqlalchemy import Connection
 
 from bridge.cli.stored import looking
-from bridge.commits.replies import attempt_object, enrollment_object, shown_version, time_text
+from bridge.commits.replies import attempt_object, enrollment_object, resume_values, shown_version, time_text
 from bridge.commits.workspace import decode_attempt_state
 from bridge.settings import Settings
 from mappings.cmi.render import render
@@ -57,14 +57,7 @@ def _attempt(report: AttemptReport) -> dict[str, Any]:
     row = report.attempt
     state = decode_attempt_state(row.state)
     return attempt_object(row) | {
-        "cmi": render(
-            state.snapshot,
-            shown_version(row, state),
-            learner_id=row.enrollment.learner_id,
-            learner_name=row.enrollment.learner_name,
-            entry="resume",
-            total_time=state.total_time,
-        ),
+        "cmi": render(state.snapshot, shown_version(row, state), resume_values(row, state)),
         "sessions": [
             {
                 "session_id": one.session_id,

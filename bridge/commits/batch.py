@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from bridge.commits import columns
 from bridge.commits.documents import documents_of
-from bridge.commits.open_sessions import OpenSession
+from bridge.commits.open_sessions import OpenAttempt, OpenSession
 from bridge.commits.pending import Batch, Done
 from bridge.commits.posting import ends_others, let_documents_follow, post, statement_rows, tell
-from bridge.commits.replies import attempt_object, enrollment_object, shown_version
+from bridge.commits.replies import attempt_object, enrollment_object, launch_values, shown_version
 from bridge.commits.setup import Setup
 from bridge.commits.work import Answer, Closed, Closing, Made, Making, Opened, Opening, Outcome, Posting, Work
 from bridge.commits.workspace import Workspace
@@ -100,9 +100,14 @@ class _Worker:
                 self._end(other, "abandoned", overlapped=True)
         arrival = work.arrival
         earlier = self._workspace.earlier(session, arrival) if may_repeat(session.state, arrival) else ()
+        is_earlier = _is_earlier(session.attempt)
+        if is_earlier:
+            self._workspace.compare_best(session.attempt)
         done = post(self._setup, session, work, earlier, lambda number: self._workspace.first_reply(session, number))
         self.entries.append(done.entry)
         self.statements += done.statements
+        if is_earlier:
+            self._workspace.share_best(session.attempt)
         number, reply = session.row.commits, done.entry.reply
         if reply is not None:
             session.fresh.append(Earlier(number, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
@@ -120,13 +125,13 @@ class _Worker:
             return found
         if work.launch is None:
             raise SessionUnknown.named(str(work.session_id))
-        return self._workspace.start(work.launch, work.session_id)
+        return self._workspace.start(work.launch, work.session_id, self._setup.resume)
 
     def _open(self, work: Opening) -> Opened:
         launch = work.launch
         session = self._workspace.find(work.session_id, launch.lms_id, launch) if work.session_id else None
         if session is None:
-            session = self._workspace.start(launch, work.session_id, launching=True)
+            session = self._workspace.start(launch, work.session_id, self._setup.resume, launching=True)
         attempt = session.attempt
         version = launch.scorm_version or shown_version(attempt.row, attempt.state)
         owner = attempt.row.enrollment
@@ -135,14 +140,7 @@ class _Worker:
             session.row.entry,
             attempt_object(attempt.row),
             enrollment_object(owner),
-            render(
-                attempt.state.snapshot,
-                version,
-                learner_id=owner.learner_id,
-                learner_name=owner.learner_name,
-                entry=session.row.entry,
-                total_time=attempt.state.total_time,
-            ),
+            render(attempt.state.snapshot, version, launch_values(session.row, attempt.state, session.state)),
         )
 
     def _close(self, work: Closing) -> Closed:
@@ -159,17 +157,22 @@ class _Worker:
         """End a session as of its last commit."""
         row, attempt = session.row, session.attempt
         version = self._setup.mapping(attempt.row.enrollment.lms_id)
-        done = end_idle(attempt.state, session.state, ending, overlapped=overlapped)
+        done = end_idle(attempt.state, session.state, ending, version.mapping.document.status, overlapped=overlapped)
         statements = tell(version, session, done)
         if statements:
             number = self._workspace.last_number(session)
             self.statements += statement_rows(version, session, statements, number, done.at)
-        row.ended, row.ended_at = session.state.ended, row.last_commit_at or row.started_at
-        attempt.row.status = attempt.state.ended or "active"
-        row.changed = attempt.row.changed = True
-        if row.commits:
+        columns.update_session(session, row.last_commit_at or row.started_at)
+        attempt.row.changed = True
+        if session.state.commits:
+            columns.update_attempt(attempt)
             let_documents_follow(version, session, self._setup.now())
-        columns.update_best(attempt.row.enrollment, done.changes)
+            if session.state.for_credit:
+                columns.update_statuses(attempt.row, done.changes)
+            if _is_earlier(attempt):
+                self._workspace.compare_best(attempt)
+                self._workspace.share_best(attempt)
+            columns.update_best(attempt)
 
     def _make_documents(self, work: Making) -> Made:
         session = self._workspace.find(work.session_id, None, None)
@@ -186,3 +189,8 @@ class _Worker:
         attempt.documents_due = None
         attempt.changed = True
         return Made(len(made))
+
+
+def _is_earlier(attempt: OpenAttempt) -> bool:
+    """Tell whether another attempt of the enrollment has followed this one."""
+    return attempt.row.number < attempt.row.enrollment.latest_attempt

@@ -4,25 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.commits.open_sessions import OpenSession
+from msgspec.structs import replace
+
+from bridge.commits.open_sessions import OpenAttempt, OpenSession
 from mappings.attempt.changes import Change
+from mappings.attempt.state import AttemptState
 from mappings.cmi.scores import Score
 from storage.attempts import Attempt, Enrollment
 
 
-def update(session: OpenSession, time_before: int, received_at: int, changes: Sequence[Change]) -> None:
-    """Bring the columns up to the states after a commit; `time_before` is the attempt's total time before it."""
-    row, state = session.row, session.state
-    if state.ended is not None and row.ended is None:
-        row.ended, row.ended_at = state.ended, received_at
-    attempt = session.attempt.row
-    _update_attempt(attempt, session, received_at)
-    _update_enrollment(attempt, session.attempt.state.total_time - time_before, received_at)
-    update_best(attempt.enrollment, changes)
+def update(session: OpenSession, before: AttemptState, received_at: int, changes: Sequence[Change]) -> None:
+    """Bring the columns up to the states after a commit; `before` is the attempt's state before it.
+
+    Of an attempt that another one has followed, `Workspace.compare_best` comes before it.
+    """
+    update_session(session, received_at)
+    attempt, state = session.attempt, session.attempt.state
+    owner = attempt.row.enrollment
+    if before.commits == 0:
+        attempt.state = state = replace(state, best_of_others=best_of(owner))
+        owner.total_attempts += 1
+        owner.latest_attempt = max(owner.latest_attempt, attempt.row.number)
+    update_attempt(attempt)
+    attempt.row.last_commit_at = received_at
+    owner.first_commit_at = owner.first_commit_at or received_at
+    owner.last_commit_at = max(received_at, owner.last_commit_at or 0)
+    owner.changed = True
+    if session.state.for_credit:
+        owner.total_time += state.total_time - before.total_time
+        update_statuses(attempt.row, changes)
+    update_best(attempt)
 
 
-def _update_attempt(row: Attempt, session: OpenSession, received_at: int) -> None:
-    state = session.attempt.state
+def update_session(session: OpenSession, at: int) -> None:
+    """Bring a session's columns up to its state; it ended or goes on at a time in milliseconds since the epoch."""
+    row, ended = session.row, session.state.ended
+    if row.ended != ended:
+        row.ended, row.ended_at = ended, None if ended is None else at
+    row.changed = True
+
+
+def update_attempt(attempt: OpenAttempt) -> None:
+    """Bring an attempt's columns up to its state."""
+    row, state = attempt.row, attempt.state
     known, value = state.snapshot, state.score or Score()
     row.scorm_version = row.scorm_version or known.scorm_version
     row.status = state.ended or "active"
@@ -30,7 +54,6 @@ def _update_attempt(row: Attempt, session: OpenSession, received_at: int) -> Non
     row.score_scaled, row.score_raw, row.score_min, row.score_max = value.scaled, value.raw, value.min, value.max
     row.progress_measure = known.progress_measure
     row.total_time = state.total_time
-    row.last_commit_at = received_at
     row.changed = True
 
 
@@ -38,36 +61,57 @@ _COMPLETION = {None: 0, "unknown": 0, "not attempted": 1, "incomplete": 2, "comp
 _SUCCESS = {None: 0, "unknown": 0, "failed": 1, "passed": 2}
 
 
-def _update_enrollment(row: Attempt, spent: int, received_at: int) -> None:
+def update_statuses(row: Attempt, changes: Sequence[Change]) -> None:
+    """Raise the enrollment to what was reached by changes: what a session without credit reached before is not told."""
     owner: Enrollment = row.enrollment
-    if _COMPLETION[row.completion_status] > _COMPLETION[owner.completion_status]:
-        owner.completion_status = row.completion_status
-    if _SUCCESS[row.success_status] > _SUCCESS[owner.success_status]:
-        owner.success_status = row.success_status
-    owner.total_time += spent
-    owner.first_commit_at = owner.first_commit_at or received_at
-    owner.last_commit_at = max(received_at, owner.last_commit_at or 0)
-    owner.changed = True
+    reached = {change.trigger for change in changes}
+    completion = row.completion_status
+    if completion == "completed" and "completion.completed" not in reached:
+        completion = None
+    if _COMPLETION[completion] > _COMPLETION[owner.completion_status]:
+        owner.completion_status = completion
+        owner.changed = True
+    success = "passed" if "success.passed" in reached else "failed" if "success.failed" in reached else None
+    if success is None and row.success_status == "unknown":
+        success = "unknown"
+    if _SUCCESS[success] > _SUCCESS[owner.success_status] or (success and owner.success_status is None):
+        owner.success_status = success
+        owner.changed = True
 
 
-def update_best(owner: Enrollment, changes: Sequence[Change]) -> None:
-    """Keep the best of the scores that were told: one that is still being written can be of another scale."""
-    for change in changes:
-        if change.trigger == "score.changed" and _better(change.after, owner):
-            best: Score = change.after
-            owner.best_scaled, owner.best_raw, owner.best_min, owner.best_max = (
-                best.scaled,
-                best.raw,
-                best.min,
-                best.max,
-            )
-            owner.changed = True
+def best_of(owner: Enrollment) -> Score | None:
+    """Return the enrollment's best score."""
+    if owner.best_scaled is None and owner.best_raw is None:
+        return None
+    return Score(owner.best_scaled, owner.best_raw, owner.best_min, owner.best_max)
 
 
-def _better(one: Score, owner: Enrollment) -> bool:
-    """Compare scores by `scaled`, which is comparable across ranges, and by `raw` only where neither has one."""
-    if one.scaled is not None or owner.best_scaled is not None:
-        lowest = float("-inf")
-        ours = lowest if one.scaled is None else one.scaled
-        return ours > (lowest if owner.best_scaled is None else owner.best_scaled)
-    return one.raw is not None and (owner.best_raw is None or one.raw > owner.best_raw)
+def update_best(attempt: OpenAttempt) -> None:
+    """Let the enrollment's best score be the best of its attempts' results, after this attempt's may have changed."""
+    owner, state = attempt.row.enrollment, attempt.state
+    set_best(owner, better(state.best_of_others, state.score if state.for_credit else None))
+
+
+def set_best(owner: Enrollment, best: Score | None) -> None:
+    """Set the enrollment's best score."""
+    value = best or Score()
+    parts = value.scaled, value.raw, value.min, value.max
+    if parts != (owner.best_scaled, owner.best_raw, owner.best_min, owner.best_max):
+        owner.best_scaled, owner.best_raw, owner.best_min, owner.best_max = parts
+        owner.changed = True
+
+
+def better(one: Score | None, other: Score | None) -> Score | None:
+    """Return the better of two scores, the first where they are equal.
+
+    They are compared by `scaled`, which is comparable across ranges, and by `raw` only where neither has one.
+    """
+    if one is None or other is None:
+        return one or other
+    if one.scaled is not None or other.scaled is not None:
+        return other if _value(other.scaled) > _value(one.scaled) else one
+    return other if _value(other.raw) > _value(one.raw) else one
+
+
+def _value(part: float | None) -> float:
+    return float("-inf") if part is None else part

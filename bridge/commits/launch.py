@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from bridge.errors import MalformedField
+from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
 from mappings.cmi.snapshot import ScormVersion
 
 LONGEST_ID = 1_000
@@ -45,7 +46,11 @@ class Course(msgspec.Struct, frozen=True, gc=False):
 
 
 class Launch(msgspec.Struct, frozen=True, gc=False):
-    """What a session is opened with. `attempt_number` is set only where the LMS counts attempts itself."""
+    """What a session is opened with.
+
+    `attempt_number` is set only where the LMS counts attempts itself, `fresh` where it says that this is another one;
+    `data` is what it gives the content.
+    """
 
     lms_id: int
     learner: Learner
@@ -53,6 +58,8 @@ class Launch(msgspec.Struct, frozen=True, gc=False):
     course: Course
     scorm_version: ScormVersion | None = None
     attempt_number: int | None = None
+    data: LaunchData = NO_LAUNCH_DATA
+    fresh: bool = False
 
     @property
     def key(self) -> tuple[int, str, str]:

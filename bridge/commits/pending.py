@@ -162,7 +162,9 @@ class Pending:
         owner = session.attempt.row.enrollment
         if work.lms_id is not None and work.lms_id != owner.lms_id:
             return None
-        if len(session.attempt.row.state) > MAX_STATE_AHEAD:
+        row = session.attempt.row
+        # where another attempt followed, the enrollment's best score must be found among all of them
+        if row.number < owner.latest_attempt or len(row.state) > MAX_STATE_AHEAD:
             return None
         items = _items(session, work)
         if items > MAX_ITEMS_AHEAD or (items and len(work.body) > MAX_BYTES_AHEAD):

@@ -57,7 +57,7 @@ def post(
         session.state,
         arrival,
         earlier=earlier,
-        completes_when_failed=version.mapping.document.failed_completes,
+        policy=version.mapping.document.status,
     )
     row.commits += 1
     row.last_commit_at = arrival.received_at
@@ -69,9 +69,14 @@ def post(
     if work.launch is not None:
         owner = session.attempt.row.enrollment
         update_details(owner, work.launch, version.mapping.document.actor.identifier)
-    statements = tell(version, session, done)
-    columns.update(session, before.total_time, arrival.received_at, done.changes)
-    let_documents_follow(version, session, arrival.received_at)
+    statements: Sequence[Statement] = ()
+    if done.recorded:
+        statements = tell(version, session, done)
+        columns.update(session, before, arrival.received_at, done.changes)
+        let_documents_follow(version, session, arrival.received_at)
+    else:
+        session.state = done.session
+        columns.update_session(session, arrival.received_at)
     reply = commit_reply(
         row.session_id,
         row.commits,

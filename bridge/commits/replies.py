@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from mappings.attempt.commit import Disposition
-from mappings.attempt.state import AttemptState
+from mappings.attempt.state import AttemptState, SessionState
+from mappings.cmi.render import LaunchValues
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.times import duration
 from mappings.cmi.warnings import CmiWarning
 from mappings.statements import Statement
 from mappings.timestamps import rfc3339
-from storage.attempts import Attempt, Enrollment
+from storage.attempts import Attempt, Enrollment, Session
 
 MAX_LISTED_STATEMENTS = 200
 MAX_LISTED_WARNINGS = 100
@@ -85,6 +86,25 @@ def enrollment_object(row: Enrollment) -> dict[str, Any]:
 def shown_version(row: Attempt, state: AttemptState) -> ScormVersion:
     """Give the version whose words an attempt is told in: what its content showed, else what the LMS said."""
     return state.snapshot.scorm_version or ("2004" if row.scorm_version == "2004" else "1.2")
+
+
+def launch_values(row: Session, attempt: AttemptState, session: SessionState) -> LaunchValues:
+    """Return what a session's player is loaded with beside the attempt's data."""
+    owner = row.attempt.enrollment
+    return LaunchValues(
+        learner_id=owner.learner_id,
+        learner_name=owner.learner_name,
+        entry=row.entry,
+        total_time=attempt.total_time,
+        mode=session.mode,
+        credit=session.credit,
+    )
+
+
+def resume_values(row: Attempt, attempt: AttemptState) -> LaunchValues:
+    """Return what a session that continues an attempt is loaded with beside the attempt's data."""
+    owner = row.enrollment
+    return LaunchValues(owner.learner_id, owner.learner_name, "resume", attempt.total_time)
 
 
 def progress_object(state: AttemptState) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bridge.clock import NewId, Now
+from mappings.attempt.resuming import Resume
 from mappings.document import CompiledMapping
 from mappings.document.model import Identifier
 from storage.documents import DocumentRow
@@ -79,6 +80,7 @@ class Setup:
     versions: Versions
     now: Now
     new_id: NewId
+    resume: Resume = "auto"
 
     def mapping(self, lms_id: int) -> Version:
         """Give the version that holds for an LMS."""

@@ -9,12 +9,15 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from bridge.clock import NewId, begun_at
+from bridge.commits.columns import better
 from bridge.commits.launch import Launch
 from bridge.commits.learner_details import mbox_of, update_details
 from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession
 from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import Arrival, Earlier
-from mappings.attempt.state import AttemptState, SessionState
+from mappings.attempt.resuming import Resume, goes_on
+from mappings.attempt.state import AttemptState, SessionState, open_session
+from mappings.cmi.scores import Score
 from mappings.document.model import Identifier
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
@@ -136,31 +139,37 @@ class Workspace:
                     return one
         return None
 
-    def start(self, launch: Launch, session_id: str | None, *, launching: bool = False) -> OpenSession:
-        """Open a session: on the attempt it names, on the latest one if that is suspended, else on a new attempt.
+    def start(self, launch: Launch, session_id: str | None, resume: Resume, *, launching: bool = False) -> OpenSession:
+        """Open a session: on the attempt it names, on the latest one if that goes on, else on a new attempt.
 
-        When `launching`, an attempt whose content had announced to come back (`exit` = `suspend`) counts as suspended
-        although its session never ended: a crashed browser must not cost the learner's place.
+        One that is to record nothing (a review, a browse) is opened on the latest attempt that has something to show.
+        `launching` says that the LMS opens it, and not its first commit.
         """
         owner = self._by_key[launch.key]
         update_details(owner, launch, self._identifier(launch.lms_id))
         latest = self._latest.get(owner.id)
         if launch.attempt_number is not None:
             attempt = self._numbered(launch, owner)
+        elif launch.data.records:
+            attempt = latest if latest is not None and _goes_on(latest, launch, resume) else None
         else:
-            attempt = latest if latest is not None and _can_resume(latest, launching=launching) else None
-        # an attempt that was only opened has nothing to resume
-        resumes = attempt is not None and attempt.state.commits > 0
+            attempt = self._latest_begun(owner) or latest
         if attempt is None:
             number = launch.attempt_number or (latest.row.number + 1 if latest else 1)
             attempt = self._add_attempt(owner, number, launch.scorm_version)
         if latest is None or attempt.row.number > latest.row.number:
             self._latest[owner.id] = attempt
-        attempt.state = replace(attempt.state, sessions=attempt.state.sessions + 1)
+        if launch.scorm_version is not None and attempt.state.commits == 0:
+            attempt.row.scorm_version = launch.scorm_version
+        known_total = (latest or attempt).state.client_total_time
+        attempt.state, state = open_session(
+            attempt.state,
+            launch.data,
+            launched_at=self._now if launching else 0,
+            known_total=owner.total_time if known_total is None else known_total,
+        )
         attempt.row.changed = True
-        known = attempt.state
-        state = SessionState(number=known.sessions, opened=known.turns, resumes=resumes, base_time=known.total_time)
-        entry = "resume" if resumes else "ab-initio"
+        entry = _entry(attempt, state)
         its_id = session_id or begun_at(self._now, self._new_id())
         row = Session(its_id, attempt.row, entry, "", self._now, changed=True, new=True)
         opened = self._sessions[row.session_id] = OpenSession(row, attempt, state)
@@ -180,6 +189,27 @@ class Workspace:
             and one.row.commits > 0
             and (one.row.started_at, one.state.number) < began
         ]
+
+    def compare_best(self, attempt: OpenAttempt) -> None:
+        """Let an attempt that another one has followed know the best score of all others."""
+        attempt.state = replace(attempt.state, best_of_others=self._best_but(attempt))
+
+    def share_best(self, attempt: OpenAttempt) -> None:
+        """Let the enrollment's latest attempt know of an earlier one's score, which may have changed."""
+        owner = attempt.row.enrollment
+        latest = self._numbered_attempt(owner, owner.latest_attempt)
+        if latest is not None and latest is not attempt:
+            latest.state = replace(latest.state, best_of_others=self._best_but(latest))
+            latest.row.changed = True
+
+    def _best_but(self, attempt: OpenAttempt) -> Score | None:
+        owner, best = attempt.row.enrollment, None
+        every = {row.number: self._open(row) for row in attempts.load_attempts(self._connection, owner)}
+        every |= {one.row.number: one for one in self._attempts.values() if one.row.enrollment is owner}
+        for number, one in sorted(every.items()):
+            if one.state.commits and one.state.for_credit and number != attempt.row.number:
+                best = better(best, one.state.score)
+        return best
 
     def earlier(self, session: OpenSession, arrival: Arrival) -> list[Earlier]:
         """Give the session's commits that an arriving one may repeat, this batch's included."""
@@ -245,6 +275,13 @@ class Workspace:
                 found.setdefault(owner.id, OpenEnrollment(owner, {})).sessions[session_id] = one
         return list(found.values())
 
+    def _latest_begun(self, owner: Enrollment) -> OpenAttempt | None:
+        here = [one for one in self._attempts.values() if one.row.enrollment is owner and one.state.commits]
+        row = attempts.latest_begun_attempt(self._connection, owner)
+        if row is not None:
+            here.append(self._open(row))
+        return max(here, key=lambda one: one.row.number, default=None)
+
     def _meant(self, launch: Launch) -> OpenAttempt | None:
         """Give the attempt that a commit without a session id is about: the one it numbers, else the latest."""
         owner = self._by_key[launch.key]
@@ -265,15 +302,17 @@ class Workspace:
             changed=True,
             new=True,
         )
-        owner.total_attempts += 1
         opened = self._attempts[row.id] = OpenAttempt(row, AttemptState())
         return opened
 
     def _numbered(self, launch: Launch, owner: Enrollment) -> OpenAttempt | None:
+        return self._numbered_attempt(owner, launch.attempt_number or 0)
+
+    def _numbered_attempt(self, owner: Enrollment, number: int) -> OpenAttempt | None:
         for one in self._attempts.values():
-            if one.row.enrollment is owner and one.row.number == launch.attempt_number:
+            if one.row.enrollment is owner and one.row.number == number:
                 return one
-        row = attempts.numbered_attempt(self._connection, owner, launch.attempt_number or 0)
+        row = attempts.numbered_attempt(self._connection, owner, number)
         return None if row is None else self._open(row)
 
     def _new(self, launch: Launch) -> NewEnrollment:
@@ -315,6 +354,13 @@ class Workspace:
         return opened
 
 
-def _can_resume(latest: OpenAttempt, *, launching: bool) -> bool:
-    status = latest.row.status
-    return status == "suspended" or (launching and status == "active" and latest.state.snapshot.exit == "suspend")
+def _goes_on(latest: OpenAttempt, launch: Launch, resume: Resume) -> bool:
+    known = latest.state.snapshot.scorm_version or latest.row.scorm_version or launch.scorm_version
+    return goes_on(latest.state, "2004" if known == "2004" else "1.2", "never" if launch.fresh else resume)
+
+
+def _entry(attempt: OpenAttempt, session: SessionState) -> str:
+    """Return `cmi.entry` (SCORM 2004 RTE 4th edition 4.2.8): empty where a finished attempt is looked at."""
+    if not attempt.state.commits:
+        return "ab-initio"
+    return "resume" if session.records or attempt.state.ended != "terminated" else ""

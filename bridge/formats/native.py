@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -16,14 +18,16 @@ from bridge.formats.format import Call, Format
 from bridge.formats.jsonbody import LONG
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
+from mappings.attempt.launch import Credit, LaunchData, Mode
 from mappings.cmi.snapshot import ScormVersion
-from mappings.cmi.tree import Tree, nest
+from mappings.cmi.tree import Tree, is_full, nest
 from mappings.iris import is_iri
 
 MARKS = frozenset({"sequence", "terminated", "committed_at", "scorm_version", "learner", "activity"})
 """Keys beside `cmi` that only this format has."""
 
 _Text = str | int
+_Number = str | int | float
 _T = TypeVar("_T")
 
 
@@ -62,6 +66,14 @@ class Opening(msgspec.Struct):
     session_id: str | None = None
     scorm_version: str | float | int | None = None
     attempt: int | None = None
+    mode: str | None = None
+    credit: str | None = None
+    mastery_score: _Number | None = None
+    scaled_passing_score: _Number | None = None
+    completion_threshold: _Number | None = None
+    launch_data: str | None = None
+    max_time_allowed: _Text | None = None
+    time_limit_action: str | None = None
     user: LearnerFields | _Text | None = None
 
 
@@ -158,6 +170,7 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         )
     if told.attempt is not None and not 1 <= told.attempt < 1_000_000:
         raise MalformedField(f"attempt must be a number from 1, not {told.attempt}.")
+    version = _version(told.scorm_version)
     launch = Launch(
         lms_id=lms_id,
         learner=Learner(str(who.id), who.name or "", read_email(who.email), read_attributes(who.attributes)),
@@ -170,11 +183,62 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         course=Course(str(course.id), course.name or "", read_description(course.description))
         if course
         else Course("", ""),
-        scorm_version=_version(told.scorm_version),
+        scorm_version=version,
         attempt_number=told.attempt,
+        data=_launch_data(told, version),
     )
     check_launch(launch)
     return launch, told.session_id or None
+
+
+def _launch_data(told: Opening, version: ScormVersion | None) -> LaunchData:
+    if told.mode is told.credit is told.mastery_score is told.scaled_passing_score is None and (
+        told.completion_threshold is told.launch_data is told.max_time_allowed is told.time_limit_action is None
+    ):
+        return _BARE[version]
+    return LaunchData(
+        scorm_version=version,
+        mode=_word("mode", told.mode, get_args(Mode)),
+        credit=_word("credit", told.credit, get_args(Credit)),
+        mastery_score=_number("mastery_score", told.mastery_score, None),
+        scaled_passing_score=_number("scaled_passing_score", told.scaled_passing_score, (-1, 1)),
+        completion_threshold=_number("completion_threshold", told.completion_threshold, (0, 1)),
+        launch_data=told.launch_data or None,
+        max_time_allowed=None if told.max_time_allowed is None else str(told.max_time_allowed) or None,
+        time_limit_action=told.time_limit_action or None,
+    )
+
+
+_BARE: dict[ScormVersion | None, LaunchData] = {
+    version: LaunchData(scorm_version=version) for version in (None, "1.2", "2004")
+}
+
+
+def _word(name: str, value: str | None, allowed: Sequence[str]) -> Any:
+    if value is None or value == "" or value in allowed:
+        return value or None
+    raise MalformedField(f"{name} must be one of {', '.join(allowed)}, not {value[:60]!r}.")
+
+
+DECIMAL = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+"""A number as text, as SCORM has it."""
+
+
+def _number(name: str, value: str | float | None, bounds: tuple[int, int] | None) -> float | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        if DECIMAL.fullmatch(value) is None:
+            raise MalformedField(f"{name} must be a number, not {value[:60]!r}.")
+        value = float(value)
+    if not abs(value) <= MAX_MARK or (bounds is not None and not bounds[0] <= value <= bounds[1]):
+        low, high = bounds or (-MAX_MARK, MAX_MARK)
+        raise MalformedField(f"{name} must lie between {low} and {high}, not {value!r:.60}.")
+    return int(value) if float(value).is_integer() else value
+
+
+MAX_MARK = 999_999_999
+"""A mastery score beyond all scores."""
 
 
 def tells_launch(body: object) -> bool:
@@ -197,9 +261,11 @@ def recognise(body: object, post: Post) -> Commit:
         raise MalformedBody('The body has no CMI data: {"cmi": {…}} is needed, flat or nested.')
     if told.sequence is not None and not 0 <= told.sequence < 1 << 62:
         raise MalformedField(f"sequence must be a number from 0, not {told.sequence}.")
+    tree = _tree(cmi, told.adl)
     return Commit(
         wire_format="native",
-        tree=_tree(cmi, told.adl),
+        tree=tree,
+        echoes=is_full(tree),
         scorm_version=_version(told.scorm_version),
         sequence=told.sequence,
         terminated=post.flagged if told.terminated is None else told.terminated,

@@ -18,7 +18,7 @@ from bridge.formats.body import Body
 from bridge.formats.format import Call, Format
 from bridge.formats.post import Post
 from mappings.attempt.commit import Commit
-from mappings.cmi.tree import Tree, nest
+from mappings.cmi.tree import Tree, is_full, nest
 
 _KNOWN = frozenset({"cmi", "adl", "runtimeData", "score", "globalObjectives"})
 _COUNTS = ("commitSequence", "sequence")
@@ -56,12 +56,14 @@ def _call(kind: str, tree: Tree | None, beside: Mapping[str, Any], body: Body, p
     if tree is None:
         return None
     around = dict(_fields(body.around))
+    whole = is_full(tree)
     counts = [beside.get("commitSequence"), *(around.get(name) for name in _COUNTS)]
     return Call(
         commit=Commit(
             wire_format=f"scorm-again-{kind}",
             tree=tree,
-            full=_is_full(tree),
+            full=whole,
+            echoes=whole,
             sequence=next(filter(_is_count, counts), None),
             restarts=True,
             terminated=_is_last(post, beside, around),
@@ -103,17 +105,6 @@ def _tree(data: object) -> Tree | None:
         return {key: data[key] for key in ("cmi", "adl") if key in data}
     flat = {key: value for key, value in data.items() if key.startswith(params.ELEMENTS)}
     return nest(flat) if flat else None
-
-
-def _is_full(tree: Tree) -> bool:
-    """Tell whether it is a snapshot of everything: it then has groups that content hardly ever sets."""
-    cmi = tree.get("cmi")
-    if not isinstance(cmi, dict):
-        return False
-    core = cmi.get("core")
-    if isinstance(core, dict):
-        return {"session_time", "entry", "credit"} <= core.keys() and "student_data" in cmi
-    return {"session_time", "entry", "credit", "learner_preference"} <= cmi.keys()
 
 
 FORMAT = Format(

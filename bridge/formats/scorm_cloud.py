@@ -18,6 +18,7 @@ from itertools import chain
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from bridge.commits.launch import Launch
 from bridge.errors import MalformedBody
@@ -35,7 +36,6 @@ TELLING = "registrationCompletion"
 
 _NAMESPACE = uuid.UUID("5d1f3c1e-7c0b-5c0a-9a4e-0b6c6a3f2d11")
 _DEEPEST = 20
-_ITEMS_OF_A_SCO = 1_000
 _TYPES = {
     "truefalse": "true-false",
     "choice": "choice",
@@ -80,7 +80,7 @@ def read_launch(told: dict[str, Any], *, lms_id: int) -> tuple[Launch, str]:
         lms_id=lms_id,
     )
     instance = scalar(told.get("instance")) or "0"
-    return launch, str(uuid.uuid5(_NAMESPACE, f"{lms_id}\n{registration}\n{instance}"))
+    return replace(launch, fresh=True), str(uuid.uuid5(_NAMESPACE, f"{lms_id}\n{registration}\n{instance}"))
 
 
 def _recognise(_post: Post, body: Body) -> Call | None:
@@ -140,15 +140,24 @@ def _runtimes(activity: Any, depth: int) -> Iterator[dict[str, Any]]:
 
 
 def _collected(scos: list[dict[str, Any]], name: str, read: Any) -> Tree:
-    """Give all SCOs' items in one collection; each SCO has numbers of its own, which stay when another one's grow."""
-    found: Tree = {}
-    for place, runtime in enumerate(scos[: 1_000_000 // _ITEMS_OF_A_SCO]):
-        parts = runtime.get(name)
-        for index, part in enumerate(parts[:_ITEMS_OF_A_SCO] if isinstance(parts, list) else ()):
+    """Return all SCOs' items in one collection.
+
+    Each SCO has numbers of its own, which stay when another one's grow, as far as there are enough for all of them;
+    where there are not, the collection is longer than is kept, which its reader warns of.
+    """
+    collected: Tree = {}
+    each = [parts if isinstance(parts := runtime.get(name), list) else [] for runtime in scos]
+    width = MOST_ITEMS // max(1, len(scos))
+    apart = all(len(parts) <= width for parts in each)
+    start = 0
+    for place, parts in enumerate(each):
+        first = place * width if apart else start
+        for index, part in enumerate(parts):
             if isinstance(part, dict):
                 item = read(part)
-                found[str(place * _ITEMS_OF_A_SCO + index)] = {key: value for key, value in item.items() if value}
-    return found
+                collected[str(first + index)] = {key: value for key, value in item.items() if value}
+        start += len(parts)
+    return collected
 
 
 def _interaction(part: dict[str, Any]) -> Tree:

@@ -18,6 +18,7 @@ from bridge.clock import Now
 from bridge.database import Database
 from bridge.forwarding.backoff import FIRST, delay
 from bridge.forwarding.batches import Batch, Queue
+from bridge.forwarding.divergence import is_diverged
 from bridge.forwarding.outcomes import Outcome, Reply, classify
 from bridge.forwarding.rounds import Rounds, Way
 from bridge.forwarding.sameness import find, is_same
@@ -170,6 +171,15 @@ class Forwarder(Rounds):
             self._answer(batch, "dead", started, outcome, reply)
             statement_id = batch.claimed[0].statement_id
             log.error("statement_dead", target=self._part.target, statement=statement_id, status=reply.status)
+            if outcome is Outcome.DIVERGED:
+                log.error(
+                    "history_diverged",
+                    target=self._part.target,
+                    statement=statement_id,
+                    consequence="the LRS has another statement under this id: this database was restored from an older"
+                    " backup, or a copy of it sends to the same LRS",
+                    remedy="where it was restored: scorm-bridge deliveries reissue --target " + self._part.target,
+                )
             return True
         self._answer(batch, "waiting", started, outcome, reply)
         await self._note()
@@ -187,7 +197,9 @@ class Forwarder(Rounds):
             reply = await self._transport.get(statement_id, voided=voided)
             stored = find(reply.text, statement_id) if reply.status == 200 else None
             if stored is not None:
-                return (Outcome.DELIVERED if is_same(single.body[1:-1], stored) else Outcome.CONFLICT), refusal
+                if is_same(single.body[1:-1], stored):
+                    return Outcome.DELIVERED, refusal
+                return (Outcome.DIVERGED if is_diverged(single.body[1:-1], stored) else Outcome.CONFLICT), refusal
             if reply.status != 404:
                 break
         return Outcome.RETRY, reply

@@ -29,6 +29,8 @@ class Outcome(Enum):
     """The LRS takes no such statement: split the batch, or give up the single one."""
     CONFLICT = "conflict"
     """The LRS has a statement of one of these ids: split the batch, or look which."""
+    DIVERGED = "diverged"
+    """The LRS has one of another history of this database under the id: only people can send it under another."""
     TOO_LARGE = "too-large"
     """More than the LRS takes at once: split the batch, or give up the single one."""
 

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from bridge import formats
 from bridge.access import CommitOwner
 from bridge.commits.launch import Launch
-from bridge.commits.replies import shown_version
+from bridge.commits.replies import launch_values, shown_version
 from bridge.commits.work import Posting
-from bridge.commits.workspace import decode_attempt_state
+from bridge.commits.workspace import decode_attempt_state, decode_session_state
 from bridge.errors import BridgeError, MalformedBody, SessionUnknown
 from bridge.formats import Call, Format, Post, Reply, State, body, scorm_cloud
 from bridge.http import bodies
@@ -184,14 +184,11 @@ def _state(connection: Connection, session_id: str, lms_id: int | None, version:
     row = lookups.find_session(connection, session_id)
     if row is None or lms_id not in {None, row.attempt.enrollment.lms_id}:
         raise SessionUnknown(f"There is no session {session_id}; open it with POST /v1/sessions.")
-    state, owner = decode_attempt_state(row.attempt.state), row.attempt.enrollment
+    state = decode_attempt_state(row.attempt.state)
     cmi = render(
         state.snapshot,
         version or shown_version(row.attempt, state),
-        learner_id=owner.learner_id,
-        learner_name=owner.learner_name,
-        entry=row.entry,
-        total_time=state.total_time,
+        launch_values(row, state, decode_session_state(row.state)),
     )
     return State(cmi, {index: from_json(one) for index, one in (state.snapshot.interactions or {}).items()})
 

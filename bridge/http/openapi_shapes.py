@@ -50,6 +50,14 @@ ATTRIBUTES: Shape = {
     "maxProperties": MAX_ATTRIBUTES,
 }
 
+_COMMIT_URL = {
+    "type": "string",
+    "format": "uri",
+    "description": "Where the player posts commits to; it carries its own permission. For scorm-again: `{ lmsCommitUrl:"
+    ' commit_url, autocommit: true, useAsynchronousCommits: true, asyncModeBeaconBehavior: "on-terminate" }`. Browsers'
+    " refuse its synchronous commits while a page goes away.",
+}
+
 
 def ref(name: str) -> Shape:
     """Refer to a shape of `shapes`."""
@@ -91,6 +99,15 @@ def _requests() -> dict[str, Shape]:
         "session_id": {"anyOf": [UUID, {"const": ""}, _NULL]},
         "scorm_version": version,
         "attempt": maybe({"type": "integer", "minimum": 1, "maximum": 999_999}),
+        "mode": maybe({"type": "string", "enum": ["browse", "normal", "review", ""]}),
+        "credit": maybe({"type": "string", "enum": ["credit", "no-credit", ""]}),
+        "mastery_score": maybe(
+            {"type": "number", "minimum": -native.MAX_MARK, "maximum": native.MAX_MARK}, _decimal("[0-9]{1,9}")
+        ),
+        "scaled_passing_score": maybe({"type": "number", "minimum": -1, "maximum": 1}, _decimal("0")),
+        "completion_threshold": maybe(
+            {"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^(0(\.[0-9]{1,9})?)?$"}
+        ),
     }
     committing = made.pop("Committing")["properties"] | {
         "sequence": maybe({"type": "integer", "minimum": 0, "maximum": (1 << 62) - 1}),
@@ -129,6 +146,11 @@ def _requests() -> dict[str, Shape]:
     }
 
 
+def _decimal(whole: str) -> Shape:
+    """Return a number as text; an empty one says nothing."""
+    return {"type": "string", "pattern": rf"^(-?{whole}(\.[0-9]{{1,9}})?)?$"}
+
+
 def _one_of(properties: dict[str, Shape], needed: Sequence[dict[str, Shape]]) -> Shape:
     """Give an object that needs all of at least one of these sets of properties, those that must not be null."""
     return {
@@ -155,7 +177,7 @@ def _answers() -> dict[str, Shape]:
         "progress_measure": maybe(NUMBER),
         "total_time": DURATION,
     }
-    entry = {"type": "string", "enum": ["ab-initio", "resume"]}
+    entry = {"type": "string", "enum": ["ab-initio", "resume", ""]}
     session = {
         "session_id": UUID,
         "entry": entry,
@@ -217,7 +239,7 @@ def _answers() -> dict[str, Shape]:
             }
         ),
         "Opened": _success(
-            {"session_id": UUID, "commit_url": {"type": "string", "format": "uri"}, **whose, "cmi": ANY_OBJECT}
+            {"session_id": UUID, "commit_url": _COMMIT_URL, **whose, "cmi": ANY_OBJECT}
             | {"attempt": _object(attempt | {"entry": entry})}
         ),
         "Committed": _success(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.commits.replies import shown_version, time_text
+from bridge.commits.replies import resume_values, shown_version, time_text
 from bridge.commits.workspace import decode_attempt_state
 from bridge.errors import MalformedField
 from mappings.cmi.render import render
@@ -83,14 +83,7 @@ def session(row: SessionLine) -> dict[str, Any]:
 def resume_data(row: Attempt) -> dict[str, Any]:
     """Give the CMI data that the next launch of an attempt is loaded with."""
     state = decode_attempt_state(row.state)
-    return render(
-        state.snapshot,
-        shown_version(row, state),
-        learner_id=row.enrollment.learner_id,
-        learner_name=row.enrollment.learner_name,
-        entry="resume",
-        total_time=state.total_time,
-    )
+    return render(state.snapshot, shown_version(row, state), resume_values(row, state))
 
 
 def commit(line: CommitLine) -> dict[str, Any]:

@@ -275,11 +275,12 @@ def _remember(attempt: Attempt, sessions: Sequence[Session], deeds: Sequence[_De
         if step.kind != "added" or step.of is None:
             continue
         name, _, occurrence = step.of.key.rpartition("\n")
-        if occurrence in {"attempt", session_id}:
+        its_session, phase, number = occurrence.partition("/")
+        if its_session in {"attempt", session_id}:
             fired[name] = fired.get(name, 0) + 1
-        if occurrence == session_id:
+        if its_session == session_id:
             row = by_id[session_id]
             own = decode_session_state(row.state)
-            row.state = _encode(replace(own, fired=(*own.fired, name))).decode()
+            row.state = _encode(replace(own, fired=(*own.fired, name + phase + number))).decode()
             row.changed = True
     attempt.state = _encode(replace(state, fired=fired, statements=position)).decode()

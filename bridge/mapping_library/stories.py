@@ -106,7 +106,16 @@ def _attempts(history: History) -> list[AttemptStory]:
     for row in history.sessions:
         state = decode_session_state(row.state)
         sessions.setdefault(row.attempt.id, []).append(
-            SessionStory(row.session_id, state.number, state.opened, state.closed, state.resumes, state.overlapped)
+            SessionStory(
+                row.session_id,
+                state.number,
+                state.opened,
+                state.closed,
+                state.launch,
+                state.launched_at,
+                state.known_total,
+                state.overlapped,
+            )
         )
     return [AttemptStory(facts_of(row, ""), sessions.get(row.id, [])) for row in history.attempts]
 

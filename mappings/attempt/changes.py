@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from mappings.attempt.state import Ending
+from mappings.attempt.state import Ending, SessionState
 from mappings.cmi.comments import Comment, new_comments
 from mappings.cmi.interactions import Interaction, answer, interaction
 from mappings.cmi.objectives import Objective, objectives
@@ -40,8 +40,9 @@ Trigger = Literal[
 
 TRIGGERS: dict[Trigger, str] = {
     "attempt.started": "the first commit of a new attempt",
-    "session.resumed": "the first commit of a session that continues an attempt, or whose cmi.entry says so",
-    "interaction.answered": "an interaction got a response or a result, or another one than before",
+    "session.resumed": "the first commit of a session that continues an attempt (by cmi.entry, too), or that had been"
+    " ended for being idle",
+    "interaction.answered": "an interaction got a response, or another response or result than before",
     "objective.scored": "the score of an objective became known or another one",
     "objective.progressed": "the progress measure of an objective changed (SCORM 2004)",
     "objective.completed": "an objective became completed (in SCORM 1.2, passed implies it)",
@@ -71,45 +72,63 @@ About = Interaction | Objective | Comment
 class Change(msgspec.Struct, frozen=True, gc=False):
     """One thing that a commit altered.
 
-    `before` and `after` are the values where it has values; `about` is the interaction, objective or comment where it
-    is not about the attempt as a whole.
+    Attributes:
+        before: the value before, where it has values.
+        after: the value after.
+        about: the interaction, objective or comment where it is not about the attempt as a whole.
+        at: when it happened where that is known better than by the commit, in milliseconds since the epoch; else 0.
+        duration: of a session's end, the centiseconds of it that no end has told yet; None where no time was told.
+        retold: a session's end that was told before, and is so no more.
     """
 
     trigger: Trigger
     before: Any = None
     after: Any = None
     about: About | None = None
+    at: int = 0
+    duration: int | None = None
+    retold: bool = False
 
 
 def find_changes(
     before: Snapshot,
     after: Snapshot,
     *,
-    told: Score | None = None,
-    started: bool = False,
-    resumed: bool = False,
-    ended: Ending | None = None,
+    last_score: Score | None = None,
+    started_at: int | None = None,
+    resumed_at: int | None = None,
 ) -> tuple[Change, ...]:
-    """Give the changes from one snapshot to the next, in the order of `TRIGGERS`; none for equal ones.
+    """Return the changes from one snapshot to the next, in the order of `TRIGGERS`; none for equal ones.
 
-    The keywords tell what no snapshot shows: the last score that was possible, and the turns of the session.
+    Args:
+        before: the snapshot before the commit.
+        after: the one after it.
+        last_score: the last score that was possible.
+        started_at: that the attempt began, when, in milliseconds since the epoch; 0 with the commit, None not at all.
+        resumed_at: likewise, that the session goes on with the attempt.
     """
     found: list[Change] = []
-    if started:
-        found.append(Change("attempt.started"))
-    if resumed:
-        found.append(Change("session.resumed"))
+    if started_at is not None:
+        found.append(Change("attempt.started", at=started_at))
+    if resumed_at is not None:
+        found.append(Change("session.resumed", at=resumed_at))
     if after is not before:
         if after.interactions is not before.interactions:
             found += _answers(before.interactions or {}, after.interactions or {})
         if after.objectives is not before.objectives:
             found += _objectives(before, after)
         if after.comments != before.comments or after.comments_from_learner is not before.comments_from_learner:
-            found += [Change("comment.made", after=one.text, about=one) for one in new_comments(before, after)]
-        found += _status(before, after, told)
-    if ended is not None:
-        found.append(Change(_ENDINGS[ended]))
+            found += [
+                Change("comment.made", after=one.text, about=one, at=one.at) for one in new_comments(before, after)
+            ]
+        found += _status(before, after, last_score)
     return tuple(found)
+
+
+def ending_change(ended: Ending, session: SessionState, *, retold: bool = False) -> Change:
+    """Return the change that a session's end is. It tells the time that no end of it has told yet."""
+    duration = session.spent - session.reported_time if session.time_known else None
+    return Change(_ENDINGS[ended], duration=duration, retold=retold)
 
 
 _ENDINGS: dict[Ending, Trigger] = {
@@ -119,8 +138,12 @@ _ENDINGS: dict[Ending, Trigger] = {
 }
 
 
-def _status(before: Snapshot, after: Snapshot, told: Score | None) -> Iterator[Change]:
-    old, new = told or score(before), score(after)
+ABOUT_SESSIONS: frozenset[Trigger] = frozenset({"session.resumed", *_ENDINGS.values()})
+"""Triggers of a session's turns, which can come again once its end is taken back or told anew."""
+
+
+def _status(before: Snapshot, after: Snapshot, last_score: Score | None) -> Iterator[Change]:
+    old, new = last_score or score(before), score(after)
     if new is not None and new != old:
         yield Change("score.changed", old, new)
     if after.progress_measure is not None and after.progress_measure != before.progress_measure:
@@ -146,6 +169,17 @@ def _answers(before: Interactions, after: Interactions) -> Iterator[Change]:
             yield Change("interaction.answered", old, new, interaction(item))
 
 
+def _untouched(old: Objective, new: Objective) -> bool:
+    """Tell whether a first score is the nought that content sets up an objective with."""
+    return (
+        old.score is None
+        and not (new.score and (new.score.raw or new.score.scaled))
+        and new.success_status in {None, "unknown"}
+        and new.completion_status in {None, "unknown", "not attempted"}
+        and not new.progress_measure
+    )
+
+
 def _objectives(before: Snapshot, after: Snapshot) -> Iterator[Change]:
     known, now = before.objectives or {}, after.objectives or {}
     if before.scorm_version == after.scorm_version:
@@ -160,7 +194,7 @@ def _objectives(before: Snapshot, after: Snapshot) -> Iterator[Change]:
         old = earlier.get(own) or Objective(own)
         if new == old:
             continue
-        if new.score is not None and new.score != old.score:
+        if new.score is not None and new.score != old.score and not _untouched(old, new):
             yield Change("objective.scored", old.score, new.score, new)
         if new.progress_measure is not None and new.progress_measure != old.progress_measure:
             yield Change("objective.progressed", old.progress_measure, new.progress_measure, new)

@@ -23,6 +23,8 @@ class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         tree: `{"cmi": {…}}` and perhaps `{"adl": {…}}`, nested.
         scorm_version: as the client declared it, if it did.
         full: the client always sends all it knows; a commit that knows less than an earlier one is then older.
+        echoes: the client sends everything it holds each time, what it was merely loaded with and what was never set
+            included: an empty value then says little. Of any other client it is what the content set.
         sequence: the client's own count of its commits.
         restarts: the client counts anew each time its page is loaded: a number can come again with other content.
         terminated: True when the client said that this is the session's last commit, False when it said it is not, None
@@ -37,6 +39,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tree: Tree
     scorm_version: ScormVersion | None = None
     full: bool = False
+    echoes: bool = False
     sequence: int | None = None
     restarts: bool = False
     terminated: bool | None = None

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Raw
 from msgspec.structs import replace
 
-from mappings.attempt.changes import Change, find_changes
-from mappings.attempt.clock import spend
+from mappings.attempt.changes import Change, ending_change, find_changes
 from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
+from mappings.attempt.field_order import Parts, note, split
 from mappings.attempt.guards import ended_before, judge, terminates
+from mappings.attempt.interaction_scope import settled_interactions
+from mappings.attempt.merging import merge_commit
+from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
 from mappings.attempt.scoring import hold_score
+from mappings.attempt.session_time import accumulate
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
-from mappings.cmi.merge import merge
-from mappings.cmi.snapshot import Interactions, Item, Snapshot, at_launch
-from mappings.cmi.tree import NULL, from_json
-from mappings.cmi.tree import item as clean
+from mappings.cmi.snapshot import EMPTY, Snapshot, fields_mask
 from mappings.cmi.warnings import CmiWarning, warn
 
 
@@ -26,7 +26,8 @@ class Fold(msgspec.Struct, frozen=True, gc=False):
     """What a commit did. Where it did nothing (a duplicate), the states are the ones given and `changes` is empty.
 
     `at` is the time that statements about it carry: milliseconds since the epoch, never after it was received and
-    never before the attempt's last statement.
+    never before the attempt's last statement. `recorded` is False for a duplicate, and for a commit of a review or a
+    browse, of which the session alone knows.
     """
 
     disposition: Disposition
@@ -36,6 +37,7 @@ class Fold(msgspec.Struct, frozen=True, gc=False):
     changes: tuple[Change, ...] = ()
     warnings: tuple[CmiWarning, ...] = ()
     duplicate_of: int | None = None
+    recorded: bool = True
 
 
 def fold(
@@ -44,87 +46,81 @@ def fold(
     arrival: Arrival,
     *,
     earlier: Sequence[Earlier] = (),
-    completes_when_failed: bool = False,
+    policy: StatusPolicy = DEFAULT_POLICY,
 ) -> Fold:
     """Judge a commit, merge what it says, find what it changed.
 
-    `earlier` are the session's journalled commits; they may be left out where `guards.may_repeat` says so.
-    `completes_when_failed` says whether SCORM 1.2's `failed` means that the attempt is completed.
+    `earlier` are the session's journalled commits; they may be left out where `guards.may_repeat` says so. `policy` is
+    how the mapping document wants statuses to be understood.
     """
-    commit, said, received_at = arrival.commit, arrival.reading.snapshot, arrival.received_at
-    disposition, duplicate_of = judge(attempt, session, arrival, earlier)
+    commit, reading, received_at = arrival.commit, arrival.reading, arrival.received_at
+    # a session that only the bridge ended is not over: it goes on
+    returned = session.ended_idle
+    entered = replace(session, ended=None, ended_idle=False, phase=session.phase + 1) if returned else session
+    disposition, duplicate_of = judge(attempt, entered, arrival, earlier)
     if disposition == "duplicate":
-        return Fold(disposition, attempt, session, received_at, duplicate_of=duplicate_of)
+        return Fold(disposition, attempt, session, received_at, duplicate_of=duplicate_of, recorded=False)
+    entered = _with_mode(entered, reading.snapshot)
+    if not entered.records:
+        return _unrecorded(attempt, session, entered, arrival, disposition)
+    session = entered
     at, warnings = _date(attempt, commit, received_at)
     if disposition == "late":
         warnings = (*warnings, warn("session-ended", "session_id", "", "had ended; open a session to go on playing"))
-    # after the end, only a client that counts its commits can prove that it has news
+    # after the end, only a client that counts its commits can prove that it has news of everything
     newest_session = session.number >= attempt.spoke
     newer = disposition == "applied" or (
         disposition == "late" and newest_session and commit.sequence is not None and commit.sequence > session.sequence
     )
-    after = spend(session, said, older=not newer, elapsed=max(0, received_at - session.applied_at) // 10)
-    before = attempt.snapshot if session.commits else at_launch(attempt.snapshot)
-    begun = session.begun
+    time = accumulate(
+        attempt, session, reading.snapshot, older=not newer, elapsed=max(0, received_at - session.applied_at) // 10
+    )
+    parts = split(session, commit, reading, received_at, newer=newer, newest_session=newest_session)
+    after = _with_exit(time.session, parts)
+    # a last commit that was overtaken is the last one all the same
+    ended: Ending | None = None
+    if (disposition != "late" and terminates(session, commit, reading.snapshot)) or (
+        disposition == "stale" and ended_before(session, commit, reading.snapshot)
+    ):
+        ended = ending(after)
+    merged = merge_commit(attempt, after, commit, parts, newest_session=newest_session, ended=ended, policy=policy)
+    known, said, begun = merged.known, reading.snapshot, merged.begun
     if newest_session:
-        before, begun = _begin_interactions(before, session, said, settled=commit.settled)
-    else:
-        said = _without_foreign(before, said, older=not newer)
-    known = merge(before, said, older=not newer)
-    if completes_when_failed and known.lesson_status == "failed" and known.completion_status != "completed":
-        known = replace(known, completion_status="completed")
+        known = _with_session(known, after)
     finding = scores.finding(known) if _tells_score(said) else None
     if finding is not None:
         warnings = (*warnings, finding)
-    # a last commit that was overtaken is the last one all the same
-    ended = None
-    if disposition != "late" and terminates(session, commit, said):
-        ended = _ending(merge(known, said))
-    elif disposition == "stale" and ended_before(session, commit, said):
-        ended = _ending(known)
     settled = commit.settled or ended is not None
-    told, untold = _answers(attempt, before, known, said, settled=settled)
+    told, untold = settled_interactions(attempt, merged.before, known, said, settled=settled)
+    before = merged.before if told is merged.before.interactions else replace(merged.before, interactions=told)
     scoring = hold_score(
         attempt,
         session,
-        replace(before, interactions=told) if told is not before.interactions else before,
+        before,
         known,
         said,
         settled=settled or disposition != "applied",
     )
+    over = session.ended if disposition == "late" else None
     # content that was told to resume goes on with an attempt that began before the bridge saw it
     begins = attempt.commits == 0
-    goes_on = begins and said.entry == "resume"
+    continues = begins and said.entry == "resume"
     changes = find_changes(
         scoring.before,
         replace(known, interactions=untold) if untold is not known.interactions else known,
-        told=scoring.last,
-        started=begins and not goes_on,
-        resumed=goes_on or (session.resumes and session.commits == 0),
-        ended=ended,
+        last_score=scoring.last,
+        started_at=session.launched_at if begins and not continues else None,
+        resumed_at=session.launched_at if continues else _resumed_at(session, returned=returned),
     )
-    if disposition == "applied":
-        after = replace(
-            after,
-            commits=session.commits + 1,
-            ended=ended,
-            digest=arrival.digest,
-            applied_at=received_at,
-            tells_total_time=said.total_time is not None,
-            hid_total_time=session.hid_total_time or said.total_time is None,
-            interactions=max(session.interactions, len(said.interactions or ())),
-        )
-    elif ended is not None:
-        after = replace(after, ended=ended)
-    if commit.sequence is not None:
-        after = replace(
-            after,
-            sequence=commit.sequence if newer else after.sequence,
-            highest=max(after.highest, commit.sequence),
-        )
+    end = ended or over
+    if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
+        changes = (*changes, ending_change(end, after, retold=ended is None))
+        after = replace(after, reported_time=after.spent, phase=after.phase + (ended is None))
+    after = _after(after, session, arrival, disposition, ended, newer=newer)
     if begun != session.begun:
         after = replace(after, begun=begun)
-    before_time, after_time = session.base_time + session.spent, after.base_time + after.spent
+    before_time = session.spent + attempt.carried_over_time
+    score_changed = scoring.score != attempt.score or known.success_status != attempt.snapshot.success_status
     return Fold(
         disposition,
         replace(
@@ -132,19 +128,147 @@ def fold(
             snapshot=known,
             spoke=max(attempt.spoke, session.number) if disposition == "applied" else attempt.spoke,
             score=scoring.score,
+            passed_score=merged.passed_score,
+            completion_by_mark=merged.completion_by_mark,
+            success_by_mark=merged.success_by_mark,
+            for_credit=session.for_credit if score_changed else attempt.for_credit,
             writing=scoring.writing,
             told=scoring.told,
             answers=None if untold is known.interactions else untold,
             commits=attempt.commits + 1,
             # a session that was followed by another has no say in whether the attempt is over
             ended=ended if newest_session and (ended or disposition == "applied") else attempt.ended,
-            total_time=attempt.total_time + after_time - before_time,
+            broken_off=attempt.broken_off and not (newest_session and (ended or disposition == "applied")),
+            carried_over_time=time.carried_over_time,
+            client_total_time=time.client_total_time,
+            total_time=attempt.total_time + after.spent + time.carried_over_time - before_time,
         ),
         after,
         at,
         (*scoring.left, *changes),
-        (*arrival.reading.warnings, *warnings),
+        (*reading.warnings, *warnings),
     )
+
+
+def _with_mode(session: SessionState, said: Snapshot) -> SessionState:
+    mode, credit = session.launch.mode or said.mode, session.launch.credit or said.credit
+    if (mode is None or mode == session.mode) and (credit is None or credit == session.credit):
+        return session
+    return replace(session, mode=mode or session.mode, credit=credit or session.credit)
+
+
+def _with_exit(session: SessionState, parts: Parts) -> SessionState:
+    said = "" if "exit" in parts.cleared else parts.newest.exit
+    request = parts.newest.nav_request
+    if (said is None or said == session.exit) and request is None:
+        return session
+    return replace(
+        session,
+        exit=session.exit if said is None else said,
+        exit_was_set=session.exit_was_set or bool(said),
+        nav_request=request or session.nav_request,
+    )
+
+
+def _with_session(known: Snapshot, session: SessionState) -> Snapshot:
+    """Let the attempt's snapshot show what holds of its newest session."""
+    own = session.exit or None, session.mode, session.credit
+    return (
+        known
+        if own == (known.exit, known.mode, known.credit)
+        else replace(known, exit=own[0], mode=own[1], credit=own[2])
+    )
+
+
+def ending(session: SessionState) -> Ending:
+    """Return how a session ends that its content ends."""
+    suspended = session.exit == "suspend" or session.nav_request == "suspendAll"
+    return "suspended" if suspended else "terminated"
+
+
+def _after(
+    after: SessionState,
+    session: SessionState,
+    arrival: Arrival,
+    disposition: Disposition,
+    ended: Ending | None,
+    *,
+    newer: bool,
+) -> SessionState:
+    """Return the session with what is remembered of the commit for those to come."""
+    commit, said = arrival.commit, arrival.reading.snapshot
+    if disposition == "applied":
+        after = replace(
+            after,
+            commits=session.commits + 1,
+            ended=ended,
+            digest=arrival.digest,
+            applied_at=arrival.received_at,
+            tells_total_time=said.total_time is not None,
+            hid_total_time=session.hid_total_time or said.total_time is None,
+            interactions=max(session.interactions, len(said.interactions or ())),
+            knows_no_end=commit.terminated is None and not commit.full,
+        )
+        if commit.echoes and session.number > 1:
+            after = replace(after, asserted=after.asserted | fields_mask(said))
+    elif ended is not None:
+        after = replace(after, ended=ended)
+    after = note(after, commit, arrival.reading, ends=ended is not None)
+    if commit.sequence is None:
+        return after
+    return replace(
+        after,
+        sequence=commit.sequence if newer else after.sequence,
+        highest=max(after.highest, commit.sequence),
+    )
+
+
+def _unrecorded(
+    attempt: AttemptState, session: SessionState, entered: SessionState, arrival: Arrival, disposition: Disposition
+) -> Fold:
+    """Return what a commit of a review or a browse does: its session knows of it, the attempt does not."""
+    commit, said = arrival.commit, arrival.reading.snapshot
+    mode = entered.mode or ""
+    after = _with_exit(entered, Parts(said, EMPTY, arrival.reading.cleared)) if disposition == "applied" else entered
+    if session.ended_idle:
+        after = replace(after, ended=session.ended, ended_idle=True, phase=session.phase)
+    elif disposition == "applied" and terminates(session, commit, said):
+        after = replace(after, ended=ending(after))
+    if disposition == "applied":
+        after = replace(after, digest=arrival.digest, applied_at=arrival.received_at)
+    if commit.sequence is not None:
+        after = replace(
+            after,
+            sequence=commit.sequence if disposition == "applied" else after.sequence,
+            highest=max(after.highest, commit.sequence),
+        )
+    warning = warn("not-recorded", "cmi.mode", mode, "records nothing: the commit is kept in the journal alone")
+    return Fold(
+        disposition,
+        attempt,
+        after,
+        arrival.received_at,
+        warnings=(*arrival.reading.warnings, warning),
+        recorded=False,
+    )
+
+
+def _changes_end(attempt: AttemptState, known: Snapshot, value: scores.Score | None, session: SessionState) -> bool:
+    """Tell whether what an end has told is not so any more."""
+    before = attempt.snapshot
+    return (
+        session.spent > session.reported_time
+        or known.completion_status != before.completion_status
+        or known.success_status != before.success_status
+        or value != attempt.score
+    )
+
+
+def _resumed_at(session: SessionState, *, returned: bool) -> int | None:
+    """Return when a session went on with its attempt, 0 with this commit, None where it does not do so now."""
+    if session.commits:
+        return 0 if returned else None
+    return session.launched_at if session.resumes else None
 
 
 def _date(attempt: AttemptState, commit: Commit, received_at: int) -> tuple[int, tuple[CmiWarning, ...]]:
@@ -154,88 +278,6 @@ def _date(attempt: AttemptState, commit: Commit, received_at: int) -> tuple[int,
         "future-time", "committed_at", str(commit.committed_at), "lies in the future; the time of arrival is used"
     )
     return max(received_at, attempt.timestamp), (future,)
-
-
-def _begin_interactions(
-    known: Snapshot, session: SessionState, said: Snapshot, *, settled: bool
-) -> tuple[Snapshot, tuple[str, ...]]:
-    """Forget interactions of earlier sessions whose indices this one uses anew.
-
-    Content counts its interactions from nought in every session. An item that is wholly the earlier session's was
-    loaded by the LMS and is no new answer; one without an id adds to what was loaded.
-    """
-    if session.number <= 1 or not said.interactions or not known.interactions:
-        return known, session.begun
-    begun, loaded = set(session.begun), known.interactions
-    new = [
-        index
-        for index, sent in said.interactions.items()
-        if index not in begun and loaded.get(index) != sent and _begins(loaded.get(index), sent, settled=settled)
-    ]
-    if not new:
-        return known, session.begun
-    anew = frozenset(new)
-    kept = {index: item for index, item in loaded.items() if index not in anew}
-    return replace(known, interactions=kept), (*session.begun, *new)
-
-
-def _begins(loaded: Raw | None, sent: Raw, *, settled: bool) -> bool:
-    if loaded is None:
-        return sent != NULL
-    told = _set(clean(sent))
-    return not (settled and "id" not in told) and told != _set(from_json(loaded))
-
-
-def _set(item: Item) -> Item:
-    """Give what of an item is set."""
-    parts = {key: _set(part) if isinstance(part, dict) else part for key, part in item.items()}
-    return {key: part for key, part in parts.items() if part not in ("", {})}
-
-
-def _without_foreign(known: Snapshot, said: Snapshot, *, older: bool) -> Snapshot:
-    """Leave out of an earlier session's commit the interactions whose indices a later session uses by now."""
-    if not said.interactions or not known.interactions:
-        return said
-    loaded = known.interactions
-    own = {index: sent for index, sent in said.interactions.items() if not _foreign(loaded.get(index), sent, older)}
-    return said if len(own) == len(said.interactions) else replace(said, interactions=own)
-
-
-def _foreign(loaded: Raw | None, sent: Raw, older: bool) -> bool:  # noqa: FBT001 -- one word, used once
-    """Tell whether two items of one index are of two answers: by their ids and, of an older commit, by anything."""
-    if loaded is None or loaded == sent:
-        return False
-    known, told = from_json(loaded), _set(clean(sent))
-    return any(known.get(key) not in (None, "", told[key]) for key in (told if older else {"id"} & told.keys()))
-
-
-def _answers(
-    attempt: AttemptState, before: Snapshot, known: Snapshot, said: Snapshot, *, settled: bool
-) -> tuple[Interactions | None, Interactions | None]:
-    """Give the interactions that were told, and those that may be told now.
-
-    Of a commit that is one of many small ones, these are all but the one it ends in, which may still be written.
-    """
-    told, now = before.interactions, known.interactions
-    if attempt.answers is not None:
-        # what this session uses anew was forgotten
-        told = {index: item for index, item in attempt.answers.items() if index in (before.interactions or ())}
-    if settled or not now:
-        return told, now
-    earlier, old = told or {}, before.interactions or {}
-    written = [index for index in said.interactions or () if now.get(index) is not old.get(index)]
-    held: str | None = written[-1] if written else None
-    if held is None and attempt.answers is not None:
-        held = next((index for index, item in now.items() if item != earlier.get(index)), None)
-    if held is None:
-        return told, now
-    untold = {index: item for index, item in now.items() if index != held}
-    return told, untold | {held: earlier[held]} if held in earlier else untold
-
-
-def _ending(known: Snapshot) -> Ending:
-    suspended = known.exit == "suspend" or known.nav_request == "suspendAll"
-    return "suspended" if suspended else "terminated"
 
 
 def _tells_score(said: Snapshot) -> bool:

@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
+from mappings.attempt.field_order import REORDER_WINDOW
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.merge import raises_status
 from mappings.cmi.snapshot import Snapshot
-
-REORDER_WINDOW = 30_000
-"""Milliseconds within which a commit that knows less is one that was overtaken on its way; after that, its client has
-started anew (a page loaded again), and what it sends is news."""
 
 
 def may_repeat(session: SessionState, arrival: Arrival) -> bool:

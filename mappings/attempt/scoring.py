@@ -36,19 +36,28 @@ class Scoring(msgspec.Struct, frozen=True, gc=False):
 
 
 def hold_score(
-    attempt: AttemptState, session: SessionState, before: Snapshot, known: Snapshot, said: Snapshot, *, settled: bool
+    attempt: AttemptState,
+    session: SessionState,
+    before: Snapshot,
+    known: Snapshot,
+    said: Snapshot,
+    *,
+    settled: bool,
 ) -> Scoring:
     """Judge the score of a commit that took the attempt from `before` to `known`.
 
     It is held back while a session has written nothing but parts of it since it changed. A score that was held back
-    and turns out to be impossible was none.
+    and turns out to be impossible was none. One that is gone, as the content emptied it or another result took its
+    place, is none either.
     """
     own = attempt.writing == session.number
     left: tuple[Change, ...] = ()
-    if attempt.writing is not None and not own:
+    if attempt.writing is not None and not own and attempt.score is not None:
         left = (Change("score.changed", attempt.told, attempt.score),)
     told = attempt.told if own else attempt.score
-    new = score(known) or told
+    new = score(known)
+    if new is None and (known.score_raw is not None or known.score_scaled is not None):
+        new = told
     if not settled and new != told and _is_of_score(said):
         return Scoring(new, session.number, told, before, new, left)
     return Scoring(new, None, None, without_score(before) if own else before, told, left)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from mappings.cmi.snapshot import Item, Snapshot
@@ -9,11 +11,15 @@ from mappings.cmi.tree import scalar
 
 
 class Comment(msgspec.Struct, frozen=True, gc=False):
-    """One comment of the learner's. `cmi` holds location and timestamp where SCORM 2004 content gave them."""
+    """One comment of the learner's. `cmi` holds location and timestamp where SCORM 2004 content gave them.
+
+    `at` is that timestamp in milliseconds since the epoch; 0 where it tells no moment (none, or one without a zone).
+    """
 
     id: str
     text: str
     cmi: dict[str, str] = {}
+    at: int = 0
 
 
 def new_comments(before: Snapshot, after: Snapshot) -> list[Comment]:
@@ -32,8 +38,17 @@ def new_comments(before: Snapshot, after: Snapshot) -> list[Comment]:
         text = _text(item)
         if text and text != _text(earlier.get(index, {})):
             extra = {name: value for name in ("location", "timestamp") if (value := scalar(item.get(name)))}
-            found.append(Comment(index, text, extra))
+            found.append(Comment(index, text, extra, _moment(extra.get("timestamp"))))
     return found
+
+
+def _moment(text: str | None) -> int:
+    """Return a SCORM 2004 `time(second,10,0)` (RTE 4th edition 4.1.1.7) as milliseconds since the epoch."""
+    try:
+        at = datetime.fromisoformat(text) if text else None
+        return 0 if at is None or at.tzinfo is None else max(0, int(at.timestamp() * 1000))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _text(item: Item) -> str:

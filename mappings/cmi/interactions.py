@@ -57,11 +57,14 @@ class Interaction(msgspec.Struct, frozen=True, gc=False):
 
 
 def answer(item: Item) -> tuple[str, ...] | None:
-    """Give what makes an answer another answer; None while there is no id, or neither a response nor a result."""
+    """Return what makes an answer another answer; None while there is no id or no response.
+
+    A result without a response says nothing of the learner: content sets `incorrect` up before anybody has answered.
+    """
     own = scalar(item.get("id"))
     response = scalar(item.get("learner_response")) or scalar(item.get("student_response")) or ""
     result = scalar(item.get("result")) or ""
-    if not own or not (response or result):
+    if not own or not response:
         return None
     return own, scalar(item.get("type")) or "", response, result
 

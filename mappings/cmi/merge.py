@@ -1,7 +1,7 @@
 """Merging what a commit says into what is known of its attempt.
 
-A key that is absent or not set changes nothing, so full snapshots and deltas both work. What only ever goes forward
-(completion, success, SCORM 1.2's status) never goes back, whichever order commits arrive in.
+A key that is absent changes nothing, so full snapshots and deltas both work. Completion never goes back, whichever
+order commits arrive in. Success and score are one pair, which `mappings.attempt.result` decides about.
 """
 
 from __future__ import annotations
@@ -27,26 +27,44 @@ _RANKS: Mapping[str, Sequence[str]] = {
 _ONLY_UP: Mapping[str, Mapping[str, int]] = {
     field: {word: rank for rank, word in enumerate(words)} for field, words in _RANKS.items()
 }
-_TIMES = frozenset({"session_time", "total_time"})  # added up per session (mappings.attempt.clock), never merged
+_LATCHED = _ONLY_UP.keys()
+_TIMES = frozenset({"session_time", "total_time"})  # added up per session (mappings.attempt.session_time), never merged
 _FIELDS = Snapshot.__struct_fields__
 
 
-def merge(known: Snapshot, said: Snapshot, *, older: bool = False) -> Snapshot:
-    """Give the attempt's snapshot after a commit.
+_NOTHING: frozenset[str] = frozenset()
 
-    `older` is for a commit that was sent before one already merged: it fills in what is not known yet and may still
-    raise a status, but replaces nothing, and says nothing of the session's exit.
+
+def merge(
+    known: Snapshot,
+    said: Snapshot,
+    *,
+    older: bool = False,
+    cleared: frozenset[str] = _NOTHING,
+    clears_items: bool = False,
+) -> Snapshot:
+    """Return the attempt's snapshot after a commit.
+
+    Args:
+        known: the one before it.
+        said: what the commit says.
+        older: the commit was sent before one already merged: it fills in what is not known yet and may still raise a
+            status, but replaces nothing, and says nothing of the session.
+        cleared: fields that it empties.
+        clears_items: an empty element of an interaction, objective or comment empties what is known of it.
     """
-    changed: dict[str, Any] = {}
+    changed: dict[str, Any] = {
+        field: None for field in cleared if field not in _LATCHED and getattr(known, field) is not None
+    }
     for field in compress(_FIELDS, map(ne, astuple(said), astuple(known))):
         value, before = getattr(said, field), getattr(known, field)
         if value is None:
             continue
-        if field in _ONLY_UP:
+        if field in _LATCHED and (older or field == "completion_status"):
             if before is None or _ONLY_UP[field][value] > _ONLY_UP[field][before]:
                 changed[field] = value
         elif field in _MERGERS:
-            merged = _MERGERS[field](before or {}, value, older=older)
+            merged = _MERGERS[field](before or {}, value, older=older, clears=clears_items)
             if merged is not None:
                 changed[field] = merged
         elif field not in _TIMES:
@@ -65,31 +83,35 @@ def raises_status(known: Snapshot, said: Snapshot) -> bool:
     return False
 
 
-def _merge_items(known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool) -> dict[str, Item] | None:
+def _merge_items(
+    known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool, clears: bool
+) -> dict[str, Item] | None:
     """Give the merged collection, or None where the commit says nothing new."""
     changed: dict[str, Item] = {}
     for index, sent in said.items():
         before = known.get(index)
         if before == sent:
             continue
-        after = _merge_item(before or {}, clean(sent), older=older)
+        after = _merge_item(before or {}, clean(sent), older=older, clears=clears)
         if after != before and after:
             changed[index] = after
     return {**known, **changed} if changed else None
 
 
-def _merge_interactions(known: Interactions, said: Interactions, *, older: bool) -> Interactions | None:
+def _merge_interactions(known: Interactions, said: Interactions, *, older: bool, clears: bool) -> Interactions | None:
     """Merge interactions as `_merge_items` does, but each as JSON. Those with equal bytes cost one comparison."""
     changed: Interactions = {}
     for index in compress(said, map(ne, said.values(), map(known.get, said))):
         before = from_json(known.get(index)) or {}
-        after = _merge_item(before, clean(said[index]), older=older)
+        after = _merge_item(before, clean(said[index]), older=older, clears=clears)
         if after != before:
             changed[index] = as_json(after)
     return {**known, **changed} if changed else None
 
 
-def _merge_objectives(known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool) -> dict[str, Item] | None:
+def _merge_objectives(
+    known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool, clears: bool
+) -> dict[str, Item] | None:
     """Merge objectives as `_merge_items` does, but each with what is known of its id, at whichever index that was.
 
     What an objective reached, it never loses.
@@ -107,7 +129,7 @@ def _merge_objectives(known: Mapping[str, Item], said: Mapping[str, Any], *, old
                 continue  # the index is another objective's now
             at, before = by_id.get(own, (index, None))
             index = at if older else index
-        after = _latch(before or {}, new, _merge_item(before or {}, new, older=older))
+        after = _latch(before or {}, new, _merge_item(before or {}, new, older=older, clears=clears))
         if after and after != known.get(index):
             changed[index] = after
     return {**known, **changed} if changed else None
@@ -144,7 +166,7 @@ def _rank(field: str, read: Callable[[str], str], word: object) -> int:
         return -1
 
 
-def _merge_item(known: Item, said: Item, *, older: bool) -> Item:
+def _merge_item(known: Item, said: Item, *, older: bool, clears: bool) -> Item:
     if not known:
         return said
     merged = dict(known)
@@ -154,7 +176,7 @@ def _merge_item(known: Item, said: Item, *, older: bool) -> Item:
             if not isinstance(before, dict) and before not in (None, "") and (older or not value):
                 continue
             below = before if isinstance(before, dict) else {}
-            merged[key] = _merge_item(below, value, older=older)
-        elif before in (None, "") or (value != "" and not older):
+            merged[key] = _merge_item(below, value, older=older, clears=clears)
+        elif before in (None, "") or ((value != "" or (clears and key != "id")) and not older):
             merged[key] = value
     return merged

@@ -19,10 +19,14 @@ from mappings.cmi.warnings import CmiWarning, warn
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """What one commit says. `snapshot.scorm_version` is None when none of its elements tells the version."""
+    """What one commit says. `snapshot.scorm_version` is None when none of its elements tells the version.
+
+    `cleared` are the fields that it has an empty value for.
+    """
 
     snapshot: Snapshot
     warnings: tuple[CmiWarning, ...] = ()
+    cleared: frozenset[str] = frozenset()
 
 
 _Field: TypeAlias = tuple[str, Reader | None]
@@ -120,15 +124,16 @@ _TELLING_2004 = frozenset(_SCORM_2004) - {"max_time_allowed", "time_limit_action
 def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Reading:
     """Read a commit's tree, `{"cmi": {…}, "adl": {…}}`.
 
-    Values that are absent, empty or null are «not set». Unknown elements say nothing. A bad value is left out and
-    warned of: a commit is never refused for one. `declared` is the version the client named, which wins over what the
-    elements look like.
+    Values that are absent or null say nothing; empty ones are told as `cleared`. Unknown elements say nothing. A bad
+    value is left out and warned of: a commit is never refused for one. `declared` is the version the client named,
+    which wins over what the elements look like.
     """
     cmi = tree.get("cmi")
     found: dict[str, Any] = {}
     warnings: list[CmiWarning] = []
+    cleared: set[str] = set()
     if isinstance(cmi, dict):
-        _walk(cmi, _CMI, found, warnings)
+        _walk(cmi, _CMI, found, warnings, cleared)
         if not cmi.keys().isdisjoint(COLLECTIONS):
             for name in COLLECTIONS:
                 if name in cmi:
@@ -146,17 +151,28 @@ def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Re
             found.setdefault("completion_status", completion)
         if success is not None:
             found.setdefault("success_status", success)
-    return Reading(Snapshot(**found), tuple(warnings))
+    return Reading(Snapshot(**found), tuple(warnings), frozenset(cleared) if cleared else _NONE)
 
 
-def _walk(branch: Mapping[str, Any], group: _Group, found: dict[str, Any], warnings: list[CmiWarning]) -> None:
+_NONE: frozenset[str] = frozenset()
+
+
+def _walk(
+    branch: Mapping[str, Any],
+    group: _Group,
+    found: dict[str, Any],
+    warnings: list[CmiWarning],
+    cleared: set[str],
+) -> None:
     for key, value in branch.items():
         if not value and (value == "" or value is None):
+            if value == "" and key in group.elements:
+                cleared.add(group.elements[key][0])
             continue
         element = group.elements.get(key)
         if element is None:
             if key in group.groups:
-                _walk_group(value, group.groups[key], found, warnings)
+                _walk_group(value, group.groups[key], found, warnings, cleared)
             continue
         field, reader = element
         text = value if isinstance(value, str) else scalar(value)
@@ -171,9 +187,11 @@ def _walk(branch: Mapping[str, Any], group: _Group, found: dict[str, Any], warni
                 warnings.append(warn(bad.code, group.path + key, text, str(bad)))
 
 
-def _walk_group(value: object, group: _Group, found: dict[str, Any], warnings: list[CmiWarning]) -> None:
+def _walk_group(
+    value: object, group: _Group, found: dict[str, Any], warnings: list[CmiWarning], cleared: set[str]
+) -> None:
     if isinstance(value, dict):
-        _walk(value, group, found, warnings)
+        _walk(value, group, found, warnings, cleared)
     elif value:
         name = group.path.removesuffix(".")
         warnings.append(warn("not-a-group", name, value, "is a group of elements and takes no value itself"))

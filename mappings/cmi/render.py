@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from mappings.cmi.snapshot import ScormVersion, Snapshot
 from mappings.cmi.times import duration, timespan
+from mappings.cmi.tree import from_json
 
 _SCORM_12: Mapping[str, str] = {
     "core.lesson_status": "lesson_status",
     "core.lesson_location": "location",
-    "core.lesson_mode": "mode",
-    "core.credit": "credit",
     "core.score.raw": "score_raw",
     "core.score.min": "score_min",
     "core.score.max": "score_max",
@@ -39,8 +40,6 @@ _SCORM_2004: Mapping[str, str] = {
     "score.max": "score_max",
     "progress_measure": "progress_measure",
     "location": "location",
-    "mode": "mode",
-    "credit": "credit",
     "suspend_data": "suspend_data",
     "launch_data": "launch_data",
     "completion_threshold": "completion_threshold",
@@ -54,36 +53,53 @@ _SCORM_2004: Mapping[str, str] = {
 }
 
 
-def render(
-    known: Snapshot, version: ScormVersion, *, learner_id: str, learner_name: str, entry: str, total_time: int
-) -> dict[str, Any]:
-    """Give the tree below `cmi` for a session that starts now.
+class LaunchValues(msgspec.Struct, frozen=True, gc=False):
+    """What the LMS says of a launch: `entry` is `ab-initio`, `resume` or empty, `total_time` centiseconds so far."""
 
-    `entry` is `ab-initio` or `resume`, `total_time` the centiseconds of all sessions so far. An attempt that was begun
-    in the other version is told in this one's words where both have them.
+    learner_id: str
+    learner_name: str
+    entry: str
+    total_time: int
+    mode: str | None = None
+    credit: str | None = None
+
+
+def render(known: Snapshot, version: ScormVersion, launch: LaunchValues) -> dict[str, Any]:
+    """Return the tree below `cmi` for a session that starts now.
+
+    An attempt that was begun in the other version is told in this one's words where both have them. Mode and credit are
+    always told, so that players do their part (SCORM 1.2 RTE 3.4.4: a mastery score decides in a session for credit).
     """
+    mode, credit = launch.mode or "normal", launch.credit or "credit"
     if version == "1.2":
         cmi = _tree(known, _SCORM_12)
         core = cmi.setdefault("core", {})
         if "lesson_status" not in core:
             core["lesson_status"] = _lesson_status(known)
         core |= {
-            "student_id": learner_id,
-            "student_name": learner_name,
-            "entry": entry,
-            "total_time": timespan(total_time),
+            "student_id": launch.learner_id,
+            "student_name": launch.learner_name,
+            "entry": launch.entry,
+            "lesson_mode": mode,
+            "credit": credit,
+            "total_time": timespan(launch.total_time),
         }
     else:
         cmi = _tree(known, _SCORM_2004)
         cmi |= {
-            "learner_id": learner_id,
-            "learner_name": learner_name,
-            "entry": entry,
-            "total_time": duration(total_time),
+            "learner_id": launch.learner_id,
+            "learner_name": launch.learner_name,
+            "entry": launch.entry,
+            "mode": mode,
+            "credit": credit,
+            "total_time": duration(launch.total_time),
         }
         if known.comments_from_learner:
             cmi["comments_from_learner"] = known.comments_from_learner
-    # interactions are write-only in SCORM 1.2 and a journal of the session in SCORM 2004: each session starts its own
+        # SCORM 2004 keeps them over an attempt's sessions, and content restores answers from them; SCORM 1.2's are
+        # write-only
+        if known.interactions and known.scorm_version == "2004":
+            cmi["interactions"] = {index: from_json(item) for index, item in known.interactions.items()}
     if known.objectives:
         cmi["objectives"] = known.objectives
     return cmi

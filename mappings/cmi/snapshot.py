@@ -65,13 +65,35 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
     interactions: Interactions | None = None
 
 
-SESSION_FIELDS = frozenset({"entry", "exit", "nav_request"})
+ScoreFields = tuple[Number | None, Number | None, Number | None, Number | None]
+"""`score_raw`, `score_min`, `score_max`, `score_scaled` of a snapshot."""
+
+SCORE_FIELDS = ("score_raw", "score_min", "score_max", "score_scaled")
+
+SESSION_FIELDS = frozenset({"entry", "exit", "nav_request", "mode", "credit"})
 """Fields that speak of one session only and are forgotten when the next one starts."""
 
 COLLECTIONS = ("comments_from_learner", "comments_from_lms", "objectives", "interactions")
 """Fields that hold numbered items and are merged item by item."""
 
 EMPTY = Snapshot()
+
+
+_BITS = {name: 1 << place for place, name in enumerate(Snapshot.__struct_fields__)}
+
+
+def fields_mask(said: Snapshot) -> int:
+    """Return the fields that are set, a bit each, in the order of the struct's fields: those to come go at its end."""
+    mask = 0
+    for value, bit in zip(msgspec.structs.astuple(said), _BITS.values(), strict=True):
+        if value is not None:
+            mask |= bit
+    return mask
+
+
+def in_mask(field: str, mask: int) -> bool:
+    """Tell whether a mask has a field."""
+    return bool(mask & _BITS[field])
 
 
 def at_launch(snapshot: Snapshot) -> Snapshot:

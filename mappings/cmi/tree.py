@@ -51,9 +51,20 @@ def nest(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Tree:
                 below = branch[part] = {}
             branch = below
         else:
-            if value != "" or leaf not in branch:
+            if value != "" or not isinstance(branch.get(leaf), dict):
                 branch[leaf] = value
     return tree
+
+
+def is_full(tree: Mapping[str, Any]) -> bool:
+    """Tell whether a tree is a player's snapshot of everything: it then has groups that content hardly ever sets."""
+    cmi = tree.get("cmi")
+    if not isinstance(cmi, dict):
+        return False
+    core = cmi.get("core")
+    if isinstance(core, dict):
+        return {"session_time", "entry", "credit"} <= core.keys() and "student_data" in cmi
+    return {"session_time", "entry", "credit", "learner_preference"} <= cmi.keys()
 
 
 def items(collection: object) -> dict[str, Any]:

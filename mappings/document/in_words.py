@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from mappings.attempt.changes import TRIGGERS
+from mappings.attempt.policy import PASS_MARKS, RESULTS
 from mappings.document.conditions import VARIABLES
 from mappings.document.model import (
     CONTEXT_LISTS,
@@ -176,8 +177,10 @@ def _where(document: Document) -> Iterator[Line]:
         if text is not None:
             yield Line(name, template(text))
     yield from map(_extension, context.extensions)
-    failed = "does" if document.failed_completes else "does not"
+    failed = "does" if document.status.failed_completes else "does not"
     yield Line("SCORM 1.2's failed", f"{failed} also complete an attempt")
+    yield Line("The result of an attempt", RESULTS[document.status.result])
+    yield Line("Mastery score, passing score and completion threshold", PASS_MARKS[document.status.marks])
     yield Line("A scaled score", SCALED_SCORES[document.scaled_score])
     yield Line("A session from which nothing comes any more", ENDINGS[document.idle])
     yield Line("A session that is open when a later one begins", OVERLAPS[document.overlap])

@@ -7,6 +7,7 @@ import re
 import tomllib
 
 from mappings.attempt.changes import ABOUT_ITEMS, TRIGGERS
+from mappings.attempt.policy import PASS_MARKS, RESULTS, StatusPolicy
 from mappings.document.conditions import Condition, compile_condition
 from mappings.document.errors import DocumentError, Fault
 from mappings.document.model import (
@@ -83,7 +84,7 @@ def _document(top: Section, text: str) -> Document:
         activity_in_course_iri=in_course_iri,
         course_iri=course_iri,
         cmi_extension=iris.iri("cmi_extension"),
-        failed_completes=status.flag("failed_completes"),
+        status=_status(status),
         idle=status.word("idle", ENDINGS, "an ending"),
         actor=_actor(top.section("actor")),
         activities=activities,
@@ -101,6 +102,16 @@ def _document(top: Section, text: str) -> Document:
     status.end()
     top.end()
     return document
+
+
+def _status(section: Section) -> StatusPolicy:
+    return StatusPolicy(
+        failed_completes=section.flag("failed_completes"),
+        result=section.word("result", RESULTS, "a way to choose a result") if section.has("result") else "best",
+        marks=section.word("pass_marks", PASS_MARKS, "a way to use marks")
+        if section.has("pass_marks")
+        else "when-silent",
+    )
 
 
 def _own(iris: Section, key: str) -> Template:

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from mappings.attempt.changes import Trigger
+from mappings.attempt.policy import StatusPolicy
 from mappings.attempt.state import Ending
 from mappings.document.conditions import Condition
 from mappings.document.templates import Template
@@ -217,10 +218,9 @@ class XapiDocument(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True):
     """A mapping document without faults. `text` is the file's, `content_hash` the SHA-256 of it.
 
-    `activity_in_course_iri` makes the activity's IRI where the LMS told a course. `failed_completes` says whether SCORM
-    1.2's `failed` also completes an attempt; `idle` how a session ends from which nothing comes any more; `overlap`
-    what becomes of one that is open when a later one of the learner begins; `cmi_extension` is the key of the result
-    part `cmi`.
+    `activity_in_course_iri` makes the activity's IRI where the LMS told a course. `status` is how statuses are
+    understood, `idle` how a session ends from which nothing comes any more, `overlap` what becomes of one that is open
+    when a later one of the learner begins, and `cmi_extension` the key of the result part `cmi`.
     """
 
     name: str
@@ -232,7 +232,7 @@ class Document(msgspec.Struct, frozen=True):
     activity_in_course_iri: Template
     course_iri: Template
     cmi_extension: Template
-    failed_completes: bool
+    status: StatusPolicy
     idle: Ending
     actor: Actor
     activities: Mapping[str, Activity]

@@ -42,7 +42,8 @@ class Rate(NamedTuple):
 class Alarm(NamedTuple):
     """What people must look after; `number` is of deliveries, `since` a time, each where there is one.
 
-    `kind` is `paused`, `refused` (the LRS does not let the bridge in), `dead`, `quarantined`, `dead documents`, `late`.
+    `kind` is `paused`, `refused` (the LRS does not let the bridge in), `diverged` (the LRS has statements of another
+    history of the database), `dead`, `quarantined`, `dead documents`, `late`.
     """
 
     kind: str
@@ -112,6 +113,7 @@ def alarms(waits: dict[str, Queue], paused: dict[str, Pause], now: int) -> list[
         if pause is not None:
             found.append(Alarm("refused" if pause.automatic else "paused", target, since=pause.since))
         for kind, number in (
+            ("diverged", queue.diverged),
             ("dead", queue.dead),
             ("quarantined", queue.quarantined),
             ("dead documents", queue.dead_documents),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select
 
+from storage import diverged
 from storage.audit.pages import Count, up_to
 from storage.deliveries import of_state
 from storage.outbox import SHARDS
@@ -14,7 +15,10 @@ from storage.tables import delivery, document_delivery, statement
 
 
 class Queue(NamedTuple):
-    """What a target's deliveries come to; `oldest` is when the statement that waits longest was made."""
+    """What a target's deliveries come to; `oldest` is when the statement that waits longest was made.
+
+    `diverged` are those of the dead that met a statement of another history of the database at the target.
+    """
 
     waiting: Count = Count(0)
     dead: Count = Count(0)
@@ -22,6 +26,7 @@ class Queue(NamedTuple):
     waiting_documents: Count = Count(0)
     dead_documents: Count = Count(0)
     oldest: int | None = None
+    diverged: Count = Count(0)
 
 
 COUNTED = 100_000
@@ -38,6 +43,7 @@ def queues(connection: Connection, most: int = COUNTED) -> dict[str, Queue]:
         "dead": _by_target(connection, delivery.c.target, of_state("dead"), most),
         "quarantined": _by_target(connection, delivery.c.target, of_state("quarantined"), most),
         "waiting_documents": _by_target(connection, document_delivery.c.target, document_state("waiting"), most),
+        "diverged": diverged.count_by_target(connection, most),
         "dead_documents": _by_target(connection, document_delivery.c.target, document_state("dead"), most),
     }
     names: set[str] = set().union(*counted.values())

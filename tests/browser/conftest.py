@@ -26,6 +26,8 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PLAYER_WARNING = "useAsynchronousCommits=true is not SCORM compliant"
+"""What scorm-again says to whoever has the console open, each time that it starts."""
 TELL_VIOLATIONS = """document.addEventListener("securitypolicyviolation", violation =>
     console.error(`Content Security Policy: ${violation.violatedDirective} ${violation.blockedURI}`))"""
 
@@ -35,7 +37,7 @@ class Watch:
     """What a browser complains of. Whatever a test does not expect fails it."""
 
     complaints: list[str] = field(default_factory=list)
-    expected: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=lambda: [PLAYER_WARNING])
 
     def expect(self, *patterns: str) -> None:
         """Take complaints that one of these regular expressions is found in as part of the test."""

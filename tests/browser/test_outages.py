@@ -61,7 +61,7 @@ async def test_a_bridge_that_is_away_for_a_page_loses_nothing(
     version: str,
 ) -> None:
     # what the browser and the player say to whoever has the console open
-    watch.expect("ERR_CONNECTION_REFUSED", "Failed to execute 'send'", "(?i)scorm ?error")
+    watch.expect("ERR_CONNECTION_REFUSED", "Failed to fetch", "(?i)scorm ?error")
     course = await bridge.launch(page, learner, version)
     await course.expect_page("page-api")
     await course.turn_to("set-is-not-save")
@@ -72,13 +72,11 @@ async def test_a_bridge_that_is_away_for_a_page_loses_nothing(
     await course.button("Next").click()
     await course.expect_page("what-resumes", status="failed")
     await expect(course.status).to_have_text("Saving failed: the bridge did not answer")
-    await expect(course.sco.get_by_role("alert")).to_contain_text("did not save")
 
     await start(bridge.database_url, lrs.endpoint, port=port)
     await course.answer("what-resumes", right=True)
     await course.button("Next").click()
     await course.expect_page("what-it-says")
-    await expect(course.sco.get_by_role("alert")).to_be_hidden()
     await course.play("passed")
     # the fifth page was never told by itself: the commit of the sixth told both, with the answers given on both
     progress = [*seen(version, 1, 4), answered(version, "set-is-not-save"), *seen(version, 6, 9)]

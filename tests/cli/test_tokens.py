@@ -1,15 +1,17 @@
-"""`scorm-bridge tokens create`."""
+"""`scorm-bridge tokens`."""
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
-from bridge.access import TOKEN_PREFIX
-from storage import lms
+from bridge.access import TOKEN_PREFIX, TOKEN_TRUSTED_FOR
+from storage import acts, lms
 from storage.engine import open_engine, reading
 from storage.lms import Lms
+from tests.bridges import Bridge
 from tests.cli.conftest import Run, Script
 
 HOME = "https://lms.example.org/moodle"
@@ -110,3 +112,29 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(run: Run) 
     assert result.stdout == ""
     assert "database" in result.stderr
     assert "canary-7c1e" not in result.stderr
+
+
+async def test_a_revoked_token_is_refused_by_a_running_bridge_and_the_others_are_not(
+    bridge: Bridge, run: Run, database_url: str
+) -> None:
+    environment = {"SCORM_BRIDGE_DATABASE__URL": database_url}
+    other = run(*CREATE, HOME, **environment).stdout.strip()
+    listed = json.loads(run("tokens", "list", "--json", **environment).stdout)
+    assert [(one["lms"], one["revoked_at"]) for one in listed] == [("lms", None), ("moodle", None)]
+    for token in (bridge.token, other):
+        assert (await bridge.get("/v1/enrollments", token=token))[0] == 200
+
+    number = str(listed[0]["id"])
+    assert run("tokens", "revoke", number, "--reason", "it leaked", "--by", "ada", **environment).exit_code == 0
+    bridge.clock.advance(TOKEN_TRUSTED_FOR / 1000)
+    assert (await bridge.get("/v1/enrollments"))[0] == 401
+    assert (await bridge.get("/v1/enrollments", token=other))[0] == 200
+    shown = json.loads(run("tokens", "list", "--json", **environment).stdout)
+    assert [one["revoked_at"] is None for one in shown] == [False, True]
+    with reading(bridge.engine) as connection:
+        (act,) = acts.newest(connection)
+    assert (act.by, act.verb, act.subject, act.reason) == ("ada", "revoke-token", f"lms, token {number}", "it leaked")
+
+    again = run("tokens", "revoke", number, "--reason", "once more", **environment)
+    assert again.exit_code == 1
+    assert f"no token {number} that could be revoked" in again.stderr

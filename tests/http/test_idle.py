@@ -91,11 +91,44 @@ async def test_a_session_that_was_never_played_ends_without_a_word(bridge: Bridg
     assert (await bridge.get(f"/v1/sessions/{opened['session_id']}"))[1]["ended"] == "abandoned"
 
 
-async def test_a_commit_that_comes_after_all_is_late_and_loses_nothing(bridge: Bridge) -> None:
-    first = await bridge.commit({"core": {"lesson_status": "incomplete"}})
+async def test_a_session_that_only_the_bridge_ended_goes_on_when_it_speaks_again(bridge: Bridge) -> None:
+    """A laptop was closed, and opened again on the next day."""
+    first = await bridge.commit({"core": {"lesson_status": "incomplete", "session_time": "00:05:00"}})
     bridge.clock.advance(IDLE_AFTER + 1)
     await _reaper(bridge).reap()
-    late = await bridge.commit({"core": {"lesson_status": "passed"}}, session_id=first["session_id"])
+    back = await bridge.commit(
+        {"core": {"lesson_status": "passed", "score": {"raw": "90"}, "lesson_location": "p9"}},
+        session_id=first["session_id"],
+    )
+    last = await bridge.commit({"core": {"session_time": "00:08:00"}}, session_id=first["session_id"], terminated=True)
 
-    assert late["disposition"] == "late"
-    assert bridge.rules() == ["initialized", "abandoned", "completed", "passed"]
+    assert (back["disposition"], back["attempt"]["status"]) == ("applied", "active")
+    assert (back["attempt"]["score"], back["progress"]["location"]) == ({"scaled": 0.9, "raw": 90}, "p9")
+    assert (last["attempt"]["status"], last["attempt"]["total_time"]) == ("terminated", "PT8M")
+    assert bridge.rules() == ["initialized", "abandoned", "resumed", "scored", "completed", "passed", "terminated"]
+    assert bridge.durations() == ["PT5M", "PT3M"]
+
+
+async def test_a_session_can_be_given_up_twice_and_tells_so_twice(bridge: Bridge) -> None:
+    first = await bridge.commit({"core": {"lesson_status": "incomplete", "session_time": "00:05:00"}})
+    for minutes in (6, 7):
+        bridge.clock.advance(IDLE_AFTER + 1)
+        await _reaper(bridge).reap()
+        await bridge.commit({"core": {"session_time": f"00:0{minutes}:00"}}, session_id=first["session_id"])
+    bridge.clock.advance(IDLE_AFTER + 1)
+    await _reaper(bridge).reap()
+
+    assert bridge.rules() == ["initialized", "abandoned", "resumed", "abandoned", "resumed", "abandoned"]
+    assert bridge.durations() == ["PT5M", "PT1M", "PT1M"]
+
+
+async def test_a_session_that_goes_on_after_a_later_one_began_is_an_earlier_one(bridge: Bridge) -> None:
+    first = await bridge.commit({"core": {"lesson_status": "incomplete", "lesson_location": "p1"}})
+    bridge.clock.advance(IDLE_AFTER + 1)
+    await _reaper(bridge).reap()
+    second = await bridge.open()
+    await bridge.commit({"core": {"lesson_location": "p5"}}, session_id=second["session_id"])
+    back = await bridge.commit({"core": {"exit": ""}}, session_id=first["session_id"], terminated=True)
+
+    assert (second["attempt"]["number"], second["attempt"]["entry"]) == (1, "resume")
+    assert (back["disposition"], back["attempt"]["status"]) == ("applied", "active")

@@ -159,7 +159,7 @@ def _play(mapping, attempt, told):
     play, at = None, NOON
     document = mapping.document
     for commits, end in attempt:
-        play = play.next_session() if play else Play(completes_when_failed=document.failed_completes)
+        play = play.next_session() if play else Play(policy=document.status)
         for count, tree in enumerate(commits, 1):
             at += 10 * SECOND
             terminated = True if end == "terminated" and count == len(commits) else None

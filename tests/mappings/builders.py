@@ -6,12 +6,13 @@ import copy
 import hashlib
 import json
 
-from msgspec.structs import replace
-
 from mappings.attempt import Arrival, AttemptState, Commit, Earlier, SessionState, fold
 from mappings.attempt.guards import may_repeat
+from mappings.attempt.launch import NO_LAUNCH_DATA
+from mappings.attempt.policy import DEFAULT_POLICY
+from mappings.attempt.state import open_session
 from mappings.cmi.reader import read
-from mappings.cmi.tree import as_json, from_json
+from mappings.cmi.tree import as_json, from_json, is_full
 
 NOON = 1_769_860_800_000
 """2026-01-31T12:00:00Z in milliseconds since the epoch."""
@@ -130,6 +131,7 @@ def flatten(tree, path=""):
 
 def arrival(tree, *, at=NOON, key=None, declared=None, digest=None, **commit):
     """Return a commit as it arrives. Its digest is of all that its body would hold."""
+    commit.setdefault("echoes", is_full(tree))
     body = json.dumps([tree, commit.get("sequence"), commit.get("terminated")], sort_keys=True)
     return Arrival(
         commit=Commit(wire_format="test", tree=tree, scorm_version=declared, **commit),
@@ -143,10 +145,10 @@ def arrival(tree, *, at=NOON, key=None, declared=None, digest=None, **commit):
 class Play:
     """An attempt and one of its sessions, with the journal, as commits come in one by one."""
 
-    def __init__(self, attempt=None, session=None, *, completes_when_failed=False):
+    def __init__(self, attempt=None, session=None, *, policy=DEFAULT_POLICY):
         self.attempt = attempt or AttemptState(sessions=1)
         self.session = session or SessionState(number=1)
-        self.completes_when_failed = completes_when_failed
+        self.policy = policy
         self.journal = []
         self.folds = []
 
@@ -158,7 +160,7 @@ class Play:
             self.session,
             arrived,
             earlier=earlier,
-            completes_when_failed=self.completes_when_failed,
+            policy=self.policy,
         )
         self.attempt, self.session = done.attempt, done.session
         self.folds.append(done)
@@ -174,10 +176,10 @@ class Play:
 
     def next_session(self):
         """Return a play of the attempt's next session, which resumes it where the last one was suspended."""
-        attempt = replace(self.attempt, sessions=self.attempt.sessions + 1)
-        resumes = attempt.ended == "suspended"
-        session = SessionState(number=attempt.sessions, resumes=resumes, base_time=attempt.total_time)
-        return Play(attempt, session, completes_when_failed=self.completes_when_failed)
+        attempt, session = open_session(
+            self.attempt, NO_LAUNCH_DATA, known_total=self.attempt.client_total_time or self.attempt.total_time
+        )
+        return Play(attempt, session, policy=self.policy)
 
     @property
     def told(self):

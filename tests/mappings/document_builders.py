@@ -14,7 +14,7 @@ SCO = "https://lms.example.org/courses/7/235"
 OTHER = "44444444-4444-4444-8444-444444444444"
 PARTS_12 = {
     "core.credit": "no-credit",
-    "core.lesson_mode": "review",
+    "core.lesson_mode": "normal",
     "core.lesson_location": "p2",
     "comments_from_lms": "Well done",
     "suspend_data": "s1",

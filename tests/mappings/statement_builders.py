@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import mappings
 from mappings.attempt import AttemptState, SessionState
-from mappings.attempt.changes import TRIGGERS, Change
+from mappings.attempt.changes import ABOUT_SESSIONS, TRIGGERS, Change
 from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
@@ -123,11 +123,11 @@ def reached(known):
     return AttemptState(snapshot=known, score=score(known))
 
 
-def change_of(trigger):
+def change_of(trigger, spent=33_025):
     """Return a change of a trigger, about something where it must be."""
     kind = trigger.split(".")[0]
     about = {"interaction": interaction(ANSWER), "objective": OBJECTIVE, "comment": COMMENT}.get(kind)
-    return Change(trigger, about=about)
+    return Change(trigger, about=about, duration=spent if trigger in ABOUT_SESSIONS else None)
 
 
 def tell(*triggers, known=None, spent=0, mapping=None, at=NOON, **changes):
@@ -136,8 +136,8 @@ def tell(*triggers, known=None, spent=0, mapping=None, at=NOON, **changes):
         mapping or compiled(),
         facts(**changes),
         reached(known or Snapshot()),
-        SessionState(spent=spent),
-        [change_of(one) if isinstance(one, str) else one for one in triggers],
+        SessionState(spent=spent, time_known=True),
+        [change_of(one, spent) if isinstance(one, str) else one for one in triggers],
         at,
     )
     return [judged(statement.body) for statement in done.statements]
@@ -154,7 +154,7 @@ def everything():
         progress_measure=0.29,
     )
     changes = [change_of(trigger) for trigger in TOLD]
-    done = make(compiled(), facts(), reached(known), SessionState(spent=33_025), changes, NOON)
+    done = make(compiled(), facts(), reached(known), SessionState(spent=33_025, time_known=True), changes, NOON)
     return "\n".join(statement.body for statement in done.statements)
 
 

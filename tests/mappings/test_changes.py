@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mappings.attempt.changes import TRIGGERS, Change, Trigger, find_changes
+from mappings.attempt.changes import TRIGGERS, Change, Trigger, ending_change, find_changes
+from mappings.attempt.state import SessionState
 from mappings.cmi.merge import merge
 from mappings.cmi.reader import read
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import EMPTY, Snapshot
-from tests.mappings.builders import delta, kept, scorm_12
+from tests.mappings.builders import Play, delta, kept, page, scorm_12
 
 proven = settings(deadline=None, max_examples=100, derandomize=True, database=None)
 
@@ -68,10 +69,10 @@ def test_there_are_changes_exactly_where_something_tellable_changed(before, afte
     assert bool(find_changes(before, after)) == tellable
 
 
-@given(snapshots, snapshots, st.booleans(), st.booleans(), st.sampled_from([None, "suspended", "terminated"]))
+@given(snapshots, snapshots, st.sampled_from([None, 0, 5]), st.sampled_from([None, 0, 5]))
 @proven
-def test_changes_come_in_the_order_of_the_triggers_and_each_once(before, after, started, resumed, ended):
-    found = [change.trigger for change in find_changes(before, after, started=started, resumed=resumed, ended=ended)]
+def test_changes_come_in_the_order_of_the_triggers_and_each_once(before, after, started, resumed):
+    found = [change.trigger for change in find_changes(before, after, started_at=started, resumed_at=resumed)]
 
     assert found == [trigger for trigger in TRIGGERS if trigger in set(found)]
 
@@ -79,24 +80,21 @@ def test_changes_come_in_the_order_of_the_triggers_and_each_once(before, after, 
 def test_everything_at_once_comes_in_one_order():
     after = Snapshot(score_scaled=0.9, progress_measure=1, completion_status="completed", success_status="passed")
 
-    assert find_changes(EMPTY, after, started=True, resumed=True, ended="suspended") == (
+    assert find_changes(EMPTY, after, started_at=0, resumed_at=7) == (
         Change("attempt.started"),
-        Change("session.resumed"),
+        Change("session.resumed", at=7),
         Change("score.changed", None, Score(scaled=0.9)),
         Change("progress.changed", None, 1),
         Change("completion.completed", None, "completed"),
         Change("success.passed", None, "passed"),
-        Change("session.suspended"),
     )
 
 
 @pytest.mark.parametrize(
     ("turn", "trigger"),
     [
-        ({"started": True}, "attempt.started"),
-        ({"resumed": True}, "session.resumed"),
-        ({"ended": "suspended"}, "session.suspended"),
-        ({"ended": "terminated"}, "session.terminated"),
+        ({"started_at": 0}, "attempt.started"),
+        ({"resumed_at": 0}, "session.resumed"),
     ],
 )
 def test_a_turn_of_the_session_is_told_without_any_difference(turn, trigger):
@@ -109,6 +107,19 @@ def test_another_place_in_the_content_is_a_change(before, after):
 
     assert found == (Change("location.changed", before, after),)
     assert find_changes(replace(EMPTY, location=after), replace(EMPTY, location=after, credit="credit")) == ()
+
+
+@pytest.mark.parametrize(
+    ("session", "duration"),
+    [
+        (SessionState(spent=500, time_known=True), 500),
+        (SessionState(spent=500, reported_time=200, time_known=True), 300),
+        (SessionState(time_known=True), 0),
+        (SessionState(), None),
+    ],
+)
+def test_the_end_of_a_session_tells_the_time_that_none_has_told(session, duration):
+    assert ending_change("suspended", session) == Change("session.suspended", duration=duration)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +162,8 @@ def test_a_score_is_another_if_it_differs_from_the_last_possible_one():
     before, after = Snapshot(score_raw=11, score_max=10), Snapshot(score_raw=9, score_max=10)
     last = Score(raw=9, max=10)
 
-    assert find_changes(before, after, told=last) == ()
-    assert find_changes(before, after, told=Score(raw=8)) == (Change("score.changed", Score(raw=8), last),)
+    assert find_changes(before, after, last_score=last) == ()
+    assert find_changes(before, after, last_score=Score(raw=8)) == (Change("score.changed", Score(raw=8), last),)
 
 
 def test_progress_back_to_nought_is_a_change():
@@ -170,7 +181,11 @@ def test_failed_then_passed_tells_both():
 
 
 def test_passed_then_failed_tells_nothing_new():
-    assert sequence("passed", "failed", "passed") == ["completion.completed", "success.passed"]
+    play = Play()
+    for number, status in enumerate(["passed", "failed", "passed"]):
+        play.send(page(number, status))
+
+    assert play.told == ["attempt.started", "completion.completed", "success.passed"]
 
 
 def test_failed_tells_nothing_of_completion():

@@ -40,7 +40,7 @@ def new(*items):
         (["a\n", "a\nb\n", "a\nb\n\nc"], ["a", "b", "c"]),
         (["Too fast", "Too loud"], ["Too fast", "Too loud"]),
         (["Too fast", "Too"], ["Too fast", "Too"]),
-        (["Too fast", "", "Too fast"], ["Too fast", None, None]),
+        (["Too fast", "", "Too fast"], ["Too fast", None, "Too fast"]),
         (["", " ", "\n"], [None, None, None]),
         (["a", "a  \n"], ["a", None]),
     ],

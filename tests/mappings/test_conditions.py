@@ -42,6 +42,9 @@ def speaks(condition, known=KNOWN, change="score.changed", **changes):
     return "conditional" in [statement.rule for statement in made.statements]
 
 
+NEUTRAL = interaction({"id": "Q", "learner_response": "a", "result": "neutral"})
+
+
 @pytest.mark.parametrize(
     "condition",
     [
@@ -122,7 +125,13 @@ def test_a_condition_that_cannot_be_decided_does_not_hold(condition):
         (Change("score.changed", Score(raw=1), Score(raw=2)), "change.after.raw > change.before.raw", True),
         (Change("score.changed", None, Score(raw=2)), "change.before == null", True),
         (Change("progress.changed", 0.5, 1), "change.after == 1", True),
-        (Change("interaction.answered", about=interaction({"id": "Q", "result": "neutral"})), "item.success", False),
+        (
+            Change(
+                "interaction.answered", about=interaction({"id": "Q", "learner_response": "a", "result": "neutral"})
+            ),
+            "item.success",
+            False,
+        ),
         (Change("objective.failed", about=Objective("O", success_status="failed")), "!item.success", True),
     ],
     ids=str,

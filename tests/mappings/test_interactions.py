@@ -198,7 +198,7 @@ def test_scorm_2004s_own_words_are_kept():
     ],
     ids=str,
 )
-def test_what_has_no_id_or_neither_response_nor_result_is_no_answer(sent):
+def test_what_has_no_id_or_no_response_is_no_answer(sent):
     assert interaction(sent) is None
     assert answer(sent) is None
 
@@ -220,11 +220,9 @@ LIKERT = "".join(f"{letter}____{number}___" for number, letter in enumerate("ABC
         ),
         (old("likert", LIKERT), "Q1", "likert", LIKERT, None),
         (old("choice", "10,11", result="correct"), "Q1", "choice", "10[,]11", True),
-        (new("choice", "", result="correct"), "Q1", "choice", None, True),
-        (old("choice", "", result="wrong"), "Q1", "choice", None, False),
         ({"id": 7, "type": "numeric", "learner_response": 4.5, "result": 1}, "7", "numeric", "4.5", None),
         ({"id": "Q1", "learner_response": False}, "Q1", "other", "false", None),
-        ({"id": "a b#c", "type": "x", "result": "correct"}, "a b#c", "other", None, True),
+        ({"id": "a b#c", "type": "x", "learner_response": "y", "result": "correct"}, "a b#c", "other", "y", True),
     ],
 )
 def test_what_real_content_sends_is_told(sent, own, kind, response, success):
@@ -233,9 +231,15 @@ def test_what_real_content_sends_is_told(sent, own, kind, response, success):
         assert told.cmi["id"] == own
 
 
-def test_patterns_of_scorm_12_are_rewritten_where_nothing_was_responded():
-    """A client that sends only what was set sends no `student_response` then; `time` is SCORM 1.2's all the same."""
-    sent = {"id": "Q1", "type": "matching", "result": "wrong", "time": "12:30:00"}
+@pytest.mark.parametrize("sent", [new("choice", "", result="correct"), old("choice", "", result="wrong")])
+def test_a_result_before_any_response_says_nothing_of_the_learner(sent):
+    """Numbas sets `incorrect` up at the launch."""
+    assert interaction(sent) is None
+    assert answer(sent) is None
+
+
+def test_patterns_of_scorm_12_are_rewritten_with_its_responses():
+    sent = {"id": "Q1", "type": "matching", "student_response": "1.a", "result": "wrong", "time": "12:30:00"}
     told = interaction(sent | {"correct_responses": {"0": {"pattern": "{1.a,2.b}"}}})
 
     assert told.patterns == ("1[.]a[,]2[.]b",)
@@ -290,7 +294,7 @@ def test_no_item_makes_finding_comments_fail(before, after, old_text, new_text):
 def test_patterns_of_numbers_take_no_longer_than_their_length(text):
     sent = {str(number): {"pattern": f" {text} "} for number in range(30)}
 
-    told = interaction({"id": "i", "type": "numeric", "result": "correct", "correct_responses": sent})
+    told = interaction({"id": "i", "type": "numeric", "learner_response": "1", "correct_responses": sent})
 
     assert told is not None
     assert all("[:]" not in pattern for pattern in told.patterns)
@@ -299,7 +303,7 @@ def test_patterns_of_numbers_take_no_longer_than_their_length(text):
 def test_no_more_patterns_and_objectives_are_told_than_an_lrs_can_use():
     sent = {str(number): {"pattern": f"p{number}", "id": f"o{number}"} for number in range(2_000)}
 
-    told = interaction({"id": "i", "result": "correct", "correct_responses": sent, "objectives": sent})
+    told = interaction({"id": "i", "learner_response": "a", "correct_responses": sent, "objectives": sent})
 
     assert told is not None
     assert (len(told.patterns), len(told.objectives)) == (MAX_LISTED, MAX_LISTED)

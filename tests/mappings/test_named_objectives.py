@@ -124,7 +124,8 @@ def test_answers_of_one_commit_have_each_their_own_objectives():
 @pytest.mark.parametrize(("made", "description"), [(scorm_12, {}), (scorm_2004, {"description": {"en-US": "Fire"}})])
 def test_what_content_set_is_told(made, description):
     play, mapping = Play(), compiled()
-    answer = {"id": "Q1", "type": "choice", "result": "correct", "objectives": numbered({"id": "O1"}, {"id": ""}, {})}
+    named = numbered({"id": "O1"}, {"id": ""}, {})
+    answer = {"id": "Q1", "type": "choice", "learner_response": "a", "result": "correct", "objectives": named}
     objective = {"id": "O1"} | ({"description": "Fire"} if description else {})
     (statement,) = statements_of(
         play, mapping, made({"interactions": numbered(answer), "objectives": numbered(objective)})

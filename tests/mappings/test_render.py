@@ -7,17 +7,15 @@ from msgspec.structs import replace
 
 from mappings.cmi.merge import merge
 from mappings.cmi.reader import read
-from mappings.cmi.render import render
+from mappings.cmi.render import LaunchValues, render
 from mappings.cmi.snapshot import EMPTY, Snapshot
-from tests.mappings.builders import delta, flatten
+from tests.mappings.builders import delta, flatten, kept
 
 WHO = {"learner_id": "u42", "learner_name": "Doe, Jane", "entry": "resume", "total_time": 33_025}
 
 SCORM_12 = {
     "core.lesson_status": "passed",
     "core.lesson_location": "p2",
-    "core.lesson_mode": "normal",
-    "core.credit": "credit",
     "core.score.raw": "85.5",
     "core.score.min": "0",
     "core.score.max": "100",
@@ -43,8 +41,6 @@ SCORM_2004 = {
     "score.max": "20",
     "progress_measure": "0.75",
     "location": "p2",
-    "mode": "review",
-    "credit": "no-credit",
     "suspend_data": "opaque",
     "launch_data": "ld",
     "completion_threshold": "0.5",
@@ -63,7 +59,7 @@ SCORM_2004 = {
 @pytest.mark.parametrize(("version", "elements"), [("1.2", SCORM_12), ("2004", SCORM_2004)])
 def test_a_player_is_given_back_every_element_as_text(version, elements):
     known = merge(EMPTY, read(delta(elements)).snapshot)
-    given = flatten(render(known, version, **WHO))
+    given = flatten(render(known, version, LaunchValues(**WHO)))
 
     assert {name: given[name] for name in elements} == elements
 
@@ -71,42 +67,54 @@ def test_a_player_is_given_back_every_element_as_text(version, elements):
 @pytest.mark.parametrize(("version", "elements"), [("1.2", SCORM_12), ("2004", SCORM_2004)])
 def test_what_a_player_is_given_reads_as_what_was_known(version, elements):
     known = merge(EMPTY, read(delta(elements)).snapshot)
-    again = merge(EMPTY, read({"cmi": render(known, version, **WHO)}).snapshot)
+    again = merge(EMPTY, read({"cmi": render(known, version, LaunchValues(**WHO))}).snapshot)
 
-    assert replace(again, entry=None) == known
+    assert replace(again, entry=None, mode=None, credit=None) == known
 
 
 def test_a_new_attempt_is_told_who_the_learner_is_and_little_else():
-    who = WHO | {"entry": "ab-initio", "total_time": 0}
+    who = WHO | {"entry": "ab-initio", "total_time": 0, "mode": None, "credit": None}
 
-    assert render(EMPTY, "1.2", **who) == {
+    assert render(EMPTY, "1.2", LaunchValues(**who)) == {
         "core": {
             "lesson_status": "not attempted",
             "student_id": "u42",
             "student_name": "Doe, Jane",
             "entry": "ab-initio",
+            "lesson_mode": "normal",
+            "credit": "credit",
             "total_time": "0000:00:00.00",
         }
     }
-    assert render(EMPTY, "2004", **who) == {
+    assert render(EMPTY, "2004", LaunchValues(**who)) == {
         "learner_id": "u42",
         "learner_name": "Doe, Jane",
         "entry": "ab-initio",
+        "mode": "normal",
+        "credit": "credit",
         "total_time": "PT0S",
     }
 
 
 @pytest.mark.parametrize(("version", "time"), [("1.2", "0000:05:30.25"), ("2004", "PT5M30.25S")])
 def test_the_time_of_all_sessions_is_told_in_the_versions_own_format(version, time):
-    assert time in flatten(render(EMPTY, version, **WHO)).values()
+    assert time in flatten(render(EMPTY, version, LaunchValues(**WHO))).values()
 
 
-def test_the_last_sessions_exit_times_and_interactions_are_not_given_back():
-    """Interactions are written only in SCORM 1.2, and each session counts its own."""
-    known = Snapshot(exit="suspend", nav_request="suspendAll", interactions={"0": {"id": "Q1"}})
+def test_interactions_of_earlier_sessions_are_given_back_where_content_can_read_them():
+    """SCORM 2004 RTE 4.2.9: they last as long as the attempt. SCORM 1.2's can only be written."""
+    item = {"id": "Q1", "learner_response": "a"}
+    known = Snapshot(scorm_version="2004", interactions=kept({"0": item}))
 
-    assert render(known, "2004", **WHO) == render(EMPTY, "2004", **WHO)
-    assert render(known, "1.2", **WHO) == render(EMPTY, "1.2", **WHO)
+    assert render(known, "2004", LaunchValues(**WHO))["interactions"] == {"0": item}
+    assert "interactions" not in render(known, "1.2", LaunchValues(**WHO))
+
+
+def test_the_last_sessions_exit_and_times_are_not_given_back():
+    known = Snapshot(exit="suspend", nav_request="suspendAll", session_time=5)
+
+    assert render(known, "2004", LaunchValues(**WHO)) == render(EMPTY, "2004", LaunchValues(**WHO))
+    assert render(known, "1.2", LaunchValues(**WHO)) == render(EMPTY, "1.2", LaunchValues(**WHO))
 
 
 @pytest.mark.parametrize(
@@ -121,4 +129,4 @@ def test_the_last_sessions_exit_times_and_interactions_are_not_given_back():
     ],
 )
 def test_an_attempt_begun_in_scorm_2004_is_told_in_scorm_12s_one_status(known, status):
-    assert render(known, "1.2", **WHO)["core"]["lesson_status"] == status
+    assert render(known, "1.2", LaunchValues(**WHO))["core"]["lesson_status"] == status

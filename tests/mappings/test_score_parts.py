@@ -202,8 +202,8 @@ def test_a_score_left_by_a_session_is_told_before_the_next_ones(settled):
     told.set("core.score.raw", "85")
     told.play = told.play.next_session()
 
-    assert told.send({"core.score.raw": "60"}, settled=settled) == ["scored", "high"] + ["scored"] * settled
-    assert told.end("terminated") == ["scored"] * (not settled) + ["terminated"]
+    assert told.send({"core.score.raw": "60"}, settled=settled) == ["scored", "high", "resumed"] + ["scored"] * settled
+    assert told.end("terminated") == ["scored"] * (not settled) + ["completed", "terminated"]
     assert told.scores == [{"scaled": 0.85, "raw": 85}, {"scaled": 0.6, "raw": 60}]
     assert told.statements[-1][1]["score"] == {"scaled": 0.6, "raw": 60}
 
@@ -227,14 +227,14 @@ def test_a_last_commit_of_one_part_tells_the_score():
     told = Told("1.2")
     told.set("core.score.raw", "85")
 
-    assert told.send({"core.score.max": "200"}, settled=False, terminated=True) == ["scored", "terminated"]
+    assert told.send({"core.score.max": "200"}, settled=False, terminated=True) == ["scored", "completed", "terminated"]
 
 
 def test_a_commit_that_comes_too_late_is_not_waited_with():
     told = Told("1.2")
     told.send({}, terminated=True)
 
-    assert told.send({"core.score.raw": "85"}, settled=False, at=NOON + MINUTE) == ["scored"]
+    assert told.send({"core.score.raw": "85"}, settled=False, at=NOON + MINUTE) == ["scored", "terminated"]
 
 
 def test_a_score_does_not_show_that_an_interaction_is_there():

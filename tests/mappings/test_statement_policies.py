@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from mappings.attempt import AttemptState, SessionState
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, ending_change
 from mappings.cmi.snapshot import Snapshot
 from mappings.document import DocumentError
 from mappings.statements import make
@@ -289,8 +288,8 @@ def test_the_duration_is_the_sessions_and_not_the_attempts(spent):
         compiled(),
         facts(),
         AttemptState(snapshot=Snapshot(), total_time=10**6),
-        replace(SessionState(), spent=spent, base_time=5),
-        [Change("session.terminated")],
+        SessionState(spent=spent, time_known=True),
+        [ending_change("terminated", SessionState(spent=spent, time_known=True))],
         NOON,
     )
 

@@ -34,10 +34,13 @@ def test_a_later_name_wins_over_a_contradiction():
     assert nest([("cmi.core.exit", "suspend"), ("cmi.core", "x")]) == {"cmi": {"core": "x"}}
 
 
-@pytest.mark.parametrize("earlier", ["cmi.core.score", "cmi.core.score.raw"])
-def test_an_empty_later_value_never_erases_an_earlier_one(earlier):
-    """Not set says nothing, within a commit as between commits."""
-    assert nest([(earlier, "85"), ("cmi.core.score", "")]) == nest([(earlier, "85")])
+def test_an_empty_value_never_erases_a_group():
+    assert nest([("cmi.core.score.raw", "85"), ("cmi.core.score", "")]) == nest([("cmi.core.score.raw", "85")])
+
+
+def test_an_empty_later_value_wins_over_an_earlier_one():
+    """It is what the content set last."""
+    assert nest([("cmi.core.exit", "suspend"), ("cmi.core.exit", "")]) == {"cmi": {"core": {"exit": ""}}}
 
 
 def test_names_deeper_than_any_element_are_left_out():

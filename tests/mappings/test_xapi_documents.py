@@ -20,7 +20,7 @@ def test_each_part_of_scorm_12_is_told_where_the_profile_has_it():
         "attempt-state": {
             "comments_from_lms": [{"comment": "Well done"}],
             "credit": "no-credit",
-            "mode": "review",
+            "mode": "normal",
             "location": "p2",
             "preferences": {"audio_level": 50, "language": "de", "delivery_speed": 0, "audio_captioning": 1},
             "total_time": "PT10M0.5S",
@@ -212,7 +212,7 @@ def test_an_attempt_is_told_by_its_number_where_the_mapping_says_so():
         ({"core.lesson_location": "p3"}, {"attempt-state"}),
         ({"core.session_time": "00:01:00"}, {"attempt-state"}),
         ({"core.credit": "credit"}, {"attempt-state"}),
-        ({"core.lesson_mode": "normal"}, {"attempt-state"}),
+        ({"core.lesson_mode": "normal"}, set()),
         ({"comments_from_lms": "Again"}, {"attempt-state"}),
         ({"suspend_data": "s2"}, {"adl-suspend-data"}),
         ({"launch_data": "x=2"}, {"activity-profile"}),

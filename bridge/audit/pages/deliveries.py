@@ -23,6 +23,7 @@ from storage.audit import causes, deliveries
 from storage.audit.causes import Cause
 from storage.audit.pages import READ, Count, Page
 from storage.deliveries import STATES, Delivery, Filter
+from storage.diverged import DIVERGED
 
 EXAMPLES = 5
 LONGEST_REASON = 1000
@@ -30,6 +31,7 @@ LONGEST_REASON = 1000
 _DONE: dict[Verb, str] = {
     "retry": "Deliveries that wait again, to be sent as soon as their target's senders come to them: {number}.",
     "discard": "Deliveries given up: {number}.",
+    "reissue": "Statements that are sent under new ids: {number}.",
 }
 
 
@@ -133,7 +135,8 @@ def _can(which: Filter) -> list[Verb]:
     """Give what can be done to all that a filter meets."""
     if which == Filter():
         return []
-    return [verb for verb, states in delivery_acts.ENDED.items() if which.state is None or which.state in states]
+    verbs: list[Verb] = ["retry", "discard"] if which.outcome != DIVERGED else ["reissue", "discard"]
+    return [verb for verb in verbs if which.state is None or which.state in delivery_acts.ENDED[verb]]
 
 
 def _filters(verb: Verb, which: Filter) -> list[Filter]:
@@ -144,13 +147,16 @@ def _filters(verb: Verb, which: Filter) -> list[Filter]:
 
 
 def _verb(request: web.Request) -> Verb:
-    return "retry" if request.path.endswith("/retry") else "discard"
+    path = request.path
+    return "retry" if path.endswith("/retry") else "reissue" if path.endswith("/reissue") else "discard"
 
 
 ROUTES = (
     Route("GET", "/deliveries", _deliveries, Role.READER),
     Route("GET", "/deliveries/retry", _confirm, Role.ADMIN),
     Route("POST", "/deliveries/retry", _do, Role.ADMIN),
+    Route("GET", "/deliveries/reissue", _confirm, Role.ADMIN),
+    Route("POST", "/deliveries/reissue", _do, Role.ADMIN),
     Route("GET", "/deliveries/discard", _confirm, Role.ADMIN),
     Route("POST", "/deliveries/discard", _do, Role.ADMIN),
 )

@@ -24,9 +24,9 @@ function tell(state, text) {
   status.textContent = text;
 }
 
-function replyTo(xhr) {
+async function replyTo(response) {
   try {
-    return JSON.parse(xhr.responseText) ?? {};
+    return (await response.json()) ?? {};
   } catch {
     return {};
   }
@@ -35,24 +35,37 @@ function replyTo(xhr) {
 function start(launch) {
   const { place, make, calls, withLearner } = PLAYERS[launch.scorm_version];
   let failure = NO_ANSWER;
+  let isOver = false;
 
   const api = make({
     lmsCommitUrl: launch.commit_url,
     autocommit: true,
+    // Browsers refuse synchronous requests of a page that goes away. Content that finishes only after its commit was
+    // answered true would then never finish; asynchronous ones outlive the page.
+    useAsynchronousCommits: true,
+    asyncModeBeaconBehavior: "on-terminate",
     // Not called at all when the request itself fails, which is why every commit starts out as unanswered.
-    xhrResponseHandler(xhr) {
-      const reply = replyTo(xhr);
-      const saved = xhr.status === 200 && String(reply.result) === "true";
-      failure = saved ? "" : (reply.detail ?? `HTTP status ${xhr.status}`);
+    async responseHandler(response) {
+      const reply = await replyTo(response);
+      const saved = response.status === 200 && String(reply.result) === "true";
+      failure = saved ? "" : (reply.detail ?? `HTTP status ${response.status}`);
       return { result: String(saved), errorCode: saved ? 0 : (reply.errorCode ?? 101) };
     },
   });
-  api.on(calls.commit, () => {
-    tell(failure ? "failed" : "saved", failure ? `Saving failed: ${failure}` : "Saved");
+  const settled = () => {
+    if (!isOver) {
+      tell(failure ? "failed" : "saved", failure ? `Saving failed: ${failure}` : "Saved");
+    }
     failure = NO_ANSWER;
-  });
+  };
+  api.on(calls.commit, () => tell("waiting", "Saving …"));
+  api.on("CommitSuccess", settled);
+  api.on("CommitError", settled);
   // The last commit goes out as a beacon, whose answer no page ever sees.
-  api.on(calls.terminate, () => tell("ended", "Session ended, last commit sent"));
+  api.on(calls.terminate, () => {
+    isOver = true;
+    tell("ended", "Session ended, last commit sent");
+  });
   api.loadFromJSON(withLearner(launch.cmi, launch.learner), "cmi");
 
   window[place] = api;

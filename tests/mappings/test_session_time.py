@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.attempt.clock import spend
-from mappings.attempt.state import SessionState
+from mappings.attempt.session_time import accumulate
+from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.snapshot import Snapshot
 from mappings.cmi.times import timespan
 from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, delta, scorm_12
@@ -62,17 +62,52 @@ def test_a_session_time_left_at_nought_leaves_the_total_time_to_tell():
 
 def test_a_total_time_alone_tells_the_session_as_what_is_above_the_attempts_time():
     """Moodle's SCORM 1.2 player never sends session_time (wire format 2.1)."""
-    play = Play(session=SessionState(base_time=HOUR))
+    play = Play(session=SessionState(number=1, known_total=HOUR))
     play.send(times(total=HOUR + 5 * MIN))
 
     assert play.session.spent == 5 * MIN
 
 
 def test_a_total_time_below_what_is_known_takes_nothing():
-    play = Play(session=SessionState(base_time=HOUR))
+    play = Play(session=SessionState(number=2, known_total=HOUR))
     play.send(times(total=10 * MIN))
 
-    assert (play.session.spent, play.session.base_time) == (0, HOUR)
+    assert (play.session.spent, play.attempt.total_time) == (0, 0)
+
+
+def test_an_lms_that_counts_each_attempt_anew_is_believed():
+    """An hour was told of the attempt before this one."""
+    play = Play(session=SessionState(number=1, known_total=HOUR))
+    play.send(times(total=10 * MIN))
+
+    assert (play.session.spent, play.attempt.total_time) == (10 * MIN, 10 * MIN)
+
+
+def test_an_lms_that_counts_on_over_attempts_counts_nothing_twice():
+    play = Play(session=SessionState(number=1, known_total=HOUR))
+    play.send(times(total=HOUR + 10 * MIN))
+
+    assert (play.session.spent, play.attempt.total_time) == (10 * MIN, 10 * MIN)
+
+
+def test_what_an_lms_counted_before_the_bridge_knew_of_the_learner_is_carried_over():
+    """It was loaded with an hour (scorm-again's alwaysSendTotalTime), and says so in its first commit."""
+    play = Play()
+    play.send(times(0, HOUR, **{"core.entry": "resume"}))
+    play.send(times(10 * MIN, HOUR + 10 * MIN, **{"core.exit": "suspend"}), terminated=True, at=NOON + MINUTE)
+
+    assert (play.session.spent, play.attempt.carried_over_time) == (10 * MIN, HOUR)
+    assert play.attempt.total_time == HOUR + 10 * MIN
+
+
+def test_a_second_terminate_whose_total_counts_the_session_twice_adds_nothing():
+    first = Play()
+    first.send(times(10 * MIN, 10 * MIN, **{"core.exit": "suspend"}), terminated=True)
+    second = first.next_session()
+    second.send(times(5 * MIN, 15 * MIN, **{"core.exit": "suspend"}), terminated=True, at=NOON + MINUTE)
+    second.send(times(5 * MIN, 20 * MIN, **{"core.exit": "suspend"}), terminated=True, at=NOON + 2 * MINUTE)
+
+    assert (second.session.spent, second.attempt.total_time) == (5 * MIN, 15 * MIN)
 
 
 def test_total_time_across_a_resume_is_the_sum_of_both_sessions():
@@ -170,7 +205,7 @@ def test_two_sessions_are_added_up_in_their_attempt():
     second = first.next_session()
     second.send(times(4 * MIN))
 
-    assert (second.session.base_time, second.session.spent) == (3 * MIN, 4 * MIN)
+    assert (first.session.spent, second.session.spent) == (3 * MIN, 4 * MIN)
     assert second.attempt.total_time == 7 * MIN
 
 
@@ -181,26 +216,30 @@ _TOLD = st.tuples(
 
 @given(st.lists(_TOLD, max_size=6), st.integers(0, HOUR))
 @proven
-def test_times_never_fall(told, base):
-    """And the attempt's time grows by what its session's grew, whatever clients tell in whatever order."""
-    play = Play(session=SessionState(base_time=base))
+def test_an_attempts_time_never_falls_and_is_what_was_carried_over_and_spent(told, known):
+    """Whatever clients tell in whatever order."""
+    play = Play(session=SessionState(number=1, known_total=known))
     for number, (session, total, sequence, passed) in enumerate(told):
-        before, attempt = play.session, play.attempt
+        before = play.attempt
         play.send(times(session, total, location=str(number)), sequence=sequence, at=NOON + number * MINUTE * passed)
 
-        assert play.session.spent >= before.spent
-        assert play.session.base_time >= before.base_time
-        assert play.attempt.total_time >= attempt.total_time
-        assert play.attempt.total_time == play.session.base_time + play.session.spent - base
+        assert play.attempt.total_time >= before.total_time
+        assert play.attempt.total_time == play.attempt.carried_over_time + play.session.spent
 
 
 @given(st.integers(0, HOUR), st.integers(0, HOUR), st.booleans(), st.integers(0, HOUR))
 @proven
 def test_telling_the_same_times_again_adds_nothing(session_time, total_time, older, elapsed):
     said = Snapshot(session_time=session_time, total_time=total_time)
-    once = spend(SessionState(), said, older=False, elapsed=HOUR)
+    once = accumulate(AttemptState(), SessionState(number=1), said, older=False, elapsed=HOUR)
+    attempt = AttemptState(
+        commits=1,
+        total_time=once.session.spent + once.carried_over_time,
+        carried_over_time=once.carried_over_time,
+        client_total_time=once.client_total_time,
+    )
 
-    assert spend(once, said, older=older, elapsed=elapsed) == once
+    assert accumulate(attempt, once.session, said, older=older, elapsed=elapsed) == once
 
 
 @given(st.lists(st.integers(1, HOUR), min_size=1, max_size=6).map(sorted))

@@ -1,0 +1,81 @@
+"""Which fields of an overtaken commit are news all the same.
+
+Requests race when a page is left: the last value may be sent before the terminate, and arrive after it. A snapshot that
+came after tells everything, so an older one has no news. A delta tells some fields: of the others, an older delta can
+be the last to have spoken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from mappings.attempt.commit import Commit
+from mappings.attempt.state import SessionState
+from mappings.cmi.reader import Reading
+from mappings.cmi.snapshot import EMPTY, SCORE_FIELDS, Snapshot
+
+REORDER_WINDOW = 30_000
+"""Milliseconds within which a commit that knows less, or comes after the end, is one that was overtaken on its way;
+after that, its client has started anew (a page loaded again), and what it sends is news."""
+
+_FIELDS = Snapshot.__struct_fields__
+
+
+class Parts:
+    """What a commit says, in two parts: what is the newest word of its field, and what is older than one known."""
+
+    __slots__ = ("cleared", "newest", "older")
+
+    def __init__(self, newest: Snapshot, older: Snapshot, cleared: frozenset[str]) -> None:
+        self.newest = newest
+        self.older = older
+        self.cleared = cleared
+
+
+def split(
+    session: SessionState, commit: Commit, reading: Reading, received_at: int, *, newer: bool, newest_session: bool
+) -> Parts:
+    """Return what of a commit is news. A session that another one has followed has none once it is overtaken."""
+    said, cleared = reading.snapshot, reading.cleared
+    if newer:
+        return Parts(said, EMPTY, cleared)
+    if commit.full or commit.echoes or not newest_session:
+        return Parts(EMPTY, said, frozenset())
+    names = [name for name in _FIELDS if name in cleared or getattr(said, name) is not None]
+    if commit.sequence is not None:
+        news = {name for name in names if commit.sequence > session.last_said.get(name, -1)}
+    elif session.ended is not None and not session.last_said and received_at - session.applied_at <= REORDER_WINDOW:
+        news = {name for name in names if name not in session.said_at_end}
+    else:
+        news = set()
+    if "lesson_status" in names and "lesson_status" not in news:
+        news -= {"completion_status", "success_status"}  # which are derived from it
+    if "success_status" in names:
+        # a result is a pair: the score is as new as the status that it came with
+        scores = set(SCORE_FIELDS) & set(names)
+        news = news | scores if "success_status" in news else news - scores
+    if not news:
+        return Parts(EMPTY, said, frozenset())
+    return Parts(
+        replace(said, **{name: None for name in names if name not in news}),
+        replace(said, **dict.fromkeys(news)),
+        cleared & news,
+    )
+
+
+def note(session: SessionState, commit: Commit, reading: Reading, *, ends: bool) -> SessionState:
+    """Return the session with what must be known of a delta once another one is overtaken by it."""
+    if commit.echoes or commit.full or (commit.sequence is None and not ends):
+        return session
+    said = reading.snapshot
+    names = [name for name in _FIELDS if name in reading.cleared or getattr(said, name) is not None]
+    if commit.sequence is None:
+        return replace(session, said_at_end=tuple(names))
+    number = commit.sequence
+    return replace(session, last_said=_latest(session.last_said, names, number))
+
+
+def _latest(known: dict[str, int], names: Iterable[str], number: int) -> dict[str, int]:
+    return {**known, **{name: max(number, known.get(name, 0)) for name in names}}

@@ -1,0 +1,91 @@
+"""Which interactions of a commit are this session's own, and which of them are written to the end.
+
+Content counts its interactions from nought in every session, or goes on where the LMS loaded those of earlier ones.
+"""
+
+from __future__ import annotations
+
+from msgspec import Raw
+from msgspec.structs import replace
+
+from mappings.attempt.state import AttemptState, SessionState
+from mappings.cmi.snapshot import Interactions, Item, Snapshot
+from mappings.cmi.tree import NULL, from_json
+from mappings.cmi.tree import item as clean
+
+
+def begin_interactions(
+    known: Snapshot, session: SessionState, said: Snapshot, *, settled: bool
+) -> tuple[Snapshot, tuple[str, ...]]:
+    """Forget interactions of earlier sessions whose indices this one uses anew.
+
+    Content counts its interactions from nought in every session. An item that is wholly the earlier session's was
+    loaded by the LMS and is no new answer; one without an id adds to what was loaded.
+    """
+    if session.number <= 1 or not said.interactions or not known.interactions:
+        return known, session.begun
+    begun, loaded = set(session.begun), known.interactions
+    new = [
+        index
+        for index, sent in said.interactions.items()
+        if index not in begun and loaded.get(index) != sent and _begins(loaded.get(index), sent, settled=settled)
+    ]
+    if not new:
+        return known, session.begun
+    anew = frozenset(new)
+    kept = {index: item for index, item in loaded.items() if index not in anew}
+    return replace(known, interactions=kept), (*session.begun, *new)
+
+
+def _begins(loaded: Raw | None, sent: Raw, *, settled: bool) -> bool:
+    if loaded is None:
+        return sent != NULL
+    told = _set(clean(sent))
+    return not (settled and "id" not in told) and told != _set(from_json(loaded))
+
+
+def _set(item: Item) -> Item:
+    """Give what of an item is set."""
+    parts = {key: _set(part) if isinstance(part, dict) else part for key, part in item.items()}
+    return {key: part for key, part in parts.items() if part not in ("", {})}
+
+
+def without_foreign(known: Snapshot, said: Snapshot, *, older: bool) -> Snapshot:
+    """Leave out of an earlier session's commit the interactions whose indices a later session uses by now."""
+    if not said.interactions or not known.interactions:
+        return said
+    loaded = known.interactions
+    own = {index: sent for index, sent in said.interactions.items() if not _foreign(loaded.get(index), sent, older)}
+    return said if len(own) == len(said.interactions) else replace(said, interactions=own)
+
+
+def _foreign(loaded: Raw | None, sent: Raw, older: bool) -> bool:  # noqa: FBT001 -- one word, used once
+    """Tell whether two items of one index are of two answers: by their ids and, of an older commit, by anything."""
+    if loaded is None or loaded == sent:
+        return False
+    known, told = from_json(loaded), _set(clean(sent))
+    return any(known.get(key) not in (None, "", told[key]) for key in (told if older else {"id"} & told.keys()))
+
+
+def settled_interactions(
+    attempt: AttemptState, before: Snapshot, known: Snapshot, said: Snapshot, *, settled: bool
+) -> tuple[Interactions | None, Interactions | None]:
+    """Give the interactions that were told, and those that may be told now.
+
+    Of a commit that is one of many small ones, these are all but the one it ends in, which may still be written.
+    """
+    told, now = before.interactions, known.interactions
+    if attempt.answers is not None:
+        # what this session uses anew was forgotten
+        told = {index: item for index, item in attempt.answers.items() if index in (before.interactions or ())}
+    if settled or not now:
+        return told, now
+    earlier, old = told or {}, before.interactions or {}
+    written = [index for index in said.interactions or () if now.get(index) is not old.get(index)]
+    held: str | None = written[-1] if written else None
+    if held is None and attempt.answers is not None:
+        held = next((index for index, item in now.items() if item != earlier.get(index)), None)
+    if held is None:
+        return told, now
+    untold = {index: item for index, item in now.items() if index != held}
+    return told, untold | {held: earlier[held]} if held in earlier else untold

@@ -1,0 +1,51 @@
+"""What an LMS gives a session when it opens it: SCORM's launch data, which in an LMS stands in the manifest."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from mappings.cmi.snapshot import Number, ScormVersion
+
+Mode = Literal["browse", "normal", "review"]
+Credit = Literal["credit", "no-credit"]
+
+_OF_CONTENT = (
+    "mastery_score",
+    "scaled_passing_score",
+    "completion_threshold",
+    "launch_data",
+    "max_time_allowed",
+    "time_limit_action",
+)
+
+
+class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """Launch data by SCORM's names. None is what the LMS left out: the content's or the player's word then holds.
+
+    `mastery_score` is SCORM 1.2's raw score (`cmi.student_data.mastery_score`), `scaled_passing_score` SCORM 2004's
+    (-1 to 1), `completion_threshold` a progress measure (0 to 1).
+    """
+
+    scorm_version: ScormVersion | None = None
+    mode: Mode | None = None
+    credit: Credit | None = None
+    mastery_score: Number | None = None
+    scaled_passing_score: Number | None = None
+    completion_threshold: Number | None = None
+    launch_data: str | None = None
+    max_time_allowed: str | None = None
+    time_limit_action: str | None = None
+
+    @property
+    def records(self) -> bool:
+        """Tell whether the session is to record anything."""
+        return self.mode is None or self.mode == "normal"
+
+    def content_fields(self) -> dict[str, Any]:
+        """Return what was given of the content, by the names of snapshot fields."""
+        return {name: value for name in _OF_CONTENT if (value := getattr(self, name)) is not None}
+
+
+NO_LAUNCH_DATA = LaunchData()

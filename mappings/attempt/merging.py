@@ -1,0 +1,182 @@
+"""Merging a commit into its attempt: what is news, which result counts, what marks decide."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from mappings.attempt import pass_marks, result
+from mappings.attempt.commit import Commit
+from mappings.attempt.field_order import Parts
+from mappings.attempt.interaction_scope import begin_interactions, without_foreign
+from mappings.attempt.policy import StatusPolicy
+from mappings.attempt.state import AttemptState, Ending, SessionState
+from mappings.cmi.merge import merge
+from mappings.cmi.snapshot import EMPTY, ScoreFields, Snapshot, at_launch, in_mask
+from mappings.cmi.values import LESSON_STATUS
+
+
+class Merged(msgspec.Struct, frozen=True, gc=False):
+    """The snapshots before and after a commit, and what is remembered of its result."""
+
+    before: Snapshot
+    known: Snapshot
+    begun: tuple[str, ...]
+    passed_score: ScoreFields | None
+    completion_by_mark: bool
+    success_by_mark: bool
+
+
+def merge_commit(
+    attempt: AttemptState,
+    session: SessionState,
+    commit: Commit,
+    parts: Parts,
+    *,
+    newest_session: bool,
+    ended: Ending | None,
+    policy: StatusPolicy,
+) -> Merged:
+    """Return what a commit makes of its attempt's snapshot.
+
+    Args:
+        attempt: as it is before the commit.
+        session: the session after the commit, but for its end.
+        commit: as its wire format told it.
+        parts: what it says, news apart from what is older.
+        newest_session: no later session of the attempt had a commit.
+        ended: how the commit ends the session, None where it does not.
+        policy: how the mapping document wants statuses to be understood.
+    """
+    said, older = parts.newest, parts.older
+    before = attempt.snapshot if session.commits or not newest_session else at_launch(attempt.snapshot)
+    begun = session.begun
+    if newest_session:
+        before, begun = begin_interactions(before, session, said, settled=commit.settled)
+    else:
+        said, older = without_foreign(before, said, older=False), without_foreign(before, older, older=True)
+    if session.launch.content_fields():
+        # the LMS's word wins over what its player or its content make of it
+        said = replace(said, **session.launch.content_fields())
+    cleared = _cleared(session, commit, parts.cleared)
+    word = result.word_of(session, said, before, echoes=commit.echoes)
+    if word is None and said.success_status is not None:
+        said = replace(said, success_status=None)
+    by_mark = False
+    candidate = merge(before, said) if said.score_scaled is not None or before.score_scaled is not None else said
+    decided = pass_marks.success_by_mark(attempt, candidate, word, policy)
+    if decided is not None and word != decided:
+        word, by_mark = decided, True
+        said = replace(said, success_status=decided)
+    passed_score = attempt.passed_score
+    kept = result.keeps_passed(before, word, policy)
+    if kept:
+        said = result.without_result(said)
+        cleared -= _RESULT
+    elif word == "unknown" and before.success_status in {"passed", "failed"}:
+        said = replace(said, success_status="unknown")
+    raised = result.raised_by(before, older, overruled=_is_overruled(session, commit, policy))
+    if older.success_status is not None or before.success_status in {"passed", "failed"}:
+        older = result.without_result(older)
+    known = merge(before, older, older=True) if older is not EMPTY and older != EMPTY else before
+    known = merge(
+        known,
+        said,
+        cleared=cleared,
+        clears_items=newest_session and (not commit.echoes or session.number == 1 or session.commits > 0),
+    )
+    score_before, score_after = result.score_fields(before), result.score_fields(known)
+    if kept:
+        known = known if passed_score is None else result.with_score(known, passed_score)
+        passed_score = None
+    elif word is not None:
+        passed_score = None
+    elif before.success_status == "passed" and score_after != score_before and policy.result == "best":
+        # a failing status may follow it: what was passed would then stand again
+        passed_score = passed_score or score_before
+    if raised is not None:
+        known = replace(result.with_score(known, result.score_fields(parts.older)), success_status=raised)
+        passed_score = None
+    return _decided_by_marks(
+        attempt,
+        session,
+        Merged(
+            before,
+            result.with_lesson_status(before, known, said if older == EMPTY else merge(older, said)),
+            begun,
+            passed_score,
+            attempt.completion_by_mark and said.completion_status in {None, "unknown", "not attempted"},
+            by_mark if word is not None else attempt.success_by_mark,
+        ),
+        said,
+        ended,
+        policy,
+    )
+
+
+_RESULT = frozenset({"score_raw", "score_min", "score_max", "score_scaled"})
+
+
+def _decided_by_marks(
+    attempt: AttemptState,
+    session: SessionState,
+    merged: Merged,
+    said: Snapshot,
+    ended: Ending | None,
+    policy: StatusPolicy,
+) -> Merged:
+    known = merged.known
+    if policy.failed_completes and said.lesson_status == "failed" and known.completion_status != "completed":
+        known = replace(known, completion_status="completed")
+    if known.completion_threshold is not None:
+        completed = pass_marks.with_completion(attempt, known, said, policy)
+        if completed is not None:
+            return replace(merged, known=completed, completion_by_mark=True)
+    if pass_marks.decides_at_end(known, session, ended, policy):
+        known = at_end(known, policy)
+    return merged if known is merged.known else replace(merged, known=known)
+
+
+def at_end(known: Snapshot, policy: StatusPolicy) -> Snapshot:
+    """Return the snapshot after SCORM 1.2's rules for the end of a session for credit."""
+    status = pass_marks.status_at_end(known, policy)
+    if status is None or (policy.result == "best" and known.success_status == "passed" and status == "failed"):
+        return known
+    completion, success = LESSON_STATUS[status]
+    if status == "failed" and policy.failed_completes:
+        completion = "completed"
+    return replace(
+        known,
+        scorm_version="1.2",
+        lesson_status=status,
+        completion_status=completion or known.completion_status,
+        success_status=success or known.success_status,
+    )
+
+
+def _is_overruled(session: SessionState, commit: Commit, policy: StatusPolicy) -> frozenset[str]:
+    """Return the words on success that an older commit has no say with: a newer commit had its own."""
+    if commit.echoes or commit.full:
+        overruled = session.commits > 0
+    else:
+        overruled = commit.sequence is not None and any(
+            session.last_said.get(field, -1) > commit.sequence for field in ("lesson_status", "success_status")
+        )
+    if not overruled:
+        return _NO_WORDS
+    return _FAILED if policy.result == "best" else _WORDS
+
+
+_NO_WORDS: frozenset[str] = frozenset()
+_FAILED = frozenset({"failed"})
+_WORDS = frozenset({"failed", "passed"})
+
+
+def _cleared(session: SessionState, commit: Commit, cleared: frozenset[str]) -> frozenset[str]:
+    """Return the fields that a commit empties: those it set itself, not those its player was not loaded with."""
+    if not cleared:
+        return cleared
+    cleared = cleared - {"exit"}
+    if not commit.echoes or session.number == 1:
+        return cleared
+    return frozenset(field for field in cleared if in_mask(field, session.asserted))

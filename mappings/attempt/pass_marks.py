@@ -1,0 +1,68 @@
+"""What marks decide: the mastery score, the scaled passing score and the completion threshold.
+
+Sources: SCORM 1.2 RTE 3.4.4 (`cmi.core.lesson_status`, `cmi.student_data.mastery_score`), SCORM 2004 RTE 4th edition
+4.2.4, 4.2.5, 4.2.17 and 4.2.22. SCORM 1.2's marks decide at the end of a session for credit, SCORM 2004's at any
+commit.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from mappings.attempt.policy import StatusPolicy
+from mappings.attempt.result import Word
+from mappings.attempt.state import AttemptState, Ending, SessionState
+from mappings.cmi.scores import score
+from mappings.cmi.snapshot import Snapshot
+
+_OPEN_COMPLETION = frozenset({None, "unknown", "not attempted"})
+_OPEN_SUCCESS = frozenset({None, "unknown"})
+_NEVER_SET = frozenset({None, "not attempted"})
+
+
+def success_by_mark(attempt: AttemptState, known: Snapshot, word: Word | None, policy: StatusPolicy) -> Word | None:
+    """Return the success that SCORM 2004's passing score decides, None where it decides nothing."""
+    mark, scaled = known.scaled_passing_score, known.score_scaled
+    if policy.marks == "never" or mark is None or scaled is None:
+        return None
+    silent = word in _OPEN_SUCCESS and (attempt.success_by_mark or attempt.snapshot.success_status in _OPEN_SUCCESS)
+    if policy.marks == "when-silent" and not silent:
+        return None
+    return "passed" if scaled >= mark else "failed"
+
+
+def with_completion(attempt: AttemptState, known: Snapshot, said: Snapshot, policy: StatusPolicy) -> Snapshot | None:
+    """Return the snapshot with the completion that SCORM 2004's threshold decides, None where it decides nothing."""
+    mark, measure = known.completion_threshold, known.progress_measure
+    if policy.marks == "never" or mark is None or measure is None:
+        return None
+    silent = said.completion_status in _OPEN_COMPLETION and (
+        attempt.completion_by_mark or attempt.snapshot.completion_status in _OPEN_COMPLETION
+    )
+    if policy.marks == "when-silent" and not silent:
+        return None
+    if attempt.snapshot.completion_status == "completed":
+        return None
+    return replace(known, completion_status="completed" if measure >= mark else "incomplete")
+
+
+def decides_at_end(known: Snapshot, session: SessionState, ended: Ending | None, policy: StatusPolicy) -> bool:
+    """Tell whether SCORM 1.2's rules for the end of a session apply."""
+    version = known.scorm_version or session.launch.scorm_version
+    return ended == "terminated" and version == "1.2" and session.for_credit and policy.marks != "never"
+
+
+def status_at_end(known: Snapshot, policy: StatusPolicy) -> str | None:
+    """Return the SCORM 1.2 status that a session for credit ends with, None where the content's own stands.
+
+    A score is measured by the mastery score where the content left success open, but not where it said that it is not
+    done; a status that was never set becomes `completed`.
+    """
+    mark, value = known.mastery_score, score(known)
+    if mark is not None and value is not None and value.raw is not None:
+        status = known.lesson_status
+        left_open = (status in _NEVER_SET or status == "completed") and known.success_status in _OPEN_SUCCESS
+        if policy.marks == "always" or left_open:
+            return "passed" if value.raw >= mark else "failed"
+    # with a mark but no score, a status that was never set is told as the standard has it, too
+    return "completed" if known.lesson_status in _NEVER_SET and known.completion_status in _OPEN_COMPLETION else None

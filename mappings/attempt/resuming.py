@@ -1,0 +1,35 @@
+"""Whether an enrollment's latest attempt goes on when a session is opened (setting `sessions.resume`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mappings.attempt.state import AttemptState
+from mappings.cmi.snapshot import ScormVersion
+
+Resume = Literal["auto", "broken-off", "suspended", "incomplete", "never"]
+
+RESUME: dict[Resume, str] = {
+    "auto": "SCORM 1.2, which knows no attempts: one that is neither completed, passed nor failed, however it ended;"
+    " SCORM 2004: one that was suspended, or never ended by its content",
+    "broken-off": "one that was suspended, or never ended by its content",
+    "suspended": "one that was suspended, or whose content had set exit to suspend",
+    "incomplete": "one that is neither completed, passed nor failed",
+    "never": "none: each session that names no attempt begins a new one",
+}
+
+
+def goes_on(attempt: AttemptState, version: ScormVersion, rule: Resume) -> bool:
+    """Tell whether a session that is opened continues an attempt. One that nothing was ever told of always does."""
+    if attempt.commits == 0:
+        return True
+    if rule == "never":
+        return False
+    known = attempt.snapshot
+    unfinished = known.completion_status != "completed" and known.success_status not in {"passed", "failed"}
+    suspended = attempt.ended == "suspended"
+    if rule == "incomplete" or (rule == "auto" and version == "1.2"):
+        return unfinished
+    if rule == "suspended":
+        return suspended or (attempt.ended is None and known.exit == "suspend")
+    return suspended or attempt.ended is None or attempt.broken_off

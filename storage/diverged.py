@@ -1,0 +1,107 @@
+"""Deliveries that met a statement of another history of this database: it was restored from an older backup, or copied.
+
+Such a delivery is dead, and the last try of it came to `DIVERGED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, literal_column, select, update
+
+from storage.audit.pages import Count, up_to
+from storage.deliveries import of_state
+from storage.tables import attempt, delivery, statement, try_
+
+DIVERGED = "diverged"
+"""The outcome of a try."""
+
+_IS_DIVERGED = try_.c.outcome == literal_column(f"'{DIVERGED}'")
+_DEAD_AND_DIVERGED = (
+    select(delivery.c.id).select_from(delivery.join(try_, try_.c.id == delivery.c.settled_by)).where(_IS_DIVERGED)
+)
+
+
+class DivergedDelivery(NamedTuple):
+    """A delivery and its statement; `mapping_version_id` is of the version that made it."""
+
+    id: int
+    target: str
+    enrollment_id: int
+    attempt_id: int
+    position: int
+    statement_id: str
+    session_id: str
+    commit_number: int
+    mapping_version_id: int
+    rule: str
+    verb: str
+    body: str
+
+
+def count_by_target(connection: Connection, limit: int) -> dict[str, Count]:
+    """Return target -> how many of its dead deliveries diverged, not counted further than `limit`; none where none."""
+    targets = connection.execute(select(try_.c.target).where(_IS_DIVERGED).distinct()).scalars().all()
+    counts = {
+        target: up_to(connection, _DEAD_AND_DIVERGED.where(*of_state("dead"), delivery.c.target == target), limit)
+        for target in targets
+    }
+    return {target: count for target, count in counts.items() if count.number}
+
+
+def enrollment_ids(connection: Connection, delivery_ids: Sequence[int]) -> list[int]:
+    """Return the ids of the enrollments that deliveries are of."""
+    rows = connection.execute(
+        select(attempt.c.enrollment_id)
+        .select_from(delivery.join(attempt, attempt.c.id == delivery.c.attempt_id))
+        .where(delivery.c.id.in_(delivery_ids))
+        .distinct()
+    )
+    return sorted(rows.scalars())
+
+
+def load(connection: Connection, delivery_ids: Sequence[int]) -> list[DivergedDelivery]:
+    """Return those of some deliveries that are dead and diverged, in the order of their attempts' statements."""
+    names = ("session_id", "commit_number", "mapping_version_id", "rule", "verb", "body")
+    rows = connection.execute(
+        select(
+            delivery.c.id,
+            delivery.c.target,
+            attempt.c.enrollment_id,
+            delivery.c.attempt_id,
+            delivery.c.position,
+            statement.c.id,
+            *(statement.c[name] for name in names),
+        )
+        .select_from(
+            delivery.join(try_, try_.c.id == delivery.c.settled_by)
+            .join(attempt, attempt.c.id == delivery.c.attempt_id)
+            .join(
+                statement,
+                and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
+            )
+        )
+        .where(delivery.c.id.in_(delivery_ids), *of_state("dead"), _IS_DIVERGED)
+        .order_by(delivery.c.attempt_id, delivery.c.position, delivery.c.target)
+    )
+    return [DivergedDelivery(*row) for row in rows]
+
+
+def statement_ids(connection: Connection, attempt_ids: Sequence[int]) -> dict[int, set[str]]:
+    """Return attempt id -> the ids of all its statements."""
+    ids: dict[int, set[str]] = {attempt_id: set() for attempt_id in attempt_ids}
+    for row in connection.execute(
+        select(statement.c.attempt_id, statement.c.id).where(statement.c.attempt_id.in_(ids))
+    ):
+        ids[row.attempt_id].add(row.id)
+    return ids
+
+
+def replace(connection: Connection, delivery_ids: Sequence[int], now: int) -> int:
+    """Discard dead deliveries whose statements others take the place of, and return how many."""
+    return connection.execute(
+        update(delivery)
+        .where(delivery.c.id.in_(delivery_ids), *of_state("dead"))
+        .values(state="discarded", settled_at=now)
+    ).rowcount

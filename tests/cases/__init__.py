@@ -1,0 +1,1 @@
+"""What real content did, as it was reported, and what must come of it."""
