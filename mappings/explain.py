@@ -8,6 +8,7 @@ import msgspec
 
 from mappings.attempt.changes import TRIGGERS, Change, Trigger
 from mappings.attempt.commit import Disposition
+from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.fold import Fold
 from mappings.cmi.interactions import Interaction
 from mappings.cmi.objectives import Objective
@@ -71,10 +72,15 @@ class Explanation(msgspec.Struct, frozen=True):
     warnings: tuple[CmiWarning, ...]
 
 
-def explain(mapping: CompiledMapping, facts: Facts, done: Fold) -> tuple[Made, Explanation]:
-    """Make a commit's statements and explain them; rules are told in the document's order, and per change."""
+def explain(
+    mapping: CompiledMapping, facts: Facts, done: Fold, enrollment: EnrollmentState = NEW_ENROLLMENT
+) -> tuple[Made, Explanation]:
+    """Make a commit's statements and explain them; rules are told in the document's order, and per change.
+
+    `enrollment` is its state before the commit.
+    """
     judged: list[Judged] = []
-    made = make(mapping, facts, done.attempt, done.session, done.changes, done.at, judged)
+    made = make(mapping, facts, done.attempt, done.session, done.changes, done.at, judged, enrollment=enrollment)
     by_rule: dict[str, list[Judged]] = {}
     for one in judged:
         by_rule.setdefault(one.rule.name, []).append(one)

@@ -98,5 +98,10 @@ def is_language(tag: str) -> bool:
 
 
 def percent_encode(text: str) -> str:
-    """Write an id so that it can be one segment of an IRI's path or a value of its query."""
-    return text if _UNRESERVED.fullmatch(text) else quote(text, safe="")
+    """Write an id so that it can be one segment of an IRI's path or a value of its query.
+
+    What is an escape already (`%E2`) stays one: an id that was made for a URL is not escaped a second time.
+    """
+    if _UNRESERVED.fullmatch(text):
+        return text
+    return quote(_BAD_ESCAPE.sub("%25", text), safe="%")

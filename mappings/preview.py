@@ -8,6 +8,7 @@ import msgspec
 import tincan
 
 from mappings.attempt.commit import Arrival
+from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.fold import fold
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.document.compiled import CompiledMapping
@@ -52,10 +53,11 @@ def preview(
     facts: Facts = SAMPLE_FACTS,
     attempt: AttemptState = FIRST_ATTEMPT,
     session: SessionState = FIRST_SESSION,
+    enrollment: EnrollmentState = NEW_ENROLLMENT,
 ) -> Preview:
-    """Work a commit out on an attempt and session as they were before it; nothing is stored."""
+    """Work a commit out on an enrollment, attempt and session as they were before it; nothing is stored."""
     done = fold(attempt, session, arrival, policy=mapping.document.status)
-    made, explanation = explain(mapping, facts, done)
+    made, explanation = explain(mapping, facts, done, enrollment)
     return Preview(tuple(map(as_tincan, made.statements)), explanation, made.attempt, made.session)
 
 

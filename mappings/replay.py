@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.ending import end_idle
+from mappings.attempt.enrollment import NEW_ENROLLMENT
 from mappings.attempt.fold import Fold, fold
 from mappings.attempt.guards import may_repeat
 from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
@@ -34,6 +35,7 @@ class SessionStory(msgspec.Struct, frozen=True):
     launch: LaunchData = NO_LAUNCH_DATA
     launched_at: int = 0
     known_total: int = 0
+    overlapped: tuple[int, ...] = ()
 
 
 class AttemptStory(msgspec.Struct, frozen=True):
@@ -109,6 +111,7 @@ class Replay:
         }
         self._sessions: dict[str, _Session] = {}
         self._completed = self._passed = False
+        self._enrollment = NEW_ENROLLMENT
 
     def tell(self, one: Received) -> list[Told]:
         """Tell the next commit, and before it the sessions that were closed before it came."""
@@ -151,7 +154,10 @@ class Replay:
         self._open_due(attempt)
         while attempt.to_close and attempt.to_close[-1][0] == attempt.turn + 1:
             session = self._sessions[attempt.to_close.pop()[1]]
-            done = end_idle(attempt.state, session.state, self.mapping.document.idle, self.mapping.document.status)
+            document = self.mapping.document
+            overlapped = document.overlap == "abandoned" and attempt.turn + 1 in session.story.overlapped
+            ending = "abandoned" if overlapped else document.idle
+            done = end_idle(attempt.state, session.state, ending, document.status, overlapped=overlapped)
             told.append(self._make(attempt, session, done, closing=True))
             attempt.turn += 1
             self._open_due(attempt)
@@ -174,10 +180,12 @@ class Replay:
             # not by the mapping that told it first, but by this one
             return Told(facts, facts.session_id, session.number, session.received_at, done, (), closing)
         if self._explains == (facts.session_id, session.number):
-            made, explanation = explain(self.mapping, facts, done)
+            made, explanation = explain(self.mapping, facts, done, self._enrollment)
         else:
-            made = make(self.mapping, facts, done.attempt, done.session, done.changes, done.at)
-        attempt.state, session.state = made.attempt, made.session
+            made = make(
+                self.mapping, facts, done.attempt, done.session, done.changes, done.at, enrollment=self._enrollment
+            )
+        attempt.state, session.state, self._enrollment = made.attempt, made.session, made.enrollment
         return Told(
             facts, facts.session_id, session.number, session.received_at, done, made.statements, closing, explanation
         )

@@ -5,32 +5,33 @@ The same changes of the same attempt give the same bytes, ids included: a statem
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from mappings.attempt.changes import ABOUT_SESSIONS, Change
+from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.state import AttemptState, SessionState
-from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import Interaction
 from mappings.cmi.objectives import Objective, descriptions
 from mappings.cmi.scores import Score
-from mappings.cmi.snapshot import Number
-from mappings.cmi.times import CENTISECONDS, duration
+from mappings.cmi.times import CENTISECONDS
+from mappings.commit_values import begin_tracking, end_tracking, of_commit, part_of, settled_of
 from mappings.document.compiled import CompiledMapping
-from mappings.document.facts import Facts, Holes
-from mappings.document.model import ResultPart, Rule
-from mappings.document.outlines import Outline
-from mappings.document.skeletons import DEFINITION, OBJECTIVES
+from mappings.document.conditions import Settled
+from mappings.document.facts import Facts, Holes, attributes
+from mappings.document.model import Rule
+from mappings.document.outlines import is_absent
+from mappings.document.skeletons import DEFINITION, ITEM_IRI, OBJECTIVES, Skeleton
+from mappings.iris import is_own_iri
+from mappings.results import SUCCESS, result_of, scaled, score_at, subject_of
 from mappings.timestamps import rfc3339
-
-PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
-"""The cmi5 progress extension: an integer from 0 to 100."""
 
 _encode = msgspec.json.Encoder().encode
 _ITEMS = (Interaction, Objective)
+_NOTHING: frozenset[str] = frozenset()
 
 Outcome = Literal["fired", "once", "condition"]
 
@@ -71,10 +72,11 @@ class Made(msgspec.Struct, frozen=True, gc=False):
 
     attempt: AttemptState
     session: SessionState
+    enrollment: EnrollmentState = NEW_ENROLLMENT
     statements: tuple[Statement, ...] = ()
 
 
-def make(
+def make(  # noqa: PLR0913 -- three states, and what happened to them
     mapping: CompiledMapping,
     facts: Facts,
     attempt: AttemptState,
@@ -82,200 +84,201 @@ def make(
     changes: Sequence[Change],
     at: int,
     judged: list[Judged] | None = None,
+    *,
+    enrollment: EnrollmentState = NEW_ENROLLMENT,
 ) -> Made:
     """Make the statements of a commit's changes, in the changes' order.
 
-    `attempt` and `session` are the states after the commit; `at` is what the statements are dated, in milliseconds
-    since the epoch. A list of what is `judged` is told of every rule and change what became of it.
+    `attempt` and `session` are the states after the commit, `enrollment` is the one before it; `at` is what the
+    statements are dated, in milliseconds since the epoch. A list of what is `judged` is told of every rule and change
+    what became of it.
     """
     due = [(change, rule) for change in changes for rule in mapping.rules.get(change.trigger, ())]
+    if mapping.tracks_sessions and changes:
+        session = begin_tracking(session, changes)
     if not due:
-        return Made(attempt, session)
-    outline = mapping.outline(facts)
-    latest = attempt.timestamp
-    fired, once_a_session = dict(attempt.fired), dict.fromkeys(session.fired)
-    described = _described(due, attempt)
-    made: list[Statement] = []
+        return Made(attempt, session, enrollment)
+    making = _Making(mapping, facts, attempt, session, enrollment, at)
     for change, rule in due:
+        making.apply(rule, change, judged)
+    return making.made(changes)
+
+
+class _Making:
+    """The statements of one commit as they are made, and what has spoken by then."""
+
+    __slots__ = (
+        "_at", "_attempt", "_beyond", "_commit_values", "_described", "_enrollment", "_facts", "_fired", "_latest",
+        "_mapping", "_once", "_outline", "_part", "_session", "_settled", "_statements", "_unknown",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        mapping: CompiledMapping,
+        facts: Facts,
+        attempt: AttemptState,
+        session: SessionState,
+        enrollment: EnrollmentState,
+        at: int,
+    ) -> None:
+        self._mapping, self._facts, self._at = mapping, facts, at
+        self._attempt, self._session, self._enrollment = attempt, session, enrollment
+        self._outline = mapping.outline(facts)
+        self._latest = attempt.timestamp
+        self._fired = dict(attempt.fired)
+        # in the order they spoke; of each, a look-up however many there are
+        self._once = {"session": dict.fromkeys(session.fired), "enrollment": dict.fromkeys(enrollment.fired)}
+        self._described: dict[str, str] | None = None
+        self._statements: list[Statement] = []
+        self._settled: Settled | None = None  # not every rule has a condition
+        self._beyond, self._unknown = self._outline.holes, _NOTHING
+        self._commit_values: tuple[str, ...] = ()
+        self._part = part_of(session) if mapping.tracks_sessions else ""
+        if mapping.of_commits:
+            values = of_commit(attempt, session, self._part)
+            self._commit_values = tuple(values.values())
+            self._beyond = Holes(values, self._beyond)
+            self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
+
+    def apply(self, rule: Rule, change: Change, judged: list[Judged] | None) -> None:
+        """Make a rule's statement of a change where it may speak; where a list is given, add what became of it."""
         item = change.about if isinstance(change.about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
-        # a session's end that was taken back or told anew lets the rules about its turns speak again
-        again = f"/{session.phase}" if session.phase and change.trigger in ABOUT_SESSIONS else ""
-        if (rule.once == "attempt" and name in fired) or (rule.once == "session" and name + again in once_a_session):
+        once, spoken = rule.once, name
+        if once == "session" and self._session.phase and change.trigger in ABOUT_SESSIONS:
+            # a session's end that was taken back or told anew lets the rules about its turns speak again
+            spoken = f"{name}/{self._session.phase}"
+        if once != "change" and spoken in (self._fired if once == "attempt" else self._once[once]):
             if judged is not None:
                 judged.append(Judged(rule, change, "once"))
-            continue
-        variables = None
-        if rule.condition is not None:
-            variables = _variables(facts, attempt, session, change)
-            if not rule.condition.holds(variables):
+            return
+        variables, condition = None, rule.condition
+        if condition is not None:
+            if judged is None and condition.is_settled:
+                holds = condition.holds_for(self._settled or self._settle())
+            else:
+                variables = self._variables(change)
+                holds = condition.holds(variables)
+            if not holds:
                 if judged is not None:
                     judged.append(Judged(rule, change, "condition", variables))
-                continue
-        count = fired[name] = fired.get(name, 0) + 1
-        if rule.once == "session":
-            once_a_session[name + again] = None
-        occurrence = (
-            str(count) if rule.once == "change" else facts.session_id + again if rule.once == "session" else "attempt"
-        )
-        key = f"{name}\n{occurrence}"
+                return
+        count = self._fired[name] = self._fired.get(name, 0) + 1
+        if once == "change":
+            occurrence = str(count)
+        elif once == "attempt":
+            occurrence = once
+        else:
+            self._once[once][spoken] = None
+            again = spoken.removeprefix(name) + self._part
+            occurrence = once if once == "enrollment" else self._facts.session_id + again
+        statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
+        self._statements.append(statement)
+        if judged is not None:
+            judged.append(Judged(rule, change, "fired", variables, statement))
+
+    def made(self, changes: Sequence[Change]) -> Made:
+        """Return the statements, and the states after them."""
+        attempt, session, enrollment = self._attempt, self._session, self._enrollment
+        if len(self._once["session"]) != len(session.fired):
+            session = replace(session, fired=tuple(self._once["session"]))
+        if self._mapping.tracks_sessions:
+            session = end_tracking(session, changes)
+        if not self._statements:
+            return Made(attempt, session, enrollment)
+        if len(self._once["enrollment"]) != len(enrollment.fired):
+            enrollment = EnrollmentState(tuple(self._once["enrollment"]))
+        count = attempt.statements + len(self._statements)
+        attempt = replace(attempt, fired=self._fired, statements=count, timestamp=self._latest)
+        return Made(attempt, session, enrollment, tuple(self._statements))
+
+    def _statement(self, rule: Rule, change: Change, item: Interaction | Objective | None, key: str) -> Statement:
+        mapping, outline = self._mapping, self._outline
         statement_id = outline.statement_id(key)
-        result = _result(rule.result, _subject(attempt, session, change), outline)
-        holes = outline.holes if item is None else _item_holes(item, outline)
+        result = result_of(rule.result, subject_of(mapping, self._attempt, self._session, change), outline)
+        holes = self._beyond if item is None else _item_holes(item, self._beyond)
         if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
-            holes[OBJECTIVES] = _objectives(outline, rule.objectives.activity, item.objectives, described)
+            holes[OBJECTIVES] = self._objectives(rule.objectives.activity, item.objectives)
         form, judged_as = outline.form(
-            rule, described=item is None or bool(item.description), with_objectives=OBJECTIVES in holes
+            rule,
+            described=item is None or bool(item.description),
+            with_objectives=OBJECTIVES in holes,
+            own_iri=item is not None and ":" in item.id and is_own_iri(item.id),
+            unknown=self._unknown,
         )
         # no statement is dated before the one it follows, nor after the commit
-        latest = max(latest, min(change.at or at, at))
-        body = form.statement(holes, statement_id, result, rfc3339(latest))
+        self._latest = max(self._latest, min(change.at or self._at, self._at))
+        body = form.statement(holes, statement_id, result, rfc3339(self._latest))
+        if self._commit_values and not isinstance(judged_as, Skeleton):
+            judged_as = judged_as, self._commit_values
         problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
-        position = attempt.statements + len(made) + 1
+        position = self._attempt.statements + len(self._statements) + 1
         verb = mapping.document.verbs[rule.verb].id
-        made.append(Statement(statement_id, position, rule.name, verb, body.decode(), problem, key))
-        if judged is not None:
-            judged.append(Judged(rule, change, "fired", variables, made[-1]))
-    if not made:
-        return Made(attempt, session)
-    return Made(
-        replace(attempt, fired=fired, statements=attempt.statements + len(made), timestamp=latest),
-        session if len(once_a_session) == len(session.fired) else replace(session, fired=tuple(once_a_session)),
-        tuple(made),
-    )
+        return Statement(statement_id, position, rule.name, verb, body.decode(), problem, key)
+
+    def _objectives(self, activity: str, named: Sequence[str]) -> bytes:
+        """Give the objectives that an interaction names as activities in JSON, each once."""
+        if self._described is None:
+            self._described = descriptions(self._attempt.snapshot.objectives)
+        described = self._described
+        told: dict[bytes, None] = {}
+        for own in named:
+            description = described.get(own, "")
+            holes = _item_holes(Objective(own, description), self._beyond)
+            parts = self._outline.activity(
+                activity, described=bool(description), own_iri=is_own_iri(own), unknown=self._unknown
+            )
+            told[b"".join([part if isinstance(part, bytes) else holes[part] for part in parts])] = None
+        return b",".join(told)
+
+    def _variables(self, change: Change) -> dict[str, Any]:
+        """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
+        attempt, facts, session = self._attempt, self._facts, self._session
+        known, about, score = attempt.snapshot, change.about, score_at(self._mapping, attempt, change)
+        mode, credit, ended, success, completed, passed = self._settled or self._settle()
+        item: dict[str, Any] = {}
+        if isinstance(about, Interaction):
+            item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
+        elif isinstance(about, Objective):
+            item = {"id": about.id, "success": SUCCESS.get(about.success_status or "")}
+        return {
+            "completion": known.completion_status or "unknown",
+            "success": known.success_status or "unknown",
+            "score": {} if score is None else msgspec.to_builtins(score),
+            "progress": known.progress_measure,
+            "attempt": {"number": facts.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
+            "session": {
+                "time": session.spent / CENTISECONDS,
+                "mode": mode,
+                "credit": credit,
+                "ended": ended,
+                "success": success,
+            },
+            "enrollment": {"completed": completed, "passed": passed},
+            "learner": {"id": facts.learner_id, "attributes": attributes(facts)},
+            "activity": {"id": facts.activity_id},
+            "course": {"id": facts.course_id or facts.activity_id},
+            "item": item,
+            "change": {
+                "before": msgspec.to_builtins(self._shown(change.before)),
+                "after": msgspec.to_builtins(self._shown(change.after)),
+            },
+        }
+
+    def _settle(self) -> Settled:
+        tracked = self._mapping.tracks_sessions
+        settled = self._settled = settled_of(self._facts, self._session, tracked=tracked)
+        return settled
+
+    def _shown(self, value: Any) -> Any:
+        return scaled(self._mapping, self._attempt, value) if isinstance(value, Score) else value
 
 
-class _Subject(msgspec.Struct, frozen=True, gc=False):
-    """What a result is about: the attempt, an interaction, an objective or a comment."""
-
-    completion: bool | None = None
-    success: bool | None = None
-    score: Score | None = None
-    duration: int | None = None
-    progress: Number | None = None
-    response: str | None = None
-    cmi: dict[str, str] = {}
-
-
-def _subject(attempt: AttemptState, session: SessionState, change: Change) -> _Subject:
-    about = change.about
-    if about is None:
-        known = attempt.snapshot
-        return _Subject(
-            completion=_COMPLETION.get(known.completion_status or ""),
-            success=_SUCCESS.get(known.success_status or ""),
-            score=_score(attempt, change),
-            duration=change.duration if change.trigger in ABOUT_SESSIONS else _time_spent(session),
-            progress=known.progress_measure,
-        )
-    if isinstance(about, Interaction):
-        score = None if about.raw is None else Score(raw=about.raw)
-        return _Subject(
-            success=about.success, score=score, duration=about.duration, response=about.response, cmi=about.cmi
-        )
-    if isinstance(about, Comment):
-        return _Subject(response=about.text, cmi=about.cmi)
-    return _Subject(
-        completion=_COMPLETION.get(about.completion_status or ""),
-        success=_SUCCESS.get(about.success_status or ""),
-        score=about.score,
-        progress=about.progress_measure,
-    )
-
-
-def _time_spent(session: SessionState) -> int | None:
-    return session.spent if session.time_known else None
-
-
-_COMPLETION = {"completed": True, "incomplete": False}
-_SUCCESS = {"passed": True, "failed": False}
-
-
-def _result(parts: Sequence[ResultPart], subject: _Subject, outline: Outline) -> bytes:
-    """Give `result` as JSON, of the parts that are known; empty when none is."""
-    result: dict[str, Any] = {}
-    extensions: dict[str, Any] = {}
-    for part in parts:
-        if part == "progress_as_score":
-            if subject.progress is not None:
-                result["score"] = {"scaled": subject.progress}
-        elif part == "score_0_to_1":
-            told = _from_zero(subject.score)
-            if told is not None:
-                result["score"] = told
-        elif part == "progress":
-            if subject.progress is not None:
-                extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
-        elif part == "cmi":
-            if subject.cmi:
-                extensions[outline.cmi_extension] = subject.cmi
-        else:
-            value = getattr(subject, part)
-            if value is not None:
-                result[part] = duration(value) if part == "duration" else value
-    if extensions:
-        result["extensions"] = extensions
-    return _encode(result) if result else b""
-
-
-def _from_zero(score: Score | None) -> Score | None:
-    """Give a score without a scaled part below 0; None where nothing is left of it."""
-    if score is None or score.scaled is None or score.scaled >= 0:
-        return score
-    return None if score.raw is None else replace(score, scaled=None)
-
-
-def _item_holes(item: Interaction | Objective, outline: Outline) -> Holes:
-    holes = Holes({"item.id": item.id, "item.description": item.description}, outline.holes)
+def _item_holes(item: Interaction | Objective, beyond: Holes) -> Holes:
+    holes = Holes({"item.id": item.id, "item.description": item.description, ITEM_IRI: item.id}, beyond)
     if isinstance(item, Interaction):
         members: dict[str, Any] = {"interactionType": item.type}
         if item.patterns:
             members["correctResponsesPattern"] = item.patterns
         holes[DEFINITION] = _encode(members)[1:-1]
     return holes
-
-
-def _score(attempt: AttemptState, change: Change) -> Score | None:
-    """Give the attempt's score at a change: one that was held back is told as it was, whatever has followed it."""
-    return change.after if change.trigger == "score.changed" and change.after is not None else attempt.score
-
-
-def _described(due: Sequence[tuple[Change, Rule]], attempt: AttemptState) -> Mapping[str, str]:
-    """Return the descriptions of the objectives that interactions may name, by id; empty where none can."""
-    names = any(rule.objectives is not None and isinstance(change.about, Interaction) for change, rule in due)
-    return descriptions(attempt.snapshot.objectives) if names else {}
-
-
-def _objectives(outline: Outline, activity: str, named: Sequence[str], described: Mapping[str, str]) -> bytes:
-    """Give the objectives that an interaction names as activities in JSON, each once."""
-    told: dict[bytes, None] = {}
-    for own in named:
-        description = described.get(own, "")
-        holes = _item_holes(Objective(own, description), outline)
-        parts = outline.activity(activity, described=bool(description))
-        told[b"".join([part if isinstance(part, bytes) else holes[part] for part in parts])] = None
-    return b",".join(told)
-
-
-def _variables(facts: Facts, attempt: AttemptState, session: SessionState, change: Change) -> dict[str, Any]:
-    """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
-    known, about, score = attempt.snapshot, change.about, _score(attempt, change)
-    item: dict[str, Any] = {}
-    if isinstance(about, Interaction):
-        item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
-    elif isinstance(about, Objective):
-        item = {"id": about.id, "success": _SUCCESS.get(about.success_status or "")}
-    return {
-        "completion": known.completion_status or "unknown",
-        "success": known.success_status or "unknown",
-        "score": {} if score is None else msgspec.to_builtins(score),
-        "progress": known.progress_measure,
-        "attempt": {"number": facts.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
-        "session": {"time": session.spent / CENTISECONDS},
-        "enrollment": {"completed": facts.enrollment_completed, "passed": facts.enrollment_passed},
-        "learner": {"id": facts.learner_id},
-        "activity": {"id": facts.activity_id},
-        "course": {"id": facts.course_id or facts.activity_id},
-        "item": item,
-        "change": {"before": msgspec.to_builtins(change.before), "after": msgspec.to_builtins(change.after)},
-    }

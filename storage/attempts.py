@@ -66,6 +66,11 @@ class Enrollment:
     last_commit_at: int | None = None
     latest_attempt: int = 0
     sco: str = ""
+    learner_attributes: str | None = None
+    learner_mbox: str | None = None
+    activity_description: str | None = None
+    course_description: str | None = None
+    state: str | None = None
     changed: bool = field(default=False, compare=False)
 
     @property
@@ -134,6 +139,10 @@ class NewEnrollment:
     activity_type: str
     course_id: str
     course_name: str
+    learner_attributes: str | None = None
+    learner_mbox: str | None = None
+    activity_description: str | None = None
+    course_description: str | None = None
 
     @property
     def key(self) -> EnrollmentKey:
@@ -390,6 +399,17 @@ def open_session(connection: Connection, owner: Attempt) -> Session | None:
         .limit(1)
     ).one_or_none()
     return None if row is None else _session(tuple(row), owner)
+
+
+def open_session_ids(connection: Connection, owner: Enrollment) -> list[str]:
+    """Return the ids of an enrollment's sessions that have commits and have not ended."""
+    rows = connection.execute(
+        select(session.c.session_id)
+        .join(attempt)
+        .where(attempt.c.enrollment_id == owner.id, session.c.ended.is_(None), session.c.commits > 0)
+        .order_by(session.c.started_at, session.c.session_id)
+    )
+    return list(rows.scalars())
 
 
 def newest_session(connection: Connection, owner: Attempt) -> Session | None:

@@ -15,7 +15,8 @@ from storage.tables import attempt, enrollment, session
 _SAVED_ENROLLMENT = (
     "learner_name", "activity_name", "activity_type", "course_name", "total_attempts", "completion_status",
     "success_status", "best_scaled", "best_raw", "best_min", "best_max", "total_time", "first_commit_at",
-    "last_commit_at", "version", "latest_attempt", "sco",
+    "last_commit_at", "version", "latest_attempt", "sco", "learner_attributes", "learner_mbox", "activity_description",
+    "course_description", "state",
 )  # fmt: skip
 _SAVED_ATTEMPT = (
     "scorm_version", "status", "completion_status", "success_status", "score_scaled", "score_raw", "score_min",

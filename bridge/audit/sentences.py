@@ -47,7 +47,9 @@ def _actor(actor: dict[str, Any], *, sees_names: bool) -> str:
     name = actor.get("name")
     if sees_names and isinstance(name, str) and name:
         return name
-    account = _object(actor.get("account"))
+    account, mbox = _object(actor.get("account")), actor.get("mbox")
+    if sees_names and isinstance(mbox, str):
+        return mbox.removeprefix("mailto:")
     return str(account.get("name") or "a learner")
 
 

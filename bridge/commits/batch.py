@@ -13,7 +13,7 @@ from bridge.commits.documents import documents_of
 from bridge.commits.open_sessions import OpenAttempt, OpenSession
 from bridge.commits.package_scos import session_of
 from bridge.commits.pending import Batch, Done
-from bridge.commits.posting import let_documents_follow, post, statement_rows, tell
+from bridge.commits.posting import ends_others, let_documents_follow, post, statement_rows, tell
 from bridge.commits.replies import attempt_object, enrollment_object, launch_values, shown_version
 from bridge.commits.setup import Setup
 from bridge.commits.work import Answer, Closed, Closing, Made, Making, Opened, Opening, Outcome, Posting, Work
@@ -22,6 +22,7 @@ from bridge.errors import BridgeError, SessionUnknown
 from mappings.attempt.commit import Earlier
 from mappings.attempt.ending import end_idle
 from mappings.attempt.guards import may_repeat
+from mappings.attempt.state import Ending
 from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox
 from storage.changed import Changed
@@ -43,7 +44,7 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
     believed = [one for found, one in batch.taken.items() if versions.get(found) == one.row.version]
     looked_up = len(batch.ahead) + len(batch.taken)
     changed = len(outdated) + len(batch.taken) - len(believed)
-    workspace = Workspace(connection, setup.new_id, setup.now())
+    workspace = Workspace(connection, setup.new_id, setup.now(), setup.identifier)
     if outdated or left:
         workspace.load(believed, batch.left(outdated))
         met = batch.ahead.keys() & workspace.enrollment_ids
@@ -104,6 +105,9 @@ class _Worker:
 
     def _post(self, work: Posting) -> Answer:
         session = self._session(work)
+        if ends_others(self._setup, session):
+            for other in self._workspace.overlapping(session):
+                self._end(other, "abandoned", overlapped=True)
         arrival = work.arrival
         earlier = self._workspace.earlier(session, arrival) if may_repeat(session.state, arrival) else ()
         is_earlier = _is_earlier(session.attempt)
@@ -157,18 +161,22 @@ class _Worker:
         session = self._workspace.find(work.session_id, None, None)
         if session is None or session.row.ended is not None:
             return Closed(ended=False)
-        row, attempt = session.row, session.attempt
-        at = row.last_commit_at or row.started_at
-        if at >= work.idle_since:
+        if (session.row.last_commit_at or session.row.started_at) >= work.idle_since:
             return Closed(ended=False)
+        version = self._setup.mapping(session.attempt.row.enrollment.lms_id)
+        self._end(session, version.mapping.document.idle)
+        return Closed(ended=True)
+
+    def _end(self, session: OpenSession, ending: Ending, *, overlapped: bool = False) -> None:
+        """End a session as of its last commit."""
+        row, attempt = session.row, session.attempt
         version = self._setup.mapping(attempt.row.enrollment.lms_id)
-        document = version.mapping.document
-        done = end_idle(attempt.state, session.state, document.idle, document.status)
+        done = end_idle(attempt.state, session.state, ending, version.mapping.document.status, overlapped=overlapped)
         statements = tell(version, session, done)
         if statements:
             number = self._workspace.last_number(session)
             self.statements += statement_rows(version, session, statements, number, done.at)
-        columns.update_session(session, at)
+        columns.update_session(session, row.last_commit_at or row.started_at)
         attempt.row.changed = True
         if session.state.commits:
             columns.update_attempt(attempt)
@@ -179,7 +187,6 @@ class _Worker:
                 self._workspace.compare_best(attempt)
                 self._workspace.share_best(attempt)
             columns.update_best(attempt)
-        return Closed(ended=True)
 
     def _make_documents(self, work: Making) -> Made:
         session = self._workspace.find(work.session_id, None, None)

@@ -21,18 +21,24 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Learner(msgspec.Struct, frozen=True, gc=False):
-    """A learner by the LMS's account. `name` is empty where the LMS does not tell it."""
+    """A learner by the LMS's account. `name` and `email` are empty where the LMS does not tell them.
+
+    `attributes` is a JSON object of texts, None where the LMS says nothing of them.
+    """
 
     id: str
     name: str
+    email: str = ""
+    attributes: str | None = None
 
 
 class Activity(msgspec.Struct, frozen=True, gc=False):
-    """A SCO or topic by the LMS's id, or an IRI. `name` and `type` (an IRI) are empty where not told."""
+    """A SCO or topic by the LMS's id, or an IRI. What is not told of it is empty; `type` is an IRI."""
 
     id: str
     name: str
     type: str
+    description: str = ""
 
 
 class Course(msgspec.Struct, frozen=True, gc=False):
@@ -40,6 +46,7 @@ class Course(msgspec.Struct, frozen=True, gc=False):
 
     id: str
     name: str
+    description: str = ""
 
 
 class Launch(msgspec.Struct, frozen=True, gc=False):

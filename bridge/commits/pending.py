@@ -20,7 +20,7 @@ import structlog
 
 from bridge.commits.open_sessions import OpenEnrollment, OpenSession, Remembered
 from bridge.commits.package_scos import session_of
-from bridge.commits.posting import post
+from bridge.commits.posting import ends_others, post
 from bridge.commits.setup import Setup
 from bridge.commits.work import Answer, Outcome, Posting, Work
 from bridge.errors import BridgeError
@@ -190,7 +190,7 @@ class Pending:
         if not isinstance(work, Posting) or work.session_id is None:
             return None
         session = self._remembered.session(work.session_id)
-        if session is None or may_repeat(session.state, work.arrival):
+        if session is None or may_repeat(session.state, work.arrival) or ends_others(self._setup, session):
             return None
         owner = session.attempt.row.enrollment
         if work.lms_id is not None and work.lms_id != owner.lms_id:

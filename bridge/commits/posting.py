@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from bridge.commits import columns
+from bridge.commits.learner_details import update_details
 from bridge.commits.open_sessions import OpenSession
 from bridge.commits.replies import commit_reply, repeated_reply
 from bridge.commits.setup import Setup, Version
 from bridge.commits.work import Posting
 from bridge.errors import IdempotencyKeyReused
+from bridge.formats.redaction import without_email
 from mappings.attempt.commit import Arrival, Earlier
+from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.fold import Fold, fold
 from mappings.document.facts import Facts, registration_in
 from mappings.statements import Statement, make
-from storage.attempts import Attempt, course_of
+from storage.attempts import Attempt, Enrollment, course_of
 from storage.journal import Entry
 from storage.outbox import StatementRow
 
 log = structlog.get_logger(__name__)
+
+_encode = msgspec.json.Encoder().encode
+_decode_enrollment = msgspec.json.Decoder(EnrollmentState).decode
 
 
 class Posted(NamedTuple):
@@ -63,8 +70,11 @@ def post(
     row.changed = True
     if done.duplicate_of is not None:
         same = any(one.number == done.duplicate_of and one.digest == arrival.digest for one in earlier)
-        entry = _entry(work, session, done, (None, None if same else work.body), version.id)
+        entry = _entry(work, session, done, (None, None if same else without_email(work.body)), version.id)
         return Posted(repeated_reply(first_reply(done.duplicate_of), done.warnings), entry, [])
+    if work.launch is not None:
+        owner = session.attempt.row.enrollment
+        update_details(owner, work.launch, version.mapping.document.actor.identifier)
     statements: Sequence[Statement] = ()
     if done.recorded:
         statements = tell(version, session, done)
@@ -83,7 +93,7 @@ def post(
         done.warnings,
     )
     rows = statement_rows(version, session, statements, row.commits, done.at)
-    return Posted(reply, _entry(work, session, done, (reply.decode(), work.body), version.id), rows)
+    return Posted(reply, _entry(work, session, done, (reply.decode(), without_email(work.body)), version.id), rows)
 
 
 def _check_key(arrival: Arrival, earlier: Sequence[Earlier], duplicate_of: int) -> None:
@@ -97,10 +107,27 @@ def _check_key(arrival: Arrival, earlier: Sequence[Earlier], duplicate_of: int) 
 
 
 def tell(version: Version, session: OpenSession, done: Fold) -> tuple[Statement, ...]:
-    """Make the statements of what changed, and let the session's states be those after it."""
-    made = make(version.mapping, facts(session), done.attempt, done.session, done.changes, done.at)
+    """Make the statements of what changed, and let the states of session, attempt and enrollment be those after it."""
+    owner = session.attempt.row.enrollment
+    before = enrollment_state(owner)
+    made = make(version.mapping, facts(session), done.attempt, done.session, done.changes, done.at, enrollment=before)
     session.attempt.state, session.state = made.attempt, made.session
+    if made.enrollment is not before:
+        owner.state = _encode(made.enrollment).decode()
+        owner.changed = True
     return made.statements
+
+
+def ends_others(setup: Setup, session: OpenSession) -> bool:
+    """Tell whether a session's next commit ends those of the learner's earlier ones that are still open."""
+    if session.state.commits or session.row.ended is not None:
+        return False
+    return setup.mapping(session.attempt.row.enrollment.lms_id).mapping.document.overlap == "abandoned"
+
+
+def enrollment_state(owner: Enrollment) -> EnrollmentState:
+    """Return what is remembered of an enrollment over all its attempts."""
+    return _decode_enrollment(owner.state) if owner.state else NEW_ENROLLMENT
 
 
 def statement_rows(
@@ -154,12 +181,16 @@ def facts_of(row: Attempt, session_id: str, registration: str | None = None) -> 
         home_page=owner.home_page,
         learner_id=owner.learner_id,
         learner_name=owner.learner_name,
+        learner_attributes=owner.learner_attributes or "",
+        learner_mbox=owner.learner_mbox or "",
         activity_id=owner.activity_id,
         activity_name=owner.activity_name,
+        activity_description=owner.activity_description or "",
         activity_type=owner.activity_type,
         course_id=owner.course_id,
         course_name=owner.course_name,
         course_registration=registration or registration_in(str(owner.lms_id), owner.learner_id, course_of(owner)),
+        course_description=owner.course_description or "",
         registration=registration or owner.registration,
         attempt_id=row.uuid,
         attempt_number=row.number,

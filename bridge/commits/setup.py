@@ -9,6 +9,7 @@ from functools import cached_property
 from bridge.clock import NewId, Now
 from mappings.attempt.resuming import Resume
 from mappings.document import CompiledMapping
+from mappings.document.model import Identifier
 from storage.documents import DocumentRow
 from storage.outbox import StatementRow
 
@@ -84,3 +85,7 @@ class Setup:
     def mapping(self, lms_id: int) -> Version:
         """Give the version that holds for an LMS."""
         return self.versions.of(lms_id)
+
+    def identifier(self, lms_id: int) -> Identifier:
+        """Return how an LMS's learners are known in statements."""
+        return self.versions.of(lms_id).mapping.document.actor.identifier

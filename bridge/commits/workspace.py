@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from bridge.clock import NewId, begun_at
 from bridge.commits.columns import better
 from bridge.commits.launch import Launch
+from bridge.commits.learner_details import mbox_of, update_details
 from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession
 from bridge.commits.package_scos import launch_of, session_of
 from bridge.commits.work import Posting, Work
@@ -20,6 +21,7 @@ from mappings.attempt.launch import LaunchData
 from mappings.attempt.resuming import Resume, goes_on
 from mappings.attempt.state import AttemptState, SessionState, open_session
 from mappings.cmi.scores import Score
+from mappings.document.model import Identifier
 from storage import attempts, course_registrations, journal
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
 from storage.changed import Changed
@@ -35,10 +37,16 @@ REPEAT_WINDOW = 60_000
 
 
 class Workspace:
-    """Loads what a batch needs in few queries, then finds or opens the session of each request."""
+    """Loads what a batch needs in few queries, then finds or opens the session of each request.
 
-    def __init__(self, connection: Connection, new_id: NewId, now: int) -> None:
+    `identifier` tells how an LMS's learners are known in statements.
+    """
+
+    def __init__(
+        self, connection: Connection, new_id: NewId, now: int, identifier: Callable[[int], Identifier]
+    ) -> None:
         self._connection = connection
+        self._identifier = identifier
         self._new_id = new_id
         self._now = now
         self._enrollments: dict[int, Enrollment] = {}
@@ -160,7 +168,7 @@ class Workspace:
         `launching` says that the LMS opens it, and not its first commit.
         """
         owner = self._by_key[launch.key]
-        self._update_names(owner, launch)
+        update_details(owner, launch, self._identifier(launch.lms_id))
         latest = self._latest.get(owner.id)
         if launch.attempt_number is not None:
             attempt = self._numbered(launch, owner)
@@ -188,6 +196,21 @@ class Workspace:
         row = Session(its_id, attempt.row, entry, "", self._now, changed=True, new=True)
         opened = self._sessions[row.session_id] = OpenSession(row, attempt, state)
         return opened
+
+    def overlapping(self, session: OpenSession) -> list[OpenSession]:
+        """Return the learner's earlier sessions of the activity that have commits and have not ended."""
+        owner = session.attempt.row.enrollment
+        self._load_missing(attempts.open_session_ids(self._connection, owner))
+        began = session.row.started_at, session.state.number
+        return [
+            one
+            for one in self._sessions.values()
+            if one.attempt.row.enrollment is owner
+            and one is not session
+            and one.row.ended is None
+            and one.row.commits > 0
+            and (one.row.started_at, one.state.number) < began
+        ]
 
     def compare_best(self, attempt: OpenAttempt) -> None:
         """Let an attempt that another one has followed know the best score of all others."""
@@ -380,18 +403,11 @@ class Workspace:
             activity_type=launch.activity.type,
             course_id=key[3],
             course_name=launch.course.name,
+            learner_attributes=launch.learner.attributes,
+            learner_mbox=mbox_of(self._identifier(launch.lms_id), launch),
+            activity_description=launch.activity.description or None,
+            course_description=launch.course.description or None,
         )
-
-    def _update_names(self, owner: Enrollment, launch: Launch) -> None:
-        for name, told in (
-            ("learner_name", launch.learner.name),
-            ("activity_name", launch.activity.name),
-            ("activity_type", launch.activity.type),
-            ("course_name", launch.course.name),
-        ):
-            if told and told != getattr(owner, name):
-                setattr(owner, name, told)
-                owner.changed = True
 
     def _load_missing(self, session_ids: Sequence[str]) -> None:
         missing = [session_id for session_id in session_ids if session_id not in self._sessions]

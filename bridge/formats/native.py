@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import msgspec
 
 from bridge.commits.launch import Activity, Course, Launch, Learner, check_launch
+from bridge.commits.learner_details import read_attributes, read_description, read_email
 from bridge.errors import MalformedBody, MalformedField
 from bridge.formats.body import Body
 from bridge.formats.format import Call, Format
@@ -40,6 +41,7 @@ class LearnerFields(msgspec.Struct, forbid_unknown_fields=True):
     id: _Text
     name: str | None = None
     email: str | None = None
+    attributes: dict[str, Any] | None = None
 
 
 class ActivityFields(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,6 +50,7 @@ class ActivityFields(msgspec.Struct, forbid_unknown_fields=True):
     id: _Text
     name: str | None = None
     type: str | None = None
+    description: str | None = None
 
 
 class CourseFields(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,6 +58,7 @@ class CourseFields(msgspec.Struct, forbid_unknown_fields=True):
 
     id: _Text
     name: str | None = None
+    description: str | None = None
 
 
 class Opening(msgspec.Struct):
@@ -214,9 +218,16 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
     version = _version(told.scorm_version)
     launch = Launch(
         lms_id=lms_id,
-        learner=Learner(str(who.id), who.name or ""),
-        activity=Activity(str(what.id) if activity_id is None else activity_id, what.name or "", what.type or ""),
-        course=Course(str(course.id), course.name or "") if course else Course("", ""),
+        learner=Learner(str(who.id), who.name or "", read_email(who.email), read_attributes(who.attributes)),
+        activity=Activity(
+            str(what.id) if activity_id is None else activity_id,
+            what.name or "",
+            what.type or "",
+            read_description(what.description),
+        ),
+        course=Course(str(course.id), course.name or "", read_description(course.description))
+        if course
+        else Course("", ""),
         scorm_version=version,
         attempt_number=told.attempt,
         data=_launch_data(told, version),

@@ -68,7 +68,11 @@ def read_launch(told: dict[str, Any], *, lms_id: int) -> native.OpenRequest:
     title = scalar(course.get("title"))
     opening = native.read_launch(
         {
-            "learner": {"id": scalar(learner.get("id")), "name": " ".join(filter(None, names))},
+            "learner": {
+                "id": scalar(learner.get("id")),
+                "name": " ".join(filter(None, names)),
+                "email": scalar(learner.get("email")),
+            },
             "activity": {"id": course_id, "name": title},
             "course": {"id": course_id, "name": title},
         },

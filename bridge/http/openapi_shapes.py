@@ -9,6 +9,7 @@ from typing import Any, get_args
 import msgspec
 
 from bridge.commits.launch import LONGEST_ID
+from bridge.commits.learner_details import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
 from bridge.errors import BridgeError
 from bridge.formats import native
 from bridge.http.backlog import COUNT_LIMIT
@@ -44,6 +45,15 @@ NAME: Shape = {
     "description": f"At most {LONGEST_ID} bytes in UTF-8; control characters are replaced by spaces.",
 }
 _NULL: Shape = {"type": "null"}
+ATTRIBUTES: Shape = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,64}$"},
+    "additionalProperties": {
+        "anyOf": [{"type": "string", "maxLength": MAX_ATTRIBUTE_BYTES}, NUMBER, TRUTH, _NULL],
+        "description": f"At most {MAX_ATTRIBUTE_BYTES} bytes in UTF-8.",
+    },
+    "maxProperties": MAX_ATTRIBUTES,
+}
 
 _COMMIT_URL = {
     "type": "string",
@@ -88,6 +98,7 @@ def _requests() -> dict[str, Shape]:
     made["ActivityFields"]["properties"]["type"] = maybe(
         {"type": "string", "pattern": r"^[a-z]+://[a-z]+(\.[a-z]+)*(/[A-Za-z0-9._~-]+)*$", "description": "an IRI"}
     )
+    made["LearnerFields"]["properties"]["attributes"] = maybe(ATTRIBUTES)
     version = {"anyOf": [{"enum": ["1.2", "2004", "", 1.2, 2004]}, _NULL], "examples": ["1.2", "2004"]}
     opening = made.pop("Opening")["properties"] | {
         "activity": {"anyOf": [*ids, ref("ActivityFields")]},

@@ -7,7 +7,7 @@ import hashlib
 from sqlalchemy import Connection
 
 from bridge import formats
-from bridge.commits.posting import facts_of
+from bridge.commits.posting import enrollment_state, facts_of
 from bridge.commits.workspace import decode_attempt_state, decode_session_state
 from bridge.errors import MalformedBody
 from bridge.formats import Post
@@ -57,4 +57,5 @@ def previewed(
         facts=facts_of(row.attempt, session_id, session.launch.registration),
         attempt=decode_attempt_state(row.attempt.state),
         session=session,
+        enrollment=enrollment_state(row.attempt.enrollment),
     )

@@ -7,12 +7,12 @@ import difflib
 import msgspec
 
 from mappings.attempt.changes import TRIGGERS
-from mappings.document.in_words import name_of
+from mappings.document.in_words import name_of, template
 from mappings.document.model import ONCE, RESULT_PARTS, Document, Rule
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One rule in words. `condition` is CEL, empty where there is none; `parts` are those of the result."""
+    """One rule in words. `condition` is CEL, empty where there is none; `parts` are those of result and context."""
 
     rule: str
     when: str
@@ -67,7 +67,10 @@ def _line(document: Document, rule: Rule) -> Line:
         name_of(verb.display, document.language),
         verb.id,
         rule.object,
-        tuple(RESULT_PARTS[part].partition(":")[0] for part in rule.result),
+        (
+            *(RESULT_PARTS[part].partition(":")[0] for part in rule.result),
+            *(f"context.extensions: {template(key)}" for key, _ in rule.extensions),
+        ),
         ONCE[rule.once],
     )
 

@@ -114,6 +114,7 @@ def _attempts(history: History) -> list[AttemptStory]:
                 state.launch,
                 state.launched_at,
                 state.known_total,
+                state.overlapped,
             )
         )
     return [AttemptStory(facts_of(row, ""), sessions.get(row.id, [])) for row in history.attempts]

@@ -29,6 +29,7 @@ Trigger = Literal[
     "comment.made",
     "score.changed",
     "progress.changed",
+    "location.changed",
     "completion.completed",
     "success.passed",
     "success.failed",
@@ -39,7 +40,8 @@ Trigger = Literal[
 
 TRIGGERS: dict[Trigger, str] = {
     "attempt.started": "the first commit of a new attempt",
-    "session.resumed": "the first commit of a session that continues an attempt, or that had been ended for being idle",
+    "session.resumed": "the first commit of a session that continues an attempt (by cmi.entry, too), or that had been"
+    " ended for being idle",
     "interaction.answered": "an interaction got a response, or another response or result than before",
     "objective.scored": "the score of an objective became known or another one",
     "objective.progressed": "the progress measure of an objective changed (SCORM 2004)",
@@ -49,6 +51,7 @@ TRIGGERS: dict[Trigger, str] = {
     "comment.made": "the learner made a comment",
     "score.changed": "the score became known or another one",
     "progress.changed": "cmi.progress_measure changed (SCORM 2004)",
+    "location.changed": "where the learner is in the content (cmi.location) became known or another one",
     "completion.completed": "the attempt became completed (in SCORM 1.2, passed implies it)",
     "success.passed": "the attempt became passed",
     "success.failed": "the attempt became failed",
@@ -145,6 +148,8 @@ def _status(before: Snapshot, after: Snapshot, last_score: Score | None) -> Iter
         yield Change("score.changed", old, new)
     if after.progress_measure is not None and after.progress_measure != before.progress_measure:
         yield Change("progress.changed", before.progress_measure, after.progress_measure)
+    if after.location and after.location != before.location:
+        yield Change("location.changed", before.location, after.location)
     if after.completion_status == "completed" and before.completion_status != "completed":
         yield Change("completion.completed", before.completion_status, after.completion_status)
     if after.success_status != before.success_status:

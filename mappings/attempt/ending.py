@@ -13,12 +13,20 @@ from mappings.attempt.scoring import without_score
 from mappings.attempt.state import AttemptState, Ending, SessionState
 
 
-def end_idle(attempt: AttemptState, session: SessionState, idle: Ending, policy: StatusPolicy = DEFAULT_POLICY) -> Fold:
+def end_idle(
+    attempt: AttemptState,
+    session: SessionState,
+    idle: Ending,
+    policy: StatusPolicy = DEFAULT_POLICY,
+    *,
+    overlapped: bool = False,
+) -> Fold:
     """End an open session as of its last commit. It goes on when something comes from it all the same.
 
     Content that had announced `exit` = `suspend` is believed, as is any other exit that it spoke last where its client
-    cannot say that a commit is the last one; otherwise the session ends as `idle` says. Answers and a score that
-    content was still writing are told now. A session without commits ends without changes: it was opened, never played.
+    cannot say that a commit is the last one; otherwise the session ends as `idle` says, and so does one that is
+    `overlapped` by a later session of the learner. Answers and a score that content was still writing are told now. A
+    session without commits ends without changes: it was opened, never played.
     """
     turn = attempt.turns + 1
     history = (*session.closed, turn)
@@ -29,7 +37,7 @@ def end_idle(attempt: AttemptState, session: SessionState, idle: Ending, policy:
             replace(session, ended="abandoned", ended_idle=True, closed=history),
             session.applied_at,
         )
-    ended = _ending(session, idle)
+    ended = idle if overlapped else _ending(session, idle)
     told = attempt.snapshot if attempt.answers is None else replace(attempt.snapshot, interactions=attempt.answers)
     last, after = attempt.score, attempt
     if attempt.writing == session.number:
@@ -49,7 +57,14 @@ def end_idle(attempt: AttemptState, session: SessionState, idle: Ending, policy:
             ended=ended if newest else attempt.ended,
             broken_off=session.exit != "suspend" and not _left(session) if newest else attempt.broken_off,
         ),
-        replace(session, ended=ended, ended_idle=True, closed=history, reported_time=session.spent),
+        replace(
+            session,
+            ended=ended,
+            ended_idle=True,
+            closed=history,
+            reported_time=session.spent,
+            overlapped=(*session.overlapped, turn) if overlapped else session.overlapped,
+        ),
         max(session.applied_at, attempt.timestamp),
         (*find_changes(told, known, last_score=last), ending_change(ended, session)),
     )

@@ -115,12 +115,13 @@ def fold(
     # answers that were held back may be told now, whichever commit brought them
     held = altered if attempt.answers is None else None
     warnings = (*warnings, *unnamed(scoring.before, shown, held, settled=settled, ended=ended is not None))
+    started_at, resumed_at = _turns(attempt, session, said, returned=returned)
     changes = find_changes(
         scoring.before,
         shown,
         last_score=scoring.last,
-        started_at=session.launched_at if attempt.commits == 0 else None,
-        resumed_at=_resumed_at(session, returned=returned),
+        started_at=started_at,
+        resumed_at=resumed_at,
     )
     end = ended or over
     if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
@@ -276,11 +277,16 @@ def _changes_end(attempt: AttemptState, known: Snapshot, value: scores.Score | N
     )
 
 
-def _resumed_at(session: SessionState, *, returned: bool) -> int | None:
-    """Return when a session went on with its attempt, 0 with this commit, None where it does not do so now."""
+def _turns(
+    attempt: AttemptState, session: SessionState, said: Snapshot, *, returned: bool
+) -> tuple[int | None, int | None]:
+    """Return when the attempt began and when the session went on with it: 0 with this commit, None not now."""
+    if attempt.commits == 0:
+        # content that was told to resume goes on with an attempt that began before the bridge saw it
+        return (None, session.launched_at) if said.entry == "resume" else (session.launched_at, None)
     if session.commits:
-        return 0 if returned else None
-    return session.launched_at if session.resumes else None
+        return None, 0 if returned else None
+    return None, session.launched_at if session.resumes else None
 
 
 def _date(attempt: AttemptState, commit: Commit, received_at: int) -> int:

@@ -83,6 +83,7 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
         resumes: it continues an attempt that was begun before.
         launch: what the LMS gave when it opened the session.
         launched_at: when the LMS opened it, in milliseconds since the epoch; 0 where its first commit did.
+        overlapped: which of those turns in `closed` were because a later session of the learner had begun.
         mode: browse, normal or review: the LMS's word, else the content's; None while neither said.
         credit: credit or no-credit, likewise.
         commits: how many were applied.
@@ -122,6 +123,7 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
     resumes: bool = False
     launch: LaunchData = NO_LAUNCH_DATA
     launched_at: int = 0
+    overlapped: tuple[int, ...] = ()
     mode: str | None = None
     credit: str | None = None
     commits: int = 0

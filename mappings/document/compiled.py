@@ -11,18 +11,26 @@ from mappings.document.errors import DocumentError, Fault
 from mappings.document.facts import Facts
 from mappings.document.model import Document, Rule
 from mappings.document.outlines import Outline, Outlines
-from mappings.document.skeletons import Skeletons
-from mappings.document.templates import OPTIONAL
+from mappings.document.skeletons import ITEM_IRI, MBOX, Skeletons
+from mappings.document.templates import OF_COMMITS, OPTIONAL
 from mappings.gate import Gate
 
 
 class CompiledMapping(msgspec.Struct, frozen=True):
-    """A mapping document ready for use."""
+    """A mapping document ready for use.
+
+    `of_commits` are the places it has whose text can change with every commit, by their holes' names, and `unknown`
+    those of them that may be empty or no numbers; `tracks_sessions` tells whether it asks how a session's end was told,
+    or what success the session had.
+    """
 
     document: Document
     rules: Mapping[Trigger, Sequence[Rule]]
     outline: Callable[[Facts], Outline]
     gate: Gate
+    of_commits: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    tracks_sessions: bool = False
 
 
 def compile_document(document: Document, source: str) -> CompiledMapping:
@@ -36,7 +44,7 @@ def compile_document(document: Document, source: str) -> CompiledMapping:
     skeletons = Skeletons(document)
     for index, rule in enumerate(document.rules):
         rules.setdefault(rule.when, []).append(rule)
-        for absent in (frozenset[str](), OPTIONAL):
+        for absent in (frozenset[str](), OPTIONAL | skeletons.may_be_absent | {MBOX, ITEM_IRI}):
             try:
                 skeletons.of_rule(rule, absent)
             except (TypeError, ValueError) as error:  # what tincan raises for values it does not take
@@ -44,4 +52,10 @@ def compile_document(document: Document, source: str) -> CompiledMapping:
                 break
     if faults:
         raise DocumentError(source, faults)
-    return CompiledMapping(document, rules, Outlines(document, skeletons).of, Gate())
+    of_commits = frozenset(one.hole for one in skeletons.places if one.variable in OF_COMMITS)
+    unknown = of_commits & skeletons.may_be_absent
+    tracks = "session.part" in of_commits or any(
+        rule.condition is not None and any(map(rule.condition.asks_for, ("session.ended", "session.success")))
+        for rule in document.rules
+    )
+    return CompiledMapping(document, rules, Outlines(document, skeletons).of, Gate(), of_commits, unknown, tracks)

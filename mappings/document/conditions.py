@@ -14,9 +14,11 @@ VARIABLES: dict[str, str] = {
     "score": "the attempt's score: score.scaled, score.raw, score.min, score.max, as far as known",
     "progress": "the attempt's progress measure, 0 to 1; null where it is not known",
     "attempt": "attempt.number within the enrollment; attempt.total_time in seconds",
-    "session": "session.time in seconds",
+    "session": "session.time in seconds; session.mode: normal, review or browse; session.credit: credit or no-credit;"
+    " session.ended: how its end was told, suspended, terminated or abandoned, empty before; session.success: what the"
+    " success status became last in this session: passed, failed or unknown",
     "enrollment": "enrollment.completed and enrollment.passed: true if any attempt was, before this commit",
-    "learner": "learner.id",
+    "learner": "learner.id; learner.attributes by name, as learner.attributes.department, as far as the LMS gave them",
     "activity": "activity.id",
     "course": "course.id",
     "item": "the interaction or objective a rule speaks of: item.id, item.type, item.success, item.response",
@@ -31,9 +33,9 @@ _SAMPLE: dict[str, Any] = {
     "score": {"scaled": 0.5, "raw": 50, "min": 0, "max": 100},
     "progress": 0.5,
     "attempt": {"number": 1, "total_time": 60.0},
-    "session": {"time": 60.0},
+    "session": {"time": 60.0, "mode": "normal", "credit": "credit", "ended": "", "success": "unknown"},
     "enrollment": {"completed": False, "passed": False},
-    "learner": {"id": "u1"},
+    "learner": {"id": "u1", "attributes": {}},
     "activity": {"id": "a1"},
     "course": {"id": "c1"},
     "item": {"id": "i1", "type": "choice", "success": True, "response": "a"},
@@ -46,11 +48,26 @@ _UNDECIDED = (ValueError, TypeError, RuntimeError, KeyError, ArithmeticError)
 """What the library raises for what is not there, for what cannot be compared and for arithmetic without a result."""
 
 
+MAX_ANSWERS = 128
+"""Answers that a condition remembers."""
+
+_LITERAL_TEXT = re.compile(r"""[rRbB]["']|\"{3}|'{3}""")  # raw, bytes or of several lines: not worth the trouble
+_TEXT = re.compile(r"""(?:\"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
+_WORD = re.compile(r"\b(session|enrollment)\b\s*(?:\.\s*(\w+))?")
+_SETTLED = {"session": {"mode", "credit", "ended", "success"}, "enrollment": {"completed", "passed"}}
+"""Members that have a few words for values each: what asks for nothing else has few answers."""
+
+Settled = tuple[str, str, str, str, bool, bool]
+"""Values of a session's mode, credit, ended and success, and of an enrollment's completed and passed."""
+
+
 class Condition(msgspec.Struct, frozen=True):
-    """A compiled condition, with its text."""
+    """A compiled condition, with its text. `is_settled`: it asks for nothing but what `Settled` has."""
 
     text: str
     program: Any
+    is_settled: bool = False
+    answers: dict[Settled, bool] = msgspec.field(default_factory=dict)
 
     def holds(self, variables: dict[str, Any]) -> bool:
         """Tell whether it holds. One that cannot be decided, as what it asks for is not known, does not hold."""
@@ -58,6 +75,36 @@ class Condition(msgspec.Struct, frozen=True):
             return self.program.execute(variables) is True
         except _UNDECIDED:
             return False
+
+    def holds_for(self, settled: Settled) -> bool:
+        """Tell whether one that `is_settled` holds; each answer is worked out once."""
+        known = self.answers.get(settled)
+        if known is None:
+            mode, credit, ended, success, completed, passed = settled
+            known = self.holds(
+                {
+                    "session": {"mode": mode, "credit": credit, "ended": ended, "success": success},
+                    "enrollment": {"completed": completed, "passed": passed},
+                }
+            )
+            if len(self.answers) < MAX_ANSWERS:  # what a client sends as mode may be any word
+                self.answers[settled] = known
+        return known
+
+    def asks_for(self, member: str) -> bool:
+        """Tell whether the text names a member, such as `session.ended`."""
+        owner, _, name = member.partition(".")
+        return any(found == (owner, name) for found in _members(self.text))
+
+
+def _members(text: str) -> list[tuple[str, str]]:
+    return _WORD.findall(_TEXT.sub('""', text))
+
+
+def _is_settled(text: str, variables: list[str]) -> bool:
+    if not variables or not set(variables) <= _SETTLED.keys() or _LITERAL_TEXT.search(text):
+        return False
+    return all(name in _SETTLED[owner] for owner, name in _members(text))
 
 
 def compile_condition(text: str) -> Condition:
@@ -80,4 +127,4 @@ def compile_condition(text: str) -> Condition:
         raise ValueError(f"cannot be evaluated: {error}") from None
     except (ValueError, TypeError, KeyError, ArithmeticError):
         pass  # of other values than the sample's it may well hold
-    return Condition(text, program)
+    return Condition(text, program, _is_settled(text, program.variables()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from functools import lru_cache
@@ -9,7 +10,7 @@ from functools import lru_cache
 import msgspec
 from msgspec.structs import replace
 
-from mappings.document.templates import VERBATIM, Template, places
+from mappings.document.templates import ATTRIBUTES, VERBATIM, Template, as_kind, places
 from mappings.iris import own_iri, percent_encode, sendable_iri
 
 Values = Mapping[str, str]
@@ -22,11 +23,14 @@ OF_ACTIVITY = frozenset(
         "lms.name",
         "activity.id",
         "activity.name",
+        "activity.description",
         "activity.type",
         "activity.iri",
         "course.id",
         "course.name",
+        "course.description",
         "course.iri",
+        "course.base",
     }
 )
 """Variables that are the same for all who learn with an activity, unless a document makes IRIs of what is not."""
@@ -37,7 +41,8 @@ _encode = msgspec.json.Encoder().encode
 class Holes(dict[str, bytes]):
     """What fills holes, by their names: text as JSON without the quotes, made when it is first asked for.
 
-    A variable `x` that becomes part of an IRI is the hole `x%`. What `values` do not tell is asked of `beyond`.
+    A variable `x` that becomes part of an IRI is the hole `x%`, one that becomes a number `x:number`. What `values` do
+    not tell is asked of `beyond`.
 
     Raises:
         KeyError: neither tells what a hole asks for.
@@ -49,25 +54,31 @@ class Holes(dict[str, bytes]):
         self._beyond = beyond
 
     def __missing__(self, hole: str) -> bytes:
-        value = self._values.get(hole.removesuffix("%"))
+        value = self._values.get(hole)
+        if value is not None:
+            made = self[hole] = _encode(value)[1:-1]
+            return made
+        variable, _, kind = hole.removesuffix("%").partition(":")
+        value = self._values.get(variable)
         if value is None:
             if self._beyond is None:
                 raise KeyError(hole)
             return self._beyond[hole]
-        made = self[hole] = _encode(percent_encode(value) if hole[-1] == "%" else value)[1:-1]
+        made = self[hole] = (as_kind(value, kind) or "null").encode() if kind else _encode(percent_encode(value))[1:-1]
         return made
 
     def tell(self, hole: str) -> bool:
         """Tell whether these values, not those beyond them, fill a hole."""
-        return hole.removesuffix("%") in self._values
+        return hole.removesuffix("%").partition(":")[0] in self._values
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Who and what an attempt is about. Names that the LMS did not tell are empty.
 
     `lms` is what the LMS is known by in statement ids, which must never change; ids are the LMS's own.
-    `course_registration` is made of LMS, learner and course where it is empty. The last two tell whether any attempt of
-    the enrollment was completed and passed before.
+    `learner_attributes` is a JSON object of texts; `learner_mbox` is `mailto:` with the e-mail address, or the SHA-1 of
+    that in hexadecimal. `course_registration` is made of LMS, learner and course where it is empty. The last two tell
+    whether any attempt of the enrollment was completed and passed before.
     """
 
     lms: str
@@ -75,11 +86,15 @@ class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     home_page: str
     learner_id: str
     learner_name: str = ""
+    learner_attributes: str = ""
+    learner_mbox: str = ""
     activity_id: str
     activity_name: str = ""
+    activity_description: str = ""
     activity_type: str = ""
     course_id: str = ""
     course_name: str = ""
+    course_description: str = ""
     course_registration: str = ""
     registration: str
     attempt_id: str
@@ -97,26 +112,34 @@ class DocumentPlace(msgspec.Struct, frozen=True, gc=False):
     parameters: str
 
 
-def of_activity(facts: Facts, activity_iri: Template, course_iri: Template) -> dict[str, str]:
+def of_activity(
+    facts: Facts, activity_iri: Template, course_iri: Template, activity_in_course_iri: Template | None = None
+) -> dict[str, str]:
     """Give the values of `OF_ACTIVITY`."""
-    course_id, course_name = facts.course_id, facts.course_name
+    course_id, course_name, course_description = facts.course_id, facts.course_name, facts.course_description
     if not course_id:
-        course_id, course_name = facts.activity_id, facts.activity_name
+        course_id, course_name, course_description = facts.activity_id, facts.activity_name, facts.activity_description
+    elif activity_in_course_iri is not None:
+        activity_iri = activity_in_course_iri
     values = {
         "lms.home_page": sendable_iri(facts.home_page),
         "lms.base": sendable_iri(facts.home_page).rstrip("/"),
         "lms.name": facts.lms_name,
         "activity.id": facts.activity_id,
         "activity.name": facts.activity_name,
+        "activity.description": facts.activity_description,
         "activity.type": sendable_iri(facts.activity_type) if facts.activity_type else "",
         "course.id": course_id,
         "course.name": course_name,
+        "course.description": course_description,
     }
     own = [("course.iri", course_id, course_iri), ("activity.iri", facts.activity_id, activity_iri)]
     if "activity.iri" in places(course_iri):
         own.reverse()
     for name, own_id, template in own:
         values[name] = own_iri(own_id) or _make_iri(template, values | _of_learner(facts))
+        if name == "course.iri":
+            values["course.base"] = values[name].rstrip("/")
     return values
 
 
@@ -132,6 +155,14 @@ def of_attempt(values: Values, attempt_id: str, number: int) -> dict[str, str]:
     """Give the values with another attempt of the same enrollment in them."""
     query = _attempt_query(values["activity.iri"], attempt_id)
     return {**values, "attempt.id": attempt_id, "attempt.number": str(number), "attempt.query": query}
+
+
+_decode_attributes = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def attributes(facts: Facts) -> dict[str, str]:
+    """Return what the LMS says of the learner, by name."""
+    return _decode_attributes(facts.learner_attributes) if facts.learner_attributes else {}
 
 
 _COURSES = uuid.UUID("0e9c7d1c-6c3f-5a0e-8f3a-0d1c8a6f4b27")
@@ -156,10 +187,23 @@ def with_registration(facts: Facts, session_id: str, registration: str | None) -
     return replace(facts, session_id=session_id, registration=registration, course_registration=registration)
 
 
+def mbox(facts: Facts) -> str:
+    """Return the learner's e-mail address as `mailto:` IRI, empty where it is not known."""
+    return facts.learner_mbox if facts.learner_mbox.startswith("mailto:") else ""
+
+
+def mbox_sha1sum(facts: Facts) -> str:
+    """Return the SHA-1 of that IRI in hexadecimal, as xAPI's `mbox_sha1sum`; empty where it is not known."""
+    known = mbox(facts)
+    return hashlib.sha1(known.encode(), usedforsecurity=False).hexdigest() if known else facts.learner_mbox
+
+
 def _of_learner(facts: Facts) -> dict[str, str]:
     return {
+        **{ATTRIBUTES + name: value for name, value in attributes(facts).items()},
         "learner.id": facts.learner_id,
         "learner.name": facts.learner_name,
+        "course.registration": facts.course_registration or course_registration(facts),
         "registration": facts.registration,
         "attempt.id": facts.attempt_id,
         "attempt.number": str(facts.attempt_number),
@@ -184,7 +228,9 @@ def _make_iri(template: Template, values: Values) -> str:
 
 def fill_text(template: Template, values: Values) -> str:
     """Fill a template that makes a text."""
-    return "".join(part if isinstance(part, str) else values[part.variable] or part.fallback or "" for part in template)
+    return "".join(
+        part if isinstance(part, str) else values.get(part.variable) or part.fallback or "" for part in template
+    )
 
 
 def fill_iri(template: Template, values: Values) -> str:
@@ -194,6 +240,6 @@ def fill_iri(template: Template, values: Values) -> str:
         if isinstance(part, str):
             filled.append(part)
         else:
-            value = values[part.variable]
+            value = values.get(part.variable, "")
             filled.append((value if part.variable in VERBATIM else percent_encode(value)) or part.fallback or "")
     return "".join(filled)

@@ -13,12 +13,17 @@ from mappings.document.model import (
     CONTEXT_LISTS,
     DOCUMENT_PARTS,
     ENDINGS,
+    IDENTIFIERS,
     ONCE,
+    OVERLAPS,
     RESOURCES,
     RESULT_PARTS,
+    SCALED_SCORES,
     Activity,
     Document,
+    Extension,
     Rule,
+    Value,
 )
 from mappings.document.templates import Place, Template
 
@@ -83,7 +88,21 @@ def name_of(told: Mapping[str, str], language: str) -> str:
 
 
 def _place(part: Place) -> str:
-    return f"{{{part.variable}}}" if part.fallback is None else f"{{{part.variable}|{part.fallback}}}"
+    return f"{{{part.hole}}}" if part.fallback is None else f"{{{part.hole}|{part.fallback}}}"
+
+
+def _value(value: Value) -> str:
+    if isinstance(value, tuple):
+        return template(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _extension(extension: Extension) -> Line:
+    key, held = extension
+    inner = held if isinstance(held, Mapping) else {"": held}
+    return Line(
+        f"Extension {template(key)}", "; ".join(f"{name} {_value(value)}".strip() for name, value in inner.items())
+    )
 
 
 def _rule(rule: Rule, document: Document) -> RuleInWords:
@@ -116,10 +135,13 @@ def _context(rule: Rule) -> Iterator[str]:
         yield f"category, too: {', '.join(rule.category)}"
     if rule.objectives is not None:
         yield f"objectives that the interaction names, as {rule.objectives.activity}, in {rule.objectives.place}"
+    for extension in map(_extension, rule.extensions):
+        yield f"{extension.name[0].lower()}{extension.name[1:]}, too: {extension.value}"
 
 
 def _who(document: Document) -> Iterator[Line]:
     actor = document.actor
+    yield Line("Known by", IDENTIFIERS[actor.identifier])
     yield Line("Account's home page", template(actor.home_page))
     yield Line("Account's name", template(actor.account))
     if actor.name is not None:
@@ -134,28 +156,34 @@ def _activity(one: Activity) -> str:
         told.append(f"description {template(one.description)}")
     if one.interaction:
         told.append("with its interaction type and correct responses")
+    if one.keep_iri:
+        told.append("where an item's id is an IRI already, that is the activity's id")
     return "; ".join(told)
 
 
 def _where(document: Document) -> Iterator[Line]:
     context = document.context
     yield Line("Activity's IRI, where its id is none", template(document.activity_iri))
+    if document.activity_in_course_iri != document.activity_iri:
+        yield Line(
+            "Activity's IRI, where its id is none and the course is known", template(document.activity_in_course_iri)
+        )
     yield Line("Course's IRI, where its id is none", template(document.course_iri))
     yield Line("Registration", template(context.registration))
     for name, listed in (("grouping", context.grouping), ("category", context.category)):
         if listed:
             yield Line(f"{name.capitalize()}: {CONTEXT_LISTS[name]}", ", ".join(listed))  # type: ignore[index]  # two of its keys
-    for key, told in context.extensions:
-        inner = told if isinstance(told, Mapping) else {"": told}
-        yield Line(
-            f"Extension {template(key)}",
-            "; ".join(f"{name} {template(value)}".strip() for name, value in inner.items()),
-        )
+    for name, text in (("Platform", context.platform), ("Language", context.language)):
+        if text is not None:
+            yield Line(name, template(text))
+    yield from map(_extension, context.extensions)
     failed = "does" if document.status.failed_completes else "does not"
     yield Line("SCORM 1.2's failed", f"{failed} also complete an attempt")
     yield Line("The result of an attempt", RESULTS[document.status.result])
     yield Line("Mastery score, passing score and completion threshold", PASS_MARKS[document.status.marks])
+    yield Line("A scaled score", SCALED_SCORES[document.scaled_score])
     yield Line("A session from which nothing comes any more", ENDINGS[document.idle])
+    yield Line("A session that is open when a later one begins", OVERLAPS[document.overlap])
 
 
 def _documents(document: Document) -> Iterator[Line]:

@@ -14,24 +14,31 @@ from mappings.document.model import (
     CONTEXT_LISTS,
     DOCUMENT_PARTS,
     ENDINGS,
+    IDENTIFIERS,
     ONCE,
+    OVERLAPS,
     PARTS_OF,
     RESOURCES,
     RESULT_PARTS,
+    SCALED_SCORES,
     Activity,
     Actor,
     Context,
     Document,
+    Extension,
     Objectives,
     Rule,
+    Value,
     Verb,
     XapiDocument,
 )
 from mappings.document.sections import Faults, Section
-from mappings.document.templates import OF_ITEMS, Template, places
+from mappings.document.templates import OF_COMMITS, OF_ITEMS, Place, Template, places
+from mappings.iris import is_language
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _OF_ATTEMPTS = frozenset({"attempt.id", "attempt.number", "attempt.query"})
+_OF_COURSE_IRI = frozenset({"course.iri", "course.base"})
 
 
 def load(text: str, source: str) -> Document:
@@ -63,8 +70,10 @@ def _document(top: Section, text: str) -> Document:
     activities = {name: _activity(section) for name, section in top.section("activities").sections()}
     verbs = {name: _verb(section) for name, section in top.section("verbs").sections()}
     activity_iri, course_iri = _own(iris, "activity"), _own(iris, "course")
-    if "course.iri" in places(activity_iri) and "activity.iri" in places(course_iri):
-        iris.fault("activity", "cannot be made of course.iri, which is made of it")
+    in_course_iri = _own(iris, "activity_in_course") if iris.has("activity_in_course") else activity_iri
+    for key, template in (("activity", activity_iri), ("activity_in_course", in_course_iri)):
+        if places(template) & _OF_COURSE_IRI and "activity.iri" in places(course_iri):
+            iris.fault(key, "cannot be made of course.iri, which is made of it")
     document = Document(
         name=mapping.text("name", _NAME, "must be lower-case letters, digits, - and _"),
         title=mapping.text("title"),
@@ -72,6 +81,7 @@ def _document(top: Section, text: str) -> Document:
         content_hash=hashlib.sha256(text.encode()).hexdigest(),
         text=text,
         activity_iri=activity_iri,
+        activity_in_course_iri=in_course_iri,
         course_iri=course_iri,
         cmi_extension=iris.iri("cmi_extension"),
         status=_status(status),
@@ -82,6 +92,10 @@ def _document(top: Section, text: str) -> Document:
         verbs=verbs,
         rules=_rules(top.tables("rules"), activities, verbs),
         documents=_xapi_documents(top.section("documents"), activities) if top.has("documents") else (),
+        scaled_score=status.word("scaled_score", SCALED_SCORES, "a way to scale")
+        if status.has("scaled_score")
+        else "range",
+        overlap=status.word("overlap", OVERLAPS, "one of the policies") if status.has("overlap") else "ignored",
     )
     mapping.end()
     iris.end()
@@ -102,25 +116,35 @@ def _status(section: Section) -> StatusPolicy:
 
 def _own(iris: Section, key: str) -> Template:
     template = iris.iri(key)
-    for circular in places(template) & {f"{key}.iri", "attempt.query"}:
+    own = {"course.iri", "course.base"} if key == "course" else {"activity.iri"}
+    for circular in places(template) & (own | {"attempt.query"}):
         iris.fault(key, f"cannot be made of {circular}, which is made of it")
     return template
 
 
 def _actor(section: Section) -> Actor:
-    actor = Actor(section.iri("home_page"), section.template("account"), section.optional_template("name"))
+    actor = Actor(
+        section.iri("home_page"),
+        section.template("account"),
+        section.optional_template("name"),
+        section.word("identifier", IDENTIFIERS, "an identifier") if section.has("identifier") else "account",
+    )
     section.end()
     return actor
 
 
 def _activity(section: Section) -> Activity:
+    also = OF_ITEMS | OF_COMMITS
     activity = Activity(
-        section.iri("id", of_items=True),
-        section.iri("type", of_items=True),
-        section.optional_template("name", of_items=True),
-        section.optional_template("description", of_items=True),
+        section.iri("id", also=also),
+        section.iri("type", also=also),
+        section.optional_template("name", also=also),
+        section.optional_template("description", also=also),
         section.flag("interaction") if section.has("interaction") else False,
+        section.flag("keep_iri") if section.has("keep_iri") else False,
     )
+    if activity.keep_iri and "item.id" not in places(activity.id):
+        section.fault("keep_iri", "cannot be: the activity's id is not made of {item.id}")
     section.end()
     return activity
 
@@ -138,15 +162,13 @@ def _verb(section: Section) -> Verb:
 
 
 def _context(section: Section, activities: dict[str, Activity]) -> Context:
-    extensions: list[tuple[Template, Template | dict[str, Template]]] = []
-    if section.has("extensions"):
-        table = section.section("extensions")
-        extensions += [(table.key_as_iri(key), _extension(table, key)) for key in table.keys()]  # noqa: SIM118
     context = Context(
         registration=section.template("registration"),
         grouping=section.words("grouping", activities, "an activity described in [activities]"),
         category=section.words("category", activities, "an activity described in [activities]"),
-        extensions=tuple(extensions),
+        extensions=_extensions(section),
+        platform=section.optional_template("platform", also=OF_COMMITS),
+        language=_language(section),
     )
     for place, listed in (("grouping", context.grouping), ("category", context.category)):
         for activity in listed:
@@ -158,16 +180,40 @@ def _context(section: Section, activities: dict[str, Activity]) -> Context:
     return context
 
 
-def _extension(table: Section, key: str) -> Template | dict[str, Template]:
+def _language(section: Section) -> Template | None:
+    template = section.optional_template("language", also=OF_COMMITS)
+    if template:
+        (part, *others) = template
+        tag = part.fallback if isinstance(part, Place) else part
+        fits = not others and (part if isinstance(part, str) else part.variable) in {tag, "learner.language"}
+        if not fits or (tag is not None and not is_language(tag)):
+            section.fault(
+                "language", "must be a language tag such as en-US, {learner.language} or {learner.language|en-US}"
+            )
+    return template
+
+
+def _extensions(section: Section) -> tuple[Extension, ...]:
+    if not section.has("extensions"):
+        return ()
+    table = section.section("extensions")
+    return tuple((table.key_as_iri(key), _extension(table, key)) for key in table.keys())  # noqa: SIM118 -- a Section is no dict
+
+
+def _extension(table: Section, key: str) -> Value | dict[str, Value]:
     if table.is_table(key):
         values = table.section(key)
-        return {name: values.template(name) for name in values.keys()}  # noqa: SIM118 -- a Section is no dict
-    return table.template(key)
+        return {name: values.value(name) for name in values.keys()}  # noqa: SIM118 -- a Section is no dict
+    return table.value(key)
 
 
 def _of_items(activity: Activity) -> bool:
     templates = (activity.id, activity.type, activity.name or (), activity.description or ())
     return activity.interaction or any(places(template) & OF_ITEMS for template in templates)
+
+
+def _of_commits(activity: Activity) -> bool:
+    return any(places(template) & OF_COMMITS for template in (activity.id, activity.type))
 
 
 def _condition(table: Section) -> Condition | None:
@@ -211,6 +257,7 @@ def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[s
             else (),
             objectives=_objectives(table.section("objectives"), activities) if table.has("objectives") else None,
             condition=_condition(table) if table.has("if") else None,
+            extensions=_extensions(table),
         )
         for key, name in (
             ("object", rule.object),
@@ -232,8 +279,8 @@ def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[s
 
 
 def _xapi_documents(table: Section, activities: dict[str, Activity]) -> tuple[XapiDocument, ...]:
-    fixed = [name for name, activity in activities.items() if not _of_items(activity)]
-    kind = "an activity described in [activities] that is not made of {item.…}"
+    fixed = [name for name, one in activities.items() if not _of_items(one) and not _of_commits(one)]
+    kind = "an activity described in [activities] that is not made of {item.…} or of what commits change"
     documents: list[XapiDocument] = []
     for name, section in table.sections():
         if _NAME.fullmatch(name) is None:

@@ -13,7 +13,7 @@ from mappings.attempt.state import Ending
 from mappings.document.conditions import Condition
 from mappings.document.templates import Template
 
-Once = Literal["attempt", "session", "change"]
+Once = Literal["enrollment", "attempt", "session", "change"]
 ResultPart = Literal[
     "completion", "success", "score", "score_0_to_1", "duration", "response", "progress", "progress_as_score", "cmi"
 ]
@@ -38,8 +38,26 @@ DocumentPart = Literal[
 ]
 
 ContextList = Literal["parent", "grouping", "category", "other"]
+Identifier = Literal["account", "mbox", "mbox_sha1sum"]
+ScaledScore = Literal["range", "raw/100"]
+Overlap = Literal["ignored", "abandoned"]
 
+IDENTIFIERS: dict[Identifier, str] = {
+    "account": "the learner's account at the LMS",
+    "mbox": "the learner's e-mail address where the LMS gave one, else the account",
+    "mbox_sha1sum": "the SHA-1 of that address (of mailto:…) where the LMS gave one, else the account",
+}
+SCALED_SCORES: dict[ScaledScore, str] = {
+    "range": "where the content gave none, where raw lies between min and max (in SCORM 1.2, 0 and 100 unless given)",
+    "raw/100": "in SCORM 1.2, raw / 100 whatever min and max are, as the SCORM Profile asks for, where raw is 0 to 100;"
+    " else as `range`",
+}
+OVERLAPS: dict[Overlap, str] = {
+    "ignored": "nothing: each ends by itself",
+    "abandoned": "it ends at the later one's first commit, by the rules of `session.abandoned`, as cmi5 asks for",
+}
 ONCE: dict[Once, str] = {
+    "enrollment": "at most one statement for a learner in an activity, whatever the number of attempts",
     "attempt": "at most one statement an attempt",
     "session": "at most one statement a session",
     "change": "a statement at every change",
@@ -53,7 +71,7 @@ RESULT_PARTS: dict[ResultPart, str] = {
     "completion": "result.completion: true when completed, false when known to be incomplete",
     "success": "result.success: true when passed or correct, false when failed or wrong",
     "score": "result.score: scaled, raw, min and max, as far as known",
-    "score_0_to_1": "the same without a scaled score below 0, as cmi5 asks for",
+    "score_0_to_1": "the same as cmi5 asks for: no scaled below 0; raw, min and max together, and as whole numbers",
     "duration": "result.duration: the time spent in this session, or an interaction's latency",
     "response": "result.response: an interaction's response, or a comment's text",
     "progress": "the cmi5 progress extension: progress_measure in whole per cent",
@@ -100,17 +118,19 @@ CONTEXT_LISTS: dict[ContextList, str] = {
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """The learner as an xAPI account. `name` is left out of statements where it is None or cannot be filled."""
+    """The learner as an xAPI agent. `name` is left out of statements where it is None or cannot be filled."""
 
     home_page: Template
     account: Template
     name: Template | None = None
+    identifier: Identifier = "account"
 
 
 class Activity(msgspec.Struct, frozen=True):
     """An xAPI activity; `name` and `description` as Actor's `name`.
 
-    An `interaction` also gets the interaction type and the correct responses in its definition.
+    An `interaction` also gets the interaction type and the correct responses in its definition. With `keep_iri`, the
+    id of an item that is an IRI already is the activity's id, whatever `id` says.
     """
 
     id: Template
@@ -118,18 +138,24 @@ class Activity(msgspec.Struct, frozen=True):
     name: Template | None = None
     description: Template | None = None
     interaction: bool = False
+    keep_iri: bool = False
+
+
+Value = Template | bool | int | float
+"""A text to fill in, or a number or boolean as it stands in the document."""
+Extension = tuple[Template, Value | Mapping[str, Value]]
+"""The key of an extension, and what it holds: a value or a table of values."""
 
 
 class Context(msgspec.Struct, frozen=True):
-    """The context that all statements share.
-
-    `grouping` and `category` name activities of the document; an extension is a text or a table of texts.
-    """
+    """The context that all statements share; `grouping` and `category` name activities of the document."""
 
     registration: Template
     grouping: tuple[str, ...]
     category: tuple[str, ...]
-    extensions: tuple[tuple[Template, Template | Mapping[str, Template]], ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    platform: Template | None = None
+    language: Template | None = None
 
 
 class Verb(msgspec.Struct, frozen=True):
@@ -149,7 +175,7 @@ class Objectives(msgspec.Struct, frozen=True):
 class Rule(msgspec.Struct, frozen=True):
     """When `when` happens and `condition` holds, a statement with these parts, as often as `once` allows.
 
-    `category` is in addition to the context's.
+    `category` and `extensions` are in addition to the context's.
     """
 
     name: str
@@ -162,6 +188,7 @@ class Rule(msgspec.Struct, frozen=True):
     category: tuple[str, ...] = ()
     objectives: Objectives | None = None
     condition: Condition | None = None
+    extensions: tuple[Extension, ...] = ()
 
 
 class XapiDocument(msgspec.Struct, frozen=True):
@@ -191,8 +218,9 @@ class XapiDocument(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True):
     """A mapping document without faults. `text` is the file's, `content_hash` the SHA-256 of it.
 
-    `status` is how statuses are understood, `idle` how a session ends from which nothing comes any more, and
-    `cmi_extension` the key of the result part `cmi`.
+    `activity_in_course_iri` makes the activity's IRI where the LMS told a course. `status` is how statuses are
+    understood, `idle` how a session ends from which nothing comes any more, `overlap` what becomes of one that is open
+    when a later one of the learner begins, and `cmi_extension` the key of the result part `cmi`.
     """
 
     name: str
@@ -201,6 +229,7 @@ class Document(msgspec.Struct, frozen=True):
     content_hash: str
     text: str
     activity_iri: Template
+    activity_in_course_iri: Template
     course_iri: Template
     cmi_extension: Template
     status: StatusPolicy
@@ -211,3 +240,5 @@ class Document(msgspec.Struct, frozen=True):
     verbs: Mapping[str, Verb]
     rules: tuple[Rule, ...]
     documents: tuple[XapiDocument, ...] = ()
+    scaled_score: ScaledScore = "range"
+    overlap: Overlap = "ignored"

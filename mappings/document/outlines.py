@@ -24,12 +24,14 @@ from mappings.document.facts import (
     Values,
     fill_iri,
     fill_text,
+    mbox,
+    mbox_sha1sum,
     of_activity,
     of_session,
 )
 from mappings.document.model import Document, Rule
-from mappings.document.skeletons import OBJECTIVES, Form, Parts, Skeleton, Skeletons, fill_parts
-from mappings.document.templates import OPTIONAL, VERBATIM, places
+from mappings.document.skeletons import ITEM_IRI, MBOX, OBJECTIVES, Form, Parts, Skeleton, Skeletons, fill_parts
+from mappings.document.templates import OF_COMMITS, OF_ITEMS, VERBATIM, as_kind, places
 from mappings.judge.quick import is_sound_iri
 
 ACTIVITIES_REMEMBERED = 1_000
@@ -55,7 +57,7 @@ class ActivityOutline:
         )
         self._skeletons = skeletons
         self._holes = Holes(values)
-        self._absent = frozenset(name for name in OPTIONAL if not values.get(name, name))
+        self._absent = frozenset(name for name in OF_ACTIVITY if not values.get(name, name))
         self._rules: dict[tuple[str, frozenset[str]], tuple[Form, Skeleton]] = {}
         self._activities: dict[tuple[str, frozenset[str]], Parts] = {}
 
@@ -83,10 +85,20 @@ class Outline:
     asked for, by name.
     """
 
-    def __init__(self, document: Document, activity: ActivityOutline, facts: Facts) -> None:
+    def __init__(
+        self, document: Document, activity: ActivityOutline, facts: Facts, may_be_absent: frozenset[str]
+    ) -> None:
         self.facts = facts
         self.values = of_session(facts, activity.values)
         self.holes = Holes(self.values)
+        if document.actor.identifier != "account":
+            of_mbox = document.actor.identifier == "mbox"
+            self.values[MBOX] = mbox(facts).removeprefix("mailto:") if of_mbox else mbox_sha1sum(facts)
+        # what stays the same; the rest is known as of a commit or an item
+        self._absent = frozenset(
+            name for name in (*may_be_absent, MBOX) if is_absent(name, self.values) and not name.startswith(_LATER)
+        )
+        self._absences: dict[Hashable, frozenset[str]] = {}
         self.places: dict[str, DocumentPlace] = {}
         self._document = document
         self._activity = activity
@@ -94,19 +106,30 @@ class Outline:
             bytes.fromhex(facts.attempt_id.replace("-", "")) + f"{facts.lms}\n".encode(), usedforsecurity=False
         )
 
-    def form(self, rule: Rule, *, described: bool, with_objectives: bool) -> tuple[Form, Hashable]:
+    def form(
+        self, rule: Rule, *, described: bool, with_objectives: bool, own_iri: bool, unknown: frozenset[str]
+    ) -> tuple[Form, Hashable]:
         """Give a rule's form, which the session's holes and an item's fill, and what to judge it as.
 
-        `described`: the item has a description; `with_objectives`: it names some. Where facts are of the usual kind,
-        what is made of them is as sound as what any others of that kind make: it is judged as the rule's.
+        `described`: the item has a description; `with_objectives`: it names some; `own_iri`: its id is an IRI;
+        `unknown`: what is not known as of the commit. Where facts are of the usual kind, what is made of them is as
+        sound as what any others of that kind make: it is judged as the rule's.
         """
-        absent = _ABSENT[self.facts.learner_name == "", not described, not with_objectives]
+        absent = self._absent_with((described, with_objectives, own_iri), unknown)
         form, skeleton = self._activity.form(rule, absent)
         return form, skeleton if self._activity.sound else (skeleton, self.facts)
 
-    def activity(self, name: str, *, described: bool) -> Parts:
+    def activity(self, name: str, *, described: bool, own_iri: bool, unknown: frozenset[str]) -> Parts:
         """Give an activity of the document, as JSON in which the session's and an item's holes are left."""
-        return self._activity.activity(name, _ABSENT[self.facts.learner_name == "", not described, False])
+        return self._activity.activity(name, self._absent_with((described, False, own_iri), unknown))
+
+    def _absent_with(self, is_there: tuple[bool, bool, bool], unknown: frozenset[str]) -> frozenset[str]:
+        known = self._absences.get((is_there, unknown))
+        if known is None:
+            flags = zip(("item.description", OBJECTIVES, ITEM_IRI), is_there, strict=True)
+            known = self._absent | unknown | {name for name, there in flags if not there}
+            self._absences[is_there, unknown] = known
+        return known
 
     def statement_id(self, name: str) -> str:
         """Give the UUID (version 5) of a name within the attempt and its LMS."""
@@ -122,22 +145,24 @@ class Outline:
 
     @cached_property
     def agent(self) -> str:
-        """Give the learner as documents name them: an agent in JSON, by account alone."""
+        """Give the learner as documents name them: an agent in JSON, without a name."""
         actor = self._document.actor
+        known = self.values.get(MBOX)
+        if known:
+            address = f"mailto:{known}" if actor.identifier == "mbox" else known
+            return _encode({actor.identifier: address, "objectType": "Agent"}).decode()
         account = {"homePage": fill_iri(actor.home_page, self.values), "name": fill_text(actor.account, self.values)}
         return _encode({"account": account, "objectType": "Agent"}).decode()
 
 
-_ABSENT = {
-    (nameless, undescribed, aimless): frozenset(
-        name
-        for name, is_absent in (("learner.name", nameless), ("item.description", undescribed), (OBJECTIVES, aimless))
-        if is_absent
-    )
-    for nameless in (False, True)
-    for undescribed in (False, True)
-    for aimless in (False, True)
-}
+_LATER = tuple(OF_COMMITS | OF_ITEMS)
+
+
+def is_absent(name: str, values: Values) -> bool:
+    """Tell whether a variable is empty, or, of one with `:number` or `:boolean`, whether its text is none."""
+    variable, _, kind = name.partition(":")
+    value = values.get(variable)
+    return not value or (kind != "" and as_kind(value, kind) is None)
 
 
 def as_uuid(digest: str) -> str:
@@ -154,7 +179,7 @@ class Outlines:
     def __init__(self, document: Document, skeletons: Skeletons) -> None:
         self._document = document
         self._skeletons = skeletons
-        made_of = places(document.activity_iri) | places(document.course_iri)
+        made_of = places(document.activity_iri) | places(document.activity_in_course_iri) | places(document.course_iri)
         self._shared = made_of <= OF_ACTIVITY
         self._by_activity: dict[Hashable, ActivityOutline] = {}
         self._by_session: dict[str, Outline] = {}
@@ -165,7 +190,7 @@ class Outlines:
         known = self._by_session.get(facts.session_id)
         if known is not None and (known.facts == facts or _tells_the_same(known, facts)):
             return known
-        made = Outline(self._document, self._activity(facts), facts)
+        made = Outline(self._document, self._activity(facts), facts, self._skeletons.may_be_absent)
         with self._adding:
             self._by_session.pop(facts.session_id, None)
             _remember(self._by_session, facts.session_id, made, SESSIONS_REMEMBERED)
@@ -175,7 +200,8 @@ class Outlines:
         key = _FACTS_OF_ACTIVITY(facts) if self._shared else facts
         known = self._by_activity.get(key)
         if known is None:
-            values = of_activity(facts, self._document.activity_iri, self._document.course_iri)
+            one = self._document
+            values = of_activity(facts, one.activity_iri, one.course_iri, one.activity_in_course_iri)
             known = ActivityOutline(self._skeletons, values)
             with self._adding:
                 _remember(self._by_activity, key, known, ACTIVITIES_REMEMBERED)
@@ -183,7 +209,15 @@ class Outlines:
 
 
 _FACTS_OF_ACTIVITY = attrgetter(
-    "home_page", "lms_name", "activity_id", "activity_name", "activity_type", "course_id", "course_name"
+    "home_page",
+    "lms_name",
+    "activity_id",
+    "activity_name",
+    "activity_description",
+    "activity_type",
+    "course_id",
+    "course_name",
+    "course_description",
 )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from mappings.document.errors import Fault
-from mappings.document.templates import OF_ITEMS, VERBATIM, Place, Template, needs, parse, places
+from mappings.document.model import Value
+from mappings.document.templates import OF_COMMITS, OF_ITEMS, VERBATIM, Place, Template, needs, parse, places
 from mappings.iris import is_iri, is_language, sendable_iri
 
 _Path = tuple[str | int, ...]
 _DAY = 86_400
+_NONE: frozenset[str] = frozenset()
 
 
 class Faults:
@@ -179,24 +182,35 @@ class Section:
             self.fault(key, f"must be a full IRI such as http://adlnet.gov/expapi/verbs/completed, not {value!r}")
         return value
 
-    def template(self, key: str, *, of_items: bool = False) -> Template:
-        """Take a text with places that are always known; `of_items` where there is an interaction or objective."""
-        template = self._template(key, self.text(key), of_items=of_items)
+    def template(self, key: str, *, also: frozenset[str] = _NONE) -> Template:
+        """Take a text with places that are always known; `also`: those it may have that stand in few texts only."""
+        template = self._template(key, self.text(key), also)
         missing = ", ".join(sorted(needs(template)))
         if missing:
             self.fault(key, f"cannot do without {missing}, which an LMS may leave out; give a fallback: {{…|fallback}}")
         return template
 
-    def optional_template(self, key: str, *, of_items: bool = False) -> Template | None:
+    def optional_template(self, key: str, *, also: frozenset[str] = _NONE) -> Template | None:
         """Take a text with any places, or nothing."""
-        return self._template(key, self.text(key), of_items=of_items) if self.has(key) else None
+        return self._template(key, self.text(key), also) if self.has(key) else None
 
-    def iri(self, key: str, *, of_items: bool = False) -> Template:
+    def iri(self, key: str, *, also: frozenset[str] = _NONE) -> Template:
         """Take an IRI with places that are always known."""
-        template = self.template(key, of_items=of_items)
+        template = self.template(key, also=also)
         if template:
             self._check_iri(key, template)
         return template
+
+    def value(self, key: str) -> Value:
+        """Take what an extension holds: a text with any places, or a number or boolean."""
+        self._seen.add(key)
+        value = self._data.get(key)
+        if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+            return value
+        if not isinstance(value, str):
+            self.fault(key, f"must be text, a number, or true or false, not {value!r}")
+            return ()
+        return self._template(key, self.text(key), OF_COMMITS, kinds=True)
 
     def is_table(self, key: str) -> bool:
         """Tell whether a key holds a table."""
@@ -204,7 +218,7 @@ class Section:
 
     def key_as_iri(self, key: str) -> Template:
         """Take a key itself as an IRI with places."""
-        template = self._template(key, key)
+        template = self._template(key, key, _NONE)
         if template:
             self._check_iri(key, template)
         return template
@@ -215,15 +229,22 @@ class Section:
                 self.fault(key, f"does not become a full IRI (scheme:…, no spaces): {filled!r}")
                 return
 
-    def _template(self, key: str, text: str, *, of_items: bool = False) -> Template:
+    def _template(self, key: str, text: str, also: frozenset[str], *, kinds: bool = False) -> Template:
         try:
             template = parse(text)
         except ValueError as error:
             self.fault(key, str(error))
             return ()
-        without_item = places(template) & OF_ITEMS
-        if without_item and not of_items:
-            self.fault(key, f"cannot hold {', '.join(sorted(without_item))}: only activities can be made of an item")
+        used = places(template) - also
+        if used & OF_ITEMS:
+            names = ", ".join(sorted(used & OF_ITEMS))
+            self.fault(key, f"cannot hold {names}: only activities can be made of an item")
+        if used & OF_COMMITS:
+            names = ", ".join(sorted(used & OF_COMMITS))
+            self.fault(key, f"cannot hold {names}: it must stay the same from commit to commit")
+        if not kinds and any(isinstance(part, Place) and part.kind is not None for part in template):
+            self.fault(key, "cannot be a number or boolean: only values of extensions can")
+            return ()
         return template
 
     def _unknown(self, key: str, value: str, allowed: Collection[str], kind: str) -> None:

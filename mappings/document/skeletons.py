@@ -7,15 +7,15 @@ and holes. Building it with tincan for every commit would cost many times as muc
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import tincan
 
 from mappings.document.facts import Holes
-from mappings.document.model import Activity, Document, Rule
-from mappings.document.templates import VERBATIM, Place, Template, needs
+from mappings.document.model import Activity, Document, Extension, Rule, Value
+from mappings.document.templates import KINDS, VERBATIM, Place, Template, is_missing, is_optional
 from mappings.judge.quick import is_sound_iri
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private use: no document holds them by accident, and tincan passes them through
@@ -24,7 +24,15 @@ DEFINITION = "definition"
 OBJECTIVES = "objectives"
 """The hole for the objectives that an interaction names: activities as JSON, with commas between them. Where it names
 none, this is `absent` as an empty variable is."""
-_HOLE = re.compile(f'"interactionType":"other"|"{_OPEN}({OBJECTIVES}){_CLOSE}"|{_OPEN}([^{_CLOSE}]*){_CLOSE}'.encode())
+MBOX = "learner.mbox"
+"""The hole for the learner's e-mail address, or the hash of it, in whichever form the document names learners by; among
+what is `absent`, it says that they are named by account."""
+ITEM_IRI = "item.iri"
+"""The hole for an item's own id as an activity's; among what is `absent`, it says that it is no IRI."""
+_BARE = rf"{OBJECTIVES}|[^{_OPEN}{_CLOSE}]*:(?:{'|'.join(KINDS)})"
+_HOLE = re.compile(
+    f'"interactionType":"other"|"{_OPEN}({_BARE}){_CLOSE}"|{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}'.encode()
+)
 
 Parts = tuple[bytes | str, ...]
 """Literal bytes, with the names of holes between them."""
@@ -77,12 +85,20 @@ class Skeletons:
     """A document's statements and activities with holes, by the optional variables that are empty, each made once.
 
     There are at most as many as combinations of those: few. `take_any_facts`: whether facts whose IRIs are sound make
-    sound statements whatever they are.
+    sound statements whatever they are. `places` are the document's, but for those of [iris] and the registration;
+    `may_be_absent`: the names of what they can be without.
     """
 
     def __init__(self, document: Document) -> None:
         self._document = document
         self.take_any_facts = _takes_any_facts(document)
+        self.places = frozenset(_all_places(document))
+        self.may_be_absent = frozenset(
+            name
+            for one in self.places
+            for name, may_be in ((one.variable, is_optional(one.variable)), (one.hole, one.kind is not None))
+            if may_be
+        )
         self._of_rules: dict[tuple[str, frozenset[str]], Skeleton] = {}
         self._of_activities: dict[tuple[str, frozenset[str]], Parts] = {}
 
@@ -101,18 +117,31 @@ class Skeletons:
         return known
 
 
+def _all_places(document: Document) -> Iterator[Place]:
+    actor, context = document.actor, document.context
+    templates: list[Template | None] = [actor.home_page, actor.account, actor.name, context.platform, context.language]
+    for activity in document.activities.values():
+        templates += [activity.id, activity.type, activity.name, activity.description]
+    for key, held in (*context.extensions, *(one for rule in document.rules for one in rule.extensions)):
+        values = list(held.values()) if isinstance(held, Mapping) else [held]
+        templates += [key, *(value for value in values if isinstance(value, tuple))]
+    for template in templates:
+        yield from (part for part in template or () if isinstance(part, Place))
+
+
 def _takes_any_facts(document: Document) -> bool:
     """Tell whether ids and names only stand where any text will do: at the end of IRIs, and in texts.
 
     That is so where every IRI begins with one, and the registration is a UUID of ours.
     """
-    iris = [document.actor.home_page, document.cmi_extension, *(key for key, _ in document.context.extensions)]
+    rules = [key for rule in document.rules for key, _ in rule.extensions]
+    iris = [document.actor.home_page, document.cmi_extension, *(key for key, _ in document.context.extensions), *rules]
     iris += [template for one in document.activities.values() for template in (one.id, one.type)]
     registration = document.context.registration
     return all(map(_begins_as_iri, iris)) and registration in {(Place(name),) for name in _UUIDS}
 
 
-_UUIDS = ("registration", "attempt.id", "session.id")
+_UUIDS = ("registration", "course.registration", "attempt.id", "session.id")
 
 
 def _begins_as_iri(template: Template) -> bool:
@@ -124,13 +153,7 @@ def _begins_as_iri(template: Template) -> bool:
 
 def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleton:
     statement = tincan.Statement(
-        actor=tincan.Agent(
-            name=_optional(document.actor.name, absent),
-            account=tincan.AgentAccount(
-                home_page=_fill(document.actor.home_page, absent, iri=True),
-                name=_fill(document.actor.account, absent),
-            ),
-        ),
+        actor=_agent(document, absent),
         verb=tincan.Verb(
             id=document.verbs[rule.verb].id, display=tincan.LanguageMap(document.verbs[rule.verb].display)
         ),
@@ -142,12 +165,15 @@ def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleto
             grouping=_activities(document, document.context.grouping, absent),
             category=_activities(document, document.context.category + rule.category, absent),
         ),
-        extensions=tincan.Extensions(_extensions(document, absent)),
+        extensions=tincan.Extensions(_extensions((*document.context.extensions, *rule.extensions), absent)),
+        platform=_optional(document.context.platform, absent),
     )
     head = statement.as_version("1.0.3")
     tail = context.as_version("1.0.3")
-    # a UUID's hole is not a UUID, which is what tincan would ask for
+    # a UUID's hole is not a UUID, which is what tincan would ask for, and a language's no language tag
     tail = {"registration": _fill(document.context.registration, absent), **tail}
+    if (language := _optional(document.context.language, absent)) is not None:
+        tail["language"] = language
     if rule.objectives is not None and OBJECTIVES not in absent:
         # how many there are differs from answer to answer
         lists = tail.setdefault("contextActivities", {})
@@ -156,6 +182,15 @@ def _skeleton(document: Document, rule: Rule, absent: frozenset[str]) -> Skeleto
         _cut(msgspec.json.encode({key: head[key] for key in ("actor", "verb", "object")})[1:-1]),
         _cut(b',"context":' + msgspec.json.encode({key: value for key, value in tail.items() if value})),
     )
+
+
+def _agent(document: Document, absent: frozenset[str]) -> Any:
+    actor = document.actor
+    name = _optional(actor.name, absent)
+    if actor.identifier == "account" or MBOX in absent:
+        home_page, account = _fill(actor.home_page, absent, iri=True), _fill(actor.account, absent)
+        return tincan.Agent(name=name, account=tincan.AgentAccount(home_page=home_page, name=account))
+    return tincan.Agent(name=name, **{actor.identifier: f"{_OPEN}{MBOX}{_CLOSE}"})
 
 
 def _activities(document: Document, names: Sequence[str], absent: frozenset[str]) -> Any:
@@ -168,8 +203,9 @@ def _activity_parts(document: Document, name: str, absent: frozenset[str]) -> Pa
 
 
 def _activity(document: Document, activity: Activity, absent: frozenset[str]) -> Any:
+    is_own = activity.keep_iri and ITEM_IRI not in absent
     return tincan.Activity(
-        id=_fill(activity.id, absent, iri=True),
+        id=f"{_OPEN}{ITEM_IRI}{_CLOSE}" if is_own else _fill(activity.id, absent, iri=True),
         definition=tincan.ActivityDefinition(
             type=_fill(activity.type, absent, iri=True),
             name=_words(document, activity.name, absent),
@@ -185,17 +221,29 @@ def _words(document: Document, template: Template | None, absent: frozenset[str]
     return None if text is None else tincan.LanguageMap({document.language: text})
 
 
-def _extensions(document: Document, absent: frozenset[str]) -> dict[str, Any]:
-    return {
-        _fill(key, absent, iri=True): _fill(value, absent)
-        if isinstance(value, tuple)
-        else {name: _fill(part, absent) for name, part in value.items()}
-        for key, value in document.context.extensions
-    }
+def _extensions(extensions: Sequence[Extension], absent: frozenset[str]) -> dict[str, Any]:
+    """Return extensions with what is known; a table of which nothing is known is left out whole."""
+    made: dict[str, Any] = {}
+    for key, held in extensions:
+        if isinstance(held, Mapping):
+            values = {name: _value(part, absent) for name, part in held.items() if not _is_unknown(part, absent)}
+            if values or not held:
+                made[_fill(key, absent, iri=True)] = values
+        elif not _is_unknown(held, absent):
+            made[_fill(key, absent, iri=True)] = _value(held, absent)
+    return made
+
+
+def _is_unknown(value: Value, absent: frozenset[str]) -> bool:
+    return isinstance(value, tuple) and is_missing(value, absent)
+
+
+def _value(value: Value, absent: frozenset[str]) -> Any:
+    return _fill(value, absent) if isinstance(value, tuple) else value
 
 
 def _optional(template: Template | None, absent: frozenset[str]) -> str | None:
-    return None if template is None or needs(template) & absent else _fill(template, absent)
+    return None if template is None or is_missing(template, absent) else _fill(template, absent)
 
 
 def _fill(template: Template, absent: frozenset[str], *, iri: bool = False) -> str:
@@ -206,7 +254,7 @@ def _hole(place: Place, absent: frozenset[str], *, iri: bool) -> str:
     if place.variable in absent and place.fallback is not None:
         return place.fallback
     encoded = "%" if iri and place.variable not in VERBATIM else ""
-    return f"{_OPEN}{place.variable}{encoded}{_CLOSE}"
+    return f"{_OPEN}{place.hole}{encoded}{_CLOSE}"
 
 
 def _cut(statement: bytes) -> Parts:

@@ -16,6 +16,7 @@ from tests.audit.counting import count, rows
 from tests.audit.filled import NAMES, SCRIPT, SECRETS, TARGET, fill
 from tests.audit.people import Person
 from tests.bridges import Bridge
+from tests.http.test_learner_details import by, use
 
 _ROW = re.compile(r'<tr id="document-([0-9a-f-]{36})">')
 
@@ -118,3 +119,19 @@ async def test_a_document_that_there_is_not_is_told_in_words(admin: Person, docu
 async def test_what_cannot_be_looked_for_is_told_in_words(admin: Person, query: str) -> None:
     answer = await admin.get(f"/audit/documents?{query}")
     assert (answer.status, "This cannot be read" in await answer.text()) == (400, True)
+
+
+async def test_a_learner_known_by_e_mail_address_is_shown_as_that_to_those_who_see_names(
+    bridge: Bridge, admin: Person, reader: Person
+) -> None:
+    await use(bridge, by("mbox"))
+    learner = {"id": "u77", "email": "canary.bird@mine.example.org"}
+    await bridge.commit({"core": {"lesson_status": "passed"}}, learner=learner)
+    await bridge.let_documents_follow()
+    ids = rows(bridge, "SELECT d.id FROM document d WHERE d.parameters LIKE '%canary.bird%'")
+    assert ids
+    for row in ids:
+        assert "mailto:canary.bird@mine.example.org" in await admin.text(f"/audit/documents/{row[0]}")
+        assert "canary.bird" not in await reader.text(f"/audit/documents/{row[0]}")
+    for path in ("/audit/documents", "/audit/documents.csv", "/audit/documents.ndjson"):
+        assert "canary.bird" not in await reader.text(path)

@@ -18,10 +18,11 @@ from tests.audit.counting import count, rows
 from tests.audit.filled import SCRIPT, fill
 from tests.audit.people import Person, csrf_of, jobs_of
 from tests.bridges import Bridge
+from tests.mappings.statement_builders import FOR_CREDIT
 
 TEXT = (SHIPPED / "scorm-profile.toml").read_text(encoding="utf-8")
-RULE = 'name = "passed"\nwhen = "success.passed"'
-STRICTER = TEXT.replace(RULE, 'name = "passed"\nif = "score.scaled > 0.9"\nwhen = "success.passed"')
+RULE = f'name = "passed"\nwhen = "success.passed"\n{FOR_CREDIT}'
+STRICTER = TEXT.replace(RULE, 'name = "passed"\nif = "score.scaled > 0.9"\nwhen = "success.passed"\n')
 DRAFT = "/audit/mappings/draft"
 
 
@@ -80,7 +81,8 @@ async def test_what_differs_is_shown_rules_first_then_line_by_line(bridge: Bridg
     rules, lines = text[: text.index("Line by line")], text[text.index("Line by line") :]
     assert "<ins>score.scaled &gt; 0.9</ins>" in rules
     assert len(re.findall("<ins>", lines)) == 1
-    assert "<del>" not in text
+    assert "<del>session.mode == &#34;normal&#34;" in rules
+    assert len(re.findall("<del>", lines)) == 1
     assert "Nothing differs." in await admin.text(f"/audit/mappings/diff?from={own}&to={own}")
 
 

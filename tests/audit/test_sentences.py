@@ -45,3 +45,11 @@ def test_a_raw_score_is_told_where_no_scaled_one_is() -> None:
 )
 def test_a_duration_is_said_with_units(duration: str, said: str) -> None:
     assert time_spent(duration) == said
+
+
+def test_a_learner_known_by_an_address_is_named_by_it_to_those_who_may_see_names() -> None:
+    body = json.dumps({"actor": {"mbox": "mailto:ada@example.org"}})
+    assert sentence(body, sees_names=True, sees_cmi=True).actor == "ada@example.org"
+    assert sentence(body, sees_names=False, sees_cmi=True).actor == "a learner"
+    hashed = json.dumps({"actor": {"mbox_sha1sum": "0" * 40}})
+    assert sentence(hashed, sees_names=True, sees_cmi=True).actor == "a learner"

@@ -46,7 +46,7 @@ async def test_an_attempt_that_was_left_can_be_looked_up_at_the_lrs(
 
     first = keeper.app[STATEMENTS].statements()[0]
     grouping = [one["id"] for one in first["context"]["contextActivities"]["grouping"]]
-    (attempt,) = (one for one in grouping if one.startswith(f"{HOME_PAGE}/activities/sample-{version}?attemptId="))
+    (attempt,) = (one for one in grouping if one.startswith(f"{HOME_PAGE}/courses/sample/sample-{version}?attemptId="))
     told = {"preferences": PREFERENCES} if version == "2004" else {}
     credit = {"credit": "credit"} if version == "2004" else {}
     expected = {

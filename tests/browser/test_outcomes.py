@@ -112,7 +112,7 @@ async def test_every_statement_says_who_what_and_in_which_attempt(
     stored = await bridge.verify(learner, version)
     [attempt] = stored["attempts"]
     [session] = attempt["sessions"]
-    sco = f"{HOME_PAGE}/activities/sample-{version}"
+    sco = f"{HOME_PAGE}/courses/sample/sample-{version}"
     for statement in statements:
         verb = statement["verb"]["id"]
         assert statement["verb"]["display"] == {"en-US": verb.removeprefix(VERBS)}

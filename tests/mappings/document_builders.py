@@ -10,7 +10,7 @@ from tests.mappings.builders import Play, scorm_2004
 from tests.mappings.statement_builders import ATTEMPT, compiled, facts
 
 NAMES = tuple(one.name for one in compiled().document.documents)
-SCO = "https://lms.example.org/activities/235"
+SCO = "https://lms.example.org/courses/7/235"
 OTHER = "44444444-4444-4444-8444-444444444444"
 PARTS_12 = {
     "core.credit": "no-credit",

@@ -8,6 +8,7 @@ import uuid
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 import mappings
 from mappings.attempt import AttemptState, SessionState
@@ -32,6 +33,10 @@ DOCUMENTS = {
 """All shipped mapping documents by name."""
 
 SHIPPED = DOCUMENTS["scorm-profile"]
+FOR_CREDIT = """if = 'session.mode == "normal" && session.credit == "credit"'\n"""
+"""The condition of the shipped rules that tell completion, success and score, as it stands there."""
+TOLD = [trigger for trigger in TRIGGERS if trigger != "location.changed"]
+"""The triggers that the SCORM Profile has statements for."""
 
 ANSWER = {
     "id": "Q 1",
@@ -83,6 +88,14 @@ ODD_IDS = [
 def compiled(text=SHIPPED):
     """Return a mapping document ready for use."""
     return compile_document(load(text, "test.toml"), "test.toml")
+
+
+def encoded(own_id):
+    """Return an id as a part of an IRI: what is an escape already stays one."""
+    return "".join(
+        part if re.fullmatch("%[0-9A-Fa-f]{2}", part) else quote(part, safe="")
+        for part in re.split("(%[0-9A-Fa-f]{2})", own_id)
+    )
 
 
 def facts(**changes):
@@ -140,7 +153,7 @@ def everything():
         score_max=10,
         progress_measure=0.29,
     )
-    changes = [change_of(trigger) for trigger in TRIGGERS]
+    changes = [change_of(trigger) for trigger in TOLD]
     done = make(compiled(), facts(), reached(known), SessionState(spent=33_025, time_known=True), changes, NOON)
     return "\n".join(statement.body for statement in done.statements)
 

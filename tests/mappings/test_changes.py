@@ -101,6 +101,14 @@ def test_a_turn_of_the_session_is_told_without_any_difference(turn, trigger):
     assert find_changes(EMPTY, EMPTY, **turn) == (Change(trigger),)
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, "3"), ("2", "3"), ("", "3")])
+def test_another_place_in_the_content_is_a_change(before, after):
+    found = find_changes(replace(EMPTY, location=before), replace(EMPTY, location=after))
+
+    assert found == (Change("location.changed", before, after),)
+    assert find_changes(replace(EMPTY, location=after), replace(EMPTY, location=after, credit="credit")) == ()
+
+
 @pytest.mark.parametrize(
     ("session", "duration"),
     [
@@ -117,7 +125,7 @@ def test_the_end_of_a_session_tells_the_time_that_none_has_told(session, duratio
 @pytest.mark.parametrize(
     "change",
     [
-        {"location": "3"},
+        {"location": ""},
         {"suspend_data": "y"},
         {"exit": "suspend"},
         {"interactions": kept({"0": {"id": "Q2"}})},

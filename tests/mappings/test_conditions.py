@@ -10,13 +10,13 @@ from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change
 from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
-from mappings.cmi.scores import score
+from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
 from mappings.document import DocumentError, load
 from mappings.document.conditions import VARIABLES, compile_condition
 from mappings.statements import make
 from tests.mappings.builders import NOON
-from tests.mappings.statement_builders import SHIPPED, change_of, compiled, facts
+from tests.mappings.statement_builders import FOR_CREDIT, SHIPPED, change_of, compiled, facts
 
 proven = settings(deadline=None, max_examples=150, derandomize=True, database=None)
 
@@ -122,8 +122,8 @@ def test_a_condition_that_cannot_be_decided_does_not_hold(condition):
         ("objective.passed", 'item.id == "O 1" && item.success', True),
         ("objective.passed", 'item.type == "choice"', False),
         ("comment.made", 'item.id == "0"', False),
-        (Change("score.changed", {"raw": 1}, {"raw": 2}), "change.after.raw > change.before.raw", True),
-        (Change("score.changed", None, {"raw": 2}), "change.before == null", True),
+        (Change("score.changed", Score(raw=1), Score(raw=2)), "change.after.raw > change.before.raw", True),
+        (Change("score.changed", None, Score(raw=2)), "change.before == null", True),
         (Change("progress.changed", 0.5, 1), "change.after == 1", True),
         (
             Change(
@@ -142,7 +142,9 @@ def test_a_condition_can_ask_for_what_changed(change, condition, holds):
 
 def test_a_rule_that_was_silent_can_still_speak():
     """`once` counts statements, not occasions."""
-    mapping = compiled(SHIPPED.replace('when = "success.passed"', 'when = "success.passed"\nif = "score.raw > 50"'))
+    mapping = compiled(
+        SHIPPED.replace(f'when = "success.passed"\n{FOR_CREDIT}', 'when = "success.passed"\nif = "score.raw > 50"\n')
+    )
     attempt, rules = AttemptState(), []
     for raw in (40, 60, 70):
         known = Snapshot(score_raw=raw, success_status="passed")

@@ -10,6 +10,7 @@ from mappings.document import load
 from mappings.document.differences import AROUND, other_differences, rule_differences, side_by_side
 from mappings.document.in_words import in_words
 from mappings.document.model import Document
+from tests.mappings.statement_builders import FOR_CREDIT
 
 TEXT = (SHIPPED / "scorm-profile.toml").read_text(encoding="utf-8")
 LINES = st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=30).map("\n".join)
@@ -34,9 +35,10 @@ def test_every_shipped_document_has_all_its_rules_in_words() -> None:
 
 def test_a_condition_is_told_with_what_its_names_mean() -> None:
     condition = 'if = "score.scaled > 0.5 && [1, 2].exists(x, x == attempt.number)"'
-    document = _document(('name = "passed"\n', f'name = "passed"\n{condition}\n'))
-    (rule,) = [one for one in in_words(document).rules if one.only_if]
-    assert (rule.name, [name for name, _ in rule.means]) == ("passed", ["attempt", "score"])
+    rule = 'name = "passed"\nwhen = "success.passed"\n'
+    document = _document((rule + FOR_CREDIT, f"{rule}{condition}\n"))
+    (told,) = [one for one in in_words(document).rules if one.name == "passed"]
+    assert [name for name, _ in told.means] == ["attempt", "score"]
 
 
 def test_nothing_differs_from_a_document_to_itself() -> None:

@@ -15,26 +15,26 @@ from tests.mappings.statement_builders import DOCUMENTS
 OTHERS = {"text": "x y", "truth": True, "list": [7], "table": {"key": "value"}}
 
 OPTIONAL = re.compile(
-    r"actor\.name|activities\.\w+\.(name|description|interaction)|rules\[\d+\]\.(result|parent|category|objectives|if)"
+    r"actor\.(name|identifier)|activities\.\w+\.(name|description|interaction|keep_iri)"
+    r"|iris\.activity_in_course|status\.(scaled_score|overlap)|context\.(platform|language)"
+    r"|rules\[\d+\]\.(result|parent|category|objectives|extensions|if)"
 )
 """What a document can do without."""
-
-EXTENSIONS = ("context", "extensions")
 
 
 def is_harmless(mutation, tree, path):
     """Tell whether a document with one of its keys changed is a sound one all the same.
 
-    What is optional can be left out. So can what nothing in the document names, which can also have another name. The
-    context's extensions can be left out and renamed, one by one and below: their keys are free. Each of them is a text
-    or a table of texts, as the author likes. State and profile documents can be left out, one by one or all of them,
-    and have any name; of one that is there, nothing can be left out.
+    What is optional can be left out. So can what nothing in the document names, which can also have another name.
+    Extensions, the context's and a rule's, can be left out and renamed, one by one and below: their keys are free. Each
+    of them is a value or a table of values, as the author likes, and each value a text, a number or a boolean. State
+    and profile documents can be left out, one by one or all of them, and have any name; of one that is there, nothing
+    can be left out.
     """
-    if path[:2] == EXTENSIONS:
-        depth = len(path)
-        if mutation == "retyped":
-            return depth == 3
-        return mutation == "dropped" or (mutation == "renamed" and (depth > 3 or (depth == 3 and is_iri_key(path[2]))))
+    if "extensions" in path:
+        inside = path[path.index("extensions") + 1 :]
+        is_renamed = len(inside) > 1 or (len(inside) == 1 and is_iri_key(inside[0]))
+        return {"dropped": True, "retyped": len(inside) > 0, "renamed": is_renamed}.get(mutation, False)
     if path[0] in {"activities", "verbs"} and len(path) == 2:
         return mutation in {"dropped", "renamed"} and not users(tree, path)
     if path[0] == "documents" and len(path) < 3:

@@ -360,3 +360,24 @@ def test_an_impossible_score_takes_no_possible_one_back():
 
     assert play.attempt.score == Score(scaled=0.85, raw=85)
     assert again.changes == ()
+
+
+@pytest.mark.parametrize("entry", ["resume", "ab-initio", "", None])
+def test_content_that_was_told_to_resume_goes_on_with_an_attempt_that_the_bridge_does_not_know(entry):
+    """A learner who was migrated in the middle of a course: the attempt began elsewhere."""
+    play = Play()
+    told = {} if entry is None else {"core.entry": entry}
+    first = play.send(delta({"core.lesson_status": "incomplete"} | told))
+    second = play.send(delta({"core.lesson_status": "incomplete", "core.lesson_location": "2"} | told))
+
+    assert triggers(first) == ["session.resumed" if entry == "resume" else "attempt.started"]
+    assert triggers(second) == []
+
+
+def test_an_attempt_that_the_bridge_knows_is_resumed_once_whatever_content_echoes():
+    first = Play()
+    first.send(delta({"core.exit": "suspend", "core.entry": "ab-initio"}), terminated=True)
+    second = first.next_session()
+
+    assert triggers(second.send(delta({"core.entry": "resume"}))) == ["session.resumed"]
+    assert triggers(second.send(delta({"core.entry": "resume", "core.lesson_location": "1"}))) == []

@@ -16,8 +16,19 @@ import mappings
 from mappings.attempt.changes import TRIGGERS
 from mappings.document import compile_document, load
 from mappings.document.conditions import VARIABLES as CONDITIONS
-from mappings.document.model import CONTEXT_LISTS, DOCUMENT_PARTS, ENDINGS, ONCE, PARTS_OF, RESOURCES, RESULT_PARTS
-from mappings.document.templates import VARIABLES
+from mappings.document.model import (
+    CONTEXT_LISTS,
+    DOCUMENT_PARTS,
+    ENDINGS,
+    IDENTIFIERS,
+    ONCE,
+    OVERLAPS,
+    PARTS_OF,
+    RESOURCES,
+    RESULT_PARTS,
+    SCALED_SCORES,
+)
+from mappings.document.templates import KINDS, VARIABLES
 
 _RESOURCES = {
     name: f"{words}; holds {'any part' if PARTS_OF[name] == set(DOCUMENT_PARTS) else ', '.join(sorted(PARTS_OF[name]))}"
@@ -35,6 +46,10 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "resources": ("`resource`", _RESOURCES),
     "parts": ("`content`", DOCUMENT_PARTS),
     "endings": ("`idle`", ENDINGS),
+    "overlaps": ("`overlap`", OVERLAPS),
+    "scaled": ("`scaled_score`", SCALED_SCORES),
+    "identifiers": ("`identifier`", IDENTIFIERS),
+    "kinds": ("behind the name", {f":{name}": words for name, words in KINDS.items()}),
 }
 
 

@@ -15,10 +15,10 @@ from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score
 from mappings.document import DocumentError, load
 from tests.mappings.builders import numbered
-from tests.mappings.statement_builders import ATTEMPT, ODD_IDS, SHIPPED, compiled, tell
+from tests.mappings.statement_builders import ATTEMPT, ODD_IDS, SHIPPED, compiled, encoded, tell
 from tests.mappings.test_statements import ACTOR, CONTEXT, OBJECT
 
-SCO = "https://lms.example.org/activities/235"
+SCO = "https://lms.example.org/courses/7/235"
 CMI = "https://lms.example.org/xapi/extensions/cmi"
 PARENT = [OBJECT]
 PARENTED = CONTEXT | {"contextActivities": CONTEXT["contextActivities"] | {"parent": PARENT}}
@@ -41,7 +41,11 @@ def golden(rule, verb, activity, result, *, own=None, context=PARENTED):
 
 def question(kind, *patterns):
     """Return the activity of the interaction Q1."""
-    definition = {"type": "http://adlnet.gov/expapi/activities/cmi.interaction", "interactionType": kind}
+    definition = {
+        "type": "http://adlnet.gov/expapi/activities/cmi.interaction",
+        "name": {"en-US": "Q1"},
+        "interactionType": kind,
+    }
     return {
         "objectType": "Activity",
         "id": f"{SCO}/interactions/Q1",
@@ -200,6 +204,7 @@ OBJECTIVE_ACTIVITY = {
     "id": f"{SCO}/objectives/O%201",
     "definition": {
         "type": "http://adlnet.gov/expapi/activities/objective",
+        "name": {"en-US": "O 1"},
         "description": {"en-US": "Knows fire"},
     },
 }
@@ -250,7 +255,7 @@ def test_an_interaction_is_described_where_the_content_did():
     assert statement["object"]["id"] == f"{SCO}/interactions/Q%201"
 
 
-@pytest.mark.parametrize("own", [*ODD_IDS, "urn:scormdriver:Test_Your_Knowledge_A_52-year-old_…", " "], ids=ascii)
+@pytest.mark.parametrize("own", [*ODD_IDS, "scormdriver:Test_Your_Knowledge_A_52-year-old_…", " "], ids=ascii)
 def test_any_id_of_an_item_becomes_an_iri_and_an_interactions_is_told_as_it_is_too(own):
     answer = interaction({"id": own, "type": "other", "learner_response": own, "description": own})
     answered, passed = tell(
@@ -260,6 +265,20 @@ def test_any_id_of_an_item_becomes_an_iri_and_an_interactions_is_told_as_it_is_t
     assert answered["object"]["id"].rpartition("/interactions/")[2] == passed["object"]["id"].rpartition("/")[2]
     assert answered["result"]["extensions"][CMI]["id"] == own
     assert answered["object"]["definition"]["description"] == {"en-US": own}
+
+
+@pytest.mark.parametrize("own", ["urn:ADL:objective-id-0001", "https://skills.example.org/o/1?a=b", "tag:x,2026:ü"])
+def test_an_objectives_id_that_is_an_iri_stays_one_and_an_interactions_does_not(own):
+    answer = interaction({"id": own, "type": "other", "learner_response": "a"})
+    answered, passed, other = tell(
+        Change("interaction.answered", about=answer),
+        Change("objective.passed", about=Objective(own)),
+        Change("objective.passed", about=Objective("O1")),
+    )
+
+    assert passed["object"]["id"] == own
+    assert other["object"]["id"] == f"{SCO}/objectives/O1"
+    assert answered["object"]["id"] == f"{SCO}/interactions/{encoded(own)}"
 
 
 def test_items_of_one_commit_are_told_each_as_itself():

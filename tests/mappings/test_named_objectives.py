@@ -18,7 +18,7 @@ from mappings.statements import make
 from tests.mappings.builders import Play, numbered, scorm_12, scorm_2004
 from tests.mappings.statement_builders import ANSWER, DOCUMENTS, ODD_IDS, SHIPPED, compiled, facts, judged, tell
 
-SCO = "https://lms.example.org/activities/235"
+SCO = "https://lms.example.org/courses/7/235"
 TYPE = "http://adlnet.gov/expapi/activities/objective"
 KEY = 'objectives = { as = "objective", in = "other" }'
 LISTS = {"scorm-profile": "other", "cmi5": "parent"}
@@ -42,7 +42,7 @@ def activity(name, **definition):
     return {
         "objectType": "Activity",
         "id": f"{SCO}/objectives/{name}",
-        "definition": {"type": TYPE} | definition,
+        "definition": {"type": TYPE, "name": {"en-US": name}} | definition,
     }
 
 

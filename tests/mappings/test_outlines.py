@@ -18,7 +18,7 @@ from tests.mappings.statement_builders import ANSWER, ENROLLMENT, SHIPPED, facts
 
 OTHER = "44444444-4444-4444-8444-444444444444"
 OF_LEARNERS = SHIPPED.replace(
-    'activity = "{lms.base}/activities/{activity.id}"', 'activity = "{lms.base}/{learner.id}/{activity.id}"'
+    'activity_in_course = "{course.base}/{activity.id}"', 'activity_in_course = "{lms.base}/{learner.id}/{activity.id}"'
 )
 OF_SESSIONS = SHIPPED.replace(
     'course = "{lms.base}/courses/{course.id}"', 'course = "{lms.base}/{session.id}/{learner.name|nobody}/{course.id}"'

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.attempt import AttemptState, SessionState
-from mappings.attempt.changes import TRIGGERS, Change, ending_change
+from mappings.attempt.changes import Change, ending_change
 from mappings.cmi.snapshot import Snapshot
 from mappings.document import DocumentError
 from mappings.statements import make
 from tests.mappings.builders import DAY, MINUTE, NOON, Play, delta, scorm_12
-from tests.mappings.statement_builders import ENROLLMENT, SHIPPED, change_of, compiled, facts, judged, tell
+from tests.mappings.statement_builders import ENROLLMENT, SHIPPED, TOLD, change_of, compiled, facts, judged, tell
 
 proven = settings(deadline=None, max_examples=80, derandomize=True, database=None)
 
@@ -61,7 +61,7 @@ def test_no_changes_make_no_statements_and_leave_the_states_alone():
 
 
 def test_statements_come_in_the_order_of_the_changes_with_positions_from_one():
-    made = make(compiled(), facts(), AttemptState(), SessionState(), [change_of(one) for one in TRIGGERS], NOON)
+    made = make(compiled(), facts(), AttemptState(), SessionState(), [change_of(one) for one in TOLD], NOON)
 
     assert [statement.position for statement in made.statements] == list(range(1, 18))
     assert [statement.rule for statement in made.statements][:3] == ["initialized", "resumed", "responded"]
@@ -154,25 +154,24 @@ def test_statements_are_never_dated_before_the_attempts_last_one():
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("template", "expected"),
     [
-        ('activity = "{course.iri}/{activity.id}"', "https://lms.example.org/courses/7/235"),
-        ('activity = "{lms.base}/{attempt.number}/{activity.id}"', "https://lms.example.org/2/235"),
-        ('activity = "{lms.base}/{activity.name|unnamed}"', "https://lms.example.org/Fire%20safety"),
-        ('activity = "tag:{learner.id},{registration}"', f"tag:u42,{'3' * 8}-3333-4333-8333-{'3' * 12}"),
+        ("{course.iri}/{activity.id}", "https://lms.example.org/courses/7/235"),
+        ("{lms.base}/{attempt.number}/{activity.id}", "https://lms.example.org/2/235"),
+        ("{lms.base}/{activity.name|unnamed}", "https://lms.example.org/Fire%20safety"),
+        ("tag:{learner.id},{registration}", f"tag:u42,{'3' * 8}-3333-4333-8333-{'3' * 12}"),
     ],
 )
-def test_an_activitys_iri_can_be_made_of_any_place_that_is_an_id(line, expected):
+def test_an_activitys_iri_can_be_made_of_any_place_that_is_an_id(template, expected):
     """The SCORM Profile's own is `<course>/<sco>`."""
-    mapping = compiled(SHIPPED.replace('activity = "{lms.base}/activities/{activity.id}"', line))
+    mapping = compiled(SHIPPED.replace('"{course.base}/{activity.id}"', f'"{template}"'))
     (statement,) = tell("attempt.started", mapping=mapping)
 
     assert statement["object"]["id"] == expected
 
 
 def test_an_activitys_iri_falls_back_where_a_name_is_empty():
-    line = 'activity = "{lms.base}/{activity.name|unnamed}"'
-    mapping = compiled(SHIPPED.replace('activity = "{lms.base}/activities/{activity.id}"', line))
+    mapping = compiled(SHIPPED.replace('"{course.base}/{activity.id}"', '"{lms.base}/{activity.name|unnamed}"'))
 
     assert tell("attempt.started", mapping=mapping, activity_name="")[0]["object"]["id"].endswith("/unnamed")
 

@@ -5,17 +5,25 @@ from __future__ import annotations
 import itertools
 import uuid
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
 
 import pytest
 import tincan
 
-from mappings.attempt.changes import TRIGGERS
 from mappings.cmi.snapshot import Snapshot
 from mappings.cmi.times import read_time
-from mappings.statements import PROGRESS
+from mappings.results import PROGRESS
 from tests.mappings.builders import NOON
-from tests.mappings.statement_builders import ATTEMPT, ENROLLMENT, ODD_IDS, SESSION, compiled, everything, tell
+from tests.mappings.statement_builders import (
+    ATTEMPT,
+    ENROLLMENT,
+    ODD_IDS,
+    SESSION,
+    TOLD,
+    compiled,
+    encoded,
+    everything,
+    tell,
+)
 
 ACTOR = {
     "objectType": "Agent",
@@ -24,7 +32,7 @@ ACTOR = {
 }
 OBJECT = {
     "objectType": "Activity",
-    "id": "https://lms.example.org/activities/235",
+    "id": "https://lms.example.org/courses/7/235",
     "definition": {"type": "http://adlnet.gov/expapi/activities/lesson", "name": {"en-US": "Fire safety"}},
 }
 CONTEXT = {
@@ -38,8 +46,12 @@ CONTEXT = {
             },
             {
                 "objectType": "Activity",
-                "id": "https://lms.example.org/activities/235?attemptId=11111111-1111-4111-8111-111111111111",
-                "definition": {"type": "http://adlnet.gov/expapi/activities/attempt"},
+                "id": "https://lms.example.org/courses/7/235?attemptId=11111111-1111-4111-8111-111111111111",
+                "definition": {
+                    "type": "http://adlnet.gov/expapi/activities/attempt",
+                    "name": {"en-US": "Attempt 2"},
+                    "description": {"en-US": "Attempt 2 of Fire safety"},
+                },
             },
         ],
         "category": [
@@ -97,7 +109,7 @@ GOLDEN = {
         {"completion": True, "success": True, "score": SCORE, "duration": "PT5M30.25S"},
     ),
 }
-ABOUT_THE_SCO = [one for one in TRIGGERS if one.split(".")[0] not in {"interaction", "objective", "comment"}]
+ABOUT_THE_SCO = [one for one in TOLD if one.split(".")[0] not in {"interaction", "objective", "comment"}]
 
 
 def golden(verb, occurrence, result):
@@ -175,7 +187,7 @@ def test_tincan_reads_back_what_was_meant(trigger):
     assert (statement.actor.account.name, statement.actor.name) == ("u42", "Doe, Jane")
     assert statement.verb.id == told["verb"]["id"]
     assert dict(statement.verb.display) == told["verb"]["display"]
-    assert statement.object.id == "https://lms.example.org/activities/235"
+    assert statement.object.id == "https://lms.example.org/courses/7/235"
     assert statement.object.definition.type == "http://adlnet.gov/expapi/activities/lesson"
     assert dict(statement.object.definition.name) == {"en-US": "Fire safety"}
     assert str(statement.context.registration) == ENROLLMENT
@@ -205,12 +217,12 @@ def test_statement_ids_are_uuid5_and_never_change():
 def test_statement_ids_differ_by_lms_attempt_rule_and_occurrence():
     ids = [
         tell(trigger, **changes)[0]["id"]
-        for trigger in TRIGGERS
+        for trigger in TOLD
         for changes in ({}, {"lms": "lms-2"}, {"attempt_id": ENROLLMENT}, {"session_id": ENROLLMENT})
     ]
 
     # only resumed, suspended, terminated and abandoned count by session
-    assert len(set(ids)) == len(TRIGGERS) * 3 + 4
+    assert len(set(ids)) == len(TOLD) * 3 + 4
 
 
 @pytest.mark.parametrize("change", [{"learner_name": "X"}, {"activity_name": ""}, {"home_page": "https://x.org"}])
@@ -242,6 +254,7 @@ def test_an_lms_without_courses_gives_its_activities_as_courses():
     (statement,) = tell("attempt.started", course_id="", course_name="")
     course = statement["context"]["contextActivities"]["grouping"][0]
 
+    assert statement["object"]["id"] == "https://lms.example.org/activities/235"
     assert course["id"] == "https://lms.example.org/courses/235"
     assert course["definition"]["name"] == {"en-US": "Fire safety"}
 
@@ -253,19 +266,19 @@ def test_the_home_page_is_told_as_registered_and_joined_without_its_slash(home_p
     (statement,) = tell("attempt.started", home_page=home_page)
 
     assert statement["actor"]["account"]["homePage"] == home_page
-    assert statement["object"]["id"] == "https://lms.example.org/activities/235"
+    assert statement["object"]["id"] == "https://lms.example.org/courses/7/235"
 
 
 @pytest.mark.parametrize("own_id", ODD_IDS, ids=ascii)
 def test_any_id_becomes_an_iri_and_is_told_as_it_is_too(own_id):
     (statement,) = tell("attempt.started", activity_id=own_id, course_id=own_id, learner_id=own_id)
-    encoded = quote(own_id, safe="")
+    part = encoded(own_id)
     course, attempt = statement["context"]["contextActivities"]["grouping"]
     own = statement["context"]["extensions"]["https://lms.example.org/xapi/extensions/scorm"]
 
-    assert statement["object"]["id"] == f"https://lms.example.org/activities/{encoded}"
-    assert course["id"] == f"https://lms.example.org/courses/{encoded}"
-    assert attempt["id"] == f"https://lms.example.org/activities/{encoded}?attemptId={ATTEMPT}"
+    assert course["id"] == f"https://lms.example.org/courses/{part}"
+    assert statement["object"]["id"] == f"{course['id']}/{part}"
+    assert attempt["id"] == f"{course['id']}/{part}?attemptId={ATTEMPT}"
     assert (own["activity_id"], own["course_id"], statement["actor"]["account"]["name"]) == (own_id,) * 3
 
 
@@ -294,7 +307,7 @@ def test_an_id_that_only_looks_like_an_iri_is_encoded(own_id):
     """Nothing an LRS would refuse ever leaves."""
     (statement,) = tell("attempt.started", activity_id=own_id)
 
-    assert statement["object"]["id"] == "https://lms.example.org/activities/" + quote(own_id, safe="")
+    assert statement["object"]["id"] == "https://lms.example.org/courses/7/" + encoded(own_id)
 
 
 @pytest.mark.parametrize("name", [own_id for own_id in ODD_IDS if own_id.strip()], ids=ascii)

@@ -86,9 +86,9 @@ FIRST = (
 )  # fmt: skip
 """Tables of the first schema, which every later one has."""
 ADDED = (
-    enrollment.c.version, enrollment.c.latest_attempt, enrollment.c.sco, attempt.c.documents_due, journal.c.beside,
-    journal.c.mapping_version_id, delivery.c.shard,
-    delivery.c.settled_by,
+    enrollment.c.version, enrollment.c.latest_attempt, enrollment.c.sco, enrollment.c.learner_attributes,
+    enrollment.c.learner_mbox, enrollment.c.activity_description, enrollment.c.course_description, enrollment.c.state,
+    attempt.c.documents_due, journal.c.beside, journal.c.mapping_version_id, delivery.c.shard, delivery.c.settled_by,
 )  # fmt: skip
 """Columns that they got later."""
 

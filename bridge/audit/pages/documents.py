@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from bridge.audit import exports
 from bridge.audit.access.limits import Kind
-from bridge.audit.access.roles import Role, may_see_cmi
+from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.access.veils import answered, named
 from bridge.audit.filters import DOCUMENT_STATES, RESOURCES, documents_told, is_uuid
 from bridge.audit.parts import AUDIT_PARTS
@@ -33,7 +33,9 @@ class _Account(msgspec.Struct, rename="camel"):
 
 
 class _Agent(msgspec.Struct):
-    account: _Account
+    account: _Account | None = None
+    mbox: str = ""
+    mbox_sha1sum: str = ""
 
 
 async def _documents(request: web.Request) -> web.StreamResponse:
@@ -80,7 +82,7 @@ async def _document(request: web.Request) -> web.StreamResponse:
         request,
         "document.html",
         row=named(request, found.document),
-        parameters=_parameters(found.document.parameters),
+        parameters=_parameters(found.document.parameters, sees_names=may_see_names(request)),
         content=body_of(found.content) if shows_cmi else None,
         size=len(found.content),
         mapping=found.mapping,
@@ -98,15 +100,21 @@ async def _content(request: web.Request) -> web.StreamResponse:
     raise web.HTTPNotFound(text="No document has this id.")
 
 
-def _parameters(text: str) -> dict[str, str]:
-    """Give what the request for a document says, of the agent its account alone."""
+def _parameters(text: str, *, sees_names: bool = False) -> dict[str, str]:
+    """Return what the request for a document says, of the agent only what it is known by."""
     told = msgspec.json.decode(text, type=dict[str, str])
-    return {name: _account(value) if name == "agent" else value for name, value in told.items()}
+    return {
+        name: _identifier(value, sees_names=sees_names) if name == "agent" else value for name, value in told.items()
+    }
 
 
-def _account(agent: str) -> str:
-    account = msgspec.json.decode(agent, type=_Agent).account
-    return f"{account.name} at {account.home_page}"
+def _identifier(text: str, *, sees_names: bool) -> str:
+    agent = msgspec.json.decode(text, type=_Agent)
+    if agent.account is not None:
+        return f"{agent.account.name} at {agent.account.home_page}"
+    if agent.mbox:
+        return agent.mbox if sees_names else "an e-mail address"
+    return f"the hash of an e-mail address, {agent.mbox_sha1sum}"
 
 
 def _place(parameters: str) -> str:

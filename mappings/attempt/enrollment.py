@@ -1,0 +1,14 @@
+"""What is remembered of an enrollment over all its attempts. Stored as JSON with the enrollment's row."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class EnrollmentState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One enrollment. `fired` names the once-an-enrollment rules that made their statement, as `AttemptState` does."""
+
+    fired: tuple[str, ...] = ()
+
+
+NEW_ENROLLMENT = EnrollmentState()

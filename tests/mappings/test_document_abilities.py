@@ -1,0 +1,521 @@
+"""What a mapping document can say beyond the shipped ones: places of a commit, numbers, attributes, other actors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from mappings.attempt import AttemptState, SessionState
+from mappings.attempt.changes import Change
+from mappings.attempt.enrollment import EnrollmentState
+from mappings.cmi.scores import Score, score
+from mappings.cmi.snapshot import Snapshot
+from mappings.document.conditions import MAX_ANSWERS, compile_condition
+from mappings.judge import Edition, check_statement
+from mappings.statements import make
+from tests.mappings.builders import NOON
+from tests.mappings.statement_builders import (
+    ATTEMPT,
+    DOCUMENTS,
+    ENROLLMENT,
+    FOR_CREDIT,
+    SESSION,
+    SHIPPED,
+    change_of,
+    compiled,
+    facts,
+    reached,
+    tell,
+)
+from tests.mappings.test_documents import SMALL, changed, faults
+
+OTHER = "44444444-4444-4444-8444-444444444444"
+PLACE = """
+[[rules]]
+name = "moved"
+when = "location.changed"
+verb = "progressed"
+object = "page"
+once = "change"
+
+[activities.page]
+id = "{activity.iri}/pages/{location|none}"
+type = "http://adlnet.gov/expapi/activities/module"
+name = "{location}"
+"""
+
+
+def with_extensions(*lines, rule=""):
+    """Return the small document with extensions of the context, each a line, and of its rule."""
+    table = "\n[context.extensions]\n" + "\n".join(f'"x:{name}" = {value}' for name, value in lines) if lines else ""
+    return compiled(SMALL.replace('once = "attempt"', f'once = "attempt"\n{rule}') + table)
+
+
+def extensions(mapping, known=None, session=None, **who):
+    """Return the extensions of a statement's context."""
+    done = make(
+        mapping,
+        facts(**who),
+        reached(known or Snapshot()),
+        session or SessionState(),
+        [Change("completion.completed")],
+        NOON,
+    )
+    (made,) = done.statements
+    statement = json.loads(made.body)
+    assert made.problem is None
+    assert [*check_statement(statement, "", Edition.ONE), *check_statement(statement, "", Edition.TWO)] == []
+    return statement["context"].get("extensions", {})
+
+
+@pytest.mark.parametrize(("location", "part"), [("p 2", "p%202"), ("a%20b", "a%20b"), ("/x?y#z", "%2Fx%3Fy%23z")])
+def test_the_learners_place_can_be_an_activity(location, part):
+    mapping = compiled(SHIPPED + PLACE)
+    (statement,) = tell("location.changed", mapping=mapping, known=Snapshot(location=location))
+
+    assert statement["object"]["id"] == f"https://lms.example.org/courses/7/235/pages/{part}"
+    assert statement["object"]["definition"]["name"] == {"en-US": location}
+
+
+def test_each_commits_place_is_told_in_statements_of_one_session():
+    mapping = compiled(SHIPPED + PLACE)
+    told = [
+        tell("location.changed", mapping=mapping, known=Snapshot(location=place))[0] for place in ("1", "2", None, "1")
+    ]
+
+    assert [one["object"]["id"].rpartition("/")[2] for one in told] == ["1", "2", "none", "1"]
+    assert ["name" in one["object"]["definition"] for one in told] == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [
+        ("0.8", 0.8),
+        ("7", 7),
+        ("true", True),
+        ("false", False),
+        ('"{attempt.number:number}"', 2),
+        ('"{attempt.number}"', "2"),
+        ('"{mastery_score:number}"', 0.85),
+        ('"{learner.attributes.grade:number}"', -7.5),
+        ('"{learner.attributes.staff:boolean}"', True),
+        ('"{learner.attributes.grade}"', "-7.5"),
+        ('"{learner.attributes.none|-}"', "-"),
+        (
+            '"in {learner.attributes.grade}: {session.mode}, {session.credit}{session.part}"',
+            "in -7.5: review, no-credit",
+        ),
+        ('{ a = "{attempt.number:number}", b = 1, c = "x", d = "{location}", e = "{location|?}" }', None),
+        ('"{learner.attributes.none}"', ...),
+        ('"{learner.attributes.none:number}"', ...),
+        ('"{learner.attributes.staff:number}"', ...),
+        ('"{learner.attributes.grade:boolean}"', ...),
+        ('"{activity.name:number}"', ...),
+        ('{ a = "{location}" }', ...),
+    ],
+)
+def test_an_extension_holds_texts_numbers_and_booleans_and_is_left_out_where_it_is_not_known(value, held):
+    attributes = json.dumps({"grade": "-7.5", "staff": "TRUE"})
+    session = SessionState(mode="review", credit="no-credit")
+    found = extensions(
+        with_extensions(("v", value)), Snapshot(scaled_passing_score=0.85), session, learner_attributes=attributes
+    )
+    if held is ...:
+        assert found == {}
+    elif held is None:
+        assert found == {"x:v": {"a": 2, "b": 1, "c": "x", "e": "?"}}
+    else:
+        assert found == {"x:v": held}
+        assert type(found["x:v"]) is type(held)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        (Snapshot(scaled_passing_score=0.123456), 0.1235),
+        (Snapshot(scaled_passing_score=1), 1),
+        (Snapshot(scaled_passing_score=-0.5), None),
+        (Snapshot(mastery_score=80), 0.8),
+        (Snapshot(mastery_score=0), 0),
+        (Snapshot(mastery_score=180), None),
+        (Snapshot(scaled_passing_score=0.5, mastery_score=80), 0.5),
+        (Snapshot(), None),
+    ],
+)
+def test_the_score_to_pass_is_told_from_0_to_1(known, expected):
+    mapping = with_extensions(rule='extensions = { "x:m" = "{mastery_score:number}" }')
+
+    assert extensions(mapping, known).get("x:m") == expected
+
+
+def test_a_rules_extensions_are_told_with_the_contexts_and_win():
+    mapping = with_extensions(("a", 1), ("b", 1), rule='extensions = { "x:b" = 2, "x:c" = "{learner.id}" }')
+
+    assert extensions(mapping) == {"x:a": 1, "x:b": 2, "x:c": "u42"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "message"),
+    [
+        ('"{learner.id}"', '"{session.mode}"', "actor.account", "cannot hold session.mode: it must stay the same from"),
+        ('"{registration}"', '"{session.mode}"', "context.registration", "cannot hold session.mode: it must stay the"),
+        ('"{lms.base}/a/', '"{lms.base}/{session.mode}/', "iris.activity", "cannot hold session.mode: it must stay th"),
+        ('"{learner.id}"', '"{attempt.number:number}"', "actor.account", "cannot be a number or boolean: only values"),
+        (
+            "category = []",
+            'category = []\nextensions = {"x:y" = "{attempt.number:text}"}',
+            "context.extensions.x:y",
+            "{at",
+        ),
+        (
+            "category = []",
+            'category = []\nextensions = {"x:y" = "a {attempt.number:number}"}',
+            "context.extensions.x:y",
+            "a",
+        ),
+        (
+            "category = []",
+            'category = []\nextensions = {"x:y" = "{location:number|1}"}',
+            "context.extensions.x:y",
+            "{loc",
+        ),
+        (
+            "category = []",
+            'category = []\nextensions = {"x:y" = [1]}',
+            "context.extensions.x:y",
+            "must be text, a number",
+        ),
+        (
+            "category = []",
+            'category = []\nextensions = {"x:y" = nan}',
+            "context.extensions.x:y",
+            "must be text, a number",
+        ),
+        (
+            "category = []",
+            'category = []\nlanguage = "{learner.id}"',
+            "context.language",
+            "must be a language tag such",
+        ),
+        ("category = []", 'category = []\nlanguage = "en_US"', "context.language", "must be a language tag such as"),
+        (
+            '"{learner.id}"',
+            '"{learner.attributes.a b}"',
+            "actor.account",
+            "{learner.attributes.a b} is not known; know",
+        ),
+        (
+            '"{learner.id}"',
+            '"{learner.attributes.a}"',
+            "actor.account",
+            "cannot do without learner.attributes.a, which",
+        ),
+        ('"{learner.id}"', '"{learner.id}"\nidentifier = "openid"', "actor.identifier", "'openid' is not an identifie"),
+        ('idle = "abandoned"', 'idle = "abandoned"\noverlap = "x"', "status.overlap", "'x' is not one of the policies"),
+        (
+            'idle = "abandoned"',
+            'idle = "abandoned"\nscaled_score = "x"',
+            "status.scaled_score",
+            "'x' is not a way to s",
+        ),
+        ('"{activity.iri}"', '"{activity.iri}"\nkeep_iri = true', "activities.sco.keep_iri", "cannot be: the activity"),
+        (
+            'course = "{lms.base}/c/{course.id}"',
+            'course = "{activity.iri}/c"\nactivity_in_course = "{course.base}/a"',
+            "iris.activity_in_course",
+            "cannot be made of course.iri, which is made of it",
+        ),
+    ],
+)
+def test_a_fault_says_where_and_what(old, new, place, message):
+    (found,) = faults(changed(old, new))
+
+    assert found.place == place
+    assert found.message.startswith(message)
+
+
+def test_an_activity_that_commits_change_has_no_documents():
+    document = (
+        '[documents.d]\nresource = "activities/state"\nid = "x:d"\nactivity = "page"\ncontent = ["location"]\n'
+        "every = 1\nsend = true\n"
+    )
+    (found,) = faults(SHIPPED + PLACE + document)
+
+    assert found.place == "documents.d.activity"
+
+
+@pytest.mark.parametrize(
+    ("language", "known", "expected"),
+    [
+        ('"{learner.language}"', "de-CH", "de-CH"),
+        ('"{learner.language}"', "deutsch", None),
+        ('"{learner.language}"', "", None),
+        ('"{learner.language|en-US}"', "", "en-US"),
+        ('"fr"', "de", "fr"),
+    ],
+)
+def test_platform_and_language_can_be_told(language, known, expected):
+    text = changed("category = []", f'category = []\nplatform = "{{lms.name}} {{location}}"\nlanguage = {language}')
+    mapping = compiled(text)
+    statements = [
+        json.loads(
+            make(
+                mapping,
+                facts(),
+                reached(Snapshot(language=known, location=place)),
+                SessionState(),
+                [Change("completion.completed")],
+                NOON,
+            )
+            .statements[0]
+            .body
+        )
+        for place in ("p1", None)
+    ]
+
+    assert [one["context"].get("language") for one in statements] == [expected, expected]
+    assert [one["context"].get("platform") for one in statements] == ["Example LMS p1", None]
+    for one in statements:
+        assert [*check_statement(one, "", Edition.ONE), *check_statement(one, "", Edition.TWO)] == []
+
+
+@pytest.mark.parametrize("name", ["Doe, Jane", ""])
+def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name):
+    mbox = "mailto:jane@example.org"
+    digest = hashlib.sha1(mbox.encode()).hexdigest()
+    for identifier, kept, expected in (
+        ("mbox", mbox, {"mbox": mbox}),
+        ("mbox_sha1sum", mbox, {"mbox_sha1sum": digest}),
+        ("mbox_sha1sum", digest, {"mbox_sha1sum": digest}),
+        ("mbox", digest, {"account": {"homePage": "https://lms.example.org/", "name": "u42"}}),
+        ("mbox_sha1sum", "", {"account": {"homePage": "https://lms.example.org/", "name": "u42"}}),
+        ("account", mbox, {"account": {"homePage": "https://lms.example.org/", "name": "u42"}}),
+    ):
+        mapping = compiled(SHIPPED.replace('identifier = "account"', f'identifier = "{identifier}"'))
+        who = facts(learner_mbox=kept, learner_name=name)
+        done = make(mapping, who, AttemptState(), SessionState(), [Change("attempt.started")], NOON)
+        statement = json.loads(done.statements[0].body)
+
+        assert done.statements[0].problem is None
+        assert statement["actor"] == {"objectType": "Agent"} | ({"name": name} if name else {}) | expected
+        assert json.loads(mapping.outline(who).agent) == {"objectType": "Agent"} | expected
+
+
+def test_the_registration_in_a_course_is_one_for_all_its_activities():
+    mapping = compiled(SHIPPED.replace('registration = "{registration}"', 'registration = "{course.registration}"'))
+
+    def registration(**who):
+        (statement,) = tell("attempt.started", mapping=mapping, **who)
+        return statement["context"]["registration"]
+
+    one = registration()
+    assert registration(activity_id="236", registration=OTHER, attempt_id=OTHER) == one
+    assert len({one, registration(course_id="8"), registration(learner_id="u2"), registration(lms="2")}) == 4
+    assert registration(course_id="", activity_id="7") == one
+    assert registration(course_registration=OTHER) == OTHER
+
+
+@pytest.mark.parametrize(
+    ("raw", "low", "high", "expected"),
+    [
+        (8, 0, 10, 0.08),
+        (50, 0, 100, 0.5),
+        (50, None, None, 0.5),
+        (100, 0, 200, 1),
+        (150, 0, 200, 0.75),
+        (-50, -100, 100, 0.25),
+        (5, None, 5, 0.05),
+    ],
+)
+def test_scorm_12_is_scaled_by_100_or_by_its_range_as_the_document_says(raw, low, high, expected):
+    known = Snapshot(scorm_version="1.2", score_raw=raw, score_min=low, score_max=high)
+    by_range = compiled(SHIPPED.replace('scaled_score = "raw/100"', 'scaled_score = "range"'))
+    (statement,), (other,) = tell("score.changed", known=known), tell("score.changed", known=known, mapping=by_range)
+
+    assert statement["result"]["score"].get("scaled") == expected
+    assert other["result"]["score"].get("scaled") == score(known).scaled
+
+
+def test_scorm_2004_is_scaled_as_the_content_says_whatever_the_document_says():
+    for known in (
+        Snapshot(scorm_version="2004", score_raw=8, score_min=0, score_max=10),
+        Snapshot(scorm_version="2004", score_raw=8, score_min=0, score_max=10, score_scaled=0.3),
+    ):
+        (statement,) = tell("score.changed", known=known)
+        assert statement["result"]["score"]["scaled"] == score(known).scaled
+
+
+def test_a_condition_sees_the_score_as_it_is_told():
+    rule = (
+        '\n[[rules]]\nname = "low"\nwhen = "score.changed"\nif = "score.scaled < 0.1 && change.after.scaled < 0.1"\n'
+        'verb = "scored"\nobject = "sco"\nonce = "change"\n'
+    )
+    known = Snapshot(scorm_version="1.2", score_raw=8, score_min=0, score_max=10)
+    found = tell(Change("score.changed", None, Score(0.8, 8, 0, 10)), known=known, mapping=compiled(SHIPPED + rule))
+
+    assert len(found) == 2
+
+
+ONCE = SHIPPED.replace(
+    f'when = "completion.completed"\n{FOR_CREDIT}verb = "completed"\nobject = "sco"\nresult = ["completion"]\n'
+    'once = "attempt"',
+    f'when = "completion.completed"\n{FOR_CREDIT}verb = "completed"\nobject = "sco"\nresult = ["completion"]\n'
+    'once = "enrollment"',
+)
+
+
+def test_a_rule_of_once_an_enrollment_speaks_once_in_all_attempts():
+    assert ONCE != SHIPPED
+    mapping, enrollment, told = compiled(ONCE), EnrollmentState(), []
+    for number, uid in enumerate((ATTEMPT, ENROLLMENT, OTHER), 1):
+        session = SessionState(credit="no-credit" if number == 1 else None)
+        done = make(
+            mapping,
+            facts(attempt_id=uid, attempt_number=number),
+            AttemptState(),
+            session,
+            [Change("completion.completed"), Change("completion.completed")],
+            NOON,
+            enrollment=enrollment,
+        )
+        enrollment = done.enrollment
+        told.append([one.rule for one in done.statements])
+
+    assert told == [[], ["completed"], []]
+    assert enrollment == EnrollmentState(("completed",))
+
+
+def test_of_items_each_is_told_once_an_enrollment():
+    text = SHIPPED.replace('when = "objective.passed"', 'when = "objective.passed"\n#').replace(
+        'result = ["success", "score"]\nonce = "attempt"', 'result = ["success", "score"]\nonce = "enrollment"'
+    )
+    mapping = compiled(text)
+    change = [tell("objective.passed", mapping=mapping) for _ in range(2)]
+
+    assert change[0] == change[1]  # each time of a new enrollment
+
+
+@pytest.mark.parametrize(
+    ("mode", "credit", "speaks"),
+    [
+        (None, None, True),
+        ("normal", "credit", True),
+        ("normal", "no-credit", False),
+        ("review", "credit", False),
+        ("browse", None, False),
+    ],
+)
+def test_the_shipped_rules_tell_no_completion_success_or_score_of_what_does_not_count(mode, credit, speaks):
+    known = Snapshot(completion_status="completed", success_status="passed", score_scaled=0.9)
+    triggers = [
+        "objective.scored", "objective.completed", "objective.passed", "objective.failed", "score.changed",
+        "completion.completed", "success.passed", "success.failed", "session.terminated",
+    ]  # fmt: skip
+    done = make(
+        compiled(),
+        facts(),
+        reached(known),
+        SessionState(mode=mode, credit=credit, spent=100),
+        [*map(change_of, triggers)],
+        NOON,
+    )
+    told = {one.rule: json.loads(one.body) for one in done.statements}
+
+    if speaks:
+        assert list(told) == [
+            "objective-scored", "objective-completed", "objective-passed", "objective-failed", "scored", "completed",
+            "passed", "failed", "terminated",
+        ]  # fmt: skip
+        assert told["terminated"]["result"].keys() == {"completion", "success", "score", "duration"}
+    else:
+        assert list(told) == ["terminated-without-credit"]
+        assert told["terminated-without-credit"]["result"] == {"duration": "PT5M30.25S"}
+
+
+def test_a_condition_of_few_answers_is_worked_out_once_for_each_and_remembers_a_bounded_number():
+    condition = compile_condition('session.mode == "normal" && !enrollment.passed')
+    for number in range(MAX_ANSWERS * 2):
+        assert not condition.holds_for((f"m{number}", "credit", "", "unknown", False, False))
+    assert condition.holds_for(("normal", "credit", "", "unknown", False, False))
+    assert not condition.holds_for(("normal", "credit", "", "unknown", False, True))
+    assert len(condition.answers) == MAX_ANSWERS
+
+
+@pytest.mark.parametrize(
+    ("text", "is_settled"),
+    [
+        ('session.mode == "normal" && session.credit == "credit"', True),
+        ('session.ended == "" && session.success == "failed" && !enrollment.passed', True),
+        ('"session.time" == session.mode', True),
+        ("session.time > 1.0", False),
+        ('session["mode"] == "x"', False),
+        ("session == session", False),
+        ('score.raw > 1 && session.mode == "normal"', False),
+        (r"""r"\" == session.mode || session.time > 1.0 || "" == "" """, False),
+        ("true", False),
+    ],
+)
+def test_only_a_condition_that_asks_for_words_alone_has_few_answers(text, is_settled):
+    assert compile_condition(text).is_settled == is_settled
+
+
+def test_a_condition_can_ask_for_attributes():
+    text = SHIPPED.replace(
+        'when = "attempt.started"\n', 'when = "attempt.started"\nif = "learner.attributes.department == \'Sales\'"\n'
+    )
+    mapping = compiled(text)
+
+    assert tell("attempt.started", mapping=mapping) == []
+    assert len(tell("attempt.started", mapping=mapping, learner_attributes='{"department":"Sales"}')) == 1
+
+
+def test_statements_of_a_session_are_told_with_the_facts_of_now():
+    text = changed("category = []", 'category = []\nextensions = {"x:d" = "{learner.attributes.d}"}')
+    mapping = compiled(text)
+    told = []
+    for value in ("1", "2"):
+        done = make(
+            mapping,
+            replace(facts(), learner_attributes=json.dumps({"d": value})),
+            AttemptState(),
+            SessionState(),
+            [Change("completion.completed")],
+            NOON,
+        )
+        told.append(json.loads(done.statements[0].body)["context"]["extensions"]["x:d"])
+
+    assert told == ["1", "2"]
+
+
+def test_the_smallest_document_tells_the_attempts_number():
+    (statement,) = tell("completion.completed", mapping=compiled(DOCUMENTS["minimal"]), attempt_number=3)
+
+    assert statement["context"]["extensions"] == {"https://lms.example.org/xapi/extensions/attempt": 3}
+
+
+def test_a_session_that_goes_on_after_its_end_was_told_is_another_one_to_rules_and_statements():
+    mapping = compiled(DOCUMENTS["cmi5"])
+    attempt, session, told = AttemptState(), SessionState(), []
+    for changes in (
+        ["attempt.started", "session.abandoned"],
+        ["completion.completed"],
+        ["session.resumed", "completion.completed"],
+        ["session.terminated"],
+        ["session.terminated"],
+        ["session.resumed", "session.suspended"],
+    ):
+        done = make(mapping, facts(), attempt, session, [*map(change_of, changes)], NOON)
+        attempt, session = done.attempt, done.session
+        told += [json.loads(one.body) for one in done.statements]
+    ids = [one["context"]["extensions"]["https://w3id.org/xapi/cmi5/context/extensions/sessionid"] for one in told]
+
+    assert [one["verb"]["display"]["en-US"] for one in told] == [
+        *("initialized", "abandoned"),
+        *("initialized", "completed", "terminated"),
+        *("initialized", "terminated"),
+    ]
+    assert ids == [SESSION] * 2 + [f"{SESSION}-2"] * 3 + [f"{SESSION}-3"] * 2
+    assert len({one["id"] for one in told}) == len(told)
