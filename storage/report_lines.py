@@ -14,6 +14,9 @@ T = TypeVar("T")
 LINES = 500
 """Of each kind, at a time."""
 
+_MAX_INTEGER = 2**31 - 1
+"""What PostgreSQL's INTEGER holds: no position is beyond it."""
+
 
 class Lines(NamedTuple, Generic[T]):
     """Rows, and the place of the last of them where there are more; the next ones are those after it."""
@@ -89,7 +92,7 @@ def commits(connection: Connection, whose: Whose, after: int) -> Lines[CommitLin
 def statements(connection: Connection, whose: Whose, after: int) -> Lines[StatementLine]:
     """Return statements in their order, behind the position `after`, with their deliveries."""
     query = select(statement.c.position, *(statement.c[name] for name in StatementLine._fields[:-1])).where(
-        statement.c.attempt_id == whose.attempt_id, statement.c.position > after
+        statement.c.attempt_id == whose.attempt_id, statement.c.position > min(after, _MAX_INTEGER)
     )
     if whose.session_id is not None:
         query = query.where(_is(statement, whose))

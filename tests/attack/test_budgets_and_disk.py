@@ -15,10 +15,11 @@ import aiohttp
 import pytest
 from sqlalchemy import func, select
 
+from storage import pauses
 from storage.engine import open_engine, reading, writing
 from storage.migrations import migrate
 from storage.pauses import Pause
-from storage.tables import delivery, journal, pause
+from storage.tables import delivery, journal
 from tests.attack.disks import fill, small_disk
 from tests.attack.players import Lms
 from tests.processes.conftest import StartServer, http, new_server
@@ -105,11 +106,7 @@ class TestFloods:
         await lms.commit("learner-canary")
         engine = open_engine(database_url)
         with writing(engine) as connection:
-            connection.execute(
-                pause.insert().values(
-                    Pause("lrs", since=1, by="admin-canary", reason="reason-canary", automatic=False)._asdict()
-                )
-            )
+            pauses.begin(connection, Pause("lrs", since=1, by="admin-canary", reason="reason-canary", automatic=False))
             waiting = connection.execute(select(func.count()).select_from(delivery)).scalar_one()
         engine.dispose()
         replies = await asyncio.gather(*(lms.ready() for _ in range(300)))
