@@ -127,7 +127,7 @@ def fold(
     if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
         changes = (*changes, ending_change(end, after, retold=ended is None))
         after = replace(after, reported_time=after.spent, phase=after.phase + (ended is None))
-    after = _after(replace(after, begun=begun), session, arrival, disposition, ended, newer=newer)
+    after = _after(after, session, arrival, disposition, ended, begun, newer=newer)
     before_time = session.spent + attempt.carried_over_time
     score_changed = scoring.score != attempt.score or known.success_status != attempt.snapshot.success_status
     return Fold(
@@ -201,11 +201,14 @@ def _after(
     arrival: Arrival,
     disposition: Disposition,
     ended: Ending | None,
+    begun: tuple[str, ...],
     *,
     newer: bool,
 ) -> SessionState:
     """Return the session with what is remembered of the commit for those to come."""
     commit, said = arrival.commit, arrival.reading.snapshot
+    if begun is not session.begun:
+        after = replace(after, begun=begun)
     if disposition == "applied":
         after = replace(
             after,

@@ -49,6 +49,11 @@ class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
 
     def content_fields(self) -> dict[str, Any]:
         """Return what was given of the content, by the names of snapshot fields."""
+        if (
+            self.mastery_score is self.scaled_passing_score is self.completion_threshold is None
+            and self.launch_data is self.max_time_allowed is self.time_limit_action is None
+        ):
+            return {}
         return {name: value for name in _OF_CONTENT if (value := getattr(self, name)) is not None}
 
 

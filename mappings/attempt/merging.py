@@ -12,7 +12,7 @@ from mappings.attempt.interaction_scope import begin_interactions, without_forei
 from mappings.attempt.policy import StatusPolicy
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi.merge import merge
-from mappings.cmi.snapshot import EMPTY, ScoreFields, Snapshot, at_launch, in_mask
+from mappings.cmi.snapshot import EMPTY, ScoreFields, Snapshot, Success, at_launch, in_mask
 from mappings.cmi.values import LESSON_STATUS
 
 
@@ -55,16 +55,16 @@ def merge_commit(
         before, begun = begin_interactions(before, session, said, settled=commit.settled)
     else:
         said, older = without_foreign(before, said, older=False), without_foreign(before, older, older=True)
-    if session.launch.content_fields():
+    given = session.launch.content_fields()
+    if given:
         # the LMS's word wins over what its player or its content make of it
-        said = replace(said, **session.launch.content_fields())
+        said = replace(said, **given)
     cleared = _cleared(session, commit, parts.cleared)
     word = result.word_of(session, said, before, echoes=commit.echoes)
     if word is None and said.success_status is not None:
         said = replace(said, success_status=None)
     by_mark = False
-    candidate = merge(before, said) if said.score_scaled is not None or before.score_scaled is not None else said
-    decided = pass_marks.success_by_mark(attempt, candidate, word, policy)
+    decided = pass_marks.success_by_mark(attempt, before, said, word, policy)
     if decided is not None and word != decided:
         word, by_mark = decided, True
         said = replace(said, success_status=decided)
@@ -75,10 +75,8 @@ def merge_commit(
         cleared -= _RESULT
     elif word == "unknown" and before.success_status in {"passed", "failed"}:
         said = replace(said, success_status="unknown")
-    raised = result.raised_by(before, older, overruled=_is_overruled(session, commit, policy))
-    if older.success_status is not None or before.success_status in {"passed", "failed"}:
-        older = result.without_result(older)
-    known = merge(before, older, older=True) if older is not EMPTY and older != EMPTY else before
+    raised, older = _raising(session, commit, before, older, policy)
+    known = before if older is EMPTY else merge(before, older, older=True)
     known = merge(
         known,
         said,
@@ -102,7 +100,7 @@ def merge_commit(
         session,
         Merged(
             before,
-            result.with_lesson_status(before, known, said if older == EMPTY else merge(older, said)),
+            result.with_lesson_status(before, known, said if older is EMPTY else merge(older, said)),
             begun,
             passed_score,
             attempt.completion_by_mark and said.completion_status in {None, "unknown", "not attempted"},
@@ -112,6 +110,18 @@ def merge_commit(
         ended,
         policy,
     )
+
+
+def _raising(
+    session: SessionState, commit: Commit, before: Snapshot, older: Snapshot, policy: StatusPolicy
+) -> tuple[Success | None, Snapshot]:
+    """Return the success that an older part raises the attempt to, and the part without what it has no say in."""
+    if older is EMPTY:
+        return None, older
+    raised = result.raised_by(before, older, overruled=_is_overruled(session, commit, policy))
+    if older.success_status is not None or before.success_status in {"passed", "failed"}:
+        older = result.without_result(older)
+    return raised, older
 
 
 _RESULT = frozenset({"score_raw", "score_min", "score_max", "score_scaled"})

@@ -20,10 +20,15 @@ _OPEN_SUCCESS = frozenset({None, "unknown"})
 _NEVER_SET = frozenset({None, "not attempted"})
 
 
-def success_by_mark(attempt: AttemptState, known: Snapshot, word: Word | None, policy: StatusPolicy) -> Word | None:
+def success_by_mark(
+    attempt: AttemptState, before: Snapshot, said: Snapshot, word: Word | None, policy: StatusPolicy
+) -> Word | None:
     """Return the success that SCORM 2004's passing score decides, None where it decides nothing."""
-    mark, scaled = known.scaled_passing_score, known.score_scaled
-    if policy.marks == "never" or mark is None or scaled is None:
+    mark = before.scaled_passing_score if said.scaled_passing_score is None else said.scaled_passing_score
+    if mark is None or policy.marks == "never":
+        return None
+    scaled = before.score_scaled if said.score_scaled is None else said.score_scaled
+    if scaled is None:
         return None
     silent = word in _OPEN_SUCCESS and (attempt.success_by_mark or attempt.snapshot.success_status in _OPEN_SUCCESS)
     if policy.marks == "when-silent" and not silent:

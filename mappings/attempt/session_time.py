@@ -42,14 +42,12 @@ def accumulate(attempt: AttemptState, session: SessionState, said: Snapshot, *, 
     if counted is None and total is None:
         return TimeSpent(session, attempt.carried_over_time, attempt.client_total_time)
     largest = attempt.client_total_time if total is None else max(total, attempt.client_total_time or 0)
-    if not session.time_known:
-        session = replace(session, time_known=True)
     if counted:
         session, over = _of_session_time(attempt, session, counted, total, older=older, elapsed=elapsed)
     elif total is not None and not session.counter:
         session, over = _of_total_time(attempt, session, said, total)
     else:
-        over = 0
+        session, over = session if session.time_known else replace(session, time_known=True), 0
     return TimeSpent(session, attempt.carried_over_time + over, largest)
 
 
@@ -73,7 +71,7 @@ def _of_session_time(
         spent = max(session.spent, spent)
         if total is not None and attempt.client_total_time is None:
             over = max(0, total - spent - max(session.known_total, attempt.total_time - session.spent))
-    return replace(session, carried=carried, counter=counter, spent=spent), over
+    return replace(session, carried=carried, counter=counter, spent=spent, time_known=True), over
 
 
 def _of_total_time(
@@ -86,4 +84,4 @@ def _of_total_time(
         base = max(known, default=0 if session.number == 1 else total)
         if not session.known_total and attempt.commits == 0 and said.entry == "resume":
             base = over = total
-    return replace(session, total_base=base, spent=max(session.spent, total - base)), over
+    return replace(session, total_base=base, spent=max(session.spent, total - base), time_known=True), over
