@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from bridge.cli.verifying import enrollments
+from bridge.mapping_documents import load_mapping
 from storage.engine import reading
 from tests.bridges import Bridge
 from tests.cases.playing import Case
@@ -43,4 +46,7 @@ async def test_the_scos_of_a_course_have_one_registration(bridge: Bridge) -> Non
 
     assert len(told) == 4
     assert {one["activity"]["id"] for one in told} == {"sco1", "sco2"}
-    assert len({one["course"]["registration"] for one in told}) == 1
+    (registration,) = {one["course"]["registration"] for one in told}
+    bodies = [json.loads(body) for *_, body in replayed(bridge.engine, load_mapping("cmi5"))]
+    assert {one["object"]["id"].rpartition("/")[2] for one in bodies} == {"sco1", "sco2"}
+    assert {one["context"]["registration"] for one in bodies} == {registration}
