@@ -94,7 +94,6 @@ def update_details(owner: Enrollment, launch: Launch, identifier: Identifier) ->
         ("activity_name", launch.activity.name),
         ("activity_description", launch.activity.description),
         ("activity_type", launch.activity.type),
-        ("course_id", launch.course.id),
         ("course_name", launch.course.name),
         ("course_description", launch.course.description),
     ):

@@ -1,0 +1,52 @@
+"""Reported cases of courses and of packages with several SCOs, and what is right."""
+
+from __future__ import annotations
+
+import json
+
+from bridge.cli.verifying import enrollments
+from bridge.mapping_documents import load_mapping
+from storage.engine import reading
+from tests.bridges import Bridge
+from tests.cases.playing import Case
+from tests.mapping_library.conftest import DEFAULT
+from tests.replays import replayed, stored
+
+
+async def test_each_sco_of_a_package_has_its_own_data_whether_posted_apart_or_together(bridge: Bridge) -> None:
+    case = Case(bridge, "ilias-multi-sco-package")
+    await case.play()
+
+    assert case.answers == ["ok"] * 3
+    openings = [one["body"] for one in case.case["requests"] if one["path"] == "/v1/sessions"]
+    for opening in openings:
+        learner, activity = opening["learner"]["id"], opening["activity"]["id"]
+        with reading(bridge.engine) as connection:
+            (five,) = enrollments(connection, learner, activity)
+            (six,) = enrollments(connection, learner, "6", activity)
+        assert (five["success_status"], five["best_score"]["raw"]) == ("passed", 90)
+        assert (six["success_status"], six["completion_status"]) == ("unknown", "incomplete")
+        (of_five,), (of_six,) = five["attempts"], six["attempts"]
+        assert (of_five["cmi"]["suspend_data"], of_five["cmi"]["core"]["lesson_location"]) == ("five", "end")
+        assert (of_six["cmi"]["suspend_data"], of_six["cmi"]["core"]["lesson_location"]) == ("six", "p1")
+        assert of_six["score"]["raw"] == 10
+    assert replayed(bridge.engine, DEFAULT) == stored(bridge.engine)
+
+
+async def test_the_scos_of_a_course_have_one_registration(bridge: Bridge) -> None:
+    case = Case(bridge, "registration-per-sco")
+    told = []
+    for verb, value in case.case["steps"]:
+        if verb == "open":
+            opened = await bridge.open(**value)
+            told.append(opened["enrollment"])
+        else:
+            answer = await bridge.commit(**value, activity=None, learner=None, session_id=opened["session_id"])
+            told.append(answer["enrollment"])
+
+    assert len(told) == 4
+    assert {one["activity"]["id"] for one in told} == {"sco1", "sco2"}
+    (registration,) = {one["course"]["registration"] for one in told}
+    bodies = [json.loads(body) for *_, body in replayed(bridge.engine, load_mapping("cmi5"))]
+    assert {one["object"]["id"].rpartition("/")[2] for one in bodies} == {"sco1", "sco2"}
+    assert {one["context"]["registration"] for one in bodies} == {registration}
