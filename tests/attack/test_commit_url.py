@@ -59,15 +59,20 @@ async def test_it_reads_its_own_session_and_nothing_else(victim: Victim, http: a
             assert "The name of" not in await response.text()
 
 
-@pytest.mark.parametrize("change", ["later", "another session", "cut", "empty", "no text"])
+@pytest.mark.parametrize(
+    "change", ["later", "another LMS", "another learner", "another session", "cut", "empty", "no text"]
+)
 async def test_one_that_was_tampered_with_permits_nothing(
     victim: Victim, http: aiohttp.ClientSession, change: str
 ) -> None:
     opened, other = await _open(victim, http, "mallory"), await _open(victim, http, "ada")
     address, _, token = opened["commit_url"].partition("?token=")
-    until, _, signature = token.partition(".")
+    claims, _, signature = token.partition(".")
+    until, lms, learner = claims.split("-")
     forged = {
-        "later": f"{int(until, 16) + 10**6:x}.{signature}",
+        "later": f"{int(until, 16) + 10**6:x}-{lms}-{learner}.{signature}",
+        "another LMS": f"{until}-{int(lms, 16) + 1:x}-{learner}.{signature}",
+        "another learner": f"{until}-{lms}-{learner[::-1]}.{signature}",
         "another session": other["commit_url"].partition("?token=")[2],
         "cut": token[:-1],
         "empty": "",

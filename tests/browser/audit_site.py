@@ -181,6 +181,7 @@ def _paths(bridge: Bridge) -> dict[str, str]:
     queries = {
         "deliveries-retry": {"target": TARGET, "state": "dead"},
         "deliveries-discard": {"target": TARGET, "state": "quarantined"},
+        "deliveries-reissue": {"target": TARGET},
         "mappings-diff": {"from": older, "to": newer},
     }
     ids = {"statements-id": dead.statement_id, "documents-id": kept}
