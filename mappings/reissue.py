@@ -14,11 +14,9 @@ from typing import Literal
 import msgspec
 
 from mappings.impact import Kind
-from mappings.judge import Edition, check_statement
 from mappings.statements import Statement
-from mappings.timestamps import rfc3339
+from mappings.voiding import VOIDED, void, voiding_id
 
-VOIDED = "http://adlnet.gov/expapi/verbs/voided"
 RULE = "voided"
 """What stands in place of a rule's name where a statement voids another one."""
 
@@ -48,14 +46,6 @@ class Step(msgspec.Struct, frozen=True):
     made: Statement | None
 
 
-class _Parts(msgspec.Struct):
-    actor: msgspec.Raw
-    context: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-_decode_parts = msgspec.json.Decoder(_Parts).decode
-
-
 def plan(
     stored: Sequence[Kept],
     made: Sequence[Statement],
@@ -73,6 +63,9 @@ def plan(
         content_hash: of the version.
         hashes: of all versions that anything may have been told anew by.
     """
+    # ends that a later commit made untrue were voided by the mapping itself, and are not made once more
+    own = {one.id for one in made if one.verb == VOIDED}
+    made = [one for one in made if one.verb != VOIDED and voiding_id(one.id) not in own]
     ids = {one.id for one in stored}
     voiding = {voiding_id(one.id) for one in stored}
     standing = {one.id: one for one in stored if one.id not in voiding and voiding_id(one.id) not in ids}
@@ -93,27 +86,10 @@ def plan(
             yield Step("dropped", None, kept, None)
 
 
-def voiding_id(statement_id: str) -> str:
-    """Give the id of the statement that voids another one."""
-    return str(uuid.uuid5(uuid.UUID(statement_id), "voided"))
-
-
 def voiding(kept: Kept, at: int) -> Statement:
     """Make the statement that voids one, with its actor and context, dated in milliseconds since the epoch."""
-    parts = _decode_parts(kept.body)
-    statement = {
-        "id": voiding_id(kept.id),
-        "actor": parts.actor,
-        "verb": {"id": VOIDED, "display": {"en-US": "voided"}},
-        "object": {"objectType": "StatementRef", "id": kept.id},
-        "timestamp": rfc3339(at),
-    }
-    if parts.context is not msgspec.UNSET:
-        statement["context"] = parts.context
-    body = msgspec.json.encode(statement)
-    decoded = msgspec.json.decode(body)
-    faults = [fault for edition in Edition for fault in check_statement(decoded, "statement", edition)]
-    return Statement(voiding_id(kept.id), 0, RULE, VOIDED, body.decode(), "; ".join(dict.fromkeys(faults)) or None)
+    made = void(kept.id, kept.body, at)
+    return Statement(made.id, 0, RULE, VOIDED, made.body, made.problem)
 
 
 def _names(statement_id: str, content_hash: str, taken: Collection[str]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from mappings.document.skeletons import DEFINITION, ITEM_IRI, OBJECTIVES, Skelet
 from mappings.iris import is_own_iri
 from mappings.results import SUCCESS, result_of, scaled, score_at, subject_of
 from mappings.timestamps import rfc3339
+from mappings.voiding import VOIDED, void
 
 _encode = msgspec.json.Encoder().encode
 _ITEMS = (Interaction, Objective)
@@ -173,9 +174,30 @@ class _Making:
             again = spoken.removeprefix(name) + self._part
             occurrence = once if once == "enrollment" else self._facts.session_id + again
         statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
+        statement = self._behind_voiding(rule, name, statement) if change.retold else statement
         self._statements.append(statement)
         if judged is not None:
             judged.append(Judged(rule, change, "fired", variables, statement))
+
+    def _behind_voiding(self, rule: Rule, name: str, statement: Statement) -> Statement:
+        """Void what the rule told of the session's end before, where the document asks for it.
+
+        Return the statement with its position behind that.
+        """
+        if rule.once != "session" or self._mapping.document.status.ends_retold != "void":
+            return statement
+        phase = self._session.phase - 1
+        earlier = f"{name}/{phase}" if phase else name
+        if earlier not in self._once["session"]:
+            return statement
+        occurrence = self._facts.session_id + earlier.removeprefix(name) + self._part
+        known = self._outline.statement_id(f"{name}\n{occurrence}")
+        made = void(known, statement.body, self._latest)
+        # under the rule's name: it goes to whoever got what it voids
+        self._statements.append(
+            Statement(made.id, statement.position, rule.name, VOIDED, made.body, made.problem, f"{name}\nvoided{phase}")
+        )
+        return replace(statement, position=statement.position + 1)
 
     def made(self, changes: Sequence[Change]) -> Made:
         """Return the statements, and the states after them."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from mappings.attempt.changes import TRIGGERS
-from mappings.attempt.policy import PASS_MARKS, RESULTS
+from mappings.attempt.policy import ENDS_RETOLD, PASS_MARKS, RESULTS
 from mappings.document.conditions import VARIABLES
 from mappings.document.model import (
     CONTEXT_LISTS,
@@ -180,6 +180,7 @@ def _where(document: Document) -> Iterator[Line]:
     failed = "does" if document.status.failed_completes else "does not"
     yield Line("SCORM 1.2's failed", f"{failed} also complete an attempt")
     yield Line("The result of an attempt", RESULTS[document.status.result])
+    yield Line("Ends of sessions", ENDS_RETOLD[document.status.ends_retold])
     yield Line("Mastery score, passing score and completion threshold", PASS_MARKS[document.status.marks])
     yield Line("A scaled score", SCALED_SCORES[document.scaled_score])
     yield Line("A session from which nothing comes any more", ENDINGS[document.idle])

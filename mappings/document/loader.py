@@ -7,7 +7,7 @@ import re
 import tomllib
 
 from mappings.attempt.changes import ABOUT_ITEMS, TRIGGERS
-from mappings.attempt.policy import PASS_MARKS, RESULTS, StatusPolicy
+from mappings.attempt.policy import ENDS_RETOLD, PASS_MARKS, RESULTS, StatusPolicy
 from mappings.document.conditions import Condition, compile_condition
 from mappings.document.errors import DocumentError, Fault
 from mappings.document.model import (
@@ -111,6 +111,9 @@ def _status(section: Section) -> StatusPolicy:
         marks=section.word("pass_marks", PASS_MARKS, "a way to use marks")
         if section.has("pass_marks")
         else "when-silent",
+        ends_retold=section.word("ends_retold", ENDS_RETOLD, "what becomes of an end")
+        if section.has("ends_retold")
+        else "keep",
     )
 
 

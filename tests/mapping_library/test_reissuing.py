@@ -13,7 +13,7 @@ from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.reissuing import Reissue
 from mappings.judge import Edition, check_statement
-from mappings.reissue import VOIDED, voiding_id
+from mappings.voiding import VOIDED, voiding_id
 from storage import acts
 from storage.engine import reading, writing
 from storage.histories import Span

@@ -1,0 +1,41 @@
+"""Ends that a late commit makes untrue, in documents that void the first one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import mappings
+from mappings.document import compile_document, load
+from mappings.voiding import VOIDED
+from tests.bridges import Bridge
+from tests.http.test_learner_details import use
+from tests.replays import replayed, stored
+
+SHIPPED = (Path(mappings.__file__).parent / "scorm-profile.toml").read_text(encoding="utf-8")
+VOIDING = SHIPPED.replace("[status]", '[status]\nends_retold = "void"')
+
+
+async def _late(bridge: Bridge) -> list[dict[str, object]]:
+    first = await bridge.commit({"core": {"lesson_status": "incomplete", "score": {"raw": "20"}}}, terminated=True)
+    await bridge.commit({"core": {"lesson_status": "passed"}}, session_id=first["session_id"])
+    await bridge.commit({"core": {"session_time": "00:05:00"}}, session_id=first["session_id"])
+    (report,) = bridge.reports()
+    return [json.loads(one.body) | {"rule": one.rule} for one in report.statements]
+
+
+async def test_the_first_end_is_voided_before_the_second_is_told(bridge: Bridge) -> None:
+    await use(bridge, VOIDING)
+    told = await _late(bridge)
+    ends = [one for one in told if one["rule"] == "terminated"]
+    kept = [one for one in ends if one["verb"]["id"] != VOIDED]  # type: ignore[index]  # JSON
+
+    assert [one["verb"]["id"] == VOIDED for one in ends] == [False, True, False, True, False]  # type: ignore[index]
+    assert [one["object"]["id"] for one in ends if one not in kept] == [one["id"] for one in kept[:-1]]  # type: ignore[index]
+    assert replayed(bridge.engine, compile_document(load(VOIDING, "voiding"), "voiding")) == stored(bridge.engine)
+
+
+async def test_by_default_both_ends_stay(bridge: Bridge) -> None:
+    told = await _late(bridge)
+
+    assert not [one for one in told if one["verb"]["id"] == VOIDED]  # type: ignore[index]  # JSON
