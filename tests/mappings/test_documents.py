@@ -162,7 +162,7 @@ def test_an_error_lists_every_fault_with_its_line_and_place():
             'idle = "abandoned"',
             'idle = "abandoned"\nx = 1',
             "status.x",
-            "is not known here; known are failed_completes,",
+            "is not known here; known are ends_retold, failed_completes,",
         ),
         ('"{learner.id}"', '"{learner.name}"', "actor.account", "cannot do without learner.name, which an LMS may"),
         ('"{activity.iri}"', '"{activity.name|x}"', "activities.sco.id", "does not become a full IRI (scheme:…"),
