@@ -59,7 +59,8 @@ def read_param(text: str) -> Tree:
     preferences = _pairs(groups.get("student_preferences", ""))
     cmi["student_preference"] = {name: preferences[name] for name in _PREFERENCES if preferences.get(name)}
     cmi["objectives"] = _objectives(_pairs(groups.get("objectives_status", "")))
-    return {"cmi": {name: value for name, value in cmi.items() if value}}
+    # a group that is there and empty empties what it stands for
+    return {"cmi": {name: value for name, value in cmi.items() if value != {}}}
 
 
 def read_interactions(text: str) -> Tree:
@@ -141,11 +142,13 @@ def _core(told: dict[str, str]) -> Tree:
     core: Tree = {name: value for name, value in told.items() if name not in _NAMES_IN_CORE}
     if "lesson_location" in told:
         core["lesson_location"] = told["lesson_location"]
-    status, _, flag = told.get("lesson_status", "").partition(",")
+    status, comma, flag = told.get("lesson_status", "").partition(",")
     if status.strip():
         core["lesson_status"] = _word(status, _STATUS)
     if flag.strip()[:1].lower() in _EXIT:
         core["exit"] = _EXIT[flag.strip()[0].lower()]
+    elif comma and not flag.strip():
+        core["exit"] = ""  # a flag that is left empty is a normal exit
     if told.get("score"):
         core["score"] = _score(told["score"])
     if told.get("time"):

@@ -98,6 +98,26 @@ def test_only_the_first_letter_of_a_status_counts(told: str, status: str, end: s
     assert core.get("exit") == end
 
 
+def test_a_flag_and_a_group_that_are_left_empty_empty_what_was_said() -> None:
+    """The flag of `Lesson_Status` is the exit; none behind its comma is a normal one."""
+    _, call = read(form("PutParam", "[Core]\r\nLesson_Location=\r\nLesson_Status=P,\r\n[Core_Lesson]\r\n"))
+
+    assert call.commit is not None
+    assert call.commit.tree == {
+        "cmi": {"core": {"lesson_location": "", "lesson_status": "passed", "exit": ""}, "suspend_data": ""}
+    }
+
+
+async def test_an_attempt_whose_last_flag_is_empty_is_not_suspended(bridge: Bridge) -> None:
+    at = await door(bridge, "aicc")
+    await at.post(form("PutParam", "[Core]\r\nLesson_Status=I,S\r\nTime=00:01:00\r\n[Core_Lesson]\r\nx=1\r\n"))
+    await at.post(form("PutParam", "[Core]\r\nLesson_Status=P,\r\nTime=00:02:00\r\n[Core_Lesson]\r\n"))
+    await at.post(form("ExitAU"))
+
+    assert bridge.rules()[-1] == "terminated"
+    assert "x=1" not in (await at.post(form("GetParam"))).text
+
+
 def test_tables_become_collections() -> None:
     assert commit(form("PutInteractions", INTERACTIONS)).tree == {
         "cmi": {
