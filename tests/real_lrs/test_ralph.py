@@ -121,8 +121,12 @@ async def test_what_ralph_knows_already_is_delivered_when_its_answer_was_lost(
     bridge = await start(targets=(target(way.endpoint),), token=bridge.token)
     await until(lambda: settled(bridge))
 
-    assert [(one.status, one.answer != b"") for one in way.posts] == [(200, True), (204, False), (204, False)]
-    assert len({one.body for one in way.posts}) == 1
+    first, *later = way.posts
+    assert (first.status, first.answer != b"") == (200, True)
+    assert {(one.status, one.answer) for one in later} == {(204, b"")}
+    # what may be one statement's trouble is looked for in halves, the bytes as they were
+    sent = msgspec.json.decode(first.body)
+    assert all(statement in sent for one in later for statement in msgspec.json.decode(one.body))
     assert {(one.state, one.last_status) for one in ways(bridge).values()} == {("delivered", 204)}
     expect_stored(lrs, [statements(bridge, ["u1"])])
 
@@ -139,11 +143,10 @@ async def test_what_ralph_knows_already_is_delivered_together_with_what_is_new(
     way.meanwhile = lambda: bridge.commit(better, learner={"id": "u1"})
     await until(lambda: settled(bridge) and len(way.posts) > 1)
 
-    first, second = (msgspec.json.decode(one.answer) for one in way.posts)
-    assert first == known
-    assert [*first, *second] == [one.id for one in statements(bridge, ["u1"])]
-    assert len(second) >= 1
-    assert len(msgspec.json.decode(way.posts[1].body)) == len(known) + len(second)
+    answered = [id_ for one in way.posts if one.answer for id_ in msgspec.json.decode(one.answer)]
+    assert answered[: len(known)] == known
+    assert answered == [one.id for one in statements(bridge, ["u1"])]
+    assert len(answered) > len(known)
     assert {one.state for one in ways(bridge).values()} == {"delivered"}
     expect_stored(lrs, [statements(bridge, ["u1"])])
 
