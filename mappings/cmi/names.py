@@ -128,7 +128,7 @@ def _places(name: str, group: str) -> str:
     ]
     near = found if _ITEM in group else [path for path in found if _ITEM not in path] or found
     if _ITEM in group:
-        near = [path for path in found if path.split(".")[1] == group.split(".")[1]] or found
+        near = [path for path in found if path.split(".")[1:2] == group.split(".")[1:2]] or found
     return " or ".join(path + _version_of(path, name) for path in near)
 
 

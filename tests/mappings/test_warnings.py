@@ -318,3 +318,12 @@ def test_a_time_before_the_launch_is_warned_of(launched_at, committed_at, codes)
     found = play.send(delta({"core.lesson_location": "1"}), at=NOON + SECOND, committed_at=committed_at).warnings
 
     assert [(one.element, one.code.value) for one in found] == [("committed_at", code) for code in codes]
+
+
+@pytest.mark.parametrize("group", ["interactions", "objectives", "comments_from_learner"])
+@pytest.mark.parametrize("name", ["core", "suspend_data", "nav", "interactions", "score", "exit", "n", "cmi"])
+def test_an_item_may_hold_the_name_of_any_element_and_is_warned_of(group, name):
+    play = Play()
+    done = play.send(delta({group: numbered({"id": "Q", name: "x"})}))
+
+    assert done.disposition == "applied"
