@@ -226,12 +226,17 @@ def _after(
     elif ended is not None:
         after = replace(after, ended=ended)
     after = note(after, commit, arrival.reading, ends=ended is not None)
+    return _counted(after, commit, newer=newer)
+
+
+def _counted(session: SessionState, commit: Commit, *, newer: bool) -> SessionState:
+    """Return the session with the client's own count of its commits."""
     if commit.sequence is None:
-        return after
+        return session
     return replace(
-        after,
-        sequence=commit.sequence if newer else after.sequence,
-        highest=max(after.highest, commit.sequence),
+        session,
+        sequence=commit.sequence if newer else session.sequence,
+        highest=max(session.highest, commit.sequence),
     )
 
 
@@ -248,12 +253,7 @@ def _unrecorded(
         after = replace(after, ended=ending(after))
     if disposition == "applied":
         after = replace(after, digest=arrival.digest, applied_at=arrival.received_at)
-    if commit.sequence is not None:
-        after = replace(
-            after,
-            sequence=commit.sequence if disposition == "applied" else after.sequence,
-            highest=max(after.highest, commit.sequence),
-        )
+    after = _counted(after, commit, newer=disposition == "applied")
     warning = warn(
         WarningCode.NOT_RECORDED, "cmi.mode", mode, "records nothing: the commit is kept in the journal alone"
     )
