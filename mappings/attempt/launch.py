@@ -11,6 +11,12 @@ from mappings.cmi.snapshot import Number, ScormVersion
 Mode = Literal["browse", "normal", "review"]
 Credit = Literal["credit", "no-credit"]
 
+
+def records(mode: str | None) -> bool:
+    """Tell whether commits count in a mode: a review or a browse records nothing (SCORM 2004 RTE 4.2.11)."""
+    return mode is None or mode == "normal"
+
+
 _OF_CONTENT = (
     "mastery_score",
     "scaled_passing_score",
@@ -45,7 +51,7 @@ class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     @property
     def records(self) -> bool:
         """Tell whether the session is to record anything."""
-        return self.mode is None or self.mode == "normal"
+        return records(self.mode)
 
     def content_fields(self) -> dict[str, Any]:
         """Return what was given of the content, by the names of snapshot fields."""

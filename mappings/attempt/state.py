@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
+from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData, records
 from mappings.cmi.scores import Score
 from mappings.cmi.snapshot import EMPTY, Interactions, ScoreFields, Snapshot
 
@@ -156,8 +156,8 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
 
     @property
     def records(self) -> bool:
-        """Tell whether commits count: a review or a browse records nothing (SCORM 2004 RTE 4.2.11)."""
-        return self.mode is None or self.mode == "normal"
+        """Tell whether its commits count."""
+        return records(self.mode)
 
     @property
     def for_credit(self) -> bool:
