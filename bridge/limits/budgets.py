@@ -18,6 +18,9 @@ MAX_BUCKETS = 20_000
 """Buckets of a kind, some 300 bytes each. Beyond that the one that was used longest ago is forgotten, which is as good
 as empty unless so many others were used within minutes."""
 
+MAX_ROUNDING = 1e-6
+"""Seconds that are no wait: what subtracting floats leaves of a bucket that is just empty enough."""
+
 
 @dataclass(slots=True)
 class _Bucket:
@@ -62,7 +65,10 @@ class Budget:
         # what is larger than the whole budget passes when nothing is used
         if commits > self._commits or (used and used + size > self._bytes):
             excess = used + size - self._bytes if size <= self._bytes else used
-            return max((commits - self._commits) / self._commit_rate, excess / self._byte_rate)
+            wait = max((commits - self._commits) / self._commit_rate, excess / self._byte_rate)
+            # who waited as long as it was told is not refused for a rounded float
+            if wait > MAX_ROUNDING:
+                return wait
         bucket.commits, bucket.size, bucket.at = commits, used + size, now
         return 0.0
 
