@@ -77,26 +77,30 @@ def result_of(parts: Sequence[ResultPart], subject: Subject, outline: Outline) -
     result: dict[str, Any] = {}
     extensions: dict[str, Any] = {}
     for part in parts:
-        if part == "progress_as_score":
-            if subject.progress is not None:
-                result["score"] = {"scaled": subject.progress}
-        elif part == "score_0_to_1":
-            told = _as_cmi5(subject.score)
-            if told is not None:
-                result["score"] = told
-        elif part == "progress":
+        if part == "progress":
             if subject.progress is not None:
                 extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
         elif part == "cmi":
             if subject.cmi:
                 extensions[outline.cmi_extension] = subject.cmi
-        else:
-            value = getattr(subject, part)
-            if value is not None:
-                result[part] = duration(value) if part == "duration" else value
+        elif (value := getattr(subject, part) if part in _PLAIN else _derived(part, subject)) is not None:
+            result[_NAMES.get(part, part)] = value
     if extensions:
         result["extensions"] = extensions
     return _encode(result) if result else b""
+
+
+def _derived(part: ResultPart, subject: Subject) -> Any:
+    if part == "duration":
+        return None if subject.duration is None else duration(subject.duration)
+    if part == "progress_as_score":
+        return None if subject.progress is None else {"scaled": subject.progress}
+    return _as_cmi5(subject.score)
+
+
+_NAMES: dict[ResultPart, str] = {"progress_as_score": "score", "score_0_to_1": "score"}
+_PLAIN = frozenset({"completion", "success", "score", "response"})
+"""Parts that stand in a result as the subject has them."""
 
 
 def _as_cmi5(score: Score | None) -> Score | None:

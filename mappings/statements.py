@@ -22,7 +22,7 @@ from mappings.commit_values import begin_tracking, end_tracking, of_commit, part
 from mappings.document.compiled import CompiledMapping
 from mappings.document.conditions import Settled
 from mappings.document.facts import Facts, Holes, attributes
-from mappings.document.model import Rule
+from mappings.document.model import Once, Rule
 from mappings.document.outlines import is_absent
 from mappings.document.skeletons import DEFINITION, ITEM_IRI, OBJECTIVES, Skeleton
 from mappings.iris import is_own_iri
@@ -109,8 +109,9 @@ class _Making:
     """The statements of one commit as they are made, and what has spoken by then."""
 
     __slots__ = (
-        "_at", "_attempt", "_beyond", "_commit_values", "_described", "_enrollment", "_facts", "_fired", "_latest",
-        "_mapping", "_once", "_outline", "_part", "_session", "_settled", "_statements", "_unknown",
+        "_at", "_attempt", "_beyond", "_commit_values", "_described", "_enrollment", "_enrollment_fired", "_facts",
+        "_fired", "_latest",
+        "_mapping", "_outline", "_part", "_session", "_session_fired", "_settled", "_statements", "_unknown",
     )  # fmt: skip
 
     def __init__(
@@ -126,9 +127,9 @@ class _Making:
         self._attempt, self._session, self._enrollment = attempt, session, enrollment
         self._outline = mapping.outline(facts)
         self._latest = attempt.timestamp
-        self._fired = dict(attempt.fired)
-        # in the order they spoke; of each, a look-up however many there are
-        self._once = {"session": dict.fromkeys(session.fired), "enrollment": dict.fromkeys(enrollment.fired)}
+        self._fired = attempt.fired.copy()
+        self._session_fired: dict[str, None] | None = None
+        self._enrollment_fired: dict[str, None] | None = None
         self._described: dict[str, str] | None = None
         self._statements: list[Statement] = []
         self._settled: Settled | None = None  # not every rule has a condition
@@ -143,13 +144,14 @@ class _Making:
 
     def apply(self, rule: Rule, change: Change, judged: list[Judged] | None) -> None:
         """Make a rule's statement of a change where it may speak; where a list is given, add what became of it."""
-        item = change.about if isinstance(change.about, _ITEMS) else None
+        about = change.about
+        item = about if about is not None and isinstance(about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
         once, spoken = rule.once, name
         if once == "session" and self._session.phase and change.trigger in ABOUT_SESSIONS:
             # a session's end that was taken back or told anew lets the rules about its turns speak again
             spoken = f"{name}/{self._session.phase}"
-        if once != "change" and spoken in (self._fired if once == "attempt" else self._once[once]):
+        if once != "change" and spoken in self._spoken(once):
             if judged is not None:
                 judged.append(Judged(rule, change, "once"))
             return
@@ -170,7 +172,7 @@ class _Making:
         elif once == "attempt":
             occurrence = once
         else:
-            self._once[once][spoken] = None
+            self._spoken(once)[spoken] = None
             again = spoken.removeprefix(name) + self._part
             occurrence = once if once == "enrollment" else self._facts.session_id + again
         statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
@@ -178,6 +180,18 @@ class _Making:
         self._statements.append(statement)
         if judged is not None:
             judged.append(Judged(rule, change, "fired", variables, statement))
+
+    def _spoken(self, once: Once) -> dict[str, Any]:
+        """Return the names that have spoken, in the order they did; of each, a look-up however many there are."""
+        if once == "attempt":
+            return self._fired
+        if once == "session":
+            if self._session_fired is None:
+                self._session_fired = dict.fromkeys(self._session.fired)
+            return self._session_fired
+        if self._enrollment_fired is None:
+            self._enrollment_fired = dict.fromkeys(self._enrollment.fired)
+        return self._enrollment_fired
 
     def _behind_voiding(self, rule: Rule, name: str, statement: Statement) -> Statement:
         """Void what the rule told of the session's end before, where the document asks for it.
@@ -188,7 +202,7 @@ class _Making:
             return statement
         phase = self._session.phase - 1
         earlier = f"{name}/{phase}" if phase else name
-        if earlier not in self._once["session"]:
+        if earlier not in self._spoken("session"):
             return statement
         occurrence = self._facts.session_id + earlier.removeprefix(name) + self._part
         known = self._outline.statement_id(f"{name}\n{occurrence}")
@@ -202,14 +216,14 @@ class _Making:
     def made(self, changes: Sequence[Change]) -> Made:
         """Return the statements, and the states after them."""
         attempt, session, enrollment = self._attempt, self._session, self._enrollment
-        if len(self._once["session"]) != len(session.fired):
-            session = replace(session, fired=tuple(self._once["session"]))
+        if self._session_fired is not None and len(self._session_fired) != len(session.fired):
+            session = replace(session, fired=tuple(self._session_fired))
         if self._mapping.tracks_sessions:
             session = end_tracking(session, changes)
         if not self._statements:
             return Made(attempt, session, enrollment)
-        if len(self._once["enrollment"]) != len(enrollment.fired):
-            enrollment = EnrollmentState(tuple(self._once["enrollment"]))
+        if self._enrollment_fired is not None and len(self._enrollment_fired) != len(enrollment.fired):
+            enrollment = EnrollmentState(tuple(self._enrollment_fired))
         count = attempt.statements + len(self._statements)
         attempt = replace(attempt, fired=self._fired, statements=count, timestamp=self._latest)
         return Made(attempt, session, enrollment, tuple(self._statements))
@@ -229,7 +243,8 @@ class _Making:
             unknown=self._unknown,
         )
         # no statement is dated before the one it follows, nor after the commit
-        self._latest = max(self._latest, min(change.at or self._at, self._at))
+        at = self._at if not change.at or change.at > self._at else change.at
+        self._latest = max(self._latest, at)
         body = form.statement(holes, statement_id, result, rfc3339(self._latest))
         if self._commit_values and not isinstance(judged_as, Skeleton):
             judged_as = judged_as, self._commit_values

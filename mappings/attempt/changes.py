@@ -121,7 +121,7 @@ def find_changes(
             found += [
                 Change("comment.made", after=one.text, about=one, at=one.at) for one in new_comments(before, after)
             ]
-        found += _status(before, after, last_score)
+        _add_status(before, after, last_score, found)
     return tuple(found)
 
 
@@ -142,21 +142,21 @@ ABOUT_SESSIONS: frozenset[Trigger] = frozenset({"session.resumed", *_ENDINGS.val
 """Triggers of a session's turns, which can come again once its end is taken back or told anew."""
 
 
-def _status(before: Snapshot, after: Snapshot, last_score: Score | None) -> Iterator[Change]:
+def _add_status(before: Snapshot, after: Snapshot, last_score: Score | None, changes: list[Change]) -> None:
     old, new = last_score or score(before), score(after)
     if new is not None and new != old:
-        yield Change("score.changed", old, new)
+        changes.append(Change("score.changed", old, new))
     if after.progress_measure is not None and after.progress_measure != before.progress_measure:
-        yield Change("progress.changed", before.progress_measure, after.progress_measure)
+        changes.append(Change("progress.changed", before.progress_measure, after.progress_measure))
     if after.location and after.location != before.location:
-        yield Change("location.changed", before.location, after.location)
+        changes.append(Change("location.changed", before.location, after.location))
     if after.completion_status == "completed" and before.completion_status != "completed":
-        yield Change("completion.completed", before.completion_status, after.completion_status)
+        changes.append(Change("completion.completed", before.completion_status, after.completion_status))
     if after.success_status != before.success_status:
         if after.success_status == "passed":
-            yield Change("success.passed", before.success_status, after.success_status)
+            changes.append(Change("success.passed", before.success_status, after.success_status))
         elif after.success_status == "failed":
-            yield Change("success.failed", before.success_status, after.success_status)
+            changes.append(Change("success.failed", before.success_status, after.success_status))
 
 
 def _answers(before: Interactions, after: Interactions) -> Iterator[Change]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from msgspec.structs import replace
 
 from mappings.attempt.commit import Commit
@@ -23,15 +24,12 @@ after that, its client has started anew (a page loaded again), and what it sends
 _FIELDS = Snapshot.__struct_fields__
 
 
-class Parts:
+class Parts(msgspec.Struct, frozen=True, gc=False):
     """What a commit says, in two parts: what is the newest word of its field, and what is older than one known."""
 
-    __slots__ = ("cleared", "newest", "older")
-
-    def __init__(self, newest: Snapshot, older: Snapshot, cleared: frozenset[str]) -> None:
-        self.newest = newest
-        self.older = older
-        self.cleared = cleared
+    newest: Snapshot
+    older: Snapshot
+    cleared: frozenset[str]
 
 
 def split(
@@ -66,8 +64,8 @@ def split(
 
 
 def note(session: SessionState, commit: Commit, reading: Reading, *, ends: bool) -> SessionState:
-    """Return the session with what must be known of a delta once another one is overtaken by it."""
-    if commit.echoes or commit.full or (commit.sequence is None and not ends):
+    """Return the session with what must be known of a delta, once another one is overtaken by it."""
+    if commit.sequence is None and not ends:
         return session
     said = reading.snapshot
     names = [name for name in _FIELDS if name in reading.cleared or getattr(said, name) is not None]

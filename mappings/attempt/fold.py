@@ -12,6 +12,7 @@ from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
 from mappings.attempt.field_order import Parts, note, split
 from mappings.attempt.guards import ended_before, judge, terminates
 from mappings.attempt.interaction_scope import settled_interactions
+from mappings.attempt.launch import RECORDED_MODES
 from mappings.attempt.merging import merge_commit
 from mappings.attempt.order_warnings import order_warnings, repeated_number, time_warnings
 from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
@@ -20,7 +21,7 @@ from mappings.attempt.session_time import accumulate
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
 from mappings.cmi.item_warnings import altered_interactions, item_warnings, unnamed
-from mappings.cmi.snapshot import EMPTY, Snapshot, fields_mask
+from mappings.cmi.snapshot import EMPTY, Snapshot, fields_mask, says_items
 from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 
 
@@ -69,11 +70,26 @@ def fold(
             disposition, attempt, session, received_at, warnings=repeated, duplicate_of=duplicate_of, recorded=False
         )
     entered = _with_mode(entered, reading.snapshot)
-    if not entered.records:
+    if entered.mode not in RECORDED_MODES:
         return _unrecorded(attempt, session, entered, arrival, disposition)
-    session = entered
+    return _recorded(attempt, entered, arrival, disposition, returned=returned, policy=policy)
+
+
+def _recorded(
+    attempt: AttemptState,
+    session: SessionState,
+    arrival: Arrival,
+    disposition: Disposition,
+    *,
+    returned: bool,
+    policy: StatusPolicy,
+) -> Fold:
+    """Return what a commit does that counts. `returned`: with it, a session goes on that had ended for being idle."""
+    commit, reading, received_at = arrival.commit, arrival.reading, arrival.received_at
     at = _date(attempt, commit, received_at)
-    warnings = (*time_warnings(commit, session, received_at), *order_warnings(disposition, commit, session))
+    warnings: tuple[CmiWarning, ...] = ()
+    if disposition != "applied" or commit.committed_at is not None:
+        warnings = (*time_warnings(commit, session, received_at), *order_warnings(disposition, commit, session))
     # after the end, only a client that counts its commits can prove that it has news of everything
     newest_session = session.number >= attempt.spoke
     newer = disposition == "applied" or (
@@ -94,67 +110,64 @@ def fold(
     known, said, begun = merged.known, reading.snapshot, merged.begun
     if newest_session:
         known = _with_session(known, after)
-    altered = altered_interactions(merged.before, said)
-    warnings = (*warnings, *item_warnings(merged.before, said, altered))
-    finding = scores.finding(known) if _tells_score(said) else None
-    if finding is not None:
-        warnings = (*warnings, finding)
     settled = commit.settled or ended is not None
-    told, untold = settled_interactions(attempt, merged.before, known, said, settled=settled)
-    before = merged.before if told is merged.before.interactions else replace(merged.before, interactions=told)
-    scoring = hold_score(
-        attempt,
-        session,
-        before,
-        known,
-        said,
-        settled=settled or disposition != "applied",
-    )
-    over = session.ended if disposition == "late" else None
+    before, untold = merged.before, known.interactions
+    # most commits bring no items
+    if said.interactions or attempt.answers is not None:
+        before, untold = settled_interactions(attempt, merged.before, known, said, settled=settled)
+    scoring = hold_score(attempt, session, before, known, said, settled=settled or disposition != "applied")
     shown = replace(known, interactions=untold) if untold is not known.interactions else known
-    # answers that were held back may be told now, whichever commit brought them
-    held = altered if attempt.answers is None else None
-    warnings = (*warnings, *unnamed(scoring.before, shown, held, settled=settled, ended=ended is not None))
+    finding = scores.finding(known) if _says_score(said) else None
+    if finding is not None or says_items(said) or ended is not None or attempt.answers is not None:
+        altered = altered_interactions(merged.before, said)
+        # answers that were held back may be told now, whichever commit brought them
+        held = altered if attempt.answers is None else None
+        warnings = (
+            *warnings,
+            *item_warnings(merged.before, said, altered),
+            *(() if finding is None else (finding,)),
+            *unnamed(scoring.before, shown, held, settled=settled, ended=ended is not None),
+        )
     started_at, resumed_at = _turns(attempt, session, said, returned=returned)
-    changes = find_changes(
-        scoring.before,
-        shown,
-        last_score=scoring.last,
-        started_at=started_at,
-        resumed_at=resumed_at,
-    )
-    end = ended or over
+    changes = find_changes(scoring.before, shown, last_score=scoring.last, started_at=started_at, resumed_at=resumed_at)
+    end = ended or (session.ended if disposition == "late" else None)
     if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
         changes = (*changes, ending_change(end, after, retold=ended is None))
         after = replace(after, reported_time=after.spent, phase=after.phase + (ended is None))
     after = _after(after, session, arrival, disposition, ended, begun, newer=newer)
     before_time = session.spent + attempt.carried_over_time
     score_changed = scoring.score != attempt.score or known.success_status != attempt.snapshot.success_status
+    # a session that was followed by another has no say in whether the attempt is over
+    is_heard = newest_session and (ended is not None or disposition == "applied")
+    # in two steps: with more than 14 keywords, CPython makes a dictionary of them first
+    applied = replace(
+        attempt,
+        snapshot=known,
+        spoke=max(attempt.spoke, session.number) if disposition == "applied" else attempt.spoke,
+        score=scoring.score,
+        passed_score=merged.passed_score,
+        completion_by_mark=merged.completion_by_mark,
+        success_by_mark=merged.success_by_mark,
+        for_credit=session.for_credit if score_changed else attempt.for_credit,
+        answers=None if untold is known.interactions else untold,
+        commits=attempt.commits + 1,
+        ended=ended if is_heard else attempt.ended,
+        broken_off=attempt.broken_off and not is_heard,
+        carried_over_time=time.carried_over_time,
+        total_time=attempt.total_time + after.spent + time.carried_over_time - before_time,
+    )
+    if (
+        scoring.writing != attempt.writing
+        or scoring.told != attempt.told
+        or time.client_total_time != attempt.client_total_time
+    ):
+        applied = replace(applied, writing=scoring.writing, told=scoring.told, client_total_time=time.client_total_time)
     return Fold(
         disposition,
-        replace(
-            attempt,
-            snapshot=known,
-            spoke=max(attempt.spoke, session.number) if disposition == "applied" else attempt.spoke,
-            score=scoring.score,
-            passed_score=merged.passed_score,
-            completion_by_mark=merged.completion_by_mark,
-            success_by_mark=merged.success_by_mark,
-            for_credit=session.for_credit if score_changed else attempt.for_credit,
-            writing=scoring.writing,
-            told=scoring.told,
-            answers=None if untold is known.interactions else untold,
-            commits=attempt.commits + 1,
-            # a session that was followed by another has no say in whether the attempt is over
-            ended=ended if newest_session and (ended or disposition == "applied") else attempt.ended,
-            broken_off=attempt.broken_off and not (newest_session and (ended or disposition == "applied")),
-            carried_over_time=time.carried_over_time,
-            client_total_time=time.client_total_time,
-            total_time=attempt.total_time + after.spent + time.carried_over_time - before_time,
-        ),
+        applied,
         after,
         at,
-        (*scoring.left, *changes),
+        (*scoring.left, *changes) if scoring.left else changes,
         limited(reading.warnings, warnings),
     )
 
@@ -181,12 +194,10 @@ def _with_exit(session: SessionState, parts: Parts) -> SessionState:
 
 def _with_session(known: Snapshot, session: SessionState) -> Snapshot:
     """Let the attempt's snapshot show what holds of its newest session."""
-    own = session.exit or None, session.mode, session.credit
-    return (
-        known
-        if own == (known.exit, known.mode, known.credit)
-        else replace(known, exit=own[0], mode=own[1], credit=own[2])
-    )
+    said = session.exit or None
+    if said == known.exit and session.mode == known.mode and session.credit == known.credit:
+        return known
+    return replace(known, exit=said, mode=session.mode, credit=session.credit)
 
 
 def ending(session: SessionState) -> Ending:
@@ -225,7 +236,8 @@ def _after(
             after = replace(after, asserted=after.asserted | fields_mask(said))
     elif ended is not None:
         after = replace(after, ended=ended)
-    after = note(after, commit, arrival.reading, ends=ended is not None)
+    if not (commit.echoes or commit.full):
+        after = note(after, commit, arrival.reading, ends=ended is not None)
     return _counted(after, commit, newer=newer)
 
 
@@ -291,9 +303,11 @@ def _turns(
 
 
 def _date(attempt: AttemptState, commit: Commit, received_at: int) -> int:
-    committed_at = commit.committed_at or received_at
-    return max(min(committed_at, received_at), attempt.timestamp)
+    at = commit.committed_at
+    if not at or at > received_at:
+        at = received_at
+    return max(at, attempt.timestamp)
 
 
-def _tells_score(said: Snapshot) -> bool:
+def _says_score(said: Snapshot) -> bool:
     return said.score_raw is not None or said.score_min is not None or said.score_max is not None

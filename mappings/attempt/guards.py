@@ -50,7 +50,7 @@ def judge(
     attempt: AttemptState, session: SessionState, arrival: Arrival, earlier: Sequence[Earlier]
 ) -> tuple[Disposition, int | None]:
     """Give the disposition and, for a duplicate, the number of the commit it repeats."""
-    repeated = _repeated(session, arrival, earlier)
+    repeated = _repeated(session, arrival, earlier) if earlier else None
     if repeated is not None:
         return "duplicate", repeated
     if session.ended is not None:

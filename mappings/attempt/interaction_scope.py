@@ -69,23 +69,24 @@ def _foreign(loaded: Raw | None, sent: Raw, older: bool) -> bool:  # noqa: FBT00
 
 def settled_interactions(
     attempt: AttemptState, before: Snapshot, known: Snapshot, said: Snapshot, *, settled: bool
-) -> tuple[Interactions | None, Interactions | None]:
-    """Give the interactions that were told, and those that may be told now.
+) -> tuple[Snapshot, Interactions | None]:
+    """Return the snapshot before the commit with the interactions that were told, and those that may be told now.
 
     Of a commit that is one of many small ones, these are all but the one it ends in, which may still be written.
     """
-    told, now = before.interactions, known.interactions
+    loaded, now = before.interactions, known.interactions
     if attempt.answers is not None:
         # what this session uses anew was forgotten
-        told = {index: item for index, item in attempt.answers.items() if index in (before.interactions or ())}
+        told = {index: item for index, item in attempt.answers.items() if index in (loaded or ())}
+        before = replace(before, interactions=told)
     if settled or not now:
-        return told, now
-    earlier, old = told or {}, before.interactions or {}
+        return before, now
+    earlier, old = before.interactions or {}, loaded or {}
     written = [index for index in said.interactions or () if now.get(index) is not old.get(index)]
     held: str | None = written[-1] if written else None
     if held is None and attempt.answers is not None:
         held = next((index for index, item in now.items() if item != earlier.get(index)), None)
     if held is None:
-        return told, now
+        return before, now
     untold = {index: item for index, item in now.items() if index != held}
-    return told, untold | {held: earlier[held]} if held in earlier else untold
+    return before, untold | {held: earlier[held]} if held in earlier else untold

@@ -12,9 +12,8 @@ Mode = Literal["browse", "normal", "review"]
 Credit = Literal["credit", "no-credit"]
 
 
-def records(mode: str | None) -> bool:
-    """Tell whether commits count in a mode: a review or a browse records nothing (SCORM 2004 RTE 4.2.11)."""
-    return mode is None or mode == "normal"
+RECORDED_MODES = frozenset({None, "normal"})
+"""Modes in which commits count: a review or a browse records nothing (SCORM 2004 RTE 4.2.11)."""
 
 
 _OF_CONTENT = (
@@ -51,7 +50,7 @@ class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     @property
     def records(self) -> bool:
         """Tell whether the session is to record anything."""
-        return records(self.mode)
+        return self.mode in RECORDED_MODES
 
     def content_fields(self) -> dict[str, Any]:
         """Return what was given of the content, by the names of snapshot fields."""

@@ -9,6 +9,7 @@ from mappings.attempt import pass_marks, result
 from mappings.attempt.commit import Commit
 from mappings.attempt.field_order import Parts
 from mappings.attempt.interaction_scope import begin_interactions, without_foreign
+from mappings.attempt.launch import NO_LAUNCH_DATA
 from mappings.attempt.policy import StatusPolicy
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi.merge import merge
@@ -55,8 +56,7 @@ def merge_commit(
         before, begun = begin_interactions(before, session, said, settled=commit.settled)
     else:
         said, older = without_foreign(before, said, older=False), without_foreign(before, older, older=True)
-    given = session.launch.content_fields()
-    if given:
+    if session.launch is not NO_LAUNCH_DATA and (given := session.launch.content_fields()):
         # the LMS's word wins over what its player or its content make of it
         said = replace(said, **given)
     cleared = _cleared(session, commit, parts.cleared)
@@ -75,23 +75,21 @@ def merge_commit(
         cleared -= _RESULT
     elif word == "unknown" and before.success_status in {"passed", "failed"}:
         said = replace(said, success_status="unknown")
-    raised, older = _raising(session, commit, before, older, policy)
-    known = before if older is EMPTY else merge(before, older, older=True)
+    raised, known = None, before
+    if older is not EMPTY:
+        raised, older = _raising(session, commit, before, older, policy)
+        known = merge(before, older, older=True)
     known = merge(
         known,
         said,
         cleared=cleared,
         clears_items=newest_session and (not commit.echoes or session.number == 1 or session.commits > 0),
     )
-    score_before, score_after = result.score_fields(before), result.score_fields(known)
     if kept:
         known = known if passed_score is None else result.with_score(known, passed_score)
         passed_score = None
-    elif word is not None:
-        passed_score = None
-    elif before.success_status == "passed" and score_after != score_before and policy.result == "best":
-        # a failing status may follow it: what was passed would then stand again
-        passed_score = passed_score or score_before
+    else:
+        passed_score = _passed_score(before, known, passed_score, policy) if word is None else None
     if raised is not None:
         known = replace(result.with_score(known, result.score_fields(parts.older)), success_status=raised)
         passed_score = None
@@ -112,12 +110,23 @@ def merge_commit(
     )
 
 
+def _passed_score(
+    before: Snapshot, known: Snapshot, passed_score: ScoreFields | None, policy: StatusPolicy
+) -> ScoreFields | None:
+    """Return the score of a passed result once another is said without a word on success.
+
+    A failing status may follow it: what was passed then stands again.
+    """
+    if before.success_status != "passed" or policy.result != "best":
+        return passed_score
+    score_before = result.score_fields(before)
+    return (passed_score or score_before) if result.score_fields(known) != score_before else passed_score
+
+
 def _raising(
     session: SessionState, commit: Commit, before: Snapshot, older: Snapshot, policy: StatusPolicy
 ) -> tuple[Success | None, Snapshot]:
     """Return the success that an older part raises the attempt to, and the part without what it has no say in."""
-    if older is EMPTY:
-        return None, older
     raised = result.raised_by(before, older, overruled=_is_overruled(session, commit, policy))
     if older.success_status is not None or before.success_status in {"passed", "failed"}:
         older = result.without_result(older)

@@ -6,8 +6,7 @@ twice. Source: SCORM 1.2 RTE `cmi.core.session_time` and `total_time`, SCORM 200
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import msgspec
 from msgspec.structs import replace
 
 from mappings.attempt.state import AttemptState, SessionState
@@ -18,7 +17,7 @@ CLOCK_TOLERANCE = 30 * CENTISECONDS
 """How much a client's clock and its requests may run apart from the bridge's, in centiseconds."""
 
 
-class TimeSpent(NamedTuple):
+class TimeSpent(msgspec.Struct, frozen=True, gc=False):
     """The session after a commit, the centiseconds carried over by then, and the largest total time told."""
 
     session: SessionState
@@ -41,7 +40,9 @@ def accumulate(attempt: AttemptState, session: SessionState, said: Snapshot, *, 
     counted, total = said.session_time, said.total_time
     if counted is None and total is None:
         return TimeSpent(session, attempt.carried_over_time, attempt.client_total_time)
-    largest = attempt.client_total_time if total is None else max(total, attempt.client_total_time or 0)
+    largest = attempt.client_total_time
+    if total is not None and (largest is None or total > largest):
+        largest = total
     if counted:
         session, over = _of_session_time(attempt, session, counted, total, older=older, elapsed=elapsed)
     elif total is not None and not session.counter:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData, records
+from mappings.attempt.launch import NO_LAUNCH_DATA, RECORDED_MODES, LaunchData
 from mappings.cmi.scores import Score
 from mappings.cmi.snapshot import EMPTY, Interactions, ScoreFields, Snapshot
 
@@ -157,7 +157,7 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
     @property
     def records(self) -> bool:
         """Tell whether its commits count."""
-        return records(self.mode)
+        return self.mode in RECORDED_MODES
 
     @property
     def for_credit(self) -> bool:

@@ -13,9 +13,8 @@ from typing import Any
 import msgspec
 
 from mappings.cmi.snapshot import Item, Number
-from mappings.cmi.times import CmiTimeError, read_time
 from mappings.cmi.tree import scalar
-from mappings.cmi.values import INTERACTION_TYPES, BadValue, interaction_type, number
+from mappings.cmi.values import INTERACTION_TYPES, BadValue, interaction_type, number, time
 
 TYPES = frozenset(INTERACTION_TYPES)
 
@@ -130,6 +129,6 @@ def _number(result: str) -> Number | None:
 
 def _time(latency: str | None) -> int | None:
     try:
-        return read_time(latency) if latency else None
-    except CmiTimeError:
+        return time(latency) if latency else None
+    except BadValue:
         return None

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from mappings.cmi import scores, values
 from mappings.cmi.names import KEYWORDS, warn_of_unknown
-from mappings.cmi.snapshot import COLLECTIONS, Item, Snapshot
+from mappings.cmi.snapshot import COLLECTIONS, Item, Snapshot, says_items
 from mappings.cmi.tree import MOST_ITEMS, from_json, is_index, scalar
 from mappings.cmi.values import BadValue, Reader
 from mappings.cmi.warnings import NOT_A_GROUP, NOT_TEXT, NUL_REMOVED, CmiWarning, WarningCode, is_full, warn
@@ -56,18 +56,20 @@ def _unknown(_value: str) -> object:
     raise BadValue(WarningCode.UNKNOWN_ELEMENT, "is unknown")
 
 
-def altered_interactions(before: Snapshot, said: Snapshot) -> Sequence[str]:
-    """Return the indices of the interactions of a commit that are not known by the same bytes."""
+def altered_interactions(before: Snapshot, said: Snapshot) -> Mapping[str, Any]:
+    """Return the interactions of a commit that are not known by the same bytes, each decoded, by index."""
     sent, known = said.interactions, before.interactions or {}
-    return [*compress(sent, map(ne, sent.values(), map(known.get, sent)))] if sent else ()
+    if not sent:
+        return {}
+    return {index: from_json(sent[index]) for index in compress(sent, map(ne, sent.values(), map(known.get, sent)))}
 
 
-def item_warnings(before: Snapshot, said: Snapshot, altered: Sequence[str]) -> Sequence[CmiWarning]:
+def item_warnings(before: Snapshot, said: Snapshot, altered: Mapping[str, Any]) -> Sequence[CmiWarning]:
     """Return what cannot be used of the items that a commit brought, where they are not known with the same content.
 
-    `altered` are the indices of the interactions to look at.
+    `altered` are the interactions to look at.
     """
-    if not (said.interactions or said.objectives or said.comments_from_learner or said.comments_from_lms):
+    if not says_items(said):
         return ()
     warnings: list[CmiWarning] = []
     for name in COLLECTIONS:
@@ -75,10 +77,9 @@ def item_warnings(before: Snapshot, said: Snapshot, altered: Sequence[str]) -> S
         if not sent:
             continue
         known = getattr(before, name) or {}
-        for index in (
-            altered if name == "interactions" else [index for index in sent if sent[index] != known.get(index)]
-        ):
-            item = from_json(sent[index])
+        for index, item in altered.items() if name == "interactions" else sent.items():
+            if name != "interactions" and item == known.get(index):
+                continue
             if not _is_sound(item, _ITEMS[name]):
                 _check(item, _ITEMS[name], f"cmi.{name}.n", f"cmi.{name}.{index}", warnings)
             if is_full(warnings):
@@ -87,16 +88,19 @@ def item_warnings(before: Snapshot, said: Snapshot, altered: Sequence[str]) -> S
 
 
 def unnamed(
-    before: Snapshot, after: Snapshot, altered: Sequence[str] | None, *, settled: bool, ended: bool
+    before: Snapshot, after: Snapshot, altered: Mapping[str, Any] | None, *, settled: bool, ended: bool
 ) -> Sequence[CmiWarning]:
     """Return the interactions and objectives between two snapshots that have no id, and impossible objective scores.
 
     Content that sets one element at a time may set the id last: nothing is said until it is `settled`. Where the
-    session has `ended`, all objectives are looked at. `altered` are the indices of the interactions to look at, None
-    for all that differ.
+    session has `ended`, all objectives are looked at. `altered` are the interactions to look at, as they were sent,
+    None for all that differ.
     """
-    same = after.interactions is before.interactions and after.objectives is before.objectives
-    if not settled or (same and not (ended and after.objectives)):
+    looks_at_objectives = after.objectives is not before.objectives or (ended and after.objectives)
+    looks_at_interactions = after.interactions is not before.interactions and (
+        altered is None or not all(map(_is_named, altered.values()))
+    )
+    if not settled or not (looks_at_objectives or looks_at_interactions):
         return ()
     warnings: list[CmiWarning] = []
     for name, index, item in (*_new_interactions(before, after, altered), *_new_objectives(before, after, whole=ended)):
@@ -115,8 +119,13 @@ def unnamed(
     return warnings
 
 
+def _is_named(sent: object) -> bool:
+    """Tell whether an item was sent with an id, which no other commit takes away."""
+    return isinstance(sent, dict) and isinstance(sent.get("id"), str) and bool(sent["id"].strip("\0"))
+
+
 def _new_interactions(
-    before: Snapshot, after: Snapshot, altered: Sequence[str] | None
+    before: Snapshot, after: Snapshot, altered: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, str, Item]]:
     now, known = after.interactions or {}, before.interactions or {}
     if now is not known:
@@ -155,21 +164,32 @@ def _is_sound(item: object, readers: _Readers) -> bool:
     """Tell whether there is nothing to say of an item or a group, as of nearly all; where not, it is looked into."""
     if type(item) is not dict:
         return False
-    for key, value in item.items():  # noqa: SIM110 -- a generator takes half as long again
-        if value and not _fits(value, readers.get(key, _unknown)):
+    for key, value in item.items():
+        if not value:
+            continue
+        reader = readers.get(key, _unknown)
+        if reader is None or callable(reader):
+            if type(value) is not str or "\0" in value:
+                return False
+            if reader is not None and value not in values.known_to(reader) and not _reads(reader, value):
+                return False
+        elif not _fits(value, reader):
             return False
     return True
 
 
-def _fits(value: object, reader: Reader | str | _Readers | None) -> bool:
-    if reader is None:
-        return type(value) is str and "\0" not in value
-    if callable(reader):
-        return type(value) is str and "\0" not in value and _reads(reader, value)
-    if isinstance(reader, str):
-        parts = value.items() if type(value) is dict else [("", None)]
-        return all(is_index(index) and _is_sound(part, {reader: None}) for index, part in parts)
-    return _is_sound(value, reader)
+def _fits(value: object, reader: str | _Readers) -> bool:
+    if not isinstance(reader, str):
+        return _is_sound(value, reader)
+    if type(value) is not dict:
+        return False
+    for index, part in value.items():
+        if not is_index(index) or type(part) is not dict:
+            return False
+        for key, text in part.items():
+            if text and (key != reader or type(text) is not str or "\0" in text):
+                return False
+    return True
 
 
 def _reads(reader: Reader, value: str) -> bool:

@@ -53,25 +53,32 @@ def merge(
         cleared: fields that it empties.
         clears_items: an empty element of an interaction, objective or comment empties what is known of it.
     """
-    changed: dict[str, Any] = {
-        field: None for field in cleared if field not in _LATCHED and getattr(known, field) is not None
-    }
-    for field in compress(_FIELDS, map(ne, astuple(said), astuple(known))):
-        value, before = getattr(said, field), getattr(known, field)
-        if value is None:
+    changed: dict[str, Any] = {}
+    for field in cleared:
+        if field not in _LATCHED and getattr(known, field) is not None:
+            changed[field] = None
+    for field, value, before in zip(_FIELDS, astuple(said), astuple(known), strict=True):
+        if value is None or value == before:
             continue
-        if field in _LATCHED and (older or field == "completion_status"):
-            if before is None or _ONLY_UP[field][value] > _ONLY_UP[field][before]:
+        if field not in _SPECIAL:
+            if before is None or not older:
                 changed[field] = value
         elif field in _MERGERS:
             merged = _MERGERS[field](before or {}, value, older=older, clears=clears_items)
             if merged is not None:
                 changed[field] = merged
-        elif field not in _TIMES:
-            kept = before is not None and (older or field == "scorm_version")  # content mixes up elements, not versions
-            if not kept and not (older and field in SESSION_FIELDS):
-                changed[field] = value
+        elif _replaces(field, value, before, older=older):
+            changed[field] = value
     return msgspec.structs.replace(known, **changed) if changed else known
+
+
+def _replaces(field: str, value: Any, before: Any, *, older: bool) -> bool:
+    if field in _LATCHED:
+        upward = older or field == "completion_status"
+        return not upward or before is None or _ONLY_UP[field][value] > _ONLY_UP[field][before]
+    if field == "scorm_version":  # content mixes up elements, not versions
+        return before is None
+    return field in SESSION_FIELDS and not older
 
 
 def raises_status(known: Snapshot, said: Snapshot) -> bool:
@@ -141,6 +148,10 @@ _MERGERS: Mapping[str, Callable[..., dict[str, Any] | None]] = {
     "objectives": _merge_objectives,
     "interactions": _merge_interactions,
 }
+
+
+_SPECIAL = frozenset({*_LATCHED, *_MERGERS, *SESSION_FIELDS, *_TIMES, "scorm_version"})
+"""Fields that are not simply replaced by what is said last."""
 
 
 def _latch(known: Item, said: Item, merged: Item) -> Item:

@@ -98,10 +98,13 @@ _EITHER: _Table = {
 
 
 class _Group(NamedTuple):
-    """Elements and groups of elements whose names begin with `path`; `unread` is what else SCORM has there."""
+    """Elements and groups of elements whose names begin with `path`; `unread` is what else SCORM has there.
+
+    An element has the snapshot's field, its reader, and what that is known to return.
+    """
 
     path: str
-    elements: Mapping[str, _Field]
+    elements: Mapping[str, tuple[str, Reader | None, Mapping[str, object]]]
     groups: Mapping[str, _Group]
     unread: frozenset[str]
 
@@ -109,7 +112,11 @@ class _Group(NamedTuple):
 def _group(path: str, table: _Table) -> _Group:
     return _Group(
         path,
-        {key: entry for key, entry in table.items() if isinstance(entry, tuple)},
+        {
+            key: (*entry, {} if entry[1] is None else values.known_to(entry[1]))
+            for key, entry in table.items()
+            if isinstance(entry, tuple)
+        },
         {key: _group(f"{path}{key}.", entry) for key, entry in table.items() if not isinstance(entry, tuple)},
         names(path.removesuffix(".")) - table.keys(),
     )
@@ -153,8 +160,7 @@ def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Re
         found["scorm_version"] = declared or _version(cmi)
     elif declared:
         found["scorm_version"] = declared
-    request = _nav_request(tree.get("adl"))
-    if request:
+    if "adl" in tree and (request := _nav_request(tree["adl"])):
         found["nav_request"] = request
     status = found.get("lesson_status")
     if status is not None:
@@ -176,30 +182,33 @@ def _walk(
     warnings: list[CmiWarning],
     cleared: set[str],
 ) -> None:
+    path, elements, groups, unread = group
     for key, value in branch.items():
+        element = elements.get(key)
         if not value and (value == "" or value is None):
-            if value == "" and key in group.elements:
-                cleared.add(group.elements[key][0])
+            if value == "" and element is not None:
+                cleared.add(element[0])
             continue
-        element = group.elements.get(key)
         if element is None:
-            if key in group.groups:
-                _walk_group(value, group.groups[key], found, warnings, cleared)
-            elif key not in group.unread:
-                path = group.path[:-1]
-                warn_of_unknown(key, value, path, path, warnings)
+            if key in groups:
+                _walk_group(value, groups[key], found, warnings, cleared)
+            elif key not in unread:
+                warn_of_unknown(key, value, path[:-1], path[:-1], warnings)
             continue
-        field, reader = element
+        field, reader, known = element
         text = value if isinstance(value, str) else scalar(value)
         if text is None:
             if value:
-                warnings.append(warn(WarningCode.NOT_TEXT, group.path + key, value, NOT_TEXT))
+                warnings.append(warn(WarningCode.NOT_TEXT, path + key, value, NOT_TEXT))
+            continue
+        if reader is None:
+            found[field] = text
             continue
         try:
-            found[field] = text if reader is None else reader(text)
+            found[field] = known.get(text) or reader(text)
         except BadValue as bad:
             if text.strip():
-                warnings.append(warn(bad.code, group.path + key, text, str(bad)))
+                warnings.append(warn(bad.code, path + key, text, str(bad)))
 
 
 def _walk_group(
@@ -255,9 +264,8 @@ def _each_as_json(told: dict[str, Any]) -> Interactions:
 
 
 def _version(cmi: Mapping[str, Any]) -> ScormVersion | None:
-    for name in _TELLING_12:
-        if cmi.get(name):
-            return "1.2"
+    if not cmi.keys().isdisjoint(_TELLING_12) and any(map(cmi.get, _TELLING_12)):
+        return "1.2"
     if not _TELLING_2004.isdisjoint(cmi):
         return "2004"
     interactions = map(from_json, items(cmi.get("interactions")).values())

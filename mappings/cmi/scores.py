@@ -53,7 +53,7 @@ def _score(
 def finding(known: Snapshot, group: str | None = None) -> CmiWarning | None:
     """Say what is wrong with the raw score, the range or both, if anything is; the score's `group` can be named."""
     version, raw, low, high = known.scorm_version, known.score_raw, known.score_min, known.score_max
-    if raw is None:
+    if raw is None or is_possible(version, raw, low, high):
         return None
     if group is None:
         group = "cmi.core.score" if version == "1.2" else "cmi.score"

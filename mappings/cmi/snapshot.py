@@ -79,6 +79,11 @@ COLLECTIONS = ("comments_from_learner", "comments_from_lms", "objectives", "inte
 EMPTY = Snapshot()
 
 
+def says_items(said: Snapshot) -> bool:
+    """Tell whether a commit brings items of any collection."""
+    return bool(said.interactions or said.objectives or said.comments_from_learner or said.comments_from_lms)
+
+
 _BITS = {name: 1 << place for place, name in enumerate(Snapshot.__struct_fields__)}
 
 

@@ -81,7 +81,7 @@ def items(collection: object) -> dict[str, Any]:
 
 def is_index(key: str) -> bool:
     """Tell whether a key numbers an item that is kept."""
-    return key.isascii() and key.isdigit() and _fits(key)
+    return key in _INDICES or (key.isascii() and key.isdigit() and _fits(key))
 
 
 def _fits(index: str) -> bool:

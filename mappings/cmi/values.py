@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import TypeVar
 
 from mappings.cmi.snapshot import Completion, Number, Success
@@ -38,16 +38,33 @@ _Read = TypeVar("_Read")
 
 def _remembering(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
     """Remember what short texts are read as: scores, their ranges and shares are the same few from most learners."""
-    remembered = lru_cache(maxsize=4_096)(read)
+    known: dict[str, _Read] = {}
 
     @wraps(read)
     def remembering(value: str) -> _Read:
-        return remembered(value) if len(value) < _SHORT else read(value)
+        parsed = known.get(value)
+        if parsed is None:
+            parsed = read(value)
+            if len(value) < _SHORT:
+                if len(known) >= MAX_REMEMBERED:
+                    known.clear()
+                known[value] = parsed
+        return parsed
 
+    _KNOWN[remembering] = known
     return remembering
 
 
+MAX_REMEMBERED = 4_096
+"""Texts that a reader remembers; when there are more, they are forgotten all at once."""
 _SHORT = 16
+_KNOWN: dict[Reader, Mapping[str, object]] = {}
+_NOTHING: Mapping[str, object] = {}
+
+
+def known_to(reader: Reader) -> Mapping[str, object]:
+    """Return what a reader is known to return for some texts, for who reads too many to call it for each."""
+    return _KNOWN.get(reader, _NOTHING)
 
 
 @_remembering
@@ -95,6 +112,7 @@ share = between(0, 1)
 """Read a measure from nothing to all."""
 
 
+@_remembering  # one commit's latency is read by who warns, who compares and who tells
 def time(value: str) -> int:
     """Read either time format, in centiseconds."""
     try:
@@ -112,6 +130,7 @@ def _vocabulary(words: Mapping[str, str]) -> Callable[[str], str]:
             raise BadValue(WarningCode.UNKNOWN_WORD, f"must be one of: {allowed}")
         return word
 
+    _KNOWN[read] = words
     return read
 
 
@@ -134,6 +153,7 @@ INTERACTION_TYPES = (
 _RESULTS = frozenset({"correct", "wrong", "incorrect", "unanticipated", "neutral"})
 
 
+@_remembering
 def result(value: str) -> str:
     """Check the result of an interaction: a word of SCORM's, or a number."""
     word = value.strip().lower()

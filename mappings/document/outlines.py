@@ -115,20 +115,25 @@ class Outline:
         `unknown`: what is not known as of the commit. Where facts are of the usual kind, what is made of them is as
         sound as what any others of that kind make: it is judged as the rule's.
         """
-        absent = self._absent_with((described, with_objectives, own_iri), unknown)
+        absent = self._absent_with(
+            described=described, with_objectives=with_objectives, own_iri=own_iri, unknown=unknown
+        )
         form, skeleton = self._activity.form(rule, absent)
         return form, skeleton if self._activity.sound else (skeleton, self.facts)
 
     def activity(self, name: str, *, described: bool, own_iri: bool, unknown: frozenset[str]) -> Parts:
         """Give an activity of the document, as JSON in which the session's and an item's holes are left."""
-        return self._activity.activity(name, self._absent_with((described, False, own_iri), unknown))
+        absent = self._absent_with(described=described, with_objectives=False, own_iri=own_iri, unknown=unknown)
+        return self._activity.activity(name, absent)
 
-    def _absent_with(self, is_there: tuple[bool, bool, bool], unknown: frozenset[str]) -> frozenset[str]:
-        known = self._absences.get((is_there, unknown))
+    def _absent_with(
+        self, *, described: bool, with_objectives: bool, own_iri: bool, unknown: frozenset[str]
+    ) -> frozenset[str]:
+        key = described, with_objectives, own_iri, unknown
+        known = self._absences.get(key)
         if known is None:
-            flags = zip(("item.description", OBJECTIVES, ITEM_IRI), is_there, strict=True)
-            known = self._absent | unknown | {name for name, there in flags if not there}
-            self._absences[is_there, unknown] = known
+            flags = (("item.description", described), (OBJECTIVES, with_objectives), (ITEM_IRI, own_iri))
+            known = self._absences[key] = self._absent | unknown | {name for name, there in flags if not there}
         return known
 
     def statement_id(self, name: str) -> str:
