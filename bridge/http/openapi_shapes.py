@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from bridge.commits.launch import LONGEST_ID
-from bridge.commits.learner_details import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
+from bridge.commit_model.launch import LONGEST_ID
+from bridge.commit_model.launch_fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
 from bridge.errors import BridgeError
 from bridge.formats import native
 from bridge.http.backlog import COUNT_LIMIT
@@ -86,7 +86,7 @@ def shapes() -> dict[str, Shape]:
 
 def _requests() -> dict[str, Shape]:
     _, made = msgspec.json.schema_components(
-        [native.Opening, native.Committing, CmiWarning], ref_template="#/components/schemas/{name}"
+        [native.OpenSessionBody, native.CommitBody, CmiWarning], ref_template="#/components/schemas/{name}"
     )
     # what is checked after the types: the structs take it, and readers refuse it in words
     ids = [ID, WHOLE]
