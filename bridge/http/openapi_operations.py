@@ -221,7 +221,7 @@ def operations() -> dict[str, dict[str, Operation]]:
         "/v1/formats/{format}/sessions/{session_id}/commits": {
             "post": _format_commits("postFormatCommit"),
             "put": _format_commits("putFormatCommit"),
-            "get": _format_commits("getFormatState", requested=True),
+            "get": _format_commits("getFormatState", asks=True),
         },
         "/v1/formats/scorm-cloud": {
             "post": _operation(
