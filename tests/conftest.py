@@ -14,7 +14,7 @@ import pytest
 
 from storage.engine import open_engine
 from storage.migrations import migrate
-from tests.bridges import Bridge, start_bridge
+from tests.support.bridge import Bridge, start_bridge
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def figures(request: pytest.FixtureRequest, record_property: Callable[[str, obje
 def start_victim(database_url: str, new_server: StartServer, tmp_path: Path) -> StartVictim:
     """Start bridges on the test's database, SQLite and PostgreSQL in turn; they are killed after the test.
 
-    Keywords are those of `tests.processes.server.Server`: `server` for more TOML of `[server]`, `endpoint` and
+    Keywords are those of `tests.support.server.Server`: `server` for more TOML of `[server]`, `endpoint` and
     `target` for a target. For an attack to which the database is nothing, `sqlite_url` may be given as `database`.
     """
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from storage.engine import open_engine, reading
 from storage.tables import journal
-from tests.processes.server import Server
+from tests.support.server import Server
 
 
 @dataclass

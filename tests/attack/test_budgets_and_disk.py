@@ -23,7 +23,7 @@ from storage.tables import delivery, journal
 from tests.attack.disks import fill, small_disk
 from tests.attack.players import Lms
 from tests.processes.conftest import StartServer, http, new_server
-from tests.processes.server import SCRIPT
+from tests.support.server import SCRIPT
 
 __all__ = ["http", "new_server"]
 

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from benchmarks.hostile import ALL_IN_ONE, OPEN, POSTBACK, PROGRESS, SESSION, Hostile, hostile
-from tests.audit.people import csrf_of
-from tests.processes.server import Server
+from tests.support.browser import csrf_of
+from tests.support.server import Server
 
 LONGEST = 20
 """Seconds after which an answer counts as hanging."""

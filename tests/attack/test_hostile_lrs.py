@@ -30,12 +30,12 @@ from storage import outbox
 from storage.lookups import DeliveryLine
 from tests.attack.hostile_server import Handler, ids_of, in_pieces, nested, serving
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
-from tests.audit.people import CHEAP, add_account, stranger
-from tests.bridges import Bridge, FakeClock
 from tests.conftest import StartBridge
-from tests.forwarding.looking import statements, ways
-from tests.forwarding.waiting import until
-from tests.processes.server import Server
+from tests.support.bridge import Bridge, FakeClock
+from tests.support.browser import CHEAP, add_account, stranger
+from tests.support.deliveries import statements, ways
+from tests.support.server import Server
+from tests.support.waiting import until
 
 DONE = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
 LEARNERS = tuple(f"u{number}" for number in range(8))

@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from bridge.audit.access.limits import MAX_OF_ACCOUNT, Kind
 from tests.attack.visitors import Visitor, add_account, visitor
 from tests.processes.conftest import StartServer, http, new_server  # noqa: F401 -- fixtures
-from tests.processes.server import Server
+from tests.support.server import Server
 
 EXPORTS = 40
 COMMITS = 200

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.processes.server import Server
+from tests.support.server import Server
 
 HOME_PAGE = "https://lms.example.org"
 PASSWORD = "correct horse battery staple"

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 from storage.engine import reading
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 
 def rows(bridge: Bridge, query: str, **values: Any) -> list[Any]:

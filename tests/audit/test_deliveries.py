@@ -13,9 +13,9 @@ from bridge.audit.advice import advice
 from storage import acts
 from storage.engine import reading
 from tests.audit.counting import count, rows
-from tests.audit.filled import COMMENT, SCRIPT, TARGET, fill
-from tests.audit.people import Person
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
+from tests.support.sample_data import COMMENT, SCRIPT, TARGET, fill
 
 _COUNT = re.compile(r'<span class="count"><span class="number">(\d+)</span>')
 

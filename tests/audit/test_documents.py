@@ -13,10 +13,10 @@ from sqlalchemy import update
 from storage.engine import writing
 from storage.tables import document_delivery
 from tests.audit.counting import count, rows
-from tests.audit.filled import NAMES, SCRIPT, SECRETS, TARGET, fill
-from tests.audit.people import Person
-from tests.bridges import Bridge
 from tests.http.test_learner_details import by, use
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
+from tests.support.sample_data import NAMES, SCRIPT, SECRETS, TARGET, fill
 
 _ROW = re.compile(r'<tr id="document-([0-9a-f-]{36})">')
 

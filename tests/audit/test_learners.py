@@ -14,9 +14,9 @@ from storage import lms
 from storage.audit import export, pages
 from storage.engine import writing
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.audit.reading import column, counted, fact, table
-from tests.bridges import Bridge
+from tests.audit.page_content import column, counted, fact, table
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
 
 CANARY = "<script>alert('ä\"\U0001f393')</script>"
 RTL = "\u202eأحمد"

@@ -15,10 +15,10 @@ from bridge.mapping_documents import SHIPPED
 from storage import acts
 from storage.engine import reading
 from tests.audit.counting import count, rows
-from tests.audit.filled import SCRIPT, fill
-from tests.audit.people import Person, csrf_of, jobs_of
-from tests.bridges import Bridge
 from tests.mappings.statement_builders import FOR_CREDIT
+from tests.support.bridge import Bridge
+from tests.support.browser import Person, csrf_of, jobs_of
+from tests.support.sample_data import SCRIPT, fill
 
 TEXT = (SHIPPED / "scorm-profile.toml").read_text(encoding="utf-8")
 RULE = f'name = "passed"\nwhen = "success.passed"\n{FOR_CREDIT}'

@@ -19,10 +19,10 @@ from storage.engine import writing
 from storage.pauses import Pause
 from storage.target_alarms import TargetAlarm
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.audit.reading import counted, fact, table
-from tests.bridges import Bridge
+from tests.audit.page_content import counted, fact, table
 from tests.conftest import StartBridge
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
 
 CHARTS = ("commits", "statements", "depth", "age")
 HOUR = 3_600

@@ -21,11 +21,11 @@ from storage import pauses
 from storage.engine import writing
 from storage.outbox import SHARDS
 from storage.pauses import Pause
-from tests.audit.people import Person
-from tests.bridges import Bridge
 from tests.conftest import StartBridge
-from tests.forwarding.looking import DONE
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
+from tests.support.deliveries import DONE
+from tests.support.waiting import until
 
 LEARNERS = [f"u{number}" for number in range(12)]
 

@@ -18,11 +18,11 @@ from storage.acts import Act
 from storage.engine import reading, writing
 from storage.tables import delivery, journal
 from tests.audit.counting import count, rows
-from tests.audit.filled import NAMES, SCRIPT, TARGET, fill
-from tests.audit.people import Person, jobs_of
-from tests.audit.reading import fact, table
-from tests.bridges import START, Bridge, Ids
+from tests.audit.page_content import fact, table
 from tests.mapping_library.conftest import MASTERED, variant
+from tests.support.bridge import START, Bridge, Ids
+from tests.support.browser import Person, jobs_of
+from tests.support.sample_data import NAMES, SCRIPT, TARGET, fill
 
 NEW = variant(
     add=MASTERED.replace("0.9", "0.8"),

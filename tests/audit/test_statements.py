@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.audit.counting import count, rows
-from tests.audit.filled import COMMENT, NAMES, SCRIPT, SECRETS, TARGET, fill
-from tests.audit.people import Person
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
+from tests.support.sample_data import COMMENT, NAMES, SCRIPT, SECRETS, TARGET, fill
 
 _ROW = re.compile(r'<tr id="statement-([0-9a-f-]{36})">')
 

@@ -15,9 +15,9 @@ from storage.engine import reading, writing
 from storage.outbox import Try
 from storage.target_alarms import TargetAlarm
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.bridges import START, Bridge
 from tests.conftest import StartBridge
+from tests.support.bridge import START, Bridge
+from tests.support.browser import Person
 
 LRS = TargetSettings(name="analytics", endpoint="http://127.0.0.1:1/xapi/", username="u", password="p")
 NONE = "\u2013"

@@ -13,9 +13,9 @@ from bridge.audit import rules
 from bridge.audit.pages import timeline
 from storage.engine import reading, writing
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.audit.reading import column, counted, fact, table
-from tests.bridges import Bridge
+from tests.audit.page_content import column, counted, fact, table
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 NAME = '<b>Ada</b> "Lovelace" NAMECANARY'

@@ -13,8 +13,8 @@ from playwright.async_api import Page
 
 from bridge.sandbox.lrs import DOCUMENTS, STATEMENTS, create_lrs
 from tests.browser.conftest import StartSandbox
+from tests.browser.expected_statements import DURATION
 from tests.browser.sandbox_bridge import HOME_PAGE, learner_id
-from tests.browser.told import DURATION
 from tests.browser.waiting import last_look
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -10,8 +10,8 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Watch
+from tests.browser.expected_statements import VERBS, stored
 from tests.browser.sandbox_bridge import SandboxBridge
-from tests.browser.told import VERBS, stored
 from tests.browser.waiting import last_look
 from tests.real_lrs.learning_locker import LearningLocker
 

@@ -13,8 +13,8 @@ from mappings.voiding import VOIDED
 from tests.browser.audit_site import ADMIN, LEFT, add_admin, delivery, sign_in, trail
 from tests.browser.conftest import Watch, watched_page
 from tests.browser.course_page import PAGES, CoursePage
+from tests.browser.expected_statements import VERBS, stored
 from tests.browser.sandbox_bridge import SandboxBridge
-from tests.browser.told import VERBS, stored
 from tests.browser.waiting import last_look
 from tests.real_lrs.learning_locker import LearningLocker
 

@@ -19,7 +19,7 @@ from tests.chaos.judge import stored, violations
 from tests.chaos.lrs import ChaosLrs
 from tests.chaos.patience import until_none_is_left
 from tests.processes.conftest import StartServer
-from tests.processes.server import Server
+from tests.support.server import Server
 
 STUCK = 300
 """Seconds without anything of what is waited for: however much that is, the rest will not come."""

@@ -10,10 +10,10 @@ import pytest
 from bridge.target_settings import TargetSettings
 from storage import outbox
 from storage.engine import reading
-from tests.bridges import START
 from tests.chaos.lrs import ChaosLrs
 from tests.conftest import StartBridge
-from tests.forwarding.waiting import until
+from tests.support.bridge import START
+from tests.support.waiting import until
 
 DAY = 86_400
 JUMPS = {"an hour back": -3600, "a day ahead": DAY, "past the year 2038": 13 * 365 * DAY, "a year back": -365 * DAY}

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, func, select
 
 from storage.engine import reading
 from storage.tables import metadata
-from tests.bridges import Bridge
-from tests.statements import shown
+from tests.support.bridge import Bridge
+from tests.support.sql import shown
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "0000:01:00"}, "suspend_data": "s"}
 MOST = 200

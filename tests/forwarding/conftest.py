@@ -16,8 +16,8 @@ from aiohttp.test_utils import TestServer
 from bridge.forwarding.targets import Target
 from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Arrival, FaultRule, Match, create_lrs, faults
 from bridge.target_settings import TargetSettings
-from tests.bridges import Bridge
 from tests.conftest import StartBridge
+from tests.support.bridge import Bridge
 
 POST = Match(method="POST", path="/xapi/statements")
 GET = Match(method="GET", path="/xapi/statements")

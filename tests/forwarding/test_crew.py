@@ -18,8 +18,8 @@ from storage.engine import open_engine, reading, writing
 from storage.outbox import SHARDS
 from storage.tables import lease
 from tests.conftest import StartBridge
-from tests.forwarding.waiting import until
-from tests.storage.rows import uid
+from tests.storage.builders import uid
+from tests.support.waiting import until
 
 NAMES = ("lrs/0", "lrs/1", "lrs/2", "lrs/3")
 LASTS = 0.6

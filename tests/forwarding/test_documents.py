@@ -16,11 +16,11 @@ from bridge.sandbox.lrs import DOCUMENTS, LEDGER, FaultRule, Match, faults
 from bridge.settings import SettingsError
 from storage.engine import reading
 from storage.tables import document_delivery
-from tests.bridges import Bridge
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import Lrs, StartLrs
-from tests.forwarding.looking import settled
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge
+from tests.support.deliveries import settled
+from tests.support.waiting import until
 
 PROFILE = "https://w3id.org/xapi/scorm/"
 ATTEMPT_STATE = PROFILE + "attempt-state"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bridge.target_settings import FilterSettings
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import StartLrs
-from tests.forwarding.looking import DONE, settled
-from tests.forwarding.waiting import until
+from tests.support.deliveries import DONE, settled
+from tests.support.waiting import until
 
 COMPLETED = "http://adlnet.gov/expapi/verbs/completed"
 

@@ -11,12 +11,12 @@ from bridge.sandbox.lrs import FaultRule, Faults, faults
 from storage import leases, outbox
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
-from tests.bridges import START, Bridge, Ids
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import POST, Lrs, StartLrs
-from tests.forwarding.looking import DONE, LEARNERS, in_order, settled, statements, stored, ways
-from tests.forwarding.waiting import until
-from tests.storage.rows import hold, whole
+from tests.storage.builders import hold, whole
+from tests.support.bridge import START, Bridge, Ids
+from tests.support.deliveries import DONE, LEARNERS, in_order, settled, statements, stored, ways
+from tests.support.waiting import until
 
 
 async def test_statements_arrive_in_order_and_byte_for_byte_as_they_were_stored(lrs: Lrs, start: StartBridge) -> None:

@@ -21,11 +21,11 @@ from storage.engine import reading, writing
 from storage.lookups import DeliveryLine
 from storage.tables import statement
 from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
-from tests.bridges import START, Bridge, Ids
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import POST, Fault, Lrs, StartLrs
-from tests.forwarding.looking import alarms, delivered, settled, statements, ways
-from tests.forwarding.waiting import until
+from tests.support.bridge import START, Bridge, Ids
+from tests.support.deliveries import alarms, delivered, settled, statements, ways
+from tests.support.waiting import until
 
 POISON: dict[str, Any] = {
     "lesson_status": "incomplete",

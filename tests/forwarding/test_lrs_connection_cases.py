@@ -12,8 +12,8 @@ from storage import target_alarms
 from storage.engine import reading
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import StartLrs
-from tests.forwarding.looking import alarms, settled, ways
-from tests.forwarding.waiting import until
+from tests.support.deliveries import alarms, settled, ways
+from tests.support.waiting import until
 
 PASSED = {"core": {"lesson_status": "passed"}}
 

@@ -7,11 +7,11 @@ import pytest
 from aiohttp import web
 
 from bridge.sandbox.lrs import DOCUMENTS
-from tests.bridges import Bridge
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import Lrs, StartLrs
-from tests.forwarding.looking import alarms, settled, statements, ways
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge
+from tests.support.deliveries import alarms, settled, statements, ways
+from tests.support.waiting import until
 
 PASSED = {"core": {"lesson_status": "passed"}}
 

@@ -8,11 +8,11 @@ from bridge.sandbox.lrs import LEDGER, FaultRule, Match, faults
 from storage import pauses
 from storage.engine import reading, writing
 from storage.pauses import Pause
-from tests.bridges import START, Bridge, Ids
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import Lrs, StartLrs
-from tests.forwarding.looking import DONE, in_order, settled, stored, ways
-from tests.forwarding.waiting import until
+from tests.support.bridge import START, Bridge, Ids
+from tests.support.deliveries import DONE, in_order, settled, stored, ways
+from tests.support.waiting import until
 
 BY_PEOPLE = Pause("lrs", START, "ada", "moving house", automatic=False)
 

@@ -15,11 +15,11 @@ from storage import outbox
 from storage.engine import writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery, statement
-from tests.bridges import START
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import GET, POST, Lrs, StartLrs
-from tests.forwarding.looking import DONE, LEARNERS, in_order, settled, settled_in_time, statements, stored, ways
-from tests.forwarding.waiting import until
+from tests.support.bridge import START
+from tests.support.deliveries import DONE, LEARNERS, in_order, settled, settled_in_time, statements, stored, ways
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize(

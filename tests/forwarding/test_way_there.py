@@ -25,8 +25,8 @@ from bridge.configured_targets import configured
 from bridge.sandbox.lrs import create_lrs
 from bridge.target_settings import TargetSettings
 from tests.conftest import StartBridge
-from tests.forwarding.looking import settled, ways
-from tests.forwarding.waiting import until
+from tests.support.deliveries import settled, ways
+from tests.support.waiting import until
 
 PASSED = {"core": {"lesson_status": "passed"}}
 NOW = dt.datetime.now(dt.UTC)

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, negative_data_reject
 
 from bridge.http.bodies import UUID
 from bridge.http.openapi import description
-from tests.processes.server import Server
+from tests.support.server import Server
 
 CASES = {"": 15, "full": 700}[os.environ.get("CHAOS", "")]
 """Requests made at random for each operation and database, beside those that are made of every edge described."""

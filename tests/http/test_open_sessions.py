@@ -9,8 +9,8 @@ import pytest
 from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession, Remembered
 from mappings.attempt.state import AttemptState, SessionState
 from storage.attempts import Attempt, Enrollment, Session
-from tests.bridges import Bridge, Ids, start_bridge
-from tests.statements import shown
+from tests.support.bridge import Bridge, Ids, start_bridge
+from tests.support.sql import shown
 
 
 @pytest.fixture

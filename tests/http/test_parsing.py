@@ -16,8 +16,8 @@ from bridge.formats.native import order_key
 from bridge.http import parsing
 from bridge.http.parsing import LIGHT_BYTES, PLAIN_BYTES, ParsingQueue, is_heavy
 from bridge.http.services import SERVICES
-from tests.bridges import Bridge
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge
+from tests.support.waiting import until
 
 LIGHT, HEAVY = b"{}", b'"",' * LIGHT_BYTES
 

@@ -16,7 +16,7 @@ from storage import acts, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import mapping_activation
 from tests.mapping_library.conftest import DEFAULT, MASTERED, variant
-from tests.storage.rows import NOW, add_lms
+from tests.storage.builders import NOW, add_lms
 from tests.storage.threads import at_once
 
 HOW = "ada", "to try it", NOW

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from bridge.sandbox.lrs import STATEMENTS, create_lrs
 from bridge.sandbox.lrs.store import StatementStore
-from tests.processes.server import Server
+from tests.support.server import Server
 
 
 @dataclass

@@ -15,9 +15,9 @@ import pytest
 
 from tests.processes.backups import Backup, backups_of
 from tests.processes.conftest import Lrs, StartServer
-from tests.processes.server import Server
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.service import PASSWORD, USERNAME
+from tests.support.server import Server
 
 DEADLINE = 60
 SESSION = str(uuid.UUID(int=7, version=4))

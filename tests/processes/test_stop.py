@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from storage.engine import open_engine, writing
 from tests.processes.conftest import Lrs, StartServer
-from tests.processes.server import Server
+from tests.support.server import Server
 
 
 async def test_stopped_by_sigterm_it_ends_with_status_nought_and_goes_on_when_started_again(

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from tests.processes.conftest import StartServer
-from tests.processes.server import Server
+from tests.support.server import Server
 
 TOGETHER = 50
 

@@ -12,9 +12,9 @@ import pytest
 
 from storage.engine import open_engine
 from storage.migrations import migrate
-from tests.forwarding.waiting import until
 from tests.processes.conftest import Lrs, StartServer
-from tests.processes.server import Server
+from tests.support.server import Server
+from tests.support.waiting import until
 
 WORKERS = 2
 COMMITS = 60

@@ -10,15 +10,15 @@ import pytest
 
 from bridge.target_settings import TargetSettings
 from storage.engine import reading
-from tests.bridges import Bridge
 from tests.conftest import StartBridge
-from tests.forwarding.looking import settled, statements, ways
-from tests.forwarding.waiting import until
 from tests.real_lrs.learning_locker import LearningLocker
+from tests.real_lrs.proxy import way_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
 from tests.real_lrs.test_trouble import NO_DOCUMENTS
-from tests.real_lrs.way import way_to
+from tests.support.bridge import Bridge
+from tests.support.deliveries import settled, statements, ways
+from tests.support.waiting import until
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "00:01:30"}}
 

@@ -20,15 +20,15 @@ from bridge.target_settings import TargetSettings
 from storage import tables
 from storage.engine import writing
 from storage.lookups import StatementLine
-from tests.bridges import Bridge, Ids
 from tests.conftest import StartBridge
-from tests.forwarding.looking import DONE, settled, statements, stored, ways
-from tests.forwarding.waiting import until
 from tests.real_lrs import ralph
+from tests.real_lrs.proxy import Way, way_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME
-from tests.real_lrs.way import Way, way_to
 from tests.recordings import recording
+from tests.support.bridge import Bridge, Ids
+from tests.support.deliveries import DONE, settled, statements, stored, ways
+from tests.support.waiting import until
 
 Version = Literal["auto", "1.0.3", "2.0.0"]
 

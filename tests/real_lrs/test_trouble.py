@@ -11,14 +11,14 @@ import msgspec
 import pytest
 
 from bridge.target_settings import TargetSettings
-from tests.bridges import Bridge
 from tests.conftest import StartBridge
-from tests.forwarding.looking import settled_in_time, statements
-from tests.forwarding.waiting import until
 from tests.real_lrs.learning_locker import LearningLocker
+from tests.real_lrs.proxy import Way, way_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
-from tests.real_lrs.way import Way, way_to
+from tests.support.bridge import Bridge
+from tests.support.deliveries import settled_in_time, statements
+from tests.support.waiting import until
 
 DECK = ("cut", "kept-cut", "kept-cut", "kept-503", "503") * 3 + ("none",) * 10
 """What happens to so many POSTs, in an order of its own."""

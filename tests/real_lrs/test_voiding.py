@@ -9,10 +9,10 @@ import pytest
 
 from bridge.target_settings import TargetSettings
 from tests.conftest import StartBridge
-from tests.forwarding.looking import settled, statements, stored, ways
-from tests.forwarding.waiting import until
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.service import PASSWORD, USERNAME
+from tests.support.deliveries import settled, statements, stored, ways
+from tests.support.waiting import until
 
 VOIDING = {
     "actor": {"account": {"homePage": "https://lms.example", "name": "admin"}},

@@ -8,10 +8,10 @@ from typing import Any
 from storage import outbox, target_alarms
 from storage.engine import reading
 from storage.lookups import DeliveryLine, StatementLine
-from tests.bridges import Bridge
 from tests.conftest import StartBridge
 from tests.forwarding.conftest import Lrs
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge
+from tests.support.waiting import until
 
 DONE = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
 LEARNERS = ("u1", "u2", "u3")

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 from storage.engine import reading
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 
 class _Table(HTMLParser):
