@@ -35,7 +35,7 @@ from tests.support.bridge import Bridge, FakeClock
 from tests.support.browser import CHEAP, add_account, stranger
 from tests.support.deliveries import statements, ways
 from tests.support.server import Server
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 DONE = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
 LEARNERS = tuple(f"u{number}" for number in range(8))
@@ -120,7 +120,7 @@ async def test_every_answer_may_arrive_in_pieces_with_oauth_and_a_version_that_i
         oauth = {"token_url": f"{url}token", "client_id": "bridge", "client_secret": "s"}
         bridge = await start(targets=(_target(url, version="auto", **oauth),))
         await bridge.commit(DONE)
-        await until(lambda: _all_settled(bridge))
+        await wait_until(lambda: _all_settled(bridge))
         await bridge.close()
     assert asked["/token"] == 1
     assert asked["/xapi/about"] == 1
@@ -205,9 +205,9 @@ async def test_a_hostile_token_endpoint_is_told_in_words_and_nothing_is_lost(
         oauth = {"token_url": f"{url}token", "client_id": "bridge", "client_secret": "s"}
         bridge = await start(targets=(_target(url, **oauth),))
         await bridge.commit(DONE)
-        await until(lambda: any(words in (way.last_answer or "") for way in ways(bridge).values()))
+        await wait_until(lambda: any(words in (way.last_answer or "") for way in ways(bridge).values()))
         well.set()
-        await until(lambda: _all_settled(bridge))
+        await wait_until(lambda: _all_settled(bridge))
         await bridge.close()
 
 
@@ -253,8 +253,10 @@ async def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_up_no_
         well = TargetSettings(name="well", endpoint=f"{url}well/", version="1.0.3")
         bridge = await start(targets=(_target(url), well))
         await bridge.commit(DONE)
-        await until(lambda: {way.state for way in ways(bridge, "well").values()} == {"delivered"})
-        await until(lambda: any("no answer within 0.5 s" in (way.last_answer or "") for way in ways(bridge).values()))
+        await wait_until(lambda: {way.state for way in ways(bridge, "well").values()} == {"delivered"})
+        await wait_until(
+            lambda: any("no answer within 0.5 s" in (way.last_answer or "") for way in ways(bridge).values())
+        )
         assert {way.state for way in ways(bridge).values()} == {"waiting"}
         over.set()
         await bridge.close()
@@ -287,7 +289,7 @@ async def test_a_conflict_with_a_hostile_statement_is_dead_with_a_reason_and_not
 
     async with serving(lrs) as url:
         bridge = await start(targets=(_target(url),), token=bridge.token)
-        await until(lambda: _none_waits(bridge))
+        await wait_until(lambda: _none_waits(bridge))
         found = _deliveries(bridge)
         dead = found.pop(poison)
         assert (dead.state, dead.last_status) == ("dead", 409)
@@ -325,8 +327,8 @@ async def test_a_delivery_that_the_bridge_itself_fails_over_waits_alone_with_gro
     with structlog.testing.capture_logs() as logs:
         async with serving(lrs) as url:
             bridge = await start(targets=(_target(url),), token=bridge.token, random=lambda: 1.0)
-            await until(others_delivered)
-            await until(lambda: failures)
+            await wait_until(others_delivered)
+            await wait_until(lambda: failures)
             assert {way.state for one, way in _deliveries(bridge).items() if one in its} == {"waiting"}
             for _ in range(8):  # commits that come meanwhile wake its senders, and do not hurry it
                 await bridge.commit(DONE | {"exit": ""}, learner={"id": LEARNERS[2]})
@@ -337,7 +339,7 @@ async def test_a_delivery_that_the_bridge_itself_fails_over_waits_alone_with_gro
             pauses = [after - before for before, after in pairwise(failures)]
             assert pauses == sorted(pauses)
             assert pauses[-1] >= 4_000
-            await until(lambda: "RuntimeError" in (_deliveries(bridge)[its[0]].last_answer or ""))
+            await wait_until(lambda: "RuntimeError" in (_deliveries(bridge)[its[0]].last_answer or ""))
             await bridge.close()
     told = [line for line in logs if line["event"] == "forwarding_interrupted"]
     assert len(told) == len(failures)
@@ -366,11 +368,11 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
     with structlog.testing.capture_logs() as logs:
         async with serving(lrs) as url:
             bridge = await start(targets=(_target(url),))
-            await until(lambda: failures)
+            await wait_until(lambda: failures)
             while time.monotonic() < failures[0] + 2.5 * rounds.POLL:
                 for learner in LEARNERS:
                     await bridge.commit(DONE, learner={"id": learner})
-            await until(lambda: "delivered" in {way.state for way in _deliveries(bridge).values()})
+            await wait_until(lambda: "delivered" in {way.state for way in _deliveries(bridge).values()})
             await bridge.close()
     assert all(after - before >= rounds.POLL for before, after in pairwise(failures))
     told = [line for line in logs if line["event"] == "forwarding_interrupted"]
@@ -402,7 +404,7 @@ async def test_a_hostile_document_is_dead_with_a_reason_and_no_other_waits_for_i
         def states() -> dict[str, DeliveryLine]:
             return {one.name: way for report in bridge.reports() for one in report.documents for way in one.deliveries}
 
-        await until(lambda: states() and all(way.state != "waiting" for way in states().values()))
+        await wait_until(lambda: states() and all(way.state != "waiting" for way in states().values()))
         found = states()
         reason = "nested too deeply" if bad == "deep" else "longer than 4,194,304 bytes"
         assert {name for name, way in found.items() if way.state == "dead"} == {"attempt-state", "activity-state"}
@@ -450,7 +452,7 @@ async def test_a_bridge_whose_lrs_hangs_stops_quickly_and_sends_what_it_cancelle
             for learner in LEARNERS:
                 (enrollment,) = await server.verify(learner, "1")
                 stored |= {one["id"] for one in enrollment["attempts"][0]["statements"]}
-            await until(lambda: arrived.keys() == stored)
+            await wait_until(lambda: arrived.keys() == stored)
             assert set(arrived.values()) == {1}
             assert await server.stop() == 0
         finally:

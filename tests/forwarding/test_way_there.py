@@ -26,7 +26,7 @@ from bridge.sandbox.lrs import create_lrs
 from bridge.target_settings import TargetSettings
 from tests.conftest import StartBridge
 from tests.support.deliveries import settled, ways
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 PASSED = {"core": {"lesson_status": "passed"}}
 NOW = dt.datetime.now(dt.UTC)
@@ -102,7 +102,7 @@ async def test_an_lrs_with_an_authority_of_its_own_that_wants_a_certificate_gets
         )
         bridge = await start(targets=(target,))
         await bridge.commit(PASSED)
-        await until(lambda: settled(bridge))
+        await wait_until(lambda: settled(bridge))
         assert {way.state for way in ways(bridge).values()} == {"delivered"}
         assert (await try_connection(configured([target], [])[0])).is_well
         await bridge.close()
@@ -170,7 +170,7 @@ async def test_a_target_behind_a_proxy_gets_statements(start: StartBridge, tmp_p
         )
         bridge = await start(targets=(target,))
         await bridge.commit(PASSED)
-        await until(lambda: settled(bridge))
+        await wait_until(lambda: settled(bridge))
         assert {way.state for way in ways(bridge).values()} == {"delivered"}
         await bridge.close()
     await plain.close()
@@ -270,7 +270,7 @@ async def test_a_token_endpoint_is_reached_as_the_lrs_is(start: StartBridge, tmp
         )
         bridge = await start(targets=(target,))
         await bridge.commit(PASSED)
-        await until(lambda: asked and settled(bridge))
+        await wait_until(lambda: asked and settled(bridge))
         assert {way.state for way in ways(bridge).values()} == {"delivered"}
         await bridge.close()
     await server.close()

@@ -18,7 +18,7 @@ from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
 from tests.real_lrs.test_trouble import NO_DOCUMENTS
 from tests.support.bridge import Bridge
 from tests.support.deliveries import settled, statements, ways
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "00:01:30"}}
 
@@ -94,7 +94,7 @@ async def test_what_the_lrs_has_under_our_id_decides(
     change(theirs)
     assert lrs.post([theirs]) == 200
     bridge = await start(targets=(_target(lrs.endpoint),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     found = ways(bridge)
     assert found.pop(taken.id).state == state
     assert {way.state for way in found.values()} == {"delivered"}
@@ -116,7 +116,7 @@ async def test_what_was_stored_although_its_answers_were_lost_is_delivered_once(
             bridge.clock.advance(1)
             return settled(bridge)
 
-        await until(all_settled)
+        await wait_until(all_settled)
         await bridge.close()
     assert len(way.posts) > way.lose
     assert {one.state for one in ways(bridge).values()} == {"delivered"}

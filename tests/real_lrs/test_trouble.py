@@ -18,7 +18,7 @@ from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
 from tests.support.bridge import Bridge
 from tests.support.deliveries import settled_in_time, statements
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 DECK = ("cut", "kept-cut", "kept-cut", "kept-503", "503") * 3 + ("none",) * 10
 """What happens to so many POSTs, in an order of its own."""
@@ -58,7 +58,7 @@ async def _play(bridge: Bridge, way: Way) -> None:
             bridge.clock.advance(60)
             return way.met.total() > posts
 
-        await until(tried)
+        await wait_until(tried)
 
 
 def _content(statement: Any) -> bytes:
