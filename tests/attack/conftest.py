@@ -15,10 +15,8 @@ import aiohttp
 import pytest
 
 from tests.attack.probe import Probe
-from tests.attack.victim import HOME_PAGE, PASSWORD, Victim
-from tests.processes.conftest import Lrs, StartServer, http, lrs, new_server
-
-__all__ = ["Lrs", "StartServer", "http", "lrs", "new_server"]
+from tests.attack.victim import PASSWORD, Victim
+from tests.support.server import StartServer
 
 StartVictim = Callable[..., Awaitable[Victim]]
 PrintFigures = Callable[[str], None]
@@ -51,7 +49,7 @@ def start_victim(database_url: str, new_server: StartServer, tmp_path: Path) -> 
 
     async def start(*, database: str = database_url, options: tuple[str, ...] = (), **settings: Any) -> Victim:
         server = new_server(database, **settings)
-        token = await server.run("tokens", "create", "--lms", "lms", "--home-page", HOME_PAGE)
+        token = await server.new_token()
         secret = tmp_path / "password"
         secret.write_text(PASSWORD, encoding="utf-8")
         await server.run("accounts", "create", "ada", "--role", "admin", "--password-file", str(secret))

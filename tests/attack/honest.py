@@ -73,7 +73,7 @@ def stored_commits(database_url: str) -> int:
 
 async def new_token(server: Server) -> str:
     """Migrate the database and return a new LMS token."""
-    return await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    return await server.new_token()
 
 
 @dataclass

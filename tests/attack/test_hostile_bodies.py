@@ -119,7 +119,7 @@ def attacks() -> list[Hostile]:
 @pytest.fixture
 async def watched(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Watched]:
     server = Server(tmp_path / "server", sqlite_url)
-    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    token = await server.new_token()
     await server.start()
     connector = TCPConnector(limit=0)
     async with ClientSession(timeout=ClientTimeout(total=LONGEST), connector=connector) as client:

@@ -7,7 +7,6 @@ import gzip
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,12 @@ from bridge.http_client import HttpResponse
 from bridge.target_settings import TargetSettings
 from storage import outbox
 from storage.lookups import DeliveryLine
-from tests.attack.hostile_server import Handler, ids_of, in_pieces, nested, serving
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
-from tests.conftest import StartBridge
-from tests.support.bridge import Bridge, FakeClock
+from tests.support.bridge import Bridge, FakeClock, StartBridge
 from tests.support.browser import CHEAP, add_account, stranger
 from tests.support.deliveries import statements, ways
+from tests.support.http_server import Handler, in_pieces, serve
+from tests.support.lrs import accept, posted_ids
 from tests.support.server import Server
 from tests.support.waiting import wait_until
 
@@ -48,23 +47,13 @@ def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "HASHER", CHEAP)
 
 
-@pytest.fixture
-async def start(start: StartBridge) -> AsyncIterator[StartBridge]:
-    """Start bridges whose database can be looked into after they were stopped."""
-    started: list[Bridge] = []
-
-    async def starter(**changed: object) -> Bridge:
-        started.append(await start(**changed))
-        return started[-1]
-
-    yield starter
-    for bridge in started:
-        await bridge.close()
-        bridge.engine.dispose()
-
-
 def _target(endpoint: str, **changed: Any) -> TargetSettings:
     return TargetSettings(**({"name": "lrs", "endpoint": f"{endpoint}xapi/", "version": "1.0.3"} | changed))
+
+
+def _nested(levels: int) -> str:
+    """Return JSON that is nested so many levels deep."""
+    return "[" * levels + "]" * levels
 
 
 def _tell(figure: str) -> None:
@@ -113,10 +102,10 @@ async def test_every_answer_may_arrive_in_pieces_with_oauth_and_a_version_that_i
         if request.path == "/xapi/about":
             return await in_pieces(request, ABOUT, size=20_000)
         if request.method == "POST":
-            return await in_pieces(request, msgspec.json.encode(ids_of(await request.read())))
-        return web.Response(status=404 if request.method == "GET" else 204)
+            return await in_pieces(request, msgspec.json.encode(posted_ids(await request.read())))
+        return await accept(request)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         oauth = {"token_url": f"{url}token", "client_id": "bridge", "client_secret": "s"}
         bridge = await start(targets=(_target(url, version="auto", **oauth),))
         await bridge.commit(DONE)
@@ -158,7 +147,7 @@ async def test_an_identity_provider_may_answer_in_pieces_and_with_200_kb_of_keys
     [
         (ABOUT, "it answers, and speaks xAPI 1.0.3"),
         (ABOUT + b" " * 1_048_576, "the answer is longer than 1,048,576 bytes"),
-        (b'{"version": ' + nested(100_000).encode() + b"}", "it answers 200, not as an LRS does"),
+        (b'{"version": ' + _nested(100_000).encode() + b"}", "it answers 200, not as an LRS does"),
     ],
     ids=["long", "too long", "deep"],
 )
@@ -166,7 +155,7 @@ async def test_a_connection_is_tested_with_the_whole_answer(start: StartBridge, 
     async def lrs(request: web.Request) -> web.StreamResponse:
         return await in_pieces(request, body, size=50_000)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         bridge = await start(targets=(_target(url),))
         add_account(bridge, "ada", "admin")
         admin = stranger(bridge)
@@ -180,7 +169,7 @@ async def test_a_connection_is_tested_with_the_whole_answer(start: StartBridge, 
     ("answer", "words"),
     [
         (b'{"access_token": "' + b"x" * 100_000 + b'"}', "the token endpoint: the answer is longer than 65,536 bytes"),
-        (b'{"x": ' + nested(20_000).encode() + b', "access_token": "t"}', "holds no access_token"),
+        (b'{"x": ' + _nested(20_000).encode() + b', "access_token": "t"}', "holds no access_token"),
         (b'{"access_token": "t\\r\\nX-Evil: 1"}', "access_token holds what no header can"),
         (b'{"access_token": 7}', "holds no access_token"),
         (b"\xff\xfe", "holds no access_token"),
@@ -198,10 +187,9 @@ async def test_a_hostile_token_endpoint_is_told_in_words_and_nothing_is_lost(
         if request.method == "POST":
             assert request.headers["Authorization"] == "Bearer good"
             assert "X-Evil" not in request.headers
-            return web.json_response(ids_of(await request.read()))
-        return web.Response(status=404 if request.method == "GET" else 204)
+        return await accept(request)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         oauth = {"token_url": f"{url}token", "client_id": "bridge", "client_secret": "s"}
         bridge = await start(targets=(_target(url, **oauth),))
         await bridge.commit(DONE)
@@ -218,7 +206,7 @@ async def test_a_compressed_answer_that_would_fill_the_memory_is_read_to_its_lim
     async def lrs(_request: web.Request) -> web.StreamResponse:
         return web.Response(status=400, body=bomb, headers={"Content-Encoding": "gzip"})
 
-    async with serving(lrs) as url, transport.open_session() as session:
+    async with serve(lrs) as url, transport.open_session() as session:
         to = Transport(session, Target("lrs", url, version="1.0.3"))
         tracemalloc.start()
         reply = await to.post(b"[{}]")
@@ -237,11 +225,8 @@ async def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_up_no_
     over = asyncio.Event()
 
     async def lrs(request: web.Request) -> web.StreamResponse:
-        if request.method != "POST":
-            return web.Response(status=404 if request.method == "GET" else 204)
-        ids = ids_of(await request.read())
-        if request.path.startswith("/well/"):
-            return web.json_response(ids)
+        if request.method != "POST" or request.path.startswith("/well/"):
+            return await accept(request)
         response = web.StreamResponse()
         await response.prepare(request)
         while not over.is_set():
@@ -249,7 +234,7 @@ async def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_up_no_
             await asyncio.sleep(0.01)
         return response
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         well = TargetSettings(name="well", endpoint=f"{url}well/", version="1.0.3")
         bridge = await start(targets=(_target(url), well))
         await bridge.commit(DONE)
@@ -265,7 +250,7 @@ async def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_up_no_
 @pytest.mark.parametrize(
     ("stored", "reason"),
     [
-        (lambda poison: f'{{"id": "{poison}", "result": {nested(900)}}}', "it is nested deeper than 100 levels"),
+        (lambda poison: f'{{"id": "{poison}", "result": {_nested(900)}}}', "it is nested deeper than 100 levels"),
         (lambda poison: f'{{"id": "{poison}", "actor": {{"objectType": {{}}}}}}', "it differs at "),
         (lambda poison: f'{{"id": "{poison}", "x": "{"y" * 5_000_000}"}}', "the answer is longer than 4,194,304 bytes"),
     ],
@@ -278,16 +263,14 @@ async def test_a_conflict_with_a_hostile_statement_is_dead_with_a_reason_and_not
     poison = statements(bridge, LEARNERS[2:3])[0].id
 
     async def lrs(request: web.Request) -> web.StreamResponse:
-        if request.method == "GET":
-            if request.path != "/xapi/statements":
-                return web.Response(status=404)
-            return await in_pieces(request, stored(poison).encode(), size=1_000_000)
-        if request.method != "POST":
-            return web.Response(status=204)
-        ids = ids_of(await request.read())
-        return web.Response(status=409, text="I have it") if poison in ids else web.json_response(ids)
+        if request.path == "/xapi/statements":
+            if request.method == "GET":
+                return await in_pieces(request, stored(poison).encode(), size=1_000_000)
+            if poison in posted_ids(await request.read()):
+                return web.Response(status=409, text="I have it")
+        return await accept(request)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         bridge = await start(targets=(_target(url),), token=bridge.token)
         await wait_until(lambda: _none_waits(bridge))
         found = _deliveries(bridge)
@@ -314,18 +297,18 @@ async def test_a_delivery_that_the_bridge_itself_fails_over_waits_alone_with_gro
     monkeypatch.setattr(forwarder, "compare", broken)
 
     async def lrs(request: web.Request) -> web.StreamResponse:
-        if request.method == "GET":
-            return web.json_response({"id": its[0]}, status=200 if request.path == "/xapi/statements" else 404)
-        if request.method != "POST":
-            return web.Response(status=204)
-        ids = ids_of(await request.read())
-        return web.Response(status=409) if its[0] in ids else web.json_response(ids)
+        if request.path == "/xapi/statements":
+            if request.method == "GET":
+                return web.json_response({"id": its[0]})
+            if its[0] in posted_ids(await request.read()):
+                return web.Response(status=409)
+        return await accept(request)
 
     def others_delivered() -> bool:
         return {way.state for one, way in _deliveries(bridge).items() if one not in its} == {"delivered"}
 
     with structlog.testing.capture_logs() as logs:
-        async with serving(lrs) as url:
+        async with serve(lrs) as url:
             bridge = await start(targets=(_target(url),), token=bridge.token, random=lambda: 1.0)
             await wait_until(others_delivered)
             await wait_until(lambda: failures)
@@ -360,13 +343,8 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
 
     monkeypatch.setattr(outbox, "claim", broken)
 
-    async def lrs(request: web.Request) -> web.StreamResponse:
-        if request.method == "POST":
-            return web.json_response(ids_of(await request.read()))
-        return web.Response(status=404 if request.method == "GET" else 204)
-
     with structlog.testing.capture_logs() as logs:
-        async with serving(lrs) as url:
+        async with serve(accept) as url:
             bridge = await start(targets=(_target(url),))
             await wait_until(lambda: failures)
             while time.monotonic() < failures[0] + 2.5 * rounds.POLL:
@@ -384,19 +362,17 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
 
 @pytest.mark.parametrize("bad", ["deep", "long"])
 async def test_a_hostile_document_is_dead_with_a_reason_and_no_other_waits_for_it(start: StartBridge, bad: str) -> None:
-    content = f'{{"theirs": {nested(2_000)}}}' if bad == "deep" else f'{{"theirs": "{"x" * 5_000_000}"}}'
+    content = f'{{"theirs": {_nested(2_000)}}}' if bad == "deep" else f'{{"theirs": "{"x" * 5_000_000}"}}'
     written: list[str] = []
 
     async def lrs(request: web.Request) -> web.StreamResponse:
-        if request.method == "POST":
-            return web.json_response(ids_of(await request.read()))
         if request.method == "PUT":
             written.append(request.path)
-            return web.Response(status=204)
-        is_bad = request.path == "/xapi/activities/state"
-        return await in_pieces(request, content.encode(), size=500_000) if is_bad else web.Response(status=404)
+        if (request.method, request.path) == ("GET", "/xapi/activities/state"):
+            return await in_pieces(request, content.encode(), size=500_000)
+        return await accept(request)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         bridge = await start(targets=(_target(url),))
         await bridge.commit({"completion_status": "incomplete", "location": "p2", "scaled_passing_score": "0.8"})
         await bridge.let_documents_follow()
@@ -422,18 +398,17 @@ async def test_a_bridge_whose_lrs_hangs_stops_quickly_and_sends_what_it_cancelle
 
     async def lrs(request: web.Request) -> web.StreamResponse:
         if request.method == "POST":
-            ids = ids_of(await request.read())
+            ids = posted_ids(await request.read())
             if not well.is_set():
                 hanging.set()
                 await asyncio.Event().wait()
             arrived.update(ids)
-            return web.json_response(ids)
-        return web.Response(status=404 if request.method == "GET" else 204)
+        return await accept(request)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         server = Server(tmp_path, database_url, endpoint=f"{url}xapi/", target='version = "1.0.3"\n')
         try:
-            token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+            token = await server.new_token()
             await server.start()
             async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as http:
                 for learner in LEARNERS:

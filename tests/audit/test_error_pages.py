@@ -14,8 +14,7 @@ from bridge.audit.routes import ROUTES
 from bridge.errors import Overloaded
 from storage.engine import writing
 from tests.audit.conftest import Meet
-from tests.conftest import StartBridge
-from tests.support.bridge import Bridge
+from tests.support.bridge import Bridge, StartBridge
 from tests.support.browser import Person
 
 CANARY = "canary of ada"

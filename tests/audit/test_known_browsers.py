@@ -10,8 +10,7 @@ from bridge.audit.access.devices import COOKIE_PREFIX, DEVICE_TTL
 from bridge.audit.access.throttle import FREE, FREE_OF_ADDRESS
 from bridge.audit_settings import AuditSettings
 from tests.audit.conftest import Meet
-from tests.conftest import StartBridge
-from tests.support.bridge import Bridge
+from tests.support.bridge import Bridge, StartBridge
 from tests.support.browser import PASSWORD, Person, add_account, csrf_of
 
 

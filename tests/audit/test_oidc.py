@@ -15,8 +15,7 @@ from storage.accounts import StoredAccount
 from storage.engine import reading
 from tests.audit.conftest import Meet
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
-from tests.conftest import StartBridge
-from tests.support.bridge import Bridge, FakeClock
+from tests.support.bridge import Bridge, FakeClock, StartBridge
 from tests.support.browser import Person, add_account
 
 

@@ -20,8 +20,7 @@ from storage.pauses import Pause
 from storage.target_alarms import TargetAlarm
 from tests.audit.conftest import Meet
 from tests.audit.page_content import fact, table
-from tests.conftest import StartBridge
-from tests.support.bridge import Bridge
+from tests.support.bridge import Bridge, StartBridge
 from tests.support.browser import Person
 from tests.support.sql import scalar
 

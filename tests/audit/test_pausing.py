@@ -21,8 +21,7 @@ from storage import pauses
 from storage.engine import writing
 from storage.outbox import SHARDS
 from storage.pauses import Pause
-from tests.conftest import StartBridge
-from tests.support.bridge import Bridge
+from tests.support.bridge import Bridge, StartBridge
 from tests.support.browser import Person
 from tests.support.deliveries import DONE
 from tests.support.waiting import wait_until

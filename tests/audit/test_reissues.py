@@ -18,9 +18,9 @@ from storage.acts import Act
 from storage.engine import reading, writing
 from storage.tables import delivery, journal
 from tests.audit.page_content import fact, table
-from tests.mapping_library.conftest import MASTERED, variant
 from tests.support.bridge import START, Bridge, Ids
 from tests.support.browser import Person, jobs_of
+from tests.support.mapping import MASTERED, variant
 from tests.support.sample_data import NAMES, SCRIPT, TARGET, fill
 from tests.support.sql import rows, scalar
 

@@ -18,8 +18,7 @@ from bridge.audit_settings import AuditSettings
 from storage import accounts
 from storage.engine import reading, writing
 from tests.audit.conftest import Meet
-from tests.conftest import StartBridge
-from tests.support.bridge import Bridge
+from tests.support.bridge import Bridge, StartBridge
 from tests.support.browser import PASSWORD, Person, add_account, csrf_of
 
 

@@ -8,8 +8,8 @@ from bridge.cli.verifying import enrollments
 from bridge.mapping_documents import load_mapping
 from storage.engine import reading
 from tests.cases.playing import Case
-from tests.mapping_library.conftest import DEFAULT
 from tests.support.bridge import Bridge
+from tests.support.mapping import DEFAULT
 from tests.support.replay import replayed, stored
 
 

@@ -17,8 +17,7 @@ from sqlalchemy import Engine
 from tests.chaos.clients import Client, Ledger
 from tests.chaos.judge import stored, violations
 from tests.chaos.lrs import ChaosLrs
-from tests.processes.conftest import StartServer
-from tests.support.server import Server
+from tests.support.server import Server, StartServer
 from tests.support.waiting import wait_while_decreasing
 
 STUCK = 300
@@ -72,7 +71,7 @@ class Arena:
             self.new_server(self.database_url, endpoint=self.lrs.endpoint, target=TARGET, sections=sections)
             for _ in range(servers)
         ]
-        token = await self.servers[0].run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+        token = await self.servers[0].new_token()
         for server in self.servers:
             await server.start()
         urls = [server.url for server in self.servers]

@@ -10,8 +10,7 @@ import pytest
 
 from storage.audit.whose import COMPLETIONS, STATUSES, SUCCESSES
 from tests.cli.conftest import Run
-from tests.conftest import StartBridge
-from tests.support.bridge import Bridge
+from tests.support.bridge import Bridge, StartBridge
 
 URL = "SCORM_BRIDGE_DATABASE__URL"
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}

@@ -9,8 +9,8 @@ import pytest
 
 from bridge.formats.ilias import MAX_SCOS
 from tests.formats.client import FORM, Door, door, read
-from tests.mapping_library.conftest import DEFAULT
 from tests.support.bridge import Bridge
+from tests.support.mapping import DEFAULT
 from tests.support.replay import replayed, stored
 
 FIVE = [

@@ -17,8 +17,8 @@ from storage import leases
 from storage.engine import open_engine, reading, writing
 from storage.outbox import SHARDS
 from storage.tables import lease
-from tests.conftest import StartBridge
 from tests.storage.builders import uid
+from tests.support.bridge import StartBridge
 from tests.support.waiting import wait_until
 
 NAMES = ("lrs/0", "lrs/1", "lrs/2", "lrs/3")

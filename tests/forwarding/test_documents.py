@@ -16,10 +16,9 @@ from bridge.sandbox.lrs import DOCUMENTS, LEDGER, FaultRule, Match, faults
 from bridge.settings import SettingsError
 from storage.engine import reading
 from storage.tables import document_delivery
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import Lrs, StartLrs
-from tests.support.bridge import Bridge
+from tests.support.bridge import Bridge, StartBridge
 from tests.support.deliveries import settled
+from tests.support.lrs import Lrs, StartLrs
 from tests.support.waiting import wait_until
 
 PROFILE = "https://w3id.org/xapi/scorm/"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bridge.target_settings import FilterSettings
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import StartLrs
+from tests.support.bridge import StartBridge
 from tests.support.deliveries import DONE, settled
+from tests.support.lrs import StartLrs
 from tests.support.waiting import wait_until
 
 COMPLETED = "http://adlnet.gov/expapi/verbs/completed"

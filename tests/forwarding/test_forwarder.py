@@ -11,11 +11,10 @@ from bridge.sandbox.lrs import FaultRule, Faults, faults
 from storage import leases, outbox
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import POST, Lrs, StartLrs
 from tests.storage.builders import hold, whole
-from tests.support.bridge import START, Bridge, Ids
+from tests.support.bridge import START, Bridge, Ids, StartBridge
 from tests.support.deliveries import DONE, LEARNERS, in_order, settled, statements, stored, ways
+from tests.support.lrs import POST, Lrs, StartLrs
 from tests.support.waiting import wait_until
 
 

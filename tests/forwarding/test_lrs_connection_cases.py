@@ -10,9 +10,9 @@ from aiohttp import web
 
 from storage import target_alarms
 from storage.engine import reading
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import StartLrs
+from tests.support.bridge import StartBridge
 from tests.support.deliveries import alarms, settled, ways
+from tests.support.lrs import StartLrs
 from tests.support.waiting import wait_until
 
 PASSED = {"core": {"lesson_status": "passed"}}

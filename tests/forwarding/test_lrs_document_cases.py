@@ -7,10 +7,9 @@ import pytest
 from aiohttp import web
 
 from bridge.sandbox.lrs import DOCUMENTS
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import Lrs, StartLrs
-from tests.support.bridge import Bridge
+from tests.support.bridge import Bridge, StartBridge
 from tests.support.deliveries import alarms, settled, statements, ways
+from tests.support.lrs import Lrs, StartLrs
 from tests.support.waiting import wait_until
 
 PASSED = {"core": {"lesson_status": "passed"}}

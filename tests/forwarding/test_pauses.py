@@ -8,10 +8,9 @@ from bridge.sandbox.lrs import LEDGER, FaultRule, Match, faults
 from storage import pauses
 from storage.engine import reading, writing
 from storage.pauses import Pause
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import Lrs, StartLrs
-from tests.support.bridge import START, Bridge, Ids
+from tests.support.bridge import START, Bridge, Ids, StartBridge
 from tests.support.deliveries import DONE, in_order, settled, stored, ways
+from tests.support.lrs import Lrs, StartLrs
 from tests.support.waiting import wait_until
 
 BY_PEOPLE = Pause("lrs", START, "ada", "moving house", automatic=False)

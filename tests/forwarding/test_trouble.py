@@ -15,10 +15,9 @@ from storage import outbox
 from storage.engine import writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery, statement
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import GET, POST, Lrs, StartLrs
-from tests.support.bridge import START
+from tests.support.bridge import START, StartBridge
 from tests.support.deliveries import DONE, LEARNERS, in_order, settled, settled_in_time, statements, stored, ways
+from tests.support.lrs import GET, POST, Lrs, StartLrs
 from tests.support.waiting import wait_until
 
 

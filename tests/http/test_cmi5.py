@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from bridge.mapping_documents import load_mapping, read_document
-from tests.conftest import StartBridge
 from tests.http.test_learner_details import use
-from tests.support.bridge import Bridge, Ids
+from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.replay import replayed, stored
 
 CMI5 = load_mapping("cmi5")

@@ -16,9 +16,9 @@ from bridge.mapping_library.stories import stories
 from storage import histories
 from storage.engine import open_engine, reading
 from storage.histories import Span
-from tests.mapping_library.conftest import DEFAULT
 from tests.support.bridge import Bridge
 from tests.support.commit_path import Writer
+from tests.support.mapping import DEFAULT
 from tests.support.replay import replayed, stored
 
 OWN = "5D1F3C1E-7C0B-4C0A-9A4E-0B6C6A3F2D11"

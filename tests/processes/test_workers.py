@@ -12,8 +12,8 @@ import pytest
 
 from storage.engine import open_engine
 from storage.migrations import migrate
-from tests.processes.conftest import Lrs, StartServer
-from tests.support.server import Server
+from tests.support.lrs import Lrs
+from tests.support.server import Server, StartServer
 from tests.support.waiting import wait_until
 
 WORKERS = 2
@@ -51,7 +51,7 @@ async def commit(http: aiohttp.ClientSession, server: Server, token: str, learne
 async def served(new_server: StartServer, postgresql_url: str, lrs: Lrs) -> tuple[Server, str]:
     """Two workers on PostgreSQL that forward to an LRS, and an LMS's token."""
     server = new_server(postgresql_url, endpoint=lrs.endpoint)
-    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    token = await server.new_token()
     await server.start("--workers", str(WORKERS))
     await wait_until(lambda: len(children(server.pid)) == WORKERS)
     return server, token
@@ -68,7 +68,7 @@ async def test_workers_share_a_port_and_a_killed_one_is_replaced_and_nothing_is_
             os.kill(min(first), signal.SIGKILL)
     await wait_until(lambda: len(children(server.pid)) == WORKERS and min(first) not in children(server.pid))
     # ten times initialized, and scored at each commit
-    await lrs.until(lambda: len(lrs.store.statements()) == 10 + COMMITS, 60)
+    await lrs.wait_until(lambda: len(lrs.store.statements()) == 10 + COMMITS, 60)
     scores: dict[str, list[float]] = {}
     for one in lrs.store.statements():
         if "result" in one:

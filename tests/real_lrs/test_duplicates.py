@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -10,14 +10,13 @@ import pytest
 
 from bridge.target_settings import TargetSettings
 from storage.engine import reading
-from tests.conftest import StartBridge
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.proxy import way_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
-from tests.real_lrs.test_trouble import NO_DOCUMENTS
-from tests.support.bridge import Bridge
+from tests.support.bridge import Bridge, StartBridge
 from tests.support.deliveries import settled, statements, ways
+from tests.support.lrs import NO_DOCUMENTS
 from tests.support.waiting import wait_until
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "00:01:30"}}
@@ -28,21 +27,6 @@ def lrs(request: pytest.FixtureRequest) -> Iterator[RealLrs]:
     """An LRS that has no statements."""
     with request.param() as running:
         yield running
-
-
-@pytest.fixture
-async def start(start: StartBridge) -> AsyncIterator[StartBridge]:
-    """Start bridges whose database can be looked into after they were stopped."""
-    started: list[Bridge] = []
-
-    async def starter(**changed: object) -> Bridge:
-        started.append(await start(**changed))
-        return started[-1]
-
-    yield starter
-    for bridge in started:
-        await bridge.close()
-        bridge.engine.dispose()
 
 
 def _target(endpoint: str) -> TargetSettings:

@@ -20,13 +20,12 @@ from bridge.target_settings import TargetSettings
 from storage import tables
 from storage.engine import writing
 from storage.lookups import StatementLine
-from tests.conftest import StartBridge
 from tests.real_lrs import ralph
 from tests.real_lrs.proxy import Way, way_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME
 from tests.recordings import recording
-from tests.support.bridge import Bridge, Ids
+from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.deliveries import DONE, settled, statements, stored, ways
 from tests.support.waiting import wait_until
 

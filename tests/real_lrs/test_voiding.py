@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from bridge.target_settings import TargetSettings
-from tests.conftest import StartBridge
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.service import PASSWORD, USERNAME
+from tests.support.bridge import StartBridge
 from tests.support.deliveries import settled, statements, stored, ways
 from tests.support.waiting import wait_until
 

@@ -8,9 +8,8 @@ from typing import Any
 from storage import outbox, target_alarms
 from storage.engine import reading
 from storage.lookups import DeliveryLine, StatementLine
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import Lrs
-from tests.support.bridge import Bridge
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.lrs import Lrs
 from tests.support.waiting import wait_until
 
 DONE = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
