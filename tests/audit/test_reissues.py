@@ -10,7 +10,7 @@ import threading
 import pytest
 from sqlalchemy import text, update
 
-from bridge.audit.jobs import Job, Progress
+from bridge.audit.components.jobs import Job, Progress
 from bridge.mapping_library import activation, reissuing
 from mappings.impact import Impact
 from storage import acts, leases

@@ -1,7 +1,8 @@
-"""What an address asks: ids and texts, checked before a database sees them."""
+"""Parameters of requests: ids, texts and dates, checked before a database sees them."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from aiohttp import web
@@ -61,3 +62,40 @@ def next_place(first: int, shown: int, number: int) -> int | None:
     """Give the number of the first thing of the next page, None where there is none: so many are there in all."""
     following = first + shown
     return following if shown and following <= number else None
+
+
+def midnight(date: str, *, after: bool = False) -> int | None:
+    """Give the beginning of a day (`2026-01-31`), or of the day `after` it, in milliseconds since the epoch, UTC.
+
+    None where none is told.
+
+    Raises:
+        web.HTTPBadRequest: it is no date.
+    """
+    if not date:
+        return None
+    try:
+        day = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=after)
+    except (ValueError, OverflowError):
+        raise web.HTTPBadRequest(text="Dates are written like 2026-01-31.") from None
+    return int(day.timestamp() * 1000)
+
+
+def moment(told: str, *, after: bool = False) -> int | None:
+    """Give what `midnight` gives of a day, or a time (`2026-01-31T12:00:00.000Z`) in milliseconds as it is.
+
+    Raises:
+        web.HTTPBadRequest: it is neither.
+    """
+    if "T" not in told:
+        return midnight(told, after=after)
+    try:
+        at = datetime.fromisoformat(told)
+        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise web.HTTPBadRequest(text="Times are written like 2026-01-31T12:00:00Z.") from None
+
+
+def day_of(ms: int) -> str:
+    """Give the day of a moment, UTC, as `midnight` reads it."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d")

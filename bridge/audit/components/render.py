@@ -12,17 +12,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from yarl import URL
 
+from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.cookies import CSRF
 from bridge.audit.access.roles import account, may_see_cmi, may_see_names
-from bridge.audit.assets import asset_path
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.route import Route
-from bridge.audit.shortening import shortened
-from bridge.audit.telling import NAME, told
+from bridge.audit.components.assets import asset_path
+from bridge.audit.components.flash import NAME, told
+from bridge.audit.components.json_view import shortened
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.target_states import alarm_text_since
 from mappings.timestamps import rfc3339
 
-FOLDER = Path(__file__).parent / "templates"
+FOLDER = Path(__file__).parents[1] / "templates"
 NAVIGATION = (
     ("/", "Overview"),
     ("/learners", "Learners"),

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 from urllib.parse import quote
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bridge.audit.access import cookies, limits
-from bridge.audit.access.roles import ACCOUNT, ROLES, Account
-from bridge.audit.forms import FORM, read_form
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.route import Route
+from bridge.audit.access.forms import FORM, MAX_FORM_BYTES, read_form
+from bridge.audit.access.roles import ACCOUNT, ROLES, Account, Role
+from bridge.audit.dependencies import AUDIT_PARTS
 from storage import sign_ins
 
 SAFE = ("GET", "HEAD")
+
+
+class Route(NamedTuple):
+    """An address below `/audit`, and the role that it needs; None where people come who have not signed in.
+
+    `kind` is what an account may have so many of at a time. `admit` is asked before the body of a request is read, and
+    raises where it is refused. `max_form_bytes` are the bytes that a form posted there may have.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    role: Role | None
+    max_form_bytes: int = MAX_FORM_BYTES
+    kind: limits.Kind = limits.Kind.PAGE
+    admit: Callable[[web.Request], Awaitable[None]] | None = None
+
+
 GUARDED = web.AppKey("guarded", dict[web.AbstractRoute, Route])
 """aiohttp's route -> ours, for all routes there are."""
 

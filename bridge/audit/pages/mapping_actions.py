@@ -7,13 +7,13 @@ from typing import NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.access.forms import MAX_DOCUMENT_BYTES, form_of
 from bridge.audit.access.roles import Role, who
-from bridge.audit.forms import MAX_DOCUMENT_BYTES, form_of
+from bridge.audit.components.flash import OTHERS_FOLLOW, with_words
+from bridge.audit.components.render import page, redirect
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.pages.mappings import known
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page, redirect
-from bridge.audit.route import Route
-from bridge.audit.telling import OTHERS_FOLLOW, with_words
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import Activated, LibraryError

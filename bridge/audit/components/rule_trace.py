@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from bridge.audit.shortening import shortened
+from bridge.audit.components.json_view import shortened
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.explaining import explained_commit
 from bridge.mapping_library.stories import UnreadableError

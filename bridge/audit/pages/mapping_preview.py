@@ -8,15 +8,15 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.audit import jobs
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.access.forms import MAX_DOCUMENT_BYTES, form_of
 from bridge.audit.access.roles import Role, who
-from bridge.audit.filters import is_uuid
-from bridge.audit.forms import MAX_DOCUMENT_BYTES, form_of
-from bridge.audit.jobs import JOBS, Job
+from bridge.audit.components import jobs
+from bridge.audit.components.filters import is_uuid
+from bridge.audit.components.jobs import JOBS, Job
+from bridge.audit.components.render import page, redirect
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.pages.mappings import known
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page, redirect
-from bridge.audit.route import Route
 from bridge.audit.statement_words import pretty
 from bridge.errors import BridgeError
 from bridge.mapping_documents import compile_text

@@ -10,11 +10,10 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import DBAPIError
 
-from bridge.audit.access.guard import may_go_on
+from bridge.audit.access.auth_middleware import Route, may_go_on
 from bridge.audit.access.limits import Kind
 from bridge.audit.access.roles import Role
-from bridge.audit.parts import AUDIT_PARTS, AuditParts
-from bridge.audit.route import Route
+from bridge.audit.dependencies import AUDIT_PARTS, AuditParts
 from bridge.database import describe
 from bridge.errors import BridgeError
 from storage.audit import news

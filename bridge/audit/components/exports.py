@@ -16,9 +16,9 @@ from aiohttp import web
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from bridge.audit.access.guard import may_go_on
+from bridge.audit.access.auth_middleware import may_go_on
 from bridge.audit.access.roles import may_see_names
-from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.commits.replies import time_text
 from bridge.database import describe
 from bridge.errors import BridgeError

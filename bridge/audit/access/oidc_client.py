@@ -23,7 +23,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from bridge.audit.access.roles import ROLES
-from bridge.audit.access.signing import Signer
+from bridge.audit.access.signer import Signer
 from bridge.audit_settings import OidcSettings
 from bridge.clock import Now
 from bridge.forwarding.auth import client_basic

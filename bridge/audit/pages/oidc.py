@@ -7,13 +7,13 @@ from aiohttp import web
 
 from bridge import accounts
 from bridge.accounts import AccountError
-from bridge.audit.access import cookies, next_page, sign_in
-from bridge.audit.access.oidc import Oidc, OidcError, Trip
-from bridge.audit.access.sign_in import OIDC
-from bridge.audit.error_pages import error_page
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import redirect
-from bridge.audit.route import Route
+from bridge.audit.access import cookies, password_sign_in
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.access.oidc_client import Oidc, OidcError, Trip
+from bridge.audit.access.password_sign_in import OIDC
+from bridge.audit.components.error_pages import error_page
+from bridge.audit.components.render import redirect
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.http.forwarded import PROXIES
 from bridge.http.services import requested_url
 
@@ -25,7 +25,7 @@ BACK = "/sign-in/oidc/back"
 async def _leave(request: web.Request) -> web.StreamResponse:
     oidc = _configured(request)
     secret = request.get(cookies.SECRET) or cookies.new()
-    trip = Trip(secret, _address(request), next_page.checked(request.query.get("next", "")))
+    trip = Trip(secret, _address(request), password_sign_in.safe_redirect(request.query.get("next", "")))
     try:
         response = redirect(await oidc.leave(trip))
     except OidcError as error:
@@ -43,7 +43,7 @@ async def _come_back(request: web.Request) -> web.StreamResponse:
         account = await parts.database.write(accounts.from_elsewhere, told, parts.now())
     except (OidcError, AccountError) as error:
         return _failed(request, error)
-    return await sign_in.signed_in(request, account, next_page.checked(wanted))
+    return await password_sign_in.signed_in(request, account, password_sign_in.safe_redirect(wanted))
 
 
 def _configured(request: web.Request) -> Oidc:

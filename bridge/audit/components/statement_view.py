@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bridge.audit.shortening import shortened
+from bridge.audit.components.json_view import shortened
 
 RESULTS = 20
 """Results that a sentence tells."""

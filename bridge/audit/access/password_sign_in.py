@@ -6,12 +6,12 @@ import structlog
 from aiohttp import web
 
 from bridge import passwords
-from bridge.audit.access import cookies, devices, throttle
-from bridge.audit.access.oidc import Oidc
+from bridge.audit.access import cookies, devices, login_throttle
+from bridge.audit.access.oidc_client import Oidc
 from bridge.audit.access.password_checks import CHECKER, PasswordChecker, TooManyTriesError
-from bridge.audit.access.signing import Signer
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import redirect
+from bridge.audit.access.signer import Signer
+from bridge.audit.components.render import redirect
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.http.forwarded import PROXIES
 from storage import accounts, sign_ins
 from storage.accounts import StoredAccount
@@ -63,7 +63,7 @@ async def account_of(request: web.Request, name: str, password: str) -> StoredAc
     device = devices.known(request, name)
     is_known = device is not None
     checker.check_room(is_known=is_known)
-    subjects = throttle.subjects(request, name, device)
+    subjects = login_throttle.subjects(request, name, device)
     # those who are refused, as in a flood, cost no write
     wait = await parts.database.read(sign_ins.wait, subjects, parts.now())
     if not wait:
@@ -71,8 +71,8 @@ async def account_of(request: web.Request, name: str, password: str) -> StoredAc
             sign_ins.count_try,
             subjects,
             now=parts.now(),
-            forgotten_after=throttle.FORGOTTEN_AFTER,
-            delay=throttle.delay,
+            forgotten_after=login_throttle.FORGOTTEN_AFTER,
+            delay=login_throttle.delay,
         )
     if wait:
         log.warning("sign_in_slowed_down", address=address, wait=wait // 1000, known_browser=is_known)
@@ -101,3 +101,9 @@ async def signed_in(request: web.Request, account: StoredAccount, next_page: str
     cookies.give(request, response, secret, seconds=seconds)
     log.info("signed_in", account=account.name)
     return response
+
+
+def safe_redirect(told: str) -> str:
+    """Give a path of the audit pages, or nothing: an address that somebody else made leads nowhere else."""
+    plain = told.isascii() and told.isprintable() and "\\" not in told and "//" not in told.partition("?")[0]
+    return told if plain and told.startswith("/audit/") and ".." not in told else ""

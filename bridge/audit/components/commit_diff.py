@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bridge.audit.sentences import time_spent
-from bridge.audit.shortening import shortened
+from bridge.audit.components.json_view import shortened
+from bridge.audit.components.statement_view import time_spent
 from mappings.cmi.warnings import WarningCode
 from storage.audit.timeline import CommitLine
 

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import web
 
-from bridge.audit.dates import moment
-from bridge.audit.vocabulary import Vocabulary
+from bridge.audit.components.filter_options import Vocabulary
+from bridge.audit.components.request_params import moment
 from mappings.timestamps import rfc3339
 from storage.audit.documents import DocumentFilter
 from storage.deliveries import STATES, Filter

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from bridge.audit.route import Route
+from bridge.audit.access.auth_middleware import Route
 
-FOLDER = Path(__file__).parent / "static"
+FOLDER = Path(__file__).parents[1] / "static"
 FOR_GOOD = "public, max-age=31536000, immutable"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 
-from bridge.audit.render import page
+from bridge.audit.components.render import page
 from bridge.database import describe
 from bridge.errors import BridgeError
 from storage.audit.pages import CursorError
