@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bridge.audit.components.filter_options import Vocabulary
 from bridge.audit.components.request_params import moment
-from mappings.timestamps import rfc3339
+from mappings.xapi.timestamps import rfc3339
 from storage.audit.documents import DocumentFilter
 from storage.deliveries import STATES, Filter
 

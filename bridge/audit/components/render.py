@@ -20,7 +20,7 @@ from bridge.audit.components.flash import NAME, told
 from bridge.audit.components.json_view import shortened
 from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.target_states import alarm_text_since
-from mappings.timestamps import rfc3339
+from mappings.xapi.timestamps import rfc3339
 
 FOLDER = Path(__file__).parents[1] / "templates"
 NAVIGATION = (

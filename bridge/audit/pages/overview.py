@@ -14,7 +14,7 @@ from bridge.audit.components.charts import chart_response, of_targets, per_minut
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.target_states import state_of
-from mappings.timestamps import rfc3339
+from mappings.xapi.timestamps import rfc3339
 from storage.audit import overview as stored
 from storage.audit.overview import COUNTED, MINUTE, Overview, Rate
 from storage.audit.queues import Queue, queues

@@ -20,8 +20,8 @@ from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.received import Body, body_of, text_file
 from bridge.audit.statement_words import pretty, said
 from bridge.delivery_waits import Next, next_of
-from mappings.reissue import RULE
-from mappings.voiding import voiding_id
+from mappings.analysis.reissue import RULE
+from mappings.xapi.voiding import voiding_id
 from storage.audit import statements, timeline
 from storage.audit.pages import Page
 from storage.audit.statements import Origin, StatementRow
