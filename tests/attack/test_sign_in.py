@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from bridge.audit.access.throttle import FREE, FREE_OF_ADDRESS
+from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS
 from tests.attack.visitors import Visitor, add_account, visitor
 from tests.support.server import StartServer
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from bridge import delivery_acts
-from bridge.audit.advice import advice
+from bridge.audit.components.remediation import advice
 from storage import acts
 from storage.engine import reading
 from tests.support.bridge import Bridge

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from bridge.audit import app as pages
+from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
-from bridge.audit.route import Route
 from bridge.audit.routes import ROUTES
 from bridge.errors import Overloaded
 from storage.engine import writing

@@ -10,9 +10,9 @@ import threading
 import pytest
 from sqlalchemy import text, update
 
-from bridge.audit.jobs import Job, Progress
+from bridge.audit.components.jobs import Job, Progress
 from bridge.mapping_library import activation, reissuing
-from mappings.impact import Impact
+from mappings.analysis.impact import Impact
 from storage import acts, leases
 from storage.acts import Act
 from storage.engine import reading, writing

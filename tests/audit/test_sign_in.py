@@ -13,7 +13,7 @@ from bridge import accounts as kept
 from bridge import passwords
 from bridge.accounts import Who
 from bridge.audit.access.cookies import COOKIE
-from bridge.audit.access.throttle import FREE, FREE_OF_ADDRESS, account_subject
+from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS, account_subject
 from bridge.audit_settings import AuditSettings
 from storage import accounts
 from storage.engine import reading, writing

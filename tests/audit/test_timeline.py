@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from bridge.audit import rules
+from bridge.audit.components import rule_trace
 from bridge.audit.pages import timeline
 from storage.engine import reading, writing
 from tests.audit.conftest import Meet
@@ -279,7 +279,7 @@ async def test_a_commit_that_cannot_be_read_again_is_shown_without_its_rules(
 async def test_an_enrollment_with_many_commits_is_gone_through_when_asked(
     attempt: str, auditor: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "AT_ONCE", 2)
+    monkeypatch.setattr(rule_trace, "AT_ONCE", 2)
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
     assert not table(page, "Fired")
     assert f'href="/audit/commits/{SESSION}/2?rules=1"' in page

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
-from bridge.audit.connection_test import try_connection
+from bridge.audit.components.connection_test import try_connection
 from bridge.configured_targets import configured
 from bridge.sandbox.lrs import create_lrs
 from bridge.target_settings import TargetSettings

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import ClientResponse, ClientSession, CookieJar
 from argon2 import PasswordHasher
 
-from bridge.audit.jobs import JOBS, Jobs
+from bridge.audit.components.jobs import JOBS, Jobs
 from storage import accounts
 from storage.accounts import NewAccount
 from storage.engine import writing

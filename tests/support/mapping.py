@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.mapping_documents import compile_text, load_mapping, read_document
-from mappings.document import CompiledMapping
+from mappings.definition import CompiledMapping
 
 SHIPPED = read_document("scorm-profile")
 DEFAULT = load_mapping("scorm-profile")
