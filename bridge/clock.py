@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from mappings.timestamps import rfc3339
+from mappings.xapi.timestamps import rfc3339
 
 Now = Callable[[], int]
 """Gives whole milliseconds since the epoch."""

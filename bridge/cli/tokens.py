@@ -11,7 +11,7 @@ from bridge.cli.printing import AS_JSON, as_json, table
 from bridge.cli.stored import database, looking, user
 from bridge.clock import format_timestamp, system_now
 from bridge.settings import Settings
-from mappings.iris import is_iri
+from mappings.xapi.iris import is_iri
 from storage import acts, lms
 from storage.acts import Act
 from storage.engine import writing

@@ -19,7 +19,7 @@ from bridge.commit_model.responses import attempt_object, enrollment_object, res
 from bridge.commit_model.state_codec import decode_attempt_state
 from bridge.settings import Settings
 from mappings.cmi.render import render
-from mappings.xapi_documents import JSON
+from mappings.generation.documents import JSON
 from storage import lookups
 from storage.lookups import AttemptReport, DeliveryLine, DocumentLine
 

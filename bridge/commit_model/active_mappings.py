@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from mappings.document import CompiledMapping
+from mappings.definition import CompiledMapping
 from storage.documents import DocumentRow
 from storage.outbox import StatementRow
 

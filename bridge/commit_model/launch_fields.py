@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bridge.errors import MalformedField
-from mappings.document.templates import ATTRIBUTE_NAME
+from mappings.definition.placeholders import ATTRIBUTE_NAME
 
 MAX_ATTRIBUTES = 20
 MAX_ATTRIBUTE_BYTES = 500

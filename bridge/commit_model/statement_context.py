@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mappings.document.facts import Facts, registration_in
+from mappings.definition.statement_context import Facts, registration_in
 from storage.attempts import Attempt, course_of
 
 

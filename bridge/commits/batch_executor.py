@@ -31,8 +31,8 @@ from bridge.commits.unit_of_work import UnitOfWork
 from bridge.commits.write_queue import BatchResult, CommandBatch
 from bridge.errors import BridgeError, SessionUnknown
 from mappings.attempt.commit import Earlier
-from mappings.attempt.ending import end_idle
-from mappings.attempt.guards import may_repeat
+from mappings.attempt.idle_end import end_idle
+from mappings.attempt.ordering import may_repeat
 from mappings.attempt.state import Ending
 from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bridge.clock import NewId, Now
 from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
 from mappings.attempt.resuming import Resume
-from mappings.document.model import Identifier
+from mappings.definition.model import Identifier
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from bridge.commit_model.active_mappings import ActiveMapping
 from bridge.commits.session_cache import CachedSession
-from mappings import xapi_documents
+from mappings.generation import documents
 from storage.documents import DocumentRow, Stored
 
 
 def documents_of(version: ActiveMapping, session: CachedSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
     """Give the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     attempt, row = session.attempt, session.row
-    told = xapi_documents.documents(
+    told = documents.documents(
         version.mapping,
         session.context(),
         attempt.state,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from bridge.commit_model.launch import Launch
-from mappings.document.model import Identifier
+from mappings.definition.model import Identifier
 from storage.attempts import Enrollment
 
 

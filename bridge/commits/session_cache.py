@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from bridge.commit_model.statement_context import statement_context
 from mappings.attempt.commit import Earlier
 from mappings.attempt.state import AttemptState, SessionState
-from mappings.document.facts import Facts
+from mappings.definition.statement_context import Facts
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
 
 MOST = 2_000

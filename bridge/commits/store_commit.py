@@ -18,8 +18,8 @@ from bridge.commits.session_cache import CachedSession
 from bridge.errors import IdempotencyKeyReused
 from bridge.formats.redaction import without_email
 from mappings.attempt.commit import Arrival, Earlier
-from mappings.attempt.fold import Fold, fold
-from mappings.statements import Statement, make
+from mappings.attempt.commit_update import Fold, fold
+from mappings.generation.statements import Statement, make
 from storage.journal import Entry
 from storage.outbox import StatementRow
 

@@ -24,7 +24,7 @@ from bridge.commits.package_scos import session_of
 from bridge.commits.session_cache import CachedEnrollment, CachedSession, SessionCache
 from bridge.commits.store_commit import ends_others, post
 from bridge.errors import BridgeError
-from mappings.attempt.guards import may_repeat
+from mappings.attempt.ordering import may_repeat
 from storage.changed import Changed
 from storage.journal import Entry
 from storage.outbox import StatementRow

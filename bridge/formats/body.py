@@ -28,8 +28,8 @@ _ELEMENTS = ("cmi.", "adl.")
 class Body(msgspec.Struct, frozen=True, gc=False):
     """What a body holds: `json`, or the fields of a `form`, or neither where `text` is for a format to split.
 
-    `text` is also given beside a form that came URL-encoded, for clients that encode it wrongly. `wrapper` are the fields
-    of what was around this body.
+    `text` is also given beside a form that came URL-encoded, for clients that encode it wrongly. `wrapper` are the
+    fields of what was around this body.
     """
 
     json: Any = None

@@ -11,10 +11,10 @@ from bridge.commit_model.state_codec import decode_session_state
 from bridge.commit_model.statement_context import statement_context
 from bridge.mapping_library.activation import compile_stored
 from bridge.mapping_library.stories import received, stories
-from mappings.document import CompiledMapping
-from mappings.document.facts import Facts
-from mappings.explain import Explanation
-from mappings.replay import Replay, Told
+from mappings.analysis.explain import Explanation
+from mappings.analysis.replay import Replay, Told
+from mappings.definition import CompiledMapping
+from mappings.definition.statement_context import Facts
 from storage import histories, lookups
 
 

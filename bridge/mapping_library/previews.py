@@ -12,10 +12,10 @@ from bridge.commit_model.statement_context import statement_context
 from bridge.errors import MalformedBody
 from bridge.formats import CommitRequest
 from bridge.mapping_library.activation import LibraryError
+from mappings.analysis.preview import Preview, preview
 from mappings.attempt.commit import Arrival
 from mappings.cmi import read
-from mappings.document import CompiledMapping
-from mappings.preview import Preview, preview
+from mappings.definition import CompiledMapping
 from storage import lookups
 
 

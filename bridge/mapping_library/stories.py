@@ -16,9 +16,9 @@ from bridge.commit_model.statement_context import statement_context
 from bridge.errors import BridgeError
 from bridge.formats import CommitRequest, native
 from bridge.formats.commit_request import RequestMetadata
+from mappings.analysis.replay import AttemptStory, Received, SessionStory
 from mappings.attempt.commit import Arrival, Commit
 from mappings.cmi import read
-from mappings.replay import AttemptStory, Received, SessionStory
 from storage import histories
 from storage.histories import History, JournalRow
 

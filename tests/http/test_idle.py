@@ -6,7 +6,7 @@ import json
 
 from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.http.services import SERVICES
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 IDLE_AFTER = 3600
 

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.commits.write_queue import MAX_BYTES_AHEAD, MAX_ITEMS_AHEAD, MAX_STATE_AHEAD, CommandBatch, QueuedCommand
 from storage.engine import open_engine
-from tests.commit_path import Writer
+from tests.support.commit_path import Writer
 
 SESSIONS = 20
 

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.commits.commands import StoreCommit
 from bridge.commits.write_queue import QueuedCommand, WriteQueue
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 LEARNERS = [f"u{number}" for number in range(9)]
 UNLUCKY = "u4"
