@@ -100,7 +100,7 @@ def _requests() -> dict[str, Shape]:
     )
     made["LearnerFields"]["properties"]["attributes"] = maybe(ATTRIBUTES)
     version = {"anyOf": [{"enum": ["1.2", "2004", "", 1.2, 2004]}, _NULL], "examples": ["1.2", "2004"]}
-    opening = made.pop("Opening")["properties"] | {
+    opening = made.pop("OpenSessionBody")["properties"] | {
         "activity": {"anyOf": [*ids, ref("ActivityFields")]},
         "course": maybe(COURSE_ID, WHOLE, ref("CourseFields")),
         "session_id": {"anyOf": [UUID, {"const": ""}, _NULL]},
@@ -117,7 +117,7 @@ def _requests() -> dict[str, Shape]:
             {"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^(0(\.[0-9]{1,9})?)?$"}
         ),
     }
-    committing = made.pop("Committing")["properties"] | {
+    committing = made.pop("CommitBody")["properties"] | {
         "sequence": maybe({"type": "integer", "minimum": 0, "maximum": (1 << 62) - 1}),
         "committed_at": maybe(TIME),
         "scorm_version": version,
