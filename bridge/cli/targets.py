@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.cli.stored import database, looking, user
+from bridge.cli.database import database, looking, user
 from bridge.clock import system_now
 from bridge.commits.replies import time_text
+from bridge.operations.target_status import TargetState, alarm_text_since, overview, pause, resume
 from bridge.settings import Settings
-from bridge.target_states import TargetState, alarm_text_since, overview, pause, resume
 from storage.audit.pages import Count
 from storage.engine import writing
 

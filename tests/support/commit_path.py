@@ -16,7 +16,7 @@ from bridge.commits.setup import Setup, Versions
 from bridge.commits.work import Closing, Opening, Posting, Work
 from bridge.formats import Post, recognise
 from bridge.mapping_library.activation import store
-from bridge.mapping_library.in_use import ready
+from bridge.mapping_library.reloader import ready
 from mappings.attempt import Arrival
 from mappings.cmi import read
 from storage import lms

@@ -19,7 +19,7 @@ from bridge.audit.components.render import page
 from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.received import Body, body_of, text_file
 from bridge.audit.statement_words import pretty, said
-from bridge.delivery_waits import Next, next_of
+from bridge.operations.delivery_status import Next, next_of
 from mappings.analysis.reissue import RULE
 from mappings.xapi.voiding import voiding_id
 from storage.audit import statements, timeline
