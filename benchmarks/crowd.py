@@ -14,6 +14,9 @@ import aiohttp
 import msgspec
 
 
+SEE_OTHER = 303
+
+
 class Job(msgspec.Struct):
     """What to ask for, from how many connections and for how many seconds.
 
@@ -43,7 +46,8 @@ class Crowd:
         """Ask until the time is over."""
         token = await self._token()
         if self._job.what == "export":
-            await self._try(token, self._job.name, self._job.password)
+            while await self._try(token, self._job.name, self._job.password) != SEE_OTHER:
+                await asyncio.sleep(0.5)  # guesses before may still keep people who are not known waiting
             self.statuses.clear()
             ask = self._export
         else:
@@ -72,13 +76,14 @@ class Crowd:
         self._number += 1
         await self._try(token, f"name {self._number}", "a wrong password")
 
-    async def _try(self, token: str, name: str, password: str) -> None:
+    async def _try(self, token: str, name: str, password: str) -> int:
         address = f"198.{18 + self._number // 65536 % 2}.{self._number // 256 % 256}.{self._number % 256}"
         data = {"csrf": token, "name": name, "password": password}
         headers = {"X-Forwarded-For": address}
         async with self._session.post("/audit/sign-in", data=data, headers=headers, allow_redirects=False) as response:
             await response.read()
             self.statuses[response.status] += 1
+            return response.status
 
     async def _export(self) -> None:
         try:
