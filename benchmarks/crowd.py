@@ -13,7 +13,6 @@ from collections import Counter
 import aiohttp
 import msgspec
 
-
 SEE_OTHER = 303
 
 
