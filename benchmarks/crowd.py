@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 
 SEE_OTHER = 303
+SIGN_IN_TRIES = 40
 
 
 class Job(msgspec.Struct):
@@ -45,8 +46,7 @@ class Crowd:
         """Ask until the time is over."""
         token = await self._token()
         if self._job.what == "export":
-            while await self._try(token, self._job.name, self._job.password) != SEE_OTHER:
-                await asyncio.sleep(0.5)  # guesses before may still keep people who are not known waiting
+            await self._sign_in(token)
             self.statuses.clear()
             ask = self._export
         else:
@@ -70,6 +70,14 @@ class Crowd:
         async with self._session.get("/audit/sign-in") as response:
             found = re.search(r'name="csrf" value="([^"]+)"', await response.text())
         return found[1] if found else ""
+
+    async def _sign_in(self, token: str) -> None:
+        # guesses before may still keep people who are not known waiting
+        for _ in range(SIGN_IN_TRIES):
+            if await self._try(token, self._job.name, self._job.password) == SEE_OTHER:
+                return
+            await asyncio.sleep(0.5)
+        raise RuntimeError("nobody could sign in to ask for exports")
 
     async def _guess(self, token: str) -> None:
         self._number += 1
