@@ -14,9 +14,8 @@ from bridge.audit.routes import ROUTES
 from bridge.errors import Overloaded
 from storage.engine import writing
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.browser import Person
 
 CANARY = "canary of ada"
 

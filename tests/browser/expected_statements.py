@@ -16,8 +16,8 @@ import isodate
 
 from tests.browser.course_page import PAGES, QUESTIONS
 from tests.browser.sandbox_bridge import HOME_PAGE, learner_id
-from tests.browser.waiting import last_look
 from tests.real_lrs.learning_locker import LearningLocker
+from tests.support.waiting import poll
 
 VERBS = "http://adlnet.gov/expapi/verbs/"
 PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
@@ -152,7 +152,7 @@ async def expect_every_type(lrs: LearningLocker, learner: str, version: str) -> 
         found = await asyncio.to_thread(stored, lrs, learner)
         return [one for one in found if one["verb"]["id"] == f"{VERBS}responded"]
 
-    answers = await last_look(look, lambda seen: len(seen) >= len(EVERY_TYPE[version]))
+    answers = await poll(look, lambda seen: len(seen) >= len(EVERY_TYPE[version]))
     definitions = [one["object"]["definition"] for one in answers]
     told = [
         (
@@ -249,7 +249,7 @@ async def expect_statements(lrs: LearningLocker, learner: str, version: str, lin
     async def look() -> list[dict[str, Any]]:
         return await asyncio.to_thread(stored, lrs, learner)
 
-    found = await last_look(look, lambda seen: _told(seen) == expected)
+    found = await poll(look, lambda seen: _told(seen) == expected)
     assert _told(found) == expected
     times = [datetime.fromisoformat(one["timestamp"]) for one in found]
     assert times == sorted(times)

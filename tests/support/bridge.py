@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,16 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Move on."""
         self.milliseconds += int(seconds * 1000)
+
+
+@dataclass
+class FakeMonotonic:
+    """Seconds of a clock that nobody sets, moved by hand."""
+
+    seconds: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 @dataclass
@@ -143,6 +153,9 @@ class Bridge:
             self.closed = True
             await self.client.close()
             self.engine.dispose()
+
+
+StartBridge = Callable[..., Awaitable[Bridge]]
 
 
 async def start_bridge(

@@ -8,10 +8,9 @@ from typing import Any
 from storage import outbox, target_alarms
 from storage.engine import reading
 from storage.lookups import DeliveryLine, StatementLine
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import Lrs
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.lrs import Lrs
+from tests.support.waiting import wait_until
 
 DONE = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
 LEARNERS = ("u1", "u2", "u3")
@@ -43,7 +42,7 @@ async def settled_in_time(bridge: Bridge, step: float = 1) -> None:
         bridge.clock.advance(step)
         return settled(bridge)
 
-    await until(later)
+    await wait_until(later)
 
 
 def in_order(lrs: Lrs, bridge: Bridge, but: Sequence[str] = ()) -> None:

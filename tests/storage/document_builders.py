@@ -9,7 +9,7 @@ from storage.attempts import Session
 from storage.documents import ClaimedDocument, Stored
 from storage.outbox import UNASSIGNED, Try
 from storage.tables import document, document_delivery
-from tests.storage.rows import NOW, by_name, stored, whole
+from tests.storage.builders import NOW, by_name, stored, whole
 
 LRS = {"attempt-state": ("lrs",), "agent-profile": ("lrs",)}
 NOBODY = dict.fromkeys(LRS, (UNASSIGNED,))

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from bridge.formats import Call, Post, recognise
 from mappings.attempt.commit import Commit
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 FORM = "application/x-www-form-urlencoded"
 SUSPEND_DATA = 'x"&=%+é' * 18_432

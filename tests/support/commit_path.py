@@ -21,8 +21,8 @@ from mappings.attempt import Arrival
 from mappings.cmi import read
 from storage import lms
 from storage.engine import writing
-from tests.bridges import START, FakeClock, Ids
-from tests.mapping_library.conftest import DEFAULT
+from tests.support.bridge import START, FakeClock, Ids
+from tests.support.mapping import DEFAULT
 
 
 class Writer:

@@ -6,11 +6,15 @@ import asyncio
 import json
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 SCRIPT = Path(sys.executable).with_name("scorm-bridge")
 START_DEADLINE = 30
+HOME_PAGE = "https://lms.example.org"
+PASSWORD = "correct horse battery"
+"""The password of every account of a server."""
 
 
 class Server:
@@ -32,6 +36,7 @@ class Server:
         descriptors: int | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._config = directory / "scorm-bridge.toml"
@@ -47,7 +52,7 @@ class Server:
         self._logged = asyncio.Event()
 
     async def run(self, *arguments: str) -> str:
-        """Run another command with the same settings; give its standard output."""
+        """Run another command with the same settings and return its standard output."""
         process = await asyncio.create_subprocess_exec(
             SCRIPT, "--config", self._config, *arguments, stdout=asyncio.subprocess.PIPE
         )
@@ -55,14 +60,24 @@ class Server:
         assert process.returncode == 0
         return output.decode().strip()
 
+    async def new_token(self, lms: str = "lms", home_page: str = HOME_PAGE) -> str:
+        """Create an LMS, the tables before where there are none, and return its token."""
+        return await self.run("tokens", "create", "--lms", lms, "--home-page", home_page)
+
+    async def add_account(self, name: str, role: str = "admin") -> None:
+        """Create an account whose password is `PASSWORD`."""
+        file = self._directory / "password.txt"
+        file.write_text(PASSWORD, encoding="utf-8")
+        await self.run("accounts", "create", name, "--role", role, "--password-file", str(file))
+
     async def verify(self, learner: str, activity: str) -> list[dict[str, Any]]:
-        """Give what `scorm-bridge verify --json` says."""
-        found: list[dict[str, Any]] = json.loads(await self.run("verify", learner, activity, "--json"))
-        return found
+        """Return what `scorm-bridge verify --json` prints."""
+        enrollments: list[dict[str, Any]] = json.loads(await self.run("verify", learner, activity, "--json"))
+        return enrollments
 
     @property
     def pid(self) -> int:
-        """Give the process's number."""
+        """Return the process's number."""
         assert self._process is not None
         return self._process.pid
 
@@ -88,7 +103,7 @@ class Server:
             await self._process.wait()
 
     async def stop(self) -> int:
-        """Ask it to stop (SIGTERM) and give its exit status."""
+        """Ask it to stop (SIGTERM) and return its exit status."""
         self.signal()
         return await self.ended()
 
@@ -99,7 +114,7 @@ class Server:
             self._process.terminate()
 
     async def ended(self) -> int:
-        """Wait for its end and give its exit status."""
+        """Wait for its end and return its exit status."""
         assert self._process is not None
         return await self._process.wait()
 
@@ -114,6 +129,9 @@ class Server:
         while line := await stream.readline():
             self.log += line.decode()
             self._logged.set()
+
+
+StartServer = Callable[..., Server]
 
 
 def _free_port() -> int:

@@ -21,7 +21,7 @@ from storage.tables import (
     session,
     statement,
 )
-from tests.storage.rows import NOW, uid
+from tests.storage.builders import NOW, uid
 
 LEARNERS = {"u1": "Ada", "u12": "Adam", "u2": "ada", "U1": "Zoë", "u1\U0010ffff": "Ad\ud7ffa"}
 ACTIVITIES = {"a": "c1", "b": "c1", "ab": "c2"}

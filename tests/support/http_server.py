@@ -1,12 +1,12 @@
-"""Servers on real ports that misbehave: whatever a handler does, in pieces, for ever, or not at all."""
+"""Servers on real ports that do whatever a handler does: in pieces, for ever, or not at all."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -16,12 +16,12 @@ TURNS = 20
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
+async def serve(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Run a server whose every request goes to one handler; yield its address with a slash at its end."""
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_route("*", "/{resource:.*}", handler)
-    server = TestServer(app)
-    await server.start_server()
+    server = TestServer(app, scheme="https" if tls else "http")
+    await server.start_server(ssl=tls)
     yield str(server.make_url("/"))
     # what hangs on purpose is not waited for
     for connection in list(server.runner.server.connections if server.runner and server.runner.server else ()):
@@ -45,11 +45,7 @@ async def in_pieces(
     return response
 
 
-def ids_of(statements: bytes) -> list[str]:
-    """Return the ids of posted statements."""
-    return [statement["id"] for statement in msgspec.json.decode(statements)]
-
-
-def nested(levels: int) -> str:
-    """Return JSON that is nested so many levels deep."""
-    return "[" * levels + "]" * levels
+def cut(request: web.Request) -> None:
+    """Cut the connection: the answer never arrives."""
+    assert request.transport is not None
+    request.transport.abort()

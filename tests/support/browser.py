@@ -13,7 +13,7 @@ from bridge.audit.components.jobs import JOBS, Jobs
 from storage import accounts
 from storage.accounts import NewAccount
 from storage.engine import writing
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 PASSWORD = "correct horse battery"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

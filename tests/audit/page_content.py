@@ -7,11 +7,6 @@ from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
-from sqlalchemy import text
-
-from storage.engine import reading
-from tests.bridges import Bridge
-
 
 class _Table(HTMLParser):
     def __init__(self) -> None:
@@ -50,15 +45,3 @@ def fact(page: str, name: str) -> str:
     found = re.search(rf"<dt>{re.escape(name)}</dt>\s*<dd[^>]*>(.*?)</dd>", page, re.DOTALL)
     assert found is not None, name
     return " ".join(unescape(re.sub(r"<[^>]+>", "", found[1])).split())
-
-
-def counted(bridge: Bridge, query: str) -> Any:
-    """Give the one value of a query."""
-    with reading(bridge.engine) as connection:
-        return connection.execute(text(query)).scalar_one()
-
-
-def column(bridge: Bridge, query: str) -> list[Any]:
-    """Give the first column of a query, ids as text."""
-    with reading(bridge.engine) as connection:
-        return [str(one) for one in connection.execute(text(query)).scalars()]
