@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from bridge.audit.components import rule_trace
+from bridge.audit.components.json_view import view_of
 from bridge.audit.pages import timeline
 from storage.engine import reading, writing
 from tests.audit.conftest import Meet
@@ -239,7 +240,7 @@ async def test_an_attempt_without_commits_says_that_it_waits(bridge: Bridge, aud
 
 def test_json_of_bodies_is_not_changed_but_for_line_breaks() -> None:
     body = b'{"a": 1.0, "b": "\\u00e4", "c": 12345678901234567890}'
-    shown = timeline._readable(body)
+    shown = view_of(body).text
     assert shown.splitlines()[1:-1] == ['  "a": 1.0,', '  "b": "\\u00e4",', '  "c": 12345678901234567890']
     assert json.loads(shown) == json.loads(body)
 

@@ -19,11 +19,10 @@ from bridge.audit.components.request_params import day_of, midnight
 from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.pages.mapping_preview import DAY, counted
 from bridge.audit.pages.mappings import known, whom_it_holds_for
-from bridge.audit.statement_words import pretty
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.impacts import DAYS
-from bridge.mapping_library.reissuing import Reissue, check_span
+from bridge.mapping_library.impact import DAYS
+from bridge.mapping_library.reissue import Reissue, check_span
 from mappings.analysis.impact import Impact
 from storage import mapping_versions
 from storage.histories import Span
@@ -142,7 +141,6 @@ def _shown(request: web.Request, job: Job[Reissued], *, status: int = 200, fault
         job=job,
         of=job.what,
         fault=fault,
-        pretty=pretty,
         id_of=_id_of,
         **counted(job.found),
     )
