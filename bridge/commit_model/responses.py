@@ -28,14 +28,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 def int_if_whole(value: float | None) -> float | int | None:
-    """Give a whole number as one: databases hand all scores back as floating point."""
+    """Return a whole number as one: databases hand all scores back as floating point."""
     return int(value) if value is not None and value.is_integer() else value
 
 
 def score_object(
     scaled: float | None, raw: float | None, low: float | None, high: float | None
 ) -> dict[str, Any] | None:
-    """Give a score as `{"scaled", "raw", "min", "max"}` with what is known, None where nothing is."""
+    """Return a score as `{"scaled", "raw", "min", "max"}` with what is known, None where nothing is."""
     known: dict[str, Any] = {}
     if scaled is not None:
         known["scaled"] = int_if_whole(float(scaled))
@@ -49,7 +49,7 @@ def score_object(
 
 
 def attempt_object(row: Attempt) -> dict[str, Any]:
-    """Give an attempt as the LMS sees it."""
+    """Return an attempt as the LMS sees it."""
     return {
         "id": row.uuid,
         "number": row.number,
@@ -64,7 +64,7 @@ def attempt_object(row: Attempt) -> dict[str, Any]:
 
 
 def enrollment_object(row: Enrollment) -> dict[str, Any]:
-    """Give an enrollment as the LMS's gradebook sees it."""
+    """Return an enrollment as the LMS's gradebook sees it."""
     return {
         "registration": row.course_registration or row.registration,
         "learner": {"id": row.learner_id, "name": row.learner_name},
@@ -85,7 +85,7 @@ def enrollment_object(row: Enrollment) -> dict[str, Any]:
 
 
 def shown_version(row: Attempt, state: AttemptState) -> ScormVersion:
-    """Give the version whose words an attempt is told in: what its content showed, else what the LMS said."""
+    """Return the version whose words an attempt is told in: what its content showed, else what the LMS said."""
     return state.snapshot.scorm_version or ("2004" if row.scorm_version == "2004" else "1.2")
 
 
@@ -109,7 +109,7 @@ def resume_values(row: Attempt, attempt: AttemptState) -> LaunchValues:
 
 
 def progress_object(state: AttemptState) -> dict[str, Any]:
-    """Give what a progress bar and a bookmark need."""
+    """Return what a progress bar and a bookmark need."""
     known = state.snapshot
     return {
         "completed": known.completion_status == "completed",
@@ -129,7 +129,7 @@ def commit_response(
     statements: Sequence[Statement],
     warnings: Sequence[CmiWarning],
 ) -> bytes:
-    """Give the answer to a commit.
+    """Return the answer to a commit.
 
     `result` and `errorCode` are what scorm-again reads; everything else is for the LMS. `omitted` is there where not
     all statements and warnings are listed.
@@ -160,6 +160,6 @@ def commit_response(
 
 
 def repeated_response(first: str, warnings: Sequence[CmiWarning]) -> bytes:
-    """Give the first answer once more, told apart by its disposition and warnings about the repetition."""
+    """Return the first answer once more, told apart by its disposition and warnings about the repetition."""
     reply = msgspec.json.decode(first) | {"disposition": "duplicate"}
     return _encode(reply | {"warnings": [*reply["warnings"], *warnings]} if warnings else reply)

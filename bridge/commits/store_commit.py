@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -26,59 +26,66 @@ from storage.outbox import StatementRow
 log = structlog.get_logger(__name__)
 
 
-class Posted(NamedTuple):
-    """A commit's answer, its row in the journal, and its statements."""
+@dataclass(slots=True)
+class CommitRows:
+    """The rows that commits add to the journal and to the outbox, in their order."""
 
-    answer: bytes
-    entry: Entry
-    statements: list[StatementRow]
+    entries: list[Entry] = field(default_factory=list)
+    statements: list[StatementRow] = field(default_factory=list)
+
+    def extend(self, other: CommitRows) -> None:
+        """Add the rows of other commits behind these."""
+        self.entries += other.entries
+        self.statements += other.statements
 
 
-def post(
-    setup: CommitDependencies,
+def store_commit(
+    dependencies: CommitDependencies,
     session: CachedSession,
-    work: StoreCommit,
-    earlier: Sequence[Earlier],
-    first_reply: Callable[[int], str],
-) -> Posted:
-    """Apply a commit to its session, in place.
+    command: StoreCommit,
+    prior: Sequence[Earlier],
+    first_response: Callable[[int], str],
+    rows: CommitRows,
+) -> bytes:
+    """Apply a commit to its session in place, add what is to be stored to `rows`, and return the response.
 
-    `earlier` are the session's commits that it may repeat; `first_reply` gives the answer that one of them got.
+    `prior` are the session's commits that it may repeat; `first_response` gives the response that one of them got.
 
     Raises:
-        IdempotencyKeyReused: the key is that of an earlier commit with another body; nothing has changed then.
+        IdempotencyKeyReused: the key is that of a prior commit with another body; nothing has changed then.
     """
-    arrival, row = work.arrival, session.row
+    received, row = command.received, session.row
     before = session.attempt.state
-    version = setup.mapping(session.attempt.row.enrollment.lms_id)
+    active = dependencies.active_mapping(session.attempt.row.enrollment.lms_id)
     done = fold(
         before,
         session.state,
-        arrival,
-        earlier=earlier,
-        policy=version.mapping.document.status,
+        received,
+        earlier=prior,
+        policy=active.mapping.document.status,
     )
     if done.duplicate_of is not None:
-        _check_key(arrival, earlier, done.duplicate_of)
+        _check_key(received, prior, done.duplicate_of)
     row.commits += 1
-    row.last_commit_at = arrival.received_at
+    row.last_commit_at = received.received_at
     row.changed = True
     if done.duplicate_of is not None:
-        same = any(one.number == done.duplicate_of and one.digest == arrival.digest for one in earlier)
-        entry = _entry(work, session, done, (None, None if same else without_email(work.body)), version.id)
-        return Posted(repeated_response(first_reply(done.duplicate_of), done.warnings), entry, [])
-    if work.launch is not None:
+        is_same = any(one.number == done.duplicate_of and one.digest == received.digest for one in prior)
+        body = None if is_same else without_email(command.body)
+        rows.entries.append(_entry(command, session, done, None, body, active.id))
+        return repeated_response(first_response(done.duplicate_of), done.warnings)
+    if command.launch is not None:
         owner = session.attempt.row.enrollment
-        update_details(owner, work.launch, version.mapping.document.actor.identifier)
+        update_details(owner, command.launch, active.mapping.document.actor.identifier)
     statements: Sequence[Statement] = ()
     if done.recorded:
-        statements = generate_statements(version, session, done)
-        summary_columns.update(session, before, arrival.received_at, done.changes)
-        schedule_documents(version, session, arrival.received_at)
+        statements = generate_statements(active, session, done)
+        summary_columns.update(session, before, received.received_at, done.changes)
+        schedule_documents(active, session, received.received_at)
     else:
         session.state = done.session
-        summary_columns.update_session(session, arrival.received_at)
-    reply = commit_response(
+        summary_columns.update_session(session, received.received_at)
+    response = commit_response(
         row.session_id,
         row.commits,
         done.disposition,
@@ -87,27 +94,26 @@ def post(
         statements,
         done.warnings,
     )
-    rows = statement_rows(version, session, statements, row.commits, done.at)
-    return Posted(reply, _entry(work, session, done, (reply.decode(), without_email(work.body)), version.id), rows)
+    rows.statements += statement_rows(active, session, statements, row.commits, done.at)
+    rows.entries.append(_entry(command, session, done, response.decode(), without_email(command.body), active.id))
+    return response
 
 
-def _check_key(arrival: Arrival, earlier: Sequence[Earlier], duplicate_of: int) -> None:
-    key = arrival.idempotency_key
-    first = next(one for one in earlier if one.number == duplicate_of)
-    if key is not None and key == first.idempotency_key and arrival.digest != first.digest:
+def _check_key(received: Arrival, prior: Sequence[Earlier], duplicate_of: int) -> None:
+    key = received.idempotency_key
+    first = next(one for one in prior if one.number == duplicate_of)
+    if key is not None and key == first.idempotency_key and received.digest != first.digest:
         raise IdempotencyKeyReused(
             f"The Idempotency-Key was that of commit {first.number}, which had another body. Nothing was stored; send"
             " each commit with a key of its own, and a repeated one with the same bytes."
         )
 
 
-def generate_statements(version: ActiveMapping, session: CachedSession, done: Fold) -> tuple[Statement, ...]:
-    """Make the statements of what changed, and let the states of session, attempt and enrollment be those after it."""
+def generate_statements(active: ActiveMapping, session: CachedSession, done: Fold) -> tuple[Statement, ...]:
+    """Return the statements of what changed, and set the states of session, attempt and enrollment to those after."""
     owner = session.attempt.row.enrollment
     before = enrollment_state(owner)
-    made = make(
-        version.mapping, session.context(), done.attempt, done.session, done.changes, done.at, enrollment=before
-    )
+    made = make(active.mapping, session.context(), done.attempt, done.session, done.changes, done.at, enrollment=before)
     session.attempt.state, session.state = made.attempt, made.session
     if made.enrollment is not before:
         owner.state = encode_state(made.enrollment)
@@ -115,20 +121,20 @@ def generate_statements(version: ActiveMapping, session: CachedSession, done: Fo
     return made.statements
 
 
-def ends_others(setup: CommitDependencies, session: CachedSession) -> bool:
-    """Tell whether a session's next commit ends those of the learner's earlier ones that are still open."""
+def ends_others(dependencies: CommitDependencies, session: CachedSession) -> bool:
+    """Return whether a session's next commit ends those of the learner's earlier ones that are still open."""
     if session.state.commits or session.row.ended is not None:
         return False
-    return setup.mapping(session.attempt.row.enrollment.lms_id).mapping.document.overlap == "abandoned"
+    return dependencies.active_mapping(session.attempt.row.enrollment.lms_id).mapping.document.overlap == "abandoned"
 
 
 def statement_rows(
-    version: ActiveMapping, session: CachedSession, statements: Sequence[Statement], number: int, made_at: int
+    active: ActiveMapping, session: CachedSession, statements: Sequence[Statement], number: int, made_at: int
 ) -> list[StatementRow]:
-    """Give the rows of statements, made of a commit of the session at a time in milliseconds since the epoch."""
-    for one in statements:
-        if one.problem is not None:
-            log.error("statement_quarantined", statement=one.id, rule=one.rule)
+    """Return the rows of statements, made of a commit of the session at a time in milliseconds since the epoch."""
+    for statement in statements:
+        if statement.problem is not None:
+            log.error("statement_quarantined", statement=statement.id, rule=statement.rule)
     attempt_id, row = session.attempt.row.id, session.row
     return [
         StatementRow(
@@ -137,7 +143,7 @@ def statement_rows(
             one.id,
             row.session_id,
             number,
-            version.id,
+            active.id,
             one.rule,
             one.verb,
             made_at,
@@ -148,33 +154,39 @@ def statement_rows(
     ]
 
 
-def schedule_documents(version: ActiveMapping, session: CachedSession, at: int) -> None:
+def schedule_documents(active: ActiveMapping, session: CachedSession, at: int) -> None:
     """Note when the attempt's documents are due: at once where its session has ended, else after a while."""
-    if not version.documents:
+    if not active.documents:
         return
     row = session.attempt.row
     if session.row.ended is not None:
         row.documents_due = at
     elif row.documents_due is None:
-        row.documents_due = at + version.documents_rest
+        row.documents_due = at + active.documents_delay
 
 
 def _entry(
-    work: StoreCommit, session: CachedSession, done: Fold, kept: tuple[str | None, bytes | None], version_id: int
+    command: StoreCommit,
+    session: CachedSession,
+    done: Fold,
+    response: str | None,
+    body: bytes | None,
+    mapping_version_id: int,
 ) -> Entry:
-    arrival, row = work.arrival, session.row
+    received, row = command.received, session.row
     return Entry(
         row.session_id,
         row.commits,
-        arrival.received_at,
-        arrival.commit.wire_format,
-        work.content_type,
+        received.received_at,
+        received.commit.wire_format,
+        command.content_type,
         done.disposition,
         done.duplicate_of,
-        arrival.digest,
-        arrival.commit.sequence,
-        arrival.idempotency_key,
-        *kept,
-        work.beside,
-        version_id,
+        received.digest,
+        received.commit.sequence,
+        received.idempotency_key,
+        response,
+        body,
+        command.request_metadata,
+        mapping_version_id,
     )

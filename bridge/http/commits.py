@@ -55,7 +55,7 @@ async def post_all_in_one(request: web.Request) -> web.Response:
     posting = StoreCommit(
         request_body.with_key(arrived, request), session_id, lms.id, launch, post.content_type, post.body, post.metadata
     )
-    return FastResponse(await parts.commits.post(posting))
+    return FastResponse(await parts.commits.store_commit(posting))
 
 
 def _object(post: CommitRequest) -> dict[str, Any]:

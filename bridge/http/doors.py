@@ -197,7 +197,9 @@ async def _store(
         )
         for place, (one, arrived) in enumerate(zip((call, *call.others), arrivals, strict=True))
     ]
-    answer = await commits.post(postings[0]) if len(postings) == 1 else (await commits.post_all(postings))[0]
+    answer = (
+        await commits.store_commit(postings[0]) if len(postings) == 1 else (await commits.store_commits(postings))[0]
+    )
     return spoken.reply(call, answer, None)
 
 

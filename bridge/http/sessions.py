@@ -34,7 +34,7 @@ async def open_session(request: web.Request) -> web.Response:
         body, lambda: native.parse_open_session(decode(body) if body.strip() else None, lms_id=lms.id)
     )
     told = asked.session_id
-    opened = await parts.commits.open(
+    opened = await parts.commits.open_session(
         OpenSession(asked.launch, None if told is None else request_body.session_id(told))
     )
     return _json(
