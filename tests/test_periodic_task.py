@@ -109,14 +109,14 @@ async def test_sessions_that_cannot_be_ended_are_not_counted_as_ended_and_hold_u
     bridge.clock.advance(7_200)
     assert bridge.client.app is not None
     parts = bridge.client.app[DOCUMENT_BUILDER]
-    close = parts._commits.close
+    close = parts._commits.close_idle_session
 
     async def broken(closing: Any) -> bool:
         if closing.session_id in broken_sessions:
             raise RuntimeError("these always fail")
         return bool(await close(closing))
 
-    monkeypatch.setattr(parts._commits, "close", broken)
+    monkeypatch.setattr(parts._commits, "close_idle_session", broken)
     its = idle_session_reaper.IdleSessionReaper(parts._database, parts._commits, bridge.clock, 3_600)
     with structlog.testing.capture_logs() as logs:
         assert await its.run_once() is False
