@@ -19,7 +19,7 @@ from bridge.formats.redaction import without_email
 from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.commit_update import Fold, fold
 from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
-from mappings.definition.statement_context import Facts, registration_in
+from mappings.definition.statement_context import StatementContext, registration_in
 from mappings.generation.statements import Statement, make
 from storage.attempts import Attempt, Enrollment, course_of
 from storage.journal import Entry
@@ -61,7 +61,7 @@ def post(
         session.state,
         arrival,
         earlier=earlier,
-        policy=version.mapping.document.status,
+        policy=version.mapping.definition.status,
     )
     if done.duplicate_of is not None:
         _check_key(arrival, earlier, done.duplicate_of)
@@ -74,7 +74,7 @@ def post(
         return Posted(repeated_reply(first_reply(done.duplicate_of), done.warnings), entry, [])
     if work.launch is not None:
         owner = session.attempt.row.enrollment
-        update_details(owner, work.launch, version.mapping.document.actor.identifier)
+        update_details(owner, work.launch, version.mapping.definition.actor.identifier)
     statements: Sequence[Statement] = ()
     if done.recorded:
         statements = tell(version, session, done)
@@ -122,7 +122,7 @@ def ends_others(setup: Setup, session: OpenSession) -> bool:
     """Tell whether a session's next commit ends those of the learner's earlier ones that are still open."""
     if session.state.commits or session.row.ended is not None:
         return False
-    return setup.mapping(session.attempt.row.enrollment.lms_id).mapping.document.overlap == "abandoned"
+    return setup.mapping(session.attempt.row.enrollment.lms_id).mapping.definition.overlap == "abandoned"
 
 
 def enrollment_state(owner: Enrollment) -> EnrollmentState:
@@ -167,15 +167,15 @@ def let_documents_follow(version: Version, session: OpenSession, at: int) -> Non
         row.documents_due = at + version.documents_rest
 
 
-def facts(session: OpenSession) -> Facts:
+def facts(session: OpenSession) -> StatementContext:
     """Give who and what a session is about."""
     return facts_of(session.attempt.row, session.row.session_id, session.state.launch.registration)
 
 
-def facts_of(row: Attempt, session_id: str, registration: str | None = None) -> Facts:
+def facts_of(row: Attempt, session_id: str, registration: str | None = None) -> StatementContext:
     """Return who and what a session of an attempt is about, and its registration where the LMS gave one."""
     owner = row.enrollment
-    return Facts(
+    return StatementContext(
         lms=str(owner.lms_id),
         lms_name=owner.lms_name,
         home_page=owner.home_page,

@@ -31,7 +31,7 @@ class Version:
     def documents_rest(self) -> int:
         """Tell the milliseconds for which what changes is gathered before documents are made of it."""
         return min(
-            (one.every * 1000 for one in self.mapping.document.documents if one.name in self.documents), default=0
+            (one.every * 1000 for one in self.mapping.definition.documents if one.name in self.documents), default=0
         )
 
 
@@ -88,4 +88,4 @@ class Setup:
 
     def identifier(self, lms_id: int) -> Identifier:
         """Return how an LMS's learners are known in statements."""
-        return self.versions.of(lms_id).mapping.document.actor.identifier
+        return self.versions.of(lms_id).mapping.definition.actor.identifier

@@ -35,7 +35,7 @@ class Activated(msgspec.Struct, frozen=True):
 
 def store(connection: Connection, mapping: CompiledMapping, now: int) -> int:
     """Keep a version, as a draft until it is activated, and give its id."""
-    one = mapping.document
+    one = mapping.definition
     return mapping_versions.ensure(connection, name=one.name, content_hash=one.content_hash, document=one.text, now=now)
 
 

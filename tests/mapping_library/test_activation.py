@@ -11,7 +11,7 @@ from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.target_settings import FilterSettings, TargetSettings
-from mappings.definition import DocumentError
+from mappings.definition import DefinitionError
 from storage import acts, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import mapping_activation
@@ -133,7 +133,7 @@ def test_a_version_with_faults_is_never_activated_and_all_of_them_are_told(engin
     with writing(engine) as connection:
         version_id = mapping_versions.ensure(connection, name="broken", content_hash="0" * 64, document=text, now=NOW)
     before = _active(engine)
-    with pytest.raises(DocumentError) as caught, writing(engine) as connection:
+    with pytest.raises(DefinitionError) as caught, writing(engine) as connection:
         activation.activate(connection, version_id, None, targets=(), how=HOW)
 
     assert {fault.place for fault in caught.value.faults} == {"rules[0].once", "rules[1].verb"}
