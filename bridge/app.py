@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.access import CommitTokens, LmsTokens
 from bridge.audit.app import mount
-from bridge.audit.parts import AuditParts
+from bridge.audit.dependencies import AuditParts
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
 from bridge.commits.document_maker import DocumentMaker
 from bridge.commits.reaper import Reaper

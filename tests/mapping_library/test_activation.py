@@ -15,9 +15,9 @@ from mappings.definition import DocumentError
 from storage import acts, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import mapping_activation
-from tests.mapping_library.conftest import DEFAULT, MASTERED, variant
-from tests.storage.rows import NOW, add_lms
+from tests.storage.builders import NOW, add_lms
 from tests.storage.threads import at_once
+from tests.support.mapping import DEFAULT, MASTERED, variant
 
 HOW = "ada", "to try it", NOW
 MORE, LESS = variant(add=MASTERED), load_mapping("minimal")

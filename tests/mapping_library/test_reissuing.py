@@ -18,9 +18,8 @@ from storage import acts
 from storage.engine import reading, writing
 from storage.histories import Span
 from storage.tables import delivery, enrollment
-from tests.bridges import START, Bridge
-from tests.conftest import StartBridge
-from tests.mapping_library.conftest import DEFAULT, MASTERED, variant
+from tests.support.bridge import START, Bridge, StartBridge
+from tests.support.mapping import DEFAULT, MASTERED, variant
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "95", "max": "100"}}}
 NEW = variant(add=MASTERED, drop="attempt.started", **{'result = ["success", "score"]': 'result = ["success"]'})
