@@ -19,10 +19,11 @@ from bridge.access import CommitTokens, LmsTokens
 from bridge.audit.app import mount
 from bridge.audit.dependencies import AuditParts
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
-from bridge.commits.document_maker import DocumentMaker
-from bridge.commits.reaper import Reaper
+from bridge.commit_model.active_mappings import ActiveMappings
+from bridge.commits.dependencies import CommitDependencies
+from bridge.commits.document_builder import DocumentBuilder
+from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.commits.service import CommitService
-from bridge.commits.setup import Setup, Versions
 from bridge.configured_targets import configured, unwanted_documents
 from bridge.database import Database
 from bridge.forwarding.crew import Crew
@@ -54,7 +55,7 @@ from storage.migrations import is_current
 log = structlog.get_logger(__name__)
 
 
-DOCUMENT_MAKER = web.AppKey("document_maker", DocumentMaker)
+DOCUMENT_BUILDER = web.AppKey("document_maker", DocumentBuilder)
 IN_USE = web.AppKey("in_use", InUse)
 PAUSES = web.AppKey("pauses", Pauses)
 
@@ -126,7 +127,11 @@ def _put_together(
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
     refusals = Refusals(database, now)
     commits = CommitService(
-        database, Setup(versions, now, new_id, settings.sessions.resume), wake, admission=admission, health=health
+        database,
+        CommitDependencies(versions, now, new_id, settings.sessions.resume),
+        wake,
+        admission=admission,
+        health=health,
     )
     app = create_api(
         Services(
@@ -148,7 +153,7 @@ def _put_together(
         )
     )
 
-    app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
+    app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
     app[IN_USE] = InUse(database, versions, settings.targets, latest)
     app[PAUSES] = Pauses(database, now, wake)
     if settings.audit.enabled:
@@ -164,8 +169,8 @@ def _put_together(
             crew = Crew(database, all_senders, owner=owner)
             crews.append(crew)
             watches: list[Watch] = [
-                Reaper(database, commits, now, settings.sessions.idle_after),
-                app[DOCUMENT_MAKER],
+                IdleSessionReaper(database, commits, now, settings.sessions.idle_after),
+                app[DOCUMENT_BUILDER],
                 app[IN_USE],
                 app[PAUSES],
                 health,
@@ -191,7 +196,7 @@ def _put_together(
     return app
 
 
-def _mappings(versions: Versions) -> list[CompiledMapping]:
+def _mappings(versions: ActiveMappings) -> list[CompiledMapping]:
     for_all, for_lms = versions.holding()
     return [one.mapping for one in (for_all, *for_lms.values())]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from bridge.commits.replies import time_text
+from bridge.clock import format_timestamp
 from storage import deliveries, pauses
 from storage.deliveries import Delivery
 
@@ -47,5 +47,5 @@ def next_of(connection: Connection, one: Delivery, now: int) -> Next:
     if before:
         return Next(f"it waits for {number} earlier of its attempt, the first of them {before[0]}", before, number)
     if one.not_before > now:
-        return Next(f"it is tried again after {time_text(one.not_before)}")
+        return Next(f"it is tried again after {format_timestamp(one.not_before)}")
     return Next("it is tried as soon as the target's senders come to it")

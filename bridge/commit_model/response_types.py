@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from mappings.attempt.commit import Disposition
-from mappings.cmi.snapshot import Completion, ScormVersion, Success
+from mappings.attempt.state import Ending
+from mappings.cmi.snapshot import Completion, Success
 from mappings.cmi.warnings import CmiWarning
+from storage.deliveries import STATES
+from storage.target_alarms import AlarmState, RequestKind
 
-AttemptStatus: TypeAlias = Literal["active", "suspended", "terminated", "abandoned"]
-Entry: TypeAlias = Literal["ab-initio", "resume", ""]
+ENUMS = {
+    "AlarmState": tuple(AlarmState),
+    "AttemptStatus": ("active", *get_args(Ending)),
+    "CommitDisposition": get_args(Disposition),
+    "CompletionStatus": get_args(Completion),
+    "DeliveryState": STATES,
+    "LaunchEntry": ("ab-initio", "resume", ""),
+    "RequestKind": tuple(RequestKind),
+    "SessionEnding": get_args(Ending),
+    "SuccessStatus": get_args(Success),
+}
+"""The values of text that stands for a state, by the name that its schema has."""
+
+
+def one_of(name: str) -> Meta:
+    """Return the metadata of text that has one of the values of an enum."""
+    return Meta(extra_json_schema={"enum": [*ENUMS[name]]})
+
 
 UuidText = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 Timestamp = Annotated[str, Meta(examples=["2026-01-31T12:00:00.000Z"], extra_json_schema={"format": "date-time"})]
+CommitDisposition = Annotated[str, one_of("CommitDisposition")]
+CompletionStatus = Annotated[str, one_of("CompletionStatus")]
+LaunchEntry = Annotated[str, one_of("LaunchEntry")]
+SuccessStatus = Annotated[str, one_of("SuccessStatus")]
 Duration = Annotated[str, Meta(description="ISO 8601.", examples=["PT5M30.5S"])]
 CmiData = Annotated[
     dict[str, Any],
@@ -41,10 +65,10 @@ class AttemptSummary(msgspec.Struct, frozen=True, gc=False):
 
     id: UuidText
     number: Annotated[int, Meta(ge=1)]
-    status: AttemptStatus
-    scorm_version: ScormVersion | None
-    completion_status: Completion
-    success_status: Success
+    status: Annotated[str, one_of("AttemptStatus")]
+    scorm_version: Annotated[str, Meta(examples=["1.2"])] | None
+    completion_status: CompletionStatus
+    success_status: SuccessStatus
     score: ScoreSummary | None
     progress_measure: float | None
     total_time: Duration
@@ -53,7 +77,7 @@ class AttemptSummary(msgspec.Struct, frozen=True, gc=False):
 class LaunchedAttempt(AttemptSummary, frozen=True, gc=False):
     """The attempt that a session was opened for; `entry` tells whether it begins or is resumed."""
 
-    entry: Entry
+    entry: LaunchEntry
 
 
 class LearnerSummary(msgspec.Struct, frozen=True, gc=False):
@@ -86,8 +110,8 @@ class EnrollmentSummary(msgspec.Struct, frozen=True, gc=False):
     activity: ActivitySummary
     course: CourseSummary
     total_attempts: int
-    completion_status: Completion
-    success_status: Success
+    completion_status: CompletionStatus
+    success_status: SuccessStatus
     best_score: ScoreSummary | None
     total_time: Duration
     first_commit_at: Timestamp | None
@@ -131,10 +155,10 @@ class CommitResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
 
     session_id: UuidText
     commit: Annotated[int, Meta(description="The number of the commit in its session.")]
-    disposition: Disposition
+    disposition: CommitDisposition
     attempt: AttemptSummary
     enrollment: EnrollmentSummary
     progress: ProgressSummary
     statements: list[StatementReference]
-    warnings: list[CmiWarning]
+    warnings: Sequence[CmiWarning]
     omitted: Annotated[OmittedCounts, Meta(description="Absent where all are listed.")] | UnsetType = UNSET

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bridge.http.openapi_paths import TAGS, paths, problem_responses
 from bridge.http.openapi_schemas import components
+from bridge.http.query_parameters import check_parameters
 
 
 def description() -> dict[str, Any]:
@@ -52,8 +53,9 @@ def description() -> dict[str, Any]:
     }
 
 
-async def get_description(_request: web.Request) -> web.Response:
+async def get_description(request: web.Request) -> web.Response:
     """`GET /openapi.json`: describe this API for programs. Anyone may ask."""
+    check_parameters(request)
     return web.Response(body=_encoded(), content_type="application/json")
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
+from bridge.commit_model.response_types import CommitResponse
 from bridge.formats import BY_NAME
-from bridge.http import bodies
+from bridge.http import request_body
 from bridge.http.openapi_schemas import ID, TEXT, UUID, Schema, ref
 from bridge.http.responses import (
     AttemptResponse,
-    CommitResponse,
     EnrollmentsResponse,
     LivenessResponse,
     ProblemResponse,
@@ -22,6 +22,7 @@ from bridge.http.responses import (
 )
 
 Operation = dict[str, Any]
+Paths = dict[str, dict[str, Operation]]
 
 TAGS = (
     {"name": "sessions", "description": "Open sessions, and read what became of them."},
@@ -58,10 +59,11 @@ _KEY = {
     "in": "header",
     "description": "The same key is the same commit: it is answered as at first and has no second effect. With another"
     " body it is refused.",
-    "schema": {"type": "string", "maxLength": bodies.LONGEST_KEY},
+    "schema": {"type": "string", "maxLength": request_body.LONGEST_KEY},
 }
 _KEY_OF_ANY = _KEY | {
-    "description": f"{_KEY['description']} At most {bodies.LONGEST_KEY} characters, where there is something to store.",
+    "description": f"{_KEY['description']} At most {request_body.LONGEST_KEY} characters, where there is something to"
+    " store.",
     "schema": TEXT,
 }
 
@@ -99,7 +101,6 @@ def _operation(
     summary: str,
     response: dict[str, Any],
     *,
-    tag: str,
     problems: tuple[int, ...] = (),
     security: list[dict[str, list[str]]] | None = None,
     parameters: tuple[dict[str, Any], ...] = (),
@@ -107,7 +108,6 @@ def _operation(
 ) -> Operation:
     operation: Operation = {
         "operationId": name,
-        "tags": [tag],
         "summary": summary,
         "security": security or [],
         "parameters": [*parameters],
@@ -154,14 +154,14 @@ _POSTBACK_BODY = {
 def _any_body(example: dict[str, Any]) -> dict[str, Any]:
     return {
         "required": True,
-        "description": "JSON, a form or text: detected from the body whatever its Content-Type says. See docs/formats.md.",
+        "description": "JSON, a form or text, detected from the body itself: docs/formats.md has all formats.",
         # a second media type here makes generated Python clients fail, as one without a schema is not told apart
         "content": {JSON: {"schema": {}, "example": example}},
     }
 
 
 _FORMAT_RESPONSE = {
-    "description": "Stored, or what was asked for, as the format's client expects it; some formats refuse with 200, too.",
+    "description": "Stored, or what was asked for, as the format's client expects it. Some refuse with 200, too.",
     "content": {JSON: {"schema": {}}, "text/plain": {"schema": TEXT}},
 }
 
@@ -186,7 +186,6 @@ def _commits(name: str) -> Operation:
             name,
             "Store a commit in any known format, of an open session.",
             _FORMAT_RESPONSE,
-            tag="commits",
             security=_PLAYER,
             parameters=(_SESSION, _KEY_OF_ANY),
             body=_any_body(_COMMIT),
@@ -200,7 +199,6 @@ def _format_commits(name: str, *, asks: bool = False) -> Operation:
             name,
             "Read what a session holds, in a format's own way." if asks else "Store a commit in one format.",
             _FORMAT_RESPONSE,
-            tag="commits",
             security=_PLAYER,
             parameters=(
                 _path("format", {"type": "string", "enum": [*BY_NAME]}),
@@ -217,7 +215,6 @@ def _progress(name: str) -> Operation:
         name,
         "Store a commit with its launch; the activity is in the address.",
         _response("Stored.", CommitResponse),
-        tag="commits",
         problems=_WRITING,
         security=_LMS,
         parameters=(_path("topic_id", ID, "The activity's id."), _KEY),
@@ -232,15 +229,28 @@ def _cursors(*lists: str) -> tuple[Operation, ...]:
     )
 
 
-def paths() -> dict[str, dict[str, Operation]]:
+def paths() -> Paths:
     """Return address -> method -> operation."""
+    by_tag = {
+        "sessions": _session_paths(),
+        "commits": _commit_paths(),
+        "results": _result_paths(),
+        "service": _service_paths(),
+    }
+    for tag, operations in by_tag.items():
+        for methods in operations.values():
+            for operation in methods.values():
+                operation["tags"] = [tag]
+    return {path: methods for operations in by_tag.values() for path, methods in operations.items()}
+
+
+def _session_paths() -> Paths:
     return {
         "/v1/sessions": {
             "post": _operation(
                 "openSession",
                 "Open a session and get the address its player posts commits to.",
                 _response("The session is open, or was open already.", SessionOpenedResponse),
-                tag="sessions",
                 problems=_OPENING,
                 security=_LMS,
                 body=_body("OpenSessionBody", example=_LAUNCH),
@@ -251,12 +261,16 @@ def paths() -> dict[str, dict[str, Operation]]:
                 "getSession",
                 "Read state, resume data, commits, statements and documents of a session, and their deliveries.",
                 _response("The session.", SessionResponse),
-                tag="sessions",
                 problems=(*_READING, 404),
                 security=_LMS,
                 parameters=(_SESSION, *_cursors("commits", "statements")),
             )
         },
+    }
+
+
+def _commit_paths() -> Paths:
+    return {
         "/v1/sessions/{session_id}/commits": {"post": _commits("postCommit"), "put": _commits("putCommit")},
         "/v1/formats/{format}/sessions/{session_id}/commits": {
             "post": _format_commits("postFormatCommit"),
@@ -268,7 +282,6 @@ def paths() -> dict[str, dict[str, Operation]]:
                 "postScormCloudResults",
                 "Store a SCORM Cloud registration postback, as JSON or as a form with it in the field `data`.",
                 _response("Stored.", CommitResponse),
-                tag="commits",
                 problems=_WRITING,
                 security=_POSTBACK,
                 parameters=(_KEY,),
@@ -280,19 +293,24 @@ def paths() -> dict[str, dict[str, Operation]]:
                 "postAllInOne",
                 "Store a commit with session, learner and activity in it; a SCORM Cloud postback is taken, too.",
                 _response("Stored.", CommitResponse),
-                tag="commits",
                 problems=_WRITING,
                 security=_LMS,
                 parameters=(_KEY,),
-                body=_body("LaunchCommitBody", "SessionCommitBody", example=_LAUNCH | _COMMIT),
+                body=_body("AllInOneBody", "SessionCommitBody", example=_LAUNCH | _COMMIT),
             )
         },
+        "/scorm/progress/{topic_id}/": {"post": _progress("postProgress")},
+        "/scorm/progress/{topic_id}": {"post": _progress("postProgressWithoutSlash")},
+    }
+
+
+def _result_paths() -> Paths:
+    return {
         "/v1/attempts/{attempt_id}": {
             "get": _operation(
                 "getAttempt",
                 "Read state, resume data, sessions, commits, statements and documents of an attempt.",
                 _response("The attempt.", AttemptResponse),
-                tag="results",
                 problems=(*_READING, 404),
                 security=_LMS,
                 parameters=(
@@ -306,7 +324,6 @@ def paths() -> dict[str, dict[str, Operation]]:
                 "getEnrollments",
                 "Read the gradebook, a hundred enrollments at a time, in the order they began.",
                 _response("Enrollments.", EnrollmentsResponse),
-                tag="results",
                 problems=_READING,
                 security=_LMS,
                 parameters=(
@@ -317,14 +334,16 @@ def paths() -> dict[str, dict[str, Operation]]:
                 ),
             )
         },
-        "/scorm/progress/{topic_id}/": {"post": _progress("postProgress")},
-        "/scorm/progress/{topic_id}": {"post": _progress("postProgressWithoutSlash")},
+    }
+
+
+def _service_paths() -> Paths:
+    return {
         "/healthz": {
             "get": _operation(
                 "isAlive",
                 "Check whether the process responds. Query parameters are ignored.",
                 _response("It does.", LivenessResponse),
-                tag="service",
             )
         },
         "/readyz": {"get": _readiness()},
@@ -336,7 +355,6 @@ def paths() -> dict[str, dict[str, Operation]]:
                     "description": "An OpenAPI 3.1 document.",
                     "content": {JSON: {"schema": {"type": "object", "additionalProperties": True}}},
                 },
-                tag="service",
                 problems=(400,),
             )
         },
@@ -348,7 +366,6 @@ def _readiness() -> Operation:
         "isReady",
         "Check whether commits can be stored. Query parameters are ignored.",
         _response("They can.", ReadinessResponse),
-        tag="service",
     )
     operation["responses"]["503"] = _response("They cannot, or the process is about to stop.", UnreadyResponse)
     return operation

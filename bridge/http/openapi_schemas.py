@@ -1,4 +1,4 @@
-"""The component schemas of the OpenAPI document: JSON Schema (2020-12), derived from the types of bodies and responses."""
+"""The component schemas of the OpenAPI document: JSON Schema, derived from the types of bodies and responses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from bridge.commits.launch import LONGEST_ID
-from bridge.commits.learner_details import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
+from bridge.commit_model.launch import LONGEST_ID
+from bridge.commit_model.launch_fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
+from bridge.commit_model.response_types import ENUMS
 from bridge.formats import native
 from bridge.http import responses
 
@@ -26,6 +27,7 @@ ID: Schema = {
     "maxLength": LONGEST_ID,
     "description": f"Not blank, no control characters, at most {LONGEST_ID} bytes in UTF-8.",
 }
+_ENUM_NAMES = {tuple(values): name for name, values in ENUMS.items()}
 _NULL: Schema = {"type": "null"}
 _INTEGER: Schema = {"type": "integer"}
 _NUMBER: Schema = {"type": "number"}
@@ -65,7 +67,19 @@ def nullable(*schemas: Schema) -> Schema:
 
 def components() -> dict[str, Schema]:
     """Return all component schemas by name."""
-    return _bodies() | _responses()
+    schemas: dict[str, Schema] = _with_named_enums(_bodies() | _responses())
+    names = {name: {"title": name, "type": "string", "enum": [*values]} for name, values in ENUMS.items()}
+    return schemas | names
+
+
+def _with_named_enums(value: Any) -> Any:
+    """Return a schema in which references stand for known enums: each client gets one type of each."""
+    if isinstance(value, list):
+        return [_with_named_enums(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    name = _ENUM_NAMES.get(tuple(value["enum"])) if value.get("type") == "string" and "enum" in value else None
+    return {key: _with_named_enums(part) for key, part in value.items()} if name is None else ref(name)
 
 
 def _responses() -> dict[str, Schema]:
@@ -92,10 +106,10 @@ def _derive(types: Iterable[type[msgspec.Struct]]) -> tuple[dict[str, Schema], d
 
 
 def _bodies() -> dict[str, Schema]:
-    schemas, _ = _derive([native.Opening, native.Committing])
+    schemas, _ = _derive([native.OpenSessionBody, native.CommitBody])
     _describe_groups(schemas)
-    opening = schemas.pop("Opening")["properties"] | _opening_properties()
-    committing = schemas.pop("Committing")["properties"] | {
+    opening = schemas.pop("OpenSessionBody")["properties"] | _opening_properties()
+    committing = schemas.pop("CommitBody")["properties"] | {
         **dict.fromkeys(("cmi", "cmi_data", "adl"), nullable(_OBJECT)),
         "sequence": nullable({"type": "integer", "minimum": 0, "maximum": (1 << 62) - 1}),
         "committed_at": nullable({"type": "string", "format": "date-time"}),
@@ -108,7 +122,7 @@ def _bodies() -> dict[str, Schema]:
     launches = [one | other for one, other in product(learners, data)]
     return schemas | {
         "OpenSessionBody": _object(opening, learners, ["activity"], "Who plays what."),
-        "LaunchCommitBody": _object(
+        "AllInOneBody": _object(
             opening | committing, launches, ["activity"], "CMI data with the launch that it belongs to."
         ),
         "SessionCommitBody": _object(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -11,24 +11,22 @@ from msgspec import UNSET, Meta, UnsetType
 from bridge.commit_model.response_types import (
     AttemptSummary,
     CmiData,
+    CommitDisposition,
     CommitResponse,
     EnrollmentSummary,
-    Entry,
     LaunchedAttempt,
+    LaunchEntry,
     SuccessResponse,
     Timestamp,
     UuidText,
+    one_of,
 )
 from bridge.errors import BridgeError
 from bridge.http.backlog import COUNT_LIMIT
 from bridge.system_alarms import AlarmCode
-from mappings.attempt.commit import Disposition
-from mappings.attempt.state import Ending
 from mappings.cmi.warnings import CmiWarning
-from storage.target_alarms import AlarmState, RequestKind
 
-DeliveryState: TypeAlias = Literal["waiting", "delivered", "dead", "quarantined", "discarded"]
-
+SessionEnding = Annotated[str, one_of("SessionEnding")]
 CommitUrl = Annotated[
     str,
     Meta(
@@ -50,14 +48,14 @@ class SessionOpenedResponse(SuccessResponse, frozen=True, gc=False, kw_only=True
     attempt: LaunchedAttempt
     enrollment: EnrollmentSummary
     cmi: CmiData
-    warnings: list[CmiWarning]
+    warnings: Sequence[CmiWarning]
 
 
 class DeliverySummary(msgspec.Struct, frozen=True, gc=False):
     """Where a statement or document is on its way to one target; `target` is null while none is configured."""
 
     target: str | None
-    state: DeliveryState
+    state: Annotated[str, one_of("DeliveryState")]
     tries: int
 
 
@@ -67,7 +65,7 @@ class CommitSummary(msgspec.Struct, frozen=True, gc=False):
     number: int
     received_at: Timestamp
     format: str
-    disposition: Disposition
+    disposition: CommitDisposition
 
 
 class StatementSummary(msgspec.Struct, frozen=True, gc=False):
@@ -93,11 +91,11 @@ class SessionSummary(msgspec.Struct, frozen=True, gc=False):
     """When a session began, was last heard from and ended."""
 
     session_id: UuidText
-    entry: Entry
+    entry: LaunchEntry
     started_at: Timestamp
     last_commit_at: Timestamp | None
     ended_at: Timestamp | None
-    ended: Ending | None
+    ended: SessionEnding | None
 
 
 class AttemptCommit(CommitSummary, frozen=True, gc=False):
@@ -137,11 +135,11 @@ class SessionResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
     """A session: its results, the data its next launch is loaded with, and what came of its commits."""
 
     session_id: UuidText
-    entry: Entry
+    entry: LaunchEntry
     started_at: Timestamp
     last_commit_at: Timestamp | None
     ended_at: Timestamp | None
-    ended: Ending | None
+    ended: SessionEnding | None
     attempt: AttemptSummary
     enrollment: EnrollmentSummary
     cmi: CmiData
@@ -192,8 +190,8 @@ class TargetAlarmSummary(msgspec.Struct, frozen=True, gc=False):
     """What is wrong with one kind of request to a target."""
 
     target: str
-    requests: RequestKind
-    state: AlarmState
+    requests: Annotated[str, one_of("RequestKind")]
+    state: Annotated[str, one_of("AlarmState")]
     since: Timestamp
 
 
@@ -207,7 +205,7 @@ class ReadinessResponse(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Commits can be stored. What waits, and for which target, is absent until it was counted."""
 
     status: Literal["ready"] = "ready"
-    targets: list[str]
+    targets: Sequence[str]
     alarms: list[AlarmSummary]
     waiting: Annotated[dict[str, WaitingCount], Meta(description="Statements by target.")] | UnsetType = UNSET
     waiting_documents: Annotated[dict[str, WaitingCount], Meta(description="Documents by target.")] | UnsetType = UNSET
@@ -225,6 +223,8 @@ class UnreadyResponse(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     alarms: Annotated[list[AlarmSummary], Meta(description="Absent while draining.")] | UnsetType = UNSET
 
 
+GENERAL_EXCEPTION = 101
+"""The error code of SCORM 1.2 and SCORM 2004 for what no other code covers."""
 REQUEST_CODES = ("no-such-address", "method-not-allowed", "bad-request", "unreadable-request", "request-timeout")
 """Codes of problems that are no `BridgeError`: the request reached no handler, or not whole."""
 
@@ -251,7 +251,9 @@ class ProblemResponse(msgspec.Struct, frozen=True, gc=False):
         ),
     ]
     result: Annotated[bool, Meta(extra_json_schema={"const": False})] = False
-    error_code: Annotated[int, Meta(extra_json_schema={"const": 101})] = msgspec.field(default=101, name="errorCode")
+    error_code: Annotated[int, Meta(extra_json_schema={"const": GENERAL_EXCEPTION})] = msgspec.field(
+        default=GENERAL_EXCEPTION, name="errorCode"
+    )
 
 
 RESPONSES = (

@@ -18,8 +18,8 @@ def talk(url: str, token: str) -> dict[str, object]:
     from bridge_client.api.sessions import get_session, open_session  # noqa: PLC0415
     from bridge_client.models import (  # noqa: PLC0415
         ActivityFields,
-        LaunchCommitBody,
-        LaunchCommitBodyCmiType0,
+        AllInOneBody,
+        AllInOneBodyCmiType0,
         LearnerFields,
         OpenSessionBody,
         ProgressBody,
@@ -36,11 +36,11 @@ def talk(url: str, token: str) -> dict[str, object]:
         session = get_session.sync(opened.session_id, client=client)
         launched = post_all_in_one.sync(
             client=client,
-            body=LaunchCommitBody(
+            body=AllInOneBody(
                 learner="u2",
                 activity=ActivityFields(id="236"),
                 scorm_version=1.2,
-                cmi=LaunchCommitBodyCmiType0.from_dict(completed),
+                cmi=AllInOneBodyCmiType0.from_dict(completed),
             ),
             idempotency_key="first",
         )
