@@ -18,7 +18,7 @@ from bridge.commits.write_queue import MOST_TOGETHER, WriteQueue
 from bridge.formats import CommitRequest, native
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import store
-from bridge.mapping_library.in_use import ready
+from bridge.mapping_library.reloader import ready
 from mappings.attempt import Arrival
 from mappings.cmi import read
 from storage import lms

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from bridge import accounts as kept
 from bridge import passwords
-from bridge.accounts import AccountError, Who
 from bridge.audit.access.login_throttle import account_subject
 from bridge.audit.access.roles import ROLES
-from bridge.cli.stored import database, looking, user
+from bridge.cli.database import database, looking, user
 from bridge.clock import format_timestamp, system_now
+from bridge.operations import accounts as kept
+from bridge.operations.accounts import AccountError, Who
 from bridge.passwords import PasswordError
 from bridge.settings import Settings
 from storage import accounts as stored

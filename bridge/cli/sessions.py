@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from bridge.cli.filters import Time, Uuid
-from bridge.cli.printing import AS_JSON, as_json, table
-from bridge.cli.stored import looking
+from bridge.cli.database import looking
+from bridge.cli.options import Time, Uuid
+from bridge.cli.output import AS_JSON, as_json, table
 from bridge.clock import format_timestamp
 from bridge.settings import Settings
 from storage.audit import sessions as stored

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from bridge.cli.filters import chosen
-from bridge.cli.printing import AS_JSON, as_json, table
-from bridge.cli.stored import looking
+from bridge.cli.database import looking
+from bridge.cli.options import chosen
+from bridge.cli.output import AS_JSON, as_json, table
 from bridge.clock import format_timestamp
 from bridge.settings import Settings
 from storage.audit import statements as stored

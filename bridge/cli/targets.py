@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.cli.stored import database, looking, user
+from bridge.cli.database import database, looking, user
 from bridge.clock import format_timestamp, system_now
+from bridge.operations.target_status import TargetState, alarm_text_since, overview, pause, resume
 from bridge.settings import Settings
-from bridge.target_states import TargetState, alarm_text_since, overview, pause, resume
 from storage.audit.pages import Count
 from storage.engine import writing
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import click
 
 from bridge.access import new_token
-from bridge.cli.printing import AS_JSON, as_json, table
-from bridge.cli.stored import database, looking, user
+from bridge.cli.database import database, looking, user
+from bridge.cli.output import AS_JSON, as_json, table
 from bridge.clock import format_timestamp, system_now
 from bridge.settings import Settings
 from mappings.xapi.iris import is_iri

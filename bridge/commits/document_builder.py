@@ -10,7 +10,7 @@ from bridge.clock import Now
 from bridge.commits.commands import BuildDocuments
 from bridge.commits.service import CommitService
 from bridge.database import Database
-from bridge.watch import ItemBackoff, Watch
+from bridge.periodic_task import ItemBackoff, PeriodicTask
 from storage import attempts
 
 EVERY = 0.5
@@ -19,7 +19,7 @@ MOST_TOGETHER = 4
 """Attempts: commits that come meanwhile wait for all of them."""
 
 
-class DocumentBuilder(Watch):
+class DocumentBuilder(PeriodicTask):
     """Makes the documents that are due."""
 
     def __init__(self, database: Database, commits: CommitService, now: Now) -> None:
@@ -29,7 +29,7 @@ class DocumentBuilder(Watch):
         self._now = now
         self._backoff = ItemBackoff("documents", now)
 
-    async def look(self) -> bool:
+    async def run_once(self) -> bool:
         """Make what is due now."""
         return await self.make(self._now())
 

@@ -14,7 +14,7 @@ from bridge.clock import Now
 from bridge.commits.commands import CloseIdleSession
 from bridge.commits.service import CommitService
 from bridge.database import Database
-from bridge.watch import ItemBackoff, Watch
+from bridge.periodic_task import ItemBackoff, PeriodicTask
 from storage import attempts
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ class _Reaped(NamedTuple):
     may_be_more: bool
 
 
-class IdleSessionReaper(Watch):
+class IdleSessionReaper(PeriodicTask):
     """Ends idle sessions; `idle_after` is in seconds."""
 
     def __init__(self, database: Database, commits: CommitService, now: Now, idle_after: int) -> None:
@@ -42,7 +42,7 @@ class IdleSessionReaper(Watch):
         self._idle_after = idle_after
         self._backoff = ItemBackoff("idle sessions", now)
 
-    async def look(self) -> bool:
+    async def run_once(self) -> bool:
         """End sessions that are idle now; tell whether there may be more, and some of these were ended."""
         reaped = await self._reap()
         return reaped.may_be_more and reaped.ended > 0

@@ -18,8 +18,7 @@ from bridge.access import new_token
 from bridge.app import create_app
 from bridge.clock import system_now
 from bridge.sandbox.site import Sandbox, add_sandbox
-from bridge.settings import DatabaseSettings, Settings
-from bridge.target_settings import TargetSettings
+from bridge.settings import DatabaseSettings, Settings, TargetSettings
 from storage import lms
 from storage.engine import open_engine, writing
 from tests.browser.course_page import CoursePage

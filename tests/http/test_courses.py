@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bridge.commit_model.launch import LONGEST_KEY, Activity, Course, Launch, Learner
 from bridge.commits.commands import OpenSession
-from bridge.mapping_library.stories import stories
+from bridge.mapping_library.enrollment_history import enrollment_histories
 from storage import histories
 from storage.engine import open_engine, reading
 from storage.histories import Span
@@ -176,7 +176,7 @@ async def test_a_replay_knows_the_registration_in_the_course(bridge: Bridge) -> 
     _, told = await bridge.get("/v1/enrollments")
     with reading(bridge.engine) as connection:
         ids = histories.enrollment_ids(connection, Span(course="C9"), after=0, most=10)
-        found = [next(iter(story.attempts)) for story in stories(connection, ids) if [*story.commits]]
+        found = [next(iter(story.attempts)) for story in enrollment_histories(connection, ids) if [*story.commits]]
     facts = [one.facts for one in found]
 
     assert {one.course_registration for one in facts} == {one["course"]["registration"] for one in told["enrollments"]}

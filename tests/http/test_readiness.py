@@ -106,7 +106,7 @@ async def test_a_probe_that_fails_makes_an_idle_bridge_unready_and_it_recovers_b
         clock.seconds += FAILURE_HOLD
         assert await _status(bridge) == 503
     clock.seconds += FAILURE_HOLD
-    await _services(bridge).health.look()
+    await _services(bridge).health.run_once()
     assert _services(bridge).alarms.current() == []
     assert await _status(bridge) == 200
 

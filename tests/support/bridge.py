@@ -15,12 +15,16 @@ from yarl import URL
 
 from bridge.access import new_token
 from bridge.app import DOCUMENT_BUILDER, create_app
-from bridge.audit_settings import AuditSettings
 from bridge.http.connection_server import ConnectionRunner
-from bridge.limit_settings import LimitSettings
-from bridge.proxy_settings import ProxySettings
-from bridge.settings import DatabaseSettings, ServerSettings, Settings
-from bridge.target_settings import TargetSettings
+from bridge.settings import (
+    AuditSettings,
+    DatabaseSettings,
+    LimitSettings,
+    ProxySettings,
+    ServerSettings,
+    Settings,
+    TargetSettings,
+)
 from storage import lms
 from storage.engine import open_engine, reading, writing
 from storage.lookups import AttemptReport, enrollments, reports

@@ -17,7 +17,7 @@ from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.write_queue import QueuedCommand, WriteQueue
 from bridge.formats import CommitRequest, detect
 from bridge.mapping_library.activation import store
-from bridge.mapping_library.in_use import ready
+from bridge.mapping_library.reloader import ready
 from mappings.attempt import Arrival
 from mappings.cmi import read
 from storage import lms
