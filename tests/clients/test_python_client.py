@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bridge.http.openapi import description
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 ENVIRONMENT = Path(__file__).parents[2] / ".clients"
 CONVERSATION = Path(__file__).with_name("conversation.py")
