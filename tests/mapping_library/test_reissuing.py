@@ -18,7 +18,8 @@ from storage import acts
 from storage.engine import reading, writing
 from storage.histories import Span
 from storage.tables import delivery, enrollment
-from tests.support.bridge import START, Bridge, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, StartBridge
 from tests.support.mapping import DEFAULT, MASTERED, variant
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "95", "max": "100"}}}
