@@ -10,7 +10,7 @@ import pytest
 from bridge.audit.access.cookies import COOKIE
 from bridge.audit.access.roles import Role
 from bridge.audit.routes import ROUTES, Route
-from bridge.audit_settings import AuditSettings
+from bridge.settings import AuditSettings
 from tests.audit.conftest import Meet
 from tests.support.accounts import HOME_PAGE
 from tests.support.bridge import Bridge, StartBridge

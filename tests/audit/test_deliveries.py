@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from bridge import delivery_acts
 from bridge.audit.components.remediation import advice
+from bridge.operations import delivery_operations
 from storage import acts
 from storage.engine import reading
 from tests.support.bridge import Bridge
@@ -118,7 +118,7 @@ async def test_a_single_one_is_discarded_and_its_statement_tells_so(bridge: Brid
 async def test_very_many_are_done_in_steps_each_of_which_is_kept(
     bridge: Bridge, admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_acts, "TOGETHER", 7)
+    monkeypatch.setattr(delivery_operations, "TOGETHER", 7)
     waiting = _in_state(bridge, "waiting")
     page = f"/audit/deliveries/discard?target={TARGET}&state=waiting"
     done = await admin.post("/audit/deliveries/discard", page=page, target=TARGET, state="waiting", reason="moved")

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.audit.access.devices import COOKIE_PREFIX, DEVICE_TTL
 from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS
-from bridge.audit_settings import AuditSettings
+from bridge.settings import AuditSettings
 from tests.audit.conftest import Meet
 from tests.support.accounts import PASSWORD, add_account
 from tests.support.bridge import Bridge, StartBridge

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
-from bridge.app import IN_USE
+from bridge.app import MAPPING_RELOADER
 from bridge.mapping_documents import SHIPPED
 from storage import acts
 from storage.engine import reading
@@ -115,7 +115,8 @@ async def test_a_version_is_activated_seen_in_effect_and_rolled_back(bridge: Bri
     own = await _keep(admin, bridge)
     page = f"/audit/mappings/{own}"
     assert bridge.client.app is not None
-    bridge.client.app[IN_USE].stop()  # it does not look by itself any more: what holds is what the page let hold
+    # without it, what holds is what the page let hold
+    bridge.client.app[MAPPING_RELOADER].stop()
     assert (await admin.post(f"{page}/activate", page=page, lms="", reason=" ")).status == 400
     done = await admin.post(f"{page}/activate", page=page, lms="lms", reason="only the best pass")
     assert done.status == 303

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 from joserfc.jwk import ECKey
 
-from bridge.audit_settings import AuditSettings, OidcSettings
+from bridge.settings import AuditSettings, OidcSettings
 from storage import accounts, acts
 from storage.accounts import StoredAccount
 from storage.engine import reading

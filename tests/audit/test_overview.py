@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from bridge.audit.pages.overview import age
 from bridge.http.services import SERVICES
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage import pauses, target_alarms
 from storage.engine import writing
 from storage.pauses import Pause

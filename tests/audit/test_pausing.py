@@ -12,11 +12,11 @@ from aiohttp.test_utils import TestServer
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from bridge import target_states
-from bridge.app import PAUSES
+from bridge.app import PAUSE_MONITOR
 from bridge.forwarding import forwarder
-from bridge.forwarding.pauses import LOOK, Pauses
-from bridge.target_settings import TargetSettings
+from bridge.forwarding.pause_monitor import LOOK, PauseMonitor
+from bridge.operations import target_status
+from bridge.settings import TargetSettings
 from storage import pauses
 from storage.engine import writing
 from storage.outbox import SHARDS
@@ -80,31 +80,31 @@ async def bridge(start: StartBridge, lrss: tuple[Lrs, Lrs], monkeypatch: pytest.
     slow, other = lrss
     bridge = await start(targets=(slow.settings("slow"), other.settings("other")))
     _pause(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     for learner in LEARNERS:
         await bridge.commit(DONE, learner={"id": learner})
     _resume(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     # the first claim of each sender is for one statement, as it knows nothing of their size yet
     await wait_until(lambda: slow.requests == 2 * SHARDS)
     _pauses(bridge).stop()  # it does not look by itself any more
     return bridge
 
 
-def _pauses(bridge: Bridge) -> Pauses:
+def _pauses(bridge: Bridge) -> PauseMonitor:
     assert bridge.client.app is not None
-    return bridge.client.app[PAUSES]
+    return bridge.client.app[PAUSE_MONITOR]
 
 
 def _pause(bridge: Bridge) -> None:
     """Pause the slow one as a command does, which is another process."""
     with writing(bridge.engine) as connection:
-        target_states.pause(connection, "slow", by="ada", reason="moving house", now=bridge.clock())
+        target_status.pause(connection, "slow", by="ada", reason="moving house", now=bridge.clock())
 
 
 def _resume(bridge: Bridge) -> None:
     with writing(bridge.engine) as connection:
-        target_states.resume(connection, "slow", by="ada", reason="", now=bridge.clock())
+        target_status.resume(connection, "slow", by="ada", reason="", now=bridge.clock())
 
 
 def _states(bridge: Bridge, target: str, learners: list[str]) -> list[str]:
@@ -142,7 +142,7 @@ async def test_what_another_process_paused_holds_from_the_next_look_on(bridge: B
     assert LOOK < 1
     slow, _ = lrss
     _pause(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     begun = slow.requests
     slow.opened.set()
     await wait_until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
@@ -150,7 +150,7 @@ async def test_what_another_process_paused_holds_from_the_next_look_on(bridge: B
     assert slow.requests == begun
 
     _resume(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     await wait_until(lambda: set(_states(bridge, "slow", LEARNERS)) == {"delivered"})
     assert len(slow.ids) == len(set(slow.ids))
 
@@ -168,5 +168,5 @@ async def test_a_process_that_cannot_learn_what_it_changed_holds_everything_back
         await its.follow_at_once()
     assert its.holds("slow")
     assert its.holds("other")
-    await its.look()
+    await its.run_once()
     assert not its.holds("other")

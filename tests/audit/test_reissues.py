@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text, update
 
 from bridge.audit.components.jobs import Job, Progress
-from bridge.mapping_library import activation, reissuing
+from bridge.mapping_library import activation, reissue
 from mappings.analysis.impact import Impact
 from storage import acts, leases
 from storage.acts import Act
@@ -203,7 +203,7 @@ async def test_one_job_works_at_a_time_and_its_page_tells_how_far_it_is(bridge: 
 async def test_what_was_broken_off_says_why_keeps_what_it_did_and_goes_on(
     bridge: Bridge, admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reissuing, "TOGETHER", 1)
+    monkeypatch.setattr(reissue, "TOGETHER", 1)
     before, preview = _statements(bridge), await _previewed(admin, bridge)
     third = "SELECT j.id, j.body FROM journal j ORDER BY j.id LIMIT 1 OFFSET 2"
     ((row, body),) = rows(bridge, third)

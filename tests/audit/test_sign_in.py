@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from bridge import accounts as kept
 from bridge import passwords
-from bridge.accounts import Who
 from bridge.audit.access.cookies import COOKIE
 from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS, account_subject
-from bridge.audit_settings import AuditSettings
+from bridge.operations import accounts as kept
+from bridge.operations.accounts import Who
+from bridge.settings import AuditSettings
 from storage import accounts
 from storage.engine import reading, writing
 from tests.audit.conftest import Meet

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 from aiohttp import web
 
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage import acts, outbox, pauses, target_alarms
 from storage.engine import reading, writing
 from storage.outbox import Try

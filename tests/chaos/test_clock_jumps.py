@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage import outbox
 from storage.engine import reading
 from tests.chaos.lrs import ChaosLrs

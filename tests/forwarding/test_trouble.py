@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from bridge.forwarding import forwarder
 from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Edition, FaultRule, Match, faults
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage import outbox
 from storage.engine import writing
 from storage.outbox import Settlement, Try

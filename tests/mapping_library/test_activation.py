@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
-from bridge.target_settings import FilterSettings, TargetSettings
+from bridge.settings import FilterSettings, TargetSettings
 from mappings.definition import DocumentError
 from storage import acts, mapping_versions
 from storage.engine import reading, writing

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
 from yarl import URL
 
+<<<<<<< HEAD
 from bridge.app import DOCUMENT_MAKER, create_app
 from bridge.audit_settings import AuditSettings
 from bridge.http.connection_server import ConnectionRunner
@@ -21,6 +22,22 @@ from bridge.proxy_settings import ProxySettings
 from bridge.settings import DatabaseSettings, ServerSettings, Settings
 from bridge.target_settings import TargetSettings
 from storage.engine import open_engine, reading
+=======
+from bridge.access import new_token
+from bridge.app import DOCUMENT_BUILDER, create_app
+from bridge.http.connection_server import ConnectionRunner
+from bridge.settings import (
+    AuditSettings,
+    DatabaseSettings,
+    LimitSettings,
+    ProxySettings,
+    ServerSettings,
+    Settings,
+    TargetSettings,
+)
+from storage import lms
+from storage.engine import open_engine, reading, writing
+>>>>>>> main
 from storage.lookups import AttemptReport, enrollments, reports
 from tests.support.accounts import START, register_lms
 
@@ -144,7 +161,7 @@ class Bridge:
     async def let_documents_follow(self) -> None:
         """Make the documents of all that was committed, due or not."""
         assert self.client.app is not None
-        while await self.client.app[DOCUMENT_MAKER].make(self.clock() + 86_400_000):
+        while await self.client.app[DOCUMENT_BUILDER].make(self.clock() + 86_400_000):
             pass
 
     async def close(self) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from bridge.operations.target_status import alarm_text
 from bridge.system_alarms import AlarmCode, SystemAlarm
-from bridge.target_states import alarm_text
 from storage.audit.overview import Alarm, Overview
 from storage.audit.pages import Count
 from storage.diverged import DIVERGED

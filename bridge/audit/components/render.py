@@ -19,7 +19,7 @@ from bridge.audit.components.assets import asset_path
 from bridge.audit.components.flash import NAME, told
 from bridge.audit.components.json_view import compact_json, pretty_json, truncate_text
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.target_states import alarm_text_since
+from bridge.operations.target_status import alarm_text_since
 from mappings.xapi.timestamps import rfc3339
 
 FOLDER = Path(__file__).parents[1] / "templates"

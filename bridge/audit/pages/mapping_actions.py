@@ -97,7 +97,7 @@ async def _do(request: web.Request, path: str, act: object, words: str) -> web.S
         raise web.HTTPConflict(text=str(error)) from None
     except DocumentError as error:
         raise web.HTTPConflict(text=f"It has faults: {error.faults[0]}") from None
-    await parts.in_use.follow_at_once()
+    await parts.mapping_reloader.follow_at_once()
     told = " ".join((words.format(whom=lms or "all LMSs without a version of their own"), *done.warnings))
     return redirect(with_words(request, path, told))
 

@@ -13,7 +13,7 @@ from bridge.audit.components import alarms
 from bridge.audit.components.charts import chart_response, of_targets, per_minute
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.target_states import state_of
+from bridge.operations.target_status import state_of
 from mappings.xapi.timestamps import rfc3339
 from storage.audit import overview as stored
 from storage.audit.overview import COUNTED, MINUTE, Overview, Rate

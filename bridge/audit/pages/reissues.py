@@ -21,8 +21,8 @@ from bridge.audit.pages.mapping_preview import DAY, counted
 from bridge.audit.pages.mappings import known, whom_it_holds_for
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.impacts import DAYS
-from bridge.mapping_library.reissuing import Reissue, check_span
+from bridge.mapping_library.impact import DAYS
+from bridge.mapping_library.reissue import Reissue, check_span
 from mappings.analysis.impact import Impact
 from storage import mapping_versions
 from storage.histories import Span

@@ -18,7 +18,7 @@ from bridge.audit.components.json_view import TextView, text_file, truncate_text
 from bridge.audit.components.render import page
 from bridge.audit.components.statement_view import summarize
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.delivery_waits import Next, next_of
+from bridge.operations.delivery_status import Next, next_of
 from mappings.analysis.reissue import RULE
 from mappings.xapi.voiding import voiding_id
 from storage.audit import statements, timeline
