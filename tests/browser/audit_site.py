@@ -12,16 +12,9 @@ from sqlalchemy import text
 from bridge.audit.routes import ROUTES, Route
 from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library.activation import store
-<<<<<<< HEAD
-from bridge.target_settings import TargetSettings
-from bridge.target_states import pause
-from storage import deliveries
-=======
 from bridge.operations.target_status import pause
 from bridge.settings import TargetSettings
-from storage import accounts, deliveries
-from storage.accounts import NewAccount
->>>>>>> main
+from storage import deliveries
 from storage.deliveries import Filter
 from storage.engine import reading, writing
 from tests.support.accounts import PASSWORD, add_account

@@ -17,14 +17,7 @@ from playwright.async_api import Page
 from bridge.app import create_app
 from bridge.clock import system_now
 from bridge.sandbox.site import Sandbox, add_sandbox
-<<<<<<< HEAD
-from bridge.settings import DatabaseSettings, Settings
-from bridge.target_settings import TargetSettings
-=======
 from bridge.settings import DatabaseSettings, Settings, TargetSettings
-from storage import lms
-from storage.engine import open_engine, writing
->>>>>>> main
 from tests.browser.course_page import CoursePage
 from tests.support.accounts import register_lms
 from tests.support.sql import closing_engine

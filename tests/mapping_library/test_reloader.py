@@ -6,23 +6,12 @@ import asyncio
 
 import pytest
 
-<<<<<<< HEAD:tests/mapping_library/test_in_use.py
-from bridge.app import IN_USE
-from bridge.mapping_documents import load_mapping
-from bridge.mapping_library import activation
-from bridge.mapping_library.in_use import EVERY
-from bridge.settings import SettingsError
-from bridge.target_settings import FilterSettings, TargetSettings
-from storage import mapping_versions
-=======
-from bridge.access import new_token
 from bridge.app import MAPPING_RELOADER
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.reloader import EVERY
 from bridge.settings import FilterSettings, SettingsError, TargetSettings
-from storage import lms, mapping_versions
->>>>>>> main:tests/mapping_library/test_reloader.py
+from storage import mapping_versions
 from storage.engine import writing
 from tests.support.accounts import START, register_lms
 from tests.support.bridge import Bridge, Ids, StartBridge

@@ -13,17 +13,6 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
 from yarl import URL
 
-<<<<<<< HEAD
-from bridge.app import DOCUMENT_MAKER, create_app
-from bridge.audit_settings import AuditSettings
-from bridge.http.connection_server import ConnectionRunner
-from bridge.limit_settings import LimitSettings
-from bridge.proxy_settings import ProxySettings
-from bridge.settings import DatabaseSettings, ServerSettings, Settings
-from bridge.target_settings import TargetSettings
-from storage.engine import open_engine, reading
-=======
-from bridge.access import new_token
 from bridge.app import DOCUMENT_BUILDER, create_app
 from bridge.http.connection_server import ConnectionRunner
 from bridge.settings import (
@@ -35,9 +24,7 @@ from bridge.settings import (
     Settings,
     TargetSettings,
 )
-from storage import lms
-from storage.engine import open_engine, reading, writing
->>>>>>> main
+from storage.engine import open_engine, reading
 from storage.lookups import AttemptReport, enrollments, reports
 from tests.support.accounts import START, register_lms
 
