@@ -19,10 +19,11 @@ from bridge.access import CommitTokens, LmsTokens
 from bridge.audit.app import mount
 from bridge.audit.dependencies import AuditParts
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
-from bridge.commits.document_maker import DocumentMaker
-from bridge.commits.reaper import Reaper
+from bridge.commit_model.active_mappings import ActiveMappings
+from bridge.commits.dependencies import CommitDependencies
+from bridge.commits.document_builder import DocumentBuilder
+from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.commits.service import CommitService
-from bridge.commits.setup import Setup, Versions
 from bridge.database import Database
 from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import open_session
@@ -54,7 +55,7 @@ from storage.migrations import is_current
 log = structlog.get_logger(__name__)
 
 
-DOCUMENT_MAKER = web.AppKey("document_maker", DocumentMaker)
+DOCUMENT_BUILDER = web.AppKey("document_builder", DocumentBuilder)
 MAPPING_RELOADER = web.AppKey("mapping_reloader", MappingReloader)
 PAUSE_MONITOR = web.AppKey("pause_monitor", PauseMonitor)
 
@@ -126,7 +127,11 @@ def _put_together(
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
     refusals = Refusals(database, now)
     commits = CommitService(
-        database, Setup(versions, now, new_id, settings.sessions.resume), wake, admission=admission, health=health
+        database,
+        CommitDependencies(versions, now, new_id, settings.sessions.resume),
+        wake,
+        admission=admission,
+        health=health,
     )
     app = create_api(
         Services(
@@ -148,7 +153,7 @@ def _put_together(
         )
     )
 
-    app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
+    app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
     app[MAPPING_RELOADER] = MappingReloader(database, versions, settings.targets, latest)
     app[PAUSE_MONITOR] = PauseMonitor(database, now, wake)
     if settings.audit.enabled:
@@ -172,8 +177,8 @@ def _put_together(
             worker_pool = WorkerPool(database, all_senders, owner=owner)
             worker_pools.append(worker_pool)
             watches: list[PeriodicTask] = [
-                Reaper(database, commits, now, settings.sessions.idle_after),
-                app[DOCUMENT_MAKER],
+                IdleSessionReaper(database, commits, now, settings.sessions.idle_after),
+                app[DOCUMENT_BUILDER],
                 app[MAPPING_RELOADER],
                 app[PAUSE_MONITOR],
                 health,
@@ -199,7 +204,7 @@ def _put_together(
     return app
 
 
-def _mappings(versions: Versions) -> list[CompiledMapping]:
+def _mappings(versions: ActiveMappings) -> list[CompiledMapping]:
     for_all, for_lms = versions.holding()
     return [one.mapping for one in (for_all, *for_lms.values())]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import structlog
 
-from bridge.app import DOCUMENT_MAKER
-from bridge.commits import reaper
+from bridge.app import DOCUMENT_BUILDER
+from bridge.commits import idle_session_reaper
 from bridge.errors import Overloaded
 from bridge.periodic_task import MAX_FAILING_ITEMS, MAX_ITEM_DELAY, ItemBackoff
 from tests.support.bridge import Bridge, FakeClock
@@ -77,7 +77,7 @@ async def test_attempts_whose_documents_cannot_be_made_hold_up_no_others(
         answer = await bridge.commit({"completion_status": "incomplete"}, learner={"id": f"u{number}"})
         sessions[answer["session_id"]] = number
     assert bridge.client.app is not None
-    maker = bridge.client.app[DOCUMENT_MAKER]
+    maker = bridge.client.app[DOCUMENT_BUILDER]
     make = maker._commits.make_documents
     asked: list[int] = []
 
@@ -101,14 +101,14 @@ async def test_attempts_whose_documents_cannot_be_made_hold_up_no_others(
 async def test_sessions_that_cannot_be_ended_are_not_counted_as_ended_and_hold_up_no_others(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reaper, "MOST_TOGETHER", 3)
+    monkeypatch.setattr(idle_session_reaper, "MOST_TOGETHER", 3)
     broken_sessions = [
         (await bridge.commit({"completion_status": "incomplete"}, learner={"id": f"u{number}"}))["session_id"]
         for number in range(6)
     ][:3]
     bridge.clock.advance(7_200)
     assert bridge.client.app is not None
-    parts = bridge.client.app[DOCUMENT_MAKER]
+    parts = bridge.client.app[DOCUMENT_BUILDER]
     close = parts._commits.close
 
     async def broken(closing: Any) -> bool:
@@ -117,7 +117,7 @@ async def test_sessions_that_cannot_be_ended_are_not_counted_as_ended_and_hold_u
         return bool(await close(closing))
 
     monkeypatch.setattr(parts._commits, "close", broken)
-    its = reaper.Reaper(parts._database, parts._commits, bridge.clock, 3_600)
+    its = idle_session_reaper.IdleSessionReaper(parts._database, parts._commits, bridge.clock, 3_600)
     with structlog.testing.capture_logs() as logs:
         assert await its.run_once() is False
         assert await its.run_once() is True

@@ -13,8 +13,7 @@ from bridge.cli.database import database, looking, user
 from bridge.cli.explain import explain
 from bridge.cli.options import chosen
 from bridge.cli.output import AS_JSON, as_json, table
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.clock import format_timestamp, system_now
 from bridge.operations.delivery_operations import DeliveryOperation, NothingChosenError, Verb, execute, filters_for
 from bridge.settings import Settings
 from storage.audit import deliveries as stored
@@ -133,7 +132,7 @@ def _all(settings: Settings, verb: Verb, which: Filter, how: tuple[bool, str, st
 
 def _object(one: Delivery) -> dict[str, Any]:
     return one._asdict() | {
-        "not_before": time_text(one.not_before or None),
-        "settled_at": time_text(one.settled_at),
-        "made_at": time_text(one.made_at),
+        "not_before": format_timestamp(one.not_before or None),
+        "settled_at": format_timestamp(one.settled_at),
+        "made_at": format_timestamp(one.made_at),
     }

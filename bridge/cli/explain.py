@@ -11,8 +11,7 @@ from sqlalchemy import Connection
 from bridge.cli.database import looking
 from bridge.cli.options import Uuid
 from bridge.cli.output import AS_JSON, as_json
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.clock import format_timestamp, system_now
 from bridge.operations.delivery_status import next_of
 from bridge.settings import Settings
 from storage.audit import statements, timeline
@@ -59,7 +58,7 @@ def explained(connection: Connection, statement_id: str, now: int, *, with_body:
         "session": origin.session_id,
         "commit": {
             "number": origin.commit_number,
-            "received_at": time_text(origin.received_at),
+            "received_at": format_timestamp(origin.received_at),
             "format": origin.wire_format,
             "content_type": origin.content_type,
             "disposition": origin.disposition,
@@ -106,7 +105,7 @@ def _way(connection: Connection, way: Way, now: int) -> dict[str, Any]:
         "number": one.id,
         "target": one.target or None,
         "state": one.state,
-        "settled_at": time_text(one.settled_at),
+        "settled_at": format_timestamp(one.settled_at),
         "next": next_of(connection, one, now).words,
-        "tries": [line._asdict() | {"started_at": time_text(line.started_at)} for line in way.tries],
+        "tries": [line._asdict() | {"started_at": format_timestamp(line.started_at)} for line in way.tries],
     }

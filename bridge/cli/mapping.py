@@ -16,8 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from bridge.cli.database import database, looking, user
 from bridge.cli.mapping_replay import impact, preview, reissue
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.clock import format_timestamp, system_now
 from bridge.errors import BridgeError
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation, describe
@@ -199,13 +198,13 @@ def listed(connection: Connection) -> list[dict[str, Any]]:
         {
             "name": one.name,
             "hash": one.content_hash,
-            "created_at": time_text(one.created_at),
+            "created_at": format_timestamp(one.created_at),
             "holds_for": [
                 "all" if own is None else names[own] for own, version in holding.items() if version == one.id
             ],
             "activations": [
                 {
-                    "at": time_text(act.at),
+                    "at": format_timestamp(act.at),
                     "lms": None if act.lms_id is None else names[act.lms_id],
                     "by": act.by,
                     "reason": act.reason,

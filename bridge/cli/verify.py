@@ -14,8 +14,9 @@ from rich.tree import Tree
 from sqlalchemy import Connection
 
 from bridge.cli.database import looking
-from bridge.commits.replies import attempt_object, enrollment_object, resume_values, shown_version, time_text
-from bridge.commits.workspace import decode_attempt_state
+from bridge.clock import format_timestamp
+from bridge.commit_model.responses import attempt_object, enrollment_object, resume_values, shown_version
+from bridge.commit_model.state_codec import decode_attempt_state
 from bridge.settings import Settings
 from mappings.cmi.render import render
 from mappings.generation.documents import JSON
@@ -64,13 +65,13 @@ def _attempt(report: AttemptReport) -> dict[str, Any]:
             {
                 "session_id": one.session_id,
                 "entry": one.entry,
-                "started_at": time_text(one.started_at),
-                "ended_at": time_text(one.ended_at),
+                "started_at": format_timestamp(one.started_at),
+                "ended_at": format_timestamp(one.ended_at),
                 "ended": one.ended,
                 "commits": [
                     {
                         "number": commit.number,
-                        "received_at": time_text(commit.received_at),
+                        "received_at": format_timestamp(commit.received_at),
                         "format": commit.wire_format,
                         "disposition": commit.disposition,
                     }
@@ -101,7 +102,7 @@ def _attempt(report: AttemptReport) -> dict[str, Any]:
                 "content": _content(one),
                 "session_id": one.session_id,
                 "commit": one.commit_number,
-                "changed_at": time_text(one.changed_at),
+                "changed_at": format_timestamp(one.changed_at),
                 "deliveries": _deliveries(one.deliveries),
             }
             for one in report.documents
@@ -115,7 +116,7 @@ def _deliveries(lines: Sequence[DeliveryLine]) -> list[dict[str, Any]]:
             "target": way.target or None,
             "state": way.state,
             "tries": way.tries,
-            "settled_at": time_text(way.settled_at),
+            "settled_at": format_timestamp(way.settled_at),
             "last_status": way.last_status,
             "last_answer": way.last_answer if way.state != "delivered" else None,
         }

@@ -11,19 +11,19 @@ import msgspec
 from sqlalchemy import Connection
 
 from bridge import formats
-from bridge.commits.posting import facts_of
-from bridge.commits.workspace import decode_session_state
+from bridge.commit_model.state_codec import decode_session_state
+from bridge.commit_model.statement_context import statement_context
 from bridge.errors import BridgeError
-from bridge.formats import Post, native
-from bridge.formats.post import Beside
+from bridge.formats import CommitRequest, native
+from bridge.formats.commit_request import RequestMetadata
 from mappings.analysis.replay import AttemptStory, Received, SessionStory
 from mappings.attempt.commit import Arrival, Commit
 from mappings.cmi import read
 from storage import histories
 from storage.histories import History, JournalRow
 
-_beside = msgspec.json.Decoder(Beside).decode
-_NOTHING = Beside()
+_beside = msgspec.json.Decoder(RequestMetadata).decode
+_NOTHING = RequestMetadata()
 
 
 class UnreadableError(ValueError):
@@ -78,12 +78,12 @@ def read_commit(row: JournalRow) -> Commit:
         UnreadableError: this release cannot.
     """
     beside = _NOTHING if row.beside is None else _beside(row.beside)
-    post = Post(bytes(row.body), row.content_type, beside.query, beside.no_cors)
+    post = CommitRequest(bytes(row.body), row.content_type, beside.query, beside.no_cors)
     try:
         if row.wire_format == native.FORMAT.name:
-            whole = native.read_whole(post.body)
+            whole = native.parse_all_in_one(post.body)
             if whole is not None and (whole.cmi is not None or whole.cmi_data is not None):
-                return native.recognise(whole, post)
+                return native.parse_commit(whole, post)
         commit = _recognised(row, post) or formats.read(formats.BY_NAME[row.wire_format], post).commit
     except (BridgeError, KeyError) as error:
         raise UnreadableError(f"Commit {row.number} of session {row.session_id} cannot be read: {error}") from error
@@ -92,10 +92,10 @@ def read_commit(row: JournalRow) -> Commit:
     return commit
 
 
-def _recognised(row: JournalRow, post: Post) -> Commit | None:
+def _recognised(row: JournalRow, post: CommitRequest) -> Commit | None:
     """Give the commit as it is recognised, None where it came through the door of a format that it is not told from."""
     try:
-        commit = formats.recognise(post)[1].commit
+        commit = formats.detect(post)[1].commit
     except BridgeError:
         return None
     return commit if commit is not None and commit.wire_format == row.wire_format else None
@@ -117,7 +117,7 @@ def _attempts(history: History) -> list[AttemptStory]:
                 state.overlapped,
             )
         )
-    return [AttemptStory(facts_of(row, ""), sessions.get(row.id, [])) for row in history.attempts]
+    return [AttemptStory(statement_context(row, ""), sessions.get(row.id, [])) for row in history.attempts]
 
 
 def _attempt_ids(history: History) -> dict[str, int]:

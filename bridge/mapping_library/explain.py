@@ -7,8 +7,8 @@ from contextlib import closing
 import msgspec
 from sqlalchemy import Connection
 
-from bridge.commits.posting import facts_of
-from bridge.commits.workspace import decode_session_state
+from bridge.commit_model.state_codec import decode_session_state
+from bridge.commit_model.statement_context import statement_context
 from bridge.mapping_library.activation import compile_stored
 from bridge.mapping_library.enrollment_history import enrollment_histories, received
 from mappings.analysis.explain import Explanation
@@ -55,7 +55,7 @@ def explained_commit(
         return versions[version_id]
 
     shown = None if mapping is not None else line.mapping_version_id
-    facts = facts_of(session.attempt, session_id, decode_session_state(session.state).launch.registration)
+    facts = statement_context(session.attempt, session_id, decode_session_state(session.state).launch.registration)
     if line.duplicate_of is not None:
         return ExplainedCommit(session_id, number, shown, facts, _repeats(line.duplicate_of), None)
     found: list[Told] = []

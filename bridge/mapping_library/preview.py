@@ -7,10 +7,10 @@ import hashlib
 from sqlalchemy import Connection
 
 from bridge import formats
-from bridge.commits.posting import enrollment_state, facts_of
-from bridge.commits.workspace import decode_attempt_state, decode_session_state
+from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state, enrollment_state
+from bridge.commit_model.statement_context import statement_context
 from bridge.errors import MalformedBody
-from bridge.formats import Post
+from bridge.formats import CommitRequest
 from bridge.mapping_library.activation import LibraryError
 from mappings.analysis.preview import Preview, preview
 from mappings.attempt.commit import Arrival
@@ -25,8 +25,8 @@ def arrival_of(body: bytes, received_at: int, *, wire_format: str | None = None,
     Raises:
         BridgeError: it cannot be read, or stores nothing.
     """
-    post = Post(body, content_type)
-    call = formats.recognise(post)[1] if wire_format is None else formats.read(formats.BY_NAME[wire_format], post)
+    post = CommitRequest(body, content_type)
+    call = formats.detect(post)[1] if wire_format is None else formats.read(formats.BY_NAME[wire_format], post)
     if call.commit is None:
         raise MalformedBody("The body is no commit: it asks for something or says nothing.")
     return Arrival(
@@ -54,7 +54,7 @@ def previewed(
     return preview(
         mapping,
         arrival,
-        facts=facts_of(row.attempt, session_id, session.launch.registration),
+        facts=statement_context(row.attempt, session_id, session.launch.registration),
         attempt=decode_attempt_state(row.attempt.state),
         session=session,
         enrollment=enrollment_state(row.attempt.enrollment),

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import random_id
-from bridge.commits.workspace import decode_attempt_state, decode_session_state
+from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state
 from bridge.mapping_library.activation import LibraryError, compile_stored
 from bridge.mapping_library.enrollment_history import enrollment_histories
 from bridge.mapping_library.multi_replay import MultiReplay

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from bridge.commits.setup import Version, Versions
+from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
 from bridge.database import Database, describe
 from bridge.mapping_library.activation import compile_stored
 from bridge.periodic_task import PeriodicTask
@@ -24,12 +24,12 @@ EVERY = 0.5
 """Seconds between looks."""
 
 
-def ready(version_id: int, mapping: CompiledMapping, targets: Sequence[TargetSettings]) -> Version:
+def ready(version_id: int, mapping: CompiledMapping, targets: Sequence[TargetSettings]) -> ActiveMapping:
     """Give a version as commits are worked out with it."""
-    return Version(version_id, mapping, receivers(mapping, targets), readers(mapping, targets))
+    return ActiveMapping(version_id, mapping, receivers(mapping, targets), readers(mapping, targets))
 
 
-def load_active(connection: Connection, targets: Sequence[TargetSettings]) -> Versions:
+def load_active(connection: Connection, targets: Sequence[TargetSettings]) -> ActiveMappings:
     """Give the versions that hold. Something must be active for all.
 
     Raises:
@@ -37,13 +37,15 @@ def load_active(connection: Connection, targets: Sequence[TargetSettings]) -> Ve
     """
     active = mapping_versions.active(connection)
     made = {one: ready(one, compile_stored(connection, one), targets) for one in {*active.values()}}
-    return Versions(made[active.pop(None)], {own: made[one] for own, one in active.items() if own is not None})
+    return ActiveMappings(made[active.pop(None)], {own: made[one] for own, one in active.items() if own is not None})
 
 
 class MappingReloader(PeriodicTask):
     """Lets commits be worked out with the versions that hold now; each is compiled once."""
 
-    def __init__(self, database: Database, versions: Versions, targets: Sequence[TargetSettings], latest: int) -> None:
+    def __init__(
+        self, database: Database, versions: ActiveMappings, targets: Sequence[TargetSettings], latest: int
+    ) -> None:
         super().__init__(EVERY)
         self._database = database
         self._versions = versions
@@ -81,7 +83,7 @@ class MappingReloader(PeriodicTask):
         self._latest = latest
         log.info("mapping_versions_in_use", **_shown(*self._versions.holding()))
 
-    def _ready(self, connection: Connection, version_id: int) -> Version | None:
+    def _ready(self, connection: Connection, version_id: int) -> ActiveMapping | None:
         known = self._versions.find(version_id)
         if known is not None:
             return known
@@ -95,5 +97,5 @@ class MappingReloader(PeriodicTask):
         return made
 
 
-def _shown(for_all: Version, for_lms: Mapping[int, Version]) -> dict[str, object]:
+def _shown(for_all: ActiveMapping, for_lms: Mapping[int, ActiveMapping]) -> dict[str, object]:
     return {"for_all": for_all.id, "for_lms": {lms_id: one.id for lms_id, one in for_lms.items()}}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from bridge.commits.workspace import decode_attempt_state
+from bridge.commit_model.state_codec import decode_attempt_state
 from mappings.analysis.reissue import RULE, Renaming, with_id
 from storage import attempts, diverged, histories, mapping_versions, outbox
 from storage.changed import Changed

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from bridge.commits.replies import time_text
+from bridge.clock import format_timestamp
 from storage import deliveries, pauses
 from storage.deliveries import Delivery
 
@@ -53,5 +53,5 @@ def next_step(connection: Connection, delivery: Delivery, now: int) -> NextStep:
         description = f"it waits for {count} earlier statements of its attempt, the first is {blocking[0]}"
         return NextStep(description, blocking, count)
     if delivery.not_before > now:
-        return NextStep(f"it is sent again after {time_text(delivery.not_before)}")
+        return NextStep(f"it is sent again after {format_timestamp(delivery.not_before)}")
     return NextStep("it is sent as soon as a worker of the target is free")

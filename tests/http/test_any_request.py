@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
-from bridge.http.bodies import UUID
 from bridge.http.openapi import description
+from bridge.http.request_body import UUID
 from tests.support.server import Server
 
 CASES = {"": 15, "full": 700}[os.environ.get("CHAOS", "")]

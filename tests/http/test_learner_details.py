@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 
 from bridge.app import MAPPING_RELOADER
-from bridge.commits.learner_details import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES, MAX_DESCRIPTION_BYTES
+from bridge.commit_model.launch_fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES, MAX_DESCRIPTION_BYTES
 from bridge.formats.redaction import without_email
 from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library import activation

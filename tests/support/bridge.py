@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from yarl import URL
 
 from bridge.access import new_token
-from bridge.app import DOCUMENT_MAKER, create_app
+from bridge.app import DOCUMENT_BUILDER, create_app
 from bridge.http.connection_server import ConnectionRunner
 from bridge.settings import (
     AuditSettings,
@@ -148,7 +148,7 @@ class Bridge:
     async def let_documents_follow(self) -> None:
         """Make the documents of all that was committed, due or not."""
         assert self.client.app is not None
-        while await self.client.app[DOCUMENT_MAKER].make(self.clock() + 86_400_000):
+        while await self.client.app[DOCUMENT_BUILDER].make(self.clock() + 86_400_000):
             pass
 
     async def close(self) -> None:

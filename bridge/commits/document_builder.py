@@ -7,8 +7,8 @@ dies, and what changes ten times meanwhile is made a document of once.
 from __future__ import annotations
 
 from bridge.clock import Now
+from bridge.commits.commands import BuildDocuments
 from bridge.commits.service import CommitService
-from bridge.commits.work import Making
 from bridge.database import Database
 from bridge.periodic_task import ItemBackoff, PeriodicTask
 from storage import attempts
@@ -19,7 +19,7 @@ MOST_TOGETHER = 4
 """Attempts: commits that come meanwhile wait for all of them."""
 
 
-class DocumentMaker(PeriodicTask):
+class DocumentBuilder(PeriodicTask):
     """Makes the documents that are due."""
 
     def __init__(self, database: Database, commits: CommitService, now: Now) -> None:
@@ -41,6 +41,6 @@ class DocumentMaker(PeriodicTask):
         most = MOST_TOGETHER + len(self._backoff)
         found = self._backoff.due(await self._database.read(attempts.documents_due, due, most), MOST_TOGETHER)
         succeeded = await self._backoff.run_each(
-            found, lambda session_id: self._commits.make_documents(Making(session_id, due))
+            found, lambda session_id: self._commits.make_documents(BuildDocuments(session_id, due))
         )
         return len(found) == MOST_TOGETHER and bool(succeeded)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import msgspec
 
 
-class Beside(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What the journal keeps of a post beside its body and content type: as in `Post`."""
+class RequestMetadata(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What the journal keeps of a post beside its body and content type: as in `CommitRequest`."""
 
     query: Mapping[str, str] = {}
     no_cors: bool = False
 
 
-class Post(msgspec.Struct, frozen=True, gc=False):
+class CommitRequest(msgspec.Struct, frozen=True, gc=False):
     """What a request carried. `query` holds the address's parameters but for those of the bridge itself."""
 
     body: bytes
@@ -28,13 +28,13 @@ class Post(msgspec.Struct, frozen=True, gc=False):
         return self.no_cors or self.content_type.startswith("text/plain")
 
     @property
-    def beside(self) -> str | None:
+    def metadata(self) -> str | None:
         """Give what came beside the body and says something of it, as JSON for the journal; None where nothing did."""
         if not self.query and not self.no_cors:
             return None
-        return msgspec.json.encode(Beside(self.query, self.no_cors)).decode()
+        return msgspec.json.encode(RequestMetadata(self.query, self.no_cors)).decode()
 
     @property
-    def flagged(self) -> bool:
+    def has_final_flag(self) -> bool:
         """Tell whether a parameter of the address says `true`: players can be told to mark their last commit so."""
         return any(value == "true" for value in self.query.values())

@@ -10,8 +10,10 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from bridge.commit_model.statement_context import statement_context
 from mappings.attempt.commit import Earlier
 from mappings.attempt.state import AttemptState, SessionState
+from mappings.definition.statement_context import Facts
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
 
 MOST = 2_000
@@ -21,7 +23,7 @@ MOST_CHARACTERS = 8 * 1024 * 1024
 
 
 @dataclass(slots=True)
-class OpenAttempt:
+class CachedAttempt:
     """An attempt with its state decoded."""
 
     row: Attempt
@@ -29,25 +31,29 @@ class OpenAttempt:
 
 
 @dataclass(slots=True)
-class OpenSession:
+class CachedSession:
     """A session with its state decoded.
 
     `fresh` are the commits of this batch, duplicates apart, and `replies` their answers by number.
     """
 
     row: Session
-    attempt: OpenAttempt
+    attempt: CachedAttempt
     state: SessionState
     fresh: list[Earlier] = field(default_factory=list)
     replies: dict[int, str] = field(default_factory=dict)
 
+    def context(self) -> Facts:
+        """Return who and what the session's statements are about."""
+        return statement_context(self.attempt.row, self.row.session_id, self.state.launch.registration)
+
 
 @dataclass(slots=True)
-class OpenEnrollment:
+class CachedEnrollment:
     """An enrollment with sessions of it that are open, by id."""
 
     row: Enrollment
-    sessions: dict[str, OpenSession]
+    sessions: dict[str, CachedSession]
 
     @property
     def size(self) -> int:
@@ -55,25 +61,25 @@ class OpenEnrollment:
         return sum([len(one.attempt.row.state) + len(one.row.state) for one in self.sessions.values()])
 
 
-class Remembered:
+class SessionCache:
     """What was open after the last transaction, those forgotten first that were not asked for longest."""
 
     def __init__(self, *, most: int = MOST, most_characters: int = MOST_CHARACTERS) -> None:
         self._most = most
         self._most_characters = most_characters
         self._characters = 0
-        self._enrollments: OrderedDict[int, tuple[OpenEnrollment, int]] = OrderedDict()
-        self._by_session: dict[str, OpenSession] = {}
+        self._enrollments: OrderedDict[int, tuple[CachedEnrollment, int]] = OrderedDict()
+        self._by_session: dict[str, CachedSession] = {}
         self._by_activity: dict[tuple[int, str, str], set[int]] = {}
 
-    def session(self, session_id: str) -> OpenSession | None:
+    def session(self, session_id: str) -> CachedSession | None:
         """Give an open session."""
         found = self._by_session.get(session_id)
         if found is not None:
             self._enrollments.move_to_end(found.attempt.row.enrollment.id)
         return found
 
-    def take(self, session_id: str | None, key: EnrollmentKey | None = None) -> list[OpenEnrollment]:
+    def take(self, session_id: str | None, key: EnrollmentKey | None = None) -> list[CachedEnrollment]:
         """Give the enrollment of a session, and those with a key, and forget them: they are changed elsewhere now.
 
         A key without a course may mean the enrollment in any course.
@@ -86,7 +92,7 @@ class Remembered:
             ids.update(one for one in of_activity if not key[3] or self._enrollments[one][0].row.course_id == key[3])
         return [self._forget(one) for one in ids]
 
-    def keep(self, enrollments: Iterable[OpenEnrollment]) -> None:
+    def keep(self, enrollments: Iterable[CachedEnrollment]) -> None:
         """Remember what was stored, in place of what is remembered of the same enrollments."""
         for one in enrollments:
             if one.row.id in self._enrollments:
@@ -125,7 +131,7 @@ class Remembered:
         while len(self._enrollments) > self._most or self._characters > self._most_characters:
             self._forget(next(iter(self._enrollments)))
 
-    def _forget(self, enrollment_id: int) -> OpenEnrollment:
+    def _forget(self, enrollment_id: int) -> CachedEnrollment:
         one, size = self._enrollments.pop(enrollment_id)
         self._characters -= size
         for session_id in one.sessions:

@@ -18,11 +18,11 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from bridge.commits.open_sessions import OpenEnrollment, OpenSession, Remembered
+from bridge.commits.commands import Answer, Command, Outcome, StoreCommit
+from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.package_scos import session_of
-from bridge.commits.posting import ends_others, post
-from bridge.commits.setup import Setup
-from bridge.commits.work import Answer, Outcome, Posting, Work
+from bridge.commits.session_cache import CachedEnrollment, CachedSession, SessionCache
+from bridge.commits.store_commit import ends_others, post
 from bridge.errors import BridgeError
 from mappings.attempt.ordering import may_repeat
 from storage.changed import Changed
@@ -50,7 +50,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
-class Ahead:
+class Precomputed:
     """What was worked out ahead of an enrollment's works in a batch, from the `version` it had; by their places."""
 
     version: int
@@ -60,23 +60,23 @@ class Ahead:
     statements: list[StatementRow] = field(default_factory=list)
 
 
-class Waiting(NamedTuple):
+class QueuedCommand(NamedTuple):
     """A work that waits, and whoever waits for what comes of it; None where nobody does."""
 
-    work: Work
+    work: Command
     future: asyncio.Future[Outcome] | None = None
 
 
 @dataclass(slots=True)
-class Batch:
+class CommandBatch:
     """Works in their order; by their enrollments' ids, what was worked out ahead, and what is remembered of others."""
 
-    waiting: list[Waiting] = field(default_factory=list)
-    ahead: dict[int, Ahead] = field(default_factory=dict)
-    taken: dict[int, OpenEnrollment] = field(default_factory=dict)
+    waiting: list[QueuedCommand] = field(default_factory=list)
+    ahead: dict[int, Precomputed] = field(default_factory=dict)
+    taken: dict[int, CachedEnrollment] = field(default_factory=dict)
 
     @property
-    def works(self) -> list[Work]:
+    def works(self) -> list[Command]:
         """Give the works without who waits for them."""
         return [one.work for one in self.waiting]
 
@@ -89,7 +89,7 @@ class Batch:
                     found[place] = answer
         return found
 
-    def left(self, outdated: Collection[int] = ()) -> list[Work]:
+    def left(self, outdated: Collection[int] = ()) -> list[Command]:
         """Give the works that are left, those of outdated enrollments among them."""
         answers = self.answers(outdated)
         return [work for work, answer in zip(self.works, answers, strict=True) if answer is None]
@@ -100,7 +100,7 @@ class Batch:
         self.taken.clear()
 
 
-class Done(NamedTuple):
+class BatchResult(NamedTuple):
     """What came of a batch once it is committed.
 
     `outcomes` are those of its works in their order, `left_open` what is worth remembering, and `outdated` the
@@ -109,19 +109,19 @@ class Done(NamedTuple):
     """
 
     outcomes: list[Outcome | BridgeError]
-    left_open: list[OpenEnrollment]
+    left_open: list[CachedEnrollment]
     outdated: set[int]
     looked_up: int
     changed: int
 
 
-class Pending:
+class WriteQueue:
     """The batches that wait, and the sessions that are remembered. Used by one thread at a time."""
 
-    def __init__(self, setup: Setup, remembered: Remembered | None = None) -> None:
+    def __init__(self, setup: CommitDependencies, remembered: SessionCache | None = None) -> None:
         self._setup = setup
-        self._remembered = remembered or Remembered()
-        self._batches: deque[Batch] = deque()
+        self._remembered = remembered or SessionCache()
+        self._batches: deque[CommandBatch] = deque()
         self._number = 0
         self._outdated = 0.0
 
@@ -129,10 +129,10 @@ class Pending:
         """Tell how many works wait."""
         return self._number
 
-    def add(self, waiting: Waiting) -> None:
+    def add(self, waiting: QueuedCommand) -> None:
         """Let a work wait, behind all others. Once it waits, nothing that fails here keeps it from its turn."""
         if not self._batches or len(self._batches[-1].waiting) >= MOST_TOGETHER:
-            self._batches.append(Batch())
+            self._batches.append(CommandBatch())
         batch, work = self._batches[-1], waiting.work
         batch.waiting.append(waiting)
         self._number += 1
@@ -143,13 +143,13 @@ class Pending:
             # what is remembered may be half changed
             self.failed()
 
-    def _prepare(self, work: Work, batch: Batch) -> None:
+    def _prepare(self, work: Command, batch: CommandBatch) -> None:
         """Work out ahead what can be, and hand over what is remembered of the rest."""
         session = self._ready(work) if self._outdated <= MOST_OUTDATED else None
         if session is None:
             self._take(work, batch)
             return
-        assert isinstance(work, Posting)  # noqa: S101 -- nothing else is ever ready
+        assert isinstance(work, StoreCommit)  # noqa: S101 -- nothing else is ever ready
         try:
             self._work_out(session, work, batch)
         except Exception:
@@ -159,7 +159,7 @@ class Pending:
             self._remembered.forget([owner.id])
             batch.ahead.pop(owner.id, None)
 
-    def next(self) -> Batch | None:
+    def next(self) -> CommandBatch | None:
         """Give the batch whose turn it is; nothing is added to it any more."""
         if not self._batches:
             return None
@@ -167,7 +167,7 @@ class Pending:
         self._number -= len(batch.waiting)
         return batch
 
-    def done(self, done: Done) -> None:
+    def done(self, done: BatchResult) -> None:
         """Remember what a batch left open, and nothing of what has turned out to be outdated."""
         if done.looked_up:
             weight = min(1.0, done.looked_up / LATELY)
@@ -185,9 +185,9 @@ class Pending:
         for batch in self._batches:
             batch.give_up()
 
-    def _ready(self, work: Work) -> OpenSession | None:
+    def _ready(self, work: Command) -> CachedSession | None:
         """Give the session of a commit that can be worked out at once."""
-        if not isinstance(work, Posting) or work.session_id is None:
+        if not isinstance(work, StoreCommit) or work.session_id is None:
             return None
         session = self._remembered.session(work.session_id)
         if session is None or may_repeat(session.state, work.arrival) or ends_others(self._setup, session):
@@ -206,20 +206,20 @@ class Pending:
         meant = work.launch is None or work.launch.may_mean(owner.key)
         return session if meant and not of_another_sco else None
 
-    def _take(self, work: Work, batch: Batch) -> None:
+    def _take(self, work: Command, batch: CommandBatch) -> None:
         """Let a work that is left have what is remembered of its enrollment, which must not be worked on meanwhile."""
         key = None if work.launch is None else work.launch.key
         taken = self._remembered.take(work.session_id, key)
-        if isinstance(work, Posting) and work.scos and work.session_id is not None:
+        if isinstance(work, StoreCommit) and work.scos and work.session_id is not None:
             taken += self._remembered.take(session_of(work.session_id, work.scos[0]))
         batch.taken |= {one.row.id: one for one in taken}
 
-    def _work_out(self, session: OpenSession, work: Posting, batch: Batch) -> None:
+    def _work_out(self, session: CachedSession, work: StoreCommit, batch: CommandBatch) -> None:
         attempt, row = session.attempt, session.row
         owner = attempt.row.enrollment
         one = batch.ahead.get(owner.id)
         if one is None:
-            one = batch.ahead[owner.id] = Ahead(owner.version)
+            one = batch.ahead[owner.id] = Precomputed(owner.version)
         done = post(self._setup, session, work, (), _no_reply)
         attempt.row.state = _encode(attempt.state).decode()
         row.state = _encode(session.state).decode()
@@ -232,7 +232,7 @@ class Pending:
         self._remembered.changed(owner.id, ended=None if row.ended is None else row.session_id)
 
 
-def _items(session: OpenSession, work: Posting) -> int:
+def _items(session: CachedSession, work: StoreCommit) -> int:
     """Count the items that a commit may alter; interactions that are known by the same bytes cost nothing."""
     said, known = work.arrival.reading.snapshot, session.attempt.state.snapshot
     count = 0

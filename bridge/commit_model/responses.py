@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from bridge.clock import format_timestamp
 from mappings.attempt.commit import Disposition
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.render import LaunchValues
@@ -15,7 +16,6 @@ from mappings.cmi.times import duration
 from mappings.cmi.warnings import CmiWarning
 from mappings.definition.statement_context import registration_in
 from mappings.generation.statements import Statement
-from mappings.xapi.timestamps import rfc3339
 from storage.attempts import Attempt, Enrollment, Session, course_of
 
 MAX_LISTED_STATEMENTS = 200
@@ -27,14 +27,9 @@ MAX_PROGRESS_LOCATION = 1000
 _encode = msgspec.json.Encoder().encode
 
 
-def tidy(value: float | None) -> float | int | None:
+def int_if_whole(value: float | None) -> float | int | None:
     """Give a whole number as one: databases hand all scores back as floating point."""
     return int(value) if value is not None and value.is_integer() else value
-
-
-def time_text(milliseconds: int | None) -> str | None:
-    """Give a time as RFC 3339, None where there is none."""
-    return None if milliseconds is None else rfc3339(milliseconds)
 
 
 def score_object(
@@ -43,13 +38,13 @@ def score_object(
     """Give a score as `{"scaled", "raw", "min", "max"}` with what is known, None where nothing is."""
     known: dict[str, Any] = {}
     if scaled is not None:
-        known["scaled"] = tidy(float(scaled))
+        known["scaled"] = int_if_whole(float(scaled))
     if raw is not None:
-        known["raw"] = tidy(float(raw))
+        known["raw"] = int_if_whole(float(raw))
     if low is not None:
-        known["min"] = tidy(float(low))
+        known["min"] = int_if_whole(float(low))
     if high is not None:
-        known["max"] = tidy(float(high))
+        known["max"] = int_if_whole(float(high))
     return known or None
 
 
@@ -84,8 +79,8 @@ def enrollment_object(row: Enrollment) -> dict[str, Any]:
         "success_status": row.success_status or "unknown",
         "best_score": score_object(row.best_scaled, row.best_raw, row.best_min, row.best_max),
         "total_time": duration(row.total_time),
-        "first_commit_at": time_text(row.first_commit_at),
-        "last_commit_at": time_text(row.last_commit_at),
+        "first_commit_at": format_timestamp(row.first_commit_at),
+        "last_commit_at": format_timestamp(row.last_commit_at),
     }
 
 
@@ -125,7 +120,7 @@ def progress_object(state: AttemptState) -> dict[str, Any]:
     }
 
 
-def commit_reply(
+def commit_response(
     session_id: str,
     number: int,
     disposition: Disposition,
@@ -164,7 +159,7 @@ def commit_reply(
     )
 
 
-def repeated_reply(first: str, warnings: Sequence[CmiWarning]) -> bytes:
+def repeated_response(first: str, warnings: Sequence[CmiWarning]) -> bytes:
     """Give the first answer once more, told apart by its disposition and warnings about the repetition."""
     reply = msgspec.json.decode(first) | {"disposition": "duplicate"}
     return _encode(reply | {"warnings": [*reply["warnings"], *warnings]} if warnings else reply)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from multidict import istr
 
 from bridge.errors import BodyTooLarge, MalformedBody, MalformedField, MalformedSessionId, UnsupportedEncoding
-from bridge.formats import Post
+from bridge.formats import CommitRequest
 from mappings.attempt.commit import Arrival, Commit
 from mappings.cmi import CmiWarning, read
 
@@ -28,14 +28,14 @@ _SEC_FETCH_MODE = istr("Sec-Fetch-Mode")
 UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
-async def read_post(request: web.Request) -> Post:
+async def read_commit_request(request: web.Request) -> CommitRequest:
     """Read a commit as it was posted.
 
     Raises:
         BridgeError: what `read_body` says.
     """
     query = request.query
-    return Post(
+    return CommitRequest(
         await read_body(request),
         _header(request, hdrs.CONTENT_TYPE) or "",
         {name: value for name, value in query.items() if name not in OWN_PARAMETERS} if query else {},

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import structlog
 
 from bridge.clock import Now
+from bridge.commits.commands import CloseIdleSession
 from bridge.commits.service import CommitService
-from bridge.commits.work import Closing
 from bridge.database import Database
 from bridge.periodic_task import ItemBackoff, PeriodicTask
 from storage import attempts
@@ -31,7 +31,7 @@ class _Reaped(NamedTuple):
     may_be_more: bool
 
 
-class Reaper(PeriodicTask):
+class IdleSessionReaper(PeriodicTask):
     """Ends idle sessions; `idle_after` is in seconds."""
 
     def __init__(self, database: Database, commits: CommitService, now: Now, idle_after: int) -> None:
@@ -56,7 +56,7 @@ class Reaper(PeriodicTask):
         most = MOST_TOGETHER + len(self._backoff)
         found = self._backoff.due(await self._database.read(attempts.idle_sessions, idle_since, most), MOST_TOGETHER)
         results = await self._backoff.run_each(
-            found, lambda session_id: self._commits.close(Closing(session_id, idle_since))
+            found, lambda session_id: self._commits.close(CloseIdleSession(session_id, idle_since))
         )
         ended = sum(results)
         if ended:

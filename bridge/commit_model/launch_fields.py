@@ -1,19 +1,15 @@
-"""What an LMS says of a learner beside id and name: attributes, and an e-mail address where a document needs it."""
+"""What an LMS says of learners and activities beside their ids and names, checked and brought into the kept form."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from bridge.commits.launch import Launch
 from bridge.errors import MalformedField
-from mappings.definition.model import Identifier
 from mappings.definition.placeholders import ATTRIBUTE_NAME
-from storage.attempts import Enrollment
 
 MAX_ATTRIBUTES = 20
 MAX_ATTRIBUTE_BYTES = 500
@@ -29,7 +25,7 @@ _EMAIL = re.compile(r"[A-Za-z0-9.!$&'*+/=_~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def read_attributes(attributes: Mapping[str, Any] | None) -> str | None:
+def parse_attributes(attributes: Mapping[str, Any] | None) -> str | None:
     """Return a learner's attributes as JSON, None where the LMS said nothing of them.
 
     Numbers, true and false are kept as their text; null is an attribute that there is not.
@@ -60,61 +56,14 @@ def read_attributes(attributes: Mapping[str, Any] | None) -> str | None:
     return _encode(texts).decode()
 
 
-def read_description(text: str | None) -> str:
+def parse_description(text: str | None) -> str:
     """Return a description as it is kept: without control characters, and cut where it is too long."""
     if not text:
         return ""
     return _CONTROL.sub(" ", text.encode()[:MAX_DESCRIPTION_BYTES].decode(errors="ignore")).strip()
 
 
-def read_email(text: str | None) -> str:
+def parse_email(text: str | None) -> str:
     """Return an e-mail address, empty where there is none that can be used."""
     address = (text or "").strip()
     return address if len(address) <= MAX_EMAIL and _EMAIL.fullmatch(address) else ""
-
-
-def mbox_of(identifier: Identifier, launch: Launch) -> str | None:
-    """Return what is kept of a launch's e-mail address, None where the LMS gave none or nothing needs it.
-
-    That is `mailto:` and the address, or the SHA-1 of that where learners are known by it.
-    """
-    if identifier == "account" or not launch.learner.email:
-        return None
-    mbox = f"mailto:{launch.learner.email}"
-    return mbox if identifier == "mbox" else _sha1(mbox)
-
-
-def update_details(owner: Enrollment, launch: Launch, identifier: Identifier) -> None:
-    """Bring an enrollment up to what its LMS says now, in place; what the LMS leaves out stays as it is.
-
-    An e-mail address that no document in use needs any more is forgotten, or its hash kept where that is needed.
-    """
-    for name, told in (
-        ("learner_name", launch.learner.name),
-        ("activity_name", launch.activity.name),
-        ("activity_description", launch.activity.description),
-        ("activity_type", launch.activity.type),
-        ("course_name", launch.course.name),
-        ("course_description", launch.course.description),
-    ):
-        if told and told != getattr(owner, name):
-            setattr(owner, name, told)
-            owner.changed = True
-    attributes = launch.learner.attributes
-    if attributes is not None and attributes != owner.learner_attributes:
-        owner.learner_attributes = attributes
-        owner.changed = True
-    mbox = mbox_of(identifier, launch) or _still_needed(owner.learner_mbox, identifier)
-    if mbox != owner.learner_mbox:
-        owner.learner_mbox = mbox
-        owner.changed = True
-
-
-def _still_needed(mbox: str | None, identifier: Identifier) -> str | None:
-    if identifier == "account":
-        return None
-    return _sha1(mbox) if identifier == "mbox_sha1sum" and mbox and mbox.startswith("mailto:") else mbox
-
-
-def _sha1(mbox: str) -> str:
-    return hashlib.sha1(mbox.encode(), usedforsecurity=False).hexdigest()

@@ -17,7 +17,7 @@ _ALWAYS_FITS = 32 * 1024
 """Bytes that an empty write buffer takes without asking to wait: asyncio's and uvloop's mark is at 64 KiB."""
 
 
-class Answer(web.Response):
+class FastResponse(web.Response):
     """A 200 with JSON. What is unusual about it (older HTTP, the connection's last one) is left to aiohttp.
 
     So is one that follows another which the client has not read: aiohttp waits until it has, and a client that never

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from bridge.clock import NewId, begun_at
-from bridge.commits.columns import better
-from bridge.commits.launch import Launch
-from bridge.commits.learner_details import mbox_of, update_details
-from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession
+from bridge.commit_model.launch import Launch
+from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state, encode_state
+from bridge.commits.commands import Command, StoreCommit
+from bridge.commits.enrollment_details import mbox_of, update_details
 from bridge.commits.package_scos import launch_of, session_of
-from bridge.commits.work import Posting, Work
+from bridge.commits.session_cache import CachedAttempt, CachedEnrollment, CachedSession
+from bridge.commits.summary_columns import better
 from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import Arrival, Earlier
 from mappings.attempt.launch import LaunchData
@@ -27,16 +27,11 @@ from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, 
 from storage.changed import Changed
 from storage.course_registrations import CourseKey
 
-decode_attempt_state = msgspec.json.Decoder(AttemptState).decode
-decode_session_state = msgspec.json.Decoder(SessionState).decode
-_encode = msgspec.json.Encoder().encode
-
-
 REPEAT_WINDOW = 60_000
 """Milliseconds within which the same bytes, sent without a session id, are the same commit."""
 
 
-class Workspace:
+class UnitOfWork:
     """Loads what a batch needs in few queries, then finds or opens the session of each request.
 
     `identifier` tells how an LMS's learners are known in statements.
@@ -53,9 +48,9 @@ class Workspace:
         self._by_key: dict[EnrollmentKey, Enrollment] = {}
         self._routes: dict[tuple[str, str], tuple[str, Launch]] = {}
         self._registrations: dict[CourseKey, str] = {}
-        self._attempts: dict[int, OpenAttempt] = {}
-        self._latest: dict[int, OpenAttempt] = {}
-        self._sessions: dict[str, OpenSession] = {}
+        self._attempts: dict[int, CachedAttempt] = {}
+        self._latest: dict[int, CachedAttempt] = {}
+        self._sessions: dict[str, CachedSession] = {}
         self._starts = 0
         self._free_ids: list[int] = []
 
@@ -64,7 +59,7 @@ class Workspace:
         """Give the enrollments that are loaded."""
         return {*self._enrollments}
 
-    def load(self, known: Iterable[OpenEnrollment], works: Sequence[Work], *, launching: bool = True) -> None:
+    def load(self, known: Iterable[CachedEnrollment], works: Sequence[Command], *, launching: bool = True) -> None:
         """Load everything that the session ids of works speak of, and when `launching`, what their launches do, locked.
 
         `known` are locked already and need not be loaded.
@@ -81,7 +76,7 @@ class Workspace:
             if launching and work.launch is not None and work.session_id not in self._sessions
         ]
         for work in works:
-            if isinstance(work, Posting) and work.scos:
+            if isinstance(work, StoreCommit) and work.scos:
                 starting += self._route(work)
         named += [session_id for session_id, _ in self._routes.values()]
         # each of them starts one attempt at most
@@ -107,7 +102,7 @@ class Workspace:
         """Return the session that takes a SCO's values, and what it is opened with where it is another one."""
         return self._routes.get((session_id, sco), (session_id, None))
 
-    def find(self, session_id: str, lms_id: int | None, launch: Launch | None) -> OpenSession | None:
+    def find(self, session_id: str, lms_id: int | None, launch: Launch | None) -> CachedSession | None:
         """Give a session that is known.
 
         Raises:
@@ -128,7 +123,7 @@ class Workspace:
             )
         return found
 
-    def current(self, launch: Launch) -> OpenSession | None:
+    def current(self, launch: Launch) -> CachedSession | None:
         """Give the session that the enrollment's latest attempt has open, for commits that name none."""
         attempt = self._meant(launch)
         if attempt is None:
@@ -140,7 +135,7 @@ class Workspace:
         # one that this batch has ended already still is open in the database
         return None if row is None or row.session_id in self._sessions else self._add(row, attempt)
 
-    def repeated(self, launch: Launch, arrival: Arrival) -> OpenSession | None:
+    def repeated(self, launch: Launch, arrival: Arrival) -> CachedSession | None:
         """Give the ended session whose commit is sent once more without naming it.
 
         Same idempotency key, or same bytes shortly after: an answer that was lost must not begin another attempt.
@@ -161,7 +156,9 @@ class Workspace:
                     return one
         return None
 
-    def start(self, launch: Launch, session_id: str | None, resume: Resume, *, launching: bool = False) -> OpenSession:
+    def start(
+        self, launch: Launch, session_id: str | None, resume: Resume, *, launching: bool = False
+    ) -> CachedSession:
         """Open a session: on the attempt it names, on the latest one if that goes on, else on a new attempt.
 
         One that is to record nothing (a review, a browse) is opened on the latest attempt that has something to show.
@@ -194,10 +191,10 @@ class Workspace:
         entry = _entry(attempt, state)
         its_id = session_id or begun_at(self._now, self._new_id())
         row = Session(its_id, attempt.row, entry, "", self._now, changed=True, new=True)
-        opened = self._sessions[row.session_id] = OpenSession(row, attempt, state)
+        opened = self._sessions[row.session_id] = CachedSession(row, attempt, state)
         return opened
 
-    def overlapping(self, session: OpenSession) -> list[OpenSession]:
+    def overlapping(self, session: CachedSession) -> list[CachedSession]:
         """Return the learner's earlier sessions of the activity that have commits and have not ended."""
         owner = session.attempt.row.enrollment
         self._load_missing(attempts.open_session_ids(self._connection, owner))
@@ -212,11 +209,11 @@ class Workspace:
             and (one.row.started_at, one.state.number) < began
         ]
 
-    def compare_best(self, attempt: OpenAttempt) -> None:
+    def compare_best(self, attempt: CachedAttempt) -> None:
         """Let an attempt that another one has followed know the best score of all others."""
         attempt.state = replace(attempt.state, best_of_others=self._best_but(attempt))
 
-    def share_best(self, attempt: OpenAttempt) -> None:
+    def share_best(self, attempt: CachedAttempt) -> None:
         """Let the enrollment's latest attempt know of an earlier one's score, which may have changed."""
         owner = attempt.row.enrollment
         latest = self._numbered_attempt(owner, owner.latest_attempt)
@@ -224,7 +221,7 @@ class Workspace:
             latest.state = replace(latest.state, best_of_others=self._best_but(latest))
             latest.row.changed = True
 
-    def _best_but(self, attempt: OpenAttempt) -> Score | None:
+    def _best_but(self, attempt: CachedAttempt) -> Score | None:
         owner, best = attempt.row.enrollment, None
         every = {row.number: self._open(row) for row in attempts.load_attempts(self._connection, owner)}
         every |= {one.row.number: one for one in self._attempts.values() if one.row.enrollment is owner}
@@ -233,7 +230,7 @@ class Workspace:
                 best = better(best, one.state.score)
         return best
 
-    def earlier(self, session: OpenSession, arrival: Arrival) -> list[Earlier]:
+    def earlier(self, session: CachedSession, arrival: Arrival) -> list[Earlier]:
         """Give the session's commits that an arriving one may repeat, this batch's included."""
         stored: list[Earlier] = []
         if session.row.commits > len(session.fresh):
@@ -249,12 +246,12 @@ class Workspace:
             ]
         return stored + session.fresh
 
-    def first_reply(self, session: OpenSession, number: int) -> str:
+    def first_reply(self, session: CachedSession, number: int) -> str:
         """Give the answer that a commit got."""
         fresh = session.replies.get(number)
         return journal.reply(self._connection, session.row.session_id, number) if fresh is None else fresh
 
-    def last_number(self, session: OpenSession) -> int:
+    def last_number(self, session: CachedSession) -> int:
         """Give the number of the session's last commit that repeats no other."""
         if session.fresh:
             return session.fresh[-1].number
@@ -273,12 +270,12 @@ class Workspace:
         found = Changed()
         for attempt in self._attempts.values():
             if attempt.row.changed:
-                attempt.row.state = _encode(attempt.state).decode()
+                attempt.row.state = encode_state(attempt.state)
                 attempt.row.enrollment.changed = True
                 found.attempt(attempt.row)
         for session in self._sessions.values():
             if session.row.changed:
-                session.row.state = _encode(session.state).decode()
+                session.row.state = encode_state(session.state)
                 session.attempt.row.enrollment.changed = True
                 found.session(session.row)
         for one in self._enrollments.values():
@@ -286,31 +283,31 @@ class Workspace:
                 found.enrollment(one)
         return found
 
-    def left_open(self) -> list[OpenEnrollment]:
+    def left_open(self) -> list[CachedEnrollment]:
         """Give what is worth remembering once all this is stored."""
-        found: dict[int, OpenEnrollment] = {}
+        found: dict[int, CachedEnrollment] = {}
         for session_id, one in self._sessions.items():
             if one.row.ended is None:
                 owner = one.attempt.row.enrollment
                 owner.changed = one.attempt.row.changed = one.row.changed = False
                 one.attempt.row.new = one.row.new = False
                 one.fresh, one.replies = [], {}
-                found.setdefault(owner.id, OpenEnrollment(owner, {})).sessions[session_id] = one
+                found.setdefault(owner.id, CachedEnrollment(owner, {})).sessions[session_id] = one
         return list(found.values())
 
-    def _latest_begun(self, owner: Enrollment) -> OpenAttempt | None:
+    def _latest_begun(self, owner: Enrollment) -> CachedAttempt | None:
         here = [one for one in self._attempts.values() if one.row.enrollment is owner and one.state.commits]
         row = attempts.latest_begun_attempt(self._connection, owner)
         if row is not None:
             here.append(self._open(row))
         return max(here, key=lambda one: one.row.number, default=None)
 
-    def _meant(self, launch: Launch) -> OpenAttempt | None:
+    def _meant(self, launch: Launch) -> CachedAttempt | None:
         """Give the attempt that a commit without a session id is about: the one it numbers, else the latest."""
         owner = self._by_key[launch.key]
         return self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
 
-    def _add_attempt(self, owner: Enrollment, number: int, scorm_version: str | None) -> OpenAttempt:
+    def _add_attempt(self, owner: Enrollment, number: int, scorm_version: str | None) -> CachedAttempt:
         if not self._free_ids:
             self._free_ids = attempts.new_attempt_ids(self._connection, self._starts)
         row = Attempt(
@@ -325,13 +322,13 @@ class Workspace:
             changed=True,
             new=True,
         )
-        opened = self._attempts[row.id] = OpenAttempt(row, AttemptState())
+        opened = self._attempts[row.id] = CachedAttempt(row, AttemptState())
         return opened
 
-    def _numbered(self, launch: Launch, owner: Enrollment) -> OpenAttempt | None:
+    def _numbered(self, launch: Launch, owner: Enrollment) -> CachedAttempt | None:
         return self._numbered_attempt(owner, launch.attempt_number or 0)
 
-    def _numbered_attempt(self, owner: Enrollment, number: int) -> OpenAttempt | None:
+    def _numbered_attempt(self, owner: Enrollment, number: int) -> CachedAttempt | None:
         for one in self._attempts.values():
             if one.row.enrollment is owner and one.row.number == number:
                 return one
@@ -357,7 +354,7 @@ class Workspace:
             courses.add(keys[launch.key][3])
         return keys
 
-    def _route(self, work: Posting) -> list[Launch]:
+    def _route(self, work: StoreCommit) -> list[Launch]:
         """Find out which session takes a SCO's values; return what that is opened with where it is another one.
 
         An activity is the SCO that has its id, else the first one that was posted to it, by whichever learner.
@@ -416,18 +413,18 @@ class Workspace:
             row.attempt.enrollment = self._enrollments.setdefault(owner.id, owner)
             self._add(row, self._open(row.attempt))
 
-    def _open(self, row: Attempt) -> OpenAttempt:
+    def _open(self, row: Attempt) -> CachedAttempt:
         found = self._attempts.get(row.id)
         if found is None:
-            found = self._attempts[row.id] = OpenAttempt(row, decode_attempt_state(row.state))
+            found = self._attempts[row.id] = CachedAttempt(row, decode_attempt_state(row.state))
         return found
 
-    def _add(self, row: Session, attempt: OpenAttempt) -> OpenSession:
+    def _add(self, row: Session, attempt: CachedAttempt) -> CachedSession:
         row.attempt = attempt.row
         known = self._sessions.get(row.session_id)
         if known is not None:
             return known
-        opened = self._sessions[row.session_id] = OpenSession(row, attempt, decode_session_state(row.state))
+        opened = self._sessions[row.session_id] = CachedSession(row, attempt, decode_session_state(row.state))
         return opened
 
 
@@ -435,12 +432,12 @@ def _in_course(course_id: str) -> str:
     return f" in course {course_id!r}" if course_id else ""
 
 
-def _goes_on(latest: OpenAttempt, launch: Launch, resume: Resume) -> bool:
+def _goes_on(latest: CachedAttempt, launch: Launch, resume: Resume) -> bool:
     known = latest.state.snapshot.scorm_version or latest.row.scorm_version or launch.scorm_version
     return goes_on(latest.state, "2004" if known == "2004" else "1.2", "never" if launch.fresh else resume)
 
 
-def _entry(attempt: OpenAttempt, session: SessionState) -> str:
+def _entry(attempt: CachedAttempt, session: SessionState) -> str:
     """Return `cmi.entry` (SCORM 2004 RTE 4th edition 4.2.8): empty where a finished attempt is looked at."""
     if not attempt.state.commits:
         return "ab-initio"

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from bridge.commits import columns
+from bridge.commit_model.responses import attempt_object, enrollment_object, launch_values, shown_version
+from bridge.commits import summary_columns
+from bridge.commits.commands import (
+    Answer,
+    BuildDocuments,
+    Closed,
+    CloseIdleSession,
+    Command,
+    Made,
+    OpenedSession,
+    OpenSession,
+    Outcome,
+    StoreCommit,
+)
+from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.documents import documents_of
-from bridge.commits.open_sessions import OpenAttempt, OpenSession
 from bridge.commits.package_scos import session_of
-from bridge.commits.pending import Batch, Done
-from bridge.commits.posting import ends_others, let_documents_follow, post, statement_rows, tell
-from bridge.commits.replies import attempt_object, enrollment_object, launch_values, shown_version
-from bridge.commits.setup import Setup
-from bridge.commits.work import Answer, Closed, Closing, Made, Making, Opened, Opening, Outcome, Posting, Work
-from bridge.commits.workspace import Workspace
+from bridge.commits.session_cache import CachedAttempt, CachedSession
+from bridge.commits.store_commit import ends_others, generate_statements, post, schedule_documents, statement_rows
+from bridge.commits.unit_of_work import UnitOfWork
+from bridge.commits.write_queue import BatchResult, CommandBatch
 from bridge.errors import BridgeError, SessionUnknown
 from mappings.attempt.commit import Earlier
 from mappings.attempt.idle_end import end_idle
@@ -32,7 +43,7 @@ from storage.outbox import StatementRow
 from storage.prepared import write
 
 
-def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
+def run(connection: Connection, setup: CommitDependencies, batch: CommandBatch) -> BatchResult:
     """Do all works of a batch in their order. An error of one leaves the others untouched."""
     left = batch.left()
     versions = attempts.lock(
@@ -44,7 +55,7 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
     believed = [one for found, one in batch.taken.items() if versions.get(found) == one.row.version]
     looked_up = len(batch.ahead) + len(batch.taken)
     changed = len(outdated) + len(batch.taken) - len(believed)
-    workspace = Workspace(connection, setup.new_id, setup.now(), setup.identifier)
+    workspace = UnitOfWork(connection, setup.new_id, setup.now(), setup.identifier)
     if outdated or left:
         workspace.load(believed, batch.left(outdated))
         met = batch.ahead.keys() & workspace.enrollment_ids
@@ -64,19 +75,21 @@ def run(connection: Connection, setup: Setup, batch: Batch) -> Done:
             worker.entries += one.entries
             worker.statements += one.statements
     _store(connection, setup, to_store, worker)
-    return Done([one for one in outcomes if one is not None], workspace.left_open(), outdated, looked_up, changed)
+    return BatchResult(
+        [one for one in outcomes if one is not None], workspace.left_open(), outdated, looked_up, changed
+    )
 
 
-def _sessions(work: Work) -> list[str]:
+def _sessions(work: Command) -> list[str]:
     """Return the ids of the sessions that a work may be about."""
     if work.session_id is None:
         return []
-    if isinstance(work, Posting) and work.scos:
+    if isinstance(work, StoreCommit) and work.scos:
         return [work.session_id, session_of(work.session_id, work.scos[0])]
     return [work.session_id]
 
 
-def _store(connection: Connection, setup: Setup, to_store: Changed, worker: _Worker) -> None:
+def _store(connection: Connection, setup: CommitDependencies, to_store: Changed, worker: _Worker) -> None:
     statements = outbox.adding(worker.statements, setup.versions.targets)
     write(connection, [*to_store.writes(), journal.appending(worker.entries), *statements])
     documents.store(connection, list(worker.documents.values()), setup.versions.readers)
@@ -85,7 +98,7 @@ def _store(connection: Connection, setup: Setup, to_store: Changed, worker: _Wor
 class _Worker:
     """Does works one after another on what the workspace has loaded, and gathers what is to be stored."""
 
-    def __init__(self, connection: Connection, setup: Setup, workspace: Workspace) -> None:
+    def __init__(self, connection: Connection, setup: CommitDependencies, workspace: UnitOfWork) -> None:
         self._connection = connection
         self._setup = setup
         self._workspace = workspace
@@ -93,17 +106,17 @@ class _Worker:
         self.statements: list[StatementRow] = []
         self.documents: dict[str, Stored] = {}
 
-    def do(self, work: Work) -> Outcome | BridgeError:
+    def do(self, work: Command) -> Outcome | BridgeError:
         try:
-            if isinstance(work, Posting):
+            if isinstance(work, StoreCommit):
                 return self._post(work)
-            if isinstance(work, Opening):
+            if isinstance(work, OpenSession):
                 return self._open(work)
-            return self._close(work) if isinstance(work, Closing) else self._make_documents(work)
+            return self._close(work) if isinstance(work, CloseIdleSession) else self._make_documents(work)
         except BridgeError as error:
             return error
 
-    def _post(self, work: Posting) -> Answer:
+    def _post(self, work: StoreCommit) -> Answer:
         session = self._session(work)
         if ends_others(self._setup, session):
             for other in self._workspace.overlapping(session):
@@ -124,7 +137,7 @@ class _Worker:
             session.replies[number] = reply
         return Answer(done.answer)
 
-    def _session(self, work: Posting) -> OpenSession:
+    def _session(self, work: StoreCommit) -> CachedSession:
         session_id, launch = work.session_id, work.launch
         if session_id is not None:
             found = self._workspace.find(session_id, work.lms_id, launch)
@@ -141,7 +154,7 @@ class _Worker:
             raise SessionUnknown.named(str(work.session_id))
         return self._workspace.start(launch, session_id, self._setup.resume)
 
-    def _open(self, work: Opening) -> Opened:
+    def _open(self, work: OpenSession) -> OpenedSession:
         launch = work.launch
         session = self._workspace.find(work.session_id, launch.lms_id, launch) if work.session_id else None
         if session is None:
@@ -149,7 +162,7 @@ class _Worker:
         attempt = session.attempt
         version = launch.scorm_version or shown_version(attempt.row, attempt.state)
         owner = attempt.row.enrollment
-        return Opened(
+        return OpenedSession(
             session.row.session_id,
             session.row.entry,
             attempt_object(attempt.row),
@@ -157,7 +170,7 @@ class _Worker:
             render(attempt.state.snapshot, version, launch_values(session.row, attempt.state, session.state)),
         )
 
-    def _close(self, work: Closing) -> Closed:
+    def _close(self, work: CloseIdleSession) -> Closed:
         session = self._workspace.find(work.session_id, None, None)
         if session is None or session.row.ended is not None:
             return Closed(ended=False)
@@ -167,28 +180,28 @@ class _Worker:
         self._end(session, version.mapping.document.idle)
         return Closed(ended=True)
 
-    def _end(self, session: OpenSession, ending: Ending, *, overlapped: bool = False) -> None:
+    def _end(self, session: CachedSession, ending: Ending, *, overlapped: bool = False) -> None:
         """End a session as of its last commit."""
         row, attempt = session.row, session.attempt
         version = self._setup.mapping(attempt.row.enrollment.lms_id)
         done = end_idle(attempt.state, session.state, ending, version.mapping.document.status, overlapped=overlapped)
-        statements = tell(version, session, done)
+        statements = generate_statements(version, session, done)
         if statements:
             number = self._workspace.last_number(session)
             self.statements += statement_rows(version, session, statements, number, done.at)
-        columns.update_session(session, row.last_commit_at or row.started_at)
+        summary_columns.update_session(session, row.last_commit_at or row.started_at)
         attempt.row.changed = True
         if session.state.commits:
-            columns.update_attempt(attempt)
-            let_documents_follow(version, session, self._setup.now())
+            summary_columns.update_attempt(attempt)
+            schedule_documents(version, session, self._setup.now())
             if session.state.for_credit:
-                columns.update_statuses(attempt.row, done.changes)
+                summary_columns.update_statuses(attempt.row, done.changes)
             if _is_earlier(attempt):
                 self._workspace.compare_best(attempt)
                 self._workspace.share_best(attempt)
-            columns.update_best(attempt)
+            summary_columns.update_best(attempt)
 
-    def _make_documents(self, work: Making) -> Made:
+    def _make_documents(self, work: BuildDocuments) -> Made:
         session = self._workspace.find(work.session_id, None, None)
         due = None if session is None else session.attempt.row.documents_due
         if session is None or due is None or due > work.due:
@@ -205,6 +218,6 @@ class _Worker:
         return Made(len(made))
 
 
-def _is_earlier(attempt: OpenAttempt) -> bool:
+def _is_earlier(attempt: CachedAttempt) -> bool:
     """Tell whether another attempt of the enrollment has followed this one."""
     return attempt.row.number < attempt.row.enrollment.latest_attempt

@@ -7,18 +7,18 @@ from typing import Any
 import msgspec
 
 from bridge.access import CommitOwner
-from bridge.commits.launch import Launch
+from bridge.commit_model.launch import Launch
 from mappings.attempt.commit import Arrival
 
 
-class Opening(msgspec.Struct, frozen=True, gc=False):
+class OpenSession(msgspec.Struct, frozen=True, gc=False):
     """A session to open. Without a `session_id` one is made."""
 
     launch: Launch
     session_id: str | None
 
 
-class Posting(msgspec.Struct, frozen=True, gc=False):
+class StoreCommit(msgspec.Struct, frozen=True, gc=False):
     """A commit to store.
 
     `lms_id` is None where the commit URL's token showed that the session may be written. With a `launch` the session
@@ -39,7 +39,7 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     scos: tuple[str, ...] = ()
 
 
-class Closing(msgspec.Struct, frozen=True, gc=False):
+class CloseIdleSession(msgspec.Struct, frozen=True, gc=False):
     """A session to end if nothing has come from it since a time, in milliseconds since the epoch."""
 
     session_id: str
@@ -47,7 +47,7 @@ class Closing(msgspec.Struct, frozen=True, gc=False):
     launch: None = None
 
 
-class Making(msgspec.Struct, frozen=True, gc=False):
+class BuildDocuments(msgspec.Struct, frozen=True, gc=False):
     """The documents to make of an attempt, which a session is of, if they are due by a time."""
 
     session_id: str
@@ -55,10 +55,10 @@ class Making(msgspec.Struct, frozen=True, gc=False):
     launch: None = None
 
 
-Work = Opening | Posting | Closing | Making
+Command = OpenSession | StoreCommit | CloseIdleSession | BuildDocuments
 
 
-class Opened(msgspec.Struct, frozen=True, gc=False):
+class OpenedSession(msgspec.Struct, frozen=True, gc=False):
     """A session that is open now, with what its player is loaded with."""
 
     session_id: str
@@ -86,4 +86,4 @@ class Made(msgspec.Struct, frozen=True, gc=False):
     documents: int
 
 
-Outcome = Opened | Answer | Closed | Made
+Outcome = OpenedSession | Answer | Closed | Made

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from bridge.commits.open_sessions import OpenAttempt, OpenSession
+from bridge.commits.session_cache import CachedAttempt, CachedSession
 from mappings.attempt.changes import Change
 from mappings.attempt.state import AttemptState
 from mappings.cmi.scores import Score
 from storage.attempts import Attempt, Enrollment
 
 
-def update(session: OpenSession, before: AttemptState, received_at: int, changes: Sequence[Change]) -> None:
+def update(session: CachedSession, before: AttemptState, received_at: int, changes: Sequence[Change]) -> None:
     """Bring the columns up to the states after a commit; `before` is the attempt's state before it.
 
-    Of an attempt that another one has followed, `Workspace.compare_best` comes before it.
+    Of an attempt that another one has followed, `UnitOfWork.compare_best` comes before it.
     """
     update_session(session, received_at)
     attempt, state = session.attempt, session.attempt.state
@@ -36,7 +36,7 @@ def update(session: OpenSession, before: AttemptState, received_at: int, changes
     update_best(attempt)
 
 
-def update_session(session: OpenSession, at: int) -> None:
+def update_session(session: CachedSession, at: int) -> None:
     """Bring a session's columns up to its state; it ended or goes on at a time in milliseconds since the epoch."""
     row, ended = session.row, session.state.ended
     if row.ended != ended:
@@ -44,7 +44,7 @@ def update_session(session: OpenSession, at: int) -> None:
     row.changed = True
 
 
-def update_attempt(attempt: OpenAttempt) -> None:
+def update_attempt(attempt: CachedAttempt) -> None:
     """Bring an attempt's columns up to its state."""
     row, state = attempt.row, attempt.state
     known, value = state.snapshot, state.score or Score()
@@ -86,7 +86,7 @@ def best_of(owner: Enrollment) -> Score | None:
     return Score(owner.best_scaled, owner.best_raw, owner.best_min, owner.best_max)
 
 
-def update_best(attempt: OpenAttempt) -> None:
+def update_best(attempt: CachedAttempt) -> None:
     """Let the enrollment's best score be the best of its attempts' results, after this attempt's may have changed."""
     owner, state = attempt.row.enrollment, attempt.state
     set_best(owner, better(state.best_of_others, state.score if state.for_credit else None))

@@ -22,9 +22,9 @@ from bridge.formats import (
     scorm_cloud,
     single,
 )
-from bridge.formats.body import Body, inner, parse
-from bridge.formats.format import Call, Format, Recogniser, Unreadable
-from bridge.formats.post import Post
+from bridge.formats.body import Body, parse, unwrap
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Detector, Format, FormatError, FormatRequest
 
 FORMATS: tuple[Format, ...] = (
     moodle.FORMAT,
@@ -43,17 +43,17 @@ FORMATS: tuple[Format, ...] = (
 BY_NAME: Mapping[str, Format] = {one.name: one for one in FORMATS}
 
 
-def recognise(post: Post) -> tuple[Format, Call]:
+def detect(post: CommitRequest) -> tuple[Format, FormatRequest]:
     """Find out which format a post is in and read it; look once into what may be a wrapper around it.
 
     Raises:
-        MalformedBody: it is in no known format, or broken (`Unreadable` where its format refuses in its own way).
+        MalformedBody: it is in no known format, or broken (`FormatError` where its format refuses in its own way).
         MalformedField: it is in the bridge's own format with a value that cannot be used.
     """
     body = parse(post.body)
-    for one in chain((body,), inner(body)):
+    for one in chain((body,), unwrap(body)):
         for candidate in FORMATS:
-            call = _attempt(candidate, candidate.recognise, post, one)
+            call = _attempt(candidate, candidate.detect, post, one)
             if call is not None:
                 return candidate, call
     raise MalformedBody(
@@ -63,7 +63,7 @@ def recognise(post: Post) -> tuple[Format, Call]:
     )
 
 
-def read(candidate: Format, post: Post) -> Call:
+def read(candidate: Format, post: CommitRequest) -> FormatRequest:
     """Read a post that is said to be in a format.
 
     Raises:
@@ -71,17 +71,17 @@ def read(candidate: Format, post: Post) -> Call:
         MalformedField: a field has a value that cannot be used.
     """
     body = parse(post.body)
-    for one in chain((body,), inner(body)):
-        call = _attempt(candidate, candidate.read or candidate.recognise, post, one)
+    for one in chain((body,), unwrap(body)):
+        call = _attempt(candidate, candidate.read or candidate.detect, post, one)
         if call is not None:
             return call
-    raise MalformedBody(f"The body is not in the format {candidate.name}, which takes {candidate.shape}.")
+    raise MalformedBody(f"The body is not in the format {candidate.name}, which takes {candidate.description}.")
 
 
-def _attempt(candidate: Format, recogniser: Recogniser, post: Post, body: Body) -> Call | None:
+def _attempt(candidate: Format, detector: Detector, post: CommitRequest, body: Body) -> FormatRequest | None:
     try:
-        return recogniser(post, body)
+        return detector(post, body)
     except BridgeError as error:
         if candidate.refusal is None:
             raise
-        raise Unreadable(error, candidate) from None
+        raise FormatError(error, candidate) from None

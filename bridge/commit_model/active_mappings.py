@@ -1,4 +1,4 @@
-"""What every commit is worked out with."""
+"""The mappings in use, compiled, and where what they generate goes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from bridge.clock import NewId, Now
-from mappings.attempt.resuming import Resume
 from mappings.definition import CompiledMapping
-from mappings.definition.model import Identifier
 from storage.documents import DocumentRow
 from storage.outbox import StatementRow
 
 
 @dataclass(frozen=True)
-class Version:
+class ActiveMapping:
     """A version of a mapping document, ready for use, with the id that it is stored under.
 
     `targets` are the names of the LRSs that each rule's statements go to, by its name, `documents` those that get each
@@ -35,32 +32,32 @@ class Version:
         )
 
 
-class Versions:
+class ActiveMappings:
     """The versions that hold now: `for_lms` has those of LMSs that have one of their own.
 
     They are replaced as a whole, and those that held before stay known: what was told by them is still to be stored.
     """
 
-    def __init__(self, for_all: Version, for_lms: Mapping[int, Version] | None = None) -> None:
-        self._known: dict[int, Version] = {}
+    def __init__(self, for_all: ActiveMapping, for_lms: Mapping[int, ActiveMapping] | None = None) -> None:
+        self._known: dict[int, ActiveMapping] = {}
         self.use(for_all, for_lms or {})
 
-    def use(self, for_all: Version, for_lms: Mapping[int, Version]) -> None:
+    def use(self, for_all: ActiveMapping, for_lms: Mapping[int, ActiveMapping]) -> None:
         """Let these hold from now on."""
         # known before they are used: another thread may look for what was just told by one
         self._known |= {one.id: one for one in (for_all, *for_lms.values())}
         self._holding = for_all, for_lms
 
-    def of(self, lms_id: int) -> Version:
+    def of(self, lms_id: int) -> ActiveMapping:
         """Give the one that holds for an LMS."""
         for_all, for_lms = self._holding
         return for_lms.get(lms_id, for_all)
 
-    def find(self, version_id: int) -> Version | None:
+    def find(self, version_id: int) -> ActiveMapping | None:
         """Give one that holds or held."""
         return self._known.get(version_id)
 
-    def holding(self) -> tuple[Version, Mapping[int, Version]]:
+    def holding(self) -> tuple[ActiveMapping, Mapping[int, ActiveMapping]]:
         """Give the one for all, and those of LMSs that have one of their own."""
         return self._holding
 
@@ -71,21 +68,3 @@ class Versions:
     def readers(self, row: DocumentRow) -> tuple[str, ...]:
         """Give the targets of a document."""
         return self._known[row.mapping_version_id].documents[row.name]
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What every commit is worked out with."""
-
-    versions: Versions
-    now: Now
-    new_id: NewId
-    resume: Resume = "auto"
-
-    def mapping(self, lms_id: int) -> Version:
-        """Give the version that holds for an LMS."""
-        return self.versions.of(lms_id)
-
-    def identifier(self, lms_id: int) -> Identifier:
-        """Return how an LMS's learners are known in statements."""
-        return self.versions.of(lms_id).mapping.document.actor.identifier
