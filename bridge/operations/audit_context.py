@@ -61,8 +61,14 @@ class AuditContext:
 
 
 def record(
-    connection: Connection, context: AuditContext, action: AuditAction, subject: str, *, count: int = 1, detail: str = ""
+    connection: Connection,
+    context: AuditContext,
+    action: AuditAction,
+    subject: str,
+    *,
+    count: int = 1,
+    detail: str = "",
 ) -> None:
     """Add an entry to the audit log: the action, what it was done to, to how many, and what changed (`detail`)."""
     reason = "; ".join(filter(None, (detail, context.reason)))
-    acts.add(connection, Act(context.at, context.by, action, subject, count, reason))
+    acts.add(connection, Act(context.at, context.by, action.value, subject, count, reason))
