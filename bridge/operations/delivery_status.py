@@ -47,10 +47,11 @@ def next_step(connection: Connection, delivery: Delivery, now: int) -> NextStep:
     blocking = tuple(first)
     pause = pauses.current(connection).get(delivery.target)
     if pause is not None and not pause.automatic:
-        description = f"it waits: {pause.by} paused {delivery.target} ({pause.reason})"
+        description = f"it waits, as {pause.by} paused {delivery.target}: {pause.reason}"
         return NextStep(description, blocking, count)
     if blocking:
-        description = f"it waits for {count} earlier statements of its attempt, the first is {blocking[0]}"
+        statements = "statement" if count == 1 else "statements"
+        description = f"it waits for {count} earlier {statements} of its attempt, the first is {blocking[0]}"
         return NextStep(description, blocking, count)
     if delivery.not_before > now:
         return NextStep(f"it is sent again after {format_timestamp(delivery.not_before)}")

@@ -111,7 +111,7 @@ async def test_a_single_one_is_discarded_and_its_statement_tells_so(bridge: Brid
     assert (done.status, urlsplit(done.headers["Location"]).path) == (303, f"/audit/statements/{statement_id}")
     text = await admin.text(done.headers["Location"])
     assert "Deliveries discarded: 1." in text
-    assert "nothing, people gave it up" in text
+    assert "nothing, it was discarded" in text
     assert (_in_state(bridge, "quarantined"), _in_state(bridge, "discarded")) == (0, 1)
 
 
@@ -149,10 +149,10 @@ async def test_nothing_is_done_without_a_reason_a_token_or_the_role(
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("retry", "Choose which deliveries"),
-        ("discard", "Choose which deliveries"),
-        ("retry?state=quarantined", "nothing to retry about quarantined"),
-        ("discard?state=delivered", "nothing to discard about delivered"),
+        ("retry", "Select deliveries first"),
+        ("discard", "Select deliveries first"),
+        ("retry?state=quarantined", "that are quarantined cannot be selected for retry"),
+        ("discard?state=delivered", "that are delivered cannot be selected for discard"),
         ("retry?statement=x", "looks like"),
     ],
 )
