@@ -100,7 +100,8 @@ async def test_a_statement_is_explained_with_its_commit_its_rule_and_what_the_lr
 async def test_what_a_waiting_delivery_waits_for_is_told(bridge: Bridge, told: Any) -> None:
     first, third = _ids(bridge)[0], _ids(bridge)[2]
     assert "as soon as" in told("explain", first)["deliveries"][0]["next"]
-    assert f"1 earlier statement of its attempt, the first is {first}" in told("explain", third)["deliveries"][0]["next"]
+    waits_for = told("explain", third)["deliveries"][0]["next"]
+    assert waits_for == f"it waits for 1 earlier statement of its attempt, the first is {first}"
     with writing(bridge.engine) as connection:
         pauses.begin(connection, Pause("analytics", START, "ada", "moving house", automatic=False))
     assert "ada paused analytics: moving house" in told("explain", first)["deliveries"][0]["next"]
