@@ -45,7 +45,7 @@ from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.watch import Watch
 from bridge.write_health import WriteHealth
-from mappings.document import CompiledMapping
+from mappings.definition import CompiledMapping
 from storage import documents, lms, mapping_versions, outbox
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, writing

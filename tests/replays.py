@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Engine, select
 
 from bridge.mapping_library.stories import received, stories
-from mappings.document import CompiledMapping
-from mappings.replay import Replay
+from mappings.analysis.replay import Replay
+from mappings.definition import CompiledMapping
 from storage import histories
 from storage.engine import reading
 from storage.histories import Span

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bridge.audit.dates import moment
 from bridge.audit.vocabulary import Vocabulary
-from mappings.timestamps import rfc3339
+from mappings.xapi.timestamps import rfc3339
 from storage.audit.documents import DocumentFilter
 from storage.deliveries import STATES, Filter
 

@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from bridge.database import describe
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.stories import UnreadableError
-from mappings.document import DocumentError
-from mappings.impact import Impact
+from mappings.analysis.impact import Impact
+from mappings.definition import DocumentError
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from bridge.audit.route import Route
 from bridge.audit.shortening import shortened
 from bridge.audit.telling import NAME, told
 from bridge.target_states import alarm_text_since
-from mappings.timestamps import rfc3339
+from mappings.xapi.timestamps import rfc3339
 
 FOLDER = Path(__file__).parent / "templates"
 NAVIGATION = (

@@ -12,8 +12,8 @@ from bridge.audit.shortening import shortened
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.explaining import explained_commit
 from bridge.mapping_library.stories import UnreadableError
-from mappings.document.errors import DocumentError
-from mappings.explain import ChangeTold, Explanation, RuleTold
+from mappings.analysis.explain import ChangeTold, Explanation, RuleTold
+from mappings.definition.errors import DocumentError
 from storage.audit import timeline
 
 AT_ONCE = 300

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from mappings.document import DocumentError, load
-from mappings.document.in_words import name_of
-from mappings.document.model import Document
+from mappings.definition import DocumentError, load
+from mappings.definition.describe import name_of
+from mappings.definition.model import Document
 from storage import lms, mapping_versions
 
 _VERSIONS = 20

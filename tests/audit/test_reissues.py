@@ -12,7 +12,7 @@ from sqlalchemy import text, update
 
 from bridge.audit.jobs import Job, Progress
 from bridge.mapping_library import activation, reissuing
-from mappings.impact import Impact
+from mappings.analysis.impact import Impact
 from storage import acts, leases
 from storage.acts import Act
 from storage.engine import reading, writing

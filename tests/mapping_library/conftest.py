@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bridge.mapping_documents import compile_text, load_mapping, read_document
-from mappings.document import CompiledMapping
+from mappings.definition import CompiledMapping
 from storage.engine import open_engine
 
 SHIPPED = read_document("scorm-profile")

@@ -11,7 +11,7 @@ from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.target_settings import FilterSettings, TargetSettings
-from mappings.document import DocumentError
+from mappings.definition import DocumentError
 from storage import acts, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import mapping_activation

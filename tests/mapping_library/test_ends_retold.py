@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import mappings
-from mappings.document import compile_document, load
-from mappings.voiding import VOIDED
+from mappings.definition import compile_document, load
+from mappings.xapi.voiding import VOIDED
 from tests.bridges import Bridge
 from tests.http.test_learner_details import use
 from tests.replays import replayed, stored

@@ -12,8 +12,8 @@ from bridge.app import IN_USE
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.reissuing import Reissue
-from mappings.judge import Edition, check_statement
-from mappings.voiding import VOIDED, voiding_id
+from mappings.xapi.validation import Edition, check_statement
+from mappings.xapi.voiding import VOIDED, voiding_id
 from storage import acts
 from storage.engine import reading, writing
 from storage.histories import Span

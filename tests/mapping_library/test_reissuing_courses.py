@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.mapping_library import activation
 from bridge.mapping_library.reissuing import Reissue
-from mappings.document import CompiledMapping
+from mappings.definition import CompiledMapping
 from storage.engine import writing
 from storage.histories import Span
 from tests.bridges import START, Bridge

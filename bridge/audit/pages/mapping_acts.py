@@ -17,7 +17,7 @@ from bridge.audit.telling import OTHERS_FOLLOW, with_words
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import Activated, LibraryError
-from mappings.document import CompiledMapping, DocumentError, Fault
+from mappings.definition import CompiledMapping, DocumentError, Fault
 from storage import acts, mapping_versions
 from storage.acts import Act
 

@@ -25,9 +25,9 @@ from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.explaining import explained_commit
 from bridge.mapping_library.previews import arrival_of, previewed
 from bridge.mapping_library.stories import UnreadableError
-from mappings.document import DocumentError
-from mappings.explain import Explanation
-from mappings.impact import KINDS, Impact
+from mappings.analysis.explain import Explanation
+from mappings.analysis.impact import KINDS, Impact
+from mappings.definition import DocumentError
 from storage import mapping_versions
 from storage.histories import Span
 from storage.mapping_versions import WholeVersion

@@ -14,7 +14,7 @@ from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page
 from bridge.audit.route import Route
 from bridge.target_states import state_of
-from mappings.timestamps import rfc3339
+from mappings.xapi.timestamps import rfc3339
 from storage.audit import overview as stored
 from storage.audit.overview import COUNTED, MINUTE, Overview, Rate
 from storage.audit.queues import Queue, queues

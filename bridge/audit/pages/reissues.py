@@ -24,7 +24,7 @@ from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.impacts import DAYS
 from bridge.mapping_library.reissuing import Reissue, check_span
-from mappings.impact import Impact
+from mappings.analysis.impact import Impact
 from storage import mapping_versions
 from storage.histories import Span
 from storage.mapping_versions import WholeVersion

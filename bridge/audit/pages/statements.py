@@ -20,8 +20,8 @@ from bridge.audit.shortening import TEXT, shortened
 from bridge.audit.statement_words import pretty, said
 from bridge.audit.vocabulary import Vocabulary, vocabulary
 from bridge.delivery_waits import Next, next_of
-from mappings.reissue import RULE
-from mappings.voiding import voiding_id
+from mappings.analysis.reissue import RULE
+from mappings.xapi.voiding import voiding_id
 from storage.audit import statements, timeline
 from storage.audit.pages import Page
 from storage.audit.statements import Origin, StatementRow
