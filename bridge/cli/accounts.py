@@ -12,14 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from bridge import accounts as kept
 from bridge import passwords
-from bridge.accounts import AccountError, Who
+from bridge.audit.access.login_throttle import account_subject
 from bridge.audit.access.roles import ROLES
-from bridge.audit.access.throttle import account_subject
-from bridge.cli.stored import database, looking, user
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.cli.database import database, looking, user
+from bridge.clock import format_timestamp, system_now
+from bridge.operations import accounts as kept
+from bridge.operations.accounts import AccountError, Who
 from bridge.passwords import PasswordError
 from bridge.settings import Settings
 from storage import accounts as stored
@@ -76,7 +75,7 @@ def list_accounts(settings: Settings, *, as_json: bool) -> None:
                 "role": one.role,
                 "sees_names": one.sees_names or one.role != "reader",
                 "signs_in_at": one.issuer,
-                "created_at": time_text(one.created_at),
+                "created_at": format_timestamp(one.created_at),
             }
             for one in found
         ]
@@ -88,7 +87,7 @@ def list_accounts(settings: Settings, *, as_json: bool) -> None:
     table = Table("name", "role", "sees names", "signs in at", "since", box=None)
     for one in found:
         names = "yes" if one.sees_names or one.role != "reader" else "no"
-        table.add_row(one.name, one.role, names, one.issuer or "this bridge", time_text(one.created_at))
+        table.add_row(one.name, one.role, names, one.issuer or "this bridge", format_timestamp(one.created_at))
     Console(emoji=False, markup=False, width=200).print(table)
 
 

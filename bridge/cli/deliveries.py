@@ -9,13 +9,12 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from bridge.cli.explaining import explain
-from bridge.cli.filters import chosen
-from bridge.cli.printing import AS_JSON, as_json, table
-from bridge.cli.stored import database, looking, user
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
-from bridge.delivery_acts import Deed, NothingChosenError, Verb, carry_out, filters_for
+from bridge.cli.database import database, looking, user
+from bridge.cli.explain import explain
+from bridge.cli.options import chosen
+from bridge.cli.output import AS_JSON, as_json, table
+from bridge.clock import format_timestamp, system_now
+from bridge.operations.delivery_operations import DeliveryOperation, NothingChosenError, Verb, execute, filters_for
 from bridge.settings import Settings
 from storage.audit import deliveries as stored
 from storage.audit.pages import decode, encode
@@ -125,7 +124,7 @@ def _all(settings: Settings, verb: Verb, which: Filter, how: tuple[bool, str, st
         done = 0
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(verb, total=sum(one.number for _, one in counts) if is_known else None)
-            for step in carry_out(engine, Deed(verb, filters, by, reason), system_now):
+            for step in execute(engine, DeliveryOperation(verb, filters, by, reason), system_now):
                 done += step.changed
                 progress.advance(task, step.seen)
     click.echo(f"{verb.capitalize()}: {done} done.", err=True)
@@ -133,7 +132,7 @@ def _all(settings: Settings, verb: Verb, which: Filter, how: tuple[bool, str, st
 
 def _object(one: Delivery) -> dict[str, Any]:
     return one._asdict() | {
-        "not_before": time_text(one.not_before or None),
-        "settled_at": time_text(one.settled_at),
-        "made_at": time_text(one.made_at),
+        "not_before": format_timestamp(one.not_before or None),
+        "settled_at": format_timestamp(one.settled_at),
+        "made_at": format_timestamp(one.made_at),
     }

@@ -14,16 +14,15 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection, Engine
 
-from bridge.cli.mapping_trials import impact, preview, reissue
-from bridge.cli.stored import database, looking, user
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.cli.database import database, looking, user
+from bridge.cli.mapping_replay import impact, preview, reissue
+from bridge.clock import format_timestamp, system_now
 from bridge.errors import BridgeError
 from bridge.mapping_documents import load_mapping
-from bridge.mapping_library import activation, readable
+from bridge.mapping_library import activation, describe
 from bridge.mapping_library.activation import Activated, LibraryError
 from bridge.mapping_library.documents import find_document
-from bridge.mapping_library.stories import UnreadableError
+from bridge.mapping_library.enrollment_history import UnreadableError
 from bridge.settings import Settings
 from mappings.definition import DocumentError
 from storage import mapping_versions
@@ -111,7 +110,7 @@ def show(settings: Settings, document: str, lms: str | None, *, as_text: bool, a
     if as_text:
         click.echo(one.text, nl=False)
         return
-    rows = readable.lines(one)
+    rows = describe.lines(one)
     if as_json:
         _print({"name": one.name, "title": one.title, "hash": one.content_hash, "rules": rows})
         return
@@ -133,7 +132,7 @@ def diff(settings: Settings, old: str, new: str, *, as_json: bool) -> None:
     """Show what differs from document OLD to document NEW."""
     with looking(settings) as connection:
         before, after = find_document(connection, old), find_document(connection, new)
-    found = readable.differences(before.document, after.document)
+    found = describe.differences(before.document, after.document)
     if as_json:
         _print(found)
         return
@@ -199,13 +198,13 @@ def listed(connection: Connection) -> list[dict[str, Any]]:
         {
             "name": one.name,
             "hash": one.content_hash,
-            "created_at": time_text(one.created_at),
+            "created_at": format_timestamp(one.created_at),
             "holds_for": [
                 "all" if own is None else names[own] for own, version in holding.items() if version == one.id
             ],
             "activations": [
                 {
-                    "at": time_text(act.at),
+                    "at": format_timestamp(act.at),
                     "lms": None if act.lms_id is None else names[act.lms_id],
                     "by": act.by,
                     "reason": act.reason,

@@ -10,17 +10,17 @@ import click
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge import accounts, passwords
+from bridge import passwords
 from bridge.access import new_token
-from bridge.accounts import Who
 from bridge.app import create_app
-from bridge.audit.access.throttle import account_subject
-from bridge.cli.serving import new_loop, run_app, told
+from bridge.audit.access.login_throttle import account_subject
+from bridge.cli.serve import new_loop, run_app, told
 from bridge.clock import system_now
+from bridge.operations import accounts
+from bridge.operations.accounts import Who
 from bridge.sandbox.lrs import create_lrs
 from bridge.sandbox.site import PLAYER, Sandbox, add_sandbox
-from bridge.settings import DatabaseSettings, ServerSettings, Settings
-from bridge.target_settings import TargetSettings
+from bridge.settings import DatabaseSettings, ServerSettings, Settings, TargetSettings
 from storage import accounts as stored_accounts
 from storage import lms
 from storage.accounts import NewAccount

@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.cli.stored import database, looking, user
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.cli.database import database, looking, user
+from bridge.clock import format_timestamp, system_now
+from bridge.operations.target_status import TargetState, alarm_text_since, overview, pause, resume
 from bridge.settings import Settings
-from bridge.target_states import TargetState, alarm_text_since, overview, pause, resume
 from storage.audit.pages import Count
 from storage.engine import writing
 
@@ -105,11 +104,11 @@ def _object(one: TargetState) -> dict[str, Any]:
         | {
             # of which there are at least so many: they were not counted to their end
             "more": [name for name, count in counts.items() if count.more],
-            "oldest_waiting": time_text(one.oldest_waiting),
+            "oldest_waiting": format_timestamp(one.oldest_waiting),
             "pause": None
             if one.pause is None
             else {
-                "since": time_text(one.pause.since),
+                "since": format_timestamp(one.pause.since),
                 "by": one.pause.by,
                 "reason": one.pause.reason,
                 "automatic": one.pause.automatic,
@@ -118,8 +117,8 @@ def _object(one: TargetState) -> dict[str, Any]:
                 {
                     "requests": alarm.request_kind,
                     "state": alarm.state,
-                    "since": time_text(alarm.since),
-                    "seen_at": time_text(alarm.seen_at),
+                    "since": format_timestamp(alarm.since),
+                    "seen_at": format_timestamp(alarm.seen_at),
                     "text": alarm_text_since(alarm),
                     "reason": alarm.reason,
                 }

@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 import click
 
 from bridge.access import new_token
-from bridge.cli.printing import AS_JSON, as_json, table
-from bridge.cli.stored import database, looking, user
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.cli.database import database, looking, user
+from bridge.cli.output import AS_JSON, as_json, table
+from bridge.clock import format_timestamp, system_now
 from bridge.settings import Settings
 from mappings.xapi.iris import is_iri
 from storage import acts, lms
@@ -64,14 +63,15 @@ def list_tokens(settings: Settings, *, as_json_: bool) -> None:
     if as_json_:
         as_json(
             [
-                row._asdict() | {"created_at": time_text(row.created_at), "revoked_at": time_text(row.revoked_at)}
+                row._asdict()
+                | {"created_at": format_timestamp(row.created_at), "revoked_at": format_timestamp(row.revoked_at)}
                 for row in rows
             ]
         )
     else:
         table(
             ("number", "lms", "created", "revoked"),
-            ((row.id, row.lms, time_text(row.created_at), time_text(row.revoked_at)) for row in rows),
+            ((row.id, row.lms, format_timestamp(row.created_at), format_timestamp(row.revoked_at)) for row in rows),
         )
 
 

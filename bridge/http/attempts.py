@@ -6,9 +6,10 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.commits.replies import attempt_object, enrollment_object, time_text
+from bridge.clock import format_timestamp
+from bridge.commit_model.responses import attempt_object, enrollment_object
 from bridge.errors import AttemptUnknown, MalformedField
-from bridge.http import bodies, reports
+from bridge.http import reports, request_body
 from bridge.http.reports import Places
 from bridge.http.services import lms_of, services
 from storage import lookups
@@ -20,7 +21,7 @@ async def get_attempt(request: web.Request) -> web.Response:
     parts = services(request)
     lms = await lms_of(request, request.headers.get("Authorization"))
     told = request.match_info["attempt_id"]
-    if bodies.UUID.fullmatch(told) is None:
+    if request_body.UUID.fullmatch(told) is None:
         raise MalformedField(f"An attempt's id is the UUID that answers tell as attempt.id, not {told[:60]!r}.")
     with parts.asking.hold(lms.id):
         places = reports.asked_places(request)
@@ -35,8 +36,8 @@ def _attempt_object(connection: Connection, attempt_id: str, lms_id: int, places
     answer = {
         "result": True,
         "errorCode": 0,
-        "started_at": time_text(row.started_at),
-        "last_commit_at": time_text(row.last_commit_at),
+        "started_at": format_timestamp(row.started_at),
+        "last_commit_at": format_timestamp(row.last_commit_at),
         "attempt": attempt_object(row),
         "enrollment": enrollment_object(row.enrollment),
         "cmi": reports.resume_data(row),

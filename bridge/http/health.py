@@ -10,7 +10,7 @@ import asyncio
 import msgspec
 from aiohttp import web
 
-from bridge.commits.replies import time_text
+from bridge.clock import format_timestamp
 from bridge.http.services import services
 
 DRAINING = web.AppKey("draining", asyncio.Event)
@@ -33,7 +33,8 @@ async def readyz(request: web.Request) -> web.Response:
     parts = services(request)
     reason = parts.disk.problem or await parts.health.problem()
     alarms = [
-        {"code": str(one.code), "since": time_text(one.since), "detail": one.detail} for one in parts.alarms.current()
+        {"code": str(one.code), "since": format_timestamp(one.since), "detail": one.detail}
+        for one in parts.alarms.current()
     ]
     if reason is not None:
         return _json({"status": "unavailable", "reason": reason, "alarms": alarms}, 503)
@@ -44,7 +45,7 @@ async def readyz(request: web.Request) -> web.Response:
             "waiting": waiting.statements,
             "waiting_documents": waiting.documents,
             "paused": {
-                name: {"since": time_text(pause.since), "automatic": pause.automatic}
+                name: {"since": format_timestamp(pause.since), "automatic": pause.automatic}
                 for name, pause in waiting.pauses.items()
             },
             "target_alarms": [
@@ -52,11 +53,11 @@ async def readyz(request: web.Request) -> web.Response:
                     "target": alarm.target,
                     "requests": alarm.request_kind,
                     "state": alarm.state,
-                    "since": time_text(alarm.since),
+                    "since": format_timestamp(alarm.since),
                 }
                 for alarm in waiting.target_alarms
             ],
-            "counted_at": time_text(waiting.counted_at),
+            "counted_at": format_timestamp(waiting.counted_at),
         }
     if not parts.targets:
         answer["notice"] = "no LRS is configured: statements and documents wait until a [[targets]] section names one"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.formats import BY_NAME
-from bridge.http import bodies
+from bridge.http import request_body
 from bridge.http.openapi_shapes import ID, TEXT, UUID, Shape, ref
 
 Operation = dict[str, Any]
@@ -38,10 +38,11 @@ _KEY = {
     "in": "header",
     "description": "The same key is the same commit: it is answered as at first and has no second effect. With another"
     " body it is refused.",
-    "schema": {"type": "string", "maxLength": bodies.LONGEST_KEY},
+    "schema": {"type": "string", "maxLength": request_body.LONGEST_KEY},
 }
 _KEY_OF_ANY = _KEY | {
-    "description": f"{_KEY['description']} At most {bodies.LONGEST_KEY} characters, where there is something to store.",
+    "description": f"{_KEY['description']} At most {request_body.LONGEST_KEY} characters, where there is something to"
+    " store.",
     "schema": TEXT,
 }
 

@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from bridge.commits.launch import LONGEST_ID
-from bridge.commits.learner_details import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
+from bridge.commit_model.launch import LONGEST_ID
+from bridge.commit_model.launch_fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
 from bridge.errors import BridgeError
 from bridge.formats import native
 from bridge.http.backlog import COUNT_LIMIT
@@ -86,7 +86,7 @@ def shapes() -> dict[str, Shape]:
 
 def _requests() -> dict[str, Shape]:
     _, made = msgspec.json.schema_components(
-        [native.Opening, native.Committing, CmiWarning], ref_template="#/components/schemas/{name}"
+        [native.OpenSessionBody, native.CommitBody, CmiWarning], ref_template="#/components/schemas/{name}"
     )
     # what is checked after the types: the structs take it, and readers refuse it in words
     ids = [ID, WHOLE]
@@ -100,7 +100,7 @@ def _requests() -> dict[str, Shape]:
     )
     made["LearnerFields"]["properties"]["attributes"] = maybe(ATTRIBUTES)
     version = {"anyOf": [{"enum": ["1.2", "2004", "", 1.2, 2004]}, _NULL], "examples": ["1.2", "2004"]}
-    opening = made.pop("Opening")["properties"] | {
+    opening = made.pop("OpenSessionBody")["properties"] | {
         "activity": {"anyOf": [*ids, ref("ActivityFields")]},
         "course": maybe(COURSE_ID, WHOLE, ref("CourseFields")),
         "session_id": {"anyOf": [UUID, {"const": ""}, _NULL]},
@@ -117,7 +117,7 @@ def _requests() -> dict[str, Shape]:
             {"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^(0(\.[0-9]{1,9})?)?$"}
         ),
     }
-    committing = made.pop("Committing")["properties"] | {
+    committing = made.pop("CommitBody")["properties"] | {
         "sequence": maybe({"type": "integer", "minimum": 0, "maximum": (1 << 62) - 1}),
         "committed_at": maybe(TIME),
         "scorm_version": version,

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.commits.replies import resume_values, shown_version, time_text
-from bridge.commits.workspace import decode_attempt_state
+from bridge.clock import format_timestamp
+from bridge.commit_model.responses import resume_values, shown_version
+from bridge.commit_model.state_codec import decode_attempt_state
 from bridge.errors import MalformedField
 from mappings.cmi.render import render
 from storage import report_lines
@@ -73,9 +74,9 @@ def session(row: SessionLine) -> dict[str, Any]:
     return {
         "session_id": row.session_id,
         "entry": row.entry,
-        "started_at": time_text(row.started_at),
-        "last_commit_at": time_text(row.last_commit_at),
-        "ended_at": time_text(row.ended_at),
+        "started_at": format_timestamp(row.started_at),
+        "last_commit_at": format_timestamp(row.last_commit_at),
+        "ended_at": format_timestamp(row.ended_at),
         "ended": row.ended,
     }
 
@@ -90,7 +91,7 @@ def commit(line: CommitLine) -> dict[str, Any]:
     """Give what became of a commit."""
     return {
         "number": line.number,
-        "received_at": time_text(line.received_at),
+        "received_at": format_timestamp(line.received_at),
         "format": line.wire_format,
         "disposition": line.disposition,
     }

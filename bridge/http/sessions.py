@@ -9,13 +9,13 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.access import CommitOwner
-from bridge.commits.launch import Launch
-from bridge.commits.replies import attempt_object, enrollment_object
-from bridge.commits.work import Opening
+from bridge.commit_model.launch import Launch
+from bridge.commit_model.responses import attempt_object, enrollment_object
+from bridge.commits.commands import OpenSession
 from bridge.errors import MalformedField, SessionUnknown
 from bridge.formats import native
-from bridge.formats.jsonbody import decode
-from bridge.http import bodies, reports
+from bridge.formats.lenient_json import decode
+from bridge.http import reports, request_body
 from bridge.http.reports import Places
 from bridge.http.services import lms_of, public_url, services
 from storage import lookups
@@ -29,12 +29,14 @@ async def open_session(request: web.Request) -> web.Response:
     """`POST /v1/sessions`: open a session and get the address its player posts commits to."""
     parts = services(request)
     lms = await lms_of(request, request.headers.get("Authorization"))
-    body = await bodies.read_body(request)
+    body = await request_body.read_body(request)
     asked = await parts.parsing.run(
-        body, lambda: native.read_opening(decode(body) if body.strip() else None, lms_id=lms.id)
+        body, lambda: native.parse_open_session(decode(body) if body.strip() else None, lms_id=lms.id)
     )
     told = asked.session_id
-    opened = await parts.commits.open(Opening(asked.launch, None if told is None else bodies.session_id(told)))
+    opened = await parts.commits.open(
+        OpenSession(asked.launch, None if told is None else request_body.session_id(told))
+    )
     return _json(
         {
             "result": True,
@@ -61,7 +63,7 @@ async def get_session(request: web.Request) -> web.Response:
     """`GET /v1/sessions/{session_id}`: state, data for the next launch, commits, statements, documents, their way."""
     parts = services(request)
     lms = await lms_of(request, request.headers.get("Authorization"))
-    session_id = bodies.session_id(request.match_info["session_id"])
+    session_id = request_body.session_id(request.match_info["session_id"])
     with parts.asking.hold(lms.id):
         answer = await parts.database.lms.read(_session_object, session_id, lms.id, reports.asked_places(request))
     return web.Response(body=answer, content_type="application/json")

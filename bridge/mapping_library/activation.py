@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from bridge.configured_targets import warnings
 from bridge.mapping_documents import compile_text
-from bridge.target_settings import TargetSettings
+from bridge.routing import warnings
+from bridge.settings import TargetSettings
 from mappings.definition import CompiledMapping
 from storage import acts, mapping_versions
 from storage.acts import Act

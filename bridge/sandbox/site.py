@@ -18,9 +18,9 @@ from aiohttp import web
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from bridge.commits.launch import Activity, Course, Launch, Learner, check_launch
-from bridge.commits.replies import attempt_object
-from bridge.commits.work import Opening
+from bridge.commit_model.launch import Activity, Course, Launch, Learner, check_launch
+from bridge.commit_model.responses import attempt_object
+from bridge.commits.commands import OpenSession
 from bridge.errors import MalformedField
 from bridge.http.services import services
 from bridge.http.sessions import commit_url
@@ -98,7 +98,7 @@ async def _launch(request: web.Request) -> web.StreamResponse:
     )
     launch, _ = check_launch(launch)
     begun = await services(request).database.read(_begun, launch)
-    opened = await services(request).commits.open(Opening(replace(launch, attempt_number=begun), None))
+    opened = await services(request).commits.open(OpenSession(replace(launch, attempt_number=begun), None))
     start = f"/sandbox/?learner={quote(name)}"
     data = {
         "scorm_version": version,

@@ -8,14 +8,14 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from bridge import delivery_acts
-from bridge.audit.advice import advice
+from bridge.audit.components.remediation import advice
+from bridge.operations import delivery_operations
 from storage import acts
 from storage.engine import reading
-from tests.audit.counting import count, rows
-from tests.audit.filled import COMMENT, SCRIPT, TARGET, fill
-from tests.audit.people import Person
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
+from tests.support.sample_data import COMMENT, SCRIPT, TARGET, fill
+from tests.support.sql import rows, scalar
 
 _COUNT = re.compile(r'<span class="count"><span class="number">(\d+)</span>')
 
@@ -28,7 +28,7 @@ async def bridge(bridge: Bridge) -> Bridge:
 
 
 def _in_state(bridge: Bridge, state: str, more: str = "") -> int:
-    return count(bridge, f"SELECT count(*) FROM delivery WHERE state = :state {more}", state=state)
+    return scalar(bridge, f"SELECT count(*) FROM delivery WHERE state = :state {more}", state=state)
 
 
 async def test_those_in_trouble_are_shown_by_cause_each_with_what_to_do(bridge: Bridge, auditor: Person) -> None:
@@ -118,7 +118,7 @@ async def test_a_single_one_is_discarded_and_its_statement_tells_so(bridge: Brid
 async def test_very_many_are_done_in_steps_each_of_which_is_kept(
     bridge: Bridge, admin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_acts, "TOGETHER", 7)
+    monkeypatch.setattr(delivery_operations, "TOGETHER", 7)
     waiting = _in_state(bridge, "waiting")
     page = f"/audit/deliveries/discard?target={TARGET}&state=waiting"
     done = await admin.post("/audit/deliveries/discard", page=page, target=TARGET, state="waiting", reason="moved")

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from bridge.audit import received
-from bridge.audit.pages import statements
+from bridge.audit.components import json_view
 from bridge.audit.pages import timeline as pages
 from storage.audit import timeline
-from tests.audit.people import Person
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
 
 MAX_PAGE = 2_000_000
 """Bytes."""
@@ -96,8 +95,7 @@ async def test_an_attempt_of_very_many_sessions_is_told_page_after_page(
 async def test_what_is_shown_by_its_beginning_can_be_had_whole(
     bridge: Bridge, auditor: Person, reader: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "TEXT", 40)
-    monkeypatch.setattr(received, "TEXT", 40)
+    monkeypatch.setattr(json_view, "MAX_TEXT_CHARS", 40)
     await bridge.commit({"cmi.suspend_data": "x" * 500, "cmi.exit": "suspend"}, **MANY)
     await bridge.let_documents_follow()
     with bridge.engine.connect() as connection:

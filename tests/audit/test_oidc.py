@@ -9,15 +9,14 @@ import pytest
 from aiohttp import ClientResponse
 from joserfc.jwk import ECKey
 
-from bridge.audit_settings import AuditSettings, OidcSettings
+from bridge.settings import AuditSettings, OidcSettings
 from storage import accounts, acts
 from storage.accounts import StoredAccount
 from storage.engine import reading
 from tests.audit.conftest import Meet
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
-from tests.audit.people import Person, add_account
-from tests.bridges import Bridge, FakeClock
-from tests.conftest import StartBridge
+from tests.support.bridge import Bridge, FakeClock, StartBridge
+from tests.support.browser import Person, add_account
 
 
 @pytest.fixture

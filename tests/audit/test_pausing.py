@@ -12,20 +12,19 @@ from aiohttp.test_utils import TestServer
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from bridge import target_states
-from bridge.app import PAUSES
+from bridge.app import PAUSE_MONITOR
 from bridge.forwarding import forwarder
-from bridge.forwarding.pauses import LOOK, Pauses
-from bridge.target_settings import TargetSettings
+from bridge.forwarding.pause_monitor import LOOK, PauseMonitor
+from bridge.operations import target_status
+from bridge.settings import TargetSettings
 from storage import pauses
 from storage.engine import writing
 from storage.outbox import SHARDS
 from storage.pauses import Pause
-from tests.audit.people import Person
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
-from tests.forwarding.looking import DONE
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.browser import Person
+from tests.support.deliveries import DONE
+from tests.support.waiting import wait_until
 
 LEARNERS = [f"u{number}" for number in range(12)]
 
@@ -81,31 +80,31 @@ async def bridge(start: StartBridge, lrss: tuple[Lrs, Lrs], monkeypatch: pytest.
     slow, other = lrss
     bridge = await start(targets=(slow.settings("slow"), other.settings("other")))
     _pause(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     for learner in LEARNERS:
         await bridge.commit(DONE, learner={"id": learner})
     _resume(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     # the first claim of each sender is for one statement, as it knows nothing of their size yet
-    await until(lambda: slow.requests == 2 * SHARDS)
+    await wait_until(lambda: slow.requests == 2 * SHARDS)
     _pauses(bridge).stop()  # it does not look by itself any more
     return bridge
 
 
-def _pauses(bridge: Bridge) -> Pauses:
+def _pauses(bridge: Bridge) -> PauseMonitor:
     assert bridge.client.app is not None
-    return bridge.client.app[PAUSES]
+    return bridge.client.app[PAUSE_MONITOR]
 
 
 def _pause(bridge: Bridge) -> None:
     """Pause the slow one as a command does, which is another process."""
     with writing(bridge.engine) as connection:
-        target_states.pause(connection, "slow", by="ada", reason="moving house", now=bridge.clock())
+        target_status.pause(connection, "slow", by="ada", reason="moving house", now=bridge.clock())
 
 
 def _resume(bridge: Bridge) -> None:
     with writing(bridge.engine) as connection:
-        target_states.resume(connection, "slow", by="ada", reason="", now=bridge.clock())
+        target_status.resume(connection, "slow", by="ada", reason="", now=bridge.clock())
 
 
 def _states(bridge: Bridge, target: str, learners: list[str]) -> list[str]:
@@ -128,14 +127,14 @@ async def test_after_the_page_has_answered_no_request_is_begun_until_a_page_ends
 
     # what was on its way arrives, is noted, and nothing of what was claimed with it follows
     slow.opened.set()
-    await until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
+    await wait_until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
     await bridge.commit(DONE, learner={"id": "later"})
-    await until(lambda: set(_states(bridge, "other", [*LEARNERS, "later"])) == {"delivered"})
+    await wait_until(lambda: set(_states(bridge, "other", [*LEARNERS, "later"])) == {"delivered"})
     assert slow.requests == begun == len(slow.ids)
 
     resumed = await admin.post("/audit/targets/slow/resume", reason="moved")
     assert "slow goes on. Other processes" in await admin.text(resumed.headers["Location"])
-    await until(lambda: set(_states(bridge, "slow", [*LEARNERS, "later"])) == {"delivered"})
+    await wait_until(lambda: set(_states(bridge, "slow", [*LEARNERS, "later"])) == {"delivered"})
     assert len(slow.ids) == len(set(slow.ids)) == slow.requests
 
 
@@ -143,16 +142,16 @@ async def test_what_another_process_paused_holds_from_the_next_look_on(bridge: B
     assert LOOK < 1
     slow, _ = lrss
     _pause(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     begun = slow.requests
     slow.opened.set()
-    await until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
-    await until(lambda: set(_states(bridge, "other", LEARNERS)) == {"delivered"})
+    await wait_until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
+    await wait_until(lambda: set(_states(bridge, "other", LEARNERS)) == {"delivered"})
     assert slow.requests == begun
 
     _resume(bridge)
-    await _pauses(bridge).look()
-    await until(lambda: set(_states(bridge, "slow", LEARNERS)) == {"delivered"})
+    await _pauses(bridge).run_once()
+    await wait_until(lambda: set(_states(bridge, "slow", LEARNERS)) == {"delivered"})
     assert len(slow.ids) == len(set(slow.ids))
 
 
@@ -169,5 +168,5 @@ async def test_a_process_that_cannot_learn_what_it_changed_holds_everything_back
         await its.follow_at_once()
     assert its.holds("slow")
     assert its.holds("other")
-    await its.look()
+    await its.run_once()
     assert not its.holds("other")

@@ -12,15 +12,15 @@ from sqlalchemy import text
 from bridge.audit.routes import ROUTES, Route
 from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library.activation import store
-from bridge.target_settings import TargetSettings
-from bridge.target_states import pause
+from bridge.operations.target_status import pause
+from bridge.settings import TargetSettings
 from storage import accounts, deliveries
 from storage.accounts import NewAccount
 from storage.deliveries import Filter
 from storage.engine import open_engine, reading, writing
-from tests.audit.filled import TARGET, fill
-from tests.audit.people import CHEAP, PASSWORD, jobs_of, stranger
-from tests.bridges import START, Bridge, FakeClock, Ids, start_bridge
+from tests.support.bridge import START, Bridge, FakeClock, Ids, start_bridge
+from tests.support.browser import CHEAP, PASSWORD, jobs_of, stranger
+from tests.support.sample_data import TARGET, fill
 
 ADMIN = "ada"
 DESKTOP = {"width": 1280, "height": 900}

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from bridge.commits.reaper import Reaper
+from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.http.services import SERVICES
 from bridge.mapping_documents import load_mapping
-from tests.bridges import Bridge
 from tests.cases.playing import Case, result_of, verbs
-from tests.replays import replayed, stored
+from tests.support.bridge import Bridge
+from tests.support.replay import replayed, stored
 
 IDLE_AFTER = 4 * 3600
 SUFFIXES = ["", "openedx", "moodle", "native", "native-seq", "rpc", "no-exit"]
@@ -21,7 +21,7 @@ async def _idle(bridge: Bridge) -> None:
     bridge.clock.advance(IDLE_AFTER + 1)
     assert bridge.client.app is not None
     parts = bridge.client.app[SERVICES]
-    await Reaper(parts.database, parts.commits, bridge.clock, IDLE_AFTER).reap()
+    await IdleSessionReaper(parts.database, parts.commits, bridge.clock, IDLE_AFTER).reap()
 
 
 async def test_a_session_left_over_night_goes_on_whatever_its_player(bridge: Bridge) -> None:

@@ -10,15 +10,15 @@ from urllib.parse import quote_plus
 import pytest
 from sqlalchemy import select, text
 
-from bridge.app import IN_USE
-from bridge.commits.learner_details import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES, MAX_DESCRIPTION_BYTES
+from bridge.app import MAPPING_RELOADER
+from bridge.commit_model.launch_fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES, MAX_DESCRIPTION_BYTES
 from bridge.formats.redaction import without_email
 from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library import activation
 from storage.engine import reading, writing
 from storage.tables import enrollment, metadata
-from tests.bridges import START, Bridge
-from tests.replays import replayed, stored
+from tests.support.bridge import START, Bridge
+from tests.support.replay import replayed, stored
 
 CANARY = "canary.bird@mine.example.org"
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "95"}}}
@@ -43,7 +43,7 @@ async def use(bridge: Bridge, document: str) -> None:
         version_id = activation.store(connection, compile_text(document, "a test's"), START)
         activation.activate(connection, version_id, None, targets=(), how=("ada", "a test", START))
     assert bridge.client.app is not None
-    await bridge.client.app[IN_USE].look()
+    await bridge.client.app[MAPPING_RELOADER].run_once()
 
 
 def statements(bridge: Bridge, learner: str = "u1") -> list[dict[str, Any]]:

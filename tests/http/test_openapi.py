@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bridge.formats import native
 from bridge.http.openapi import description
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 
 def routes(bridge: Bridge) -> set[tuple[str, str]]:
@@ -57,9 +57,9 @@ def test_every_shape_that_is_named_is_there_and_every_one_that_is_there_is_named
 
 def test_the_shapes_of_bodies_have_the_fields_that_are_read() -> None:
     shapes = description()["components"]["schemas"]
-    read = {*native.Opening.__struct_fields__, *native.Committing.__struct_fields__}
+    read = {*native.OpenSessionBody.__struct_fields__, *native.CommitBody.__struct_fields__}
 
-    assert shapes["Opening"]["properties"].keys() == {*native.Opening.__struct_fields__}
+    assert shapes["Opening"]["properties"].keys() == {*native.OpenSessionBody.__struct_fields__}
     for name in ("Commit", "Progress"):
         assert shapes[name]["anyOf"][0]["properties"].keys() == read
 

@@ -7,18 +7,18 @@ from typing import NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge import delivery_acts, target_states
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.access.forms import form_of
 from bridge.audit.access.roles import Role, may_see_cmi, who
-from bridge.audit.advice import Advice, advice
-from bridge.audit.filters import deliveries_told, fields_of, query_of
-from bridge.audit.forms import form_of
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page, redirect
-from bridge.audit.route import Route
-from bridge.audit.telling import with_words
-from bridge.audit.vocabulary import Vocabulary, vocabulary
-from bridge.delivery_acts import Deed, NothingChosenError, Verb
-from bridge.target_states import TargetState
+from bridge.audit.components.filter_options import Vocabulary, vocabulary
+from bridge.audit.components.filters import deliveries_told, fields_of, query_of
+from bridge.audit.components.flash import with_words
+from bridge.audit.components.remediation import Advice, advice
+from bridge.audit.components.render import page, redirect
+from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.operations import delivery_operations, target_status
+from bridge.operations.delivery_operations import DeliveryOperation, NothingChosenError, Verb
+from bridge.operations.target_status import TargetState
 from storage.audit import causes, deliveries
 from storage.audit.causes import Cause
 from storage.audit.pages import READ, Count, Page
@@ -59,7 +59,7 @@ async def _deliveries(request: web.Request) -> web.StreamResponse:
         which = deliveries_told(told, known)
         found = deliveries.search(connection, which, after=told.get("after"))
         is_whole = which == Filter() and "after" not in told
-        states = target_states.overview(connection, parts.settings.targets) if is_whole else []
+        states = target_status.overview(connection, parts.settings.targets) if is_whole else []
         return _Looked(found, known, which, states, causes.causes(connection) if is_whole else None)
 
     found = await parts.database.read(look)
@@ -91,8 +91,8 @@ async def _do(request: web.Request) -> web.StreamResponse:
     reason = form.text("reason").strip()[:LONGEST_REASON]
     if not reason:
         return await _asked(request, which, status=400, fault="Tell why: others will want to know.")
-    deed = Deed(verb, _filters(verb, which), who(request).name, reason)
-    steps, done = delivery_acts.carry_out(parts.database.engine, deed, parts.now, parts.database.transact), 0
+    deed = DeliveryOperation(verb, _filters(verb, which), who(request).name, reason)
+    steps, done = delivery_operations.execute(parts.database.engine, deed, parts.now, parts.database.transact), 0
     # step by step: where the bridge is stopped meanwhile, no thread of it goes on
     while (step := await parts.database.run(lambda: next(steps, None))) is not None:
         done += step.changed
@@ -136,12 +136,12 @@ def _can(which: Filter) -> list[Verb]:
     if which == Filter():
         return []
     verbs: list[Verb] = ["retry", "discard"] if which.outcome != DIVERGED else ["reissue", "discard"]
-    return [verb for verb in verbs if which.state is None or which.state in delivery_acts.ENDED[verb]]
+    return [verb for verb in verbs if which.state is None or which.state in delivery_operations.ENDED[verb]]
 
 
 def _filters(verb: Verb, which: Filter) -> list[Filter]:
     try:
-        return delivery_acts.filters_for(verb, which)
+        return delivery_operations.filters_for(verb, which)
     except NothingChosenError as error:
         raise web.HTTPBadRequest(text=str(error)) from None
 

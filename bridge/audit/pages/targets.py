@@ -7,14 +7,14 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge import target_states
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.access.forms import form_of
 from bridge.audit.access.roles import Role, who
-from bridge.audit.connection_test import Tested, try_connection
-from bridge.audit.forms import form_of
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page, redirect
-from bridge.audit.route import Route
-from bridge.audit.telling import OTHERS_FOLLOW, with_words
+from bridge.audit.components.connection_test import Tested, try_connection
+from bridge.audit.components.flash import OTHERS_FOLLOW, with_words
+from bridge.audit.components.render import page, redirect
+from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.operations import target_status
 from storage.audit import targets as stored
 
 LONGEST_REASON = 1000
@@ -30,7 +30,7 @@ async def _pause(request: web.Request) -> web.StreamResponse:
     if not reason:
         return await _page(request, status=400, fault="Tell why: others will want to know.")
     by, now = who(request).name, parts.now()
-    if not await parts.database.write(target_states.pause, name, by=by, reason=reason, now=now):
+    if not await parts.database.write(target_status.pause, name, by=by, reason=reason, now=now):
         return await _page(request, status=409, fault=f"{name} is paused already.")
     await parts.pauses.follow_at_once()
     return _done(
@@ -41,7 +41,7 @@ async def _pause(request: web.Request) -> web.StreamResponse:
 async def _resume(request: web.Request) -> web.StreamResponse:
     parts, name = request.app[AUDIT_PARTS], _known(request)
     reason, by, now = _reason(request), who(request).name, parts.now()
-    if not await parts.database.write(target_states.resume, name, by=by, reason=reason, now=now):
+    if not await parts.database.write(target_status.resume, name, by=by, reason=reason, now=now):
         return await _page(request, status=409, fault=f"{name} is not paused, and nothing of it waits.")
     await parts.pauses.follow_at_once()
     return _done(request, name, f"{name} goes on. {OTHERS_FOLLOW}")
@@ -65,7 +65,7 @@ async def _page(
     def look(connection: Connection) -> list[dict[str, Any]]:
         return [
             one._asdict() | {"tries": stored.tries(connection, one.name)}
-            for one in target_states.overview(connection, parts.settings.targets)
+            for one in target_status.overview(connection, parts.settings.targets)
         ]
 
     found = await parts.database.read(look)
