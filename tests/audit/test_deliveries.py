@@ -96,7 +96,7 @@ async def test_a_retry_by_filter_says_how_many_and_which_and_is_kept_with_its_re
         kept = acts.newest(connection)[0]
     assert (kept.by, kept.verb, kept.number, kept.reason) == ("ada", "retry", 2, "the profile is loaded now")
     assert json.loads(kept.subject) == {"target": TARGET, "state": "dead", "outcome": "refused", "status": 400}
-    assert "Deliveries that wait again, to be sent as soon as" in await admin.text(done.headers["Location"])
+    assert "Deliveries that will be sent again: " in await admin.text(done.headers["Location"])
     assert "the profile is loaded now" in await admin.text("/audit/trail")
 
 
@@ -110,15 +110,15 @@ async def test_a_single_one_is_discarded_and_its_statement_tells_so(bridge: Brid
     done = await admin.post("/audit/deliveries/discard", page=link, **fields)
     assert (done.status, urlsplit(done.headers["Location"]).path) == (303, f"/audit/statements/{statement_id}")
     text = await admin.text(done.headers["Location"])
-    assert "Deliveries given up: 1." in text
-    assert "nothing, people gave it up" in text
+    assert "Deliveries discarded: 1." in text
+    assert "nothing, it was discarded" in text
     assert (_in_state(bridge, "quarantined"), _in_state(bridge, "discarded")) == (0, 1)
 
 
 async def test_very_many_are_done_in_steps_each_of_which_is_kept(
     bridge: Bridge, admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_operations, "TOGETHER", 7)
+    monkeypatch.setattr(delivery_operations, "BATCH_SIZE", 7)
     waiting = _in_state(bridge, "waiting")
     page = f"/audit/deliveries/discard?target={TARGET}&state=waiting"
     done = await admin.post("/audit/deliveries/discard", page=page, target=TARGET, state="waiting", reason="moved")
@@ -135,7 +135,7 @@ async def test_nothing_is_done_without_a_reason_a_token_or_the_role(
     path, fields = "/audit/deliveries/retry", {"target": TARGET, "state": "dead"}
     before = _in_state(bridge, "dead")
     without = await admin.post(path, page=f"{path}?target={TARGET}", **fields, reason="  ")
-    assert (without.status, "Tell why" in await without.text()) == (400, True)
+    assert (without.status, "A reason is required" in await without.text()) == (400, True)
     forged = await admin.client.post(path, data=fields | {"reason": "x"}, allow_redirects=False)
     assert forged.status == 403
     for person in (auditor, reader):
@@ -149,10 +149,10 @@ async def test_nothing_is_done_without_a_reason_a_token_or_the_role(
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("retry", "Choose which deliveries"),
-        ("discard", "Choose which deliveries"),
-        ("retry?state=quarantined", "nothing to retry about quarantined"),
-        ("discard?state=delivered", "nothing to discard about delivered"),
+        ("retry", "Select deliveries first"),
+        ("discard", "Select deliveries first"),
+        ("retry?state=quarantined", "that are quarantined cannot be selected for retry"),
+        ("discard?state=delivered", "that are delivered cannot be selected for discard"),
         ("retry?statement=x", "looks like"),
     ],
 )
@@ -161,15 +161,25 @@ async def test_what_cannot_be_done_is_told_in_words(bridge: Bridge, admin: Visit
     assert (answer.status, words in await answer.text()) == (400, True)
 
 
+<<<<<<< HEAD
 async def test_where_nothing_is_left_to_do_the_page_says_so(bridge: Bridge, admin: Visitor) -> None:
     for words in ("wait again", "Nothing was left"):
+=======
+async def test_where_nothing_is_left_to_do_the_page_says_so(bridge: Bridge, admin: Person) -> None:
+    for words in ("will be sent again", "Nothing was left"):
+>>>>>>> main
         done = await admin.post("/audit/deliveries/retry", target=TARGET, reason="x")
         assert words in await admin.text(done.headers["Location"])
     assert "There is nothing to retry." in await admin.text(f"/audit/deliveries/retry?target={TARGET}&rule=scored")
 
 
+<<<<<<< HEAD
 async def test_no_link_makes_the_bridge_tell_what_it_did_not_do(bridge: Bridge, admin: Visitor) -> None:
     for forged in ("Deliveries given up: 900.", "Deliveries given up: 900.c2lnbmF0dXJl", SCRIPT):
+=======
+async def test_no_link_makes_the_bridge_tell_what_it_did_not_do(bridge: Bridge, admin: Person) -> None:
+    for forged in ("Deliveries discarded: 900.", "Deliveries discarded: 900.c2lnbmF0dXJl", SCRIPT):
+>>>>>>> main
         assert 'role="status"' not in await admin.text(f"/audit/deliveries?told={quote(forged)}")
 
 

@@ -110,7 +110,7 @@ async def test_a_target_that_does_not_let_the_bridge_in_is_an_alarm_without_its_
             connection, TargetAlarm("lrs", "statements", "not-allowed", bridge.clock(), bridge.clock(), "CANARY")
         )
     page = await reader.text("/audit/")
-    assert "lrs does not let the bridge in" in page
+    assert "lrs denies the bridge access" in page
     assert "CANARY" not in page
 
 

@@ -48,7 +48,7 @@ async def bridge(bridge: Bridge) -> Bridge:
     """A bridge with something of everything, and a draft that would have made other statements of it."""
     await fill(bridge)
     with writing(bridge.engine) as connection:
-        activation.store(connection, NEW, START)
+        activation.store_version(connection, NEW, START)
         connection.execute(update(delivery).values(state="delivered"))
     return bridge
 
@@ -110,7 +110,7 @@ async def test_it_is_done_with_a_reason_told_in_words_and_kept(
     before, preview = _statements(bridge), await _previewed(admin, bridge)
     for told in ({}, {"reason": "  "}):
         refused = await admin.post(f"{preview}/run", page=preview, **told)
-        assert (refused.status, "Tell why" in await refused.text()) == (400, True)
+        assert (refused.status, "A reason is required" in await refused.text()) == (400, True)
     assert _statements(bridge) == before
     bridge.clock.advance(60)
 
@@ -203,7 +203,7 @@ async def test_one_job_works_at_a_time_and_its_page_tells_how_far_it_is(bridge: 
 async def test_what_was_broken_off_says_why_keeps_what_it_did_and_goes_on(
     bridge: Bridge, admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reissue, "TOGETHER", 1)
+    monkeypatch.setattr(reissue, "BATCH_SIZE", 1)
     before, preview = _statements(bridge), await _previewed(admin, bridge)
     third = "SELECT j.id, j.body FROM journal j ORDER BY j.id LIMIT 1 OFFSET 2"
     ((row, body),) = rows(bridge, third)

@@ -13,7 +13,7 @@ from bridge import passwords
 from bridge.audit.access.cookies import COOKIE
 from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS, account_subject
 from bridge.operations import accounts as kept
-from bridge.operations.accounts import Who
+from bridge.operations.audit_context import AuditContext
 from bridge.settings import AuditSettings
 from storage import accounts
 from storage.engine import reading, writing
@@ -144,11 +144,11 @@ async def test_a_sign_in_lasts_as_long_as_is_set(start: StartBridge, meet: Meet)
 
 async def test_a_new_password_another_role_and_an_end_hold_from_the_next_request_on(bridge: Bridge, meet: Meet) -> None:
     ada, bob, eve = [await meet(bridge, name, "admin") for name in ("ada", "bob", "eve")]
-    who = Who("root", bridge.clock())
+    who = AuditContext("root", "", bridge.clock())
     with writing(bridge.engine) as connection:
         kept.set_password(connection, "ada", passwords.hashed("another password"), who, account_subject("ada"))
         kept.set_role(connection, "bob", "reader", who, sees_names=False)
-        kept.remove(connection, "eve", who)
+        kept.remove_account(connection, "eve", who)
     assert [await _is_in(one) for one in (ada, bob, eve)] == [False, True, False]
     assert (await bob.get("/audit/trail")).status == 403
     assert (await ada.sign_in("ada")).status == 401

@@ -129,7 +129,7 @@ async def test_what_waits_tells_what_is_ahead_of_it(bridge: Bridge, auditor: Vis
     )
     first, second = (str(row[0]) for row in found[:2])
     text = await auditor.text(f"/audit/statements/{second}")
-    assert "Ahead of it: 1" in text
+    assert "Must arrive before it: 1" in text
     assert f'<a href="/audit/statements/{first}">' in text
 
 

@@ -59,7 +59,7 @@ async def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it_and_why(
 async def test_a_pause_wants_a_reason(bridge: Bridge, admin: Visitor) -> None:
     for told in ({}, {"reason": "  "}):
         answer = await admin.post("/audit/targets/analytics/pause", **told)
-        assert (answer.status, "Tell why" in await answer.text()) == (400, True)
+        assert (answer.status, "A reason is required" in await answer.text()) == (400, True)
     with reading(bridge.engine) as connection:
         assert pauses.current(connection) == {}
 
@@ -128,7 +128,7 @@ async def test_an_lrs_that_lets_nobody_in_is_an_alarm(bridge: Bridge, reader: Vi
         target_alarms.begin(connection, alarm)
     for person, is_told in ((admin, True), (reader, False)):
         text = await person.text("/audit/targets")
-        assert "The LRS does not let the bridge in" in text
+        assert "The LRS denies the bridge access" in text
         assert ("the LRS answered 401: no" in text) is is_told
 
 
@@ -174,7 +174,7 @@ async def test_an_lrs_that_answers_is_asked_with_the_targets_credentials(ask: As
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda: web.Response(status=401, text="who are you"), "it does not let the bridge in (401)"),
+        (lambda: web.Response(status=401, text="who are you"), "it denies the bridge access (401)"),
         (lambda: web.Response(status=302, headers={"Location": "https://x.example"}), "It points to https://x.example"),
         (lambda: web.Response(status=200, text="<h1>Welcome</h1>"), "it answers 200, not as an LRS does"),
         (lambda: web.Response(status=404), "it answers 404, not as an LRS does"),

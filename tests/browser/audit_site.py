@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from bridge.audit.routes import ROUTES, Route
 from bridge.mapping_documents import compile_text, read_document
-from bridge.mapping_library.activation import store
+from bridge.mapping_library.activation import store_version
 from bridge.operations.target_status import pause
 from bridge.settings import TargetSettings
 from storage import deliveries
@@ -136,7 +136,7 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE delivery SET target = :target WHERE target = ''"), {"target": TARGET})
         connection.execute(text("UPDATE document_delivery SET target = :target"), {"target": TARGET})
-        store(connection, compile_text(_changed_mapping(), "scorm-profile"), clock())
+        store_version(connection, compile_text(_changed_mapping(), "scorm-profile"), clock())
         pause(connection, TARGET, by=ADMIN, reason="The LRS moves house.", now=clock())
     add_admin(database_url)
     paths = _paths(bridge)

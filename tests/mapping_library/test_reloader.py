@@ -10,6 +10,7 @@ from bridge.app import MAPPING_RELOADER
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.reloader import EVERY
+from bridge.operations.audit_context import AuditContext
 from bridge.settings import FilterSettings, SettingsError, TargetSettings
 from storage import mapping_versions
 from storage.engine import writing
@@ -19,16 +20,16 @@ from tests.support.mapping import MASTERED, variant
 
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "95", "max": "100"}}}
 MINIMAL = load_mapping("minimal")
-HOW = "ada", "to try it", START
+CONTEXT = AuditContext("ada", "to try it", START)
 
 
 def _activate(bridge: Bridge, mapping, lms_id: int | None = None, *, back: bool = False) -> None:
     with writing(bridge.engine) as connection:
         if back:
-            activation.roll_back(connection, lms_id, targets=(), how=HOW)
+            activation.roll_back(connection, lms_id, targets=(), context=CONTEXT)
         else:
-            version_id = activation.store(connection, mapping, START)
-            activation.activate(connection, version_id, lms_id, targets=(), how=HOW)
+            version_id = activation.store_version(connection, mapping, START)
+            activation.activate_version(connection, version_id, lms_id, targets=(), context=CONTEXT)
 
 
 async def _look(bridge: Bridge) -> None:
