@@ -161,25 +161,15 @@ async def test_what_cannot_be_done_is_told_in_words(bridge: Bridge, admin: Visit
     assert (answer.status, words in await answer.text()) == (400, True)
 
 
-<<<<<<< HEAD
 async def test_where_nothing_is_left_to_do_the_page_says_so(bridge: Bridge, admin: Visitor) -> None:
-    for words in ("wait again", "Nothing was left"):
-=======
-async def test_where_nothing_is_left_to_do_the_page_says_so(bridge: Bridge, admin: Person) -> None:
     for words in ("will be sent again", "Nothing was left"):
->>>>>>> main
         done = await admin.post("/audit/deliveries/retry", target=TARGET, reason="x")
         assert words in await admin.text(done.headers["Location"])
     assert "There is nothing to retry." in await admin.text(f"/audit/deliveries/retry?target={TARGET}&rule=scored")
 
 
-<<<<<<< HEAD
 async def test_no_link_makes_the_bridge_tell_what_it_did_not_do(bridge: Bridge, admin: Visitor) -> None:
-    for forged in ("Deliveries given up: 900.", "Deliveries given up: 900.c2lnbmF0dXJl", SCRIPT):
-=======
-async def test_no_link_makes_the_bridge_tell_what_it_did_not_do(bridge: Bridge, admin: Person) -> None:
     for forged in ("Deliveries discarded: 900.", "Deliveries discarded: 900.c2lnbmF0dXJl", SCRIPT):
->>>>>>> main
         assert 'role="status"' not in await admin.text(f"/audit/deliveries?told={quote(forged)}")
 
 

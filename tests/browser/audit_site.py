@@ -12,7 +12,8 @@ from sqlalchemy import text
 from bridge.audit.routes import ROUTES, Route
 from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library.activation import store_version
-from bridge.operations.target_status import pause
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.targets import pause_target
 from bridge.settings import TargetSettings
 from storage import deliveries
 from storage.deliveries import Filter
@@ -137,7 +138,7 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
         connection.execute(text("UPDATE delivery SET target = :target WHERE target = ''"), {"target": TARGET})
         connection.execute(text("UPDATE document_delivery SET target = :target"), {"target": TARGET})
         store_version(connection, compile_text(_changed_mapping(), "scorm-profile"), clock())
-        pause(connection, TARGET, by=ADMIN, reason="The LRS moves house.", now=clock())
+        pause_target(connection, TARGET, AuditContext(ADMIN, "The LRS moves house.", clock()))
     add_admin(database_url)
     paths = _paths(bridge)
     await bridge.close()
