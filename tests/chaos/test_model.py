@@ -28,7 +28,8 @@ from mappings.cmi import read
 from storage import lms, lookups, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import journal, session
-from tests.support.bridge import START, FakeClock, Ids
+from tests.support.accounts import START
+from tests.support.bridge import FakeClock, Ids
 from tests.support.replay import replayed, stored
 
 MAPPING = load_mapping("scorm-profile")
