@@ -23,7 +23,6 @@ from tests.support.bridge import Bridge, StartBridge, start_bridge
 from tests.support.lrs import Fault, Lrs, StartLrs, serve_lrs
 from tests.support.server import Server, StartServer
 
-
 # the same examples every time, so that a change is judged by what it changed; others are looked for at length
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.register_profile("searching", deadline=None)
