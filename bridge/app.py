@@ -39,7 +39,7 @@ from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
 from bridge.mapping_documents import load_mapping
-from bridge.mapping_library.activation import follow_settings
+from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.reloader import MappingReloader, load_active
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import configured, unwanted_documents
@@ -219,6 +219,6 @@ def _hurry(connection: Connection, names: Collection[str], now: int) -> None:
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:
     if not is_current(connection):
         raise SchemaError("The database's schema is not current; run `scorm-bridge migrate` first.")
-    follow_settings(connection, mapping, now)
+    activate_configured(connection, mapping, now)
     lms.ensure_signing_key(connection, secrets.token_bytes(32), now)
     return lms.signing_keys(connection)

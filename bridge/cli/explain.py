@@ -12,7 +12,7 @@ from bridge.cli.database import looking
 from bridge.cli.options import Uuid
 from bridge.cli.output import AS_JSON, as_json
 from bridge.clock import format_timestamp, system_now
-from bridge.operations.delivery_status import next_of
+from bridge.operations.delivery_status import next_step
 from bridge.settings import Settings
 from storage.audit import statements, timeline
 from storage.audit.statements import Way
@@ -106,6 +106,6 @@ def _way(connection: Connection, way: Way, now: int) -> dict[str, Any]:
         "target": one.target or None,
         "state": one.state,
         "settled_at": format_timestamp(one.settled_at),
-        "next": next_of(connection, one, now).words,
+        "next": next_step(connection, one, now).description,
         "tries": [line._asdict() | {"started_at": format_timestamp(line.started_at)} for line in way.tries],
     }

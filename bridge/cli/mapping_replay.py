@@ -25,6 +25,7 @@ from bridge.mapping_library.impact import ALL_PROCESSORS, DAYS
 from bridge.mapping_library.impact import impact as compare
 from bridge.mapping_library.preview import arrival_of, previewed
 from bridge.mapping_library.reissue import Reissue, check_span
+from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import Impact
@@ -96,7 +97,7 @@ def impact(
     with database(settings) as engine:
         with reading(engine) as connection:
             lms_id = None if lms is None else activation.find_lms(connection, lms)
-            texts = tuple(find_document(connection, told, lms_id).document.text for told in (against, document))
+            texts = tuple(find_document(connection, told, lms_id).definition.text for told in (against, document))
         with _progress() as advance:
             found = compare(
                 engine,
@@ -148,7 +149,7 @@ def reissue(
     with database(settings) as engine:
         with writing(engine) as connection:
             mapping = find_document(connection, document)
-            version_id = activation.store(connection, mapping, system_now())
+            version_id = activation.store_version(connection, mapping, system_now())
         work = Reissue(engine, version_id, span, settings.targets)
         with _progress() as advance:
             found = work.preview(advance)
@@ -157,7 +158,7 @@ def reissue(
                 _print_impact(found)
                 click.confirm("Void and add these statements?", abort=True, err=True)
             with _progress() as advance:
-                found = work.run(by, reason, system_now, advance)
+                found = work.run(AuditContext(by, reason, system_now()), system_now, advance)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:

@@ -10,10 +10,10 @@ from bridge.access import new_token
 from bridge.cli.database import database, looking, user
 from bridge.cli.output import AS_JSON, as_json, table
 from bridge.clock import format_timestamp, system_now
+from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import Settings
 from mappings.xapi.iris import is_iri
-from storage import acts, lms
-from storage.acts import Act
+from storage import lms
 from storage.engine import writing
 from storage.lms import HomePageError
 
@@ -90,5 +90,6 @@ def revoke(settings: Settings, *, number: int, by: str, reason: str) -> None:
         revoked = lms.revoke_token(connection, number, now)
         if revoked is None:
             raise click.ClickException(f"There is no token {number} that could be revoked; `tokens list` shows them.")
-        acts.add(connection, Act(now, by, "revoke-token", f"{revoked.lms}, token {number}", 1, reason))
+        context = AuditContext(by, reason, now)
+        record(connection, context, AuditAction.REVOKE_TOKEN, f"{revoked.lms}, token {number}")
     click.echo(f"Revoked token {number} of {revoked.lms}: running bridges refuse it within half a minute.", err=True)

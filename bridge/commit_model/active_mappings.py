@@ -28,7 +28,11 @@ class ActiveMapping:
     def documents_delay(self) -> int:
         """Return the milliseconds for which changes are gathered before documents are built of them."""
         return min(
-            (document.every * 1000 for document in self.mapping.document.documents if document.name in self.documents),
+            (
+                document.every * 1000
+                for document in self.mapping.definition.documents
+                if document.name in self.documents
+            ),
             default=0,
         )
 

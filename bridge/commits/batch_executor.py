@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from bridge.commit_model.responses import attempt_object, enrollment_object, launch_values, shown_version
+from bridge.commit_model.responses import enrollment_summary, launch_values, launched_attempt, shown_version
 from bridge.commits import summary_columns
 from bridge.commits.commands import (
     BuildDocuments,
@@ -186,9 +186,8 @@ class _BatchExecutor:
         version = launch.scorm_version or shown_version(attempt.row, attempt.state)
         return OpenedSession(
             session.row.session_id,
-            session.row.entry,
-            attempt_object(attempt.row),
-            enrollment_object(attempt.row.enrollment),
+            launched_attempt(attempt.row, session.row.entry),
+            enrollment_summary(attempt.row.enrollment),
             render(attempt.state.snapshot, version, launch_values(session.row, attempt.state, session.state)),
         )
 
@@ -199,14 +198,14 @@ class _BatchExecutor:
         if (session.row.last_commit_at or session.row.started_at) >= command.idle_since:
             return False
         active = self._dependencies.active_mapping(session.attempt.row.enrollment.lms_id)
-        self._end(session, active.mapping.document.idle)
+        self._end(session, active.mapping.definition.idle)
         return True
 
     def _end(self, session: CachedSession, ending: Ending, *, overlapped: bool = False) -> None:
         """End a session as of its last commit."""
         row, attempt = session.row, session.attempt
         active = self._dependencies.active_mapping(attempt.row.enrollment.lms_id)
-        done = end_idle(attempt.state, session.state, ending, active.mapping.document.status, overlapped=overlapped)
+        done = end_idle(attempt.state, session.state, ending, active.mapping.definition.status, overlapped=overlapped)
         statements = generate_statements(active, session, done)
         if statements:
             number = self._unit.last_number(session)

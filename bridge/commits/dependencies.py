@@ -25,4 +25,4 @@ class CommitDependencies:
 
     def identifier(self, lms_id: int) -> Identifier:
         """Return how an LMS's learners are known in statements."""
-        return self.mappings.for_lms(lms_id).mapping.document.actor.identifier
+        return self.mappings.for_lms(lms_id).mapping.definition.actor.identifier

@@ -62,7 +62,7 @@ def store_commit(
         session.state,
         received,
         earlier=prior,
-        policy=active.mapping.document.status,
+        policy=active.mapping.definition.status,
     )
     if done.duplicate_of is not None:
         _check_key(received, prior, done.duplicate_of)
@@ -76,7 +76,7 @@ def store_commit(
         return repeated_response(first_response(done.duplicate_of), done.warnings)
     if command.launch is not None:
         owner = session.attempt.row.enrollment
-        update_details(owner, command.launch, active.mapping.document.actor.identifier)
+        update_details(owner, command.launch, active.mapping.definition.actor.identifier)
     statements: Sequence[Statement] = ()
     if done.recorded:
         statements = generate_statements(active, session, done)
@@ -125,7 +125,7 @@ def ends_others(dependencies: CommitDependencies, session: CachedSession) -> boo
     """Return whether a session's next commit ends those of the learner's earlier ones that are still open."""
     if session.state.commits or session.row.ended is not None:
         return False
-    return dependencies.active_mapping(session.attempt.row.enrollment.lms_id).mapping.document.overlap == "abandoned"
+    return dependencies.active_mapping(session.attempt.row.enrollment.lms_id).mapping.definition.overlap == "abandoned"
 
 
 def statement_rows(

@@ -7,6 +7,7 @@ off and begun again: what is done already is found done.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import NamedTuple
@@ -16,19 +17,19 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from bridge.clock import random_id
+from bridge.clock import Now, random_id
 from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state
 from bridge.mapping_library.activation import LibraryError, compile_stored
 from bridge.mapping_library.enrollment_history import enrollment_histories
 from bridge.mapping_library.multi_replay import MultiReplay
 from bridge.mapping_library.reloader import ready
+from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import TargetSettings
 from mappings.analysis.impact import Impact
 from mappings.analysis.reissue import Kept, Step, plan, voiding
 from mappings.definition import CompiledMapping
 from mappings.generation.statements import Statement
-from storage import acts, attempts, histories, leases, mapping_versions, outbox
-from storage.acts import Act
+from storage import attempts, histories, leases, mapping_versions, outbox
 from storage.attempts import Attempt, Session
 from storage.changed import Changed
 from storage.engine import Transact, reading, transactions
@@ -36,7 +37,7 @@ from storage.histories import History, Span, StatementLine
 from storage.outbox import StatementRow
 from storage.prepared import write
 
-TOGETHER = 20
+BATCH_SIZE = 20
 """Enrollments in one transaction."""
 
 LASTS = 60_000
@@ -114,8 +115,8 @@ class Reissue:
                     found.add(part)
         return found
 
-    def run(self, by: str, reason: str, now: Callable[[], int], progress: Progress) -> Impact:
-        """Do it; every transaction's part of it is kept as an act.
+    def run(self, context: AuditContext, now: Now, progress: Progress) -> Impact:
+        """Re-issue; each transaction is recorded in the audit log, with its own time and who and why of `context`.
 
         Raises:
             UnderWayError: another run is at work, and nothing more is done.
@@ -135,8 +136,9 @@ class Reissue:
                     part, number = self._store(connection, prepared, now())
                     if number:
                         subject = {"mapping_version": self._version.id, **self._span._asdict()}
-                        told = msgspec.json.encode(subject).decode()
-                        acts.add(connection, Act(now(), by, "reissue", told, number, reason))
+                        text = msgspec.json.encode(subject).decode()
+                        entry = dataclasses.replace(context, at=now())
+                        record(connection, entry, AuditAction.REISSUE, text, count=number)
                     return part
 
                 found.add(self._transact(store))
@@ -206,7 +208,7 @@ class Reissue:
         while True:
             progress(min(done, total), total)
             with reading(self._engine) as connection:
-                ids = histories.enrollment_ids(connection, self._span, after=after, most=TOGETHER)
+                ids = histories.enrollment_ids(connection, self._span, after=after, most=BATCH_SIZE)
             if not ids:
                 return
             yield ids
@@ -239,7 +241,7 @@ class Reissue:
             [_kept(one) for one in lines.values()],
             [one.statement for one in made.values()],
             told=retelling.bodies,
-            content_hash=self._version.mapping.document.content_hash,
+            content_hash=self._version.mapping.definition.content_hash,
             hashes=self._hashes,
         ):
             line = None if step.stored is None else lines[step.stored.id]

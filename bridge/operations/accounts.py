@@ -1,121 +1,112 @@
-"""Accounts of people who look at the audit pages: for commands and for sign-in elsewhere. Each act is kept."""
+"""Accounts of people who look at the audit pages: for commands, and for sign-in with OpenID Connect."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sqlalchemy import Connection
 
-from storage import accounts, acts, sign_ins
+from bridge.operations.audit_context import AuditAction, AuditContext, record
+from storage import accounts, sign_ins
 from storage.accounts import NewAccount, StoredAccount
-from storage.acts import Act
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 
 
 class AccountError(ValueError):
-    """It cannot be done; says why."""
+    """An operation on accounts that is refused; the text says why."""
 
 
-class Who(NamedTuple):
-    """Who does something to an account, when (milliseconds since the epoch) and why."""
-
-    by: str
-    at: int
-    reason: str = ""
-
-
-def make(connection: Connection, new: NewAccount, who: Who) -> StoredAccount:
-    """Make an account.
+def create_account(connection: Connection, new: NewAccount, context: AuditContext) -> StoredAccount:
+    """Create an account.
 
     Raises:
-        AccountError: there is one of this name, or the name will not do.
+        AccountError: the name is taken or not valid.
     """
-    check_name(new.name)
-    if accounts.add(connection, new, who.at) is None:
+    validate_name(new.name)
+    if accounts.add(connection, new, context.at) is None:
         raise AccountError(f"There is an account {new.name} already.")
-    _keep(connection, who, "make-account", new.name, _may(new.role, sees_names=new.sees_names))
-    return find(connection, new.name)
+    permissions = _permissions(new.role, sees_names=new.sees_names)
+    record(connection, context, AuditAction.CREATE_ACCOUNT, new.name, detail=permissions)
+    return find_account(connection, new.name)
 
 
-def set_role(connection: Connection, name: str, role: str, who: Who, *, sees_names: bool) -> None:
-    """Change what an account may, from its next request on.
-
-    Raises:
-        AccountError: there is none of this name.
-    """
-    found = find(connection, name)
-    before, after = _may(found.role, sees_names=found.sees_names), _may(role, sees_names=sees_names)
-    accounts.set_role(connection, found.id, role, sees_names=sees_names)
-    _keep(connection, who, "change-role", name, f"{before} -> {after}")
-
-
-def set_password(connection: Connection, name: str, password_hash: str, who: Who, failures: str) -> None:
-    """Change an account's password and end its sign-ins; `failures` to sign in are forgotten.
+def set_role(connection: Connection, name: str, role: str, context: AuditContext, *, sees_names: bool) -> None:
+    """Change an account's role, from its next request on.
 
     Raises:
-        AccountError: there is none of this name, or its person signs in elsewhere.
+        AccountError: there is no account of this name.
     """
-    found = find(connection, name)
-    if found.issuer is not None:
-        raise AccountError(f"{name} signs in at {found.issuer} and has no password here.")
-    accounts.set_password(connection, found.id, password_hash)
-    sign_ins.forget_failures(connection, failures)
-    _keep(connection, who, "change-password", name)
+    account = find_account(connection, name)
+    before = _permissions(account.role, sees_names=account.sees_names)
+    after = _permissions(role, sees_names=sees_names)
+    accounts.set_role(connection, account.id, role, sees_names=sees_names)
+    record(connection, context, AuditAction.CHANGE_ROLE, name, detail=f"{before} -> {after}")
 
 
-def remove(connection: Connection, name: str, who: Who) -> None:
-    """End an account and its sign-ins. What it did stays in the trail.
+def set_password(
+    connection: Connection, name: str, password_hash: str, context: AuditContext, failure_subject: str
+) -> None:
+    """Change an account's password, end its sign-ins, and forget failures to sign in under `failure_subject`.
 
     Raises:
-        AccountError: there is none of this name.
+        AccountError: there is no account of this name, or its person signs in with OpenID Connect.
     """
-    accounts.remove(connection, find(connection, name).id)
-    _keep(connection, who, "remove-account", name)
+    account = find_account(connection, name)
+    if account.issuer is not None:
+        raise AccountError(f"{name} signs in at {account.issuer} and has no password here.")
+    accounts.set_password(connection, account.id, password_hash)
+    sign_ins.forget_failures(connection, failure_subject)
+    record(connection, context, AuditAction.CHANGE_PASSWORD, name)
 
 
-def sync_oidc_account(connection: Connection, told: NewAccount, now: int) -> StoredAccount:
-    """Give the account of an issuer's person, made at the first sign-in, with the role that the issuer tells now.
+def remove_account(connection: Connection, name: str, context: AuditContext) -> None:
+    """Remove an account and end its sign-ins. Its entries stay in the audit log.
 
     Raises:
-        AccountError: the name is somebody else's here, or will not do.
+        AccountError: there is no account of this name.
     """
-    issuer, subject = told.issuer or "", told.subject or ""
-    who = Who(issuer, now)
-    found = accounts.by_subject(connection, issuer, subject)
-    if found is None:
-        return make(connection, told, who)
-    if (found.role, found.sees_names) != (told.role, told.sees_names):
-        set_role(connection, found.name, told.role, who, sees_names=told.sees_names)
-    return find(connection, found.name)
+    accounts.remove(connection, find_account(connection, name).id)
+    record(connection, context, AuditAction.REMOVE_ACCOUNT, name)
 
 
-def find(connection: Connection, name: str) -> StoredAccount:
-    """Give the account of a name.
+def sync_oidc_account(connection: Connection, claimed: NewAccount, now: int) -> StoredAccount:
+    """Return the account of an issuer's person: created at the first sign-in, with the role that the issuer claims now.
+
+    Raises:
+        AccountError: the name is taken by another account, or not valid.
+    """
+    issuer, subject = claimed.issuer or "", claimed.subject or ""
+    context = AuditContext(issuer, "", now)
+    account = accounts.by_subject(connection, issuer, subject)
+    if account is None:
+        return create_account(connection, claimed, context)
+    if (account.role, account.sees_names) != (claimed.role, claimed.sees_names):
+        set_role(connection, account.name, claimed.role, context, sees_names=claimed.sees_names)
+    return find_account(connection, account.name)
+
+
+def find_account(connection: Connection, name: str) -> StoredAccount:
+    """Return the account of a name.
 
     Raises:
         AccountError: there is none.
     """
-    found = accounts.by_name(connection, name)
-    if found is None:
+    account = accounts.by_name(connection, name)
+    if account is None:
         raise AccountError(f"There is no account {name}.")
-    return found
+    return account
 
 
-def check_name(name: str) -> None:
-    """Check what somebody is to be called.
+def validate_name(name: str) -> None:
+    """Validate the name of an account.
 
     Raises:
-        AccountError: it will not do.
+        AccountError: it is not valid.
     """
-    if not name or name != name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise AccountError(f"A name has 1 to {LONGEST_NAME} letters, digits and signs, and no space at its ends.")
+    if not name or name != name.strip() or len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise AccountError(
+            f"A name has 1 to {MAX_NAME_LENGTH} printable characters, and no space at its beginning or end."
+        )
 
 
-def _may(role: str, *, sees_names: bool) -> str:
+def _permissions(role: str, *, sees_names: bool) -> str:
     return f"{role} who sees names" if role == "reader" and sees_names else role
-
-
-def _keep(connection: Connection, who: Who, verb: str, name: str, change: str = "") -> None:
-    reason = "; ".join(filter(None, (change, who.reason)))
-    acts.add(connection, Act(who.at, who.by, verb, name, 1, reason))

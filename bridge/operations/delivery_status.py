@@ -1,8 +1,8 @@
-"""What happens next to a delivery, in words: for pages and commands alike."""
+"""The next step of a delivery, described for people."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -10,42 +10,49 @@ from bridge.clock import format_timestamp
 from storage import deliveries, pauses
 from storage.deliveries import Delivery
 
-AHEAD = 20
-"""Statements ahead that are named."""
+MAX_BLOCKING = 20
+"""Blocking statements that are listed."""
 
 
-class Next(NamedTuple):
-    """What happens next. `ahead` are the statements of the same attempt that must arrive before, in their order.
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What happens next to a delivery.
 
-    They are the first ones of `all_ahead` many.
+    Attributes:
+        description: as the end of a sentence.
+        blocking: ids of the statements of the same attempt that must arrive before, in their order; the first ones.
+        blocking_count: the number of all of them.
     """
 
-    words: str
-    ahead: tuple[str, ...] = ()
-    all_ahead: int = 0
+    description: str
+    blocking: tuple[str, ...] = ()
+    blocking_count: int = 0
 
 
 _SETTLED = {
-    "delivered": "nothing, the LRS has it",
-    "discarded": "nothing, people gave it up",
+    "delivered": "nothing, the LRS has stored it",
+    "discarded": "nothing, it was discarded",
     "quarantined": "nothing, every LRS would refuse it",
-    "dead": "nothing, the LRS refused it; once it would take it, a retry sends it again",
+    "dead": "nothing, the LRS refused it; a retry sends it again",
 }
 
 
-def next_of(connection: Connection, one: Delivery, now: int) -> Next:
-    """Tell what happens next; `now` is in milliseconds since the epoch."""
-    if one.state != "waiting":
-        return Next(_SETTLED[one.state])
-    if not one.target:
-        return Next("it waits for a [[targets]] section that names an LRS")
-    first, number = deliveries.ahead(connection, one, AHEAD)
-    before = tuple(first)
-    pause = pauses.current(connection).get(one.target)
+def next_step(connection: Connection, delivery: Delivery, now: int) -> NextStep:
+    """Return the next step of a delivery; `now` is in milliseconds since the epoch."""
+    if delivery.state != "waiting":
+        return NextStep(_SETTLED[delivery.state])
+    if not delivery.target:
+        return NextStep("it waits for a [[targets]] section that names an LRS")
+    first, count = deliveries.ahead(connection, delivery, MAX_BLOCKING)
+    blocking = tuple(first)
+    pause = pauses.current(connection).get(delivery.target)
     if pause is not None and not pause.automatic:
-        return Next(f"it waits, as {pause.by} paused {one.target}: {pause.reason}", before, number)
-    if before:
-        return Next(f"it waits for {number} earlier of its attempt, the first of them {before[0]}", before, number)
-    if one.not_before > now:
-        return Next(f"it is tried again after {format_timestamp(one.not_before)}")
-    return Next("it is tried as soon as the target's senders come to it")
+        description = f"it waits, as {pause.by} paused {delivery.target}: {pause.reason}"
+        return NextStep(description, blocking, count)
+    if blocking:
+        statements = "statement" if count == 1 else "statements"
+        description = f"it waits for {count} earlier {statements} of its attempt, the first is {blocking[0]}"
+        return NextStep(description, blocking, count)
+    if delivery.not_before > now:
+        return NextStep(f"it is sent again after {format_timestamp(delivery.not_before)}")
+    return NextStep("it is sent as soon as a worker of the target is free")

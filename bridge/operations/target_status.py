@@ -1,34 +1,62 @@
-"""How targets do, and pausing them: for pages and commands alike."""
+"""The status of targets: their queues, pauses and alarms, and one rule for the state that follows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from bridge.settings import TargetSettings
-from storage import acts, documents, outbox, pauses, target_alarms
-from storage.acts import Act
+from storage import pauses, target_alarms
 from storage.audit.pages import Count
 from storage.audit.queues import Queue, queues
 from storage.pauses import Pause
 from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
 
 
-class TargetState(NamedTuple):
-    """What a target's deliveries come to.
+class TargetState(StrEnum):
+    """The state of a target's statements."""
 
-    `name` is empty for what waits while no LRS is configured, `endpoint` None for a target that is not any more.
-    `state` is flowing, paused, not let in, refusing, unreachable, interrupted or not configured. `oldest_waiting` is
-    when the statement that waits longest was made, in milliseconds since the epoch. `diverged` are those of the dead
-    that met a statement of another history of this database at the LRS. Nothing is counted further than
-    `queues.COUNTED`.
+    FLOWING = "flowing"
+    """Statements are sent as they are made."""
+    PAUSED = "paused"
+    """Somebody paused the target."""
+    UNAUTHORIZED = "unauthorized"
+    """The LRS denies the bridge access (401, or 403 to everything)."""
+    REFUSING = "refusing"
+    """The LRS refuses every statement."""
+    UNREACHABLE = "unreachable"
+    """The LRS cannot be reached, or fails."""
+    INTERRUPTED = "interrupted"
+    """The bridge itself fails to send."""
+    NOT_CONFIGURED = "not configured"
+    """Deliveries wait for a target that the settings do not have."""
+
+
+ALARM_STATES = {
+    AlarmState.NOT_ALLOWED: TargetState.UNAUTHORIZED,
+    AlarmState.REFUSING: TargetState.REFUSING,
+    AlarmState.UNREACHABLE: TargetState.UNREACHABLE,
+    AlarmState.FAULT: TargetState.INTERRUPTED,
+}
+"""The state that an alarm of a target's statements puts it in."""
+
+
+class TargetStatus(NamedTuple):
+    """A target and what waits for it; no count goes further than `queues.COUNTED`.
+
+    Attributes:
+        name: empty for what waits while no LRS is configured.
+        endpoint: None for a target that is not configured any more.
+        oldest_waiting: when the oldest waiting statement was made, in milliseconds since the epoch.
+        diverged: dead deliveries whose LRS has a statement of another history of this database under their id.
     """
 
     name: str
     endpoint: str | None
-    state: str
+    state: TargetState
     waiting: Count
     waiting_documents: Count
     dead: Count
@@ -40,16 +68,16 @@ class TargetState(NamedTuple):
     diverged: Count = Count(0)
 
 
-def overview(connection: Connection, targets: Sequence[TargetSettings]) -> list[TargetState]:
-    """Give each target that is configured, or that anything waits for."""
-    endpoints = {one.name: one.endpoint for one in targets}
-    waits, paused, alarms = queues(connection), pauses.current(connection), target_alarms.current(connection)
-    names = [*endpoints, *sorted({*waits, *paused} - endpoints.keys())]
+def target_statuses(connection: Connection, targets: Sequence[TargetSettings]) -> list[TargetStatus]:
+    """Return the status of each target that is configured, or that anything waits for."""
+    endpoints = {target.name: target.endpoint for target in targets}
+    waiting, paused, alarms = queues(connection), pauses.current(connection), target_alarms.current(connection)
+    names = [*endpoints, *sorted({*waiting, *paused} - endpoints.keys())]
     return [
-        _one(
+        _status(
             name,
             endpoints.get(name),
-            waits.get(name, Queue()),
+            waiting.get(name, Queue()),
             paused.get(name),
             [alarm for alarm in alarms if alarm.target == name],
         )
@@ -57,74 +85,46 @@ def overview(connection: Connection, targets: Sequence[TargetSettings]) -> list[
     ]
 
 
-def pause(connection: Connection, name: str, *, by: str, reason: str, now: int) -> bool:
-    """Let a target get nothing until `resume`, and keep who did it; False where people have paused it already."""
-    if not pauses.begin(connection, Pause(name, now, by, reason, automatic=False)):
-        return False
-    acts.add(connection, Act(now, by, "pause", name, 1, reason))
-    return True
-
-
-def resume(connection: Connection, name: str, *, by: str, reason: str, now: int) -> bool:
-    """End a target's pause and its alarms, let what waits be tried at once, and keep who did it.
-
-    False where it is neither paused nor in trouble.
-    """
-    was_paused, alarms = pauses.end(connection, name), target_alarms.end_all(connection, [name])
-    hurried = outbox.hurry(connection, name) + documents.hurry(connection, name, now)
-    if not (was_paused or alarms or hurried):
-        return False
-    acts.add(connection, Act(now, by, "resume", name, 1, reason))
-    return True
-
-
-def state_of(pause: Pause | None, alarms: Sequence[TargetAlarm], *, is_configured: bool) -> str:
-    """Return how a target does in a word or two, from its pause and its alarms."""
+def target_state(pause: Pause | None, alarms: Sequence[TargetAlarm], *, is_configured: bool) -> TargetState:
+    """Return the state of a target from its pause and its alarms."""
     if pause is not None and not pause.automatic:
-        return "paused"
+        return TargetState.PAUSED
     of_statements = next((alarm for alarm in alarms if alarm.request_kind == RequestKind.STATEMENTS), None)
     if of_statements is not None:
-        return _STATES[AlarmState(of_statements.state)]
-    return "flowing" if is_configured else "not configured"
+        return ALARM_STATES[AlarmState(of_statements.state)]
+    return TargetState.FLOWING if is_configured else TargetState.NOT_CONFIGURED
 
 
-_STATES = {
-    AlarmState.NOT_ALLOWED: "not let in",
-    AlarmState.REFUSING: "refusing",
-    AlarmState.UNREACHABLE: "unreachable",
-    AlarmState.FAULT: "interrupted",
-}
-_MATTERS = {
-    AlarmState.NOT_ALLOWED: ("does not let the bridge in", ", since"),
+_ALARMS = {
+    AlarmState.NOT_ALLOWED: ("denies the bridge access", ", since"),
     AlarmState.REFUSING: ("refuses everything", ", since"),
     AlarmState.UNREACHABLE: ("is unreachable", " since"),
-    AlarmState.FAULT: ("gets nothing, as the bridge itself fails", ", since"),
+    AlarmState.FAULT: ("receives nothing, as the bridge itself fails", ", since"),
 }
-_SUBJECTS = {
+_REQUESTS = {
     RequestKind.VOIDING: " (statements that void others)",
     RequestKind.READING: " (reading statements back)",
     RequestKind.DOCUMENTS: " (documents)",
 }
 
 
-def alarm_text(alarm: TargetAlarm) -> str:
-    """Say what an LRS does, as in "refuses everything", without what it answered."""
-    return _MATTERS[AlarmState(alarm.state)][0] + _SUBJECTS.get(RequestKind(alarm.request_kind), "")
+def describe_alarm(alarm: TargetAlarm) -> str:
+    """Return an alarm as a predicate of the LRS, as in "refuses everything", without what the LRS answered."""
+    return _ALARMS[AlarmState(alarm.state)][0] + _REQUESTS.get(RequestKind(alarm.request_kind), "")
 
 
-def alarm_text_since(alarm: TargetAlarm) -> str:
-    """Say it so that a time can follow."""
-    return alarm_text(alarm) + _MATTERS[AlarmState(alarm.state)][1]
+def describe_alarm_since(alarm: TargetAlarm) -> str:
+    """Return the same so that a time can follow, as in "refuses everything, since"."""
+    return describe_alarm(alarm) + _ALARMS[AlarmState(alarm.state)][1]
 
 
-def _one(
+def _status(
     name: str, endpoint: str | None, queue: Queue, paused: Pause | None, alarms: Sequence[TargetAlarm]
-) -> TargetState:
-    state = state_of(paused, alarms, is_configured=endpoint is not None)
-    return TargetState(
+) -> TargetStatus:
+    return TargetStatus(
         name,
         endpoint,
-        state,
+        target_state(paused, alarms, is_configured=endpoint is not None),
         queue.waiting,
         queue.waiting_documents,
         queue.dead,

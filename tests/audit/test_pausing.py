@@ -15,14 +15,15 @@ from sqlalchemy.exc import OperationalError
 from bridge.app import PAUSE_MONITOR
 from bridge.forwarding import forwarder
 from bridge.forwarding.pause_monitor import LOOK, PauseMonitor
-from bridge.operations import target_status
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.targets import pause_target, resume_target
 from bridge.settings import TargetSettings
 from storage import pauses
 from storage.engine import writing
 from storage.outbox import SHARDS
 from storage.pauses import Pause
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 from tests.support.deliveries import DONE
 from tests.support.waiting import wait_until
 
@@ -99,12 +100,12 @@ def _pauses(bridge: Bridge) -> PauseMonitor:
 def _pause(bridge: Bridge) -> None:
     """Pause the slow one as a command does, which is another process."""
     with writing(bridge.engine) as connection:
-        target_status.pause(connection, "slow", by="ada", reason="moving house", now=bridge.clock())
+        pause_target(connection, "slow", AuditContext("ada", "moving house", bridge.clock()))
 
 
 def _resume(bridge: Bridge) -> None:
     with writing(bridge.engine) as connection:
-        target_status.resume(connection, "slow", by="ada", reason="", now=bridge.clock())
+        resume_target(connection, "slow", AuditContext("ada", "", bridge.clock()))
 
 
 def _states(bridge: Bridge, target: str, learners: list[str]) -> list[str]:
@@ -118,7 +119,7 @@ def _states(bridge: Bridge, target: str, learners: list[str]) -> list[str]:
 
 
 async def test_after_the_page_has_answered_no_request_is_begun_until_a_page_ends_the_pause(
-    bridge: Bridge, lrss: tuple[Lrs, Lrs], admin: Person
+    bridge: Bridge, lrss: tuple[Lrs, Lrs], admin: Visitor
 ) -> None:
     slow, _ = lrss
     paused = await admin.post("/audit/targets/slow/pause", reason="moving house")
@@ -133,7 +134,7 @@ async def test_after_the_page_has_answered_no_request_is_begun_until_a_page_ends
     assert slow.requests == begun == len(slow.ids)
 
     resumed = await admin.post("/audit/targets/slow/resume", reason="moved")
-    assert "slow goes on. Other processes" in await admin.text(resumed.headers["Location"])
+    assert "Resumed slow. Other processes" in await admin.text(resumed.headers["Location"])
     await wait_until(lambda: set(_states(bridge, "slow", [*LEARNERS, "later"])) == {"delivered"})
     assert len(slow.ids) == len(set(slow.ids)) == slow.requests
 

@@ -12,13 +12,15 @@ from bridge.app import MAPPING_RELOADER
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.reissue import Reissue
+from bridge.operations.audit_context import AuditContext
 from mappings.xapi.validation import Edition, check_statement
 from mappings.xapi.voiding import VOIDED, voiding_id
 from storage import acts
 from storage.engine import reading, writing
 from storage.histories import Span
 from storage.tables import delivery, enrollment
-from tests.support.bridge import START, Bridge, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, StartBridge
 from tests.support.mapping import DEFAULT, MASTERED, variant
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "95", "max": "100"}}}
@@ -45,9 +47,11 @@ def _nobody(_done: int, _total: int) -> None:
 
 def _reissue(bridge: Bridge, mapping=NEW, span: Span = ALL, *, preview: bool = False):
     with writing(bridge.engine) as connection:
-        version_id = activation.store(connection, mapping, START)
+        version_id = activation.store_version(connection, mapping, START)
     work = Reissue(bridge.engine, version_id, span, ())
-    found = work.preview(_nobody) if preview else work.run("ada", "by mistake", bridge.clock, _nobody)
+    found = (
+        work.preview(_nobody) if preview else work.run(AuditContext("ada", "by mistake", START), bridge.clock, _nobody)
+    )
     return {rule: (one.added, one.dropped, one.changed, one.same) for rule, one in found.rules.items()}
 
 
@@ -131,7 +135,7 @@ async def test_back_and_forth_the_version_asked_for_last_is_what_stands(bridge: 
     told = {}
     for mapping in (NEW, DEFAULT, load_mapping("minimal"), NEW, DEFAULT):
         _reissue(bridge, mapping)
-        name = mapping.document.content_hash
+        name = mapping.definition.content_hash
         assert told.setdefault(name, sorted(_standing(bridge))) == sorted(_standing(bridge))
         assert {counts[:3] for counts in _reissue(bridge, mapping, preview=True).values()} == {(0, 0, 0)}
     ids = [one["id"] for one in _bodies(bridge)]
@@ -164,8 +168,8 @@ async def test_a_running_session_goes_on_behind_it_and_says_nothing_twice(bridge
     await bridge.commit(CMI, **told)
     _reissue(bridge)
     with writing(bridge.engine) as connection:
-        version_id = activation.store(connection, NEW, START)
-        activation.activate(connection, version_id, None, targets=(), how=("ada", "why", START))
+        version_id = activation.store_version(connection, NEW, START)
+        activation.activate_version(connection, version_id, None, targets=(), context=AuditContext("ada", "why", START))
     await bridge.client.app[MAPPING_RELOADER].run_once()
     bridge.clock.advance(60)
     answer = await bridge.commit({"core": {"score": {"raw": "97", "max": "100"}}}, **told, terminated=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bridge.mapping_library import activation
 from bridge.mapping_library.reissue import Reissue
+from bridge.operations.audit_context import AuditContext
 from mappings.definition import CompiledMapping
 from storage.engine import writing
 from storage.histories import Span
 from tests.formats.client import door
-from tests.support.bridge import START, Bridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge
 from tests.support.mapping import DEFAULT, MASTERED, variant
 
 OWN = "5d1f3c1e-7c0b-4c0a-9a4e-0b6c6a3f2d11"
@@ -17,8 +19,10 @@ OWN = "5d1f3c1e-7c0b-4c0a-9a4e-0b6c6a3f2d11"
 def _reissue(bridge: Bridge, mapping: CompiledMapping, span: Span) -> tuple[int, dict[str, int]]:
     """Re-issue; return how many enrollments were looked at, and what was done to how many statements."""
     with writing(bridge.engine) as connection:
-        version_id = activation.store(connection, mapping, START)
-    found = Reissue(bridge.engine, version_id, span, ()).run("ada", "by mistake", bridge.clock, lambda _a, _b: None)
+        version_id = activation.store_version(connection, mapping, START)
+    found = Reissue(bridge.engine, version_id, span, ()).run(
+        AuditContext("ada", "by mistake", START), bridge.clock, lambda _a, _b: None
+    )
     kinds = ("added", "dropped", "changed", "same")
     return found.enrollments, {one: sum(getattr(rule, one) for rule in found.rules.values()) for one in kinds}
 

@@ -16,13 +16,14 @@ from bridge.commits.commands import CloseIdleSession, Command, OpenSession, Stor
 from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.write_queue import QueuedCommand, WriteQueue
 from bridge.formats import CommitRequest, detect
-from bridge.mapping_library.activation import store
+from bridge.mapping_library.activation import store_version
 from bridge.mapping_library.reloader import ready
 from mappings.attempt import Arrival
 from mappings.cmi import read
 from storage import lms
 from storage.engine import writing
-from tests.support.bridge import START, FakeClock, Ids
+from tests.support.accounts import START
+from tests.support.bridge import FakeClock, Ids
 from tests.support.mapping import DEFAULT
 
 
@@ -35,7 +36,7 @@ class Writer:
             self.lms_id = lms.add_token(
                 connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
             ).id
-            self.version = ready(store(connection, DEFAULT, START), DEFAULT, ())
+            self.version = ready(store_version(connection, DEFAULT, START), DEFAULT, ())
         self.dependencies = CommitDependencies(ActiveMappings(self.version), self.clock, Ids())
         self.queue = WriteQueue(self.dependencies)
 
