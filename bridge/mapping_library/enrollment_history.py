@@ -84,7 +84,7 @@ def read_commit(row: JournalRow) -> Commit:
             whole = native.parse_all_in_one(post.body)
             if whole is not None and (whole.cmi is not None or whole.cmi_data is not None):
                 return native.parse_commit(whole, post)
-        commit = _recognised(row, post) or formats.read(formats.BY_NAME[row.wire_format], post).commit
+        commit = _recognised(row, post) or formats.parse_as(formats.BY_NAME[row.wire_format], post).commit
     except (BridgeError, KeyError) as error:
         raise UnreadableError(f"Commit {row.number} of session {row.session_id} cannot be read: {error}") from error
     if commit is None:

@@ -26,7 +26,7 @@ def arrival_of(body: bytes, received_at: int, *, wire_format: str | None = None,
         BridgeError: it cannot be read, or stores nothing.
     """
     post = CommitRequest(body, content_type)
-    call = formats.detect(post)[1] if wire_format is None else formats.read(formats.BY_NAME[wire_format], post)
+    call = formats.detect(post)[1] if wire_format is None else formats.parse_as(formats.BY_NAME[wire_format], post)
     if call.commit is None:
         raise MalformedBody("The body is no commit: it asks for something or says nothing.")
     return Arrival(

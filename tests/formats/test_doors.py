@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import BodyTooComplex, BridgeError, MalformedBody
-from bridge.formats import BY_NAME, FORMATS, CommitRequest, FormatRequest, FormatResponse, SessionData, detect
-from bridge.formats import read as read_as
+from bridge.formats import BY_NAME, FORMATS, CommitRequest, FormatRequest, FormatResponse, SessionData, detect, parse_as
 from mappings.cmi import read as read_cmi
 from tests.formats.client import door
 from tests.formats.test_aicc import INTERACTIONS, PARAM, form
@@ -150,7 +149,7 @@ def test_no_bytes_make_recognition_raise_anything_but_its_own_error(body: bytes,
 @settings(max_examples=600)
 def test_no_bytes_make_a_door_raise_anything_but_its_own_error(name: str, body: bytes, query: dict[str, str]) -> None:
     try:
-        call = read_as(BY_NAME[name], CommitRequest(body, query=query))
+        call = parse_as(BY_NAME[name], CommitRequest(body, query=query))
     except BridgeError as error:
         refused(name, error, None)
     else:
@@ -165,8 +164,8 @@ def test_any_state_can_be_told_in_any_format(tree: Any, name: str) -> None:
 
     assert isinstance(state.value(f"cmi.{name}"), str)
     for one in FORMATS:
-        assert isinstance(one.reply(FormatRequest(requested=()), None, state), FormatResponse)
-        assert isinstance(one.reply(FormatRequest(requested=("cmi.core",)), None, state), FormatResponse)
+        assert isinstance(one.respond(FormatRequest(requested=()), None, state), FormatResponse)
+        assert isinstance(one.respond(FormatRequest(requested=("cmi.core",)), None, state), FormatResponse)
 
 
 @pytest.mark.parametrize(
