@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.access import CommitTokens, LmsTokens
 from bridge.audit.app import mount
-from bridge.audit.dependencies import AuditParts
+from bridge.audit.dependencies import AuditDependencies
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
 from bridge.commits.document_maker import DocumentMaker
 from bridge.commits.reaper import Reaper
@@ -152,7 +152,7 @@ def _put_together(
     app[IN_USE] = InUse(database, versions, settings.targets, latest)
     app[PAUSES] = Pauses(database, now, wake)
     if settings.audit.enabled:
-        parts = AuditParts(
+        parts = AuditDependencies(
             database.people, database.exports, app[IN_USE], app[PAUSES], now, settings, targets, keys, alarms
         )
         mount(app, parts)

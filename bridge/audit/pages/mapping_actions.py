@@ -8,11 +8,11 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.forms import MAX_DOCUMENT_BYTES, form_of
-from bridge.audit.access.roles import Role, who
-from bridge.audit.components.flash import OTHERS_FOLLOW, with_words
-from bridge.audit.components.render import page, redirect
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.access.posted_forms import MAX_DOCUMENT_BYTES, form_of
+from bridge.audit.access.roles import Role, current_account
+from bridge.audit.components.flash import OTHERS_FOLLOW, redirect_with_message
+from bridge.audit.components.render import page
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mappings import known
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
@@ -32,12 +32,12 @@ class _Draft(NamedTuple):
 async def _draft(request: web.Request) -> web.StreamResponse:
     content_hash, text = request.query.get("from", ""), ""
     if content_hash:
-        text = (await request.app[AUDIT_PARTS].database.read(known, content_hash)).document
+        text = (await request.app[DEPENDENCIES].database.read(known, content_hash)).document
     return _form(request, _Draft(text))
 
 
 async def _keep(request: web.Request) -> web.StreamResponse:
-    parts, by = request.app[AUDIT_PARTS], who(request).name
+    parts, by = request.app[DEPENDENCIES], current_account(request).name
     draft = _sent(request)
     if not draft.faults and not draft.text.strip():
         draft = draft._replace(faults=(Fault("file", 0, "is empty: paste a document or choose a file"),))
@@ -59,7 +59,7 @@ async def _keep(request: web.Request) -> web.StreamResponse:
 
     is_new = await parts.database.write(keep, mapping)
     words = "It has no faults, and is kept as a draft." if is_new else "It has no faults, and was kept already."
-    return redirect(with_words(request, f"/audit/mappings/{mapping.document.content_hash}", words))
+    return redirect_with_message(request, f"/audit/mappings/{mapping.document.content_hash}", words)
 
 
 async def _activate(request: web.Request) -> web.StreamResponse:
@@ -68,7 +68,7 @@ async def _activate(request: web.Request) -> web.StreamResponse:
     def activate(connection: Connection, lms: str, how: tuple[str, str, int]) -> Activated:
         version = known(connection, content_hash)
         lms_id = _lms(connection, lms)
-        targets = request.app[AUDIT_PARTS].settings.targets
+        targets = request.app[DEPENDENCIES].settings.targets
         return activation.activate(connection, version.id, lms_id, targets=targets, how=how)
 
     path = f"/audit/mappings/{content_hash}"
@@ -77,7 +77,7 @@ async def _activate(request: web.Request) -> web.StreamResponse:
 
 async def _roll_back(request: web.Request) -> web.StreamResponse:
     def roll_back(connection: Connection, lms: str, how: tuple[str, str, int]) -> Activated:
-        targets = request.app[AUDIT_PARTS].settings.targets
+        targets = request.app[DEPENDENCIES].settings.targets
         return activation.roll_back(connection, _lms(connection, lms), targets=targets, how=how)
 
     return await _do(
@@ -86,11 +86,11 @@ async def _roll_back(request: web.Request) -> web.StreamResponse:
 
 
 async def _do(request: web.Request, path: str, act: object, words: str) -> web.StreamResponse:
-    parts, form = request.app[AUDIT_PARTS], form_of(request)
+    parts, form = request.app[DEPENDENCIES], form_of(request)
     lms, reason = (form.text(name).strip() for name in ("lms", "reason"))
     if not reason:
         raise web.HTTPBadRequest(text="Tell why: others will want to know. Nothing was changed.")
-    how = who(request).name, reason[:LONGEST_REASON], parts.now()
+    how = current_account(request).name, reason[:LONGEST_REASON], parts.now()
     try:
         done: Activated = await parts.database.write(act, lms, how)  # type: ignore[arg-type]  # one of the two above
     except LibraryError as error:
@@ -99,7 +99,7 @@ async def _do(request: web.Request, path: str, act: object, words: str) -> web.S
         raise web.HTTPConflict(text=f"It has faults: {error.faults[0]}") from None
     await parts.in_use.follow_at_once()
     told = " ".join((words.format(whom=lms or "all LMSs without a version of their own"), *done.warnings))
-    return redirect(with_words(request, path, told))
+    return redirect_with_message(request, path, told)
 
 
 def _sent(request: web.Request) -> _Draft:
