@@ -24,7 +24,7 @@ from rich.table import Table
 
 import mappings
 from benchmarks.mapping import FACTS, NOW
-from bridge.formats.jsonbody import decode
+from bridge.formats.lenient_json import decode
 from mappings.attempt import Arrival, AttemptState, Commit, SessionState, fold
 from mappings.attempt.ordering import may_repeat
 from mappings.cmi import read

@@ -21,7 +21,7 @@ from benchmarks.processes import databases
 from benchmarks.report import Report
 from benchmarks.usage import memory
 from bridge.mapping_documents import load_mapping
-from bridge.mapping_library.impacts import impact
+from bridge.mapping_library.impact import impact
 from storage.engine import open_engine
 from storage.histories import Span
 

@@ -35,7 +35,7 @@ _RESOURCES = {
     for name, words in RESOURCES.items()
 }
 ROOT = Path(mappings.__file__).parent.parent
-GUIDE = ROOT / "docs" / "mapping-documents.md"
+GUIDE = ROOT / "docs" / "mappings.md"
 TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "triggers": ("`when`", TRIGGERS),
     "once": ("`once`", ONCE),

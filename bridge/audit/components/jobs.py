@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.database import describe
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.stories import UnreadableError
+from bridge.mapping_library.enrollment_history import UnreadableError
 from mappings.analysis.impact import Impact
 from mappings.definition import DocumentError
 

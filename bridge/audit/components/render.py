@@ -19,7 +19,8 @@ from bridge.audit.components.assets import asset_path
 from bridge.audit.components.flash import PARAM, message_of
 from bridge.audit.components.json_view import compact_json, pretty_json, truncate_text
 from bridge.audit.dependencies import DEPENDENCIES
-from bridge.target_states import alarm_text_since
+from bridge.operations.audit_context import MAX_REASON_LENGTH
+from bridge.operations.target_status import describe_alarm_since
 from mappings.xapi.timestamps import rfc3339
 
 FOLDER = Path(__file__).parents[1] / "templates"
@@ -58,8 +59,9 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_path
+    environment.globals["max_reason_length"] = MAX_REASON_LENGTH
     environment.filters["utc"] = rfc3339
-    environment.filters["alarm_text_since"] = alarm_text_since
+    environment.filters["describe_alarm_since"] = describe_alarm_since
     environment.filters["truncated"] = truncate_text
     environment.filters["pretty_json"] = pretty_json
     environment.filters["compact_json"] = compact_json

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from bridge.audit.components.json_view import compact_json
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.explaining import explained_commit
-from bridge.mapping_library.stories import UnreadableError
+from bridge.mapping_library.enrollment_history import UnreadableError
+from bridge.mapping_library.explain import explained_commit
 from mappings.analysis.explain import ChangeTold, Explanation, RuleTold
 from mappings.definition.errors import DocumentError
 from storage.audit import timeline

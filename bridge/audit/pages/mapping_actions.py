@@ -16,12 +16,10 @@ from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mappings import known
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
-from bridge.mapping_library.activation import Activated, LibraryError
+from bridge.mapping_library.activation import ActivationResult, LibraryError
+from bridge.operations.audit_context import AuditAction, AuditContext, record
 from mappings.definition import CompiledMapping, DocumentError, Fault
-from storage import acts, mapping_versions
-from storage.acts import Act
-
-LONGEST_REASON = 1000
+from storage import mapping_versions
 
 
 class _Draft(NamedTuple):
@@ -47,14 +45,14 @@ async def _keep(request: web.Request) -> web.StreamResponse:
         mapping = compile_text(draft.text, "the draft")
     except DocumentError as error:
         return _form(request, draft._replace(faults=error.faults), status=400)
-    now = parts.now()
+    context = AuditContext(by, "", parts.now())
 
     def keep(connection: Connection, mapping: CompiledMapping) -> bool:
         document = mapping.document
         if mapping_versions.find(connection, document.content_hash) is not None:
             return False
-        activation.store(connection, mapping, now)
-        acts.add(connection, Act(now, by, "keep-draft", f"{document.name} {document.content_hash}", 1, ""))
+        activation.store_version(connection, mapping, context.at)
+        record(connection, context, AuditAction.SAVE_DRAFT, f"{document.name} {document.content_hash}")
         return True
 
     is_new = await parts.database.write(keep, mapping)
@@ -65,20 +63,20 @@ async def _keep(request: web.Request) -> web.StreamResponse:
 async def _activate(request: web.Request) -> web.StreamResponse:
     content_hash = request.match_info["hash"]
 
-    def activate(connection: Connection, lms: str, how: tuple[str, str, int]) -> Activated:
+    def activate(connection: Connection, lms: str, context: AuditContext) -> ActivationResult:
         version = known(connection, content_hash)
         lms_id = _lms(connection, lms)
         targets = request.app[DEPENDENCIES].settings.targets
-        return activation.activate(connection, version.id, lms_id, targets=targets, how=how)
+        return activation.activate_version(connection, version.id, lms_id, targets=targets, context=context)
 
     path = f"/audit/mappings/{content_hash}"
     return await _do(request, path, activate, f"It holds for {{whom}} from now on. {OTHERS_FOLLOW}")
 
 
 async def _roll_back(request: web.Request) -> web.StreamResponse:
-    def roll_back(connection: Connection, lms: str, how: tuple[str, str, int]) -> Activated:
+    def roll_back(connection: Connection, lms: str, context: AuditContext) -> ActivationResult:
         targets = request.app[DEPENDENCIES].settings.targets
-        return activation.roll_back(connection, _lms(connection, lms), targets=targets, how=how)
+        return activation.roll_back(connection, _lms(connection, lms), targets=targets, context=context)
 
     return await _do(
         request, "/audit/mappings", roll_back, f"What held before holds for {{whom}} again. {OTHERS_FOLLOW}"
@@ -89,15 +87,15 @@ async def _do(request: web.Request, path: str, act: object, words: str) -> web.S
     parts, form = request.app[DEPENDENCIES], form_of(request)
     lms, reason = (form.text(name).strip() for name in ("lms", "reason"))
     if not reason:
-        raise web.HTTPBadRequest(text="Tell why: others will want to know. Nothing was changed.")
-    how = current_account(request).name, reason[:LONGEST_REASON], parts.now()
+        raise web.HTTPBadRequest(text="A reason is required. Nothing was changed.")
+    context = AuditContext(current_account(request).name, reason, parts.now())
     try:
-        done: Activated = await parts.database.write(act, lms, how)  # type: ignore[arg-type]  # one of the two above
+        done: ActivationResult = await parts.database.write(act, lms, context)  # type: ignore[arg-type]  # one of the two above
     except LibraryError as error:
         raise web.HTTPConflict(text=str(error)) from None
     except DocumentError as error:
         raise web.HTTPConflict(text=f"It has faults: {error.faults[0]}") from None
-    await parts.in_use.follow_at_once()
+    await parts.mapping_reloader.follow_at_once()
     told = " ".join((words.format(whom=lms or "all LMSs without a version of their own"), *done.warnings))
     return redirect_with_message(request, path, told)
 

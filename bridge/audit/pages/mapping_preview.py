@@ -19,11 +19,11 @@ from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mappings import known
 from bridge.errors import BridgeError
 from bridge.mapping_documents import compile_text
-from bridge.mapping_library import activation, impacts
+from bridge.mapping_library import activation, impact
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.explaining import explained_commit
-from bridge.mapping_library.previews import arrival_of, previewed
-from bridge.mapping_library.stories import UnreadableError
+from bridge.mapping_library.enrollment_history import UnreadableError
+from bridge.mapping_library.explain import explained_commit
+from bridge.mapping_library.preview import arrival_of, previewed
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
 from mappings.definition import DocumentError
@@ -132,7 +132,7 @@ async def _start(request: web.Request) -> web.StreamResponse:
     span = Span(now - what.days * DAY, lms=what.lms)
     job = Job(what, current_account(request).name, now)
     texts = before.document, after.document
-    jobs.start(request, job, lambda progress: impacts.impact(parts.database.engine, texts, span, progress=progress))
+    jobs.start(request, job, lambda progress: impact.impact(parts.database.engine, texts, span, progress=progress))
     return redirect(f"/audit/mappings/impacts/{job.id}")
 
 

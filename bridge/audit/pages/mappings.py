@@ -12,7 +12,7 @@ from bridge.audit.access.roles import Role
 from bridge.audit.components.filter_options import read
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
-from bridge.mapping_library.impacts import DAYS
+from bridge.mapping_library.impact import DAYS
 from mappings.definition.describe import in_words
 from mappings.definition.diff import other_differences, rule_differences, side_by_side
 from mappings.definition.errors import DocumentError

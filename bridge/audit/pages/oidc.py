@@ -5,8 +5,6 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
-from bridge import accounts
-from bridge.accounts import AccountError
 from bridge.audit.access import cookies
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.oidc_client import AuthorizationRequest, OidcClient, OidcError
@@ -16,6 +14,8 @@ from bridge.audit.components.flash import redirect
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.http.forwarded import PROXIES
 from bridge.http.services import requested_url
+from bridge.operations import accounts
+from bridge.operations.accounts import AccountError
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ async def _callback(request: web.Request) -> web.StreamResponse:
     sign_in = AuthorizationRequest(request.get(cookies.SECRET, ""), _callback_url(request))
     try:
         issued, next_page = await client.fetch_account(sign_in, request.query)
-        account = await dependencies.database.write(accounts.from_elsewhere, issued, dependencies.now())
+        account = await dependencies.database.write(accounts.sync_oidc_account, issued, dependencies.now())
     except (OidcError, AccountError) as error:
         return _failed(request, error)
     response = redirect(safe_redirect(next_page) or "/audit/")

@@ -18,7 +18,7 @@ from bridge.audit.components.json_view import TextView, text_file, truncate_text
 from bridge.audit.components.render import page
 from bridge.audit.components.statement_view import summarize
 from bridge.audit.dependencies import DEPENDENCIES
-from bridge.delivery_waits import Next, next_of
+from bridge.operations.delivery_status import NextStep, next_step
 from mappings.analysis.reissue import RULE
 from mappings.xapi.voiding import voiding_id
 from storage.audit import statements, timeline
@@ -35,7 +35,7 @@ _COLUMNS = (
 class _Way(NamedTuple):
     delivery: Delivery
     tries: list[TryLine]
-    next: Next
+    next: NextStep
 
 
 class _Found(NamedTuple):
@@ -86,7 +86,7 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         its = statements.lineage(connection, statement_id) if is_uuid(statement_id) else None
         if its is None:
             return None
-        ways = [_Way(way.delivery, way.tries, next_of(connection, way.delivery, now)) for way in its.ways]
+        ways = [_Way(way.delivery, way.tries, next_step(connection, way.delivery, now)) for way in its.ways]
         origin = its.origin
         came = timeline.received(connection, origin.session_id, origin.commit_number) if shows_cmi else None
         ender = voiding_id(origin.id)
