@@ -71,7 +71,7 @@ async def read_form(request: web.Request, max_bytes: int) -> PostedForm:
 async def _read(request: web.Request, max_bytes: int) -> bytes:
     encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
     if encoding not in {"", "identity"}:
-        raise _unreadable("Compressed forms are not accepted. Nothing was done.")
+        raise _unreadable("The form is compressed, which is not accepted here. Nothing was done.")
     detail = f"The form is larger than {max_bytes // 1024} KiB, the limit here. Nothing was done."
     if (request.content_length or 0) > max_bytes:
         raise _too_large(detail)
