@@ -89,7 +89,9 @@ def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
     run(server.start())
     engine = open_engine(module_database_url)
     with writing(engine) as connection:
-        accounts.add(connection, NewAccount("ada", "admin", sees_names=False, password=passwords.hashed(PASSWORD)), 1)
+        accounts.add(
+            connection, NewAccount("ada", "admin", sees_names=False, password=passwords.hash_password(PASSWORD)), 1
+        )
     with reading(engine) as connection:
         version = mapping_versions.versions(connection)[0].content_hash
     engine.dispose()

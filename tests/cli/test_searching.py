@@ -128,8 +128,8 @@ async def test_what_cannot_be_done_is_told_in_words(
 
 
 async def test_what_is_not_there_is_told_in_words(bridge: Bridge, run: Run, database_url: str) -> None:
-    assert "No session" in run("sessions", "list", "--learner", "nobody", **{URL: database_url}).stderr
-    assert "No statement" in run("statements", "list", "--learner", "nobody", **{URL: database_url}).stderr
+    assert "No matching sessions." in run("sessions", "list", "--learner", "nobody", **{URL: database_url}).stderr
+    assert "No matching statements." in run("statements", "list", "--learner", "nobody", **{URL: database_url}).stderr
 
 
 async def test_a_statement_is_explained_down_to_the_commit_as_it_was_received(
