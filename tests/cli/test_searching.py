@@ -114,8 +114,8 @@ async def test_a_list_goes_on_where_the_last_page_ended(bridge: Bridge, told: An
     [
         (("sessions", "list", "--after", "!"), "start from the first page"),
         (("statements", "list", "--after", "WzFd"), "of another search"),
-        (("sessions", "list", "--open", "--learner", "u1"), "--open lists all that are open"),
-        (("explain", "12"), "'12' is no UUID"),
+        (("sessions", "list", "--open", "--learner", "u1"), "--open cannot be combined"),
+        (("explain", "12"), "'12' is not a UUID"),
         (("explain", "00000000-0000-4000-8000-000000000000"), "No statement has the id"),
     ],
 )
