@@ -24,7 +24,7 @@ from bridge.mapping_library.documents import find_document
 from bridge.mapping_library.enrollment_history import UnreadableError
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
-from mappings.definition import DocumentError
+from mappings.definition import DefinitionError
 from mappings.definition.describe import in_words
 from mappings.definition.diff import other_differences, rule_differences
 from storage import mapping_versions
@@ -39,7 +39,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except DocumentError as error:
+        except DefinitionError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
         except (LibraryError, UnreadableError, BridgeError) as error:
@@ -62,12 +62,12 @@ def check(document: str, *, as_json: bool) -> None:
     """Check DOCUMENT, a file (….toml) or the name of a shipped one. Lists every fault with its line; exit code 1."""
     try:
         compiled = load_mapping(document)
-    except DocumentError as error:
+    except DefinitionError as error:
         if not as_json:
             raise
         print_json({"document": document, "faults": error.faults})
         sys.exit(1)
-    checked = compiled.document
+    checked = compiled.definition
     if as_json:
         print_json({"document": checked.name, "hash": checked.content_hash, "rules": len(checked.rules), "faults": []})
     else:
@@ -108,7 +108,7 @@ def list_versions(settings: Settings, *, as_json: bool) -> None:
 def show(settings: Settings, document: str, lms: str | None, *, as_text: bool, as_json: bool) -> None:
     """Show DOCUMENT as a table: each rule with its trigger and its statement."""
     with open_connection(settings) as connection:
-        shown = find_document(connection, document, _find_lms(connection, lms)).document
+        shown = find_document(connection, document, _find_lms(connection, lms)).definition
     if as_text:
         click.echo(shown.text, nl=False)
         return
@@ -137,7 +137,7 @@ def show(settings: Settings, document: str, lms: str | None, *, as_text: bool, a
 def diff(settings: Settings, old: str, new: str, *, as_json: bool) -> None:
     """Show the differences from document OLD to document NEW."""
     with open_connection(settings) as connection:
-        before, after = find_document(connection, old).document, find_document(connection, new).document
+        before, after = find_document(connection, old).definition, find_document(connection, new).definition
     rules = rule_differences(before, after)
     names = {kind: [rule.name for rule in rules if rule.kind == kind] for kind in ("added", "dropped", "changed")}
     others = [field.name for field in other_differences(before, after)]
@@ -176,7 +176,7 @@ def activate(settings: Settings, document: str, lms: str | None, reason: str, by
             lms_id = _find_lms(connection, lms)
             compiled = find_document(connection, document, lms_id)
             version_id = activation.store_version(connection, compiled, system_now())
-        name = f"{compiled.document.name} {compiled.document.content_hash[:12]}"
+        name = f"{compiled.definition.name} {compiled.definition.content_hash[:12]}"
         if not yes:
             click.confirm(f"Activate {name} for {lms or 'all'}?", abort=True, err=True)
         with writing(engine) as connection:

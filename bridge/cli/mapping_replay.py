@@ -103,7 +103,7 @@ def impact(
     with open_database(settings) as engine:
         with reading(engine) as connection:
             lms_id = None if lms is None else activation.find_lms(connection, lms)
-            texts = tuple(find_document(connection, name, lms_id).document.text for name in (against, document))
+            texts = tuple(find_document(connection, name, lms_id).definition.text for name in (against, document))
         with _show_progress() as advance:
             result = compare(
                 engine,

@@ -16,7 +16,7 @@ from bridge.cli.database import open_connection
 from bridge.cli.options import AS_JSON
 from bridge.cli.output import open_console, print_json
 from bridge.clock import format_timestamp
-from bridge.commit_model.responses import attempt_object, enrollment_object, resume_values, shown_version
+from bridge.commit_model.responses import attempt_summary, enrollment_summary, resume_values, shown_version
 from bridge.commit_model.state_codec import decode_attempt_state
 from bridge.settings import Settings
 from mappings.cmi.render import render
@@ -52,7 +52,7 @@ def find_enrollments(
 ) -> list[dict[str, Any]]:
     """Return the enrollments of a learner in an activity, of every LMS and course, with all that belongs to them."""
     return [
-        enrollment_object(owner)
+        msgspec.to_builtins(enrollment_summary(owner))
         | {"lms": owner.lms_name, "attempts": [_as_object(report) for report in lookups.reports(connection, owner)]}
         for owner in lookups.enrollments(connection, learner_id=learner, activity_id=activity, course_id=course)
     ]
@@ -61,7 +61,8 @@ def find_enrollments(
 def _as_object(report: AttemptReport) -> dict[str, Any]:
     row = report.attempt
     state = decode_attempt_state(row.state)
-    return attempt_object(row) | {
+    summary: dict[str, Any] = msgspec.to_builtins(attempt_summary(row))
+    return summary | {
         "cmi": render(state.snapshot, shown_version(row, state), resume_values(row, state)),
         "sessions": [
             {
