@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from bridge.cli.database import looking
 from bridge.clock import format_timestamp
-from bridge.commit_model.responses import attempt_object, enrollment_object, resume_values, shown_version
+from bridge.commit_model.responses import attempt_summary, enrollment_summary, resume_values, shown_version
 from bridge.commit_model.state_codec import decode_attempt_state
 from bridge.settings import Settings
 from mappings.cmi.render import render
@@ -50,7 +50,7 @@ def verify(settings: Settings, learner: str, activity: str, course: str | None, 
 def enrollments(connection: Connection, learner: str, activity: str, course: str | None = None) -> list[dict[str, Any]]:
     """Return the enrollments of a learner in an activity, of every LMS and course, with all that belongs to them."""
     return [
-        enrollment_object(owner)
+        msgspec.to_builtins(enrollment_summary(owner))
         | {"lms": owner.lms_name, "attempts": [_attempt(report) for report in lookups.reports(connection, owner)]}
         for owner in lookups.enrollments(connection, learner_id=learner, activity_id=activity, course_id=course)
     ]
@@ -59,7 +59,8 @@ def enrollments(connection: Connection, learner: str, activity: str, course: str
 def _attempt(report: AttemptReport) -> dict[str, Any]:
     row = report.attempt
     state = decode_attempt_state(row.state)
-    return attempt_object(row) | {
+    summary: dict[str, Any] = msgspec.to_builtins(attempt_summary(row))
+    return summary | {
         "cmi": render(state.snapshot, shown_version(row, state), resume_values(row, state)),
         "sessions": [
             {

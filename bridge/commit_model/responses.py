@@ -1,13 +1,26 @@
-"""What a commit and a session are answered with: the shapes of the contract over HTTP."""
+"""What LMSs read about attempts, enrollments and commits, made of what is stored."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from bridge.clock import format_timestamp
+from bridge.commit_model.response_types import (
+    ActivitySummary,
+    AttemptSummary,
+    CommitResponse,
+    CourseSummary,
+    EnrollmentSummary,
+    LaunchedAttempt,
+    LearnerSummary,
+    OmittedCounts,
+    ProgressSummary,
+    ScoreSummary,
+    StatementReference,
+)
 from mappings.attempt.commit import Disposition
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.render import LaunchValues
@@ -24,68 +37,71 @@ MAX_LISTED_WARNINGS = 100
 MAX_PROGRESS_LOCATION = 1000
 """Characters of the location in `progress`, as many as SCORM 2004 wants kept; `cmi` of a session has all of them."""
 
+_PASSED = {"passed": True, "failed": False}
 _encode = msgspec.json.Encoder().encode
 
 
-def int_if_whole(value: float | None) -> float | int | None:
-    """Give a whole number as one: databases hand all scores back as floating point."""
-    return int(value) if value is not None and value.is_integer() else value
-
-
-def score_object(
+def score_summary(
     scaled: float | None, raw: float | None, low: float | None, high: float | None
-) -> dict[str, Any] | None:
-    """Give a score as `{"scaled", "raw", "min", "max"}` with what is known, None where nothing is."""
-    known: dict[str, Any] = {}
-    if scaled is not None:
-        known["scaled"] = int_if_whole(float(scaled))
-    if raw is not None:
-        known["raw"] = int_if_whole(float(raw))
-    if low is not None:
-        known["min"] = int_if_whole(float(low))
-    if high is not None:
-        known["max"] = int_if_whole(float(high))
-    return known or None
+) -> ScoreSummary | None:
+    """Return what is known of a score, None where nothing is."""
+    if scaled is raw is low is high is None:
+        return None
+    return ScoreSummary(_known(scaled), _known(raw), _known(low), _known(high))
 
 
-def attempt_object(row: Attempt) -> dict[str, Any]:
-    """Give an attempt as the LMS sees it."""
-    return {
-        "id": row.uuid,
-        "number": row.number,
-        "status": row.status,
-        "scorm_version": row.scorm_version,
-        "completion_status": row.completion_status or "unknown",
-        "success_status": row.success_status or "unknown",
-        "score": score_object(row.score_scaled, row.score_raw, row.score_min, row.score_max),
-        "progress_measure": row.progress_measure,
-        "total_time": duration(row.total_time),
-    }
+def _known(value: float | None) -> float | UnsetType:
+    """Return a whole number as an integer: databases return every score as floating point."""
+    if value is None:
+        return UNSET
+    number = float(value)
+    return int(number) if number.is_integer() else number
 
 
-def enrollment_object(row: Enrollment) -> dict[str, Any]:
-    """Give an enrollment as the LMS's gradebook sees it."""
-    return {
-        "registration": row.course_registration or row.registration,
-        "learner": {"id": row.learner_id, "name": row.learner_name},
-        "activity": {"id": row.activity_id, "name": row.activity_name},
-        "course": {
-            "id": row.course_id,
-            "name": row.course_name,
-            "registration": row.course_registration or registration_in(str(row.lms_id), row.learner_id, course_of(row)),
-        },
-        "total_attempts": row.total_attempts,
-        "completion_status": row.completion_status or "unknown",
-        "success_status": row.success_status or "unknown",
-        "best_score": score_object(row.best_scaled, row.best_raw, row.best_min, row.best_max),
-        "total_time": duration(row.total_time),
-        "first_commit_at": format_timestamp(row.first_commit_at),
-        "last_commit_at": format_timestamp(row.last_commit_at),
-    }
+def attempt_summary(row: Attempt) -> AttemptSummary:
+    """Return an attempt as the LMS sees it."""
+    return AttemptSummary(
+        row.uuid,
+        row.number,
+        row.status,
+        row.scorm_version,
+        row.completion_status or "unknown",
+        row.success_status or "unknown",
+        score_summary(row.score_scaled, row.score_raw, row.score_min, row.score_max),
+        row.progress_measure,
+        duration(row.total_time),
+    )
+
+
+def launched_attempt(row: Attempt, entry: str) -> LaunchedAttempt:
+    """Return an attempt as the LMS sees it that opens a session of it."""
+    return LaunchedAttempt(**msgspec.structs.asdict(attempt_summary(row)), entry=entry)
+
+
+def enrollment_summary(row: Enrollment) -> EnrollmentSummary:
+    """Return an enrollment as the LMS's gradebook sees it."""
+    registration = row.course_registration
+    return EnrollmentSummary(
+        registration or row.registration,
+        LearnerSummary(row.learner_id, row.learner_name),
+        ActivitySummary(row.activity_id, row.activity_name),
+        CourseSummary(
+            row.course_id,
+            row.course_name,
+            registration or registration_in(str(row.lms_id), row.learner_id, course_of(row)),
+        ),
+        row.total_attempts,
+        row.completion_status or "unknown",
+        row.success_status or "unknown",
+        score_summary(row.best_scaled, row.best_raw, row.best_min, row.best_max),
+        duration(row.total_time),
+        format_timestamp(row.first_commit_at),
+        format_timestamp(row.last_commit_at),
+    )
 
 
 def shown_version(row: Attempt, state: AttemptState) -> ScormVersion:
-    """Give the version whose words an attempt is told in: what its content showed, else what the LMS said."""
+    """Return the version that an attempt is shown in: what its content showed, else what the LMS said."""
     return state.snapshot.scorm_version or ("2004" if row.scorm_version == "2004" else "1.2")
 
 
@@ -108,16 +124,16 @@ def resume_values(row: Attempt, attempt: AttemptState) -> LaunchValues:
     return LaunchValues(owner.learner_id, owner.learner_name, "resume", attempt.total_time)
 
 
-def progress_object(state: AttemptState) -> dict[str, Any]:
-    """Give what a progress bar and a bookmark need."""
+def progress_summary(state: AttemptState) -> ProgressSummary:
+    """Return what a progress bar and a bookmark need."""
     known = state.snapshot
-    return {
-        "completed": known.completion_status == "completed",
-        "passed": {"passed": True, "failed": False}.get(known.success_status or ""),
-        "score": None if state.score is None else state.score.scaled,
-        "measure": known.progress_measure,
-        "location": known.location and known.location[:MAX_PROGRESS_LOCATION],
-    }
+    return ProgressSummary(
+        known.completion_status == "completed",
+        _PASSED.get(known.success_status or ""),
+        None if state.score is None else state.score.scaled,
+        known.progress_measure,
+        known.location and known.location[:MAX_PROGRESS_LOCATION],
+    )
 
 
 def commit_response(
@@ -129,37 +145,31 @@ def commit_response(
     statements: Sequence[Statement],
     warnings: Sequence[CmiWarning],
 ) -> bytes:
-    """Give the answer to a commit.
-
-    `result` and `errorCode` are what scorm-again reads; everything else is for the LMS. `omitted` is there where not
-    all statements and warnings are listed.
-    """
-    omitted = {}
+    """Return the JSON response to a commit."""
+    omitted: OmittedCounts | UnsetType = UNSET
     if len(statements) > MAX_LISTED_STATEMENTS or len(warnings) > MAX_LISTED_WARNINGS:
-        omitted["omitted"] = {
-            "statements": max(0, len(statements) - MAX_LISTED_STATEMENTS),
-            "warnings": max(0, len(warnings) - MAX_LISTED_WARNINGS),
-        }
+        omitted = OmittedCounts(
+            max(0, len(statements) - MAX_LISTED_STATEMENTS), max(0, len(warnings) - MAX_LISTED_WARNINGS)
+        )
     return _encode(
-        {
-            "result": True,
-            "errorCode": 0,
-            "session_id": session_id,
-            "commit": number,
-            "disposition": disposition,
-            "attempt": attempt_object(row),
-            "enrollment": enrollment_object(row.enrollment),
-            "progress": progress_object(state),
-            "statements": [
-                {"id": one.id, "verb": one.verb, "rule": one.rule} for one in statements[:MAX_LISTED_STATEMENTS]
+        CommitResponse(
+            session_id=session_id,
+            commit=number,
+            disposition=disposition,
+            attempt=attempt_summary(row),
+            enrollment=enrollment_summary(row.enrollment),
+            progress=progress_summary(state),
+            statements=[
+                StatementReference(statement.id, statement.verb, statement.rule)
+                for statement in statements[:MAX_LISTED_STATEMENTS]
             ],
-            "warnings": warnings[:MAX_LISTED_WARNINGS],
-            **omitted,
-        }
+            warnings=warnings[:MAX_LISTED_WARNINGS],
+            omitted=omitted,
+        )
     )
 
 
 def repeated_response(first: str, warnings: Sequence[CmiWarning]) -> bytes:
-    """Give the first answer once more, told apart by its disposition and warnings about the repetition."""
+    """Return the first response once more, which differs in its disposition and warnings about the repetition."""
     reply = msgspec.json.decode(first) | {"disposition": "duplicate"}
     return _encode(reply | {"warnings": [*reply["warnings"], *warnings]} if warnings else reply)

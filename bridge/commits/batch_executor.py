@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from bridge.commit_model.responses import attempt_object, enrollment_object, launch_values, shown_version
+from bridge.commit_model.responses import enrollment_summary, launch_values, launched_attempt, shown_version
 from bridge.commits import summary_columns
 from bridge.commits.commands import (
     Answer,
@@ -164,9 +164,8 @@ class _Worker:
         owner = attempt.row.enrollment
         return OpenedSession(
             session.row.session_id,
-            session.row.entry,
-            attempt_object(attempt.row),
-            enrollment_object(owner),
+            launched_attempt(attempt.row, session.row.entry),
+            enrollment_summary(owner),
             render(attempt.state.snapshot, version, launch_values(session.row, attempt.state, session.state)),
         )
 
@@ -177,14 +176,14 @@ class _Worker:
         if (session.row.last_commit_at or session.row.started_at) >= work.idle_since:
             return Closed(ended=False)
         version = self._setup.mapping(session.attempt.row.enrollment.lms_id)
-        self._end(session, version.mapping.document.idle)
+        self._end(session, version.mapping.definition.idle)
         return Closed(ended=True)
 
     def _end(self, session: CachedSession, ending: Ending, *, overlapped: bool = False) -> None:
         """End a session as of its last commit."""
         row, attempt = session.row, session.attempt
         version = self._setup.mapping(attempt.row.enrollment.lms_id)
-        done = end_idle(attempt.state, session.state, ending, version.mapping.document.status, overlapped=overlapped)
+        done = end_idle(attempt.state, session.state, ending, version.mapping.definition.status, overlapped=overlapped)
         statements = generate_statements(version, session, done)
         if statements:
             number = self._workspace.last_number(session)

@@ -8,6 +8,7 @@ import msgspec
 
 from bridge.access import CommitOwner
 from bridge.commit_model.launch import Launch
+from bridge.commit_model.response_types import EnrollmentSummary, LaunchedAttempt
 from mappings.attempt.commit import Arrival
 
 
@@ -62,9 +63,8 @@ class OpenedSession(msgspec.Struct, frozen=True, gc=False):
     """A session that is open now, with what its player is loaded with."""
 
     session_id: str
-    entry: str
-    attempt: dict[str, Any]
-    enrollment: dict[str, Any]
+    attempt: LaunchedAttempt
+    enrollment: EnrollmentSummary
     cmi: dict[str, Any]
 
 

@@ -9,7 +9,7 @@ import socket
 import aiohttp
 import msgspec
 
-from tests.attack.honest import Learner, Usage, new_token, resident, stored_commits
+from tests.attack.load import Learner, Usage, resident_memory, stored_commits
 from tests.support.server import StartServer
 
 HANG = 240
@@ -64,10 +64,10 @@ async def test_a_client_that_never_reads_is_read_from_no_longer_and_costs_no_mem
     new_server: StartServer, sqlite_url: str
 ) -> None:
     server = new_server(sqlite_url, server="write_timeout = 3\n")
-    token = await new_token(server)
+    token = server.new_token()
     await server.start()
     size = await large_answer(server.url, token, "mallory")
-    usage, before = Usage(server.pid), resident(server.pid)
+    usage, before = Usage(server.pid), resident_memory(server.pid)
     watching = asyncio.create_task(usage.watch())
     asked, duplicate = 1000, request(token, commit("mallory", suspend_data="y"))
     with await never_reading(server.port) as client:
@@ -99,10 +99,10 @@ async def test_many_clients_that_never_read_cost_no_more_memory_than_is_set_asid
         server=f"max_unread_bytes = {limit * MIB}\nmax_connections = {count + 10}\nwrite_timeout = 600\n",
         sections=NO_BUDGETS,
     )
-    token = await new_token(server)
+    token = server.new_token()
     await server.start()
     size = await large_answer(server.url, token, "mallory")
-    usage, before = Usage(server.pid), resident(server.pid)
+    usage, before = Usage(server.pid), resident_memory(server.pid)
     watching = asyncio.create_task(usage.watch())
     burst = request(token, commit("mallory", suspend_data="y")) * each
     clients = [await never_reading(server.port) for _ in range(count)]

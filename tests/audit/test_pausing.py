@@ -23,7 +23,7 @@ from storage.engine import writing
 from storage.outbox import SHARDS
 from storage.pauses import Pause
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 from tests.support.deliveries import DONE
 from tests.support.waiting import wait_until
 
@@ -119,7 +119,7 @@ def _states(bridge: Bridge, target: str, learners: list[str]) -> list[str]:
 
 
 async def test_after_the_page_has_answered_no_request_is_begun_until_a_page_ends_the_pause(
-    bridge: Bridge, lrss: tuple[Lrs, Lrs], admin: Person
+    bridge: Bridge, lrss: tuple[Lrs, Lrs], admin: Visitor
 ) -> None:
     slow, _ = lrss
     paused = await admin.post("/audit/targets/slow/pause", reason="moving house")

@@ -28,7 +28,8 @@ from mappings.cmi import read
 from storage import lms, lookups, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import journal, session
-from tests.support.bridge import START, FakeClock, Ids
+from tests.support.accounts import START
+from tests.support.bridge import FakeClock, Ids
 from tests.support.replay import replayed, stored
 
 MAPPING = load_mapping("scorm-profile")
@@ -63,9 +64,9 @@ class Machine(RuleBasedStateMachine):
                 connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
             ).id
             version = mapping_versions.ensure(
-                connection, name="m", content_hash="0" * 64, document=MAPPING.document.text, now=START
+                connection, name="m", content_hash="0" * 64, document=MAPPING.definition.text, now=START
             )
-        rules = {one.name: ("lrs",) for one in MAPPING.document.rules}
+        rules = {one.name: ("lrs",) for one in MAPPING.definition.rules}
         self.setup = CommitDependencies(
             ActiveMappings(ActiveMapping(version, MAPPING, rules, {})), self.clock, self.ids
         )

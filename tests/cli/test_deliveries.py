@@ -16,7 +16,8 @@ from storage.outbox import Settlement, Try
 from storage.pauses import Pause
 from storage.tables import delivery
 from tests.cli.conftest import Run
-from tests.support.bridge import START, Bridge, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, StartBridge
 
 URL = "SCORM_BRIDGE_DATABASE__URL"
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}

@@ -8,7 +8,8 @@ from storage import acts, target_alarms
 from storage.engine import open_engine, reading, writing
 from storage.target_alarms import TargetAlarm
 from tests.cli.conftest import Run
-from tests.support.bridge import START, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import StartBridge
 
 FILE = """
 [[targets]]

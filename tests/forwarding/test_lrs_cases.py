@@ -22,7 +22,8 @@ from storage.engine import reading, writing
 from storage.lookups import DeliveryLine
 from storage.tables import statement
 from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
-from tests.support.bridge import START, Bridge, Ids, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.deliveries import alarms, delivered, settled, statements, ways
 from tests.support.lrs import POST, Fault, Lrs, StartLrs
 from tests.support.waiting import wait_until

@@ -18,7 +18,8 @@ from bridge.mapping_library import activation
 from bridge.operations.audit_context import AuditContext
 from storage.engine import reading, writing
 from storage.tables import enrollment, metadata
-from tests.support.bridge import START, Bridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge
 from tests.support.replay import replayed, stored
 
 CANARY = "canary.bird@mine.example.org"

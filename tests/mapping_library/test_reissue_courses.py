@@ -9,7 +9,8 @@ from mappings.definition import CompiledMapping
 from storage.engine import writing
 from storage.histories import Span
 from tests.formats.client import door
-from tests.support.bridge import START, Bridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge
 from tests.support.mapping import DEFAULT, MASTERED, variant
 
 OWN = "5d1f3c1e-7c0b-4c0a-9a4e-0b6c6a3f2d11"

@@ -6,16 +6,16 @@ import asyncio
 
 import pytest
 
-from bridge.access import new_token
 from bridge.app import MAPPING_RELOADER
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.reloader import EVERY
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import FilterSettings, SettingsError, TargetSettings
-from storage import lms, mapping_versions
+from storage import mapping_versions
 from storage.engine import writing
-from tests.support.bridge import START, Bridge, Ids, StartBridge
+from tests.support.accounts import START, register_lms
+from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.mapping import MASTERED, variant
 
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "95", "max": "100"}}}
@@ -64,19 +64,14 @@ async def test_it_looks_by_itself_within_a_second(bridge: Bridge) -> None:
 
 
 async def test_an_lms_with_a_version_of_its_own_is_told_by_that_and_others_are_not(bridge: Bridge) -> None:
-    token = new_token()
-    with writing(bridge.engine) as connection:
-        other = lms.add_token(
-            connection, name="other", home_page="https://other.example", origins=(), token_digest=lms.digest(token),
-            now=START,
-        )  # fmt: skip
+    other = register_lms(bridge.engine, "other", "https://other.example")
     _activate(bridge, MINIMAL, other.id)
     await _look(bridge)
     body = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": PASSED}
-    _, theirs = await bridge.post("/v1/commits", body, token=token)
+    _, theirs = await bridge.post("/v1/commits", body, token=other.token)
     # both at once, in one batch
     answers = await asyncio.gather(
-        *(bridge.post("/v1/commits", body | {"learner": {"id": f"v{n}"}}, token=token) for n in range(5)),
+        *(bridge.post("/v1/commits", body | {"learner": {"id": f"v{n}"}}, token=other.token) for n in range(5)),
         *(bridge.post("/v1/commits", body | {"learner": {"id": f"w{n}"}}) for n in range(5)),
     )
 

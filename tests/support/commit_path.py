@@ -22,7 +22,8 @@ from mappings.attempt import Arrival
 from mappings.cmi import read
 from storage import lms
 from storage.engine import writing
-from tests.support.bridge import START, FakeClock, Ids
+from tests.support.accounts import START
+from tests.support.bridge import FakeClock, Ids
 from tests.support.mapping import DEFAULT
 
 

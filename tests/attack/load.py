@@ -12,9 +12,10 @@ from pathlib import Path
 import aiohttp
 from sqlalchemy import func, select
 
-from storage.engine import open_engine, reading
+from storage.engine import reading
 from storage.tables import journal
 from tests.support.server import Server
+from tests.support.sql import closing_engine
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Usage:
     def look(self) -> None:
         """Look once."""
         self.descriptors = max(self.descriptors, open_descriptors(self.pid))
-        self.memory = max(self.memory, resident(self.pid))
+        self.memory = max(self.memory, resident_memory(self.pid))
 
     async def watch(self) -> None:
         """Look again and again."""
@@ -56,24 +57,26 @@ def open_descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-def resident(pid: int) -> int:
-    """Return a process's resident memory in bytes."""
+def resident_memory(pid: int) -> int:
+    """Return a process's resident memory in bytes (VmRSS of proc(5))."""
+    return _memory(pid, "VmRSS")
+
+
+def peak_memory(pid: int) -> int:
+    """Return the largest resident memory of a process so far, in bytes (VmHWM of proc(5))."""
+    return _memory(pid, "VmHWM")
+
+
+def _memory(pid: int, key: str) -> int:
     lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmRSS:")))
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(f"{key}:")))
 
 
 def stored_commits(database_url: str) -> int:
     """Return how many commits the journal has."""
-    engine = open_engine(database_url)
-    with reading(engine) as connection:
+    with closing_engine(database_url) as engine, reading(engine) as connection:
         count: int = connection.execute(select(func.count()).select_from(journal)).scalar_one()
-    engine.dispose()
-    return count
-
-
-async def new_token(server: Server) -> str:
-    """Migrate the database and return a new LMS token."""
-    return await server.new_token()
+        return count
 
 
 @dataclass

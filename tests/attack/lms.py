@@ -8,10 +8,6 @@ from typing import Any
 
 import aiohttp
 
-from bridge.access import new_token
-from storage import lms
-from storage.engine import open_engine, writing
-from tests.support.bridge import START
 from tests.support.server import Server
 
 DEADLINE = 30
@@ -33,18 +29,12 @@ class Lms:
 
     http: aiohttp.ClientSession
     server: Server
-    token: str = ""
+    token: str
 
-    def meet(self, url: str) -> None:
-        """Get a token from whoever runs the bridge on a database."""
-        self.token = new_token()
-        engine = open_engine(url)
-        with writing(engine) as connection:
-            digest = lms.digest(self.token)
-            lms.add_token(
-                connection, name="lms", home_page="https://l.example", origins=(), token_digest=digest, now=START
-            )
-        engine.dispose()
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers by which the LMS is known."""
+        return {"Authorization": f"Bearer {self.token}"}
 
     async def post(self, address: str, body: Any, *, token: str | None = None) -> Reply:
         """Post JSON with the LMS's token, or with none if it is `""`; `address` may be whole."""
@@ -54,17 +44,24 @@ class Lms:
         async with self.http.post(url, json=body, headers=headers) as response:
             return Reply(response.status, dict(response.headers), await response.json(content_type=None))
 
-    async def commit(self, learner: str = "u1", suspend_data: str = "x" * 500) -> Reply:
+    async def commit(
+        self, learner: str = "u1", activity: str = "235", cmi: dict[str, Any] | None = None, **more: Any
+    ) -> Reply:
         """Post a commit with everything in one body."""
-        cmi = {"suspend_data": suspend_data}
-        return await self.post("/v1/commits", {"learner": {"id": learner}, "activity": {"id": "235"}, "cmi": cmi})
+        body = {"learner": {"id": learner}, "activity": {"id": activity}, "cmi": cmi or {"suspend_data": "x" * 500}}
+        return await self.post("/v1/commits", body | more)
+
+    async def open(self, learner: str = "u1", activity: str = "235", **more: Any) -> dict[str, Any]:
+        """Open a session that must open, and return the answer."""
+        body = {"learner": {"id": learner} | more, "activity": {"id": activity}}
+        reply = await self.post("/v1/sessions", body)
+        assert reply.status == 200, reply.body
+        session: dict[str, Any] = reply.body
+        return session
 
     async def commit_url(self, learner: str = "u1", activity: str = "235") -> str:
         """Open a session and return where its player posts to."""
-        reply = await self.post("/v1/sessions", {"learner": {"id": learner}, "activity": {"id": activity}})
-        assert reply.status == 200, reply.body
-        url: str = reply.body["commit_url"]
-        return url
+        return str((await self.open(learner, activity))["commit_url"])
 
     async def ready(self) -> Reply:
         """Ask whether commits can be stored, as a load balancer does."""
