@@ -25,7 +25,7 @@ from bridge.mapping_library.documents import find_document
 from bridge.mapping_library.enrollment_history import UnreadableError
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
-from mappings.definition import DocumentError
+from mappings.definition import DefinitionError
 from storage import mapping_versions
 from storage.engine import writing
 
@@ -42,7 +42,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except DocumentError as error:
+        except DefinitionError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
         except (LibraryError, UnreadableError, BridgeError) as error:
@@ -65,12 +65,12 @@ def check(document: str, *, as_json: bool) -> None:
     """Check DOCUMENT, a file (….toml) or the name of a shipped one. Lists every fault with its line; exit status 1."""
     try:
         compiled = load_mapping(document)
-    except DocumentError as error:
+    except DefinitionError as error:
         if not as_json:
             raise
         _print({"document": document, "faults": error.faults})
         sys.exit(1)
-    one = compiled.document
+    one = compiled.definition
     if as_json:
         _print({"document": one.name, "hash": one.content_hash, "rules": len(one.rules), "faults": []})
     else:
@@ -107,7 +107,7 @@ def list_versions(settings: Settings, *, as_json: bool) -> None:
 def show(settings: Settings, document: str, lms: str | None, *, as_text: bool, as_json: bool) -> None:
     """Show DOCUMENT as a table: when what happens, which statement with which parts."""
     with looking(settings) as connection:
-        one = find_document(connection, document, _lms(connection, lms)).document
+        one = find_document(connection, document, _lms(connection, lms)).definition
     if as_text:
         click.echo(one.text, nl=False)
         return
@@ -133,7 +133,7 @@ def diff(settings: Settings, old: str, new: str, *, as_json: bool) -> None:
     """Show what differs from document OLD to document NEW."""
     with looking(settings) as connection:
         before, after = find_document(connection, old), find_document(connection, new)
-    found = describe.differences(before.document, after.document)
+    found = describe.differences(before.definition, after.definition)
     if as_json:
         _print(found)
         return
@@ -160,7 +160,7 @@ def activate(settings: Settings, document: str, lms: str | None, reason: str, by
             lms_id = _lms(connection, lms)
             compiled = find_document(connection, document, lms_id)
             version_id = activation.store_version(connection, compiled, system_now())
-        one = compiled.document
+        one = compiled.definition
         if not yes:
             click.confirm(f"Activate {one.name} {one.content_hash[:12]} for {lms or 'all'}?", abort=True, err=True)
         with writing(engine) as connection:

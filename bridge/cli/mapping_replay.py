@@ -97,7 +97,7 @@ def impact(
     with database(settings) as engine:
         with reading(engine) as connection:
             lms_id = None if lms is None else activation.find_lms(connection, lms)
-            texts = tuple(find_document(connection, told, lms_id).document.text for told in (against, document))
+            texts = tuple(find_document(connection, told, lms_id).definition.text for told in (against, document))
         with _progress() as advance:
             found = compare(
                 engine,

@@ -23,7 +23,7 @@ from bridge.cli.workers import serve_together, stop_with_parent
 from bridge.http.connection_server import BACKLOG, ConnectionRunner
 from bridge.http.health import DRAINING
 from bridge.settings import EX_CONFIG, Settings, SettingsError
-from mappings.definition import DocumentError
+from mappings.definition import DefinitionError
 from storage.single_writer import CannotServeError, only_writer
 
 with suppress(ImportError):  # not made for Windows
@@ -123,7 +123,7 @@ def told() -> Iterator[None]:
     try:
         with logs.taking_over():
             yield
-    except (SchemaError, DocumentError, SettingsError) as error:
+    except (SchemaError, DefinitionError, SettingsError) as error:
         fail(EX_CONFIG, str(error))
     except CannotServeError as error:
         fail(UNAVAILABLE, str(error))

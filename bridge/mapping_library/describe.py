@@ -8,7 +8,7 @@ import msgspec
 
 from mappings.attempt.changes import TRIGGERS
 from mappings.definition.describe import name_of, template
-from mappings.definition.model import ONCE, RESULT_PARTS, Document, Rule
+from mappings.definition.model import ONCE, RESULT_PARTS, MappingDefinition, Rule
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -34,12 +34,12 @@ class Differences(msgspec.Struct, frozen=True):
     text: tuple[str, ...]
 
 
-def lines(document: Document) -> list[Line]:
+def lines(document: MappingDefinition) -> list[Line]:
     """Give a document's rules in its order."""
     return [_line(document, rule) for rule in document.rules]
 
 
-def differences(old: Document, new: Document) -> Differences:
+def differences(old: MappingDefinition, new: MappingDefinition) -> Differences:
     """Tell what differs. A rule has changed where it, its verb or an activity it names has."""
     before, after = _rules(old), _rules(new)
     text = difflib.unified_diff(
@@ -57,7 +57,7 @@ def differences(old: Document, new: Document) -> Differences:
     )
 
 
-def _line(document: Document, rule: Rule) -> Line:
+def _line(document: MappingDefinition, rule: Rule) -> Line:
     verb = document.verbs[rule.verb]
     return Line(
         rule.name,
@@ -75,7 +75,7 @@ def _line(document: Document, rule: Rule) -> Line:
     )
 
 
-def _rules(document: Document) -> dict[str, object]:
+def _rules(document: MappingDefinition) -> dict[str, object]:
     named = {rule.name: (rule.object, *rule.parent, *rule.category) for rule in document.rules}
     return {
         rule.name: (
