@@ -27,28 +27,28 @@ def configured(settings: Sequence[TargetSettings], mappings: Sequence[CompiledMa
 def receivers(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> dict[str, tuple[str, ...]]:
     """Give the targets that get each rule's statements, by its name; without targets they wait for the first one."""
     if not settings:
-        return {rule.name: (UNASSIGNED,) for rule in mapping.document.rules}
+        return {rule.name: (UNASSIGNED,) for rule in mapping.definition.rules}
     unwanted = {one.name: _unwanted_rules(one, mapping) for one in settings}
     return {
         rule.name: tuple(one.name for one in settings if rule.name not in unwanted[one.name])
-        for rule in mapping.document.rules
+        for rule in mapping.definition.rules
     }
 
 
 def readers(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> dict[str, tuple[str, ...]]:
     """Give the targets of each document that any gets, by its name."""
     if not settings:
-        return {one.name: (UNASSIGNED,) for one in mapping.document.documents if one.send}
+        return {one.name: (UNASSIGNED,) for one in mapping.definition.documents if one.send}
     found = {
         one.name: tuple(target.name for target in settings if target.documents.get(one.name, one.send))
-        for one in mapping.document.documents
+        for one in mapping.definition.documents
     }
     return {name: wanted_by for name, wanted_by in found.items() if wanted_by}
 
 
 def unwanted_documents(mappings: Sequence[CompiledMapping], targets: Sequence[Target]) -> dict[str, frozenset[str]]:
     """Give the names of the documents that each target gets by none of the mappings, by the target's name."""
-    known = frozenset(one.name for mapping in mappings for one in mapping.document.documents)
+    known = frozenset(one.name for mapping in mappings for one in mapping.definition.documents)
     return {target.name: known - target.documents for target in targets}
 
 
@@ -58,7 +58,7 @@ def warnings(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> li
 
 
 def _target(settings: TargetSettings, mappings: Sequence[CompiledMapping]) -> Target:
-    documents = [one for mapping in mappings for one in mapping.document.documents]
+    documents = [one for mapping in mappings for one in mapping.definition.documents]
     return Target(
         settings.name,
         settings.endpoint,
@@ -73,18 +73,18 @@ def _target(settings: TargetSettings, mappings: Sequence[CompiledMapping]) -> Ta
 
 
 def _unwanted_rules(settings: TargetSettings, mapping: CompiledMapping) -> frozenset[str]:
-    document, only, without = mapping.document, settings.filter.only, settings.filter.without
+    document, only, without = mapping.definition, settings.filter.only, settings.filter.without
     called = {rule.name: {rule.name, document.verbs[rule.verb].id} for rule in document.rules}
     return frozenset(name for name, names in called.items() if (only and not names & {*only}) or names & {*without})
 
 
 def _unknown(settings: TargetSettings, mappings: Sequence[CompiledMapping]) -> Iterator[str]:
-    documents = dict.fromkeys(one.name for mapping in mappings for one in mapping.document.documents)
+    documents = dict.fromkeys(one.name for mapping in mappings for one in mapping.definition.documents)
     called = dict.fromkeys(
         name
         for mapping in mappings
-        for rule in mapping.document.rules
-        for name in (rule.name, mapping.document.verbs[rule.verb].id)
+        for rule in mapping.definition.rules
+        for name in (rule.name, mapping.definition.verbs[rule.verb].id)
     )
     filtered = (*settings.filter.only, *settings.filter.without)
     for key, told, known, kind in (

@@ -28,7 +28,7 @@ class ActiveMapping:
     def documents_rest(self) -> int:
         """Tell the milliseconds for which what changes is gathered before documents are made of it."""
         return min(
-            (one.every * 1000 for one in self.mapping.document.documents if one.name in self.documents), default=0
+            (one.every * 1000 for one in self.mapping.definition.documents if one.name in self.documents), default=0
         )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from mappings.definition.statement_context import Facts, registration_in
+from mappings.definition.statement_context import StatementContext, registration_in
 from storage.attempts import Attempt, course_of
 
 
-def statement_context(row: Attempt, session_id: str, registration: str | None = None) -> Facts:
+def statement_context(row: Attempt, session_id: str, registration: str | None = None) -> StatementContext:
     """Return who and what a session of an attempt is about, and its registration where the LMS gave one."""
     owner = row.enrollment
-    return Facts(
+    return StatementContext(
         lms=str(owner.lms_id),
         lms_name=owner.lms_name,
         home_page=owner.home_page,

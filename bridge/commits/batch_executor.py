@@ -176,14 +176,14 @@ class _Worker:
         if (session.row.last_commit_at or session.row.started_at) >= work.idle_since:
             return Closed(ended=False)
         version = self._setup.mapping(session.attempt.row.enrollment.lms_id)
-        self._end(session, version.mapping.document.idle)
+        self._end(session, version.mapping.definition.idle)
         return Closed(ended=True)
 
     def _end(self, session: CachedSession, ending: Ending, *, overlapped: bool = False) -> None:
         """End a session as of its last commit."""
         row, attempt = session.row, session.attempt
         version = self._setup.mapping(attempt.row.enrollment.lms_id)
-        done = end_idle(attempt.state, session.state, ending, version.mapping.document.status, overlapped=overlapped)
+        done = end_idle(attempt.state, session.state, ending, version.mapping.definition.status, overlapped=overlapped)
         statements = generate_statements(version, session, done)
         if statements:
             number = self._workspace.last_number(session)

@@ -25,4 +25,4 @@ class CommitDependencies:
 
     def identifier(self, lms_id: int) -> Identifier:
         """Return how an LMS's learners are known in statements."""
-        return self.versions.of(lms_id).mapping.document.actor.identifier
+        return self.versions.of(lms_id).mapping.definition.actor.identifier

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from bridge.commit_model.statement_context import statement_context
 from mappings.attempt.commit import Earlier
 from mappings.attempt.state import AttemptState, SessionState
-from mappings.definition.statement_context import Facts
+from mappings.definition.statement_context import StatementContext
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
 
 MOST = 2_000
@@ -43,7 +43,7 @@ class CachedSession:
     fresh: list[Earlier] = field(default_factory=list)
     replies: dict[int, str] = field(default_factory=dict)
 
-    def context(self) -> Facts:
+    def context(self) -> StatementContext:
         """Return who and what the session's statements are about."""
         return statement_context(self.attempt.row, self.row.session_id, self.state.launch.registration)
 

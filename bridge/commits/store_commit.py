@@ -56,7 +56,7 @@ def post(
         session.state,
         arrival,
         earlier=earlier,
-        policy=version.mapping.document.status,
+        policy=version.mapping.definition.status,
     )
     if done.duplicate_of is not None:
         _check_key(arrival, earlier, done.duplicate_of)
@@ -69,7 +69,7 @@ def post(
         return Posted(repeated_response(first_reply(done.duplicate_of), done.warnings), entry, [])
     if work.launch is not None:
         owner = session.attempt.row.enrollment
-        update_details(owner, work.launch, version.mapping.document.actor.identifier)
+        update_details(owner, work.launch, version.mapping.definition.actor.identifier)
     statements: Sequence[Statement] = ()
     if done.recorded:
         statements = generate_statements(version, session, done)
@@ -119,7 +119,7 @@ def ends_others(setup: CommitDependencies, session: CachedSession) -> bool:
     """Tell whether a session's next commit ends those of the learner's earlier ones that are still open."""
     if session.state.commits or session.row.ended is not None:
         return False
-    return setup.mapping(session.attempt.row.enrollment.lms_id).mapping.document.overlap == "abandoned"
+    return setup.mapping(session.attempt.row.enrollment.lms_id).mapping.definition.overlap == "abandoned"
 
 
 def statement_rows(

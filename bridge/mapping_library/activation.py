@@ -37,7 +37,7 @@ class ActivationResult(msgspec.Struct, frozen=True):
 
 def store_version(connection: Connection, mapping: CompiledMapping, now: int) -> int:
     """Store a version, a draft until it is activated, and return its id."""
-    document = mapping.document
+    document = mapping.definition
     return mapping_versions.ensure(
         connection, name=document.name, content_hash=document.content_hash, document=document.text, now=now
     )

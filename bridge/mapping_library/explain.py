@@ -14,7 +14,7 @@ from bridge.mapping_library.enrollment_history import enrollment_histories, rece
 from mappings.analysis.explain import Explanation
 from mappings.analysis.replay import Replay, Told
 from mappings.definition import CompiledMapping
-from mappings.definition.statement_context import Facts
+from mappings.definition.statement_context import StatementContext
 from storage import histories, lookups
 
 
@@ -27,7 +27,7 @@ class ExplainedCommit(msgspec.Struct, frozen=True):
     session_id: str
     number: int
     version_id: int | None
-    facts: Facts
+    context: StatementContext
     explanation: Explanation
     closing: Explanation | None
 
@@ -72,7 +72,7 @@ def explained_commit(
         session_id,
         number,
         shown,
-        commit.facts,
+        commit.context,
         commit.explanation or _repeats(commit.done.duplicate_of),
         None if closed is None else closed.explanation,
     )

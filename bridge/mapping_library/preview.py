@@ -54,7 +54,7 @@ def previewed(
     return preview(
         mapping,
         arrival,
-        facts=statement_context(row.attempt, session_id, session.launch.registration),
+        context=statement_context(row.attempt, session_id, session.launch.registration),
         attempt=decode_attempt_state(row.attempt.state),
         session=session,
         enrollment=enrollment_state(row.attempt.enrollment),

@@ -241,7 +241,7 @@ class Reissue:
             [_kept(one) for one in lines.values()],
             [one.statement for one in made.values()],
             told=retelling.bodies,
-            content_hash=self._version.mapping.document.content_hash,
+            content_hash=self._version.mapping.definition.content_hash,
             hashes=self._hashes,
         ):
             line = None if step.stored is None else lines[step.stored.id]

@@ -15,7 +15,7 @@ from bridge.mapping_library.activation import compile_stored
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import readers, receivers, warnings
 from bridge.settings import TargetSettings
-from mappings.definition import CompiledMapping, DocumentError
+from mappings.definition import CompiledMapping, DefinitionError
 from storage import mapping_versions
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ class MappingReloader(PeriodicTask):
             return known
         try:
             made = ready(version_id, compile_stored(connection, version_id), self._targets)
-        except DocumentError as error:
+        except DefinitionError as error:
             log.error("mapping_version_unusable", version=version_id, faults=str(error))  # noqa: TRY400 -- they say it all
             return None
         for told in warnings(made.mapping, self._targets):

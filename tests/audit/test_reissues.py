@@ -31,7 +31,7 @@ NEW = variant(
     drop="attempt.started",
     **{'result = ["success", "score"]': 'result = ["success"]'},
 )
-HASH = NEW.document.content_hash
+HASH = NEW.definition.content_hash
 CHOICE = f"/audit/mappings/{HASH}/reissue"
 EACH = len(NAMES)
 BY_RULE = {

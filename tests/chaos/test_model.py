@@ -64,9 +64,9 @@ class Machine(RuleBasedStateMachine):
                 connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
             ).id
             version = mapping_versions.ensure(
-                connection, name="m", content_hash="0" * 64, document=MAPPING.document.text, now=START
+                connection, name="m", content_hash="0" * 64, document=MAPPING.definition.text, now=START
             )
-        rules = {one.name: ("lrs",) for one in MAPPING.document.rules}
+        rules = {one.name: ("lrs",) for one in MAPPING.definition.rules}
         self.setup = CommitDependencies(
             ActiveMappings(ActiveMapping(version, MAPPING, rules, {})), self.clock, self.ids
         )

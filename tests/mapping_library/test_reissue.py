@@ -135,7 +135,7 @@ async def test_back_and_forth_the_version_asked_for_last_is_what_stands(bridge: 
     told = {}
     for mapping in (NEW, DEFAULT, load_mapping("minimal"), NEW, DEFAULT):
         _reissue(bridge, mapping)
-        name = mapping.document.content_hash
+        name = mapping.definition.content_hash
         assert told.setdefault(name, sorted(_standing(bridge))) == sorted(_standing(bridge))
         assert {counts[:3] for counts in _reissue(bridge, mapping, preview=True).values()} == {(0, 0, 0)}
     ids = [one["id"] for one in _bodies(bridge)]

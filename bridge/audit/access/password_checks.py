@@ -86,7 +86,7 @@ class PasswordChecker:
         self._busy = True
         started_at = loop.time()
         try:
-            return await loop.run_in_executor(self._thread, partial(passwords.is_right, password, password_hash))
+            return await loop.run_in_executor(self._thread, partial(passwords.verify_password, password, password_hash))
         finally:
             factor = FLOOD_REST_FACTOR if len(self._waiting[False]) > FLOOD_SIZE else REST_FACTOR
             self._rest((loop.time() - started_at) * factor)

@@ -79,9 +79,9 @@ async def authenticate(request: web.Request, name: str, password: str) -> Stored
         await checker.delay_refusal()
         raise TooManySignInsError(-(-wait // 1000))
     account = await dependencies.database.read(accounts.by_name, name)
-    is_usable = len(password) <= passwords.MOST
+    is_usable = len(password) <= passwords.MAX_PASSWORD_LENGTH
     password_hash = None if account is None or not is_usable else account.password
-    if not await checker.is_right(password[: passwords.MOST], password_hash, is_known=is_known):
+    if not await checker.is_right(password[: passwords.MAX_PASSWORD_LENGTH], password_hash, is_known=is_known):
         log.warning("sign_in_failed", address=address, known_browser=is_known)
         return None
     own_subject, *shared_subjects = subjects

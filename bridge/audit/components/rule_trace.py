@@ -12,7 +12,7 @@ from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.enrollment_history import UnreadableError
 from bridge.mapping_library.explain import explained_commit
 from mappings.analysis.explain import ChangeTold, Explanation, RuleTold
-from mappings.definition.errors import DocumentError
+from mappings.definition.errors import DefinitionError
 from storage.audit import timeline
 
 AT_ONCE = 300
@@ -88,7 +88,7 @@ def rules(connection: Connection, session_id: str, number: int, *, asked: bool, 
         return Rules((), commits, is_asked_for=False)
     try:
         found = explained_commit(connection, session_id, number)
-    except (UnreadableError, DocumentError, LibraryError) as error:
+    except (UnreadableError, DefinitionError, LibraryError) as error:
         return Rules((), commits, str(error) if sees_cmi else "The journal cannot be read by this release.")
     if found is None or found.explanation.duplicate_of is not None:
         return Rules((), commits)

@@ -18,7 +18,7 @@ from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import ActivationResult, LibraryError
 from bridge.operations.audit_context import AuditAction, AuditContext, record
-from mappings.definition import CompiledMapping, DocumentError, Fault
+from mappings.definition import CompiledMapping, DefinitionError, Fault
 from storage import mapping_versions
 
 
@@ -43,12 +43,12 @@ async def _keep(request: web.Request) -> web.StreamResponse:
         return _form(request, draft, status=400)
     try:
         mapping = compile_text(draft.text, "the draft")
-    except DocumentError as error:
+    except DefinitionError as error:
         return _form(request, draft._replace(faults=error.faults), status=400)
     context = AuditContext(by, "", parts.now())
 
     def keep(connection: Connection, mapping: CompiledMapping) -> bool:
-        document = mapping.document
+        document = mapping.definition
         if mapping_versions.find(connection, document.content_hash) is not None:
             return False
         activation.store_version(connection, mapping, context.at)
@@ -93,7 +93,7 @@ async def _do(request: web.Request, path: str, act: object, words: str) -> web.S
         done: ActivationResult = await parts.database.write(act, lms, context)  # type: ignore[arg-type]  # one of the two above
     except LibraryError as error:
         raise web.HTTPConflict(text=str(error)) from None
-    except DocumentError as error:
+    except DefinitionError as error:
         raise web.HTTPConflict(text=f"It has faults: {error.faults[0]}") from None
     await parts.mapping_reloader.follow_at_once()
     told = " ".join((words.format(whom=lms or "all LMSs without a version of their own"), *done.warnings))

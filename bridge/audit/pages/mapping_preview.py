@@ -26,7 +26,7 @@ from bridge.mapping_library.explain import explained_commit
 from bridge.mapping_library.preview import arrival_of, previewed
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
-from mappings.definition import DocumentError
+from mappings.definition import DefinitionError
 from storage import mapping_versions
 from storage.histories import Span
 from storage.mapping_versions import WholeVersion
@@ -62,7 +62,7 @@ async def _preview(request: web.Request) -> web.StreamResponse:
         try:
             mapping = compile_text(version.document, version.name)
             found = explained_commit(connection, session.lower(), int(number), mapping=mapping)
-        except (DocumentError, UnreadableError) as error:
+        except (DefinitionError, UnreadableError) as error:
             return _Tried(version, fault=str(error))
         if found is None:
             return _Tried(version, fault="There is no such commit.")
@@ -87,7 +87,7 @@ async def _pasted(request: web.Request) -> web.StreamResponse:
             told = previewed(mapping, arrival, connection=connection, session_id=session or None)
         except BridgeError as error:
             return _Tried(version, fault=error.detail)
-        except (DocumentError, LibraryError) as error:
+        except (DefinitionError, LibraryError) as error:
             return _Tried(version, fault=str(error))
         return _Tried(version, told.explanation)
 
