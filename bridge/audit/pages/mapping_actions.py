@@ -57,7 +57,7 @@ async def _keep(request: web.Request) -> web.StreamResponse:
 
     is_new = await parts.database.write(keep, mapping)
     words = "It has no faults, and is kept as a draft." if is_new else "It has no faults, and was kept already."
-    return redirect_with_message(request, f"/audit/mappings/{mapping.document.content_hash}", words)
+    return redirect_with_message(request, f"/audit/mappings/{mapping.definition.content_hash}", words)
 
 
 async def _activate(request: web.Request) -> web.StreamResponse:
