@@ -29,7 +29,7 @@ from bridge.http.commit_parsing import (
     payload_of,
 )
 from bridge.http.fast_response import FastResponse
-from bridge.http.problems import KNOWN, bridge_error, problem
+from bridge.http.problems import HANDLED_ERRORS, as_bridge_error, problem_response
 from bridge.http.services import services
 from mappings.cmi.render import render
 from mappings.cmi.snapshot import ScormVersion
@@ -122,8 +122,8 @@ async def _handle(request: web.Request, endpoint: _Endpoint, wire_format: Format
             response = await _store(request, caller, commit_request, parsed)
             return _to_http(wire_format.respond(format_request, response, None))
         return _to_http(await parts.database.read(_answer_query, parsed, caller.lms_id))
-    except KNOWN as raised:
-        error = bridge_error(raised)
+    except HANDLED_ERRORS as raised:
+        error = as_bridge_error(raised)
         if isinstance(error, FormatError):
             wire_format, error = error.format, error.reason
         return _error_response(request, endpoint, error, wire_format, format_request)
@@ -191,7 +191,7 @@ def _error_response(
     # the response may have to be a 200 with bad news in it: here at least it can be seen
     services(request).refusals.note(request, error, wire_format.name if wire_format is not None else "")
     if wire_format is None or wire_format.respond_error is None:
-        response = problem(error)
+        response = problem_response(error)
         if error.status == 401 and endpoint.challenge is not None:
             response.headers["WWW-Authenticate"] = endpoint.challenge
         return response

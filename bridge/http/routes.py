@@ -15,7 +15,7 @@ _FORMAT_COMMITS = f"/v1/formats/{{format:{commits.FORMAT_NAMES}}}/sessions/{{ses
 
 
 def create_api(parts: Services) -> web.Application:
-    """Make the application with all routes of the contract."""
+    """Return the application with all routes of the API."""
     app = web.Application(
         client_max_size=request_body.MAX_BODY_BYTES,
         middlewares=[cors(parts.origins), problems],
