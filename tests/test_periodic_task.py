@@ -90,12 +90,12 @@ async def test_attempts_whose_documents_cannot_be_made_hold_up_no_others(
 
     monkeypatch.setattr(builder._commits, "build_documents", broken)
     for _ in range(4):
-        await builder.make(bridge.clock() + 86_400_000)
+        await builder.build(bridge.clock() + 86_400_000)
     assert {one for one in asked if one >= 5} == {5, 6, 7, 8, 9}
     assert all(bridge.reports(f"u{number}")[0].documents for number in range(5, 10))
     # and a page of which nothing succeeds is no reason to look again at once
     bridge.clock.advance(MAX_ITEM_DELAY)
-    assert await builder.make(bridge.clock() + 86_400_000) is False
+    assert await builder.build(bridge.clock() + 86_400_000) is False
 
 
 async def test_sessions_that_cannot_be_ended_are_not_counted_as_ended_and_hold_up_no_others(

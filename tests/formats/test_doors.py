@@ -193,15 +193,15 @@ def answered(name: str, call: FormatRequest) -> None:
     if call.commit is not None:
         read_cmi(call.commit.tree, declared=call.commit.scorm_version)
         assert call.commit.sequence is None or 0 <= call.commit.sequence < 1 << 62
-    told = BY_NAME[name].reply(call, b"{}" if call.commit else None, None if call.commit else SessionData({}, {}))
+    told = BY_NAME[name].respond(call, b"{}" if call.commit else None, None if call.commit else SessionData({}, {}))
 
     assert told.status == 200
 
 
 def refused(name: str, error: BridgeError, call: FormatRequest | None) -> None:
     """Check that an error can be told."""
-    refusal = BY_NAME[name].refusal
-    if refusal is not None:
-        reply = refusal(error, call)
+    respond_error = BY_NAME[name].respond_error
+    if respond_error is not None:
+        response = respond_error(error, call)
 
-        assert reply.content_type == "text/plain" or msgspec.json.decode(reply.body)
+        assert response.content_type == "text/plain" or msgspec.json.decode(response.body)
