@@ -12,6 +12,7 @@ from bridge.mapping_library import activation
 from bridge.mapping_library.reloader import EVERY
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import FilterSettings, SettingsError, TargetSettings
+from mappings.definition import CompiledMapping
 from storage import mapping_versions
 from storage.engine import writing
 from tests.support.accounts import START, register_lms
@@ -23,7 +24,7 @@ MINIMAL = load_mapping("minimal")
 CONTEXT = AuditContext("ada", "to try it", START)
 
 
-def _activate(bridge: Bridge, mapping, lms_id: int | None = None, *, back: bool = False) -> None:
+def _activate(bridge: Bridge, mapping: CompiledMapping, lms_id: int | None = None, *, back: bool = False) -> None:
     with writing(bridge.engine) as connection:
         if back:
             activation.roll_back(connection, lms_id, targets=(), context=CONTEXT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -41,7 +42,12 @@ _numbers = count()
     closed=st.lists(st.booleans(), min_size=3, max_size=3),
 )
 def test_whatever_was_committed_the_journal_gives_exactly_what_is_stored(
-    sqlite_template: Path, tmp_path: Path, sessions, full, together, closed
+    sqlite_template: Path,
+    tmp_path: Path,
+    sessions: Any,
+    full: Any,
+    together: Any,
+    closed: Any,
 ) -> None:
     path = tmp_path / f"{next(_numbers)}.db"
     shutil.copy(sqlite_template, path)

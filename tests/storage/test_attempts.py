@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import OperationalError
 
 from storage import attempts
@@ -339,5 +339,5 @@ def test_the_open_session_is_the_one_that_began_last_and_has_not_ended(engine: E
         assert attempts.open_session(connection, first.attempt) is None
 
 
-def _load_in(connection, session_id: str) -> Session:
+def _load_in(connection: Connection, session_id: str) -> Session:
     return attempts.load_sessions(connection, [session_id])[session_id]
