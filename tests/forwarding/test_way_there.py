@@ -235,7 +235,7 @@ def test_a_password_from_a_file_loses_what_editors_add_and_nothing_else(
         ({"audience": "x"}, "go with a client_id"),
     ],
 )
-def test_settings_of_the_way_that_cannot_be_used_are_refused_at_start(told: dict[str, str], words: str) -> None:
+def test_settings_of_the_way_that_cannot_be_used_are_refused_at_start(told: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         TargetSettings(name="lrs", endpoint="https://lrs.example.org/", **told)
 

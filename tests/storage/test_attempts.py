@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, func, select
@@ -46,7 +47,7 @@ FIXED = {
 """What says which row it is, and never changes."""
 
 
-def _new_values(row: Enrollment | Attempt | Session) -> dict[str, object]:
+def _new_values(row: Enrollment | Attempt | Session) -> dict[str, Any]:
     """Give every column that may change a value that no other column has."""
     names = [one.name for one in fields(row) if one.name not in FIXED[type(row)] | {"changed", "new"}]
     types = {one.name: str(one.type) for one in fields(row)}

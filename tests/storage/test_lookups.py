@@ -186,7 +186,7 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
 
 def _line(one: Stored, *deliveries: DeliveryLine) -> DocumentLine:
     names = [name for name in DocumentLine.__slots__ if name not in {"deliveries", "size"}]
-    return DocumentLine(*(getattr(one.row, name) for name in names), list(deliveries))
+    return DocumentLine(**{name: getattr(one.row, name) for name in names}, deliveries=list(deliveries))
 
 
 @pytest.mark.parametrize("count", [0, 1])
