@@ -73,6 +73,7 @@ class Writer:
         raw = msgspec.json.encode(body)
         post = CommitRequest(raw, "application/json", query)
         commit = detect(post)[1].commit
+        assert commit is not None
         received = Arrival(
             commit=commit,
             reading=read(commit.tree, declared=commit.scorm_version),
