@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from bridge.errors import BodyTooComplex, BridgeError, MalformedBody
 from bridge.formats import BY_NAME, FORMATS, CommitRequest, FormatRequest, FormatResponse, SessionData, detect
-from bridge.formats import read as read_as
-from mappings.cmi import read as read_cmi
+from bridge.formats import parse_cmi as read_as
+from mappings.cmi import parse_cmi as read_cmi
 from tests.formats.client import door
 from tests.formats.test_aicc import INTERACTIONS, PARAM, form
 from tests.formats.test_elements import BODY as ELEMENTS
