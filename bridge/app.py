@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.access import CommitTokens, LmsTokens
 from bridge.audit.app import mount
-from bridge.audit.dependencies import AuditParts
+from bridge.audit.dependencies import AuditDependencies
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
 from bridge.commit_model.active_mappings import ActiveMappings
 from bridge.commits.dependencies import CommitDependencies
@@ -29,10 +29,10 @@ from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import open_session
 from bridge.forwarding.worker_factory import senders
 from bridge.forwarding.worker_pool import WorkerPool
-from bridge.http.asking import Asking
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
+from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import Refusals
 from bridge.http.routes import create_api
 from bridge.http.services import Services
@@ -149,7 +149,7 @@ def _put_together(
             alarms=alarms,
             backlog=Backlog(database, now, monotonic),
             proxies=TrustedProxies(settings.proxies),
-            asking=Asking(),
+            query_limiter=QueryLimiter(),
         )
     )
 
@@ -157,7 +157,7 @@ def _put_together(
     app[MAPPING_RELOADER] = MappingReloader(database, versions, settings.targets, latest)
     app[PAUSE_MONITOR] = PauseMonitor(database, now, wake)
     if settings.audit.enabled:
-        parts = AuditParts(
+        parts = AuditDependencies(
             database.people,
             database.exports,
             app[MAPPING_RELOADER],
