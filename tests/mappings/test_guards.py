@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from mappings.attempt import AttemptState, PriorCommit, SessionState, update_attempt
-from mappings.attempt.ordering import REORDER_WINDOW, classify, needs_duplicate_lookup
+from mappings.attempt.field_order import REORDER_WINDOW
+from mappings.attempt.ordering import classify, needs_duplicate_lookup
 from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, delta, received_commit, scorm_12
 
 
