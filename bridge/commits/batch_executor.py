@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from bridge.commit_model.responses import enrollment_summary, launch_values, launched_attempt, shown_version
+from bridge.commit_model.state_codec import enrollment_state
 from bridge.commits import summary_columns
 from bridge.commits.commands import (
     BuildDocuments,
@@ -25,8 +26,8 @@ from bridge.commits.package_scos import session_of
 from bridge.commits.session_cache import CachedAttempt, CachedSession
 from bridge.commits.store_commit import (
     CommitRows,
+    adopt_states,
     ends_others,
-    generate_statements,
     schedule_documents,
     statement_rows,
     store_commit,
@@ -34,10 +35,9 @@ from bridge.commits.store_commit import (
 from bridge.commits.unit_of_work import UnitOfWork
 from bridge.commits.write_queue import BatchResult, CommandBatch
 from bridge.errors import BridgeError, SessionUnknown
-from mappings.attempt.commit import Earlier
-from mappings.attempt.idle_end import end_idle
-from mappings.attempt.ordering import may_repeat
-from mappings.attempt.state import Ending
+from mappings.apply import end_idle_session
+from mappings.attempt.commit import PriorCommit
+from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox
 from storage.changed import Changed
@@ -134,9 +134,9 @@ class _BatchExecutor:
         session = self._session_for(command)
         if ends_others(self._dependencies, session):
             for other in self._unit.overlapping_sessions(session):
-                self._end(other, "abandoned", overlapped=True)
+                self._end(other, overlapped=True)
         received = command.received
-        prior = self._unit.prior_commits(session, received) if may_repeat(session.state, received) else ()
+        prior = self._unit.prior_commits(session, received) if needs_duplicate_lookup(session.state, received) else ()
         followed = _is_followed(session.attempt)
         if followed:
             self._unit.load_best_of_others(session.attempt)
@@ -152,7 +152,9 @@ class _BatchExecutor:
             self._unit.share_best(session.attempt)
         number, first_response = session.row.commits, self.rows.entries[-1].reply
         if first_response is not None:
-            session.fresh.append(Earlier(number, received.digest, received.commit.sequence, received.idempotency_key))
+            session.fresh.append(
+                PriorCommit(number, received.digest, received.commit.sequence, received.idempotency_key)
+            )
             session.responses[number] = first_response
         return response
 
@@ -197,26 +199,33 @@ class _BatchExecutor:
             return False
         if (session.row.last_commit_at or session.row.started_at) >= command.idle_since:
             return False
-        active = self._dependencies.active_mapping(session.attempt.row.enrollment.lms_id)
-        self._end(session, active.mapping.definition.idle)
+        self._end(session)
         return True
 
-    def _end(self, session: CachedSession, ending: Ending, *, overlapped: bool = False) -> None:
+    def _end(self, session: CachedSession, *, overlapped: bool = False) -> None:
         """End a session as of its last commit."""
         row, attempt = session.row, session.attempt
         active = self._dependencies.active_mapping(attempt.row.enrollment.lms_id)
-        done = end_idle(attempt.state, session.state, ending, active.mapping.definition.status, overlapped=overlapped)
-        statements = generate_statements(active, session, done)
-        if statements:
+        enrollment = enrollment_state(attempt.row.enrollment)
+        transition = end_idle_session(
+            active.mapping,
+            session.context(),
+            attempt.state,
+            session.state,
+            overlapped=overlapped,
+            enrollment=enrollment,
+        )
+        adopt_states(session, transition, enrollment)
+        if transition.statements:
             number = self._unit.last_number(session)
-            self.rows.statements += statement_rows(active, session, statements, number, done.at)
+            self.rows.statements += statement_rows(active, session, transition, number)
         summary_columns.update_session(session, row.last_commit_at or row.started_at)
         attempt.row.changed = True
         if session.state.commits:
             summary_columns.update_attempt(attempt)
             schedule_documents(active, session, self._dependencies.now())
             if session.state.for_credit:
-                summary_columns.update_statuses(attempt.row, done.changes)
+                summary_columns.update_statuses(attempt.row, transition.changes)
             if _is_followed(attempt):
                 self._unit.load_best_of_others(attempt)
                 self._unit.share_best(attempt)

@@ -17,9 +17,10 @@ from bridge.commits.enrollment_details import update_details
 from bridge.commits.session_cache import CachedSession
 from bridge.errors import IdempotencyKeyReused
 from bridge.formats.redaction import without_email
-from mappings.attempt.commit import Arrival, Earlier
-from mappings.attempt.commit_update import Fold, fold
-from mappings.generation.statements import Statement, make
+from mappings.apply import Transition, apply_commit
+from mappings.attempt.commit import PriorCommit, ReceivedCommit
+from mappings.attempt.enrollment import EnrollmentState
+from mappings.attempt.ordering import find_repeated
 from storage.journal import Entry
 from storage.outbox import StatementRow
 
@@ -43,7 +44,7 @@ def store_commit(
     dependencies: CommitDependencies,
     session: CachedSession,
     command: StoreCommit,
-    prior: Sequence[Earlier],
+    prior: Sequence[PriorCommit],
     first_response: Callable[[int], str],
     rows: CommitRows,
 ) -> bytes:
@@ -55,51 +56,54 @@ def store_commit(
         IdempotencyKeyReused: the key is that of a prior commit with another body; nothing has changed then.
     """
     received, row = command.received, session.row
-    before = session.attempt.state
-    active = dependencies.active_mapping(session.attempt.row.enrollment.lms_id)
-    done = fold(
+    before, owner = session.attempt.state, session.attempt.row.enrollment
+    active = dependencies.active_mapping(owner.lms_id)
+    repeated = find_repeated(session.state, received, prior) if prior else None
+    if repeated is not None:
+        _check_key(received, prior, repeated)
+    elif command.launch is not None:
+        # a repetition brings no news of the learner
+        update_details(owner, command.launch, active.mapping.definition.actor.identifier)
+    enrollment = enrollment_state(owner)
+    transition = apply_commit(
+        active.mapping,
+        session.context(),
         before,
         session.state,
         received,
-        earlier=prior,
-        policy=active.mapping.definition.status,
+        prior_commits=prior,
+        enrollment=enrollment,
     )
-    if done.duplicate_of is not None:
-        _check_key(received, prior, done.duplicate_of)
     row.commits += 1
     row.last_commit_at = received.received_at
     row.changed = True
-    if done.duplicate_of is not None:
-        is_same = any(one.number == done.duplicate_of and one.digest == received.digest for one in prior)
+    if transition.duplicate_of is not None:
+        is_same = any(one.number == transition.duplicate_of and one.digest == received.digest for one in prior)
         body = None if is_same else without_email(command.body)
-        rows.entries.append(_entry(command, session, done, None, body, active.id))
-        return repeated_response(first_response(done.duplicate_of), done.warnings)
-    if command.launch is not None:
-        owner = session.attempt.row.enrollment
-        update_details(owner, command.launch, active.mapping.definition.actor.identifier)
-    statements: Sequence[Statement] = ()
-    if done.recorded:
-        statements = generate_statements(active, session, done)
-        summary_columns.update(session, before, received.received_at, done.changes)
+        rows.entries.append(_entry(command, session, transition, None, body, active.id))
+        return repeated_response(first_response(transition.duplicate_of), transition.warnings)
+    adopt_states(session, transition, enrollment)
+    if transition.recorded:
+        summary_columns.update(session, before, received.received_at, transition.changes)
         schedule_documents(active, session, received.received_at)
     else:
-        session.state = done.session
         summary_columns.update_session(session, received.received_at)
     response = commit_response(
         row.session_id,
         row.commits,
-        done.disposition,
+        transition.disposition,
         session.attempt.row,
         session.attempt.state,
-        statements,
-        done.warnings,
+        transition.statements,
+        transition.warnings,
     )
-    rows.statements += statement_rows(active, session, statements, row.commits, done.at)
-    rows.entries.append(_entry(command, session, done, response.decode(), without_email(command.body), active.id))
+    rows.statements += statement_rows(active, session, transition, row.commits)
+    body = without_email(command.body)
+    rows.entries.append(_entry(command, session, transition, response.decode(), body, active.id))
     return response
 
 
-def _check_key(received: Arrival, prior: Sequence[Earlier], duplicate_of: int) -> None:
+def _check_key(received: ReceivedCommit, prior: Sequence[PriorCommit], duplicate_of: int) -> None:
     key = received.idempotency_key
     first = next(one for one in prior if one.number == duplicate_of)
     if key is not None and key == first.idempotency_key and received.digest != first.digest:
@@ -109,16 +113,13 @@ def _check_key(received: Arrival, prior: Sequence[Earlier], duplicate_of: int) -
         )
 
 
-def generate_statements(active: ActiveMapping, session: CachedSession, done: Fold) -> tuple[Statement, ...]:
-    """Return the statements of what changed, and set the states of session, attempt and enrollment to those after."""
-    owner = session.attempt.row.enrollment
-    before = enrollment_state(owner)
-    made = make(active.mapping, session.context(), done.attempt, done.session, done.changes, done.at, enrollment=before)
-    session.attempt.state, session.state = made.attempt, made.session
-    if made.enrollment is not before:
-        owner.state = encode_state(made.enrollment)
+def adopt_states(session: CachedSession, transition: Transition, enrollment: EnrollmentState) -> None:
+    """Set the states of session, attempt and enrollment to those after a transition; `enrollment` is the one before."""
+    session.attempt.state, session.state = transition.attempt, transition.session
+    if transition.enrollment is not enrollment:
+        owner = session.attempt.row.enrollment
+        owner.state = encode_state(transition.enrollment)
         owner.changed = True
-    return made.statements
 
 
 def ends_others(dependencies: CommitDependencies, session: CachedSession) -> bool:
@@ -129,28 +130,28 @@ def ends_others(dependencies: CommitDependencies, session: CachedSession) -> boo
 
 
 def statement_rows(
-    active: ActiveMapping, session: CachedSession, statements: Sequence[Statement], number: int, made_at: int
+    active: ActiveMapping, session: CachedSession, transition: Transition, number: int
 ) -> list[StatementRow]:
-    """Return the rows of statements, made of a commit of the session at a time in milliseconds since the epoch."""
-    for statement in statements:
+    """Return the rows of a transition's statements, which are of the session's commit of this number."""
+    for statement in transition.statements:
         if statement.problem is not None:
             log.error("statement_quarantined", statement=statement.id, rule=statement.rule)
     attempt_id, row = session.attempt.row.id, session.row
     return [
         StatementRow(
             attempt_id,
-            one.position,
-            one.id,
+            statement.position,
+            statement.id,
             row.session_id,
             number,
             active.id,
-            one.rule,
-            one.verb,
-            made_at,
-            one.problem,
-            one.body,
+            statement.rule,
+            statement.verb,
+            transition.at,
+            statement.problem,
+            statement.body,
         )
-        for one in statements
+        for statement in transition.statements
     ]
 
 
@@ -168,7 +169,7 @@ def schedule_documents(active: ActiveMapping, session: CachedSession, at: int) -
 def _entry(
     command: StoreCommit,
     session: CachedSession,
-    done: Fold,
+    transition: Transition,
     response: str | None,
     body: bytes | None,
     mapping_version_id: int,
@@ -180,8 +181,8 @@ def _entry(
         received.received_at,
         received.commit.wire_format,
         command.content_type,
-        done.disposition,
-        done.duplicate_of,
+        transition.disposition,
+        transition.duplicate_of,
         received.digest,
         received.commit.sequence,
         received.idempotency_key,

@@ -24,7 +24,7 @@ from bridge.commits.package_scos import session_of
 from bridge.commits.session_cache import CachedEnrollment, CachedSession, SessionCache
 from bridge.commits.store_commit import CommitRows, ends_others, store_commit
 from bridge.errors import BridgeError
-from mappings.attempt.ordering import may_repeat
+from mappings.attempt.ordering import needs_duplicate_lookup
 from storage.changed import Changed
 
 log = structlog.get_logger(__name__)
@@ -183,7 +183,11 @@ class WriteQueue:
         if not isinstance(command, StoreCommit) or command.session_id is None:
             return None
         session = self._cache.get(command.session_id)
-        if session is None or may_repeat(session.state, command.received) or ends_others(self._dependencies, session):
+        if (
+            session is None
+            or needs_duplicate_lookup(session.state, command.received)
+            or ends_others(self._dependencies, session)
+        ):
             return None
         owner = session.attempt.row.enrollment
         if command.lms_id is not None and command.lms_id != owner.lms_id:
@@ -228,7 +232,7 @@ class WriteQueue:
 
 def _altered_items(session: CachedSession, command: StoreCommit) -> int:
     """Count the items that a commit may alter; interactions that are known by the same bytes cost nothing."""
-    sent, known = command.received.reading.snapshot, session.attempt.state.snapshot
+    sent, known = command.received.parsed_cmi.snapshot, session.attempt.state.snapshot
     count = 0
     if sent.interactions:
         count += sum(map(ne, sent.interactions.values(), map((known.interactions or {}).get, sent.interactions)))

@@ -16,7 +16,7 @@ from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import SUCCEEDED, Format, FormatRequest, FormatResponse, SessionData, json_response
 from mappings.attempt.commit import Commit
-from mappings.cmi.tree import nest, scalar
+from mappings.cmi.tree import scalar, unflatten
 
 _ELEMENTS = ("cmi.", "adl.")
 
@@ -34,7 +34,7 @@ def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
     elements = body.json["elements"]
     if not isinstance(elements, dict) or not elements:
         raise MalformedBody('elements must map names to values: {"elements": {"cmi.core.lesson_status": "passed"}}.')
-    return FormatRequest(commit=Commit(wire_format="elements", tree=nest(elements), beacon=request.beacon))
+    return FormatRequest(commit=Commit(wire_format="elements", tree=unflatten(elements), beacon=request.beacon))
 
 
 def _respond(format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None) -> FormatResponse:

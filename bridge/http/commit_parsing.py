@@ -18,8 +18,8 @@ from bridge.formats import CommitRequest, Format, FormatError, FormatRequest, bo
 from bridge.formats.lenient_json import decode
 from bridge.http import request_body
 from bridge.http.commit_authentication import Caller
-from mappings.attempt.commit import Arrival, Commit
-from mappings.cmi import CmiWarning, read
+from mappings.attempt.commit import Commit, ReceivedCommit
+from mappings.cmi import CmiWarning, parse_cmi
 
 
 class ParsedRequest(msgspec.Struct, frozen=True, gc=False):
@@ -31,7 +31,7 @@ class ParsedRequest(msgspec.Struct, frozen=True, gc=False):
 
     format: Format
     format_request: FormatRequest
-    received: Sequence[Arrival]
+    received: Sequence[ReceivedCommit]
     session_id: str | None
     launch: Launch | None = None
 
@@ -129,14 +129,14 @@ def _of_session(
     return ParsedRequest(wire_format, format_request, received, caller.session_id)
 
 
-def _received(commit: Commit, payload: bytes, received_at: int, warnings: Sequence[CmiWarning] = ()) -> Arrival:
+def _received(commit: Commit, payload: bytes, received_at: int, warnings: Sequence[CmiWarning] = ()) -> ReceivedCommit:
     """Return a commit with its CMI data read, but without its idempotency key. `warnings` are of its session."""
-    reading = read(commit.tree, declared=commit.scorm_version)
+    parsed_cmi = parse_cmi(commit.tree, declared=commit.scorm_version)
     if warnings or commit.warnings:
-        reading = replace(reading, warnings=(*warnings, *commit.warnings, *reading.warnings))
-    return Arrival(
+        parsed_cmi = replace(parsed_cmi, warnings=(*warnings, *commit.warnings, *parsed_cmi.warnings))
+    return ReceivedCommit(
         commit=commit,
-        reading=reading,
+        parsed_cmi=parsed_cmi,
         digest=hashlib.sha256(payload).hexdigest(),
         received_at=received_at,
     )
