@@ -70,7 +70,7 @@ def main() -> None:
     mapping = compile_document(load(text, "scorm-profile"), "scorm-profile")
     tree = msgspec.json.decode(BODY)
     reading = read(tree)
-    attempt, session = AttemptState(commits=1, fired={"initialized": 1}, statements=1), SessionState(commits=1)
+    attempt, session = AttemptState(commits=1, firing_counts={"initialized": 1}, statements=1), SessionState(commits=1)
     arrival = Arrival(commit=Commit(wire_format="native", tree=tree), reading=reading, digest="0" * 64, received_at=NOW)
     folded = fold(attempt, session, arrival)
     made = _map(mapping, folded)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from storage import accounts, acts, sign_ins
+from storage import accounts, audit_log, sign_ins
 from storage.accounts import NewAccount, StoredAccount
-from storage.acts import Act
+from storage.audit_log import AuditEntry
 
 LONGEST_NAME = 200
 
@@ -118,4 +118,4 @@ def _may(role: str, *, sees_names: bool) -> str:
 
 def _keep(connection: Connection, who: Who, verb: str, name: str, change: str = "") -> None:
     reason = "; ".join(filter(None, (change, who.reason)))
-    acts.add(connection, Act(who.at, who.by, verb, name, 1, reason))
+    audit_log.append(connection, AuditEntry(who.at, who.by, verb, name, 1, reason))

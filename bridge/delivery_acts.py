@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine
 
 from bridge import delivery_reissue
 from bridge.clock import Now
-from storage import acts, deliveries
-from storage.acts import Act
+from storage import audit_log, deliveries
+from storage.audit_log import AuditEntry
 from storage.deliveries import Filter
 from storage.diverged import DIVERGED
 from storage.engine import Transact, reading, transactions
@@ -88,7 +88,7 @@ def carry_out(engine: Engine, deed: Deed, now: Now, transact: Transact | None = 
             def do(connection: Connection, ids: Sequence[int] = ids, subject: str = subject) -> int:
                 changed = change(connection, ids)
                 if changed:
-                    acts.add(connection, Act(now(), deed.by, deed.verb, subject, changed, deed.reason))
+                    audit_log.append(connection, AuditEntry(now(), deed.by, deed.verb, subject, changed, deed.reason))
                 return changed
 
             changed = transact(do)

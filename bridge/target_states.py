@@ -8,10 +8,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from bridge.target_settings import TargetSettings
-from storage import acts, documents, outbox, pauses, target_alarms
-from storage.acts import Act
+from storage import audit_log, documents, outbox, pauses, target_alarms
 from storage.audit.pages import Count
 from storage.audit.queues import Queue, queues
+from storage.audit_log import AuditEntry
 from storage.pauses import Pause
 from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
 
@@ -61,7 +61,7 @@ def pause(connection: Connection, name: str, *, by: str, reason: str, now: int) 
     """Let a target get nothing until `resume`, and keep who did it; False where people have paused it already."""
     if not pauses.begin(connection, Pause(name, now, by, reason, automatic=False)):
         return False
-    acts.add(connection, Act(now, by, "pause", name, 1, reason))
+    audit_log.append(connection, AuditEntry(now, by, "pause", name, 1, reason))
     return True
 
 
@@ -74,7 +74,7 @@ def resume(connection: Connection, name: str, *, by: str, reason: str, now: int)
     hurried = outbox.hurry(connection, name) + documents.hurry(connection, name, now)
     if not (was_paused or alarms or hurried):
         return False
-    acts.add(connection, Act(now, by, "resume", name, 1, reason))
+    audit_log.append(connection, AuditEntry(now, by, "resume", name, 1, reason))
     return True
 
 

@@ -134,8 +134,10 @@ def _judged(one: Judged, verb: str, changes: tuple[Change, ...]) -> RuleTold:
 def _silent(rule: Rule, verb: str, done: Fold) -> RuleTold:
     reason: Reason = "no-change"
     if (
-        rule.when == "score.changed" and done.attempt.writing == done.session.number and done.disposition == "applied"
-    ) or (rule.when == "interaction.answered" and done.attempt.answers is not None):
+        rule.when == "score.changed"
+        and done.attempt.score_pending_session == done.session.number
+        and done.disposition == "applied"
+    ) or (rule.when == "interaction.answered" and done.attempt.emitted_interactions is not None):
         reason = "held-back"
     why = REASONS[reason] if reason == "held-back" else f"{REASONS[reason]}: {TRIGGERS[rule.when]}"
     condition = None if rule.condition is None else rule.condition.text

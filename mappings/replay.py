@@ -34,7 +34,7 @@ class SessionStory(msgspec.Struct, frozen=True):
     closed: tuple[int, ...] = ()
     launch: LaunchData = NO_LAUNCH_DATA
     launched_at: int = 0
-    known_total: int = 0
+    prior_total_time: int = 0
     overlapped: tuple[int, ...] = ()
 
 
@@ -168,7 +168,7 @@ class Replay:
             story = attempt.to_open.pop()
             facts = with_registration(attempt.facts, story.session_id, story.launch.registration)
             attempt.state, state = open_session(
-                attempt.state, story.launch, launched_at=story.launched_at, known_total=story.known_total
+                attempt.state, story.launch, launched_at=story.launched_at, prior_total_time=story.prior_total_time
             )
             # the turns are those of the past, whatever this mapping makes of them
             state = replace(state, number=story.number, opened=story.opened)

@@ -135,5 +135,5 @@ def _object(one: Delivery) -> dict[str, Any]:
     return one._asdict() | {
         "not_before": time_text(one.not_before or None),
         "settled_at": time_text(one.settled_at),
-        "made_at": time_text(one.made_at),
+        "created_at": time_text(one.created_at),
     }

@@ -64,7 +64,7 @@ def explained(connection: Connection, statement_id: str, now: int, *, with_body:
             "content_type": origin.content_type,
             "disposition": origin.disposition,
         },
-        "left": None if origin.reply is None else msgspec.json.decode(origin.reply).get("attempt"),
+        "left": None if origin.response is None else msgspec.json.decode(origin.response).get("attempt"),
         "deliveries": [_way(connection, way, now) for way in found.ways],
     }
     if with_body:
@@ -93,7 +93,9 @@ def lines(told: dict[str, Any]) -> list[str]:
         said.append(f"to {way['target'] or 'no LRS yet'}: {way['state']}; next: {way['next']}")
         for line in way["tries"]:
             status = line["status"] or "no answer"
-            said.append(f"  {line['started_at']} {status} {line['outcome']} in {line['took']} ms: {line['answer']}")
+            said.append(
+                f"  {line['started_at']} {status} {line['outcome']} in {line['duration_ms']} ms: {line['answer']}"
+            )
     if "body" in told:
         said.append(msgspec.json.format(msgspec.json.encode(told["body"])).decode())
         said += ["of the commit as it was received:", told["received"] or ""]

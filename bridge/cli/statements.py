@@ -42,7 +42,7 @@ def list_statements(settings: Settings, *, which: Filter, limit: int, after: str
             ("statement", "made", "rule", "learner", "activity", "attempt", "commit", "deliveries"),
             (
                 (
-                    one.id, time_text(one.made_at), one.rule, one.learner_id, one.activity_id, one.attempt_number,
+                    one.id, time_text(one.created_at), one.rule, one.learner_id, one.activity_id, one.attempt_number,
                     one.commit_number, _ways(one),
                 )
                 for one in page.rows
@@ -60,4 +60,4 @@ def _ways(one: StatementRow) -> str:
 
 def _object(one: StatementRow) -> dict[str, Any]:
     ways = [{"target": target or None, "state": state} for target, state in one.deliveries]
-    return one._asdict() | {"made_at": time_text(one.made_at), "deliveries": ways}
+    return one._asdict() | {"created_at": time_text(one.created_at), "deliveries": ways}

@@ -13,8 +13,8 @@ from bridge.clock import system_now
 from bridge.commits.replies import time_text
 from bridge.settings import Settings
 from mappings.iris import is_iri
-from storage import acts, lms
-from storage.acts import Act
+from storage import audit_log, lms
+from storage.audit_log import AuditEntry
 from storage.engine import writing
 from storage.lms import HomePageError
 
@@ -90,5 +90,5 @@ def revoke(settings: Settings, *, number: int, by: str, reason: str) -> None:
         revoked = lms.revoke_token(connection, number, now)
         if revoked is None:
             raise click.ClickException(f"There is no token {number} that could be revoked; `tokens list` shows them.")
-        acts.add(connection, Act(now, by, "revoke-token", f"{revoked.lms}, token {number}", 1, reason))
+        audit_log.append(connection, AuditEntry(now, by, "revoke-token", f"{revoked.lms}, token {number}", 1, reason))
     click.echo(f"Revoked token {number} of {revoked.lms}: running bridges refuse it within half a minute.", err=True)

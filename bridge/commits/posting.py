@@ -131,7 +131,7 @@ def enrollment_state(owner: Enrollment) -> EnrollmentState:
 
 
 def statement_rows(
-    version: Version, session: OpenSession, statements: Sequence[Statement], number: int, made_at: int
+    version: Version, session: OpenSession, statements: Sequence[Statement], number: int, created_at: int
 ) -> list[StatementRow]:
     """Give the rows of statements, made of a commit of the session at a time in milliseconds since the epoch."""
     for one in statements:
@@ -148,7 +148,7 @@ def statement_rows(
             version.id,
             one.rule,
             one.verb,
-            made_at,
+            created_at,
             one.problem,
             one.body,
         )

@@ -11,8 +11,8 @@ from bridge.configured_targets import warnings
 from bridge.mapping_documents import compile_text
 from bridge.target_settings import TargetSettings
 from mappings.document import CompiledMapping
-from storage import acts, mapping_versions
-from storage.acts import Act
+from storage import audit_log, mapping_versions
+from storage.audit_log import AuditEntry
 from storage.mapping_versions import Activation, Version
 
 SETTINGS = "settings"
@@ -36,7 +36,9 @@ class Activated(msgspec.Struct, frozen=True):
 def store(connection: Connection, mapping: CompiledMapping, now: int) -> int:
     """Keep a version, as a draft until it is activated, and give its id."""
     one = mapping.document
-    return mapping_versions.ensure(connection, name=one.name, content_hash=one.content_hash, document=one.text, now=now)
+    return mapping_versions.ensure(
+        connection, name=one.name, content_hash=one.content_hash, definition=one.text, now=now
+    )
 
 
 def follow_settings(connection: Connection, mapping: CompiledMapping, now: int) -> None:
@@ -106,7 +108,7 @@ def compile_stored(connection: Connection, version_id: int) -> CompiledMapping:
     Raises:
         DocumentError: it has faults.
     """
-    return compile_text(mapping_versions.document(connection, version_id), f"version {version_id}")
+    return compile_text(mapping_versions.definition(connection, version_id), f"version {version_id}")
 
 
 def find(connection: Connection, told: str) -> Version:
@@ -144,4 +146,4 @@ def _act(connection: Connection, verb: str, one: Activation) -> None:
         "lms": None if one.lms_id is None else mapping_versions.lms_names(connection)[one.lms_id],
         "mapping_version": one.mapping_version_id,
     }
-    acts.add(connection, Act(one.at, one.by, verb, msgspec.json.encode(subject).decode(), 1, one.reason))
+    audit_log.append(connection, AuditEntry(one.at, one.by, verb, msgspec.json.encode(subject).decode(), 1, one.reason))

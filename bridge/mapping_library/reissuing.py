@@ -27,9 +27,9 @@ from mappings.document import CompiledMapping
 from mappings.impact import Impact
 from mappings.reissue import Kept, Step, plan, voiding
 from mappings.statements import Statement
-from storage import acts, attempts, histories, leases, mapping_versions, outbox
-from storage.acts import Act
+from storage import attempts, audit_log, histories, leases, mapping_versions, outbox
 from storage.attempts import Attempt, Session
+from storage.audit_log import AuditEntry
 from storage.changed import Changed
 from storage.engine import Transact, reading, transactions
 from storage.histories import History, Span, StatementLine
@@ -136,7 +136,7 @@ class Reissue:
                     if number:
                         subject = {"mapping_version": self._version.id, **self._span._asdict()}
                         told = msgspec.json.encode(subject).decode()
-                        acts.add(connection, Act(now(), by, "reissue", told, number, reason))
+                        audit_log.append(connection, AuditEntry(now(), by, "reissue", told, number, reason))
                     return part
 
                 found.add(self._transact(store))
@@ -270,7 +270,7 @@ def _kept(one: StatementLine) -> Kept:
 def _remember(attempt: Attempt, sessions: Sequence[Session], deeds: Sequence[_Deed], position: int) -> None:
     """Let states know of what was added, so that a rule that speaks once does not speak again."""
     state = decode_attempt_state(attempt.state)
-    fired, by_id = dict(state.fired), {one.session_id: one for one in sessions}
+    fired, by_id = dict(state.firing_counts), {one.session_id: one for one in sessions}
     for step, session_id, _, _ in deeds:
         if step.kind != "added" or step.of is None:
             continue
@@ -281,6 +281,6 @@ def _remember(attempt: Attempt, sessions: Sequence[Session], deeds: Sequence[_De
         if its_session == session_id:
             row = by_id[session_id]
             own = decode_session_state(row.state)
-            row.state = _encode(replace(own, fired=(*own.fired, name + phase + number))).decode()
+            row.state = _encode(replace(own, fired_rules=(*own.fired_rules, name + phase + number))).decode()
             row.changed = True
-    attempt.state = _encode(replace(state, fired=fired, statements=position)).decode()
+    attempt.state = _encode(replace(state, firing_counts=fired, statements=position)).decode()

@@ -22,8 +22,8 @@ def may_repeat(session: SessionState, arrival: Arrival) -> bool:
         arrival.idempotency_key is not None
         or arrival.digest == session.digest
         or session.ended is not None
-        or (sequence is not None and sequence <= session.highest)
-        or 0 < (session_time or 0) < session.counter
+        or (sequence is not None and sequence <= session.highest_sequence)
+        or 0 < (session_time or 0) < session.client_session_time
     )
 
 
@@ -38,12 +38,12 @@ def terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
         return commit.terminated
     if not commit.full or said.total_time is None:
         return False
-    return commit.beacon or session.hid_total_time
+    return commit.beacon or session.seen_without_total_time
 
 
 def ended_before(session: SessionState, commit: Commit, said: Snapshot) -> bool:
     """Tell whether a stale commit shows that the one before it, which told the total time, was the last."""
-    return commit.terminated is None and commit.full and session.tells_total_time and said.total_time is None
+    return commit.terminated is None and commit.full and session.reports_total_time and said.total_time is None
 
 
 def judge(
@@ -91,7 +91,7 @@ def _is_said_again(session: SessionState, arrival: Arrival) -> bool:
 
 def _is_older(attempt: AttemptState, session: SessionState, arrival: Arrival, earlier: Sequence[Earlier]) -> bool:
     said = arrival.reading.snapshot
-    went_back = 0 < (said.session_time or 0) < session.counter
+    went_back = 0 < (said.session_time or 0) < session.client_session_time
     if went_back and any(one.digest == arrival.digest for one in earlier):
         return True
     whole = arrival.commit.full and session.commits > 0
@@ -102,6 +102,6 @@ def _is_older(attempt: AttemptState, session: SessionState, arrival: Arrival, ea
         return False
     if went_back:
         return True
-    if session.tells_total_time and said.total_time is None:
+    if session.reports_total_time and said.total_time is None:
         return True
-    return len(said.interactions or ()) < session.interactions
+    return len(said.interactions or ()) < session.max_interactions

@@ -62,7 +62,7 @@ class Machine(RuleBasedStateMachine):
                 connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
             ).id
             version = mapping_versions.ensure(
-                connection, name="m", content_hash="0" * 64, document=MAPPING.document.text, now=START
+                connection, name="m", content_hash="0" * 64, definition=MAPPING.document.text, now=START
             )
         rules = {one.name: ("lrs",) for one in MAPPING.document.rules}
         self.setup = Setup(Versions(Version(version, MAPPING, rules, {})), self.clock, self.ids)

@@ -14,7 +14,7 @@ from bridge.mapping_library import activation
 from bridge.mapping_library.reissuing import Reissue
 from mappings.judge import Edition, check_statement
 from mappings.voiding import VOIDED, voiding_id
-from storage import acts
+from storage import audit_log
 from storage.engine import reading, writing
 from storage.histories import Span
 from storage.tables import delivery, enrollment
@@ -124,8 +124,8 @@ async def test_done_twice_it_does_nothing_twice_and_every_part_is_kept_as_an_act
     assert _bodies(bridge) == once
     assert {counts[:3] for counts in again.values()} == {(0, 0, 0)}
     with reading(bridge.engine) as connection:
-        kept = [one for one in acts.newest(connection) if one.verb == "reissue"]
-    assert [(one.by, one.reason, one.number) for one in kept] == [("ada", "by mistake", 6)]
+        kept = [one for one in audit_log.newest(connection) if one.action == "reissue"]
+    assert [(one.by, one.reason, one.affected) for one in kept] == [("ada", "by mistake", 6)]
 
 
 async def test_back_and_forth_the_version_asked_for_last_is_what_stands(bridge: Bridge) -> None:

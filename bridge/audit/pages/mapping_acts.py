@@ -18,8 +18,8 @@ from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import Activated, LibraryError
 from mappings.document import CompiledMapping, DocumentError, Fault
-from storage import acts, mapping_versions
-from storage.acts import Act
+from storage import audit_log, mapping_versions
+from storage.audit_log import AuditEntry
 
 LONGEST_REASON = 1000
 
@@ -32,7 +32,7 @@ class _Draft(NamedTuple):
 async def _draft(request: web.Request) -> web.StreamResponse:
     content_hash, text = request.query.get("from", ""), ""
     if content_hash:
-        text = (await request.app[AUDIT_PARTS].database.read(known, content_hash)).document
+        text = (await request.app[AUDIT_PARTS].database.read(known, content_hash)).definition
     return _form(request, _Draft(text))
 
 
@@ -54,7 +54,9 @@ async def _keep(request: web.Request) -> web.StreamResponse:
         if mapping_versions.find(connection, document.content_hash) is not None:
             return False
         activation.store(connection, mapping, now)
-        acts.add(connection, Act(now, by, "keep-draft", f"{document.name} {document.content_hash}", 1, ""))
+        audit_log.append(
+            connection, AuditEntry(now, by, "keep-draft", f"{document.name} {document.content_hash}", 1, "")
+        )
         return True
 
     is_new = await parts.database.write(keep, mapping)

@@ -11,14 +11,14 @@ from bridge.audit.dates import midnight
 from bridge.audit.parts import AUDIT_PARTS
 from bridge.audit.render import page
 from bridge.audit.route import Route
-from storage.audit import trail
+from storage import audit_log
 from storage.audit.pages import Page, encode
-from storage.audit.trail import Looked, NumberedAct
+from storage.audit_log import AuditFilter, NumberedEntry
 
 
 async def _trail(request: web.Request) -> web.StreamResponse:
     told = request.query
-    which = Looked(
+    which = AuditFilter(
         text_in(request, "by") or "",
         text_in(request, "verb") or "",
         text_in(request, "subject") or "",
@@ -26,8 +26,8 @@ async def _trail(request: web.Request) -> web.StreamResponse:
         midnight(told.get("until", ""), after=True),
     )
 
-    def look(connection: Connection) -> tuple[Page[NumberedAct], list[str]]:
-        return trail.find(connection, which, after=told.get("after")), trail.verbs(connection)
+    def look(connection: Connection) -> tuple[Page[NumberedEntry], list[str]]:
+        return audit_log.search(connection, which, after=told.get("after")), audit_log.actions(connection)
 
     found, verbs = await request.app[AUDIT_PARTS].database.read(look)
     return page(
@@ -36,7 +36,7 @@ async def _trail(request: web.Request) -> web.StreamResponse:
         page=found,
         which=which,
         verbs=verbs,
-        is_filtered=which != Looked() or "after" in told,
+        is_filtered=which != AuditFilter() or "after" in told,
         cursor_before=lambda number: encode((number + 1,)),
     )
 
