@@ -17,7 +17,7 @@ from benchmarks.audited import NOW, VERB, Some
 from benchmarks.processes import Bridge
 from bridge import passwords
 from bridge.audit.routes import ROUTES
-from mappings.timestamps import rfc3339
+from mappings.xapi.timestamps import rfc3339
 from storage import accounts, pauses
 from storage.accounts import NewAccount
 from storage.engine import reading, writing

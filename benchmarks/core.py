@@ -26,10 +26,10 @@ import mappings
 from benchmarks.mapping import FACTS, NOW
 from bridge.formats.jsonbody import decode
 from mappings.attempt import Arrival, AttemptState, Commit, SessionState, fold
-from mappings.attempt.guards import may_repeat
+from mappings.attempt.ordering import may_repeat
 from mappings.cmi import read
-from mappings.document import CompiledMapping, compile_document, load
-from mappings.statements import Made, make
+from mappings.definition import CompiledMapping, compile_document, load
+from mappings.generation.statements import Made, make
 
 RIVAL = Path(__file__).parents[1] / ".bench/bin/python"
 ROUNDS, COMMITS = 25, 100

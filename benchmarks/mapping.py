@@ -20,10 +20,10 @@ from rich.table import Table
 import mappings
 from mappings.attempt import Arrival, AttemptState, Commit, SessionState, fold
 from mappings.cmi import read
-from mappings.document import compile_document, load
-from mappings.document.facts import Facts
-from mappings.statements import Made, make
-from mappings.timestamps import rfc3339
+from mappings.definition import compile_document, load
+from mappings.definition.statement_context import Facts
+from mappings.generation.statements import Made, make
+from mappings.xapi.timestamps import rfc3339
 
 ROUNDS, CALLS = 15, 400
 NOW = 1_767_225_600_000

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.access import CommitTokens, LmsTokens
 from bridge.audit.app import mount
-from bridge.audit.parts import AuditParts
+from bridge.audit.dependencies import AuditParts
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
 from bridge.commits.document_maker import DocumentMaker
 from bridge.commits.reaper import Reaper
@@ -45,7 +45,7 @@ from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.watch import Watch
 from bridge.write_health import WriteHealth
-from mappings.document import CompiledMapping
+from mappings.definition import CompiledMapping
 from storage import documents, lms, mapping_versions, outbox
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, writing

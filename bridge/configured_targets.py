@@ -9,7 +9,7 @@ import aiohttp
 from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials, Proxy, Target
 from bridge.settings import SettingsError
 from bridge.target_settings import TargetSettings
-from mappings.document import CompiledMapping
+from mappings.definition import CompiledMapping
 from storage.outbox import UNASSIGNED
 
 

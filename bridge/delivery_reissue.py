@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from bridge.commits.workspace import decode_attempt_state
-from mappings.reissue import RULE, Renaming, with_id
+from mappings.analysis.reissue import RULE, Renaming, with_id
 from storage import attempts, diverged, histories, mapping_versions, outbox
 from storage.changed import Changed
 from storage.diverged import DivergedDelivery

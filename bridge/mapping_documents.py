@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import mappings
-from mappings.document import CompiledMapping, DocumentError, Fault, compile_document, load
+from mappings.definition import CompiledMapping, DocumentError, Fault, compile_document, load
 
 SHIPPED = Path(mappings.__file__).parent
 

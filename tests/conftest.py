@@ -6,15 +6,20 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import psycopg
 import pytest
 
 from storage.engine import open_engine
 from storage.migrations import migrate
-from tests.bridges import Bridge, start_bridge
+from tests.support.bridge import Bridge, StartBridge, start_bridge
+from tests.support.lrs import Fault, Lrs, StartLrs, serve_lrs
+from tests.support.server import Server, StartServer
 
 
 @pytest.fixture(scope="session")
@@ -94,12 +99,12 @@ def _postgresql(request: pytest.FixtureRequest) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-StartBridge = Callable[..., Awaitable[Bridge]]
-
-
 @pytest.fixture
 async def start(database_url: str) -> AsyncIterator[StartBridge]:
-    """Start bridges on the test's database; they are stopped after the test. See `start_bridge` for what can be set."""
+    """Start bridges on the test's database; they are stopped after the test. See `start_bridge` for what can be set.
+
+    What a bridge stored can be looked at after it was stopped.
+    """
     running: list[Bridge] = []
 
     async def starter(**changed: object) -> Bridge:
@@ -110,9 +115,48 @@ async def start(database_url: str) -> AsyncIterator[StartBridge]:
     yield starter
     for bridge in running:
         await bridge.close()
+        bridge.engine.dispose()  # which a look at what it stored opens again
 
 
 @pytest.fixture
 async def bridge(start: StartBridge) -> Bridge:
     """A bridge without an LRS."""
     return await start()
+
+
+@pytest.fixture
+async def start_lrs() -> AsyncIterator[StartLrs]:
+    """Start sandbox LRSs with options of their own; they are stopped after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def starter(fault: Fault | None = None, **options: Any) -> Lrs:
+            return await stack.enter_async_context(serve_lrs(fault, **options))
+
+        yield starter
+
+
+@pytest.fixture
+async def lrs(start_lrs: StartLrs) -> Lrs:
+    """A sandbox LRS that lets anyone in."""
+    return await start_lrs()
+
+
+@pytest.fixture
+async def new_server(tmp_path: Path) -> AsyncIterator[StartServer]:
+    """Prepare bridges as processes, each in a directory of its own; what still runs after the test is killed."""
+    servers: list[Server] = []
+
+    def prepare(database_url: str, **settings: Any) -> Server:
+        servers.append(Server(tmp_path / f"server-{len(servers)}", database_url, **settings))
+        return servers[-1]
+
+    yield prepare
+    for server in servers:
+        await server.kill()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client with as many connections as a test asks for."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        yield session

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.support.http_server import serve
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
@@ -130,12 +131,8 @@ async def feed() -> AsyncIterator[tuple[str, set[str]]]:
         found = {"id": "PYSEC-2026-1", "summary": "a flaw", "affected": [{"package": package, "ranges": ranges}]}
         return web.json_response({"vulns": [found]})
 
-    app = web.Application()
-    app.router.add_post("/", query)
-    server = TestServer(app)
-    await server.start_server()
-    yield str(server.make_url("/")), vulnerable
-    await server.close()
+    async with serve(query) as url:
+        yield url, vulnerable
 
 
 async def test_an_audit_fails_where_a_feed_knows_a_vulnerability(audit: Audit, feed: tuple[str, set[str]]) -> None:

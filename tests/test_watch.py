@@ -12,7 +12,7 @@ from bridge.app import DOCUMENT_MAKER
 from bridge.commits import reaper
 from bridge.errors import Overloaded
 from bridge.watch import MAX_FAILING_ITEMS, MAX_ITEM_PAUSE, ItemBackoff
-from tests.bridges import Bridge, FakeClock
+from tests.support.bridge import Bridge, FakeClock
 
 
 async def _fail(_item: str) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bridge.audit import jobs, live, render
-from bridge.audit.access import guard, sign_in
+from bridge.audit.access import auth_middleware, password_sign_in
 from bridge.audit.access.limits import LIMITS, Limits
-from bridge.audit.error_pages import error_pages
-from bridge.audit.parts import AUDIT_PARTS, AuditParts
+from bridge.audit.components import jobs, render, sse
+from bridge.audit.components.error_pages import error_pages
+from bridge.audit.dependencies import AUDIT_PARTS, AuditParts
 from bridge.audit.routes import ROUTES
 from bridge.http.forwarded import PROXIES, TrustedProxies
 
@@ -25,14 +25,14 @@ HEADERS = {
 
 def create_audit(parts: AuditParts) -> web.Application:
     """Make the application."""
-    app = web.Application(middlewares=[error_pages, guard.guard, render.write_pages])
+    app = web.Application(middlewares=[error_pages, auth_middleware.guard, render.write_pages])
     app[AUDIT_PARTS] = parts
     app[LIMITS] = Limits()
     app[PROXIES] = TrustedProxies(parts.settings.proxies)
-    app[guard.GUARDED] = {app.router.add_route(one.method, one.path, one.handler): one for one in ROUTES}
+    app[auth_middleware.GUARDED] = {app.router.add_route(one.method, one.path, one.handler): one for one in ROUTES}
     render.set_up(app, ROUTES)
-    live.set_up(app)
-    sign_in.set_up(app)
+    sse.set_up(app)
+    password_sign_in.set_up(app)
     jobs.set_up(app)
     app.on_response_prepare.append(_label)
     return app

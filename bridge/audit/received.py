@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from bridge.audit.shortening import TEXT
+from bridge.audit.components.json_view import TEXT
 from bridge.audit.statement_words import pretty
 
 

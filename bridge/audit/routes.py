@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from bridge.audit import assets, live
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.components import assets, sse
 from bridge.audit.pages import (
+    audit_log,
     deliveries,
     documents,
     learners,
-    mapping_acts,
-    mapping_trials,
+    mapping_actions,
+    mapping_preview,
     mappings,
+    oidc,
     overview,
     refusals,
     reissues,
-    signing_in,
-    signing_in_elsewhere,
+    sign_in,
     statements,
     targets,
     timeline,
-    trail,
 )
-from bridge.audit.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *assets.ROUTES,
-    *live.ROUTES,
-    *signing_in.ROUTES,
-    *signing_in_elsewhere.ROUTES,
+    *sse.ROUTES,
+    *sign_in.ROUTES,
+    *oidc.ROUTES,
     *overview.ROUTES,
     *learners.ROUTES,
     *timeline.ROUTES,
@@ -34,12 +34,12 @@ ROUTES: tuple[Route, ...] = (
     *documents.ROUTES,
     *deliveries.ROUTES,
     *refusals.ROUTES,
-    *mapping_acts.ROUTES,
-    *mapping_trials.ROUTES,
+    *mapping_actions.ROUTES,
+    *mapping_preview.ROUTES,
     *reissues.ROUTES,
     *mappings.ROUTES,
     *targets.ROUTES,
-    *trail.ROUTES,
+    *audit_log.ROUTES,
 )
 
 __all__ = ["ROUTES", "Route"]

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from bridge import accounts as kept
 from bridge import passwords
 from bridge.accounts import AccountError, Who
+from bridge.audit.access.login_throttle import account_subject
 from bridge.audit.access.roles import ROLES
-from bridge.audit.access.throttle import account_subject
 from bridge.cli.stored import database, looking, user
 from bridge.clock import system_now
 from bridge.commits.replies import time_text

@@ -25,7 +25,7 @@ from bridge.mapping_library.activation import Activated, LibraryError
 from bridge.mapping_library.documents import find_document
 from bridge.mapping_library.stories import UnreadableError
 from bridge.settings import Settings
-from mappings.document import DocumentError
+from mappings.definition import DocumentError
 from storage import mapping_versions
 from storage.engine import writing
 

@@ -26,8 +26,8 @@ from bridge.mapping_library.impacts import impact as compare
 from bridge.mapping_library.previews import arrival_of, previewed
 from bridge.mapping_library.reissuing import Reissue, check_span
 from bridge.settings import Settings
-from mappings.explain import Explanation
-from mappings.impact import Impact
+from mappings.analysis.explain import Explanation
+from mappings.analysis.impact import Impact
 from storage.engine import reading, writing
 from storage.histories import Span
 

@@ -14,7 +14,7 @@ from bridge import accounts, passwords
 from bridge.access import new_token
 from bridge.accounts import Who
 from bridge.app import create_app
-from bridge.audit.access.throttle import account_subject
+from bridge.audit.access.login_throttle import account_subject
 from bridge.cli.serving import new_loop, run_app, told
 from bridge.clock import system_now
 from bridge.sandbox.lrs import create_lrs

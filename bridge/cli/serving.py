@@ -23,7 +23,7 @@ from bridge.cli.workers import serve_together, stop_with_parent
 from bridge.http.connection_server import BACKLOG, ConnectionRunner
 from bridge.http.health import DRAINING
 from bridge.settings import WRONG, Settings, SettingsError
-from mappings.document import DocumentError
+from mappings.definition import DocumentError
 from storage.single_writer import CannotServeError, only_writer
 
 with suppress(ImportError):  # not made for Windows

@@ -12,7 +12,7 @@ from bridge.cli.stored import database, looking, user
 from bridge.clock import system_now
 from bridge.commits.replies import time_text
 from bridge.settings import Settings
-from mappings.iris import is_iri
+from mappings.xapi.iris import is_iri
 from storage import audit_log, lms
 from storage.audit_log import AuditEntry
 from storage.engine import writing

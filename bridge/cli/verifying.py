@@ -18,7 +18,7 @@ from bridge.commits.replies import attempt_object, enrollment_object, resume_val
 from bridge.commits.workspace import decode_attempt_state
 from bridge.settings import Settings
 from mappings.cmi.render import render
-from mappings.xapi_documents import JSON
+from mappings.generation.documents import JSON
 from storage import lookups
 from storage.lookups import AttemptReport, DeliveryLine, DocumentLine
 

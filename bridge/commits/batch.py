@@ -20,8 +20,8 @@ from bridge.commits.work import Answer, Closed, Closing, Made, Making, Opened, O
 from bridge.commits.workspace import Workspace
 from bridge.errors import BridgeError, SessionUnknown
 from mappings.attempt.commit import Earlier
-from mappings.attempt.ending import end_idle
-from mappings.attempt.guards import may_repeat
+from mappings.attempt.idle_end import end_idle
+from mappings.attempt.ordering import may_repeat
 from mappings.attempt.state import Ending
 from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from bridge.commits.open_sessions import OpenSession
 from bridge.commits.posting import facts
 from bridge.commits.setup import Version
-from mappings import xapi_documents
+from mappings.generation import documents
 from storage.documents import DocumentRow, Stored
 
 
 def documents_of(version: Version, session: OpenSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
     """Give the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     attempt, row = session.attempt, session.row
-    told = xapi_documents.documents(
+    told = documents.documents(
         version.mapping,
         facts(session),
         attempt.state,

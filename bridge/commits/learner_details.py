@@ -11,8 +11,8 @@ import msgspec
 
 from bridge.commits.launch import Launch
 from bridge.errors import MalformedField
-from mappings.document.model import Identifier
-from mappings.document.templates import ATTRIBUTE_NAME
+from mappings.definition.model import Identifier
+from mappings.definition.placeholders import ATTRIBUTE_NAME
 from storage.attempts import Enrollment
 
 MAX_ATTRIBUTES = 20

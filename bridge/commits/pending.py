@@ -24,7 +24,7 @@ from bridge.commits.posting import ends_others, post
 from bridge.commits.setup import Setup
 from bridge.commits.work import Answer, Outcome, Posting, Work
 from bridge.errors import BridgeError
-from mappings.attempt.guards import may_repeat
+from mappings.attempt.ordering import may_repeat
 from storage.changed import Changed
 from storage.journal import Entry
 from storage.outbox import StatementRow

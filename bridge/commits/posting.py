@@ -17,10 +17,10 @@ from bridge.commits.work import Posting
 from bridge.errors import IdempotencyKeyReused
 from bridge.formats.redaction import without_email
 from mappings.attempt.commit import Arrival, Earlier
+from mappings.attempt.commit_update import Fold, fold
 from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
-from mappings.attempt.fold import Fold, fold
-from mappings.document.facts import Facts, registration_in
-from mappings.statements import Statement, make
+from mappings.definition.statement_context import Facts, registration_in
+from mappings.generation.statements import Statement, make
 from storage.attempts import Attempt, Enrollment, course_of
 from storage.journal import Entry
 from storage.outbox import StatementRow

@@ -13,9 +13,9 @@ from mappings.cmi.render import LaunchValues
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.times import duration
 from mappings.cmi.warnings import CmiWarning
-from mappings.document.facts import registration_in
-from mappings.statements import Statement
-from mappings.timestamps import rfc3339
+from mappings.definition.statement_context import registration_in
+from mappings.generation.statements import Statement
+from mappings.xapi.timestamps import rfc3339
 from storage.attempts import Attempt, Enrollment, Session, course_of
 
 MAX_LISTED_STATEMENTS = 200

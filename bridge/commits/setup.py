@@ -8,8 +8,8 @@ from functools import cached_property
 
 from bridge.clock import NewId, Now
 from mappings.attempt.resuming import Resume
-from mappings.document import CompiledMapping
-from mappings.document.model import Identifier
+from mappings.definition import CompiledMapping
+from mappings.definition.model import Identifier
 from storage.documents import DocumentRow
 from storage.outbox import StatementRow
 

@@ -21,7 +21,7 @@ from mappings.attempt.launch import LaunchData
 from mappings.attempt.resuming import Resume, goes_on
 from mappings.attempt.state import AttemptState, SessionState, open_session
 from mappings.cmi.scores import Score
-from mappings.document.model import Identifier
+from mappings.definition.model import Identifier
 from storage import attempts, course_registrations, journal
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
 from storage.changed import Changed

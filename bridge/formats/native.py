@@ -24,7 +24,7 @@ from mappings.cmi.spelling import nearest
 from mappings.cmi.tree import Tree, is_full, nest
 from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 from mappings.cmi.warnings import is_full as is_full_list
-from mappings.iris import is_iri, sendable_iri
+from mappings.xapi.iris import is_iri, sendable_iri
 
 MARKS = frozenset({"sequence", "terminated", "committed_at", "scorm_version", "learner", "activity"})
 """Keys beside `cmi` that only this format has."""

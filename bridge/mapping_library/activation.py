@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from bridge.configured_targets import warnings
 from bridge.mapping_documents import compile_text
 from bridge.target_settings import TargetSettings
-from mappings.document import CompiledMapping
+from mappings.definition import CompiledMapping
 from storage import audit_log, mapping_versions
 from storage.audit_log import AuditEntry
 from storage.mapping_versions import Activation, Version

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from bridge.mapping_documents import SHIPPED, load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError, compile_stored
-from mappings.document import CompiledMapping
+from mappings.definition import CompiledMapping
 from storage import mapping_versions
 
 

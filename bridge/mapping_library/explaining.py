@@ -11,10 +11,10 @@ from bridge.commits.posting import facts_of
 from bridge.commits.workspace import decode_session_state
 from bridge.mapping_library.activation import compile_stored
 from bridge.mapping_library.stories import received, stories
-from mappings.document import CompiledMapping
-from mappings.document.facts import Facts
-from mappings.explain import Explanation
-from mappings.replay import Replay, Told
+from mappings.analysis.explain import Explanation
+from mappings.analysis.replay import Replay, Told
+from mappings.definition import CompiledMapping
+from mappings.definition.statement_context import Facts
 from storage import histories, lookups
 
 

@@ -18,8 +18,8 @@ from sqlalchemy import Engine
 
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library.stories import Story, UnreadableError, received, stories
-from mappings.document import CompiledMapping
-from mappings.impact import Difference, Impact
+from mappings.analysis.impact import Difference, Impact
+from mappings.definition import CompiledMapping
 from storage import histories
 from storage.engine import open_engine, reading
 from storage.histories import Span

@@ -15,7 +15,7 @@ from bridge.database import Database, describe
 from bridge.mapping_library.activation import compile_stored
 from bridge.target_settings import TargetSettings
 from bridge.watch import Watch
-from mappings.document import CompiledMapping, DocumentError
+from mappings.definition import CompiledMapping, DocumentError
 from storage import mapping_versions
 
 log = structlog.get_logger(__name__)

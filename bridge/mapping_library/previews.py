@@ -12,10 +12,10 @@ from bridge.commits.workspace import decode_attempt_state, decode_session_state
 from bridge.errors import MalformedBody
 from bridge.formats import Post
 from bridge.mapping_library.activation import LibraryError
+from mappings.analysis.preview import Preview, preview
 from mappings.attempt.commit import Arrival
 from mappings.cmi import read
-from mappings.document import CompiledMapping
-from mappings.preview import Preview, preview
+from mappings.definition import CompiledMapping
 from storage import lookups
 
 

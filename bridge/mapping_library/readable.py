@@ -7,8 +7,8 @@ import difflib
 import msgspec
 
 from mappings.attempt.changes import TRIGGERS
-from mappings.document.in_words import name_of, template
-from mappings.document.model import ONCE, RESULT_PARTS, Document, Rule
+from mappings.definition.describe import name_of, template
+from mappings.definition.model import ONCE, RESULT_PARTS, Document, Rule
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -23,10 +23,10 @@ from bridge.mapping_library.in_use import ready
 from bridge.mapping_library.retelling import Retelling
 from bridge.mapping_library.stories import stories
 from bridge.target_settings import TargetSettings
-from mappings.document import CompiledMapping
-from mappings.impact import Impact
-from mappings.reissue import Kept, Step, plan, voiding
-from mappings.statements import Statement
+from mappings.analysis.impact import Impact
+from mappings.analysis.reissue import Kept, Step, plan, voiding
+from mappings.definition import CompiledMapping
+from mappings.generation.statements import Statement
 from storage import attempts, audit_log, histories, leases, mapping_versions, outbox
 from storage.attempts import Attempt, Session
 from storage.audit_log import AuditEntry

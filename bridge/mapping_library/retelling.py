@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bridge.mapping_library.stories import Story, received
-from mappings.document import CompiledMapping
-from mappings.replay import Replay, Told
-from mappings.statements import Statement
+from mappings.analysis.replay import Replay, Told
+from mappings.definition import CompiledMapping
+from mappings.generation.statements import Statement
 from storage.histories import Span
 
 

@@ -16,9 +16,9 @@ from bridge.commits.workspace import decode_session_state
 from bridge.errors import BridgeError
 from bridge.formats import Post, native
 from bridge.formats.post import Beside
+from mappings.analysis.replay import AttemptStory, Received, SessionStory
 from mappings.attempt.commit import Arrival, Commit
 from mappings.cmi import read
-from mappings.replay import AttemptStory, Received, SessionStory
 from storage import histories
 from storage.histories import History, JournalRow
 

@@ -15,10 +15,8 @@ import aiohttp
 import pytest
 
 from tests.attack.probe import Probe
-from tests.attack.victim import HOME_PAGE, PASSWORD, Victim
-from tests.processes.conftest import Lrs, StartServer, http, lrs, new_server
-
-__all__ = ["Lrs", "StartServer", "http", "lrs", "new_server"]
+from tests.attack.victim import PASSWORD, Victim
+from tests.support.server import StartServer
 
 StartVictim = Callable[..., Awaitable[Victim]]
 PrintFigures = Callable[[str], None]
@@ -45,13 +43,13 @@ def figures(request: pytest.FixtureRequest, record_property: Callable[[str, obje
 def start_victim(database_url: str, new_server: StartServer, tmp_path: Path) -> StartVictim:
     """Start bridges on the test's database, SQLite and PostgreSQL in turn; they are killed after the test.
 
-    Keywords are those of `tests.processes.server.Server`: `server` for more TOML of `[server]`, `endpoint` and
+    Keywords are those of `tests.support.server.Server`: `server` for more TOML of `[server]`, `endpoint` and
     `target` for a target. For an attack to which the database is nothing, `sqlite_url` may be given as `database`.
     """
 
     async def start(*, database: str = database_url, options: tuple[str, ...] = (), **settings: Any) -> Victim:
         server = new_server(database, **settings)
-        token = await server.run("tokens", "create", "--lms", "lms", "--home-page", HOME_PAGE)
+        token = await server.new_token()
         secret = tmp_path / "password"
         secret.write_text(PASSWORD, encoding="utf-8")
         await server.run("accounts", "create", "ada", "--role", "admin", "--password-file", str(secret))

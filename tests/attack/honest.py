@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from storage.engine import open_engine, reading
 from storage.tables import journal
-from tests.processes.server import Server
+from tests.support.server import Server
 
 
 @dataclass
@@ -73,7 +73,7 @@ def stored_commits(database_url: str) -> int:
 
 async def new_token(server: Server) -> str:
     """Migrate the database and return a new LMS token."""
-    return await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    return await server.new_token()
 
 
 @dataclass

@@ -11,8 +11,8 @@ import aiohttp
 from bridge.access import new_token
 from storage import lms
 from storage.engine import open_engine, writing
-from tests.bridges import START
-from tests.processes.server import Server
+from tests.support.bridge import START
+from tests.support.server import Server
 
 DEADLINE = 30
 """Seconds after which something that does not happen is a fault."""

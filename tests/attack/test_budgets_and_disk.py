@@ -22,10 +22,7 @@ from storage.pauses import Pause
 from storage.tables import delivery, journal
 from tests.attack.disks import fill, small_disk
 from tests.attack.players import Lms
-from tests.processes.conftest import StartServer, http, new_server
-from tests.processes.server import SCRIPT
-
-__all__ = ["http", "new_server"]
+from tests.support.server import SCRIPT, StartServer
 
 MIB = 1024 * 1024
 NO_MARK = "[limits]\nmin_free_mib = 0\n"

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from benchmarks.hostile import ALL_IN_ONE, OPEN, POSTBACK, PROGRESS, SESSION, Hostile, hostile
-from tests.audit.people import csrf_of
-from tests.processes.server import Server
+from tests.support.browser import csrf_of
+from tests.support.server import Server
 
 LONGEST = 20
 """Seconds after which an answer counts as hanging."""
@@ -119,7 +119,7 @@ def attacks() -> list[Hostile]:
 @pytest.fixture
 async def watched(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Watched]:
     server = Server(tmp_path / "server", sqlite_url)
-    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    token = await server.new_token()
     await server.start()
     connector = TCPConnector(limit=0)
     async with ClientSession(timeout=ClientTimeout(total=LONGEST), connector=connector) as client:

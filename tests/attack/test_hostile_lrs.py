@@ -7,7 +7,6 @@ import gzip
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,14 +27,14 @@ from bridge.http_client import HttpResponse
 from bridge.target_settings import TargetSettings
 from storage import outbox
 from storage.lookups import DeliveryLine
-from tests.attack.hostile_server import Handler, ids_of, in_pieces, nested, serving
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
-from tests.audit.people import CHEAP, add_account, stranger
-from tests.bridges import Bridge, FakeClock
-from tests.conftest import StartBridge
-from tests.forwarding.looking import statements, ways
-from tests.forwarding.waiting import until
-from tests.processes.server import Server
+from tests.support.bridge import Bridge, FakeClock, StartBridge
+from tests.support.browser import CHEAP, add_account, stranger
+from tests.support.deliveries import statements, ways
+from tests.support.http_server import Handler, in_pieces, serve
+from tests.support.lrs import accept, posted_ids
+from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 DONE = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
 LEARNERS = tuple(f"u{number}" for number in range(8))
@@ -48,23 +47,13 @@ def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "HASHER", CHEAP)
 
 
-@pytest.fixture
-async def start(start: StartBridge) -> AsyncIterator[StartBridge]:
-    """Start bridges whose database can be looked into after they were stopped."""
-    started: list[Bridge] = []
-
-    async def starter(**changed: object) -> Bridge:
-        started.append(await start(**changed))
-        return started[-1]
-
-    yield starter
-    for bridge in started:
-        await bridge.close()
-        bridge.engine.dispose()
-
-
 def _target(endpoint: str, **changed: Any) -> TargetSettings:
     return TargetSettings(**({"name": "lrs", "endpoint": f"{endpoint}xapi/", "version": "1.0.3"} | changed))
+
+
+def _nested(levels: int) -> str:
+    """Return JSON that is nested so many levels deep."""
+    return "[" * levels + "]" * levels
 
 
 def _tell(figure: str) -> None:
@@ -113,14 +102,14 @@ async def test_every_answer_may_arrive_in_pieces_with_oauth_and_a_version_that_i
         if request.path == "/xapi/about":
             return await in_pieces(request, ABOUT, size=20_000)
         if request.method == "POST":
-            return await in_pieces(request, msgspec.json.encode(ids_of(await request.read())))
-        return web.Response(status=404 if request.method == "GET" else 204)
+            return await in_pieces(request, msgspec.json.encode(posted_ids(await request.read())))
+        return await accept(request)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         oauth = {"token_url": f"{url}token", "client_id": "bridge", "client_secret": "s"}
         bridge = await start(targets=(_target(url, version="auto", **oauth),))
         await bridge.commit(DONE)
-        await until(lambda: _all_settled(bridge))
+        await wait_until(lambda: _all_settled(bridge))
         await bridge.close()
     assert asked["/token"] == 1
     assert asked["/xapi/about"] == 1
@@ -158,7 +147,7 @@ async def test_an_identity_provider_may_answer_in_pieces_and_with_200_kb_of_keys
     [
         (ABOUT, "it answers, and speaks xAPI 1.0.3"),
         (ABOUT + b" " * 1_048_576, "the answer is longer than 1,048,576 bytes"),
-        (b'{"version": ' + nested(100_000).encode() + b"}", "it answers 200, not as an LRS does"),
+        (b'{"version": ' + _nested(100_000).encode() + b"}", "it answers 200, not as an LRS does"),
     ],
     ids=["long", "too long", "deep"],
 )
@@ -166,7 +155,7 @@ async def test_a_connection_is_tested_with_the_whole_answer(start: StartBridge, 
     async def lrs(request: web.Request) -> web.StreamResponse:
         return await in_pieces(request, body, size=50_000)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         bridge = await start(targets=(_target(url),))
         add_account(bridge, "ada", "admin")
         admin = stranger(bridge)
@@ -180,7 +169,7 @@ async def test_a_connection_is_tested_with_the_whole_answer(start: StartBridge, 
     ("answer", "words"),
     [
         (b'{"access_token": "' + b"x" * 100_000 + b'"}', "the token endpoint: the answer is longer than 65,536 bytes"),
-        (b'{"x": ' + nested(20_000).encode() + b', "access_token": "t"}', "holds no access_token"),
+        (b'{"x": ' + _nested(20_000).encode() + b', "access_token": "t"}', "holds no access_token"),
         (b'{"access_token": "t\\r\\nX-Evil: 1"}', "access_token holds what no header can"),
         (b'{"access_token": 7}', "holds no access_token"),
         (b"\xff\xfe", "holds no access_token"),
@@ -198,16 +187,15 @@ async def test_a_hostile_token_endpoint_is_told_in_words_and_nothing_is_lost(
         if request.method == "POST":
             assert request.headers["Authorization"] == "Bearer good"
             assert "X-Evil" not in request.headers
-            return web.json_response(ids_of(await request.read()))
-        return web.Response(status=404 if request.method == "GET" else 204)
+        return await accept(request)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         oauth = {"token_url": f"{url}token", "client_id": "bridge", "client_secret": "s"}
         bridge = await start(targets=(_target(url, **oauth),))
         await bridge.commit(DONE)
-        await until(lambda: any(words in (way.last_answer or "") for way in ways(bridge).values()))
+        await wait_until(lambda: any(words in (way.last_answer or "") for way in ways(bridge).values()))
         well.set()
-        await until(lambda: _all_settled(bridge))
+        await wait_until(lambda: _all_settled(bridge))
         await bridge.close()
 
 
@@ -218,7 +206,7 @@ async def test_a_compressed_answer_that_would_fill_the_memory_is_read_to_its_lim
     async def lrs(_request: web.Request) -> web.StreamResponse:
         return web.Response(status=400, body=bomb, headers={"Content-Encoding": "gzip"})
 
-    async with serving(lrs) as url, transport.open_session() as session:
+    async with serve(lrs) as url, transport.open_session() as session:
         to = Transport(session, Target("lrs", url, version="1.0.3"))
         tracemalloc.start()
         reply = await to.post(b"[{}]")
@@ -237,11 +225,8 @@ async def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_up_no_
     over = asyncio.Event()
 
     async def lrs(request: web.Request) -> web.StreamResponse:
-        if request.method != "POST":
-            return web.Response(status=404 if request.method == "GET" else 204)
-        ids = ids_of(await request.read())
-        if request.path.startswith("/well/"):
-            return web.json_response(ids)
+        if request.method != "POST" or request.path.startswith("/well/"):
+            return await accept(request)
         response = web.StreamResponse()
         await response.prepare(request)
         while not over.is_set():
@@ -249,12 +234,14 @@ async def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_up_no_
             await asyncio.sleep(0.01)
         return response
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         well = TargetSettings(name="well", endpoint=f"{url}well/", version="1.0.3")
         bridge = await start(targets=(_target(url), well))
         await bridge.commit(DONE)
-        await until(lambda: {way.state for way in ways(bridge, "well").values()} == {"delivered"})
-        await until(lambda: any("no answer within 0.5 s" in (way.last_answer or "") for way in ways(bridge).values()))
+        await wait_until(lambda: {way.state for way in ways(bridge, "well").values()} == {"delivered"})
+        await wait_until(
+            lambda: any("no answer within 0.5 s" in (way.last_answer or "") for way in ways(bridge).values())
+        )
         assert {way.state for way in ways(bridge).values()} == {"waiting"}
         over.set()
         await bridge.close()
@@ -263,7 +250,7 @@ async def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_up_no_
 @pytest.mark.parametrize(
     ("stored", "reason"),
     [
-        (lambda poison: f'{{"id": "{poison}", "result": {nested(900)}}}', "it is nested deeper than 100 levels"),
+        (lambda poison: f'{{"id": "{poison}", "result": {_nested(900)}}}', "it is nested deeper than 100 levels"),
         (lambda poison: f'{{"id": "{poison}", "actor": {{"objectType": {{}}}}}}', "it differs at "),
         (lambda poison: f'{{"id": "{poison}", "x": "{"y" * 5_000_000}"}}', "the answer is longer than 4,194,304 bytes"),
     ],
@@ -276,18 +263,16 @@ async def test_a_conflict_with_a_hostile_statement_is_dead_with_a_reason_and_not
     poison = statements(bridge, LEARNERS[2:3])[0].id
 
     async def lrs(request: web.Request) -> web.StreamResponse:
-        if request.method == "GET":
-            if request.path != "/xapi/statements":
-                return web.Response(status=404)
-            return await in_pieces(request, stored(poison).encode(), size=1_000_000)
-        if request.method != "POST":
-            return web.Response(status=204)
-        ids = ids_of(await request.read())
-        return web.Response(status=409, text="I have it") if poison in ids else web.json_response(ids)
+        if request.path == "/xapi/statements":
+            if request.method == "GET":
+                return await in_pieces(request, stored(poison).encode(), size=1_000_000)
+            if poison in posted_ids(await request.read()):
+                return web.Response(status=409, text="I have it")
+        return await accept(request)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         bridge = await start(targets=(_target(url),), token=bridge.token)
-        await until(lambda: _none_waits(bridge))
+        await wait_until(lambda: _none_waits(bridge))
         found = _deliveries(bridge)
         dead = found.pop(poison)
         assert (dead.state, dead.last_status) == ("dead", 409)
@@ -312,21 +297,21 @@ async def test_a_delivery_that_the_bridge_itself_fails_over_waits_alone_with_gro
     monkeypatch.setattr(forwarder, "compare", broken)
 
     async def lrs(request: web.Request) -> web.StreamResponse:
-        if request.method == "GET":
-            return web.json_response({"id": its[0]}, status=200 if request.path == "/xapi/statements" else 404)
-        if request.method != "POST":
-            return web.Response(status=204)
-        ids = ids_of(await request.read())
-        return web.Response(status=409) if its[0] in ids else web.json_response(ids)
+        if request.path == "/xapi/statements":
+            if request.method == "GET":
+                return web.json_response({"id": its[0]})
+            if its[0] in posted_ids(await request.read()):
+                return web.Response(status=409)
+        return await accept(request)
 
     def others_delivered() -> bool:
         return {way.state for one, way in _deliveries(bridge).items() if one not in its} == {"delivered"}
 
     with structlog.testing.capture_logs() as logs:
-        async with serving(lrs) as url:
+        async with serve(lrs) as url:
             bridge = await start(targets=(_target(url),), token=bridge.token, random=lambda: 1.0)
-            await until(others_delivered)
-            await until(lambda: failures)
+            await wait_until(others_delivered)
+            await wait_until(lambda: failures)
             assert {way.state for one, way in _deliveries(bridge).items() if one in its} == {"waiting"}
             for _ in range(8):  # commits that come meanwhile wake its senders, and do not hurry it
                 await bridge.commit(DONE | {"exit": ""}, learner={"id": LEARNERS[2]})
@@ -337,7 +322,7 @@ async def test_a_delivery_that_the_bridge_itself_fails_over_waits_alone_with_gro
             pauses = [after - before for before, after in pairwise(failures)]
             assert pauses == sorted(pauses)
             assert pauses[-1] >= 4_000
-            await until(lambda: "RuntimeError" in (_deliveries(bridge)[its[0]].last_answer or ""))
+            await wait_until(lambda: "RuntimeError" in (_deliveries(bridge)[its[0]].last_answer or ""))
             await bridge.close()
     told = [line for line in logs if line["event"] == "forwarding_interrupted"]
     assert len(told) == len(failures)
@@ -358,19 +343,14 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
 
     monkeypatch.setattr(outbox, "claim", broken)
 
-    async def lrs(request: web.Request) -> web.StreamResponse:
-        if request.method == "POST":
-            return web.json_response(ids_of(await request.read()))
-        return web.Response(status=404 if request.method == "GET" else 204)
-
     with structlog.testing.capture_logs() as logs:
-        async with serving(lrs) as url:
+        async with serve(accept) as url:
             bridge = await start(targets=(_target(url),))
-            await until(lambda: failures)
+            await wait_until(lambda: failures)
             while time.monotonic() < failures[0] + 2.5 * rounds.POLL:
                 for learner in LEARNERS:
                     await bridge.commit(DONE, learner={"id": learner})
-            await until(lambda: "delivered" in {way.state for way in _deliveries(bridge).values()})
+            await wait_until(lambda: "delivered" in {way.state for way in _deliveries(bridge).values()})
             await bridge.close()
     assert all(after - before >= rounds.POLL for before, after in pairwise(failures))
     told = [line for line in logs if line["event"] == "forwarding_interrupted"]
@@ -382,19 +362,17 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
 
 @pytest.mark.parametrize("bad", ["deep", "long"])
 async def test_a_hostile_document_is_dead_with_a_reason_and_no_other_waits_for_it(start: StartBridge, bad: str) -> None:
-    content = f'{{"theirs": {nested(2_000)}}}' if bad == "deep" else f'{{"theirs": "{"x" * 5_000_000}"}}'
+    content = f'{{"theirs": {_nested(2_000)}}}' if bad == "deep" else f'{{"theirs": "{"x" * 5_000_000}"}}'
     written: list[str] = []
 
     async def lrs(request: web.Request) -> web.StreamResponse:
-        if request.method == "POST":
-            return web.json_response(ids_of(await request.read()))
         if request.method == "PUT":
             written.append(request.path)
-            return web.Response(status=204)
-        is_bad = request.path == "/xapi/activities/state"
-        return await in_pieces(request, content.encode(), size=500_000) if is_bad else web.Response(status=404)
+        if (request.method, request.path) == ("GET", "/xapi/activities/state"):
+            return await in_pieces(request, content.encode(), size=500_000)
+        return await accept(request)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         bridge = await start(targets=(_target(url),))
         await bridge.commit({"completion_status": "incomplete", "location": "p2", "scaled_passing_score": "0.8"})
         await bridge.let_documents_follow()
@@ -402,7 +380,7 @@ async def test_a_hostile_document_is_dead_with_a_reason_and_no_other_waits_for_i
         def states() -> dict[str, DeliveryLine]:
             return {one.name: way for report in bridge.reports() for one in report.documents for way in one.deliveries}
 
-        await until(lambda: states() and all(way.state != "waiting" for way in states().values()))
+        await wait_until(lambda: states() and all(way.state != "waiting" for way in states().values()))
         found = states()
         reason = "nested too deeply" if bad == "deep" else "longer than 4,194,304 bytes"
         assert {name for name, way in found.items() if way.state == "dead"} == {"attempt-state", "activity-state"}
@@ -420,18 +398,17 @@ async def test_a_bridge_whose_lrs_hangs_stops_quickly_and_sends_what_it_cancelle
 
     async def lrs(request: web.Request) -> web.StreamResponse:
         if request.method == "POST":
-            ids = ids_of(await request.read())
+            ids = posted_ids(await request.read())
             if not well.is_set():
                 hanging.set()
                 await asyncio.Event().wait()
             arrived.update(ids)
-            return web.json_response(ids)
-        return web.Response(status=404 if request.method == "GET" else 204)
+        return await accept(request)
 
-    async with serving(lrs) as url:
+    async with serve(lrs) as url:
         server = Server(tmp_path, database_url, endpoint=f"{url}xapi/", target='version = "1.0.3"\n')
         try:
-            token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+            token = await server.new_token()
             await server.start()
             async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as http:
                 for learner in LEARNERS:
@@ -450,7 +427,7 @@ async def test_a_bridge_whose_lrs_hangs_stops_quickly_and_sends_what_it_cancelle
             for learner in LEARNERS:
                 (enrollment,) = await server.verify(learner, "1")
                 stored |= {one["id"] for one in enrollment["attempts"][0]["statements"]}
-            await until(lambda: arrived.keys() == stored)
+            await wait_until(lambda: arrived.keys() == stored)
             assert set(arrived.values()) == {1}
             assert await server.stop() == 0
         finally:

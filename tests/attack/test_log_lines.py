@@ -9,7 +9,7 @@ from contextlib import suppress
 import aiohttp
 
 from tests.attack.honest import Learner, new_token
-from tests.processes.conftest import StartServer
+from tests.support.server import StartServer
 
 CANARY = "canary7c1e"
 COMMIT_TOKEN = f"69c31f80.{CANARY}{'x' * 33}"

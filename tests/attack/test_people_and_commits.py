@@ -14,8 +14,7 @@ from aiohttp import ClientSession
 
 from bridge.audit.access.limits import MAX_OF_ACCOUNT, Kind
 from tests.attack.visitors import Visitor, add_account, visitor
-from tests.processes.conftest import StartServer, http, new_server  # noqa: F401 -- fixtures
-from tests.processes.server import Server
+from tests.support.server import Server, StartServer
 
 EXPORTS = 40
 COMMITS = 200
@@ -25,7 +24,7 @@ Record = Callable[[str, object], None]
 
 
 async def _token(server: Server) -> dict[str, str]:
-    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    token = await server.new_token()
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -44,8 +43,8 @@ async def _export(person: Visitor, path: str) -> tuple[int, str | None]:
 
 
 async def test_forty_exports_of_one_account_are_two_at_a_time_and_commits_go_on(
-    new_server: StartServer,  # noqa: F811
-    http: ClientSession,  # noqa: F811
+    new_server: StartServer,
+    http: ClientSession,
     database_url: str,
     tmp_path: Path,
     record_property: Record,
@@ -77,8 +76,8 @@ async def test_forty_exports_of_one_account_are_two_at_a_time_and_commits_go_on(
 
 
 async def test_the_page_of_an_attempt_with_thirty_large_commits_stays_small(
-    new_server: StartServer,  # noqa: F811
-    http: ClientSession,  # noqa: F811
+    new_server: StartServer,
+    http: ClientSession,
     sqlite_url: str,
     tmp_path: Path,
 ) -> None:
@@ -110,8 +109,8 @@ async def test_the_page_of_an_attempt_with_thirty_large_commits_stays_small(
 
 @pytest.mark.parametrize("ends", ["signs out", "account is removed"])
 async def test_an_open_page_hears_nothing_more_once_the_sign_in_has_ended(
-    new_server: StartServer,  # noqa: F811
-    http: ClientSession,  # noqa: F811
+    new_server: StartServer,
+    http: ClientSession,
     database_url: str,
     tmp_path: Path,
     ends: str,

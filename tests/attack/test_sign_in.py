@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from bridge.audit.access.throttle import FREE, FREE_OF_ADDRESS
+from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS
 from tests.attack.visitors import Visitor, add_account, visitor
-from tests.processes.conftest import StartServer, new_server  # noqa: F401 -- a fixture
+from tests.support.server import StartServer
 
 BEHIND_PROXY = "[audit]\nbehind_proxy = true\n"
 GUESSERS = 40
 
 
 async def test_a_stranger_who_knows_an_admins_name_does_not_shut_the_admin_out(
-    new_server: StartServer,  # noqa: F811
+    new_server: StartServer,
     database_url: str,
     tmp_path: Path,
 ) -> None:
@@ -33,7 +33,7 @@ async def test_a_stranger_who_knows_an_admins_name_does_not_shut_the_admin_out(
 
 
 async def test_in_a_flood_of_guesses_from_everywhere_a_known_browser_comes_in(
-    new_server: StartServer,  # noqa: F811
+    new_server: StartServer,
     sqlite_url: str,
     tmp_path: Path,
 ) -> None:
@@ -67,7 +67,7 @@ async def test_in_a_flood_of_guesses_from_everywhere_a_known_browser_comes_in(
 
 
 async def test_a_client_behind_the_proxy_is_one_client_however_it_writes_its_headers(
-    new_server: StartServer,  # noqa: F811
+    new_server: StartServer,
     sqlite_url: str,
 ) -> None:
     """The proxy adds the last entry; all that stands before it, and every other header, is the client's."""

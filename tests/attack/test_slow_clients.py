@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from tests.attack.honest import Learner, Usage, new_token, open_descriptors, percentile, play, play_for, stored_commits
-from tests.processes.conftest import StartServer
+from tests.support.server import StartServer
 
 HANG = 60
 """Seconds beyond its deadline after which a connection counts as never closed."""

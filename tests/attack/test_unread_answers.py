@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from tests.attack.honest import Learner, Usage, new_token, resident, stored_commits
-from tests.processes.conftest import StartServer
+from tests.support.server import StartServer
 
 HANG = 240
 """Seconds after which something counts as never happening."""

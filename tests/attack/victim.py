@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.processes.server import Server
+from tests.support.server import Server
 
 HOME_PAGE = "https://lms.example.org"
 PASSWORD = "correct horse battery staple"
@@ -44,7 +44,7 @@ class Victim:
 
     async def add_lms(self, name: str) -> str:
         """Add an LMS and return its token."""
-        return await self.server.run("tokens", "create", "--lms", name, "--home-page", f"https://{name}.example.org")
+        return await self.server.new_token(name, f"https://{name}.example.org")
 
     async def commit(
         self, http: aiohttp.ClientSession, cmi: dict[str, Any], *, learner: str = "honest", activity: str = "1"

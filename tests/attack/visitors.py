@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiohttp import ClientSession, CookieJar, TCPConnector
 
-from tests.processes.server import Server
+from tests.support.server import Server
 
 PASSWORD = "correct horse battery"
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from bridge import passwords
-from tests.audit.people import CHEAP, Person, add_account, stranger
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
+from tests.support.browser import CHEAP, Person, add_account, stranger
 
 Meet = Callable[..., Awaitable[Person]]
 

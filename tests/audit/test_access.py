@@ -12,9 +12,8 @@ from bridge.audit.access.roles import Role
 from bridge.audit.routes import ROUTES, Route
 from bridge.audit_settings import AuditSettings
 from tests.audit.conftest import Meet
-from tests.audit.people import Person, csrf_of
-from tests.bridges import HOME_PAGE, Bridge
-from tests.conftest import StartBridge
+from tests.support.bridge import HOME_PAGE, Bridge, StartBridge
+from tests.support.browser import Person, csrf_of
 
 OPEN = {
     ("GET", "/static/{version}/{name}"),

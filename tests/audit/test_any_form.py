@@ -21,8 +21,8 @@ from bridge.audit.routes import ROUTES, Route
 from storage import accounts, mapping_versions
 from storage.accounts import NewAccount
 from storage.engine import open_engine, reading, writing
-from tests.audit.people import PASSWORD, csrf_of
-from tests.processes.server import Server
+from tests.support.browser import PASSWORD, csrf_of
+from tests.support.server import Server
 
 CASES = {"": 150, "full": 5_000}[os.environ.get("CHAOS", "")]
 """Forms and filters made at random for each database."""

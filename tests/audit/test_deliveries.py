@@ -9,13 +9,13 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from bridge import delivery_acts
-from bridge.audit.advice import advice
+from bridge.audit.components.remediation import advice
 from storage import audit_log
 from storage.engine import reading
-from tests.audit.counting import count, rows
-from tests.audit.filled import COMMENT, SCRIPT, TARGET, fill
-from tests.audit.people import Person
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
+from tests.support.sample_data import COMMENT, SCRIPT, TARGET, fill
+from tests.support.sql import rows, scalar
 
 _COUNT = re.compile(r'<span class="count"><span class="number">(\d+)</span>')
 
@@ -28,7 +28,7 @@ async def bridge(bridge: Bridge) -> Bridge:
 
 
 def _in_state(bridge: Bridge, state: str, more: str = "") -> int:
-    return count(bridge, f"SELECT count(*) FROM delivery WHERE state = :state {more}", state=state)
+    return scalar(bridge, f"SELECT count(*) FROM delivery WHERE state = :state {more}", state=state)
 
 
 async def test_those_in_trouble_are_shown_by_cause_each_with_what_to_do(bridge: Bridge, auditor: Person) -> None:

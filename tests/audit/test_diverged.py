@@ -12,8 +12,8 @@ from storage.deliveries import Filter
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery
-from tests.audit.people import Person
-from tests.bridges import START, Bridge
+from tests.support.bridge import START, Bridge
+from tests.support.browser import Person
 
 QUERY = "target=analytics&state=dead&outcome=diverged"
 

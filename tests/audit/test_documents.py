@@ -12,11 +12,11 @@ from sqlalchemy import update
 
 from storage.engine import writing
 from storage.tables import document_delivery
-from tests.audit.counting import count, rows
-from tests.audit.filled import NAMES, SCRIPT, SECRETS, TARGET, fill
-from tests.audit.people import Person
-from tests.bridges import Bridge
 from tests.http.test_learner_details import by, use
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
+from tests.support.sample_data import NAMES, SCRIPT, SECRETS, TARGET, fill
+from tests.support.sql import rows, scalar
 
 _ROW = re.compile(r'<tr id="document-([0-9a-f-]{36})">')
 
@@ -68,7 +68,7 @@ async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge
         shown += _ROW.findall(text)
         found = re.search(r'<a href="([^"]+)" rel="next">', text)
         path = found[1].replace("&amp;", "&") if found else ""
-    assert len(shown) == len(set(shown)) == count(bridge, "SELECT count(*) FROM document") > 50
+    assert len(shown) == len(set(shown)) == scalar(bridge, "SELECT count(*) FROM document") > 50
 
 
 async def test_one_document_is_shown_with_its_content_and_its_deliveries(bridge: Bridge, auditor: Person) -> None:
@@ -105,7 +105,7 @@ async def test_what_people_typed_is_shown_and_does_nothing(bridge: Bridge, admin
 
 async def test_files_hold_each_document_once(bridge: Bridge, admin: Person) -> None:
     table = list(csv.DictReader(io.StringIO((await admin.text("/audit/documents.csv")).lstrip("\ufeff"))))
-    assert len(table) == count(bridge, "SELECT count(*) FROM document")
+    assert len(table) == scalar(bridge, "SELECT count(*) FROM document")
     assert {row["learner_name"] for row in table} >= {f"'{NAMES['u2']}", NAMES["u3"]}
 
 

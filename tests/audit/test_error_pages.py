@@ -8,15 +8,14 @@ import pytest
 from aiohttp import web
 
 from bridge.audit import app as pages
+from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
-from bridge.audit.route import Route
 from bridge.audit.routes import ROUTES
 from bridge.errors import Overloaded
 from storage.engine import writing
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.browser import Person
 
 CANARY = "canary of ada"
 

@@ -7,12 +7,11 @@ from http.cookies import Morsel
 import pytest
 
 from bridge.audit.access.devices import COOKIE_PREFIX, DEVICE_TTL
-from bridge.audit.access.throttle import FREE, FREE_OF_ADDRESS
+from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS
 from bridge.audit_settings import AuditSettings
 from tests.audit.conftest import Meet
-from tests.audit.people import PASSWORD, Person, add_account, csrf_of
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.browser import PASSWORD, Person, add_account, csrf_of
 
 
 async def _guess(person: Person, name: str, times: int) -> list[int]:

@@ -11,8 +11,8 @@ from bridge.audit import received
 from bridge.audit.pages import statements
 from bridge.audit.pages import timeline as pages
 from storage.audit import timeline
-from tests.audit.people import Person
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
 
 MAX_PAGE = 2_000_000
 """Bytes."""

@@ -14,9 +14,10 @@ from storage import lms
 from storage.audit import export, pages
 from storage.engine import writing
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.audit.reading import column, counted, fact, table
-from tests.bridges import Bridge
+from tests.audit.page_content import fact, table
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
+from tests.support.sql import column, scalar
 
 CANARY = "<script>alert('ä\"\U0001f393')</script>"
 RTL = "\u202eأحمد"
@@ -90,7 +91,7 @@ async def test_enrollments_are_shown_newest_first_with_what_is_stored(learned: B
     page = await auditor.text("/audit/learners")
     assert shown(page) == column(learned, ALL)
     rows = table(page, "Enrollments")
-    assert len(rows) == counted(learned, "SELECT count(*) FROM enrollment")
+    assert len(rows) == scalar(learned, "SELECT count(*) FROM enrollment")
     newest = rows[0]
     assert newest[:2] == ["Lovelace, Adau1", "other"]
     assert newest[4:9] == ["completed", "passed", "70 of 100", "1 min 30 s", "1"]

@@ -14,11 +14,11 @@ from bridge.app import IN_USE
 from bridge.mapping_documents import SHIPPED
 from storage import audit_log
 from storage.engine import reading
-from tests.audit.counting import count, rows
-from tests.audit.filled import SCRIPT, fill
-from tests.audit.people import Person, csrf_of, jobs_of
-from tests.bridges import Bridge
 from tests.mappings.statement_builders import FOR_CREDIT
+from tests.support.bridge import Bridge
+from tests.support.browser import Person, csrf_of, jobs_of
+from tests.support.sample_data import SCRIPT, fill
+from tests.support.sql import rows, scalar
 
 TEXT = (SHIPPED / "scorm-profile.toml").read_text(encoding="utf-8")
 RULE = f'name = "passed"\nwhen = "success.passed"\n{FOR_CREDIT}'
@@ -49,7 +49,7 @@ async def test_every_version_is_listed_with_whom_it_is_active_for(bridge: Bridge
     text = await admin.text("/audit/mappings")
     for one in _hashes(bridge):
         assert one[:12] in text
-    assert len(re.findall(r"<tr>\s*<td data-label=\"Document\"", text)) == count(
+    assert len(re.findall(r"<tr>\s*<td data-label=\"Document\"", text)) == scalar(
         bridge, "SELECT count(*) FROM mapping_version"
     )
     assert "all LMSs" in text
@@ -152,7 +152,7 @@ async def test_a_pasted_commit_is_shown_with_what_it_becomes_and_nothing_is_stor
     bridge: Bridge, auditor: Person
 ) -> None:
     (version,) = _hashes(bridge)
-    page, before = f"/audit/mappings/{version}/preview", count(bridge, "SELECT count(*) FROM journal")
+    page, before = f"/audit/mappings/{version}/preview", scalar(bridge, "SELECT count(*) FROM journal")
     body = json.dumps({"learner": {"id": "x"}, "activity": {"id": "y"}, "cmi": {"core": {"lesson_status": "passed"}}})
     answer = await auditor.post(page, page=page, body=body)
     assert "initialized <small>" in await answer.text()
@@ -166,7 +166,7 @@ async def test_a_pasted_commit_is_shown_with_what_it_becomes_and_nothing_is_stor
         assert (answer.status, 'class="fault"' in text, SCRIPT in text) == (400, True, False)
     for query in ("session=x&number=1", "session=&number=1", f"session={'0' * 8}-0000-0000-0000-{'0' * 12}&number=1"):
         assert (await auditor.get(f"{page}?{query}")).status == 400
-    assert count(bridge, "SELECT count(*) FROM journal") == before
+    assert scalar(bridge, "SELECT count(*) FROM journal") == before
 
 
 async def test_an_impact_report_counts_what_would_be_another_statement(bridge: Bridge, admin: Person) -> None:
@@ -178,8 +178,8 @@ async def test_an_impact_report_counts_what_would_be_another_statement(bridge: B
     answer = await admin.get(started.headers["Location"])
     text = await answer.text()
     assert "Refresh" not in answer.headers
-    passed = count(bridge, "SELECT count(*) FROM statement WHERE rule = 'passed'")
-    commits = count(bridge, "SELECT count(*) FROM journal")
+    passed = scalar(bridge, "SELECT count(*) FROM statement WHERE rule = 'passed'")
+    commits = scalar(bridge, "SELECT count(*) FROM journal")
     assert f'<span class="number">{commits}</span> commits of' in text
     dropped = re.search(
         r'data-label="Rule"[^>]*>passed</td>.*?data-label="Dropped" class="right"><strong><span class="number">(\d+)',

@@ -15,9 +15,8 @@ from storage.accounts import StoredAccount
 from storage.engine import reading
 from tests.audit.conftest import Meet
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
-from tests.audit.people import Person, add_account
-from tests.bridges import Bridge, FakeClock
-from tests.conftest import StartBridge
+from tests.support.bridge import Bridge, FakeClock, StartBridge
+from tests.support.browser import Person, add_account
 
 
 @pytest.fixture

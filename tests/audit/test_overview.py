@@ -19,10 +19,10 @@ from storage.engine import writing
 from storage.pauses import Pause
 from storage.target_alarms import TargetAlarm
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.audit.reading import counted, fact, table
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
+from tests.audit.page_content import fact, table
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.browser import Person
+from tests.support.sql import scalar
 
 CHARTS = ("commits", "statements", "depth", "age")
 HOUR = 3_600
@@ -56,10 +56,10 @@ async def test_nothing_to_look_after_is_said_and_what_to_do_without_an_lrs(start
 async def test_numbers_are_those_of_plain_counts(bridge: Bridge, reader: Person) -> None:
     await learn(bridge)
     page = await reader.text("/audit/")
-    assert fact(page, "Sessions open") == str(counted(bridge, "SELECT count(*) FROM session WHERE ended IS NULL"))
-    assert fact(page, "Commits in the last hour") == str(counted(bridge, "SELECT count(*) FROM journal"))
-    assert fact(page, "Statements in the last hour") == str(counted(bridge, "SELECT count(*) FROM statement"))
-    waiting = counted(bridge, "SELECT count(*) FROM delivery WHERE state = 'waiting'")
+    assert fact(page, "Sessions open") == str(scalar(bridge, "SELECT count(*) FROM session WHERE ended IS NULL"))
+    assert fact(page, "Commits in the last hour") == str(scalar(bridge, "SELECT count(*) FROM journal"))
+    assert fact(page, "Statements in the last hour") == str(scalar(bridge, "SELECT count(*) FROM statement"))
+    waiting = scalar(bridge, "SELECT count(*) FROM delivery WHERE state = 'waiting'")
     assert [row[:3] for row in table(page, "Targets")] == [["lrs", "paused", str(waiting)]]
 
 
@@ -73,7 +73,7 @@ async def test_minutes_of_charts_are_those_of_plain_counts(bridge: Bridge, reade
         minutes = table(page, title)
         assert len(minutes) == 60
         assert [int(number) for _, number in minutes[-3:]] == [
-            counted(
+            scalar(
                 bridge,
                 f"SELECT count(*) FROM {name} WHERE {time} >= {bridge.clock() - back * 60_000}"
                 f" AND {time} < {bridge.clock() - (back - 1) * 60_000}",
@@ -146,7 +146,7 @@ async def test_every_picture_has_words_and_an_address_that_changes_with_its_numb
     before = await reader.text("/audit/")
     pictures = re.findall(r'<img src="(/audit/charts/[^"]+)" alt="([^"]+)"', before)
     assert [address.split("/")[3].partition(".")[0] for address, _ in pictures] == list(CHARTS)
-    assert f"{counted(bridge, 'SELECT count(*) FROM journal')} in all" in pictures[0][1]
+    assert f"{scalar(bridge, 'SELECT count(*) FROM journal')} in all" in pictures[0][1]
     await bridge.commit({"cmi.score.raw": "9"}, learner={"id": "another"})
     after = re.findall(r'<img src="(/audit/charts/[^"]+)"', await reader.text("/audit/"))
     assert after[:3] != [address for address, _ in pictures][:3]

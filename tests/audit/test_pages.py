@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
 
 
 async def test_pages_show_who_is_signed_in_and_only_what_the_role_may_follow(reader: Person, admin: Person) -> None:

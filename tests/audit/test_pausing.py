@@ -21,11 +21,10 @@ from storage import pauses
 from storage.engine import writing
 from storage.outbox import SHARDS
 from storage.pauses import Pause
-from tests.audit.people import Person
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
-from tests.forwarding.looking import DONE
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.browser import Person
+from tests.support.deliveries import DONE
+from tests.support.waiting import wait_until
 
 LEARNERS = [f"u{number}" for number in range(12)]
 
@@ -87,7 +86,7 @@ async def bridge(start: StartBridge, lrss: tuple[Lrs, Lrs], monkeypatch: pytest.
     _resume(bridge)
     await _pauses(bridge).look()
     # the first claim of each sender is for one statement, as it knows nothing of their size yet
-    await until(lambda: slow.requests == 2 * SHARDS)
+    await wait_until(lambda: slow.requests == 2 * SHARDS)
     _pauses(bridge).stop()  # it does not look by itself any more
     return bridge
 
@@ -128,14 +127,14 @@ async def test_after_the_page_has_answered_no_request_is_begun_until_a_page_ends
 
     # what was on its way arrives, is noted, and nothing of what was claimed with it follows
     slow.opened.set()
-    await until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
+    await wait_until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
     await bridge.commit(DONE, learner={"id": "later"})
-    await until(lambda: set(_states(bridge, "other", [*LEARNERS, "later"])) == {"delivered"})
+    await wait_until(lambda: set(_states(bridge, "other", [*LEARNERS, "later"])) == {"delivered"})
     assert slow.requests == begun == len(slow.ids)
 
     resumed = await admin.post("/audit/targets/slow/resume", reason="moved")
     assert "slow goes on. Other processes" in await admin.text(resumed.headers["Location"])
-    await until(lambda: set(_states(bridge, "slow", [*LEARNERS, "later"])) == {"delivered"})
+    await wait_until(lambda: set(_states(bridge, "slow", [*LEARNERS, "later"])) == {"delivered"})
     assert len(slow.ids) == len(set(slow.ids)) == slow.requests
 
 
@@ -146,13 +145,13 @@ async def test_what_another_process_paused_holds_from_the_next_look_on(bridge: B
     await _pauses(bridge).look()
     begun = slow.requests
     slow.opened.set()
-    await until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
-    await until(lambda: set(_states(bridge, "other", LEARNERS)) == {"delivered"})
+    await wait_until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
+    await wait_until(lambda: set(_states(bridge, "other", LEARNERS)) == {"delivered"})
     assert slow.requests == begun
 
     _resume(bridge)
     await _pauses(bridge).look()
-    await until(lambda: set(_states(bridge, "slow", LEARNERS)) == {"delivered"})
+    await wait_until(lambda: set(_states(bridge, "slow", LEARNERS)) == {"delivered"})
     assert len(slow.ids) == len(set(slow.ids))
 
 

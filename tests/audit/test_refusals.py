@@ -10,8 +10,8 @@ from bridge.access import new_token
 from bridge.http.services import SERVICES
 from storage import lms
 from storage.engine import writing
-from tests.audit.people import Person
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
 
 CANARY = "<img src=x onerror=alert(1)>"
 

@@ -10,19 +10,19 @@ import threading
 import pytest
 from sqlalchemy import text, update
 
-from bridge.audit.jobs import Job, Progress
+from bridge.audit.components.jobs import Job, Progress
 from bridge.mapping_library import activation, reissuing
-from mappings.impact import Impact
+from mappings.analysis.impact import Impact
 from storage import audit_log, leases
 from storage.audit_log import AuditEntry
 from storage.engine import reading, writing
 from storage.tables import delivery, journal
-from tests.audit.counting import count, rows
-from tests.audit.filled import NAMES, SCRIPT, TARGET, fill
-from tests.audit.people import Person, jobs_of
-from tests.audit.reading import fact, table
-from tests.bridges import START, Bridge, Ids
-from tests.mapping_library.conftest import MASTERED, variant
+from tests.audit.page_content import fact, table
+from tests.support.bridge import START, Bridge, Ids
+from tests.support.browser import Person, jobs_of
+from tests.support.mapping import MASTERED, variant
+from tests.support.sample_data import NAMES, SCRIPT, TARGET, fill
+from tests.support.sql import rows, scalar
 
 NEW = variant(
     add=MASTERED.replace("0.9", "0.8"),
@@ -72,7 +72,7 @@ def _acts(bridge: Bridge) -> list[AuditEntry]:
 
 
 def _statements(bridge: Bridge) -> int:
-    return count(bridge, "SELECT count(*) FROM statement")
+    return scalar(bridge, "SELECT count(*) FROM statement")
 
 
 def _numbers(page: str) -> dict[str, list[str]]:

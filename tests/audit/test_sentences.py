@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bridge.audit.sentences import Sentence, sentence, time_spent
+from bridge.audit.components.statement_view import Sentence, sentence, time_spent
 
 
 def told(**parts: object) -> Sentence:

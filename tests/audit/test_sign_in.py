@@ -13,14 +13,13 @@ from bridge import accounts as kept
 from bridge import passwords
 from bridge.accounts import Who
 from bridge.audit.access.cookies import COOKIE
-from bridge.audit.access.throttle import FREE, FREE_OF_ADDRESS, account_subject
+from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS, account_subject
 from bridge.audit_settings import AuditSettings
 from storage import accounts
 from storage.engine import reading, writing
 from tests.audit.conftest import Meet
-from tests.audit.people import PASSWORD, Person, add_account, csrf_of
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.browser import PASSWORD, Person, add_account, csrf_of
 
 
 async def _is_in(person: Person) -> bool:

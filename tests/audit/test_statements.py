@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.audit.counting import count, rows
-from tests.audit.filled import COMMENT, NAMES, SCRIPT, SECRETS, TARGET, fill
-from tests.audit.people import Person
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
+from tests.support.sample_data import COMMENT, NAMES, SCRIPT, SECRETS, TARGET, fill
+from tests.support.sql import rows, scalar
 
 _ROW = re.compile(r'<tr id="statement-([0-9a-f-]{36})">')
 
@@ -99,7 +99,7 @@ async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge
         found = re.search(r'<a href="([^"]+)" rel="next">', text)
         path = found[1].replace("&amp;", "&") if found else ""
         assert "lms=lms" in (path or "lms=lms")
-    assert len(shown) == len(set(shown)) == count(bridge, "SELECT count(*) FROM statement")
+    assert len(shown) == len(set(shown)) == scalar(bridge, "SELECT count(*) FROM statement")
 
 
 async def test_one_statement_is_shown_with_all_that_led_to_it_and_all_that_became_of_it(
@@ -177,7 +177,7 @@ async def test_files_are_safe_in_spreadsheets_and_exact_for_programs(bridge: Bri
     assert answer.headers["Content-Disposition"] == 'attachment; filename="statements.csv"'
     raw = await answer.text()
     table = list(csv.DictReader(io.StringIO(raw.lstrip("\ufeff"))))
-    assert len(table) == count(bridge, "SELECT count(*) FROM statement")
+    assert len(table) == scalar(bridge, "SELECT count(*) FROM statement")
     names = {row["learner_name"] for row in table}
     assert "'=HYPERLINK(A1)" in names
     assert NAMES["u3"] in names

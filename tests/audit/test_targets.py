@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from bridge.target_settings import TargetSettings
 from storage import audit_log, outbox, pauses, target_alarms
@@ -15,13 +15,13 @@ from storage.engine import reading, writing
 from storage.outbox import Try
 from storage.target_alarms import TargetAlarm
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.bridges import START, Bridge
-from tests.conftest import StartBridge
+from tests.support.bridge import START, Bridge, StartBridge
+from tests.support.browser import Person
+from tests.support.http_server import Handler, serve
 
 LRS = TargetSettings(name="analytics", endpoint="http://127.0.0.1:1/xapi/", username="u", password="p")
 NONE = "\u2013"
-Ask = Callable[[Callable[[web.Request], Awaitable[web.Response]]], Awaitable[str]]
+Ask = Callable[[Handler], Awaitable[str]]
 
 
 @pytest.fixture
@@ -144,23 +144,17 @@ async def test_without_a_target_it_is_told_what_to_do(start: StartBridge, meet: 
 @pytest.fixture
 async def ask(start: StartBridge, meet: Meet) -> AsyncIterator[Ask]:
     """Press the button with an LRS whose `about` is a handler; gives the page."""
-    servers: list[TestServer] = []
 
-    async def asking(about: Callable[[web.Request], Awaitable[web.Response]]) -> str:
-        app = web.Application()
-        app.router.add_get("/xapi/about", about)
-        server = TestServer(app)
-        servers.append(server)
-        await server.start_server()
-        target = TargetSettings(name="lrs", endpoint=str(server.make_url("/xapi")), username="u", password="pä")
+    async def asking(about: Handler) -> str:
+        url = await stack.enter_async_context(serve(about))
+        target = TargetSettings(name="lrs", endpoint=f"{url}xapi", username="u", password="pä")
         admin = await meet(await start(targets=(target,)), "ada", "admin")
         answer = await admin.post("/audit/targets/lrs/test")
         assert answer.status == 200
         return await answer.text()
 
-    yield asking
-    for server in servers:
-        await server.close()
+    async with AsyncExitStack() as stack:
+        yield asking
 
 
 async def test_an_lrs_that_answers_is_asked_with_the_targets_credentials(ask: Ask) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from bridge.audit import rules
+from bridge.audit.components import rule_trace
 from bridge.audit.pages import timeline
 from storage.engine import reading, writing
 from tests.audit.conftest import Meet
-from tests.audit.people import Person
-from tests.audit.reading import column, counted, fact, table
-from tests.bridges import Bridge
+from tests.audit.page_content import fact, table
+from tests.support.bridge import Bridge
+from tests.support.browser import Person
+from tests.support.sql import column, scalar
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 NAME = '<b>Ada</b> "Lovelace" NAMECANARY'
@@ -116,7 +117,7 @@ async def test_a_commit_tells_how_it_came_and_what_became_of_it(bridge: Bridge, 
     assert fact(page, "Format") == "native"
     assert fact(page, "Content type") == "application/json"
     assert fact(page, "Sequence") == "7"
-    size = counted(bridge, "SELECT length(body) FROM journal WHERE number = 2")
+    size = scalar(bridge, "SELECT length(body) FROM journal WHERE number = 2")
     assert fact(page, "Size") == f"{size} bytes"
     assert anchors(page, "statement") == column(
         bridge, "SELECT id FROM statement WHERE commit_number = 2 ORDER BY position"
@@ -136,9 +137,9 @@ async def test_a_statement_is_told_as_a_sentence_with_its_rule_and_mapping(
     assert "<q><bdi>RESPONSECANARY&lt;script&gt;</bdi></q>" in page
     for rule in column(bridge, "SELECT rule FROM statement"):
         assert f'#rule-{rule}"><code>{rule}</code></a>' in page
-    assert counted(bridge, "SELECT content_hash FROM mapping_version")[:12] in page
+    assert scalar(bridge, "SELECT content_hash FROM mapping_version")[:12] in page
     told = re.findall(r'aria-label="Statement">(.*?)</pre>', page, re.DOTALL)
-    assert len(told) == counted(bridge, "SELECT count(*) FROM statement")
+    assert len(told) == scalar(bridge, "SELECT count(*) FROM statement")
 
 
 async def test_a_delivery_is_told_with_its_tries_and_what_the_lrs_said(attempt: str, auditor: Person) -> None:
@@ -278,7 +279,7 @@ async def test_a_commit_that_cannot_be_read_again_is_shown_without_its_rules(
 async def test_an_enrollment_with_many_commits_is_gone_through_when_asked(
     attempt: str, auditor: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "AT_ONCE", 2)
+    monkeypatch.setattr(rule_trace, "AT_ONCE", 2)
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
     assert not table(page, "Fired")
     assert f'href="/audit/commits/{SESSION}/2?rules=1"' in page

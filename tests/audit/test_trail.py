@@ -9,8 +9,8 @@ import pytest
 from storage import audit_log
 from storage.audit_log import AuditEntry
 from storage.engine import writing
-from tests.audit.people import Person
-from tests.bridges import START, Bridge
+from tests.support.bridge import START, Bridge
+from tests.support.browser import Person
 
 DAY = 86_400_000
 

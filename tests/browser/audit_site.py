@@ -18,9 +18,9 @@ from storage import accounts, deliveries
 from storage.accounts import NewAccount
 from storage.deliveries import Filter
 from storage.engine import open_engine, reading, writing
-from tests.audit.filled import TARGET, fill
-from tests.audit.people import CHEAP, PASSWORD, jobs_of, stranger
-from tests.bridges import START, Bridge, FakeClock, Ids, start_bridge
+from tests.support.bridge import START, Bridge, FakeClock, Ids, start_bridge
+from tests.support.browser import CHEAP, PASSWORD, jobs_of, stranger
+from tests.support.sample_data import TARGET, fill
 
 ADMIN = "ada"
 DESKTOP = {"width": 1280, "height": 900}

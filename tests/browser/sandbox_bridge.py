@@ -23,7 +23,7 @@ from bridge.target_settings import TargetSettings
 from storage import lms
 from storage.engine import open_engine, writing
 from tests.browser.course_page import CoursePage
-from tests.browser.waiting import last_look
+from tests.support.waiting import poll
 
 HOME_PAGE = "https://lms.example.org"
 HOST = "127.0.0.1"
@@ -83,7 +83,7 @@ class SandboxBridge:
             found: list[dict[str, Any]] = await shown.evaluate_all(_READ_ATTEMPTS)
             return found
 
-        attempts = await last_look(look, lambda seen: _states(seen) == {delivery})
+        attempts = await poll(look, lambda seen: _states(seen) == {delivery})
         assert _states(attempts) == {delivery}
         return attempts
 

@@ -10,8 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Watch
 from tests.browser.course_page import CoursePage
-from tests.browser.sandbox_bridge import SandboxBridge
-from tests.browser.told import (
+from tests.browser.expected_statements import (
     RESUMED,
     STARTED,
     SUSPENDED,
@@ -22,6 +21,7 @@ from tests.browser.told import (
     passed,
     seen,
 )
+from tests.browser.sandbox_bridge import SandboxBridge
 from tests.real_lrs.learning_locker import LearningLocker
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.parametrize("version", ["1.2", "2004"])]

@@ -13,9 +13,9 @@ from playwright.async_api import Page
 
 from bridge.sandbox.lrs import DOCUMENTS, STATEMENTS, create_lrs
 from tests.browser.conftest import StartSandbox
+from tests.browser.expected_statements import DURATION
 from tests.browser.sandbox_bridge import HOME_PAGE, learner_id
-from tests.browser.told import DURATION
-from tests.browser.waiting import last_look
+from tests.support.waiting import poll
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -60,7 +60,7 @@ async def test_an_attempt_that_was_left_can_be_looked_up_at_the_lrs(
     async def look() -> dict[str, Any]:
         return _held(keeper)
 
-    assert await last_look(look, lambda seen: seen == expected) == expected
+    assert await poll(look, lambda seen: seen == expected) == expected
 
 
 def _held(keeper: TestServer) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Watch
+from tests.browser.expected_statements import VERBS, stored
 from tests.browser.sandbox_bridge import SandboxBridge
-from tests.browser.told import VERBS, stored
-from tests.browser.waiting import last_look
 from tests.real_lrs.learning_locker import LearningLocker
+from tests.support.waiting import poll
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.parametrize("version", ["1.2", "2004"])]
 
@@ -91,7 +91,7 @@ async def test_content_that_finishes_only_after_a_commit_loses_no_last_word(
     await expect(course.status).to_have_attribute("data-state", "saved")
     await leave(page)
 
-    attempt = await last_look(lambda: _attempt(bridge, learner, version), lambda seen: seen["status"] == "terminated")
+    attempt = await poll(lambda: _attempt(bridge, learner, version), lambda seen: seen["status"] == "terminated")
     assert (attempt["status"], attempt["completion_status"], attempt["success_status"]) == (
         "terminated", "completed", "passed",
     )  # fmt: skip
@@ -100,7 +100,7 @@ async def test_content_that_finishes_only_after_a_commit_loses_no_last_word(
     assert (cmi["core"]["lesson_location"] if version == "1.2" else cmi["location"]) == "last words"
     assert cmi["suspend_data"] == "x" * 3000
     assert {commit["disposition"] for commit in attempt["sessions"][0]["commits"]} <= {"applied", "stale", "late"}
-    verbs = await last_look(lambda: _verbs(lrs, learner), lambda seen: "terminated" in seen)
+    verbs = await poll(lambda: _verbs(lrs, learner), lambda seen: "terminated" in seen)
     assert verbs[0] == "initialized"
     assert verbs[-1] == "terminated"
     assert {"completed", "passed"} <= {*verbs}

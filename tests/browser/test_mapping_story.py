@@ -9,14 +9,14 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from bridge.mapping_documents import read_document
-from mappings.voiding import VOIDED
+from mappings.xapi.voiding import VOIDED
 from tests.browser.audit_site import ADMIN, LEFT, add_admin, delivery, sign_in, trail
 from tests.browser.conftest import Watch, watched_page
 from tests.browser.course_page import PAGES, CoursePage
+from tests.browser.expected_statements import VERBS, stored
 from tests.browser.sandbox_bridge import SandboxBridge
-from tests.browser.told import VERBS, stored
-from tests.browser.waiting import last_look
 from tests.real_lrs.learning_locker import LearningLocker
+from tests.support.waiting import poll
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -175,6 +175,6 @@ async def lrs_has(lrs: LearningLocker, learner: str, *verbs: str) -> list[str]:
     async def look() -> list[str]:
         return [one["verb"]["id"] for one in await asyncio.to_thread(stored, lrs, learner)]
 
-    found = await last_look(look, lambda seen: seen == expected)
+    found = await poll(look, lambda seen: seen == expected)
     assert found == expected
     return found

@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import StartSandbox, Watch
+from tests.browser.expected_statements import STARTED, answered, expect_statements, passed, rules, seen, stored
 from tests.browser.sandbox_bridge import HOST, TARGET, SandboxBridge
-from tests.browser.told import STARTED, answered, expect_statements, passed, rules, seen, stored
 from tests.real_lrs.learning_locker import LearningLocker
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.parametrize("version", ["1.2", "2004"])]

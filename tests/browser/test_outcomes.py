@@ -10,8 +10,7 @@ import pytest
 from playwright.async_api import Page
 
 from tests.browser.conftest import StartSandbox
-from tests.browser.sandbox_bridge import HOME_PAGE, TARGET, SandboxBridge, learner_id
-from tests.browser.told import (
+from tests.browser.expected_statements import (
     STARTED,
     SUSPENDED,
     VERBS,
@@ -23,6 +22,7 @@ from tests.browser.told import (
     rules,
     seen,
 )
+from tests.browser.sandbox_bridge import HOME_PAGE, TARGET, SandboxBridge, learner_id
 from tests.real_lrs.learning_locker import LearningLocker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -10,8 +10,8 @@ from playwright.async_api import Browser, Frame, Page, expect
 
 from tests.browser.conftest import Watch, watched_page
 from tests.browser.course_page import PAGES, CoursePage
+from tests.browser.expected_statements import expect_every_type
 from tests.browser.sandbox_bridge import SandboxBridge
-from tests.browser.told import expect_every_type
 from tests.real_lrs.learning_locker import LearningLocker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

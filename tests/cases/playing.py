@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from bridge.cli.verifying import enrollments
 from storage.engine import reading
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 REPORTED = Path(__file__).parent / "reported"
 SECONDS_BETWEEN = 2

@@ -7,10 +7,10 @@ import json
 from bridge.cli.verifying import enrollments
 from bridge.mapping_documents import load_mapping
 from storage.engine import reading
-from tests.bridges import Bridge
 from tests.cases.playing import Case
-from tests.mapping_library.conftest import DEFAULT
-from tests.replays import replayed, stored
+from tests.support.bridge import Bridge
+from tests.support.mapping import DEFAULT
+from tests.support.replay import replayed, stored
 
 
 async def test_each_sco_of_a_package_has_its_own_data_whether_posted_apart_or_together(bridge: Bridge) -> None:

@@ -9,9 +9,9 @@ import pytest
 from bridge.commits.reaper import Reaper
 from bridge.http.services import SERVICES
 from bridge.mapping_documents import load_mapping
-from tests.bridges import Bridge
 from tests.cases.playing import Case, result_of, verbs
-from tests.replays import replayed, stored
+from tests.support.bridge import Bridge
+from tests.support.replay import replayed, stored
 
 IDLE_AFTER = 4 * 3600
 SUFFIXES = ["", "openedx", "moodle", "native", "native-seq", "rpc", "no-exit"]

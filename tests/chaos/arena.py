@@ -17,9 +17,8 @@ from sqlalchemy import Engine
 from tests.chaos.clients import Client, Ledger
 from tests.chaos.judge import stored, violations
 from tests.chaos.lrs import ChaosLrs
-from tests.chaos.patience import until_none_is_left
-from tests.processes.conftest import StartServer
-from tests.processes.server import Server
+from tests.support.server import Server, StartServer
+from tests.support.waiting import wait_while_decreasing
 
 STUCK = 300
 """Seconds without anything of what is waited for: however much that is, the rest will not come."""
@@ -72,7 +71,7 @@ class Arena:
             self.new_server(self.database_url, endpoint=self.lrs.endpoint, target=TARGET, sections=sections)
             for _ in range(servers)
         ]
-        token = await self.servers[0].run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+        token = await self.servers[0].new_token()
         for server in self.servers:
             await server.start()
         urls = [server.url for server in self.servers]
@@ -91,7 +90,7 @@ class Arena:
         answered = self.ledger.acked
         enough = len(answered) + more
         # clients set no event
-        await until_none_is_left(lambda: enough - len(answered), lambda: asyncio.sleep(0.005), STUCK)
+        await wait_while_decreasing(lambda: enough - len(answered), lambda: asyncio.sleep(0.005), STUCK)
 
     async def finish(self) -> None:
         """End all trouble, let everything arrive, a last commit of everybody included, and judge."""

@@ -15,9 +15,7 @@ from sqlalchemy import Engine
 from storage.engine import open_engine
 from tests.chaos.arena import SCALES, Arena, Scale
 from tests.chaos.lrs import ChaosLrs
-from tests.processes.conftest import StartServer, http, new_server
-
-__all__ = ["http", "new_server"]
+from tests.support.server import StartServer
 
 
 @pytest.fixture

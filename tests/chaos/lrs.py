@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.chaos.patience import until_none_is_left
+from tests.support.waiting import wait_while_decreasing
 
 DECK = ("none",) * 6 + ("cut", "kept-cut", "kept-500", "kept-504", "503", "429", "conflict", "conflict")
 """What it does in so many requests, in an order of its own: nothing is left to luck but when."""
@@ -74,7 +74,7 @@ class ChaosLrs:
             missing.difference_update([one for one in missing if one in self.kept])
             return len(missing)
 
-        await until_none_is_left(left, self.next_answer, seconds)
+        await wait_while_decreasing(left, self.next_answer, seconds)
 
     async def _about(self, _request: web.Request) -> web.Response:
         return web.json_response({"version": ["1.0.3"]})

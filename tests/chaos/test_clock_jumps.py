@@ -10,10 +10,9 @@ import pytest
 from bridge.target_settings import TargetSettings
 from storage import outbox
 from storage.engine import reading
-from tests.bridges import START
 from tests.chaos.lrs import ChaosLrs
-from tests.conftest import StartBridge
-from tests.forwarding.waiting import until
+from tests.support.bridge import START, StartBridge
+from tests.support.waiting import wait_until
 
 DAY = 86_400
 JUMPS = {"an hour back": -3600, "a day ahead": DAY, "past the year 2038": 13 * 365 * DAY, "a year back": -365 * DAY}
@@ -40,7 +39,7 @@ async def test_a_jump_loses_nothing_and_dates_no_statement_before_an_earlier_one
         with reading(bridge.engine) as connection:
             return not outbox.waiting(connection)
 
-    await until(arrived)
+    await wait_until(arrived)
     (report,) = bridge.reports()
     assert list(chaos_lrs.kept) == [one.id for one in report.statements]
     dates = [msgspec.json.decode(one.body)["timestamp"] for one in report.statements]

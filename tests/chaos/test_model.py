@@ -27,8 +27,8 @@ from mappings.cmi import read
 from storage import lms, lookups, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import journal, session
-from tests.bridges import START, FakeClock, Ids
-from tests.replays import replayed, stored
+from tests.support.bridge import START, FakeClock, Ids
+from tests.support.replay import replayed, stored
 
 MAPPING = load_mapping("scorm-profile")
 LEARNERS = st.sampled_from(["u1", "u2"])

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, func, select
 
 from storage.engine import reading
 from storage.tables import metadata
-from tests.bridges import Bridge
-from tests.statements import shown
+from tests.support.bridge import Bridge
+from tests.support.sql import observe_statements
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "0000:01:00"}, "suspend_data": "s"}
 MOST = 200
@@ -54,7 +54,7 @@ async def test_a_commit_is_stored_whole_or_not_at_all_whatever_fails(bridge: Bri
             who["session_id"] = first["session_id"]
         before = _counts(bridge.engine)
         fault = _Fault(number)
-        with shown(fault):
+        with observe_statements(fault):
             status, answer = await bridge.post("/v1/commits", who | {"cmi": CMI, "sequence": 2})
         if fault.hit is None:
             break

@@ -15,9 +15,8 @@ from storage.engine import open_engine, reading, writing
 from storage.outbox import Settlement, Try
 from storage.pauses import Pause
 from storage.tables import delivery
-from tests.bridges import START, Bridge
 from tests.cli.conftest import Run
-from tests.conftest import StartBridge
+from tests.support.bridge import START, Bridge, StartBridge
 
 URL = "SCORM_BRIDGE_DATABASE__URL"
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}

@@ -12,8 +12,8 @@ from bridge.mapping_documents import read_document
 from bridge.settings import WRONG
 from storage import audit_log
 from storage.engine import reading
-from tests.bridges import Bridge
 from tests.cli.conftest import Run
+from tests.support.bridge import Bridge
 
 URL = "SCORM_BRIDGE_DATABASE__URL"
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "95", "max": "100"}}}

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 from aiohttp import ClientSession, CookieJar
 
-from tests.audit.people import Person
 from tests.cli.conftest import SCRIPT
+from tests.support.browser import Person
 
 
 @contextmanager

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from storage.audit.whose import COMPLETIONS, STATUSES, SUCCESSES
-from tests.bridges import Bridge
 from tests.cli.conftest import Run
-from tests.conftest import StartBridge
+from tests.support.bridge import Bridge, StartBridge
 
 URL = "SCORM_BRIDGE_DATABASE__URL"
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}

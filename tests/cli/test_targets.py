@@ -7,9 +7,8 @@ import json
 from storage import audit_log, target_alarms
 from storage.engine import open_engine, reading, writing
 from storage.target_alarms import TargetAlarm
-from tests.bridges import START
 from tests.cli.conftest import Run
-from tests.conftest import StartBridge
+from tests.support.bridge import START, StartBridge
 
 FILE = """
 [[targets]]

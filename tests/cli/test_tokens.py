@@ -11,8 +11,8 @@ from bridge.access import TOKEN_PREFIX, TOKEN_TRUSTED_FOR
 from storage import audit_log, lms
 from storage.engine import open_engine, reading
 from storage.lms import Lms
-from tests.bridges import Bridge
 from tests.cli.conftest import Run, Script
+from tests.support.bridge import Bridge
 
 HOME = "https://lms.example.org/moodle"
 CREATE = ("tokens", "create", "--lms", "moodle", "--home-page")

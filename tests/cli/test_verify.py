@@ -6,7 +6,7 @@ import json
 
 from bridge.target_settings import TargetSettings
 from tests.cli.conftest import Run, Script
-from tests.conftest import StartBridge
+from tests.support.bridge import StartBridge
 
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
 KEY = "SCORM_BRIDGE_DATABASE__URL"

@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from storage.engine import reading
 from storage.tables import journal
-from tests.bridges import Bridge
-from tests.formats.knocking import SUSPEND_DATA, Answer, commit, door, read
+from tests.formats.client import SUSPEND_DATA, Answer, commit, door, read
+from tests.support.bridge import Bridge
 
 OK = "error=0\r\nerror_text=Successful\r\n"
 PARAM = (

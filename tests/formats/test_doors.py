@@ -16,8 +16,7 @@ from bridge.errors import BodyTooComplex, BridgeError, MalformedBody
 from bridge.formats import BY_NAME, FORMATS, Call, Post, Reply, State, recognise
 from bridge.formats import read as read_as
 from mappings.cmi import read as read_cmi
-from tests.bridges import Bridge
-from tests.formats.knocking import door
+from tests.formats.client import door
 from tests.formats.test_aicc import INTERACTIONS, PARAM, form
 from tests.formats.test_elements import BODY as ELEMENTS
 from tests.formats.test_hyperf import BODY as HYPERF
@@ -25,6 +24,7 @@ from tests.formats.test_ilias import BODY as ILIAS
 from tests.formats.test_moodle import BEACON, FINISH
 from tests.formats.test_scorm_again import EVERYTHING, TEXT
 from tests.formats.test_scorm_cloud import BODY as SCORM_CLOUD
+from tests.support.bridge import Bridge
 
 BODIES: dict[str, list[bytes]] = {
     "moodle": [FINISH.encode(), BEACON],

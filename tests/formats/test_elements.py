@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridges import Bridge
-from tests.formats.knocking import SUSPEND_DATA, commit, door, read
+from tests.formats.client import SUSPEND_DATA, commit, door, read
+from tests.support.bridge import Bridge
 
 BODY = {
     "elements": {

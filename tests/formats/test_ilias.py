@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridges import Bridge
-from tests.formats.knocking import FORM, SUSPEND_DATA, door, read
+from tests.formats.client import FORM, SUSPEND_DATA, door, read
+from tests.support.bridge import Bridge
 
 BODY = {
     "cmi": [[5, "cmi.core.lesson_status", "passed"], [5, "cmi.core.score.raw", "85"], [5, "cmi.comments", None]],

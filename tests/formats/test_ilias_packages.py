@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bridge.formats.ilias import MAX_SCOS
-from tests.bridges import Bridge
-from tests.formats.knocking import FORM, Door, door, read
-from tests.mapping_library.conftest import DEFAULT
-from tests.replays import replayed, stored
+from tests.formats.client import FORM, Door, door, read
+from tests.support.bridge import Bridge
+from tests.support.mapping import DEFAULT
+from tests.support.replay import replayed, stored
 
 FIVE = [
     [5, "cmi.core.lesson_status", "passed"], [5, "cmi.core.score.raw", "90"], [5, "cmi.core.lesson_location", "end"],

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.bridges import Bridge
-from tests.formats.knocking import FORM, SUSPEND_DATA, commit, door, read
+from tests.formats.client import FORM, SUSPEND_DATA, commit, door, read
+from tests.support.bridge import Bridge
 
 PREFIX = "id=4&a=2&sesskey=k&attempt=1&scoid=7&"
 FINISH = f"{PREFIX}cmi__core__lesson_status=passed&cmi__core__exit=suspend&cmi__core__total_time=00%3A02%3A00"

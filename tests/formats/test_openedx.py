@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from bridge.formats.openedx import MAX_QUESTIONS
-from tests.bridges import Bridge
-from tests.formats.knocking import FORM, SUSPEND_DATA, commit, door, read
+from tests.formats.client import FORM, SUSPEND_DATA, commit, door, read
+from tests.support.bridge import Bridge
 
 
 def values(**told: Any) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.bridges import Bridge
-from tests.formats.knocking import SUSPEND_DATA, commit, door, read
+from tests.formats.client import SUSPEND_DATA, commit, door, read
+from tests.support.bridge import Bridge
 
 TRUE = {"result": "true", "errorCode": "0"}
 

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.bridges import Bridge
-from tests.formats.knocking import FORM, SUSPEND_DATA, commit, door, read
+from tests.formats.client import FORM, SUSPEND_DATA, commit, door, read
+from tests.support.bridge import Bridge
 
 TEXT = (
     'cmi.suspend_data={"a":[1],"s":"é & = % + ü"}&cmi.comments=nice & good&cmi.core.lesson_location=page=2&x=1'

@@ -11,8 +11,8 @@ import pytest
 
 from storage.engine import reading
 from storage.tables import journal
-from tests.bridges import Bridge
-from tests.formats.knocking import FORM, SUSPEND_DATA, Answer, commit, door, raw, read
+from tests.formats.client import FORM, SUSPEND_DATA, Answer, commit, door, raw, read
+from tests.support.bridge import Bridge
 
 RUNTIME: dict[str, Any] = {
     "completionStatus": "completed",

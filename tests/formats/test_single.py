@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.bridges import Bridge
-from tests.formats.knocking import SUSPEND_DATA, commit, door, read
+from tests.formats.client import SUSPEND_DATA, commit, door, read
+from tests.support.bridge import Bridge
 
 VALUES: dict[str, Any] = {
     "cmi.interactions.0.result": "correct",

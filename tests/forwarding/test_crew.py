@@ -17,9 +17,9 @@ from storage import leases
 from storage.engine import open_engine, reading, writing
 from storage.outbox import SHARDS
 from storage.tables import lease
-from tests.conftest import StartBridge
-from tests.forwarding.waiting import until
-from tests.storage.rows import uid
+from tests.storage.builders import uid
+from tests.support.bridge import StartBridge
+from tests.support.waiting import wait_until
 
 NAMES = ("lrs/0", "lrs/1", "lrs/2", "lrs/3")
 LASTS = 0.6
@@ -91,26 +91,26 @@ def processes(database_url: str) -> Processes:
 
 async def test_one_process_runs_every_sender(processes: Processes) -> None:
     async with processes.process(1):
-        await until(processes.all_run)
+        await wait_until(processes.all_run)
     assert sum(processes.running.values()) == 0
 
 
 async def test_a_second_process_takes_over_its_share_and_no_sender_ever_runs_twice(processes: Processes) -> None:
     async with processes.process(1):
-        await until(processes.all_run)
+        await wait_until(processes.all_run)
         async with processes.process(2):
-            await until(lambda: len(processes.share[2]) == 2 and processes.all_run())
-        await until(processes.all_run)
+            await wait_until(lambda: len(processes.share[2]) == 2 and processes.all_run())
+        await wait_until(processes.all_run)
     assert set(processes.most.values()) == {1}
 
 
 async def test_a_killed_process_s_senders_run_elsewhere_when_its_leases_ran_out(processes: Processes) -> None:
     async with processes.process(1) as (_, killed):
-        await until(processes.all_run)
+        await wait_until(processes.all_run)
         killed.cancel()
         processes.running.clear()
         async with processes.process(2):
-            await until(processes.all_run)
+            await wait_until(processes.all_run)
             assert processes.share[2] == set(NAMES)
 
 
@@ -124,7 +124,7 @@ async def test_a_target_of_whatever_name_shares_its_leases_with_no_other_work(st
             names = connection.execute(select(lease.c.name)).scalars()
             return {name for name in names if not name.startswith("process ")}
 
-    await until(lambda: len(held()) == SHARDS + 1)
+    await wait_until(lambda: len(held()) == SHARDS + 1)
     with writing(bridge.engine) as connection:
         shares = leases.share_out(connection, owner=uid("process", 9), names=["mappings/reissue"], lasts=60_000)
     assert shares.held == {"mappings/reissue"}

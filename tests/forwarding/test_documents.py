@@ -16,11 +16,10 @@ from bridge.sandbox.lrs import DOCUMENTS, LEDGER, FaultRule, Match, faults
 from bridge.settings import SettingsError
 from storage.engine import reading
 from storage.tables import document_delivery
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import Lrs, StartLrs
-from tests.forwarding.looking import settled
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.deliveries import settled
+from tests.support.lrs import Lrs, StartLrs
+from tests.support.waiting import wait_until
 
 PROFILE = "https://w3id.org/xapi/scorm/"
 ATTEMPT_STATE = PROFILE + "attempt-state"
@@ -76,7 +75,7 @@ def due(bridge: Bridge, target: str = "lrs") -> int:
 async def written(bridge: Bridge, target: str = "lrs") -> None:
     """Make the documents of what was committed, and wait until nothing that may be sent now is left."""
     await bridge.let_documents_follow()
-    await until(lambda: settled(bridge) and not due(bridge, target))
+    await wait_until(lambda: settled(bridge) and not due(bridge, target))
 
 
 async def write(lrs: Lrs, parameters: dict[str, str], content: object, condition: dict[str, str]) -> int:
@@ -298,7 +297,7 @@ async def test_documents_stored_before_an_lrs_was_configured_go_to_it(lrs: Lrs, 
     await bridge.let_documents_follow()
     await bridge.close()
     bridge = await start(targets=(lrs.settings(documents={"agent-profile": False}),), token=bridge.token)
-    await until(lambda: len(held(lrs)) == 3)
+    await wait_until(lambda: len(held(lrs)) == 3)
     assert held(lrs).keys() == DEFAULT - {"agent-profile"}
 
 
@@ -307,7 +306,7 @@ async def test_a_killed_forwarder_s_documents_are_written_by_the_next(lrs: Lrs, 
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PLAYED)
     await bridge.let_documents_follow()
-    await until(lambda: len(requests(lrs)) > 4)
+    await wait_until(lambda: len(requests(lrs)) > 4)
     await bridge.close()
     lrs.script()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)

@@ -11,12 +11,11 @@ from bridge.sandbox.lrs import FaultRule, Faults, faults
 from storage import leases, outbox
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
-from tests.bridges import START, Bridge, Ids
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import POST, Lrs, StartLrs
-from tests.forwarding.looking import DONE, LEARNERS, in_order, settled, statements, stored, ways
-from tests.forwarding.waiting import until
-from tests.storage.rows import hold, whole
+from tests.storage.builders import hold, whole
+from tests.support.bridge import START, Bridge, Ids, StartBridge
+from tests.support.deliveries import DONE, LEARNERS, in_order, settled, statements, stored, ways
+from tests.support.lrs import POST, Lrs, StartLrs
+from tests.support.waiting import wait_until
 
 
 async def test_statements_arrive_in_order_and_byte_for_byte_as_they_were_stored(lrs: Lrs, start: StartBridge) -> None:
@@ -26,7 +25,7 @@ async def test_statements_arrive_in_order_and_byte_for_byte_as_they_were_stored(
             await bridge.commit(
                 {"core": {"score": {"raw": str(number)}}}, learner={"id": learner, "name": "Ana Ćirić ☃"}
             )
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
     bodies = {one.id: one.body for one in statements(bridge)}
     for raw, arrival in zip(lrs.bodies, lrs.posts(), strict=True):
@@ -40,7 +39,7 @@ async def test_many_statements_go_together_but_never_too_many(lrs: Lrs, start: S
         await bridge.commit({"core": {"score": {"raw": str(number)}}})
     await bridge.close()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, ids=ids)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
     assert [len(one.statement_ids) for one in lrs.posts()] == [50, len(lrs.ids()) - 50]
 
@@ -49,12 +48,12 @@ async def test_what_waits_when_the_bridge_stops_is_sent_when_it_starts_again(lrs
     lrs.script(FaultRule(faults.Answer(503), when=POST))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-    await until(lambda: len(lrs.posts()) >= 2)
+    await wait_until(lambda: len(lrs.posts()) >= 2)
     await bridge.close()
     assert not settled(bridge)
     lrs.script()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
 
 
@@ -63,7 +62,7 @@ async def test_what_was_stored_before_an_lrs_was_configured_goes_to_it(lrs: Lrs,
     assert {(way.state, way.tries) for way in ways(bridge, outbox.UNASSIGNED).values()} == {("waiting", 0)}
     assert list(ways(bridge, outbox.UNASSIGNED)) == ids
     bridge = await start(targets=(lrs.settings("first"), lrs.settings("second")), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     assert {way.state for way in ways(bridge, "first").values()} == {"delivered"}
     assert ways(bridge, "second") == {}
     assert sorted(lrs.ids()) == sorted(ids)
@@ -82,12 +81,12 @@ async def test_no_statement_overtakes_one_of_its_attempt_that_waits_to_be_tried_
         failed = Try("lrs", START, 1, "retry", 503, "down")
         outbox.settle(connection, [Settlement(failed, [delivery], "waiting", START + 60_000, None)])
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await until(lambda: set(lrs.ids()) == others)
+    await wait_until(lambda: set(lrs.ids()) == others)
     await bridge.commit({"core": {"score": {"raw": "99"}}}, learner={"id": "u2"})
-    await until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge, ["u2", "u3"])})
+    await wait_until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge, ["u2", "u3"])})
     assert {way.state for way in ways(bridge).values()} == {"delivered", "waiting"}
     bridge.clock.advance(60)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
 
 
@@ -97,7 +96,7 @@ async def test_an_lrs_that_asks_for_time_is_given_it_and_stopping_does_not_wait_
     lrs.script(FaultRule(faults.Answer(503, {"Retry-After": "600"}, "back soon"), when=POST))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-    await until(lambda: all(way.tries for way in ways(bridge).values()))
+    await wait_until(lambda: all(way.tries for way in ways(bridge).values()))
     async with asyncio.timeout(10):
         await bridge.close()
     assert len(lrs.posts()) == 1
@@ -107,7 +106,7 @@ async def test_an_lrs_that_asks_for_time_is_given_it_and_stopping_does_not_wait_
     lrs.script()
     bridge.clock.advance(600)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, clock=bridge.clock)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
 
 
@@ -126,7 +125,7 @@ async def test_stopping_waits_for_the_request_under_way_and_notes_what_came_of_i
     await arrived.wait()
     under_way = {one for one in lrs.posts()[0].statement_ids if one}
     stopping = asyncio.create_task(bridge.close())
-    await until(lambda: not _listens(bridge))
+    await wait_until(lambda: not _listens(bridge))
     go_on.set()
     await stopping
     assert {one for one, way in ways(bridge).items() if way.state == "delivered"} == under_way
@@ -146,7 +145,7 @@ async def test_every_lrs_gets_every_statement(start_lrs: StartLrs, start: StartB
     bridge = await start(targets=tuple(lrs.settings(name) for name, lrs in lrss.items()))
     for learner in LEARNERS:
         await bridge.commit(DONE, learner={"id": learner})
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     for name, lrs in lrss.items():
         assert {way.state for way in ways(bridge, name).values()} == {"delivered"}
         for learner in LEARNERS:
@@ -159,10 +158,10 @@ async def test_an_lrs_that_is_down_holds_up_no_other(start_lrs: StartLrs, start:
     down.script(FaultRule(faults.Answer(503), when=POST))
     bridge = await start(targets=(down.settings("down"), up.settings("up")))
     await bridge.commit(DONE)
-    await until(lambda: {way.state for way in ways(bridge, "up").values()} == {"delivered"})
+    await wait_until(lambda: {way.state for way in ways(bridge, "up").values()} == {"delivered"})
     assert {way.state for way in ways(bridge, "down").values()} == {"waiting"}
     down.script()
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     assert down.ids() == up.ids()
 
 
@@ -176,7 +175,7 @@ async def test_what_a_process_without_an_lrs_stores_goes_on_its_way_in_order(lrs
         taking = silent if raw % 2 else sending
         await taking.commit({"core": {"score": {"raw": str(raw)}}}, session_id=opened["session_id"])
         sending.clock.advance(2)
-    await until(lambda: len(lrs.ids()) == 10)
+    await wait_until(lambda: len(lrs.ids()) == 10)
 
     (report,) = sending.reports()
     assert lrs.ids() == [one.id for one in report.statements]

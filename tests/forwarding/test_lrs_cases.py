@@ -21,11 +21,10 @@ from storage.engine import reading, writing
 from storage.lookups import DeliveryLine
 from storage.tables import statement
 from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
-from tests.bridges import START, Bridge, Ids
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import POST, Fault, Lrs, StartLrs
-from tests.forwarding.looking import alarms, delivered, settled, statements, ways
-from tests.forwarding.waiting import until
+from tests.support.bridge import START, Bridge, Ids, StartBridge
+from tests.support.deliveries import alarms, delivered, settled, statements, ways
+from tests.support.lrs import POST, Fault, Lrs, StartLrs
+from tests.support.waiting import wait_until
 
 POISON: dict[str, Any] = {
     "lesson_status": "incomplete",
@@ -82,8 +81,8 @@ async def test_one_statement_that_does_not_pass_holds_up_its_attempt_alone(
         bridge.clock.advance(0.1)
         return delivered(bridge, OTHERS)
 
-    await until(all_others)
-    await until(lambda: last_try(bridge).tries > 0)
+    await wait_until(all_others)
+    await wait_until(lambda: last_try(bridge).tries > 0)
     assert last_try(bridge).state == "waiting"
     # it waits longer each time, and meanwhile nobody waits with it
     tries = last_try(bridge).tries
@@ -92,10 +91,10 @@ async def test_one_statement_that_does_not_pass_holds_up_its_attempt_alone(
         bridge.clock.advance(5)
         return last_try(bridge).tries > tries + 3
 
-    await until(tried_again)
+    await wait_until(tried_again)
     for number in range(3):
         await bridge.commit(PASSED, learner={"id": f"later-{number}"})
-        await until(lambda number=number: delivered(bridge, [f"later-{number}"]))
+        await wait_until(lambda number=number: delivered(bridge, [f"later-{number}"]))
     assert alarms(bridge) == {}
     assert last_try(bridge).state == "waiting"
 
@@ -106,14 +105,14 @@ async def test_a_statement_that_is_forbidden_while_nothing_else_is_sent_keeps_no
     lrs = await start_lrs(firewall(403))
     bridge = await start(targets=(lrs.settings(),), random=lambda: 1.0)
     await commit_poison(bridge)
-    await until(lambda: last_try(bridge).tries > 0)
+    await wait_until(lambda: last_try(bridge).tries > 0)
     for _ in range(36):  # three minutes
         bridge.clock.advance(5)
         await asyncio.sleep(0.01)
     assert alarms(bridge) == {}
     for learner in OTHERS:
         await bridge.commit(PASSED, learner={"id": learner})
-    await until(lambda: delivered(bridge, OTHERS))
+    await wait_until(lambda: delivered(bridge, OTHERS))
     assert last_try(bridge).state == "waiting"
     assert alarms(bridge) == {}
 
@@ -135,7 +134,7 @@ async def test_a_403_for_everything_is_an_alarm_and_ends_by_itself(start_lrs: St
         bridge.clock.advance(1)
         return alarms(bridge).get("statements") == AlarmState.NOT_ALLOWED
 
-    await until(alarmed)
+    await wait_until(alarmed)
     _, ready = await bridge.get("/readyz", token=None)
     assert ready["paused"]["lrs"]["automatic"] is True
     shut.clear()
@@ -144,7 +143,7 @@ async def test_a_403_for_everything_is_an_alarm_and_ends_by_itself(start_lrs: St
         bridge.clock.advance(60)
         return delivered(bridge, OTHERS) and "statements" not in alarms(bridge)
 
-    await until(recovered)
+    await wait_until(recovered)
     assert {way.state for way in ways(bridge).values()} <= {"delivered"}
 
 
@@ -164,7 +163,7 @@ async def test_when_everything_is_refused_the_target_pauses_after_the_first_few(
     learners = [f"u{number}" for number in range(30)]
     for learner in learners:
         await bridge.commit(PASSED, learner={"id": learner})
-    await until(lambda: alarms(bridge).get("statements") == AlarmState.REFUSING)
+    await wait_until(lambda: alarms(bridge).get("statements") == AlarmState.REFUSING)
     for _ in range(20):
         bridge.clock.advance(10)
         await bridge.commit(PASSED, learner={"id": "another"})
@@ -178,7 +177,7 @@ async def test_when_everything_is_refused_the_target_pauses_after_the_first_few(
         bridge.clock.advance(10)
         return "waiting" not in found() and alarms(bridge) == {}
 
-    await until(recovered)
+    await wait_until(recovered)
     # in shards beside each other one more each can be on its way
     assert found().count("dead") <= MAX_REFUSED + 4
     assert found().count("delivered") > 50
@@ -206,7 +205,7 @@ async def test_a_known_id_answered_500_is_looked_at_and_delivered(start_lrs: Sta
         bridge.clock.advance(1)
         return delivered(bridge, ["u1"], "a1")
 
-    await until(all_there)
+    await wait_until(all_there)
 
 
 @pytest.mark.parametrize(("status", "text"), [(409, ""), (400, "duplicate key"), (500, "statement already exists")])
@@ -234,7 +233,7 @@ async def test_a_duplicate_that_may_not_be_read_is_told_as_that_and_holds_up_not
         bridge.clock.advance(5)
         return settled(bridge)
 
-    await until(no_more_waits)
+    await wait_until(no_more_waits)
     way = ways(bridge).pop(duplicate)
     assert (way.state, way.last_status) == ("dead", status)
     assert "cannot be read back to be compared (403 statements/write only)" in (way.last_answer or "")
@@ -274,7 +273,7 @@ async def test_what_the_lrs_has_in_another_spelling_is_delivered_and_told_as_equ
 
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     with reading(bridge.engine) as connection:
         outcomes = {row[0] for row in connection.exec_driver_sql("SELECT outcome FROM try WHERE status = 409")}
     way = ways(bridge)[taken.id]
@@ -289,13 +288,13 @@ async def test_a_breaker_that_is_open_shows_as_unreachable_and_ends_with_the_nex
     lrs.script(FaultRule(faults.Answer(503), when=POST))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PASSED)
-    await until(lambda: alarms(bridge) == {"statements": "unreachable"})
+    await wait_until(lambda: alarms(bridge) == {"statements": "unreachable"})
     _, ready = await bridge.get("/readyz", token=None)
     (alarm,) = ready["target_alarms"]
     assert (alarm["target"], alarm["requests"], alarm["state"]) == ("lrs", "statements", "unreachable")
     assert alarm["since"].startswith("2026-01-01T00:00:00")
     lrs.script()
-    await until(lambda: settled(bridge) and alarms(bridge) == {})
+    await wait_until(lambda: settled(bridge) and alarms(bridge) == {})
 
 
 @pytest.mark.parametrize("act", ["resume", "retry"])
@@ -304,7 +303,7 @@ async def test_whoever_retries_or_resumes_hurries_what_waits(lrs: Lrs, start: St
     bridge = await start(targets=(lrs.settings(),))
     for learner in OTHERS[:3]:
         await bridge.commit(PASSED, learner={"id": learner})
-    await until(lambda: lrs.posts() and _waits(bridge))
+    await wait_until(lambda: lrs.posts() and _waits(bridge))
     with writing(bridge.engine) as connection:
         target_alarms.begin(
             connection, TargetAlarm("lrs", RequestKind.STATEMENTS, AlarmState.UNREACHABLE, START, START, "503")
@@ -316,7 +315,7 @@ async def test_whoever_retries_or_resumes_hurries_what_waits(lrs: Lrs, start: St
             assert target_states.resume(connection, "lrs", by="ada", reason="", now=bridge.clock())
         else:
             assert deliveries.retry(connection, deliveries.ids(connection, Filter(target="lrs"), after=0, most=100))
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
 
 
 def _waits(bridge: Bridge) -> bool:
@@ -335,11 +334,11 @@ async def test_an_lrs_that_let_nobody_in_is_tried_at_once_after_a_start(
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(),), random=lambda: 1.0)
     await bridge.commit(PASSED)
-    await until(lambda: alarms(bridge) == {"statements": "not-allowed"})
+    await wait_until(lambda: alarms(bridge) == {"statements": "not-allowed"})
     await bridge.close()
     open_.set()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, random=lambda: 1.0)
-    await until(lambda: settled(bridge) and alarms(bridge) == {})
+    await wait_until(lambda: settled(bridge) and alarms(bridge) == {})
 
 
 async def test_an_lrs_that_lets_no_statement_void_another_says_so_and_takes_the_others(
@@ -365,11 +364,11 @@ async def test_an_lrs_that_lets_no_statement_void_another_says_so_and_takes_the_
 
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, ids=ids)
-    await until(lambda: alarms(bridge) == {RequestKind.VOIDING: AlarmState.NOT_ALLOWED})
-    await until(lambda: sum(way.state == "waiting" for way in _ways(bridge).values()) == 1)
+    await wait_until(lambda: alarms(bridge) == {RequestKind.VOIDING: AlarmState.NOT_ALLOWED})
+    await wait_until(lambda: sum(way.state == "waiting" for way in _ways(bridge).values()) == 1)
     assert _ways(bridge)[voiding.id].state == "waiting"
     await bridge.commit(PASSED, learner={"id": "another"})
-    await until(lambda: delivered(bridge, ["another"]))
+    await wait_until(lambda: delivered(bridge, ["another"]))
     assert alarms(bridge) == {RequestKind.VOIDING: AlarmState.NOT_ALLOWED}
 
 

@@ -10,10 +10,10 @@ from aiohttp import web
 
 from storage import target_alarms
 from storage.engine import reading
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import StartLrs
-from tests.forwarding.looking import alarms, settled, ways
-from tests.forwarding.waiting import until
+from tests.support.bridge import StartBridge
+from tests.support.deliveries import alarms, settled, ways
+from tests.support.lrs import StartLrs
+from tests.support.waiting import wait_until
 
 PASSED = {"core": {"lesson_status": "passed"}}
 
@@ -34,10 +34,10 @@ async def test_a_version_that_the_lrs_gave_up_is_asked_for_again(
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PASSED)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     versions[:] = ["2.0.0"]
     await bridge.commit(PASSED, learner={"id": "u2"})
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
 
 
@@ -58,7 +58,7 @@ async def test_about_may_be_large_and_may_want_the_version_header(
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PASSED)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
 
 
@@ -96,7 +96,7 @@ async def test_an_oauth_client_is_known_by_what_rfc_6749_says(
     )
     bridge = await start(targets=(target,))
     await bridge.commit(PASSED)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     assert forms[0]["audience"] == ["https://lrs.example.org"]
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
 
@@ -119,11 +119,11 @@ async def test_what_the_token_endpoint_answered_is_what_people_read(
     def told() -> list[str]:
         return [way.last_answer or "" for way in ways(bridge).values()]
 
-    await until(lambda: any(words in text for text in told()))
+    await wait_until(lambda: any(words in text for text in told()))
     assert all("maintenance until noon" in text for text in told() if text)
     if status == 302:
         assert any("redirects to https://id.example/x" in text for text in told())
-    await until(lambda: alarms(bridge) == {"statements": "unreachable"})
+    await wait_until(lambda: alarms(bridge) == {"statements": "unreachable"})
 
 
 async def test_where_a_redirect_points_to_is_told_and_not_followed(start_lrs: StartLrs, start: StartBridge) -> None:
@@ -136,10 +136,10 @@ async def test_where_a_redirect_points_to_is_told_and_not_followed(start_lrs: St
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(version="1.0.3"),))
     await bridge.commit(PASSED)
-    await until(
+    await wait_until(
         lambda: any("redirects to /elsewhere/statements" in (way.last_answer or "") for way in ways(bridge).values())
     )
-    await until(lambda: alarms(bridge) == {"statements": "unreachable"})
+    await wait_until(lambda: alarms(bridge) == {"statements": "unreachable"})
     with reading(bridge.engine) as connection:
         (alarm,) = target_alarms.current(connection)
     assert "redirects to /elsewhere/statements" in alarm.reason

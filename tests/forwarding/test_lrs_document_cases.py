@@ -7,11 +7,10 @@ import pytest
 from aiohttp import web
 
 from bridge.sandbox.lrs import DOCUMENTS
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import Lrs, StartLrs
-from tests.forwarding.looking import alarms, settled, statements, ways
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.deliveries import alarms, settled, statements, ways
+from tests.support.lrs import Lrs, StartLrs
+from tests.support.waiting import wait_until
 
 PASSED = {"core": {"lesson_status": "passed"}}
 
@@ -23,7 +22,7 @@ async def held(bridge: Bridge, kept: dict[str, bytes], content: bytes) -> None:
         bridge.clock.advance(1)
         return any(content in one for one in kept.values())
 
-    await until(is_held)
+    await wait_until(is_held)
 
 
 async def test_a_document_that_is_let_in_does_not_resume_statements_that_are_not(
@@ -35,9 +34,9 @@ async def test_a_document_that_is_let_in_does_not_resume_statements_that_are_not
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit({"completion_status": "incomplete", "location": "p2", "scaled_passing_score": "0.8"})
-    await until(lambda: alarms(bridge) == {"statements": "not-allowed"})
+    await wait_until(lambda: alarms(bridge) == {"statements": "not-allowed"})
     await bridge.let_documents_follow()
-    await until(lambda: len(list(lrs.app[DOCUMENTS].matching(lambda _: True))) == 4)
+    await wait_until(lambda: len(list(lrs.app[DOCUMENTS].matching(lambda _: True))) == 4)
     assert alarms(bridge) == {"statements": "not-allowed"}
 
 
@@ -52,10 +51,10 @@ async def test_a_target_that_lets_statements_in_and_no_documents_says_so(
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit({"completion_status": "incomplete", "location": "p2", "scaled_passing_score": "0.8"})
     await bridge.let_documents_follow()
-    await until(lambda: alarms(bridge) == {"documents": "not-allowed"})
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: alarms(bridge) == {"documents": "not-allowed"})
+    await wait_until(lambda: settled(bridge))
     await bridge.commit(PASSED)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     assert alarms(bridge) == {"documents": "not-allowed"}
 
 
@@ -84,7 +83,7 @@ async def test_a_document_that_is_missing_is_written_however_the_lrs_says_so(
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit({"completion_status": "incomplete", "location": "p2", "scaled_passing_score": "0.8"})
     await bridge.let_documents_follow()
-    await until(lambda: len(kept) == 4)
+    await wait_until(lambda: len(kept) == 4)
     bridge.clock.advance(100)
     await bridge.commit({"location": "p3"})
     await bridge.let_documents_follow()
@@ -148,7 +147,7 @@ async def test_an_id_that_is_no_iri_quite_is_sent_all_the_same(lrs: Lrs, start: 
         lines = [one for report in bridge.reports("u1", id_) for one in getattr(report, kind)]
         return {way.state for one in lines for way in one.deliveries}
 
-    await until(lambda: ways_of("statements") == ways_of("documents") == {"delivered"})
+    await wait_until(lambda: ways_of("statements") == ways_of("documents") == {"delivered"})
     assert len(lrs.ids()) == len(answer["statements"])
 
 
@@ -159,7 +158,7 @@ async def test_nul_is_taken_out_of_responses_and_item_ids_with_a_warning(lrs: Lr
     assert [(one["code"], one["element"]) for one in answer["warnings"]] == [
         ("nul-removed", f"cmi.interactions.0.{name}") for name in ("id", "student_response")
     ]
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     (responded,) = [one for one in statements(bridge, ["u1"]) if one.rule == "responded"]
     assert "\\u0000" not in responded.body
     assert "%00" not in responded.body

@@ -8,11 +8,10 @@ from bridge.sandbox.lrs import LEDGER, FaultRule, Match, faults
 from storage import pauses
 from storage.engine import reading, writing
 from storage.pauses import Pause
-from tests.bridges import START, Bridge, Ids
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import Lrs, StartLrs
-from tests.forwarding.looking import DONE, in_order, settled, stored, ways
-from tests.forwarding.waiting import until
+from tests.support.bridge import START, Bridge, Ids, StartBridge
+from tests.support.deliveries import DONE, in_order, settled, stored, ways
+from tests.support.lrs import Lrs, StartLrs
+from tests.support.waiting import wait_until
 
 BY_PEOPLE = Pause("lrs", START, "ada", "moving house", automatic=False)
 
@@ -36,12 +35,12 @@ async def test_a_paused_target_gets_nothing_until_people_end_it_and_others_go_on
         way = bridge.reports("u9")[0].statements[-1].deliveries
         return {one.target: one.state for one in way}.get("other") == "delivered"
 
-    await until(other_has_all)
+    await wait_until(other_has_all)
     assert not lrs.app[LEDGER].arrivals()
     assert {way.state for way in ways(bridge).values()} <= {"waiting"}
     with writing(bridge.engine) as connection:
         pauses.end(connection, "lrs")
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     assert len(lrs.ids()) == len(bridge.reports("u9")[0].statements)
 
 
@@ -52,7 +51,7 @@ async def test_an_lrs_that_does_not_let_the_bridge_in_is_paused_and_loses_nothin
     lrs.script(FaultRule(faults.Answer(status, body="who are you"), when=Match(path="/xapi/")))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-    await until(lambda: _paused(bridge))
+    await wait_until(lambda: _paused(bridge))
     pause = _paused(bridge)["lrs"]
     assert (pause.automatic, pause.by) == (True, "scorm-bridge")
     assert pause.reason.startswith(f"the LRS answered {status}: who are you")
@@ -66,14 +65,14 @@ async def test_an_lrs_that_does_not_let_the_bridge_in_is_paused_and_loses_nothin
         bridge.clock.advance(1)
         return settled(bridge) and not _paused(bridge)
 
-    await until(later)
+    await wait_until(later)
     in_order(lrs, bridge)
 
 
 async def test_a_pause_of_people_outlasts_an_lrs_that_lets_the_bridge_in(lrs: Lrs, start: StartBridge) -> None:
     bridge = await start(targets=(lrs.settings(),), ids=(ids := Ids()))
     await bridge.commit(DONE)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     with writing(bridge.engine) as connection:
         pauses.begin(connection, BY_PEOPLE)
     await bridge.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,6 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from bridge.forwarding import transport
 from bridge.forwarding.outcomes import Outcome, classify
@@ -21,14 +20,14 @@ from bridge.forwarding.targets import Basic, Target
 from bridge.forwarding.transport import HeldBackError, Transport
 from bridge.http_client import CONNECT_TIMEOUT
 from bridge.sandbox.lrs import LEDGER, STATEMENTS, Edition, FaultRule, faults
-from tests.forwarding.conftest import GET, POST, Lrs, StartLrs
+from tests.support.http_server import serve
+from tests.support.lrs import GET, POST, Lrs, StartLrs
 
 ID = "0d1b7a5e-6f0c-5d3c-9a43-9a7d61c3b8ef"
 STATEMENT = (
     f'{{"id": "{ID}",  "actor":{{"mbox":"mailto:ada@example.org"}}, "verb":{{"id":"http://example.org/did"}},'
     '"object":{"id":"http://example.org/it"},"result":{"response":"☃ \\u2603","duration":"PT1.50S"}}'
 )
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OpenTransport = Callable[..., Transport]
 
 
@@ -40,24 +39,16 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @asynccontextmanager
-async def _serving(handler: Handler) -> AsyncIterator[str]:
-    app = web.Application()
-    app.router.add_route("*", "/{resource:.*}", handler)
-    async with TestServer(app) as server:
-        yield str(server.make_url("/"))
-
-
-@asynccontextmanager
 async def _answering(answer: bytes) -> AsyncIterator[str]:
     """Answer every connection with the same bytes, whatever they are, and close it."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
@@ -110,13 +101,13 @@ async def test_the_version_is_one_that_the_lrs_says_it_speaks(
 ) -> None:
     versions: list[str | None] = []
 
-    async def serve(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.Response:
         if request.path == "/about":
             return web.Response(body=told)
         versions.append(request.headers.get("X-Experience-API-Version"))
         return web.Response(status=204)
 
-    async with _serving(serve) as endpoint:
+    async with serve(answer) as endpoint:
         assert (await Transport(session, _target(endpoint, version="auto")).post(_listed(STATEMENT))).status == 204
     assert versions == [spoken]
 
@@ -139,13 +130,13 @@ async def test_nothing_is_sent_to_an_lrs_whose_version_cannot_be_told(
     """In a wrong version every statement would be refused, and so be dead."""
     posted: list[str] = []
 
-    async def serve(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.Response:
         if request.path == "/about":
             return web.Response(body=told)
         posted.append(request.path)
         return web.Response(status=400)
 
-    async with _serving(serve) as endpoint:
+    async with serve(answer) as endpoint:
         reply = await Transport(session, _target(endpoint, version="auto")).post(_listed(STATEMENT))
     assert (reply.status, posted) == (None, [])
     assert "set `version`" in reply.text
@@ -196,11 +187,11 @@ async def test_redirects_are_not_followed(session: aiohttp.ClientSession, status
     """They would take credentials and learners' data to wherever they point."""
     paths: list[str] = []
 
-    async def serve(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.Response:
         paths.append(request.path)
         return web.Response(status=status, headers={"Location": "/elsewhere"})
 
-    async with _serving(serve) as endpoint:
+    async with serve(answer) as endpoint:
         reply = await Transport(session, _target(endpoint, version=version)).post(_listed(STATEMENT))
     assert classify(reply, [ID]) is Outcome.RETRY
     assert "/elsewhere" not in paths
@@ -209,11 +200,11 @@ async def test_redirects_are_not_followed(session: aiohttp.ClientSession, status
 async def test_cookies_are_not_kept(session: aiohttp.ClientSession) -> None:
     cookies: list[str | None] = []
 
-    async def serve(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.Response:
         cookies.append(request.headers.get("Cookie"))
         return web.Response(status=204, headers={"Set-Cookie": "session=1; Path=/"})
 
-    async with _serving(serve) as endpoint:
+    async with serve(answer) as endpoint:
         to = Transport(session, _target(endpoint.replace("127.0.0.1", "localhost")))
         for _ in range(2):
             assert (await to.post(_listed(STATEMENT))).status == 204
@@ -300,7 +291,7 @@ async def test_an_answer_that_is_none_is_trouble_with_the_way_in_words_that_can_
 async def test_an_answer_in_pieces_is_read_to_its_end(session: aiohttp.ClientSession) -> None:
     """LRSs that stream, and proxies, send lists of ids in several chunks."""
 
-    async def serve(request: web.Request) -> web.StreamResponse:
+    async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         for piece in (b"[", f'"{ID}"'.encode(), b"]"):
@@ -309,19 +300,19 @@ async def test_an_answer_in_pieces_is_read_to_its_end(session: aiohttp.ClientSes
                 await asyncio.sleep(0)
         return response
 
-    async with _serving(serve) as endpoint:
+    async with serve(answer) as endpoint:
         reply = await Transport(session, _target(endpoint)).post(_listed(STATEMENT))
     assert (reply.status, reply.text) == (200, f'["{ID}"]')
 
 
 async def test_an_answer_that_never_ends_is_cut(session: aiohttp.ClientSession) -> None:
-    async def serve(request: web.Request) -> web.StreamResponse:
+    async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=400)
         await response.prepare(request)
         while True:
             await response.write(b"no" * 4_096)
 
-    async with _serving(serve) as endpoint:
+    async with serve(answer) as endpoint:
         reply = await Transport(session, _target(endpoint)).post(_listed(STATEMENT))
     assert classify(reply, [ID]) is Outcome.REFUSED
     assert 0 < len(reply.text) <= transport.MAX_ANSWER_BYTES
@@ -332,7 +323,7 @@ async def test_an_answer_that_never_ends_is_cut(session: aiohttp.ClientSession) 
 async def test_an_lrs_that_does_not_answer_is_left_in_time(*, begun: bool, version: str) -> None:
     never = asyncio.Event()
 
-    async def serve(request: web.Request) -> web.StreamResponse:
+    async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         if begun:
             await response.prepare(request)
@@ -341,7 +332,7 @@ async def test_an_lrs_that_does_not_answer_is_left_in_time(*, begun: bool, versi
         return response
 
     impatient = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.1))
-    async with _serving(serve) as endpoint, impatient:
+    async with serve(answer) as endpoint, impatient:
         reply = await Transport(impatient, _target(endpoint, version=version)).post(_listed(STATEMENT))
         never.set()
     assert reply.status is None

@@ -15,11 +15,10 @@ from storage import outbox
 from storage.engine import writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery, statement
-from tests.bridges import START
-from tests.conftest import StartBridge
-from tests.forwarding.conftest import GET, POST, Lrs, StartLrs
-from tests.forwarding.looking import DONE, LEARNERS, in_order, settled, settled_in_time, statements, stored, ways
-from tests.forwarding.waiting import until
+from tests.support.bridge import START, StartBridge
+from tests.support.deliveries import DONE, LEARNERS, in_order, settled, settled_in_time, statements, stored, ways
+from tests.support.lrs import GET, POST, Lrs, StartLrs
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ async def test_trouble_that_comes_in_between_puts_nothing_out_of_order(lrs: Lrs,
     for number in range(5):
         for learner in LEARNERS:
             await bridge.commit({"core": {"score": {"raw": str(number)}}}, learner={"id": learner})
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
     assert sum(lrs.app[FAULTS].report().fired) >= 4
 
@@ -77,7 +76,7 @@ async def test_the_second_half_of_a_batch_waits_for_the_first(lrs: Lrs, start: S
     await bridge.close()
     lrs.script(FaultRule(faults.Answer(413), when=POST, times=1), FaultRule(faults.Answer(503), when=POST, times=1))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
     assert [len(one.statement_ids) for one in lrs.posts()] == [9, 4, 4, 5]
 
@@ -113,7 +112,7 @@ async def test_a_poison_dies_alone_and_its_reason_is_kept(lrs: Lrs, start: Start
     poison = statements(bridge, ["u2"])[1].id
     lrs.script(lrs.refuse(status, Match(method="POST", statement_ids=(poison,)), body="actor: ☃ is missing"))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge, but=[poison])
     dead = ways(bridge)[poison]
     assert (dead.state, dead.last_status, dead.last_answer) == ("dead", status, "actor: ☃ is missing")
@@ -126,7 +125,7 @@ async def test_a_statement_that_is_dead_does_not_hold_back_what_comes_after_it(l
     lrs.script(lrs.refuse(400, times=1))
     await bridge.commit({"core": {"score": {"raw": "1"}}})
     await bridge.commit(DONE)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     assert lrs.ids()
     assert bridge.rules()[-1] in {one.rule for one in statements(bridge) if one.id == lrs.ids()[-1]}
 
@@ -138,7 +137,7 @@ async def test_a_statement_that_breaks_the_lrs_holds_back_nothing_but_its_attemp
     lrs.script(lrs.refuse(500, Match(method="POST", statement_ids=(its[1],))))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await bridge.commit({"core": {"score": {"raw": "99"}}}, learner={"id": "u3"})
-    await until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge)} - set(its[1:]))
+    await wait_until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge)} - set(its[1:]))
     assert {way.state for one, way in ways(bridge).items() if one in its[1:]} == {"waiting"}
     lrs.script()
     await settled_in_time(bridge)
@@ -160,9 +159,9 @@ async def test_how_long_a_statement_that_broke_the_lrs_waits_does_not_grow_with_
             outbox.settle(connection, [Settlement(away, waiting, "waiting", 0, None)])
     lrs.script(lrs.refuse(500, Match(method="POST", statement_ids=(first,)), times=1))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, random=lambda: 0.004)
-    await until(lambda: ways(bridge)[first].tries == 13)
+    await wait_until(lambda: ways(bridge)[first].tries == 13)
     bridge.clock.advance(2)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     assert sorted(lrs.ids()) == sorted(ids)
 
 
@@ -174,7 +173,7 @@ async def test_an_lrs_that_is_never_idempotent_gets_every_statement_once(lrs: Lr
     )
     bridge, _ = await stored(start)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
     assert 409 in {way.last_status for way in ways(bridge).values()}
@@ -203,7 +202,7 @@ async def test_a_conflict_that_cannot_be_looked_at_now_is_looked_at_later(
     )
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
 
@@ -233,7 +232,7 @@ async def test_a_statement_whose_id_has_another_content_at_the_lrs_is_dead(
     if voided:
         _void(lrs, taken.id)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     dead = ways(bridge)[taken.id]
     assert (dead.state, dead.last_status) == ("dead", 409)
     assert taken.id in (dead.last_answer or "")
@@ -251,7 +250,7 @@ async def test_a_statement_that_somebody_voided_before_the_bridge_heard_of_it_is
     _void(lrs, voided.id)
     lrs.script(FaultRule(faults.KnownIsConflict()))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
     assert ways(bridge)[voided.id].last_status == 409
     assert sorted(one for one in lrs.ids() if one in ids) == sorted(ids)
@@ -268,7 +267,7 @@ async def test_a_conflict_that_is_neither_in_force_nor_voided_yet_is_looked_at_u
     )
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
     assert {way.state for way in ways(bridge).values()} == {"delivered"}
     asked = [
@@ -287,7 +286,7 @@ async def test_an_lrs_that_takes_little_at_once_gets_smaller_batches(lrs: Lrs, s
         FaultRule(faults.Answer(413, body="far too large"), when=Match(method="POST", statement_ids=(too_large,))),
     )
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge, but=[too_large])
     dead = ways(bridge)[too_large]
     assert (dead.state, dead.last_status, dead.last_answer) == ("dead", 413, "far too large")
@@ -297,12 +296,12 @@ async def test_an_lrs_that_lets_nobody_in_loses_nothing(start_lrs: StartLrs, sta
     lrs = await start_lrs(credentials={"ada": "right"})
     bridge = await start(targets=(lrs.settings(username="ada", password="wrong"),))
     await bridge.commit(DONE)
-    await until(lambda: len(lrs.posts()) >= 3)
+    await wait_until(lambda: len(lrs.posts()) >= 3)
     await bridge.close()
     assert {way.state for way in ways(bridge).values()} == {"waiting"}
     assert lrs.ids() == []
     bridge = await start(targets=(lrs.settings(username="ada", password="right"),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
 
 
@@ -312,11 +311,11 @@ async def test_a_database_that_fails_for_a_while_does_not_end_forwarding(lrs: Lr
     with writing(bridge.engine) as connection:
         connection.execute(text("ALTER TABLE try RENAME TO gone"))
     await bridge.commit(DONE)
-    await until(lambda: len(lrs.posts()) >= 3)
+    await wait_until(lambda: len(lrs.posts()) >= 3)
     assert not settled(bridge)
     with writing(bridge.engine) as connection:
         connection.execute(text("ALTER TABLE gone RENAME TO try"))
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)
 
 
@@ -324,9 +323,9 @@ async def test_an_lrs_whose_address_is_wrong_is_tried_for_ever(lrs: Lrs, start: 
     wrong = TargetSettings(name="lrs", endpoint=lrs.endpoint.replace("/xapi/", "/nowhere/"))
     bridge = await start(targets=(wrong,))
     await bridge.commit(DONE)
-    await until(lambda: all(way.tries >= 2 for way in ways(bridge).values()))
+    await wait_until(lambda: all(way.tries >= 2 for way in ways(bridge).values()))
     assert {(way.state, way.last_status) for way in ways(bridge).values()} == {("waiting", 404)}
     await bridge.close()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     in_order(lrs, bridge)

@@ -20,13 +20,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
-from bridge.audit.connection_test import try_connection
+from bridge.audit.components.connection_test import try_connection
 from bridge.configured_targets import configured
 from bridge.sandbox.lrs import create_lrs
 from bridge.target_settings import TargetSettings
-from tests.conftest import StartBridge
-from tests.forwarding.looking import settled, ways
-from tests.forwarding.waiting import until
+from tests.support.bridge import StartBridge
+from tests.support.deliveries import settled, ways
+from tests.support.http_server import serve
+from tests.support.waiting import wait_until
 
 PASSED = {"core": {"lesson_status": "passed"}}
 NOW = dt.datetime.now(dt.UTC)
@@ -102,7 +103,7 @@ async def test_an_lrs_with_an_authority_of_its_own_that_wants_a_certificate_gets
         )
         bridge = await start(targets=(target,))
         await bridge.commit(PASSED)
-        await until(lambda: settled(bridge))
+        await wait_until(lambda: settled(bridge))
         assert {way.state for way in ways(bridge).values()} == {"delivered"}
         assert (await try_connection(configured([target], [])[0])).is_well
         await bridge.close()
@@ -170,7 +171,7 @@ async def test_a_target_behind_a_proxy_gets_statements(start: StartBridge, tmp_p
         )
         bridge = await start(targets=(target,))
         await bridge.commit(PASSED)
-        await until(lambda: settled(bridge))
+        await wait_until(lambda: settled(bridge))
         assert {way.state for way in ways(bridge).values()} == {"delivered"}
         await bridge.close()
     await plain.close()
@@ -255,22 +256,17 @@ async def test_a_token_endpoint_is_reached_as_the_lrs_is(start: StartBridge, tmp
         asked.append(request.path)
         return web.json_response({"access_token": "t"})
 
-    app = web.Application()
-    app.router.add_post("/token", token)
-    server = TestServer(app, scheme="https")
-    await server.start_server(ssl=context)
-    async with lrs_over_tls(authority) as endpoint:
+    async with serve(token, tls=context) as url, lrs_over_tls(authority) as endpoint:
         target = TargetSettings(
             name="lrs",
             endpoint=endpoint,
             ca_file=authority.file,
-            token_url=f"https://127.0.0.1:{server.port}/token",
+            token_url=f"{url}token",
             client_id="b",
             client_secret="s",
         )
         bridge = await start(targets=(target,))
         await bridge.commit(PASSED)
-        await until(lambda: asked and settled(bridge))
+        await wait_until(lambda: asked and settled(bridge))
         assert {way.state for way in ways(bridge).values()} == {"delivered"}
         await bridge.close()
-    await server.close()

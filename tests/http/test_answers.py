@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 import pytest
 
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 BODY = b'{"learner":{"id":"u1"},"activity":{"id":"1"},"cmi":{"suspend_data":"x"}}'
 

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, negative_data_reject
 
 from bridge.http.bodies import UUID
 from bridge.http.openapi import description
-from tests.processes.server import Server
+from tests.support.server import Server
 
 CASES = {"": 15, "full": 700}[os.environ.get("CHAOS", "")]
 """Requests made at random for each operation and database, beside those that are made of every edge described."""
@@ -71,7 +71,7 @@ def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
         return asyncio.run_coroutine_threadsafe(doing, loop).result()
 
     server = Server(tmp_path_factory.mktemp("served"), module_database_url)
-    token = run(server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org"))
+    token = run(server.new_token())
     run(server.start())
     opening = {"session_id": SESSION, "learner": {"id": "u1"}, "activity": {"id": "235"}}
     opened = requests.post(f"{server.url}/v1/sessions", json=opening, headers=_may(token), timeout=LONGEST_ANSWER)

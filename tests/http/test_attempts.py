@@ -8,7 +8,7 @@ import pytest
 
 from bridge.http import asking
 from storage import report_lines
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 SUSPENDED = {
     "core": {"lesson_status": "incomplete", "lesson_location": "p3", "exit": "suspend"},

@@ -15,7 +15,7 @@ from bridge.commits import pending, service
 from bridge.http.services import SERVICES
 from storage.engine import reading
 from storage.tables import journal, session
-from tests.bridges import Bridge, FakeClock, start_bridge
+from tests.support.bridge import Bridge, FakeClock, start_bridge
 
 
 class _Gate(FakeClock):

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from bridge.mapping_documents import load_mapping, read_document
-from tests.bridges import Bridge, Ids
-from tests.conftest import StartBridge
 from tests.http.test_learner_details import use
-from tests.replays import replayed, stored
+from tests.support.bridge import Bridge, Ids, StartBridge
+from tests.support.replay import replayed, stored
 
 CMI5 = load_mapping("cmi5")
 SESSION_ID = "https://w3id.org/xapi/cmi5/context/extensions/sessionid"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 
 async def test_an_answer_tells_state_progress_statements_and_warnings(bridge: Bridge) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridges import HOME_PAGE, Bridge
+from tests.support.bridge import HOME_PAGE, Bridge
 
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
 

@@ -16,10 +16,10 @@ from bridge.mapping_library.stories import stories
 from storage import histories
 from storage.engine import open_engine, reading
 from storage.histories import Span
-from tests.bridges import Bridge
-from tests.commit_path import Writer
-from tests.mapping_library.conftest import DEFAULT
-from tests.replays import replayed, stored
+from tests.support.bridge import Bridge
+from tests.support.commit_path import Writer
+from tests.support.mapping import DEFAULT
+from tests.support.replay import replayed, stored
 
 OWN = "5D1F3C1E-7C0B-4C0A-9A4E-0B6C6A3F2D11"
 OTHER = "6e2f4d2f-8d1c-4d1b-8b5f-1c7d7b4f3e22"

@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 
 from bridge.http.forwarded import TrustedProxies, network_of, parse_address, parse_forwarded
 from bridge.proxy_settings import ProxySettings
-from tests.conftest import StartBridge
+from tests.support.bridge import StartBridge
 
 CLIENT = "198.51.100.7"
 PROXY = "10.0.0.1"

@@ -6,8 +6,7 @@ from sqlalchemy import text
 
 from bridge.target_settings import TargetSettings
 from storage.engine import writing
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
+from tests.support.bridge import Bridge, StartBridge
 
 
 async def test_alive_says_nothing_of_the_database(bridge: Bridge) -> None:

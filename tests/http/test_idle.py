@@ -6,7 +6,7 @@ import json
 
 from bridge.commits.reaper import Reaper
 from bridge.http.services import SERVICES
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 IDLE_AFTER = 3600
 

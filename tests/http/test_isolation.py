@@ -13,9 +13,9 @@ from bridge import formats
 from bridge.access import new_token
 from storage import lms
 from storage.engine import writing
-from tests.bridges import HOME_PAGE, Bridge
 from tests.formats.test_doors import BODIES
 from tests.http.test_openapi import routes
+from tests.support.bridge import HOME_PAGE, Bridge
 
 Route = tuple[str, str]
 Request = tuple[str, Any]

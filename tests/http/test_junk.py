@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bridge import formats
-from tests.bridges import Bridge
 from tests.recordings import recording
+from tests.support.bridge import Bridge
 
 ROUNDS = 100
 """Bodies for each door."""

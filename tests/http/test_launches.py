@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 FAILED = {"core": {"lesson_status": "failed", "score": {"raw": "40"}, "session_time": "00:10:00"}, "suspend_data": "s"}
 GIVEN = {

@@ -17,8 +17,8 @@ from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library import activation
 from storage.engine import reading, writing
 from storage.tables import enrollment, metadata
-from tests.bridges import START, Bridge
-from tests.replays import replayed, stored
+from tests.support.bridge import START, Bridge
+from tests.support.replay import replayed, stored
 
 CANARY = "canary.bird@mine.example.org"
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "95"}}}

@@ -9,8 +9,8 @@ import pytest
 from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession, Remembered
 from mappings.attempt.state import AttemptState, SessionState
 from storage.attempts import Attempt, Enrollment, Session
-from tests.bridges import Bridge, Ids, start_bridge
-from tests.statements import shown
+from tests.support.bridge import Bridge, Ids, start_bridge
+from tests.support.sql import observe_statements
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def test_what_a_failed_transaction_changed_is_not_remembered(bridge: Bridg
     told = {"session_id": first["session_id"]}
     passing = {"core": {"lesson_status": "passed", "score": {"raw": "90"}, "session_time": "0000:03:00"}}
     bridge.clock.advance(120)
-    with shown(_fail_to_store_statements):
+    with observe_statements(_fail_to_store_statements):
         status, refused = await bridge.post(
             "/v1/commits", {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": passing} | told
         )

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bridge.formats import native
 from bridge.http.openapi import description
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 
 def routes(bridge: Bridge) -> set[tuple[str, str]]:

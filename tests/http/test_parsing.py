@@ -16,8 +16,8 @@ from bridge.formats.native import order_key
 from bridge.http import parsing
 from bridge.http.parsing import LIGHT_BYTES, PLAIN_BYTES, ParsingQueue, is_heavy
 from bridge.http.services import SERVICES
-from tests.bridges import Bridge
-from tests.forwarding.waiting import until
+from tests.support.bridge import Bridge
+from tests.support.waiting import wait_until
 
 LIGHT, HEAVY = b"{}", b'"",' * LIGHT_BYTES
 
@@ -158,7 +158,7 @@ async def test_a_small_commit_does_not_overtake_a_heavy_one_of_its_session(bridg
     heavy = {"cmi": {"core": {"lesson_location": "first"}, **{f"x{n}": "" for n in range(20_000)}}}
     light = {"cmi": {"core": {"lesson_location": "second"}}}
     tasks = [asyncio.create_task(bridge.post(path, heavy))]
-    await until(lambda: len(queue._last) == 2)
+    await wait_until(lambda: len(queue._last) == 2)
     tasks.append(asyncio.create_task(bridge.post(path, light)))
     # of another session: it waits for nobody
     assert (await bridge.commit({"core": {"lesson_location": "x"}}, learner={"id": "u2"}))["disposition"] == "applied"
@@ -179,7 +179,7 @@ async def test_the_same_holds_where_all_is_in_one_body(bridge: Bridge) -> None:
     who: dict[str, Any] = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
     heavy = {**who, "cmi": {"core": {"lesson_location": "first"}, **{f"x{n}": "" for n in range(20_000)}}}
     tasks = [asyncio.create_task(bridge.post("/v1/commits", heavy))]
-    await until(lambda: len(queue._last) == 2)
+    await wait_until(lambda: len(queue._last) == 2)
     tasks.append(
         asyncio.create_task(bridge.post("/v1/commits", {**who, "cmi": {"core": {"lesson_location": "second"}}}))
     )

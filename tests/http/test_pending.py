@@ -9,7 +9,7 @@ import pytest
 
 from bridge.commits.pending import MAX_BYTES_AHEAD, MAX_ITEMS_AHEAD, MAX_STATE_AHEAD, Batch, Waiting
 from storage.engine import open_engine
-from tests.commit_path import Writer
+from tests.support.commit_path import Writer
 
 SESSIONS = 20
 

@@ -14,7 +14,7 @@ from yarl import URL
 
 from storage import tables
 from storage.engine import reading, writing
-from tests.bridges import HOME_PAGE, Bridge
+from tests.support.bridge import HOME_PAGE, Bridge
 
 WHO = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
 BAD_BODIES: list[tuple[str, Any, int, str]] = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 PATH = "/scorm/progress/235/"
 BODY = {

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.commits.pending import Pending, Waiting
 from bridge.commits.work import Posting
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 LEARNERS = [f"u{number}" for number in range(9)]
 UNLUCKY = "u4"

@@ -16,8 +16,7 @@ from bridge.write_health import FAILURE_HOLD, MAX_PROBE_SIZE, PROBE_SIZE, RECENT
 from storage import write_probe
 from storage.engine import reading
 from storage.tables import write_probe as probe_table
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
+from tests.support.bridge import Bridge, StartBridge
 
 
 class Clock:

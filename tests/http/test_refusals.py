@@ -19,7 +19,7 @@ from storage import lms, refusals
 from storage.audit.refusals import RefusalFilter, RefusalRow, search
 from storage.engine import reading, writing
 from storage.tables import refusal
-from tests.bridges import START, Bridge
+from tests.support.bridge import START, Bridge
 
 MARKER = "body-canary"
 

@@ -11,8 +11,7 @@ import pytest
 from bridge.access import new_token
 from storage import lms
 from storage.engine import writing
-from tests.bridges import HOME_PAGE, START, Bridge
-from tests.conftest import StartBridge
+from tests.support.bridge import HOME_PAGE, START, Bridge, StartBridge
 
 FINISHED = {"core": {"lesson_status": "passed", "score": {"raw": "90"}, "session_time": "00:10:00"}}
 SUSPENDED = {

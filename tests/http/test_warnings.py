@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from storage.engine import reading
 from storage.tables import journal
-from tests.bridges import START, Bridge
-from tests.formats.knocking import door
+from tests.formats.client import door
+from tests.support.bridge import START, Bridge
 
 WHO: dict[str, Any] = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
 

@@ -7,9 +7,9 @@ from functools import cache
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from mappings.attempt.ending import end_idle
+from mappings.attempt.idle_end import end_idle
 from mappings.cmi.interactions import TYPES
-from mappings.statements import make
+from mappings.generation.statements import make
 from tests.mappings.builders import NOON, SECOND, Play, delta, numbered, scorm_12, scorm_2004
 from tests.mappings.statement_builders import DOCUMENTS, ODD_IDS, compiled, facts
 

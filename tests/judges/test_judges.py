@@ -11,7 +11,7 @@ import pytest
 from mappings.attempt import SessionState
 from mappings.attempt.changes import TRIGGERS
 from mappings.cmi.snapshot import Snapshot
-from mappings.statements import make
+from mappings.generation.statements import make
 from tests.judges import panel
 from tests.judges.sessions import sampled
 from tests.mappings.builders import NOON

@@ -20,10 +20,9 @@ from bridge.limit_settings import (
 )
 from storage.engine import reading
 from storage.tables import journal, session
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
-from tests.formats.knocking import door
+from tests.formats.client import door
 from tests.formats.test_doors import BODIES
+from tests.support.bridge import Bridge, StartBridge
 
 ONE = {"commits": 1, "commits_per_minute": 1}
 

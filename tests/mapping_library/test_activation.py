@@ -11,13 +11,13 @@ from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.target_settings import FilterSettings, TargetSettings
-from mappings.document import DocumentError
+from mappings.definition import DocumentError
 from storage import audit_log, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import mapping_activation
-from tests.mapping_library.conftest import DEFAULT, MASTERED, variant
-from tests.storage.rows import NOW, add_lms
+from tests.storage.builders import NOW, add_lms
 from tests.storage.threads import at_once
+from tests.support.mapping import DEFAULT, MASTERED, variant
 
 HOW = "ada", "to try it", NOW
 MORE, LESS = variant(add=MASTERED), load_mapping("minimal")

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import mappings
-from mappings.document import compile_document, load
-from mappings.voiding import VOIDED
-from tests.bridges import Bridge
+from mappings.definition import compile_document, load
+from mappings.xapi.voiding import VOIDED
 from tests.http.test_learner_details import use
-from tests.replays import replayed, stored
+from tests.support.bridge import Bridge
+from tests.support.replay import replayed, stored
 
 SHIPPED = (Path(mappings.__file__).parent / "scorm-profile.toml").read_text(encoding="utf-8")
 VOIDING = SHIPPED.replace("[status]", '[status]\nends_retold = "void"')

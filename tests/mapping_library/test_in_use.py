@@ -15,9 +15,8 @@ from bridge.settings import SettingsError
 from bridge.target_settings import FilterSettings, TargetSettings
 from storage import lms, mapping_versions
 from storage.engine import writing
-from tests.bridges import START, Bridge, Ids
-from tests.conftest import StartBridge
-from tests.mapping_library.conftest import MASTERED, variant
+from tests.support.bridge import START, Bridge, Ids, StartBridge
+from tests.support.mapping import MASTERED, variant
 
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "95", "max": "100"}}}
 MINIMAL = load_mapping("minimal")

@@ -12,15 +12,14 @@ from bridge.app import IN_USE
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.reissuing import Reissue
-from mappings.judge import Edition, check_statement
-from mappings.voiding import VOIDED, voiding_id
+from mappings.xapi.validation import Edition, check_statement
+from mappings.xapi.voiding import VOIDED, voiding_id
 from storage import audit_log
 from storage.engine import reading, writing
 from storage.histories import Span
 from storage.tables import delivery, enrollment
-from tests.bridges import START, Bridge
-from tests.conftest import StartBridge
-from tests.mapping_library.conftest import DEFAULT, MASTERED, variant
+from tests.support.bridge import START, Bridge, StartBridge
+from tests.support.mapping import DEFAULT, MASTERED, variant
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "95", "max": "100"}}}
 NEW = variant(add=MASTERED, drop="attempt.started", **{'result = ["success", "score"]': 'result = ["success"]'})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bridge.mapping_library import activation
 from bridge.mapping_library.reissuing import Reissue
-from mappings.document import CompiledMapping
+from mappings.definition import CompiledMapping
 from storage.engine import writing
 from storage.histories import Span
-from tests.bridges import START, Bridge
-from tests.formats.knocking import door
-from tests.mapping_library.conftest import DEFAULT, MASTERED, variant
+from tests.formats.client import door
+from tests.support.bridge import START, Bridge
+from tests.support.mapping import DEFAULT, MASTERED, variant
 
 OWN = "5d1f3c1e-7c0b-4c0a-9a4e-0b6c6a3f2d11"
 

@@ -17,12 +17,12 @@ from bridge.mapping_library.stories import UnreadableError
 from storage.engine import open_engine, reading, writing
 from storage.histories import Span
 from storage.tables import journal
-from tests.bridges import Bridge
-from tests.commit_path import Writer
-from tests.mapping_library.conftest import DEFAULT, MASTERED, variant
 from tests.mappings.builders import delta, scorm_12
 from tests.mappings.test_session_properties import SESSIONS
-from tests.replays import replayed, stored
+from tests.support.bridge import Bridge
+from tests.support.commit_path import Writer
+from tests.support.mapping import DEFAULT, MASTERED, variant
+from tests.support.replay import replayed, stored
 
 _numbers = count()
 

@@ -7,8 +7,8 @@ import hashlib
 import json
 
 from mappings.attempt import Arrival, AttemptState, Commit, Earlier, SessionState, fold
-from mappings.attempt.guards import may_repeat
 from mappings.attempt.launch import NO_LAUNCH_DATA
+from mappings.attempt.ordering import may_repeat
 from mappings.attempt.policy import DEFAULT_POLICY
 from mappings.attempt.state import open_session
 from mappings.cmi.reader import read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from mappings.attempt.state import AttemptState
-from mappings.xapi_documents import documents
+from mappings.generation.documents import documents
 from tests.mappings.builders import Play, scorm_2004
 from tests.mappings.statement_builders import ATTEMPT, compiled, facts
 

@@ -18,10 +18,10 @@ from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
-from mappings.document import compile_document, load
-from mappings.document.facts import Facts
-from mappings.judge import Edition, check_statement
-from mappings.statements import make
+from mappings.definition import compile_document, load
+from mappings.definition.statement_context import Facts
+from mappings.generation.statements import make
+from mappings.xapi.validation import Edition, check_statement
 from tests.mappings.builders import NOON
 
 ATTEMPT = "11111111-1111-4111-8111-111111111111"

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mappings.attempt import AttemptState
-from mappings.attempt.ending import end_idle
+from mappings.attempt.idle_end import end_idle
 from tests.mappings.builders import DAY, MINUTE, NOON, Play, delta, numbered, scorm_12, scorm_2004, spelled_out
 
 FIRST = {"id": "Q1", "type": "choice", "student_response": "a", "result": "wrong", "latency": "00:00:05"}

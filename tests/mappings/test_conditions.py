@@ -12,9 +12,9 @@ from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
-from mappings.document import DocumentError, load
-from mappings.document.conditions import VARIABLES, compile_condition
-from mappings.statements import make
+from mappings.definition import DocumentError, load
+from mappings.definition.conditions import VARIABLES, compile_condition
+from mappings.generation.statements import make
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import FOR_CREDIT, SHIPPED, change_of, compiled, facts
 

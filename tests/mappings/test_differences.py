@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.mapping_documents import SHIPPED
-from mappings.document import load
-from mappings.document.differences import AROUND, other_differences, rule_differences, side_by_side
-from mappings.document.in_words import in_words
-from mappings.document.model import Document
+from mappings.definition import load
+from mappings.definition.describe import in_words
+from mappings.definition.diff import AROUND, other_differences, rule_differences, side_by_side
+from mappings.definition.model import Document
 from tests.mappings.statement_builders import FOR_CREDIT
 
 TEXT = (SHIPPED / "scorm-profile.toml").read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
-from mappings.judge import Edition, check_statement
-from mappings.statements import make
+from mappings.generation.statements import make
+from mappings.xapi.validation import Edition, check_statement
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import (
     SHIPPED,

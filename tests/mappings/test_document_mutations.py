@@ -9,7 +9,7 @@ import tomllib
 
 import pytest
 
-from mappings.document import DocumentError, compile_document, load
+from mappings.definition import DocumentError, compile_document, load
 from tests.mappings.statement_builders import DOCUMENTS
 
 OTHERS = {"text": "x y", "truth": True, "list": [7], "table": {"key": "value"}}

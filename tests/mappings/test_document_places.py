@@ -8,8 +8,8 @@ import uuid
 import pytest
 
 from mappings.attempt.state import AttemptState
-from mappings.judge.actors import check_agent
-from mappings.judge.syntax import check_iri
+from mappings.xapi.validation.actors import check_agent
+from mappings.xapi.validation.syntax import check_iri
 from tests.mappings.document_builders import NAMES, OTHER, SCO, contents, places
 from tests.mappings.statement_builders import ATTEMPT, ODD_IDS, SHIPPED, compiled
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.document import compile_document, load
-from mappings.document.model import DOCUMENT_PARTS, PARTS_OF, RESOURCES, XapiDocument
+from mappings.definition import compile_document, load
+from mappings.definition.model import DOCUMENT_PARTS, PARTS_OF, RESOURCES, XapiDocument
 from tests.mappings.test_documents import SMALL, changed, faults, line_of
 
 STATE = """

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from mappings.attempt.changes import TRIGGERS
-from mappings.document import DocumentError, Fault, compile_document, load
-from mappings.document.model import CONTEXT_LISTS, DOCUMENT_PARTS, ENDINGS, ONCE, RESOURCES, RESULT_PARTS
-from mappings.document.templates import OF_ITEMS, OPTIONAL, VARIABLES, VERBATIM, Place, needs, parse
+from mappings.definition import DocumentError, Fault, compile_document, load
+from mappings.definition.model import CONTEXT_LISTS, DOCUMENT_PARTS, ENDINGS, ONCE, RESOURCES, RESULT_PARTS
+from mappings.definition.placeholders import OF_ITEMS, OPTIONAL, VARIABLES, VERBATIM, Place, needs, parse
 from tests.mappings.statement_builders import DOCUMENTS, SHIPPED, TOLD
 
 SMALL = """\

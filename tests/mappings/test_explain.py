@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from mappings.analysis.explain import REASONS, explain
+from mappings.analysis.preview import FIRST_ATTEMPT, FIRST_SESSION, preview
 from mappings.attempt import fold
-from mappings.document.model import ONCE
-from mappings.explain import REASONS, explain
-from mappings.preview import FIRST_ATTEMPT, FIRST_SESSION, preview
-from mappings.statements import make
+from mappings.definition.model import ONCE
+from mappings.generation.statements import make
 from tests.mappings.builders import NOON, arrival, delta
 from tests.mappings.statement_builders import ANSWER, DOCUMENTS, compiled, facts
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.attempt import AttemptState, SessionState
-from mappings.document import compile_document, load
-from mappings.judge import Edition, check_activity, check_result, check_statement
-from mappings.judge.quick import is_sound_activity, is_sound_result
-from mappings.statements import make
+from mappings.definition import compile_document, load
+from mappings.generation.statements import make
+from mappings.xapi.fast_checks import is_sound_activity, is_sound_result
+from mappings.xapi.validation import Edition, check_activity, check_result, check_statement
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import DOCUMENTS, ODD_IDS, SHIPPED, change_of, facts
 

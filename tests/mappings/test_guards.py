@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from mappings.attempt import AttemptState, Earlier, SessionState, fold
-from mappings.attempt.guards import REORDER_WINDOW, judge, may_repeat
+from mappings.attempt.ordering import REORDER_WINDOW, judge, may_repeat
 from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, arrival, delta, scorm_12
 
 

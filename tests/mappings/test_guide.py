@@ -14,9 +14,9 @@ import pytest
 
 import mappings
 from mappings.attempt.changes import TRIGGERS
-from mappings.document import compile_document, load
-from mappings.document.conditions import VARIABLES as CONDITIONS
-from mappings.document.model import (
+from mappings.definition import compile_document, load
+from mappings.definition.conditions import VARIABLES as CONDITIONS
+from mappings.definition.model import (
     CONTEXT_LISTS,
     DOCUMENT_PARTS,
     ENDINGS,
@@ -28,7 +28,7 @@ from mappings.document.model import (
     RESULT_PARTS,
     SCALED_SCORES,
 )
-from mappings.document.templates import KINDS, VARIABLES
+from mappings.definition.placeholders import KINDS, VARIABLES
 
 _RESOURCES = {
     name: f"{words}; holds {'any part' if PARTS_OF[name] == set(DOCUMENT_PARTS) else ', '.join(sorted(PARTS_OF[name]))}"

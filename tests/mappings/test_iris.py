@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.iris import is_iri, is_language, is_own_iri, own_iri, percent_encode, sendable_iri
-from mappings.judge.syntax import check_iri
-from mappings.timestamps import rfc3339
+from mappings.xapi.iris import is_iri, is_language, is_own_iri, own_iri, percent_encode, sendable_iri
+from mappings.xapi.timestamps import rfc3339
+from mappings.xapi.validation.syntax import check_iri
 from tests.mappings.builders import NOON
 
 proven = settings(deadline=None, max_examples=100, derandomize=True, database=None)

@@ -13,7 +13,7 @@ from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import TYPES, interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score
-from mappings.document import DocumentError, load
+from mappings.definition import DocumentError, load
 from tests.mappings.builders import numbered
 from tests.mappings.statement_builders import ATTEMPT, ODD_IDS, SHIPPED, compiled, encoded, tell
 from tests.mappings.test_statements import ACTOR, CONTEXT, OBJECT

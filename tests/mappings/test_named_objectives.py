@@ -12,9 +12,9 @@ from mappings.attempt.changes import Change
 from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.snapshot import Snapshot
-from mappings.document import DocumentError, load
-from mappings.document.model import CONTEXT_LISTS
-from mappings.statements import make
+from mappings.definition import DocumentError, load
+from mappings.definition.model import CONTEXT_LISTS
+from mappings.generation.statements import make
 from tests.mappings.builders import Play, numbered, scorm_12, scorm_2004
 from tests.mappings.statement_builders import ANSWER, DOCUMENTS, ODD_IDS, SHIPPED, compiled, facts, judged, tell
 

@@ -10,9 +10,9 @@ from mappings.attempt import SessionState
 from mappings.attempt.changes import Change
 from mappings.cmi.interactions import interaction
 from mappings.cmi.snapshot import Snapshot
-from mappings.document import compile_document, load
-from mappings.statements import make
-from mappings.xapi_documents import documents
+from mappings.definition import compile_document, load
+from mappings.generation.documents import documents
+from mappings.generation.statements import make
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import ANSWER, ENROLLMENT, SHIPPED, facts, reached
 

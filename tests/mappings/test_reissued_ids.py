@@ -7,8 +7,8 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.reissue import Kept, Renaming, plan, with_id
-from mappings.statements import Statement
+from mappings.analysis.reissue import Kept, Renaming, plan, with_id
+from mappings.generation.statements import Statement
 
 ONE, OTHER = str(uuid.UUID(int=1, version=5)), str(uuid.UUID(int=2, version=5))
 HASH = "a" * 64

@@ -11,8 +11,8 @@ from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change
 from mappings.attempt.enrollment import EnrollmentState
 from mappings.cmi.snapshot import Snapshot
-from mappings.document.conditions import MAX_ANSWERS, compile_condition
-from mappings.statements import make
+from mappings.definition.conditions import MAX_ANSWERS, compile_condition
+from mappings.generation.statements import make
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import (
     ATTEMPT,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mappings.attempt.ending import end_idle
+from mappings.attempt.idle_end import end_idle
 from mappings.cmi.scores import Score
-from mappings.statements import make
+from mappings.generation.statements import make
 from tests.mappings.builders import MINUTE, NOON, Play, delta
 from tests.mappings.statement_builders import SHIPPED, compiled, facts, judged
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.statements import make
+from mappings.generation.statements import make
 from tests.mappings.builders import NOON, Play, delta, scorm_12
 from tests.mappings.statement_builders import DOCUMENTS, compiled, facts, judged
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change, ending_change
 from mappings.cmi.snapshot import Snapshot
-from mappings.document import DocumentError
-from mappings.statements import make
+from mappings.definition import DocumentError
+from mappings.generation.statements import make
 from tests.mappings.builders import DAY, MINUTE, NOON, Play, delta, scorm_12
 from tests.mappings.statement_builders import ENROLLMENT, SHIPPED, TOLD, change_of, compiled, facts, judged, tell
 

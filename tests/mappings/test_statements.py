@@ -11,7 +11,7 @@ import tincan
 
 from mappings.cmi.snapshot import Snapshot
 from mappings.cmi.times import read_time
-from mappings.results import PROGRESS
+from mappings.generation.results import PROGRESS
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import (
     ATTEMPT,

@@ -6,7 +6,7 @@ import pytest
 
 from mappings.attempt.state import AttemptState
 from mappings.cmi.snapshot import Snapshot
-from mappings.document.model import DOCUMENT_PARTS, PARTS_OF
+from mappings.definition.model import DOCUMENT_PARTS, PARTS_OF
 from tests.mappings.builders import NOON, Play, delta, scorm_12, scorm_2004
 from tests.mappings.document_builders import NAMES, OTHER, PARTS_12, PARTS_2004, SCO, after, contents, told
 from tests.mappings.statement_builders import ATTEMPT, SHIPPED, compiled

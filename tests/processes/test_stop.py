@@ -10,15 +10,15 @@ import aiohttp
 from sqlalchemy import text
 
 from storage.engine import open_engine, writing
-from tests.processes.conftest import Lrs, StartServer
-from tests.processes.server import Server
+from tests.support.lrs import Lrs
+from tests.support.server import Server, StartServer
 
 
 async def test_stopped_by_sigterm_it_ends_with_status_nought_and_goes_on_when_started_again(
     new_server: StartServer, database_url: str, lrs: Lrs, http: aiohttp.ClientSession
 ) -> None:
     server = new_server(database_url, endpoint=lrs.endpoint)
-    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    token = await server.new_token()
     for raw in ("10", "20"):
         await server.start()
         body = {"learner": {"id": "u1"}, "activity": {"id": "1"}, "cmi": {"core": {"score": {"raw": raw}}}}
@@ -55,7 +55,7 @@ async def test_what_is_under_way_is_answered_before_it_ends(
 ) -> None:
     """It listens no longer while a commit that it has waits for the database."""
     server = new_server(database_url)
-    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    token = await server.new_token()
     await server.start()
 
     async def post() -> tuple[int, str]:
@@ -99,7 +99,7 @@ async def test_a_second_signal_ends_it_at_once_although_something_is_under_way(
     new_server: StartServer, database_url: str, http: aiohttp.ClientSession
 ) -> None:
     server = new_server(database_url)
-    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    token = await server.new_token()
     await server.start()
     begun = asyncio.Event()
 

@@ -9,8 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.processes.conftest import StartServer
-from tests.processes.server import Server
+from tests.support.server import Server, StartServer
 
 TOGETHER = 50
 
@@ -34,7 +33,7 @@ class Pair:
 async def pair(new_server: StartServer, postgresql_url: str, http: aiohttp.ClientSession) -> Pair:
     """Two running bridges on one database."""
     servers = [new_server(postgresql_url) for _ in range(2)]
-    token = await servers[0].run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    token = await servers[0].new_token()
     await asyncio.gather(*(server.start() for server in servers))
     return Pair(servers, token, http)
 

@@ -12,9 +12,9 @@ import pytest
 
 from storage.engine import open_engine
 from storage.migrations import migrate
-from tests.forwarding.waiting import until
-from tests.processes.conftest import Lrs, StartServer
-from tests.processes.server import Server
+from tests.support.lrs import Lrs
+from tests.support.server import Server, StartServer
+from tests.support.waiting import wait_until
 
 WORKERS = 2
 COMMITS = 60
@@ -51,9 +51,9 @@ async def commit(http: aiohttp.ClientSession, server: Server, token: str, learne
 async def served(new_server: StartServer, postgresql_url: str, lrs: Lrs) -> tuple[Server, str]:
     """Two workers on PostgreSQL that forward to an LRS, and an LMS's token."""
     server = new_server(postgresql_url, endpoint=lrs.endpoint)
-    token = await server.run("tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org")
+    token = await server.new_token()
     await server.start("--workers", str(WORKERS))
-    await until(lambda: len(children(server.pid)) == WORKERS)
+    await wait_until(lambda: len(children(server.pid)) == WORKERS)
     return server, token
 
 
@@ -66,9 +66,9 @@ async def test_workers_share_a_port_and_a_killed_one_is_replaced_and_nothing_is_
         await asyncio.gather(*(commit(http, server, token, learner, raw) for learner in range(10)))
         if raw == 2:
             os.kill(min(first), signal.SIGKILL)
-    await until(lambda: len(children(server.pid)) == WORKERS and min(first) not in children(server.pid))
+    await wait_until(lambda: len(children(server.pid)) == WORKERS and min(first) not in children(server.pid))
     # ten times initialized, and scored at each commit
-    await lrs.until(lambda: len(lrs.store.statements()) == 10 + COMMITS, 60)
+    await lrs.wait_until(lambda: len(lrs.store.statements()) == 10 + COMMITS, 60)
     scores: dict[str, list[float]] = {}
     for one in lrs.store.statements():
         if "result" in one:
@@ -84,7 +84,7 @@ async def test_workers_that_are_stopped_while_they_start_leave_with_0(
     """They have no handlers of signals yet, and SIGTERM ends them at once."""
     server = new_server(postgresql_url)
     await server.start("--workers", str(WORKERS))
-    await until(lambda: len(children(server.pid)) >= 1)
+    await wait_until(lambda: len(children(server.pid)) >= 1)
     assert await server.stop() == 0
 
 
@@ -92,7 +92,7 @@ async def test_workers_do_not_outlive_a_parent_that_was_killed(served: tuple[Ser
     server, _ = served
     workers = children(server.pid)
     await server.kill()
-    await until(lambda: not any(map(runs, workers)))
+    await wait_until(lambda: not any(map(runs, workers)))
 
 
 async def test_a_sqlite_file_has_one_bridge_at_a_time(new_server: StartServer, tmp_path: Path) -> None:

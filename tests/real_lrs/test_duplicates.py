@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -10,15 +10,14 @@ import pytest
 
 from bridge.target_settings import TargetSettings
 from storage.engine import reading
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
-from tests.forwarding.looking import settled, statements, ways
-from tests.forwarding.waiting import until
 from tests.real_lrs.learning_locker import LearningLocker
+from tests.real_lrs.proxy import way_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
-from tests.real_lrs.test_trouble import NO_DOCUMENTS
-from tests.real_lrs.way import way_to
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.deliveries import settled, statements, ways
+from tests.support.lrs import NO_DOCUMENTS
+from tests.support.waiting import wait_until
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "00:01:30"}}
 
@@ -28,21 +27,6 @@ def lrs(request: pytest.FixtureRequest) -> Iterator[RealLrs]:
     """An LRS that has no statements."""
     with request.param() as running:
         yield running
-
-
-@pytest.fixture
-async def start(start: StartBridge) -> AsyncIterator[StartBridge]:
-    """Start bridges whose database can be looked into after they were stopped."""
-    started: list[Bridge] = []
-
-    async def starter(**changed: object) -> Bridge:
-        started.append(await start(**changed))
-        return started[-1]
-
-    yield starter
-    for bridge in started:
-        await bridge.close()
-        bridge.engine.dispose()
 
 
 def _target(endpoint: str) -> TargetSettings:
@@ -94,7 +78,7 @@ async def test_what_the_lrs_has_under_our_id_decides(
     change(theirs)
     assert lrs.post([theirs]) == 200
     bridge = await start(targets=(_target(lrs.endpoint),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     found = ways(bridge)
     assert found.pop(taken.id).state == state
     assert {way.state for way in found.values()} == {"delivered"}
@@ -116,7 +100,7 @@ async def test_what_was_stored_although_its_answers_were_lost_is_delivered_once(
             bridge.clock.advance(1)
             return settled(bridge)
 
-        await until(all_settled)
+        await wait_until(all_settled)
         await bridge.close()
     assert len(way.posts) > way.lose
     assert {one.state for one in ways(bridge).values()} == {"delivered"}

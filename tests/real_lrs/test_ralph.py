@@ -20,15 +20,14 @@ from bridge.target_settings import TargetSettings
 from storage import tables
 from storage.engine import writing
 from storage.lookups import StatementLine
-from tests.bridges import Bridge, Ids
-from tests.conftest import StartBridge
-from tests.forwarding.looking import DONE, settled, statements, stored, ways
-from tests.forwarding.waiting import until
 from tests.real_lrs import ralph
+from tests.real_lrs.proxy import Way, way_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME
-from tests.real_lrs.way import Way, way_to
 from tests.recordings import recording
+from tests.support.bridge import Bridge, Ids, StartBridge
+from tests.support.deliveries import DONE, settled, statements, stored, ways
+from tests.support.waiting import wait_until
 
 Version = Literal["auto", "1.0.3", "2.0.0"]
 
@@ -104,7 +103,7 @@ async def test_played_sessions_arrive_once_unchanged_and_in_order(
     for name in names:
         opened = await bridge.open(learner={"id": name, "name": "Ana Ćirić ☃"}, scorm_version=recording.version(name))
         await recording.play(bridge, opened["commit_url"], recording.load(name))
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
 
     expect_stored(lrs, [statements(bridge, [name]) for name in names])
     deliveries = [way for one in statements(bridge, names) for way in one.deliveries]
@@ -119,7 +118,7 @@ async def test_what_ralph_knows_already_is_delivered_when_its_answer_was_lost(
     bridge, _ = await stored(start, ["u1"])
     way.lose = 2
     bridge = await start(targets=(target(way.endpoint),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
 
     first, *later = way.posts
     assert (first.status, first.answer != b"") == (200, True)
@@ -141,7 +140,7 @@ async def test_what_ralph_knows_already_is_delivered_together_with_what_is_new(
     way.lose = 1
     better = {"core": {"lesson_status": "passed", "score": {"raw": "95"}}}
     way.meanwhile = lambda: bridge.commit(better, learner={"id": "u1"})
-    await until(lambda: settled(bridge) and len(way.posts) > 1)
+    await wait_until(lambda: settled(bridge) and len(way.posts) > 1)
 
     answered = [id_ for one in way.posts if one.answer for id_ in msgspec.json.decode(one.answer)]
     assert answered[: len(known)] == known
@@ -160,7 +159,7 @@ async def test_a_statement_whose_id_ralph_has_with_another_content_is_dead_and_i
     other = msgspec.json.decode(taken.body) | {"verb": {"id": "http://example.org/verbs/another"}}
     assert lrs.post(other) == 200
     bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
 
     dead = ways(bridge)[taken.id]
     assert (dead.state, dead.last_status) == ("dead", 409)
@@ -183,7 +182,7 @@ async def test_a_statement_that_ralph_refuses_is_dead_with_its_reason_and_its_ne
         body = msgspec.json.encode(spoilt).decode()
         connection.execute(update(tables.statement).where(tables.statement.c.id == poison.id).values(body=body))
     bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
 
     dead = ways(bridge)[poison.id]
     assert (dead.state, dead.last_status) == ("dead", 422)
@@ -196,13 +195,13 @@ async def test_a_statement_that_ralph_refuses_is_dead_with_its_reason_and_its_ne
 async def test_ralph_without_the_right_password_gets_nothing_and_loses_nothing(lrs: Ralph, start: StartBridge) -> None:
     bridge = await start(targets=(target(lrs.endpoint, password="wrong"),))
     await bridge.commit(DONE)
-    await until(lambda: all(one.tries for one in ways(bridge).values()))
+    await wait_until(lambda: all(one.tries for one in ways(bridge).values()))
     await bridge.close()
     assert {(one.state, one.last_status) for one in ways(bridge).values()} == {("waiting", 401)}
     assert lrs.statements() == []
 
     bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
     expect_stored(lrs, [statements(bridge, ["u1"])])
 
 

@@ -11,19 +11,18 @@ import msgspec
 import pytest
 
 from bridge.target_settings import TargetSettings
-from tests.bridges import Bridge
-from tests.conftest import StartBridge
-from tests.forwarding.looking import settled_in_time, statements
-from tests.forwarding.waiting import until
 from tests.real_lrs.learning_locker import LearningLocker
+from tests.real_lrs.proxy import Way, way_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
-from tests.real_lrs.way import Way, way_to
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.deliveries import settled_in_time, statements
+from tests.support.lrs import NO_DOCUMENTS
+from tests.support.waiting import wait_until
 
 DECK = ("cut", "kept-cut", "kept-cut", "kept-503", "503") * 3 + ("none",) * 10
 """What happens to so many POSTs, in an order of its own."""
 LEARNERS = [f"u{number}" for number in range(4)]
-NO_DOCUMENTS = dict.fromkeys(("activity-state", "attempt-state", "activity-profile", "agent-profile"), False)
 
 
 @pytest.fixture(params=[Ralph, LearningLocker], ids=lambda kind: kind.name)
@@ -58,7 +57,7 @@ async def _play(bridge: Bridge, way: Way) -> None:
             bridge.clock.advance(60)
             return way.met.total() > posts
 
-        await until(tried)
+        await wait_until(tried)
 
 
 def _content(statement: Any) -> bytes:

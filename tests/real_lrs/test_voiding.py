@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from bridge.target_settings import TargetSettings
-from tests.conftest import StartBridge
-from tests.forwarding.looking import settled, statements, stored, ways
-from tests.forwarding.waiting import until
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.service import PASSWORD, USERNAME
+from tests.support.bridge import StartBridge
+from tests.support.deliveries import settled, statements, stored, ways
+from tests.support.waiting import wait_until
 
 VOIDING = {
     "actor": {"account": {"homePage": "https://lms.example", "name": "admin"}},
@@ -44,7 +44,7 @@ async def test_a_voided_statement_is_delivered_if_it_is_the_same_and_dead_if_not
         assert lrs.post(VOIDING | {"object": {"objectType": "StatementRef", "id": one["id"]}}) == 200
     target = TargetSettings(name="lrs", endpoint=lrs.endpoint, username=USERNAME, password=PASSWORD)
     bridge = await start(targets=(target,), token=bridge.token)
-    await until(lambda: settled(bridge))
+    await wait_until(lambda: settled(bridge))
 
     dead = ways(bridge)[other.id]
     assert (dead.state, dead.last_status) == ("dead", 409)

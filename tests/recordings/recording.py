@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.bridges import Bridge
+from tests.support.bridge import Bridge
 
 FOLDER = Path(__file__).parent
 SCORM_AGAIN = sorted(path.stem for path in (FOLDER / "scorm_again").glob("*.json"))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from bridge.mapping_documents import load_mapping
-from tests.bridges import Bridge
 from tests.recordings import recording
 from tests.recordings.test_scorm_again import SUSPENDED_EARLIER
-from tests.replays import replayed, stored
+from tests.support.bridge import Bridge
+from tests.support.replay import replayed, stored
 
 MAPPING = load_mapping("scorm-profile")
 

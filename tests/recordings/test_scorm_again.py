@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from storage.lookups import DocumentLine
-from tests.bridges import Bridge
 from tests.recordings import recording
+from tests.support.bridge import Bridge
 
 GOLDEN = Path(__file__).parent / "golden"
 SUSPENDED_EARLIER: dict[str, dict[str, Any]] = {

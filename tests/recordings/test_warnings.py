@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridges import Bridge
 from tests.recordings import recording
+from tests.support.bridge import Bridge
 
 
 @pytest.mark.parametrize("name", recording.SCORM_AGAIN)

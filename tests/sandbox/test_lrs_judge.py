@@ -6,7 +6,8 @@ import copy
 
 import pytest
 
-from mappings.judge import Edition, check_statement, fingerprint
+from mappings.xapi.statement_equality import fingerprint
+from mappings.xapi.validation import Edition, check_statement
 
 AGENT = {"mbox": "mailto:ada@example.org"}
 OTHER = {"mbox": "mailto:bob@example.org"}

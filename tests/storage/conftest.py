@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from storage.engine import open_engine, writing
 from storage.outbox import UNASSIGNED
-from tests.storage import rows
+from tests.storage import builders
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def engine(database_url: str) -> Iterator[Engine]:
     """An engine on an empty database with the current schema and leases held; the test runs once on each kind."""
     opened = open_engine(database_url)
     with writing(opened) as connection:
-        rows.hold(connection, ("lrs", "first", "second", "third", "new", "other", "mirror", UNASSIGNED))
+        builders.hold(connection, ("lrs", "first", "second", "third", "new", "other", "mirror", UNASSIGNED))
     yield opened
     opened.dispose()
 

@@ -14,7 +14,7 @@ from storage.changed import Changed
 from storage.engine import open_engine, reading, writing
 from storage.prepared import write
 from storage.tables import enrollment
-from tests.storage.rows import (
+from tests.storage.builders import (
     NOW,
     add_attempt,
     add_enrollment,

@@ -14,7 +14,7 @@ from storage.deliveries import Filter
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery
-from tests.storage.rows import NOW, hold, launched, queue, whole
+from tests.storage.builders import NOW, hold, launched, queue, whole
 
 REFUSED = Try("lrs", NOW, 12, "refused", 400, "no verb")
 

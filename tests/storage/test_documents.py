@@ -10,8 +10,8 @@ from storage.documents import ClaimedDocument
 from storage.engine import reading, writing
 from storage.outbox import UNASSIGNED
 from storage.tables import document, document_delivery, document_try, try_
-from tests.storage.document_rows import EVERY, LRS, NOBODY, claim, contents, settle, states, store, store_and_settle
-from tests.storage.rows import NOW, by_name, launched, stored, uid
+from tests.storage.builders import NOW, by_name, launched, stored, uid
+from tests.storage.document_builders import EVERY, LRS, NOBODY, claim, contents, settle, states, store, store_and_settle
 
 
 def test_a_document_is_kept_as_it_is_and_waits_for_its_targets(engine: Engine) -> None:

@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 from storage import documents
 from storage.engine import reading, writing
 from storage.outbox import UNASSIGNED
-from tests.storage.document_rows import EVERY, LRS, NOBODY, claim, contents, settle, states, store, store_and_settle
-from tests.storage.rows import NOW, by_name, launched, stored, uid
+from tests.storage.builders import NOW, by_name, launched, stored, uid
+from tests.storage.document_builders import EVERY, LRS, NOBODY, claim, contents, settle, states, store, store_and_settle
 from tests.storage.threads import at_once
 
 

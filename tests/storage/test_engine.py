@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from storage import attempts
 from storage.engine import BUSY_TIMEOUT, DatabaseUrlError, open_engine, reading, writing
 from storage.tables import lms, token
-from tests.storage.rows import NOW, add_lms, launched, save
+from tests.storage.builders import NOW, add_lms, launched, save
 from tests.storage.threads import at_once
 
 THREADS, EACH = 8, 25

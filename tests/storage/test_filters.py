@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from storage import outbox
 from storage.engine import writing
-from tests.storage.rows import add, by_rule, hold, launched, statements, whole
+from tests.storage.builders import add, by_rule, hold, launched, statements, whole
 
 SCORED = "scored"
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from storage import histories, journal
 from storage.engine import reading, writing
 from storage.histories import Span
-from tests.storage.rows import (
+from tests.storage.builders import (
     NOW,
     add,
     add_attempt,

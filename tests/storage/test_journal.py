@@ -12,7 +12,7 @@ from storage import journal
 from storage.engine import reading, writing
 from storage.journal import EarlierEntry, Entry
 from storage.tables import journal as table
-from tests.storage.rows import append, entry, launched, uid
+from tests.storage.builders import append, entry, launched, uid
 
 
 def _stored(connection) -> list[Entry]:

@@ -13,7 +13,7 @@ from storage import leases
 from storage.engine import open_engine, reading, writing
 from storage.leases import Shares
 from storage.tables import lease
-from tests.storage.rows import uid
+from tests.storage.builders import uid
 from tests.storage.threads import at_once
 
 NAMES = ("lrs/0", "lrs/1", "lrs/2", "lrs/3")

@@ -9,7 +9,7 @@ from storage import lms
 from storage.engine import reading, writing
 from storage.lms import HomePageError, Lms
 from storage.tables import token
-from tests.storage.rows import NOW
+from tests.storage.builders import NOW
 
 HOME = "https://lms.example.org"
 

@@ -10,7 +10,7 @@ from storage.documents import Stored
 from storage.engine import reading, writing
 from storage.lookups import DeliveryLine, DocumentLine
 from storage.outbox import Try
-from tests.storage.rows import (
+from tests.storage.builders import (
     NOW,
     add,
     add_attempt,

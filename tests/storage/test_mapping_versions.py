@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select
 from storage import mapping_versions
 from storage.engine import reading, writing
 from storage.tables import mapping_version
-from tests.storage.rows import NOW
+from tests.storage.builders import NOW
 from tests.storage.threads import at_once
 
 

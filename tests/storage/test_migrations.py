@@ -18,7 +18,7 @@ from storage import attempts, lms, migrations, tables
 from storage.engine import open_engine, reading, writing
 from storage.migrations import is_current, migrate
 from storage.tables import attempt, delivery, enrollment, journal, metadata, session, statement
-from tests.storage.rows import (
+from tests.storage.builders import (
     NOW,
     add_attempt,
     add_lms,

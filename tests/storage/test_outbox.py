@@ -12,7 +12,7 @@ from storage import deliveries, outbox
 from storage.engine import reading, writing
 from storage.outbox import Claimed, Page, Settlement, Try
 from storage.tables import delivery, statement, try_
-from tests.storage.rows import NOW, add, launched, queue, statements, to, tried, whole
+from tests.storage.builders import NOW, add, launched, queue, statements, to, tried, whole
 
 PLENTY = 1_000_000
 

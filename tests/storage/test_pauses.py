@@ -10,7 +10,7 @@ from storage.audit_log import AuditEntry
 from storage.engine import reading, writing
 from storage.pauses import Pause
 from storage.target_alarms import TargetAlarm
-from tests.storage.rows import NOW
+from tests.storage.builders import NOW
 from tests.storage.threads import at_once
 
 BY_PEOPLE = Pause("lrs", NOW, "ada", "moving house", automatic=False)

@@ -14,7 +14,7 @@ from storage.engine import reading, writing
 from storage.prepared import write
 from storage.tables import attempt, delivery, session, statement
 from storage.tables import journal as journal_table
-from tests.storage.rows import NOW, add_enrollment, add_lms, entry, launched, statements, to, uid
+from tests.storage.builders import NOW, add_enrollment, add_lms, entry, launched, statements, to, uid
 
 
 @pytest.fixture

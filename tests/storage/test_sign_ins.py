@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from storage import accounts, sign_ins
 from storage.accounts import NewAccount
 from storage.engine import reading, writing
-from tests.storage.rows import NOW
+from tests.storage.builders import NOW
 from tests.storage.threads import at_once
 
 ADA = NewAccount("ada", "admin", sees_names=False, password="hash")

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bridge.audit.access.signing import Signer
-from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.access.signer import Signer
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.http.forwarded import PROXIES
 from storage.lms import digest
 

@@ -12,7 +12,7 @@ import secrets
 from aiohttp import web
 
 from bridge.audit.access import cookies
-from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.dependencies import AUDIT_PARTS
 
 COOKIE_PREFIX = "scorm_bridge_device_"
 """Of the cookie's name; one cookie for each account that a browser has signed in to."""

@@ -8,15 +8,15 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge import delivery_acts, target_states
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.access.forms import form_of
 from bridge.audit.access.roles import Role, may_see_cmi, who
-from bridge.audit.advice import Advice, advice
-from bridge.audit.filters import deliveries_told, fields_of, query_of
-from bridge.audit.forms import form_of
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page, redirect
-from bridge.audit.route import Route
-from bridge.audit.telling import with_words
-from bridge.audit.vocabulary import Vocabulary, vocabulary
+from bridge.audit.components.filter_options import Vocabulary, vocabulary
+from bridge.audit.components.filters import deliveries_told, fields_of, query_of
+from bridge.audit.components.flash import with_words
+from bridge.audit.components.remediation import Advice, advice
+from bridge.audit.components.render import page, redirect
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.delivery_acts import Deed, NothingChosenError, Verb
 from bridge.target_states import TargetState
 from storage.audit import causes, deliveries

@@ -6,16 +6,16 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.audit import exports
+from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.limits import Kind
+from bridge.audit.access.redaction import answered, named
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
-from bridge.audit.access.veils import answered, named
-from bridge.audit.filters import DOCUMENT_STATES, RESOURCES, documents_told, is_uuid
-from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.components import exports
+from bridge.audit.components.filter_options import Vocabulary, vocabulary
+from bridge.audit.components.filters import DOCUMENT_STATES, RESOURCES, documents_told, is_uuid
+from bridge.audit.components.render import page
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.received import body_of, text_file
-from bridge.audit.render import page
-from bridge.audit.route import Route
-from bridge.audit.vocabulary import Vocabulary, vocabulary
 from storage.audit import documents
 from storage.audit.documents import DocumentFilter, DocumentRow
 from storage.audit.pages import Page

@@ -7,15 +7,14 @@ from urllib.parse import urlencode
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.audit import exports
+from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.limits import Kind
+from bridge.audit.access.redaction import named
 from bridge.audit.access.roles import Role, may_see_names
-from bridge.audit.access.veils import named
-from bridge.audit.asked import choice_in, nothing, text_in, uuid_in
-from bridge.audit.dates import midnight
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page
-from bridge.audit.route import Route
+from bridge.audit.components import exports
+from bridge.audit.components.render import page
+from bridge.audit.components.request_params import choice_in, midnight, nothing, text_in, uuid_in
+from bridge.audit.dependencies import AUDIT_PARTS
 from mappings.cmi.times import duration
 from storage import lms
 from storage.audit import attempts, enrollments

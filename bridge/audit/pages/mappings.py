@@ -7,15 +7,15 @@ from typing import NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
+from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page
-from bridge.audit.route import Route
-from bridge.audit.vocabulary import read
+from bridge.audit.components.filter_options import read
+from bridge.audit.components.render import page
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.mapping_library.impacts import DAYS
-from mappings.document.differences import other_differences, rule_differences, side_by_side
-from mappings.document.errors import DocumentError
-from mappings.document.in_words import in_words
+from mappings.definition.describe import in_words
+from mappings.definition.diff import other_differences, rule_differences, side_by_side
+from mappings.definition.errors import DocumentError
 from storage import mapping_versions
 from storage.mapping_versions import Activation, WholeVersion
 

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from bridge.audit import alarms
+from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
-from bridge.audit.charts import chart_response, of_targets, per_minute
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page
-from bridge.audit.route import Route
+from bridge.audit.components import alarms
+from bridge.audit.components.charts import chart_response, of_targets, per_minute
+from bridge.audit.components.render import page
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.target_states import state_of
-from mappings.timestamps import rfc3339
+from mappings.xapi.timestamps import rfc3339
 from storage.audit import overview as stored
 from storage.audit.overview import COUNTED, MINUTE, Overview, Rate
 from storage.audit.queues import Queue, queues

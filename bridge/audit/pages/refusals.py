@@ -5,11 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 from sqlalchemy import Connection
 
+from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
-from bridge.audit.asked import text_in
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page
-from bridge.audit.route import Route
+from bridge.audit.components.render import page
+from bridge.audit.components.request_params import text_in
+from bridge.audit.dependencies import AUDIT_PARTS
 from storage import lms
 from storage.audit import refusals
 from storage.audit.pages import Page

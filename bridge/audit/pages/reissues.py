@@ -9,22 +9,22 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.audit import jobs
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.access.forms import form_of
 from bridge.audit.access.roles import Role, who
-from bridge.audit.dates import day_of, midnight
-from bridge.audit.forms import form_of
-from bridge.audit.jobs import JOBS, Job, Progress, Work
-from bridge.audit.pages.mapping_trials import DAY, counted
+from bridge.audit.components import jobs
+from bridge.audit.components.jobs import JOBS, Job, Progress, Work
+from bridge.audit.components.render import page, redirect
+from bridge.audit.components.request_params import day_of, midnight
+from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.pages.mapping_preview import DAY, counted
 from bridge.audit.pages.mappings import known, whom_it_holds_for
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page, redirect
-from bridge.audit.route import Route
 from bridge.audit.statement_words import pretty
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.impacts import DAYS
 from bridge.mapping_library.reissuing import Reissue, check_span
-from mappings.impact import Impact
+from mappings.analysis.impact import Impact
 from storage import mapping_versions
 from storage.histories import Span
 from storage.mapping_versions import WholeVersion

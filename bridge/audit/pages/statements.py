@@ -7,21 +7,21 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.audit import exports
+from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.limits import Kind
+from bridge.audit.access.redaction import answered, named
 from bridge.audit.access.roles import Role, may_see_cmi
-from bridge.audit.access.veils import answered, named
-from bridge.audit.filters import deliveries_told, is_uuid
-from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.components import exports
+from bridge.audit.components.filter_options import Vocabulary, vocabulary
+from bridge.audit.components.filters import deliveries_told, is_uuid
+from bridge.audit.components.json_view import TEXT, shortened
+from bridge.audit.components.render import page
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.received import Body, body_of, text_file
-from bridge.audit.render import page
-from bridge.audit.route import Route
-from bridge.audit.shortening import TEXT, shortened
 from bridge.audit.statement_words import pretty, said
-from bridge.audit.vocabulary import Vocabulary, vocabulary
 from bridge.delivery_waits import Next, next_of
-from mappings.reissue import RULE
-from mappings.voiding import voiding_id
+from mappings.analysis.reissue import RULE
+from mappings.xapi.voiding import voiding_id
 from storage.audit import statements, timeline
 from storage.audit.pages import Page
 from storage.audit.statements import Origin, StatementRow

@@ -8,13 +8,13 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge import target_states
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.access.forms import form_of
 from bridge.audit.access.roles import Role, who
-from bridge.audit.connection_test import Tested, try_connection
-from bridge.audit.forms import form_of
-from bridge.audit.parts import AUDIT_PARTS
-from bridge.audit.render import page, redirect
-from bridge.audit.route import Route
-from bridge.audit.telling import OTHERS_FOLLOW, with_words
+from bridge.audit.components.connection_test import Tested, try_connection
+from bridge.audit.components.flash import OTHERS_FOLLOW, with_words
+from bridge.audit.components.render import page, redirect
+from bridge.audit.dependencies import AUDIT_PARTS
 from storage.audit import targets as stored
 
 LONGEST_REASON = 1000

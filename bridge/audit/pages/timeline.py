@@ -9,17 +9,17 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.audit import changes, rules
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.access.redaction import answered, named
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
-from bridge.audit.access.veils import answered, named
-from bridge.audit.asked import next_place, nothing, place_in, uuid_in
-from bridge.audit.changes import Outcome
-from bridge.audit.parts import AUDIT_PARTS
+from bridge.audit.components import commit_diff, rule_trace
+from bridge.audit.components.commit_diff import Outcome
+from bridge.audit.components.json_view import TEXT, share, shortened
+from bridge.audit.components.render import page
+from bridge.audit.components.request_params import next_place, nothing, place_in, uuid_in
+from bridge.audit.components.statement_view import Sentence, sentence
+from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.received import text_file
-from bridge.audit.render import page
-from bridge.audit.route import Route
-from bridge.audit.sentences import Sentence, sentence
-from bridge.audit.shortening import TEXT, share, shortened
 from storage.audit import timeline
 from storage.audit.pages import Page
 from storage.audit.timeline import CommitLine, DeliveryLine, Received, StatementLine
@@ -98,7 +98,7 @@ async def _commit(request: web.Request) -> web.StreamResponse:
         found = timeline.received(connection, session_id, number, first_statement=first)
         if found is None:
             return None
-        told = rules.rules(
+        told = rule_trace.rules(
             connection, session_id, number, asked="rules" in request.query, sees_cmi=may_see_cmi(request)
         )
         (shown,) = _shown(request, [found.commit], found.before, {session_id: 0}, most_warnings=ALL_WARNINGS)
@@ -146,7 +146,7 @@ def _shown(
     *,
     most_warnings: int,
 ) -> list[CommitShown]:
-    outcomes = changes.outcomes(commits, before, sees_cmi=may_see_cmi(request), most_warnings=most_warnings)
+    outcomes = commit_diff.outcomes(commits, before, sees_cmi=may_see_cmi(request), most_warnings=most_warnings)
     most = share(sum(len(one.statements) for one in commits))
     shown, of_session = [], ""
     for one, outcome in zip(commits, outcomes, strict=True):

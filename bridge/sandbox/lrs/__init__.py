@@ -16,7 +16,7 @@ from bridge.sandbox.lrs.documents import DOCUMENTS, Document, DocumentStore
 from bridge.sandbox.lrs.faults import FAULTS, FaultRule, Faults, Match
 from bridge.sandbox.lrs.ledger import LEDGER, Arrival, Ledger
 from bridge.sandbox.lrs.store import STATEMENTS, StatementStore, Stored
-from mappings.judge import Edition
+from mappings.xapi.validation import Edition
 
 __all__ = [
     "DOCUMENTS",

@@ -14,7 +14,7 @@ from bridge.sandbox.lrs.faults import FAULTS, Faults
 from bridge.sandbox.lrs.ledger import LEDGER, Ledger
 from bridge.sandbox.lrs.passage import passage
 from bridge.sandbox.lrs.store import STATEMENTS, StatementStore
-from mappings.judge import Edition
+from mappings.xapi.validation import Edition
 
 
 def _utc_now() -> datetime:

@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 from bridge.sandbox.lrs import gate, parameters
 from bridge.sandbox.lrs.documents import DOCUMENTS, Condition, Document, Place
 from bridge.sandbox.lrs.gate import RefusedError, json_response
-from mappings.judge import Edition, actors, shape, syntax
+from mappings.xapi.validation import Edition, actors, shape, syntax
 
 _CONTEXTS: Final[dict[str, shape.Check]] = {
     "activityId": syntax.check_iri,

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from aiohttp import hdrs, web
 
-from mappings.judge import Edition, syntax
+from mappings.xapi.validation import Edition, syntax
 
 PREFIX: Final = "/xapi"
 MORE: Final = f"{PREFIX}/extensions/more"

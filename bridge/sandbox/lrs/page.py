@@ -14,7 +14,7 @@ from aiohttp import web
 from bridge.sandbox.lrs import gate
 from bridge.sandbox.lrs.ledger import LEDGER, Arrival
 from bridge.sandbox.lrs.store import STATEMENTS, StatementStore, Stored
-from mappings.judge import shape, syntax
+from mappings.xapi.validation import shape, syntax
 
 _NEWEST: Final = 50
 _STYLE: Final = Path(__file__).with_name("page.css")

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from bridge.sandbox.lrs.gate import RefusedError
-from mappings.judge import actors, shape
+from mappings.xapi.validation import actors, shape
 
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 

@@ -13,7 +13,8 @@ import msgspec
 
 from bridge.sandbox.lrs import parameters
 from bridge.sandbox.lrs.store import StatementStore, Stored
-from mappings.judge import actors, equality, shape, syntax
+from mappings.xapi import statement_equality
+from mappings.xapi.validation import actors, shape, syntax
 
 FILTERS: Final[dict[str, shape.Check]] = {
     "agent": parameters.check_agent_json,
@@ -138,7 +139,7 @@ def _activities(statement: dict[str, Any], *, related: bool) -> Iterator[str]:
         yield target["id"]
     if related:
         for value in statement.get("context", {}).get("contextActivities", {}).values():
-            for activity in equality.listed(value):
+            for activity in statement_equality.listed(value):
                 yield activity["id"]
         if kind == "SubStatement":
             yield from _activities(target, related=True)

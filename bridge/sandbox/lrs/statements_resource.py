@@ -19,7 +19,7 @@ from bridge.sandbox.lrs import faults, gate, parameters, query
 from bridge.sandbox.lrs.gate import RefusedError, json_response
 from bridge.sandbox.lrs.passage import PASSAGE
 from bridge.sandbox.lrs.store import STATEMENTS
-from mappings.judge import check_statement, shape, syntax
+from mappings.xapi.validation import check_statement, shape, syntax
 
 PAGE_SIZE: Final = web.AppKey("PAGE_SIZE", int)
 """The most statements of one answer."""

@@ -10,8 +10,10 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from mappings.judge import Edition, Fingerprint, equality, fingerprint, syntax
-from mappings.judge.statement import VOIDED, object_type
+from mappings.xapi import statement_equality
+from mappings.xapi.statement_equality import Fingerprint, fingerprint
+from mappings.xapi.validation import Edition, syntax
+from mappings.xapi.validation.statement import VOIDED, object_type
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -154,6 +156,6 @@ def _with_listed_activities(statement: dict[str, Any]) -> dict[str, Any]:
         parts["object"] = _with_listed_activities(parts["object"])
     kinds = parts.get("context", {}).get("contextActivities")
     if kinds is not None:
-        listed = {kind: equality.listed(value) for kind, value in kinds.items()}
+        listed = {kind: statement_equality.listed(value) for kind, value in kinds.items()}
         parts["context"] = {**parts["context"], "contextActivities": listed}
     return parts

@@ -10,7 +10,7 @@ from storage.audit.causes import Causes, causes, said
 from storage.audit.pages import Count
 from storage.deliveries import Filter
 from storage.engine import reading, writing
-from tests.storage.rows import NOW, add, launched, queue, statements, to, tried, uid
+from tests.storage.builders import NOW, add, launched, queue, statements, to, tried, uid
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from storage import deliveries
 from storage.audit import documents, statements
 from storage.deliveries import Filter
 from storage.engine import writing
-from tests.storage import document_rows
-from tests.storage.rows import NOW, launched, queue, stored, tried, uid
+from tests.storage import document_builders
+from tests.storage.builders import NOW, launched, queue, stored, tried, uid
 
 
 def test_a_statement_tells_where_it_comes_from_and_where_it_went(engine: Engine) -> None:
@@ -42,9 +42,9 @@ def test_a_document_tells_where_it_comes_from_and_where_it_went(engine: Engine) 
     with writing(engine) as connection:
         its = launched(connection)
         row = stored(connection, its, b'{"n":7}')
-        document_rows.store(connection, row, readers={"attempt-state": ("lrs", "mirror")})
-        (claimed,) = document_rows.claim(connection)
-        document_rows.settle(connection, claimed, "dead", now=NOW + 1)
+        document_builders.store(connection, row, readers={"attempt-state": ("lrs", "mirror")})
+        (claimed,) = document_builders.claim(connection)
+        document_builders.settle(connection, claimed, "dead", now=NOW + 1)
         told = documents.lineage(connection, row.row.id)
         assert documents.lineage(connection, uid("unknown")) is None
     assert told is not None

@@ -19,19 +19,19 @@ from storage.engine import reading, writing
 from storage.pauses import Pause
 from storage.tables import journal, statement
 from storage.target_alarms import TargetAlarm
-from tests.storage.audit import world
+from tests.storage.audit import dataset
 from tests.storage.audit.conftest import Trial
-from tests.storage.audit.world import Attempt
-from tests.storage.rows import NOW, entry, launched
+from tests.storage.audit.dataset import Attempt
+from tests.storage.builders import NOW, entry, launched
 
 tried = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @tried
-@given(made=world.attempts)
+@given(made=dataset.attempts)
 def test_queues(trial: Trial, made: list[Attempt]) -> None:
     with trial() as connection:
-        world.store(connection, made)
+        dataset.store(connection, made)
         whole, cut = queues.queues(connection), queues.queues(connection, 1)
         dead = deliveries.how_many(connection, Filter(state="dead"))
     ways = Counter(way for owner in made for one in owner.statements for way in one.ways.items())
@@ -52,7 +52,7 @@ def test_the_oldest_is_the_first_that_still_waits_of_any_attempt(trial: Trial) -
     made = [
         Attempt(
             "lms1", learner, "a", "active", None, None, NOW, [True],
-            [world.Statement("scored", at, 0, {"lrs": state}) for at, state in told],
+            [dataset.Statement("scored", at, 0, {"lrs": state}) for at, state in told],
         )
         for learner, told in (
             ("u1", [(NOW, "delivered"), (NOW + 5, "waiting")]),
@@ -61,7 +61,7 @@ def test_the_oldest_is_the_first_that_still_waits_of_any_attempt(trial: Trial) -
         )
     ]  # fmt: skip
     with trial() as connection:
-        world.store(connection, made)
+        dataset.store(connection, made)
         assert queues.queues(connection)["lrs"].oldest == NOW + 2
 
 
@@ -120,11 +120,11 @@ def test_the_overview_has_it_all(engine: Engine) -> None:
     made = [
         Attempt(
             "lms1", "u1", "a", "active", None, None, NOW, [True, False],
-            [world.Statement("scored", NOW, 0, {"lrs": "dead"})],
+            [dataset.Statement("scored", NOW, 0, {"lrs": "dead"})],
         )
     ]  # fmt: skip
     with writing(engine) as connection:
-        world.store(connection, made)
+        dataset.store(connection, made)
         pauses.begin(connection, Pause("lrs", NOW, "ada", "moving", automatic=False))
     with reading(engine) as connection:
         told = overview.overview(connection, NOW)

@@ -19,10 +19,10 @@ from storage.audit.pages import Count, Page, decode, encode, up_to
 from storage.audit.whose import Filter
 from storage.engine import reading, writing
 from storage.tables import lms
-from tests.storage.audit import world
+from tests.storage.audit import dataset
 from tests.storage.audit.conftest import Trial
-from tests.storage.audit.world import Attempt, Statement
-from tests.storage.rows import NOW, uid
+from tests.storage.audit.dataset import Attempt, Statement
+from tests.storage.builders import NOW, uid
 
 Search = Callable[[Connection, str | None], Page[Any]]
 SEARCHES: dict[str, Search] = {
@@ -39,7 +39,8 @@ def made(count: int, at: int) -> list[Attempt]:
     return [
         Attempt(
             "lms1", f"u{'12'[number % 2]}", "a", "active", None, None, at + number // 3 if number else None, [True],
-            [Statement("scored", at + number // 3, 0, {"lrs": "waiting"})], [world.Document("one", {"lrs": "waiting"})],
+            [Statement("scored", at + number // 3, 0, {"lrs": "waiting"})],
+            [dataset.Document("one", {"lrs": "waiting"})],
         )
         for number in range(count)
     ]  # fmt: skip
@@ -50,11 +51,11 @@ def made(count: int, at: int) -> list[Attempt]:
 def test_what_was_there_is_on_the_pages_once_though_more_is_added_meanwhile(trial: Trial, name: str) -> None:
     search = SEARCHES[name]
     with trial() as connection:
-        world.store(connection, made(7, NOW))
+        dataset.store(connection, made(7, NOW))
         expected = _all(connection, search)
         first = search(connection, None)
         with_more = [*first.rows]
-        world.add(connection, made(3, NOW + 60_000), begins=100)
+        dataset.add(connection, made(3, NOW + 60_000), begins=100)
         after = first.after
         while after is not None:
             page = search(connection, after)
@@ -89,7 +90,7 @@ def _all(connection: Connection, search: Search) -> list[Any]:
 def test_a_cursor_that_was_never_given_out_is_an_error_in_words_or_a_place(trial: Trial, cursor: str) -> None:
     """Never an error of the database: whatever stands in an address."""
     with trial() as connection:
-        world.store(connection, made(2, NOW))
+        dataset.store(connection, made(2, NOW))
         for search in (*SEARCHES.values(), lambda c, after: timeline.timeline(c, uid("attempt", 1), after=after)):
             words = _refused(lambda search=search: search(connection, cursor))  # type: ignore[misc]
             assert words is None or "start from the first page" in words
@@ -115,7 +116,7 @@ def test_a_cursor_holds_its_key_and_can_stand_in_an_address(key: list[int | str 
 
 def test_the_cursor_of_one_search_is_not_taken_by_another(trial: Trial) -> None:
     with trial() as connection:
-        world.store(connection, made(7, NOW))
+        dataset.store(connection, made(7, NOW))
         after = SEARCHES["uuid"](connection, None).after
         assert after is not None
         for name in ("session_id", "id", "position", "name"):
@@ -125,7 +126,7 @@ def test_the_cursor_of_one_search_is_not_taken_by_another(trial: Trial) -> None:
 
 def test_rows_are_counted_exactly_up_to_a_limit(trial: Trial) -> None:
     with trial() as connection:
-        world.store(connection, [])
+        dataset.store(connection, [])
         assert up_to(connection, select(lms.c.id), 1) == Count(1, more=True)
         assert up_to(connection, select(lms.c.id), 2) == Count(2)
         assert up_to(connection, select(lms.c.id), 3) == Count(2)
@@ -136,7 +137,7 @@ def test_a_page_reads_no_more_than_it_may_and_tells_where_to_go_on(
 ) -> None:
     monkeypatch.setattr(pages, "READ", 3)
     with trial() as connection:
-        world.store(connection, made(7, NOW))
+        dataset.store(connection, made(7, NOW))
         page = attempts.search(connection, Filter(status="terminated"))
         assert page.rows == []
         assert page.after is not None
@@ -153,7 +154,7 @@ def test_what_came_in_one_millisecond_is_not_all_read_for_one_page(
         "documents": lambda c, after: documents.search(c, DocumentFilter(name="none"), after=after),
     }
     with trial() as connection:
-        world.store(
+        dataset.store(
             connection,
             [replace(one, at=NOW, statements=[replace(its, at=NOW) for its in one.statements]) for one in made(7, NOW)],
         )
@@ -168,7 +169,7 @@ def test_what_came_in_one_millisecond_is_not_all_read_for_one_page(
 def test_an_export_has_all_rows_of_all_pages(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "TOGETHER", 3)
     with writing(engine) as connection:
-        world.store(connection, made(8, NOW))
+        dataset.store(connection, made(8, NOW))
     lists = list(export.pages(engine, lambda c, after, most: attempts.search(c, Filter(), after=after, most=most)))
     assert [len(one) for one in lists] == [3, 3, 2]
     with reading(engine) as connection:

@@ -13,10 +13,10 @@ from storage.audit import attempts, deliveries, documents, enrollments, sessions
 from storage.audit.documents import DocumentFilter
 from storage.audit.pages import Count
 from storage.audit.whose import Filter
-from tests.storage.audit import world
+from tests.storage.audit import dataset
 from tests.storage.audit.conftest import Trial, through
-from tests.storage.audit.world import Attempt, Enrollment, Statement
-from tests.storage.rows import NOW, uid
+from tests.storage.audit.dataset import Attempt, Enrollment, Statement
+from tests.storage.builders import NOW, uid
 
 pytestmark = pytest.mark.usefixtures("_reach")
 tried = settings(
@@ -31,10 +31,10 @@ def maybe(values: Any) -> Any:
 _TIMES = st.none() | st.none() | st.integers(NOW, NOW + 4)
 _WHOSE = {
     "lms": maybe(("lms1", "lms2", "none")),
-    "learner": maybe((*world.LEARNERS, "nobody")),
+    "learner": maybe((*dataset.LEARNERS, "nobody")),
     "learner_prefix": maybe(("", "u", "u1", "U", "u1\U0010ffff", "\U0010ffff", "%")),
     "learner_name": maybe(("", "A", "Ad", "ad", "Ad\ud7ff", "_")),
-    "activity": maybe((*world.ACTIVITIES, "none")),
+    "activity": maybe((*dataset.ACTIVITIES, "none")),
     "course": maybe(("c1", "c2")),
     "since": _TIMES,
     "until": _TIMES,
@@ -42,7 +42,7 @@ _WHOSE = {
 FILTERS = st.builds(
     Filter,
     **_WHOSE,
-    status=maybe(world.STATUSES),
+    status=maybe(dataset.STATUSES),
     completion=maybe(("unknown", "completed")),
     success=maybe(("unknown", "failed")),
 )
@@ -51,17 +51,17 @@ DOCUMENTS = st.builds(
     **_WHOSE,
     name=maybe(("one", "none")),
     target=maybe(("lrs", "", "none")),
-    state=maybe(world.DOCUMENT_STATES),
+    state=maybe(dataset.DOCUMENT_STATES),
 )
 STATEMENTS = st.builds(
     stored_deliveries.Filter,
     lms=maybe(("lms1", "none")),
-    learner=maybe((*world.LEARNERS, "nobody")),
-    activity=maybe(world.ACTIVITIES),
-    rule=maybe(world.RULES),
+    learner=maybe((*dataset.LEARNERS, "nobody")),
+    activity=maybe(dataset.ACTIVITIES),
+    rule=maybe(dataset.RULES),
     verb=maybe(("http://verbs/scored", "http://verbs/none")),
     target=maybe(("lrs", "", "none")),
-    state=maybe(world.STATES),
+    state=maybe(dataset.STATES),
     statement=maybe((uid("statement", 1, 0), uid("statement", 2, 1))),
     attempt=maybe((uid("attempt", 1), uid("attempt", 9))),
     session=maybe((uid("session", 1, 0), uid("session", 2, 0))),
@@ -72,14 +72,14 @@ STATEMENTS = st.builds(
 
 def is_whose(one: Attempt, which: Any) -> bool:
     """Tell whether an attempt's enrollment meets what a filter tells of it."""
-    names = world.LEARNERS[one.learner]
+    names = dataset.LEARNERS[one.learner]
     return (
         which.lms in {None, one.lms}
         and which.learner in {None, one.learner}
         and one.learner.startswith(which.learner_prefix or "")
         and names.startswith(which.learner_name or "")
         and which.activity in {None, one.activity}
-        and which.course in {None, world.ACTIVITIES[one.activity]}
+        and which.course in {None, dataset.ACTIVITIES[one.activity]}
     )
 
 
@@ -108,10 +108,10 @@ def is_on_its_way(ways: dict[str, str], which: Any) -> bool:
 
 
 @tried
-@given(made=world.attempts, which=FILTERS, most=st.integers(1, 4))
+@given(made=dataset.attempts, which=FILTERS, most=st.integers(1, 4))
 def test_enrollments(trial: Trial, made: list[Attempt], which: Filter, most: int) -> None:
     with trial() as connection:
-        owners = world.store(connection, made)
+        owners = dataset.store(connection, made)
         found = through(lambda after: enrollments.search(connection, which, after=after, most=most))
     expected = [
         one.registration
@@ -125,10 +125,10 @@ def test_enrollments(trial: Trial, made: list[Attempt], which: Filter, most: int
 
 
 @tried
-@given(made=world.attempts, which=FILTERS, most=st.integers(1, 4))
+@given(made=dataset.attempts, which=FILTERS, most=st.integers(1, 4))
 def test_attempts(trial: Trial, made: list[Attempt], which: Filter, most: int) -> None:
     with trial() as connection:
-        world.store(connection, made)
+        dataset.store(connection, made)
         found = through(lambda after: attempts.search(connection, which, after=after, most=most))
     assert [one.uuid for one in found] == [one.uuid for one in _attempts(made, which)]
 
@@ -145,10 +145,10 @@ def _attempts(made: list[Attempt], which: Filter) -> list[Attempt]:
 
 
 @tried
-@given(made=world.attempts, which=FILTERS, most=st.integers(1, 4))
+@given(made=dataset.attempts, which=FILTERS, most=st.integers(1, 4))
 def test_sessions(trial: Trial, made: list[Attempt], which: Filter, most: int) -> None:
     with trial() as connection:
-        world.store(connection, made)
+        dataset.store(connection, made)
         found = through(lambda after: sessions.search(connection, which, after=after, most=most))
         opened = through(lambda after: sessions.open_ones(connection, after=after, most=most))
     expected = [its for one in _attempts(made, which) for its in sorted(one.sessions, reverse=True)]
@@ -160,10 +160,10 @@ def test_sessions(trial: Trial, made: list[Attempt], which: Filter, most: int) -
 
 
 @tried
-@given(made=world.attempts, which=STATEMENTS, most=st.integers(1, 4))
+@given(made=dataset.attempts, which=STATEMENTS, most=st.integers(1, 4))
 def test_statements(trial: Trial, made: list[Attempt], which: stored_deliveries.Filter, most: int) -> None:
     with trial() as connection:
-        world.store(connection, made)
+        dataset.store(connection, made)
         found = through(lambda after: statements.search(connection, which, after=after, most=most))
     expected = [(made, owner) for made, owner in _statements(made, which) if is_on_its_way(made.ways, which)]
     expected.sort(key=lambda pair: pair[0].key, reverse=True)
@@ -173,10 +173,10 @@ def test_statements(trial: Trial, made: list[Attempt], which: stored_deliveries.
 
 
 @tried
-@given(made=world.attempts, which=STATEMENTS, most=st.integers(1, 4))
+@given(made=dataset.attempts, which=STATEMENTS, most=st.integers(1, 4))
 def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.Filter, most: int) -> None:
     with trial() as connection:
-        world.store(connection, made)
+        dataset.store(connection, made)
         found = through(lambda after: deliveries.search(connection, which, after=after, most=most))
         number, is_more = deliveries.how_many(connection, which)
     assert number <= len(found) if is_more else number == len(found)
@@ -199,7 +199,7 @@ def test_deliveries_are_counted_among_the_newest_of_their_state_where_no_index_t
     rules = ["passed", "scored", "scored", "passed"]
     told = [Statement(rule, NOW, 0, way) for rule, way in zip(rules, ways, strict=True)]
     with trial() as connection:
-        world.store(connection, [Attempt("lms1", "u1", "a", "active", None, None, NOW, [True], told)])
+        dataset.store(connection, [Attempt("lms1", "u1", "a", "active", None, None, NOW, [True], told)])
         dead, scored, of_passed = (
             stored_deliveries.Filter(state="dead", rule=rule) for rule in (None, "scored", "passed")
         )
@@ -230,10 +230,10 @@ def _statements(made: list[Attempt], which: stored_deliveries.Filter) -> list[tu
 
 
 @tried
-@given(made=world.attempts, which=DOCUMENTS, most=st.integers(1, 4))
+@given(made=dataset.attempts, which=DOCUMENTS, most=st.integers(1, 4))
 def test_documents(trial: Trial, made: list[Attempt], which: DocumentFilter, most: int) -> None:
     with trial() as connection:
-        world.store(connection, made)
+        dataset.store(connection, made)
         found = through(lambda after: documents.search(connection, which, after=after, most=most))
     expected = [
         (newest(owner.at, owner.id, one.id), one)
@@ -248,11 +248,11 @@ def test_documents(trial: Trial, made: list[Attempt], which: DocumentFilter, mos
     assert [(one.id, dict(one.deliveries)) for one in found] == [(one.id, one.ways) for _, one in expected]
 
 
-@given(made=world.attempts)
+@given(made=dataset.attempts)
 @tried
 def test_of_each_row_the_one_that_is_asked_for_is_given(trial: Trial, made: list[Attempt]) -> None:
     with trial() as connection:
-        owners: list[Enrollment] = world.store(connection, made)
+        owners: list[Enrollment] = dataset.store(connection, made)
         for owner in owners:
             told = enrollments.one(connection, owner.registration)
             assert told is not None

@@ -11,8 +11,21 @@ from storage.audit import timeline
 from storage.audit.timeline import Timeline
 from storage.deliveries import Filter
 from storage.engine import reading, writing
-from tests.storage import document_rows
-from tests.storage.rows import NOW, add, add_session, append, entry, launched, queue, statements, stored, to, tried, uid
+from tests.storage import document_builders
+from tests.storage.builders import (
+    NOW,
+    add,
+    add_session,
+    append,
+    entry,
+    launched,
+    queue,
+    statements,
+    stored,
+    to,
+    tried,
+    uid,
+)
 
 
 @pytest.fixture
@@ -74,7 +87,7 @@ def test_deliveries_have_their_last_tries_and_tell_how_many_there_were(engine: E
 
 def test_documents_are_told(engine: Engine, its: Session) -> None:
     with writing(engine) as connection:
-        document_rows.store(connection, stored(connection, its, b'{"n":1}'))
+        document_builders.store(connection, stored(connection, its, b'{"n":1}'))
         (one,) = _told(connection, its).documents
     assert (one.name, one.content, [way.target for way in one.deliveries]) == ("attempt-state", b'{"n":1}', ["lrs"])
 

@@ -1,0 +1,142 @@
+"""What people do with mapping documents: keep a draft, let a version hold, take that back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bridge.audit.access.auth_middleware import Route
+from bridge.audit.access.forms import MAX_DOCUMENT_BYTES, form_of
+from bridge.audit.access.roles import Role, who
+from bridge.audit.components.flash import OTHERS_FOLLOW, with_words
+from bridge.audit.components.render import page, redirect
+from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.pages.mappings import known
+from bridge.mapping_documents import compile_text
+from bridge.mapping_library import activation
+from bridge.mapping_library.activation import Activated, LibraryError
+from mappings.definition import CompiledMapping, DocumentError, Fault
+from storage import audit_log, mapping_versions
+from storage.audit_log import AuditEntry
+
+LONGEST_REASON = 1000
+
+
+class _Draft(NamedTuple):
+    text: str
+    faults: tuple[Fault, ...] = ()
+
+
+async def _draft(request: web.Request) -> web.StreamResponse:
+    content_hash, text = request.query.get("from", ""), ""
+    if content_hash:
+        text = (await request.app[AUDIT_PARTS].database.read(known, content_hash)).definition
+    return _form(request, _Draft(text))
+
+
+async def _keep(request: web.Request) -> web.StreamResponse:
+    parts, by = request.app[AUDIT_PARTS], who(request).name
+    draft = _sent(request)
+    if not draft.faults and not draft.text.strip():
+        draft = draft._replace(faults=(Fault("file", 0, "is empty: paste a document or choose a file"),))
+    if draft.faults:
+        return _form(request, draft, status=400)
+    try:
+        mapping = compile_text(draft.text, "the draft")
+    except DocumentError as error:
+        return _form(request, draft._replace(faults=error.faults), status=400)
+    now = parts.now()
+
+    def keep(connection: Connection, mapping: CompiledMapping) -> bool:
+        document = mapping.document
+        if mapping_versions.find(connection, document.content_hash) is not None:
+            return False
+        activation.store(connection, mapping, now)
+        audit_log.append(
+            connection, AuditEntry(now, by, "keep-draft", f"{document.name} {document.content_hash}", 1, "")
+        )
+        return True
+
+    is_new = await parts.database.write(keep, mapping)
+    words = "It has no faults, and is kept as a draft." if is_new else "It has no faults, and was kept already."
+    return redirect(with_words(request, f"/audit/mappings/{mapping.document.content_hash}", words))
+
+
+async def _activate(request: web.Request) -> web.StreamResponse:
+    content_hash = request.match_info["hash"]
+
+    def activate(connection: Connection, lms: str, how: tuple[str, str, int]) -> Activated:
+        version = known(connection, content_hash)
+        lms_id = _lms(connection, lms)
+        targets = request.app[AUDIT_PARTS].settings.targets
+        return activation.activate(connection, version.id, lms_id, targets=targets, how=how)
+
+    path = f"/audit/mappings/{content_hash}"
+    return await _do(request, path, activate, f"It holds for {{whom}} from now on. {OTHERS_FOLLOW}")
+
+
+async def _roll_back(request: web.Request) -> web.StreamResponse:
+    def roll_back(connection: Connection, lms: str, how: tuple[str, str, int]) -> Activated:
+        targets = request.app[AUDIT_PARTS].settings.targets
+        return activation.roll_back(connection, _lms(connection, lms), targets=targets, how=how)
+
+    return await _do(
+        request, "/audit/mappings", roll_back, f"What held before holds for {{whom}} again. {OTHERS_FOLLOW}"
+    )
+
+
+async def _do(request: web.Request, path: str, act: object, words: str) -> web.StreamResponse:
+    parts, form = request.app[AUDIT_PARTS], form_of(request)
+    lms, reason = (form.text(name).strip() for name in ("lms", "reason"))
+    if not reason:
+        raise web.HTTPBadRequest(text="Tell why: others will want to know. Nothing was changed.")
+    how = who(request).name, reason[:LONGEST_REASON], parts.now()
+    try:
+        done: Activated = await parts.database.write(act, lms, how)  # type: ignore[arg-type]  # one of the two above
+    except LibraryError as error:
+        raise web.HTTPConflict(text=str(error)) from None
+    except DocumentError as error:
+        raise web.HTTPConflict(text=f"It has faults: {error.faults[0]}") from None
+    await parts.in_use.follow_at_once()
+    told = " ".join((words.format(whom=lms or "all LMSs without a version of their own"), *done.warnings))
+    return redirect(with_words(request, path, told))
+
+
+def _sent(request: web.Request) -> _Draft:
+    form = form_of(request)
+    if "file" in form.files:
+        try:
+            return _Draft(form.files["file"].decode())
+        except UnicodeDecodeError as error:
+            return _Draft("", (Fault("file", 0, f"is not text in UTF-8: {error.reason} at byte {error.start}"),))
+    # browsers end the lines of a form with two characters, which the document's hash would tell from the file's
+    return _Draft(form.text("text").replace("\r\n", "\n"))
+
+
+def _form(request: web.Request, draft: _Draft, *, status: int = 200) -> web.Response:
+    by_line: dict[int, list[str]] = {}
+    for fault in draft.faults:
+        by_line.setdefault(fault.line, []).append(f"{fault.place}: {fault.message}")
+    return page(
+        request,
+        "mapping_draft.html",
+        status=status,
+        text=draft.text,
+        faults=draft.faults,
+        by_line=by_line,
+        lines=draft.text.splitlines() if draft.faults else [],
+    )
+
+
+def _lms(connection: Connection, name: str) -> int | None:
+    return activation.find_lms(connection, name) if name else None
+
+
+ROUTES = (
+    Route("GET", "/mappings/draft", _draft, Role.ADMIN),
+    Route("POST", "/mappings/draft", _keep, Role.ADMIN, MAX_DOCUMENT_BYTES),
+    Route("POST", "/mappings/rollback", _roll_back, Role.ADMIN),
+    Route("POST", "/mappings/{hash}/activate", _activate, Role.ADMIN),
+)

@@ -1,0 +1,144 @@
+"""Why a commit made the statements it made, and why it made no others: told by the rules as they are applied."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from mappings.attempt.changes import TRIGGERS, Change, Trigger
+from mappings.attempt.commit import Disposition
+from mappings.attempt.commit_update import Fold
+from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
+from mappings.cmi.interactions import Interaction
+from mappings.cmi.objectives import Objective
+from mappings.cmi.warnings import CmiWarning
+from mappings.definition.compiled import CompiledMapping
+from mappings.definition.model import ONCE, Rule
+from mappings.definition.statement_context import Facts
+from mappings.generation.statements import Judged, Made, Statement, make
+
+Reason = Literal["fired", "once", "condition", "no-change", "held-back"]
+
+REASONS: dict[Reason, str] = {
+    "fired": "it made a statement",
+    "once": "it had made its one statement already",
+    "condition": "its condition did not hold",
+    "no-change": "what it speaks of did not happen",
+    "held-back": "what it speaks of may still be in the middle of being written, and is told later",
+}
+"""What can become of a rule at a commit."""
+
+
+class ChangeTold(msgspec.Struct, frozen=True):
+    """One thing that a commit altered: before -> after, as JSON values.
+
+    `about` is the interaction, objective or comment that it is about, with its `kind`; None for the attempt as a whole.
+    """
+
+    trigger: Trigger
+    meaning: str
+    before: Any
+    after: Any
+    about: dict[str, Any] | None
+
+
+class RuleTold(msgspec.Struct, frozen=True):
+    """What became of a rule.
+
+    `change` counts the commit's changes from 0, `variables` are what `condition` was asked with, `statement` is the id
+    of the one it made.
+    """
+
+    rule: str
+    when: Trigger
+    verb: str
+    reason: Reason
+    why: str
+    change: int | None = None
+    condition: str | None = None
+    variables: dict[str, Any] | None = None
+    statement: str | None = None
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """All there is to say of a commit: what it changed, what became of each rule, and the statements made of it."""
+
+    disposition: Disposition
+    duplicate_of: int | None
+    changes: tuple[ChangeTold, ...]
+    rules: tuple[RuleTold, ...]
+    statements: tuple[Statement, ...]
+    warnings: tuple[CmiWarning, ...]
+
+
+def explain(
+    mapping: CompiledMapping, facts: Facts, done: Fold, enrollment: EnrollmentState = NEW_ENROLLMENT
+) -> tuple[Made, Explanation]:
+    """Make a commit's statements and explain them; rules are told in the document's order, and per change.
+
+    `enrollment` is its state before the commit.
+    """
+    judged: list[Judged] = []
+    made = make(mapping, facts, done.attempt, done.session, done.changes, done.at, judged, enrollment=enrollment)
+    by_rule: dict[str, list[Judged]] = {}
+    for one in judged:
+        by_rule.setdefault(one.rule.name, []).append(one)
+    rules: list[RuleTold] = []
+    for rule in mapping.document.rules:
+        verb = mapping.document.verbs[rule.verb].id
+        own = by_rule.get(rule.name)
+        rules += [_judged(one, verb, done.changes) for one in own] if own else [_silent(rule, verb, done)]
+    return made, Explanation(
+        done.disposition,
+        done.duplicate_of,
+        tuple(map(_change, done.changes)),
+        tuple(rules),
+        made.statements,
+        done.warnings,
+    )
+
+
+def _change(one: Change) -> ChangeTold:
+    about = None
+    if one.about is not None:
+        kind = type(one.about).__name__.lower()
+        about = {"kind": kind} | msgspec.to_builtins(one.about)
+    return ChangeTold(
+        one.trigger, TRIGGERS[one.trigger], msgspec.to_builtins(one.before), msgspec.to_builtins(one.after), about
+    )
+
+
+def _judged(one: Judged, verb: str, changes: tuple[Change, ...]) -> RuleTold:
+    rule, about = one.rule, one.change.about
+    why = REASONS[one.outcome]
+    if one.outcome == "once":
+        of_item = f" about {about.id}" if isinstance(about, (Interaction, Objective)) else ""
+        why = f"{why}{of_item}: {ONCE[rule.once]}"
+    elif one.outcome == "condition" and rule.condition is not None:
+        why = f"{why}: {rule.condition.text}"
+    return RuleTold(
+        rule.name,
+        rule.when,
+        verb,
+        one.outcome,
+        why,
+        # by identity: equal changes can come twice
+        next(place for place, change in enumerate(changes) if change is one.change),
+        None if rule.condition is None else rule.condition.text,
+        one.variables,
+        None if one.statement is None else one.statement.id,
+    )
+
+
+def _silent(rule: Rule, verb: str, done: Fold) -> RuleTold:
+    reason: Reason = "no-change"
+    if (
+        rule.when == "score.changed"
+        and done.attempt.score_pending_session == done.session.number
+        and done.disposition == "applied"
+    ) or (rule.when == "interaction.answered" and done.attempt.emitted_interactions is not None):
+        reason = "held-back"
+    why = REASONS[reason] if reason == "held-back" else f"{REASONS[reason]}: {TRIGGERS[rule.when]}"
+    condition = None if rule.condition is None else rule.condition.text
+    return RuleTold(rule.name, rule.when, verb, reason, why, condition=condition)

@@ -1,0 +1,145 @@
+"""Telling the past anew: which statements that were made are voided, and which take their place or are added.
+
+A statement that was made is never made again under its id: an LRS would refuse another content, and never forget the
+old. What takes its place is known by that id and the hash of the version it is made by, so that doing the same twice
+does nothing twice.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from mappings.analysis.impact import Kind
+from mappings.generation.statements import Statement
+from mappings.xapi.voiding import VOIDED, void, voiding_id
+
+RULE = "voided"
+"""What stands in place of a rule's name where a statement voids another one."""
+
+_BEFORE_ID, _AFTER_ID = len('{"id":"'), len('{"id":"') + 36
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A statement of an attempt as it is stored. Those with a `problem` were never sent."""
+
+    id: str
+    position: int
+    rule: str
+    version_id: int
+    problem: str | None
+    body: str
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What is done about one statement: unless it stays the `same`, what is stored is voided, and what is made added.
+
+    `of` is what the version would have made; `made` is that under the id it gets.
+    """
+
+    kind: Kind | Literal["same"]
+    of: Statement | None
+    stored: Kept | None
+    made: Statement | None
+
+
+def plan(
+    stored: Sequence[Kept],
+    made: Sequence[Statement],
+    *,
+    told: Mapping[int, Mapping[str, str]],
+    content_hash: str,
+    hashes: Collection[str],
+) -> Iterator[Step]:
+    """Give what is to be done about an attempt's statements: first about those that are made, in their order.
+
+    Args:
+        stored: what was made, all of it, those that void and those that took a place among them.
+        made: what the version would have made, under the ids it would have given.
+        told: version id -> id -> body, as those that are stored would be made now; names may have changed since.
+        content_hash: of the version.
+        hashes: of all versions that anything may have been told anew by.
+    """
+    # ends that a later commit made untrue were voided by the mapping itself, and are not made once more
+    own = {one.id for one in made if one.verb == VOIDED}
+    made = [one for one in made if one.verb != VOIDED and voiding_id(one.id) not in own]
+    ids = {one.id for one in stored}
+    voiding = {voiding_id(one.id) for one in stored}
+    standing = {one.id: one for one in stored if one.id not in voiding and voiding_id(one.id) not in ids}
+    for one in made:
+        names = [one.id, *(name for own in hashes for name in _names(one.id, own, ids))]
+        found = [standing.pop(name) for name in names if name in standing]
+        if not found:
+            yield Step("added", one, None, _renamed(one, content_hash, ids))
+            continue
+        newest = max(found, key=lambda kept: kept.position)
+        before = told.get(newest.version_id, {}).get(one.id, newest.body)
+        if _rest(one.body) in (_rest(newest.body), _rest(before)):
+            yield Step("same", one, newest, None)
+        else:
+            yield Step("changed", one, newest, _renamed(one, content_hash, ids))
+    for kept in standing.values():
+        if kept.problem is None:
+            yield Step("dropped", None, kept, None)
+
+
+def voiding(kept: Kept, at: int) -> Statement:
+    """Make the statement that voids one, with its actor and context, dated in milliseconds since the epoch."""
+    made = void(kept.id, kept.body, at)
+    return Statement(made.id, 0, RULE, VOIDED, made.body, made.problem)
+
+
+def _names(statement_id: str, content_hash: str, taken: Collection[str]) -> Iterator[str]:
+    """Give the ids that a statement was told anew under, by one version."""
+    turn = 0
+    while (name := _name(statement_id, content_hash, turn)) in taken:
+        yield name
+        turn += 1
+
+
+def _name(statement_id: str, content_hash: str, turn: int) -> str:
+    again = f"\n{turn}" if turn else ""
+    return str(uuid.uuid5(uuid.UUID(statement_id), content_hash + again))
+
+
+class Renaming:
+    """The ids that statements of an attempt were told anew under, and the next ones.
+
+    Args:
+        ids: of all statements of the attempt.
+        hashes: of all versions that anything may have been told anew by.
+    """
+
+    def __init__(self, ids: Collection[str], hashes: Collection[str]) -> None:
+        self._ids = set(ids)
+        self._originals = {
+            name: own for own in ids for content_hash in hashes for name in _names(own, content_hash, self._ids)
+        }
+
+    def next_id(self, statement_id: str, content_hash: str) -> str:
+        """Return the first free id by which a version tells a statement anew, which may itself be told anew."""
+        original = self._originals.get(statement_id, statement_id)
+        turn = sum(1 for _ in _names(original, content_hash, self._ids))
+        name = _name(original, content_hash, turn)
+        self._ids.add(name)
+        return name
+
+
+def with_id(body: str, statement_id: str) -> str:
+    """Return a statement's JSON, which begins with its id, under another id."""
+    return f"{body[:_BEFORE_ID]}{statement_id}{body[_AFTER_ID:]}"
+
+
+def _renamed(one: Statement, content_hash: str, taken: Collection[str]) -> Statement:
+    """Give a statement under the first id of a version that is free."""
+    turn = sum(1 for _ in _names(one.id, content_hash, taken))
+    own = _name(one.id, content_hash, turn)
+    return msgspec.structs.replace(one, id=own, body=with_id(one.body, own))
+
+
+def _rest(body: str) -> str:
+    """Give all of a statement but its id, which it begins with."""
+    return body[_AFTER_ID:]

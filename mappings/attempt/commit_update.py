@@ -1,0 +1,322 @@
+"""One commit applied to its attempt and session: the pure heart of the commit path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from mappings.attempt.changes import Change, ending_change, find_changes
+from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
+from mappings.attempt.field_order import Parts, note, split
+from mappings.attempt.interaction_scope import settled_interactions
+from mappings.attempt.launch import RECORDED_MODES
+from mappings.attempt.merging import merge_commit
+from mappings.attempt.order_warnings import order_warnings, repeated_number, time_warnings
+from mappings.attempt.ordering import ended_before, judge, terminates
+from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
+from mappings.attempt.score_deferral import hold_score
+from mappings.attempt.session_time import accumulate
+from mappings.attempt.state import AttemptState, Ending, SessionState
+from mappings.cmi import scores
+from mappings.cmi.item_warnings import altered_interactions, item_warnings, unnamed
+from mappings.cmi.snapshot import EMPTY, Snapshot, fields_mask, says_items
+from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
+
+
+class Fold(msgspec.Struct, frozen=True, gc=False):
+    """What a commit did. Where it did nothing (a duplicate), the states are the ones given and `changes` is empty.
+
+    `at` is the time that statements about it carry: milliseconds since the epoch, never after it was received and
+    never before the attempt's last statement. `recorded` is False for a duplicate, and for a commit of a review or a
+    browse, of which the session alone knows.
+    """
+
+    disposition: Disposition
+    attempt: AttemptState
+    session: SessionState
+    at: int
+    changes: tuple[Change, ...] = ()
+    warnings: tuple[CmiWarning, ...] = ()
+    duplicate_of: int | None = None
+    recorded: bool = True
+
+
+def fold(
+    attempt: AttemptState,
+    session: SessionState,
+    arrival: Arrival,
+    *,
+    earlier: Sequence[Earlier] = (),
+    policy: StatusPolicy = DEFAULT_POLICY,
+) -> Fold:
+    """Judge a commit, merge what it says, find what it changed.
+
+    `earlier` are the session's journalled commits; they may be left out where `guards.may_repeat` says so. `policy` is
+    how the mapping document wants statuses to be understood.
+    """
+    commit, reading, received_at = arrival.commit, arrival.reading, arrival.received_at
+    if commit.tells_package_time and session.launch.of_package:
+        reading = replace(reading, snapshot=replace(reading.snapshot, total_time=None))
+        arrival = replace(arrival, reading=reading)
+    # a session that only the bridge ended is not over: it goes on
+    returned = session.ended_idle
+    entered = (
+        replace(session, ended=None, ended_idle=False, end_revision=session.end_revision + 1) if returned else session
+    )
+    disposition, duplicate_of = judge(attempt, entered, arrival, earlier)
+    if disposition == "duplicate":
+        repeated = repeated_number(arrival, earlier, duplicate_of)
+        return Fold(
+            disposition, attempt, session, received_at, warnings=repeated, duplicate_of=duplicate_of, recorded=False
+        )
+    entered = _with_mode(entered, reading.snapshot)
+    if entered.mode not in RECORDED_MODES:
+        return _unrecorded(attempt, session, entered, arrival, disposition)
+    return _recorded(attempt, entered, arrival, disposition, returned=returned, policy=policy)
+
+
+def _recorded(
+    attempt: AttemptState,
+    session: SessionState,
+    arrival: Arrival,
+    disposition: Disposition,
+    *,
+    returned: bool,
+    policy: StatusPolicy,
+) -> Fold:
+    """Return what a commit does that counts. `returned`: with it, a session goes on that had ended for being idle."""
+    commit, reading, received_at = arrival.commit, arrival.reading, arrival.received_at
+    at = _date(attempt, commit, received_at)
+    warnings: tuple[CmiWarning, ...] = ()
+    if disposition != "applied" or commit.committed_at is not None:
+        warnings = (*time_warnings(commit, session, received_at), *order_warnings(disposition, commit, session))
+    # after the end, only a client that counts its commits can prove that it has news of everything
+    newest_session = session.number >= attempt.latest_active_session
+    newer = disposition == "applied" or (
+        disposition == "late" and newest_session and commit.sequence is not None and commit.sequence > session.sequence
+    )
+    time = accumulate(
+        attempt, session, reading.snapshot, older=not newer, elapsed=max(0, received_at - session.applied_at) // 10
+    )
+    parts = split(session, commit, reading, received_at, newer=newer, newest_session=newest_session)
+    after = _with_exit(time.session, parts)
+    # a last commit that was overtaken is the last one all the same
+    ended: Ending | None = None
+    if (disposition != "late" and terminates(session, commit, reading.snapshot)) or (
+        disposition == "stale" and ended_before(session, commit, reading.snapshot)
+    ):
+        ended = ending(after)
+    merged = merge_commit(attempt, after, commit, parts, newest_session=newest_session, ended=ended, policy=policy)
+    known, said, begun = merged.known, reading.snapshot, merged.own_interactions
+    if newest_session:
+        known = _with_session(known, after)
+    settled = commit.settled or ended is not None
+    before, untold = merged.before, known.interactions
+    # most commits bring no items
+    if said.interactions or attempt.emitted_interactions is not None:
+        before, untold = settled_interactions(attempt, merged.before, known, said, settled=settled)
+    scoring = hold_score(attempt, session, before, known, said, settled=settled or disposition != "applied")
+    shown = replace(known, interactions=untold) if untold is not known.interactions else known
+    finding = scores.finding(known) if _says_score(said) else None
+    if finding is not None or says_items(said) or ended is not None or attempt.emitted_interactions is not None:
+        altered = altered_interactions(merged.before, said)
+        # answers that were held back may be told now, whichever commit brought them
+        held = altered if attempt.emitted_interactions is None else None
+        warnings = (
+            *warnings,
+            *item_warnings(merged.before, said, altered),
+            *(() if finding is None else (finding,)),
+            *unnamed(scoring.before, shown, held, settled=settled, ended=ended is not None),
+        )
+    started_at, resumed_at = _turns(attempt, session, said, returned=returned)
+    changes = find_changes(scoring.before, shown, last_score=scoring.last, started_at=started_at, resumed_at=resumed_at)
+    end = ended or (session.ended if disposition == "late" else None)
+    if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
+        changes = (*changes, ending_change(end, after, retold=ended is None))
+        after = replace(after, emitted_time=after.time_spent, end_revision=after.end_revision + (ended is None))
+    after = _after(after, session, arrival, disposition, ended, begun, newer=newer)
+    before_time = session.time_spent + attempt.carried_over_time
+    score_changed = scoring.score != attempt.score or known.success_status != attempt.snapshot.success_status
+    # a session that was followed by another has no say in whether the attempt is over
+    is_heard = newest_session and (ended is not None or disposition == "applied")
+    # in two steps: with more than 14 keywords, CPython makes a dictionary of them first
+    applied = replace(
+        attempt,
+        snapshot=known,
+        latest_active_session=max(attempt.latest_active_session, session.number)
+        if disposition == "applied"
+        else attempt.latest_active_session,
+        score=scoring.score,
+        passed_score=merged.passed_score,
+        completion_by_threshold=merged.completion_by_threshold,
+        success_by_passing_score=merged.success_by_passing_score,
+        for_credit=session.for_credit if score_changed else attempt.for_credit,
+        emitted_interactions=None if untold is known.interactions else untold,
+        commits=attempt.commits + 1,
+        ended=ended if is_heard else attempt.ended,
+        broken_off=attempt.broken_off and not is_heard,
+        carried_over_time=time.carried_over_time,
+        total_time=attempt.total_time + after.time_spent + time.carried_over_time - before_time,
+    )
+    if (
+        scoring.score_pending_session != attempt.score_pending_session
+        or scoring.last_emitted_score != attempt.last_emitted_score
+        or time.client_total_time != attempt.client_total_time
+    ):
+        applied = replace(
+            applied,
+            score_pending_session=scoring.score_pending_session,
+            last_emitted_score=scoring.last_emitted_score,
+            client_total_time=time.client_total_time,
+        )
+    return Fold(
+        disposition,
+        applied,
+        after,
+        at,
+        (*scoring.left, *changes) if scoring.left else changes,
+        limited(reading.warnings, warnings),
+    )
+
+
+def _with_mode(session: SessionState, said: Snapshot) -> SessionState:
+    mode, credit = session.launch.mode or said.mode, session.launch.credit or said.credit
+    if (mode is None or mode == session.mode) and (credit is None or credit == session.credit):
+        return session
+    return replace(session, mode=mode or session.mode, credit=credit or session.credit)
+
+
+def _with_exit(session: SessionState, parts: Parts) -> SessionState:
+    said = "" if "exit" in parts.cleared else parts.newest.exit
+    request = parts.newest.nav_request
+    if (said is None or said == session.exit) and request is None:
+        return session
+    return replace(
+        session,
+        exit=session.exit if said is None else said,
+        exit_was_set=session.exit_was_set or bool(said),
+        nav_request=request or session.nav_request,
+    )
+
+
+def _with_session(known: Snapshot, session: SessionState) -> Snapshot:
+    """Let the attempt's snapshot show what holds of its newest session."""
+    said = session.exit or None
+    if said == known.exit and session.mode == known.mode and session.credit == known.credit:
+        return known
+    return replace(known, exit=said, mode=session.mode, credit=session.credit)
+
+
+def ending(session: SessionState) -> Ending:
+    """Return how a session ends that its content ends."""
+    suspended = session.exit == "suspend" or session.nav_request == "suspendAll"
+    return "suspended" if suspended else "terminated"
+
+
+def _after(
+    after: SessionState,
+    session: SessionState,
+    arrival: Arrival,
+    disposition: Disposition,
+    ended: Ending | None,
+    begun: tuple[str, ...],
+    *,
+    newer: bool,
+) -> SessionState:
+    """Return the session with what is remembered of the commit for those to come."""
+    commit, said = arrival.commit, arrival.reading.snapshot
+    if begun is not session.own_interactions:
+        after = replace(after, own_interactions=begun)
+    if disposition == "applied":
+        after = replace(
+            after,
+            commits=session.commits + 1,
+            ended=ended,
+            digest=arrival.digest,
+            applied_at=arrival.received_at,
+            reports_total_time=said.total_time is not None,
+            seen_without_total_time=session.seen_without_total_time or said.total_time is None,
+            max_interactions=max(session.max_interactions, len(said.interactions or ())),
+            cannot_signal_end=commit.terminated is None and not commit.full,
+        )
+        if commit.echoes and session.number > 1:
+            after = replace(after, asserted_fields=after.asserted_fields | fields_mask(said))
+    elif ended is not None:
+        after = replace(after, ended=ended)
+    if not (commit.echoes or commit.full):
+        after = note(after, commit, arrival.reading, ends=ended is not None)
+    return _counted(after, commit, newer=newer)
+
+
+def _counted(session: SessionState, commit: Commit, *, newer: bool) -> SessionState:
+    """Return the session with the client's own count of its commits."""
+    if commit.sequence is None:
+        return session
+    return replace(
+        session,
+        sequence=commit.sequence if newer else session.sequence,
+        highest_sequence=max(session.highest_sequence, commit.sequence),
+    )
+
+
+def _unrecorded(
+    attempt: AttemptState, session: SessionState, entered: SessionState, arrival: Arrival, disposition: Disposition
+) -> Fold:
+    """Return what a commit of a review or a browse does: its session knows of it, the attempt does not."""
+    commit, said = arrival.commit, arrival.reading.snapshot
+    mode = entered.mode or ""
+    after = _with_exit(entered, Parts(said, EMPTY, arrival.reading.cleared)) if disposition == "applied" else entered
+    if session.ended_idle:
+        after = replace(after, ended=session.ended, ended_idle=True, end_revision=session.end_revision)
+    elif disposition == "applied" and terminates(session, commit, said):
+        after = replace(after, ended=ending(after))
+    if disposition == "applied":
+        after = replace(after, digest=arrival.digest, applied_at=arrival.received_at)
+    after = _counted(after, commit, newer=disposition == "applied")
+    warning = warn(
+        WarningCode.NOT_RECORDED, "cmi.mode", mode, "records nothing: the commit is kept in the journal alone"
+    )
+    return Fold(
+        disposition,
+        attempt,
+        after,
+        arrival.received_at,
+        warnings=limited(arrival.reading.warnings, [warning]),
+        recorded=False,
+    )
+
+
+def _changes_end(attempt: AttemptState, known: Snapshot, value: scores.Score | None, session: SessionState) -> bool:
+    """Tell whether what an end has told is not so any more."""
+    before = attempt.snapshot
+    return (
+        session.time_spent > session.emitted_time
+        or known.completion_status != before.completion_status
+        or known.success_status != before.success_status
+        or value != attempt.score
+    )
+
+
+def _turns(
+    attempt: AttemptState, session: SessionState, said: Snapshot, *, returned: bool
+) -> tuple[int | None, int | None]:
+    """Return when the attempt began and when the session went on with it: 0 with this commit, None not now."""
+    if attempt.commits == 0:
+        # content that was told to resume goes on with an attempt that began before the bridge saw it
+        return (None, session.launched_at) if said.entry == "resume" else (session.launched_at, None)
+    if session.commits:
+        return None, 0 if returned else None
+    return None, session.launched_at if session.resumes else None
+
+
+def _date(attempt: AttemptState, commit: Commit, received_at: int) -> int:
+    at = commit.committed_at
+    if not at or at > received_at:
+        at = received_at
+    return max(at, attempt.timestamp)
+
+
+def _says_score(said: Snapshot) -> bool:
+    return said.score_raw is not None or said.score_min is not None or said.score_max is not None

@@ -1,0 +1,253 @@
+"""Skeletons filled in as far as the facts of an activity and of a session tell what stands in them.
+
+Most of a statement is the same for all who learn with an activity: that is filled in once. What differs from session to
+session waits for the statement that needs it, as most sessions make few.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable
+from functools import cached_property
+from operator import attrgetter
+from threading import Lock
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from mappings.definition.model import Document, Rule
+from mappings.definition.placeholders import OF_COMMITS, OF_ITEMS, VERBATIM, as_kind, places
+from mappings.definition.statement_context import (
+    OF_ACTIVITY,
+    DocumentPlace,
+    Facts,
+    Holes,
+    Values,
+    fill_iri,
+    fill_text,
+    mbox,
+    mbox_sha1sum,
+    of_activity,
+    of_session,
+)
+from mappings.definition.statement_templates import (
+    ITEM_IRI,
+    MBOX,
+    OBJECTIVES,
+    Form,
+    Parts,
+    Skeleton,
+    Skeletons,
+    fill_parts,
+)
+from mappings.xapi.fast_checks import is_sound_iri
+
+ACTIVITIES_REMEMBERED = 1_000
+"""Activities whose statements are kept filled in: some kilobytes each."""
+SESSIONS_REMEMBERED = 1_000
+
+_encode = msgspec.json.Encoder().encode
+_Key = TypeVar("_Key", bound=Hashable)
+_Made = TypeVar("_Made")
+
+
+class ActivityOutline:
+    """The statements and activities of all who learn with one activity, each filled in when it is first needed.
+
+    `values` are what is filled in. `sound` tells that what is made of these and any other facts is as sound as what
+    facts of the usual kind make.
+    """
+
+    def __init__(self, skeletons: Skeletons, values: Values) -> None:
+        self.values = values
+        self.sound = skeletons.take_any_facts and all(
+            is_sound_iri(value) for name in VERBATIM if (value := values.get(name))
+        )
+        self._skeletons = skeletons
+        self._holes = Holes(values)
+        self._absent = frozenset(name for name in OF_ACTIVITY if not values.get(name, name))
+        self._rules: dict[tuple[str, frozenset[str]], tuple[Form, Skeleton]] = {}
+        self._activities: dict[tuple[str, frozenset[str]], Parts] = {}
+
+    def form(self, rule: Rule, absent: frozenset[str]) -> tuple[Form, Skeleton]:
+        """Give a rule's form, and the skeleton that it is of. `absent`: what else is empty."""
+        known = self._rules.get((rule.name, absent))
+        if known is None:
+            own = self._skeletons.of_rule(rule, self._absent | absent)
+            known = self._rules[rule.name, absent] = (own.fill(self._holes), own)
+        return known
+
+    def activity(self, name: str, absent: frozenset[str]) -> Parts:
+        """Give an activity of the document, as JSON. `absent`: what else is empty."""
+        known = self._activities.get((name, absent))
+        if known is None:
+            parts = self._skeletons.of_activity(name, self._absent | absent)
+            known = self._activities[name, absent] = fill_parts(parts, self._holes)
+        return known
+
+
+class Outline:
+    """What the facts of one session tell of its statements.
+
+    `values` are all that facts tell, `holes` fill them into skeletons; `places` are those of the documents that were
+    asked for, by name.
+    """
+
+    def __init__(
+        self, document: Document, activity: ActivityOutline, facts: Facts, may_be_absent: frozenset[str]
+    ) -> None:
+        self.facts = facts
+        self.values = of_session(facts, activity.values)
+        self.holes = Holes(self.values)
+        if document.actor.identifier != "account":
+            of_mbox = document.actor.identifier == "mbox"
+            self.values[MBOX] = mbox(facts).removeprefix("mailto:") if of_mbox else mbox_sha1sum(facts)
+        # what stays the same; the rest is known as of a commit or an item
+        self._absent = frozenset(
+            name for name in (*may_be_absent, MBOX) if is_absent(name, self.values) and not name.startswith(_LATER)
+        )
+        self._absences: dict[Hashable, frozenset[str]] = {}
+        self.places: dict[str, DocumentPlace] = {}
+        self._document = document
+        self._activity = activity
+        self._namespace = hashlib.sha1(
+            bytes.fromhex(facts.attempt_id.replace("-", "")) + f"{facts.lms}\n".encode(), usedforsecurity=False
+        )
+
+    def form(
+        self, rule: Rule, *, described: bool, with_objectives: bool, own_iri: bool, unknown: frozenset[str]
+    ) -> tuple[Form, Hashable]:
+        """Give a rule's form, which the session's holes and an item's fill, and what to judge it as.
+
+        `described`: the item has a description; `with_objectives`: it names some; `own_iri`: its id is an IRI;
+        `unknown`: what is not known as of the commit. Where facts are of the usual kind, what is made of them is as
+        sound as what any others of that kind make: it is judged as the rule's.
+        """
+        absent = self._absent_with(
+            described=described, with_objectives=with_objectives, own_iri=own_iri, unknown=unknown
+        )
+        form, skeleton = self._activity.form(rule, absent)
+        return form, skeleton if self._activity.sound else (skeleton, self.facts)
+
+    def activity(self, name: str, *, described: bool, own_iri: bool, unknown: frozenset[str]) -> Parts:
+        """Give an activity of the document, as JSON in which the session's and an item's holes are left."""
+        absent = self._absent_with(described=described, with_objectives=False, own_iri=own_iri, unknown=unknown)
+        return self._activity.activity(name, absent)
+
+    def _absent_with(
+        self, *, described: bool, with_objectives: bool, own_iri: bool, unknown: frozenset[str]
+    ) -> frozenset[str]:
+        key = described, with_objectives, own_iri, unknown
+        known = self._absences.get(key)
+        if known is None:
+            flags = (("item.description", described), (OBJECTIVES, with_objectives), (ITEM_IRI, own_iri))
+            known = self._absences[key] = self._absent | unknown | {name for name, there in flags if not there}
+        return known
+
+    def statement_id(self, name: str) -> str:
+        """Give the UUID (version 5) of a name within the attempt and its LMS."""
+        # as uuid.uuid5 makes it, but with the namespace hashed once
+        digest = self._namespace.copy()
+        digest.update(name.encode())
+        return as_uuid(digest.hexdigest())
+
+    @cached_property
+    def cmi_extension(self) -> str:
+        """Give the key of the result part `cmi`."""
+        return fill_iri(self._document.cmi_extension, self.values)
+
+    @cached_property
+    def agent(self) -> str:
+        """Give the learner as documents name them: an agent in JSON, without a name."""
+        actor = self._document.actor
+        known = self.values.get(MBOX)
+        if known:
+            address = f"mailto:{known}" if actor.identifier == "mbox" else known
+            return _encode({actor.identifier: address, "objectType": "Agent"}).decode()
+        account = {"homePage": fill_iri(actor.home_page, self.values), "name": fill_text(actor.account, self.values)}
+        return _encode({"account": account, "objectType": "Agent"}).decode()
+
+
+_LATER = tuple(OF_COMMITS | OF_ITEMS)
+
+
+def is_absent(name: str, values: Values) -> bool:
+    """Tell whether a variable is empty, or, of one with `:number` or `:boolean`, whether its text is none."""
+    variable, _, kind = name.partition(":")
+    value = values.get(variable)
+    return not value or (kind != "" and as_kind(value, kind) is None)
+
+
+def as_uuid(digest: str) -> str:
+    """Make the UUID (version 5) of a SHA-1 in hexadecimal, as uuid.uuid5 does at three times the cost."""
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANTS[digest[16]]}{digest[17:20]}-{digest[20:32]}"
+
+
+_VARIANTS = {digit: f"{int(digit, 16) & 0x3 | 0x8:x}" for digit in "0123456789abcdef"}
+
+
+class Outlines:
+    """The outlines of the sessions that were asked for last, and of their activities."""
+
+    def __init__(self, document: Document, skeletons: Skeletons) -> None:
+        self._document = document
+        self._skeletons = skeletons
+        made_of = places(document.activity_iri) | places(document.activity_in_course_iri) | places(document.course_iri)
+        self._shared = made_of <= OF_ACTIVITY
+        self._by_activity: dict[Hashable, ActivityOutline] = {}
+        self._by_session: dict[str, Outline] = {}
+        self._adding = Lock()
+
+    def of(self, facts: Facts) -> Outline:
+        """Give the outline for facts; it is made anew where those of a session changed."""
+        known = self._by_session.get(facts.session_id)
+        if known is not None and (known.facts == facts or _tells_the_same(known, facts)):
+            return known
+        made = Outline(self._document, self._activity(facts), facts, self._skeletons.may_be_absent)
+        with self._adding:
+            self._by_session.pop(facts.session_id, None)
+            _remember(self._by_session, facts.session_id, made, SESSIONS_REMEMBERED)
+        return made
+
+    def _activity(self, facts: Facts) -> ActivityOutline:
+        key = _FACTS_OF_ACTIVITY(facts) if self._shared else facts
+        known = self._by_activity.get(key)
+        if known is None:
+            one = self._document
+            values = of_activity(facts, one.activity_iri, one.course_iri, one.activity_in_course_iri)
+            known = ActivityOutline(self._skeletons, values)
+            with self._adding:
+                _remember(self._by_activity, key, known, ACTIVITIES_REMEMBERED)
+        return known
+
+
+_FACTS_OF_ACTIVITY = attrgetter(
+    "home_page",
+    "lms_name",
+    "activity_id",
+    "activity_name",
+    "activity_description",
+    "activity_type",
+    "course_id",
+    "course_name",
+    "course_description",
+)
+
+
+def _tells_the_same(outline: Outline, facts: Facts) -> bool:
+    """Tell whether facts differ in nothing that stands in statements, and let them be the outline's then."""
+    known = replace(
+        outline.facts, enrollment_completed=facts.enrollment_completed, enrollment_passed=facts.enrollment_passed
+    )
+    if known != facts:
+        return False
+    outline.facts = facts
+    return True
+
+
+def _remember(known: dict[_Key, _Made], key: _Key, made: _Made, most: int) -> None:
+    """Remember one more and forget the one that was made first where there are too many."""
+    known[key] = made
+    if len(known) > most:
+        del known[next(iter(known))]

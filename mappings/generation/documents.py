@@ -1,0 +1,185 @@
+"""State and profile documents: what an LRS keeps of an attempt beside the statements.
+
+Each is computed from the attempt's state alone, so writing it late, twice or not at all between two changes does no
+harm: the newest content is the whole truth. Source of the shapes: the ADL xAPI SCORM Profile, "SCORM xAPI Data
+Objects"; what a shape has no room for (a negative audio level, a language that is none) is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from mappings.attempt.state import AttemptState
+from mappings.cmi.snapshot import Item, Snapshot
+from mappings.cmi.times import CENTISECONDS, CmiTimeError, duration, read_time
+from mappings.cmi.tree import scalar
+from mappings.definition.bound_templates import Outline, as_uuid
+from mappings.definition.compiled import CompiledMapping
+from mappings.definition.model import Document, XapiDocument
+from mappings.definition.statement_context import DocumentPlace, Facts, fill_iri, of_attempt
+from mappings.xapi.validation.syntax import check_timestamp
+
+JSON, TEXT = "application/json", "text/plain"
+
+_PLACES = hashlib.sha1(uuid.UUID("6f0d6f0a-6a0e-5d0c-9d2b-7d8f2a4b1c3e").bytes, usedforsecurity=False)
+"""The namespace of the ids of places, hashed: any that never changes."""
+_encode = msgspec.json.Encoder().encode
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2,3}(?:-[a-zA-Z]{4})?)?")  # as the profile's schema has it
+_ACTIONS = frozenset({"exit,message", "continue,message", "exit,no message", "continue,no message"})
+
+
+class Content(msgspec.Struct, frozen=True):
+    """A document as it should be at the LRS; `every` is the mapping document's."""
+
+    name: str
+    place: DocumentPlace
+    content_type: str
+    content: bytes
+    every: int
+
+
+def documents(
+    mapping: CompiledMapping,
+    facts: Facts,
+    attempt: AttemptState,
+    *,
+    names: Collection[str],
+    attempts: Sequence[tuple[str, int]] = (),
+) -> list[Content]:
+    """Give the documents of these names that have something to tell.
+
+    `attempts` are the id and number of the enrollment's attempts that have begun, in their order; where there are none,
+    their list is not told.
+    """
+    found = []
+    outline = mapping.outline(facts)
+    for one in mapping.document.documents:
+        if one.name not in names:
+            continue
+        is_text = one.content == ("suspend_data",)
+        content = (
+            (attempt.snapshot.suspend_data or "").encode()
+            if is_text
+            else _content(mapping, one, outline, attempt, attempts)
+        )
+        if content:
+            place = _place(mapping.document, one, outline)
+            found.append(Content(one.name, place, TEXT if is_text else JSON, content, one.every))
+    return found
+
+
+def _place(mapping: Document, one: XapiDocument, outline: Outline) -> DocumentPlace:
+    known = outline.places.get(one.name)
+    if known is None:
+        known = outline.places[one.name] = _make_place(mapping, one, outline)
+    return known
+
+
+def _make_place(mapping: Document, one: XapiDocument, outline: Outline) -> DocumentPlace:
+    parameters = {}
+    if one.activity is not None:
+        parameters["activityId"] = fill_iri(mapping.activities[one.activity].id, outline.values)
+    if one.resource != "activities/profile":
+        parameters["agent"] = outline.agent
+    parameters["stateId" if one.resource == "activities/state" else "profileId"] = one.id
+    written = _encode(parameters)
+    digest = _PLACES.copy()
+    digest.update(one.resource.encode() + b"\n" + written)
+    return DocumentPlace(as_uuid(digest.hexdigest()), one.resource, written.decode())
+
+
+def _content(
+    mapping: CompiledMapping,
+    one: XapiDocument,
+    outline: Outline,
+    attempt: AttemptState,
+    attempts: Sequence[tuple[str, int]],
+) -> bytes:
+    """Give a document's content as JSON, empty where nothing of it is known."""
+    told: dict[str, Any] = {}
+    for part in one.content:
+        value: Any
+        of_snapshot = _OF_SNAPSHOT.get(part)
+        if of_snapshot is not None:
+            value = of_snapshot(attempt.snapshot)
+        elif part == "total_time":
+            value = duration(attempt.total_time)
+        elif part == "attempts":
+            template = mapping.document.activities[one.attempts or ""].id
+            value = [fill_iri(template, of_attempt(outline.values, uid, number)) for uid, number in attempts]
+        else:
+            value = outline.facts.learner_id if part == "learner_id" else outline.facts.learner_name
+        if value or value == 0:
+            told[part] = value
+    return _encode(told) if told else b""
+
+
+_PREFERENCES = attrgetter("audio_level", "language", "delivery_speed", "audio_captioning")
+_NO_PREFERENCES = (None, None, None, None)
+
+
+def _preferences(known: Snapshot) -> dict[str, Any]:
+    if _PREFERENCES(known) == _NO_PREFERENCES:
+        return {}
+    return {
+        name: value
+        for name, value, fits in (
+            ("audio_level", known.audio_level, (known.audio_level or 0) >= 0),
+            ("language", known.language, _LANGUAGE.fullmatch(known.language or "") is not None),
+            ("delivery_speed", known.delivery_speed, (known.delivery_speed or 0) >= 0),
+            ("audio_captioning", known.audio_captioning, known.audio_captioning in {-1, 0, 1}),
+        )
+        if value is not None and fits
+    }
+
+
+def _comments(known: Snapshot) -> list[dict[str, str]]:
+    if not known.comments_from_lms:
+        return []
+    listed = sorted(known.comments_from_lms.items(), key=lambda one: int(one[0]))
+    return [told for _, item in listed if (told := _comment(item))]
+
+
+def _comment(item: Item) -> dict[str, str]:
+    told = {name: scalar(item.get(name)) for name in ("comment", "location", "timestamp")}
+    if any(check_timestamp(told["timestamp"], "")):
+        told["timestamp"] = None
+    return {name: value for name, value in told.items() if value}
+
+
+def _passing_score(known: Snapshot) -> float | None:
+    if known.scaled_passing_score is not None:
+        return known.scaled_passing_score
+    mastery = known.mastery_score
+    return None if mastery is None or not 0 <= mastery <= 100 else mastery / 100
+
+
+def _seconds(known: Snapshot) -> float | None:
+    if not known.max_time_allowed:
+        return None
+    try:
+        seconds = read_time(known.max_time_allowed) / CENTISECONDS
+    except CmiTimeError:
+        return None
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+_OF_SNAPSHOT: Mapping[str, Callable[[Snapshot], Any]] = {
+    "comments_from_lms": _comments,
+    "completion_threshold": attrgetter("completion_threshold"),
+    "credit": attrgetter("credit"),
+    "launch_data": attrgetter("launch_data"),
+    "location": attrgetter("location"),
+    "max_time_allowed": _seconds,
+    "mode": attrgetter("mode"),
+    "preferences": _preferences,
+    "scaled_passing_score": _passing_score,
+    "time_limit_action": lambda known: known.time_limit_action if known.time_limit_action in _ACTIONS else None,
+}

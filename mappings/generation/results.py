@@ -1,0 +1,135 @@
+"""`result` of statements: of what a change is about, those parts that its rule asks for and that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from mappings.attempt.changes import ABOUT_SESSIONS, Change
+from mappings.attempt.state import AttemptState, SessionState
+from mappings.cmi.comments import Comment
+from mappings.cmi.interactions import Interaction
+from mappings.cmi.scores import Score
+from mappings.cmi.snapshot import Number
+from mappings.cmi.times import duration
+from mappings.definition.bound_templates import Outline
+from mappings.definition.compiled import CompiledMapping
+from mappings.definition.model import ResultPart
+
+PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
+"""The cmi5 progress extension: an integer from 0 to 100."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Subject(msgspec.Struct, frozen=True, gc=False):
+    """What a result is about: the attempt, an interaction, an objective or a comment."""
+
+    completion: bool | None = None
+    success: bool | None = None
+    score: Score | None = None
+    duration: int | None = None
+    progress: Number | None = None
+    response: str | None = None
+    cmi: dict[str, str] = {}
+
+
+def subject_of(mapping: CompiledMapping, attempt: AttemptState, session: SessionState, change: Change) -> Subject:
+    """Return what a change is about, as the attempt knows it."""
+    about = change.about
+    if about is None:
+        known = attempt.snapshot
+        return Subject(
+            completion=_COMPLETION.get(known.completion_status or ""),
+            success=SUCCESS.get(known.success_status or ""),
+            score=score_at(mapping, attempt, change),
+            duration=change.duration if change.trigger in ABOUT_SESSIONS else _time_spent(session),
+            progress=known.progress_measure,
+        )
+    if isinstance(about, Interaction):
+        score = None if about.raw is None else Score(raw=about.raw)
+        return Subject(
+            success=about.success, score=score, duration=about.duration, response=about.response, cmi=about.cmi
+        )
+    if isinstance(about, Comment):
+        return Subject(response=about.text, cmi=about.cmi)
+    return Subject(
+        completion=_COMPLETION.get(about.completion_status or ""),
+        success=SUCCESS.get(about.success_status or ""),
+        score=scaled(mapping, attempt, about.score),
+        progress=about.progress_measure,
+    )
+
+
+def _time_spent(session: SessionState) -> int | None:
+    return session.time_spent if session.time_known else None
+
+
+_COMPLETION = {"completed": True, "incomplete": False}
+SUCCESS = {"passed": True, "failed": False}
+
+
+def result_of(parts: Sequence[ResultPart], subject: Subject, outline: Outline) -> bytes:
+    """Give `result` as JSON, of the parts that are known; empty when none is."""
+    result: dict[str, Any] = {}
+    extensions: dict[str, Any] = {}
+    for part in parts:
+        if part == "progress":
+            if subject.progress is not None:
+                extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
+        elif part == "cmi":
+            if subject.cmi:
+                extensions[outline.cmi_extension] = subject.cmi
+        elif (value := getattr(subject, part) if part in _PLAIN else _derived(part, subject)) is not None:
+            result[_NAMES.get(part, part)] = value
+    if extensions:
+        result["extensions"] = extensions
+    return _encode(result) if result else b""
+
+
+def _derived(part: ResultPart, subject: Subject) -> Any:
+    if part == "duration":
+        return None if subject.duration is None else duration(subject.duration)
+    if part == "progress_as_score":
+        return None if subject.progress is None else {"scaled": subject.progress}
+    return _as_cmi5(subject.score)
+
+
+_NAMES: dict[ResultPart, str] = {"progress_as_score": "score", "score_0_to_1": "score"}
+_PLAIN = frozenset({"completion", "success", "score", "response"})
+"""Parts that stand in a result as the subject has them."""
+
+
+def _as_cmi5(score: Score | None) -> Score | None:
+    """Return a score as cmi5 has it (9.5.1), None where nothing is left of it.
+
+    `scaled` is 0 to 1; `raw`, `min` and `max` come together, as whole numbers.
+    """
+    if score is None:
+        return None
+    scaled = score.scaled if score.scaled is not None and score.scaled >= 0 else None
+    raw, low, high = score.raw, score.min, score.max
+    if raw is None or low is None or high is None or any(value % 1 for value in (raw, low, high)):
+        return None if scaled is None else Score(scaled=scaled)
+    return Score(scaled, int(raw), int(low), int(high))
+
+
+def score_at(mapping: CompiledMapping, attempt: AttemptState, change: Change) -> Score | None:
+    """Give the attempt's score at a change: one that was held back is told as it was, whatever has followed it."""
+    is_change = change.trigger == "score.changed" and change.after is not None
+    return scaled(mapping, attempt, change.after if is_change else attempt.score)
+
+
+def scaled(mapping: CompiledMapping, attempt: AttemptState, score: Score | None) -> Score | None:
+    """Return a score scaled as the document says. SCORM 1.2 content never gives `scaled` itself."""
+    if score is None or score.raw is None or mapping.document.scaled_score == "range":
+        return score
+    if attempt.snapshot.scorm_version != "1.2" or (score.min in {None, 0} and score.max in {None, 100}):
+        return score
+    if not 0 <= score.raw <= 100:
+        return score  # no score that SCORM 1.2 knows: its own range tells more
+    share = round(score.raw / 100, 6)
+    return replace(score, scaled=int(share) if share in {0, 1} else share)

@@ -1,0 +1,108 @@
+"""What conditions and templates can ask of a session as of a commit, beside what its snapshot and facts say.
+
+Documents that ask how a session's end was told have that remembered among the session's `fired_rules`, under names that
+no rule can have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from mappings.attempt.changes import Change, Trigger
+from mappings.attempt.state import AttemptState, SessionState
+from mappings.cmi.snapshot import Snapshot
+from mappings.definition.conditions import Settled
+from mappings.definition.statement_context import Facts
+
+_ENDED, _SUCCESS, _PART = "ended:", "success:", "part:"
+_ENDINGS: dict[Trigger, str] = {
+    "session.suspended": "suspended",
+    "session.terminated": "terminated",
+    "session.abandoned": "abandoned",
+}
+_OUTCOMES: dict[Trigger, str] = {"success.passed": "passed", "success.failed": "failed"}
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
+"""Language tags that begin with a code of ISO 639; SCORM 1.2 content may also say `English`."""
+
+
+def settled_of(facts: Facts, session: SessionState, *, tracked: bool) -> Settled:
+    """Return what conditions ask for that has few values, as of a commit.
+
+    How the session ended and what success it had is looked for where the document has it `tracked`.
+    """
+    return (
+        session.mode or "normal",
+        session.credit or "credit",
+        _marker(session, _ENDED) if tracked else "",
+        (_marker(session, _SUCCESS) if tracked else "") or "unknown",
+        facts.enrollment_completed,
+        facts.enrollment_passed,
+    )
+
+
+def of_commit(attempt: AttemptState, session: SessionState, part: str) -> dict[str, str]:
+    """Return the values of the variables that can change with every commit; what is not known is empty.
+
+    `part` is what `part_of` returns.
+    """
+    known = attempt.snapshot
+    language = known.language or ""
+    return {
+        "learner.language": language if _LANGUAGE.fullmatch(language) else "",
+        "session.mode": session.mode or "normal",
+        "session.credit": session.credit or "credit",
+        "session.part": part,
+        "location": known.location or "",
+        "mastery_score": _mastery_score(known),
+    }
+
+
+def part_of(session: SessionState) -> str:
+    """Return what tells the parts of a session apart that went on after its end was told: empty for the first."""
+    part = _marker(session, _PART)
+    return f"-{part}" if part else ""
+
+
+def begin_tracking(session: SessionState, changes: Sequence[Change]) -> SessionState:
+    """Remember what success a commit's changes mean for its session.
+
+    A session that goes on after its end was told is a new one to its rules: those that speak once a session may do so
+    again.
+    """
+    for change in changes:
+        if change.trigger == "session.resumed" and _marker(session, _ENDED):
+            part = int(_marker(session, _PART) or "1") + 1
+            session = replace(session, fired_rules=(f"{_PART}{part}",))
+        elif change.trigger in _OUTCOMES:
+            session = _marked(session, _SUCCESS, _OUTCOMES[change.trigger])
+    return session
+
+
+def end_tracking(session: SessionState, changes: Sequence[Change]) -> SessionState:
+    """Remember how the session's end was told, if it was."""
+    for change in changes:
+        if change.trigger in _ENDINGS and not _marker(session, _ENDED):
+            session = _marked(session, _ENDED, _ENDINGS[change.trigger])
+    return session
+
+
+def _marker(session: SessionState, kind: str) -> str:
+    return next((name.removeprefix(kind) for name in session.fired_rules if name.startswith(kind)), "")
+
+
+def _marked(session: SessionState, kind: str, value: str) -> SessionState:
+    others = tuple(name for name in session.fired_rules if not name.startswith(kind))
+    return replace(session, fired_rules=(*others, kind + value))
+
+
+def _mastery_score(known: Snapshot) -> str:
+    """Return the score to pass from 0 to 1, with at most four decimals as cmi5 has it; empty where none is known."""
+    score = known.scaled_passing_score
+    if score is None and known.mastery_score is not None:
+        score = known.mastery_score / 100
+    if score is None or not 0 <= score <= 1:
+        return ""
+    return f"{score:.4f}".rstrip("0").rstrip(".")

@@ -1,0 +1,321 @@
+"""From a commit's changes to the statements that tell them, as the bytes that every LRS will get.
+
+The same changes of the same attempt give the same bytes, ids included: a statement that is made twice is one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from mappings.attempt.changes import ABOUT_SESSIONS, Change
+from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
+from mappings.attempt.state import AttemptState, SessionState
+from mappings.cmi.interactions import Interaction
+from mappings.cmi.objectives import Objective, descriptions
+from mappings.cmi.scores import Score
+from mappings.cmi.times import CENTISECONDS
+from mappings.definition.bound_templates import is_absent
+from mappings.definition.compiled import CompiledMapping
+from mappings.definition.conditions import Settled
+from mappings.definition.model import Once, Rule
+from mappings.definition.statement_context import Facts, Holes, attributes
+from mappings.definition.statement_templates import DEFINITION, ITEM_IRI, OBJECTIVES, Skeleton
+from mappings.generation.results import SUCCESS, result_of, scaled, score_at, subject_of
+from mappings.generation.session_variables import begin_tracking, end_tracking, of_commit, part_of, settled_of
+from mappings.xapi.iris import is_own_iri
+from mappings.xapi.timestamps import rfc3339
+from mappings.xapi.voiding import VOIDED, void
+
+_encode = msgspec.json.Encoder().encode
+_ITEMS = (Interaction, Objective)
+_NOTHING: frozenset[str] = frozenset()
+
+Outcome = Literal["fired", "once", "condition"]
+
+
+class Statement(msgspec.Struct, frozen=True, gc=False):
+    """A statement as it will be sent.
+
+    `position` counts an attempt's statements from 1 in the order they must arrive in; `body` is the frozen JSON;
+    `problem` says why it must not be sent, if it must not; `key` is what it is known by within its attempt, the rule
+    first and which of its occurrences at the end, a line each.
+    """
+
+    id: str
+    position: int
+    rule: str
+    verb: str
+    body: str
+    problem: str | None = None
+    key: str = ""
+
+
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """What became of a rule at a change that it speaks of.
+
+    `outcome`: it `fired`, or had spoken `once` already, or its `condition` did not hold. `variables` are what a
+    condition was asked with.
+    """
+
+    rule: Rule
+    change: Change
+    outcome: Outcome
+    variables: dict[str, Any] | None = None
+    statement: Statement | None = None
+
+
+class Made(msgspec.Struct, frozen=True, gc=False):
+    """The statements of one commit and the states that remember them."""
+
+    attempt: AttemptState
+    session: SessionState
+    enrollment: EnrollmentState = NEW_ENROLLMENT
+    statements: tuple[Statement, ...] = ()
+
+
+def make(  # noqa: PLR0913 -- three states, and what happened to them
+    mapping: CompiledMapping,
+    facts: Facts,
+    attempt: AttemptState,
+    session: SessionState,
+    changes: Sequence[Change],
+    at: int,
+    judged: list[Judged] | None = None,
+    *,
+    enrollment: EnrollmentState = NEW_ENROLLMENT,
+) -> Made:
+    """Make the statements of a commit's changes, in the changes' order.
+
+    `attempt` and `session` are the states after the commit, `enrollment` is the one before it; `at` is what the
+    statements are dated, in milliseconds since the epoch. A list of what is `judged` is told of every rule and change
+    what became of it.
+    """
+    due = [(change, rule) for change in changes for rule in mapping.rules.get(change.trigger, ())]
+    if mapping.tracks_sessions and changes:
+        session = begin_tracking(session, changes)
+    if not due:
+        return Made(attempt, session, enrollment)
+    making = _Making(mapping, facts, attempt, session, enrollment, at)
+    for change, rule in due:
+        making.apply(rule, change, judged)
+    return making.made(changes)
+
+
+class _Making:
+    """The statements of one commit as they are made, and what has spoken by then."""
+
+    __slots__ = (
+        "_at", "_attempt", "_beyond", "_commit_values", "_described", "_enrollment", "_enrollment_fired", "_facts",
+        "_fired", "_latest",
+        "_mapping", "_outline", "_part", "_session", "_session_fired", "_settled", "_statements", "_unknown",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        mapping: CompiledMapping,
+        facts: Facts,
+        attempt: AttemptState,
+        session: SessionState,
+        enrollment: EnrollmentState,
+        at: int,
+    ) -> None:
+        self._mapping, self._facts, self._at = mapping, facts, at
+        self._attempt, self._session, self._enrollment = attempt, session, enrollment
+        self._outline = mapping.outline(facts)
+        self._latest = attempt.timestamp
+        self._fired = attempt.firing_counts.copy()
+        self._session_fired: dict[str, None] | None = None
+        self._enrollment_fired: dict[str, None] | None = None
+        self._described: dict[str, str] | None = None
+        self._statements: list[Statement] = []
+        self._settled: Settled | None = None  # not every rule has a condition
+        self._beyond, self._unknown = self._outline.holes, _NOTHING
+        self._commit_values: tuple[str, ...] = ()
+        self._part = part_of(session) if mapping.tracks_sessions else ""
+        if mapping.of_commits:
+            values = of_commit(attempt, session, self._part)
+            self._commit_values = tuple(values.values())
+            self._beyond = Holes(values, self._beyond)
+            self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
+
+    def apply(self, rule: Rule, change: Change, judged: list[Judged] | None) -> None:
+        """Make a rule's statement of a change where it may speak; where a list is given, add what became of it."""
+        about = change.about
+        item = about if about is not None and isinstance(about, _ITEMS) else None
+        name = rule.name if item is None else f"{rule.name}\n{item.id}"
+        once, spoken = rule.once, name
+        if once == "session" and self._session.end_revision and change.trigger in ABOUT_SESSIONS:
+            # a session's end that was taken back or told anew lets the rules about its turns speak again
+            spoken = f"{name}/{self._session.end_revision}"
+        if once != "change" and spoken in self._spoken(once):
+            if judged is not None:
+                judged.append(Judged(rule, change, "once"))
+            return
+        variables, condition = None, rule.condition
+        if condition is not None:
+            if judged is None and condition.is_settled:
+                holds = condition.holds_for(self._settled or self._settle())
+            else:
+                variables = self._variables(change)
+                holds = condition.holds(variables)
+            if not holds:
+                if judged is not None:
+                    judged.append(Judged(rule, change, "condition", variables))
+                return
+        count = self._fired[name] = self._fired.get(name, 0) + 1
+        if once == "change":
+            occurrence = str(count)
+        elif once == "attempt":
+            occurrence = once
+        else:
+            self._spoken(once)[spoken] = None
+            again = spoken.removeprefix(name) + self._part
+            occurrence = once if once == "enrollment" else self._facts.session_id + again
+        statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
+        statement = self._behind_voiding(rule, name, statement) if change.retold else statement
+        self._statements.append(statement)
+        if judged is not None:
+            judged.append(Judged(rule, change, "fired", variables, statement))
+
+    def _spoken(self, once: Once) -> dict[str, Any]:
+        """Return the names that have spoken, in the order they did; of each, a look-up however many there are."""
+        if once == "attempt":
+            return self._fired
+        if once == "session":
+            if self._session_fired is None:
+                self._session_fired = dict.fromkeys(self._session.fired_rules)
+            return self._session_fired
+        if self._enrollment_fired is None:
+            self._enrollment_fired = dict.fromkeys(self._enrollment.fired_rules)
+        return self._enrollment_fired
+
+    def _behind_voiding(self, rule: Rule, name: str, statement: Statement) -> Statement:
+        """Void what the rule told of the session's end before, where the document asks for it.
+
+        Return the statement with its position behind that.
+        """
+        if rule.once != "session" or self._mapping.document.status.ends_retold != "void":
+            return statement
+        phase = self._session.end_revision - 1
+        earlier = f"{name}/{phase}" if phase else name
+        if earlier not in self._spoken("session"):
+            return statement
+        occurrence = self._facts.session_id + earlier.removeprefix(name) + self._part
+        known = self._outline.statement_id(f"{name}\n{occurrence}")
+        made = void(known, statement.body, self._latest)
+        # under the rule's name: it goes to whoever got what it voids
+        self._statements.append(
+            Statement(made.id, statement.position, rule.name, VOIDED, made.body, made.problem, f"{name}\nvoided{phase}")
+        )
+        return replace(statement, position=statement.position + 1)
+
+    def made(self, changes: Sequence[Change]) -> Made:
+        """Return the statements, and the states after them."""
+        attempt, session, enrollment = self._attempt, self._session, self._enrollment
+        if self._session_fired is not None and len(self._session_fired) != len(session.fired_rules):
+            session = replace(session, fired_rules=tuple(self._session_fired))
+        if self._mapping.tracks_sessions:
+            session = end_tracking(session, changes)
+        if not self._statements:
+            return Made(attempt, session, enrollment)
+        if self._enrollment_fired is not None and len(self._enrollment_fired) != len(enrollment.fired_rules):
+            enrollment = EnrollmentState(tuple(self._enrollment_fired))
+        count = attempt.statements + len(self._statements)
+        attempt = replace(attempt, firing_counts=self._fired, statements=count, timestamp=self._latest)
+        return Made(attempt, session, enrollment, tuple(self._statements))
+
+    def _statement(self, rule: Rule, change: Change, item: Interaction | Objective | None, key: str) -> Statement:
+        mapping, outline = self._mapping, self._outline
+        statement_id = outline.statement_id(key)
+        result = result_of(rule.result, subject_of(mapping, self._attempt, self._session, change), outline)
+        holes = self._beyond if item is None else _item_holes(item, self._beyond)
+        if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
+            holes[OBJECTIVES] = self._objectives(rule.objectives.activity, item.objectives)
+        form, judged_as = outline.form(
+            rule,
+            described=item is None or bool(item.description),
+            with_objectives=OBJECTIVES in holes,
+            own_iri=item is not None and ":" in item.id and is_own_iri(item.id),
+            unknown=self._unknown,
+        )
+        # no statement is dated before the one it follows, nor after the commit
+        at = self._at if not change.at or change.at > self._at else change.at
+        self._latest = max(self._latest, at)
+        body = form.statement(holes, statement_id, result, rfc3339(self._latest))
+        if self._commit_values and not isinstance(judged_as, Skeleton):
+            judged_as = judged_as, self._commit_values
+        problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
+        position = self._attempt.statements + len(self._statements) + 1
+        verb = mapping.document.verbs[rule.verb].id
+        return Statement(statement_id, position, rule.name, verb, body.decode(), problem, key)
+
+    def _objectives(self, activity: str, named: Sequence[str]) -> bytes:
+        """Give the objectives that an interaction names as activities in JSON, each once."""
+        if self._described is None:
+            self._described = descriptions(self._attempt.snapshot.objectives)
+        described = self._described
+        told: dict[bytes, None] = {}
+        for own in named:
+            description = described.get(own, "")
+            holes = _item_holes(Objective(own, description), self._beyond)
+            parts = self._outline.activity(
+                activity, described=bool(description), own_iri=is_own_iri(own), unknown=self._unknown
+            )
+            told[b"".join([part if isinstance(part, bytes) else holes[part] for part in parts])] = None
+        return b",".join(told)
+
+    def _variables(self, change: Change) -> dict[str, Any]:
+        """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
+        attempt, facts, session = self._attempt, self._facts, self._session
+        known, about, score = attempt.snapshot, change.about, score_at(self._mapping, attempt, change)
+        mode, credit, ended, success, completed, passed = self._settled or self._settle()
+        item: dict[str, Any] = {}
+        if isinstance(about, Interaction):
+            item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
+        elif isinstance(about, Objective):
+            item = {"id": about.id, "success": SUCCESS.get(about.success_status or "")}
+        return {
+            "completion": known.completion_status or "unknown",
+            "success": known.success_status or "unknown",
+            "score": {} if score is None else msgspec.to_builtins(score),
+            "progress": known.progress_measure,
+            "attempt": {"number": facts.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
+            "session": {
+                "time": session.time_spent / CENTISECONDS,
+                "mode": mode,
+                "credit": credit,
+                "ended": ended,
+                "success": success,
+            },
+            "enrollment": {"completed": completed, "passed": passed},
+            "learner": {"id": facts.learner_id, "attributes": attributes(facts)},
+            "activity": {"id": facts.activity_id},
+            "course": {"id": facts.course_id or facts.activity_id},
+            "item": item,
+            "change": {
+                "before": msgspec.to_builtins(self._shown(change.before)),
+                "after": msgspec.to_builtins(self._shown(change.after)),
+            },
+        }
+
+    def _settle(self) -> Settled:
+        tracked = self._mapping.tracks_sessions
+        settled = self._settled = settled_of(self._facts, self._session, tracked=tracked)
+        return settled
+
+    def _shown(self, value: Any) -> Any:
+        return scaled(self._mapping, self._attempt, value) if isinstance(value, Score) else value
+
+
+def _item_holes(item: Interaction | Objective, beyond: Holes) -> Holes:
+    holes = Holes({"item.id": item.id, "item.description": item.description, ITEM_IRI: item.id}, beyond)
+    if isinstance(item, Interaction):
+        members: dict[str, Any] = {"interactionType": item.type}
+        if item.patterns:
+            members["correctResponsesPattern"] = item.patterns
+        holes[DEFINITION] = _encode(members)[1:-1]
+    return holes

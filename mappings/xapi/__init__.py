@@ -1,0 +1,1 @@
+"""xAPI itself: IRIs, timestamps, and the validation, comparison and voiding of statements. Nothing here knows SCORM."""

@@ -1,0 +1,55 @@
+"""Statements that void others (xAPI Data, 2.3.2): known by the ids of those, so that no statement is voided twice."""
+
+from __future__ import annotations
+
+import uuid
+
+import msgspec
+
+from mappings.xapi.timestamps import rfc3339
+from mappings.xapi.validation import Edition, check_statement
+
+VOIDED = "http://adlnet.gov/expapi/verbs/voided"
+
+
+class Voiding(msgspec.Struct, frozen=True, gc=False):
+    """A statement that voids another one: its id, its body as JSON, and why it must not be sent, if it must not."""
+
+    id: str
+    body: str
+    problem: str | None
+
+
+class _Parts(msgspec.Struct):
+    actor: msgspec.Raw
+    context: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode_parts = msgspec.json.Decoder(_Parts).decode
+
+
+def voiding_id(statement_id: str) -> str:
+    """Return the id of the statement that voids another one."""
+    return str(uuid.uuid5(uuid.UUID(statement_id), "voided"))
+
+
+def void(statement_id: str, body: str, at: int) -> Voiding:
+    """Make the statement that voids one, dated in milliseconds since the epoch.
+
+    Its actor and context are those of `body`: the statement itself, or another one about the same attempt.
+    """
+    parts = _decode_parts(body)
+    own = voiding_id(statement_id)
+    statement = {
+        "id": own,
+        "actor": parts.actor,
+        "verb": {"id": VOIDED, "display": {"en-US": "voided"}},
+        "object": {"objectType": "StatementRef", "id": statement_id},
+        "timestamp": rfc3339(at),
+    }
+    if parts.context is not msgspec.UNSET:
+        statement["context"] = parts.context
+    encoded = msgspec.json.encode(statement)
+    decoded = msgspec.json.decode(encoded)
+    faults = [fault for edition in Edition for fault in check_statement(decoded, "statement", edition)]
+    return Voiding(own, encoded.decode(), "; ".join(dict.fromkeys(faults)) or None)

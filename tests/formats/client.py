@@ -1,0 +1,85 @@
+"""Reading bodies as the doors do, and knocking at the doors of a whole bridge."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from bridge.formats import Call, Post, recognise
+from mappings.attempt.commit import Commit
+from tests.support.bridge import Bridge
+
+FORM = "application/x-www-form-urlencoded"
+SUSPEND_DATA = 'x"&=%+é' * 18_432
+"""126 KiB in UTF-8, with all that the formats have to encode or leave alone."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    content_type: str
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+def read(body: str | bytes | object, **post: Any) -> tuple[str, Call]:
+    """Recognise a body; give the format's name and the call. Anything but text and bytes is posted as JSON."""
+    found, call = recognise(Post(raw(body), **post))
+    return found.name, call
+
+
+def commit(body: str | bytes | object, **post: Any) -> Commit:
+    """Recognise a body that has something to store."""
+    found = read(body, **post)[1].commit
+    assert found is not None
+    return found
+
+
+def raw(body: str | bytes | object) -> bytes:
+    """Give a body's bytes."""
+    if isinstance(body, bytes):
+        return body
+    return (body if isinstance(body, str) else json.dumps(body)).encode()
+
+
+class Door:
+    """The door of one session for one format, or that for all of them."""
+
+    def __init__(self, bridge: Bridge, opened: dict[str, Any], name: str | None) -> None:
+        self.bridge = bridge
+        self.session_id = opened["session_id"]
+        address = urlsplit(opened["commit_url"])
+        path = address.path if name is None else f"/v1/formats/{name}/sessions/{self.session_id}/commits"
+        self.address = f"{path}?{address.query}"
+
+    async def post(
+        self, body: str | bytes | object, *, method: str = "POST", query: str = "", **headers: str
+    ) -> Answer:
+        """Post a body; headers are told with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        address = f"{self.address}&{query}" if query else self.address
+        async with self.bridge.client.request(method, address, data=io.BytesIO(raw(body)), headers=named) as response:
+            return Answer(response.status, response.headers["Content-Type"], await response.text())
+
+    async def get(self, query: str = "") -> Answer:
+        """Ask."""
+        return await self.post(b"", method="GET", query=query)
+
+    async def session(self) -> dict[str, Any]:
+        """Give the session as the LMS sees it."""
+        status, told = await self.bridge.get(f"/v1/sessions/{self.session_id}")
+        assert status == 200
+        return told
+
+
+async def door(bridge: Bridge, name: str | None, **told: Any) -> Door:
+    """Open a session and give its door."""
+    return Door(bridge, await bridge.open(**told), name)

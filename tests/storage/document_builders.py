@@ -1,0 +1,52 @@
+"""Documents stored, claimed and settled in short, and where they are."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from storage import documents
+from storage.attempts import Session
+from storage.documents import ClaimedDocument, Stored
+from storage.outbox import UNASSIGNED, Try
+from storage.tables import document, document_delivery
+from tests.storage.builders import NOW, by_name, stored, whole
+
+LRS = {"attempt-state": ("lrs",), "agent-profile": ("lrs",)}
+NOBODY = dict.fromkeys(LRS, (UNASSIGNED,))
+EVERY = 10_000
+
+
+def claim(connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50) -> list[ClaimedDocument]:
+    """Claim what may be written now."""
+    return documents.claim(connection, whole(target), now=now, most=most)
+
+
+def contents(connection: Connection, target: str = "lrs", *, now: int = NOW) -> list[str]:
+    """Give the contents that may be written now."""
+    return [one.content.decode() for one in claim(connection, target, now=now)]
+
+
+def settle(
+    connection: Connection, one: ClaimedDocument, state: str = "delivered", *, now: int = NOW, target: str = "lrs"
+) -> None:
+    """Settle a document as a try of it would, with the status that goes with its new state."""
+    status = {"delivered": 204, "dead": 400}.get(state, 503)
+    documents.settle(connection, Try(target, now, 5, state, status, "answer"), one, state, now)
+
+
+def store(connection: Connection, *all_of_them: Stored, readers: dict[str, tuple[str, ...]] | None = None) -> None:
+    """Store documents for the one LRS, or for the readers given."""
+    documents.store(connection, all_of_them, by_name(readers or LRS))
+
+
+def states(connection: Connection) -> dict[tuple[str, str], str]:
+    """Give the state of each delivery, by the document's name and the target."""
+    rows = connection.execute(select(document.c.name, document_delivery).join(document))
+    return {(row.name, row.target): row.state for row in rows}
+
+
+def store_and_settle(connection: Connection, session: Session, **changed: object) -> None:
+    """Store a document and write it at once."""
+    store(connection, stored(connection, session, **changed))
+    for one in claim(connection):
+        settle(connection, one)

@@ -1,0 +1,84 @@
+"""The commit path without HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+from copy import copy
+from typing import Any, Self
+
+import msgspec
+from sqlalchemy import Engine
+
+from bridge.commits.batch import run
+from bridge.commits.launch import Activity, Course, Launch, Learner
+from bridge.commits.pending import Pending, Waiting
+from bridge.commits.setup import Setup, Versions
+from bridge.commits.work import Closing, Opening, Posting, Work
+from bridge.formats import Post, recognise
+from bridge.mapping_library.activation import store
+from bridge.mapping_library.in_use import ready
+from mappings.attempt import Arrival
+from mappings.cmi import read
+from storage import lms
+from storage.engine import writing
+from tests.support.bridge import START, FakeClock, Ids
+from tests.support.mapping import DEFAULT
+
+
+class Writer:
+    """One process of the service: what it does is stored."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.clock = engine, FakeClock()
+        with writing(engine) as connection:
+            self.lms_id = lms.add_token(
+                connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
+            ).id
+            self.version = ready(store(connection, DEFAULT, START), DEFAULT, ())
+        self.setup = Setup(Versions(self.version), self.clock, Ids())
+        self.pending = Pending(self.setup)
+
+    def another(self) -> Self:
+        """Give another process of the same service."""
+        found = copy(self)
+        found.pending = Pending(self.setup)
+        return found
+
+    def do(self, work: Work) -> Any:
+        """Do a work as a batch of its own, and give what comes of it."""
+        self.pending.add(Waiting(work))
+        batch = self.pending.next()
+        assert batch is not None
+        with writing(self.engine) as connection:
+            done = run(connection, self.setup, batch)
+        self.pending.done(done)
+        return done.outcomes[0]
+
+    def open(self, learner: str = "u1") -> str:
+        """Open a session."""
+        launch = Launch(self.lms_id, Learner(learner, "Ada"), Activity("unit 5", "", ""), Course("", ""))
+        opened: str = self.do(Opening(launch, None)).session_id
+        return opened
+
+    def post(self, session_id: str, body: dict[str, Any], **query: str) -> None:
+        """Post a commit as a batch of its own."""
+        self.do(self.posting(session_id, body, **query))
+
+    def posting(self, session_id: str, body: dict[str, Any], **query: str) -> Posting:
+        """Make a commit, seven seconds after the last one."""
+        self.clock.advance(7)
+        raw = msgspec.json.encode(body)
+        post = Post(raw, "application/json", query)
+        commit = recognise(post)[1].commit
+        arrival = Arrival(
+            commit=commit,
+            reading=read(commit.tree, declared=commit.scorm_version),
+            digest=hashlib.sha256(raw).hexdigest(),
+            received_at=self.clock(),
+        )
+        return Posting(arrival, session_id, self.lms_id, None, "application/json", raw, post.beside)
+
+    def close(self, session_id: str) -> None:
+        """End a session that was idle for a day."""
+        self.clock.advance(86_400)
+        self.do(Closing(session_id, self.clock()))

@@ -1,0 +1,85 @@
+"""Looking at what is stored of statements and where they are, and at what an LRS has of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from storage import outbox, target_alarms
+from storage.engine import reading
+from storage.lookups import DeliveryLine, StatementLine
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.lrs import Lrs
+from tests.support.waiting import wait_until
+
+DONE = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
+LEARNERS = ("u1", "u2", "u3")
+
+
+def statements(bridge: Bridge, learners: Sequence[str] = LEARNERS) -> list[StatementLine]:
+    """Give what is stored of some learners, attempt after attempt in its order."""
+    return [one for learner in learners for report in bridge.reports(learner) for one in report.statements]
+
+
+def ways(bridge: Bridge, target: str = "lrs") -> dict[str, DeliveryLine]:
+    """Give the delivery of each statement to a target, by the statement's id."""
+    return {one.id: way for one in statements(bridge) for way in one.deliveries if way.target == target}
+
+
+def settled(bridge: Bridge) -> bool:
+    """Tell whether no statement waits for any target."""
+    with reading(bridge.engine) as connection:
+        return not outbox.waiting(connection)
+
+
+async def settled_in_time(bridge: Bridge, step: float = 1) -> None:
+    """Set the bridge's clock on, by so many seconds at a time, until everything is settled.
+
+    Once would not do: what is being tried meanwhile may be noted, and so wait from, after the clock was set on.
+    """
+
+    def later() -> bool:
+        bridge.clock.advance(step)
+        return settled(bridge)
+
+    await wait_until(later)
+
+
+def in_order(lrs: Lrs, bridge: Bridge, but: Sequence[str] = ()) -> None:
+    """Assert that the LRS has every statement (but some) once, and those of each attempt in their order."""
+    arrived = lrs.ids()
+    assert len(arrived) == len(set(arrived))
+    for learner in LEARNERS:
+        its = [one.id for one in statements(bridge, [learner]) if one.id not in but]
+        assert [one for one in arrived if one in set(its)] == its
+    assert len(arrived) == len(ways(bridge)) - len(but)
+
+
+async def stored(start: StartBridge, learners: Sequence[str] = LEARNERS, **changed: Any) -> tuple[Bridge, list[str]]:
+    """Store statements of some learners, turn by turn, with a bridge that has no LRS and is stopped then."""
+    bridge = await start(**changed)
+    for cmi in ({"core": {"lesson_status": "incomplete", "score": {"raw": "40"}}}, DONE):
+        for learner in learners:
+            await bridge.commit(cmi, learner={"id": learner})
+    ids = [one.id for one in statements(bridge)]
+    assert len(ids) >= 3 * len(learners)
+    await bridge.close()
+    return bridge, ids
+
+
+def alarms(bridge: Bridge) -> dict[str, str]:
+    """Return the state of each alarm of the target, by its kind of request."""
+    with reading(bridge.engine) as connection:
+        return {alarm.request_kind: alarm.state for alarm in target_alarms.current(connection)}
+
+
+def delivered(bridge: Bridge, learners: list[str], activity: str = "235") -> bool:
+    """Tell whether all statements of these learners have arrived."""
+    states = [
+        way.state
+        for learner in learners
+        for report in bridge.reports(learner, activity)
+        for line in report.statements
+        for way in line.deliveries
+    ]
+    return bool(states) and set(states) == {"delivered"}

@@ -1,0 +1,37 @@
+"""Telling what is stored once more, and what it was told as."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, select
+
+from bridge.mapping_library.stories import received, stories
+from mappings.analysis.replay import Replay
+from mappings.definition import CompiledMapping
+from storage import histories
+from storage.engine import reading
+from storage.histories import Span
+from storage.tables import attempt, statement
+
+Told = list[tuple[str, str, int, str]]
+
+
+def stored(engine: Engine) -> Told:
+    """Give id, session, commit and body of all statements that are stored, each attempt's in their order."""
+    columns = statement.c.id, statement.c.session_id, statement.c.commit_number, statement.c.body
+    with reading(engine) as connection:
+        rows = connection.execute(select(*columns).join(attempt).order_by(attempt.c.id, statement.c.position))
+        return [(str(row[0]), str(row[1]), row[2], row[3]) for row in rows]
+
+
+def replayed(engine: Engine, mapping: CompiledMapping) -> Told:
+    """Give the same of what the journal becomes by a mapping, each attempt's in their order."""
+    found: dict[int, Told] = {}
+    with reading(engine) as connection:
+        ids = histories.enrollment_ids(connection, Span(), after=0, most=1_000)
+        for story in stories(connection, ids):
+            replay = Replay(mapping, story.attempts)
+            told = [one for row in story.commits for one in replay.tell(received(row))]
+            for one in (*told, *replay.end()):
+                its = found.setdefault(story.attempt_ids[one.session_id], [])
+                its += [(made.id, one.session_id, one.number, made.body) for made in one.statements]
+    return [line for own in sorted(found) for line in found[own]]

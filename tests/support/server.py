@@ -1,0 +1,141 @@
+"""Running `scorm-bridge serve` as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SCRIPT = Path(sys.executable).with_name("scorm-bridge")
+START_DEADLINE = 30
+HOME_PAGE = "https://lms.example.org"
+PASSWORD = "correct horse battery"
+"""The password of every account of a server."""
+
+
+class Server:
+    """One `scorm-bridge serve`. Kill it, stop it, start it again: it keeps its port and its database.
+
+    `target` and `server` are more TOML for the settings of the target at `endpoint`, and of the server; `sections` is
+    TOML that follows. `descriptors` is how many files and sockets the system lets it have open.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        database_url: str,
+        *,
+        endpoint: str | None = None,
+        target: str = "",
+        server: str = "",
+        sections: str = "",
+        descriptors: int | None = None,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._config = directory / "scorm-bridge.toml"
+        self.log = ""
+        target = f'[[targets]]\nname = "lrs"\nendpoint = "{endpoint}"\n{target}' if endpoint else ""
+        self._config.write_text(
+            f'[server]\nport = {self.port}\n{server}[database]\nurl = "{database_url}"\n{target}\n{sections}',
+            encoding="utf-8",
+        )
+        self._wrapper = () if descriptors is None else ("sh", "-c", f'ulimit -n {descriptors}; exec "$0" "$@"')
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._logged = asyncio.Event()
+
+    async def run(self, *arguments: str) -> str:
+        """Run another command with the same settings and return its standard output."""
+        process = await asyncio.create_subprocess_exec(
+            SCRIPT, "--config", self._config, *arguments, stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        return output.decode().strip()
+
+    async def new_token(self, lms: str = "lms", home_page: str = HOME_PAGE) -> str:
+        """Create an LMS, the tables before where there are none, and return its token."""
+        return await self.run("tokens", "create", "--lms", lms, "--home-page", home_page)
+
+    async def add_account(self, name: str, role: str = "admin") -> None:
+        """Create an account whose password is `PASSWORD`."""
+        file = self._directory / "password.txt"
+        file.write_text(PASSWORD, encoding="utf-8")
+        await self.run("accounts", "create", name, "--role", role, "--password-file", str(file))
+
+    async def verify(self, learner: str, activity: str) -> list[dict[str, Any]]:
+        """Return what `scorm-bridge verify --json` prints."""
+        enrollments: list[dict[str, Any]] = json.loads(await self.run("verify", learner, activity, "--json"))
+        return enrollments
+
+    @property
+    def pid(self) -> int:
+        """Return the process's number."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self, *options: str) -> None:
+        """Start and wait until it listens."""
+        self._process = await asyncio.create_subprocess_exec(
+            *self._wrapper, SCRIPT, "--config", self._config, "serve", *options, stderr=asyncio.subprocess.PIPE
+        )
+        assert self._process.stderr is not None
+        async with asyncio.timeout(START_DEADLINE):
+            while line := await self._process.stderr.readline():
+                self.log += line.decode()
+                if b" listens on " in line:
+                    self._reading = asyncio.create_task(self._read(self._process.stderr))
+                    return
+        await self._process.wait()
+        raise AssertionError(f"the server did not start, status {self._process.returncode}: {self.log}")
+
+    async def kill(self) -> None:
+        """Kill it at once, as the kernel would; one that does not run stays as it is."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def stop(self) -> int:
+        """Ask it to stop (SIGTERM) and return its exit status."""
+        self.signal()
+        return await self.ended()
+
+    def signal(self) -> None:
+        """Ask it to stop (SIGTERM)."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.terminate()
+
+    async def ended(self) -> int:
+        """Wait for its end and return its exit status."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def says(self, words: str) -> None:
+        """Wait until it logs these words."""
+        async with asyncio.timeout(START_DEADLINE):
+            while words not in self.log:
+                self._logged.clear()
+                await self._logged.wait()
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        while line := await stream.readline():
+            self.log += line.decode()
+            self._logged.set()
+
+
+StartServer = Callable[..., Server]
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
