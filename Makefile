@@ -9,7 +9,9 @@ PLAYER := bridge/sandbox/player/node_modules/.package-lock.json
 REAL_LRS := tests/real_lrs/node_modules/.package-lock.json
 VALIDATOR := tests/judges/npm/node_modules/.package-lock.json
 AXE := tests/browser/npm/node_modules/.package-lock.json
+TYPESCRIPT := tests/clients/npm/node_modules/.package-lock.json
 RALPH := .judges/.ready
+CLIENTS := .clients/.ready
 RIVAL := .bench/.ready
 
 .PHONY: help env run-env lock audit player test-tools bench-tools run test screenshots chaos attack lint types imports check bench clean
@@ -43,8 +45,16 @@ $(VALIDATOR): tests/judges/npm/package-lock.json
 $(AXE): tests/browser/npm/package-lock.json
 	cd tests/browser/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
+$(TYPESCRIPT): tests/clients/npm/package-lock.json
+	cd tests/clients/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
 # Packages that only tests and benchmarks ask for something, in environments of their own: they pin what the bridge uses.
 $(RALPH): tests/judges/ralph-requirements.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
+$(CLIENTS): tests/clients/python-requirements.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --requirement $<
 	touch $@
@@ -74,7 +84,7 @@ audit: env
 player: $(PLAYER)
 
 # Tests need a Chromium and strace: Debian's, installed here where this is Debian and root.
-test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(PLAYER)
+test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(CLIENTS) $(TYPESCRIPT) $(PLAYER)
 	@command -v chromium >/dev/null && command -v strace >/dev/null \
 	  || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium strace >/dev/null) \
 	  || (echo "The tests need chromium and strace; please install them." >&2; exit 1)
@@ -122,5 +132,5 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.hostile_bodies
 
 clean:
-	rm -rf .run $(RUN) $(VENV) .judges .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \
-	  tests/judges/npm/node_modules tests/browser/npm/node_modules .screenshots
+	rm -rf .run $(RUN) $(VENV) .judges .clients .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \
+	  tests/judges/npm/node_modules tests/browser/npm/node_modules tests/clients/npm/node_modules .screenshots

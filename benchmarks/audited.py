@@ -151,8 +151,8 @@ def _texts() -> Texts:
 
 def _inserts(dialect: str, attempts: int) -> list[str]:
     """Give the statements that fill the tables."""
-    told, mapping = _texts(), load_mapping("scorm-profile").document
-    versions = [mapping, compile_text(changed(mapping.text), "changed").document]
+    told, mapping = _texts(), load_mapping("scorm-profile").definition
+    versions = [mapping, compile_text(changed(mapping.text), "changed").definition]
     learners, owners, its_import = max(attempts // 20, 1), attempts * 4 // 5, imported(attempts)
 
     def uid(salt: int, number: str = "n") -> str:

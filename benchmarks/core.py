@@ -24,11 +24,11 @@ from rich.table import Table
 
 import mappings
 from benchmarks.mapping import FACTS, NOW
-from bridge.formats.jsonbody import decode
+from bridge.formats.lenient_json import decode
 from mappings.attempt import Arrival, AttemptState, Commit, SessionState, fold
 from mappings.attempt.ordering import may_repeat
 from mappings.cmi import read
-from mappings.definition import CompiledMapping, compile_document, load
+from mappings.definition import CompiledMapping, compile_definition, load_definition
 from mappings.generation.statements import Made, make
 
 RIVAL = Path(__file__).parents[1] / ".bench/bin/python"
@@ -43,7 +43,7 @@ TIMES_THE_RIVAL = 12
 def main() -> None:
     """Measure and print."""
     text = (Path(mappings.__file__).parent / "scorm-profile.toml").read_text(encoding="utf-8")
-    mapping = compile_document(load(text, "scorm-profile"), "scorm-profile")
+    mapping = compile_definition(load_definition(text, "scorm-profile"), "scorm-profile")
     session = [msgspec.json.encode({"cmi": _page(number)}) for number in range(COMMITS + 1)]
     first, many = _answers(1), _answers(INTERACTIONS)
     states = {1: _state(mapping, first[0]), INTERACTIONS: _state(mapping, many[0])}

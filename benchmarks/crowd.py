@@ -13,6 +13,9 @@ from collections import Counter
 import aiohttp
 import msgspec
 
+SEE_OTHER = 303
+SIGN_IN_TRIES = 40
+
 
 class Job(msgspec.Struct):
     """What to ask for, from how many connections and for how many seconds.
@@ -43,7 +46,7 @@ class Crowd:
         """Ask until the time is over."""
         token = await self._token()
         if self._job.what == "export":
-            await self._try(token, self._job.name, self._job.password)
+            await self._sign_in(token)
             self.statuses.clear()
             ask = self._export
         else:
@@ -68,17 +71,26 @@ class Crowd:
             found = re.search(r'name="csrf" value="([^"]+)"', await response.text())
         return found[1] if found else ""
 
+    async def _sign_in(self, token: str) -> None:
+        # guesses before may still keep people who are not known waiting
+        for _ in range(SIGN_IN_TRIES):
+            if await self._try(token, self._job.name, self._job.password) == SEE_OTHER:
+                return
+            await asyncio.sleep(0.5)
+        raise RuntimeError("nobody could sign in to ask for exports")
+
     async def _guess(self, token: str) -> None:
         self._number += 1
         await self._try(token, f"name {self._number}", "a wrong password")
 
-    async def _try(self, token: str, name: str, password: str) -> None:
+    async def _try(self, token: str, name: str, password: str) -> int:
         address = f"198.{18 + self._number // 65536 % 2}.{self._number // 256 % 256}.{self._number % 256}"
         data = {"csrf": token, "name": name, "password": password}
         headers = {"X-Forwarded-For": address}
         async with self._session.post("/audit/sign-in", data=data, headers=headers, allow_redirects=False) as response:
             await response.read()
             self.statuses[response.status] += 1
+            return response.status
 
     async def _export(self) -> None:
         try:

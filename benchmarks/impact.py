@@ -21,7 +21,7 @@ from benchmarks.processes import databases
 from benchmarks.report import Report
 from benchmarks.usage import memory
 from bridge.mapping_documents import load_mapping
-from bridge.mapping_library.impacts import impact
+from bridge.mapping_library.impact import impact
 from storage.engine import open_engine
 from storage.histories import Span
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sessions", type=int, default=34_000)
     options = parser.parse_args(arguments)
     report = Report("impact", __doc__ or "")
-    old = load_mapping("scorm-profile").document.text
+    old = load_mapping("scorm-profile").definition.text
     documents = old, changed(old)
     with databases() as made:
         for kind in ("SQLite", "PostgreSQL"):

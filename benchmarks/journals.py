@@ -10,14 +10,15 @@ from sqlalchemy import Engine
 
 from benchmarks import workload
 from bridge.clock import random_id
-from bridge.commits.batch import run
-from bridge.commits.pending import MOST_TOGETHER, Pending
-from bridge.commits.setup import Setup, Versions
-from bridge.commits.work import Posting
-from bridge.formats import Post, native
+from bridge.commit_model.active_mappings import ActiveMappings
+from bridge.commits.batch_executor import run
+from bridge.commits.commands import StoreCommit
+from bridge.commits.dependencies import CommitDependencies
+from bridge.commits.write_queue import MOST_TOGETHER, WriteQueue
+from bridge.formats import CommitRequest, native
 from bridge.mapping_documents import load_mapping
-from bridge.mapping_library.activation import store
-from bridge.mapping_library.in_use import ready
+from bridge.mapping_library.activation import store_version
+from bridge.mapping_library.reloader import ready
 from mappings.attempt import Arrival
 from mappings.cmi import read
 from storage import lms
@@ -33,9 +34,9 @@ def fill(engine: Engine, sessions: int) -> None:
         lms_id = lms.add_token(
             connection, name="lms", home_page="https://lms.example.org", origins=(), token_digest="0", now=START
         ).id
-        version = ready(store(connection, mapping, START), mapping, ())
-    setup = Setup(Versions(version), lambda: clock[0], random_id)
-    pending = Pending(setup)
+        version = ready(store_version(connection, mapping, START), mapping, ())
+    setup = CommitDependencies(ActiveMappings(version), lambda: clock[0], random_id)
+    pending = WriteQueue(setup)
     together = 64
     for first in range(0, sessions, together):
         for number in range(workload.PER_SESSION):
@@ -50,7 +51,7 @@ def fill(engine: Engine, sessions: int) -> None:
         raise RuntimeError("more sessions at once than a batch takes")
 
 
-def _posting(lms_id: int, session: int, number: int, at: int) -> Posting:
+def _posting(lms_id: int, session: int, number: int, at: int) -> StoreCommit:
     kind = session % workload.KINDS
     told = msgspec.json.encode(workload.body(kind, number)).decode()
     for hole, value in zip(
@@ -60,15 +61,15 @@ def _posting(lms_id: int, session: int, number: int, at: int) -> Posting:
     ):
         told = told.replace(hole, value)
     body = told.encode()
-    whole = native.read_whole(body)
+    whole = native.parse_all_in_one(body)
     if whole is None:
         raise RuntimeError("a body of the workload cannot be read")
-    launch, session_id, _ = native.read_launch(whole, lms_id=lms_id)
-    commit = native.recognise(whole, Post(body, "application/json"))
+    launch, session_id, _ = native.parse_launch(whole, lms_id=lms_id)
+    commit = native.parse_commit(whole, CommitRequest(body, "application/json"))
     arrival = Arrival(
         commit=commit,
         reading=read(commit.tree, declared=commit.scorm_version),
         digest=hashlib.sha256(body).hexdigest(),
         received_at=at,
     )
-    return Posting(arrival, session_id, lms_id, launch, "application/json", body)
+    return StoreCommit(arrival, session_id, lms_id, launch, "application/json", body)

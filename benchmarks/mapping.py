@@ -20,8 +20,8 @@ from rich.table import Table
 import mappings
 from mappings.attempt import Arrival, AttemptState, Commit, SessionState, fold
 from mappings.cmi import read
-from mappings.definition import compile_document, load
-from mappings.definition.statement_context import Facts
+from mappings.definition import compile_definition, load_definition
+from mappings.definition.statement_context import StatementContext
 from mappings.generation.statements import Made, make
 from mappings.xapi.timestamps import rfc3339
 
@@ -49,7 +49,7 @@ CMI: dict[str, Any] = {
     "interactions": {},
 }
 BODY = msgspec.json.encode({"cmi": CMI})
-FACTS = Facts(
+FACTS = StatementContext(
     lms="1",
     lms_name="lms",
     home_page="https://lms.example.org",
@@ -67,7 +67,7 @@ FACTS = Facts(
 def main() -> None:
     """Measure and print."""
     text = (Path(mappings.__file__).parent / "scorm-profile.toml").read_text(encoding="utf-8")
-    mapping = compile_document(load(text, "scorm-profile"), "scorm-profile")
+    mapping = compile_definition(load_definition(text, "scorm-profile"), "scorm-profile")
     tree = msgspec.json.decode(BODY)
     reading = read(tree)
     attempt, session = AttemptState(commits=1, firing_counts={"initialized": 1}, statements=1), SessionState(commits=1)

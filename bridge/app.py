@@ -19,16 +19,16 @@ from bridge.access import CommitTokens, LmsTokens
 from bridge.audit.app import mount
 from bridge.audit.dependencies import AuditParts
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
-from bridge.commits.document_maker import DocumentMaker
-from bridge.commits.reaper import Reaper
+from bridge.commit_model.active_mappings import ActiveMappings
+from bridge.commits.dependencies import CommitDependencies
+from bridge.commits.document_builder import DocumentBuilder
+from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.commits.service import CommitService
-from bridge.commits.setup import Setup, Versions
-from bridge.configured_targets import configured, unwanted_documents
 from bridge.database import Database
-from bridge.forwarding.crew import Crew
-from bridge.forwarding.pauses import Pauses
-from bridge.forwarding.senders import senders
+from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import open_session
+from bridge.forwarding.worker_factory import senders
+from bridge.forwarding.worker_pool import WorkerPool
 from bridge.http.asking import Asking
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
@@ -39,11 +39,12 @@ from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
 from bridge.mapping_documents import load_mapping
-from bridge.mapping_library.activation import follow_settings
-from bridge.mapping_library.in_use import InUse, load_active
+from bridge.mapping_library.activation import activate_configured
+from bridge.mapping_library.reloader import MappingReloader, load_active
+from bridge.periodic_task import PeriodicTask
+from bridge.routing import configured, unwanted_documents
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
-from bridge.watch import Watch
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
 from storage import documents, lms, mapping_versions, outbox
@@ -54,9 +55,9 @@ from storage.migrations import is_current
 log = structlog.get_logger(__name__)
 
 
-DOCUMENT_MAKER = web.AppKey("document_maker", DocumentMaker)
-IN_USE = web.AppKey("in_use", InUse)
-PAUSES = web.AppKey("pauses", Pauses)
+DOCUMENT_BUILDER = web.AppKey("document_builder", DocumentBuilder)
+MAPPING_RELOADER = web.AppKey("mapping_reloader", MappingReloader)
+PAUSE_MONITOR = web.AppKey("pause_monitor", PauseMonitor)
 
 
 class SchemaError(RuntimeError):
@@ -113,11 +114,11 @@ def _put_together(
         targets = configured(settings.targets, known)
         documents.forget(connection, unwanted_documents(known, targets))
         _hurry(connection, names, now())
-    crews: list[Crew] = []
+    worker_pools: list[WorkerPool] = []
 
     def wake() -> None:
-        for crew in crews:
-            crew.wake()
+        for worker_pool in worker_pools:
+            worker_pool.wake()
 
     alarms = SystemAlarms(now, monotonic)
     health = WriteHealth(database, alarms, monotonic)
@@ -126,7 +127,11 @@ def _put_together(
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
     refusals = Refusals(database, now)
     commits = CommitService(
-        database, Setup(versions, now, new_id, settings.sessions.resume), wake, admission=admission, health=health
+        database,
+        CommitDependencies(versions, now, new_id, settings.sessions.resume),
+        wake,
+        admission=admission,
+        health=health,
     )
     app = create_api(
         Services(
@@ -148,36 +153,44 @@ def _put_together(
         )
     )
 
-    app[DOCUMENT_MAKER] = DocumentMaker(database, commits, now)
-    app[IN_USE] = InUse(database, versions, settings.targets, latest)
-    app[PAUSES] = Pauses(database, now, wake)
+    app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
+    app[MAPPING_RELOADER] = MappingReloader(database, versions, settings.targets, latest)
+    app[PAUSE_MONITOR] = PauseMonitor(database, now, wake)
     if settings.audit.enabled:
         parts = AuditParts(
-            database.people, database.exports, app[IN_USE], app[PAUSES], now, settings, targets, keys, alarms
+            database.people,
+            database.exports,
+            app[MAPPING_RELOADER],
+            app[PAUSE_MONITOR],
+            now,
+            settings,
+            targets,
+            keys,
+            alarms,
         )
         mount(app, parts)
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
             owner = random_id()
-            all_senders = senders(database, session, targets, app[PAUSES], owner=owner, now=now, random=random)
-            crew = Crew(database, all_senders, owner=owner)
-            crews.append(crew)
-            watches: list[Watch] = [
-                Reaper(database, commits, now, settings.sessions.idle_after),
-                app[DOCUMENT_MAKER],
-                app[IN_USE],
-                app[PAUSES],
+            all_senders = senders(database, session, targets, app[PAUSE_MONITOR], owner=owner, now=now, random=random)
+            worker_pool = WorkerPool(database, all_senders, owner=owner)
+            worker_pools.append(worker_pool)
+            watches: list[PeriodicTask] = [
+                IdleSessionReaper(database, commits, now, settings.sessions.idle_after),
+                app[DOCUMENT_BUILDER],
+                app[MAPPING_RELOADER],
+                app[PAUSE_MONITOR],
                 health,
                 disk,
                 refusals,
             ]
-            running = [asyncio.create_task(crew.run()), *(asyncio.create_task(watch.run()) for watch in watches)]
+            running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(watch.run()) for watch in watches)]
             yield
             for watch in watches:
                 watch.stop()
             await commits.drain()
-            crew.stop()
+            worker_pool.stop()
             await asyncio.gather(*running, return_exceptions=True)
             with contextlib.suppress(DBAPIError):
                 await refusals.flush()
@@ -191,7 +204,7 @@ def _put_together(
     return app
 
 
-def _mappings(versions: Versions) -> list[CompiledMapping]:
+def _mappings(versions: ActiveMappings) -> list[CompiledMapping]:
     for_all, for_lms = versions.holding()
     return [one.mapping for one in (for_all, *for_lms.values())]
 
@@ -206,6 +219,6 @@ def _hurry(connection: Connection, names: Collection[str], now: int) -> None:
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:
     if not is_current(connection):
         raise SchemaError("The database's schema is not current; run `scorm-bridge migrate` first.")
-    follow_settings(connection, mapping, now)
+    activate_configured(connection, mapping, now)
     lms.ensure_signing_key(connection, secrets.token_bytes(32), now)
     return lms.signing_keys(connection)

@@ -6,6 +6,8 @@ import time
 import uuid
 from collections.abc import Callable
 
+from mappings.xapi.timestamps import rfc3339
+
 Now = Callable[[], int]
 """Gives whole milliseconds since the epoch."""
 
@@ -33,3 +35,8 @@ def begun_at(now: int, new_id: str) -> str:
     """
     time_in_front = f"{now:012x}"
     return f"{time_in_front[:8]}-{time_in_front[8:]}-7{new_id[15:]}"
+
+
+def format_timestamp(milliseconds: int | None) -> str | None:
+    """Return a time, in milliseconds since the epoch, as RFC 3339; None where there is none."""
+    return None if milliseconds is None else rfc3339(milliseconds)

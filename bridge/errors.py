@@ -1,7 +1,7 @@
 """Every answer that is not a success, as a tree.
 
     BridgeError
-      BadRequest 400            MalformedBody, MalformedSessionId, MalformedField
+      BadRequest 400            MalformedBody, MalformedSessionId, MalformedField, UnknownParameter
       NotAllowed 401            NoToken, UnknownToken, BadCommitToken (CommitTokenExpired)
       NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
@@ -58,6 +58,13 @@ class MalformedField(BadRequest):
 
     code = "malformed-field"
     title = "A field cannot be used"
+
+
+class UnknownParameter(BadRequest):
+    """The address does not take one of the query parameters."""
+
+    code = "unknown-parameter"
+    title = "A query parameter is not known"
 
 
 class NotAllowed(BridgeError):

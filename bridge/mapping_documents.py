@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import mappings
-from mappings.definition import CompiledMapping, DocumentError, Fault, compile_document, load
+from mappings.definition import CompiledMapping, DefinitionError, Fault, compile_definition, load_definition
 
 SHIPPED = Path(mappings.__file__).parent
 
@@ -30,7 +30,7 @@ def read_document(document: str) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         names = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.toml")))
-        raise DocumentError(document, [Fault("file", 0, f"cannot be read ({error}); shipped are {names}")]) from None
+        raise DefinitionError(document, [Fault("file", 0, f"cannot be read ({error}); shipped are {names}")]) from None
 
 
 def compile_text(text: str, source: str) -> CompiledMapping:
@@ -39,4 +39,4 @@ def compile_text(text: str, source: str) -> CompiledMapping:
     Raises:
         DocumentError: it has faults, all of which are told.
     """
-    return compile_document(load(text, source), source)
+    return compile_definition(load_definition(text, source), source)

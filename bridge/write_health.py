@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.clock import Monotonic
 from bridge.database import Database, describe
+from bridge.periodic_task import PeriodicTask
 from bridge.single_flight import SingleFlight
 from bridge.system_alarms import AlarmCode, SystemAlarms
-from bridge.watch import Watch
 from storage import integrity, write_probe
 from storage.database_files import DatabaseFileLostError
 from storage.migrations import is_current
@@ -41,7 +41,7 @@ class _Failure:
     is_damage: bool
 
 
-class WriteHealth(Watch):
+class WriteHealth(PeriodicTask):
     """Knows whether commits are stored. `stored` and `not_stored` are called by whoever writes, on any thread."""
 
     def __init__(self, database: Database, alarms: SystemAlarms, monotonic: Monotonic) -> None:
@@ -91,7 +91,7 @@ class WriteHealth(Watch):
             reason = f"the database has not answered for {PROBE_TIMEOUT:.0f} seconds"
             return reason if failure is None else failure.reason
 
-    async def look(self) -> bool:
+    async def run_once(self) -> bool:
         """See whether a database that was in trouble takes writes again."""
         if self._failure is not None:
             await self.problem()

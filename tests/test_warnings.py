@@ -27,7 +27,7 @@ def test_the_documentation_lists_exactly_the_codes_that_there_are() -> None:
 def test_the_documentation_tells_how_many_warnings_an_answer_has() -> None:
     text = DOCS.read_text("utf-8")
 
-    assert f"An answer has {MAX_WARNINGS} warnings at most." in text
+    assert f"A response has at most {MAX_WARNINGS} warnings." in text
     assert f"the {MAX_WARNINGS - 1} warnings before it" in text
 
 

@@ -9,9 +9,9 @@ from aiohttp import web
 
 from bridge.clock import Now
 from bridge.database import Lane
-from bridge.forwarding.pauses import Pauses
+from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.targets import Target
-from bridge.mapping_library.in_use import InUse
+from bridge.mapping_library.reloader import MappingReloader
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 
@@ -26,8 +26,8 @@ class AuditParts:
 
     database: Lane
     exports: Lane
-    in_use: InUse
-    pauses: Pauses
+    mapping_reloader: MappingReloader
+    pauses: PauseMonitor
     now: Now
     settings: Settings
     targets: Sequence[Target]

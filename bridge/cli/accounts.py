@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from bridge import accounts as kept
 from bridge import passwords
-from bridge.accounts import AccountError, Who
 from bridge.audit.access.login_throttle import account_subject
 from bridge.audit.access.roles import ROLES
-from bridge.cli.stored import database, looking, user
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.cli.database import database, looking, user
+from bridge.clock import format_timestamp, system_now
+from bridge.operations import accounts as kept
+from bridge.operations.accounts import AccountError
+from bridge.operations.audit_context import AuditContext
 from bridge.passwords import PasswordError
 from bridge.settings import Settings
 from storage import accounts as stored
@@ -55,10 +55,12 @@ def create(
 ) -> None:
     """Make an account NAME. A reader sees no raw CMI data; an auditor sees everything; an admin changes things, too."""
     with _told():
-        kept.check_name(name)
+        kept.validate_name(name)
     digest = _hash(password_file)
     with _changing(settings) as connection:
-        kept.make(connection, NewAccount(name, role, sees_names, digest), Who(by, system_now(), reason))
+        kept.create_account(
+            connection, NewAccount(name, role, sees_names, digest), AuditContext(by, reason, system_now())
+        )
     click.echo(f"{name} may sign in as {role}.", err=True)
 
 
@@ -76,7 +78,7 @@ def list_accounts(settings: Settings, *, as_json: bool) -> None:
                 "role": one.role,
                 "sees_names": one.sees_names or one.role != "reader",
                 "signs_in_at": one.issuer,
-                "created_at": time_text(one.created_at),
+                "created_at": format_timestamp(one.created_at),
             }
             for one in found
         ]
@@ -88,7 +90,7 @@ def list_accounts(settings: Settings, *, as_json: bool) -> None:
     table = Table("name", "role", "sees names", "signs in at", "since", box=None)
     for one in found:
         names = "yes" if one.sees_names or one.role != "reader" else "no"
-        table.add_row(one.name, one.role, names, one.issuer or "this bridge", time_text(one.created_at))
+        table.add_row(one.name, one.role, names, one.issuer or "this bridge", format_timestamp(one.created_at))
     Console(emoji=False, markup=False, width=200).print(table)
 
 
@@ -102,7 +104,7 @@ def list_accounts(settings: Settings, *, as_json: bool) -> None:
 def set_role(settings: Settings, *, name: str, role: str, sees_names: bool, by: str, reason: str) -> None:
     """Let NAME be of another ROLE from the next request on."""
     with _changing(settings) as connection:
-        kept.set_role(connection, name, role, Who(by, system_now(), reason), sees_names=sees_names)
+        kept.set_role(connection, name, role, AuditContext(by, reason, system_now()), sees_names=sees_names)
     click.echo(f"{name} is of the role {role}.", err=True)
 
 
@@ -115,10 +117,10 @@ def set_role(settings: Settings, *, name: str, role: str, sees_names: bool, by: 
 def set_password(settings: Settings, *, name: str, password_file: Path | None, by: str, reason: str) -> None:
     """Give NAME another password, and sign NAME out everywhere."""
     with _told(), looking(settings) as connection:
-        kept.find(connection, name)
+        kept.find_account(connection, name)
     digest = _hash(password_file)
     with _changing(settings) as connection:
-        kept.set_password(connection, name, digest, Who(by, system_now(), reason), account_subject(name))
+        kept.set_password(connection, name, digest, AuditContext(by, reason, system_now()), account_subject(name))
     click.echo(f"{name} has another password and is signed out everywhere.", err=True)
 
 
@@ -131,11 +133,11 @@ def set_password(settings: Settings, *, name: str, password_file: Path | None, b
 def remove(settings: Settings, *, name: str, yes: bool, by: str, reason: str) -> None:
     """End the account NAME and sign it out everywhere. What it did stays in the trail."""
     with _told(), looking(settings) as connection:
-        kept.find(connection, name)
+        kept.find_account(connection, name)
     if not yes:
         click.confirm(f"Remove {name}?", abort=True, err=True)
     with _changing(settings) as connection:
-        kept.remove(connection, name, Who(by, system_now(), reason))
+        kept.remove_account(connection, name, AuditContext(by, reason, system_now()))
     click.echo(f"{name} is removed.", err=True)
 
 

@@ -10,17 +10,17 @@ import click
 from bridge import logs
 from bridge.cli.accounts import accounts
 from bridge.cli.deliveries import deliveries
-from bridge.cli.explaining import explain
+from bridge.cli.explain import explain
 from bridge.cli.mapping import mapping
 from bridge.cli.migrating import migrate
 from bridge.cli.sandbox import sandbox
-from bridge.cli.serving import serve
+from bridge.cli.serve import serve
 from bridge.cli.sessions import sessions
 from bridge.cli.statements import statements
 from bridge.cli.targets import targets
 from bridge.cli.tokens import tokens
-from bridge.cli.verifying import verify
-from bridge.settings import WRONG, SettingsError, load
+from bridge.cli.verify import verify
+from bridge.settings import EX_CONFIG, SettingsError, load_settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,10 +34,10 @@ from bridge.settings import WRONG, SettingsError, load
 def main(context: click.Context, config: Path | None) -> None:
     """Take SCORM commits from LMSs and forward them as xAPI statements to Learning Record Stores."""
     try:
-        context.obj = load(config)
+        context.obj = load_settings(config)
     except SettingsError as error:
         click.echo(f"The settings cannot be used:\n{error}", err=True)
-        sys.exit(WRONG)
+        sys.exit(EX_CONFIG)
     logs.configure(context.obj.log)
 
 

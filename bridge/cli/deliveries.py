@@ -9,13 +9,13 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from bridge.cli.explaining import explain
-from bridge.cli.filters import chosen
-from bridge.cli.printing import AS_JSON, as_json, table
-from bridge.cli.stored import database, looking, user
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
-from bridge.delivery_acts import Deed, NothingChosenError, Verb, carry_out, filters_for
+from bridge.cli.database import database, looking, user
+from bridge.cli.explain import explain
+from bridge.cli.options import chosen
+from bridge.cli.output import AS_JSON, as_json, table
+from bridge.clock import format_timestamp, system_now
+from bridge.operations.audit_context import AuditAction, AuditContext
+from bridge.operations.delivery_operations import DeliveryOperation, InvalidSelectionError, build_filters, execute
 from bridge.settings import Settings
 from storage.audit import deliveries as stored
 from storage.audit.pages import decode, encode
@@ -77,7 +77,7 @@ deliveries.add_command(explain)
 @click.pass_obj
 def retry(settings: Settings, *, which: Filter, yes: bool, by: str, reason: str) -> None:
     """Let dead deliveries be tried again, under the same statement ids."""
-    _all(settings, "retry", which, (yes, by, reason))
+    _all(settings, AuditAction.RETRY, which, (yes, by, reason))
 
 
 @deliveries.command("reissue")
@@ -91,7 +91,7 @@ def reissue(settings: Settings, *, which: Filter, yes: bool, by: str, reason: st
 
     Those are dead deliveries with the outcome `diverged`. What the LRS has under the old ids stays there.
     """
-    _all(settings, "reissue", which, (yes, by, reason))
+    _all(settings, AuditAction.REISSUE, which, (yes, by, reason))
 
 
 @deliveries.command("discard")
@@ -102,38 +102,39 @@ def reissue(settings: Settings, *, which: Filter, yes: bool, by: str, reason: st
 @click.pass_obj
 def discard(settings: Settings, *, which: Filter, yes: bool, by: str, reason: str) -> None:
     """Give deliveries up for good: waiting, dead or quarantined ones. One that is on its way now can still arrive."""
-    _all(settings, "discard", which, (yes, by, reason))
+    _all(settings, AuditAction.DISCARD, which, (yes, by, reason))
 
 
-def _all(settings: Settings, verb: Verb, which: Filter, how: tuple[bool, str, str]) -> None:
+def _all(settings: Settings, action: AuditAction, which: Filter, how: tuple[bool, str, str]) -> None:
     yes, by, reason = how
     try:
-        filters = filters_for(verb, which)
-    except NothingChosenError as error:
+        filters = build_filters(action, which)
+    except InvalidSelectionError as error:
         raise click.UsageError(str(error)) from None
     with database(settings) as engine:
         with reading(engine) as connection:
             counts = [(str(one.state), stored.how_many(connection, one)) for one in filters]
         counts = [(state, count) for state, count in counts if count.number or count.more]
         if not counts:
-            click.echo(f"There is nothing to {verb}.", err=True)
+            click.echo(f"There is nothing to {action}.", err=True)
             return
         if not yes:
             kinds = ", ".join(f"{'at least ' if one.more else ''}{one.number} {state}" for state, one in counts)
-            click.confirm(f"{verb.capitalize()} {kinds}?", abort=True, err=True)
+            click.confirm(f"{action.capitalize()} {kinds}?", abort=True, err=True)
         is_known = not any(count.more for _, count in counts)
+        operation = DeliveryOperation(action, filters, AuditContext(by, reason, system_now()))
         done = 0
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(verb, total=sum(one.number for _, one in counts) if is_known else None)
-            for step in carry_out(engine, Deed(verb, filters, by, reason), system_now):
+            task = progress.add_task(action, total=sum(one.number for _, one in counts) if is_known else None)
+            for step in execute(engine, operation, system_now):
                 done += step.changed
-                progress.advance(task, step.seen)
-    click.echo(f"{verb.capitalize()}: {done} done.", err=True)
+                progress.advance(task, step.examined)
+    click.echo(f"{action.capitalize()}: {done} done.", err=True)
 
 
 def _object(one: Delivery) -> dict[str, Any]:
     return one._asdict() | {
-        "not_before": time_text(one.not_before or None),
-        "settled_at": time_text(one.settled_at),
-        "created_at": time_text(one.created_at),
+        "not_before": format_timestamp(one.not_before or None),
+        "settled_at": format_timestamp(one.settled_at),
+        "created_at": format_timestamp(one.created_at),
     }

@@ -14,18 +14,18 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection, Engine
 
-from bridge.cli.mapping_trials import impact, preview, reissue
-from bridge.cli.stored import database, looking, user
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.cli.database import database, looking, user
+from bridge.cli.mapping_replay import impact, preview, reissue
+from bridge.clock import format_timestamp, system_now
 from bridge.errors import BridgeError
 from bridge.mapping_documents import load_mapping
-from bridge.mapping_library import activation, readable
-from bridge.mapping_library.activation import Activated, LibraryError
+from bridge.mapping_library import activation, describe
+from bridge.mapping_library.activation import ActivationResult, LibraryError
 from bridge.mapping_library.documents import find_document
-from bridge.mapping_library.stories import UnreadableError
+from bridge.mapping_library.enrollment_history import UnreadableError
+from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
-from mappings.definition import DocumentError
+from mappings.definition import DefinitionError
 from storage import mapping_versions
 from storage.engine import writing
 
@@ -42,7 +42,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except DocumentError as error:
+        except DefinitionError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
         except (LibraryError, UnreadableError, BridgeError) as error:
@@ -65,12 +65,12 @@ def check(document: str, *, as_json: bool) -> None:
     """Check DOCUMENT, a file (….toml) or the name of a shipped one. Lists every fault with its line; exit status 1."""
     try:
         compiled = load_mapping(document)
-    except DocumentError as error:
+    except DefinitionError as error:
         if not as_json:
             raise
         _print({"document": document, "faults": error.faults})
         sys.exit(1)
-    one = compiled.document
+    one = compiled.definition
     if as_json:
         _print({"document": one.name, "hash": one.content_hash, "rules": len(one.rules), "faults": []})
     else:
@@ -107,11 +107,11 @@ def list_versions(settings: Settings, *, as_json: bool) -> None:
 def show(settings: Settings, document: str, lms: str | None, *, as_text: bool, as_json: bool) -> None:
     """Show DOCUMENT as a table: when what happens, which statement with which parts."""
     with looking(settings) as connection:
-        one = find_document(connection, document, _lms(connection, lms)).document
+        one = find_document(connection, document, _lms(connection, lms)).definition
     if as_text:
         click.echo(one.text, nl=False)
         return
-    rows = readable.lines(one)
+    rows = describe.lines(one)
     if as_json:
         _print({"name": one.name, "title": one.title, "hash": one.content_hash, "rules": rows})
         return
@@ -133,7 +133,7 @@ def diff(settings: Settings, old: str, new: str, *, as_json: bool) -> None:
     """Show what differs from document OLD to document NEW."""
     with looking(settings) as connection:
         before, after = find_document(connection, old), find_document(connection, new)
-    found = readable.differences(before.document, after.document)
+    found = describe.differences(before.definition, after.definition)
     if as_json:
         _print(found)
         return
@@ -159,13 +159,15 @@ def activate(settings: Settings, document: str, lms: str | None, reason: str, by
         with writing(engine) as connection:
             lms_id = _lms(connection, lms)
             compiled = find_document(connection, document, lms_id)
-            version_id = activation.store(connection, compiled, system_now())
-        one = compiled.document
+            version_id = activation.store_version(connection, compiled, system_now())
+        one = compiled.definition
         if not yes:
             click.confirm(f"Activate {one.name} {one.content_hash[:12]} for {lms or 'all'}?", abort=True, err=True)
         with writing(engine) as connection:
-            how = by, reason, system_now()
-            done = activation.activate(connection, version_id, lms_id, targets=settings.targets, how=how)
+            context = AuditContext(by, reason, system_now())
+            done = activation.activate_version(
+                connection, version_id, lms_id, targets=settings.targets, context=context
+            )
     _done(done, f"{one.name} {one.content_hash[:12]} holds for {lms or 'all'}.")
 
 
@@ -177,8 +179,8 @@ def activate(settings: Settings, document: str, lms: str | None, reason: str, by
 def rollback(settings: Settings, lms: str | None, reason: str, by: str) -> None:
     """Let the version hold again that held before the active one."""
     with _library(settings) as engine, writing(engine) as connection:
-        how = by, reason, system_now()
-        done = activation.roll_back(connection, _lms(connection, lms), targets=settings.targets, how=how)
+        context = AuditContext(by, reason, system_now())
+        done = activation.roll_back(connection, _lms(connection, lms), targets=settings.targets, context=context)
         names = {one.id: f"{one.name} {one.content_hash[:12]}" for one in mapping_versions.versions(connection)}
     if done.version_id is None:
         _done(done, f"{lms} has no version of its own any more: the one for all holds.")
@@ -199,13 +201,13 @@ def listed(connection: Connection) -> list[dict[str, Any]]:
         {
             "name": one.name,
             "hash": one.content_hash,
-            "created_at": time_text(one.created_at),
+            "created_at": format_timestamp(one.created_at),
             "holds_for": [
                 "all" if own is None else names[own] for own, version in holding.items() if version == one.id
             ],
             "activations": [
                 {
-                    "at": time_text(act.at),
+                    "at": format_timestamp(act.at),
                     "lms": None if act.lms_id is None else names[act.lms_id],
                     "by": act.by,
                     "reason": act.reason,
@@ -224,7 +226,7 @@ def _library(settings: Settings) -> Iterator[Engine]:
     with database(settings) as engine:
         compiled = load_mapping(settings.mapping.document)
         with writing(engine) as connection:
-            activation.follow_settings(connection, compiled, system_now())
+            activation.activate_configured(connection, compiled, system_now())
         yield engine
 
 
@@ -232,7 +234,7 @@ def _lms(connection: Connection, name: str | None) -> int | None:
     return None if name is None else activation.find_lms(connection, name)
 
 
-def _done(done: Activated, words: str) -> None:
+def _done(done: ActivationResult, words: str) -> None:
     for told in done.warnings:
         click.echo(f"Warning: {told}", err=True)
     click.echo(words, err=True)

@@ -10,17 +10,17 @@ import click
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge import accounts, passwords
+from bridge import passwords
 from bridge.access import new_token
-from bridge.accounts import Who
 from bridge.app import create_app
 from bridge.audit.access.login_throttle import account_subject
-from bridge.cli.serving import new_loop, run_app, told
+from bridge.cli.serve import new_loop, run_app, told
 from bridge.clock import system_now
+from bridge.operations import accounts
+from bridge.operations.audit_context import AuditContext
 from bridge.sandbox.lrs import create_lrs
 from bridge.sandbox.site import PLAYER, Sandbox, add_sandbox
-from bridge.settings import DatabaseSettings, ServerSettings, Settings
-from bridge.target_settings import TargetSettings
+from bridge.settings import DatabaseSettings, ServerSettings, Settings, TargetSettings
 from storage import accounts as stored_accounts
 from storage import lms
 from storage.accounts import NewAccount
@@ -87,11 +87,11 @@ def _prepare(settings: Settings, home_page: str, token: str, password: str) -> i
 
 
 def _let_in(connection: Connection, digest: str) -> None:
-    who = Who(PERSON, system_now(), "The sandbox was started.")
+    context = AuditContext(PERSON, "The sandbox was started.", system_now())
     if stored_accounts.by_name(connection, PERSON) is None:
-        accounts.make(connection, NewAccount(PERSON, "admin", sees_names=True, password=digest), who)
+        accounts.create_account(connection, NewAccount(PERSON, "admin", sees_names=True, password=digest), context)
     else:
-        accounts.set_password(connection, PERSON, digest, who, account_subject(PERSON))
+        accounts.set_password(connection, PERSON, digest, context, account_subject(PERSON))
 
 
 def _run_lrs(port: int) -> Callable[[web.Application], AsyncIterator[None]]:

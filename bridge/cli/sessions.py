@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from bridge.cli.filters import Time, Uuid
-from bridge.cli.printing import AS_JSON, as_json, table
-from bridge.cli.stored import looking
-from bridge.commits.replies import time_text
+from bridge.cli.database import looking
+from bridge.cli.options import Time, Uuid
+from bridge.cli.output import AS_JSON, as_json, table
+from bridge.clock import format_timestamp
 from bridge.settings import Settings
 from storage.audit import sessions as stored
 from storage.audit.pages import Page
@@ -80,7 +80,8 @@ def list_sessions(
             (
                 (
                     one.session_id, one.learner_id, one.activity_id, one.lms, one.attempt_number, one.entry,
-                    one.commits, time_text(one.started_at), time_text(one.last_commit_at), one.ended or "open",
+                    one.commits, format_timestamp(one.started_at), format_timestamp(one.last_commit_at),
+                    one.ended or "open",
                 )
                 for one in page.rows
             ),
@@ -93,4 +94,4 @@ def list_sessions(
 
 def _object(one: SessionRow) -> dict[str, Any]:
     times = ("started_at", "last_commit_at", "ended_at")
-    return one._asdict() | {name: time_text(getattr(one, name)) for name in times}
+    return one._asdict() | {name: format_timestamp(getattr(one, name)) for name in times}

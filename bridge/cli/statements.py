@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from bridge.cli.filters import chosen
-from bridge.cli.printing import AS_JSON, as_json, table
-from bridge.cli.stored import looking
-from bridge.commits.replies import time_text
+from bridge.cli.database import looking
+from bridge.cli.options import chosen
+from bridge.cli.output import AS_JSON, as_json, table
+from bridge.clock import format_timestamp
 from bridge.settings import Settings
 from storage.audit import statements as stored
 from storage.audit.statements import StatementRow
@@ -42,8 +42,8 @@ def list_statements(settings: Settings, *, which: Filter, limit: int, after: str
             ("statement", "made", "rule", "learner", "activity", "attempt", "commit", "deliveries"),
             (
                 (
-                    one.id, time_text(one.created_at), one.rule, one.learner_id, one.activity_id, one.attempt_number,
-                    one.commit_number, _ways(one),
+                    one.id, format_timestamp(one.created_at), one.rule, one.learner_id, one.activity_id,
+                    one.attempt_number, one.commit_number, _ways(one),
                 )
                 for one in page.rows
             ),
@@ -60,4 +60,4 @@ def _ways(one: StatementRow) -> str:
 
 def _object(one: StatementRow) -> dict[str, Any]:
     ways = [{"target": target or None, "state": state} for target, state in one.deliveries]
-    return one._asdict() | {"created_at": time_text(one.created_at), "deliveries": ways}
+    return one._asdict() | {"created_at": format_timestamp(one.created_at), "deliveries": ways}

@@ -10,18 +10,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.cli.stored import database, looking, user
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.cli.database import database, looking, user
+from bridge.clock import format_timestamp, system_now
+from bridge.operations import targets as operations
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.target_status import ALARM_STATES, TargetStatus, describe_alarm_since, target_statuses
 from bridge.settings import Settings
-from bridge.target_states import TargetState, alarm_text_since, overview, pause, resume
 from storage.audit.pages import Count
 from storage.engine import writing
 
 BY = click.option("--by", default=user, help="Who does this; by default the user's name.")
-
-_TIMED = {"not let in", "refusing", "unreachable", "interrupted"}
-"""States that are alarms: since when stands beside them."""
 
 
 @click.group()
@@ -35,7 +33,7 @@ def targets() -> None:
 def list_targets(settings: Settings, *, as_json: bool) -> None:
     """Show how each target does: what waits for it, what is in trouble, and whether it is paused."""
     with looking(settings) as connection:
-        found = [_object(one) for one in overview(connection, settings.targets)]
+        found = [_object(one) for one in target_statuses(connection, settings.targets)]
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
         return
@@ -44,7 +42,7 @@ def list_targets(settings: Settings, *, as_json: bool) -> None:
         names = ("waiting", "waiting_documents", "dead", "quarantined")
         numbers = (f"{'at least ' if name in one['more'] else ''}{one[name]}" for name in names)
         since = next((f" since {alarm['since']}" for alarm in one["alarms"] if alarm["requests"] == "statements"), "")
-        state = one["state"] + (since if one["state"] in _TIMED else "")
+        state = one["state"] + (since if one["state"] in ALARM_STATES.values() else "")
         table.add_row(
             one["name"] or "(no LRS yet)", state, *numbers, one["oldest_waiting"] or "", one["endpoint"] or ""
         )
@@ -76,7 +74,7 @@ def pause_target(settings: Settings, name: str, reason: str, by: str) -> None:
     """Let target NAME get nothing until `resume`. Commits are taken all the same; statements and documents wait."""
     _known(settings, name)
     with database(settings) as engine, writing(engine) as connection:
-        if not pause(connection, name, by=by, reason=reason, now=system_now()):
+        if not operations.pause_target(connection, name, AuditContext(by, reason, system_now())):
             raise click.ClickException(f"{name} is paused already; `scorm-bridge targets list` tells why.")
     click.echo(
         f"{name} is paused: running bridges follow within a second. What is on its way may still arrive.", err=True
@@ -91,12 +89,12 @@ def pause_target(settings: Settings, name: str, reason: str, by: str) -> None:
 def resume_target(settings: Settings, name: str, reason: str, by: str) -> None:
     """End the pause of target NAME, and try at once what waits for it: running bridges follow within a second."""
     with database(settings) as engine, writing(engine) as connection:
-        if not resume(connection, name, by=by, reason=reason, now=system_now()):
+        if not operations.resume_target(connection, name, AuditContext(by, reason, system_now())):
             raise click.ClickException(f"{name} is not paused, and nothing of it waits for another try.")
-    click.echo(f"{name} goes on.", err=True)
+    click.echo(f"Resumed {name}.", err=True)
 
 
-def _object(one: TargetState) -> dict[str, Any]:
+def _object(one: TargetStatus) -> dict[str, Any]:
     counts = {name: value for name, value in one._asdict().items() if isinstance(value, Count)}
     numbers = {name: count.number for name, count in counts.items()}
     return (
@@ -105,11 +103,11 @@ def _object(one: TargetState) -> dict[str, Any]:
         | {
             # of which there are at least so many: they were not counted to their end
             "more": [name for name, count in counts.items() if count.more],
-            "oldest_waiting": time_text(one.oldest_waiting),
+            "oldest_waiting": format_timestamp(one.oldest_waiting),
             "pause": None
             if one.pause is None
             else {
-                "since": time_text(one.pause.since),
+                "since": format_timestamp(one.pause.since),
                 "by": one.pause.by,
                 "reason": one.pause.reason,
                 "automatic": one.pause.automatic,
@@ -118,9 +116,9 @@ def _object(one: TargetState) -> dict[str, Any]:
                 {
                     "requests": alarm.request_kind,
                     "state": alarm.state,
-                    "since": time_text(alarm.since),
-                    "seen_at": time_text(alarm.seen_at),
-                    "text": alarm_text_since(alarm),
+                    "since": format_timestamp(alarm.since),
+                    "seen_at": format_timestamp(alarm.seen_at),
+                    "text": describe_alarm_since(alarm),
                     "reason": alarm.reason,
                 }
                 for alarm in one.alarms

@@ -7,14 +7,13 @@ from urllib.parse import urlsplit
 import click
 
 from bridge.access import new_token
-from bridge.cli.printing import AS_JSON, as_json, table
-from bridge.cli.stored import database, looking, user
-from bridge.clock import system_now
-from bridge.commits.replies import time_text
+from bridge.cli.database import database, looking, user
+from bridge.cli.output import AS_JSON, as_json, table
+from bridge.clock import format_timestamp, system_now
+from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import Settings
 from mappings.xapi.iris import is_iri
-from storage import audit_log, lms
-from storage.audit_log import AuditEntry
+from storage import lms
 from storage.engine import writing
 from storage.lms import HomePageError
 
@@ -64,14 +63,15 @@ def list_tokens(settings: Settings, *, as_json_: bool) -> None:
     if as_json_:
         as_json(
             [
-                row._asdict() | {"created_at": time_text(row.created_at), "revoked_at": time_text(row.revoked_at)}
+                row._asdict()
+                | {"created_at": format_timestamp(row.created_at), "revoked_at": format_timestamp(row.revoked_at)}
                 for row in rows
             ]
         )
     else:
         table(
             ("number", "lms", "created", "revoked"),
-            ((row.id, row.lms, time_text(row.created_at), time_text(row.revoked_at)) for row in rows),
+            ((row.id, row.lms, format_timestamp(row.created_at), format_timestamp(row.revoked_at)) for row in rows),
         )
 
 
@@ -90,5 +90,6 @@ def revoke(settings: Settings, *, number: int, by: str, reason: str) -> None:
         revoked = lms.revoke_token(connection, number, now)
         if revoked is None:
             raise click.ClickException(f"There is no token {number} that could be revoked; `tokens list` shows them.")
-        audit_log.append(connection, AuditEntry(now, by, "revoke-token", f"{revoked.lms}, token {number}", 1, reason))
+        context = AuditContext(by, reason, now)
+        record(connection, context, AuditAction.REVOKE_TOKEN, f"{revoked.lms}, token {number}")
     click.echo(f"Revoked token {number} of {revoked.lms}: running bridges refuse it within half a minute.", err=True)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.commits.open_sessions import OpenSession
-from bridge.commits.posting import facts
-from bridge.commits.setup import Version
+from bridge.commit_model.active_mappings import ActiveMapping
+from bridge.commits.session_cache import CachedSession
 from mappings.generation import documents
 from storage.documents import DocumentRow, Stored
 
 
-def documents_of(version: Version, session: OpenSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
+def documents_of(version: ActiveMapping, session: CachedSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
     """Give the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     attempt, row = session.attempt, session.row
     told = documents.documents(
         version.mapping,
-        facts(session),
+        session.context(),
         attempt.state,
         names=version.documents,
         attempts=attempts,

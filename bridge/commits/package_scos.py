@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import uuid
 
-from bridge.commits.launch import Activity, Course, Launch, Learner
-from bridge.commits.open_sessions import OpenSession
+from bridge.commit_model.launch import Activity, Course, Launch, Learner
+from bridge.commits.session_cache import CachedSession
 from mappings.attempt.launch import LaunchData
 
 
@@ -18,7 +18,7 @@ def session_of(session_id: str, sco: str) -> str:
     return str(uuid.uuid5(uuid.UUID(session_id), sco))
 
 
-def launch_of(session: OpenSession, sco: str) -> Launch:
+def launch_of(session: CachedSession, sco: str) -> Launch:
     """Return what that session is opened with: the same learner and course, and the SCO as activity.
 
     Where the LMS told no course, the activity that it opened is the package, and the course of its SCOs.

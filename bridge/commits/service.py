@@ -14,10 +14,21 @@ from collections.abc import Callable, Sequence
 import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
-from bridge.commits import batch as batches
-from bridge.commits.pending import Batch, Pending, Waiting
-from bridge.commits.setup import Setup
-from bridge.commits.work import Answer, Closed, Closing, Made, Making, Opened, Opening, Outcome, Posting, Work
+from bridge.commits import batch_executor as batches
+from bridge.commits.commands import (
+    Answer,
+    BuildDocuments,
+    Closed,
+    CloseIdleSession,
+    Command,
+    Made,
+    OpenedSession,
+    OpenSession,
+    Outcome,
+    StoreCommit,
+)
+from bridge.commits.dependencies import CommitDependencies
+from bridge.commits.write_queue import CommandBatch, QueuedCommand, WriteQueue
 from bridge.database import Database, describe
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed, Overloaded
 from bridge.limits.admission import Admission
@@ -45,7 +56,7 @@ class CommitService:
     def __init__(
         self,
         database: Database,
-        setup: Setup,
+        setup: CommitDependencies,
         added: Callable[[], None] = lambda: None,
         *,
         admission: Admission,
@@ -58,7 +69,7 @@ class CommitService:
         self._health = health
         # what the event loop adds and the writer's thread takes
         self._lock = threading.Lock()
-        self._pending = Pending(setup)
+        self._pending = WriteQueue(setup)
         self._writing = False
         # of the event loop alone
         self._unanswered = 0
@@ -66,7 +77,7 @@ class CommitService:
         self._refusing = False
         self._bytes = 0
 
-    async def open(self, opening: Opening) -> Opened:
+    async def open(self, opening: OpenSession) -> OpenedSession:
         """Open a session.
 
         Raises:
@@ -75,20 +86,20 @@ class CommitService:
         launch = opening.launch
         self._admission.admit(0, session_id=opening.session_id, lms_id=launch.lms_id, learner_id=launch.learner.id)
         opened = await self._submit(opening)
-        assert isinstance(opened, Opened)  # noqa: S101 -- the batch gives an Opened for an Opening
+        assert isinstance(opened, OpenedSession)  # noqa: S101 -- the batch gives an Opened for an OpenSession
         return opened
 
-    async def post(self, posting: Posting) -> bytes:
+    async def post(self, posting: StoreCommit) -> bytes:
         """Store a commit; when this returns it is on disk. Gives the answer as JSON.
 
         Raises:
             BridgeError: what `errors` says; nothing was stored then.
         """
         answer = await self._admit(posting)
-        assert isinstance(answer, Answer)  # noqa: S101 -- the batch gives an Answer for a Posting
+        assert isinstance(answer, Answer)  # noqa: S101 -- the batch gives an Answer for a StoreCommit
         return answer.body
 
-    async def post_all(self, postings: Sequence[Posting]) -> list[bytes]:
+    async def post_all(self, postings: Sequence[StoreCommit]) -> list[bytes]:
         """Store the commits of one request in their order; return their answers.
 
         Raises:
@@ -106,30 +117,30 @@ class CommitService:
         for outcome in await asyncio.gather(*futures, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
-            assert isinstance(outcome, Answer)  # noqa: S101 -- the batch gives an Answer for a Posting
+            assert isinstance(outcome, Answer)  # noqa: S101 -- the batch gives an Answer for a StoreCommit
             answers.append(outcome.body)
         if refused is not None:
             raise refused
         return answers
 
-    async def close(self, closing: Closing) -> bool:
+    async def close(self, closing: CloseIdleSession) -> bool:
         """End a session that is idle; tell whether it was.
 
         Raises:
             BridgeError: what `errors` says.
         """
         closed = await self._submit(closing)
-        assert isinstance(closed, Closed)  # noqa: S101 -- the batch gives a Closed for a Closing
+        assert isinstance(closed, Closed)  # noqa: S101 -- the batch gives a Closed for a CloseIdleSession
         return closed.ended
 
-    async def make_documents(self, making: Making) -> int:
+    async def make_documents(self, making: BuildDocuments) -> int:
         """Make an attempt's documents; tell how many.
 
         Raises:
             BridgeError: what `errors` says.
         """
         made = await self._submit(making)
-        assert isinstance(made, Made)  # noqa: S101 -- the batch gives a Made for a Making
+        assert isinstance(made, Made)  # noqa: S101 -- the batch gives a Made for a BuildDocuments
         return made.documents
 
     async def drain(self) -> None:
@@ -137,7 +148,7 @@ class CommitService:
         if self._unanswered:
             await self._all_answered.wait()
 
-    def _admit(self, posting: Posting) -> asyncio.Future[Outcome]:
+    def _admit(self, posting: StoreCommit) -> asyncio.Future[Outcome]:
         launch = posting.launch
         self._admission.admit(
             len(posting.body),
@@ -148,7 +159,7 @@ class CommitService:
         )
         return self._submit(posting)
 
-    def _submit(self, work: Work) -> asyncio.Future[Outcome]:
+    def _submit(self, work: Command) -> asyncio.Future[Outcome]:
         if len(self._pending) >= (LOW_MARK if self._refusing else HIGH_MARK) or self._bytes >= MOST_BYTES:
             self._refusing = True
             raise Overloaded("More commits are waiting than can be stored at once; try again.", retry_after=RETRY_AFTER)
@@ -156,7 +167,7 @@ class CommitService:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         with self._lock:
-            self._pending.add(Waiting(work, future))
+            self._pending.add(QueuedCommand(work, future))
             if not self._writing:
                 self._writing = True
                 # in the loop's next round: what else arrived in this one shall come with it
@@ -183,7 +194,7 @@ class CommitService:
                 self._writer.queue(self._turn, loop)
         loop.call_soon_threadsafe(self._answer, batch, outcomes)
 
-    def _answer(self, batch: Batch, outcomes: list[Outcome | BridgeError]) -> None:
+    def _answer(self, batch: CommandBatch, outcomes: list[Outcome | BridgeError]) -> None:
         for waiting, outcome in zip(batch.waiting, outcomes, strict=True):
             self._bytes -= _size(waiting.work)
             future = waiting.future
@@ -198,7 +209,7 @@ class CommitService:
         if not self._unanswered:
             self._all_answered.set()
 
-    def _outcomes(self, batch: Batch) -> list[Outcome | BridgeError]:
+    def _outcomes(self, batch: CommandBatch) -> list[Outcome | BridgeError]:
         """Do works in one transaction; where one of them spoils it, in one each. Never raises."""
         number = len(batch.waiting)
         for _ in range(CONFLICT_RETRIES):
@@ -231,11 +242,11 @@ class CommitService:
         if number == 1:
             log.error("commit_lost_every_race")
             return [_not_processed()]
-        return [outcome for waiting in batch.waiting for outcome in self._outcomes(Batch([waiting]))]
+        return [outcome for waiting in batch.waiting for outcome in self._outcomes(CommandBatch([waiting]))]
 
 
-def _size(work: Work) -> int:
-    return len(work.body) if isinstance(work, Posting) else 0
+def _size(work: Command) -> int:
+    return len(work.body) if isinstance(work, StoreCommit) else 0
 
 
 def _is_conflict(error: Exception) -> bool:

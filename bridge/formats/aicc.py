@@ -22,8 +22,8 @@ from bridge.errors import (
 )
 from bridge.formats import aicc_data
 from bridge.formats.body import Body
-from bridge.formats.format import Call, Format, Reply, State
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData
 from bridge.forms import percent_decode
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import Tree, items, scalar
@@ -41,31 +41,31 @@ _SUCCESSFUL = "error=0\r\nerror_text=Successful\r\n"
 _LETTERS = {"passed": "P", "completed": "C", "failed": "F", "incomplete": "I", "browsed": "B", "not attempted": "N"}
 
 
-def _recognise(post: Post, body: Body) -> Call | None:
+def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     names = {name.lower() for name, _ in body.form}
     return _read(post, body) if {"command", "session_id"} <= names else None
 
 
-def _read(post: Post, body: Body) -> Call | None:
+def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = {name.lower(): value for name, value in body.form}
     if "command" not in told:
         return None
     command = told["command"].strip().lower()
     if command == "getparam":
-        return Call(command=command, asks=(), version="1.2")
+        return FormatRequest(command=command, requested=(), version="1.2")
     if command in _KEPT_BY_NOBODY:
-        return Call(command=command)
+        return FormatRequest(command=command)
     if command == "exitau":
-        return Call(command=command, commit=_commit({}, terminated=True, post=post))
+        return FormatRequest(command=command, commit=_commit({}, terminated=True, post=post))
     if command not in _PUTS:
         raise MalformedBody(f"{told['command'][:40]!r} is no command of HACP.")
     data = _data(body, told.get("aicc_data", ""))
     if not data.strip():
-        return Call(command=command)
-    return Call(command=command, commit=_commit(_PUTS[command](data), terminated=False, post=post))
+        return FormatRequest(command=command)
+    return FormatRequest(command=command, commit=_commit(_PUTS[command](data), terminated=False, post=post))
 
 
-def _commit(tree: Tree, *, terminated: bool, post: Post) -> Commit:
+def _commit(tree: Tree, *, terminated: bool, post: CommitRequest) -> Commit:
     return Commit(wire_format="aicc", tree=tree, scorm_version="1.2", terminated=terminated, beacon=post.beacon)
 
 
@@ -78,13 +78,13 @@ def _data(body: Body, decoded: str) -> str:
     return decoded
 
 
-def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:  # noqa: ARG001 -- AICC has one success
-    if call.asks is None or state is None:
+def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:  # noqa: ARG001 -- AICC has one success
+    if call.requested is None or state is None:
         return _text(_SUCCESSFUL)
     return _text(f"{_SUCCESSFUL}version=4.0\r\naicc_data={_param(state.cmi)}")
 
 
-def _refusal(error: BridgeError, call: Call | None) -> Reply:  # noqa: ARG001 -- the same for all commands
+def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all commands
     of_command = isinstance(error, (BadRequest, TooLarge, Unprocessable, Unavailable)) and not isinstance(
         error, MalformedSessionId
     )
@@ -92,8 +92,8 @@ def _refusal(error: BridgeError, call: Call | None) -> Reply:  # noqa: ARG001 --
     return _text(f"error={code}\r\nerror_text={name}: {_line(error.detail)}\r\n")
 
 
-def _text(text: str) -> Reply:
-    return Reply(text.encode(), "text/plain")
+def _text(text: str) -> FormatResponse:
+    return FormatResponse(text.encode(), "text/plain")
 
 
 def _param(cmi: Tree) -> str:
@@ -167,8 +167,8 @@ def _time(told: Any) -> str:
 
 FORMAT = Format(
     name="aicc",
-    shape="a form with command, session_id and aicc_data",
-    recognise=_recognise,
+    description="a form with command, session_id and aicc_data",
+    detect=_detect,
     read=_read,
     reply=_reply,
     refusal=_refusal,

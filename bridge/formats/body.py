@@ -14,7 +14,7 @@ import msgspec
 
 from bridge import forms
 from bridge.errors import BodyTooComplex, MalformedBody
-from bridge.formats.jsonbody import decode
+from bridge.formats.lenient_json import decode
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -28,14 +28,14 @@ _ELEMENTS = ("cmi.", "adl.")
 class Body(msgspec.Struct, frozen=True, gc=False):
     """What a body holds: `json`, or the fields of a `form`, or neither where `text` is for a format to split.
 
-    `text` is also given beside a form that came URL-encoded, for clients that encode it wrongly. `around` is what was
-    told beside this body in a wrapper around it.
+    `text` is also given beside a form that came URL-encoded, for clients that encode it wrongly. `wrapper` are the
+    fields of what was around this body.
     """
 
     json: Any = None
     form: Fields = ()
     text: str = ""
-    around: Mapping[str, Any] = {}
+    wrapper: Mapping[str, Any] = {}
 
 
 def parse(body: bytes) -> Body:
@@ -89,7 +89,7 @@ def parse_text(text: str) -> Body:
     return _of_pairs(bare) if "=" in bare else Body()
 
 
-def inner(body: Body) -> Iterator[Body]:
+def unwrap(body: Body) -> Iterator[Body]:
     """Yield what may be a body inside a wrapper that an LMS's own code put around it (`data`, `payload`, …).
 
     Only the first `MAX_WRAPPED` values that look like one are looked into.
@@ -101,9 +101,9 @@ def inner(body: Body) -> Iterator[Body]:
                 wrapped = parse_text(value)
             except (MalformedBody, BodyTooComplex):
                 continue
-            yield msgspec.structs.replace(wrapped, around=wrapper)
+            yield msgspec.structs.replace(wrapped, wrapper=wrapper)
         else:
-            yield Body(json=value, around=wrapper)
+            yield Body(json=value, wrapper=wrapper)
 
 
 def _may_be_wrapped(value: object) -> bool:

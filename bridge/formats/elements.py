@@ -13,34 +13,34 @@ import msgspec
 
 from bridge.errors import MalformedBody
 from bridge.formats.body import Body
-from bridge.formats.format import SUCCEEDED, Call, Format, Reply, State, json_reply
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import SUCCEEDED, Format, FormatRequest, FormatResponse, SessionData, json_response
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import nest, scalar
 
 _ELEMENTS = ("cmi.", "adl.")
 
 
-def _recognise(post: Post, body: Body) -> Call | None:
+def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json.get("elements") if isinstance(body.json, dict) else None
     if not isinstance(told, dict) or not any(name.startswith(_ELEMENTS) for name in told):
         return None
     return _read(post, body)
 
 
-def _read(post: Post, body: Body) -> Call | None:
+def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
     if not isinstance(body.json, dict) or "elements" not in body.json:
         return None
     told = body.json["elements"]
     if not isinstance(told, dict) or not told:
         raise MalformedBody('elements must map names to values: {"elements": {"cmi.core.lesson_status": "passed"}}.')
-    return Call(commit=Commit(wire_format="elements", tree=nest(told), beacon=post.beacon))
+    return FormatRequest(commit=Commit(wire_format="elements", tree=nest(told), beacon=post.beacon))
 
 
-def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
-    if call.asks is None or state is None:
-        return json_reply(call, answer, state)
-    return Reply(msgspec.json.encode(SUCCEEDED | {"elements": dict(flat(state.cmi))}))
+def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
+    if call.requested is None or state is None:
+        return json_response(call, answer, state)
+    return FormatResponse(msgspec.json.encode(SUCCEEDED | {"elements": dict(flat(state.cmi))}))
 
 
 def flat(tree: Mapping[str, Any], path: str = "cmi") -> Iterator[tuple[str, str]]:
@@ -54,8 +54,8 @@ def flat(tree: Mapping[str, Any], path: str = "cmi") -> Iterator[tuple[str, str]
 
 FORMAT = Format(
     name="elements",
-    shape='a map of everything that is known: {"elements": {"cmi.core.lesson_status": "passed", …}}',
-    recognise=_recognise,
+    description='a map of everything that is known: {"elements": {"cmi.core.lesson_status": "passed", …}}',
+    detect=_detect,
     read=_read,
     reply=_reply,
 )

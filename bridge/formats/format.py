@@ -10,7 +10,7 @@ import msgspec
 
 from bridge.errors import BridgeError, MalformedBody
 from bridge.formats.body import Body
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
 from mappings.attempt.commit import Commit
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import Tree, items, scalar
@@ -19,13 +19,13 @@ SUCCEEDED = {"result": True, "errorCode": 0}
 _SHARED = frozenset({"suspend_data", "launch_data", "objectives", "interactions", "comments_from_lms", "_version"})
 
 
-class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class FormatRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a client wants with one post.
 
     Attributes:
         commit: to be stored; None where there is nothing to store.
-        asks: elements whose values are asked for, none for all of them; None where nothing is asked. What a session
-            holds is looked up wherever nothing is stored, so that an unknown session is refused.
+        requested: elements whose values are asked for, none for all of them; None where nothing is asked. What a
+            session holds is looked up wherever nothing is stored, so that an unknown session is refused.
         version: of the words the answer is to be in, if the client shows it.
         count: how many things have to be answered.
         command: the client's own word for the call, in lower case.
@@ -35,16 +35,16 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """
 
     commit: Commit | None = None
-    asks: tuple[str, ...] | None = None
+    requested: tuple[str, ...] | None = None
     version: ScormVersion | None = None
     count: int = 1
     command: str = ""
     payload: bytes | None = None
     sco: str = ""
-    others: tuple[Call, ...] = ()
+    others: tuple[FormatRequest, ...] = ()
 
 
-class State(msgspec.Struct, frozen=True, gc=False):
+class SessionData(msgspec.Struct, frozen=True, gc=False):
     """What a session holds: the tree below `cmi` that its player is loaded with, and the attempt's interactions."""
 
     cmi: Tree
@@ -62,7 +62,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
         return scalar(here) or ""
 
 
-class Reply(msgspec.Struct, frozen=True, gc=False):
+class FormatResponse(msgspec.Struct, frozen=True, gc=False):
     """What a client gets back."""
 
     body: bytes
@@ -70,16 +70,16 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     status: int = 200
 
 
-def json_reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
+def json_response(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
     """Give the bridge's own answer: that of a commit, or the CMI data that was asked for."""
     if answer is not None:
-        return Reply(answer)
-    if call.asks is None or state is None:
-        return Reply(msgspec.json.encode(SUCCEEDED))
-    return Reply(msgspec.json.encode(SUCCEEDED | {"cmi": state.cmi}))
+        return FormatResponse(answer)
+    if call.requested is None or state is None:
+        return FormatResponse(msgspec.json.encode(SUCCEEDED))
+    return FormatResponse(msgspec.json.encode(SUCCEEDED | {"cmi": state.cmi}))
 
 
-Recogniser = Callable[[Post, Body], Call | None]
+Detector = Callable[[CommitRequest, Body], FormatRequest | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +88,8 @@ class Format:
 
     Attributes:
         name: as in its door's address.
-        shape: what its bodies look like, in words that finish the sentence «it takes …».
-        recognise: gives the call of a body in this format, None for any other body. Raises BridgeError for one that is
+    description: what its bodies look like, in words that finish the sentence «it takes …».
+        detect: gives the call of a body in this format, None for any other body. Raises BridgeError for one that is
             in this format, but broken.
         read: the same for its own door, where a body need not be told from those of other formats.
         reply: gives what the client is answered, of the call, the answer to its commit as JSON (None where nothing was
@@ -99,14 +99,14 @@ class Format:
     """
 
     name: str
-    shape: str
-    recognise: Recogniser
-    read: Recogniser | None = None
-    reply: Callable[[Call, bytes | None, State | None], Reply] = json_reply
-    refusal: Callable[[BridgeError, Call | None], Reply] | None = None
+    description: str
+    detect: Detector
+    read: Detector | None = None
+    reply: Callable[[FormatRequest, bytes | None, SessionData | None], FormatResponse] = json_response
+    refusal: Callable[[BridgeError, FormatRequest | None], FormatResponse] | None = None
 
 
-class Unreadable(MalformedBody):
+class FormatError(MalformedBody):
     """A body that is broken, of a known format: its client is refused in that format, for this `reason`."""
 
     def __init__(self, reason: BridgeError, found: Format) -> None:
@@ -115,7 +115,7 @@ class Unreadable(MalformedBody):
         self.format = found
 
 
-def asked_version(names: Iterable[str]) -> ScormVersion | None:
+def requested_version(names: Iterable[str]) -> ScormVersion | None:
     """Tell from elements that are asked for which version's words are meant."""
     for name in names:
         group = name.split(".")[1:2]

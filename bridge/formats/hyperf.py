@@ -12,8 +12,8 @@ import msgspec
 
 from bridge.errors import BridgeError
 from bridge.formats.body import Body
-from bridge.formats.format import SUCCEEDED, Call, Format, Reply, State, json_reply
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import SUCCEEDED, Format, FormatRequest, FormatResponse, SessionData, json_response
 from mappings.attempt.commit import Commit
 from mappings.cmi.times import CENTISECONDS, LONGEST, duration
 from mappings.cmi.tree import MOST_ITEMS, Tree, scalar
@@ -38,19 +38,19 @@ _INTERACTION = {
 }
 
 
-def _recognise(post: Post, body: Body) -> Call | None:
+def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json
     if not isinstance(told, dict) or not isinstance(told.get("lesson"), dict):
         return None
     if not isinstance(told.get("session"), dict):
         return None
-    return Call(commit=Commit(wire_format="hyperf", tree=_tree(told), scorm_version="1.2", beacon=post.beacon))
+    return FormatRequest(commit=Commit(wire_format="hyperf", tree=_tree(told), scorm_version="1.2", beacon=post.beacon))
 
 
-def _read(post: Post, body: Body) -> Call | None:
+def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
     if isinstance(body.json, dict) and body.json.get("action") == "terminate":
-        return Call(commit=Commit(wire_format="hyperf", tree={}, terminated=True))
-    return _recognise(post, body)
+        return FormatRequest(commit=Commit(wire_format="hyperf", tree={}, terminated=True))
+    return _detect(post, body)
 
 
 def _tree(told: dict[str, Any]) -> Tree:
@@ -97,21 +97,21 @@ def _time(told: Any) -> str:
     return told if isinstance(told, str) else ""
 
 
-def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
-    reply = json_reply(call, answer, state)
+def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
+    reply = json_response(call, answer, state)
     told = SUCCEEDED | msgspec.json.decode(reply.body) | {"status": 200, "success": True}
-    return Reply(msgspec.json.encode(told))
+    return FormatResponse(msgspec.json.encode(told))
 
 
-def _refusal(error: BridgeError, call: Call | None) -> Reply:  # noqa: ARG001 -- the same for all calls
+def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
     told = {"status": error.status, "success": False, "message": error.detail, "result": False, "errorCode": 101}
-    return Reply(msgspec.json.encode(told), status=error.status)
+    return FormatResponse(msgspec.json.encode(told), status=error.status)
 
 
 FORMAT = Format(
     name="hyperf",
-    shape='normalised JSON: {"lesson": {"status": "passed", …}, "session": {…}, "interactions": […]}',
-    recognise=_recognise,
+    description='normalised JSON: {"lesson": {"status": "passed", …}, "session": {…}, "interactions": […]}',
+    detect=_detect,
     read=_read,
     reply=_reply,
     refusal=_refusal,

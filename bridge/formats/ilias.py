@@ -15,8 +15,8 @@ import msgspec
 
 from bridge.errors import BridgeError, MalformedBody
 from bridge.formats.body import Body
-from bridge.formats.format import Call, Format, Reply, State, json_reply
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, json_response
 from mappings.attempt.commit import Commit
 from mappings.cmi.times import CENTISECONDS, LONGEST
 from mappings.cmi.tree import Tree, nest, scalar
@@ -29,12 +29,12 @@ MAX_SCO_ID_LENGTH = 250
 _SCO_NAME_VALUE = 3
 
 
-def _recognise(post: Post, body: Body) -> Call | None:
+def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json.get("cmi") if isinstance(body.json, dict) else None
     return _read(post, body) if isinstance(told, list) and told and isinstance(told[0], list) else None
 
 
-def _read(post: Post, body: Body) -> Call | None:
+def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json.get("cmi") if isinstance(body.json, dict) else None
     if not isinstance(told, list):
         return None
@@ -44,14 +44,14 @@ def _read(post: Post, body: Body) -> Call | None:
     if len(by_sco) > MAX_SCOS:
         raise MalformedBody(f"The body has values of {len(by_sco)} SCOs; at most {MAX_SCOS} are taken at once.")
     calls = [
-        Call(
+        FormatRequest(
             commit=_commit(post, parts, body.json.get("totalTimeCentisec") if len(by_sco) == 1 else None),
             sco=sco,
             payload=None if len(by_sco) == 1 else msgspec.json.encode({"cmi": parts}),
         )
         for sco, parts in by_sco.items()
     ]
-    return msgspec.structs.replace(calls[0], others=tuple(calls[1:])) if calls else Call()
+    return msgspec.structs.replace(calls[0], others=tuple(calls[1:])) if calls else FormatRequest()
 
 
 def _sco(part: Any, number: int) -> str:
@@ -66,7 +66,7 @@ def _sco(part: Any, number: int) -> str:
     return sco
 
 
-def _commit(post: Post, parts: list[Any], package_time: object) -> Commit:
+def _commit(post: CommitRequest, parts: list[Any], package_time: object) -> Commit:
     tree = nest((name, value) for _, name, value in parts)
     core = tree["cmi"].get("core") if isinstance(tree.get("cmi"), dict) else None
     tells_time = isinstance(core, dict) and ("total_time" in core or "session_time" in core)
@@ -100,18 +100,18 @@ def _time(centiseconds: object) -> str | None:
     return f"{seconds // 3600:04}:{seconds // 60 % 60:02}:{seconds % 60:02}.{hundredths:02}"
 
 
-def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
-    return json_reply(call, answer, state) if call.asks is not None else Reply(b"ok", "text/plain")
+def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
+    return json_response(call, answer, state) if call.requested is not None else FormatResponse(b"ok", "text/plain")
 
 
-def _refusal(error: BridgeError, call: Call | None) -> Reply:  # noqa: ARG001 -- the same for all calls
-    return Reply(f"error: {error.detail}".encode(), "text/plain", error.status)
+def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
+    return FormatResponse(f"error: {error.detail}".encode(), "text/plain", error.status)
 
 
 FORMAT = Format(
     name="ilias",
-    shape='a list of what changed: {"cmi": [[5, "cmi.core.lesson_status", "passed"], …]}',
-    recognise=_recognise,
+    description='a list of what changed: {"cmi": [[5, "cmi.core.lesson_status", "passed"], …]}',
+    detect=_detect,
     read=_read,
     reply=_reply,
     refusal=_refusal,

@@ -13,8 +13,8 @@ import re
 
 from bridge.errors import BridgeError
 from bridge.formats.body import Body
-from bridge.formats.format import Call, Format, Reply, State, json_reply
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, json_response
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import Tree, nest
 
@@ -26,13 +26,13 @@ def element(field: str) -> str:
     return _ITEM.sub(r".\1", field.replace("__", "."))
 
 
-def _recognise(post: Post, body: Body) -> Call | None:
+def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = [(element(name), value) for name, value in body.form if name.startswith(("cmi__", "adl__"))]
     if not told:
         return None
     fields = {name for name, _ in body.form}
     tree = nest(told)
-    return Call(
+    return FormatRequest(
         commit=Commit(
             wire_format="moodle",
             tree=tree,
@@ -42,10 +42,10 @@ def _recognise(post: Post, body: Body) -> Call | None:
     )
 
 
-def _read(post: Post, body: Body) -> Call | None:
-    call = _recognise(post, body)
+def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
+    call = _detect(post, body)
     # a commit of nothing: Moodle's player posts one when nothing has changed
-    return Call() if call is None and "scoid" in dict(body.form) else call
+    return FormatRequest() if call is None and "scoid" in dict(body.form) else call
 
 
 def _tells_total_time(tree: Tree) -> bool:
@@ -56,18 +56,20 @@ def _tells_total_time(tree: Tree) -> bool:
     return bool(cmi.get("total_time") or (isinstance(core, dict) and core.get("total_time")))
 
 
-def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
-    return json_reply(call, answer, state) if call.asks is not None else Reply(b"true\n0", "text/plain")
+def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
+    return (
+        json_response(call, answer, state) if call.requested is not None else FormatResponse(b"true\n0", "text/plain")
+    )
 
 
-def _refusal(error: BridgeError, call: Call | None) -> Reply:  # noqa: ARG001 -- Moodle has one word for all errors
-    return Reply(b"false\n101", "text/plain")
+def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- Moodle has one word for all errors
+    return FormatResponse(b"false\n101", "text/plain")
 
 
 FORMAT = Format(
     name="moodle",
-    shape="a form with fields such as cmi__core__lesson_status",
-    recognise=_recognise,
+    description="a form with fields such as cmi__core__lesson_status",
+    detect=_detect,
     read=_read,
     reply=_reply,
     refusal=_refusal,

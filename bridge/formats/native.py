@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 
-from bridge.commits.launch import Activity, Course, Launch, Learner, check_launch
-from bridge.commits.learner_details import read_attributes, read_description, read_email
+from bridge.commit_model.launch import Activity, Course, Launch, Learner, check_launch
+from bridge.commit_model.launch_fields import parse_attributes, parse_description, parse_email
 from bridge.errors import MalformedBody, MalformedField
 from bridge.formats.body import Body
-from bridge.formats.format import Call, Format
-from bridge.formats.jsonbody import LONG
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Format, FormatRequest
+from bridge.formats.lenient_json import LONG
 from mappings.attempt.commit import Commit
 from mappings.attempt.launch import Credit, LaunchData, Mode
 from mappings.cmi.snapshot import ScormVersion
@@ -61,7 +61,7 @@ class CourseFields(msgspec.Struct, forbid_unknown_fields=True):
     description: str | None = None
 
 
-class Opening(msgspec.Struct):
+class OpenSessionBody(msgspec.Struct):
     """What a body tells of the session it opens."""
 
     learner: LearnerFields | _Text | None = None
@@ -82,7 +82,7 @@ class Opening(msgspec.Struct):
     user: LearnerFields | _Text | None = None
 
 
-class Committing(msgspec.Struct):
+class CommitBody(msgspec.Struct):
     """What a body tells of its commit."""
 
     cmi: dict[str, Any] | None = None
@@ -94,7 +94,7 @@ class Committing(msgspec.Struct):
     scorm_version: str | float | int | None = None
 
 
-class Whole(Opening, forbid_unknown_fields=True):
+class AllInOneBody(OpenSessionBody, forbid_unknown_fields=True):
     """A body with all of it, as posted to the address that opens sessions by itself."""
 
     cmi: dict[str, Any] | None = None
@@ -122,13 +122,13 @@ def _keys(kind: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(field.encode_name for field in msgspec.structs.fields(kind))
 
 
-_OPENING_KEYS = _keys(Opening)
+_OPENING_KEYS = _keys(OpenSessionBody)
 _OF_PLAYERS = frozenset({
     "activityId", "commitSequence", "completionStatus", "courseId", "globalObjectives", "learnerId", "learnerName",
     "runtimeData", "scoId", "score", "successStatus", "totalTimeSeconds",
 })  # fmt: skip
 """What scorm-again adds to its commits when it is told to."""
-_COMMIT_KEYS = _keys(Whole) | _OF_PLAYERS
+_COMMIT_KEYS = _keys(AllInOneBody) | _OF_PLAYERS
 _GROUP_KEYS = {
     "learner": _keys(LearnerFields),
     "user": _keys(LearnerFields),
@@ -136,10 +136,10 @@ _GROUP_KEYS = {
     "course": _keys(CourseFields),
 }
 
-_decode_whole = msgspec.json.Decoder(Whole).decode
+_decode_whole = msgspec.json.Decoder(AllInOneBody).decode
 
 
-def read_whole(body: bytes) -> Whole | None:
+def parse_all_in_one(body: bytes) -> AllInOneBody | None:
     """Read a usual body in one step: it can be taken for its JSON below, and then the dictionaries are never built.
 
     None is for one to be looked at more closely: long, strange, wrong or something else.
@@ -167,7 +167,7 @@ def order_key(body: bytes) -> tuple[bytes, ...]:
     )
 
 
-class OpenRequest(NamedTuple):
+class LaunchRequest(NamedTuple):
     """A session to open: the launch, the session's id where the body has one, and what was odd about the body."""
 
     launch: Launch
@@ -175,19 +175,19 @@ class OpenRequest(NamedTuple):
     warnings: tuple[CmiWarning, ...]
 
 
-def read_opening(body: object, *, lms_id: int) -> OpenRequest:
+def parse_open_session(body: object, *, lms_id: int) -> LaunchRequest:
     """Read a body that opens a session and does nothing else.
 
     Raises:
         MalformedBody: a field is missing or of the wrong type.
         MalformedField: an id is empty or has control characters, a type is no IRI.
     """
-    found = read_launch(body, lms_id=lms_id)
+    found = parse_launch(body, lms_id=lms_id)
     unknown = unknown_keys(body, _OPENING_KEYS) if isinstance(body, dict) else []
     return found._replace(warnings=limited(unknown, found.warnings))
 
 
-def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) -> OpenRequest:
+def parse_launch(body: object, *, lms_id: int, activity_id: str | None = None) -> LaunchRequest:
     """Read who, what and which session from a body that must tell them; of its keys, only those in these are checked.
 
     `activity_id` is the activity that the address names. `user` is another word for `learner`.
@@ -196,7 +196,7 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         MalformedBody: a field is missing or of the wrong type.
         MalformedField: an id is empty or has control characters, a type is no IRI.
     """
-    told, warnings = (body, []) if isinstance(body, Whole) else _read_loose(body)
+    told, warnings = (body, []) if isinstance(body, AllInOneBody) else _read_loose(body)
     learner = told.learner if told.learner is not None else told.user
     who = learner if isinstance(learner, LearnerFields) else learner is not None and LearnerFields(learner)
     what = told.activity if isinstance(told.activity, ActivityFields) else None
@@ -218,14 +218,14 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
     version = _version(told.scorm_version)
     launch = Launch(
         lms_id=lms_id,
-        learner=Learner(str(who.id), who.name or "", read_email(who.email), read_attributes(who.attributes)),
+        learner=Learner(str(who.id), who.name or "", parse_email(who.email), parse_attributes(who.attributes)),
         activity=Activity(
             str(what.id) if activity_id is None else activity_id,
             what.name or "",
             what.type or "",
-            read_description(what.description),
+            parse_description(what.description),
         ),
-        course=Course(str(course.id), course.name or "", read_description(course.description))
+        course=Course(str(course.id), course.name or "", parse_description(course.description))
         if course
         else Course("", ""),
         scorm_version=version,
@@ -233,7 +233,7 @@ def read_launch(body: object, *, lms_id: int, activity_id: str | None = None) ->
         data=_launch_data(told, version),
     )
     launch, of_names = check_launch(launch)
-    return OpenRequest(launch, told.session_id or None, (*warnings, *of_names))
+    return LaunchRequest(launch, told.session_id or None, (*warnings, *of_names))
 
 
 def unknown_keys(body: Mapping[str, object], known: Collection[str], inside: str = "") -> list[CmiWarning]:
@@ -251,7 +251,7 @@ def unknown_keys(body: Mapping[str, object], known: Collection[str], inside: str
     return warnings
 
 
-def _read_loose(body: object) -> tuple[Opening, list[CmiWarning]]:
+def _read_loose(body: object) -> tuple[OpenSessionBody, list[CmiWarning]]:
     """Read a body whose groups may have unknown keys."""
     warnings: list[CmiWarning] = []
     if isinstance(body, dict):
@@ -261,10 +261,10 @@ def _read_loose(body: object) -> tuple[Opening, list[CmiWarning]]:
             if isinstance(group, dict) and not keys.issuperset(group):
                 warnings += unknown_keys(group, keys, f"{name}.")
                 body[name] = {key: value for key, value in group.items() if key in keys}
-    return _convert(body, Opening), warnings
+    return _convert(body, OpenSessionBody), warnings
 
 
-def _launch_data(told: Opening, version: ScormVersion | None) -> LaunchData:
+def _launch_data(told: OpenSessionBody, version: ScormVersion | None) -> LaunchData:
     if told.mode is told.credit is told.mastery_score is told.scaled_passing_score is None and (
         told.completion_threshold is told.launch_data is told.max_time_allowed is told.time_limit_action is None
         and not told.registration
@@ -324,14 +324,14 @@ def _registration(value: str | None) -> str | None:
     return value.lower()
 
 
-def tells_launch(body: object) -> bool:
+def has_launch(body: object) -> bool:
     """Tell whether a body names a learner, which makes it one that can open its session."""
-    if isinstance(body, Whole):
+    if isinstance(body, AllInOneBody):
         return body.learner is not None or body.user is not None
     return isinstance(body, dict) and (body.get("learner") is not None or body.get("user") is not None)
 
 
-def recognise(body: object, post: Post) -> Commit:
+def parse_commit(body: object, post: CommitRequest) -> Commit:
     """Read the commit of a body in this format. `cmi_data` is another word for `cmi`.
 
     Raises:
@@ -341,7 +341,7 @@ def recognise(body: object, post: Post) -> Commit:
     warnings: tuple[CmiWarning, ...] = ()
     if isinstance(body, dict) and not _COMMIT_KEYS.issuperset(body):
         warnings = tuple(unknown_keys(body, _COMMIT_KEYS))
-    told = body if isinstance(body, Whole) else _convert(body, Committing)
+    told = body if isinstance(body, AllInOneBody) else _convert(body, CommitBody)
     cmi = told.cmi if told.cmi is not None else told.cmi_data
     if cmi is None:
         raise MalformedBody('The body has no CMI data: {"cmi": {…}} is needed, flat or nested.')
@@ -354,7 +354,7 @@ def recognise(body: object, post: Post) -> Commit:
         echoes=is_full(tree),
         scorm_version=_version(told.scorm_version),
         sequence=told.sequence,
-        terminated=post.flagged if told.terminated is None else told.terminated,
+        terminated=post.has_final_flag if told.terminated is None else told.terminated,
         beacon=post.beacon,
         committed_at=None if told.committed_at is None else _time(told.committed_at),
         warnings=warnings,
@@ -401,15 +401,15 @@ def _time(text: str) -> int:
         ) from None
 
 
-def _recognise(post: Post, body: Body) -> Call | None:
+def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json
     if not isinstance(told, dict) or not _is_own(told):
         return None
-    return Call(commit=recognise(told, post))
+    return FormatRequest(commit=parse_commit(told, post))
 
 
-def _read(post: Post, body: Body) -> Call | None:
-    return Call(commit=recognise(body.json, post)) if isinstance(body.json, dict) else None
+def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
+    return FormatRequest(commit=parse_commit(body.json, post)) if isinstance(body.json, dict) else None
 
 
 def _convert(body: object, kind: type[_T]) -> _T:
@@ -437,8 +437,8 @@ def _whole(value: object, *inside: str) -> object:
 
 FORMAT = Format(
     name="native",
-    shape='the bridge\'s own JSON: {"cmi": {…}, "sequence": 3, "terminated": false}',
-    recognise=_recognise,
+    description='the bridge\'s own JSON: {"cmi": {…}, "sequence": 3, "terminated": false}',
+    detect=_detect,
     read=_read,
 )
 

@@ -12,8 +12,8 @@ import msgspec
 
 from bridge.errors import BodyTooComplex, BridgeError, MalformedBody
 from bridge.formats.body import Body
-from bridge.formats.format import Call, Format, Reply, State, asked_version, json_reply
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, json_response, requested_version
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import nest
 
@@ -26,7 +26,7 @@ MAX_ANSWER_LENGTH = 2 * 1024 * 1024
 _LIST, _ONE = "list", "one"
 
 
-def _recognise(post: Post, body: Body) -> Call | None:
+def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json
     first = told[0] if isinstance(told, list) and told else told
     if not isinstance(first, dict) or not isinstance(first.get("name"), str):
@@ -34,22 +34,24 @@ def _recognise(post: Post, body: Body) -> Call | None:
     return _read(post, body) if first["name"].startswith(_ELEMENTS) else None
 
 
-def _read(_post: Post, body: Body) -> Call | None:
+def _read(_post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json
     if not isinstance(told, list) and not (isinstance(told, dict) and "name" in told):
         return None
     command, parts = (_LIST, told) if isinstance(told, list) else (_ONE, [told])
     names = [_name(part, number) for number, part in enumerate(parts)]
     if not parts:
-        return Call(count=0, command=command)
+        return FormatRequest(count=0, command=command)
     if all("value" not in part for part in parts):
         if len(parts) > MAX_QUESTIONS:
             raise BodyTooComplex(f"{len(parts)} values are asked for; ask for at most {MAX_QUESTIONS} at once.")
-        return Call(asks=tuple(names), version=asked_version(names), count=len(parts), command=command)
+        return FormatRequest(
+            requested=tuple(names), version=requested_version(names), count=len(parts), command=command
+        )
     tree = nest((name, part["value"]) for name, part in zip(names, parts, strict=True) if "value" in part)
     # content that has gone on to something else is done with its last interaction
     settled = not names[-1].startswith("cmi.interactions.")
-    return Call(
+    return FormatRequest(
         commit=Commit(wire_format="openedx", tree=tree, settled=settled),
         count=len(parts),
         command=command,
@@ -63,37 +65,37 @@ def _name(part: Any, number: int) -> str:
     return name
 
 
-def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
-    if call.asks is None:
+def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
+    if call.requested is None:
         return _each([_SUCCESS] * call.count, call)
-    if not call.asks or state is None:
-        return json_reply(call, answer, state)
+    if not call.requested or state is None:
+        return json_response(call, answer, state)
     values: dict[str, str] = {}
     length = 0
-    for name in call.asks:
+    for name in call.requested:
         if name not in values:
             values[name] = state.value(name)
         length += len(values[name])
         if length > MAX_ANSWER_LENGTH:
             raise BodyTooComplex("What is asked for is too long to be answered at once; ask for fewer values.")
-    return _each([{"value": values[name]} for name in call.asks], call)
+    return _each([{"value": values[name]} for name in call.requested], call)
 
 
-def _refusal(error: BridgeError, call: Call | None) -> Reply:
+def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:
     count = 1 if call is None else max(1, call.count)
     told: list[dict[str, str]] = [{"result": "error", "detail": error.detail}, *[{"result": "error"}] * (count - 1)]
     return msgspec.structs.replace(_each(told, call), status=error.status)
 
 
-def _each(told: list[dict[str, str]], call: Call | None) -> Reply:
+def _each(told: list[dict[str, str]], call: FormatRequest | None) -> FormatResponse:
     one = call is not None and call.command == _ONE
-    return Reply(msgspec.json.encode(told[0] if one else told))
+    return FormatResponse(msgspec.json.encode(told[0] if one else told))
 
 
 FORMAT = Format(
     name="openedx",
-    shape='a list of {"name": "cmi.…", "value": "…"}',
-    recognise=_recognise,
+    description='a list of {"name": "cmi.…", "value": "…"}',
+    detect=_detect,
     read=_read,
     reply=_reply,
     refusal=_refusal,

@@ -13,7 +13,7 @@ from itertools import islice
 import msgspec
 
 from bridge.errors import BridgeError
-from bridge.formats.jsonbody import decode
+from bridge.formats.lenient_json import decode
 
 _LEARNERS = ("learner", "user")
 _OF_CONTENT = frozenset({"cmi", "cmi_data", "cmiData", "adl"})

@@ -12,8 +12,8 @@ import msgspec
 
 from bridge.errors import BadRequest, BridgeError, MalformedBody
 from bridge.formats.body import Body
-from bridge.formats.format import Call, Format, Reply, State, asked_version, json_reply
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, json_response, requested_version
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import nest, scalar
 
@@ -31,14 +31,14 @@ GENERAL_EXCEPTION = "101"
 INVALID_ARGUMENT = "201"
 
 
-def _recognise(post: Post, body: Body) -> Call | None:
+def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json
     if not isinstance(told, dict) or not isinstance(told.get("method"), str):
         return None
     return _read(post, body) if "parameters" in told else None
 
 
-def _read(_post: Post, body: Body) -> Call | None:
+def _read(_post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json
     if not isinstance(told, dict) or "method" not in told:
         return None
@@ -46,12 +46,12 @@ def _read(_post: Post, body: Body) -> Call | None:
     return _call(str(told["method"]), parameters if isinstance(parameters, list) else [])
 
 
-def _call(method: str, parameters: list[Any]) -> Call:
+def _call(method: str, parameters: list[Any]) -> FormatRequest:
     command = method.strip().lower().removeprefix("lms")
     command = _SAME.get(command, command)
     if command == "getvalue":
         name = _name(method, parameters)
-        return Call(command=command, asks=(name,), version=asked_version((name,)))
+        return FormatRequest(command=command, requested=(name,), version=requested_version((name,)))
     if command not in _ANSWERS:
         raise MalformedBody(f"{method[:40]!r} is no method of SCORM's API.")
     commit = None
@@ -61,7 +61,7 @@ def _call(method: str, parameters: list[Any]) -> Call:
         commit = _commit({_name(method, parameters): scalar(parameters[1]) or ""}, terminated=False, settled=False)
     elif command in {"commit", "terminate"}:
         commit = _commit({}, terminated=command == "terminate", settled=True)
-    return Call(command=command, commit=commit)
+    return FormatRequest(command=command, commit=commit)
 
 
 def _name(method: str, parameters: list[Any]) -> str:
@@ -74,26 +74,28 @@ def _commit(values: dict[str, str], *, terminated: bool, settled: bool) -> Commi
     return Commit(wire_format="rpc", tree=nest(values), terminated=terminated, settled=settled)
 
 
-def _reply(call: Call, answer: bytes | None, state: State | None) -> Reply:
-    if call.asks == ():
-        return json_reply(call, answer, state)
-    result = state.value(call.asks[0]) if call.asks and state is not None else _ANSWERS.get(call.command, "true")
+def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
+    if call.requested == ():
+        return json_response(call, answer, state)
+    result = (
+        state.value(call.requested[0]) if call.requested and state is not None else _ANSWERS.get(call.command, "true")
+    )
     return _told(result, "0")
 
 
-def _refusal(error: BridgeError, call: Call | None) -> Reply:  # noqa: ARG001 -- the same for all calls
+def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
     code = INVALID_ARGUMENT if isinstance(error, BadRequest) else GENERAL_EXCEPTION
     return _told("false", code, detail=error.detail)
 
 
-def _told(result: str, code: str, **more: str) -> Reply:
-    return Reply(msgspec.json.encode({"result": result, "errorCode": code, **more}))
+def _told(result: str, code: str, **more: str) -> FormatResponse:
+    return FormatResponse(msgspec.json.encode({"result": result, "errorCode": code, **more}))
 
 
 FORMAT = Format(
     name="rpc",
-    shape='calls such as {"method": "SetValue", "parameters": ["cmi.core.lesson_status", "passed"]}',
-    recognise=_recognise,
+    description='calls such as {"method": "SetValue", "parameters": ["cmi.core.lesson_status", "passed"]}',
+    detect=_detect,
     read=_read,
     reply=_reply,
     refusal=_refusal,

@@ -15,8 +15,8 @@ from typing import Any, TypeGuard
 
 from bridge.formats import params
 from bridge.formats.body import Body
-from bridge.formats.format import Call, Format
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Format, FormatRequest
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import Tree, is_full, nest
 
@@ -25,7 +25,7 @@ _COUNTS = ("commitSequence", "sequence")
 _LAST = re.compile(r"terminat|finish|final|unload|^(?:is_?)?last", re.IGNORECASE)
 
 
-def _recognise(post: Post, body: Body) -> Call | None:
+def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     if body.text and not body.form:
         return _of_text(body.text, body, post) if body.text.startswith(params.ELEMENTS) else None
     told = body.json
@@ -36,7 +36,7 @@ def _recognise(post: Post, body: Body) -> Call | None:
     return None
 
 
-def _of_object(told: dict[str, Any], body: Body, post: Post) -> Call | None:
+def _of_object(told: dict[str, Any], body: Body, post: CommitRequest) -> FormatRequest | None:
     if "runtimeData" in told:
         return _call("common", _tree(told["runtimeData"]), told, body, post)
     if isinstance(told.get("cmi"), dict):
@@ -46,19 +46,21 @@ def _of_object(told: dict[str, Any], body: Body, post: Post) -> Call | None:
     return None
 
 
-def _of_text(text: str, body: Body, post: Post) -> Call | None:
+def _of_text(text: str, body: Body, post: CommitRequest) -> FormatRequest | None:
     found = params.split(text)
     beside = {"commitSequence": found.sequence, "terminated": found.marked}
     return _call("params", found.tree, beside, body, post)
 
 
-def _call(kind: str, tree: Tree | None, beside: Mapping[str, Any], body: Body, post: Post) -> Call | None:
+def _call(
+    kind: str, tree: Tree | None, beside: Mapping[str, Any], body: Body, post: CommitRequest
+) -> FormatRequest | None:
     if tree is None:
         return None
-    around = dict(_fields(body.around))
+    wrapper = dict(_fields(body.wrapper))
     whole = is_full(tree)
-    counts = [beside.get("commitSequence"), *(around.get(name) for name in _COUNTS)]
-    return Call(
+    counts = [beside.get("commitSequence"), *(wrapper.get(name) for name in _COUNTS)]
+    return FormatRequest(
         commit=Commit(
             wire_format=f"scorm-again-{kind}",
             tree=tree,
@@ -66,24 +68,24 @@ def _call(kind: str, tree: Tree | None, beside: Mapping[str, Any], body: Body, p
             echoes=whole,
             sequence=next(filter(_is_count, counts), None),
             restarts=True,
-            terminated=_is_last(post, beside, around),
+            terminated=_is_last(post, beside, wrapper),
             beacon=post.beacon,
         )
     )
 
 
-def _is_last(post: Post, beside: Mapping[str, Any], around: Mapping[str, Any]) -> bool | None:
-    if post.flagged or any(
+def _is_last(post: CommitRequest, beside: Mapping[str, Any], wrapper: Mapping[str, Any]) -> bool | None:
+    if post.has_final_flag or any(
         value is True for key, value in beside.items() if key not in _KNOWN and not key.startswith("cmi.")
     ):
         return True
-    said = [value for key, value in around.items() if isinstance(value, bool) and _LAST.search(key)]
+    said = [value for key, value in wrapper.items() if isinstance(value, bool) and _LAST.search(key)]
     return any(said) if said else None
 
 
-def _fields(around: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _fields(wrapper: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Give the fields of a wrapper and of the groups in it, such as `meta`."""
-    for key, value in around.items():
+    for key, value in wrapper.items():
         if isinstance(value, dict):
             yield from value.items()
         else:
@@ -109,6 +111,8 @@ def _tree(data: object) -> Tree | None:
 
 FORMAT = Format(
     name="scorm-again",
-    shape='scorm-again\'s json, flattened or params: {"cmi": {…}}, {"cmi.core.lesson_status": "…"} or cmi.…=…&cmi.…=…',
-    recognise=_recognise,
+    description=(
+        'scorm-again\'s json, flattened or params: {"cmi": {…}}, {"cmi.core.lesson_status": "…"} or cmi.…=…&cmi.…=…'
+    ),
+    detect=_detect,
 )

@@ -22,9 +22,9 @@ from msgspec.structs import replace
 
 from bridge.errors import MalformedBody
 from bridge.formats import native
-from bridge.formats.body import Body, inner
-from bridge.formats.format import Call, Format
-from bridge.formats.post import Post
+from bridge.formats.body import Body, unwrap
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Format, FormatRequest
 from mappings.attempt.commit import Commit
 from mappings.cmi.times import CENTISECONDS, LONGEST, duration
 from mappings.cmi.tree import MOST_ITEMS, Tree, scalar
@@ -50,10 +50,10 @@ _TYPES = {
 
 def find(body: Body) -> Body | None:
     """Give the postback in a body: itself, or what is in a field of a form. None where there is none."""
-    return next((one for one in chain((body,), inner(body)) if _tells_results(one)), None)
+    return next((one for one in chain((body,), unwrap(body)) if _tells_results(one)), None)
 
 
-def read_launch(told: dict[str, Any], *, lms_id: int) -> native.OpenRequest:
+def read_launch(told: dict[str, Any], *, lms_id: int) -> native.LaunchRequest:
     """Give what a postback's session is opened with; the session's id is always the same for an instance.
 
     Raises:
@@ -66,7 +66,7 @@ def read_launch(told: dict[str, Any], *, lms_id: int) -> native.OpenRequest:
         raise MalformedBody("The postback does not tell the registration's id, learner.id and course.id.")
     names = [scalar(learner.get(part)) for part in ("firstName", "lastName")]
     title = scalar(course.get("title"))
-    opening = native.read_launch(
+    opening = native.parse_launch(
         {
             "learner": {
                 "id": scalar(learner.get("id")),
@@ -85,7 +85,7 @@ def read_launch(told: dict[str, Any], *, lms_id: int) -> native.OpenRequest:
     )
 
 
-def _recognise(_post: Post, body: Body) -> Call | None:
+def _detect(_post: CommitRequest, body: Body) -> FormatRequest | None:
     if not _tells_results(body):
         return None
     updated = _milliseconds(body.json.get("updated"))
@@ -98,8 +98,8 @@ def _recognise(_post: Post, body: Body) -> Call | None:
         terminated=False,
     )
     # a form has the password in it, which has no place in the journal
-    payload = msgspec.json.encode(body.json) if body.around else None
-    return Call(commit=commit, payload=payload)
+    payload = msgspec.json.encode(body.json) if body.wrapper else None
+    return FormatRequest(commit=commit, payload=payload)
 
 
 def _tells_results(body: Body) -> bool:
@@ -241,6 +241,6 @@ def _milliseconds(told: Any) -> int | None:
 
 FORMAT = Format(
     name="scorm-cloud",
-    shape='registration postbacks: {"id": …, "registrationCompletion": …, "learner": {…}, "course": {…}}',
-    recognise=_recognise,
+    description='registration postbacks: {"id": …, "registrationCompletion": …, "learner": {…}, "course": {…}}',
+    detect=_detect,
 )

@@ -8,39 +8,39 @@ from __future__ import annotations
 
 from bridge.formats import scorm_again
 from bridge.formats.body import Body
-from bridge.formats.format import Call, Format
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Format, FormatRequest
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import nest
 
 _ELEMENTS = ("cmi.", "adl.")
 
 
-def _recognise(post: Post, body: Body) -> Call | None:
+def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json.get("cmi") if isinstance(body.json, dict) else None
     if not isinstance(told, dict) or not any(name.startswith(_ELEMENTS) for name in told):
         return None
-    return Call(
+    return FormatRequest(
         commit=Commit(
             wire_format="single",
             tree=nest(told),
-            terminated=True if post.flagged else None,
+            terminated=True if post.has_final_flag else None,
             settled=len(told) > 1,
             beacon=post.beacon,
         )
     )
 
 
-def _read(post: Post, body: Body) -> Call | None:
-    call = _recognise(post, body)
+def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
+    call = _detect(post, body)
     if call is None and isinstance(body.json, dict) and body.json.get("cmi"):
-        return scorm_again.FORMAT.recognise(post, body)
+        return scorm_again.FORMAT.detect(post, body)
     return call
 
 
 FORMAT = Format(
     name="single",
-    shape='one element at a time: {"cmi": {"cmi.core.lesson_status": "passed"}}',
-    recognise=_recognise,
+    description='one element at a time: {"cmi": {"cmi.core.lesson_status": "passed"}}',
+    detect=_detect,
     read=_read,
 )

@@ -33,7 +33,7 @@ class Batch(NamedTuple):
         return Batch(self.claimed[:half], b"[%b]" % first), Batch(self.claimed[half:], b"[%b]" % second)
 
 
-class Queue:
+class BatchSplitter:
     """Gives a page away, batch after batch."""
 
     def __init__(self, page: Page) -> None:

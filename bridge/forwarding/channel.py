@@ -11,12 +11,12 @@ from bridge.forwarding.alarms import TargetAlarms
 from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.isolation import Isolation
 from bridge.forwarding.outcomes import Outcome, Reply
-from bridge.forwarding.pauses import Pauses
+from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import Transport
 from storage.target_alarms import AlarmState, RequestKind
 
 if TYPE_CHECKING:
-    from bridge.forwarding.rounds import Rounds
+    from bridge.forwarding.polling_worker import PollingWorker
 
 UNREACHABLE_AFTER = 20.0
 """Seconds without success after which a target in trouble is an alarm."""
@@ -37,10 +37,10 @@ class TargetChannel:
     kind: RequestKind
     transport: Transport
     breaker: Breaker
-    pauses: Pauses
+    pauses: PauseMonitor
     now: Now
     isolation: Isolation = field(default_factory=Isolation)
-    senders: set[Rounds] = field(default_factory=set)
+    senders: set[PollingWorker] = field(default_factory=set)
     _in_trouble_since: float | None = None
 
     def __post_init__(self) -> None:

@@ -21,8 +21,8 @@ from bridge.database import DATABASE_ERRORS, Database, describe_place
 from bridge.forwarding.backoff import AWAY, FIRST, LONGEST, delay
 from bridge.forwarding.channel import TargetChannel
 from bridge.forwarding.outcomes import Outcome, Reply, classify_document, may_be_of_one, retry_after
-from bridge.forwarding.rounds import Rounds
-from bridge.forwarding.transport import HeldBackError
+from bridge.forwarding.polling_worker import PollingWorker
+from bridge.forwarding.transport import TargetPausedError
 from storage import documents
 from storage.documents import ClaimedDocument
 from storage.outbox import Part, Try
@@ -48,7 +48,7 @@ class _Sent(NamedTuple):
     is_of_target: bool
 
 
-class DocumentForwarder(Rounds):
+class DocumentForwarder(PollingWorker):
     """Forwards a target's documents.
 
     The parameters are those of `Forwarder`; `adopts` are names, of which it takes what waits for no target yet.
@@ -96,7 +96,7 @@ class DocumentForwarder(Rounds):
         started = self._now()
         try:
             outcome, reply = await self._write(one)
-        except HeldBackError:
+        except TargetPausedError:
             return None
         except DATABASE_ERRORS:
             raise

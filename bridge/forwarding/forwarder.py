@@ -18,14 +18,14 @@ import structlog
 from bridge.clock import Now
 from bridge.database import DATABASE_ERRORS, Database, describe_place
 from bridge.forwarding.backoff import AWAY, FIRST, LONGEST, delay
-from bridge.forwarding.batches import Batch, Queue
+from bridge.forwarding.batches import Batch, BatchSplitter
 from bridge.forwarding.channel import TargetChannel, reply_text
 from bridge.forwarding.divergence import is_diverged
 from bridge.forwarding.isolation import Failure
 from bridge.forwarding.outcomes import Outcome, Reply, classify, may_be_of_one, retry_after, speaks_of_duplicate
-from bridge.forwarding.rounds import Rounds
+from bridge.forwarding.polling_worker import PollingWorker
 from bridge.forwarding.statement_equality import Comparison, Equality, compare, find
-from bridge.forwarding.transport import HeldBackError
+from bridge.forwarding.transport import TargetPausedError
 from storage import outbox
 from storage.outbox import Claimed, Page, Part, Settlement, Try
 from storage.target_alarms import AlarmState, RequestKind
@@ -49,14 +49,14 @@ FRESH = 1.0
 """Seconds that what was claimed may be sent. Leases and discards are heard of with the next claim."""
 
 
-class Noting(NamedTuple):
+class PendingSettlement(NamedTuple):
     """The noting of what came of some deliveries, which is under way."""
 
     ids: Sequence[int]
     task: asyncio.Task[None]
 
 
-class Forwarder(Rounds):
+class Forwarder(PollingWorker):
     """Forwards one shard.
 
     Args:
@@ -89,7 +89,7 @@ class Forwarder(Rounds):
         self._limits: dict[int, int] = {}
         """Delivery -> how many may go in one request, for those of a batch that failed: one of them may be to blame."""
         self._answered: list[Settlement] = []
-        self._noting: Noting | None = None
+        self._noting: PendingSettlement | None = None
         self._size = MOST_CLAIMED_BYTES // MOST_TOGETHER
         """Bytes of a statement, as they were lately: a claim should not be for much more than is kept of it."""
 
@@ -109,8 +109,8 @@ class Forwarder(Rounds):
                 if len(page.claimed) > self._most:
                     ahead = asyncio.create_task(self._claim(page.claimed))
                 try:
-                    goes_on = await self._send_all(Queue(page), until)
-                except HeldBackError:
+                    goes_on = await self._send_all(BatchSplitter(page), until)
+                except TargetPausedError:
                     goes_on = found = False
                 await self._note()
                 if not goes_on or ahead is None or self._pauses.holds(self._target):
@@ -143,7 +143,7 @@ class Forwarder(Rounds):
             self._size = max(1, len(page.bodies) // len(page.claimed))
         return page
 
-    async def _send_all(self, queue: Queue, until: float) -> bool:
+    async def _send_all(self, queue: BatchSplitter, until: float) -> bool:
         """Send what was claimed as long as all of it is settled, but no longer than `until`; tell whether all was."""
         time = asyncio.get_running_loop().time
         while (batch := queue.take(self._allowed(), self._limits)) is not None:
@@ -157,7 +157,7 @@ class Forwarder(Rounds):
         if self._answered:
             answered, self._answered = self._answered, []
             ids = [one for settlement in answered for one in settlement.delivery_ids]
-            self._noting = Noting(ids, asyncio.create_task(self._database.write(outbox.settle, answered)))
+            self._noting = PendingSettlement(ids, asyncio.create_task(self._database.write(outbox.settle, answered)))
 
     async def _noted(self) -> None:
         """Wait until what is being noted is noted."""
@@ -265,7 +265,7 @@ class Forwarder(Rounds):
                 outcome is Outcome.CONFLICT or reply.status == 500 or speaks_of_duplicate(reply)
             ):
                 outcome, reply = await self._compare(batch, outcome, reply)
-        except (HeldBackError, *DATABASE_ERRORS):
+        except (TargetPausedError, *DATABASE_ERRORS):
             raise
         except Exception as error:  # noqa: BLE001 -- logged: no fault stops what comes after it
             self._report_fault(error, statements=len(batch.claimed), first=batch.claimed[0].statement_id)

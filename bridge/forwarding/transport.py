@@ -13,7 +13,7 @@ import aiohttp
 from bridge.forwarding.about import VERSION_HEADER, ask_about, version_to_speak
 from bridge.forwarding.auth import Authorization
 from bridge.forwarding.outcomes import Reply
-from bridge.forwarding.rate import Rate
+from bridge.forwarding.rate_limiter import RateLimiter
 from bridge.forwarding.targets import Target
 from bridge.http_client import HttpResponse, describe_failure, send_request, too_large
 from bridge.http_client import open_session as open_http_session
@@ -33,7 +33,7 @@ VERSION_MISTRUST = 60.0
 _OF_VERSIONS = re.compile(r"version", re.IGNORECASE)
 
 
-class HeldBackError(Exception):
+class TargetPausedError(Exception):
     """The target was paused before the request was begun."""
 
 
@@ -45,7 +45,7 @@ class Transport:
     """Sends to one LRS. Never raises for what the LRS or the network does: a `Reply` tells it.
 
     `is_held` is asked before each request, at the last moment: where it says so, the request is not begun and
-    `HeldBackError` raised.
+    `TargetPausedError` raised.
     """
 
     def __init__(self, session: aiohttp.ClientSession, target: Target, is_held: Callable[[], bool] = _never) -> None:
@@ -54,7 +54,7 @@ class Transport:
         self._target = target
         self._options = connection_options(target)
         self._authorization = Authorization(session, target.credentials, self._options)
-        self._rate = Rate(target.rate)
+        self._rate_limiter = RateLimiter(target.rate)
         self._version: str | None = None if target.version == "auto" else target.version
         self._version_asked_at = 0.0
 
@@ -172,10 +172,10 @@ class Transport:
             return told
         if told is not None:
             headers = headers | {"Authorization": told}
-        await self._rate.turn()
+        await self._rate_limiter.acquire()
         # nothing is waited for from here on to where the request is on its way
         if self._is_held():
-            raise HeldBackError
+            raise TargetPausedError
         response = await send_request(
             self._session,
             method,

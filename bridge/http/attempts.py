@@ -1,4 +1,4 @@
-"""Asking after an attempt, all its sessions together."""
+"""Reading an attempt, all its sessions together."""
 
 from __future__ import annotations
 
@@ -6,41 +6,31 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge.commits.replies import attempt_object, enrollment_object, time_text
 from bridge.errors import AttemptUnknown, MalformedField
-from bridge.http import bodies, reports
-from bridge.http.reports import Places
+from bridge.http import history, request_body
+from bridge.http.history import Cursors
+from bridge.http.query_parameters import check_parameters
 from bridge.http.services import lms_of, services
 from storage import lookups
-from storage.report_lines import Whose
 
 
 async def get_attempt(request: web.Request) -> web.Response:
-    """`GET /v1/attempts/{attempt_id}`: what `GET /v1/sessions/{session_id}` tells, of all its sessions together."""
+    """`GET /v1/attempts/{attempt_id}`: return what `GET /v1/sessions/{session_id}` does, of all its sessions."""
     parts = services(request)
     lms = await lms_of(request, request.headers.get("Authorization"))
-    told = request.match_info["attempt_id"]
-    if bodies.UUID.fullmatch(told) is None:
-        raise MalformedField(f"An attempt's id is the UUID that answers tell as attempt.id, not {told[:60]!r}.")
+    check_parameters(request, history.ATTEMPT_PARAMETERS)
+    attempt_id = request.match_info["attempt_id"]
+    if request_body.UUID.fullmatch(attempt_id) is None:
+        raise MalformedField(f"An attempt's id is the UUID in `attempt.id` of responses, not {attempt_id[:60]!r}.")
     with parts.asking.hold(lms.id):
-        places = reports.asked_places(request)
-        answer = await parts.database.lms.read(_attempt_object, told.lower(), lms.id, places)
-    return web.Response(body=answer, content_type="application/json")
+        cursors = history.parse_cursors(request)
+        body = await parts.database.lms.read(_attempt, attempt_id.lower(), lms.id, cursors)
+    return web.Response(body=body, content_type="application/json")
 
 
-def _attempt_object(connection: Connection, attempt_id: str, lms_id: int, places: Places) -> bytes:
+def _attempt(connection: Connection, attempt_id: str, lms_id: int, cursors: Cursors) -> bytes:
     row = lookups.find_attempt(connection, attempt_id)
     if row is None or row.enrollment.lms_id != lms_id:
         raise AttemptUnknown(f"This LMS has no attempt {attempt_id}.")
-    answer = {
-        "result": True,
-        "errorCode": 0,
-        "started_at": time_text(row.started_at),
-        "last_commit_at": time_text(row.last_commit_at),
-        "attempt": attempt_object(row),
-        "enrollment": enrollment_object(row.enrollment),
-        "cmi": reports.resume_data(row),
-        **reports.lists(connection, Whose(row.id), places),
-    }
     # data for the next launch can be a megabyte: it is written here, off the event loop
-    return msgspec.json.encode(answer)
+    return msgspec.json.encode(history.attempt_response(connection, row, cursors))

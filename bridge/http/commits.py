@@ -6,14 +6,14 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from bridge.commits.launch import Launch
-from bridge.commits.work import Posting
+from bridge.commit_model.launch import Launch
+from bridge.commits.commands import StoreCommit
 from bridge.errors import MalformedBody
 from bridge.formats import native, scorm_cloud
-from bridge.formats.jsonbody import decode
-from bridge.formats.post import Post
-from bridge.http import bodies, doors
-from bridge.http.answers import Answer
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.lenient_json import decode
+from bridge.http import doors, request_body
+from bridge.http.fast_response import FastResponse
 from bridge.http.services import lms_of, services
 from mappings.attempt.commit import Arrival
 from mappings.cmi import CmiWarning
@@ -27,34 +27,38 @@ async def post_all_in_one(request: web.Request) -> web.Response:
     parts, activity_id = services(request), request.match_info.get("topic_id")
     received_at = parts.now()
     lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION))
-    post = await bodies.read_post(request)
+    post = await request_body.read_commit_request(request)
 
     def parse() -> tuple[str | None, Launch | None, Arrival] | None:
-        body = native.read_whole(post.body) or _object(post)
+        body = native.parse_all_in_one(post.body) or _object(post)
         launch: Launch | None = None
         warnings: tuple[CmiWarning, ...] = ()
-        if isinstance(body, native.Whole):
+        if isinstance(body, native.AllInOneBody):
             told = body.session_id or None
         elif activity_id is None and scorm_cloud.TELLING in body:
             return None
         else:
             told = body.get("session_id") or None
-        if native.tells_launch(body) or told is None:
-            launch, told, warnings = native.read_launch(body, lms_id=lms.id, activity_id=activity_id)
-        session_id = None if told is None else bodies.session_id(str(told))
-        return session_id, launch, bodies.arrival(native.recognise(body, post), post.body, received_at, warnings)
+        if native.has_launch(body) or told is None:
+            launch, told, warnings = native.parse_launch(body, lms_id=lms.id, activity_id=activity_id)
+        session_id = None if told is None else request_body.session_id(str(told))
+        return (
+            session_id,
+            launch,
+            request_body.arrival(native.parse_commit(body, post), post.body, received_at, warnings),
+        )
 
     read = await parts.parsing.run(post.body, parse, lambda: (lms.id, native.order_key(post.body)))
     if read is None:
         return await doors.post_postback(request, post, lms_id=lms.id, received_at=received_at)
     session_id, launch, arrived = read
-    posting = Posting(
-        bodies.with_key(arrived, request), session_id, lms.id, launch, post.content_type, post.body, post.beside
+    posting = StoreCommit(
+        request_body.with_key(arrived, request), session_id, lms.id, launch, post.content_type, post.body, post.metadata
     )
-    return Answer(await parts.commits.post(posting))
+    return FastResponse(await parts.commits.post(posting))
 
 
-def _object(post: Post) -> dict[str, Any]:
+def _object(post: CommitRequest) -> dict[str, Any]:
     body = decode(post.body) if post.body.strip() else None
     if not isinstance(body, dict):
         raise MalformedBody("The body must be a JSON object with learner, activity and cmi.")

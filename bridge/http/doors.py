@@ -15,14 +15,14 @@ from sqlalchemy import Connection
 
 from bridge import formats
 from bridge.access import CommitOwner
-from bridge.commits.launch import Launch
-from bridge.commits.replies import launch_values, shown_version
-from bridge.commits.work import Posting
-from bridge.commits.workspace import decode_attempt_state, decode_session_state
+from bridge.commit_model.launch import Launch
+from bridge.commit_model.responses import launch_values, shown_version
+from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state
+from bridge.commits.commands import StoreCommit
 from bridge.errors import BridgeError, CommitTokenExpired, MalformedBody, SessionUnknown
-from bridge.formats import Call, Format, Post, Reply, State, body, scorm_cloud
-from bridge.http import bodies
-from bridge.http.answers import Answer
+from bridge.formats import CommitRequest, Format, FormatRequest, FormatResponse, SessionData, body, scorm_cloud
+from bridge.http import request_body
+from bridge.http.fast_response import FastResponse
 from bridge.http.problems import KNOWN, bridge_error, problem
 from bridge.http.refusals import LMS_ID
 from bridge.http.services import lms_of, services
@@ -65,9 +65,9 @@ async def post_results(request: web.Request) -> web.Response:
         header = request.headers.get("Authorization")
         if header is not None:
             lms = await lms_of(request, _bearer(header))
-            post = await bodies.read_post(request)
+            post = await request_body.read_commit_request(request)
         else:
-            post = await bodies.read_post(request)
+            post = await request_body.read_commit_request(request)
             lms = await lms_of(request, await _bearer_in_form(request, post))
         return await post_postback(request, post, lms_id=lms.id, received_at=received_at)
     except KNOWN as raised:
@@ -80,22 +80,22 @@ async def post_results(request: web.Request) -> web.Response:
         return response
 
 
-async def post_postback(request: web.Request, post: Post, *, lms_id: int, received_at: int) -> web.Response:
+async def post_postback(request: web.Request, post: CommitRequest, *, lms_id: int, received_at: int) -> web.Response:
     """Store an LMS's postback and answer it.
 
     Raises:
         BridgeError: it is none, or what `errors` says.
     """
 
-    def parse() -> tuple[Call, Launch, str, Arrival]:
+    def parse() -> tuple[FormatRequest, Launch, str, Arrival]:
         results = scorm_cloud.find(body.parse(post.body))
         if results is None:
-            raise MalformedBody(f"The body is no postback; this address takes {scorm_cloud.FORMAT.shape}.")
+            raise MalformedBody(f"The body is no postback; this address takes {scorm_cloud.FORMAT.description}.")
         opening = scorm_cloud.read_launch(results.json, lms_id=lms_id)
         call = formats.read(scorm_cloud.FORMAT, post)
         assert call.commit is not None  # noqa: S101 -- a postback always is one
         assert opening.session_id is not None  # noqa: S101 -- made of the registration's id
-        arrived = bodies.arrival(call.commit, _payload(call, post), received_at, opening.warnings)
+        arrived = request_body.arrival(call.commit, _payload(call, post), received_at, opening.warnings)
         return call, opening.launch, opening.session_id, arrived
 
     call, launch, session_id, arrived = await services(request).parsing.run(post.body, parse)
@@ -108,14 +108,14 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
     received_at = parts.now()
     spoken, call = door, None
     try:
-        session_id = bodies.session_id(request.match_info["session_id"])
+        session_id = request_body.session_id(request.match_info["session_id"])
         lms_id, owner = await _permitted(request, session_id)
-        post = await bodies.read_post(request)
+        post = await request_body.read_commit_request(request)
 
-        def parse() -> tuple[Format, Call, list[Arrival]]:
+        def parse() -> tuple[Format, FormatRequest, list[Arrival]]:
             found, wanted = _read(request, door, post)
             arrivals = [
-                bodies.arrival(one.commit, _payload(one, post), received_at)
+                request_body.arrival(one.commit, _payload(one, post), received_at)
                 for one in (wanted, *wanted.others)
                 if one.commit is not None
             ]
@@ -128,7 +128,7 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
         return _response(await parts.database.read(_answer, found, call, session_id, lms_id))
     except KNOWN as raised:
         error = bridge_error(raised)
-        if isinstance(error, formats.Unreadable):
+        if isinstance(error, formats.FormatError):
             spoken, error = error.format, error.reason
         return _refused(request, spoken, call, error)
 
@@ -148,50 +148,50 @@ async def _permitted(request: web.Request, session_id: str) -> tuple[int | None,
     return (await lms_of(request, request.headers.get("Authorization"))).id, None
 
 
-def _read(request: web.Request, door: Format | None, post: Post) -> tuple[Format, Call]:
+def _read(request: web.Request, door: Format | None, post: CommitRequest) -> tuple[Format, FormatRequest]:
     if door is None:
-        return formats.recognise(post)
+        return formats.detect(post)
     if request.method != "GET":
         return door, formats.read(door, post)
     return door, _asked(door, post)
 
 
-def _asked(door: Format, post: Post) -> Call:
+def _asked(door: Format, post: CommitRequest) -> FormatRequest:
     if not post.query:
-        return Call(asks=())
+        return FormatRequest(requested=())
     try:
-        call = formats.read(door, Post(urlencode(post.query).encode(), query=post.query))
-    except formats.Unreadable:
+        call = formats.read(door, CommitRequest(urlencode(post.query).encode(), query=post.query))
+    except formats.FormatError:
         raise
     except MalformedBody:
-        return Call(asks=())
+        return FormatRequest(requested=())
     if call.commit is not None:
-        raise formats.Unreadable(MalformedBody("GET only asks; what is to be stored has to be posted."), door)
+        raise formats.FormatError(MalformedBody("GET only asks; what is to be stored has to be posted."), door)
     return call
 
 
-def _payload(call: Call, post: Post) -> bytes:
+def _payload(call: FormatRequest, post: CommitRequest) -> bytes:
     """Return what the journal keeps of a post."""
     return post.body if call.payload is None else call.payload
 
 
 async def _store(
     request: web.Request,
-    read: tuple[Format, Call, list[Arrival]],
-    post: Post,
+    read: tuple[Format, FormatRequest, list[Arrival]],
+    post: CommitRequest,
     whose: tuple[str, int | None, Launch | None],
     owner: CommitOwner | None = None,
-) -> Reply:
+) -> FormatResponse:
     """Store what one post has to store, in its order, and answer it."""
     spoken, call, arrivals = read
     commits, scos = services(request).commits, _scos(call)
     postings = [
-        Posting(
-            bodies.with_key(arrived, request),
+        StoreCommit(
+            request_body.with_key(arrived, request),
             *whose,
             post.content_type,
             _payload(one, post),
-            post.beside,
+            post.metadata,
             owner,
             scos[place:] + scos[:place],
         )
@@ -201,17 +201,19 @@ async def _store(
     return spoken.reply(call, answer, None)
 
 
-def _scos(call: Call) -> tuple[str, ...]:
+def _scos(call: FormatRequest) -> tuple[str, ...]:
     """Return the SCOs that a post has values of, none where its player does not name them."""
     return tuple(one.sco for one in (call, *call.others)) if call.sco or call.others else ()
 
 
-def _answer(connection: Connection, spoken: Format, call: Call, session_id: str, lms_id: int | None) -> Reply:
+def _answer(
+    connection: Connection, spoken: Format, call: FormatRequest, session_id: str, lms_id: int | None
+) -> FormatResponse:
     """Answer a question; what is asked for can be long."""
     return spoken.reply(call, None, _state(connection, session_id, lms_id, call.version))
 
 
-def _state(connection: Connection, session_id: str, lms_id: int | None, version: ScormVersion | None) -> State:
+def _state(connection: Connection, session_id: str, lms_id: int | None, version: ScormVersion | None) -> SessionData:
     row = lookups.find_session(connection, session_id)
     if row is None or lms_id not in {None, row.attempt.enrollment.lms_id}:
         raise SessionUnknown(f"There is no session {session_id}; open it with POST /v1/sessions.")
@@ -221,7 +223,7 @@ def _state(connection: Connection, session_id: str, lms_id: int | None, version:
         version or shown_version(row.attempt, state),
         launch_values(row, state, decode_session_state(row.state)),
     )
-    return State(cmi, {index: from_json(one) for index, one in (state.snapshot.interactions or {}).items()})
+    return SessionData(cmi, {index: from_json(one) for index, one in (state.snapshot.interactions or {}).items()})
 
 
 def _bearer(header: str) -> str | None:
@@ -236,7 +238,7 @@ def _bearer(header: str) -> str | None:
     return f"Bearer {decoded.partition(':')[2]}"
 
 
-async def _bearer_in_form(request: web.Request, post: Post) -> str | None:
+async def _bearer_in_form(request: web.Request, post: CommitRequest) -> str | None:
     """Return the token in a form's field `password` as a bearer's.
 
     Nobody knows yet who sent the form, so nothing but its fields is parsed, and few of them.
@@ -245,7 +247,9 @@ async def _bearer_in_form(request: web.Request, post: Post) -> str | None:
     return f"Bearer {password}" if password else None
 
 
-def _refused(request: web.Request, spoken: Format | None, call: Call | None, error: BridgeError) -> web.Response:
+def _refused(
+    request: web.Request, spoken: Format | None, call: FormatRequest | None, error: BridgeError
+) -> web.Response:
     # the answer may have to be a 200 with bad news in it: here at least it can be seen
     services(request).refusals.note(request, error, spoken.name if spoken is not None else "")
     if spoken is None or spoken.refusal is None:
@@ -256,8 +260,8 @@ def _refused(request: web.Request, spoken: Format | None, call: Call | None, err
     return response
 
 
-def _response(reply: Reply) -> web.Response:
+def _response(reply: FormatResponse) -> web.Response:
     if reply.status == 200 and reply.content_type == "application/json":
-        return Answer(reply.body)
+        return FastResponse(reply.body)
     charset = "utf-8" if reply.content_type.startswith("text/") else None
     return web.Response(body=reply.body, status=reply.status, content_type=reply.content_type, charset=charset)

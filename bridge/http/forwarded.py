@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from aiohttp import hdrs, web
 
-from bridge.proxy_settings import HeaderName, ProxySettings
+from bridge.settings import HeaderName, ProxySettings
 
 Address = IPv4Address | IPv6Address
 _T = TypeVar("_T")

@@ -1,4 +1,4 @@
-"""The API described for programs: an OpenAPI document."""
+"""The OpenAPI document of the API."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from bridge.http.openapi_operations import operations, refusals
-from bridge.http.openapi_shapes import shapes
+from bridge.http.openapi_paths import TAGS, paths, problem_responses
+from bridge.http.openapi_schemas import components
+from bridge.http.query_parameters import check_parameters
 
 
 def description() -> dict[str, Any]:
-    """Make the OpenAPI 3.1 document of all routes."""
+    """Return the OpenAPI 3.1 document of all routes."""
     about = metadata.metadata("scorm-xapi-bridge")
     return {
         "openapi": "3.1.0",
@@ -25,10 +26,11 @@ def description() -> dict[str, Any]:
             "license": {"name": about["License-Expression"], "identifier": about["License-Expression"]},
         },
         "servers": [{"url": "/"}],
-        "paths": operations(),
+        "tags": [*TAGS],
+        "paths": paths(),
         "components": {
-            "schemas": shapes(),
-            "responses": refusals(),
+            "schemas": components(),
+            "responses": problem_responses(),
             "securitySchemes": {
                 "lmsToken": {
                     "type": "http",
@@ -51,8 +53,9 @@ def description() -> dict[str, Any]:
     }
 
 
-async def get_description(_request: web.Request) -> web.Response:
-    """`GET /openapi.json`: this API, described. Anyone may."""
+async def get_description(request: web.Request) -> web.Response:
+    """`GET /openapi.json`: describe this API for programs. Anyone may ask."""
+    check_parameters(request)
     return web.Response(body=_encoded(), content_type="application/json")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import structlog
 from aiohttp import web
@@ -13,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from bridge.database import describe
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed
+from bridge.http.responses import ProblemResponse
 from bridge.http.services import SERVICES
 from storage.database_files import DatabaseFileLostError
 
@@ -20,9 +19,6 @@ log = structlog.get_logger(__name__)
 
 MAX_HEADER_LINE = 8190
 """Bytes of a request line or header that aiohttp takes."""
-GENERAL_EXCEPTION = 101
-"""The error code of SCORM 1.2 and SCORM 2004 for what no other code covers."""
-
 
 SERVER = "scorm-bridge"
 """What every response says in `Server`: no version of anything."""
@@ -122,15 +118,7 @@ def _told(
 
 
 def _response(status: int, code: str, title: str, detail: str, headers: dict[str, str]) -> web.Response:
-    body: dict[str, Any] = {
-        "type": f"urn:scorm-xapi-bridge:problem:{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "result": False,
-        "errorCode": GENERAL_EXCEPTION,
-    }
+    response = ProblemResponse(f"urn:scorm-xapi-bridge:problem:{code}", title, status, detail, code)
     return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/problem+json", headers=headers
+        body=msgspec.json.encode(response), status=status, content_type="application/problem+json", headers=headers
     )

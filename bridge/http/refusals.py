@@ -14,7 +14,7 @@ from aiohttp import web
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.errors import BridgeError
-from bridge.watch import Watch
+from bridge.periodic_task import PeriodicTask
 from storage import refusals
 from storage.refusals import MAX_KEPT, Refusal
 
@@ -31,7 +31,7 @@ LMS_ID = web.RequestKey("lms_id", int)
 """The LMS whose token came with a request, or its commit URL's."""
 
 
-class Refusals(Watch):
+class Refusals(PeriodicTask):
     """What was refused and is not stored yet. `counts` are by status and code, since the start of the process."""
 
     def __init__(self, database: Database, now: Now) -> None:
@@ -66,7 +66,7 @@ class Refusals(Watch):
             one = Refusal(lms_id, self._now(), status, code, detail, wire_format, method, path)
             self._waiting.setdefault(lms_id, deque(maxlen=MAX_KEPT)).append(one)
 
-    async def look(self) -> bool:
+    async def run_once(self) -> bool:
         """Store some of what waits."""
         found: list[Refusal] = []
         for waiting in self._waiting.values():
@@ -88,7 +88,7 @@ class Refusals(Watch):
 
     async def flush(self) -> None:
         """Store all that waits."""
-        while await self.look():
+        while await self.run_once():
             pass
 
 

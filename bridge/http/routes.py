@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-from bridge.http import attempts, bodies, commits, doors, health, openapi, sessions
+from bridge.http import attempts, commits, doors, health, openapi, request_body, sessions
 from bridge.http.cors import cors
 from bridge.http.problems import SERVER, problems
 from bridge.http.services import SERVICES, Services
@@ -17,7 +17,7 @@ _DOOR = f"/v1/formats/{{format:{doors.NAMES}}}/sessions/{{session_id}}/commits"
 def create_api(parts: Services) -> web.Application:
     """Make the application with all routes of the contract."""
     app = web.Application(
-        client_max_size=bodies.LARGEST_BODY,
+        client_max_size=request_body.LARGEST_BODY,
         middlewares=[cors(parts.origins), problems],
         # what aiohttp itself cannot unpack it refuses before any of this is asked, in words of its own
         handler_args={"auto_decompress": False},

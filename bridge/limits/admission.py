@@ -13,9 +13,9 @@ import structlog
 from bridge.access import CommitOwner
 from bridge.clock import Monotonic
 from bridge.errors import DiskLow, LearnerOverLimit, LmsOverLimit, OverLimit, SessionOverLimit
-from bridge.limit_settings import LimitSettings
 from bridge.limits.budgets import Budget
 from bridge.limits.disk_space import DiskSpace
+from bridge.settings import LimitSettings
 from bridge.system_alarms import AlarmCode, SystemAlarms
 
 log = structlog.get_logger(__name__)

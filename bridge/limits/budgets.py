@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from bridge.limit_settings import BudgetSettings
+from bridge.settings import BudgetSettings
 
 MIB = 1024 * 1024
 MAX_BUCKETS = 20_000

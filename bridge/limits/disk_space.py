@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.database import describe
 from bridge.limits.budgets import MIB
+from bridge.periodic_task import PeriodicTask
 from bridge.system_alarms import AlarmCode, SystemAlarms
-from bridge.watch import Watch
 from storage import disk_space
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ ENOUGH_AGAIN = 1.25
 """Times the mark that must be free before anything is stored again."""
 
 
-class DiskSpace(Watch):
+class DiskSpace(PeriodicTask):
     """Measures the disk of the database on a thread, as file systems can hang.
 
     `is_low` says what it came to, `problem` says it in words.
@@ -45,7 +45,7 @@ class DiskSpace(Watch):
         self.is_low = False
         self.problem: str | None = None
 
-    async def look(self) -> bool:
+    async def run_once(self) -> bool:
         """Measure once."""
         if self._min_free:
             measured = await asyncio.to_thread(self.measure)

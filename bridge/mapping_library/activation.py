@@ -1,4 +1,4 @@
-"""Which version holds for which LMS: the acts that change it. Each is kept, with who did it and why."""
+"""Which mapping version is active for which LMS, and the operations that change it, each recorded in the audit log."""
 
 from __future__ import annotations
 
@@ -7,103 +7,104 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from bridge.configured_targets import warnings
 from bridge.mapping_documents import compile_text
-from bridge.target_settings import TargetSettings
+from bridge.operations.audit_context import AuditAction, AuditContext, record
+from bridge.routing import warnings
+from bridge.settings import TargetSettings
 from mappings.definition import CompiledMapping
-from storage import audit_log, mapping_versions
-from storage.audit_log import AuditEntry
+from storage import mapping_versions
 from storage.mapping_versions import Activation, Version
 
 SETTINGS = "settings"
 """Who activates what the settings name."""
+MIN_HASH_PREFIX = 4
+"""Characters of a hash that may stand for it."""
 
 
 class LibraryError(ValueError):
-    """An act on mapping versions that cannot be done; the text says why."""
+    """An operation on mapping versions that is refused; the text says why."""
 
 
-class Activated(msgspec.Struct, frozen=True):
-    """A version holds now, None where the LMS has none of its own any more.
+class ActivationResult(msgspec.Struct, frozen=True):
+    """The version that is active now, None where the LMS has none of its own any more.
 
-    `warnings` tell what the settings of targets name that it has not.
+    `warnings` are about what the settings of targets name and the version does not have.
     """
 
     version_id: int | None
     warnings: tuple[str, ...] = ()
 
 
-def store(connection: Connection, mapping: CompiledMapping, now: int) -> int:
-    """Keep a version, as a draft until it is activated, and give its id."""
-    one = mapping.document
+def store_version(connection: Connection, mapping: CompiledMapping, now: int) -> int:
+    """Store a version, a draft until it is activated, and return its id."""
+    document = mapping.definition
     return mapping_versions.ensure(
-        connection, name=one.name, content_hash=one.content_hash, definition=one.text, now=now
+        connection, name=document.name, content_hash=document.content_hash, definition=document.text, now=now
     )
 
 
-def follow_settings(connection: Connection, mapping: CompiledMapping, now: int) -> None:
-    """Activate the document of the settings for all, where its content is not what they activated last.
+def activate_configured(connection: Connection, mapping: CompiledMapping, now: int) -> None:
+    """Activate the document of the settings for all LMSs, unless its content is what they activated last.
 
     So an activation by people stays until somebody edits the settings or the document they name, and the newest
-    decision wins. It is no act of people, and not in the trail of those.
+    decision wins. It is not recorded in the audit log, which has what people do.
     """
     mapping_versions.lock(connection)
-    version_id = store(connection, mapping, now)
-    own = [one for one in mapping_versions.activations(connection) if one.by == SETTINGS and one.lms_id is None]
-    if not own or own[-1].mapping_version_id != version_id:
+    version_id = store_version(connection, mapping, now)
+    configured = [
+        activation
+        for activation in mapping_versions.activations(connection)
+        if activation.by == SETTINGS and activation.lms_id is None
+    ]
+    if not configured or configured[-1].mapping_version_id != version_id:
         mapping_versions.activate(connection, Activation(None, version_id, now, SETTINGS, "the settings name it"))
 
 
-def activate(
+def activate_version(
     connection: Connection,
     version_id: int,
     lms_id: int | None,
     *,
     targets: Sequence[TargetSettings],
-    how: tuple[str, str, int],
-) -> Activated:
-    """Let a version hold for an LMS, or for all that have none of their own, from now on.
+    context: AuditContext,
+) -> ActivationResult:
+    """Activate a version for an LMS, or for all that have none of their own.
 
-    `how`: by whom, why, and when (milliseconds since the epoch). A version that holds already is activated once more:
-    what people decided is kept.
+    A version that is active already is activated once more: every decision is recorded.
 
     Raises:
-        DocumentError: it has faults, all of which are told.
-        LibraryError: it is said to be by the settings.
+        DocumentError: it has faults, all of which are listed.
+        LibraryError: the operation claims to be by the settings.
     """
-    by, reason, now = how
-    if by == SETTINGS:
-        raise LibraryError(f"{SETTINGS!r} is not the name of a person: it stands for what the settings name.")
+    _validate_person(context)
     mapping = compile_stored(connection, version_id)
     mapping_versions.lock(connection)
-    _act(connection, "activate", Activation(lms_id, version_id, now, by, reason))
-    return Activated(version_id, tuple(warnings(mapping, targets)))
+    _activate(connection, AuditAction.ACTIVATE, version_id, lms_id, context)
+    return ActivationResult(version_id, tuple(warnings(mapping, targets)))
 
 
 def roll_back(
-    connection: Connection, lms_id: int | None, *, targets: Sequence[TargetSettings], how: tuple[str, str, int]
-) -> Activated:
-    """Activate the version that held before the active one, for an LMS or for all; twice goes back two versions.
+    connection: Connection, lms_id: int | None, *, targets: Sequence[TargetSettings], context: AuditContext
+) -> ActivationResult:
+    """Activate the version before the active one, for an LMS or for all; twice goes back two versions.
 
     Raises:
-        DocumentError: it has faults by now: another release of the bridge made it.
-        LibraryError: there is none before it, or the act is said to be by the settings.
+        DocumentError: it has faults by now: another release of the bridge stored it.
+        LibraryError: there is none before it, or the operation claims to be by the settings.
     """
-    by, reason, now = how
-    if by == SETTINGS:
-        raise LibraryError(f"{SETTINGS!r} is not the name of a person: it stands for what the settings name.")
+    _validate_person(context)
     mapping_versions.lock(connection)
     stack = mapping_versions.before_current(mapping_versions.activations(connection), lms_id)
     if len(stack) < 2:
-        raise LibraryError("There is no version before the active one to go back to.")
+        raise LibraryError("There is no version before the active one to roll back to.")
     version_id = stack[-2]
-    told = () if version_id is None else tuple(warnings(compile_stored(connection, version_id), targets))
-    _act(connection, "rollback", Activation(lms_id, version_id, now, by, reason))
-    return Activated(version_id, told)
+    texts = () if version_id is None else tuple(warnings(compile_stored(connection, version_id), targets))
+    _activate(connection, AuditAction.ROLL_BACK, version_id, lms_id, context)
+    return ActivationResult(version_id, texts)
 
 
 def compile_stored(connection: Connection, version_id: int) -> CompiledMapping:
-    """Compile a version.
+    """Compile a stored version.
 
     Raises:
         DocumentError: it has faults.
@@ -111,39 +112,49 @@ def compile_stored(connection: Connection, version_id: int) -> CompiledMapping:
     return compile_text(mapping_versions.definition(connection, version_id), f"version {version_id}")
 
 
-def find(connection: Connection, told: str) -> Version:
-    """Give the version with a name, the newest of it, or with a hash that begins so.
+def find_version(connection: Connection, name_or_hash: str) -> Version:
+    """Return the newest version with a name, or the one whose hash begins so.
 
     Raises:
         LibraryError: there is none, or more than one hash begins so.
     """
-    stored = mapping_versions.versions(connection)
-    named = [one for one in stored if one.name == told]
+    versions = mapping_versions.versions(connection)
+    named = [version for version in versions if version.name == name_or_hash]
     if named:
         return named[0]
-    found = [one for one in stored if len(told) >= 4 and one.content_hash.startswith(told)]
-    if len(found) == 1:
-        return found[0]
-    why = "is the beginning of more than one version's hash" if found else "is no version's name or hash"
-    raise LibraryError(f"{told!r} {why}; `scorm-bridge mapping list` shows them.")
+    matching = [
+        version
+        for version in versions
+        if len(name_or_hash) >= MIN_HASH_PREFIX and version.content_hash.startswith(name_or_hash)
+    ]
+    if len(matching) == 1:
+        return matching[0]
+    reason = "is the beginning of more than one version's hash" if matching else "is no version's name or hash"
+    raise LibraryError(f"{name_or_hash!r} {reason}; `scorm-bridge mapping list` shows them.")
 
 
 def find_lms(connection: Connection, name: str) -> int:
-    """Give the id of an LMS.
+    """Return the id of an LMS.
 
     Raises:
         LibraryError: there is none of that name.
     """
-    names = {known: own for own, known in mapping_versions.lms_names(connection).items()}
-    if name not in names:
-        raise LibraryError(f"No LMS has the name {name!r}; there are: {', '.join(names) or 'none'}.")
-    return names[name]
+    ids = {lms_name: lms_id for lms_id, lms_name in mapping_versions.lms_names(connection).items()}
+    if name not in ids:
+        raise LibraryError(f"No LMS has the name {name!r}; there are: {', '.join(ids) or 'none'}.")
+    return ids[name]
 
 
-def _act(connection: Connection, verb: str, one: Activation) -> None:
-    mapping_versions.activate(connection, one)
-    subject = {
-        "lms": None if one.lms_id is None else mapping_versions.lms_names(connection)[one.lms_id],
-        "mapping_version": one.mapping_version_id,
-    }
-    audit_log.append(connection, AuditEntry(one.at, one.by, verb, msgspec.json.encode(subject).decode(), 1, one.reason))
+def _validate_person(context: AuditContext) -> None:
+    if context.by == SETTINGS:
+        raise LibraryError(f"{SETTINGS!r} is not the name of a person: it stands for what the settings name.")
+
+
+def _activate(
+    connection: Connection, action: AuditAction, version_id: int | None, lms_id: int | None, context: AuditContext
+) -> None:
+    activation = Activation(lms_id, version_id, context.at, context.by, context.reason)
+    mapping_versions.activate(connection, activation)
+    lms = None if lms_id is None else mapping_versions.lms_names(connection)[lms_id]
+    subject = msgspec.json.encode({"lms": lms, "mapping_version": version_id}).decode()
+    record(connection, context, action, subject)

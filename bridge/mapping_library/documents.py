@@ -29,7 +29,7 @@ def find_document(connection: Connection, told: str, lms_id: int | None = None) 
     if told.endswith(".toml"):
         return load_mapping(told)
     try:
-        found = activation.find(connection, told)
+        found = activation.find_version(connection, told)
     except LibraryError:
         return load_mapping(told)
     if found.name == told and (SHIPPED / f"{told}.toml").exists():

@@ -18,9 +18,9 @@ from aiohttp import web
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from bridge.commits.launch import Activity, Course, Launch, Learner, check_launch
-from bridge.commits.replies import attempt_object
-from bridge.commits.work import Opening
+from bridge.commit_model.launch import Activity, Course, Launch, Learner, check_launch
+from bridge.commit_model.responses import attempt_summary
+from bridge.commits.commands import OpenSession
 from bridge.errors import MalformedField
 from bridge.http.services import services
 from bridge.http.sessions import commit_url
@@ -98,7 +98,7 @@ async def _launch(request: web.Request) -> web.StreamResponse:
     )
     launch, _ = check_launch(launch)
     begun = await services(request).database.read(_begun, launch)
-    opened = await services(request).commits.open(Opening(replace(launch, attempt_number=begun), None))
+    opened = await services(request).commits.open(OpenSession(replace(launch, attempt_number=begun), None))
     start = f"/sandbox/?learner={quote(name)}"
     data = {
         "scorm_version": version,
@@ -160,17 +160,17 @@ def _attempts(connection: Connection, lms_id: int) -> list[dict[str, Any]]:
 
 def _attempt(report: lookups.AttemptReport) -> dict[str, Any]:
     row = report.attempt
-    shown = attempt_object(row)
+    shown = attempt_summary(row)
     return {
         "learner": row.enrollment.learner_name,
         "activity": row.enrollment.activity_name,
         "scorm_version": row.scorm_version,
         "number": row.number,
         "state": row.status,
-        "completion_status": shown["completion_status"],
-        "success_status": shown["success_status"],
-        "score": _score(shown["score"]),
-        "total_time": _duration(shown["total_time"]),
+        "completion_status": shown.completion_status,
+        "success_status": shown.success_status,
+        "score": _score(msgspec.to_builtins(shown.score)),
+        "total_time": _duration(shown.total_time),
         "sessions": [one.session_id for one in report.sessions],
         "statements": [
             {

@@ -15,7 +15,7 @@ from mappings.cmi.objectives import Objective
 from mappings.cmi.warnings import CmiWarning
 from mappings.definition.compiled import CompiledMapping
 from mappings.definition.model import ONCE, Rule
-from mappings.definition.statement_context import Facts
+from mappings.definition.statement_context import StatementContext
 from mappings.generation.statements import Judged, Made, Statement, make
 
 Reason = Literal["fired", "once", "condition", "no-change", "held-back"]
@@ -73,20 +73,20 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(
-    mapping: CompiledMapping, facts: Facts, done: Fold, enrollment: EnrollmentState = NEW_ENROLLMENT
+    mapping: CompiledMapping, context: StatementContext, done: Fold, enrollment: EnrollmentState = NEW_ENROLLMENT
 ) -> tuple[Made, Explanation]:
     """Make a commit's statements and explain them; rules are told in the document's order, and per change.
 
     `enrollment` is its state before the commit.
     """
     judged: list[Judged] = []
-    made = make(mapping, facts, done.attempt, done.session, done.changes, done.at, judged, enrollment=enrollment)
+    made = make(mapping, context, done.attempt, done.session, done.changes, done.at, judged, enrollment=enrollment)
     by_rule: dict[str, list[Judged]] = {}
     for one in judged:
         by_rule.setdefault(one.rule.name, []).append(one)
     rules: list[RuleTold] = []
-    for rule in mapping.document.rules:
-        verb = mapping.document.verbs[rule.verb].id
+    for rule in mapping.definition.rules:
+        verb = mapping.definition.verbs[rule.verb].id
         own = by_rule.get(rule.name)
         rules += [_judged(one, verb, done.changes) for one in own] if own else [_silent(rule, verb, done)]
     return made, Explanation(

@@ -13,10 +13,10 @@ from mappings.attempt.commit_update import fold
 from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.definition.compiled import CompiledMapping
-from mappings.definition.statement_context import Facts
+from mappings.definition.statement_context import StatementContext
 from mappings.generation.statements import Statement
 
-SAMPLE_FACTS = Facts(
+SAMPLE_FACTS = StatementContext(
     lms="preview",
     lms_name="Example LMS",
     home_page="https://lms.example.org/",
@@ -50,14 +50,14 @@ def preview(
     mapping: CompiledMapping,
     arrival: Arrival,
     *,
-    facts: Facts = SAMPLE_FACTS,
+    context: StatementContext = SAMPLE_FACTS,
     attempt: AttemptState = FIRST_ATTEMPT,
     session: SessionState = FIRST_SESSION,
     enrollment: EnrollmentState = NEW_ENROLLMENT,
 ) -> Preview:
     """Work a commit out on an enrollment, attempt and session as they were before it; nothing is stored."""
-    done = fold(attempt, session, arrival, policy=mapping.document.status)
-    made, explanation = explain(mapping, facts, done, enrollment)
+    done = fold(attempt, session, arrival, policy=mapping.definition.status)
+    made, explanation = explain(mapping, context, done, enrollment)
     return Preview(tuple(map(as_tincan, made.statements)), explanation, made.attempt, made.session)
 
 

@@ -21,7 +21,7 @@ from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
 from mappings.attempt.ordering import may_repeat
 from mappings.attempt.state import AttemptState, SessionState, open_session
 from mappings.definition.compiled import CompiledMapping
-from mappings.definition.statement_context import Facts, with_registration
+from mappings.definition.statement_context import StatementContext, context_for_session
 from mappings.generation.statements import Statement, make
 
 
@@ -41,7 +41,7 @@ class SessionStory(msgspec.Struct, frozen=True):
 class AttemptStory(msgspec.Struct, frozen=True):
     """An attempt with its sessions. Of the facts, all but session and what was reached are used."""
 
-    facts: Facts
+    context: StatementContext
     sessions: Sequence[SessionStory]
 
 
@@ -56,7 +56,7 @@ class Received(msgspec.Struct, frozen=True):
 class Told(msgspec.Struct, frozen=True):
     """What became of a commit, or of closing the session after it (`closing`)."""
 
-    facts: Facts
+    context: StatementContext
     session_id: str
     number: int
     received_at: int
@@ -69,9 +69,9 @@ class Told(msgspec.Struct, frozen=True):
 class _Session:
     """A session that is open in the replay."""
 
-    def __init__(self, story: SessionStory, facts: Facts, state: SessionState) -> None:
+    def __init__(self, story: SessionStory, context: StatementContext, state: SessionState) -> None:
         self.story = story
-        self.facts = facts
+        self.context = context
         self.state = state
         self.earlier: list[Earlier] = []
         self.number = 0
@@ -82,7 +82,7 @@ class _Attempt:
     """An attempt in the replay; sessions wait for their turns to be opened and closed, the next one at the end."""
 
     def __init__(self, story: AttemptStory) -> None:
-        self.facts = story.facts
+        self.context = story.context
         self.state = AttemptState()
         self.turn = 0
         self.to_open = sorted(story.sessions, key=lambda one: (-one.opened, -one.number))
@@ -124,7 +124,7 @@ class Replay:
             session.state,
             arrival,
             earlier=earlier,
-            policy=self.mapping.document.status,
+            policy=self.mapping.definition.status,
         )
         session.number, session.received_at = one.number, arrival.received_at
         told.append(self._make(attempt, session, done))
@@ -154,10 +154,10 @@ class Replay:
         self._open_due(attempt)
         while attempt.to_close and attempt.to_close[-1][0] == attempt.turn + 1:
             session = self._sessions[attempt.to_close.pop()[1]]
-            document = self.mapping.document
-            overlapped = document.overlap == "abandoned" and attempt.turn + 1 in session.story.overlapped
-            ending = "abandoned" if overlapped else document.idle
-            done = end_idle(attempt.state, session.state, ending, document.status, overlapped=overlapped)
+            definition = self.mapping.definition
+            overlapped = definition.overlap == "abandoned" and attempt.turn + 1 in session.story.overlapped
+            ending = "abandoned" if overlapped else definition.idle
+            done = end_idle(attempt.state, session.state, ending, definition.status, overlapped=overlapped)
             told.append(self._make(attempt, session, done, closing=True))
             attempt.turn += 1
             self._open_due(attempt)
@@ -166,32 +166,41 @@ class Replay:
     def _open_due(self, attempt: _Attempt) -> None:
         while attempt.to_open and attempt.to_open[-1].opened <= attempt.turn:
             story = attempt.to_open.pop()
-            facts = with_registration(attempt.facts, story.session_id, story.launch.registration)
+            context = context_for_session(attempt.context, story.session_id, story.launch.registration)
             attempt.state, state = open_session(
                 attempt.state, story.launch, launched_at=story.launched_at, prior_total_time=story.prior_total_time
             )
             # the turns are those of the past, whatever this mapping makes of them
             state = replace(state, number=story.number, opened=story.opened)
-            self._sessions[story.session_id] = _Session(story, facts, state)
+            self._sessions[story.session_id] = _Session(story, context, state)
 
     def _make(self, attempt: _Attempt, session: _Session, done: Fold, *, closing: bool = False) -> Told:
-        facts, explanation = self._facts(session), None
+        context, explanation = self._context(session), None
         if done.duplicate_of is not None:
             # not by the mapping that told it first, but by this one
-            return Told(facts, facts.session_id, session.number, session.received_at, done, (), closing)
-        if self._explains == (facts.session_id, session.number):
-            made, explanation = explain(self.mapping, facts, done, self._enrollment)
+            return Told(context, context.session_id, session.number, session.received_at, done, (), closing)
+        if self._explains == (context.session_id, session.number):
+            made, explanation = explain(self.mapping, context, done, self._enrollment)
         else:
             made = make(
-                self.mapping, facts, done.attempt, done.session, done.changes, done.at, enrollment=self._enrollment
+                self.mapping, context, done.attempt, done.session, done.changes, done.at, enrollment=self._enrollment
             )
         attempt.state, session.state, self._enrollment = made.attempt, made.session, made.enrollment
         return Told(
-            facts, facts.session_id, session.number, session.received_at, done, made.statements, closing, explanation
+            context,
+            context.session_id,
+            session.number,
+            session.received_at,
+            done,
+            made.statements,
+            closing,
+            explanation,
         )
 
-    def _facts(self, session: _Session) -> Facts:
-        facts = session.facts
-        if facts.enrollment_completed != self._completed or facts.enrollment_passed != self._passed:
-            facts = session.facts = replace(facts, enrollment_completed=self._completed, enrollment_passed=self._passed)
-        return facts
+    def _context(self, session: _Session) -> StatementContext:
+        context = session.context
+        if context.enrollment_completed != self._completed or context.enrollment_passed != self._passed:
+            context = session.context = replace(
+                context, enrollment_completed=self._completed, enrollment_passed=self._passed
+            )
+        return context

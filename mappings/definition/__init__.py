@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mappings.definition.compiled import CompiledMapping, compile_document
-from mappings.definition.errors import DocumentError, Fault
-from mappings.definition.loader import load
+from mappings.definition.compiled import CompiledMapping, compile_definition
+from mappings.definition.errors import DefinitionError, Fault
+from mappings.definition.loader import load_definition
 
-__all__ = ["CompiledMapping", "DocumentError", "Fault", "compile_document", "load"]
+__all__ = ["CompiledMapping", "DefinitionError", "Fault", "compile_definition", "load_definition"]

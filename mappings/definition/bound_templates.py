@@ -16,13 +16,13 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from mappings.definition.model import Document, Rule
-from mappings.definition.placeholders import OF_COMMITS, OF_ITEMS, VERBATIM, as_kind, places
+from mappings.definition.model import MappingDefinition, Rule
+from mappings.definition.placeholders import OF_COMMITS, OF_ITEMS, VERBATIM, as_kind, placeholders
 from mappings.definition.statement_context import (
     OF_ACTIVITY,
-    DocumentPlace,
-    Facts,
-    Holes,
+    DocumentAddress,
+    Slots,
+    StatementContext,
     Values,
     fill_iri,
     fill_text,
@@ -35,11 +35,11 @@ from mappings.definition.statement_templates import (
     ITEM_IRI,
     MBOX,
     OBJECTIVES,
-    Form,
-    Parts,
-    Skeleton,
-    Skeletons,
-    fill_parts,
+    StatementFormat,
+    StatementTemplate,
+    StatementTemplates,
+    TemplateParts,
+    fill_known_slots,
 )
 from mappings.xapi.fast_checks import is_sound_iri
 
@@ -52,72 +52,76 @@ _Key = TypeVar("_Key", bound=Hashable)
 _Made = TypeVar("_Made")
 
 
-class ActivityOutline:
+class ActivityTemplates:
     """The statements and activities of all who learn with one activity, each filled in when it is first needed.
 
     `values` are what is filled in. `sound` tells that what is made of these and any other facts is as sound as what
     facts of the usual kind make.
     """
 
-    def __init__(self, skeletons: Skeletons, values: Values) -> None:
+    def __init__(self, templates: StatementTemplates, values: Values) -> None:
         self.values = values
-        self.sound = skeletons.take_any_facts and all(
+        self.sound = templates.takes_any_context and all(
             is_sound_iri(value) for name in VERBATIM if (value := values.get(name))
         )
-        self._skeletons = skeletons
-        self._holes = Holes(values)
+        self._templates = templates
+        self._slots = Slots(values)
         self._absent = frozenset(name for name in OF_ACTIVITY if not values.get(name, name))
-        self._rules: dict[tuple[str, frozenset[str]], tuple[Form, Skeleton]] = {}
-        self._activities: dict[tuple[str, frozenset[str]], Parts] = {}
+        self._rules: dict[tuple[str, frozenset[str]], tuple[StatementFormat, StatementTemplate]] = {}
+        self._activities: dict[tuple[str, frozenset[str]], TemplateParts] = {}
 
-    def form(self, rule: Rule, absent: frozenset[str]) -> tuple[Form, Skeleton]:
+    def statement_format(self, rule: Rule, absent: frozenset[str]) -> tuple[StatementFormat, StatementTemplate]:
         """Give a rule's form, and the skeleton that it is of. `absent`: what else is empty."""
         known = self._rules.get((rule.name, absent))
         if known is None:
-            own = self._skeletons.of_rule(rule, self._absent | absent)
-            known = self._rules[rule.name, absent] = (own.fill(self._holes), own)
+            own = self._templates.of_rule(rule, self._absent | absent)
+            known = self._rules[rule.name, absent] = (own.fill(self._slots), own)
         return known
 
-    def activity(self, name: str, absent: frozenset[str]) -> Parts:
+    def activity(self, name: str, absent: frozenset[str]) -> TemplateParts:
         """Give an activity of the document, as JSON. `absent`: what else is empty."""
         known = self._activities.get((name, absent))
         if known is None:
-            parts = self._skeletons.of_activity(name, self._absent | absent)
-            known = self._activities[name, absent] = fill_parts(parts, self._holes)
+            parts = self._templates.of_activity(name, self._absent | absent)
+            known = self._activities[name, absent] = fill_known_slots(parts, self._slots)
         return known
 
 
-class Outline:
+class BoundTemplates:
     """What the facts of one session tell of its statements.
 
-    `values` are all that facts tell, `holes` fill them into skeletons; `places` are those of the documents that were
-    asked for, by name.
+    `values` are all that the context tells, `slots` fill them into templates; `addresses` are those of the documents
+    that were asked for, by name.
     """
 
     def __init__(
-        self, document: Document, activity: ActivityOutline, facts: Facts, may_be_absent: frozenset[str]
+        self,
+        definition: MappingDefinition,
+        activity: ActivityTemplates,
+        context: StatementContext,
+        may_be_absent: frozenset[str],
     ) -> None:
-        self.facts = facts
-        self.values = of_session(facts, activity.values)
-        self.holes = Holes(self.values)
-        if document.actor.identifier != "account":
-            of_mbox = document.actor.identifier == "mbox"
-            self.values[MBOX] = mbox(facts).removeprefix("mailto:") if of_mbox else mbox_sha1sum(facts)
+        self.context = context
+        self.values = of_session(context, activity.values)
+        self.slots = Slots(self.values)
+        if definition.actor.identifier != "account":
+            of_mbox = definition.actor.identifier == "mbox"
+            self.values[MBOX] = mbox(context).removeprefix("mailto:") if of_mbox else mbox_sha1sum(context)
         # what stays the same; the rest is known as of a commit or an item
         self._absent = frozenset(
             name for name in (*may_be_absent, MBOX) if is_absent(name, self.values) and not name.startswith(_LATER)
         )
         self._absences: dict[Hashable, frozenset[str]] = {}
-        self.places: dict[str, DocumentPlace] = {}
-        self._document = document
+        self.addresses: dict[str, DocumentAddress] = {}
+        self._document = definition
         self._activity = activity
         self._namespace = hashlib.sha1(
-            bytes.fromhex(facts.attempt_id.replace("-", "")) + f"{facts.lms}\n".encode(), usedforsecurity=False
+            bytes.fromhex(context.attempt_id.replace("-", "")) + f"{context.lms}\n".encode(), usedforsecurity=False
         )
 
-    def form(
+    def statement_format(
         self, rule: Rule, *, described: bool, with_objectives: bool, own_iri: bool, unknown: frozenset[str]
-    ) -> tuple[Form, Hashable]:
+    ) -> tuple[StatementFormat, Hashable]:
         """Give a rule's form, which the session's holes and an item's fill, and what to judge it as.
 
         `described`: the item has a description; `with_objectives`: it names some; `own_iri`: its id is an IRI;
@@ -127,10 +131,10 @@ class Outline:
         absent = self._absent_with(
             described=described, with_objectives=with_objectives, own_iri=own_iri, unknown=unknown
         )
-        form, skeleton = self._activity.form(rule, absent)
-        return form, skeleton if self._activity.sound else (skeleton, self.facts)
+        statement_format, statement_template = self._activity.statement_format(rule, absent)
+        return statement_format, statement_template if self._activity.sound else (statement_template, self.context)
 
-    def activity(self, name: str, *, described: bool, own_iri: bool, unknown: frozenset[str]) -> Parts:
+    def activity(self, name: str, *, described: bool, own_iri: bool, unknown: frozenset[str]) -> TemplateParts:
         """Give an activity of the document, as JSON in which the session's and an item's holes are left."""
         absent = self._absent_with(described=described, with_objectives=False, own_iri=own_iri, unknown=unknown)
         return self._activity.activity(name, absent)
@@ -187,42 +191,46 @@ def as_uuid(digest: str) -> str:
 _VARIANTS = {digit: f"{int(digit, 16) & 0x3 | 0x8:x}" for digit in "0123456789abcdef"}
 
 
-class Outlines:
+class BoundTemplateCache:
     """The outlines of the sessions that were asked for last, and of their activities."""
 
-    def __init__(self, document: Document, skeletons: Skeletons) -> None:
-        self._document = document
-        self._skeletons = skeletons
-        made_of = places(document.activity_iri) | places(document.activity_in_course_iri) | places(document.course_iri)
+    def __init__(self, definition: MappingDefinition, templates: StatementTemplates) -> None:
+        self._document = definition
+        self._templates = templates
+        made_of = (
+            placeholders(definition.activity_iri)
+            | placeholders(definition.activity_in_course_iri)
+            | placeholders(definition.course_iri)
+        )
         self._shared = made_of <= OF_ACTIVITY
-        self._by_activity: dict[Hashable, ActivityOutline] = {}
-        self._by_session: dict[str, Outline] = {}
+        self._by_activity: dict[Hashable, ActivityTemplates] = {}
+        self._by_session: dict[str, BoundTemplates] = {}
         self._adding = Lock()
 
-    def of(self, facts: Facts) -> Outline:
+    def of(self, context: StatementContext) -> BoundTemplates:
         """Give the outline for facts; it is made anew where those of a session changed."""
-        known = self._by_session.get(facts.session_id)
-        if known is not None and (known.facts == facts or _tells_the_same(known, facts)):
+        known = self._by_session.get(context.session_id)
+        if known is not None and (known.context == context or _tells_the_same(known, context)):
             return known
-        made = Outline(self._document, self._activity(facts), facts, self._skeletons.may_be_absent)
+        made = BoundTemplates(self._document, self._activity(context), context, self._templates.may_be_absent)
         with self._adding:
-            self._by_session.pop(facts.session_id, None)
-            _remember(self._by_session, facts.session_id, made, SESSIONS_REMEMBERED)
+            self._by_session.pop(context.session_id, None)
+            _remember(self._by_session, context.session_id, made, SESSIONS_REMEMBERED)
         return made
 
-    def _activity(self, facts: Facts) -> ActivityOutline:
-        key = _FACTS_OF_ACTIVITY(facts) if self._shared else facts
+    def _activity(self, context: StatementContext) -> ActivityTemplates:
+        key = _CONTEXT_OF_ACTIVITY(context) if self._shared else context
         known = self._by_activity.get(key)
         if known is None:
             one = self._document
-            values = of_activity(facts, one.activity_iri, one.course_iri, one.activity_in_course_iri)
-            known = ActivityOutline(self._skeletons, values)
+            values = of_activity(context, one.activity_iri, one.course_iri, one.activity_in_course_iri)
+            known = ActivityTemplates(self._templates, values)
             with self._adding:
                 _remember(self._by_activity, key, known, ACTIVITIES_REMEMBERED)
         return known
 
 
-_FACTS_OF_ACTIVITY = attrgetter(
+_CONTEXT_OF_ACTIVITY = attrgetter(
     "home_page",
     "lms_name",
     "activity_id",
@@ -235,14 +243,16 @@ _FACTS_OF_ACTIVITY = attrgetter(
 )
 
 
-def _tells_the_same(outline: Outline, facts: Facts) -> bool:
+def _tells_the_same(bound_templates: BoundTemplates, context: StatementContext) -> bool:
     """Tell whether facts differ in nothing that stands in statements, and let them be the outline's then."""
     known = replace(
-        outline.facts, enrollment_completed=facts.enrollment_completed, enrollment_passed=facts.enrollment_passed
+        bound_templates.context,
+        enrollment_completed=context.enrollment_completed,
+        enrollment_passed=context.enrollment_passed,
     )
-    if known != facts:
+    if known != context:
         return False
-    outline.facts = facts
+    bound_templates.context = context
     return True
 
 

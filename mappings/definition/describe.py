@@ -20,12 +20,12 @@ from mappings.definition.model import (
     RESULT_PARTS,
     SCALED_SCORES,
     Activity,
-    Document,
     Extension,
+    MappingDefinition,
     Rule,
     Value,
 )
-from mappings.definition.placeholders import Place, Template
+from mappings.definition.placeholders import Placeholder, Template
 
 
 class RuleInWords(msgspec.Struct, frozen=True):
@@ -66,20 +66,20 @@ class InWords(msgspec.Struct, frozen=True):
     documents: tuple[Line, ...]
 
 
-def in_words(document: Document) -> InWords:
+def in_words(definition: MappingDefinition) -> InWords:
     """Put a document in words."""
     return InWords(
-        tuple(_rule(rule, document) for rule in document.rules),
-        tuple(_who(document)),
-        tuple(Line(name, _activity(one)) for name, one in document.activities.items()),
-        tuple(_where(document)),
-        tuple(_documents(document)),
+        tuple(_rule(rule, definition) for rule in definition.rules),
+        tuple(_who(definition)),
+        tuple(Line(name, _activity(one)) for name, one in definition.activities.items()),
+        tuple(_where(definition)),
+        tuple(_documents(definition)),
     )
 
 
 def template(told: Template) -> str:
     """Write a template as the document does."""
-    return "".join(_place(part) if isinstance(part, Place) else part for part in told)
+    return "".join(_place(part) if isinstance(part, Placeholder) else part for part in told)
 
 
 def name_of(told: Mapping[str, str], language: str) -> str:
@@ -87,8 +87,8 @@ def name_of(told: Mapping[str, str], language: str) -> str:
     return told.get(language) or next(iter(told.values()), "")
 
 
-def _place(part: Place) -> str:
-    return f"{{{part.hole}}}" if part.fallback is None else f"{{{part.hole}|{part.fallback}}}"
+def _place(part: Placeholder) -> str:
+    return f"{{{part.slot}}}" if part.fallback is None else f"{{{part.slot}|{part.fallback}}}"
 
 
 def _value(value: Value) -> str:
@@ -105,18 +105,18 @@ def _extension(extension: Extension) -> Line:
     )
 
 
-def _rule(rule: Rule, document: Document) -> RuleInWords:
-    verb, condition = document.verbs[rule.verb], rule.condition
+def _rule(rule: Rule, definition: MappingDefinition) -> RuleInWords:
+    verb, condition = definition.verbs[rule.verb], rule.condition
     return RuleInWords(
         name=rule.name,
         when=TRIGGERS[rule.when],
         trigger=rule.when,
         only_if="" if condition is None else condition.text,
         means=() if condition is None else tuple(_means(condition.program.variables())),
-        verb=name_of(verb.display, document.language),
+        verb=name_of(verb.display, definition.language),
         verb_id=verb.id,
         object=rule.object,
-        object_id=template(document.activities[rule.object].id),
+        object_id=template(definition.activities[rule.object].id),
         result=tuple(RESULT_PARTS[part] for part in rule.result),
         context=tuple(_context(rule)),
         often=ONCE[rule.once],
@@ -139,8 +139,8 @@ def _context(rule: Rule) -> Iterator[str]:
         yield f"{extension.name[0].lower()}{extension.name[1:]}, too: {extension.value}"
 
 
-def _who(document: Document) -> Iterator[Line]:
-    actor = document.actor
+def _who(definition: MappingDefinition) -> Iterator[Line]:
+    actor = definition.actor
     yield Line("Known by", IDENTIFIERS[actor.identifier])
     yield Line("Account's home page", template(actor.home_page))
     yield Line("Account's name", template(actor.account))
@@ -161,14 +161,14 @@ def _activity(one: Activity) -> str:
     return "; ".join(told)
 
 
-def _where(document: Document) -> Iterator[Line]:
-    context = document.context
-    yield Line("Activity's IRI, where its id is none", template(document.activity_iri))
-    if document.activity_in_course_iri != document.activity_iri:
+def _where(definition: MappingDefinition) -> Iterator[Line]:
+    context = definition.context
+    yield Line("Activity's IRI, where its id is none", template(definition.activity_iri))
+    if definition.activity_in_course_iri != definition.activity_iri:
         yield Line(
-            "Activity's IRI, where its id is none and the course is known", template(document.activity_in_course_iri)
+            "Activity's IRI, where its id is none and the course is known", template(definition.activity_in_course_iri)
         )
-    yield Line("Course's IRI, where its id is none", template(document.course_iri))
+    yield Line("Course's IRI, where its id is none", template(definition.course_iri))
     yield Line("Registration", template(context.registration))
     for name, listed in (("grouping", context.grouping), ("category", context.category)):
         if listed:
@@ -177,18 +177,18 @@ def _where(document: Document) -> Iterator[Line]:
         if text is not None:
             yield Line(name, template(text))
     yield from map(_extension, context.extensions)
-    failed = "does" if document.status.failed_completes else "does not"
+    failed = "does" if definition.status.failed_completes else "does not"
     yield Line("SCORM 1.2's failed", f"{failed} also complete an attempt")
-    yield Line("The result of an attempt", RESULTS[document.status.result])
-    yield Line("Ends of sessions", ENDS_RETOLD[document.status.ends_retold])
-    yield Line("Mastery score, passing score and completion threshold", PASS_MARKS[document.status.marks])
-    yield Line("A scaled score", SCALED_SCORES[document.scaled_score])
-    yield Line("A session from which nothing comes any more", ENDINGS[document.idle])
-    yield Line("A session that is open when a later one begins", OVERLAPS[document.overlap])
+    yield Line("The result of an attempt", RESULTS[definition.status.result])
+    yield Line("Ends of sessions", ENDS_RETOLD[definition.status.ends_retold])
+    yield Line("Mastery score, passing score and completion threshold", PASS_MARKS[definition.status.marks])
+    yield Line("A scaled score", SCALED_SCORES[definition.scaled_score])
+    yield Line("A session from which nothing comes any more", ENDINGS[definition.idle])
+    yield Line("A session that is open when a later one begins", OVERLAPS[definition.overlap])
 
 
-def _documents(document: Document) -> Iterator[Line]:
-    for one in document.documents:
+def _documents(definition: MappingDefinition) -> Iterator[Line]:
+    for one in definition.documents:
         parts = ", ".join(f"{part} ({DOCUMENT_PARTS[part]})" for part in one.content)
         sent = "goes to every LRS" if one.send else "goes to no LRS"
         yield Line(

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from mappings.definition.describe import InWords, Line, RuleInWords, in_words
-from mappings.definition.model import Document
+from mappings.definition.model import MappingDefinition
 
 Kind = Literal["same", "added", "dropped", "changed", "skipped"]
 
@@ -59,7 +59,7 @@ _RULE = {
 }
 
 
-def rule_differences(before: Document, after: Document) -> list[RuleDifference]:
+def rule_differences(before: MappingDefinition, after: MappingDefinition) -> list[RuleDifference]:
     """Give the rules that differ: the new document's in its order, then those that were dropped."""
     old, new = ({rule.name: rule for rule in in_words(one).rules} for one in (before, after))
     found = []
@@ -74,7 +74,7 @@ def rule_differences(before: Document, after: Document) -> list[RuleDifference]:
     return found + dropped
 
 
-def other_differences(before: Document, after: Document) -> list[Field]:
+def other_differences(before: MappingDefinition, after: MappingDefinition) -> list[Field]:
     """Give what differs of all that is no rule."""
     old, new = (dict(_others(in_words(one))) for one in (before, after))
     names = list(dict.fromkeys([*new, *old]))

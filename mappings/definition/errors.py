@@ -19,7 +19,7 @@ class Fault(msgspec.Struct, frozen=True):
         return f"{at}{self.place}: {self.message}"
 
 
-class DocumentError(ValueError):
+class DefinitionError(ValueError):
     """A mapping document cannot be used. `faults` lists everything wrong with it."""
 
     def __init__(self, source: str, faults: Sequence[Fault]) -> None:

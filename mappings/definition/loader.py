@@ -9,7 +9,7 @@ import tomllib
 from mappings.attempt.changes import ABOUT_ITEMS, TRIGGERS
 from mappings.attempt.policy import ENDS_RETOLD, PASS_MARKS, RESULTS, StatusPolicy
 from mappings.definition.conditions import Condition, compile_condition
-from mappings.definition.errors import DocumentError, Fault
+from mappings.definition.errors import DefinitionError, Fault
 from mappings.definition.model import (
     CONTEXT_LISTS,
     DOCUMENT_PARTS,
@@ -24,15 +24,15 @@ from mappings.definition.model import (
     Activity,
     Actor,
     Context,
-    Document,
+    DocumentDefinition,
     Extension,
+    MappingDefinition,
     Objectives,
     Rule,
     Value,
     Verb,
-    XapiDocument,
 )
-from mappings.definition.placeholders import OF_COMMITS, OF_ITEMS, Place, Template, places
+from mappings.definition.placeholders import OF_COMMITS, OF_ITEMS, Placeholder, Template, placeholders
 from mappings.definition.toml_reader import Faults, Section
 from mappings.xapi.iris import is_language
 
@@ -41,7 +41,7 @@ _OF_ATTEMPTS = frozenset({"attempt.id", "attempt.number", "attempt.query"})
 _OF_COURSE_IRI = frozenset({"course.iri", "course.base"})
 
 
-def load(text: str, source: str) -> Document:
+def load_definition(text: str, source: str) -> MappingDefinition:
     """Read a mapping document.
 
     Args:
@@ -55,26 +55,26 @@ def load(text: str, source: str) -> Document:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         line = re.search(r"at line (\d+)", str(error))
-        raise DocumentError(
+        raise DefinitionError(
             source, [Fault("file", int(line.group(1)) if line else 0, f"is not TOML: {error}")]
         ) from None
     faults = Faults(text)
-    document = _document(Section(data, "", faults), text)
+    definition = _document(Section(data, "", faults), text)
     if faults.found:
-        raise DocumentError(source, sorted(faults.found, key=lambda fault: fault.line))
-    return document
+        raise DefinitionError(source, sorted(faults.found, key=lambda fault: fault.line))
+    return definition
 
 
-def _document(top: Section, text: str) -> Document:
+def _document(top: Section, text: str) -> MappingDefinition:
     mapping, iris, status = top.section("mapping"), top.section("iris"), top.section("status")
     activities = {name: _activity(section) for name, section in top.section("activities").sections()}
     verbs = {name: _verb(section) for name, section in top.section("verbs").sections()}
     activity_iri, course_iri = _own(iris, "activity"), _own(iris, "course")
     in_course_iri = _own(iris, "activity_in_course") if iris.has("activity_in_course") else activity_iri
     for key, template in (("activity", activity_iri), ("activity_in_course", in_course_iri)):
-        if places(template) & _OF_COURSE_IRI and "activity.iri" in places(course_iri):
+        if placeholders(template) & _OF_COURSE_IRI and "activity.iri" in placeholders(course_iri):
             iris.fault(key, "cannot be made of course.iri, which is made of it")
-    document = Document(
+    definition = MappingDefinition(
         name=mapping.text("name", _NAME, "must be lower-case letters, digits, - and _"),
         title=mapping.text("title"),
         language=mapping.language("language"),
@@ -101,7 +101,7 @@ def _document(top: Section, text: str) -> Document:
     iris.end()
     status.end()
     top.end()
-    return document
+    return definition
 
 
 def _status(section: Section) -> StatusPolicy:
@@ -120,7 +120,7 @@ def _status(section: Section) -> StatusPolicy:
 def _own(iris: Section, key: str) -> Template:
     template = iris.iri(key)
     own = {"course.iri", "course.base"} if key == "course" else {"activity.iri"}
-    for circular in places(template) & (own | {"attempt.query"}):
+    for circular in placeholders(template) & (own | {"attempt.query"}):
         iris.fault(key, f"cannot be made of {circular}, which is made of it")
     return template
 
@@ -146,7 +146,7 @@ def _activity(section: Section) -> Activity:
         section.flag("interaction") if section.has("interaction") else False,
         section.flag("keep_iri") if section.has("keep_iri") else False,
     )
-    if activity.keep_iri and "item.id" not in places(activity.id):
+    if activity.keep_iri and "item.id" not in placeholders(activity.id):
         section.fault("keep_iri", "cannot be: the activity's id is not made of {item.id}")
     section.end()
     return activity
@@ -187,7 +187,7 @@ def _language(section: Section) -> Template | None:
     template = section.optional_template("language", also=OF_COMMITS)
     if template:
         (part, *others) = template
-        tag = part.fallback if isinstance(part, Place) else part
+        tag = part.fallback if isinstance(part, Placeholder) else part
         fits = not others and (part if isinstance(part, str) else part.variable) in {tag, "learner.language"}
         if not fits or (tag is not None and not is_language(tag)):
             section.fault(
@@ -212,11 +212,11 @@ def _extension(table: Section, key: str) -> Value | dict[str, Value]:
 
 def _of_items(activity: Activity) -> bool:
     templates = (activity.id, activity.type, activity.name or (), activity.description or ())
-    return activity.interaction or any(places(template) & OF_ITEMS for template in templates)
+    return activity.interaction or any(placeholders(template) & OF_ITEMS for template in templates)
 
 
 def _of_commits(activity: Activity) -> bool:
-    return any(places(template) & OF_COMMITS for template in (activity.id, activity.type))
+    return any(placeholders(template) & OF_COMMITS for template in (activity.id, activity.type))
 
 
 def _condition(table: Section) -> Condition | None:
@@ -233,7 +233,7 @@ def _objectives(section: Section, activities: dict[str, Activity]) -> Objectives
         section.word("in", CONTEXT_LISTS, "a list of contextActivities"),
     )
     activity = activities.get(told.activity)
-    if activity is not None and (activity.interaction or "item.id" not in places(activity.id)):
+    if activity is not None and (activity.interaction or "item.id" not in placeholders(activity.id)):
         section.fault(
             "as", f"cannot be {told.activity}: an objective's activity is made of {{item.id}} and is no interaction"
         )
@@ -281,10 +281,10 @@ def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[s
     return tuple(rules)
 
 
-def _xapi_documents(table: Section, activities: dict[str, Activity]) -> tuple[XapiDocument, ...]:
+def _xapi_documents(table: Section, activities: dict[str, Activity]) -> tuple[DocumentDefinition, ...]:
     fixed = [name for name, one in activities.items() if not _of_items(one) and not _of_commits(one)]
     kind = "an activity described in [activities] that is not made of {item.…} or of what commits change"
-    documents: list[XapiDocument] = []
+    documents: list[DocumentDefinition] = []
     for name, section in table.sections():
         if _NAME.fullmatch(name) is None:
             section.fault("", "must be named with lower-case letters, digits, - and _")
@@ -292,7 +292,7 @@ def _xapi_documents(table: Section, activities: dict[str, Activity]) -> tuple[Xa
         content = section.words("content", DOCUMENT_PARTS, "a part of a document", some=True)
         of_activity = resource != "agents/profile" if resource in RESOURCES else section.has("activity")
         documents.append(
-            XapiDocument(
+            DocumentDefinition(
                 name,
                 resource,
                 section.fixed_iri("id"),
@@ -311,7 +311,7 @@ def _xapi_documents(table: Section, activities: dict[str, Activity]) -> tuple[Xa
                 section.fault("content", f"cannot hold {part}: {resource} is {RESOURCES[resource]}")
         section.end()
         listed = documents[-1].attempts
-        if listed in fixed and not places(activities[listed].id) & _OF_ATTEMPTS:
+        if listed in fixed and not placeholders(activities[listed].id) & _OF_ATTEMPTS:
             section.fault("attempts", f"cannot be {listed}, which is the same in all attempts")
     earlier: set[tuple[str, Template, str]] = set()
     for one in documents:

@@ -1,4 +1,4 @@
-"""A mapping document as values: what `loader` gives and `skeletons` compiles."""
+"""A mapping document as values: what `loader` gives and `templates` compiles."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ class Rule(msgspec.Struct, frozen=True):
     extensions: tuple[Extension, ...] = ()
 
 
-class XapiDocument(msgspec.Struct, frozen=True):
+class DocumentDefinition(msgspec.Struct, frozen=True):
     """A state or profile document kept at the LRS.
 
     Attributes:
@@ -215,7 +215,7 @@ class XapiDocument(msgspec.Struct, frozen=True):
     send: bool
 
 
-class Document(msgspec.Struct, frozen=True):
+class MappingDefinition(msgspec.Struct, frozen=True):
     """A mapping document without faults. `text` is the file's, `content_hash` the SHA-256 of it.
 
     `activity_in_course_iri` makes the activity's IRI where the LMS told a course. `status` is how statuses are
@@ -239,6 +239,6 @@ class Document(msgspec.Struct, frozen=True):
     context: Context
     verbs: Mapping[str, Verb]
     rules: tuple[Rule, ...]
-    documents: tuple[XapiDocument, ...] = ()
+    documents: tuple[DocumentDefinition, ...] = ()
     scaled_score: ScaledScore = "range"
     overlap: Overlap = "ignored"

@@ -85,7 +85,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _PLACE = re.compile(r"\{([^{}|]*)(?:\|([^{}]*))?\}")
 
 
-class Place(msgspec.Struct, frozen=True):
+class Placeholder(msgspec.Struct, frozen=True):
     """One place in a template; `fallback` fills it where the variable is empty, `kind` makes no text of it."""
 
     variable: str
@@ -93,12 +93,12 @@ class Place(msgspec.Struct, frozen=True):
     kind: Kind | None = None
 
     @property
-    def hole(self) -> str:
+    def slot(self) -> str:
         """Return the name of what fills it."""
         return self.variable if self.kind is None else f"{self.variable}:{self.kind}"
 
 
-Template = tuple[str | Place, ...]
+Template = tuple[str | Placeholder, ...]
 
 
 def parse(text: str) -> Template:
@@ -107,7 +107,7 @@ def parse(text: str) -> Template:
     Raises:
         ValueError: a place names no variable, a brace stands alone, or a number has text around it.
     """
-    parts: list[str | Place] = []
+    parts: list[str | Placeholder] = []
     end = 0
     for match in _PLACE.finditer(text):
         parts.append(_literal(text[end : match.start()]))
@@ -115,23 +115,23 @@ def parse(text: str) -> Template:
         end = match.end()
     parts.append(_literal(text[end:]))
     template = tuple(part for part in parts if part != "")
-    if len(template) > 1 and any(isinstance(part, Place) and part.kind is not None for part in template):
+    if len(template) > 1 and any(isinstance(part, Placeholder) and part.kind is not None for part in template):
         raise ValueError("a place with :number or :boolean must stand alone, without text around it")
     return template
 
 
-def _place(name: str, fallback: str | None) -> Place:
+def _place(name: str, fallback: str | None) -> Placeholder:
     variable, colon, kind = name.partition(":")
     attribute = variable.startswith(ATTRIBUTES) and ATTRIBUTE_NAME.fullmatch(variable.removeprefix(ATTRIBUTES))
     if variable not in VARIABLES and not attribute:
         raise ValueError(f"{{{variable}}} is not known; known are " + ", ".join(VARIABLES))
     if not colon:
-        return Place(variable, fallback)
+        return Placeholder(variable, fallback)
     if kind not in KINDS:
         raise ValueError(f"{{{name}}}: {kind!r} is not known; known are " + ", ".join(KINDS))
     if fallback is not None:
         raise ValueError(f"{{{name}}} cannot have a fallback; it is left out where it is not known")
-    return Place(variable, None, kind)
+    return Placeholder(variable, None, kind)
 
 
 def _literal(text: str) -> str:
@@ -140,9 +140,9 @@ def _literal(text: str) -> str:
     return text
 
 
-def places(template: Template) -> frozenset[str]:
+def placeholders(template: Template) -> frozenset[str]:
     """Give the variables that the template has places for."""
-    return frozenset(part.variable for part in template if isinstance(part, Place))
+    return frozenset(part.variable for part in template if isinstance(part, Placeholder))
 
 
 def is_optional(variable: str) -> bool:
@@ -153,16 +153,18 @@ def is_optional(variable: str) -> bool:
 def needs(template: Template) -> frozenset[str]:
     """Give what must be there for the template to be filled: optional variables, and whatever becomes a number."""
     return frozenset(
-        part.hole if not is_optional(part.variable) else part.variable
+        part.slot if not is_optional(part.variable) else part.variable
         for part in template
-        if isinstance(part, Place) and part.fallback is None and (part.kind is not None or is_optional(part.variable))
+        if isinstance(part, Placeholder)
+        and part.fallback is None
+        and (part.kind is not None or is_optional(part.variable))
     )
 
 
 def is_missing(template: Template, absent: frozenset[str]) -> bool:
     """Tell whether a template cannot be filled where these variables are empty, or their texts no numbers."""
     return any(
-        isinstance(part, Place) and part.fallback is None and (part.variable in absent or part.hole in absent)
+        isinstance(part, Placeholder) and part.fallback is None and (part.variable in absent or part.slot in absent)
         for part in template
     )
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 import msgspec
 from msgspec.structs import replace
 
-from mappings.definition.placeholders import ATTRIBUTES, VERBATIM, Template, as_kind, places
+from mappings.definition.placeholders import ATTRIBUTES, VERBATIM, Template, as_kind, placeholders
 from mappings.xapi.iris import own_iri, percent_encode, sendable_iri
 
 Values = Mapping[str, str]
@@ -38,7 +38,7 @@ OF_ACTIVITY = frozenset(
 _encode = msgspec.json.Encoder().encode
 
 
-class Holes(dict[str, bytes]):
+class Slots(dict[str, bytes]):
     """What fills holes, by their names: text as JSON without the quotes, made when it is first asked for.
 
     A variable `x` that becomes part of an IRI is the hole `x%`, one that becomes a number `x:number`. What `values` do
@@ -48,31 +48,31 @@ class Holes(dict[str, bytes]):
         KeyError: neither tells what a hole asks for.
     """
 
-    def __init__(self, values: Values, beyond: Holes | None = None) -> None:
+    def __init__(self, values: Values, beyond: Slots | None = None) -> None:
         super().__init__(beyond or ())  # what is made already need not be asked for
         self._values = values
         self._beyond = beyond
 
-    def __missing__(self, hole: str) -> bytes:
-        value = self._values.get(hole)
+    def __missing__(self, slot: str) -> bytes:
+        value = self._values.get(slot)
         if value is not None:
-            made = self[hole] = _encode(value)[1:-1]
+            made = self[slot] = _encode(value)[1:-1]
             return made
-        variable, _, kind = hole.removesuffix("%").partition(":")
+        variable, _, kind = slot.removesuffix("%").partition(":")
         value = self._values.get(variable)
         if value is None:
             if self._beyond is None:
-                raise KeyError(hole)
-            return self._beyond[hole]
-        made = self[hole] = (as_kind(value, kind) or "null").encode() if kind else _encode(percent_encode(value))[1:-1]
+                raise KeyError(slot)
+            return self._beyond[slot]
+        made = self[slot] = (as_kind(value, kind) or "null").encode() if kind else _encode(percent_encode(value))[1:-1]
         return made
 
-    def tell(self, hole: str) -> bool:
+    def tell(self, slot: str) -> bool:
         """Tell whether these values, not those beyond them, fill a hole."""
-        return hole.removesuffix("%").partition(":")[0] in self._values
+        return slot.removesuffix("%").partition(":")[0] in self._values
 
 
-class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class StatementContext(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Who and what an attempt is about. Names that the LMS did not tell are empty.
 
     `lms` is what the LMS is known by in statement ids, which must never change; ids are the LMS's own.
@@ -104,7 +104,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     enrollment_passed: bool = False
 
 
-class DocumentPlace(msgspec.Struct, frozen=True, gc=False):
+class DocumentAddress(msgspec.Struct, frozen=True, gc=False):
     """Where at an LRS a document is. `parameters` are the request's, as JSON; `id` is the same for the same place."""
 
     id: str
@@ -113,40 +113,47 @@ class DocumentPlace(msgspec.Struct, frozen=True, gc=False):
 
 
 def of_activity(
-    facts: Facts, activity_iri: Template, course_iri: Template, activity_in_course_iri: Template | None = None
+    context: StatementContext,
+    activity_iri: Template,
+    course_iri: Template,
+    activity_in_course_iri: Template | None = None,
 ) -> dict[str, str]:
     """Give the values of `OF_ACTIVITY`."""
-    course_id, course_name, course_description = facts.course_id, facts.course_name, facts.course_description
+    course_id, course_name, course_description = context.course_id, context.course_name, context.course_description
     if not course_id:
-        course_id, course_name, course_description = facts.activity_id, facts.activity_name, facts.activity_description
+        course_id, course_name, course_description = (
+            context.activity_id,
+            context.activity_name,
+            context.activity_description,
+        )
     elif activity_in_course_iri is not None:
         activity_iri = activity_in_course_iri
     values = {
-        "lms.home_page": sendable_iri(facts.home_page),
-        "lms.base": sendable_iri(facts.home_page).rstrip("/"),
-        "lms.name": facts.lms_name,
-        "activity.id": facts.activity_id,
-        "activity.name": facts.activity_name,
-        "activity.description": facts.activity_description,
-        "activity.type": sendable_iri(facts.activity_type) if facts.activity_type else "",
+        "lms.home_page": sendable_iri(context.home_page),
+        "lms.base": sendable_iri(context.home_page).rstrip("/"),
+        "lms.name": context.lms_name,
+        "activity.id": context.activity_id,
+        "activity.name": context.activity_name,
+        "activity.description": context.activity_description,
+        "activity.type": sendable_iri(context.activity_type) if context.activity_type else "",
         "course.id": course_id,
         "course.name": course_name,
         "course.description": course_description,
     }
-    own = [("course.iri", course_id, course_iri), ("activity.iri", facts.activity_id, activity_iri)]
-    if "activity.iri" in places(course_iri):
+    own = [("course.iri", course_id, course_iri), ("activity.iri", context.activity_id, activity_iri)]
+    if "activity.iri" in placeholders(course_iri):
         own.reverse()
     for name, own_id, template in own:
-        values[name] = own_iri(own_id) or _make_iri(template, values | _of_learner(facts))
+        values[name] = own_iri(own_id) or _make_iri(template, values | _of_learner(context))
         if name == "course.iri":
             values["course.base"] = values[name].rstrip("/")
     return values
 
 
-def of_session(facts: Facts, shared: Values) -> dict[str, str]:
+def of_session(context: StatementContext, shared: Values) -> dict[str, str]:
     """Give the values of all variables but an item's; `shared` are those of `OF_ACTIVITY`."""
-    values = _of_learner(facts)
-    values["attempt.query"] = _attempt_query(shared["activity.iri"], facts.attempt_id)
+    values = _of_learner(context)
+    values["attempt.query"] = _attempt_query(shared["activity.iri"], context.attempt_id)
     values.update(shared)
     return values
 
@@ -160,18 +167,18 @@ def of_attempt(values: Values, attempt_id: str, number: int) -> dict[str, str]:
 _decode_attributes = msgspec.json.Decoder(dict[str, str]).decode
 
 
-def attributes(facts: Facts) -> dict[str, str]:
+def attributes(context: StatementContext) -> dict[str, str]:
     """Return what the LMS says of the learner, by name."""
-    return _decode_attributes(facts.learner_attributes) if facts.learner_attributes else {}
+    return _decode_attributes(context.learner_attributes) if context.learner_attributes else {}
 
 
 _COURSES = uuid.UUID("0e9c7d1c-6c3f-5a0e-8f3a-0d1c8a6f4b27")
 """The namespace of registrations in courses: any that never changes."""
 
 
-def course_registration(facts: Facts) -> str:
+def course_registration(context: StatementContext) -> str:
     """Make the UUID (version 5) of a learner's enrollment in a course of an LMS."""
-    return registration_in(facts.lms, facts.learner_id, facts.course_id or facts.activity_id)
+    return registration_in(context.lms, context.learner_id, context.course_id or context.activity_id)
 
 
 @lru_cache(maxsize=4_096)
@@ -180,34 +187,34 @@ def registration_in(lms: str, learner_id: str, course_id: str) -> str:
     return str(uuid.uuid5(_COURSES, f"{lms}\n{learner_id}\n{course_id}"))
 
 
-def with_registration(facts: Facts, session_id: str, registration: str | None) -> Facts:
+def context_for_session(context: StatementContext, session_id: str, registration: str | None) -> StatementContext:
     """Return the facts of a session, with the registration that the LMS gave for it, if it gave one."""
     if registration is None:
-        return replace(facts, session_id=session_id)
-    return replace(facts, session_id=session_id, registration=registration, course_registration=registration)
+        return replace(context, session_id=session_id)
+    return replace(context, session_id=session_id, registration=registration, course_registration=registration)
 
 
-def mbox(facts: Facts) -> str:
+def mbox(context: StatementContext) -> str:
     """Return the learner's e-mail address as `mailto:` IRI, empty where it is not known."""
-    return facts.learner_mbox if facts.learner_mbox.startswith("mailto:") else ""
+    return context.learner_mbox if context.learner_mbox.startswith("mailto:") else ""
 
 
-def mbox_sha1sum(facts: Facts) -> str:
+def mbox_sha1sum(context: StatementContext) -> str:
     """Return the SHA-1 of that IRI in hexadecimal, as xAPI's `mbox_sha1sum`; empty where it is not known."""
-    known = mbox(facts)
-    return hashlib.sha1(known.encode(), usedforsecurity=False).hexdigest() if known else facts.learner_mbox
+    known = mbox(context)
+    return hashlib.sha1(known.encode(), usedforsecurity=False).hexdigest() if known else context.learner_mbox
 
 
-def _of_learner(facts: Facts) -> dict[str, str]:
+def _of_learner(context: StatementContext) -> dict[str, str]:
     return {
-        **{ATTRIBUTES + name: value for name, value in attributes(facts).items()},
-        "learner.id": facts.learner_id,
-        "learner.name": facts.learner_name,
-        "course.registration": facts.course_registration or course_registration(facts),
-        "registration": facts.registration,
-        "attempt.id": facts.attempt_id,
-        "attempt.number": str(facts.attempt_number),
-        "session.id": facts.session_id,
+        **{ATTRIBUTES + name: value for name, value in attributes(context).items()},
+        "learner.id": context.learner_id,
+        "learner.name": context.learner_name,
+        "course.registration": context.course_registration or course_registration(context),
+        "registration": context.registration,
+        "attempt.id": context.attempt_id,
+        "attempt.number": str(context.attempt_number),
+        "session.id": context.session_id,
     }
 
 

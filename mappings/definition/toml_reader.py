@@ -9,7 +9,16 @@ from typing import Any
 
 from mappings.definition.errors import Fault
 from mappings.definition.model import Value
-from mappings.definition.placeholders import OF_COMMITS, OF_ITEMS, VERBATIM, Place, Template, needs, parse, places
+from mappings.definition.placeholders import (
+    OF_COMMITS,
+    OF_ITEMS,
+    VERBATIM,
+    Placeholder,
+    Template,
+    needs,
+    parse,
+    placeholders,
+)
 from mappings.xapi.iris import is_iri, is_language, sendable_iri
 
 _Path = tuple[str | int, ...]
@@ -43,7 +52,7 @@ _STEP = re.compile(r"\"([^\"]*)\"|([A-Za-z0-9_-]+)")
 
 def _index(lines: list[str]) -> dict[_Path, int]:
     """Give the line of every table's header and every key."""
-    places: dict[_Path, int] = {}
+    placeholders: dict[_Path, int] = {}
     table: _Path = ()
     counts: dict[_Path, int] = {}
     for at, text in enumerate(lines, 1):
@@ -51,14 +60,14 @@ def _index(lines: list[str]) -> dict[_Path, int]:
         if header is not None:
             table = tuple(quoted or bare for quoted, bare in _STEP.findall(header.group(2)))
             for end in range(1, len(table) + 1):
-                places.setdefault(table[:end], at)
+                placeholders.setdefault(table[:end], at)
             if header.group(1):
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
-            places[table] = at
+            placeholders[table] = at
         elif pair is not None:
-            places.setdefault((*table, pair.group(1).strip('"')), at)
-    return places
+            placeholders.setdefault((*table, pair.group(1).strip('"')), at)
+    return placeholders
 
 
 class Section:
@@ -235,14 +244,14 @@ class Section:
         except ValueError as error:
             self.fault(key, str(error))
             return ()
-        used = places(template) - also
+        used = placeholders(template) - also
         if used & OF_ITEMS:
             names = ", ".join(sorted(used & OF_ITEMS))
             self.fault(key, f"cannot hold {names}: only activities can be made of an item")
         if used & OF_COMMITS:
             names = ", ".join(sorted(used & OF_COMMITS))
             self.fault(key, f"cannot hold {names}: it must stay the same from commit to commit")
-        if not kinds and any(isinstance(part, Place) and part.kind is not None for part in template):
+        if not kinds and any(isinstance(part, Placeholder) and part.kind is not None for part in template):
             self.fault(key, "cannot be a number or boolean: only values of extensions can")
             return ()
         return template
@@ -262,7 +271,7 @@ class Section:
         return value
 
 
-def _sample(part: str | Place) -> str:
+def _sample(part: str | Placeholder) -> str:
     """Give what stands for a place when a template is checked: an IRI where it holds one."""
     if isinstance(part, str):
         return part
@@ -271,5 +280,5 @@ def _sample(part: str | Place) -> str:
     return "https://lms.example.org/x" if part.variable in VERBATIM else "x"
 
 
-def _fallback(part: str | Place) -> str:
+def _fallback(part: str | Placeholder) -> str:
     return _sample(part) if isinstance(part, str) or part.fallback is None else part.fallback

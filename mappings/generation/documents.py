@@ -20,10 +20,10 @@ from mappings.attempt.state import AttemptState
 from mappings.cmi.snapshot import Item, Snapshot
 from mappings.cmi.times import CENTISECONDS, CmiTimeError, duration, read_time
 from mappings.cmi.tree import scalar
-from mappings.definition.bound_templates import Outline, as_uuid
+from mappings.definition.bound_templates import BoundTemplates, as_uuid
 from mappings.definition.compiled import CompiledMapping
-from mappings.definition.model import Document, XapiDocument
-from mappings.definition.statement_context import DocumentPlace, Facts, fill_iri, of_attempt
+from mappings.definition.model import DocumentDefinition, MappingDefinition
+from mappings.definition.statement_context import DocumentAddress, StatementContext, fill_iri, of_attempt
 from mappings.xapi.validation.syntax import check_timestamp
 
 JSON, TEXT = "application/json", "text/plain"
@@ -39,7 +39,7 @@ class Content(msgspec.Struct, frozen=True):
     """A document as it should be at the LRS; `every` is the mapping document's."""
 
     name: str
-    place: DocumentPlace
+    place: DocumentAddress
     content_type: str
     content: bytes
     every: int
@@ -47,7 +47,7 @@ class Content(msgspec.Struct, frozen=True):
 
 def documents(
     mapping: CompiledMapping,
-    facts: Facts,
+    context: StatementContext,
     attempt: AttemptState,
     *,
     names: Collection[str],
@@ -59,46 +59,48 @@ def documents(
     their list is not told.
     """
     found = []
-    outline = mapping.outline(facts)
-    for one in mapping.document.documents:
+    bound_templates = mapping.bind(context)
+    for one in mapping.definition.documents:
         if one.name not in names:
             continue
         is_text = one.content == ("suspend_data",)
         content = (
             (attempt.snapshot.suspend_data or "").encode()
             if is_text
-            else _content(mapping, one, outline, attempt, attempts)
+            else _content(mapping, one, bound_templates, attempt, attempts)
         )
         if content:
-            place = _place(mapping.document, one, outline)
+            place = _place(mapping.definition, one, bound_templates)
             found.append(Content(one.name, place, TEXT if is_text else JSON, content, one.every))
     return found
 
 
-def _place(mapping: Document, one: XapiDocument, outline: Outline) -> DocumentPlace:
-    known = outline.places.get(one.name)
+def _place(mapping: MappingDefinition, one: DocumentDefinition, bound_templates: BoundTemplates) -> DocumentAddress:
+    known = bound_templates.addresses.get(one.name)
     if known is None:
-        known = outline.places[one.name] = _make_place(mapping, one, outline)
+        known = bound_templates.addresses[one.name] = _make_place(mapping, one, bound_templates)
     return known
 
 
-def _make_place(mapping: Document, one: XapiDocument, outline: Outline) -> DocumentPlace:
+def _make_place(
+    mapping: MappingDefinition, one: DocumentDefinition, bound_templates: BoundTemplates
+) -> DocumentAddress:
     parameters = {}
     if one.activity is not None:
-        parameters["activityId"] = fill_iri(mapping.activities[one.activity].id, outline.values)
+        parameters["activityId"] = fill_iri(mapping.activities[one.activity].id, bound_templates.values)
     if one.resource != "activities/profile":
-        parameters["agent"] = outline.agent
+        parameters["agent"] = bound_templates.agent
     parameters["stateId" if one.resource == "activities/state" else "profileId"] = one.id
     written = _encode(parameters)
     digest = _PLACES.copy()
     digest.update(one.resource.encode() + b"\n" + written)
-    return DocumentPlace(as_uuid(digest.hexdigest()), one.resource, written.decode())
+    return DocumentAddress(as_uuid(digest.hexdigest()), one.resource, written.decode())
 
 
 def _content(
     mapping: CompiledMapping,
-    one: XapiDocument,
-    outline: Outline,
+    one: DocumentDefinition,
+    bound_templates: BoundTemplates,
     attempt: AttemptState,
     attempts: Sequence[tuple[str, int]],
 ) -> bytes:
@@ -112,10 +114,10 @@ def _content(
         elif part == "total_time":
             value = duration(attempt.total_time)
         elif part == "attempts":
-            template = mapping.document.activities[one.attempts or ""].id
-            value = [fill_iri(template, of_attempt(outline.values, uid, number)) for uid, number in attempts]
+            template = mapping.definition.activities[one.attempts or ""].id
+            value = [fill_iri(template, of_attempt(bound_templates.values, uid, number)) for uid, number in attempts]
         else:
-            value = outline.facts.learner_id if part == "learner_id" else outline.facts.learner_name
+            value = bound_templates.context.learner_id if part == "learner_id" else bound_templates.context.learner_name
         if value or value == 0:
             told[part] = value
     return _encode(told) if told else b""

@@ -15,7 +15,7 @@ from mappings.cmi.interactions import Interaction
 from mappings.cmi.scores import Score
 from mappings.cmi.snapshot import Number
 from mappings.cmi.times import duration
-from mappings.definition.bound_templates import Outline
+from mappings.definition.bound_templates import BoundTemplates
 from mappings.definition.compiled import CompiledMapping
 from mappings.definition.model import ResultPart
 
@@ -72,7 +72,7 @@ _COMPLETION = {"completed": True, "incomplete": False}
 SUCCESS = {"passed": True, "failed": False}
 
 
-def result_of(parts: Sequence[ResultPart], subject: Subject, outline: Outline) -> bytes:
+def result_of(parts: Sequence[ResultPart], subject: Subject, bound_templates: BoundTemplates) -> bytes:
     """Give `result` as JSON, of the parts that are known; empty when none is."""
     result: dict[str, Any] = {}
     extensions: dict[str, Any] = {}
@@ -82,7 +82,7 @@ def result_of(parts: Sequence[ResultPart], subject: Subject, outline: Outline) -
                 extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
         elif part == "cmi":
             if subject.cmi:
-                extensions[outline.cmi_extension] = subject.cmi
+                extensions[bound_templates.cmi_extension] = subject.cmi
         elif (value := getattr(subject, part) if part in _PLAIN else _derived(part, subject)) is not None:
             result[_NAMES.get(part, part)] = value
     if extensions:
@@ -125,7 +125,7 @@ def score_at(mapping: CompiledMapping, attempt: AttemptState, change: Change) ->
 
 def scaled(mapping: CompiledMapping, attempt: AttemptState, score: Score | None) -> Score | None:
     """Return a score scaled as the document says. SCORM 1.2 content never gives `scaled` itself."""
-    if score is None or score.raw is None or mapping.document.scaled_score == "range":
+    if score is None or score.raw is None or mapping.definition.scaled_score == "range":
         return score
     if attempt.snapshot.scorm_version != "1.2" or (score.min in {None, 0} and score.max in {None, 100}):
         return score

@@ -15,7 +15,7 @@ from mappings.attempt.changes import Change, Trigger
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition.conditions import Settled
-from mappings.definition.statement_context import Facts
+from mappings.definition.statement_context import StatementContext
 
 _ENDED, _SUCCESS, _PART = "ended:", "success:", "part:"
 _ENDINGS: dict[Trigger, str] = {
@@ -28,7 +28,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 """Language tags that begin with a code of ISO 639; SCORM 1.2 content may also say `English`."""
 
 
-def settled_of(facts: Facts, session: SessionState, *, tracked: bool) -> Settled:
+def settled_of(context: StatementContext, session: SessionState, *, tracked: bool) -> Settled:
     """Return what conditions ask for that has few values, as of a commit.
 
     How the session ended and what success it had is looked for where the document has it `tracked`.
@@ -38,8 +38,8 @@ def settled_of(facts: Facts, session: SessionState, *, tracked: bool) -> Settled
         session.credit or "credit",
         _marker(session, _ENDED) if tracked else "",
         (_marker(session, _SUCCESS) if tracked else "") or "unknown",
-        facts.enrollment_completed,
-        facts.enrollment_passed,
+        context.enrollment_completed,
+        context.enrollment_passed,
     )
 
 

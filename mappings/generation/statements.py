@@ -22,8 +22,8 @@ from mappings.definition.bound_templates import is_absent
 from mappings.definition.compiled import CompiledMapping
 from mappings.definition.conditions import Settled
 from mappings.definition.model import Once, Rule
-from mappings.definition.statement_context import Facts, Holes, attributes
-from mappings.definition.statement_templates import DEFINITION, ITEM_IRI, OBJECTIVES, Skeleton
+from mappings.definition.statement_context import Slots, StatementContext, attributes
+from mappings.definition.statement_templates import DEFINITION, ITEM_IRI, OBJECTIVES, StatementTemplate
 from mappings.generation.results import SUCCESS, result_of, scaled, score_at, subject_of
 from mappings.generation.session_variables import begin_tracking, end_tracking, of_commit, part_of, settled_of
 from mappings.xapi.iris import is_own_iri
@@ -79,7 +79,7 @@ class Made(msgspec.Struct, frozen=True, gc=False):
 
 def make(  # noqa: PLR0913 -- three states, and what happened to them
     mapping: CompiledMapping,
-    facts: Facts,
+    context: StatementContext,
     attempt: AttemptState,
     session: SessionState,
     changes: Sequence[Change],
@@ -99,7 +99,7 @@ def make(  # noqa: PLR0913 -- three states, and what happened to them
         session = begin_tracking(session, changes)
     if not due:
         return Made(attempt, session, enrollment)
-    making = _Making(mapping, facts, attempt, session, enrollment, at)
+    making = _Making(mapping, context, attempt, session, enrollment, at)
     for change, rule in due:
         making.apply(rule, change, judged)
     return making.made(changes)
@@ -109,23 +109,23 @@ class _Making:
     """The statements of one commit as they are made, and what has spoken by then."""
 
     __slots__ = (
-        "_at", "_attempt", "_beyond", "_commit_values", "_described", "_enrollment", "_enrollment_fired", "_facts",
-        "_fired", "_latest",
-        "_mapping", "_outline", "_part", "_session", "_session_fired", "_settled", "_statements", "_unknown",
+        "_at", "_attempt", "_beyond", "_bound_templates", "_commit_values", "_context", "_described", "_enrollment",
+        "_enrollment_fired", "_fired", "_latest", "_mapping", "_part", "_session", "_session_fired", "_settled",
+        "_statements", "_unknown",
     )  # fmt: skip
 
     def __init__(
         self,
         mapping: CompiledMapping,
-        facts: Facts,
+        context: StatementContext,
         attempt: AttemptState,
         session: SessionState,
         enrollment: EnrollmentState,
         at: int,
     ) -> None:
-        self._mapping, self._facts, self._at = mapping, facts, at
+        self._mapping, self._context, self._at = mapping, context, at
         self._attempt, self._session, self._enrollment = attempt, session, enrollment
-        self._outline = mapping.outline(facts)
+        self._bound_templates = mapping.bind(context)
         self._latest = attempt.timestamp
         self._fired = attempt.firing_counts.copy()
         self._session_fired: dict[str, None] | None = None
@@ -133,13 +133,13 @@ class _Making:
         self._described: dict[str, str] | None = None
         self._statements: list[Statement] = []
         self._settled: Settled | None = None  # not every rule has a condition
-        self._beyond, self._unknown = self._outline.holes, _NOTHING
+        self._beyond, self._unknown = self._bound_templates.slots, _NOTHING
         self._commit_values: tuple[str, ...] = ()
         self._part = part_of(session) if mapping.tracks_sessions else ""
         if mapping.of_commits:
             values = of_commit(attempt, session, self._part)
             self._commit_values = tuple(values.values())
-            self._beyond = Holes(values, self._beyond)
+            self._beyond = Slots(values, self._beyond)
             self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
 
     def apply(self, rule: Rule, change: Change, judged: list[Judged] | None) -> None:
@@ -174,7 +174,7 @@ class _Making:
         else:
             self._spoken(once)[spoken] = None
             again = spoken.removeprefix(name) + self._part
-            occurrence = once if once == "enrollment" else self._facts.session_id + again
+            occurrence = once if once == "enrollment" else self._context.session_id + again
         statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
         statement = self._behind_voiding(rule, name, statement) if change.retold else statement
         self._statements.append(statement)
@@ -198,14 +198,14 @@ class _Making:
 
         Return the statement with its position behind that.
         """
-        if rule.once != "session" or self._mapping.document.status.ends_retold != "void":
+        if rule.once != "session" or self._mapping.definition.status.ends_retold != "void":
             return statement
         phase = self._session.end_revision - 1
         earlier = f"{name}/{phase}" if phase else name
         if earlier not in self._spoken("session"):
             return statement
-        occurrence = self._facts.session_id + earlier.removeprefix(name) + self._part
-        known = self._outline.statement_id(f"{name}\n{occurrence}")
+        occurrence = self._context.session_id + earlier.removeprefix(name) + self._part
+        known = self._bound_templates.statement_id(f"{name}\n{occurrence}")
         made = void(known, statement.body, self._latest)
         # under the rule's name: it goes to whoever got what it voids
         self._statements.append(
@@ -229,28 +229,28 @@ class _Making:
         return Made(attempt, session, enrollment, tuple(self._statements))
 
     def _statement(self, rule: Rule, change: Change, item: Interaction | Objective | None, key: str) -> Statement:
-        mapping, outline = self._mapping, self._outline
-        statement_id = outline.statement_id(key)
-        result = result_of(rule.result, subject_of(mapping, self._attempt, self._session, change), outline)
-        holes = self._beyond if item is None else _item_holes(item, self._beyond)
+        mapping, bound_templates = self._mapping, self._bound_templates
+        statement_id = bound_templates.statement_id(key)
+        result = result_of(rule.result, subject_of(mapping, self._attempt, self._session, change), bound_templates)
+        slots = self._beyond if item is None else _item_slots(item, self._beyond)
         if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
-            holes[OBJECTIVES] = self._objectives(rule.objectives.activity, item.objectives)
-        form, judged_as = outline.form(
+            slots[OBJECTIVES] = self._objectives(rule.objectives.activity, item.objectives)
+        statement_format, judged_as = bound_templates.statement_format(
             rule,
             described=item is None or bool(item.description),
-            with_objectives=OBJECTIVES in holes,
+            with_objectives=OBJECTIVES in slots,
             own_iri=item is not None and ":" in item.id and is_own_iri(item.id),
             unknown=self._unknown,
         )
         # no statement is dated before the one it follows, nor after the commit
         at = self._at if not change.at or change.at > self._at else change.at
         self._latest = max(self._latest, at)
-        body = form.statement(holes, statement_id, result, rfc3339(self._latest))
-        if self._commit_values and not isinstance(judged_as, Skeleton):
+        body = statement_format.statement(slots, statement_id, result, rfc3339(self._latest))
+        if self._commit_values and not isinstance(judged_as, StatementTemplate):
             judged_as = judged_as, self._commit_values
-        problem = mapping.gate.problem(body, result, judged_as, item=item is not None)
+        problem = mapping.validator.problem(body, result, judged_as, item=item is not None)
         position = self._attempt.statements + len(self._statements) + 1
-        verb = mapping.document.verbs[rule.verb].id
+        verb = mapping.definition.verbs[rule.verb].id
         return Statement(statement_id, position, rule.name, verb, body.decode(), problem, key)
 
     def _objectives(self, activity: str, named: Sequence[str]) -> bytes:
@@ -261,16 +261,16 @@ class _Making:
         told: dict[bytes, None] = {}
         for own in named:
             description = described.get(own, "")
-            holes = _item_holes(Objective(own, description), self._beyond)
-            parts = self._outline.activity(
+            slots = _item_slots(Objective(own, description), self._beyond)
+            parts = self._bound_templates.activity(
                 activity, described=bool(description), own_iri=is_own_iri(own), unknown=self._unknown
             )
-            told[b"".join([part if isinstance(part, bytes) else holes[part] for part in parts])] = None
+            told[b"".join([part if isinstance(part, bytes) else slots[part] for part in parts])] = None
         return b",".join(told)
 
     def _variables(self, change: Change) -> dict[str, Any]:
         """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
-        attempt, facts, session = self._attempt, self._facts, self._session
+        attempt, context, session = self._attempt, self._context, self._session
         known, about, score = attempt.snapshot, change.about, score_at(self._mapping, attempt, change)
         mode, credit, ended, success, completed, passed = self._settled or self._settle()
         item: dict[str, Any] = {}
@@ -283,7 +283,7 @@ class _Making:
             "success": known.success_status or "unknown",
             "score": {} if score is None else msgspec.to_builtins(score),
             "progress": known.progress_measure,
-            "attempt": {"number": facts.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
+            "attempt": {"number": context.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
             "session": {
                 "time": session.time_spent / CENTISECONDS,
                 "mode": mode,
@@ -292,9 +292,9 @@ class _Making:
                 "success": success,
             },
             "enrollment": {"completed": completed, "passed": passed},
-            "learner": {"id": facts.learner_id, "attributes": attributes(facts)},
-            "activity": {"id": facts.activity_id},
-            "course": {"id": facts.course_id or facts.activity_id},
+            "learner": {"id": context.learner_id, "attributes": attributes(context)},
+            "activity": {"id": context.activity_id},
+            "course": {"id": context.course_id or context.activity_id},
             "item": item,
             "change": {
                 "before": msgspec.to_builtins(self._shown(change.before)),
@@ -304,18 +304,18 @@ class _Making:
 
     def _settle(self) -> Settled:
         tracked = self._mapping.tracks_sessions
-        settled = self._settled = settled_of(self._facts, self._session, tracked=tracked)
+        settled = self._settled = settled_of(self._context, self._session, tracked=tracked)
         return settled
 
     def _shown(self, value: Any) -> Any:
         return scaled(self._mapping, self._attempt, value) if isinstance(value, Score) else value
 
 
-def _item_holes(item: Interaction | Objective, beyond: Holes) -> Holes:
-    holes = Holes({"item.id": item.id, "item.description": item.description, ITEM_IRI: item.id}, beyond)
+def _item_slots(item: Interaction | Objective, beyond: Slots) -> Slots:
+    slots = Slots({"item.id": item.id, "item.description": item.description, ITEM_IRI: item.id}, beyond)
     if isinstance(item, Interaction):
         members: dict[str, Any] = {"interactionType": item.type}
         if item.patterns:
             members["correctResponsesPattern"] = item.patterns
-        holes[DEFINITION] = _encode(members)[1:-1]
-    return holes
+        slots[DEFINITION] = _encode(members)[1:-1]
+    return slots

@@ -36,7 +36,7 @@ class _Activities(msgspec.Struct):
 _decode_activities = msgspec.json.Decoder(_Activities).decode
 
 
-class Gate:
+class StatementValidator:
     """Judges statements, remembering which parts it has seen to be sound."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from storage.migrations import migrate
 from storage.pauses import Pause
 from storage.tables import delivery, journal
 from tests.attack.disks import fill, small_disk
-from tests.attack.players import Lms
+from tests.attack.lms import Lms
 from tests.support.server import SCRIPT, StartServer
 
 MIB = 1024 * 1024
@@ -29,9 +29,9 @@ NO_MARK = "[limits]\nmin_free_mib = 0\n"
 
 
 async def _lms(http: aiohttp.ClientSession, new_server: StartServer, url: str, more: str = "") -> Lms:
-    lms = Lms(http, new_server(url, sections=more))
-    lms.meet(url)
-    await lms.server.start()
+    server = new_server(url, sections=more)
+    lms = Lms(http, server, server.new_token())
+    await server.start()
     return lms
 
 
@@ -153,7 +153,7 @@ class TestDisks:
         assert (unready.status, [one["code"] for one in unready.body["alarms"]]) == (503, ["low-disk"])
         free = shutil.disk_usage(disk).free
         for _ in range(50):
-            assert (await lms.commit(suspend_data="x" * 100_000)).status == 503
+            assert (await lms.commit(cmi={"suspend_data": "x" * 100_000})).status == 503
         assert shutil.disk_usage(disk).free >= free
         filled.unlink()
         await lms.until_ready(200)
@@ -177,8 +177,8 @@ class TestFiles:
         self, http: aiohttp.ClientSession, new_server: StartServer, sqlite_url: str
     ) -> None:
         path = _path(sqlite_url)
-        lms = Lms(http, new_server(sqlite_url))
-        lms.meet(sqlite_url)
+        server = new_server(sqlite_url)
+        lms = Lms(http, server, server.new_token())
         offset, page = _spoil(path, "journal")
         await lms.server.start()
         for _ in range(10):

@@ -7,21 +7,17 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.attack.victim import Victim
+from tests.attack.lms import Lms
 
 DOOR = "/v1/formats/elements"
 
 
-async def _open(victim: Victim, http: aiohttp.ClientSession, learner: str) -> dict[str, Any]:
-    body = {"learner": {"id": learner, "name": f"The name of {learner}"}, "activity": {"id": "1"}}
-    async with http.post(f"{victim.url}/v1/sessions", json=body, headers=victim.headers) as response:
-        assert response.status == 200
-        opened: dict[str, Any] = await response.json()
-        return opened
+async def _open(lms: Lms, learner: str) -> dict[str, Any]:
+    return await lms.open(learner, "1", name=f"The name of {learner}")
 
 
-async def test_it_commits_to_its_session_whoever_the_body_names(victim: Victim, http: aiohttp.ClientSession) -> None:
-    opened, other = await _open(victim, http, "mallory"), await _open(victim, http, "ada")
+async def test_it_commits_to_its_session_whoever_the_body_names(lms: Lms, http: aiohttp.ClientSession) -> None:
+    opened, other = await _open(lms, "mallory"), await _open(lms, "ada")
     body = {
         "session_id": other["session_id"],
         "learner": {"id": "ada"},
@@ -33,15 +29,15 @@ async def test_it_commits_to_its_session_whoever_the_body_names(victim: Victim, 
         answer = await response.json()
         assert (response.status, answer["session_id"]) == (200, opened["session_id"])
     for learner, count in (("mallory", 1), ("ada", 0)):
-        (enrollment,) = await victim.server.verify(learner, "1")
+        (enrollment,) = await lms.server.verify(learner, "1")
         commits = [commit for session in enrollment["attempts"][0]["sessions"] for commit in session["commits"]]
         assert len(commits) == count
 
 
-async def test_it_reads_its_own_session_and_nothing_else(victim: Victim, http: aiohttp.ClientSession) -> None:
-    opened, other = await _open(victim, http, "mallory"), await _open(victim, http, "ada")
+async def test_it_reads_its_own_session_and_nothing_else(lms: Lms, http: aiohttp.ClientSession) -> None:
+    opened, other = await _open(lms, "mallory"), await _open(lms, "ada")
     token = opened["commit_url"].partition("?token=")[2]
-    async with http.get(f"{victim.url}{DOOR}/sessions/{opened['session_id']}/commits?token={token}") as response:
+    async with http.get(f"{lms.server.url}{DOOR}/sessions/{opened['session_id']}/commits?token={token}") as response:
         assert response.status == 200
         assert "The name of mallory" in await response.text()
     paths = [
@@ -54,7 +50,9 @@ async def test_it_reads_its_own_session_and_nothing_else(victim: Victim, http: a
     ]
     for path in paths:
         headers = {"Authorization": f"Bearer {token}"}
-        async with http.get(f"{victim.url}{path}?token={token}", headers=headers, allow_redirects=False) as response:
+        async with http.get(
+            f"{lms.server.url}{path}?token={token}", headers=headers, allow_redirects=False
+        ) as response:
             assert response.status == 401, path
             assert "The name of" not in await response.text()
 
@@ -62,17 +60,15 @@ async def test_it_reads_its_own_session_and_nothing_else(victim: Victim, http: a
 @pytest.mark.parametrize(
     "change", ["later", "another LMS", "another learner", "another session", "cut", "empty", "no text"]
 )
-async def test_one_that_was_tampered_with_permits_nothing(
-    victim: Victim, http: aiohttp.ClientSession, change: str
-) -> None:
-    opened, other = await _open(victim, http, "mallory"), await _open(victim, http, "ada")
+async def test_one_that_was_tampered_with_permits_nothing(lms: Lms, http: aiohttp.ClientSession, change: str) -> None:
+    opened, other = await _open(lms, "mallory"), await _open(lms, "ada")
     address, _, token = opened["commit_url"].partition("?token=")
     claims, _, signature = token.partition(".")
-    until, lms, learner = claims.split("-")
+    until, lms_id, learner = claims.split("-")
     forged = {
-        "later": f"{int(until, 16) + 10**6:x}-{lms}-{learner}.{signature}",
-        "another LMS": f"{until}-{int(lms, 16) + 1:x}-{learner}.{signature}",
-        "another learner": f"{until}-{lms}-{learner[::-1]}.{signature}",
+        "later": f"{int(until, 16) + 10**6:x}-{lms_id}-{learner}.{signature}",
+        "another LMS": f"{until}-{int(lms_id, 16) + 1:x}-{learner}.{signature}",
+        "another learner": f"{until}-{lms_id}-{learner[::-1]}.{signature}",
         "another session": other["commit_url"].partition("?token=")[2],
         "cut": token[:-1],
         "empty": "",

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from benchmarks.hostile import ALL_IN_ONE, OPEN, POSTBACK, PROGRESS, SESSION, Hostile, hostile
-from tests.support.browser import csrf_of
+from tests.support.browser import csrf_token
 from tests.support.server import Server
 
 LONGEST = 20
@@ -119,7 +119,7 @@ def attacks() -> list[Hostile]:
 @pytest.fixture
 async def watched(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Watched]:
     server = Server(tmp_path / "server", sqlite_url)
-    token = await server.new_token()
+    token = server.new_token()
     await server.start()
     connector = TCPConnector(limit=0)
     async with ClientSession(timeout=ClientTimeout(total=LONGEST), connector=connector) as client:
@@ -181,7 +181,7 @@ async def test_hostile_sign_in_forms_are_refused(watched: Watched) -> None:
     sign_in = f"{watched.server.url}/audit/sign-in"
     async with watched.client.get(sign_in) as answer:
         page, cookie = await answer.text(), answer.cookies["scorm_bridge_audit"].value
-    csrf = csrf_of(page)
+    csrf = csrf_token(page)
     part = f'--b\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n{csrf}\r\n'.encode()
     multipart, urlencoded = "multipart/form-data; boundary=b", "application/x-www-form-urlencoded"
     statuses = {

@@ -18,18 +18,18 @@ import structlog
 from aiohttp import web
 
 from bridge import passwords
-from bridge.audit_settings import AuditSettings, OidcSettings
-from bridge.forwarding import forwarder, rounds, transport
+from bridge.forwarding import forwarder, polling_worker, transport
 from bridge.forwarding.statement_equality import Comparison
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import MAX_ANSWER_BYTES, Transport
 from bridge.http_client import HttpResponse
-from bridge.target_settings import TargetSettings
+from bridge.settings import AuditSettings, OidcSettings, TargetSettings
 from storage import outbox
 from storage.lookups import DeliveryLine
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
+from tests.support.accounts import FAST_HASHER, add_account
 from tests.support.bridge import Bridge, FakeClock, StartBridge
-from tests.support.browser import CHEAP, add_account, stranger
+from tests.support.browser import new_visitor
 from tests.support.deliveries import statements, ways
 from tests.support.http_server import Handler, in_pieces, serve
 from tests.support.lrs import accept, posted_ids
@@ -44,7 +44,7 @@ ABOUT = msgspec.json.encode({"version": ["1.0.3"], "extensions": {"https://lrs.e
 
 @pytest.fixture(autouse=True)
 def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "HASHER", CHEAP)
+    monkeypatch.setattr(passwords, "HASHER", FAST_HASHER)
 
 
 def _target(endpoint: str, **changed: Any) -> TargetSettings:
@@ -133,7 +133,7 @@ async def test_an_identity_provider_may_answer_in_pieces_and_with_200_kb_of_keys
     oidc = OidcSettings(issuer=provider.issuer, client_id=CLIENT, client_secret=SECRET, roles={"ops": "admin"})
     bridge = await start(audit=AuditSettings(oidc=oidc))
     provider.now = bridge.clock
-    person = stranger(bridge)
+    person = new_visitor(bridge.url)
     left = await person.get("/audit/sign-in/oidc")
     there = await person.client.get(left.headers["Location"], allow_redirects=False)
     back = await person.get(there.headers["Location"])
@@ -157,8 +157,8 @@ async def test_a_connection_is_tested_with_the_whole_answer(start: StartBridge, 
 
     async with serve(lrs) as url:
         bridge = await start(targets=(_target(url),))
-        add_account(bridge, "ada", "admin")
-        admin = stranger(bridge)
+        add_account(bridge.engine, "ada", "admin")
+        admin = new_visitor(bridge.url)
         await admin.sign_in("ada")
         assert words in await (await admin.post("/audit/targets/lrs/test")).text()
         await admin.client.close()
@@ -347,12 +347,12 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
         async with serve(accept) as url:
             bridge = await start(targets=(_target(url),))
             await wait_until(lambda: failures)
-            while time.monotonic() < failures[0] + 2.5 * rounds.POLL:
+            while time.monotonic() < failures[0] + 2.5 * polling_worker.POLL:
                 for learner in LEARNERS:
                     await bridge.commit(DONE, learner={"id": learner})
             await wait_until(lambda: "delivered" in {way.state for way in _deliveries(bridge).values()})
             await bridge.close()
-    assert all(after - before >= rounds.POLL for before, after in pairwise(failures))
+    assert all(after - before >= polling_worker.POLL for before, after in pairwise(failures))
     told = [line for line in logs if line["event"] == "forwarding_interrupted"]
     assert len(told) == len(failures) > 1
     assert [line["failures"] for line in told] == list(range(1, len(told) + 1))
@@ -408,7 +408,7 @@ async def test_a_bridge_whose_lrs_hangs_stops_quickly_and_sends_what_it_cancelle
     async with serve(lrs) as url:
         server = Server(tmp_path, database_url, endpoint=f"{url}xapi/", target='version = "1.0.3"\n')
         try:
-            token = await server.new_token()
+            token = server.new_token()
             await server.start()
             async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as http:
                 for learner in LEARNERS:

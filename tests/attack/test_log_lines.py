@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import aiohttp
 
-from tests.attack.honest import Learner, new_token
+from tests.attack.load import Learner
 from tests.support.server import StartServer
 
 CANARY = "canary7c1e"
@@ -34,7 +34,7 @@ async def test_requests_torn_in_a_secret_leave_nothing_of_it_in_the_log(
     new_server: StartServer, sqlite_url: str
 ) -> None:
     server = new_server(sqlite_url, server="header_timeout = 1\n", sections='[log]\nformat = "json"\nlevel = "debug"\n')
-    token = await new_token(server)
+    token = server.new_token()
     await server.start()
     answers = b""
     for torn in TORN:

@@ -6,15 +6,15 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
 from bridge.audit.access.limits import MAX_OF_ACCOUNT, Kind
-from tests.attack.visitors import Visitor, add_account, visitor
-from tests.support.server import Server, StartServer
+from tests.attack.lms import Lms
+from tests.support.browser import Visitor, new_visitor
+from tests.support.server import StartServer
 
 EXPORTS = 40
 COMMITS = 200
@@ -23,21 +23,14 @@ MAX_PAGE = 2_000_000
 Record = Callable[[str, object], None]
 
 
-async def _token(server: Server) -> dict[str, str]:
-    token = await server.new_token()
-    return {"Authorization": f"Bearer {token}"}
-
-
-async def _commit(client: ClientSession, server: Server, headers: dict[str, str], learner: int, cmi: Any) -> Any:
-    body = {"learner": {"id": f"u{learner}"}, "activity": {"id": "235"}, "scorm_version": "2004", "cmi": cmi}
-    async with client.post(f"{server.url}/v1/commits", json=body, headers=headers) as response:
-        answer = await response.json()
-        assert response.status == 200, answer
-        return answer
+async def _commit(lms: Lms, learner: int, cmi: dict[str, Any]) -> Any:
+    reply = await lms.commit(f"u{learner}", cmi=cmi, scorm_version="2004")
+    assert reply.status == 200, reply.body
+    return reply.body
 
 
 async def _export(person: Visitor, path: str) -> tuple[int, str | None]:
-    async with person.session.get(path) as response:
+    async with person.client.get(path) as response:
         await response.read()
         return response.status, response.headers.get("Retry-After")
 
@@ -46,22 +39,21 @@ async def test_forty_exports_of_one_account_are_two_at_a_time_and_commits_go_on(
     new_server: StartServer,
     http: ClientSession,
     database_url: str,
-    tmp_path: Path,
     record_property: Record,
 ) -> None:
     server = new_server(database_url)
-    headers = await _token(server)
-    await add_account(server, tmp_path, "ada")
+    lms = Lms(http, server, server.new_token())
+    server.add_account("ada")
     await server.start()
-    async with visitor(server) as ada:
-        assert await ada.sign_in("ada") == 303
+    async with new_visitor(server.url) as ada:
+        assert (await ada.sign_in("ada")).status == 303
         for _ in range(3):
-            await asyncio.gather(*(_commit(http, server, headers, n, {"cmi.score.raw": "1"}) for n in range(COMMITS)))
+            await asyncio.gather(*(_commit(lms, n, {"cmi.score.raw": "1"}) for n in range(COMMITS)))
         asked = [asyncio.create_task(_export(ada, "/audit/statements.csv")) for _ in range(EXPORTS)]
         times = []
         for number in range(COMMITS):
             begun = time.perf_counter()
-            await _commit(http, server, headers, number, {"cmi.score.raw": "2"})
+            await _commit(lms, number, {"cmi.score.raw": "2"})
             times.append((time.perf_counter() - begun) * 1000)
         async with asyncio.timeout(120):
             answers = await asyncio.gather(*asked)
@@ -79,11 +71,10 @@ async def test_the_page_of_an_attempt_with_thirty_large_commits_stays_small(
     new_server: StartServer,
     http: ClientSession,
     sqlite_url: str,
-    tmp_path: Path,
 ) -> None:
     server = new_server(sqlite_url)
-    headers = await _token(server)
-    await add_account(server, tmp_path, "ada")
+    lms = Lms(http, server, server.new_token())
+    server.add_account("ada")
     await server.start()
     for number in range(30):
         cmi: dict[str, Any] = {}
@@ -94,14 +85,14 @@ async def test_the_page_of_an_attempt_with_thirty_large_commits_stays_small(
                 f"cmi.interactions.{place}.learner_response": "x" * 3000,
                 f"cmi.interactions.{place}.result": "correct",
             }
-        answer = await _commit(http, server, headers, 1, cmi)
+        answer = await _commit(lms, 1, cmi)
     attempt, session = answer["attempt"]["id"], answer["session_id"]
-    async with visitor(server) as ada:
-        assert await ada.sign_in("ada") == 303
+    async with new_visitor(server.url) as ada:
+        assert (await ada.sign_in("ada")).status == 303
         for path in (f"attempts/{attempt}", f"commits/{session}/30", f"commits/{session}/30?rules=1"):
             assert len(await ada.text(f"/audit/{path}")) < MAX_PAGE, path
     for path in (f"attempts/{attempt}", f"sessions/{session}"):
-        async with http.get(f"{server.url}/v1/{path}", headers=headers) as response:
+        async with http.get(f"{server.url}/v1/{path}", headers=lms.headers) as response:
             told = await response.json()
         assert len(told["statements"]) <= 500
         assert told["next"]["statements"] is not None
@@ -112,22 +103,21 @@ async def test_an_open_page_hears_nothing_more_once_the_sign_in_has_ended(
     new_server: StartServer,
     http: ClientSession,
     database_url: str,
-    tmp_path: Path,
     ends: str,
 ) -> None:
     server = new_server(database_url)
-    headers = await _token(server)
-    await add_account(server, tmp_path, "ada")
+    lms = Lms(http, server, server.new_token())
+    server.add_account("ada")
     await server.start()
-    async with visitor(server) as ada:
-        assert await ada.sign_in("ada") == 303
-        async with ada.session.get("/audit/live") as live:
+    async with new_visitor(server.url) as ada:
+        assert (await ada.sign_in("ada")).status == 303
+        async with ada.client.get("/audit/live") as live:
             assert await live.content.readuntil(b"\n\n") == b": here\n\n"
             heard = asyncio.create_task(live.content.readuntil(b"\n\n"))
             number = 0
             while not heard.done():
                 number += 1
-                await _commit(http, server, headers, number, {"cmi.score.raw": "1"})
+                await _commit(lms, number, {"cmi.score.raw": "1"})
             assert await heard == b"event: stored\ndata: new\n\n"
             if ends == "signs out":
                 await ada.sign_out()
@@ -137,6 +127,6 @@ async def test_an_open_page_hears_nothing_more_once_the_sign_in_has_ended(
             async with asyncio.timeout(60):
                 while not rest.done():
                     number += 1
-                    await _commit(http, server, headers, number, {"cmi.score.raw": "1"})
+                    await _commit(lms, number, {"cmi.score.raw": "1"})
             # at most what was on its way when the sign-in ended
             assert (await rest).count(b"event") <= 1

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS
-from tests.attack.visitors import Visitor, add_account, visitor
+from tests.support.browser import Visitor, new_visitor
 from tests.support.server import StartServer
 
 BEHIND_PROXY = "[audit]\nbehind_proxy = true\n"
 GUESSERS = 40
+HOME = {"X-Forwarded-For": "192.0.2.1"}
+"""What the proxy says of where a request came from."""
 
 
 async def test_a_stranger_who_knows_an_admins_name_does_not_shut_the_admin_out(
     new_server: StartServer,
     database_url: str,
-    tmp_path: Path,
 ) -> None:
     server = new_server(database_url, server=BEHIND_PROXY)
-    await add_account(server, tmp_path, "ada")
+    server.add_account("ada")
     await server.start()
-    async with visitor(server) as ada, visitor(server, "198.51.100.7") as stranger:
-        assert await ada.sign_in("ada") == 303
+    async with (
+        new_visitor(server.url, **HOME) as ada,
+        new_visitor(server.url, **{"X-Forwarded-For": "198.51.100.7"}) as stranger,
+    ):
+        assert (await ada.sign_in("ada")).status == 303
         await ada.sign_out()
         guesses = await _until_refused(stranger, lambda number: ("ada", {}), FREE + 8)
         assert guesses[:FREE] == [401] * FREE
-        assert await ada.sign_in("ada") == 303
+        assert (await ada.sign_in("ada")).status == 303
         more = await _until_refused(stranger, lambda number: ("ada", {}), FREE + 8)
         assert len(more) <= FREE, "that the admin came in gives a stranger no more guesses"
 
@@ -35,30 +38,30 @@ async def test_a_stranger_who_knows_an_admins_name_does_not_shut_the_admin_out(
 async def test_in_a_flood_of_guesses_from_everywhere_a_known_browser_comes_in(
     new_server: StartServer,
     sqlite_url: str,
-    tmp_path: Path,
 ) -> None:
     server = new_server(sqlite_url, server=BEHIND_PROXY)
-    await add_account(server, tmp_path, "ada")
+    server.add_account("ada")
     await server.start()
     refused = asyncio.Event()
     statuses: set[int] = set()
 
     async def guess(number: int) -> None:
-        async with visitor(server) as stranger:
+        async with new_visitor(server.url) as stranger:
             while True:
                 number += GUESSERS
                 forwarded = {"X-Forwarded-For": f"198.18.{number // 256 % 256}.{number % 256}"}
-                statuses.add(await stranger.sign_in(f"name {number}", "a wrong password", **forwarded))
+                answer = await stranger.sign_in(f"name {number}", "a wrong password", headers=forwarded)
+                statuses.add(answer.status)
                 if 429 in statuses:
                     refused.set()
 
-    async with visitor(server) as ada:
-        assert await ada.sign_in("ada") == 303
+    async with new_visitor(server.url, **HOME) as ada:
+        assert (await ada.sign_in("ada")).status == 303
         await ada.sign_out()
         flood = [asyncio.create_task(guess(number)) for number in range(GUESSERS)]
         async with asyncio.timeout(60):
             await refused.wait()
-            assert await ada.sign_in("ada") == 303
+            assert (await ada.sign_in("ada")).status == 303
             assert "Overview" in await ada.text("/audit/")
         for task in flood:
             task.cancel()
@@ -78,7 +81,7 @@ async def test_a_client_behind_the_proxy_is_one_client_however_it_writes_its_hea
         lambda n: {"X-Forwarded-For": f"192.0.2.{n},[2001:db8:0:1:{n + 1:x}::7]:{4000 + n}"},
         lambda n: {"Forwarded": f'for=192.0.2.{n}, for="[2001:db8:0:1::{n + 1:x}]:{4000 + n}"'},
     )
-    async with visitor(server) as stranger:
+    async with new_visitor(server.url) as stranger:
         found = await _until_refused(stranger, lambda n: (f"name {n}", spellings[n % 3](n)), FREE_OF_ADDRESS + 8)
     assert found[:FREE_OF_ADDRESS] == [401] * FREE_OF_ADDRESS
 
@@ -89,5 +92,5 @@ async def _until_refused(stranger: Visitor, guess: Callable[[int], tuple[str, di
     while 429 not in found:
         assert len(found) < most, found
         name, headers = guess(len(found))
-        found.append(await stranger.sign_in(name, "a wrong password", **headers))
+        found.append((await stranger.sign_in(name, "a wrong password", headers=headers)).status)
     return found

@@ -12,7 +12,7 @@ from contextlib import suppress
 import aiohttp
 import pytest
 
-from tests.attack.honest import Learner, Usage, new_token, open_descriptors, percentile, play, play_for, stored_commits
+from tests.attack.load import Learner, Usage, open_descriptors, percentile, play, play_for, stored_commits
 from tests.support.server import StartServer
 
 HANG = 60
@@ -61,7 +61,7 @@ async def test_slow_heads_slow_bodies_and_silence_are_ended_in_time_and_honest_c
     new_server: StartServer, sqlite_url: str, *, is_full: bool
 ) -> None:
     server = new_server(sqlite_url, server=DEFAULTS if is_full else SHORT.replace("", ""))
-    token = await new_token(server)
+    token = server.new_token()
     await server.start()
     learners = [Learner(server, token, f"u{number}") for number in range(5)]
     alone = await play_for(learners, 60 if is_full else 4)
@@ -117,7 +117,7 @@ async def test_more_silent_connections_than_descriptors_shut_nobody_out(
     new_server: StartServer, sqlite_url: str
 ) -> None:
     server = new_server(sqlite_url, descriptors=1024, sections='[log]\nformat = "json"\n')
-    token = await new_token(server)
+    token = server.new_token()
     await server.start()
     silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(1100)]
     usage = Usage(server.pid)

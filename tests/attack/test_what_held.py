@@ -12,8 +12,10 @@ import aiohttp
 import pytest
 
 from tests.attack.conftest import PrintFigures
+from tests.attack.lms import Lms
+from tests.attack.load import peak_memory, resident_memory
 from tests.attack.probe import Probe
-from tests.attack.victim import Victim, csrf_token
+from tests.support.browser import csrf_token, new_visitor
 
 WHO = b'"learner":{"id":"mallory"},"activity":{"id":"1"}'
 DEEP = 100_000
@@ -36,16 +38,16 @@ ROUNDS = {False: 2, True: 20}
 
 
 async def test_bombs_are_refused_and_honest_commits_are_taken_meanwhile(
-    victim: Victim, probe: Probe, http: aiohttp.ClientSession, figures: PrintFigures, *, is_full: bool
+    lms: Lms, probe: Probe, http: aiohttp.ClientSession, figures: PrintFigures, *, is_full: bool
 ) -> None:
     statuses: dict[str, set[int]] = {name: set() for name in BOMBS}
-    before = victim.resident_memory()
+    before = resident_memory(lms.server.pid)
 
     async def throw(name: str) -> None:
         body, headers = BOMBS[name]
-        headers = victim.headers | headers
+        headers = lms.headers | headers
         try:
-            async with http.post(f"{victim.url}/v1/commits", data=io.BytesIO(body), headers=headers) as response:
+            async with http.post(f"{lms.server.url}/v1/commits", data=io.BytesIO(body), headers=headers) as response:
                 await response.read()
                 statuses[name].add(response.status)
         except aiohttp.ClientConnectionError:
@@ -54,17 +56,19 @@ async def test_bombs_are_refused_and_honest_commits_are_taken_meanwhile(
     async with probe:
         for number in range(ROUNDS[is_full]):
             taken, *_ = await asyncio.gather(
-                victim.commit(http, {"suspend_data": f"{number}"}), *(throw(name) for name in BOMBS)
+                lms.commit("honest", "1", {"suspend_data": f"{number}"}), *(throw(name) for name in BOMBS)
             )
-            assert taken["disposition"] == "applied"
-    figures(f"{probe.summary()}; RSS {before / 1e6:.0f} -> {victim.peak_memory() / 1e6:.0f} MB at most; {statuses}")
+            assert taken.body["disposition"] == "applied"
+    figures(
+        f"{probe.summary()}; RSS {before / 1e6:.0f} -> {peak_memory(lms.server.pid) / 1e6:.0f} MB at most; {statuses}"
+    )
     for name, seen in statuses.items():
         assert seen <= {200, 400, 413, 415, 422}, name
     assert statuses["100 MB of nothing, gzip"] <= {400, 413}
     assert statuses["lists, deep"] | statuses["objects, deep"] <= {400, 413}
     stored = [
         commit["disposition"]
-        for enrollment in await victim.server.verify("honest", "1")
+        for enrollment in await lms.server.verify("honest", "1")
         for attempt in enrollment["attempts"]
         for session in attempt["sessions"]
         for commit in session["commits"]
@@ -72,42 +76,39 @@ async def test_bombs_are_refused_and_honest_commits_are_taken_meanwhile(
     assert stored == ["applied"] * ROUNDS[is_full]
 
 
-async def test_an_lms_gets_nothing_of_another_one(victim: Victim, http: aiohttp.ClientSession) -> None:
-    owned = await victim.commit(http, {"suspend_data": "secret"})
-    intruder = {"Authorization": f"Bearer {await victim.add_lms('intruder')}"}
-    session = f"{victim.url}/v1/sessions/{owned['session_id']}"
+async def test_an_lms_gets_nothing_of_another_one(lms: Lms, http: aiohttp.ClientSession) -> None:
+    owned = (await lms.commit("honest", "1", {"suspend_data": "secret"})).body
+    intruder = {"Authorization": f"Bearer {lms.server.new_token('intruder', 'https://intruder.example.org')}"}
+    session = f"{lms.server.url}/v1/sessions/{owned['session_id']}"
     opening = {"session_id": owned["session_id"], "learner": {"id": "honest"}, "activity": {"id": "1"}}
     requests: list[tuple[str, str, Any]] = [
         ("GET", session, None),
         ("POST", f"{session}/commits", {"cmi": {"suspend_data": "stolen"}}),
-        ("POST", f"{victim.url}/v1/sessions", opening),
-        ("POST", f"{victim.url}/v1/commits", opening | {"cmi": {"suspend_data": "stolen"}}),
-        ("GET", f"{victim.url}/v1/attempts/{owned['attempt']['id']}", None),
+        ("POST", f"{lms.server.url}/v1/sessions", opening),
+        ("POST", f"{lms.server.url}/v1/commits", opening | {"cmi": {"suspend_data": "stolen"}}),
+        ("GET", f"{lms.server.url}/v1/attempts/{owned['attempt']['id']}", None),
     ]
     for method, url, body in requests:
         async with http.request(method, url, json=body, headers=intruder) as response:
             text = await response.text()
             assert response.status == 404, (method, url, text)
             assert "secret" not in text
-    async with http.get(f"{victim.url}/v1/enrollments?learner=honest", headers=intruder) as response:
+    async with http.get(f"{lms.server.url}/v1/enrollments?learner=honest", headers=intruder) as response:
         assert "honest" not in await response.text()
-    async with http.get(session, headers=victim.headers) as response:
+    async with http.get(session, headers=lms.headers) as response:
         assert (await response.json())["cmi"]["suspend_data"] == "secret"
 
 
 @pytest.mark.parametrize("name", ["no token", "another browser's token", "junk"])
-async def test_a_forged_form_does_nothing(
-    victim: Victim, browser: aiohttp.ClientSession, http: aiohttp.ClientSession, name: str
-) -> None:
-    await victim.sign_in(browser)
-    async with http.get(f"{victim.url}/audit/sign-in") as response:
-        others = csrf_token(await response.text())
-    form = {"reason": "forged"} | {
-        "no token": {}, "another browser's token": {"csrf": others}, "junk": {"csrf": "x" * 50},
-    }[name]  # fmt: skip
-    for page in ("/audit/targets/lrs/pause", "/audit/deliveries/discard?target=lrs", "/audit/sign-out"):
-        headers = {"Origin": "https://evil.example"}
-        async with browser.post(f"{victim.url}{page}", data=form, headers=headers, allow_redirects=False) as response:
-            assert response.status == 403, page
-    async with browser.get(f"{victim.url}/audit/targets", allow_redirects=False) as response:
-        assert response.status == 200  # not even signed out
+async def test_a_forged_form_does_nothing(lms: Lms, name: str) -> None:
+    async with new_visitor(lms.server.url) as admin, new_visitor(lms.server.url) as stranger:
+        assert (await admin.sign_in("ada")).status == 303
+        others = csrf_token(await stranger.text("/audit/sign-in"))
+        form = {"reason": "forged"} | {
+            "no token": {}, "another browser's token": {"csrf": others}, "junk": {"csrf": "x" * 50},
+        }[name]  # fmt: skip
+        for page in ("/audit/targets/lrs/pause", "/audit/deliveries/discard?target=lrs", "/audit/sign-out"):
+            headers = {"Origin": "https://evil.example"}
+            async with admin.client.post(page, data=form, headers=headers, allow_redirects=False) as response:
+                assert response.status == 403, page
+        await admin.text("/audit/targets")  # not even signed out

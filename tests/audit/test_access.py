@@ -10,10 +10,11 @@ import pytest
 from bridge.audit.access.cookies import COOKIE
 from bridge.audit.access.roles import Role
 from bridge.audit.routes import ROUTES, Route
-from bridge.audit_settings import AuditSettings
+from bridge.settings import AuditSettings
 from tests.audit.conftest import Meet
-from tests.support.bridge import HOME_PAGE, Bridge, StartBridge
-from tests.support.browser import Person, csrf_of
+from tests.support.accounts import HOME_PAGE
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.browser import Visitor, csrf_token
 
 OPEN = {
     ("GET", "/static/{version}/{name}"),
@@ -49,7 +50,7 @@ async def test_without_a_sign_in_a_program_is_answered_401_and_a_browser_is_sent
     bridge: Bridge, meet: Meet, route: Route
 ) -> None:
     stranger = await meet(bridge)
-    token = csrf_of(await stranger.text("/audit/sign-in"))
+    token = csrf_token(await stranger.text("/audit/sign-in"))
     for data in (None, {"csrf": token}):
         sent = await stranger.client.request(
             route.method, _path(route), data=data if route.method == "POST" else None, allow_redirects=False
@@ -66,12 +67,12 @@ async def test_without_a_sign_in_a_program_is_answered_401_and_a_browser_is_sent
 
 @pytest.mark.parametrize("route", [route for route in GUARDED if route.role != Role.READER], ids=_name)
 async def test_with_too_small_a_role_the_answer_is_403(
-    bridge: Bridge, reader: Person, auditor: Person, route: Route
+    bridge: Bridge, reader: Visitor, auditor: Visitor, route: Route
 ) -> None:
     people = {Role.READER: reader, Role.AUDITOR: auditor}
     for role, person in people.items():
         if route.role is not None and role < route.role:
-            csrf = csrf_of(await person.text("/audit/targets"))
+            csrf = csrf_token(await person.text("/audit/targets"))
             data = {"csrf": csrf} if route.method == "POST" else None
             answer = await person.client.request(route.method, _path(route), data=data, allow_redirects=False)
             assert answer.status == 403
@@ -80,10 +81,10 @@ async def test_with_too_small_a_role_the_answer_is_403(
 
 @pytest.mark.parametrize("route", POSTED, ids=_name)
 async def test_a_form_without_its_browsers_own_token_is_answered_403(
-    bridge: Bridge, meet: Meet, admin: Person, route: Route
+    bridge: Bridge, meet: Meet, admin: Visitor, route: Route
 ) -> None:
-    of_another = csrf_of(await (await meet(bridge, "bob", "admin")).text("/audit/targets"))
-    of_before = csrf_of(await (await meet(bridge)).text("/audit/sign-in"))
+    of_another = csrf_token(await (await meet(bridge, "bob", "admin")).text("/audit/targets"))
+    of_before = csrf_token(await (await meet(bridge)).text("/audit/sign-in"))
     for token in ({}, {"csrf": ""}, {"csrf": of_another}, {"csrf": of_before}, {"csrf": "é"}):
         answer = await admin.client.post(_path(route), data=token, allow_redirects=False)
         assert answer.status == 403
@@ -100,7 +101,7 @@ async def test_a_cookie_that_the_bridge_did_not_sign_is_none(bridge: Bridge, mee
         assert answer.status == 401
 
 
-async def test_pages_of_lmss_cannot_read_the_audit_pages_of_who_looks_at_both(bridge: Bridge, admin: Person) -> None:
+async def test_pages_of_lmss_cannot_read_the_audit_pages_of_who_looks_at_both(bridge: Bridge, admin: Visitor) -> None:
     for path in ("/audit/targets", "/audit", "/audit/live?x", "/audit/nothing"):
         answer = await admin.client.options(
             path, headers={"Origin": HOME_PAGE, "Access-Control-Request-Method": "GET"}, allow_redirects=False
@@ -135,12 +136,12 @@ ODD_FORMS = {
 
 @pytest.mark.parametrize("name", ODD_FORMS)
 async def test_an_odd_form_is_answered_400_in_words_wherever_it_comes(
-    bridge: Bridge, admin: Person, meet: Meet, name: str
+    bridge: Bridge, admin: Visitor, meet: Meet, name: str
 ) -> None:
     content_type, body = ODD_FORMS[name]
     stranger = await meet(bridge)
     for person, paths in ((stranger, ["/audit/sign-in"]), (admin, [_path(route) for route in POSTED])):
-        csrf = csrf_of(await person.text("/audit/sign-in" if person is stranger else "/audit/targets"))
+        csrf = csrf_token(await person.text("/audit/sign-in" if person is stranger else "/audit/targets"))
         for path in paths:
             answer = await person.client.post(
                 path,
@@ -152,8 +153,8 @@ async def test_an_odd_form_is_answered_400_in_words_wherever_it_comes(
             assert "Nothing was done." in await answer.text()
 
 
-async def test_a_form_that_is_too_large_is_answered_413(bridge: Bridge, admin: Person) -> None:
-    csrf = csrf_of(await admin.text("/audit/targets")).encode()
+async def test_a_form_that_is_too_large_is_answered_413(bridge: Bridge, admin: Visitor) -> None:
+    csrf = csrf_token(await admin.text("/audit/targets")).encode()
     for body in (b"csrf=" + csrf + b"&reason=" + b"x" * 40_000, b"csrf=" + csrf + b"&a=b" * 100):
         for path in ("/audit/sign-in", "/audit/sign-out", "/audit/targets/lrs/pause"):
             answer = await admin.client.post(
@@ -163,8 +164,8 @@ async def test_a_form_that_is_too_large_is_answered_413(bridge: Bridge, admin: P
             assert "Nothing was done." in await answer.text()
 
 
-async def test_a_compressed_form_is_answered_400(bridge: Bridge, admin: Person) -> None:
-    csrf = csrf_of(await admin.text("/audit/targets"))
+async def test_a_compressed_form_is_answered_400(bridge: Bridge, admin: Visitor) -> None:
+    csrf = csrf_token(await admin.text("/audit/targets"))
     headers = {"Content-Type": URLENCODED, "Content-Encoding": "gzip"}
     answer = await admin.client.post("/audit/sign-out", data=gzip.compress(f"csrf={csrf}".encode()), headers=headers)
     assert (answer.status, "compressed" in await answer.text()) == (400, True)

@@ -16,12 +16,11 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge import passwords
 from bridge.audit.routes import ROUTES, Route
-from storage import accounts, mapping_versions
-from storage.accounts import NewAccount
-from storage.engine import open_engine, reading, writing
-from tests.support.browser import PASSWORD, csrf_of
+from storage import mapping_versions
+from storage.engine import open_engine, reading
+from tests.support.accounts import PASSWORD, add_account
+from tests.support.browser import csrf_token
 from tests.support.server import Server
 
 CASES = {"": 150, "full": 5_000}[os.environ.get("CHAOS", "")]
@@ -88,17 +87,16 @@ def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
     server = Server(tmp_path_factory.mktemp("served"), module_database_url)
     run(server.start())
     engine = open_engine(module_database_url)
-    with writing(engine) as connection:
-        accounts.add(connection, NewAccount("ada", "admin", sees_names=False, password=passwords.hashed(PASSWORD)), 1)
+    add_account(engine, "ada")
     with reading(engine) as connection:
         version = mapping_versions.versions(connection)[0].content_hash
     engine.dispose()
     browser = requests.Session()
     sign_in = f"{server.url}/audit/sign-in"
-    token = csrf_of(browser.get(sign_in, timeout=LONGEST_ANSWER).text)
+    token = csrf_token(browser.get(sign_in, timeout=LONGEST_ANSWER).text)
     told = {"csrf": token, "name": "ada", "password": PASSWORD}
     assert browser.post(sign_in, data=told, timeout=LONGEST_ANSWER).status_code == 200
-    csrf = csrf_of(browser.get(f"{server.url}/audit/targets", timeout=LONGEST_ANSWER).text)
+    csrf = csrf_token(browser.get(f"{server.url}/audit/targets", timeout=LONGEST_ANSWER).text)
     yield Served(server, browser, csrf, version)
     browser.close()
     assert run(server.stop()) == 0

@@ -8,12 +8,12 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from bridge import delivery_acts
 from bridge.audit.components.remediation import advice
+from bridge.operations import delivery_operations
 from storage import audit_log
 from storage.engine import reading
 from tests.support.bridge import Bridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 from tests.support.sample_data import COMMENT, SCRIPT, TARGET, fill
 from tests.support.sql import rows, scalar
 
@@ -31,7 +31,7 @@ def _in_state(bridge: Bridge, state: str, more: str = "") -> int:
     return scalar(bridge, f"SELECT count(*) FROM delivery WHERE state = :state {more}", state=state)
 
 
-async def test_those_in_trouble_are_shown_by_cause_each_with_what_to_do(bridge: Bridge, auditor: Person) -> None:
+async def test_those_in_trouble_are_shown_by_cause_each_with_what_to_do(bridge: Bridge, auditor: Visitor) -> None:
     text = await auditor.text("/audit/deliveries")
     numbers = [int(one) for one in _COUNT.findall(text)]
     assert numbers == [2, 1, 1, 1]
@@ -44,7 +44,7 @@ async def test_those_in_trouble_are_shown_by_cause_each_with_what_to_do(bridge: 
     assert "Retry them…" not in text
 
 
-async def test_the_numbers_of_targets_are_those_of_the_database(bridge: Bridge, auditor: Person) -> None:
+async def test_the_numbers_of_targets_are_those_of_the_database(bridge: Bridge, auditor: Visitor) -> None:
     text = await auditor.text("/audit/deliveries")
     for state in ("waiting", "dead", "quarantined"):
         found = re.search(rf'target={TARGET}&amp;state={state}"><span class="number">(\d+)<', text)
@@ -55,7 +55,7 @@ async def test_the_numbers_of_targets_are_those_of_the_database(bridge: Bridge, 
 @pytest.mark.parametrize(
     "query", ["state=dead", "state=waiting", f"target={TARGET}", "rule=passed", "outcome=conflict"]
 )
-async def test_a_list_holds_exactly_what_its_filter_names(bridge: Bridge, auditor: Person, query: str) -> None:
+async def test_a_list_holds_exactly_what_its_filter_names(bridge: Bridge, auditor: Visitor, query: str) -> None:
     where = {
         "state=dead": "d.state = 'dead'",
         "state=waiting": "d.state = 'waiting'",
@@ -72,7 +72,7 @@ async def test_a_list_holds_exactly_what_its_filter_names(bridge: Bridge, audito
     assert sorted(map(int, shown)) == sorted(row[0] for row in expected)
 
 
-async def test_links_of_a_cause_find_its_deliveries_alone(bridge: Bridge, admin: Person) -> None:
+async def test_links_of_a_cause_find_its_deliveries_alone(bridge: Bridge, admin: Visitor) -> None:
     text = await admin.text("/audit/deliveries")
     links = [one.replace("&amp;", "&") for one in re.findall(r'href="(/audit/deliveries/retry\?[^"]+)"', text)]
     assert len(links) == 3
@@ -81,7 +81,7 @@ async def test_links_of_a_cause_find_its_deliveries_alone(bridge: Bridge, admin:
 
 
 async def test_a_retry_by_filter_says_how_many_and_which_and_is_kept_with_its_reason(
-    bridge: Bridge, admin: Person
+    bridge: Bridge, admin: Visitor
 ) -> None:
     page = f"/audit/deliveries/retry?target={TARGET}&outcome=refused&status=400"
     asked = await admin.text(page)
@@ -96,11 +96,11 @@ async def test_a_retry_by_filter_says_how_many_and_which_and_is_kept_with_its_re
         kept = audit_log.newest(connection)[0]
     assert (kept.by, kept.action, kept.affected, kept.reason) == ("ada", "retry", 2, "the profile is loaded now")
     assert json.loads(kept.subject) == {"target": TARGET, "state": "dead", "outcome": "refused", "status": 400}
-    assert "Deliveries that wait again, to be sent as soon as" in await admin.text(done.headers["Location"])
+    assert "Deliveries that will be sent again: " in await admin.text(done.headers["Location"])
     assert "the profile is loaded now" in await admin.text("/audit/trail")
 
 
-async def test_a_single_one_is_discarded_and_its_statement_tells_so(bridge: Bridge, admin: Person) -> None:
+async def test_a_single_one_is_discarded_and_its_statement_tells_so(bridge: Bridge, admin: Visitor) -> None:
     ((statement_id,),) = rows(bridge, "SELECT id FROM statement WHERE problem IS NOT NULL")
     text = await admin.text(f"/audit/statements/{statement_id}")
     (link,) = re.findall(r'href="(/audit/deliveries/\w+\?[^"]+)"', text)
@@ -110,15 +110,15 @@ async def test_a_single_one_is_discarded_and_its_statement_tells_so(bridge: Brid
     done = await admin.post("/audit/deliveries/discard", page=link, **fields)
     assert (done.status, urlsplit(done.headers["Location"]).path) == (303, f"/audit/statements/{statement_id}")
     text = await admin.text(done.headers["Location"])
-    assert "Deliveries given up: 1." in text
-    assert "nothing, people gave it up" in text
+    assert "Deliveries discarded: 1." in text
+    assert "nothing, it was discarded" in text
     assert (_in_state(bridge, "quarantined"), _in_state(bridge, "discarded")) == (0, 1)
 
 
 async def test_very_many_are_done_in_steps_each_of_which_is_kept(
-    bridge: Bridge, admin: Person, monkeypatch: pytest.MonkeyPatch
+    bridge: Bridge, admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_acts, "TOGETHER", 7)
+    monkeypatch.setattr(delivery_operations, "BATCH_SIZE", 7)
     waiting = _in_state(bridge, "waiting")
     page = f"/audit/deliveries/discard?target={TARGET}&state=waiting"
     done = await admin.post("/audit/deliveries/discard", page=page, target=TARGET, state="waiting", reason="moved")
@@ -130,12 +130,12 @@ async def test_very_many_are_done_in_steps_each_of_which_is_kept(
 
 
 async def test_nothing_is_done_without_a_reason_a_token_or_the_role(
-    bridge: Bridge, admin: Person, auditor: Person, reader: Person
+    bridge: Bridge, admin: Visitor, auditor: Visitor, reader: Visitor
 ) -> None:
     path, fields = "/audit/deliveries/retry", {"target": TARGET, "state": "dead"}
     before = _in_state(bridge, "dead")
     without = await admin.post(path, page=f"{path}?target={TARGET}", **fields, reason="  ")
-    assert (without.status, "Tell why" in await without.text()) == (400, True)
+    assert (without.status, "A reason is required" in await without.text()) == (400, True)
     forged = await admin.client.post(path, data=fields | {"reason": "x"}, allow_redirects=False)
     assert forged.status == 403
     for person in (auditor, reader):
@@ -149,31 +149,31 @@ async def test_nothing_is_done_without_a_reason_a_token_or_the_role(
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("retry", "Choose which deliveries"),
-        ("discard", "Choose which deliveries"),
-        ("retry?state=quarantined", "nothing to retry about quarantined"),
-        ("discard?state=delivered", "nothing to discard about delivered"),
+        ("retry", "Select deliveries first"),
+        ("discard", "Select deliveries first"),
+        ("retry?state=quarantined", "that are quarantined cannot be selected for retry"),
+        ("discard?state=delivered", "that are delivered cannot be selected for discard"),
         ("retry?statement=x", "looks like"),
     ],
 )
-async def test_what_cannot_be_done_is_told_in_words(bridge: Bridge, admin: Person, path: str, words: str) -> None:
+async def test_what_cannot_be_done_is_told_in_words(bridge: Bridge, admin: Visitor, path: str, words: str) -> None:
     answer = await admin.get(f"/audit/deliveries/{path}")
     assert (answer.status, words in await answer.text()) == (400, True)
 
 
-async def test_where_nothing_is_left_to_do_the_page_says_so(bridge: Bridge, admin: Person) -> None:
-    for words in ("wait again", "Nothing was left"):
+async def test_where_nothing_is_left_to_do_the_page_says_so(bridge: Bridge, admin: Visitor) -> None:
+    for words in ("will be sent again", "Nothing was left"):
         done = await admin.post("/audit/deliveries/retry", target=TARGET, reason="x")
         assert words in await admin.text(done.headers["Location"])
     assert "There is nothing to retry." in await admin.text(f"/audit/deliveries/retry?target={TARGET}&rule=scored")
 
 
-async def test_no_link_makes_the_bridge_tell_what_it_did_not_do(bridge: Bridge, admin: Person) -> None:
-    for forged in ("Deliveries given up: 900.", "Deliveries given up: 900.c2lnbmF0dXJl", SCRIPT):
+async def test_no_link_makes_the_bridge_tell_what_it_did_not_do(bridge: Bridge, admin: Visitor) -> None:
+    for forged in ("Deliveries discarded: 900.", "Deliveries discarded: 900.c2lnbmF0dXJl", SCRIPT):
         assert 'role="status"' not in await admin.text(f"/audit/deliveries?told={quote(forged)}")
 
 
-async def test_a_reader_sees_causes_but_not_what_lrss_said(bridge: Bridge, reader: Person) -> None:
+async def test_a_reader_sees_causes_but_not_what_lrss_said(bridge: Bridge, reader: Visitor) -> None:
     for path in ("/audit/deliveries", "/audit/deliveries?state=dead", f"/audit/deliveries?target={TARGET}"):
         text = await reader.text(path)
         for secret in ("lrs-canary", "problem-canary", "cmi-canary", "Ada"):
@@ -181,7 +181,7 @@ async def test_a_reader_sees_causes_but_not_what_lrss_said(bridge: Bridge, reade
     assert [int(one) for one in _COUNT.findall(await reader.text("/audit/deliveries"))] == [2, 1, 1, 1]
 
 
-async def test_what_people_and_lrss_said_is_shown_and_does_nothing(bridge: Bridge, admin: Person) -> None:
+async def test_what_people_and_lrss_said_is_shown_and_does_nothing(bridge: Bridge, admin: Visitor) -> None:
     for path in ("/audit/deliveries", f"/audit/deliveries/discard?target={TARGET}"):
         text = await admin.text(path)
         assert SCRIPT not in text
@@ -190,7 +190,7 @@ async def test_what_people_and_lrss_said_is_shown_and_does_nothing(bridge: Bridg
     assert "<img src=x" not in told
 
 
-async def test_without_any_trouble_the_page_says_so(bridge: Bridge, admin: Person) -> None:
+async def test_without_any_trouble_the_page_says_so(bridge: Bridge, admin: Visitor) -> None:
     fields = {"target": TARGET, "reason": "x"}
     for state in ("dead", "quarantined"):
         await admin.post("/audit/deliveries/discard", **fields, state=state)

@@ -12,8 +12,9 @@ from storage.deliveries import Filter
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery
-from tests.support.bridge import START, Bridge
-from tests.support.browser import Person
+from tests.support.accounts import START
+from tests.support.bridge import Bridge
+from tests.support.browser import Visitor
 
 QUERY = "target=analytics&state=dead&outcome=diverged"
 
@@ -36,7 +37,7 @@ def _deliveries(bridge: Bridge) -> list[deliveries.Delivery]:
         return deliveries.find(connection, Filter(target="analytics"))
 
 
-async def test_every_page_about_targets_says_so_and_leads_to_what_can_be_done(bridge: Bridge, admin: Person) -> None:
+async def test_every_page_about_targets_says_so_and_leads_to_what_can_be_done(bridge: Bridge, admin: Visitor) -> None:
     overview = await admin.text("/audit/")
     assert "1 delivery met statements of another history at analytics" in overview
     assert "state=dead&amp;target=analytics&amp;outcome=diverged" in overview
@@ -49,7 +50,7 @@ async def test_every_page_about_targets_says_so_and_leads_to_what_can_be_done(br
     assert "Retry all that this finds…" not in found
 
 
-async def test_an_admin_re_issues_it_under_a_new_id_and_the_rest_stays_as_it_is(bridge: Bridge, admin: Person) -> None:
+async def test_an_admin_re_issues_it_under_a_new_id_and_the_rest_stays_as_it_is(bridge: Bridge, admin: Visitor) -> None:
     before = _deliveries(bridge)
     page = f"/audit/deliveries/reissue?{QUERY}"
     assert "What the\n  LRS has under those stays there." in await admin.text(page)
@@ -70,7 +71,7 @@ async def test_an_admin_re_issues_it_under_a_new_id_and_the_rest_stays_as_it_is(
     assert "another history" not in await admin.text("/audit/")
 
 
-async def test_the_session_goes_on_behind_it(bridge: Bridge, admin: Person) -> None:
+async def test_the_session_goes_on_behind_it(bridge: Bridge, admin: Visitor) -> None:
     fields = {"target": "analytics", "outcome": "diverged", "reason": "restored"}
     await admin.post("/audit/deliveries/reissue", page=f"/audit/deliveries/reissue?{QUERY}", **fields)
     count = len(_deliveries(bridge))
@@ -80,7 +81,7 @@ async def test_the_session_goes_on_behind_it(bridge: Bridge, admin: Person) -> N
     assert positions == list(range(1, count + 2))
 
 
-async def test_nothing_else_can_be_re_issued(bridge: Bridge, admin: Person, auditor: Person) -> None:
+async def test_nothing_else_can_be_re_issued(bridge: Bridge, admin: Visitor, auditor: Visitor) -> None:
     for query in ("target=analytics&outcome=refused", "target=analytics&state=waiting", ""):
         response = await admin.get(f"/audit/deliveries/reissue?{query}")
         assert response.status == 400, query

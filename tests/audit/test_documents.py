@@ -14,7 +14,7 @@ from storage.engine import writing
 from storage.tables import document_delivery
 from tests.http.test_learner_details import by, use
 from tests.support.bridge import Bridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 from tests.support.sample_data import NAMES, SCRIPT, SECRETS, TARGET, fill
 from tests.support.sql import rows, scalar
 
@@ -50,7 +50,7 @@ _OF = "SELECT d.id FROM document d JOIN attempt a ON a.id = d.attempt_id JOIN en
     ],
 )
 async def test_a_filter_finds_exactly_those_that_it_names(
-    bridge: Bridge, admin: Person, query: str, where: str
+    bridge: Bridge, admin: Visitor, query: str, where: str
 ) -> None:
     expected = {str(row[0]) for row in rows(bridge, f"{_OF} WHERE {where}")}
     assert set(_ROW.findall(await admin.text(f"/audit/documents?{query}"))) == expected
@@ -58,7 +58,7 @@ async def test_a_filter_finds_exactly_those_that_it_names(
     assert {json.loads(line)["id"] for line in lines} == expected
 
 
-async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge, admin: Person) -> None:
+async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge, admin: Visitor) -> None:
     for number in range(40):
         await bridge.commit({"core": {"lesson_status": "incomplete"}}, learner={"id": f"more-{number}"})
     await bridge.let_documents_follow()
@@ -71,7 +71,7 @@ async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge
     assert len(shown) == len(set(shown)) == scalar(bridge, "SELECT count(*) FROM document") > 50
 
 
-async def test_one_document_is_shown_with_its_content_and_its_deliveries(bridge: Bridge, auditor: Person) -> None:
+async def test_one_document_is_shown_with_its_content_and_its_deliveries(bridge: Bridge, auditor: Visitor) -> None:
     ((document_id, content, version),) = rows(
         bridge,
         "SELECT d.id, d.content, m.content_hash FROM document d JOIN mapping_version m ON m.id = d.mapping_version_id"
@@ -86,7 +86,7 @@ async def test_one_document_is_shown_with_its_content_and_its_deliveries(bridge:
     assert "u2 at https://lms.example.org" in text
 
 
-async def test_a_reader_sees_neither_names_nor_contents(bridge: Bridge, reader: Person) -> None:
+async def test_a_reader_sees_neither_names_nor_contents(bridge: Bridge, reader: Visitor) -> None:
     paths = ["/audit/documents", "/audit/documents.csv", "/audit/documents.ndjson"]
     paths += [f"/audit/documents/{row[0]}" for row in rows(bridge, "SELECT id FROM document")]
     for path in paths:
@@ -95,7 +95,7 @@ async def test_a_reader_sees_neither_names_nor_contents(bridge: Bridge, reader: 
             assert secret not in text, path
 
 
-async def test_what_people_typed_is_shown_and_does_nothing(bridge: Bridge, admin: Person) -> None:
+async def test_what_people_typed_is_shown_and_does_nothing(bridge: Bridge, admin: Visitor) -> None:
     for path in [
         "/audit/documents",
         *(f"/audit/documents/{row[0]}" for row in rows(bridge, "SELECT id FROM document")),
@@ -103,26 +103,26 @@ async def test_what_people_typed_is_shown_and_does_nothing(bridge: Bridge, admin
         assert SCRIPT not in await admin.text(path)
 
 
-async def test_files_hold_each_document_once(bridge: Bridge, admin: Person) -> None:
+async def test_files_hold_each_document_once(bridge: Bridge, admin: Visitor) -> None:
     table = list(csv.DictReader(io.StringIO((await admin.text("/audit/documents.csv")).lstrip("\ufeff"))))
     assert len(table) == scalar(bridge, "SELECT count(*) FROM document")
     assert {row["learner_name"] for row in table} >= {f"'{NAMES['u2']}", NAMES["u3"]}
 
 
 @pytest.mark.parametrize("document_id", ["00000000-0000-4000-8000-00000000ffff", "nothing"])
-async def test_a_document_that_there_is_not_is_told_in_words(admin: Person, document_id: str) -> None:
+async def test_a_document_that_there_is_not_is_told_in_words(admin: Visitor, document_id: str) -> None:
     answer = await admin.get(f"/audit/documents/{document_id}")
     assert (answer.status, "No document has this id" in await answer.text()) == (404, True)
 
 
 @pytest.mark.parametrize("query", ["state=quarantined", "resource=elsewhere", "attempt=7", "enrollment=x", "after=x"])
-async def test_what_cannot_be_looked_for_is_told_in_words(admin: Person, query: str) -> None:
+async def test_what_cannot_be_looked_for_is_told_in_words(admin: Visitor, query: str) -> None:
     answer = await admin.get(f"/audit/documents?{query}")
     assert (answer.status, "This cannot be read" in await answer.text()) == (400, True)
 
 
 async def test_a_learner_known_by_e_mail_address_is_shown_as_that_to_those_who_see_names(
-    bridge: Bridge, admin: Person, reader: Person
+    bridge: Bridge, admin: Visitor, reader: Visitor
 ) -> None:
     await use(bridge, by("mbox"))
     learner = {"id": "u77", "email": "canary.bird@mine.example.org"}

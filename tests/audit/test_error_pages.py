@@ -15,7 +15,7 @@ from bridge.errors import Overloaded
 from storage.engine import writing
 from tests.audit.conftest import Meet
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 
 CANARY = "canary of ada"
 
@@ -58,7 +58,7 @@ async def test_a_page_that_cannot_be_made_says_so(
     assert "Sign out" in text
 
 
-async def test_a_database_that_does_not_answer_is_told_with_when_to_come_back(bridge: Bridge, auditor: Person) -> None:
+async def test_a_database_that_does_not_answer_is_told_with_when_to_come_back(bridge: Bridge, auditor: Visitor) -> None:
     with writing(bridge.engine) as connection:
         connection.exec_driver_sql("ALTER TABLE act RENAME TO elsewhere")
     answer = await auditor.get("/audit/trail")
@@ -71,7 +71,7 @@ async def test_a_database_that_does_not_answer_is_told_with_when_to_come_back(br
     assert (await auditor.get("/audit/trail")).status == 200
 
 
-async def test_what_an_address_is_not_for_is_told(admin: Person) -> None:
+async def test_what_an_address_is_not_for_is_told(admin: Visitor) -> None:
     answer = await admin.client.put("/audit/trail")
     assert (answer.status, answer.headers["Allow"]) == (405, "GET")
     assert "This address is not for that" in await answer.text()

@@ -8,24 +8,25 @@ import pytest
 
 from bridge.audit.access.devices import COOKIE_PREFIX, DEVICE_TTL
 from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS
-from bridge.audit_settings import AuditSettings
+from bridge.settings import AuditSettings
 from tests.audit.conftest import Meet
+from tests.support.accounts import PASSWORD, add_account
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.browser import PASSWORD, Person, add_account, csrf_of
+from tests.support.browser import Visitor, csrf_token
 
 
-async def _guess(person: Person, name: str, times: int) -> list[int]:
+async def _guess(person: Visitor, name: str, times: int) -> list[int]:
     return [(await person.sign_in(name, "wrong")).status for _ in range(times)]
 
 
-def _device(person: Person) -> Morsel[str]:
+def _device(person: Visitor) -> Morsel[str]:
     (found,) = [one for one in person.client.cookie_jar if one.key.startswith(COOKIE_PREFIX)]
     return found
 
 
-async def _try_with(person: Person, name: str, cookies: dict[str, str], password: str = PASSWORD) -> int:
+async def _try_with(person: Visitor, name: str, cookies: dict[str, str], password: str = PASSWORD) -> int:
     """Return the status of a try to sign in with cookies beside those that the person's browser keeps."""
-    token = csrf_of(await person.text("/audit/sign-in"))
+    token = csrf_token(await person.text("/audit/sign-in"))
     data = {"csrf": token, "name": name, "password": password}
     url = person.client._base_url
     assert url is not None
@@ -71,8 +72,8 @@ async def test_a_known_browser_is_slowed_down_by_itself_and_its_success_helps_no
 
 async def test_a_browser_is_known_for_the_accounts_that_signed_in_with_it_alone(bridge: Bridge, meet: Meet) -> None:
     shared = await meet(bridge, "ada", "admin")
-    add_account(bridge, "bob", "admin")
-    add_account(bridge, "eve", "admin")
+    add_account(bridge.engine, "bob", "admin")
+    add_account(bridge.engine, "eve", "admin")
     assert (await shared.sign_in("bob")).status == 303
     stranger = await meet(bridge)
     for name in ("ada", "bob", "eve"):
@@ -102,14 +103,14 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
 ) -> None:
     scheme = "https" if is_secure else "http"
     bridge = await start(public_url=f"{scheme}://b.example.org", audit=AuditSettings())
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     cookies = {one.key: one.value for one in person.client.cookie_jar}
     page = await person.get("/audit/sign-in")
     cookies = {key: one.value for key, one in page.cookies.items()}
     answer = await person.client.post(
         "/audit/sign-in",
-        data={"csrf": csrf_of(await page.text()), "name": "ada", "password": PASSWORD},
+        data={"csrf": csrf_token(await page.text()), "name": "ada", "password": PASSWORD},
         cookies=cookies,
         allow_redirects=False,
     )
@@ -121,7 +122,7 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
 
 
 async def test_who_fails_to_sign_in_is_not_known(bridge: Bridge, meet: Meet) -> None:
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     answer = await person.sign_in("ada", "wrong")
     assert not [one for one in answer.headers.getall("Set-Cookie", []) if one.startswith(COOKIE_PREFIX)]
@@ -146,7 +147,7 @@ async def test_guesses_through_a_proxy_count_by_the_client_however_it_is_spelled
 ) -> None:
     bridge = await start(audit=AuditSettings(behind_proxy=True))
     person = await meet(bridge)
-    token = csrf_of(await person.text("/audit/sign-in"))
+    token = csrf_token(await person.text("/audit/sign-in"))
     found = []
     for number, each in enumerate(headers):
         data = {"csrf": token, "name": f"name {number}", "password": "wrong"}
@@ -158,7 +159,7 @@ async def test_guesses_through_a_proxy_count_by_the_client_however_it_is_spelled
 async def test_lines_that_a_client_adds_to_what_the_proxy_says_change_nothing(start: StartBridge, meet: Meet) -> None:
     bridge = await start(audit=AuditSettings(behind_proxy=True))
     person = await meet(bridge)
-    token = csrf_of(await person.text("/audit/sign-in"))
+    token = csrf_token(await person.text("/audit/sign-in"))
     found = []
     for number in range(FREE_OF_ADDRESS + 1):
         data = {"csrf": token, "name": f"name {number}", "password": "wrong"}

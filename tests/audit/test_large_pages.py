@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from bridge.audit import received
-from bridge.audit.pages import statements
+from bridge.audit.components import json_view
 from bridge.audit.pages import timeline as pages
 from storage.audit import timeline
 from tests.support.bridge import Bridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 
 MAX_PAGE = 2_000_000
 """Bytes."""
@@ -45,7 +44,7 @@ async def attempt(bridge: Bridge) -> str:
 
 
 async def test_the_page_of_an_attempt_with_large_commits_is_small_and_leads_to_all_of_it(
-    bridge: Bridge, attempt: str, auditor: Person
+    bridge: Bridge, attempt: str, auditor: Visitor
 ) -> None:
     page = await auditor.text(f"/audit/attempts/{attempt}")
     assert len(page.encode()) < MAX_PAGE
@@ -57,7 +56,7 @@ async def test_the_page_of_an_attempt_with_large_commits_is_small_and_leads_to_a
 
 
 async def test_all_statements_of_a_commit_are_there_page_after_page(
-    bridge: Bridge, attempt: str, auditor: Person, monkeypatch: pytest.MonkeyPatch
+    bridge: Bridge, attempt: str, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timeline, "STATEMENTS", 25)
     path: str | None = f"/audit/commits/{SESSION}/3"
@@ -74,7 +73,7 @@ async def test_all_statements_of_a_commit_are_there_page_after_page(
 
 
 async def test_an_attempt_of_very_many_sessions_is_told_page_after_page(
-    bridge: Bridge, auditor: Person, monkeypatch: pytest.MonkeyPatch
+    bridge: Bridge, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timeline, "SESSIONS", 3)
     monkeypatch.setattr(pages, "COMMITS", 5)
@@ -94,10 +93,9 @@ async def test_an_attempt_of_very_many_sessions_is_told_page_after_page(
 
 
 async def test_what_is_shown_by_its_beginning_can_be_had_whole(
-    bridge: Bridge, auditor: Person, reader: Person, monkeypatch: pytest.MonkeyPatch
+    bridge: Bridge, auditor: Visitor, reader: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "TEXT", 40)
-    monkeypatch.setattr(received, "TEXT", 40)
+    monkeypatch.setattr(json_view, "MAX_TEXT_CHARS", 40)
     await bridge.commit({"cmi.suspend_data": "x" * 500, "cmi.exit": "suspend"}, **MANY)
     await bridge.let_documents_follow()
     with bridge.engine.connect() as connection:

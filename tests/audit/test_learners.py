@@ -9,14 +9,12 @@ import re
 
 import pytest
 
-from bridge.access import new_token
-from storage import lms
 from storage.audit import export, pages
-from storage.engine import writing
 from tests.audit.conftest import Meet
 from tests.audit.page_content import fact, table
+from tests.support.accounts import register_lms
 from tests.support.bridge import Bridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 from tests.support.sql import column, scalar
 
 CANARY = "<script>alert('ä\"\U0001f393')</script>"
@@ -69,17 +67,7 @@ async def commit(
 
 
 def other_lms(bridge: Bridge) -> str:
-    token = new_token()
-    with writing(bridge.engine) as connection:
-        lms.add_token(
-            connection,
-            name="other",
-            home_page="https://other.example.org",
-            origins=(),
-            token_digest=lms.digest(token),
-            now=bridge.clock(),
-        )
-    return token
+    return register_lms(bridge.engine, "other", "https://other.example.org").token
 
 
 def shown(page: str) -> list[str]:
@@ -87,7 +75,7 @@ def shown(page: str) -> list[str]:
     return re.findall(r'href="/audit/enrollments/([0-9a-f-]{36})"', page)
 
 
-async def test_enrollments_are_shown_newest_first_with_what_is_stored(learned: Bridge, auditor: Person) -> None:
+async def test_enrollments_are_shown_newest_first_with_what_is_stored(learned: Bridge, auditor: Visitor) -> None:
     page = await auditor.text("/audit/learners")
     assert shown(page) == column(learned, ALL)
     rows = table(page, "Enrollments")
@@ -116,7 +104,7 @@ async def test_enrollments_are_shown_newest_first_with_what_is_stored(learned: B
     ],
 )
 async def test_a_filter_finds_what_a_plain_query_finds(
-    learned: Bridge, auditor: Person, query: str, condition: str
+    learned: Bridge, auditor: Visitor, query: str, condition: str
 ) -> None:
     page = await auditor.text(f"/audit/learners?{query}")
     assert shown(page) == column(learned, ALL.replace("ORDER", f"WHERE {condition} ORDER"))
@@ -127,14 +115,14 @@ async def test_a_filter_finds_what_a_plain_query_finds(
 @pytest.mark.parametrize(
     "query", ["status=asleep", "completion=x", "success=%27", "since=yesterday", "learner=%00", "after=x", "after=W10"]
 )
-async def test_what_cannot_be_searched_for_is_told_in_words(learned: Bridge, auditor: Person, query: str) -> None:
+async def test_what_cannot_be_searched_for_is_told_in_words(learned: Bridge, auditor: Visitor, query: str) -> None:
     answer = await auditor.get(f"/audit/learners?{query}")
     assert answer.status == 400
     assert "This cannot be read" in await answer.text()
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition(
-    learned: Bridge, auditor: Person, monkeypatch: pytest.MonkeyPatch
+    learned: Bridge, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.audit.enrollments.search.__kwdefaults__", {"after": None, "most": 2})
     found, page = [], await auditor.text("/audit/learners?course=c1")
@@ -148,11 +136,11 @@ async def test_pages_follow_each_other_without_gap_or_repetition(
     assert found == column(learned, ALL)
 
 
-async def test_nothing_stored_says_what_to_do_next(auditor: Person) -> None:
+async def test_nothing_stored_says_what_to_do_next(auditor: Visitor) -> None:
     assert "No learner has begun anything yet." in await auditor.text("/audit/learners")
 
 
-async def test_what_people_typed_comes_back_escaped(learned: Bridge, auditor: Person) -> None:
+async def test_what_people_typed_comes_back_escaped(learned: Bridge, auditor: Visitor) -> None:
     for path in ("/audit/learners", *(f"/audit/enrollments/{one}" for one in column(learned, ALL))):
         page = await auditor.text(path)
         assert "<script>alert" not in page
@@ -163,7 +151,7 @@ async def test_what_people_typed_comes_back_escaped(learned: Bridge, auditor: Pe
     assert all(name in everything for name in (RTL, LONG, "&lt;script&gt;alert(&#39;ä&#34;\U0001f393&#39;)"))
 
 
-async def test_a_reader_sees_no_names_and_cannot_search_by_them(learned: Bridge, reader: Person) -> None:
+async def test_a_reader_sees_no_names_and_cannot_search_by_them(learned: Bridge, reader: Visitor) -> None:
     enrollments = column(learned, ALL)
     paths = ["/audit/learners", "/audit/learners.csv", "/audit/learners.ndjson"]
     for one in enrollments:
@@ -187,7 +175,7 @@ async def test_a_reader_who_may_sees_names(learned: Bridge, meet: Meet) -> None:
     assert "Lovelace" in await person.text("/audit/learners.csv")
 
 
-async def test_an_enrollment_shows_its_totals_and_its_attempts(learned: Bridge, auditor: Person) -> None:
+async def test_an_enrollment_shows_its_totals_and_its_attempts(learned: Bridge, auditor: Visitor) -> None:
     await commit(learned, "u1", NAMES["u1"], activity="236", raw=40, success="passed")
     (registration,) = column(
         learned, "SELECT registration FROM enrollment WHERE activity_id = '236' AND total_attempts = 2"
@@ -211,14 +199,14 @@ async def test_an_enrollment_shows_its_totals_and_its_attempts(learned: Bridge, 
 
 @pytest.mark.parametrize("known", ["nothing", "00000000-0000-4000-8000-0000000000ff", "%00", "1%27%20OR%201"])
 @pytest.mark.parametrize("rest", ["", "/attempts.csv", "/attempts.ndjson"])
-async def test_an_enrollment_that_is_not_there_is_told_in_words(reader: Person, known: str, rest: str) -> None:
+async def test_an_enrollment_that_is_not_there_is_told_in_words(reader: Visitor, known: str, rest: str) -> None:
     answer = await reader.get(f"/audit/enrollments/{known}{rest}")
     assert answer.status == 404
     assert "There is no enrollment of this id." in await answer.text()
 
 
 async def test_a_file_has_all_that_the_search_finds(
-    learned: Bridge, auditor: Person, monkeypatch: pytest.MonkeyPatch
+    learned: Bridge, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "TOGETHER", 2)
     for query, condition in (
@@ -239,12 +227,12 @@ async def test_a_file_has_all_that_the_search_finds(
     } == {*NAMES.values()}
 
 
-async def test_the_page_leads_to_files_of_the_same_search(learned: Bridge, auditor: Person) -> None:
+async def test_the_page_leads_to_files_of_the_same_search(learned: Bridge, auditor: Visitor) -> None:
     page = await auditor.text("/audit/learners?learner=u1&activity=&after=")
     assert '<a href="/audit/learners.csv?learner=u1" download>' in page
 
 
-async def test_no_cell_of_a_spreadsheet_is_a_formula(learned: Bridge, auditor: Person) -> None:
+async def test_no_cell_of_a_spreadsheet_is_a_formula(learned: Bridge, auditor: Visitor) -> None:
     for learner in ("=HYPERLINK()", "+1", "-1", "@x", "\uff1d1"):
         await commit(learned, learner, learner, raw=1)
     text = await auditor.text("/audit/learners.csv")
@@ -260,7 +248,7 @@ SEPARATORS = ",;|:"
 
 @pytest.mark.parametrize("separator", [*SEPARATORS, "\t"])
 async def test_no_cell_is_a_formula_whatever_a_spreadsheet_takes_for_the_separator(
-    learned: Bridge, auditor: Person, separator: str
+    learned: Bridge, auditor: Visitor, separator: str
 ) -> None:
     for other in SEPARATORS:
         await commit(learned, f"u9{other}=HYPERLINK()", f"name{other} @SUM(A1)", raw=1)
@@ -275,7 +263,7 @@ async def test_no_cell_is_a_formula_whatever_a_spreadsheet_takes_for_the_separat
 
 
 async def test_a_search_that_came_to_no_match_yet_leads_on(
-    learned: Bridge, auditor: Person, monkeypatch: pytest.MonkeyPatch
+    learned: Bridge, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "READ", 2)
     page = await auditor.text("/audit/learners?completion=not attempted")

@@ -8,7 +8,8 @@ from storage import audit_log
 from storage.audit_log import AuditEntry
 from storage.engine import writing
 from tests.audit.conftest import Meet
-from tests.support.bridge import START, Bridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge
 
 
 async def test_an_open_page_hears_of_commits_and_of_what_others_do(bridge: Bridge, meet: Meet) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
-from bridge.app import IN_USE
+from bridge.app import MAPPING_RELOADER
 from bridge.mapping_documents import SHIPPED
 from storage import audit_log
 from storage.engine import reading
 from tests.mappings.statement_builders import FOR_CREDIT
 from tests.support.bridge import Bridge
-from tests.support.browser import Person, csrf_of, jobs_of
+from tests.support.browser import Visitor, csrf_token
+from tests.support.jobs import jobs_of
 from tests.support.sample_data import SCRIPT, fill
 from tests.support.sql import rows, scalar
 
@@ -37,14 +38,14 @@ def _hashes(bridge: Bridge) -> list[str]:
     return [row[0] for row in rows(bridge, "SELECT content_hash FROM mapping_version ORDER BY id")]
 
 
-async def _keep(admin: Person, bridge: Bridge, text: str = STRICTER) -> str:
+async def _keep(admin: Visitor, bridge: Bridge, text: str = STRICTER) -> str:
     answer = await admin.post(DRAFT, page=DRAFT, text=text.replace("\n", "\r\n"))
     assert answer.status == 303, await answer.text()
     assert "It has no faults" in await admin.text(answer.headers["Location"])
     return _hashes(bridge)[-1]
 
 
-async def test_every_version_is_listed_with_whom_it_is_active_for(bridge: Bridge, admin: Person) -> None:
+async def test_every_version_is_listed_with_whom_it_is_active_for(bridge: Bridge, admin: Visitor) -> None:
     own = await _keep(admin, bridge)
     text = await admin.text("/audit/mappings")
     for one in _hashes(bridge):
@@ -57,7 +58,7 @@ async def test_every_version_is_listed_with_whom_it_is_active_for(bridge: Bridge
     assert f"to={own}" in text
 
 
-async def test_a_version_is_read_as_a_table_of_its_rules_and_as_itself(bridge: Bridge, reader: Person) -> None:
+async def test_a_version_is_read_as_a_table_of_its_rules_and_as_itself(bridge: Bridge, reader: Visitor) -> None:
     (version,) = _hashes(bridge)
     text = await reader.text(f"/audit/mappings/{version}")
     rules = re.findall(r'<tr id="rule-([\w-]+)">', text)
@@ -69,12 +70,12 @@ async def test_a_version_is_read_as_a_table_of_its_rules_and_as_itself(bridge: B
 
 
 @pytest.mark.parametrize("path", ["/audit/mappings/0000", "/audit/mappings/diff?from=0&to=1", "/audit/mappings/diff"])
-async def test_a_version_that_there_is_not_is_told_in_words(admin: Person, path: str) -> None:
+async def test_a_version_that_there_is_not_is_told_in_words(admin: Visitor, path: str) -> None:
     answer = await admin.get(path)
     assert (answer.status, "No version of a mapping document" in await answer.text()) == (404, True)
 
 
-async def test_what_differs_is_shown_rules_first_then_line_by_line(bridge: Bridge, admin: Person) -> None:
+async def test_what_differs_is_shown_rules_first_then_line_by_line(bridge: Bridge, admin: Visitor) -> None:
     own = await _keep(admin, bridge)
     first = _hashes(bridge)[0]
     text = await admin.text(f"/audit/mappings/diff?from={first}&to={own}")
@@ -86,7 +87,7 @@ async def test_what_differs_is_shown_rules_first_then_line_by_line(bridge: Bridg
     assert "Nothing differs." in await admin.text(f"/audit/mappings/diff?from={own}&to={own}")
 
 
-async def test_faults_of_a_draft_are_told_at_their_place_and_nothing_is_kept(bridge: Bridge, admin: Person) -> None:
+async def test_faults_of_a_draft_are_told_at_their_place_and_nothing_is_kept(bridge: Bridge, admin: Visitor) -> None:
     wrong = TEXT.replace('verb = "resumed"', f'verb = "resumd {SCRIPT}"')
     answer = await admin.post(DRAFT, page=DRAFT, text=wrong)
     text = await answer.text()
@@ -100,21 +101,22 @@ async def test_faults_of_a_draft_are_told_at_their_place_and_nothing_is_kept(bri
         assert (await admin.post(DRAFT, page=DRAFT, text=empty)).status == 400
 
 
-async def test_a_file_is_kept_byte_by_byte_and_only_once(bridge: Bridge, admin: Person) -> None:
+async def test_a_file_is_kept_byte_by_byte_and_only_once(bridge: Bridge, admin: Visitor) -> None:
     own = await _keep(admin, bridge)
     for content, status in ((STRICTER.encode(), 303), (b"\xff\xfe", 400)):
-        form = FormData({"csrf": csrf_of(await admin.text(DRAFT)), "text": ""})
+        form = FormData({"csrf": csrf_token(await admin.text(DRAFT)), "text": ""})
         form.add_field("file", content, filename="mapping.toml")
         answer = await admin.client.post(DRAFT, data=form, allow_redirects=False)
         assert answer.status == status
     assert _hashes(bridge)[1:] == [own]
 
 
-async def test_a_version_is_activated_seen_in_effect_and_rolled_back(bridge: Bridge, admin: Person) -> None:
+async def test_a_version_is_activated_seen_in_effect_and_rolled_back(bridge: Bridge, admin: Visitor) -> None:
     own = await _keep(admin, bridge)
     page = f"/audit/mappings/{own}"
     assert bridge.client.app is not None
-    bridge.client.app[IN_USE].stop()  # it does not look by itself any more: what holds is what the page let hold
+    # without it, what holds is what the page let hold
+    bridge.client.app[MAPPING_RELOADER].stop()
     assert (await admin.post(f"{page}/activate", page=page, lms="", reason=" ")).status == 400
     done = await admin.post(f"{page}/activate", page=page, lms="lms", reason="only the best pass")
     assert done.status == 303
@@ -132,7 +134,7 @@ async def test_a_version_is_activated_seen_in_effect_and_rolled_back(bridge: Bri
     assert (again.status, "No LMS has the name" in await again.text()) == (409, True)
 
 
-async def test_a_stored_commit_is_explained_by_any_version(bridge: Bridge, admin: Person, auditor: Person) -> None:
+async def test_a_stored_commit_is_explained_by_any_version(bridge: Bridge, admin: Visitor, auditor: Visitor) -> None:
     own = await _keep(admin, bridge)
     ((session, number),) = rows(
         bridge,
@@ -149,7 +151,7 @@ async def test_a_stored_commit_is_explained_by_any_version(bridge: Bridge, admin
 
 
 async def test_a_pasted_commit_is_shown_with_what_it_becomes_and_nothing_is_stored(
-    bridge: Bridge, auditor: Person
+    bridge: Bridge, auditor: Visitor
 ) -> None:
     (version,) = _hashes(bridge)
     page, before = f"/audit/mappings/{version}/preview", scalar(bridge, "SELECT count(*) FROM journal")
@@ -169,7 +171,7 @@ async def test_a_pasted_commit_is_shown_with_what_it_becomes_and_nothing_is_stor
     assert scalar(bridge, "SELECT count(*) FROM journal") == before
 
 
-async def test_an_impact_report_counts_what_would_be_another_statement(bridge: Bridge, admin: Person) -> None:
+async def test_an_impact_report_counts_what_would_be_another_statement(bridge: Bridge, admin: Visitor) -> None:
     own = await _keep(admin, bridge)
     page = f"/audit/mappings/{own}"
     started = await admin.post(f"{page}/impact", page=page, days="30", lms="")
@@ -210,7 +212,7 @@ async def test_only_admins_change_what_holds_and_only_auditors_see_commits(
     assert len(_hashes(bridge)) == 1
 
 
-async def test_forms_of_other_sites_change_nothing(bridge: Bridge, admin: Person) -> None:
+async def test_forms_of_other_sites_change_nothing(bridge: Bridge, admin: Visitor) -> None:
     (version,) = _hashes(bridge)
     for path in (
         DRAFT,

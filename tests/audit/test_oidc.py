@@ -9,14 +9,15 @@ import pytest
 from aiohttp import ClientResponse
 from joserfc.jwk import ECKey
 
-from bridge.audit_settings import AuditSettings, OidcSettings
+from bridge.settings import AuditSettings, OidcSettings
 from storage import accounts, audit_log
 from storage.accounts import StoredAccount
 from storage.engine import reading
 from tests.audit.conftest import Meet
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
+from tests.support.accounts import add_account
 from tests.support.bridge import Bridge, FakeClock, StartBridge
-from tests.support.browser import Person, add_account
+from tests.support.browser import Visitor
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ async def bridge(start: StartBridge, provider: Provider) -> Bridge:
     return started
 
 
-async def _to_the_provider(person: Person, next_page: str = "") -> str:
+async def _to_the_provider(person: Visitor, next_page: str = "") -> str:
     """Give the address that the provider sends a person back to."""
     left = await person.get(f"/audit/sign-in/oidc{next_page and '?next=' + next_page}")
     assert left.status == 303, await left.text()
@@ -50,7 +51,7 @@ async def _to_the_provider(person: Person, next_page: str = "") -> str:
     return answer.headers["Location"]
 
 
-async def _sign_in(person: Person, next_page: str = "") -> ClientResponse:
+async def _sign_in(person: Visitor, next_page: str = "") -> ClientResponse:
     return await person.get(await _to_the_provider(person, next_page))
 
 
@@ -111,7 +112,7 @@ async def test_the_highest_role_counts_and_who_has_none_does_not_come_in(
 
 
 async def test_nobody_takes_an_account_that_has_a_password_here_by_its_name(bridge: Bridge, meet: Meet) -> None:
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     answer = await _sign_in(person)
     assert answer.status == 403

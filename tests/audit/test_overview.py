@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from bridge.audit.pages.overview import age
 from bridge.http.services import SERVICES
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage import pauses, target_alarms
 from storage.engine import writing
 from storage.pauses import Pause
@@ -21,7 +21,7 @@ from storage.target_alarms import TargetAlarm
 from tests.audit.conftest import Meet
 from tests.audit.page_content import fact, table
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 from tests.support.sql import scalar
 
 CHARTS = ("commits", "statements", "depth", "age")
@@ -53,7 +53,7 @@ async def test_nothing_to_look_after_is_said_and_what_to_do_without_an_lrs(start
     assert "Add a [[targets]] section" in page
 
 
-async def test_numbers_are_those_of_plain_counts(bridge: Bridge, reader: Person) -> None:
+async def test_numbers_are_those_of_plain_counts(bridge: Bridge, reader: Visitor) -> None:
     await learn(bridge)
     page = await reader.text("/audit/")
     assert fact(page, "Sessions open") == str(scalar(bridge, "SELECT count(*) FROM session WHERE ended IS NULL"))
@@ -63,7 +63,7 @@ async def test_numbers_are_those_of_plain_counts(bridge: Bridge, reader: Person)
     assert [row[:3] for row in table(page, "Targets")] == [["lrs", "paused", str(waiting)]]
 
 
-async def test_minutes_of_charts_are_those_of_plain_counts(bridge: Bridge, reader: Person) -> None:
+async def test_minutes_of_charts_are_those_of_plain_counts(bridge: Bridge, reader: Visitor) -> None:
     await learn(bridge)
     page = await reader.text("/audit/")
     for name, time, title in (
@@ -82,7 +82,7 @@ async def test_minutes_of_charts_are_those_of_plain_counts(bridge: Bridge, reade
         ]
 
 
-async def test_alarms_come_first_each_with_what_to_do(bridge: Bridge, reader: Person) -> None:
+async def test_alarms_come_first_each_with_what_to_do(bridge: Bridge, reader: Visitor) -> None:
     await learn(bridge)
     bridge.clock.advance(2 * HOUR)
     with writing(bridge.engine) as connection:
@@ -102,7 +102,7 @@ async def test_alarms_come_first_each_with_what_to_do(bridge: Bridge, reader: Pe
 
 
 async def test_a_target_that_does_not_let_the_bridge_in_is_an_alarm_without_its_answer(
-    bridge: Bridge, reader: Person
+    bridge: Bridge, reader: Visitor
 ) -> None:
     with writing(bridge.engine) as connection:
         pauses.end(connection, "lrs")
@@ -110,12 +110,12 @@ async def test_a_target_that_does_not_let_the_bridge_in_is_an_alarm_without_its_
             connection, TargetAlarm("lrs", "statements", "not-allowed", bridge.clock(), bridge.clock(), "CANARY")
         )
     page = await reader.text("/audit/")
-    assert "lrs does not let the bridge in" in page
+    assert "lrs denies the bridge access" in page
     assert "CANARY" not in page
 
 
 async def test_charts_are_pictures_with_a_policy_of_their_own_that_lets_nothing_run(
-    bridge: Bridge, reader: Person
+    bridge: Bridge, reader: Visitor
 ) -> None:
     await learn(bridge)
     for name in CHARTS:
@@ -140,7 +140,7 @@ async def test_charts_are_drawn_of_nothing_too(start: StartBridge, meet: Meet) -
 
 
 async def test_every_picture_has_words_and_an_address_that_changes_with_its_numbers(
-    bridge: Bridge, reader: Person
+    bridge: Bridge, reader: Visitor
 ) -> None:
     await learn(bridge)
     before = await reader.text("/audit/")

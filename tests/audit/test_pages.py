@@ -6,10 +6,10 @@ import re
 
 from tests.audit.conftest import Meet
 from tests.support.bridge import Bridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 
 
-async def test_pages_show_who_is_signed_in_and_only_what_the_role_may_follow(reader: Person, admin: Person) -> None:
+async def test_pages_show_who_is_signed_in_and_only_what_the_role_may_follow(reader: Visitor, admin: Visitor) -> None:
     text = await admin.text("/audit/targets")
     assert re.findall(r'<a href="(/audit/\w*)"( aria-current="page")?>', text)[-2:] == [
         ("/audit/targets", ' aria-current="page"'),
@@ -19,13 +19,13 @@ async def test_pages_show_who_is_signed_in_and_only_what_the_role_may_follow(rea
     assert '<a href="/audit/trail"' not in await reader.text("/audit/targets")
 
 
-async def test_an_address_that_leads_nowhere_is_told_on_a_page(admin: Person) -> None:
+async def test_an_address_that_leads_nowhere_is_told_on_a_page(admin: Visitor) -> None:
     answer = await admin.get("/audit/nothing")
     assert answer.status == 404
     assert "There is nothing here" in await answer.text()
 
 
-async def test_every_answer_has_the_headers_that_keep_others_out(bridge: Bridge, meet: Meet, admin: Person) -> None:
+async def test_every_answer_has_the_headers_that_keep_others_out(bridge: Bridge, meet: Meet, admin: Visitor) -> None:
     stranger = await meet(bridge)
     answers = [await admin.get(path) for path in ("/audit/targets", "/audit/nothing")]
     answers += [await stranger.get(path) for path in ("/audit/sign-in", "/audit/targets", "/audit/live")]
@@ -51,6 +51,6 @@ async def test_files_are_kept_for_good_under_an_address_that_changes_with_them(b
         assert (await stranger.get(of_another_release)).status == 404
 
 
-async def test_no_page_holds_script_or_style_of_its_own(bridge: Bridge, meet: Meet, admin: Person) -> None:
+async def test_no_page_holds_script_or_style_of_its_own(bridge: Bridge, meet: Meet, admin: Visitor) -> None:
     for text in [await admin.text(path) for path in ("/audit/targets", "/audit/trail")]:
         assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", text)

@@ -12,17 +12,18 @@ from aiohttp.test_utils import TestServer
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from bridge import target_states
-from bridge.app import PAUSES
+from bridge.app import PAUSE_MONITOR
 from bridge.forwarding import forwarder
-from bridge.forwarding.pauses import LOOK, Pauses
-from bridge.target_settings import TargetSettings
+from bridge.forwarding.pause_monitor import LOOK, PauseMonitor
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.targets import pause_target, resume_target
+from bridge.settings import TargetSettings
 from storage import pauses
 from storage.engine import writing
 from storage.outbox import SHARDS
 from storage.pauses import Pause
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 from tests.support.deliveries import DONE
 from tests.support.waiting import wait_until
 
@@ -80,31 +81,31 @@ async def bridge(start: StartBridge, lrss: tuple[Lrs, Lrs], monkeypatch: pytest.
     slow, other = lrss
     bridge = await start(targets=(slow.settings("slow"), other.settings("other")))
     _pause(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     for learner in LEARNERS:
         await bridge.commit(DONE, learner={"id": learner})
     _resume(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     # the first claim of each sender is for one statement, as it knows nothing of their size yet
     await wait_until(lambda: slow.requests == 2 * SHARDS)
     _pauses(bridge).stop()  # it does not look by itself any more
     return bridge
 
 
-def _pauses(bridge: Bridge) -> Pauses:
+def _pauses(bridge: Bridge) -> PauseMonitor:
     assert bridge.client.app is not None
-    return bridge.client.app[PAUSES]
+    return bridge.client.app[PAUSE_MONITOR]
 
 
 def _pause(bridge: Bridge) -> None:
     """Pause the slow one as a command does, which is another process."""
     with writing(bridge.engine) as connection:
-        target_states.pause(connection, "slow", by="ada", reason="moving house", now=bridge.clock())
+        pause_target(connection, "slow", AuditContext("ada", "moving house", bridge.clock()))
 
 
 def _resume(bridge: Bridge) -> None:
     with writing(bridge.engine) as connection:
-        target_states.resume(connection, "slow", by="ada", reason="", now=bridge.clock())
+        resume_target(connection, "slow", AuditContext("ada", "", bridge.clock()))
 
 
 def _states(bridge: Bridge, target: str, learners: list[str]) -> list[str]:
@@ -118,7 +119,7 @@ def _states(bridge: Bridge, target: str, learners: list[str]) -> list[str]:
 
 
 async def test_after_the_page_has_answered_no_request_is_begun_until_a_page_ends_the_pause(
-    bridge: Bridge, lrss: tuple[Lrs, Lrs], admin: Person
+    bridge: Bridge, lrss: tuple[Lrs, Lrs], admin: Visitor
 ) -> None:
     slow, _ = lrss
     paused = await admin.post("/audit/targets/slow/pause", reason="moving house")
@@ -133,7 +134,7 @@ async def test_after_the_page_has_answered_no_request_is_begun_until_a_page_ends
     assert slow.requests == begun == len(slow.ids)
 
     resumed = await admin.post("/audit/targets/slow/resume", reason="moved")
-    assert "slow goes on. Other processes" in await admin.text(resumed.headers["Location"])
+    assert "Resumed slow. Other processes" in await admin.text(resumed.headers["Location"])
     await wait_until(lambda: set(_states(bridge, "slow", [*LEARNERS, "later"])) == {"delivered"})
     assert len(slow.ids) == len(set(slow.ids)) == slow.requests
 
@@ -142,7 +143,7 @@ async def test_what_another_process_paused_holds_from_the_next_look_on(bridge: B
     assert LOOK < 1
     slow, _ = lrss
     _pause(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     begun = slow.requests
     slow.opened.set()
     await wait_until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
@@ -150,7 +151,7 @@ async def test_what_another_process_paused_holds_from_the_next_look_on(bridge: B
     assert slow.requests == begun
 
     _resume(bridge)
-    await _pauses(bridge).look()
+    await _pauses(bridge).run_once()
     await wait_until(lambda: set(_states(bridge, "slow", LEARNERS)) == {"delivered"})
     assert len(slow.ids) == len(set(slow.ids))
 
@@ -168,5 +169,5 @@ async def test_a_process_that_cannot_learn_what_it_changed_holds_everything_back
         await its.follow_at_once()
     assert its.holds("slow")
     assert its.holds("other")
-    await its.look()
+    await its.run_once()
     assert not its.holds("other")

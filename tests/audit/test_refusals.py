@@ -6,12 +6,10 @@ import re
 
 import pytest
 
-from bridge.access import new_token
 from bridge.http.services import SERVICES
-from storage import lms
-from storage.engine import writing
+from tests.support.accounts import register_lms
 from tests.support.bridge import Bridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 
 CANARY = "<img src=x onerror=alert(1)>"
 
@@ -19,11 +17,7 @@ CANARY = "<img src=x onerror=alert(1)>"
 @pytest.fixture
 async def refused(bridge: Bridge) -> Bridge:
     """Three refused requests of two LMSs."""
-    token = new_token()
-    with writing(bridge.engine) as connection:
-        lms.add_token(
-            connection, name="second", home_page="https://s.example", origins=(), token_digest=lms.digest(token), now=0
-        )
+    token = register_lms(bridge.engine, "second", "https://s.example").token
     await bridge.post("/v1/sessions", {"learner": {"id": f"a\n{CANARY}"}, "activity": "235"})
     bridge.clock.advance(60)
     await bridge.post("/v1/commits", data=b"{", token=token)
@@ -51,7 +45,7 @@ def _codes(text: str) -> list[str]:
     ],
 )
 async def test_refusals_are_found_by_lms_and_code_the_newest_first(
-    auditor: Person, query: str, found: list[str]
+    auditor: Visitor, query: str, found: list[str]
 ) -> None:
     text = await auditor.text(f"/audit/refusals{query}")
 
@@ -61,7 +55,7 @@ async def test_refusals_are_found_by_lms_and_code_the_newest_first(
 
 
 @pytest.mark.usefixtures("refused")
-async def test_a_refusal_tells_what_was_wrong_and_where_and_no_parameter_of_the_address(auditor: Person) -> None:
+async def test_a_refusal_tells_what_was_wrong_and_where_and_no_parameter_of_the_address(auditor: Visitor) -> None:
     text = await auditor.text("/audit/refusals")
 
     assert "This LMS has no session 00000000-0000-4000-8000-0000000000ff" in text
@@ -72,16 +66,16 @@ async def test_a_refusal_tells_what_was_wrong_and_where_and_no_parameter_of_the_
 
 
 @pytest.mark.usefixtures("refused")
-async def test_readers_do_not_see_what_may_repeat_some_of_a_request(reader: Person) -> None:
+async def test_readers_do_not_see_what_may_repeat_some_of_a_request(reader: Visitor) -> None:
     assert (await reader.get("/audit/refusals")).status == 403
     assert '<a href="/audit/refusals"' not in await reader.text("/audit/targets")
 
 
-async def test_an_empty_list_says_what_will_be_in_it(auditor: Person) -> None:
+async def test_an_empty_list_says_what_will_be_in_it(auditor: Visitor) -> None:
     assert "No request was refused lately." in await auditor.text("/audit/refusals")
 
 
-async def test_pages_together_hold_each_refusal_once(bridge: Bridge, auditor: Person) -> None:
+async def test_pages_together_hold_each_refusal_once(bridge: Bridge, auditor: Visitor) -> None:
     for number in range(120):
         await bridge.get(f"/v1/sessions/00000000-0000-4000-8000-000000000{number:03}")
     assert bridge.client.app is not None
@@ -97,5 +91,5 @@ async def test_pages_together_hold_each_refusal_once(bridge: Bridge, auditor: Pe
 
 
 @pytest.mark.parametrize("query", ["after=x", "after=WyJhIl0", "lms=%00", "code=a%00b", "code=" + "x" * 20_000])
-async def test_an_address_that_was_changed_by_hand_is_told_so(auditor: Person, query: str) -> None:
+async def test_an_address_that_was_changed_by_hand_is_told_so(auditor: Visitor, query: str) -> None:
     assert (await auditor.get(f"/audit/refusals?{query}")).status == 400

@@ -11,15 +11,17 @@ import pytest
 from sqlalchemy import text, update
 
 from bridge.audit.components.jobs import Job, Progress
-from bridge.mapping_library import activation, reissuing
+from bridge.mapping_library import activation, reissue
 from mappings.analysis.impact import Impact
 from storage import audit_log, leases
 from storage.audit_log import AuditEntry
 from storage.engine import reading, writing
 from storage.tables import delivery, journal
 from tests.audit.page_content import fact, table
-from tests.support.bridge import START, Bridge, Ids
-from tests.support.browser import Person, jobs_of
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, Ids
+from tests.support.browser import Visitor
+from tests.support.jobs import jobs_of
 from tests.support.mapping import MASTERED, variant
 from tests.support.sample_data import NAMES, SCRIPT, TARGET, fill
 from tests.support.sql import rows, scalar
@@ -29,7 +31,7 @@ NEW = variant(
     drop="attempt.started",
     **{'result = ["success", "score"]': 'result = ["success"]'},
 )
-HASH = NEW.document.content_hash
+HASH = NEW.definition.content_hash
 CHOICE = f"/audit/mappings/{HASH}/reissue"
 EACH = len(NAMES)
 BY_RULE = {
@@ -46,12 +48,12 @@ async def bridge(bridge: Bridge) -> Bridge:
     """A bridge with something of everything, and a draft that would have made other statements of it."""
     await fill(bridge)
     with writing(bridge.engine) as connection:
-        activation.store(connection, NEW, START)
+        activation.store_version(connection, NEW, START)
         connection.execute(update(delivery).values(state="delivered"))
     return bridge
 
 
-async def _previewed(admin: Person, bridge: Bridge, **told: str) -> str:
+async def _previewed(admin: Visitor, bridge: Bridge, **told: str) -> str:
     """Look what would be done about all that was stored, and give the address of the preview."""
     asked = await admin.post(CHOICE, page=CHOICE, **{"since": "2020-01-01"} | told)
     assert asked.status == 303, await asked.text()
@@ -59,7 +61,7 @@ async def _previewed(admin: Person, bridge: Bridge, **told: str) -> str:
     return asked.headers["Location"]
 
 
-async def _run(admin: Person, bridge: Bridge, preview: str, reason: str = "the score was wrong") -> str:
+async def _run(admin: Visitor, bridge: Bridge, preview: str, reason: str = "the score was wrong") -> str:
     done = await admin.post(f"{preview}/run", page=preview, reason=reason)
     assert done.status == 303, await done.text()
     await jobs_of(bridge).wait()
@@ -79,7 +81,7 @@ def _numbers(page: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in table(page, "By rule")}
 
 
-async def test_a_preview_counts_by_rule_shows_examples_and_does_nothing(bridge: Bridge, admin: Person) -> None:
+async def test_a_preview_counts_by_rule_shows_examples_and_does_nothing(bridge: Bridge, admin: Visitor) -> None:
     before = _statements(bridge)
     assert f'href="{CHOICE}"' in await admin.text(f"/audit/mappings/{HASH}")
     form = await admin.text(CHOICE)
@@ -102,11 +104,13 @@ async def test_a_preview_counts_by_rule_shows_examples_and_does_nothing(bridge: 
     assert (_statements(bridge), _acts(bridge)) == (before, [])
 
 
-async def test_it_is_done_with_a_reason_told_in_words_and_kept(bridge: Bridge, admin: Person, auditor: Person) -> None:
+async def test_it_is_done_with_a_reason_told_in_words_and_kept(
+    bridge: Bridge, admin: Visitor, auditor: Visitor
+) -> None:
     before, preview = _statements(bridge), await _previewed(admin, bridge)
     for told in ({}, {"reason": "  "}):
         refused = await admin.post(f"{preview}/run", page=preview, **told)
-        assert (refused.status, "Tell why" in await refused.text()) == (400, True)
+        assert (refused.status, "A reason is required" in await refused.text()) == (400, True)
     assert _statements(bridge) == before
     bridge.clock.advance(60)
 
@@ -126,7 +130,7 @@ async def test_it_is_done_with_a_reason_told_in_words_and_kept(bridge: Bridge, a
     assert "This was done" in await admin.text(preview)
 
 
-async def test_what_was_voided_and_what_voids_it_lead_to_each_other(bridge: Bridge, admin: Person) -> None:
+async def test_what_was_voided_and_what_voids_it_lead_to_each_other(bridge: Bridge, admin: Visitor) -> None:
     await _run(admin, bridge, await _previewed(admin, bridge))
     (old,) = rows(
         bridge,
@@ -141,7 +145,7 @@ async def test_what_was_voided_and_what_voids_it_lead_to_each_other(bridge: Brid
     assert TARGET in voiding
 
 
-async def test_a_button_that_is_pressed_twice_does_it_once(bridge: Bridge, admin: Person) -> None:
+async def test_a_button_that_is_pressed_twice_does_it_once(bridge: Bridge, admin: Visitor) -> None:
     before, preview = _statements(bridge), await _previewed(admin, bridge)
     pressed = await asyncio.gather(*(admin.post(f"{preview}/run", page=preview, reason="why") for _ in range(3)))
     await jobs_of(bridge).wait()
@@ -156,7 +160,7 @@ async def test_a_button_that_is_pressed_twice_does_it_once(bridge: Bridge, admin
     assert "There is nothing to do." in await admin.text(await _previewed(admin, bridge))
 
 
-async def test_while_another_process_re_issues_nothing_is_done_and_that_is_told(bridge: Bridge, admin: Person) -> None:
+async def test_while_another_process_re_issues_nothing_is_done_and_that_is_told(bridge: Bridge, admin: Visitor) -> None:
     before, preview, other = _statements(bridge), await _previewed(admin, bridge), Ids()()
     with writing(bridge.engine) as connection:
         leases.share_out(connection, owner=other, names=["mappings/reissue"], lasts=60_000)
@@ -170,7 +174,7 @@ async def test_while_another_process_re_issues_nothing_is_done_and_that_is_told(
     assert _statements(bridge) == before + 4 * EACH
 
 
-async def test_one_job_works_at_a_time_and_its_page_tells_how_far_it_is(bridge: Bridge, admin: Person) -> None:
+async def test_one_job_works_at_a_time_and_its_page_tells_how_far_it_is(bridge: Bridge, admin: Visitor) -> None:
     preview, gate, told = await _previewed(admin, bridge), threading.Event(), threading.Event()
 
     def slow(progress: Progress) -> Impact:
@@ -197,9 +201,9 @@ async def test_one_job_works_at_a_time_and_its_page_tells_how_far_it_is(bridge: 
 
 
 async def test_what_was_broken_off_says_why_keeps_what_it_did_and_goes_on(
-    bridge: Bridge, admin: Person, monkeypatch: pytest.MonkeyPatch
+    bridge: Bridge, admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reissuing, "TOGETHER", 1)
+    monkeypatch.setattr(reissue, "BATCH_SIZE", 1)
     before, preview = _statements(bridge), await _previewed(admin, bridge)
     third = "SELECT j.id, j.body FROM journal j ORDER BY j.id LIMIT 1 OFFSET 2"
     ((row, body),) = rows(bridge, third)
@@ -220,7 +224,7 @@ async def test_what_was_broken_off_says_why_keeps_what_it_did_and_goes_on(
     assert _statements(bridge) == before + 4 * EACH
 
 
-async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge, admin: Person) -> None:
+async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge, admin: Visitor) -> None:
     preview = await _previewed(admin, bridge)
     bridge.clock.advance(1)
     await bridge.commit({"core": {"lesson_status": "passed", "score": {"raw": "85"}}}, learner={"id": "later"})
@@ -241,7 +245,7 @@ async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge,
     ],
 )
 async def test_a_choice_that_cannot_be_is_told_on_the_form_itself(
-    bridge: Bridge, admin: Person, told: dict[str, str], words: str | None
+    bridge: Bridge, admin: Visitor, told: dict[str, str], words: str | None
 ) -> None:
     answer = await admin.post(CHOICE, page=CHOICE, **{"since": "2020-01-01"} | told)
     page = await answer.text()
@@ -252,7 +256,7 @@ async def test_a_choice_that_cannot_be_is_told_on_the_form_itself(
     assert (answer.status, words in page, "Look what it would do" in page) == (400, True, True)
 
 
-async def test_only_a_preview_that_is_kept_can_be_run(bridge: Bridge, admin: Person) -> None:
+async def test_only_a_preview_that_is_kept_can_be_run(bridge: Bridge, admin: Visitor) -> None:
     run = await _run(admin, bridge, await _previewed(admin, bridge))
     assert (await admin.post(f"{run}/run", page="/audit/targets", reason="x")).status == 409
     for path in ("/audit/mappings/reissues/none", "/audit/mappings/none/reissue"):

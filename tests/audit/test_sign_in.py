@@ -9,29 +9,30 @@ from urllib.parse import urlencode
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from bridge import accounts as kept
 from bridge import passwords
-from bridge.accounts import Who
 from bridge.audit.access.cookies import COOKIE
 from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS, account_subject
-from bridge.audit_settings import AuditSettings
+from bridge.operations import accounts as kept
+from bridge.operations.audit_context import AuditContext
+from bridge.settings import AuditSettings
 from storage import accounts
 from storage.engine import reading, writing
 from tests.audit.conftest import Meet
+from tests.support.accounts import PASSWORD, add_account
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.browser import PASSWORD, Person, add_account, csrf_of
+from tests.support.browser import Visitor, csrf_token
 
 
-async def _is_in(person: Person) -> bool:
+async def _is_in(person: Visitor) -> bool:
     return (await person.get("/audit/targets")).status == 200
 
 
-def _sign_in_cookie(person: Person) -> Morsel[str]:
+def _sign_in_cookie(person: Visitor) -> Morsel[str]:
     return next(one for one in person.client.cookie_jar if one.key == COOKIE)
 
 
 async def test_who_signs_in_comes_to_the_page_they_wanted(bridge: Bridge, meet: Meet) -> None:
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     sent = await person.get("/audit/trail?by=ada&verb=pause")
     form = await person.text(sent.headers["Location"])
@@ -54,13 +55,13 @@ async def test_who_signs_in_comes_to_the_page_they_wanted(bridge: Bridge, meet: 
     ],
 )
 async def test_nobody_is_led_away_after_signing_in(bridge: Bridge, meet: Meet, wanted: str) -> None:
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     answer = await (await meet(bridge)).sign_in("ada", next=wanted)
     assert (answer.status, answer.headers["Location"]) == (303, "/audit/")
 
 
 async def test_a_wrong_password_and_an_unknown_name_are_answered_alike(bridge: Bridge, meet: Meet) -> None:
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     answers = [await person.sign_in("ada", "wrong"), await person.sign_in("nobody", PASSWORD), await person.sign_in("")]
     assert [answer.status for answer in answers] == [401, 401, 401]
@@ -89,7 +90,7 @@ def test_an_unknown_name_costs_what_a_wrong_password_does(monkeypatch: pytest.Mo
 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites_forms(bridge: Bridge, meet: Meet) -> None:
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     cookie = (await (await meet(bridge)).sign_in("ada")).headers["Set-Cookie"]
     assert {"HttpOnly", "SameSite=Lax", "Path=/audit", "Max-Age=43200"} <= set(cookie.split("; "))
     assert "Secure" not in cookie
@@ -114,11 +115,11 @@ async def test_the_cookie_goes_over_tls_alone_where_there_is_tls(
 
 
 async def test_signing_in_gives_another_secret(bridge: Bridge, meet: Meet) -> None:
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
-    before = csrf_of(await person.text("/audit/sign-in"))
+    before = csrf_token(await person.text("/audit/sign-in"))
     await person.sign_in("ada")
-    assert csrf_of(await person.text("/audit/targets")) != before
+    assert csrf_token(await person.text("/audit/targets")) != before
 
 
 async def test_signing_out_ends_the_sign_in_even_for_who_kept_the_cookie(bridge: Bridge, meet: Meet) -> None:
@@ -143,11 +144,11 @@ async def test_a_sign_in_lasts_as_long_as_is_set(start: StartBridge, meet: Meet)
 
 async def test_a_new_password_another_role_and_an_end_hold_from_the_next_request_on(bridge: Bridge, meet: Meet) -> None:
     ada, bob, eve = [await meet(bridge, name, "admin") for name in ("ada", "bob", "eve")]
-    who = Who("root", bridge.clock())
+    who = AuditContext("root", "", bridge.clock())
     with writing(bridge.engine) as connection:
         kept.set_password(connection, "ada", passwords.hashed("another password"), who, account_subject("ada"))
         kept.set_role(connection, "bob", "reader", who, sees_names=False)
-        kept.remove(connection, "eve", who)
+        kept.remove_account(connection, "eve", who)
     assert [await _is_in(one) for one in (ada, bob, eve)] == [False, True, False]
     assert (await bob.get("/audit/trail")).status == 403
     assert (await ada.sign_in("ada")).status == 401
@@ -156,7 +157,7 @@ async def test_a_new_password_another_role_and_an_end_hold_from_the_next_request
 
 
 async def test_after_some_failures_an_account_may_be_tried_now_and_then_only(bridge: Bridge, meet: Meet) -> None:
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     for _ in range(FREE):
         assert (await person.sign_in("ada", "wrong")).status == 401
@@ -177,13 +178,13 @@ async def test_after_some_failures_an_account_may_be_tried_now_and_then_only(bri
 
 
 async def test_an_address_that_tries_many_names_is_slowed_down_whatever_it_says(bridge: Bridge, meet: Meet) -> None:
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     for number in range(FREE_OF_ADDRESS):
         await person.sign_in(f"name {number}", "wrong")
     answer = await person.client.post(
         "/audit/sign-in",
-        data={"csrf": csrf_of(await person.text("/audit/sign-in")), "name": "ada", "password": PASSWORD},
+        data={"csrf": csrf_token(await person.text("/audit/sign-in")), "name": "ada", "password": PASSWORD},
         headers={"X-Forwarded-For": "192.0.2.1"},
         allow_redirects=False,
     )
@@ -192,9 +193,9 @@ async def test_an_address_that_tries_many_names_is_slowed_down_whatever_it_says(
 
 async def test_behind_a_proxy_addresses_are_those_that_the_proxy_tells(start: StartBridge, meet: Meet) -> None:
     bridge = await start(audit=AuditSettings(behind_proxy=True))
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
-    token = csrf_of(await person.text("/audit/sign-in"))
+    token = csrf_token(await person.text("/audit/sign-in"))
     for told, status in (("192.0.2.1", 429), ("192.0.2.1, 192.0.2.2", 303)):
         for number in range(FREE_OF_ADDRESS):
             data = {"csrf": token, "name": f"{told} {number}", "password": "wrong"}
@@ -210,7 +211,7 @@ async def test_behind_a_proxy_addresses_are_those_that_the_proxy_tells(start: St
 
 async def test_who_has_an_account_cannot_wipe_out_their_tries_at_others(bridge: Bridge, meet: Meet) -> None:
     for name in ("ada", "eve"):
-        add_account(bridge, name, "admin")
+        add_account(bridge.engine, name, "admin")
     person = await meet(bridge)
     statuses = []
     for number in range(FREE_OF_ADDRESS):
@@ -223,7 +224,7 @@ async def test_who_has_an_account_cannot_wipe_out_their_tries_at_others(bridge: 
 
 
 async def test_failures_of_long_ago_do_not_count(bridge: Bridge, meet: Meet) -> None:
-    add_account(bridge, "ada", "admin")
+    add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     for _ in range(FREE):
         await person.sign_in("ada", "wrong")
@@ -244,7 +245,7 @@ async def test_a_password_of_megabytes_is_not_worked_on(bridge: Bridge, meet: Me
 )
 async def test_no_name_or_password_makes_the_page_fail(bridge: Bridge, meet: Meet, text: str) -> None:
     person = await meet(bridge)
-    token = csrf_of(await person.text("/audit/sign-in"))
+    token = csrf_token(await person.text("/audit/sign-in"))
     for name, password in ((text, PASSWORD), ("ada", text)):
         told = urlencode({"csrf": token, "name": name, "password": password}, errors="surrogatepass")
         headers = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.bridge import Bridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 from tests.support.sample_data import COMMENT, NAMES, SCRIPT, SECRETS, TARGET, fill
 from tests.support.sql import rows, scalar
 
@@ -35,7 +35,7 @@ def _ids(bridge: Bridge, where: str = "1 = 1") -> set[str]:
     return {str(row[0]) for row in rows(bridge, query)}
 
 
-async def test_the_newest_come_first_and_all_are_there(bridge: Bridge, admin: Person) -> None:
+async def test_the_newest_come_first_and_all_are_there(bridge: Bridge, admin: Visitor) -> None:
     shown = _ROW.findall(await admin.text("/audit/statements"))
     expected = rows(bridge, "SELECT id FROM statement ORDER BY created_at DESC, attempt_id DESC, position DESC")
     assert shown == [str(row[0]) for row in expected][:50]
@@ -63,7 +63,7 @@ async def test_the_newest_come_first_and_all_are_there(bridge: Bridge, admin: Pe
     ],
 )
 async def test_a_filter_finds_exactly_those_that_it_names(
-    bridge: Bridge, admin: Person, query: str, where: str
+    bridge: Bridge, admin: Visitor, query: str, where: str
 ) -> None:
     text = await admin.text(f"/audit/statements?{query}")
     assert set(_ROW.findall(text)) == _ids(bridge, where)
@@ -82,13 +82,13 @@ async def test_a_filter_finds_exactly_those_that_it_names(
         ("after=nonsense", "cursor"),
     ],
 )
-async def test_what_cannot_be_looked_for_is_told_in_words(admin: Person, query: str, words: str) -> None:
+async def test_what_cannot_be_looked_for_is_told_in_words(admin: Visitor, query: str, words: str) -> None:
     answer = await admin.get(f"/audit/statements?{query}")
     assert answer.status == 400
     assert words in await answer.text()
 
 
-async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge, admin: Person) -> None:
+async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge, admin: Visitor) -> None:
     for number in range(30):
         await bridge.commit({"core": {"lesson_status": "incomplete"}}, learner={"id": f"more-{number}"})
         await bridge.commit({"core": {"lesson_status": "passed"}}, learner={"id": f"more-{number}"})
@@ -103,7 +103,7 @@ async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge
 
 
 async def test_one_statement_is_shown_with_all_that_led_to_it_and_all_that_became_of_it(
-    bridge: Bridge, auditor: Person
+    bridge: Bridge, auditor: Visitor
 ) -> None:
     ((statement_id, attempt_id, session_id, version),) = rows(
         bridge,
@@ -120,7 +120,7 @@ async def test_one_statement_is_shown_with_all_that_led_to_it_and_all_that_becam
     assert (await auditor.get(f"/audit/statements/{str(statement_id).upper()}")).status == 200
 
 
-async def test_what_waits_tells_what_is_ahead_of_it(bridge: Bridge, auditor: Person) -> None:
+async def test_what_waits_tells_what_is_ahead_of_it(bridge: Bridge, auditor: Visitor) -> None:
     found = rows(
         bridge,
         "SELECT s.id FROM statement s JOIN attempt a ON a.id = s.attempt_id JOIN enrollment e"
@@ -129,18 +129,20 @@ async def test_what_waits_tells_what_is_ahead_of_it(bridge: Bridge, auditor: Per
     )
     first, second = (str(row[0]) for row in found[:2])
     text = await auditor.text(f"/audit/statements/{second}")
-    assert "Ahead of it: 1" in text
+    assert "Must arrive before it: 1" in text
     assert f'<a href="/audit/statements/{first}">' in text
 
 
 @pytest.mark.parametrize("statement_id", ["00000000-0000-4000-8000-00000000ffff", "nothing", "%00", "a'b"])
-async def test_a_statement_that_there_is_not_is_told_in_words(bridge: Bridge, admin: Person, statement_id: str) -> None:
+async def test_a_statement_that_there_is_not_is_told_in_words(
+    bridge: Bridge, admin: Visitor, statement_id: str
+) -> None:
     answer = await admin.get(f"/audit/statements/{statement_id}")
     assert answer.status == 404
     assert "No statement has this id" in await answer.text()
 
 
-async def test_a_reader_sees_neither_names_nor_what_learners_and_lrss_said(bridge: Bridge, reader: Person) -> None:
+async def test_a_reader_sees_neither_names_nor_what_learners_and_lrss_said(bridge: Bridge, reader: Visitor) -> None:
     paths = ["/audit/statements", "/audit/statements.csv", "/audit/statements.ndjson"]
     paths += [f"/audit/statements/{one}" for one in _ids(bridge)]
     for path in paths:
@@ -160,7 +162,7 @@ async def test_a_reader_who_may_see_names_sees_them_and_no_more(bridge: Bridge, 
     assert "learner_name" in await person.text("/audit/statements.csv")
 
 
-async def test_what_people_typed_is_shown_and_does_nothing(bridge: Bridge, admin: Person) -> None:
+async def test_what_people_typed_is_shown_and_does_nothing(bridge: Bridge, admin: Visitor) -> None:
     for path in ["/audit/statements", *(f"/audit/statements/{one}" for one in _ids(bridge))]:
         text = await admin.text(path)
         assert SCRIPT not in text
@@ -171,7 +173,7 @@ async def test_what_people_typed_is_shown_and_does_nothing(bridge: Bridge, admin
     assert "<img src=x" not in told
 
 
-async def test_files_are_safe_in_spreadsheets_and_exact_for_programs(bridge: Bridge, admin: Person) -> None:
+async def test_files_are_safe_in_spreadsheets_and_exact_for_programs(bridge: Bridge, admin: Visitor) -> None:
     answer = await admin.get("/audit/statements.csv")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="statements.csv"'
@@ -189,7 +191,7 @@ async def test_files_are_safe_in_spreadsheets_and_exact_for_programs(bridge: Bri
     assert dead["deliveries"] == {TARGET: "dead"}
 
 
-async def test_a_file_of_nothing_has_its_head(bridge: Bridge, admin: Person) -> None:
+async def test_a_file_of_nothing_has_its_head(bridge: Bridge, admin: Visitor) -> None:
     raw = await admin.text("/audit/statements.csv?rule=none-such")
     assert raw.lstrip("\ufeff").startswith('"id","created_at","verb"')
     assert len(raw.splitlines()) == 1

@@ -9,14 +9,15 @@ from contextlib import AsyncExitStack
 import pytest
 from aiohttp import web
 
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage import audit_log, outbox, pauses, target_alarms
 from storage.engine import reading, writing
 from storage.outbox import Try
 from storage.target_alarms import TargetAlarm
 from tests.audit.conftest import Meet
-from tests.support.bridge import START, Bridge, StartBridge
-from tests.support.browser import Person
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.browser import Visitor
 from tests.support.http_server import Handler, serve
 
 LRS = TargetSettings(name="analytics", endpoint="http://127.0.0.1:1/xapi/", username="u", password="p")
@@ -35,7 +36,7 @@ def _facts(text: str) -> dict[str, str]:
     return {name: value.strip() for name, value in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", plain)}
 
 
-async def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it_and_why(bridge: Bridge, admin: Person) -> None:
+async def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it_and_why(bridge: Bridge, admin: Visitor) -> None:
     answer = await admin.post("/audit/targets/analytics/pause", reason=" moving house ")
     assert answer.status == 303
     assert answer.headers["Location"].endswith("#target-analytics")
@@ -55,15 +56,15 @@ async def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it_and_why(
         ]
 
 
-async def test_a_pause_wants_a_reason(bridge: Bridge, admin: Person) -> None:
+async def test_a_pause_wants_a_reason(bridge: Bridge, admin: Visitor) -> None:
     for told in ({}, {"reason": "  "}):
         answer = await admin.post("/audit/targets/analytics/pause", **told)
-        assert (answer.status, "Tell why" in await answer.text()) == (400, True)
+        assert (answer.status, "A reason is required" in await answer.text()) == (400, True)
     with reading(bridge.engine) as connection:
         assert pauses.current(connection) == {}
 
 
-async def test_a_target_that_is_not_configured_cannot_be_paused(admin: Person) -> None:
+async def test_a_target_that_is_not_configured_cannot_be_paused(admin: Visitor) -> None:
     for act in ("pause", "resume", "test"):
         assert (await admin.post(f"/audit/targets/nowhere/{act}", reason="x")).status == 404
 
@@ -82,7 +83,7 @@ async def test_what_waits_and_since_when_is_told(start: StartBridge, meet: Meet)
 
 
 async def test_the_last_trouble_and_the_failures_since_the_last_delivery_are_told(
-    bridge: Bridge, meet: Meet, reader: Person
+    bridge: Bridge, meet: Meet, reader: Visitor
 ) -> None:
     with writing(bridge.engine) as connection:
         for second, (outcome, status) in enumerate(
@@ -113,7 +114,7 @@ async def test_the_last_trouble_and_the_failures_since_the_last_delivery_are_tol
     ],
 )
 async def test_the_breaker_is_open_while_the_newest_try_met_trouble(
-    bridge: Bridge, reader: Person, outcomes: list[str], told: str
+    bridge: Bridge, reader: Visitor, outcomes: list[str], told: str
 ) -> None:
     with writing(bridge.engine) as connection:
         for one in outcomes:
@@ -121,17 +122,17 @@ async def test_the_breaker_is_open_while_the_newest_try_met_trouble(
     assert _facts(await reader.text("/audit/targets"))["Circuit breaker"] == told
 
 
-async def test_an_lrs_that_lets_nobody_in_is_an_alarm(bridge: Bridge, reader: Person, admin: Person) -> None:
+async def test_an_lrs_that_lets_nobody_in_is_an_alarm(bridge: Bridge, reader: Visitor, admin: Visitor) -> None:
     with writing(bridge.engine) as connection:
         alarm = TargetAlarm("analytics", "statements", "not-allowed", START, START, "the LRS answered 401: no")
         target_alarms.begin(connection, alarm)
     for person, is_told in ((admin, True), (reader, False)):
         text = await person.text("/audit/targets")
-        assert "The LRS does not let the bridge in" in text
+        assert "The LRS denies the bridge access" in text
         assert ("the LRS answered 401: no" in text) is is_told
 
 
-async def test_only_an_admin_is_offered_what_only_an_admin_may(admin: Person, reader: Person) -> None:
+async def test_only_an_admin_is_offered_what_only_an_admin_may(admin: Visitor, reader: Visitor) -> None:
     assert "/pause" in await admin.text("/audit/targets")
     assert "/pause" not in await reader.text("/audit/targets")
 
@@ -173,7 +174,7 @@ async def test_an_lrs_that_answers_is_asked_with_the_targets_credentials(ask: As
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda: web.Response(status=401, text="who are you"), "it does not let the bridge in (401)"),
+        (lambda: web.Response(status=401, text="who are you"), "it denies the bridge access (401)"),
         (lambda: web.Response(status=302, headers={"Location": "https://x.example"}), "It points to https://x.example"),
         (lambda: web.Response(status=200, text="<h1>Welcome</h1>"), "it answers 200, not as an LRS does"),
         (lambda: web.Response(status=404), "it answers 404, not as an LRS does"),
@@ -190,7 +191,7 @@ async def test_what_an_lrs_answers_is_told_in_words(ask: Ask, answer: Callable[[
     assert "<h1>Welcome" not in text
 
 
-async def test_an_lrs_that_is_not_there_is_told_in_words(admin: Person) -> None:
+async def test_an_lrs_that_is_not_there_is_told_in_words(admin: Visitor) -> None:
     answer = await admin.post("/audit/targets/analytics/test")
     text = await answer.text()
     assert (answer.status, "analytics: no answer" in text, "Is the endpoint right" in text) == (200, True, True)

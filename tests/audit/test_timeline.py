@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import text
 
 from bridge.audit.components import rule_trace
+from bridge.audit.components.json_view import view_of
 from bridge.audit.pages import timeline
 from storage.engine import reading, writing
 from tests.audit.conftest import Meet
 from tests.audit.page_content import fact, table
 from tests.support.bridge import Bridge
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 from tests.support.sql import column, scalar
 
 SESSION = "11111111-2222-4333-8444-555555555555"
@@ -77,7 +78,7 @@ def anchors(page: str, kind: str) -> list[str]:
 
 
 async def test_all_that_is_stored_of_an_attempt_is_there_in_order_each_with_an_address(
-    bridge: Bridge, attempt: str, auditor: Person
+    bridge: Bridge, attempt: str, auditor: Visitor
 ) -> None:
     page = await auditor.text(f"/audit/attempts/{attempt}")
     numbers = column(bridge, "SELECT number FROM journal ORDER BY id")
@@ -91,7 +92,7 @@ async def test_all_that_is_stored_of_an_attempt_is_there_in_order_each_with_an_a
 
 
 async def test_every_address_on_the_page_that_is_of_these_pages_leads_somewhere(
-    bridge: Bridge, attempt: str, auditor: Person
+    bridge: Bridge, attempt: str, auditor: Visitor
 ) -> None:
     page = await auditor.text(f"/audit/attempts/{attempt}")
     found = set(re.findall(r'href="(/audit/(?:attempts|commits|enrollments|learners|targets)[^"#]*)', page))
@@ -100,7 +101,7 @@ async def test_every_address_on_the_page_that_is_of_these_pages_leads_somewhere(
         await auditor.text(path.replace("&amp;", "&"))
 
 
-async def test_what_a_commit_changed_is_told_before_and_after(attempt: str, auditor: Person) -> None:
+async def test_what_a_commit_changed_is_told_before_and_after(attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
     rows = dict(table(page, "What it changed"))
     assert rows["Completion"] == "incomplete → completed"
@@ -112,7 +113,7 @@ async def test_what_a_commit_changed_is_told_before_and_after(attempt: str, audi
     assert dict(table(first, "What it changed"))["Completion"] == "nothing → incomplete"
 
 
-async def test_a_commit_tells_how_it_came_and_what_became_of_it(bridge: Bridge, attempt: str, auditor: Person) -> None:
+async def test_a_commit_tells_how_it_came_and_what_became_of_it(bridge: Bridge, attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
     assert fact(page, "Format") == "native"
     assert fact(page, "Content type") == "application/json"
@@ -129,7 +130,7 @@ async def test_a_commit_tells_how_it_came_and_what_became_of_it(bridge: Bridge, 
 
 
 async def test_a_statement_is_told_as_a_sentence_with_its_rule_and_mapping(
-    bridge: Bridge, attempt: str, auditor: Person
+    bridge: Bridge, attempt: str, auditor: Visitor
 ) -> None:
     page = await auditor.text(f"/audit/attempts/{attempt}")
     name = "&lt;b&gt;Ada&lt;/b&gt; &#34;Lovelace&#34; NAMECANARY"
@@ -142,14 +143,14 @@ async def test_a_statement_is_told_as_a_sentence_with_its_rule_and_mapping(
     assert len(told) == scalar(bridge, "SELECT count(*) FROM statement")
 
 
-async def test_a_delivery_is_told_with_its_tries_and_what_the_lrs_said(attempt: str, auditor: Person) -> None:
+async def test_a_delivery_is_told_with_its_tries_and_what_the_lrs_said(attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/attempts/{attempt}")
     (tried,) = table(page, "Tries")
     assert tried[1:] == ["refused", "400", "12 ms", "ANSWERCANARY"]
     assert "not tried yet" in page
 
 
-async def test_auditors_see_what_came_as_it_came(bridge: Bridge, attempt: str, auditor: Person) -> None:
+async def test_auditors_see_what_came_as_it_came(bridge: Bridge, attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/1")
     assert "SUSPENDCANARY" in page
     for number, kept in ((1, 1), (2, 2), (3, 2)):
@@ -161,7 +162,7 @@ async def test_auditors_see_what_came_as_it_came(bridge: Bridge, attempt: str, a
         assert answer.headers["Content-Disposition"].startswith("attachment")
 
 
-async def test_a_reader_sees_neither_names_nor_what_learners_and_lrss_said(attempt: str, reader: Person) -> None:
+async def test_a_reader_sees_neither_names_nor_what_learners_and_lrss_said(attempt: str, reader: Visitor) -> None:
     for path in (f"/audit/attempts/{attempt}", *(f"/audit/commits/{SESSION}/{number}" for number in (1, 2, 3))):
         page = await reader.text(path)
         assert not [canary for canary in ("NAMECANARY", *SECRETS) if canary in page]
@@ -176,14 +177,14 @@ async def test_a_reader_who_may_sees_names_and_nothing_more(bridge: Bridge, atte
     assert not [canary for canary in SECRETS if canary in page]
 
 
-async def test_what_people_typed_comes_back_escaped(attempt: str, auditor: Person) -> None:
+async def test_what_people_typed_comes_back_escaped(attempt: str, auditor: Visitor) -> None:
     for path in (f"/audit/attempts/{attempt}", f"/audit/commits/{SESSION}/2"):
         page = await auditor.text(path)
         assert not [typed for typed in ("<b>Ada", "<i>drill", "CANARY<script>") if typed in page]
 
 
 async def test_a_long_attempt_comes_in_pages_and_changes_reach_over_them(
-    bridge: Bridge, attempt: str, auditor: Person, monkeypatch: pytest.MonkeyPatch
+    bridge: Bridge, attempt: str, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timeline, "COMMITS", 1)
     found, page = [], await auditor.text(f"/audit/attempts/{attempt}")
@@ -198,7 +199,7 @@ async def test_a_long_attempt_comes_in_pages_and_changes_reach_over_them(
     assert found == [f"{SESSION}-{number}" for number in (1, 2, 3)]
 
 
-async def test_a_commit_leads_to_its_place_in_the_timeline(attempt: str, auditor: Person) -> None:
+async def test_a_commit_leads_to_its_place_in_the_timeline(attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
     found = re.search(r'href="(/audit/attempts/[^"]+)#(commit-[^"]+)"', page)
     assert found is not None
@@ -218,20 +219,20 @@ async def test_a_commit_leads_to_its_place_in_the_timeline(attempt: str, auditor
         (f"commits/{SESSION}/x/body", "commit"),
     ],
 )
-async def test_what_is_not_there_is_told_in_words(attempt: str, auditor: Person, path: str, what: str) -> None:
+async def test_what_is_not_there_is_told_in_words(attempt: str, auditor: Visitor, path: str, what: str) -> None:
     answer = await auditor.get(f"/audit/{path}")
     assert answer.status == 404
     assert f"There is no {what} of this id." in await answer.text()
 
 
-async def test_a_body_that_is_no_text_is_shown_all_the_same(bridge: Bridge, attempt: str, auditor: Person) -> None:
+async def test_a_body_that_is_no_text_is_shown_all_the_same(bridge: Bridge, attempt: str, auditor: Visitor) -> None:
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE journal SET body = :body WHERE number = 1"), {"body": b"\xff\x00<script>"})
     page = await auditor.text(f"/audit/commits/{SESSION}/1")
     assert "\ufffd\u2400&lt;script&gt;" in page
 
 
-async def test_an_attempt_without_commits_says_that_it_waits(bridge: Bridge, auditor: Person) -> None:
+async def test_an_attempt_without_commits_says_that_it_waits(bridge: Bridge, auditor: Visitor) -> None:
     opened = await bridge.open()
     page = await auditor.text(f"/audit/attempts/{opened['attempt']['id']}")
     assert "No commit has come yet." in page
@@ -239,13 +240,13 @@ async def test_an_attempt_without_commits_says_that_it_waits(bridge: Bridge, aud
 
 def test_json_of_bodies_is_not_changed_but_for_line_breaks() -> None:
     body = b'{"a": 1.0, "b": "\\u00e4", "c": 12345678901234567890}'
-    shown = timeline._readable(body)
+    shown = view_of(body).text
     assert shown.splitlines()[1:-1] == ['  "a": 1.0,', '  "b": "\\u00e4",', '  "c": 12345678901234567890']
     assert json.loads(shown) == json.loads(body)
 
 
 async def test_a_commit_tells_which_rules_fired_and_why_the_others_did_not(
-    bridge: Bridge, attempt: str, auditor: Person
+    bridge: Bridge, attempt: str, auditor: Visitor
 ) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
     made = column(bridge, "SELECT rule FROM statement WHERE commit_number = 2 ORDER BY position")
@@ -260,14 +261,14 @@ async def test_a_commit_tells_which_rules_fired_and_why_the_others_did_not(
     assert "RESPONSECANARY&lt;script&gt;" in page
 
 
-async def test_readers_see_which_rules_fired_without_what_learners_said(attempt: str, reader: Person) -> None:
+async def test_readers_see_which_rules_fired_without_what_learners_said(attempt: str, reader: Visitor) -> None:
     page = await reader.text(f"/audit/commits/{SESSION}/2")
     assert table(page, "Fired")
     assert not table(page, "Changes")
 
 
 async def test_a_commit_that_cannot_be_read_again_is_shown_without_its_rules(
-    bridge: Bridge, attempt: str, auditor: Person
+    bridge: Bridge, attempt: str, auditor: Visitor
 ) -> None:
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE journal SET body = :body WHERE number = 1"), {"body": b"nothing"})
@@ -277,7 +278,7 @@ async def test_a_commit_that_cannot_be_read_again_is_shown_without_its_rules(
 
 
 async def test_an_enrollment_with_many_commits_is_gone_through_when_asked(
-    attempt: str, auditor: Person, monkeypatch: pytest.MonkeyPatch
+    attempt: str, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rule_trace, "AT_ONCE", 2)
     page = await auditor.text(f"/audit/commits/{SESSION}/2")

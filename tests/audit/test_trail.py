@@ -9,8 +9,9 @@ import pytest
 from storage import audit_log
 from storage.audit_log import AuditEntry
 from storage.engine import writing
-from tests.support.bridge import START, Bridge
-from tests.support.browser import Person
+from tests.support.accounts import START
+from tests.support.bridge import Bridge
+from tests.support.browser import Visitor
 
 DAY = 86_400_000
 
@@ -47,7 +48,7 @@ def _verbs(text: str) -> list[str]:
     ],
 )
 async def test_acts_are_found_by_what_is_told_of_them_the_newest_first(
-    auditor: Person, query: str, found: list[str]
+    auditor: Visitor, query: str, found: list[str]
 ) -> None:
     text = await auditor.text(f"/audit/trail?{query}")
     assert _verbs(text) == found
@@ -56,14 +57,14 @@ async def test_acts_are_found_by_what_is_told_of_them_the_newest_first(
 
 
 @pytest.mark.usefixtures("acts_kept")
-async def test_an_act_tells_all_that_is_kept_of_it(auditor: Person) -> None:
+async def test_an_act_tells_all_that_is_kept_of_it(auditor: Visitor) -> None:
     text = await auditor.text("/audit/trail?verb=discard")
     for part in ("bob", "{&#34;learner&#34;:&#34;50%_a&#34;}", "12\u202f345", "test learners"):
         assert part in text
     assert '<time datetime="2026-01-02T00:00:00.000Z" title="2026-01-02T00:00:00.000Z">2026-01-02 00:00:00 UTC' in text
 
 
-async def test_pages_together_hold_each_act_once_whatever_is_added_meanwhile(bridge: Bridge, auditor: Person) -> None:
+async def test_pages_together_hold_each_act_once_whatever_is_added_meanwhile(bridge: Bridge, auditor: Visitor) -> None:
     with writing(bridge.engine) as connection:
         for number in range(120):
             audit_log.append(connection, AuditEntry(START, "ada", f"verb-{number}", "x", 1, ""))
@@ -79,7 +80,7 @@ async def test_pages_together_hold_each_act_once_whatever_is_added_meanwhile(bri
 
 
 @pytest.mark.usefixtures("acts_kept")
-async def test_an_act_has_an_address_that_can_be_sent_to_somebody(auditor: Person) -> None:
+async def test_an_act_has_an_address_that_can_be_sent_to_somebody(auditor: Visitor) -> None:
     text = await auditor.text("/audit/trail")
     (address, anchor) = re.findall(r'<a href="(/audit/trail\?after=[^"#]+)#(act-\d+)">', text)[1]
     there = await auditor.text(address)
@@ -90,13 +91,13 @@ async def test_an_act_has_an_address_that_can_be_sent_to_somebody(auditor: Perso
 @pytest.mark.parametrize(
     "query", ["after=x", "after=WyJhIl0", "after=W3RydWVd", "after=%C3%A9", "since=1.1.2026", "until=9999-12-31"]
 )
-async def test_an_address_that_was_changed_by_hand_is_told_so(auditor: Person, query: str) -> None:
+async def test_an_address_that_was_changed_by_hand_is_told_so(auditor: Visitor, query: str) -> None:
     answer = await auditor.get(f"/audit/trail?{query}")
     assert answer.status == 400
     assert "This cannot be read" in await answer.text()
 
 
-async def test_what_people_and_learners_are_called_does_nothing_on_the_page(bridge: Bridge, auditor: Person) -> None:
+async def test_what_people_and_learners_are_called_does_nothing_on_the_page(bridge: Bridge, auditor: Visitor) -> None:
     canary = "<img src=x onerror=alert(1)>\"'</script>"
     with writing(bridge.engine) as connection:
         audit_log.append(connection, AuditEntry(START, canary, "pause", canary, 1, canary))
@@ -106,12 +107,12 @@ async def test_what_people_and_learners_are_called_does_nothing_on_the_page(brid
     assert text.count("&lt;img src=x onerror=alert(1)&gt;&#34;&#39;") == 3
 
 
-async def test_an_empty_trail_says_what_will_be_in_it(auditor: Person) -> None:
+async def test_an_empty_trail_says_what_will_be_in_it(auditor: Visitor) -> None:
     assert "Nobody has changed anything yet." in await auditor.text("/audit/trail")
 
 
 @pytest.mark.parametrize("text", ["%00", "%ED%A0%80", "%FF", "%F0%9F%98%80", "x" * 7000])
-async def test_no_text_in_an_address_makes_the_page_fail(auditor: Person, text: str) -> None:
+async def test_no_text_in_an_address_makes_the_page_fail(auditor: Visitor, text: str) -> None:
     for name in ("by", "verb", "subject", "since", "after"):
         assert (await auditor.get(f"/audit/trail?{name}={text}")).status in {200, 400}
 
@@ -119,7 +120,7 @@ async def test_no_text_in_an_address_makes_the_page_fail(auditor: Person, text: 
 @pytest.mark.usefixtures("acts_kept")
 @pytest.mark.parametrize("name", ["by", "verb", "subject"])
 async def test_what_nothing_stored_can_hold_is_told_so_and_what_is_too_long_is_in_no_act(
-    auditor: Person, name: str
+    auditor: Visitor, name: str
 ) -> None:
     answer = await auditor.get(f"/audit/trail?{name}=a%00b")
     assert (answer.status, f"A NUL character is in what is asked of {name}" in await answer.text()) == (400, True)

@@ -11,16 +11,19 @@ from sqlalchemy import text
 
 from bridge.audit.routes import ROUTES, Route
 from bridge.mapping_documents import compile_text, read_document
-from bridge.mapping_library.activation import store
-from bridge.target_settings import TargetSettings
-from bridge.target_states import pause
-from storage import accounts, deliveries
-from storage.accounts import NewAccount
+from bridge.mapping_library.activation import store_version
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.targets import pause_target
+from bridge.settings import TargetSettings
+from storage import deliveries
 from storage.deliveries import Filter
-from storage.engine import open_engine, reading, writing
-from tests.support.bridge import START, Bridge, FakeClock, Ids, start_bridge
-from tests.support.browser import CHEAP, PASSWORD, jobs_of, stranger
+from storage.engine import reading, writing
+from tests.support.accounts import PASSWORD, add_account
+from tests.support.bridge import Bridge, FakeClock, Ids, start_bridge
+from tests.support.browser import new_visitor
+from tests.support.jobs import jobs_of
 from tests.support.sample_data import TARGET, fill
+from tests.support.sql import closing_engine
 
 ADMIN = "ada"
 DESKTOP = {"width": 1280, "height": 900}
@@ -89,10 +92,8 @@ def delivery(page: Page, statement: str) -> Locator:
 
 def add_admin(database_url: str) -> None:
     """Store the account of an admin, whose password is `PASSWORD`."""
-    engine = open_engine(database_url)
-    with writing(engine) as connection:
-        accounts.add(connection, NewAccount(ADMIN, "admin", sees_names=True, password=CHEAP.hash(PASSWORD)), START)
-    engine.dispose()
+    with closing_engine(database_url) as engine:
+        add_account(engine, ADMIN, sees_names=True)
 
 
 def gives_a_page(route: Route) -> bool:
@@ -136,8 +137,8 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE delivery SET target = :target WHERE target = ''"), {"target": TARGET})
         connection.execute(text("UPDATE document_delivery SET target = :target"), {"target": TARGET})
-        store(connection, compile_text(_changed_mapping(), "scorm-profile"), clock())
-        pause(connection, TARGET, by=ADMIN, reason="The LRS moves house.", now=clock())
+        store_version(connection, compile_text(_changed_mapping(), "scorm-profile"), clock())
+        pause_target(connection, TARGET, AuditContext(ADMIN, "The LRS moves house.", clock()))
     add_admin(database_url)
     paths = _paths(bridge)
     await bridge.close()
@@ -148,8 +149,8 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
 
 async def _jobs(bridge: Bridge, version: str) -> dict[str, str]:
     """Ask for what a version would do, and would have done, and give the addresses of both."""
-    admin = stranger(bridge)
-    async with admin.client:
+    admin = new_visitor(bridge.url)
+    async with admin:
         await admin.sign_in(ADMIN)
         impact = await admin.post(f"{version}/impact", page=version, days="30", lms="")
         await jobs_of(bridge).wait()

@@ -15,8 +15,9 @@ from typing import Any
 import isodate
 
 from tests.browser.course_page import PAGES, QUESTIONS
-from tests.browser.sandbox_bridge import HOME_PAGE, learner_id
+from tests.browser.sandbox_bridge import learner_id
 from tests.real_lrs.learning_locker import LearningLocker
+from tests.support.accounts import HOME_PAGE
 from tests.support.waiting import poll
 
 VERBS = "http://adlnet.gov/expapi/verbs/"

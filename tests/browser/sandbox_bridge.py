@@ -14,18 +14,15 @@ from typing import Any
 from aiohttp import web
 from playwright.async_api import Page
 
-from bridge.access import new_token
 from bridge.app import create_app
 from bridge.clock import system_now
 from bridge.sandbox.site import Sandbox, add_sandbox
-from bridge.settings import DatabaseSettings, Settings
-from bridge.target_settings import TargetSettings
-from storage import lms
-from storage.engine import open_engine, writing
+from bridge.settings import DatabaseSettings, Settings, TargetSettings
 from tests.browser.course_page import CoursePage
+from tests.support.accounts import register_lms
+from tests.support.sql import closing_engine
 from tests.support.waiting import poll
 
-HOME_PAGE = "https://lms.example.org"
 HOST = "127.0.0.1"
 TARGET = "learning-locker"
 
@@ -109,17 +106,8 @@ def learner_id(name: str) -> str:
 
 async def start_sandbox(database_url: str, endpoint: str, *, port: int = 0) -> SandboxBridge:
     """Start a bridge on a migrated database, with one target. Retries come twenty times as fast as they would."""
-    engine = open_engine(database_url)
-    with writing(engine) as connection:
-        owner = lms.add_token(
-            connection,
-            name="lms",
-            home_page=HOME_PAGE,
-            origins=(),
-            token_digest=lms.digest(new_token()),
-            now=system_now(),
-        )
-    engine.dispose()
+    with closing_engine(database_url) as engine:
+        owner = register_lms(engine, origins=(), now=system_now())
     target = TargetSettings(name=TARGET, endpoint=endpoint, username="tester", password="secret", version="1.0.3")
     settings = Settings(database=DatabaseSettings(url=database_url), targets=(target,))
     app = create_app(settings, random=lambda: 0.05)

@@ -14,7 +14,8 @@ from playwright.async_api import Page
 from bridge.sandbox.lrs import DOCUMENTS, STATEMENTS, create_lrs
 from tests.browser.conftest import StartSandbox
 from tests.browser.expected_statements import DURATION
-from tests.browser.sandbox_bridge import HOME_PAGE, learner_id
+from tests.browser.sandbox_bridge import learner_id
+from tests.support.accounts import HOME_PAGE
 from tests.support.waiting import poll
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -22,8 +22,9 @@ from tests.browser.expected_statements import (
     rules,
     seen,
 )
-from tests.browser.sandbox_bridge import HOME_PAGE, TARGET, SandboxBridge, learner_id
+from tests.browser.sandbox_bridge import TARGET, SandboxBridge, learner_id
 from tests.real_lrs.learning_locker import LearningLocker
+from tests.support.accounts import HOME_PAGE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

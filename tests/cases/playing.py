@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.cli.verifying import enrollments
+from bridge.cli.verify import enrollments
 from storage.engine import reading
 from tests.support.bridge import Bridge
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bridge.cli.verifying import enrollments
+from bridge.cli.verify import enrollments
 from bridge.mapping_documents import load_mapping
 from storage.engine import reading
 from tests.cases.playing import Case

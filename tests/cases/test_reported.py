@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bridge.commits.reaper import Reaper
+from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.http.services import SERVICES
 from bridge.mapping_documents import load_mapping
 from tests.cases.playing import Case, result_of, verbs
@@ -21,7 +21,7 @@ async def _idle(bridge: Bridge) -> None:
     bridge.clock.advance(IDLE_AFTER + 1)
     assert bridge.client.app is not None
     parts = bridge.client.app[SERVICES]
-    await Reaper(parts.database, parts.commits, bridge.clock, IDLE_AFTER).reap()
+    await IdleSessionReaper(parts.database, parts.commits, bridge.clock, IDLE_AFTER).reap()
 
 
 async def test_a_session_left_over_night_goes_on_whatever_its_player(bridge: Bridge) -> None:

@@ -71,7 +71,7 @@ class Arena:
             self.new_server(self.database_url, endpoint=self.lrs.endpoint, target=TARGET, sections=sections)
             for _ in range(servers)
         ]
-        token = await self.servers[0].new_token()
+        token = self.servers[0].new_token()
         for server in self.servers:
             await server.start()
         urls = [server.url for server in self.servers]

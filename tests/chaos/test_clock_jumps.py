@@ -7,11 +7,12 @@ from random import Random
 import msgspec
 import pytest
 
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage import outbox
 from storage.engine import reading
 from tests.chaos.lrs import ChaosLrs
-from tests.support.bridge import START, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import StartBridge
 from tests.support.waiting import wait_until
 
 DAY = 86_400

@@ -14,20 +14,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Engine, func, select
 
-from bridge.commits.batch import run
-from bridge.commits.launch import Activity, Course, Launch, Learner
-from bridge.commits.pending import Batch, Done, Pending, Waiting
-from bridge.commits.setup import Setup, Version, Versions
-from bridge.commits.work import Answer, Closing, Opening, Posting, Work
+from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
+from bridge.commit_model.launch import Activity, Course, Launch, Learner
+from bridge.commits.batch_executor import run
+from bridge.commits.commands import Answer, CloseIdleSession, Command, OpenSession, StoreCommit
+from bridge.commits.dependencies import CommitDependencies
+from bridge.commits.write_queue import BatchResult, CommandBatch, QueuedCommand, WriteQueue
 from bridge.formats import native
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
 from bridge.mapping_documents import load_mapping
 from mappings.attempt.commit import Arrival
 from mappings.cmi import read
 from storage import lms, lookups, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import journal, session
-from tests.support.bridge import START, FakeClock, Ids
+from tests.support.accounts import START
+from tests.support.bridge import FakeClock, Ids
 from tests.support.replay import replayed, stored
 
 MAPPING = load_mapping("scorm-profile")
@@ -62,17 +64,19 @@ class Machine(RuleBasedStateMachine):
                 connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
             ).id
             version = mapping_versions.ensure(
-                connection, name="m", content_hash="0" * 64, definition=MAPPING.document.text, now=START
+                connection, name="m", content_hash="0" * 64, definition=MAPPING.definition.text, now=START
             )
-        rules = {one.name: ("lrs",) for one in MAPPING.document.rules}
-        self.setup = Setup(Versions(Version(version, MAPPING, rules, {})), self.clock, self.ids)
-        self.processes = [Pending(self.setup), Pending(self.setup)]
+        rules = {one.name: ("lrs",) for one in MAPPING.definition.rules}
+        self.setup = CommitDependencies(
+            ActiveMappings(ActiveMapping(version, MAPPING, rules, {})), self.clock, self.ids
+        )
+        self.processes = [WriteQueue(self.setup), WriteQueue(self.setup)]
         self.turns = itertools.cycle(self.processes)
 
     @rule(learner=LEARNERS)
     def launch(self, learner: str) -> None:
         """Open a session."""
-        opened = self._do(Opening(self._launch(learner), None))
+        opened = self._do(OpenSession(self._launch(learner), None))
         assert opened.session_id
         self.sessions[opened.session_id] = Known(learner)
 
@@ -94,7 +98,7 @@ class Machine(RuleBasedStateMachine):
         mine, other = self.processes if data.draw(st.booleans()) else self.processes[::-1]
         others = [one for one in others if one != first]
         for session_id in others:
-            mine.add(Waiting(self._next(session_id, 1, status)))
+            mine.add(QueuedCommand(self._next(session_id, 1, status)))
         if comes_between:
             self._check(self._run(other, [self._next(first, 1, "incomplete")]).outcomes[0])
         if fails and others:
@@ -128,7 +132,7 @@ class Machine(RuleBasedStateMachine):
         self.clock.advance(86_400)
         for session_id, known in self.sessions.items():
             if not known.ended and not known.idle:
-                assert self._do(Closing(session_id, self.clock())).ended
+                assert self._do(CloseIdleSession(session_id, self.clock())).ended
                 known.idle = True
 
     @invariant()
@@ -170,7 +174,7 @@ class Machine(RuleBasedStateMachine):
     def _open_ones(self) -> list[str]:
         return [one for one, known in self.sessions.items() if not known.ended]
 
-    def _next(self, session_id: str, minutes: int, status: str, *, ends: bool = False) -> Posting:
+    def _next(self, session_id: str, minutes: int, status: str, *, ends: bool = False) -> StoreCommit:
         """Make a session's next commit, and let the model know of it."""
         known = self.sessions[session_id]
         known.minutes += minutes
@@ -191,19 +195,19 @@ class Machine(RuleBasedStateMachine):
         assert isinstance(outcome, Answer), outcome
         assert msgspec.json.decode(outcome.body)["disposition"] == "applied"
 
-    def _do(self, work: Work) -> Any:
+    def _do(self, work: Command) -> Any:
         (outcome,) = self._run(next(self.turns), [work]).outcomes
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def _run(self, process: Pending, works: list[Work]) -> Done:
+    def _run(self, process: WriteQueue, works: list[Command]) -> BatchResult:
         for work in works:
-            process.add(Waiting(work))
+            process.add(QueuedCommand(work))
         batch = process.next()
-        return Done([], [], set(), 0, 0) if batch is None else self._store(process, batch)
+        return BatchResult([], [], set(), 0, 0) if batch is None else self._store(process, batch)
 
-    def _store(self, process: Pending, batch: Batch) -> Done:
+    def _store(self, process: WriteQueue, batch: CommandBatch) -> BatchResult:
         with writing(self.engine) as connection:
             done = run(connection, self.setup, batch)
         process.done(done)
@@ -215,16 +219,16 @@ class Machine(RuleBasedStateMachine):
         told: dict[str, Any] = msgspec.json.decode(answer.body)
         return told
 
-    def _posting(self, session_id: str, body: dict[str, Any]) -> Posting:
+    def _posting(self, session_id: str, body: dict[str, Any]) -> StoreCommit:
         raw = msgspec.json.encode(body)
-        commit = native.recognise(body, Post(raw))
+        commit = native.parse_commit(body, CommitRequest(raw))
         arrival = Arrival(
             commit=commit,
             reading=read(commit.tree),
             digest=hashlib.sha256(raw).hexdigest(),
             received_at=self.clock(),
         )
-        return Posting(arrival, session_id, self.lms_id, None, "application/json", raw)
+        return StoreCommit(arrival, session_id, self.lms_id, None, "application/json", raw)
 
     def _launch(self, learner: str) -> Launch:
         return Launch(self.lms_id, Learner(learner, ""), Activity("235", "", ""), Course("", ""))

@@ -92,7 +92,7 @@ def test_a_password_can_come_from_standard_input(database_url: str) -> None:
     [
         ("ada", "short", "A password has 12 to 1000 characters."),
         ("ada", "x" * 1001, "A password has 12 to 1000 characters."),
-        (" ada", PASSWORD, "no space at its ends"),
+        (" ada", PASSWORD, "no space at its beginning or end"),
         ("", PASSWORD, "A name has"),
         ("a\x1bda", PASSWORD, "A name has"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.settings import load
+from bridge.settings import load_settings
 from tests.cli.conftest import Run
 
 GUIDE = Path(__file__).parents[2] / "docs/audit.md"
@@ -23,7 +23,7 @@ def test_the_settings_that_the_guide_shows_are_taken(tmp_path: Path, monkeypatch
     monkeypatch.setenv("BRIDGE_OIDC_SECRET", "hidden")
     file = tmp_path / "guide.toml"
     file.write_text("\n".join(re.findall(r"```toml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)))
-    audit = load(file).audit
+    audit = load_settings(file).audit
     assert (audit.enabled, audit.session_hours, audit.behind_proxy) == (True, 12, False)
     assert audit.oidc is not None
     assert audit.oidc.secret("client_secret") == "hidden"
@@ -54,6 +54,6 @@ def test_what_is_wrong_is_told(run: Run, change: tuple[str, str], words: str) ->
 def test_an_issuer_on_this_machine_needs_no_tls(tmp_path: Path, issuer: str) -> None:
     file = tmp_path / "local.toml"
     file.write_text(OIDC.replace("https://login.example.org/realm", issuer))
-    found = load(file).audit.oidc
+    found = load_settings(file).audit.oidc
     assert found is not None
     assert found.issuer == issuer

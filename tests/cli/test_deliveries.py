@@ -16,7 +16,8 @@ from storage.outbox import Settlement, Try
 from storage.pauses import Pause
 from storage.tables import delivery
 from tests.cli.conftest import Run
-from tests.support.bridge import START, Bridge, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, StartBridge
 
 URL = "SCORM_BRIDGE_DATABASE__URL"
 PASSED = {"core": {"lesson_status": "passed", "score": {"raw": "85"}}}
@@ -100,7 +101,8 @@ async def test_a_statement_is_explained_with_its_commit_its_rule_and_what_the_lr
 async def test_what_a_waiting_delivery_waits_for_is_told(bridge: Bridge, told: Any) -> None:
     first, third = _ids(bridge)[0], _ids(bridge)[2]
     assert "as soon as" in told("explain", first)["deliveries"][0]["next"]
-    assert f"1 earlier of its attempt, the first of them {first}" in told("explain", third)["deliveries"][0]["next"]
+    waits_for = told("explain", third)["deliveries"][0]["next"]
+    assert waits_for == f"it waits for 1 earlier statement of its attempt, the first is {first}"
     with writing(bridge.engine) as connection:
         pauses.begin(connection, Pause("analytics", START, "ada", "moving house", automatic=False))
     assert "ada paused analytics: moving house" in told("explain", first)["deliveries"][0]["next"]
@@ -128,7 +130,7 @@ async def test_what_is_discarded_stays_to_be_seen(bridge: Bridge, run: Run, data
     assert done.exit_code == 0
     assert set(_states(bridge)) == {"discarded"}
     assert len(told("list", "--state", "discarded")) == len(_ids(bridge))
-    assert told("explain", _ids(bridge)[0])["deliveries"][0]["next"] == "nothing, people gave it up"
+    assert told("explain", _ids(bridge)[0])["deliveries"][0]["next"] == "nothing, it was discarded"
 
 
 async def test_nothing_is_done_without_a_yes(bridge: Bridge, run: Run, database_url: str) -> None:
@@ -141,8 +143,8 @@ async def test_nothing_is_done_without_a_yes(bridge: Bridge, run: Run, database_
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("retry", "--yes"), "Choose which deliveries"),
-        (("retry", "--state", "delivered", "--yes"), "nothing to retry about delivered"),
+        (("retry", "--yes"), "Select deliveries first"),
+        (("retry", "--state", "delivered", "--yes"), "that are delivered cannot be selected for retry"),
         (("list", "--since", "yesterday"), "'yesterday' is no time"),
         (("explain", "12"), "'12' is no UUID"),
         (("explain", "00000000-0000-4000-8000-000000000000"), "No statement has the id"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.mapping_documents import read_document
-from bridge.settings import WRONG
+from bridge.settings import EX_CONFIG
 from storage import audit_log
 from storage.engine import reading
 from tests.cli.conftest import Run
@@ -199,4 +199,4 @@ async def test_the_past_is_told_anew_when_a_person_asks_for_it(bridge: Bridge, m
 def test_settings_that_name_no_document_are_told(run: Run, database_url: str) -> None:
     result = run("serve", file='[mapping]\ndocument = "none-such"\n', **{URL: database_url})
 
-    assert result.exit_code == WRONG
+    assert result.exit_code == EX_CONFIG

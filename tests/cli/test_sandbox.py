@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from aiohttp import ClientSession, CookieJar
 
 from tests.cli.conftest import SCRIPT
-from tests.support.browser import Person
+from tests.support.browser import Visitor
 
 
 @contextmanager
@@ -47,7 +47,7 @@ async def _signs_in(words: str) -> str:
     assert found is not None, words
     origin, name, password = found.groups()
     async with ClientSession(f"{origin}/", cookie_jar=CookieJar(unsafe=True)) as client:
-        person = Person(client)
+        person = Visitor(client)
         assert (await person.sign_in(name, password)).status == 303
         return await person.text("/audit/trail")
 

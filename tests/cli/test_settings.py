@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.limit_settings import LimitSettings
-from bridge.settings import SettingsError, load
+from bridge.settings import LimitSettings, SettingsError, load_settings
 from tests.cli.conftest import Run, Script
 
 CANARY = "canary-7c1e"
@@ -118,7 +117,7 @@ def test_the_installed_script_tells_it_on_standard_error_and_leaves_with_78(scri
         (TARGET.replace("lrs.example.org/xapi", ""), "targets[0].endpoint:"),
         (TARGET.replace("https://lrs", "lrs"), "targets[0].endpoint: must begin with http:// or https://"),
         (TARGET.replace('"lrs"', '""'), "targets[0].name:"),
-        ("[mapping]\ndocument = 7", "mapping.document:"),
+        ("[mapping]\ndocument = 7", "mapping.definition:"),
         ("[log]\nformat = 'xml'", "log.format:"),
         ("[server\nport = 1", "scorm-bridge.toml is not TOML:"),
         ("[server]\nport = 1\nport = 2", "scorm-bridge.toml is not TOML:"),
@@ -171,7 +170,7 @@ def test_a_file_that_is_asked_for_is_read_instead_of_the_usual_one(run: Run) -> 
 
 
 def test_without_settings_everything_has_its_default() -> None:
-    settings = load(None)
+    settings = load_settings(None)
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
     assert settings.database.url == "sqlite:///scorm-bridge.db"
     assert (settings.targets, settings.mapping.document, settings.log.level) == ((), "scorm-profile", "info")
@@ -180,7 +179,7 @@ def test_without_settings_everything_has_its_default() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LOCALHOST"])
 def test_on_loopback_no_public_url_is_needed(host: str) -> None:
     Path("scorm-bridge.toml").write_text(f"[server]\nhost = '{host}'\n")
-    assert load(None).server.public_url == ""
+    assert load_settings(None).server.public_url == ""
 
 
 def test_the_environment_wins_over_the_file_key_by_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +189,7 @@ def test_the_environment_wins_over_the_file_key_by_key(monkeypatch: pytest.Monke
     )
     monkeypatch.setenv("SCORM_BRIDGE_SERVER__PORT", "4321")
     monkeypatch.setenv("SCORM_BRIDGE_LOG__FORMAT", "json")
-    settings = load(None)
+    settings = load_settings(None)
     assert (settings.server.port, settings.server.host) == (4321, "0.0.0.0")
     assert (settings.log.format, settings.log.level) == ("json", "info")
     assert settings.database.url == "sqlite:///file.db"
@@ -199,7 +198,7 @@ def test_the_environment_wins_over_the_file_key_by_key(monkeypatch: pytest.Monke
 
 def test_targets_can_be_given_in_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCORM_BRIDGE_TARGETS", '[{"name": "lrs", "endpoint": "https://lrs.example.org"}]')
-    assert [(one.name, one.endpoint) for one in load(None).targets] == [("lrs", "https://lrs.example.org/")]
+    assert [(one.name, one.endpoint) for one in load_settings(None).targets] == [("lrs", "https://lrs.example.org/")]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +212,7 @@ def test_targets_can_be_given_in_the_environment_alone(monkeypatch: pytest.Monke
 )
 def test_documents_are_switched_by_name_for_each_target(lines: str) -> None:
     Path("scorm-bridge.toml").write_text(TARGET + lines + TARGET.replace('"lrs"', '"second"'))
-    assert {one.name: one.documents for one in load(None).targets} == {
+    assert {one.name: one.documents for one in load_settings(None).targets} == {
         "lrs": {"agent-profile": False, "adl-suspend-data": True},
         "second": {},
     }
@@ -222,7 +221,7 @@ def test_documents_are_switched_by_name_for_each_target(lines: str) -> None:
 def test_documents_can_be_switched_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     target = {"name": "lrs", "endpoint": "https://lrs.example.org", "documents": {"agent-profile": False}}
     monkeypatch.setenv("SCORM_BRIDGE_TARGETS", json.dumps([target]))
-    assert [one.documents for one in load(None).targets] == [{"agent-profile": False}]
+    assert [one.documents for one in load_settings(None).targets] == [{"agent-profile": False}]
 
 
 def test_a_password_comes_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +235,7 @@ def test_a_password_comes_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPat
     }
     sections = [f"{TARGET.replace('lrs', name, 1)}{line}\n" for name, line in kept.items()]
     Path("scorm-bridge.toml").write_text("".join(sections))
-    assert {one.name: one.secret("password") for one in load(None).targets} == {
+    assert {one.name: one.secret("password") for one in load_settings(None).targets} == {
         "plain": "in the settings",
         "environment": " in the environment ☃",
         "file": "in a file ☃",
@@ -255,13 +254,13 @@ def test_a_password_file_that_is_no_text_is_told_before_anything_starts(run: Run
 def test_the_endpoint_ends_with_a_slash_however_it_was_written() -> None:
     for written in (TARGET, TARGET.replace("/xapi", "/xapi/")):
         Path("scorm-bridge.toml").write_text(written)
-        assert load(None).targets[0].endpoint == "https://lrs.example.org/xapi/"
+        assert load_settings(None).targets[0].endpoint == "https://lrs.example.org/xapi/"
 
 
 def test_settings_that_cannot_be_used_are_an_error_for_programs_too() -> None:
     Path("scorm-bridge.toml").write_text(MANY_WRONGS)
     with pytest.raises(SettingsError, match=r"server\.port") as raised:
-        load(None)
+        load_settings(None)
     assert CANARY not in str(raised.value)
 
 
@@ -309,7 +308,7 @@ def test_a_target_that_names_what_the_mapping_has_not_keeps_the_bridge_from_star
 def test_a_limit_that_is_set_leaves_the_others_as_they_are(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("scorm-bridge.toml").write_text("[limits.session]\nmib = 8\n", encoding="utf-8")
     monkeypatch.setenv("SCORM_BRIDGE_LIMITS__LMS__COMMITS", "0")
-    limits, default = load(None).limits, LimitSettings()
+    limits, default = load_settings(None).limits, LimitSettings()
     assert limits.session == default.session.model_copy(update={"mib": 8})
     assert limits.lms == default.lms.model_copy(update={"commits": 0})
     assert (limits.learner, limits.min_free_mib) == (default.learner, default.min_free_mib)

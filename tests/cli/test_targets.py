@@ -8,7 +8,8 @@ from storage import audit_log, target_alarms
 from storage.engine import open_engine, reading, writing
 from storage.target_alarms import TargetAlarm
 from tests.cli.conftest import Run
-from tests.support.bridge import START, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import StartBridge
 
 FILE = """
 [[targets]]
@@ -67,9 +68,9 @@ def test_an_lrs_that_does_not_let_the_bridge_in_is_told_apart_from_one_that_peop
         target_alarms.begin(connection, alarm)
     engine.dispose()
     shown = run("targets", "list", file=FILE, **{URL: database_url}).stdout
-    assert "analytics does not let the bridge in, since 2026-01-01T00:00:00.000Z: the LRS answered 401: no" in shown
+    assert "analytics denies the bridge access, since 2026-01-01T00:00:00.000Z: the LRS answered 401: no" in shown
     (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
-    assert (told["state"], told["pause"]["reason"]) == ("not let in", "the LRS answered 401: no")
+    assert (told["state"], told["pause"]["reason"]) == ("unauthorized", "the LRS answered 401: no")
 
 
 def test_a_target_that_is_unreachable_shows_since_when(run: Run, database_url: str) -> None:
@@ -85,7 +86,7 @@ def test_a_target_that_is_unreachable_shows_since_when(run: Run, database_url: s
     shown = run("targets", "list", file=FILE, **{URL: database_url}).stdout
     assert "analytics is unreachable since 2026-01-01T00:00:00.000Z: the LRS answered 503: down" in shown
     assert "unreachable since 2026-01-01T00:00:00.000Z  " in shown
-    assert "analytics does not let the bridge in (documents), since 2026-01-01T00:00:00.000Z" in shown
+    assert "analytics denies the bridge access (documents), since 2026-01-01T00:00:00.000Z" in shown
     (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
     assert (told["state"], told["pause"]) == ("unreachable", None)
     assert [(one["requests"], one["state"], one["since"]) for one in told["alarms"]] == [

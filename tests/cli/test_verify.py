@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from tests.cli.conftest import Run, Script
 from tests.support.bridge import StartBridge
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.formats import Call, Post, recognise
+from bridge.formats import CommitRequest, FormatRequest, detect
 from mappings.attempt.commit import Commit
 from tests.support.bridge import Bridge
 
@@ -30,9 +30,9 @@ class Answer:
         return json.loads(self.text)
 
 
-def read(body: str | bytes | object, **post: Any) -> tuple[str, Call]:
+def read(body: str | bytes | object, **post: Any) -> tuple[str, FormatRequest]:
     """Recognise a body; give the format's name and the call. Anything but text and bytes is posted as JSON."""
-    found, call = recognise(Post(raw(body), **post))
+    found, call = detect(CommitRequest(raw(body), **post))
     return found.name, call
 
 

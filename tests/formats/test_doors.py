@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import BodyTooComplex, BridgeError, MalformedBody
-from bridge.formats import BY_NAME, FORMATS, Call, Post, Reply, State, recognise
+from bridge.formats import BY_NAME, FORMATS, CommitRequest, FormatRequest, FormatResponse, SessionData, detect
 from bridge.formats import read as read_as
 from mappings.cmi import read as read_cmi
 from tests.formats.client import door
@@ -87,7 +87,7 @@ def test_a_body_of_each_format_is_recognised_whatever_its_label(name: str, body:
         "text/plain",
         "multipart/form-data",
     ):
-        found, call = recognise(Post(body, content_type))
+        found, call = detect(CommitRequest(body, content_type))
 
         assert found.name == name
         assert call.commit is not None
@@ -97,7 +97,7 @@ def test_a_body_of_each_format_is_recognised_whatever_its_label(name: str, body:
 @pytest.mark.parametrize(("name", "body"), PAIRS)
 @pytest.mark.parametrize("ornament", ["\ufeff", "\r\n ", "\ufeff\n"])
 def test_a_mark_or_blanks_before_the_body_do_not_matter(name: str, body: bytes, ornament: str) -> None:
-    assert recognise(Post(ornament.encode() + body))[0].name == name
+    assert detect(CommitRequest(ornament.encode() + body))[0].name == name
 
 
 @pytest.mark.parametrize(("name", "body"), PAIRS)
@@ -140,7 +140,7 @@ async def test_get_tells_what_the_session_holds_and_stores_nothing(bridge: Bridg
 @settings(max_examples=400)
 def test_no_bytes_make_recognition_raise_anything_but_its_own_error(body: bytes, query: dict[str, str]) -> None:
     try:
-        found, call = recognise(Post(body, query=query))
+        found, call = detect(CommitRequest(body, query=query))
     except BridgeError:
         return
     answered(found.name, call)
@@ -150,7 +150,7 @@ def test_no_bytes_make_recognition_raise_anything_but_its_own_error(body: bytes,
 @settings(max_examples=600)
 def test_no_bytes_make_a_door_raise_anything_but_its_own_error(name: str, body: bytes, query: dict[str, str]) -> None:
     try:
-        call = read_as(BY_NAME[name], Post(body, query=query))
+        call = read_as(BY_NAME[name], CommitRequest(body, query=query))
     except BridgeError as error:
         refused(name, error, None)
     else:
@@ -161,12 +161,12 @@ def test_no_bytes_make_a_door_raise_anything_but_its_own_error(name: str, body: 
 @given(tree=trees, name=st.text())
 def test_any_state_can_be_told_in_any_format(tree: Any, name: str) -> None:
     cmi = tree if isinstance(tree, dict) else {"core": tree, "objectives": {"0": tree}}
-    state = State(cmi, {"0": tree})
+    state = SessionData(cmi, {"0": tree})
 
     assert isinstance(state.value(f"cmi.{name}"), str)
     for one in FORMATS:
-        assert isinstance(one.reply(Call(asks=()), None, state), Reply)
-        assert isinstance(one.reply(Call(asks=("cmi.core",)), None, state), Reply)
+        assert isinstance(one.reply(FormatRequest(requested=()), None, state), FormatResponse)
+        assert isinstance(one.reply(FormatRequest(requested=("cmi.core",)), None, state), FormatResponse)
 
 
 @pytest.mark.parametrize(
@@ -186,20 +186,20 @@ def test_any_state_can_be_told_in_any_format(tree: Any, name: str) -> None:
 )
 def test_a_mebibyte_that_was_made_to_be_slow_is_not(body: bytes) -> None:
     with contextlib.suppress(MalformedBody, BodyTooComplex):
-        assert recognise(Post(body))[1].commit
+        assert detect(CommitRequest(body))[1].commit
 
 
-def answered(name: str, call: Call) -> None:
+def answered(name: str, call: FormatRequest) -> None:
     """Check that a call can go its whole way."""
     if call.commit is not None:
         read_cmi(call.commit.tree, declared=call.commit.scorm_version)
         assert call.commit.sequence is None or 0 <= call.commit.sequence < 1 << 62
-    told = BY_NAME[name].reply(call, b"{}" if call.commit else None, None if call.commit else State({}, {}))
+    told = BY_NAME[name].reply(call, b"{}" if call.commit else None, None if call.commit else SessionData({}, {}))
 
     assert told.status == 200
 
 
-def refused(name: str, error: BridgeError, call: Call | None) -> None:
+def refused(name: str, error: BridgeError, call: FormatRequest | None) -> None:
     """Check that an error can be told."""
     refusal = BY_NAME[name].refusal
     if refusal is not None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import BodyTooComplex, MalformedBody
-from bridge.formats.body import MAX_FIELDS_UNAUTHENTICATED, MAX_WRAPPED, form_field, inner, parse
+from bridge.formats.body import MAX_FIELDS_UNAUTHENTICATED, MAX_WRAPPED, form_field, parse, unwrap
 from bridge.forms import (
     MAX_FIELDS,
     MAX_PART_HEADER_BYTES,
@@ -109,7 +109,7 @@ def test_of_an_unknown_sender_s_form_only_a_short_one_is_looked_into() -> None:
 def test_no_more_values_of_a_wrapper_are_looked_into_than_a_wrapper_has() -> None:
     body = parse(b"{%b}" % b",".join(b'"k%d":{"a":1},"t%d":"text"' % (n, n) for n in range(1_000)))
 
-    assert len(list(inner(body))) == MAX_WRAPPED
+    assert len(list(unwrap(body))) == MAX_WRAPPED
 
 
 SHARDS = (HEAD, b"\r\n", b"--b", b"--", b"x", b":", b";", b'"')

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import MalformedBody
-from bridge.formats.jsonbody import LONG, decode
+from bridge.formats.lenient_json import LONG, decode
 from mappings.cmi import read
 from mappings.cmi.tree import item
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bridge.errors import BridgeError
 from bridge.formats import native
-from bridge.formats.jsonbody import LONG, decode
-from bridge.formats.post import Post
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.lenient_json import LONG, decode
 
 proven = settings(deadline=None, max_examples=500, derandomize=True, database=None)
 
@@ -34,8 +34,8 @@ BODIES = st.dictionaries(
 def read(body: Any) -> Any:
     """Give what a body says, or the words it is refused with."""
     try:
-        launch = native.read_launch(body, lms_id=1) if native.tells_launch(body) else None
-        return launch, native.recognise(body, Post(b""))
+        launch = native.parse_launch(body, lms_id=1) if native.has_launch(body) else None
+        return launch, native.parse_commit(body, CommitRequest(b""))
     except BridgeError as error:
         return type(error), error.detail
 
@@ -45,7 +45,7 @@ def read(body: Any) -> Any:
 @example({"learner": {"id": "u1"}, "activity": "7", "cmi": {"core": {"exit": "suspend"}}, "other": [1e300]})
 def test_a_body_read_at_once_says_what_it_says_step_by_step(told: dict[str, Any]) -> None:
     body = json.dumps(told).encode()
-    whole = native.read_whole(body)
+    whole = native.parse_all_in_one(body)
 
     if whole is not None:
         assert read(whole) == read(decode(body))
@@ -53,7 +53,9 @@ def test_a_body_read_at_once_says_what_it_says_step_by_step(told: dict[str, Any]
 
 
 def test_a_usual_body_is_read_at_once() -> None:
-    assert native.read_whole(b'{"session_id":"x","learner":{"id":"u1"},"activity":{"id":"7"},"cmi":{}}') is not None
+    assert (
+        native.parse_all_in_one(b'{"session_id":"x","learner":{"id":"u1"},"activity":{"id":"7"},"cmi":{}}') is not None
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,4 +76,4 @@ def test_a_usual_body_is_read_at_once() -> None:
     ],
 )
 def test_an_unusual_body_is_left_to_be_read_step_by_step(body: bytes) -> None:
-    assert native.read_whole(body) is None
+    assert native.parse_all_in_one(body) is None

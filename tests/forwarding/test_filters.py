@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.target_settings import FilterSettings
+from bridge.settings import FilterSettings
 from tests.support.bridge import StartBridge
 from tests.support.deliveries import DONE, settled
 from tests.support.lrs import StartLrs

@@ -12,7 +12,8 @@ from storage import leases, outbox
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
 from tests.storage.builders import hold, whole
-from tests.support.bridge import START, Bridge, Ids, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.deliveries import DONE, LEARNERS, in_order, settled, statements, stored, ways
 from tests.support.lrs import POST, Lrs, StartLrs
 from tests.support.waiting import wait_until

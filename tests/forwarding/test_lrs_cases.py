@@ -11,9 +11,10 @@ import pytest
 from aiohttp import web
 from sqlalchemy import update
 
-from bridge import target_states
 from bridge.forwarding.isolation import MAX_REFUSED
-from bridge.forwarding.pauses import LOOK
+from bridge.forwarding.pause_monitor import LOOK
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.targets import resume_target
 from bridge.sandbox.lrs import FaultRule, faults
 from storage import deliveries, target_alarms
 from storage.deliveries import Filter
@@ -21,7 +22,8 @@ from storage.engine import reading, writing
 from storage.lookups import DeliveryLine
 from storage.tables import statement
 from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
-from tests.support.bridge import START, Bridge, Ids, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.deliveries import alarms, delivered, settled, statements, ways
 from tests.support.lrs import POST, Fault, Lrs, StartLrs
 from tests.support.waiting import wait_until
@@ -312,7 +314,7 @@ async def test_whoever_retries_or_resumes_hurries_what_waits(lrs: Lrs, start: St
     lrs.script()
     with writing(bridge.engine) as connection:
         if act == "resume":
-            assert target_states.resume(connection, "lrs", by="ada", reason="", now=bridge.clock())
+            assert resume_target(connection, "lrs", AuditContext("ada", "", bridge.clock()))
         else:
             assert deliveries.retry(connection, deliveries.ids(connection, Filter(target="lrs"), after=0, most=100))
     await wait_until(lambda: settled(bridge))

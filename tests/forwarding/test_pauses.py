@@ -8,7 +8,8 @@ from bridge.sandbox.lrs import LEDGER, FaultRule, Match, faults
 from storage import pauses
 from storage.engine import reading, writing
 from storage.pauses import Pause
-from tests.support.bridge import START, Bridge, Ids, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.deliveries import DONE, in_order, settled, stored, ways
 from tests.support.lrs import Lrs, StartLrs
 from tests.support.waiting import wait_until

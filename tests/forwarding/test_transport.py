@@ -15,9 +15,9 @@ from aiohttp import web
 
 from bridge.forwarding import transport
 from bridge.forwarding.outcomes import Outcome, classify
-from bridge.forwarding.rate import Rate
+from bridge.forwarding.rate_limiter import RateLimiter
 from bridge.forwarding.targets import Basic, Target
-from bridge.forwarding.transport import HeldBackError, Transport
+from bridge.forwarding.transport import TargetPausedError, Transport
 from bridge.http_client import CONNECT_TIMEOUT
 from bridge.sandbox.lrs import LEDGER, STATEMENTS, Edition, FaultRule, faults
 from tests.support.http_server import serve
@@ -349,13 +349,13 @@ async def test_a_request_whose_turn_comes_when_its_target_is_paused_is_not_begun
 ) -> None:
     held: list[bool] = []
 
-    async def turn(_rate: Rate) -> None:
+    async def acquire(_rate: RateLimiter) -> None:
         held.append(True)  # people pause it while the request waits
 
-    monkeypatch.setattr(Rate, "turn", turn)
+    monkeypatch.setattr(RateLimiter, "acquire", acquire)
     to = Transport(session, lrs.target(), lambda: bool(held))
     for asked in (to.post(_listed(STATEMENT)), to.get(ID), to.read_document("activities/state", {})):
-        with pytest.raises(HeldBackError):
+        with pytest.raises(TargetPausedError):
             await asked
     assert lrs.app[LEDGER].arrivals() == ()
     assert len(held) == 3

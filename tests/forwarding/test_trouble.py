@@ -10,12 +10,13 @@ from sqlalchemy import select, text
 
 from bridge.forwarding import forwarder
 from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Edition, FaultRule, Match, faults
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage import outbox
 from storage.engine import writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery, statement
-from tests.support.bridge import START, StartBridge
+from tests.support.accounts import START
+from tests.support.bridge import StartBridge
 from tests.support.deliveries import DONE, LEARNERS, in_order, settled, settled_in_time, statements, stored, ways
 from tests.support.lrs import GET, POST, Lrs, StartLrs
 from tests.support.waiting import wait_until

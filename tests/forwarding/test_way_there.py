@@ -21,9 +21,9 @@ from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
 from bridge.audit.components.connection_test import try_connection
-from bridge.configured_targets import configured
+from bridge.routing import configured
 from bridge.sandbox.lrs import create_lrs
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from tests.support.bridge import StartBridge
 from tests.support.deliveries import settled, ways
 from tests.support.http_server import serve

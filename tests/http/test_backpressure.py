@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from bridge.commits import pending, service
+from bridge.commits import service, write_queue
 from bridge.http.services import SERVICES
 from storage.engine import reading
 from storage.tables import journal, session
@@ -42,7 +42,7 @@ async def slow(database_url: str, gate: _Gate, monkeypatch: pytest.MonkeyPatch) 
     """A bridge that stores two commits together at most, and lets few wait."""
     monkeypatch.setattr(service, "HIGH_MARK", 6)
     monkeypatch.setattr(service, "LOW_MARK", 3)
-    monkeypatch.setattr(pending, "MOST_TOGETHER", 2)
+    monkeypatch.setattr(write_queue, "MOST_TOGETHER", 2)
     bridge = await start_bridge(database_url=database_url, clock=gate)
     yield bridge
     gate.through.release(100)

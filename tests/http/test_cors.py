@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.bridge import HOME_PAGE, Bridge
+from tests.support.accounts import HOME_PAGE
+from tests.support.bridge import Bridge
 
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
 

@@ -10,9 +10,9 @@ import uuid
 import pytest
 from msgspec.structs import replace
 
-from bridge.commits.launch import LONGEST_KEY, Activity, Course, Launch, Learner
-from bridge.commits.work import Opening
-from bridge.mapping_library.stories import stories
+from bridge.commit_model.launch import LONGEST_KEY, Activity, Course, Launch, Learner
+from bridge.commits.commands import OpenSession
+from bridge.mapping_library.enrollment_history import enrollment_histories
 from storage import histories
 from storage.engine import open_engine, reading
 from storage.histories import Span
@@ -116,7 +116,7 @@ def test_a_commit_without_a_course_finds_what_another_process_opened(database_ur
     one = Writer(engine)
     other = one.another()
     in_course = Launch(one.lms_id, Learner("u1", "Ada"), Activity("unit 5", "", ""), Course("C1", ""))
-    session_id = one.do(Opening(in_course, None)).session_id
+    session_id = one.do(OpenSession(in_course, None)).session_id
     for place, process in enumerate((other, one, other)):
         posting = process.posting(session_id, {"cmi": {"location": str(place)}, "scorm_version": "2004"})
         unnamed = replace(posting, session_id=None, launch=replace(in_course, course=Course("", "")))
@@ -176,7 +176,7 @@ async def test_a_replay_knows_the_registration_in_the_course(bridge: Bridge) -> 
     _, told = await bridge.get("/v1/enrollments")
     with reading(bridge.engine) as connection:
         ids = histories.enrollment_ids(connection, Span(course="C9"), after=0, most=10)
-        found = [next(iter(story.attempts)) for story in stories(connection, ids) if [*story.commits]]
+        found = [next(iter(story.attempts)) for story in enrollment_histories(connection, ids) if [*story.commits]]
     facts = [one.facts for one in found]
 
     assert {one.course_registration for one in facts} == {one["course"]["registration"] for one in told["enrollments"]}

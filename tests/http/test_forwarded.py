@@ -10,7 +10,7 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from bridge.http.forwarded import TrustedProxies, network_of, parse_address, parse_forwarded
-from bridge.proxy_settings import ProxySettings
+from bridge.settings import ProxySettings
 from tests.support.bridge import StartBridge
 
 CLIENT = "198.51.100.7"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage.engine import writing
 from tests.support.bridge import Bridge, StartBridge
 

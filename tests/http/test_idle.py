@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 
-from bridge.commits.reaper import Reaper
+from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.http.services import SERVICES
 from tests.support.bridge import Bridge
 
 IDLE_AFTER = 3600
 
 
-def _reaper(bridge: Bridge) -> Reaper:
+def _reaper(bridge: Bridge) -> IdleSessionReaper:
     parts = bridge.client.app[SERVICES]
-    return Reaper(parts.database, parts.commits, bridge.clock, IDLE_AFTER)
+    return IdleSessionReaper(parts.database, parts.commits, bridge.clock, IDLE_AFTER)
 
 
 async def test_an_idle_session_ends_abandoned_as_of_its_last_commit(bridge: Bridge) -> None:

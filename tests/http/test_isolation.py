@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 
 from bridge import formats
-from bridge.access import new_token
-from storage import lms
-from storage.engine import writing
 from tests.formats.test_doors import BODIES
 from tests.http.test_openapi import routes
-from tests.support.bridge import HOME_PAGE, Bridge
+from tests.support.accounts import register_lms
+from tests.support.bridge import Bridge
 
 Route = tuple[str, str]
 Request = tuple[str, Any]
@@ -94,11 +92,7 @@ class Two:
 async def two(bridge: Bridge) -> Two:
     """An LMS with a session, and one without."""
     told = await bridge.commit({"core": {"lesson_status": "incomplete"}, "suspend_data": "own"})
-    token = new_token()
-    with writing(bridge.engine) as connection:
-        lms.add_token(
-            connection, name=uuid.uuid4().hex, home_page=HOME_PAGE, origins=(), token_digest=lms.digest(token), now=0
-        )
+    token = register_lms(bridge.engine, uuid.uuid4().hex).token
     return Two(bridge, Ids(told["session_id"], told["attempt"]["id"]), token)
 
 

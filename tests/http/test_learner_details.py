@@ -10,14 +10,16 @@ from urllib.parse import quote_plus
 import pytest
 from sqlalchemy import select, text
 
-from bridge.app import IN_USE
-from bridge.commits.learner_details import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES, MAX_DESCRIPTION_BYTES
+from bridge.app import MAPPING_RELOADER
+from bridge.commit_model.launch_fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES, MAX_DESCRIPTION_BYTES
 from bridge.formats.redaction import without_email
 from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library import activation
+from bridge.operations.audit_context import AuditContext
 from storage.engine import reading, writing
 from storage.tables import enrollment, metadata
-from tests.support.bridge import START, Bridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge
 from tests.support.replay import replayed, stored
 
 CANARY = "canary.bird@mine.example.org"
@@ -40,10 +42,12 @@ def by(identifier: str) -> str:
 async def use(bridge: Bridge, document: str) -> None:
     """Let a document hold from now on."""
     with writing(bridge.engine) as connection:
-        version_id = activation.store(connection, compile_text(document, "a test's"), START)
-        activation.activate(connection, version_id, None, targets=(), how=("ada", "a test", START))
+        version_id = activation.store_version(connection, compile_text(document, "a test's"), START)
+        activation.activate_version(
+            connection, version_id, None, targets=(), context=AuditContext("ada", "a test", START)
+        )
     assert bridge.client.app is not None
-    await bridge.client.app[IN_USE].look()
+    await bridge.client.app[MAPPING_RELOADER].run_once()
 
 
 def statements(bridge: Bridge, learner: str = "u1") -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bridge.commits.open_sessions import OpenAttempt, OpenEnrollment, OpenSession, Remembered
+from bridge.commits.session_cache import CachedAttempt, CachedEnrollment, CachedSession, SessionCache
 from mappings.attempt.state import AttemptState, SessionState
 from storage.attempts import Attempt, Enrollment, Session
 from tests.support.bridge import Bridge, Ids, start_bridge
@@ -77,7 +77,7 @@ async def test_what_a_failed_transaction_changed_is_not_remembered(bridge: Bridg
 
 
 def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
-    remembered = Remembered(most=2)
+    remembered = SessionCache(most=2)
     remembered.keep([_open(1), _open(2)])
     assert remembered.session("s1") is not None
     remembered.keep([_open(3)])
@@ -86,16 +86,16 @@ def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
 
 
 def test_no_more_characters_are_remembered_than_allowed() -> None:
-    remembered = Remembered(most_characters=250)
+    remembered = SessionCache(most_characters=250)
     remembered.keep([_open(1, characters=100), _open(2, characters=100), _open(3, characters=100)])
 
     assert [_ids(remembered.take(one)) for one in ("s1", "s2", "s3")] == [[], [2], [3]]
 
 
 def test_an_enrollment_is_taken_with_all_its_sessions_and_only_once() -> None:
-    remembered = Remembered()
+    remembered = SessionCache()
     one, two = _open(1), _open(1, session_id="other")
-    remembered.keep([OpenEnrollment(one.row, one.sessions | two.sessions)])
+    remembered.keep([CachedEnrollment(one.row, one.sessions | two.sessions)])
 
     (taken,) = remembered.take("other", one.row.key)
 
@@ -105,16 +105,16 @@ def test_an_enrollment_is_taken_with_all_its_sessions_and_only_once() -> None:
 
 
 def test_an_enrollment_is_taken_by_its_key_whichever_session_is_meant() -> None:
-    remembered = Remembered()
+    remembered = SessionCache()
     remembered.keep([_open(1), _open(2)])
 
     assert _ids(remembered.take("unknown", _open(2).row.key)) == [2]
 
 
 def test_a_session_that_has_ended_is_not_remembered() -> None:
-    remembered = Remembered()
+    remembered = SessionCache()
     one, two = _open(1), _open(1, session_id="other")
-    remembered.keep([OpenEnrollment(one.row, one.sessions | two.sessions)])
+    remembered.keep([CachedEnrollment(one.row, one.sessions | two.sessions)])
 
     remembered.changed(1, ended="s1")
     assert remembered.session("s1") is None
@@ -124,7 +124,7 @@ def test_a_session_that_has_ended_is_not_remembered() -> None:
 
 
 def test_what_is_remembered_anew_replaces_what_was() -> None:
-    remembered = Remembered()
+    remembered = SessionCache()
     remembered.keep([_open(1)])
     remembered.keep([_open(1, session_id="new")])
 
@@ -132,16 +132,18 @@ def test_what_is_remembered_anew_replaces_what_was() -> None:
     assert [set(one.sessions) for one in remembered.take("new")] == [{"new"}]
 
 
-def _ids(found: list[OpenEnrollment]) -> list[int]:
+def _ids(found: list[CachedEnrollment]) -> list[int]:
     return [one.row.id for one in found]
 
 
-def _open(number: int, *, session_id: str = "", characters: int = 1) -> OpenEnrollment:
+def _open(number: int, *, session_id: str = "", characters: int = 1) -> CachedEnrollment:
     owner = Enrollment(number, "", 1, "", "", None, f"u{number}", "", "", "", "", "", "")
     attempt = Attempt(number, "", owner, 1, None, "active", "x" * (characters // 2), 0)
     session_id = session_id or f"s{number}"
     row = Session(session_id, attempt, "ab-initio", "x" * (characters - characters // 2), 0)
-    return OpenEnrollment(owner, {session_id: OpenSession(row, OpenAttempt(attempt, AttemptState()), SessionState())})
+    return CachedEnrollment(
+        owner, {session_id: CachedSession(row, CachedAttempt(attempt, AttemptState()), SessionState())}
+    )
 
 
 def _fail_to_store_statements(statement: str) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+import pytest
 from aiohttp import web
 
 from bridge.formats import native
 from bridge.http.openapi import description
+from bridge.http.responses import RESPONSES
 from tests.support.bridge import Bridge
 
 
@@ -45,23 +48,41 @@ def test_every_parameter_of_an_address_is_described() -> None:
             assert told == {part[1:-1] for part in path.split("/") if part.startswith("{")}, path
 
 
-def test_every_shape_that_is_named_is_there_and_every_one_that_is_there_is_named() -> None:
-    told = description()
-    named = set(_references(told))
+def test_every_component_is_referred_to_and_every_reference_has_its_component() -> None:
+    document = description()
+    references = set(_references(document))
 
     for kind in ("schemas", "responses"):
-        assert {f"#/components/{kind}/{name}" for name in told["components"][kind]} == {
-            one for one in named if f"/{kind}/" in one
+        assert {f"#/components/{kind}/{name}" for name in document["components"][kind]} == {
+            reference for reference in references if f"/{kind}/" in reference
         }
 
 
-def test_the_shapes_of_bodies_have_the_fields_that_are_read() -> None:
-    shapes = description()["components"]["schemas"]
-    read = {*native.Opening.__struct_fields__, *native.Committing.__struct_fields__}
+def test_the_schemas_of_bodies_have_the_fields_that_are_read() -> None:
+    schemas = description()["components"]["schemas"]
+    fields = {*native.OpenSessionBody.__struct_fields__, *native.CommitBody.__struct_fields__}
 
-    assert shapes["Opening"]["properties"].keys() == {*native.Opening.__struct_fields__}
-    for name in ("Commit", "Progress"):
-        assert shapes[name]["anyOf"][0]["properties"].keys() == read
+    assert schemas["OpenSessionBody"]["properties"].keys() == {*native.OpenSessionBody.__struct_fields__}
+    for name in ("AllInOneBody", "ProgressBody"):
+        assert schemas[name]["properties"].keys() == fields
+
+
+@pytest.mark.parametrize("response", RESPONSES)
+def test_the_schemas_of_responses_are_those_of_their_types(response: type[msgspec.Struct]) -> None:
+    schema = description()["components"]["schemas"][response.__name__]
+    fields = msgspec.structs.fields(response)
+
+    assert schema["properties"].keys() == {field.encode_name for field in fields}
+    assert {*schema["required"]} == {field.encode_name for field in fields if field.default is not msgspec.UNSET}
+    assert schema["description"]
+
+
+def test_every_operation_has_a_tag_that_is_described() -> None:
+    document = description()
+    tags = {tag["name"] for tag in document["tags"]}
+
+    used = {tag for methods in document["paths"].values() for one in methods.values() for tag in one["tags"]}
+    assert used == tags
 
 
 def _references(value: Any) -> list[str]:

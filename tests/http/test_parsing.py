@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import MalformedBody, Overloaded
-from bridge.formats import recognition
+from bridge.formats import detection
 from bridge.formats.native import order_key
 from bridge.http import parsing
 from bridge.http.parsing import LIGHT_BYTES, PLAIN_BYTES, ParsingQueue, is_heavy
@@ -199,7 +199,7 @@ ENTRIES = (
     "/scorm/progress/235/",
     "/v1/formats/scorm-cloud",
     "/v1/sessions/{session}/commits",
-    *(f"/v1/formats/{name}/sessions/{{session}}/commits" for name in recognition.BY_NAME),
+    *(f"/v1/formats/{name}/sessions/{{session}}/commits" for name in detection.BY_NAME),
 )
 
 
@@ -210,8 +210,8 @@ async def test_nothing_of_a_body_is_parsed_before_it_is_known_who_sent_it(
     session_id = (await bridge.open())["session_id"]
     parsed: list[bytes] = []
     monkeypatch.setattr("bridge.formats.body.parse", parsed.append)
-    monkeypatch.setattr(recognition, "parse", parsed.append)
-    monkeypatch.setattr("bridge.formats.native.read_whole", parsed.append)
+    monkeypatch.setattr(detection, "parse", parsed.append)
+    monkeypatch.setattr("bridge.formats.native.parse_all_in_one", parsed.append)
     for module in ("bridge.http.commits", "bridge.http.sessions", "bridge.formats.body"):
         monkeypatch.setattr(f"{module}.decode", parsed.append)
     bodies = (b'{"a":1}', b"a=b&" * 5_000, b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--b--')

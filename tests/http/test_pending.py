@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from bridge.commits.pending import MAX_BYTES_AHEAD, MAX_ITEMS_AHEAD, MAX_STATE_AHEAD, Batch, Waiting
+from bridge.commits.write_queue import MAX_BYTES_AHEAD, MAX_ITEMS_AHEAD, MAX_STATE_AHEAD, CommandBatch, QueuedCommand
 from storage.engine import open_engine
 from tests.support.commit_path import Writer
 
 SESSIONS = 20
 
 
-def _next(process: Writer, session_id: str) -> Batch:
+def _next(process: Writer, session_id: str) -> CommandBatch:
     """Give the batch that a commit of a session waits in."""
-    process.pending.add(Waiting(process.posting(session_id, {"cmi": {"suspend_data": "x"}})))
+    process.pending.add(QueuedCommand(process.posting(session_id, {"cmi": {"suspend_data": "x"}})))
     batch = process.pending.next()
     assert batch is not None
     return batch
@@ -69,7 +69,7 @@ def _answers(count: int, response: str = "a") -> dict[str, Any]:
 def test_a_commit_of_much_work_is_left_to_the_writer(process: Writer, heavy: dict[str, Any]) -> None:
     session_id = process.open("u1")
     process.post(session_id, {"cmi": {"suspend_data": "x"}})
-    process.pending.add(Waiting(process.posting(session_id, heavy)))
+    process.pending.add(QueuedCommand(process.posting(session_id, heavy)))
     batch = process.pending.next()
 
     assert batch is not None
@@ -79,7 +79,7 @@ def test_a_commit_of_much_work_is_left_to_the_writer(process: Writer, heavy: dic
 def test_interactions_that_are_known_by_their_bytes_are_no_work(process: Writer) -> None:
     session_id, many = process.open("u1"), _answers(MAX_ITEMS_AHEAD * 2)
     process.post(session_id, many)
-    process.pending.add(Waiting(process.posting(session_id, {"cmi": many["cmi"] | {"location": "p2"}})))
+    process.pending.add(QueuedCommand(process.posting(session_id, {"cmi": many["cmi"] | {"location": "p2"}})))
     batch = process.pending.next()
 
     assert batch is not None

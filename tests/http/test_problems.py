@@ -14,7 +14,8 @@ from yarl import URL
 
 from storage import tables
 from storage.engine import reading, writing
-from tests.support.bridge import HOME_PAGE, Bridge
+from tests.support.accounts import HOME_PAGE
+from tests.support.bridge import Bridge
 
 WHO = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
 BAD_BODIES: list[tuple[str, Any, int, str]] = [

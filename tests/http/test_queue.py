@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from bridge.commits.pending import Pending, Waiting
-from bridge.commits.work import Posting
+from bridge.commits.commands import StoreCommit
+from bridge.commits.write_queue import QueuedCommand, WriteQueue
 from tests.support.bridge import Bridge
 
 LEARNERS = [f"u{number}" for number in range(9)]
 UNLUCKY = "u4"
 
 
-def _learner(waiting: Waiting) -> str | None:
+def _learner(waiting: QueuedCommand) -> str | None:
     work = waiting.work
-    return work.launch.learner.id if isinstance(work, Posting) and work.launch is not None else None
+    return work.launch.learner.id if isinstance(work, StoreCommit) and work.launch is not None else None
 
 
 async def _all_at_once(bridge: Bridge) -> dict[str, tuple[int, Any]]:
@@ -36,15 +36,15 @@ def _is_own(learner: str, answer: tuple[int, Any]) -> bool:
 async def test_a_commit_that_cannot_be_queued_leaves_its_neighbours_their_own_answers(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = Pending.add
+    add = WriteQueue.add
 
-    def failing(pending: Pending, waiting: Waiting) -> None:
+    def failing(pending: WriteQueue, waiting: QueuedCommand) -> None:
         if _learner(waiting) == UNLUCKY:
             raise MemoryError
         add(pending, waiting)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Pending, "add", failing)
+        patched.setattr(WriteQueue, "add", failing)
         for _ in range(2):
             answers = await _all_at_once(bridge)
             status, told = answers.pop(UNLUCKY)
@@ -57,15 +57,15 @@ async def test_a_commit_that_is_queued_and_cannot_be_prepared_is_stored_all_the_
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed = []
-    take = Pending._take
+    take = WriteQueue._take
 
-    def failing(pending: Pending, work: Any, batch: Any) -> None:
+    def failing(pending: WriteQueue, work: Any, batch: Any) -> None:
         take(pending, work, batch)
-        if isinstance(work, Posting) and work.launch is not None and work.launch.learner.id == UNLUCKY:
+        if isinstance(work, StoreCommit) and work.launch is not None and work.launch.learner.id == UNLUCKY:
             failed.append(work)
             raise RuntimeError
 
-    monkeypatch.setattr(Pending, "_take", failing)
+    monkeypatch.setattr(WriteQueue, "_take", failing)
     for _ in range(3):
         assert all(_is_own(*one) for one in (await _all_at_once(bridge)).items())
     assert len(failed) == 3
@@ -75,11 +75,11 @@ async def test_a_commit_that_is_queued_and_cannot_be_prepared_is_stored_all_the_
 async def test_a_stop_waits_for_no_commit_that_was_never_queued(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(_pending: Pending, _waiting: Waiting) -> None:
+    def failing(_pending: WriteQueue, _waiting: QueuedCommand) -> None:
         raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setattr(Pending, "add", failing)
+        patched.setattr(WriteQueue, "add", failing)
         await _all_at_once(bridge)
     async with asyncio.timeout(20):
         await bridge.close()

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
-from bridge.commits import batch
+from bridge.commits import batch_executor
 from bridge.http import backlog
 from bridge.http.services import SERVICES, Services
 from bridge.write_health import FAILURE_HOLD, MAX_PROBE_SIZE, PROBE_SIZE, RECENT
@@ -85,7 +85,7 @@ async def test_after_a_commit_that_was_not_stored_it_is_unready_until_as_much_ca
 ) -> None:
     body = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": {"suspend_data": "x" * 100_000}}
     with monkeypatch.context() as broken:
-        broken.setattr(batch, "_store", _fail)
+        broken.setattr(batch_executor, "_store", _fail)
         assert (await bridge.post("/v1/commits", body))[0] == 503
     status, answer = await bridge.get("/readyz", token=None)
     assert (status, [one["code"] for one in answer["alarms"]]) == (503, ["commits-not-stored"])
@@ -106,7 +106,7 @@ async def test_a_probe_that_fails_makes_an_idle_bridge_unready_and_it_recovers_b
         clock.seconds += FAILURE_HOLD
         assert await _status(bridge) == 503
     clock.seconds += FAILURE_HOLD
-    await _services(bridge).health.look()
+    await _services(bridge).health.run_once()
     assert _services(bridge).alarms.current() == []
     assert await _status(bridge) == 200
 
@@ -115,7 +115,7 @@ async def test_commits_that_are_stored_again_end_it_without_a_probe(
     bridge: Bridge, clock: Clock, probes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(batch, "_store", _fail)
+        broken.setattr(batch_executor, "_store", _fail)
         assert (await bridge.post("/v1/commits", {"learner": {"id": "u"}, "activity": {"id": "1"}, "cmi": {}}))[
             0
         ] == 503

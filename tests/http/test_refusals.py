@@ -15,11 +15,12 @@ from bridge.access import new_token
 from bridge.http import refusals as waiting_refusals
 from bridge.http.refusals import Refusals
 from bridge.http.services import SERVICES
-from storage import lms, refusals
+from storage import refusals
 from storage.audit.refusals import RefusalFilter, RefusalRow, search
-from storage.engine import reading, writing
+from storage.engine import reading
 from storage.tables import refusal
-from tests.support.bridge import START, Bridge
+from tests.support.accounts import START, register_lms
+from tests.support.bridge import Bridge
 
 MARKER = "body-canary"
 
@@ -116,11 +117,7 @@ async def test_answers_that_may_succeed_later_are_no_refusals(bridge: Bridge, mo
 async def test_the_last_ones_of_each_lms_are_kept(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "MAX_KEPT", 5)
     monkeypatch.setattr(waiting_refusals, "MAX_TOGETHER", 2)
-    token = new_token()
-    with writing(bridge.engine) as connection:
-        lms.add_token(
-            connection, name="other", home_page="https://o.example", origins=(), token_digest=lms.digest(token), now=0
-        )
+    token = register_lms(bridge.engine, "other", "https://o.example").token
     for number in range(8):
         await bridge.post("/v1/sessions", {"attempt": f"{number}"})
         await bridge.post("/v1/commits", {"learner": {"id": f"{number}"}})

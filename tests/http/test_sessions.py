@@ -8,10 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bridge.access import new_token
-from storage import lms
-from storage.engine import writing
-from tests.support.bridge import HOME_PAGE, START, Bridge, StartBridge
+from tests.support.accounts import START, register_lms
+from tests.support.bridge import Bridge, StartBridge
 
 FINISHED = {"core": {"lesson_status": "passed", "score": {"raw": "90"}, "session_time": "00:10:00"}}
 SUSPENDED = {
@@ -284,12 +282,7 @@ async def test_without_a_public_address_the_request_s_host_counts_only_if_it_is_
 
 
 def _another_lms(bridge: Bridge) -> str:
-    token = new_token()
-    with writing(bridge.engine) as connection:
-        lms.add_token(
-            connection, name=uuid.uuid4().hex, home_page=HOME_PAGE, origins=(), token_digest=lms.digest(token), now=0
-        )
-    return token
+    return register_lms(bridge.engine, uuid.uuid4().hex).token
 
 
 async def test_a_second_launch_that_is_never_played_takes_nothing_from_the_first(bridge: Bridge) -> None:

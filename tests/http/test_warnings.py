@@ -10,7 +10,8 @@ from sqlalchemy import select
 from storage.engine import reading
 from storage.tables import journal
 from tests.formats.client import door
-from tests.support.bridge import START, Bridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge
 
 WHO: dict[str, Any] = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
 

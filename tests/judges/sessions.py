@@ -157,7 +157,7 @@ def sampled() -> dict[str, str]:
 
 def _play(mapping, attempt, told):
     play, at = None, NOON
-    document = mapping.document
+    document = mapping.definition
     for commits, end in attempt:
         play = play.next_session() if play else Play(policy=document.status)
         for count, tree in enumerate(commits, 1):

@@ -159,7 +159,7 @@ def test_the_statements_of_made_up_sessions_are_accepted(found):
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_the_made_up_sessions_make_statements_of_every_rule(name):
     told = Counter(json.loads(body)["verb"]["id"] for body, made_by in sampled().items() if made_by == name)
-    document = compiled(DOCUMENTS[name]).document
+    document = compiled(DOCUMENTS[name]).definition
 
     assert set(told) == {document.verbs[rule.verb].id for rule in document.rules}
 

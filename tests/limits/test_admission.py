@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from bridge import formats
 from bridge.errors import DiskLow, LearnerOverLimit, LmsOverLimit, SessionOverLimit
 from bridge.http.services import SERVICES
-from bridge.limit_settings import (
+from bridge.settings import (
     LearnerBudgetSettings,
     LimitSettings,
     LmsBudgetSettings,

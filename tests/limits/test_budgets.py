@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.limit_settings import LimitSettings, SessionBudgetSettings
 from bridge.limits.budgets import MIB, Budget
+from bridge.settings import LimitSettings, SessionBudgetSettings
 
 HOUR = 3600
 

@@ -84,14 +84,14 @@ def test_on_a_small_disk_the_mark_is_a_tenth_of_it(engine: Engine) -> None:
 
 async def test_without_a_mark_nothing_is_ever_low(engine: Engine) -> None:
     disk, _ = _disk(engine, min_free_mib=0)
-    await disk.look()
+    await disk.run_once()
     assert not disk.is_low
 
 
 async def test_it_looks_at_the_real_disk(engine: Engine) -> None:
     """A mark above what the disk has is reached at once, if it were not for the tenth."""
     disk, _ = _disk(engine, min_free_mib=1)
-    await disk.look()
+    await disk.run_once()
     measured = disk.measure()
     assert measured is not None
     assert disk.is_low == (measured[0] < min(MIB, measured[1] * 0.1))

@@ -10,8 +10,9 @@ from sqlalchemy import Engine, select
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
-from bridge.target_settings import FilterSettings, TargetSettings
-from mappings.definition import DocumentError
+from bridge.operations.audit_context import AuditContext
+from bridge.settings import FilterSettings, TargetSettings
+from mappings.definition import DefinitionError
 from storage import audit_log, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import mapping_activation
@@ -19,7 +20,7 @@ from tests.storage.builders import NOW, add_lms
 from tests.storage.threads import at_once
 from tests.support.mapping import DEFAULT, MASTERED, variant
 
-HOW = "ada", "to try it", NOW
+CONTEXT = AuditContext("ada", "to try it", NOW)
 MORE, LESS = variant(add=MASTERED), load_mapping("minimal")
 
 
@@ -30,20 +31,20 @@ def _active(engine: Engine, lms_id: int | None = None) -> int | None:
 
 def _activate(engine: Engine, mapping, lms_id: int | None = None) -> int:
     with writing(engine) as connection:
-        version_id = activation.store(connection, mapping, NOW)
-        done = activation.activate(connection, version_id, lms_id, targets=(), how=HOW)
+        version_id = activation.store_version(connection, mapping, NOW)
+        done = activation.activate_version(connection, version_id, lms_id, targets=(), context=CONTEXT)
         assert done.version_id == version_id
         return version_id
 
 
 def _roll_back(engine: Engine, lms_id: int | None = None) -> int | None:
     with writing(engine) as connection:
-        return activation.roll_back(connection, lms_id, targets=(), how=HOW).version_id
+        return activation.roll_back(connection, lms_id, targets=(), context=CONTEXT).version_id
 
 
 def _follow(engine: Engine, mapping=DEFAULT) -> None:
     with writing(engine) as connection:
-        activation.follow_settings(connection, mapping, NOW)
+        activation.activate_configured(connection, mapping, NOW)
 
 
 def test_the_settings_activate_their_document_once_and_again_only_when_its_content_changes(engine: Engine) -> None:
@@ -133,8 +134,8 @@ def test_a_version_with_faults_is_never_activated_and_all_of_them_are_told(engin
     with writing(engine) as connection:
         version_id = mapping_versions.ensure(connection, name="broken", content_hash="0" * 64, definition=text, now=NOW)
     before = _active(engine)
-    with pytest.raises(DocumentError) as caught, writing(engine) as connection:
-        activation.activate(connection, version_id, None, targets=(), how=HOW)
+    with pytest.raises(DefinitionError) as caught, writing(engine) as connection:
+        activation.activate_version(connection, version_id, None, targets=(), context=CONTEXT)
 
     assert {fault.place for fault in caught.value.faults} == {"rules[0].once", "rules[1].verb"}
     assert _active(engine) == before
@@ -142,20 +143,20 @@ def test_a_version_with_faults_is_never_activated_and_all_of_them_are_told(engin
 
 def test_nobody_can_act_in_the_settings_name(engine: Engine) -> None:
     _follow(engine)
-    how = "settings", "why", NOW
+    context = AuditContext("settings", "why", NOW)
     with writing(engine) as connection:
-        version_id = activation.store(connection, LESS, NOW)
+        version_id = activation.store_version(connection, LESS, NOW)
         with pytest.raises(LibraryError):
-            activation.activate(connection, version_id, None, targets=(), how=how)
+            activation.activate_version(connection, version_id, None, targets=(), context=context)
         with pytest.raises(LibraryError):
-            activation.roll_back(connection, None, targets=(), how=how)
+            activation.roll_back(connection, None, targets=(), context=context)
 
 
 def test_a_filter_that_names_a_rule_the_version_has_not_is_a_warning(engine: Engine) -> None:
     target = TargetSettings(name="lrs", endpoint="https://l.example/", filter=FilterSettings(only=("scored", "passed")))
     with writing(engine) as connection:
-        version_id = activation.store(connection, LESS, NOW)
-        done = activation.activate(connection, version_id, None, targets=[target], how=HOW)
+        version_id = activation.store_version(connection, LESS, NOW)
+        done = activation.activate_version(connection, version_id, None, targets=[target], context=CONTEXT)
 
     (told,) = done.warnings
     assert told.startswith("targets.lrs.filter: scored is no rule or verb")
@@ -163,15 +164,15 @@ def test_a_filter_that_names_a_rule_the_version_has_not_is_a_warning(engine: Eng
 
 def test_versions_are_found_by_name_and_by_the_beginning_of_their_hash(engine: Engine) -> None:
     with writing(engine) as connection:
-        ids = [activation.store(connection, one, NOW) for one in (DEFAULT, MORE, LESS)]
+        ids = [activation.store_version(connection, one, NOW) for one in (DEFAULT, MORE, LESS)]
         found = [
-            activation.find(connection, told).id
+            activation.find_version(connection, told).id
             for told in ("minimal", "scorm-profile", DEFAULT.document.content_hash[:8])
         ]
         assert found == [ids[2], ids[1], ids[0]]
         for told in ("none", MORE.document.content_hash[:3]):
             with pytest.raises(LibraryError):
-                activation.find(connection, told)
+                activation.find_version(connection, told)
         with pytest.raises(LibraryError, match="No LMS"):
             activation.find_lms(connection, "nowhere")
         assert not connection.execute(select(mapping_activation)).all()

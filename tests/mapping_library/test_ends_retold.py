@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import mappings
-from mappings.definition import compile_document, load
+from mappings.definition import compile_definition, load_definition
 from mappings.xapi.voiding import VOIDED
 from tests.http.test_learner_details import use
 from tests.support.bridge import Bridge
@@ -32,7 +32,9 @@ async def test_the_first_end_is_voided_before_the_second_is_told(bridge: Bridge)
 
     assert [one["verb"]["id"] == VOIDED for one in ends] == [False, True, False, True, False]  # type: ignore[index]
     assert [one["object"]["id"] for one in ends if one not in kept] == [one["id"] for one in kept[:-1]]  # type: ignore[index]
-    assert replayed(bridge.engine, compile_document(load(VOIDING, "voiding"), "voiding")) == stored(bridge.engine)
+    assert replayed(bridge.engine, compile_definition(load_definition(VOIDING, "voiding"), "voiding")) == stored(
+        bridge.engine
+    )
 
 
 async def test_by_default_both_ends_stay(bridge: Bridge) -> None:

@@ -9,7 +9,7 @@ from mappings.generation.documents import documents
 from tests.mappings.builders import Play, scorm_2004
 from tests.mappings.statement_builders import ATTEMPT, compiled, facts
 
-NAMES = tuple(one.name for one in compiled().document.documents)
+NAMES = tuple(one.name for one in compiled().definition.documents)
 SCO = "https://lms.example.org/courses/7/235"
 OTHER = "44444444-4444-4444-8444-444444444444"
 PARTS_12 = {

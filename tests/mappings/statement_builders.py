@@ -18,8 +18,8 @@ from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
-from mappings.definition import compile_document, load
-from mappings.definition.statement_context import Facts
+from mappings.definition import compile_definition, load_definition
+from mappings.definition.statement_context import StatementContext
 from mappings.generation.statements import make
 from mappings.xapi.validation import Edition, check_statement
 from tests.mappings.builders import NOON
@@ -87,7 +87,7 @@ ODD_IDS = [
 @cache
 def compiled(text=SHIPPED):
     """Return a mapping document ready for use."""
-    return compile_document(load(text, "test.toml"), "test.toml")
+    return compile_definition(load_definition(text, "test.toml"), "test.toml")
 
 
 def encoded(own_id):
@@ -115,7 +115,7 @@ def facts(**changes):
         "attempt_number": 2,
         "session_id": SESSION,
     }
-    return Facts(**whole | changes)
+    return StatementContext(**whole | changes)
 
 
 def reached(known):

@@ -12,7 +12,7 @@ from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
-from mappings.definition import DocumentError, load
+from mappings.definition import DefinitionError, load_definition
 from mappings.definition.conditions import VARIABLES, compile_condition
 from mappings.generation.statements import make
 from tests.mappings.builders import NOON
@@ -176,8 +176,8 @@ def test_a_rule_that_was_silent_can_still_speak():
 )
 def test_what_is_no_condition_is_a_fault_with_its_place(condition, message):
     text = with_condition(condition)
-    with pytest.raises(DocumentError) as caught:
-        load(text, "test.toml")
+    with pytest.raises(DefinitionError) as caught:
+        load_definition(text, "test.toml")
     (fault,) = caught.value.faults
 
     assert (fault.place, fault.line) == (f"rules[{SHIPPED.count('[[rules]]')}].if", text.count("\n"))
@@ -186,8 +186,8 @@ def test_what_is_no_condition_is_a_fault_with_its_place(condition, message):
 
 @pytest.mark.parametrize("value", ['""', '" "', "true", "7", "[]", "{}"])
 def test_a_condition_must_be_a_text(value):
-    with pytest.raises(DocumentError, match=r"rules\[0\]\.if: must "):
-        load(SHIPPED.replace('name = "initialized"', f'name = "initialized"\nif = {value}'), "test.toml")
+    with pytest.raises(DefinitionError, match=r"rules\[0\]\.if: must "):
+        load_definition(SHIPPED.replace('name = "initialized"', f'name = "initialized"\nif = {value}'), "test.toml")
 
 
 @pytest.mark.parametrize("condition", ["1 / 0 > 1", "attempt.number / 0 == 1", "9223372036854775807 + 1 > 0"])

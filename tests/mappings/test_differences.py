@@ -6,27 +6,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.mapping_documents import SHIPPED
-from mappings.definition import load
+from mappings.definition import load_definition
 from mappings.definition.describe import in_words
 from mappings.definition.diff import AROUND, other_differences, rule_differences, side_by_side
-from mappings.definition.model import Document
+from mappings.definition.model import MappingDefinition
 from tests.mappings.statement_builders import FOR_CREDIT
 
 TEXT = (SHIPPED / "scorm-profile.toml").read_text(encoding="utf-8")
 LINES = st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=30).map("\n".join)
 
 
-def _document(*changes: tuple[str, str]) -> Document:
+def _document(*changes: tuple[str, str]) -> MappingDefinition:
     text = TEXT
     for old, new in changes:
         assert old in text
         text = text.replace(old, new, 1)
-    return load(text, "a test's")
+    return load_definition(text, "a test's")
 
 
 def test_every_shipped_document_has_all_its_rules_in_words() -> None:
     for path in SHIPPED.glob("*.toml"):
-        document = load(path.read_text(encoding="utf-8"), path.name)
+        document = load_definition(path.read_text(encoding="utf-8"), path.name)
         told = in_words(document)
         assert [rule.name for rule in told.rules] == [rule.name for rule in document.rules]
         assert all(rule.when and rule.verb and rule.object_id and rule.often for rule in told.rules)

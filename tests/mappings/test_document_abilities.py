@@ -292,7 +292,7 @@ def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name):
 
         assert done.statements[0].problem is None
         assert statement["actor"] == {"objectType": "Agent"} | ({"name": name} if name else {}) | expected
-        assert json.loads(mapping.outline(who).agent) == {"objectType": "Agent"} | expected
+        assert json.loads(mapping.bind(who).agent) == {"objectType": "Agent"} | expected
 
 
 def test_the_registration_in_a_course_is_one_for_all_its_activities():

@@ -9,7 +9,7 @@ import tomllib
 
 import pytest
 
-from mappings.definition import DocumentError, compile_document, load
+from mappings.definition import DefinitionError, compile_definition, load_definition
 from tests.mappings.statement_builders import DOCUMENTS
 
 OTHERS = {"text": "x y", "truth": True, "list": [7], "table": {"key": "value"}}
@@ -100,8 +100,8 @@ def found(tree):
     """Return the places of a document's faults; none where it loads and compiles."""
     text = "\n".join(f"{key} = {toml(value)}" for key, value in tree.items())
     try:
-        compile_document(load(text, "mutant.toml"), "mutant.toml")
-    except DocumentError as error:
+        compile_definition(load_definition(text, "mutant.toml"), "mutant.toml")
+    except DefinitionError as error:
         return {fault.place for fault in error.faults}
     return set()
 

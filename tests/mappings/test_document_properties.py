@@ -59,7 +59,7 @@ def nulls(value):
 
 def judged(one):
     """Return a document that says what its mapping asks for, and nothing of no value."""
-    (described,) = (each for each in compiled().document.documents if each.name == one.name)
+    (described,) = (each for each in compiled().definition.documents if each.name == one.name)
     assert one.content
     assert set(json.loads(one.place.parameters)) <= {"activityId", "agent", "stateId", "profileId"}
     if one.content_type == "application/json":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.definition import compile_document, load
-from mappings.definition.model import DOCUMENT_PARTS, PARTS_OF, RESOURCES, XapiDocument
+from mappings.definition import compile_definition, load_definition
+from mappings.definition.model import DOCUMENT_PARTS, PARTS_OF, RESOURCES, DocumentDefinition
 from tests.mappings.test_documents import SMALL, changed, faults, line_of
 
 STATE = """
@@ -49,12 +49,12 @@ WHOLE = SMALL + STATE + ATTEMPTS + LEARNER + ITEM
 
 def documents(text):
     """Return the documents that a mapping document describes."""
-    return compile_document(load(text, "test.toml"), "test.toml").document.documents
+    return compile_definition(load_definition(text, "test.toml"), "test.toml").definition.documents
 
 
 def test_a_document_is_read_as_it_is_described():
     assert documents(WHOLE) == (
-        XapiDocument(
+        DocumentDefinition(
             "state",
             "activities/state",
             "https://example.org/state",
@@ -64,7 +64,7 @@ def test_a_document_is_read_as_it_is_described():
             10,
             send=True,
         ),
-        XapiDocument(
+        DocumentDefinition(
             "attempts",
             "activities/state",
             "https://example.org/attempts",
@@ -74,7 +74,7 @@ def test_a_document_is_read_as_it_is_described():
             0,
             send=False,
         ),
-        XapiDocument(
+        DocumentDefinition(
             "learner", "agents/profile", "https://example.org/learner", None, ("learner_id",), None, 86400, send=True
         ),
     )

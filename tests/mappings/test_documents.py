@@ -8,9 +8,9 @@ import re
 import pytest
 
 from mappings.attempt.changes import TRIGGERS
-from mappings.definition import DocumentError, Fault, compile_document, load
+from mappings.definition import DefinitionError, Fault, compile_definition, load_definition
 from mappings.definition.model import CONTEXT_LISTS, DOCUMENT_PARTS, ENDINGS, ONCE, RESOURCES, RESULT_PARTS
-from mappings.definition.placeholders import OF_ITEMS, OPTIONAL, VARIABLES, VERBATIM, Place, needs, parse
+from mappings.definition.placeholders import OF_ITEMS, OPTIONAL, VARIABLES, VERBATIM, Placeholder, needs, parse
 from tests.mappings.statement_builders import DOCUMENTS, SHIPPED, TOLD
 
 SMALL = """\
@@ -56,8 +56,8 @@ once = "attempt"
 
 def faults(text):
     """Return what is wrong with a document."""
-    with pytest.raises(DocumentError) as caught:
-        load(text, "test.toml")
+    with pytest.raises(DefinitionError) as caught:
+        load_definition(text, "test.toml")
     return caught.value.faults
 
 
@@ -75,28 +75,28 @@ def changed(old, new, text=SMALL):
 
 @pytest.mark.parametrize("text", [*DOCUMENTS.values(), SMALL], ids=[*DOCUMENTS, "small"])
 def test_a_sound_document_loads_and_compiles(text):
-    compiled = compile_document(load(text, "test.toml"), "test.toml")
+    compiled = compile_definition(load_definition(text, "test.toml"), "test.toml")
 
     found = [rule for rules in compiled.rules.values() for rule in rules]
-    assert sorted(rule.name for rule in found) == sorted(rule.name for rule in compiled.document.rules)
+    assert sorted(rule.name for rule in found) == sorted(rule.name for rule in compiled.definition.rules)
     for rules in compiled.rules.values():
-        assert rules == [rule for rule in compiled.document.rules if rule in rules]
+        assert rules == [rule for rule in compiled.definition.rules if rule in rules]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_shipped_document_is_named_as_its_file(name):
-    assert load(DOCUMENTS[name], name).name == name
+    assert load_definition(DOCUMENTS[name], name).name == name
 
 
 def test_the_scorm_profile_has_a_rule_for_every_trigger_but_the_learners_place():
-    compiled = compile_document(load(SHIPPED, "scorm-profile.toml"), "scorm-profile.toml")
+    compiled = compile_definition(load_definition(SHIPPED, "scorm-profile.toml"), "scorm-profile.toml")
 
     assert list(compiled.rules) == TOLD
-    assert (compiled.document.name, compiled.document.language) == ("scorm-profile", "en-US")
+    assert (compiled.definition.name, compiled.definition.language) == ("scorm-profile", "en-US")
 
 
 def test_a_document_is_known_by_the_hash_of_its_text():
-    document = load(SHIPPED, "scorm-profile.toml")
+    document = load_definition(SHIPPED, "scorm-profile.toml")
 
     assert document.text == SHIPPED
     assert document.content_hash == hashlib.sha256(SHIPPED.encode()).hexdigest()
@@ -133,8 +133,8 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file():
 
 
 def test_an_error_lists_every_fault_with_its_line_and_place():
-    with pytest.raises(DocumentError, match=r"broken.toml is not a usable .*:\n  line 2, mapping\.name: "):
-        load(changed('name = "small"', 'name = ""'), "broken.toml")
+    with pytest.raises(DefinitionError, match=r"broken.toml is not a usable .*:\n  line 2, mapping\.name: "):
+        load_definition(changed('name = "small"', 'name = ""'), "broken.toml")
 
     assert str(Fault("rules[0]", 0, "makes no statement")) == "rules[0]: makes no statement"
 
@@ -339,7 +339,7 @@ def test_a_header_in_another_spelling_keeps_the_lines_right(header):
 
 @pytest.mark.parametrize("name", VARIABLES)
 def test_every_place_can_be_used(name):
-    assert parse(f"a{{{name}}}b{{ {name} |c}}") == ("a", Place(name), "b", Place(name, "c"))
+    assert parse(f"a{{{name}}}b{{ {name} |c}}") == ("a", Placeholder(name), "b", Placeholder(name, "c"))
 
 
 def test_places_that_may_be_empty_or_verbatim_are_places():

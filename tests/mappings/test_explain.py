@@ -30,7 +30,7 @@ class Session:
 
     def send(self, changes, **commit):
         self.at += 60_000
-        found = preview(MAPPING, arrival(delta(changes), at=self.at, **commit), facts=facts(), **self.states)
+        found = preview(MAPPING, arrival(delta(changes), at=self.at, **commit), context=facts(), **self.states)
         self.states = {"attempt": found.attempt, "session": found.session}
         return found.explanation
 
@@ -43,12 +43,12 @@ def test_every_rule_is_told_of_and_the_statements_are_those_that_are_made():
     arrived = arrival(
         delta({"core.lesson_status": "passed", "interactions": {"0": ANSWER, "1": ANSWER | {"id": "Q2"}}})
     )
-    found = preview(MAPPING, arrived, facts=facts())
+    found = preview(MAPPING, arrived, context=facts())
     told = found.explanation
     done = fold(FIRST_ATTEMPT, FIRST_SESSION, arrived)
     made = make(MAPPING, facts(), done.attempt, done.session, done.changes, done.at)
 
-    assert {one.rule for one in told.rules} == {one.name for one in MAPPING.document.rules}
+    assert {one.rule for one in told.rules} == {one.name for one in MAPPING.definition.rules}
     assert told.statements == made.statements
     assert (found.attempt, found.session) == (made.attempt, made.session)
     assert {one.statement for one in told.rules} - {None} == {one.id for one in made.statements}

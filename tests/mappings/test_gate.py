@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.attempt import AttemptState, SessionState
-from mappings.definition import compile_document, load
+from mappings.definition import compile_definition, load_definition
 from mappings.generation.statements import make
 from mappings.xapi.fast_checks import is_sound_activity, is_sound_result
 from mappings.xapi.validation import Edition, check_activity, check_result, check_statement
@@ -123,7 +123,7 @@ def _problem(mapping, who):
 @proven
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_statement_passes_after_others_of_its_rule_only_where_it_would_pass_alone(name, several):
-    mapping = compile_document(load(DOCUMENTS[name], name), name)
+    mapping = compile_definition(load_definition(DOCUMENTS[name], name), name)
     assert _problem(mapping, {})[0] is None
     for who in several:
         problem, whole = _problem(mapping, who)
@@ -146,7 +146,7 @@ def test_a_statement_passes_after_others_of_its_rule_only_where_it_would_pass_al
 def test_a_document_that_puts_ids_where_not_any_text_will_do_has_each_session_judged(old, new, who):
     assert old in SHIPPED
     sound = {"learner_id": "11111111-1111-4111-8111-111111111111", "activity_id": "a1"}
-    mapping = compile_document(load(SHIPPED.replace(old, new), "test.toml"), "test.toml")
+    mapping = compile_definition(load_definition(SHIPPED.replace(old, new), "test.toml"), "test.toml")
     assert _problem(mapping, sound) == (None, [])
     problem, whole = _problem(mapping, who)
     assert (problem is None) == (whole == [])

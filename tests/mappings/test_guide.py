@@ -14,7 +14,7 @@ import pytest
 
 import mappings
 from mappings.attempt.changes import TRIGGERS
-from mappings.definition import compile_document, load
+from mappings.definition import compile_definition, load_definition
 from mappings.definition.conditions import VARIABLES as CONDITIONS
 from mappings.definition.model import (
     CONTEXT_LISTS,
@@ -35,7 +35,7 @@ _RESOURCES = {
     for name, words in RESOURCES.items()
 }
 ROOT = Path(mappings.__file__).parent.parent
-GUIDE = ROOT / "docs" / "mapping-documents.md"
+GUIDE = ROOT / "docs" / "mappings.md"
 TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "triggers": ("`when`", TRIGGERS),
     "once": ("`once`", ONCE),
@@ -80,6 +80,6 @@ def test_the_guides_rule_works_as_it_stands_in_the_guide() -> None:
     guide = GUIDE.read_text(encoding="utf-8")
     examples = [re.sub(r"(?m)^   ", "", one) for one in re.findall(r"   ```toml\n(.*?)   ```", guide, re.DOTALL)]
     document = (ROOT / "mappings" / "minimal.toml").read_text(encoding="utf-8") + "\n" + "\n".join(examples)
-    compiled = compile_document(load(document, "guide"), "guide")
+    compiled = compile_definition(load_definition(document, "guide"), "guide")
 
     assert [rule.name for rule in compiled.rules["score.changed"]] == ["mastered"]

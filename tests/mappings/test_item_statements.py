@@ -13,7 +13,7 @@ from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import TYPES, interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score
-from mappings.definition import DocumentError, load
+from mappings.definition import DefinitionError, load_definition
 from tests.mappings.builders import numbered
 from tests.mappings.statement_builders import ATTEMPT, ODD_IDS, SHIPPED, compiled, encoded, tell
 from tests.mappings.test_statements import ACTOR, CONTEXT, OBJECT
@@ -335,8 +335,8 @@ def test_tincan_reads_back_what_was_meant(trigger):
 )
 def test_an_item_where_there_may_be_none_is_a_fault(old, new, place):
     """Found when the document is loaded: a statement with nothing to fill it would come too late."""
-    with pytest.raises(DocumentError) as caught:
-        load(SHIPPED.replace(old, new, 1), "test.toml")
+    with pytest.raises(DefinitionError) as caught:
+        load_definition(SHIPPED.replace(old, new, 1), "test.toml")
 
     assert [fault.place for fault in caught.value.faults] == place.split()
 

@@ -12,7 +12,7 @@ from mappings.attempt.changes import Change
 from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.snapshot import Snapshot
-from mappings.definition import DocumentError, load
+from mappings.definition import DefinitionError, load_definition
 from mappings.definition.model import CONTEXT_LISTS
 from mappings.generation.statements import make
 from tests.mappings.builders import Play, numbered, scorm_12, scorm_2004
@@ -157,8 +157,8 @@ def test_tincan_reads_back_what_was_meant():
     ],
 )
 def test_objectives_that_cannot_be_told_are_a_fault(told, place, message):
-    with pytest.raises(DocumentError) as caught:
-        load(SHIPPED.replace(KEY, told), "test.toml")
+    with pytest.raises(DefinitionError) as caught:
+        load_definition(SHIPPED.replace(KEY, told), "test.toml")
     (fault,) = caught.value.faults
 
     assert fault.place == place
@@ -169,7 +169,7 @@ def test_objectives_that_cannot_be_told_are_a_fault(told, place, message):
 @pytest.mark.parametrize("trigger", ["objective.passed", "attempt.started", "comment.made"])
 def test_only_interactions_name_objectives(trigger):
     rule = f'[[rules]]\nname = "more"\nwhen = "{trigger}"\nverb = "passed"\nobject = "sco"\nonce = "change"\n{KEY}\n'
-    with pytest.raises(DocumentError) as caught:
-        load(f"{SHIPPED}\n{rule}", "test.toml")
+    with pytest.raises(DefinitionError) as caught:
+        load_definition(f"{SHIPPED}\n{rule}", "test.toml")
 
     assert [fault.message for fault in caught.value.faults] == [f"are named by interactions only: {trigger!r} has none"]

@@ -10,7 +10,7 @@ from mappings.attempt import SessionState
 from mappings.attempt.changes import Change
 from mappings.cmi.interactions import interaction
 from mappings.cmi.snapshot import Snapshot
-from mappings.definition import compile_document, load
+from mappings.definition import compile_definition, load_definition
 from mappings.generation.documents import documents
 from mappings.generation.statements import make
 from tests.mappings.builders import NOON
@@ -46,7 +46,7 @@ def told(mapping, who):
     item = interaction(ANSWER | {"objectives": {"0": {"id": "O 1"}}})
     changes = [Change("attempt.started"), Change("interaction.answered", about=item), Change("score.changed")]
     made = make(mapping, facts(**who), attempt, session, changes, NOON)
-    names = {one.name for one in mapping.document.documents}
+    names = {one.name for one in mapping.definition.documents}
     begun = [(ENROLLMENT, 1)]
     kept = documents(mapping, facts(**who), attempt, names=names, attempts=begun)
     return made.statements, kept
@@ -54,9 +54,9 @@ def told(mapping, who):
 
 @pytest.mark.parametrize("text", [SHIPPED, OF_LEARNERS, OF_SESSIONS, WITH_PERCENTS])
 def test_what_is_told_of_a_session_does_not_depend_on_who_was_told_of_before(text):
-    document = load(text, "test.toml")
-    alone = [told(compile_document(document, "test.toml"), who) for who in WHO]
-    shared = compile_document(document, "test.toml")
+    document = load_definition(text, "test.toml")
+    alone = [told(compile_definition(document, "test.toml"), who) for who in WHO]
+    shared = compile_definition(document, "test.toml")
 
     for one, other in itertools.permutations(range(len(WHO)), 2):
         assert told(shared, WHO[one]) == alone[one]
@@ -64,7 +64,7 @@ def test_what_is_told_of_a_session_does_not_depend_on_who_was_told_of_before(tex
 
 
 def test_an_iri_can_be_made_of_what_differs_from_learner_to_learner():
-    mapping = compile_document(load(OF_LEARNERS, "test.toml"), "test.toml")
+    mapping = compile_definition(load_definition(OF_LEARNERS, "test.toml"), "test.toml")
     bodies = [told(mapping, {"learner_id": own})[0][0].body for own in ("u42", "u43")]
 
     assert ["/u42/235" in bodies[0], "/u43/235" in bodies[1]] == [True, True]
@@ -72,6 +72,6 @@ def test_an_iri_can_be_made_of_what_differs_from_learner_to_learner():
 
 
 def test_a_percent_sign_of_the_document_s_own_stays_what_it_is():
-    mapping = compile_document(load(WITH_PERCENTS, "test.toml"), "test.toml")
+    mapping = compile_definition(load_definition(WITH_PERCENTS, "test.toml"), "test.toml")
 
     assert '"course_id":"100 %, %b, %s and 7"' in told(mapping, {})[0][0].body

@@ -67,7 +67,7 @@ SESSIONS = st.lists(st.lists(_COMMITS, max_size=5), min_size=1, max_size=3)
 
 def statements_of(sessions, mapping, *, full=False):
     """Return the statements of an attempt, from its journal."""
-    play, told = Play(policy=mapping.document.status), []
+    play, told = Play(policy=mapping.definition.status), []
     for count, session in enumerate(sessions):
         who = facts(session_id=f"22222222-2222-4222-8222-00000000000{count}", activity_id="unit 5")
         for tree, terminated, settled, sequence in session:

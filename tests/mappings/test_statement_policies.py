@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change, ending_change
 from mappings.cmi.snapshot import Snapshot
-from mappings.definition import DocumentError
+from mappings.definition import DefinitionError
 from mappings.generation.statements import make
 from tests.mappings.builders import DAY, MINUTE, NOON, Play, delta, scorm_12
 from tests.mappings.statement_builders import ENROLLMENT, SHIPPED, TOLD, change_of, compiled, facts, judged, tell
@@ -21,13 +21,13 @@ class Teller:
     """A play whose changes are told, as the service tells them."""
 
     def __init__(self, play=None, mapping=None, **changes):
-        self.play, self.mapping, self.facts = play or Play(), mapping or compiled(), facts(**changes)
+        self.play, self.mapping, self.context = play or Play(), mapping or compiled(), facts(**changes)
         self.statements = []
 
     def send(self, tree, **options):
         """Fold a commit and return the rules that spoke."""
         done = self.play.send(tree, **options)
-        made = make(self.mapping, self.facts, done.attempt, done.session, done.changes, done.at)
+        made = make(self.mapping, self.context, done.attempt, done.session, done.changes, done.at)
         self.play.attempt, self.play.session = made.attempt, made.session
         self.statements += made.statements
         return [statement.rule for statement in made.statements]
@@ -197,7 +197,7 @@ def test_what_becomes_part_of_an_iri_is_encoded_wherever_it_stands():
 def test_a_document_whose_iris_go_in_circles_is_refused(activity, course):
     """Filled with nothing they would be no IRIs, and every statement refused by every LRS."""
     text = SHIPPED.replace('activity = "{lms.base}/activities/{activity.id}"', f'activity = "{activity}"')
-    with pytest.raises(DocumentError, match=r"iris\."):
+    with pytest.raises(DefinitionError, match=r"iris\."):
         compiled(text.replace('course = "{lms.base}/courses/{course.id}"', f'course = "{course}"'))
 
 

@@ -67,7 +67,7 @@ def test_each_part_of_scorm_2004_is_told_where_the_profile_has_it():
 
 def test_every_part_belongs_to_a_resource_and_is_told_by_the_scorm_profile():
     assert frozenset().union(*PARTS_OF.values()) == set(DOCUMENT_PARTS)
-    assert {part for one in compiled().document.documents for part in one.content} == set(DOCUMENT_PARTS)
+    assert {part for one in compiled().definition.documents for part in one.content} == set(DOCUMENT_PARTS)
 
 
 @pytest.mark.parametrize(

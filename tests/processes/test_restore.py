@@ -122,7 +122,7 @@ async def site(
 ) -> Site:
     """A bridge whose backup has one score, 10; after it came 20, which only the LRS knows of since the restore."""
     server = new_server(database_url, endpoint=shelf.endpoint, target=shelf.target)
-    token = await server.new_token()
+    token = server.new_token()
     await server.start()
     site = Site(server, backup, token, http)
     await site.score(10)
@@ -182,7 +182,7 @@ async def test_what_was_on_its_way_when_the_backup_was_taken_is_delivered_and_no
     new_server: StartServer, database_url: str, shelf: Shelf, backup: Backup, http: aiohttp.ClientSession
 ) -> None:
     server = new_server(database_url, endpoint=shelf.endpoint, target=shelf.target)
-    token = await server.new_token()
+    token = server.new_token()
     await server.run("targets", "pause", "lrs", "--reason", "so that it waits in the backup")
     await server.start()
     site = Site(server, backup, token, http)

@@ -18,7 +18,7 @@ async def test_stopped_by_sigterm_it_ends_with_status_nought_and_goes_on_when_st
     new_server: StartServer, database_url: str, lrs: Lrs, http: aiohttp.ClientSession
 ) -> None:
     server = new_server(database_url, endpoint=lrs.endpoint)
-    token = await server.new_token()
+    token = server.new_token()
     for raw in ("10", "20"):
         await server.start()
         body = {"learner": {"id": "u1"}, "activity": {"id": "1"}, "cmi": {"core": {"score": {"raw": raw}}}}
@@ -55,7 +55,7 @@ async def test_what_is_under_way_is_answered_before_it_ends(
 ) -> None:
     """It listens no longer while a commit that it has waits for the database."""
     server = new_server(database_url)
-    token = await server.new_token()
+    token = server.new_token()
     await server.start()
 
     async def post() -> tuple[int, str]:
@@ -99,7 +99,7 @@ async def test_a_second_signal_ends_it_at_once_although_something_is_under_way(
     new_server: StartServer, database_url: str, http: aiohttp.ClientSession
 ) -> None:
     server = new_server(database_url)
-    token = await server.new_token()
+    token = server.new_token()
     await server.start()
     begun = asyncio.Event()
 

@@ -22,7 +22,7 @@ async def test_every_lone_commit_is_synced_before_it_is_answered(
     if strace is None:
         pytest.fail("this test asks the kernel through strace; `make test-tools` installs it")
     server = new_server(sqlite_url)
-    token = await server.new_token()
+    token = server.new_token()
     await server.start()
     log = tmp_path / "strace"
     tracing = await asyncio.create_subprocess_exec(

@@ -33,7 +33,7 @@ class Pair:
 async def pair(new_server: StartServer, postgresql_url: str, http: aiohttp.ClientSession) -> Pair:
     """Two running bridges on one database."""
     servers = [new_server(postgresql_url) for _ in range(2)]
-    token = await servers[0].new_token()
+    token = servers[0].new_token()
     await asyncio.gather(*(server.start() for server in servers))
     return Pair(servers, token, http)
 

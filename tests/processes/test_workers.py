@@ -51,7 +51,7 @@ async def commit(http: aiohttp.ClientSession, server: Server, token: str, learne
 async def served(new_server: StartServer, postgresql_url: str, lrs: Lrs) -> tuple[Server, str]:
     """Two workers on PostgreSQL that forward to an LRS, and an LMS's token."""
     server = new_server(postgresql_url, endpoint=lrs.endpoint)
-    token = await server.new_token()
+    token = server.new_token()
     await server.start("--workers", str(WORKERS))
     await wait_until(lambda: len(children(server.pid)) == WORKERS)
     return server, token

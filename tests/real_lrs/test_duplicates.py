@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage.engine import reading
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.proxy import way_to

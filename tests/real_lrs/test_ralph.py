@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from sqlalchemy import update
 
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from storage import tables
 from storage.engine import writing
 from storage.lookups import StatementLine

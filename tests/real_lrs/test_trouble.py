@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.proxy import Way, way_to
 from tests.real_lrs.ralph import Ralph

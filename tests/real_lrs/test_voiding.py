@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.service import PASSWORD, USERNAME
 from tests.support.bridge import StartBridge

@@ -44,7 +44,7 @@ async def test_the_newest_statements_come_first_with_their_results(lrs, statemen
     assert cells(text, "Actor") == ["ada@example.org", "u42"]
     assert cells(text, "Verb") == ["tried", "completed"]
     assert cells(text, "Object") == ["Golf", "https://lms.example.org/activities/235"]
-    assert cells(text, "Result") == ["failed, incomplete", "score 0.8, raw 80 of 100, passed, complete"]
+    assert cells(text, "Result") == ["not completed, failed", "completed, passed, score 80 % (80 of 100)"]
 
 
 @pytest.mark.parametrize(

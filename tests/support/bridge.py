@@ -13,21 +13,20 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
 from yarl import URL
 
-from bridge.access import new_token
-from bridge.app import DOCUMENT_MAKER, create_app
-from bridge.audit_settings import AuditSettings
+from bridge.app import DOCUMENT_BUILDER, create_app
 from bridge.http.connection_server import ConnectionRunner
-from bridge.limit_settings import LimitSettings
-from bridge.proxy_settings import ProxySettings
-from bridge.settings import DatabaseSettings, ServerSettings, Settings
-from bridge.target_settings import TargetSettings
-from storage import lms
-from storage.engine import open_engine, reading, writing
+from bridge.settings import (
+    AuditSettings,
+    DatabaseSettings,
+    LimitSettings,
+    ProxySettings,
+    ServerSettings,
+    Settings,
+    TargetSettings,
+)
+from storage.engine import open_engine, reading
 from storage.lookups import AttemptReport, enrollments, reports
-
-HOME_PAGE = "https://lms.example.org"
-START = 1_767_225_600_000
-"""2026-01-01T00:00:00Z."""
+from tests.support.accounts import START, register_lms
 
 
 @dataclass
@@ -85,6 +84,11 @@ class Bridge:
     token: str
     clock: FakeClock
     closed: bool = field(default=False)
+
+    @property
+    def url(self) -> URL:
+        """Return where it listens."""
+        return self.client.make_url("/")
 
     async def post(
         self, path: str | URL, body: Any = None, *, token: str | None = "", **options: Any
@@ -144,7 +148,7 @@ class Bridge:
     async def let_documents_follow(self) -> None:
         """Make the documents of all that was committed, due or not."""
         assert self.client.app is not None
-        while await self.client.app[DOCUMENT_MAKER].make(self.clock() + 86_400_000):
+        while await self.client.app[DOCUMENT_BUILDER].make(self.clock() + 86_400_000):
             pass
 
     async def close(self) -> None:
@@ -176,16 +180,7 @@ async def start_bridge(
     clock = clock or FakeClock()
     engine = open_engine(database_url)
     if token is None:
-        token = new_token()
-        with writing(engine) as connection:
-            lms.add_token(
-                connection,
-                name="lms",
-                home_page=HOME_PAGE,
-                origins=(HOME_PAGE,),
-                token_digest=lms.digest(token),
-                now=clock(),
-            )
+        token = register_lms(engine, now=clock()).token
     settings = Settings(
         server=ServerSettings(**server),
         database=DatabaseSettings(url=database_url),

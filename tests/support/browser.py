@@ -1,76 +1,78 @@
-"""People who look at the audit pages: a browser of each, without scripts, that keeps cookies."""
+"""Browsers without scripts, that keep cookies, and the people at them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from aiohttp import ClientResponse, ClientSession, CookieJar
-from argon2 import PasswordHasher
+from aiohttp import ClientResponse, ClientSession, CookieJar, TCPConnector
+from yarl import URL
 
-from bridge.audit.components.jobs import JOBS, Jobs
-from storage import accounts
-from storage.accounts import NewAccount
-from storage.engine import writing
-from tests.support.bridge import Bridge
-
-PASSWORD = "correct horse battery"
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-"""As safe as tests need it."""
+from tests.support.accounts import PASSWORD
 
 
 @dataclass
-class Person:
-    """Somebody with a browser. `client` keeps the cookies; nothing is followed by itself."""
+class Visitor:
+    """Somebody with a browser of their own. `client` keeps the cookies; no redirect is followed by itself.
+
+    Use it as an asynchronous context manager, or close it.
+    """
 
     client: ClientSession
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the browser."""
+        await self.client.close()
+
     async def get(self, path: str, **headers: str) -> ClientResponse:
-        """Ask for a page as a browser does."""
+        """Request a page as a browser does."""
         return await self.client.get(path, headers={"Accept": "text/html"} | headers, allow_redirects=False)
 
     async def text(self, path: str) -> str:
-        """Give a page that must be there."""
+        """Return a page that must be there."""
         response = await self.get(path)
         text = await response.text()
         assert response.status == 200, text
         return text
 
-    async def post(self, path: str, *, page: str = "/audit/targets", **fields: Any) -> ClientResponse:
-        """Send a form that stands on `page`; its token is read there."""
-        return await self.client.post(
-            path, data={"csrf": csrf_of(await self.text(page))} | fields, allow_redirects=False
+    async def post(
+        self, path: str, *, page: str = "/audit/targets", headers: dict[str, str] | None = None, **fields: Any
+    ) -> ClientResponse:
+        """Send a form that stands on `page`, whose token is read there."""
+        form = {"csrf": csrf_token(await self.text(page))} | fields
+        response = await self.client.post(path, data=form, headers=headers, allow_redirects=False)
+        await response.read()
+        return response
+
+    async def sign_in(
+        self, name: str, password: str = PASSWORD, *, headers: dict[str, str] | None = None, **fields: str
+    ) -> ClientResponse:
+        """Sign in by the form."""
+        return await self.post(
+            "/audit/sign-in", page="/audit/sign-in", headers=headers, name=name, password=password, **fields
         )
 
-    async def sign_in(self, name: str, password: str = PASSWORD, **fields: str) -> ClientResponse:
-        """Sign in by the form."""
-        return await self.post("/audit/sign-in", page="/audit/sign-in", name=name, password=password, **fields)
+    async def sign_out(self) -> None:
+        """Sign out by the form."""
+        assert (await self.post("/audit/sign-out")).status == 303
 
 
-def csrf_of(page: str) -> str:
-    """Give the token that the forms of a page hold."""
-    found = re.search(r'name="csrf" value="([^"]+)"', page)
-    assert found is not None, page
-    return found[1]
-
-
-def add_account(bridge: Bridge, name: str, role: str, *, sees_names: bool = False) -> None:
-    """Store an account whose password is `PASSWORD`."""
-    with writing(bridge.engine) as connection:
-        made = accounts.add(connection, NewAccount(name, role, sees_names, CHEAP.hash(PASSWORD)), bridge.clock())
-    assert made is not None
-
-
-def stranger(bridge: Bridge) -> Person:
-    """Give somebody who has not signed in, with a browser of their own."""
+def new_visitor(url: str | URL, **headers: str) -> Visitor:
+    """Return somebody who has not signed in; `headers` go with every request."""
     # aiohttp keeps no cookies of hosts that are numbers unless it is told to
-    return Person(ClientSession(bridge.client.make_url("/"), cookie_jar=CookieJar(unsafe=True)))
+    jar = CookieJar(unsafe=True)
+    return Visitor(ClientSession(url, cookie_jar=jar, connector=TCPConnector(limit=0), headers=headers))
 
 
-def jobs_of(bridge: Bridge) -> Jobs:
-    """Give what the pages of a bridge let work."""
-    assert bridge.client.app is not None
-    apps = (getattr(resource, "_app", None) for resource in bridge.client.app.router.resources())
-    (jobs,) = (app[JOBS] for app in apps if app is not None and JOBS in app)
-    return jobs
+def csrf_token(page: str) -> str:
+    """Return the token that the forms of a page hold."""
+    match = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert match is not None, page
+    return match[1]

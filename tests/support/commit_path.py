@@ -9,19 +9,21 @@ from typing import Any, Self
 import msgspec
 from sqlalchemy import Engine
 
-from bridge.commits.batch import run
-from bridge.commits.launch import Activity, Course, Launch, Learner
-from bridge.commits.pending import Pending, Waiting
-from bridge.commits.setup import Setup, Versions
-from bridge.commits.work import Closing, Opening, Posting, Work
-from bridge.formats import Post, recognise
-from bridge.mapping_library.activation import store
-from bridge.mapping_library.in_use import ready
+from bridge.commit_model.active_mappings import ActiveMappings
+from bridge.commit_model.launch import Activity, Course, Launch, Learner
+from bridge.commits.batch_executor import run
+from bridge.commits.commands import CloseIdleSession, Command, OpenSession, StoreCommit
+from bridge.commits.dependencies import CommitDependencies
+from bridge.commits.write_queue import QueuedCommand, WriteQueue
+from bridge.formats import CommitRequest, detect
+from bridge.mapping_library.activation import store_version
+from bridge.mapping_library.reloader import ready
 from mappings.attempt import Arrival
 from mappings.cmi import read
 from storage import lms
 from storage.engine import writing
-from tests.support.bridge import START, FakeClock, Ids
+from tests.support.accounts import START
+from tests.support.bridge import FakeClock, Ids
 from tests.support.mapping import DEFAULT
 
 
@@ -34,19 +36,19 @@ class Writer:
             self.lms_id = lms.add_token(
                 connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
             ).id
-            self.version = ready(store(connection, DEFAULT, START), DEFAULT, ())
-        self.setup = Setup(Versions(self.version), self.clock, Ids())
-        self.pending = Pending(self.setup)
+            self.version = ready(store_version(connection, DEFAULT, START), DEFAULT, ())
+        self.setup = CommitDependencies(ActiveMappings(self.version), self.clock, Ids())
+        self.pending = WriteQueue(self.setup)
 
     def another(self) -> Self:
         """Give another process of the same service."""
         found = copy(self)
-        found.pending = Pending(self.setup)
+        found.pending = WriteQueue(self.setup)
         return found
 
-    def do(self, work: Work) -> Any:
+    def do(self, work: Command) -> Any:
         """Do a work as a batch of its own, and give what comes of it."""
-        self.pending.add(Waiting(work))
+        self.pending.add(QueuedCommand(work))
         batch = self.pending.next()
         assert batch is not None
         with writing(self.engine) as connection:
@@ -57,28 +59,28 @@ class Writer:
     def open(self, learner: str = "u1") -> str:
         """Open a session."""
         launch = Launch(self.lms_id, Learner(learner, "Ada"), Activity("unit 5", "", ""), Course("", ""))
-        opened: str = self.do(Opening(launch, None)).session_id
+        opened: str = self.do(OpenSession(launch, None)).session_id
         return opened
 
     def post(self, session_id: str, body: dict[str, Any], **query: str) -> None:
         """Post a commit as a batch of its own."""
         self.do(self.posting(session_id, body, **query))
 
-    def posting(self, session_id: str, body: dict[str, Any], **query: str) -> Posting:
+    def posting(self, session_id: str, body: dict[str, Any], **query: str) -> StoreCommit:
         """Make a commit, seven seconds after the last one."""
         self.clock.advance(7)
         raw = msgspec.json.encode(body)
-        post = Post(raw, "application/json", query)
-        commit = recognise(post)[1].commit
+        post = CommitRequest(raw, "application/json", query)
+        commit = detect(post)[1].commit
         arrival = Arrival(
             commit=commit,
             reading=read(commit.tree, declared=commit.scorm_version),
             digest=hashlib.sha256(raw).hexdigest(),
             received_at=self.clock(),
         )
-        return Posting(arrival, session_id, self.lms_id, None, "application/json", raw, post.beside)
+        return StoreCommit(arrival, session_id, self.lms_id, None, "application/json", raw, post.metadata)
 
     def close(self, session_id: str) -> None:
         """End a session that was idle for a day."""
         self.clock.advance(86_400)
-        self.do(Closing(session_id, self.clock()))
+        self.do(CloseIdleSession(session_id, self.clock()))

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 from bridge.forwarding.targets import Target
 from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Arrival, FaultRule, Match, create_lrs, faults
 from bridge.sandbox.lrs.store import StatementStore
-from bridge.target_settings import TargetSettings
+from bridge.settings import TargetSettings
 
 POST = Match(method="POST", path="/xapi/statements")
 GET = Match(method="GET", path="/xapi/statements")

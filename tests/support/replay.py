@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, select
 
-from bridge.mapping_library.stories import received, stories
+from bridge.mapping_library.enrollment_history import enrollment_histories, received
 from mappings.analysis.replay import Replay
 from mappings.definition import CompiledMapping
 from storage import histories
@@ -28,7 +28,7 @@ def replayed(engine: Engine, mapping: CompiledMapping) -> Told:
     found: dict[int, Told] = {}
     with reading(engine) as connection:
         ids = histories.enrollment_ids(connection, Span(), after=0, most=1_000)
-        for story in stories(connection, ids):
+        for story in enrollment_histories(connection, ids):
             replay = Replay(mapping, story.attempts)
             told = [one for row in story.commits for one in replay.tell(received(row))]
             for one in (*told, *replay.end()):

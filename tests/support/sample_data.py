@@ -9,7 +9,8 @@ from storage.deliveries import Filter
 from storage.engine import writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery, document_delivery, statement
-from tests.support.bridge import START, Bridge
+from tests.support.accounts import START
+from tests.support.bridge import Bridge
 
 TARGET = "analytics"
 SCRIPT = "<script>alert(1)</script>"

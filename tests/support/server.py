@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bridge import passwords
+from tests.support.accounts import HOME_PAGE, add_account, register_lms
+from tests.support.sql import closing_engine
+
 SCRIPT = Path(sys.executable).with_name("scorm-bridge")
 START_DEADLINE = 30
-HOME_PAGE = "https://lms.example.org"
-PASSWORD = "correct horse battery"
-"""The password of every account of a server."""
 
 
 class Server:
@@ -36,7 +37,7 @@ class Server:
         descriptors: int | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
+        self.database_url = database_url
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._config = directory / "scorm-bridge.toml"
@@ -60,15 +61,15 @@ class Server:
         assert process.returncode == 0
         return output.decode().strip()
 
-    async def new_token(self, lms: str = "lms", home_page: str = HOME_PAGE) -> str:
-        """Create an LMS, the tables before where there are none, and return its token."""
-        return await self.run("tokens", "create", "--lms", lms, "--home-page", home_page)
+    def new_token(self, lms: str = "lms", home_page: str = HOME_PAGE) -> str:
+        """Store an LMS and return its token."""
+        with closing_engine(self.database_url) as engine:
+            return register_lms(engine, lms, home_page).token
 
-    async def add_account(self, name: str, role: str = "admin") -> None:
-        """Create an account whose password is `PASSWORD`."""
-        file = self._directory / "password.txt"
-        file.write_text(PASSWORD, encoding="utf-8")
-        await self.run("accounts", "create", name, "--role", role, "--password-file", str(file))
+    def add_account(self, name: str, role: str = "admin") -> None:
+        """Store an account whose password, hashed as the service does it, is `PASSWORD`."""
+        with closing_engine(self.database_url) as engine:
+            add_account(engine, name, role, hasher=passwords.HASHER)
 
     async def verify(self, learner: str, activity: str) -> list[dict[str, Any]]:
         """Return what `scorm-bridge verify --json` prints."""

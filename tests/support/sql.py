@@ -10,8 +10,18 @@ from unittest.mock import patch
 from sqlalchemy import Connection, Engine, event, text
 
 from storage import prepared
-from storage.engine import reading
+from storage.engine import open_engine, reading
 from tests.support.bridge import Bridge
+
+
+@contextmanager
+def closing_engine(database_url: str) -> Iterator[Engine]:
+    """Open a database as the service does, and close it in the end."""
+    engine = open_engine(database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def rows(bridge: Bridge, query: str, **values: Any) -> list[Any]:

@@ -24,10 +24,10 @@ from joserfc.jwk import KeySet
 
 from bridge.audit.access.roles import ROLES
 from bridge.audit.access.signer import Signer
-from bridge.audit_settings import OidcSettings
 from bridge.clock import Now
 from bridge.forwarding.auth import client_basic
 from bridge.http_client import open_session, send_request, too_large
+from bridge.settings import OidcSettings
 from storage.accounts import NewAccount
 
 STATE_LASTS = 600_000

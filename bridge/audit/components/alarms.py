@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from bridge.operations.target_status import describe_alarm
 from bridge.system_alarms import AlarmCode, SystemAlarm
-from bridge.target_states import alarm_text
 from storage.audit.overview import Alarm, Overview
 from storage.audit.pages import Count
 from storage.diverged import DIVERGED
@@ -118,7 +118,7 @@ def _one(alarm: Alarm, found: Overview, configured: Collection[str]) -> Told:
     where = f"/audit/targets#target-{quote(alarm.target)}"
     if alarm.detail is not None:
         hint = _remedy(alarm.detail)
-        return Told(f"{target} {alarm_text(alarm.detail)}", alarm.since, hint, where, "See the target")
+        return Told(f"{target} {describe_alarm(alarm.detail)}", alarm.since, hint, where, "See the target")
     if alarm.kind == "paused":
         pause = found.pauses[alarm.target]
         hint = f"{pause.by} paused it: {pause.reason.rstrip('. ')}. Statements wait until somebody resumes it."

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bridge.audit.components.json_view import shortened
-from bridge.audit.components.statement_view import time_spent
+from bridge.audit.components.json_view import truncate_text
+from bridge.audit.components.statement_view import format_duration
 from mappings.cmi.warnings import WarningCode
 from storage.audit.timeline import CommitLine
 
@@ -73,7 +73,7 @@ def outcomes(commits: Sequence[CommitLine], before: str | None, *, sees_cmi: boo
             continue
         now = _decode(one.response)
         warnings = tuple(
-            {name: shortened(str(value)) for name, value in told.items()} for told in now.warnings[:most_warnings]
+            {name: truncate_text(str(value)) for name, value in told.items()} for told in now.warnings[:most_warnings]
         )
         if not sees_cmi:
             warnings = tuple(_without_content(told) for told in warnings)
@@ -111,4 +111,4 @@ def _said(name: str, value: Any) -> str | None:
         return ", ".join(f"{part} {value[part]}" for part in _SCORE if part in value)
     if name == "progress_measure":
         return f"{value * 100:.4g} %"
-    return time_spent(value) if name == "total_time" else shortened(str(value))
+    return format_duration(value) if name == "total_time" else truncate_text(str(value))

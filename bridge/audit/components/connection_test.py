@@ -76,7 +76,7 @@ def _trouble(reply: Reply) -> tuple[str, str]:
     if status is None:
         return "no answer", "Is the endpoint right, and is the LRS running?"
     if status in {401, 403}:
-        return f"it does not let the bridge in ({status})", "Mend the credentials, at the LRS or in the settings."
+        return f"it denies the bridge access ({status})", "Correct the credentials, at the LRS or in the settings."
     if 300 <= status < 400:
         hint = f"It points to {reply.redirects_to or 'elsewhere'}; redirects are not followed."
         return f"it redirects ({status})", hint

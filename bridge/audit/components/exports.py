@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from bridge.audit.access.auth_middleware import may_go_on
 from bridge.audit.access.roles import may_see_names
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.commits.replies import time_text
+from bridge.clock import format_timestamp
 from bridge.database import describe
 from bridge.errors import BridgeError
 from mappings.cmi.times import duration
@@ -59,7 +59,7 @@ def _column(name: str) -> Callable[[Any], Any]:
     field = attrgetter(name)
     if name == "total_time":
         return lambda row: duration(field(row))
-    return (lambda row: time_text(field(row))) if name.endswith("_at") else field
+    return (lambda row: format_timestamp(field(row))) if name.endswith("_at") else field
 
 
 async def send(

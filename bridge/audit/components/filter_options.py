@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from mappings.definition import DocumentError, load
+from mappings.definition import DefinitionError, load_definition
 from mappings.definition.describe import name_of
-from mappings.definition.model import Document
+from mappings.definition.model import MappingDefinition
 from storage import lms, mapping_versions
 
 _VERSIONS = 20
@@ -31,11 +31,11 @@ class Vocabulary(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def read(text: str, name: str) -> Document | DocumentError:
+def read(text: str, name: str) -> MappingDefinition | DefinitionError:
     """Give a stored mapping document, or what is wrong with it: another release may have stored it."""
     try:
-        return load(text, name)
-    except DocumentError as error:
+        return load_definition(text, name)
+    except DefinitionError as error:
         return error
 
 
@@ -46,7 +46,7 @@ def vocabulary(connection: Connection) -> Vocabulary:
     documents: dict[str, None] = {}
     for version in mapping_versions.newest(connection, _VERSIONS):
         document = read(version.definition, version.name)
-        if isinstance(document, Document):
+        if isinstance(document, MappingDefinition):
             for verb in document.verbs.values():
                 verbs.setdefault(verb.id, name_of(verb.display, document.language))
             rules |= dict.fromkeys(rule.name for rule in document.rules)

@@ -17,9 +17,10 @@ from bridge.audit.access.cookies import CSRF
 from bridge.audit.access.roles import account, may_see_cmi, may_see_names
 from bridge.audit.components.assets import asset_path
 from bridge.audit.components.flash import NAME, told
-from bridge.audit.components.json_view import shortened
+from bridge.audit.components.json_view import compact_json, pretty_json, truncate_text
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.target_states import alarm_text_since
+from bridge.operations.audit_context import MAX_REASON_LENGTH
+from bridge.operations.target_status import describe_alarm_since
 from mappings.xapi.timestamps import rfc3339
 
 FOLDER = Path(__file__).parents[1] / "templates"
@@ -58,9 +59,12 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_path
+    environment.globals["max_reason_length"] = MAX_REASON_LENGTH
     environment.filters["utc"] = rfc3339
-    environment.filters["alarm_text_since"] = alarm_text_since
-    environment.filters["shortened"] = shortened
+    environment.filters["describe_alarm_since"] = describe_alarm_since
+    environment.filters["truncated"] = truncate_text
+    environment.filters["pretty_json"] = pretty_json
+    environment.filters["compact_json"] = compact_json
     roles = {route.path: route.role for route in routes if route.method == "GET"}
     app[_ENTRIES] = tuple((path, title, roles[path] or 0) for path, title in NAVIGATION if path in roles)
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 from sqlalchemy import Connection
 
-from bridge.audit.components.json_view import shortened
+from bridge.audit.components.json_view import compact_json
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.explaining import explained_commit
-from bridge.mapping_library.stories import UnreadableError
+from bridge.mapping_library.enrollment_history import UnreadableError
+from bridge.mapping_library.explain import explained_commit
 from mappings.analysis.explain import ChangeTold, Explanation, RuleTold
-from mappings.definition.errors import DocumentError
+from mappings.definition.errors import DefinitionError
 from storage.audit import timeline
 
 AT_ONCE = 300
@@ -89,7 +88,7 @@ def rules(connection: Connection, session_id: str, number: int, *, asked: bool, 
         return Rules((), commits, is_asked_for=False)
     try:
         found = explained_commit(connection, session_id, number)
-    except (UnreadableError, DocumentError, LibraryError) as error:
+    except (UnreadableError, DefinitionError, LibraryError) as error:
         return Rules((), commits, str(error) if sees_cmi else "The journal cannot be read by this release.")
     if found is None or found.explanation.duplicate_of is not None:
         return Rules((), commits)
@@ -108,14 +107,11 @@ def _shown(title: str, told: Explanation, *, sees_cmi: bool) -> Shown:
 
 
 def _rule(told: RuleTold, *, sees_cmi: bool) -> RuleShown:
-    variables = _json(told.variables) if sees_cmi and told.variables else ""
+    variables = compact_json(told.variables, LONGEST) if sees_cmi and told.variables else ""
     state = _WORDS[told.reason]
     return RuleShown(told.rule, told.when, state, told.why, told.condition, variables, told.statement)
 
 
 def _change(told: ChangeTold) -> ChangeShown:
-    return ChangeShown(told.meaning, _json(told.before), _json(told.after), _json(told.about))
-
-
-def _json(value: Any) -> str:
-    return "" if value is None else shortened(msgspec.json.encode(value).decode(), LONGEST)
+    before, after, about = (compact_json(value, LONGEST) for value in (told.before, told.after, told.about))
+    return ChangeShown(told.meaning, before, after, about)

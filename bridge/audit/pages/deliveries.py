@@ -7,7 +7,6 @@ from typing import NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge import delivery_acts, target_states
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.forms import form_of
 from bridge.audit.access.roles import Role, may_see_cmi, who
@@ -17,8 +16,10 @@ from bridge.audit.components.flash import with_words
 from bridge.audit.components.remediation import Advice, advice
 from bridge.audit.components.render import page, redirect
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.delivery_acts import Deed, NothingChosenError, Verb
-from bridge.target_states import TargetState
+from bridge.operations import delivery_operations
+from bridge.operations.audit_context import AuditAction, AuditContext
+from bridge.operations.delivery_operations import DeliveryOperation, InvalidSelectionError
+from bridge.operations.target_status import TargetStatus, target_statuses
 from storage.audit import causes, deliveries
 from storage.audit.causes import Cause
 from storage.audit.pages import READ, Count, Page
@@ -26,12 +27,11 @@ from storage.deliveries import STATES, Delivery, Filter
 from storage.diverged import DIVERGED
 
 EXAMPLES = 5
-LONGEST_REASON = 1000
 
-_DONE: dict[Verb, str] = {
-    "retry": "Deliveries that wait again, to be sent as soon as their target's senders come to them: {number}.",
-    "discard": "Deliveries given up: {number}.",
-    "reissue": "Statements that are sent under new ids: {number}.",
+_DONE: dict[AuditAction, str] = {
+    AuditAction.RETRY: "Deliveries that will be sent again: {number}.",
+    AuditAction.DISCARD: "Deliveries discarded: {number}.",
+    AuditAction.REISSUE: "Statements that will be sent under new ids: {number}.",
 }
 
 
@@ -47,7 +47,7 @@ class _Looked(NamedTuple):
     page: Page[Delivery]
     known: Vocabulary
     which: Filter
-    states: list[TargetState]
+    states: list[TargetStatus]
     causes: causes.Causes | None
 
 
@@ -59,7 +59,7 @@ async def _deliveries(request: web.Request) -> web.StreamResponse:
         which = deliveries_told(told, known)
         found = deliveries.search(connection, which, after=told.get("after"))
         is_whole = which == Filter() and "after" not in told
-        states = target_states.overview(connection, parts.settings.targets) if is_whole else []
+        states = target_statuses(connection, parts.settings.targets) if is_whole else []
         return _Looked(found, known, which, states, causes.causes(connection) if is_whole else None)
 
     found = await parts.database.read(look)
@@ -85,25 +85,25 @@ async def _confirm(request: web.Request) -> web.StreamResponse:
 
 
 async def _do(request: web.Request) -> web.StreamResponse:
-    parts, verb = request.app[AUDIT_PARTS], _verb(request)
+    parts, action = request.app[AUDIT_PARTS], _action(request)
     form = form_of(request)
     which = deliveries_told(form.texts)
-    reason = form.text("reason").strip()[:LONGEST_REASON]
-    if not reason:
-        return await _asked(request, which, status=400, fault="Tell why: others will want to know.")
-    deed = Deed(verb, _filters(verb, which), who(request).name, reason)
-    steps, done = delivery_acts.carry_out(parts.database.engine, deed, parts.now, parts.database.transact), 0
+    context = AuditContext(who(request).name, form.text("reason").strip(), parts.now())
+    if not context.reason:
+        return await _asked(request, which, status=400, fault="A reason is required.")
+    operation = DeliveryOperation(action, _filters(action, which), context)
+    steps, done = delivery_operations.execute(parts.database.engine, operation, parts.now, parts.database.transact), 0
     # step by step: where the bridge is stopped meanwhile, no thread of it goes on
     while (step := await parts.database.run(lambda: next(steps, None))) is not None:
         done += step.changed
     path = "/audit/deliveries" if which.statement is None else f"/audit/statements/{which.statement}"
-    words = _DONE[verb].format(number=done) if done else "Nothing was left to be done."
+    words = _DONE[action].format(number=done) if done else "Nothing was left to be done."
     return redirect(with_words(request, path, words))
 
 
 async def _asked(request: web.Request, which: Filter, *, status: int = 200, fault: str = "") -> web.Response:
-    verb = _verb(request)
-    filters = _filters(verb, which)
+    action = _action(request)
+    filters = _filters(action, which)
 
     def look(connection: Connection) -> list[tuple[str, deliveries.Some]]:
         looked_at = READ // len(filters)
@@ -115,7 +115,7 @@ async def _asked(request: web.Request, which: Filter, *, status: int = 200, faul
         request,
         "delivery_act.html",
         status=status,
-        verb=verb,
+        action=action,
         fields=fields_of(which),
         query_told=query_of(which),
         counts=[one for one in counts if one[1].number or one[1].more],
@@ -131,24 +131,27 @@ def _trouble(cause: Cause, *, shows: bool) -> _Trouble:
     return _Trouble(shown, advice(cause.state, cause.outcome), query_of(which))
 
 
-def _can(which: Filter) -> list[Verb]:
-    """Give what can be done to all that a filter meets."""
+def _can(which: Filter) -> list[AuditAction]:
+    """Return the actions that apply to everything that a filter selects."""
     if which == Filter():
         return []
-    verbs: list[Verb] = ["retry", "discard"] if which.outcome != DIVERGED else ["reissue", "discard"]
-    return [verb for verb in verbs if which.state is None or which.state in delivery_acts.ENDED[verb]]
+    first = AuditAction.REISSUE if which.outcome == DIVERGED else AuditAction.RETRY
+    return [
+        action
+        for action in (first, AuditAction.DISCARD)
+        if which.state is None or which.state in delivery_operations.AFFECTED_STATES[action]
+    ]
 
 
-def _filters(verb: Verb, which: Filter) -> list[Filter]:
+def _filters(action: AuditAction, which: Filter) -> list[Filter]:
     try:
-        return delivery_acts.filters_for(verb, which)
-    except NothingChosenError as error:
+        return delivery_operations.build_filters(action, which)
+    except InvalidSelectionError as error:
         raise web.HTTPBadRequest(text=str(error)) from None
 
 
-def _verb(request: web.Request) -> Verb:
-    path = request.path
-    return "retry" if path.endswith("/retry") else "reissue" if path.endswith("/reissue") else "discard"
+def _action(request: web.Request) -> AuditAction:
+    return AuditAction(request.path.rpartition("/")[2])
 
 
 ROUTES = (

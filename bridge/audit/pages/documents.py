@@ -13,9 +13,9 @@ from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import exports
 from bridge.audit.components.filter_options import Vocabulary, vocabulary
 from bridge.audit.components.filters import DOCUMENT_STATES, RESOURCES, documents_told, is_uuid
+from bridge.audit.components.json_view import text_file, view_of
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.audit.received import body_of, text_file
 from storage.audit import documents
 from storage.audit.documents import DocumentFilter, DocumentRow
 from storage.audit.pages import Page
@@ -83,7 +83,7 @@ async def _document(request: web.Request) -> web.StreamResponse:
         "document.html",
         row=named(request, found.document),
         parameters=_parameters(found.document.parameters, sees_names=may_see_names(request)),
-        content=body_of(found.content) if shows_cmi else None,
+        content=view_of(found.content) if shows_cmi else None,
         size=len(found.content),
         mapping=found.mapping,
         mapping_hash=found.mapping_hash,

@@ -16,12 +16,10 @@ from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.pages.mappings import known
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
-from bridge.mapping_library.activation import Activated, LibraryError
-from mappings.definition import CompiledMapping, DocumentError, Fault
-from storage import audit_log, mapping_versions
-from storage.audit_log import AuditEntry
-
-LONGEST_REASON = 1000
+from bridge.mapping_library.activation import ActivationResult, LibraryError
+from bridge.operations.audit_context import AuditAction, AuditContext, record
+from mappings.definition import CompiledMapping, DefinitionError, Fault
+from storage import mapping_versions
 
 
 class _Draft(NamedTuple):
@@ -45,42 +43,40 @@ async def _keep(request: web.Request) -> web.StreamResponse:
         return _form(request, draft, status=400)
     try:
         mapping = compile_text(draft.text, "the draft")
-    except DocumentError as error:
+    except DefinitionError as error:
         return _form(request, draft._replace(faults=error.faults), status=400)
-    now = parts.now()
+    context = AuditContext(by, "", parts.now())
 
     def keep(connection: Connection, mapping: CompiledMapping) -> bool:
-        document = mapping.document
+        document = mapping.definition
         if mapping_versions.find(connection, document.content_hash) is not None:
             return False
-        activation.store(connection, mapping, now)
-        audit_log.append(
-            connection, AuditEntry(now, by, "keep-draft", f"{document.name} {document.content_hash}", 1, "")
-        )
+        activation.store_version(connection, mapping, context.at)
+        record(connection, context, AuditAction.SAVE_DRAFT, f"{document.name} {document.content_hash}")
         return True
 
     is_new = await parts.database.write(keep, mapping)
     words = "It has no faults, and is kept as a draft." if is_new else "It has no faults, and was kept already."
-    return redirect(with_words(request, f"/audit/mappings/{mapping.document.content_hash}", words))
+    return redirect(with_words(request, f"/audit/mappings/{mapping.definition.content_hash}", words))
 
 
 async def _activate(request: web.Request) -> web.StreamResponse:
     content_hash = request.match_info["hash"]
 
-    def activate(connection: Connection, lms: str, how: tuple[str, str, int]) -> Activated:
+    def activate(connection: Connection, lms: str, context: AuditContext) -> ActivationResult:
         version = known(connection, content_hash)
         lms_id = _lms(connection, lms)
         targets = request.app[AUDIT_PARTS].settings.targets
-        return activation.activate(connection, version.id, lms_id, targets=targets, how=how)
+        return activation.activate_version(connection, version.id, lms_id, targets=targets, context=context)
 
     path = f"/audit/mappings/{content_hash}"
     return await _do(request, path, activate, f"It holds for {{whom}} from now on. {OTHERS_FOLLOW}")
 
 
 async def _roll_back(request: web.Request) -> web.StreamResponse:
-    def roll_back(connection: Connection, lms: str, how: tuple[str, str, int]) -> Activated:
+    def roll_back(connection: Connection, lms: str, context: AuditContext) -> ActivationResult:
         targets = request.app[AUDIT_PARTS].settings.targets
-        return activation.roll_back(connection, _lms(connection, lms), targets=targets, how=how)
+        return activation.roll_back(connection, _lms(connection, lms), targets=targets, context=context)
 
     return await _do(
         request, "/audit/mappings", roll_back, f"What held before holds for {{whom}} again. {OTHERS_FOLLOW}"
@@ -91,15 +87,15 @@ async def _do(request: web.Request, path: str, act: object, words: str) -> web.S
     parts, form = request.app[AUDIT_PARTS], form_of(request)
     lms, reason = (form.text(name).strip() for name in ("lms", "reason"))
     if not reason:
-        raise web.HTTPBadRequest(text="Tell why: others will want to know. Nothing was changed.")
-    how = who(request).name, reason[:LONGEST_REASON], parts.now()
+        raise web.HTTPBadRequest(text="A reason is required. Nothing was changed.")
+    context = AuditContext(who(request).name, reason, parts.now())
     try:
-        done: Activated = await parts.database.write(act, lms, how)  # type: ignore[arg-type]  # one of the two above
+        done: ActivationResult = await parts.database.write(act, lms, context)  # type: ignore[arg-type]  # one of the two above
     except LibraryError as error:
         raise web.HTTPConflict(text=str(error)) from None
-    except DocumentError as error:
+    except DefinitionError as error:
         raise web.HTTPConflict(text=f"It has faults: {error.faults[0]}") from None
-    await parts.in_use.follow_at_once()
+    await parts.mapping_reloader.follow_at_once()
     told = " ".join((words.format(whom=lms or "all LMSs without a version of their own"), *done.warnings))
     return redirect(with_words(request, path, told))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
@@ -17,17 +16,16 @@ from bridge.audit.components.jobs import JOBS, Job
 from bridge.audit.components.render import page, redirect
 from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.pages.mappings import known
-from bridge.audit.statement_words import pretty
 from bridge.errors import BridgeError
 from bridge.mapping_documents import compile_text
-from bridge.mapping_library import activation, impacts
+from bridge.mapping_library import activation, impact
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.explaining import explained_commit
-from bridge.mapping_library.previews import arrival_of, previewed
-from bridge.mapping_library.stories import UnreadableError
+from bridge.mapping_library.enrollment_history import UnreadableError
+from bridge.mapping_library.explain import explained_commit
+from bridge.mapping_library.preview import arrival_of, previewed
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
-from mappings.definition import DocumentError
+from mappings.definition import DefinitionError
 from storage import mapping_versions
 from storage.histories import Span
 from storage.mapping_versions import WholeVersion
@@ -63,7 +61,7 @@ async def _preview(request: web.Request) -> web.StreamResponse:
         try:
             mapping = compile_text(version.definition, version.name)
             found = explained_commit(connection, session.lower(), int(number), mapping=mapping)
-        except (DocumentError, UnreadableError) as error:
+        except (DefinitionError, UnreadableError) as error:
             return _Tried(version, fault=str(error))
         if found is None:
             return _Tried(version, fault="There is no such commit.")
@@ -88,7 +86,7 @@ async def _pasted(request: web.Request) -> web.StreamResponse:
             told = previewed(mapping, arrival, connection=connection, session_id=session or None)
         except BridgeError as error:
             return _Tried(version, fault=error.detail)
-        except (DocumentError, LibraryError) as error:
+        except (DefinitionError, LibraryError) as error:
             return _Tried(version, fault=str(error))
         return _Tried(version, told.explanation)
 
@@ -107,8 +105,6 @@ def _shown(request: web.Request, tried: _Tried, body: str, *, session: str = "",
         body=body,
         session=session,
         number=number,
-        pretty=pretty,
-        json=lambda value: msgspec.json.encode(value).decode(),
     )
 
 
@@ -135,7 +131,7 @@ async def _start(request: web.Request) -> web.StreamResponse:
     span = Span(now - what.days * DAY, lms=what.lms)
     job = Job(what, who(request).name, now)
     texts = before.definition, after.definition
-    jobs.start(request, job, lambda progress: impacts.impact(parts.database.engine, texts, span, progress=progress))
+    jobs.start(request, job, lambda progress: impact.impact(parts.database.engine, texts, span, progress=progress))
     return redirect(f"/audit/mappings/impacts/{job.id}")
 
 
@@ -143,7 +139,7 @@ async def _impact(request: web.Request) -> web.StreamResponse:
     job = request.app[JOBS].find(request.match_info["id"], Compared)
     if job is None:
         raise web.HTTPNotFound(text="This report is not kept any more. Start it anew from the version's page.")
-    response = page(request, "mapping_impact.html", job=job, of=job.what, pretty=pretty, **counted(job.found))
+    response = page(request, "mapping_impact.html", job=job, of=job.what, **counted(job.found))
     return jobs.look_again(response, job)
 
 

@@ -12,10 +12,10 @@ from bridge.audit.access.roles import Role
 from bridge.audit.components.filter_options import read
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.mapping_library.impacts import DAYS
+from bridge.mapping_library.impact import DAYS
 from mappings.definition.describe import in_words
 from mappings.definition.diff import other_differences, rule_differences, side_by_side
-from mappings.definition.errors import DocumentError
+from mappings.definition.errors import DefinitionError
 from storage import mapping_versions
 from storage.mapping_versions import Activation, WholeVersion
 
@@ -67,7 +67,7 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
 
     version, found = await request.app[AUDIT_PARTS].database.read(look)
     document = read(version.definition, version.name)
-    words = None if isinstance(document, DocumentError) else in_words(document)
+    words = None if isinstance(document, DefinitionError) else in_words(document)
     return page(
         request,
         "mapping.html",
@@ -75,7 +75,7 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
         title=_title(version),
         words=words,
         rules=None if words is None else words.rules,
-        faults=document.faults if isinstance(document, DocumentError) else (),
+        faults=document.faults if isinstance(document, DefinitionError) else (),
         lines=version.definition.splitlines(),
         holding=found.holding.get(version.id, _Holding([], [])),
         lms=found.lms,
@@ -93,7 +93,7 @@ async def _diff(request: web.Request) -> web.StreamResponse:
     before, after = await request.app[AUDIT_PARTS].database.read(look)
     old, new = (read(one.definition, one.name) for one in (before, after))
     rules, others, is_sound = [], [], False
-    if not isinstance(old, DocumentError) and not isinstance(new, DocumentError):
+    if not isinstance(old, DefinitionError) and not isinstance(new, DefinitionError):
         rules, others, is_sound = rule_differences(old, new), other_differences(old, new), True
     return page(
         request,
@@ -127,7 +127,7 @@ def whom_it_holds_for(connection: Connection, version_id: int) -> list[str]:
 
 def _title(version: WholeVersion) -> str:
     document = read(version.definition, version.name)
-    return "" if isinstance(document, DocumentError) else document.title
+    return "" if isinstance(document, DefinitionError) else document.title
 
 
 ROUTES = (

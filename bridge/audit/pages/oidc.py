@@ -5,8 +5,6 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
-from bridge import accounts
-from bridge.accounts import AccountError
 from bridge.audit.access import cookies, password_sign_in
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.oidc_client import Oidc, OidcError, Trip
@@ -16,6 +14,8 @@ from bridge.audit.components.render import redirect
 from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.http.forwarded import PROXIES
 from bridge.http.services import requested_url
+from bridge.operations import accounts
+from bridge.operations.accounts import AccountError
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ async def _come_back(request: web.Request) -> web.StreamResponse:
     trip = Trip(request.get(cookies.SECRET, ""), _address(request))
     try:
         told, wanted = await oidc.come_back(trip, request.query)
-        account = await parts.database.write(accounts.from_elsewhere, told, parts.now())
+        account = await parts.database.write(accounts.sync_oidc_account, told, parts.now())
     except (OidcError, AccountError) as error:
         return _failed(request, error)
     return await password_sign_in.signed_in(request, account, password_sign_in.safe_redirect(wanted))

@@ -13,7 +13,7 @@ from bridge.audit.components import alarms
 from bridge.audit.components.charts import chart_response, of_targets, per_minute
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.target_states import state_of
+from bridge.operations.target_status import TargetState, target_state
 from mappings.xapi.timestamps import rfc3339
 from storage.audit import overview as stored
 from storage.audit.overview import COUNTED, MINUTE, Overview, Rate
@@ -27,10 +27,10 @@ _NO_TARGET = "(no LRS yet)"
 
 
 class Line(NamedTuple):
-    """A target in the table; `state` is that of `TargetState`."""
+    """A target in the table."""
 
     name: str
-    state: str
+    state: TargetState
     queue: Queue
 
 
@@ -72,7 +72,7 @@ def _lines(configured: list[str], found: Overview) -> list[Line]:
     lines = []
     for name in [*configured, *sorted({*found.queues, *found.pauses} - {*configured})]:
         alarms_of_target = [alarm for alarm in found.target_alarms if alarm.target == name]
-        state = state_of(found.pauses.get(name), alarms_of_target, is_configured=name in configured)
+        state = target_state(found.pauses.get(name), alarms_of_target, is_configured=name in configured)
         lines.append(Line(name, state, found.queues.get(name, Queue())))
     return lines
 

@@ -19,17 +19,16 @@ from bridge.audit.components.request_params import day_of, midnight
 from bridge.audit.dependencies import AUDIT_PARTS
 from bridge.audit.pages.mapping_preview import DAY, counted
 from bridge.audit.pages.mappings import known, whom_it_holds_for
-from bridge.audit.statement_words import pretty
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.impacts import DAYS
-from bridge.mapping_library.reissuing import Reissue, check_span
+from bridge.mapping_library.impact import DAYS
+from bridge.mapping_library.reissue import Reissue, check_span
+from bridge.operations.audit_context import AuditContext
 from mappings.analysis.impact import Impact
 from storage import mapping_versions
 from storage.histories import Span
 from storage.mapping_versions import WholeVersion
 
-LONGEST_REASON = 1000
 LONGEST_ID = 1000
 _FIELDS = ("lms", "learner", "activity", "course", "since", "until")
 
@@ -111,9 +110,9 @@ async def _run(request: web.Request) -> web.StreamResponse:
         return redirect(f"/audit/mappings/reissues/{asked.run}")
     if asked.reason is not None or looked.found is None:
         raise web.HTTPConflict(text="Only what was previewed to its end can be told anew. Nothing was done.")
-    reason = form.text("reason").strip()[:LONGEST_REASON]
+    reason = form.text("reason").strip()
     if not reason:
-        return _shown(request, looked, status=400, fault="Tell why: others will want to know. Nothing was done.")
+        return _shown(request, looked, status=400, fault="A reason is required. Nothing was done.")
     what = Reissued(asked.version_id, asked.name, asked.content_hash, asked.span, reason)
     job = Job(what, who(request).name, request.app[AUDIT_PARTS].now())
     jobs.start(request, job, _work(request, job))
@@ -129,7 +128,7 @@ def _work(request: web.Request, job: Job[Reissued]) -> Work:
         reissue = Reissue(lane.engine, what.version_id, what.span, parts.settings.targets, lane.transact)
         if what.reason is None:
             return reissue.preview(progress)
-        return reissue.run(job.by, what.reason, parts.now, progress)
+        return reissue.run(AuditContext(job.by, what.reason, parts.now()), parts.now, progress)
 
     return work
 
@@ -142,7 +141,6 @@ def _shown(request: web.Request, job: Job[Reissued], *, status: int = 200, fault
         job=job,
         of=job.what,
         fault=fault,
-        pretty=pretty,
         id_of=_id_of,
         **counted(job.found),
     )

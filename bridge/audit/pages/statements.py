@@ -10,16 +10,15 @@ from sqlalchemy import Connection
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.limits import Kind
 from bridge.audit.access.redaction import answered, named
-from bridge.audit.access.roles import Role, may_see_cmi
+from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import exports
 from bridge.audit.components.filter_options import Vocabulary, vocabulary
 from bridge.audit.components.filters import deliveries_told, is_uuid
-from bridge.audit.components.json_view import TEXT, shortened
+from bridge.audit.components.json_view import TextView, text_file, truncate_text, view_of
 from bridge.audit.components.render import page
+from bridge.audit.components.statement_view import summarize
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.audit.received import Body, body_of, text_file
-from bridge.audit.statement_words import pretty, said
-from bridge.delivery_waits import Next, next_of
+from bridge.operations.delivery_status import NextStep, next_step
 from mappings.analysis.reissue import RULE
 from mappings.xapi.voiding import voiding_id
 from storage.audit import statements, timeline
@@ -36,13 +35,13 @@ _COLUMNS = (
 class _Way(NamedTuple):
     delivery: Delivery
     tries: list[TryLine]
-    next: Next
+    next: NextStep
 
 
 class _Found(NamedTuple):
     origin: Origin
     ways: list[_Way]
-    received: Body | None
+    received: TextView | None
     voided_by: str | None
 
 
@@ -87,26 +86,27 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         its = statements.lineage(connection, statement_id) if is_uuid(statement_id) else None
         if its is None:
             return None
-        ways = [_Way(way.delivery, way.tries, next_of(connection, way.delivery, now)) for way in its.ways]
+        ways = [_Way(way.delivery, way.tries, next_step(connection, way.delivery, now)) for way in its.ways]
         origin = its.origin
         came = timeline.received(connection, origin.session_id, origin.commit_number) if shows_cmi else None
         ender = voiding_id(origin.id)
         is_voided = statements.origin(connection, ender) is not None
-        return _Found(origin, ways, None if came is None else body_of(came.body), ender if is_voided else None)
+        return _Found(origin, ways, None if came is None else view_of(came.body), ender if is_voided else None)
 
     found = await parts.database.read(look)
     if found is None:
         raise web.HTTPNotFound(text="No statement has this id. It may be one of another bridge or another source.")
-    values: dict[str, Any] = {"received": found.received, "json": None, "is_cut": False, "problem": ""}
+    values: dict[str, Any] = {"received": found.received, "json": None, "problem": ""}
     if shows_cmi:
-        json = pretty(found.origin.body) or found.origin.body
-        values |= {"json": json[:TEXT], "is_cut": len(json) > TEXT, "problem": shortened(found.origin.problem or "")}
+        values["json"] = view_of(found.origin.body.encode())
+        values["problem"] = truncate_text(found.origin.problem or "")
+    summary = summarize(found.origin.body, sees_names=may_see_names(request), sees_cmi=False)
     return page(
         request,
         "statement.html",
-        said=said(found.origin.body),
+        summary=summary,
         origin=named(request, found.origin._replace(body="", response=None, problem=None)),
-        voids=said(found.origin.body).object_id if found.origin.rule == RULE else None,
+        voids=summary.object_id if found.origin.rule == RULE else None,
         voided_by=found.voided_by,
         is_quarantined=found.origin.problem is not None,
         ways=[

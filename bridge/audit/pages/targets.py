@@ -7,7 +7,6 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bridge import target_states
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.forms import form_of
 from bridge.audit.access.roles import Role, who
@@ -15,9 +14,10 @@ from bridge.audit.components.connection_test import Tested, try_connection
 from bridge.audit.components.flash import OTHERS_FOLLOW, with_words
 from bridge.audit.components.render import page, redirect
 from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.target_status import target_statuses
+from bridge.operations.targets import pause_target, resume_target
 from storage.audit import targets as stored
-
-LONGEST_REASON = 1000
 
 
 async def _targets(request: web.Request) -> web.StreamResponse:
@@ -26,11 +26,10 @@ async def _targets(request: web.Request) -> web.StreamResponse:
 
 async def _pause(request: web.Request) -> web.StreamResponse:
     parts, name = request.app[AUDIT_PARTS], _known(request)
-    reason = _reason(request)
-    if not reason:
-        return await _page(request, status=400, fault="Tell why: others will want to know.")
-    by, now = who(request).name, parts.now()
-    if not await parts.database.write(target_states.pause, name, by=by, reason=reason, now=now):
+    context = _context(request)
+    if not context.reason:
+        return await _page(request, status=400, fault="A reason is required.")
+    if not await parts.database.write(pause_target, name, context):
         return await _page(request, status=409, fault=f"{name} is paused already.")
     await parts.pauses.follow_at_once()
     return _done(
@@ -40,11 +39,10 @@ async def _pause(request: web.Request) -> web.StreamResponse:
 
 async def _resume(request: web.Request) -> web.StreamResponse:
     parts, name = request.app[AUDIT_PARTS], _known(request)
-    reason, by, now = _reason(request), who(request).name, parts.now()
-    if not await parts.database.write(target_states.resume, name, by=by, reason=reason, now=now):
+    if not await parts.database.write(resume_target, name, _context(request)):
         return await _page(request, status=409, fault=f"{name} is not paused, and nothing of it waits.")
     await parts.pauses.follow_at_once()
-    return _done(request, name, f"{name} goes on. {OTHERS_FOLLOW}")
+    return _done(request, name, f"Resumed {name}. {OTHERS_FOLLOW}")
 
 
 def _done(request: web.Request, name: str, words: str) -> web.Response:
@@ -65,7 +63,7 @@ async def _page(
     def look(connection: Connection) -> list[dict[str, Any]]:
         return [
             one._asdict() | {"tries": stored.tries(connection, one.name)}
-            for one in target_states.overview(connection, parts.settings.targets)
+            for one in target_statuses(connection, parts.settings.targets)
         ]
 
     found = await parts.database.read(look)
@@ -79,8 +77,9 @@ def _known(request: web.Request) -> str:
     return name
 
 
-def _reason(request: web.Request) -> str:
-    return form_of(request).text("reason").strip()[:LONGEST_REASON]
+def _context(request: web.Request) -> AuditContext:
+    reason = form_of(request).text("reason").strip()
+    return AuditContext(who(request).name, reason, request.app[AUDIT_PARTS].now())
 
 
 ROUTES = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
@@ -14,12 +13,11 @@ from bridge.audit.access.redaction import answered, named
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import commit_diff, rule_trace
 from bridge.audit.components.commit_diff import Outcome
-from bridge.audit.components.json_view import TEXT, share, shortened
+from bridge.audit.components.json_view import chars_per_text, text_file, truncate_text, view_of
 from bridge.audit.components.render import page
 from bridge.audit.components.request_params import next_place, nothing, place_in, uuid_in
-from bridge.audit.components.statement_view import Sentence, sentence
+from bridge.audit.components.statement_view import StatementSummary, summarize
 from bridge.audit.dependencies import AUDIT_PARTS
-from bridge.audit.received import text_file
 from storage.audit import timeline
 from storage.audit.pages import Page
 from storage.audit.timeline import CommitLine, DeliveryLine, Received, StatementLine
@@ -42,7 +40,7 @@ class StatementShown(NamedTuple):
     """A statement; `json` is empty, as `line.body` always is, where it may not be seen or is too long to be shown."""
 
     line: StatementLine
-    said: Sentence
+    summary: StatementSummary
     json: str
     is_cut: bool
 
@@ -108,14 +106,13 @@ async def _commit(request: web.Request) -> web.StreamResponse:
             "next_statement": next_place(first, len(shown.statements), found.commit.made),
             "rules": told,
             "at": found.at,
-            "body": _readable(found.body) if may_see_cmi(request) else "",
+            "body": view_of(found.body) if may_see_cmi(request) else None,
         }
 
     values = await request.app[AUDIT_PARTS].database.read(look)
     if values is None:
         raise nothing("commit")
-    whole = values.pop("body")
-    return page(request, "commit.html", body=whole[:TEXT], is_cut=len(whole) > TEXT, **values)
+    return page(request, "commit.html", **values)
 
 
 async def _body(request: web.Request) -> web.StreamResponse:
@@ -147,7 +144,7 @@ def _shown(
     most_warnings: int,
 ) -> list[CommitShown]:
     outcomes = commit_diff.outcomes(commits, before, sees_cmi=may_see_cmi(request), most_warnings=most_warnings)
-    most = share(sum(len(one.statements) for one in commits))
+    most = chars_per_text(sum(len(one.statements) for one in commits))
     shown, of_session = [], ""
     for one, outcome in zip(commits, outcomes, strict=True):
         statements = [_statement(request, line, most) for line in one.statements]
@@ -160,35 +157,26 @@ def _shown(
 
 def _statement(request: web.Request, line: StatementLine, most: int) -> StatementShown:
     sees_cmi = may_see_cmi(request)
-    said = sentence(line.body, sees_names=may_see_names(request), sees_cmi=sees_cmi)
+    summary = summarize(line.body, sees_names=may_see_names(request), sees_cmi=sees_cmi)
     # a statement's JSON has the learner's name and answers in many places
-    json = msgspec.json.format(line.body, indent=2) if sees_cmi and line.body else ""
-    problem = shortened(line.problem) if sees_cmi and line.problem else None if line.problem is None else ""
+    view = view_of(line.body.encode(), most) if sees_cmi and line.body else None
+    problem = truncate_text(line.problem) if sees_cmi and line.problem else None if line.problem is None else ""
     ways = tuple(_way(request, way) for way in line.deliveries)
-    is_cut = sees_cmi and (not line.body or len(json) > most)
+    is_cut = sees_cmi and (view is None or view.is_truncated)
     line = line._replace(body="", problem=problem, deliveries=ways)
-    return StatementShown(line, said, json[:most], is_cut)
+    return StatementShown(line, summary, "" if view is None else view.text, is_cut)
 
 
 def _way(request: web.Request, way: DeliveryLine) -> DeliveryLine:
     tried = (answered(request, one) for one in way.tried)
-    return way._replace(tried=tuple(one._replace(answer=shortened(one.answer, ANSWER)) for one in tried))
+    return way._replace(tried=tuple(one._replace(answer=truncate_text(one.answer, ANSWER)) for one in tried))
 
 
 def _document(request: web.Request, one: DocumentLine) -> DocumentShown:
     is_cut = one.size > len(one.content)
     if not may_see_cmi(request):
         return DocumentShown(one, "", "", is_cut)
-    return DocumentShown(one, _readable(one.parameters.encode()), _readable(one.content), is_cut)
-
-
-def _readable(content: bytes) -> str:
-    """Give bytes as text, JSON with a line for each part; what is no UTF-8 is marked, and NUL."""
-    try:
-        text = msgspec.json.format(content, indent=2).decode()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        text = content.decode(errors="replace")
-    return text.replace("\0", "\u2400")
+    return DocumentShown(one, view_of(one.parameters.encode()).text, view_of(one.content).text, is_cut)
 
 
 ROUTES = (

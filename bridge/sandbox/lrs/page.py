@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
 
+from bridge.audit.components.json_view import view_of
+from bridge.audit.components.statement_view import summarize
 from bridge.sandbox.lrs import gate
 from bridge.sandbox.lrs.ledger import LEDGER, Arrival
 from bridge.sandbox.lrs.store import STATEMENTS, StatementStore, Stored
-from mappings.xapi.validation import shape, syntax
+from mappings.xapi.validation import syntax
 
 _NEWEST: Final = 50
 _STYLE: Final = Path(__file__).with_name("page.css")
@@ -99,61 +100,17 @@ def _table(store: StatementStore, newest: Sequence[Stored]) -> str:
 
 def _body(stored: Stored, *, voided: bool) -> str:
     statement = stored.statement
-    whole = msgspec.json.format(msgspec.json.encode(statement), indent=2).decode()
+    body = msgspec.json.encode(statement)
+    summary, json = summarize(body, sees_names=True, sees_cmi=False), view_of(body).text
     at = syntax.instant(statement["timestamp"])
     mark = ' <span class="mark">voided</span>' if voided else ""
     return f"""<tbody>
 <tr>
 <td data-label="Time (UTC)"><time datetime="{syntax.timestamp(at)}">{at:%Y-%m-%d %H:%M:%S}</time></td>
-<td data-label="Actor">{escape(_actor(statement["actor"]))}</td>
-<td data-label="Verb" title="{escape(statement["verb"]["id"])}">{escape(_verb(statement["verb"]))}{mark}</td>
-<td data-label="Object">{escape(_object(statement["object"]))}</td>
-<td data-label="Result">{escape(_result(statement.get("result", {})))}</td>
+<td data-label="Actor">{escape(summary.actor)}</td>
+<td data-label="Verb" title="{escape(statement["verb"]["id"])}">{escape(summary.verb)}{mark}</td>
+<td data-label="Object">{escape(summary.object)}</td>
+<td data-label="Result">{escape(", ".join(summary.results) or "none")}</td>
 </tr>
-<tr class="whole"><td colspan="5"><details><summary>JSON</summary><pre>{escape(whole)}</pre></details></td></tr>
+<tr class="whole"><td colspan="5"><details><summary>JSON</summary><pre>{escape(json)}</pre></details></td></tr>
 </tbody>"""
-
-
-def _language(texts: dict[str, str]) -> str:
-    """Choose one text: an English one if there is any, else the first."""
-    english = [text for tag, text in texts.items() if tag.lower().partition("-")[0] == "en"]
-    return next(iter(english or texts.values()), "")
-
-
-def _verb(verb: dict[str, Any]) -> str:
-    iri: str = verb["id"]
-    return _language(verb.get("display", {})) or re.split(r"[/#:]", iri)[-1] or iri
-
-
-def _actor(actor: dict[str, Any]) -> str:
-    account = actor.get("account", {})
-    for name in (actor.get("name"), account.get("name"), actor.get("mbox"), actor.get("openid")):
-        if name:
-            return str(name).removeprefix("mailto:")
-    return str(actor.get("mbox_sha1sum") or f"a group of {len(actor.get('member', []))}")
-
-
-def _object(target: dict[str, Any]) -> str:
-    match target.get("objectType", "Activity"):
-        case "Activity":
-            return _language(shape.as_dict(target.get("definition")).get("name", {})) or str(target["id"])
-        case "StatementRef":
-            return f"statement {target['id']}"
-        case "SubStatement":
-            inner = (_actor(target["actor"]), _verb(target["verb"]), _object(target["object"]))
-            return " ".join(inner)
-        case _:
-            return _actor(target)
-
-
-def _result(result: dict[str, Any]) -> str:
-    score = result.get("score", {})
-    parts = []
-    if "scaled" in score:
-        parts.append(f"score {score['scaled']}")
-    if "raw" in score:
-        parts.append(f"raw {score['raw']}" + (f" of {score['max']}" if "max" in score else ""))
-    for name, yes, no in (("success", "passed", "failed"), ("completion", "complete", "incomplete")):
-        if name in result:
-            parts.append(yes if result[name] else no)
-    return ", ".join(parts) or "none"

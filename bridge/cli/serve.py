@@ -1,0 +1,159 @@
+"""`scorm-bridge serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import click
+import structlog
+from aiohttp import web
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from bridge import logs
+from bridge.app import SchemaError, create_app
+from bridge.cli.descriptors import affordable_connections
+from bridge.cli.workers import serve_together, stop_with_parent
+from bridge.http.connection_server import BACKLOG, ConnectionRunner
+from bridge.http.health import DRAINING
+from bridge.settings import EX_CONFIG, Settings, SettingsError
+from mappings.definition import DefinitionError
+from storage.single_writer import CannotServeError, only_writer
+
+with suppress(ImportError):  # not made for Windows
+    import uvloop
+
+log = structlog.get_logger(__name__)
+
+UNAVAILABLE = 69
+"""Exit status when the database does not answer at start-up (EX_UNAVAILABLE of sysexits.h)."""
+FAILED = 70
+"""Exit status of an error of the bridge itself (EX_SOFTWARE)."""
+YOUNG = 10_000
+"""Objects that may be added before the garbage collector looks for cycles among them, instead of 700: a batch of
+commits holds thousands, and looking through them again and again took a twentieth of a commit's time."""
+SWITCH_INTERVAL = 0.001
+"""Seconds until a thread that works on a page or a file lets another one go on, instead of 0.005: each commit waits for
+that, perhaps several times."""
+IN_FLIGHT_TIME = 10
+"""Seconds that requests under way have to finish after SIGTERM."""
+
+
+def fail(status: int, text: str) -> None:
+    """Tell what is wrong and leave."""
+    logs.announce(text)
+    sys.exit(status)
+
+
+def run_app(
+    app: web.Application, settings: Settings, loop: asyncio.AbstractEventLoop, listener: socket.socket | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what is under way; a second signal ends it at once.
+
+    Says so as soon as it listens. A `listener` is a socket that listens already.
+    """
+    gc.set_threshold(YOUNG)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    gc.collect()
+    # modules and what was made of the settings stay: to look through them stopped everything for a tenth of a second
+    gc.freeze()
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(_serve(app, settings, listener))
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+async def _serve(app: web.Application, settings: Settings, listener: socket.socket | None) -> None:
+    server = settings.server
+    limited = server.model_copy(update={"max_connections": affordable_connections(server.max_connections)})
+    stopped = asyncio.Event()
+    _stop_on_signals(app[DRAINING], stopped, server.drain_delay)
+    runner = ConnectionRunner(app, limited, shutdown_timeout=IN_FLIGHT_TIME)
+    await runner.setup()
+    try:
+        site: web.BaseSite = (
+            web.TCPSite(runner, server.host, server.port, backlog=BACKLOG)
+            if listener is None
+            else web.SockSite(runner, listener, backlog=BACKLOG)
+        )
+        await site.start()
+        logs.announce(f"scorm-bridge listens on http://{server.host}:{server.port}")
+        await stopped.wait()
+    finally:
+        await runner.cleanup()
+
+
+def _stop_on_signals(draining: asyncio.Event, stopped: asyncio.Event, delay: float) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for number in numbers:
+            # from here on a signal ends the process by itself: what was answered 200 is on disk, and leases run out
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        draining.set()
+        log.info("stopping", after=delay)
+        loop.call_later(delay, stopped.set)
+
+    numbers = signal.SIGINT, signal.SIGTERM
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Make the event loop: uvloop's where there is one."""
+    return uvloop.new_event_loop() if "uvloop" in sys.modules else asyncio.new_event_loop()
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell in words, with an exit status, why the bridge cannot run."""
+    try:
+        with logs.taking_over():
+            yield
+    except (SchemaError, DefinitionError, SettingsError) as error:
+        fail(EX_CONFIG, str(error))
+    except CannotServeError as error:
+        fail(UNAVAILABLE, str(error))
+    except DBAPIError as error:
+        fail(UNAVAILABLE, f"The database does not answer: {error.orig}")
+    except OSError as error:
+        fail(UNAVAILABLE, f"The bridge cannot listen: {error}")
+    except Exception:
+        log.critical("uncaught_exception", exc_info=True)
+        sys.exit(FAILED)
+
+
+@click.command()
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes (PostgreSQL).")
+@click.option("--listener", type=int, hidden=True, help="Descriptor of a socket that listens.")
+@click.option("--parent", type=int, hidden=True, help="Descriptor of a pipe that ends with the parent process.")
+@click.pass_context
+def serve(context: click.Context, *, workers: int, listener: int | None, parent: int | None) -> None:
+    """Run the bridge."""
+    settings: Settings = context.obj
+    with told():
+        if workers > 1:
+            if make_url(settings.database.url).get_backend_name() == "sqlite":
+                raise SettingsError("--workers needs PostgreSQL: SQLite has one writing process.")
+            config = context.find_root().params["config"]
+            arguments = [] if config is None else ["--config", str(config)]
+            sys.exit(serve_together(workers, arguments, settings.server.host, settings.server.port))
+        with only_writer(settings.database.url):
+            loop = new_loop()
+            if parent is not None:
+                stop_with_parent(loop, parent)
+            shared = None if listener is None else socket.socket(fileno=listener)
+            run_app(create_app(settings), settings, loop, shared)

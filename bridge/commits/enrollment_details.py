@@ -1,0 +1,56 @@
+"""What is kept of what an LMS says of a learner and an activity; an e-mail address only where a mapping needs it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from bridge.commit_model.launch import Launch
+from mappings.definition.model import Identifier
+from storage.attempts import Enrollment
+
+
+def mbox_of(identifier: Identifier, launch: Launch) -> str | None:
+    """Return what is kept of a launch's e-mail address, None where the LMS gave none or nothing needs it.
+
+    That is `mailto:` and the address, or the SHA-1 of that where learners are known by it.
+    """
+    if identifier == "account" or not launch.learner.email:
+        return None
+    mbox = f"mailto:{launch.learner.email}"
+    return mbox if identifier == "mbox" else _sha1(mbox)
+
+
+def update_details(owner: Enrollment, launch: Launch, identifier: Identifier) -> None:
+    """Bring an enrollment up to what its LMS says now, in place; what the LMS leaves out stays as it is.
+
+    An e-mail address that no document in use needs any more is forgotten, or its hash kept where that is needed.
+    """
+    for name, told in (
+        ("learner_name", launch.learner.name),
+        ("activity_name", launch.activity.name),
+        ("activity_description", launch.activity.description),
+        ("activity_type", launch.activity.type),
+        ("course_name", launch.course.name),
+        ("course_description", launch.course.description),
+    ):
+        if told and told != getattr(owner, name):
+            setattr(owner, name, told)
+            owner.changed = True
+    attributes = launch.learner.attributes
+    if attributes is not None and attributes != owner.learner_attributes:
+        owner.learner_attributes = attributes
+        owner.changed = True
+    mbox = mbox_of(identifier, launch) or _still_needed(owner.learner_mbox, identifier)
+    if mbox != owner.learner_mbox:
+        owner.learner_mbox = mbox
+        owner.changed = True
+
+
+def _still_needed(mbox: str | None, identifier: Identifier) -> str | None:
+    if identifier == "account":
+        return None
+    return _sha1(mbox) if identifier == "mbox_sha1sum" and mbox and mbox.startswith("mailto:") else mbox
+
+
+def _sha1(mbox: str) -> str:
+    return hashlib.sha1(mbox.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,180 @@
+"""What one commit does to its session, and what is to be stored and answered of it. No database is asked here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from bridge.commit_model.active_mappings import ActiveMapping
+from bridge.commit_model.responses import commit_response, repeated_response
+from bridge.commit_model.state_codec import encode_state, enrollment_state
+from bridge.commits import summary_columns
+from bridge.commits.commands import StoreCommit
+from bridge.commits.dependencies import CommitDependencies
+from bridge.commits.enrollment_details import update_details
+from bridge.commits.session_cache import CachedSession
+from bridge.errors import IdempotencyKeyReused
+from bridge.formats.redaction import without_email
+from mappings.attempt.commit import Arrival, Earlier
+from mappings.attempt.commit_update import Fold, fold
+from mappings.generation.statements import Statement, make
+from storage.journal import Entry
+from storage.outbox import StatementRow
+
+log = structlog.get_logger(__name__)
+
+
+class Posted(NamedTuple):
+    """A commit's answer, its row in the journal, and its statements."""
+
+    answer: bytes
+    entry: Entry
+    statements: list[StatementRow]
+
+
+def post(
+    setup: CommitDependencies,
+    session: CachedSession,
+    work: StoreCommit,
+    earlier: Sequence[Earlier],
+    first_reply: Callable[[int], str],
+) -> Posted:
+    """Apply a commit to its session, in place.
+
+    `earlier` are the session's commits that it may repeat; `first_reply` gives the answer that one of them got.
+
+    Raises:
+        IdempotencyKeyReused: the key is that of an earlier commit with another body; nothing has changed then.
+    """
+    arrival, row = work.arrival, session.row
+    before = session.attempt.state
+    version = setup.mapping(session.attempt.row.enrollment.lms_id)
+    done = fold(
+        before,
+        session.state,
+        arrival,
+        earlier=earlier,
+        policy=version.mapping.definition.status,
+    )
+    if done.duplicate_of is not None:
+        _check_key(arrival, earlier, done.duplicate_of)
+    row.commits += 1
+    row.last_commit_at = arrival.received_at
+    row.changed = True
+    if done.duplicate_of is not None:
+        same = any(one.number == done.duplicate_of and one.digest == arrival.digest for one in earlier)
+        entry = _entry(work, session, done, (None, None if same else without_email(work.body)), version.id)
+        return Posted(repeated_response(first_reply(done.duplicate_of), done.warnings), entry, [])
+    if work.launch is not None:
+        owner = session.attempt.row.enrollment
+        update_details(owner, work.launch, version.mapping.definition.actor.identifier)
+    statements: Sequence[Statement] = ()
+    if done.recorded:
+        statements = generate_statements(version, session, done)
+        summary_columns.update(session, before, arrival.received_at, done.changes)
+        schedule_documents(version, session, arrival.received_at)
+    else:
+        session.state = done.session
+        summary_columns.update_session(session, arrival.received_at)
+    reply = commit_response(
+        row.session_id,
+        row.commits,
+        done.disposition,
+        session.attempt.row,
+        session.attempt.state,
+        statements,
+        done.warnings,
+    )
+    rows = statement_rows(version, session, statements, row.commits, done.at)
+    return Posted(reply, _entry(work, session, done, (reply.decode(), without_email(work.body)), version.id), rows)
+
+
+def _check_key(arrival: Arrival, earlier: Sequence[Earlier], duplicate_of: int) -> None:
+    key = arrival.idempotency_key
+    first = next(one for one in earlier if one.number == duplicate_of)
+    if key is not None and key == first.idempotency_key and arrival.digest != first.digest:
+        raise IdempotencyKeyReused(
+            f"The Idempotency-Key was that of commit {first.number}, which had another body. Nothing was stored; send"
+            " each commit with a key of its own, and a repeated one with the same bytes."
+        )
+
+
+def generate_statements(version: ActiveMapping, session: CachedSession, done: Fold) -> tuple[Statement, ...]:
+    """Make the statements of what changed, and let the states of session, attempt and enrollment be those after it."""
+    owner = session.attempt.row.enrollment
+    before = enrollment_state(owner)
+    made = make(
+        version.mapping, session.context(), done.attempt, done.session, done.changes, done.at, enrollment=before
+    )
+    session.attempt.state, session.state = made.attempt, made.session
+    if made.enrollment is not before:
+        owner.state = encode_state(made.enrollment)
+        owner.changed = True
+    return made.statements
+
+
+def ends_others(setup: CommitDependencies, session: CachedSession) -> bool:
+    """Tell whether a session's next commit ends those of the learner's earlier ones that are still open."""
+    if session.state.commits or session.row.ended is not None:
+        return False
+    return setup.mapping(session.attempt.row.enrollment.lms_id).mapping.definition.overlap == "abandoned"
+
+
+def statement_rows(
+    version: ActiveMapping, session: CachedSession, statements: Sequence[Statement], number: int, created_at: int
+) -> list[StatementRow]:
+    """Give the rows of statements, made of a commit of the session at a time in milliseconds since the epoch."""
+    for one in statements:
+        if one.problem is not None:
+            log.error("statement_quarantined", statement=one.id, rule=one.rule)
+    attempt_id, row = session.attempt.row.id, session.row
+    return [
+        StatementRow(
+            attempt_id,
+            one.position,
+            one.id,
+            row.session_id,
+            number,
+            version.id,
+            one.rule,
+            one.verb,
+            created_at,
+            one.problem,
+            one.body,
+        )
+        for one in statements
+    ]
+
+
+def schedule_documents(version: ActiveMapping, session: CachedSession, at: int) -> None:
+    """Note when the attempt's documents are due: at once where its session has ended, else after a while."""
+    if not version.documents:
+        return
+    row = session.attempt.row
+    if session.row.ended is not None:
+        row.documents_due = at
+    elif row.documents_due is None:
+        row.documents_due = at + version.documents_rest
+
+
+def _entry(
+    work: StoreCommit, session: CachedSession, done: Fold, kept: tuple[str | None, bytes | None], version_id: int
+) -> Entry:
+    arrival, row = work.arrival, session.row
+    return Entry(
+        row.session_id,
+        row.commits,
+        arrival.received_at,
+        arrival.commit.wire_format,
+        work.content_type,
+        done.disposition,
+        done.duplicate_of,
+        arrival.digest,
+        arrival.commit.sequence,
+        arrival.idempotency_key,
+        *kept,
+        work.beside,
+        version_id,
+    )

@@ -1,0 +1,117 @@
+"""The columns of enrollments, attempts and sessions: what their states say, where lists and reports look for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from bridge.commits.session_cache import CachedAttempt, CachedSession
+from mappings.attempt.changes import Change
+from mappings.attempt.state import AttemptState
+from mappings.cmi.scores import Score
+from storage.attempts import Attempt, Enrollment
+
+
+def update(session: CachedSession, before: AttemptState, received_at: int, changes: Sequence[Change]) -> None:
+    """Bring the columns up to the states after a commit; `before` is the attempt's state before it.
+
+    Of an attempt that another one has followed, `UnitOfWork.compare_best` comes before it.
+    """
+    update_session(session, received_at)
+    attempt, state = session.attempt, session.attempt.state
+    owner = attempt.row.enrollment
+    if before.commits == 0:
+        attempt.state = state = replace(state, best_of_others=best_of(owner))
+        owner.total_attempts += 1
+        owner.latest_attempt = max(owner.latest_attempt, attempt.row.number)
+    update_attempt(attempt)
+    attempt.row.last_commit_at = received_at
+    owner.first_commit_at = owner.first_commit_at or received_at
+    owner.last_commit_at = max(received_at, owner.last_commit_at or 0)
+    owner.changed = True
+    if session.state.for_credit:
+        owner.total_time += state.total_time - before.total_time
+        update_statuses(attempt.row, changes)
+    update_best(attempt)
+
+
+def update_session(session: CachedSession, at: int) -> None:
+    """Bring a session's columns up to its state; it ended or goes on at a time in milliseconds since the epoch."""
+    row, ended = session.row, session.state.ended
+    if row.ended != ended:
+        row.ended, row.ended_at = ended, None if ended is None else at
+    row.changed = True
+
+
+def update_attempt(attempt: CachedAttempt) -> None:
+    """Bring an attempt's columns up to its state."""
+    row, state = attempt.row, attempt.state
+    known, value = state.snapshot, state.score or Score()
+    row.scorm_version = row.scorm_version or known.scorm_version
+    row.status = state.ended or "active"
+    row.completion_status, row.success_status = known.completion_status, known.success_status
+    row.score_scaled, row.score_raw, row.score_min, row.score_max = value.scaled, value.raw, value.min, value.max
+    row.progress_measure = known.progress_measure
+    row.total_time = state.total_time
+    row.changed = True
+
+
+_COMPLETION = {None: 0, "unknown": 0, "not attempted": 1, "incomplete": 2, "completed": 3}
+_SUCCESS = {None: 0, "unknown": 0, "failed": 1, "passed": 2}
+
+
+def update_statuses(row: Attempt, changes: Sequence[Change]) -> None:
+    """Raise the enrollment to what was reached by changes: what a session without credit reached before is not told."""
+    owner: Enrollment = row.enrollment
+    reached = {change.trigger for change in changes}
+    completion = row.completion_status
+    if completion == "completed" and "completion.completed" not in reached:
+        completion = None
+    if _COMPLETION[completion] > _COMPLETION[owner.completion_status]:
+        owner.completion_status = completion
+        owner.changed = True
+    success = "passed" if "success.passed" in reached else "failed" if "success.failed" in reached else None
+    if success is None and row.success_status == "unknown":
+        success = "unknown"
+    if _SUCCESS[success] > _SUCCESS[owner.success_status] or (success and owner.success_status is None):
+        owner.success_status = success
+        owner.changed = True
+
+
+def best_of(owner: Enrollment) -> Score | None:
+    """Return the enrollment's best score."""
+    if owner.best_scaled is None and owner.best_raw is None:
+        return None
+    return Score(owner.best_scaled, owner.best_raw, owner.best_min, owner.best_max)
+
+
+def update_best(attempt: CachedAttempt) -> None:
+    """Let the enrollment's best score be the best of its attempts' results, after this attempt's may have changed."""
+    owner, state = attempt.row.enrollment, attempt.state
+    set_best(owner, better(state.best_of_others, state.score if state.for_credit else None))
+
+
+def set_best(owner: Enrollment, best: Score | None) -> None:
+    """Set the enrollment's best score."""
+    value = best or Score()
+    parts = value.scaled, value.raw, value.min, value.max
+    if parts != (owner.best_scaled, owner.best_raw, owner.best_min, owner.best_max):
+        owner.best_scaled, owner.best_raw, owner.best_min, owner.best_max = parts
+        owner.changed = True
+
+
+def better(one: Score | None, other: Score | None) -> Score | None:
+    """Return the better of two scores, the first where they are equal.
+
+    They are compared by `scaled`, which is comparable across ranges, and by `raw` only where neither has one.
+    """
+    if one is None or other is None:
+        return one or other
+    if one.scaled is not None or other.scaled is not None:
+        return other if _value(other.scaled) > _value(one.scaled) else one
+    return other if _value(other.raw) > _value(one.raw) else one
+
+
+def _value(part: float | None) -> float:
+    return float("-inf") if part is None else part

@@ -1,0 +1,444 @@
+"""The enrollments, attempts and sessions a batch works on: each row once, loaded and locked together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec.structs import replace
+from sqlalchemy import Connection
+
+from bridge.clock import NewId, begun_at
+from bridge.commit_model.launch import Launch
+from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state, encode_state
+from bridge.commits.commands import Command, StoreCommit
+from bridge.commits.enrollment_details import mbox_of, update_details
+from bridge.commits.package_scos import launch_of, session_of
+from bridge.commits.session_cache import CachedAttempt, CachedEnrollment, CachedSession
+from bridge.commits.summary_columns import better
+from bridge.errors import SessionMismatch, SessionUnknown
+from mappings.attempt.commit import Arrival, Earlier
+from mappings.attempt.launch import LaunchData
+from mappings.attempt.resuming import Resume, goes_on
+from mappings.attempt.state import AttemptState, SessionState, open_session
+from mappings.cmi.scores import Score
+from mappings.definition.model import Identifier
+from storage import attempts, course_registrations, journal
+from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
+from storage.changed import Changed
+from storage.course_registrations import CourseKey
+
+REPEAT_WINDOW = 60_000
+"""Milliseconds within which the same bytes, sent without a session id, are the same commit."""
+
+
+class UnitOfWork:
+    """Loads what a batch needs in few queries, then finds or opens the session of each request.
+
+    `identifier` tells how an LMS's learners are known in statements.
+    """
+
+    def __init__(
+        self, connection: Connection, new_id: NewId, now: int, identifier: Callable[[int], Identifier]
+    ) -> None:
+        self._connection = connection
+        self._identifier = identifier
+        self._new_id = new_id
+        self._now = now
+        self._enrollments: dict[int, Enrollment] = {}
+        self._by_key: dict[EnrollmentKey, Enrollment] = {}
+        self._routes: dict[tuple[str, str], tuple[str, Launch]] = {}
+        self._registrations: dict[CourseKey, str] = {}
+        self._attempts: dict[int, CachedAttempt] = {}
+        self._latest: dict[int, CachedAttempt] = {}
+        self._sessions: dict[str, CachedSession] = {}
+        self._starts = 0
+        self._free_ids: list[int] = []
+
+    @property
+    def enrollment_ids(self) -> set[int]:
+        """Give the enrollments that are loaded."""
+        return {*self._enrollments}
+
+    def load(self, known: Iterable[CachedEnrollment], works: Sequence[Command], *, launching: bool = True) -> None:
+        """Load everything that the session ids of works speak of, and when `launching`, what their launches do, locked.
+
+        `known` are locked already and need not be loaded.
+        """
+        for one in known:
+            self._enrollments[one.row.id] = one.row
+            self._sessions |= one.sessions
+            self._attempts |= {session.attempt.row.id: session.attempt for session in one.sessions.values()}
+        named = [work.session_id for work in works if work.session_id is not None]
+        self._load_missing(named)
+        starting = [
+            work.launch
+            for work in works
+            if launching and work.launch is not None and work.session_id not in self._sessions
+        ]
+        for work in works:
+            if isinstance(work, StoreCommit) and work.scos:
+                starting += self._route(work)
+        named += [session_id for session_id, _ in self._routes.values()]
+        # each of them starts one attempt at most
+        self._starts += len(starting)
+        if not starting:
+            return
+        keys = self._keys(starting)
+        launches = {keys[launch.key]: launch for launch in starting}
+        found = attempts.ensure_enrollments(
+            self._connection, [self._new(launch, key) for key, launch in launches.items()], self._now
+        )
+        for told, key in keys.items():
+            row = found[key]
+            self._by_key[told] = owner = self._enrollments.setdefault(row.id, row)
+            owner.course_registration = row.course_registration
+        # another process may have opened a session while its enrollment's lock was waited for
+        self._load_missing(named)
+        latest = attempts.latest_attempts(self._connection, [*{one.id: one for one in self._by_key.values()}.values()])
+        for enrollment_id, attempt in latest.items():
+            self._latest[enrollment_id] = self._open(attempt)
+
+    def routed(self, session_id: str, sco: str) -> tuple[str, Launch | None]:
+        """Return the session that takes a SCO's values, and what it is opened with where it is another one."""
+        return self._routes.get((session_id, sco), (session_id, None))
+
+    def find(self, session_id: str, lms_id: int | None, launch: Launch | None) -> CachedSession | None:
+        """Give a session that is known.
+
+        Raises:
+            SessionUnknown: it belongs to another LMS.
+            SessionMismatch: it belongs to another learner, activity or course of this LMS.
+        """
+        found = self._sessions.get(session_id)
+        if found is None:
+            return None
+        owner = found.attempt.row.enrollment
+        if lms_id is not None and owner.lms_id != lms_id:
+            raise SessionUnknown.named(session_id)
+        if launch is not None and not launch.may_mean(owner.key):
+            raise SessionMismatch(
+                f"Session {session_id} is one of learner {owner.learner_id!r} with activity {owner.activity_id!r}"
+                f"{_in_course(owner.course_id)}, not of {launch.learner.id!r} with {launch.activity.id!r}"
+                f"{_in_course(launch.course.id)}; leave the session id out to get a new one."
+            )
+        return found
+
+    def current(self, launch: Launch) -> CachedSession | None:
+        """Give the session that the enrollment's latest attempt has open, for commits that name none."""
+        attempt = self._meant(launch)
+        if attempt is None:
+            return None
+        for one in self._sessions.values():
+            if one.attempt is attempt and one.row.ended is None:
+                return one
+        row = None if attempt.row.new else attempts.open_session(self._connection, attempt.row)
+        # one that this batch has ended already still is open in the database
+        return None if row is None or row.session_id in self._sessions else self._add(row, attempt)
+
+    def repeated(self, launch: Launch, arrival: Arrival) -> CachedSession | None:
+        """Give the ended session whose commit is sent once more without naming it.
+
+        Same idempotency key, or same bytes shortly after: an answer that was lost must not begin another attempt.
+        """
+        attempt = self._meant(launch)
+        if attempt is None:
+            return None
+        found = [one for one in self._sessions.values() if one.attempt is attempt]
+        begun_here = any(one.row.new for one in found)
+        row = None if begun_here else attempts.newest_session(self._connection, attempt.row)
+        if row is not None and row.session_id not in self._sessions:
+            found.append(self._add(row, attempt))
+        for one in found:
+            recent = arrival.received_at - (one.row.last_commit_at or 0) <= REPEAT_WINDOW
+            for entry in self.earlier(one, arrival):
+                same_key = entry.idempotency_key is not None and entry.idempotency_key == arrival.idempotency_key
+                if same_key or (recent and arrival.idempotency_key is None and entry.digest == arrival.digest):
+                    return one
+        return None
+
+    def start(
+        self, launch: Launch, session_id: str | None, resume: Resume, *, launching: bool = False
+    ) -> CachedSession:
+        """Open a session: on the attempt it names, on the latest one if that goes on, else on a new attempt.
+
+        One that is to record nothing (a review, a browse) is opened on the latest attempt that has something to show.
+        `launching` says that the LMS opens it, and not its first commit.
+        """
+        owner = self._by_key[launch.key]
+        update_details(owner, launch, self._identifier(launch.lms_id))
+        latest = self._latest.get(owner.id)
+        if launch.attempt_number is not None:
+            attempt = self._numbered(launch, owner)
+        elif launch.data.records:
+            attempt = latest if latest is not None and _goes_on(latest, launch, resume) else None
+        else:
+            attempt = self._latest_begun(owner) or latest
+        if attempt is None:
+            number = launch.attempt_number or (latest.row.number + 1 if latest else 1)
+            attempt = self._add_attempt(owner, number, launch.scorm_version)
+        if latest is None or attempt.row.number > latest.row.number:
+            self._latest[owner.id] = attempt
+        if launch.scorm_version is not None and attempt.state.commits == 0:
+            attempt.row.scorm_version = launch.scorm_version
+        prior_total_time = (latest or attempt).state.client_total_time
+        attempt.state, state = open_session(
+            attempt.state,
+            self._registered(owner, launch.data),
+            launched_at=self._now if launching else 0,
+            prior_total_time=owner.total_time if prior_total_time is None else prior_total_time,
+        )
+        attempt.row.changed = True
+        entry = _entry(attempt, state)
+        its_id = session_id or begun_at(self._now, self._new_id())
+        row = Session(its_id, attempt.row, entry, "", self._now, changed=True, new=True)
+        opened = self._sessions[row.session_id] = CachedSession(row, attempt, state)
+        return opened
+
+    def overlapping(self, session: CachedSession) -> list[CachedSession]:
+        """Return the learner's earlier sessions of the activity that have commits and have not ended."""
+        owner = session.attempt.row.enrollment
+        self._load_missing(attempts.open_session_ids(self._connection, owner))
+        began = session.row.started_at, session.state.number
+        return [
+            one
+            for one in self._sessions.values()
+            if one.attempt.row.enrollment is owner
+            and one is not session
+            and one.row.ended is None
+            and one.row.commits > 0
+            and (one.row.started_at, one.state.number) < began
+        ]
+
+    def compare_best(self, attempt: CachedAttempt) -> None:
+        """Let an attempt that another one has followed know the best score of all others."""
+        attempt.state = replace(attempt.state, best_of_others=self._best_but(attempt))
+
+    def share_best(self, attempt: CachedAttempt) -> None:
+        """Let the enrollment's latest attempt know of an earlier one's score, which may have changed."""
+        owner = attempt.row.enrollment
+        latest = self._numbered_attempt(owner, owner.latest_attempt)
+        if latest is not None and latest is not attempt:
+            latest.state = replace(latest.state, best_of_others=self._best_but(latest))
+            latest.row.changed = True
+
+    def _best_but(self, attempt: CachedAttempt) -> Score | None:
+        owner, best = attempt.row.enrollment, None
+        every = {row.number: self._open(row) for row in attempts.load_attempts(self._connection, owner)}
+        every |= {one.row.number: one for one in self._attempts.values() if one.row.enrollment is owner}
+        for number, one in sorted(every.items()):
+            if one.state.commits and one.state.for_credit and number != attempt.row.number:
+                best = better(best, one.state.score)
+        return best
+
+    def earlier(self, session: CachedSession, arrival: Arrival) -> list[Earlier]:
+        """Give the session's commits that an arriving one may repeat, this batch's included."""
+        stored: list[Earlier] = []
+        if session.row.commits > len(session.fresh):
+            stored = [
+                Earlier(*entry)
+                for entry in journal.earlier(
+                    self._connection,
+                    session.row.session_id,
+                    digest=arrival.digest,
+                    sequence=arrival.commit.sequence,
+                    idempotency_key=arrival.idempotency_key,
+                )
+            ]
+        return stored + session.fresh
+
+    def first_reply(self, session: CachedSession, number: int) -> str:
+        """Give the answer that a commit got."""
+        fresh = session.replies.get(number)
+        return journal.response(self._connection, session.row.session_id, number) if fresh is None else fresh
+
+    def last_number(self, session: CachedSession) -> int:
+        """Give the number of the session's last commit that repeats no other."""
+        if session.fresh:
+            return session.fresh[-1].number
+        return journal.last_number(self._connection, session.row.session_id)
+
+    def begun(self, owner: Enrollment) -> list[tuple[str, int]]:
+        """Give UUID and number of the enrollment's attempts that have commits, in their order."""
+        found = dict(attempts.begun_attempts(self._connection, owner)) if owner.total_attempts > 1 else {}
+        here = [one.row for one in self._attempts.values() if one.row.enrollment is owner and one.state.commits]
+        found |= {row.number: row.uuid for row in here}
+        return [(uuid, number) for number, uuid in sorted(found.items())]
+
+    def changed(self) -> Changed:
+        """Give what changed, to be stored; registrations are stored at once."""
+        course_registrations.store(self._connection, self._registrations)
+        found = Changed()
+        for attempt in self._attempts.values():
+            if attempt.row.changed:
+                attempt.row.state = encode_state(attempt.state)
+                attempt.row.enrollment.changed = True
+                found.attempt(attempt.row)
+        for session in self._sessions.values():
+            if session.row.changed:
+                session.row.state = encode_state(session.state)
+                session.attempt.row.enrollment.changed = True
+                found.session(session.row)
+        for one in self._enrollments.values():
+            if one.changed:
+                found.enrollment(one)
+        return found
+
+    def left_open(self) -> list[CachedEnrollment]:
+        """Give what is worth remembering once all this is stored."""
+        found: dict[int, CachedEnrollment] = {}
+        for session_id, one in self._sessions.items():
+            if one.row.ended is None:
+                owner = one.attempt.row.enrollment
+                owner.changed = one.attempt.row.changed = one.row.changed = False
+                one.attempt.row.new = one.row.new = False
+                one.fresh, one.replies = [], {}
+                found.setdefault(owner.id, CachedEnrollment(owner, {})).sessions[session_id] = one
+        return list(found.values())
+
+    def _latest_begun(self, owner: Enrollment) -> CachedAttempt | None:
+        here = [one for one in self._attempts.values() if one.row.enrollment is owner and one.state.commits]
+        row = attempts.latest_begun_attempt(self._connection, owner)
+        if row is not None:
+            here.append(self._open(row))
+        return max(here, key=lambda one: one.row.number, default=None)
+
+    def _meant(self, launch: Launch) -> CachedAttempt | None:
+        """Give the attempt that a commit without a session id is about: the one it numbers, else the latest."""
+        owner = self._by_key[launch.key]
+        return self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
+
+    def _add_attempt(self, owner: Enrollment, number: int, scorm_version: str | None) -> CachedAttempt:
+        if not self._free_ids:
+            self._free_ids = attempts.new_attempt_ids(self._connection, self._starts)
+        row = Attempt(
+            self._free_ids.pop(0),
+            self._new_id(),
+            owner,
+            number,
+            scorm_version,
+            "active",
+            "",
+            self._now,
+            changed=True,
+            new=True,
+        )
+        opened = self._attempts[row.id] = CachedAttempt(row, AttemptState())
+        return opened
+
+    def _numbered(self, launch: Launch, owner: Enrollment) -> CachedAttempt | None:
+        return self._numbered_attempt(owner, launch.attempt_number or 0)
+
+    def _numbered_attempt(self, owner: Enrollment, number: int) -> CachedAttempt | None:
+        for one in self._attempts.values():
+            if one.row.enrollment is owner and one.row.number == number:
+                return one
+        row = attempts.numbered_attempt(self._connection, owner, number)
+        return None if row is None else self._open(row)
+
+    def _keys(self, launches: Iterable[Launch]) -> dict[EnrollmentKey, EnrollmentKey]:
+        """Return the keys of the enrollments that are meant, by the launches' keys, in the launches' order.
+
+        A launch that leaves the course out is of a course of its own, unless the learner has the activity in exactly
+        one course: then the LMS told it before and does not tell it again.
+        """
+        keys: dict[EnrollmentKey, EnrollmentKey] = {}
+        silent = {(one.lms_id, one.learner.id, one.activity.id) for one in launches if not one.course.id}
+        known = attempts.known_courses(self._connection, silent)
+        for launch in launches:
+            lms_id, learner_id, activity_id, course_id = launch.key
+            courses = known.setdefault((lms_id, learner_id, activity_id), set())
+            if launch.key not in keys:
+                if not course_id and len(courses) == 1:
+                    (course_id,) = courses
+                keys[launch.key] = lms_id, learner_id, activity_id, course_id
+            courses.add(keys[launch.key][3])
+        return keys
+
+    def _route(self, work: StoreCommit) -> list[Launch]:
+        """Find out which session takes a SCO's values; return what that is opened with where it is another one.
+
+        An activity is the SCO that has its id, else the first one that was posted to it, by whichever learner.
+        """
+        session_id, (sco, *others) = work.session_id or "", work.scos
+        session = self._sessions.get(session_id)
+        owner = None if session is None else session.attempt.row.enrollment
+        if session is None or owner is None or work.lms_id not in {None, owner.lms_id} or not sco:
+            return []
+        own = owner.sco
+        if sco == owner.activity_id:
+            own = sco
+        elif not own and owner.activity_id not in others:
+            own = attempts.sco_of(self._connection, owner) or sco
+        if own != owner.sco:
+            owner.sco, owner.changed = own, True
+        if sco == own:
+            return []
+        launch = launch_of(session, sco)
+        self._routes[session_id, sco] = session_of(session_id, sco), launch
+        return [launch]
+
+    def _registered(self, owner: Enrollment, data: LaunchData) -> LaunchData:
+        """Return launch data with the registration that the LMS gave: now, or before with any activity of the course.
+
+        It stays the session's, whatever the LMS gives later: a replay then tells what was told.
+        """
+        key = owner.lms_id, owner.learner_id, attempts.course_of(owner)
+        known = self._registrations.get(key, owner.course_registration)
+        if data.registration is not None and data.registration != known:
+            known = self._registrations[key] = data.registration
+        owner.course_registration = known
+        return data if data.registration == known else replace(data, registration=known)
+
+    def _new(self, launch: Launch, key: EnrollmentKey) -> NewEnrollment:
+        return NewEnrollment(
+            lms_id=launch.lms_id,
+            learner_id=launch.learner.id,
+            activity_id=launch.activity.id,
+            registration=self._new_id(),
+            learner_name=launch.learner.name,
+            activity_name=launch.activity.name,
+            activity_type=launch.activity.type,
+            course_id=key[3],
+            course_name=launch.course.name,
+            learner_attributes=launch.learner.attributes,
+            learner_mbox=mbox_of(self._identifier(launch.lms_id), launch),
+            activity_description=launch.activity.description or None,
+            course_description=launch.course.description or None,
+        )
+
+    def _load_missing(self, session_ids: Sequence[str]) -> None:
+        missing = [session_id for session_id in session_ids if session_id not in self._sessions]
+        for row in attempts.load_sessions(self._connection, missing).values():
+            owner = row.attempt.enrollment
+            row.attempt.enrollment = self._enrollments.setdefault(owner.id, owner)
+            self._add(row, self._open(row.attempt))
+
+    def _open(self, row: Attempt) -> CachedAttempt:
+        found = self._attempts.get(row.id)
+        if found is None:
+            found = self._attempts[row.id] = CachedAttempt(row, decode_attempt_state(row.state))
+        return found
+
+    def _add(self, row: Session, attempt: CachedAttempt) -> CachedSession:
+        row.attempt = attempt.row
+        known = self._sessions.get(row.session_id)
+        if known is not None:
+            return known
+        opened = self._sessions[row.session_id] = CachedSession(row, attempt, decode_session_state(row.state))
+        return opened
+
+
+def _in_course(course_id: str) -> str:
+    return f" in course {course_id!r}" if course_id else ""
+
+
+def _goes_on(latest: CachedAttempt, launch: Launch, resume: Resume) -> bool:
+    known = latest.state.snapshot.scorm_version or latest.row.scorm_version or launch.scorm_version
+    return goes_on(latest.state, "2004" if known == "2004" else "1.2", "never" if launch.fresh else resume)
+
+
+def _entry(attempt: CachedAttempt, session: SessionState) -> str:
+    """Return `cmi.entry` (SCORM 2004 RTE 4th edition 4.2.8): empty where a finished attempt is looked at."""
+    if not attempt.state.commits:
+        return "ab-initio"
+    return "resume" if session.records or attempt.state.ended != "terminated" else ""

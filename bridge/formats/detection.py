@@ -1,0 +1,87 @@
+"""Telling which format a body is in from what it looks like; players label bodies with any content type they like.
+
+The table's order is part of what tells formats from each other: a body is in the first one that recognises it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+
+from bridge.errors import BridgeError, MalformedBody
+from bridge.formats import (
+    aicc,
+    elements,
+    hyperf,
+    ilias,
+    moodle,
+    native,
+    openedx,
+    rpc,
+    scorm_again,
+    scorm_cloud,
+    single,
+)
+from bridge.formats.body import Body, parse, unwrap
+from bridge.formats.commit_request import CommitRequest
+from bridge.formats.format import Detector, Format, FormatError, FormatRequest
+
+FORMATS: tuple[Format, ...] = (
+    moodle.FORMAT,
+    aicc.FORMAT,
+    openedx.FORMAT,
+    rpc.FORMAT,
+    scorm_cloud.FORMAT,
+    native.FORMAT,
+    elements.FORMAT,
+    single.FORMAT,
+    ilias.FORMAT,
+    hyperf.FORMAT,
+    scorm_again.FORMAT,
+)
+
+BY_NAME: Mapping[str, Format] = {one.name: one for one in FORMATS}
+
+
+def detect(post: CommitRequest) -> tuple[Format, FormatRequest]:
+    """Find out which format a post is in and read it; look once into what may be a wrapper around it.
+
+    Raises:
+        MalformedBody: it is in no known format, or broken (`FormatError` where its format refuses in its own way).
+        MalformedField: it is in the bridge's own format with a value that cannot be used.
+    """
+    body = parse(post.body)
+    for one in chain((body,), unwrap(body)):
+        for candidate in FORMATS:
+            call = _attempt(candidate, candidate.detect, post, one)
+            if call is not None:
+                return candidate, call
+    raise MalformedBody(
+        'The body is in no known format, neither the bridge\'s own, {"cmi": {…}, …}, nor one of: '
+        + ", ".join(sorted(BY_NAME))
+        + "."
+    )
+
+
+def read(candidate: Format, post: CommitRequest) -> FormatRequest:
+    """Read a post that is said to be in a format.
+
+    Raises:
+        MalformedBody: it is not.
+        MalformedField: a field has a value that cannot be used.
+    """
+    body = parse(post.body)
+    for one in chain((body,), unwrap(body)):
+        call = _attempt(candidate, candidate.read or candidate.detect, post, one)
+        if call is not None:
+            return call
+    raise MalformedBody(f"The body is not in the format {candidate.name}, which takes {candidate.description}.")
+
+
+def _attempt(candidate: Format, detector: Detector, post: CommitRequest, body: Body) -> FormatRequest | None:
+    try:
+        return detector(post, body)
+    except BridgeError as error:
+        if candidate.refusal is None:
+            raise
+        raise FormatError(error, candidate) from None

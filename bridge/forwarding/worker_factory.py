@@ -1,0 +1,68 @@
+"""All there is to send to the targets, each part under its lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import aiohttp
+
+from bridge.clock import Now
+from bridge.database import Database
+from bridge.forwarding.breaker import Breaker
+from bridge.forwarding.channel import TargetChannel
+from bridge.forwarding.documents import DocumentForwarder
+from bridge.forwarding.forwarder import Forwarder
+from bridge.forwarding.pause_monitor import PauseMonitor
+from bridge.forwarding.targets import Target
+from bridge.forwarding.transport import Transport
+from bridge.forwarding.worker_pool import Worker
+from storage.outbox import SHARDS, Part
+from storage.target_alarms import RequestKind
+
+LEASES = "target "
+"""How the leases of targets begin: whatever a target is called, it is no other work's lease."""
+
+
+def senders(
+    database: Database,
+    session: aiohttp.ClientSession,
+    targets: Sequence[Target],
+    pauses: PauseMonitor,
+    *,
+    owner: str,
+    now: Now,
+    random: Callable[[], float],
+) -> dict[str, Callable[[], Worker]]:
+    """Give lease -> what makes its sender, for all targets; the first one adopts what waits for no target yet.
+
+    Those that send statements to a target share a channel. Its documents have their own: an LRS without the document
+    resources gets statements all the same.
+    """
+    made: dict[str, Callable[[], Worker]] = {}
+    for target in targets:
+        transport = Transport(session, target, partial(pauses.holds, target.name))
+        channel = TargetChannel(
+            target.name, RequestKind.STATEMENTS, transport, Breaker(target.name, random), pauses, now
+        )
+        first = target is targets[0]
+        for shard in range(SHARDS):
+            part = Part(target.name, f"{LEASES}{target.name}/{shard}", owner, shard)
+            adopts = first and shard == 0
+            made[part.lease] = partial(
+                Forwarder,
+                database,
+                part,
+                channel,
+                now=now,
+                random=random,
+                adopts=adopts,
+                unwanted_rules=target.unwanted_rules,
+            )
+        part = Part(target.name, f"{LEASES}{target.name}/documents", owner)
+        adopted = target.documents if first else frozenset[str]()
+        channel = TargetChannel(
+            target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now
+        )
+        made[part.lease] = partial(DocumentForwarder, database, part, channel, now=now, random=random, adopts=adopted)
+    return made

@@ -1,0 +1,28 @@
+"""Query parameters that an address does not take: they are refused, as a misspelled filter would return everything.
+
+Health addresses ignore them, as load balancers add some. So do those that players post commits to: players mark their
+last commit by a parameter whose name the LMS chooses, and some formats ask by parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from aiohttp import web
+
+from bridge.errors import UnknownParameter
+
+MAX_QUOTED_LENGTH = 60
+"""Characters of an unknown parameter's name that are repeated."""
+
+
+def check_parameters(request: web.Request, known: Collection[str] = ()) -> None:
+    """Check that a request has known query parameters only.
+
+    Raises:
+        UnknownParameter: it has another one.
+    """
+    for name in request.query:
+        if name not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise UnknownParameter(f"{name[:MAX_QUOTED_LENGTH]!r} is no query parameter of this address: {takes}.")

@@ -1,0 +1,143 @@
+"""Reading what a request carries, before anything is known of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Sequence
+
+from aiohttp import hdrs, web
+from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
+from msgspec.structs import replace
+from multidict import istr
+
+from bridge.errors import BodyTooLarge, MalformedBody, MalformedField, MalformedSessionId, UnsupportedEncoding
+from bridge.formats import CommitRequest
+from mappings.attempt.commit import Arrival, Commit
+from mappings.cmi import CmiWarning, read
+
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a commit, packed and unpacked: suspend data alone can be 128 KiB once it is escaped as JSON."""
+LONGEST_KEY = 200
+OWN_PARAMETERS = frozenset({"token", "session_id"})
+"""Parameters of a commit's address that are the bridge's; any other one is the player's."""
+
+_IDEMPOTENCY_KEY = istr("Idempotency-Key")
+_SEC_FETCH_MODE = istr("Sec-Fetch-Mode")
+UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+async def read_commit_request(request: web.Request) -> CommitRequest:
+    """Read a commit as it was posted.
+
+    Raises:
+        BridgeError: what `read_body` says.
+    """
+    query = request.query
+    return CommitRequest(
+        await read_body(request),
+        _header(request, hdrs.CONTENT_TYPE) or "",
+        {name: value for name, value in query.items() if name not in OWN_PARAMETERS} if query else {},
+        request.headers.get(_SEC_FETCH_MODE) == "no-cors",
+    )
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Read a body whole and unpack it; the server must leave packed bodies as they came.
+
+    Raises:
+        MalformedBody: it was cut short or is not compressed as it says.
+        BodyTooLarge: it is larger than `LARGEST_BODY`, packed or unpacked.
+        UnsupportedEncoding: it is compressed in a way that is not taken.
+    """
+    content = request.content
+    try:
+        # all of a short one is there as soon as its head
+        body = content.read_nowait() if content.is_eof() and content.exception() is None else await request.read()
+    except HTTPRequestEntityTooLarge:
+        body = None
+    except web.RequestPayloadError as error:
+        raise MalformedBody(f"The body could not be read: {error}.") from None
+    if body is None or len(body) > LARGEST_BODY:
+        raise BodyTooLarge("The body is larger than the 1 MiB that is taken.")
+    if hdrs.CONTENT_ENCODING not in request.headers or not body:
+        return body
+    encoding = ", ".join(request.headers.getall(hdrs.CONTENT_ENCODING)).strip().lower()
+    return body if encoding in {"", "identity"} else _unpacked(body, encoding)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    if encoding in {"gzip", "x-gzip"}:
+        window = 16 + zlib.MAX_WBITS
+    elif encoding == "deflate":
+        # many clients leave out the zlib header, whose first byte ends in 8
+        window = zlib.MAX_WBITS if body[0] & 0x0F == 8 else -zlib.MAX_WBITS
+    else:
+        raise UnsupportedEncoding(
+            f"The body's Content-Encoding is {encoding[:60]!r}; send it as it is, or compressed with gzip or deflate."
+        )
+    stream = zlib.decompressobj(window)
+    try:
+        content = stream.decompress(body, LARGEST_BODY + 1)
+    except zlib.error as error:
+        raise MalformedBody(f"The body is not compressed with {encoding} as it says: {error}.") from None
+    if len(content) > LARGEST_BODY:
+        raise BodyTooLarge("The body unpacks to more than the 1 MiB that is taken.")
+    if not stream.eof or stream.unused_data:
+        raise MalformedBody(f"The body, compressed with {encoding}, was cut short or is followed by something else.")
+    return content
+
+
+def session_id(text: str) -> str:
+    """Give a session id in its canonical form.
+
+    Raises:
+        MalformedSessionId: it is not a UUID.
+    """
+    if UUID.fullmatch(text) is None:
+        raise MalformedSessionId(
+            f"A session id is a UUID such as 6f3c2a9e-…, not {text[:60]!r}; leave it out to get one."
+        )
+    return text.lower()
+
+
+def idempotency_key(request: web.Request) -> str | None:
+    """Return the client's own key of a commit, None where it sent none.
+
+    Raises:
+        MalformedField: it is too long.
+    """
+    key = (_header(request, _IDEMPOTENCY_KEY) or "").strip() or None
+    if key is not None and len(key) > LONGEST_KEY:
+        raise MalformedField(f"Idempotency-Key has {len(key)} characters; at most {LONGEST_KEY} are taken.")
+    return key
+
+
+def arrival(commit: Commit, body: bytes, received_at: int, warnings: Sequence[CmiWarning] = ()) -> Arrival:
+    """Put together what is judged of a commit, but for its idempotency key. `warnings` are of its session."""
+    reading = read(commit.tree, declared=commit.scorm_version)
+    if warnings or commit.warnings:
+        reading = replace(reading, warnings=(*warnings, *commit.warnings, *reading.warnings))
+    return Arrival(
+        commit=commit,
+        reading=reading,
+        digest=hashlib.sha256(body).hexdigest(),
+        received_at=received_at,
+    )
+
+
+def with_key(arrived: Arrival, request: web.Request) -> Arrival:
+    """Return a commit with the idempotency key of its request.
+
+    Raises:
+        MalformedField: the key is too long.
+    """
+    key = idempotency_key(request)
+    return arrived if key is None else replace(arrived, idempotency_key=key)
+
+
+def _header(request: web.Request, name: str) -> str | None:
+    """Give a header as text that can be stored: bytes that are not UTF-8 come from aiohttp as lone surrogates."""
+    value = request.headers.get(name)
+    return value if value is None or value.isascii() else value.encode(errors="replace").decode()

@@ -1,0 +1,270 @@
+"""The types of the API's JSON responses beside that to a commit. The OpenAPI schemas are derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from bridge.commit_model.response_types import (
+    AttemptSummary,
+    CmiData,
+    CommitDisposition,
+    CommitResponse,
+    EnrollmentSummary,
+    LaunchedAttempt,
+    LaunchEntry,
+    SuccessResponse,
+    Timestamp,
+    UuidText,
+    one_of,
+)
+from bridge.errors import BridgeError
+from bridge.http.backlog import COUNT_LIMIT
+from bridge.system_alarms import AlarmCode
+from mappings.cmi.warnings import CmiWarning
+
+SessionEnding = Annotated[str, one_of("SessionEnding")]
+CommitUrl = Annotated[
+    str,
+    Meta(
+        description="Where the player posts commits to; it carries its own permission. For scorm-again:"
+        " `{ lmsCommitUrl: commit_url, autocommit: true, useAsynchronousCommits: true, asyncModeBeaconBehavior:"
+        ' "on-terminate" }`. Browsers refuse its synchronous commits while a page is being closed.',
+        extra_json_schema={"format": "uri"},
+    ),
+]
+WaitingCount = Annotated[int, Meta(le=COUNT_LIMIT, description=f"{COUNT_LIMIT} means that many or more.")]
+Cursor = Annotated[str, Meta(description="What to send as `…_after` for the following ones; null at the end.")]
+
+
+class SessionOpenedResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
+    """A session that is open, and what its player is loaded with."""
+
+    session_id: UuidText
+    commit_url: CommitUrl
+    attempt: LaunchedAttempt
+    enrollment: EnrollmentSummary
+    cmi: CmiData
+    warnings: Sequence[CmiWarning]
+
+
+class DeliverySummary(msgspec.Struct, frozen=True, gc=False):
+    """Where a statement or document is on its way to one target; `target` is null while none is configured."""
+
+    target: str | None
+    state: Annotated[str, one_of("DeliveryState")]
+    tries: int
+
+
+class CommitSummary(msgspec.Struct, frozen=True, gc=False):
+    """One commit of a session."""
+
+    number: int
+    received_at: Timestamp
+    format: str
+    disposition: CommitDisposition
+
+
+class StatementSummary(msgspec.Struct, frozen=True, gc=False):
+    """A statement, the number of the commit it was generated from, and its deliveries."""
+
+    id: UuidText
+    verb: str
+    rule: str
+    commit: int
+    deliveries: list[DeliverySummary]
+
+
+class DocumentSummary(msgspec.Struct, frozen=True, gc=False):
+    """A state or profile document, the number of the commit that changed it last, and its deliveries."""
+
+    name: str
+    resource: str
+    commit: int
+    deliveries: list[DeliverySummary]
+
+
+class SessionSummary(msgspec.Struct, frozen=True, gc=False):
+    """When a session began, was last heard from and ended."""
+
+    session_id: UuidText
+    entry: LaunchEntry
+    started_at: Timestamp
+    last_commit_at: Timestamp | None
+    ended_at: Timestamp | None
+    ended: SessionEnding | None
+
+
+class AttemptCommit(CommitSummary, frozen=True, gc=False):
+    """One commit of an attempt, and its session."""
+
+    session_id: UuidText
+
+
+class AttemptStatement(StatementSummary, frozen=True, gc=False):
+    """A statement of an attempt, and its session."""
+
+    session_id: UuidText
+
+
+class AttemptDocument(DocumentSummary, frozen=True, gc=False):
+    """A document of an attempt, and the session that changed it last."""
+
+    session_id: UuidText
+
+
+class SessionCursors(msgspec.Struct, frozen=True, gc=False):
+    """Where the lists of a session continue."""
+
+    commits: Cursor | None
+    statements: Cursor | None
+
+
+class AttemptCursors(msgspec.Struct, frozen=True, gc=False):
+    """Where the lists of an attempt continue."""
+
+    commits: Cursor | None
+    statements: Cursor | None
+    sessions: Cursor | None
+
+
+class SessionResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
+    """A session: its results, the data its next launch is loaded with, and what came of its commits."""
+
+    session_id: UuidText
+    entry: LaunchEntry
+    started_at: Timestamp
+    last_commit_at: Timestamp | None
+    ended_at: Timestamp | None
+    ended: SessionEnding | None
+    attempt: AttemptSummary
+    enrollment: EnrollmentSummary
+    cmi: CmiData
+    commits: list[CommitSummary]
+    statements: list[StatementSummary]
+    documents: list[DocumentSummary]
+    next: SessionCursors
+
+
+class AttemptResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
+    """An attempt with all its sessions: its results, the data its next launch is loaded with, and what came of it."""
+
+    started_at: Timestamp
+    last_commit_at: Timestamp | None
+    attempt: AttemptSummary
+    enrollment: EnrollmentSummary
+    cmi: CmiData
+    sessions: list[SessionSummary]
+    commits: list[AttemptCommit]
+    statements: list[AttemptStatement]
+    documents: list[AttemptDocument]
+    next: AttemptCursors
+
+
+class EnrollmentsResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
+    """A page of the gradebook."""
+
+    enrollments: list[EnrollmentSummary]
+    next: Annotated[str, Meta(description="What to send as `after` for the next page; null at the end.")] | None
+
+
+class AlarmSummary(msgspec.Struct, frozen=True, gc=False):
+    """What is wrong with the bridge itself."""
+
+    code: AlarmCode
+    since: Timestamp
+    detail: str
+
+
+class PauseSummary(msgspec.Struct, frozen=True, gc=False):
+    """Since when a target is paused; `automatic` where the bridge does it because the target takes nothing."""
+
+    since: Timestamp
+    automatic: bool
+
+
+class TargetAlarmSummary(msgspec.Struct, frozen=True, gc=False):
+    """What is wrong with one kind of request to a target."""
+
+    target: str
+    requests: Annotated[str, one_of("RequestKind")]
+    state: Annotated[str, one_of("AlarmState")]
+    since: Timestamp
+
+
+class LivenessResponse(msgspec.Struct, frozen=True, gc=False):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadinessResponse(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Commits can be stored. What waits, and for which target, is absent until it was counted."""
+
+    status: Literal["ready"] = "ready"
+    targets: Sequence[str]
+    alarms: list[AlarmSummary]
+    waiting: Annotated[dict[str, WaitingCount], Meta(description="Statements by target.")] | UnsetType = UNSET
+    waiting_documents: Annotated[dict[str, WaitingCount], Meta(description="Documents by target.")] | UnsetType = UNSET
+    paused: Annotated[dict[str, PauseSummary], Meta(description="The targets that get nothing.")] | UnsetType = UNSET
+    target_alarms: list[TargetAlarmSummary] | UnsetType = UNSET
+    counted_at: Timestamp | UnsetType = UNSET
+    notice: str | UnsetType = UNSET
+
+
+class UnreadyResponse(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Commits cannot be stored, or the process is about to stop."""
+
+    status: Literal["draining", "unavailable"]
+    reason: str
+    alarms: Annotated[list[AlarmSummary], Meta(description="Absent while draining.")] | UnsetType = UNSET
+
+
+GENERAL_EXCEPTION = 101
+"""The error code of SCORM 1.2 and SCORM 2004 for what no other code covers."""
+REQUEST_CODES = ("no-such-address", "method-not-allowed", "bad-request", "unreadable-request", "request-timeout")
+"""Codes of problems that are no `BridgeError`: the request reached no handler, or not whole."""
+
+
+def _codes(kind: type[BridgeError]) -> Iterator[str]:
+    for leaf in kind.__subclasses__():
+        if "code" in vars(leaf):
+            yield leaf.code
+        yield from _codes(leaf)
+
+
+class ProblemResponse(msgspec.Struct, frozen=True, gc=False):
+    """Why a request was refused (RFC 9457). `result` and `errorCode` are for scorm-again."""
+
+    type: Annotated[str, Meta(extra_json_schema={"format": "uri"})]
+    title: str
+    status: int
+    detail: Annotated[str, Meta(description="What was wrong, where, and what to do, for people.")]
+    code: Annotated[
+        str,
+        Meta(
+            description="What was wrong, for programs: it stays as it is.",
+            extra_json_schema={"enum": sorted({*_codes(BridgeError), *REQUEST_CODES})},
+        ),
+    ]
+    result: Annotated[bool, Meta(extra_json_schema={"const": False})] = False
+    error_code: Annotated[int, Meta(extra_json_schema={"const": GENERAL_EXCEPTION})] = msgspec.field(
+        default=GENERAL_EXCEPTION, name="errorCode"
+    )
+
+
+RESPONSES = (
+    SessionOpenedResponse,
+    CommitResponse,
+    SessionResponse,
+    AttemptResponse,
+    EnrollmentsResponse,
+    LivenessResponse,
+    ReadinessResponse,
+    UnreadyResponse,
+    ProblemResponse,
+)
+"""Every type that is a whole response."""

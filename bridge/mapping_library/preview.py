@@ -1,0 +1,61 @@
+"""What a commit would become that nobody has sent: as it is pasted, in any wire format."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import Connection
+
+from bridge import formats
+from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state, enrollment_state
+from bridge.commit_model.statement_context import statement_context
+from bridge.errors import MalformedBody
+from bridge.formats import CommitRequest
+from bridge.mapping_library.activation import LibraryError
+from mappings.analysis.preview import Preview, preview
+from mappings.attempt.commit import Arrival
+from mappings.cmi import read
+from mappings.definition import CompiledMapping
+from storage import lookups
+
+
+def arrival_of(body: bytes, received_at: int, *, wire_format: str | None = None, content_type: str = "") -> Arrival:
+    """Read a commit; its format is recognised where none is told.
+
+    Raises:
+        BridgeError: it cannot be read, or stores nothing.
+    """
+    post = CommitRequest(body, content_type)
+    call = formats.detect(post)[1] if wire_format is None else formats.read(formats.BY_NAME[wire_format], post)
+    if call.commit is None:
+        raise MalformedBody("The body is no commit: it asks for something or says nothing.")
+    return Arrival(
+        commit=call.commit,
+        reading=read(call.commit.tree, declared=call.commit.scorm_version),
+        digest=hashlib.sha256(body).hexdigest(),
+        received_at=received_at,
+    )
+
+
+def previewed(
+    mapping: CompiledMapping, arrival: Arrival, *, connection: Connection | None = None, session_id: str | None = None
+) -> Preview:
+    """Work a commit out: as the first one of a new attempt, or as the next one of a session that is stored.
+
+    Raises:
+        LibraryError: there is no such session.
+    """
+    if connection is None or session_id is None:
+        return preview(mapping, arrival)
+    row = lookups.find_session(connection, session_id)
+    if row is None:
+        raise LibraryError(f"There is no session {session_id}.")
+    session = decode_session_state(row.state)
+    return preview(
+        mapping,
+        arrival,
+        context=statement_context(row.attempt, session_id, session.launch.registration),
+        attempt=decode_attempt_state(row.attempt.state),
+        session=session,
+        enrollment=enrollment_state(row.attempt.enrollment),
+    )

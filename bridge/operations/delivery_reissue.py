@@ -1,0 +1,71 @@
+"""Re-issuing statements under new ids, where an LRS has those of another history of the database under the old ones.
+
+The new id is made of the old one and of the version of the mapping that made the statement, as with every re-issue, so
+that doing the same twice, in another restored copy for one, makes the same statement again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection
+
+from bridge.commit_model.state_codec import decode_attempt_state
+from mappings.analysis.reissue import RULE, Renaming, with_id
+from storage import attempts, diverged, histories, mapping_versions, outbox
+from storage.changed import Changed
+from storage.diverged import DivergedDelivery
+from storage.outbox import StatementRow
+from storage.prepared import write
+
+_encode = msgspec.json.Encoder().encode
+
+
+def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> int:
+    """Let statements go to their targets once more under new ids, behind the others of their attempts.
+
+    Only what is dead because an LRS has another history's statement is; the delivery of the old id is discarded. What
+    voids another statement is not sent again, as the LRS has that one voided already. Return how many were dealt with.
+    """
+    enrollment_ids = diverged.enrollment_ids(connection, delivery_ids)
+    attempts.lock(connection, enrollment_ids, [])
+    deliveries = diverged.load(connection, delivery_ids)
+    if not deliveries:
+        return 0
+    hashes = {version.id: version.content_hash for version in mapping_versions.versions(connection)}
+    attempt_rows = {
+        attempt.id: attempt
+        for history in histories.histories(connection, sorted({one.enrollment_id for one in deliveries}))
+        for attempt in history.attempts
+    }
+    ids = diverged.statement_ids(connection, sorted({one.attempt_id for one in deliveries}))
+    renamings = {own: Renaming(its, hashes.values()) for own, its in ids.items()}
+    rows: dict[str, StatementRow] = {}
+    targets: dict[str, list[str]] = {}
+    changed = Changed()
+    for old_id, same in _by_statement(deliveries).items():
+        first = same[0]
+        if first.rule == RULE:
+            continue
+        attempt = attempt_rows[first.attempt_id]
+        state = decode_attempt_state(attempt.state)
+        position = state.statements + 1
+        new_id = renamings[attempt.id].next_id(old_id, hashes[first.mapping_version_id])
+        rows[new_id] = StatementRow(
+            attempt.id, position, new_id, first.session_id, first.commit_number, first.mapping_version_id, first.rule,
+            first.verb, now, None, with_id(first.body, new_id),
+        )  # fmt: skip
+        targets[new_id] = [one.target for one in same]
+        attempt.state = _encode(msgspec.structs.replace(state, statements=position)).decode()
+        changed.attempt(attempt)
+        changed.enrollment(attempt.enrollment)
+    write(connection, [*changed.writes(), *outbox.adding(list(rows.values()), lambda row: targets[row.id])])
+    return diverged.replace(connection, [one.id for one in deliveries], now)
+
+
+def _by_statement(deliveries: Sequence[DivergedDelivery]) -> dict[str, list[DivergedDelivery]]:
+    groups: dict[str, list[DivergedDelivery]] = {}
+    for one in deliveries:
+        groups.setdefault(one.statement_id, []).append(one)
+    return groups

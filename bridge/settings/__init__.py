@@ -1,0 +1,37 @@
+"""Settings: one TOML file, and environment variables for every key (`SCORM_BRIDGE_SERVER__PORT`)."""
+
+from __future__ import annotations
+
+from bridge.settings.audit import AuditSettings, OidcSettings
+from bridge.settings.limits import (
+    BudgetSettings,
+    LearnerBudgetSettings,
+    LimitSettings,
+    LmsBudgetSettings,
+    SessionBudgetSettings,
+)
+from bridge.settings.loader import EX_CONFIG, Settings, SettingsError, load_settings
+from bridge.settings.proxy import HeaderName, ProxySettings
+from bridge.settings.sections import DatabaseSettings, LogSettings, ServerSettings
+from bridge.settings.target import FilterSettings, TargetSettings
+
+__all__ = [
+    "EX_CONFIG",
+    "AuditSettings",
+    "BudgetSettings",
+    "DatabaseSettings",
+    "FilterSettings",
+    "HeaderName",
+    "LearnerBudgetSettings",
+    "LimitSettings",
+    "LmsBudgetSettings",
+    "LogSettings",
+    "OidcSettings",
+    "ProxySettings",
+    "ServerSettings",
+    "SessionBudgetSettings",
+    "Settings",
+    "SettingsError",
+    "TargetSettings",
+    "load_settings",
+]

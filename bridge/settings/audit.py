@@ -1,0 +1,82 @@
+"""The settings of the audit pages, and of signing in to them elsewhere."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bridge.settings.secret import SecretSettings
+
+RoleName = Literal["reader", "auditor", "admin"]
+
+
+class OidcSettings(SecretSettings):
+    """An OpenID Connect issuer that signs people in, and what they may here.
+
+    `roles` tells a role for values of the claim `role_claim`, a text or a list (`realm_access.roles` for one inside
+    another); who has several gets the highest, who has none does not come in. Readers with one of the values in
+    `sees_names` see learners' names. People are called by the claim `name_claim`. `label` stands on the sign-in page.
+    """
+
+    SECRETS: ClassVar = ("client_secret",)
+
+    issuer: str
+    client_id: str = Field(min_length=1)
+    client_secret: str = ""
+    client_secret_env: str = ""
+    client_secret_file: str = ""
+    scope: str = "openid profile"
+    name_claim: str = "preferred_username"
+    role_claim: str = "roles"
+    roles: dict[str, RoleName] = Field(min_length=1)
+    sees_names: tuple[str, ...] = ()
+    label: str = "Sign in with your organisation's account"
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be the issuer's address, as in https://login.example.org/realm")
+        if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(parts.hostname)):
+            raise ValueError("must begin with https://")
+        return value
+
+    @field_validator("scope")
+    @classmethod
+    def _scope(cls, value: str) -> str:
+        if "openid" not in value.split():
+            raise ValueError("must hold openid")
+        return value
+
+    @model_validator(mode="after")
+    def _names(self) -> OidcSettings:
+        unknown = [one for one in self.sees_names if one not in self.roles]
+        if unknown:
+            raise ValueError(f"sees_names: {', '.join(unknown)} has no role in roles")
+        return self
+
+
+class AuditSettings(BaseModel):
+    """Whether there are audit pages, and how people sign in to them.
+
+    A sign-in lasts `session_hours`. `behind_proxy` is short for `proxy.hops = 1`: what one proxy adds to the headers
+    X-Forwarded-For, X-Forwarded-Proto and Forwarded is believed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = True
+    session_hours: float = Field(default=12, gt=0, le=24 * 31)
+    behind_proxy: bool = False
+    oidc: OidcSettings | None = None
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,118 @@
+"""Settings: one TOML file, and environment variables for every key (`SCORM_BRIDGE_SERVER__PORT`).
+
+Everything that is wrong with them is told at once.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pydantic_settings
+from pydantic import ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from bridge.settings.audit import AuditSettings
+from bridge.settings.limits import LimitSettings
+from bridge.settings.proxy import ProxySettings
+from bridge.settings.sections import (
+    DatabaseSettings,
+    LogSettings,
+    MappingSettings,
+    ServerSettings,
+    SessionSettings,
+)
+from bridge.settings.target import TargetSettings
+
+DEFAULT_FILE = Path("scorm-bridge.toml")
+EX_CONFIG = 78
+"""Exit status for settings that cannot be used (EX_CONFIG of sysexits.h)."""
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; the text lists everything wrong, a line each."""
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SCORM_BRIDGE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    targets: tuple[TargetSettings, ...] = ()
+    mapping: MappingSettings = MappingSettings()
+    sessions: SessionSettings = SessionSettings()
+    limits: LimitSettings = LimitSettings()
+    log: LogSettings = LogSettings()
+    audit: AuditSettings = AuditSettings()
+    proxy: ProxySettings = ProxySettings()
+
+    @field_validator("targets")
+    @classmethod
+    def _names_once(cls, value: tuple[TargetSettings, ...]) -> tuple[TargetSettings, ...]:
+        names = [target.name for target in value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two targets have the name {', '.join(twice)}")
+        return value
+
+    @property
+    def proxies(self) -> ProxySettings:
+        """Return which proxies are trusted; `audit.behind_proxy` alone means one."""
+        if self.audit.behind_proxy and not self.proxy.hops:
+            return self.proxy.model_copy(update={"hops": 1})
+        return self.proxy
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- pydantic-settings calls with all of them
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(file: Path | None) -> Settings:
+    """Read the settings from a file (by default `scorm-bridge.toml`, where there is one) and the environment.
+
+    Raises:
+        SettingsError: with everything that is wrong.
+    """
+    if file is not None and not file.is_file():
+        raise SettingsError(f"there is no settings file {file}")
+    path = file or DEFAULT_FILE
+    if path.is_file():
+        try:
+            tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} is not TOML: {error}") from None
+
+    class Located(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        return Located()
+    except ValidationError as error:
+        raise SettingsError("\n".join(map(_line, error.errors()))) from None
+    except pydantic_settings.SettingsError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _line(error: Any) -> str:
+    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error["loc"]).lstrip(".")
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "is not a known setting"
+    return f"{place}: {message}"

@@ -1,0 +1,164 @@
+"""The settings of one target: where the LRS is, how it lets the bridge in, and what it gets."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from pathlib import Path
+from typing import ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bridge.settings.secret import SecretSettings
+
+_NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f-\xa0\s\"<>\\^`{|}]")
+
+
+class FilterSettings(BaseModel):
+    """Which statements a target gets: all, or `only` some, `without` others.
+
+    Both name rules of the mapping document, or IRIs of its verbs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+class TargetSettings(SecretSettings):
+    """One LRS. It lets the bridge in by username and password, by a token, or by OAuth 2 client credentials.
+
+    `client_secret_post` puts id and secret into the request's body, for token endpoints that want them there. `ca_file`
+    has authorities that are trusted beside the system's, `client_certificate_file` and `client_key_file` (PEM) what the
+    bridge shows of itself, and `proxy` is the HTTP proxy to go through; all of these hold for the token endpoint as
+    well.
+
+    `rate` is the most requests a second that one process sends. `documents` switches state and profile documents on or
+    off by their names in the mapping document, which says what goes for those that are not named.
+    """
+
+    SECRETS: ClassVar = ("password", "token", "client_secret", "proxy_password")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    endpoint: str
+    username: str = ""
+    password: str = ""
+    password_env: str = ""
+    password_file: str = ""
+    token: str = ""
+    token_env: str = ""
+    token_file: str = ""
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    client_secret_env: str = ""
+    client_secret_file: str = ""
+    scope: str = ""
+    audience: str = ""
+    client_secret_post: bool = False
+    ca_file: str = ""
+    client_certificate_file: str = ""
+    client_key_file: str = ""
+    proxy: str = ""
+    proxy_username: str = ""
+    proxy_password: str = ""
+    proxy_password_env: str = ""
+    proxy_password_file: str = ""
+    version: Literal["auto", "1.0.3", "2.0.0"] = "auto"
+    rate: float | None = Field(default=None, gt=0)
+    filter: FilterSettings = FilterSettings()
+    documents: dict[str, bool] = Field(default={})
+
+    @field_validator("endpoint")
+    @classmethod
+    def _endpoint(cls, value: str) -> str:
+        return value if _address(value).endswith("/") else value + "/"
+
+    @field_validator("token_url", "proxy")
+    @classmethod
+    def _other_address(cls, value: str) -> str:
+        return _address(value, may_have_query=True) if value else value
+
+    @field_validator("ca_file", "client_certificate_file", "client_key_file")
+    @classmethod
+    def _file(cls, value: str) -> str:
+        if value and not Path(value).is_file():
+            raise ValueError(f"names {value}, which is no file")
+        return value
+
+    @field_validator("username", "proxy_username")
+    @classmethod
+    def _without_colon(cls, value: str) -> str:
+        if ":" in value:
+            raise ValueError("must not contain a colon: Basic authentication ends the name with one")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> TargetSettings:
+        ways = {
+            "username and password": bool(self.username) or self.tells("password"),
+            "token": self.tells("token"),
+            "client_id": bool(self.client_id),
+        }
+        told = [name for name, is_told in ways.items() if is_told]
+        if len(told) > 1:
+            raise ValueError(f"give only one way in: {', '.join(told)} are told")
+        needed = {"token_url": bool(self.token_url), "client_secret": self.tells("client_secret")}
+        if self.client_id and not all(needed.values()):
+            raise ValueError("client_id needs " + " and ".join(name for name, is_told in needed.items() if not is_told))
+        if not self.client_id and (any(needed.values()) or self.scope):
+            raise ValueError("token_url, client_secret and scope go with a client_id, which is missing")
+        if not self.client_id and (self.audience or self.client_secret_post):
+            raise ValueError("audience and client_secret_post go with a client_id, which is missing")
+        return self
+
+    @model_validator(mode="after")
+    def _way_there(self) -> TargetSettings:
+        if self.client_key_file and not self.client_certificate_file:
+            raise ValueError("client_key_file goes with a client_certificate_file, which is missing")
+        if (self.proxy_username or self.tells("proxy_password")) and not self.proxy:
+            raise ValueError("proxy_username and proxy_password go with a proxy, which is missing")
+        try:
+            self.tls()
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            raise ValueError(f"ca_file, client_certificate_file or client_key_file cannot be used: {error}") from None
+        return self
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return whom to trust and what to show of oneself, None where the settings say nothing of it.
+
+        Raises:
+            OSError, ValueError: a file cannot be read, or is none of its kind.
+        """
+        if not (self.ca_file or self.client_certificate_file):
+            return None
+        context = ssl.create_default_context()
+        if self.ca_file:
+            context.load_verify_locations(cafile=self.ca_file)
+        if self.client_certificate_file:
+            # a key that is encrypted would ask for its password at the terminal
+            context.load_cert_chain(self.client_certificate_file, self.client_key_file or None, password="")
+        return context
+
+
+def _address(value: str, *, may_have_query: bool = False) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    if _NOT_IN_ADDRESSES.search(value):
+        raise ValueError("must not hold spaces, control characters or quotes")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"is no address: {error}") from None
+    if not parts.hostname or port == 0:
+        raise ValueError("names no host" if not parts.hostname else "names a port that is none")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a name or password; those are settings of their own")
+    if "#" in value:
+        raise ValueError("must not hold a fragment (#)")
+    if "?" in value and not may_have_query:
+        raise ValueError("must not hold a query (?): `statements` is put behind it")
+    return value

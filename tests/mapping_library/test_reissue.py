@@ -1,0 +1,179 @@
+"""The past told anew: what is voided, what takes its place, and that doing it twice does it once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tincan
+from sqlalchemy import update
+
+from bridge.app import MAPPING_RELOADER
+from bridge.mapping_documents import load_mapping
+from bridge.mapping_library import activation
+from bridge.mapping_library.reissue import Reissue
+from bridge.operations.audit_context import AuditContext
+from mappings.xapi.validation import Edition, check_statement
+from mappings.xapi.voiding import VOIDED, voiding_id
+from storage import audit_log
+from storage.engine import reading, writing
+from storage.histories import Span
+from storage.tables import delivery, enrollment
+from tests.support.accounts import START
+from tests.support.bridge import Bridge, StartBridge
+from tests.support.mapping import DEFAULT, MASTERED, variant
+
+CMI = {"core": {"lesson_status": "passed", "score": {"raw": "95", "max": "100"}}}
+NEW = variant(add=MASTERED, drop="attempt.started", **{'result = ["success", "score"]': 'result = ["success"]'})
+
+
+@pytest.fixture
+async def bridge(start: StartBridge) -> Bridge:
+    """Two learners who have passed, their statements delivered."""
+    bridge = await start()
+    for learner in ("u1", "u2"):
+        await bridge.commit(CMI, learner={"id": learner})
+    with writing(bridge.engine) as connection:
+        connection.execute(update(delivery).values(target="analytics", state="delivered"))
+    return bridge
+
+
+ALL = Span()
+
+
+def _nobody(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def _reissue(bridge: Bridge, mapping=NEW, span: Span = ALL, *, preview: bool = False):
+    with writing(bridge.engine) as connection:
+        version_id = activation.store_version(connection, mapping, START)
+    work = Reissue(bridge.engine, version_id, span, ())
+    found = (
+        work.preview(_nobody) if preview else work.run(AuditContext("ada", "by mistake", START), bridge.clock, _nobody)
+    )
+    return {rule: (one.added, one.dropped, one.changed, one.same) for rule, one in found.rules.items()}
+
+
+def _bodies(bridge: Bridge, learner: str = "u1") -> list[dict]:
+    (report,) = bridge.reports(learner)
+    return [json.loads(one.body) for one in report.statements]
+
+
+def _standing(bridge: Bridge, learner: str = "u1") -> list[str]:
+    """Give the rules of the statements that are not voided and void none."""
+    (report,) = bridge.reports(learner)
+    ids = {one.id for one in report.statements}
+    voiding = {voiding_id(one.id) for one in report.statements}
+    return [one.rule for one in report.statements if voiding_id(one.id) not in ids and one.id not in voiding]
+
+
+DIFFERENT = {
+    "initialized": (0, 2, 0, 0),
+    "scored": (0, 0, 0, 2),
+    "completed": (0, 0, 0, 2),
+    "passed": (0, 0, 2, 0),
+    "mastered": (2, 0, 0, 0),
+}
+
+
+async def test_a_preview_tells_what_would_be_done_and_does_nothing(bridge: Bridge) -> None:
+    before = _bodies(bridge)
+
+    assert _reissue(bridge, preview=True) == DIFFERENT
+    assert _bodies(bridge) == before
+
+
+async def test_what_differs_is_voided_and_told_anew_behind_everything_else(bridge: Bridge) -> None:
+    before = _bodies(bridge)
+    bridge.clock.advance(3_600)
+    assert _reissue(bridge) == DIFFERENT
+    (report,) = bridge.reports()
+    after = _bodies(bridge)
+
+    assert after[:4] == before
+    assert [one.position for one in report.statements] == list(range(1, 9))
+    assert [one.rule for one in report.statements[4:]] == ["mastered", "voided", "passed", "voided"]
+    voids = {one["object"]["id"]: one for one in after if one["verb"]["id"] == VOIDED}
+    initialized, passed = before[0], before[3]
+    assert set(voids) == {initialized["id"], passed["id"]}
+    for one in voids.values():
+        assert one["object"]["objectType"] == "StatementRef"
+        assert one["context"] == passed["context"]
+        assert one["actor"] == passed["actor"]
+        assert one["timestamp"] == "2026-01-01T01:00:00.000Z"
+        assert [*check_statement(one, "", Edition.ONE), *check_statement(one, "", Edition.TWO)] == []
+        assert str(tincan.Statement.from_json(json.dumps(one)).object.id) == one["object"]["id"]
+    new = after[6]
+    assert new["id"] != passed["id"]
+    assert new["result"] == {"success": True}
+    assert new | {"id": 0, "result": 0} == passed | {"id": 0, "result": 0}
+
+
+async def test_what_is_voided_goes_to_those_who_got_it_and_what_is_new_to_those_who_get_it(bridge: Bridge) -> None:
+    _reissue(bridge)
+    (report,) = bridge.reports()
+    ways = [[(way.target, way.state) for way in one.deliveries] for one in report.statements[4:]]
+
+    # the re-issuing process had no targets
+    assert ways == [[("", "waiting")], [("analytics", "waiting")], [("", "waiting")], [("analytics", "waiting")]]
+
+
+async def test_done_twice_it_does_nothing_twice_and_every_part_is_kept_as_an_act(bridge: Bridge) -> None:
+    _reissue(bridge)
+    once = _bodies(bridge)
+    again = _reissue(bridge)
+
+    assert _bodies(bridge) == once
+    assert {counts[:3] for counts in again.values()} == {(0, 0, 0)}
+    with reading(bridge.engine) as connection:
+        kept = [one for one in audit_log.newest(connection) if one.action == "reissue"]
+    assert [(one.by, one.reason, one.affected) for one in kept] == [("ada", "by mistake", 6)]
+
+
+async def test_back_and_forth_the_version_asked_for_last_is_what_stands(bridge: Bridge) -> None:
+    told = {}
+    for mapping in (NEW, DEFAULT, load_mapping("minimal"), NEW, DEFAULT):
+        _reissue(bridge, mapping)
+        name = mapping.definition.content_hash
+        assert told.setdefault(name, sorted(_standing(bridge))) == sorted(_standing(bridge))
+        assert {counts[:3] for counts in _reissue(bridge, mapping, preview=True).values()} == {(0, 0, 0)}
+    ids = [one["id"] for one in _bodies(bridge)]
+
+    assert sorted(_standing(bridge)) == ["completed", "initialized", "passed", "scored"]
+    assert len(ids) == len(set(ids))
+
+
+async def test_only_what_was_chosen_is_told_anew(bridge: Bridge) -> None:
+    before = _bodies(bridge, "u2")
+    _reissue(bridge, span=Span(learner="u1"))
+    _reissue(bridge, span=Span(activity="another"))
+    _reissue(bridge, span=Span(since=bridge.clock() + 1))
+    _reissue(bridge, span=Span(until=START))
+
+    assert _bodies(bridge, "u2") == before
+    assert len(_bodies(bridge, "u1")) == 8
+
+
+async def test_a_name_that_has_changed_since_is_no_reason_to_void_anything(bridge: Bridge) -> None:
+    with writing(bridge.engine) as connection:
+        connection.execute(update(enrollment).values(learner_name="Somebody Else"))
+
+    assert {counts[:3] for counts in _reissue(bridge, DEFAULT, preview=True).values()} == {(0, 0, 0)}
+
+
+async def test_a_running_session_goes_on_behind_it_and_says_nothing_twice(bridge: Bridge) -> None:
+    opened = await bridge.open(learner={"id": "u3"})
+    told = {"session_id": opened["session_id"], "learner": {"id": "u3"}}
+    await bridge.commit(CMI, **told)
+    _reissue(bridge)
+    with writing(bridge.engine) as connection:
+        version_id = activation.store_version(connection, NEW, START)
+        activation.activate_version(connection, version_id, None, targets=(), context=AuditContext("ada", "why", START))
+    await bridge.client.app[MAPPING_RELOADER].run_once()
+    bridge.clock.advance(60)
+    answer = await bridge.commit({"core": {"score": {"raw": "97", "max": "100"}}}, **told, terminated=True)
+    (report,) = bridge.reports("u3")
+
+    assert [one["rule"] for one in answer["statements"]] == ["scored", "terminated"]
+    assert [one.position for one in report.statements] == list(range(1, 11))

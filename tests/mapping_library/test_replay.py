@@ -1,0 +1,162 @@
+"""The journal told once more: by the version of its time as it was told, by another one as that would have told it."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import update
+
+from bridge.mapping_library.enrollment_history import UnreadableError
+from bridge.mapping_library.explain import explained_commit
+from bridge.mapping_library.impact import impact
+from storage.engine import open_engine, reading, writing
+from storage.histories import Span
+from storage.tables import journal
+from tests.mappings.builders import delta, scorm_12
+from tests.mappings.test_session_properties import SESSIONS
+from tests.support.bridge import Bridge
+from tests.support.commit_path import Writer
+from tests.support.mapping import DEFAULT, MASTERED, variant
+from tests.support.replay import replayed, stored
+
+_numbers = count()
+
+
+@settings(
+    deadline=None,
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    sessions=SESSIONS,
+    full=st.booleans(),
+    together=st.booleans(),
+    closed=st.lists(st.booleans(), min_size=3, max_size=3),
+)
+def test_whatever_was_committed_the_journal_gives_exactly_what_is_stored(
+    sqlite_template: Path, tmp_path: Path, sessions, full, together, closed
+) -> None:
+    path = tmp_path / f"{next(_numbers)}.db"
+    shutil.copy(sqlite_template, path)
+    engine = open_engine(f"sqlite:///{path}")
+    writer = Writer(engine)
+    ids = [writer.open() for _ in sessions] if together else []
+    for number, session in enumerate(sessions):
+        session_id = ids[number] if together else writer.open()
+        for tree, terminated, settled, sequence in session:
+            marks = {"sequence": sequence, "terminated": terminated}
+            told = {name: value for name, value in marks.items() if value is not None}
+            cmi = scorm_12(tree) if full else delta(tree)
+            # settled: as one of many small posts, or marked as the last one by the address
+            writer.post(session_id, cmi | told, **({} if settled else {"last": "true"}))
+        if closed[number]:
+            writer.close(session_id)
+    try:
+        assert replayed(engine, DEFAULT) == stored(engine)
+    finally:
+        engine.dispose()
+        path.unlink()
+
+
+async def _play(bridge: Bridge) -> str:
+    opened = await bridge.open()
+    session_id = opened["session_id"]
+    for number, raw in enumerate(("40", "40", "95"), 1):
+        cmi = {"core": {"lesson_status": "incomplete", "score": {"raw": raw, "max": "100"}}}
+        await bridge.commit(cmi, session_id=session_id, sequence=number)
+        bridge.clock.advance(60)
+    await bridge.commit(cmi, session_id=session_id, sequence=3)
+    await bridge.commit({"core": {"lesson_status": "passed"}}, session_id=session_id, sequence=4, terminated=True)
+    return session_id
+
+
+async def test_a_stored_commit_is_explained_as_it_was_told(bridge: Bridge) -> None:
+    session_id = await _play(bridge)
+    with reading(bridge.engine) as connection:
+        second, third, again = (explained_commit(connection, session_id, number) for number in (2, 3, 4))
+        nothing = explained_commit(connection, session_id, 9)
+    (report,) = bridge.reports()
+    made = [one.id for one in report.statements if one.commit_number == 3]
+    rules = {one.rule: one for one in third.explanation.rules}
+    (change,) = third.explanation.changes
+
+    assert nothing is None
+    assert second.explanation.statements == ()
+    assert [one.id for one in third.explanation.statements] == made
+    assert (change.trigger, change.before["raw"], change.after["raw"]) == ("score.changed", 40, 95)
+    assert (rules["scored"].reason, rules["scored"].statement) == ("fired", made[0])
+    assert rules["initialized"].reason == "no-change"
+    assert third.version_id is not None
+    assert (again.explanation.disposition, again.explanation.duplicate_of) == ("duplicate", 3)
+
+
+async def test_a_stored_commit_is_explained_by_another_mapping_as_if_that_had_always_held(bridge: Bridge) -> None:
+    session_id = await _play(bridge)
+    mapping = variant(add=MASTERED)
+    with reading(bridge.engine) as connection:
+        first = explained_commit(connection, session_id, 1, mapping=mapping)
+        third = explained_commit(connection, session_id, 3, mapping=mapping)
+    silent = next(one for one in first.explanation.rules if one.rule == "mastered")
+
+    assert (silent.reason, silent.condition) == ("condition", "score.scaled >= 0.9")
+    assert silent.variables["score"] == {"scaled": 0.4, "raw": 40, "max": 100}
+    assert [one.rule for one in third.explanation.statements] == ["scored", "mastered"]
+    assert third.version_id is None
+
+
+async def test_the_impact_of_a_version_is_counted_by_rule_with_examples(bridge: Bridge) -> None:
+    for learner in range(5):
+        opened = await bridge.open(learner={"id": f"u{learner}"})
+        for raw in ("40", "95"):
+            cmi = {"core": {"lesson_status": "passed", "score": {"raw": raw, "max": "100"}}}
+            await bridge.commit(cmi, session_id=opened["session_id"], learner={"id": f"u{learner}"})
+            bridge.clock.advance(60)
+    new = variant(add=MASTERED, drop="attempt.started", **{'result = ["success", "score"]': 'result = ["success"]'})
+    documents = DEFAULT.document.text, new.document.text
+    found = impact(bridge.engine, documents, Span(), processes=0)
+    told = {rule: (one.added, one.dropped, one.changed, one.same) for rule, one in found.rules.items()}
+    shared = impact(bridge.engine, documents, Span(), processes=2, few=0)
+    later = impact(bridge.engine, documents, Span(bridge.clock() - 60_000), processes=0)
+    nobody = impact(bridge.engine, documents, Span(lms="another"), processes=0)
+
+    assert (found.enrollments, found.commits) == (5, 10)
+    assert told == {
+        "initialized": (0, 5, 0, 0),
+        "scored": (0, 0, 0, 10),
+        "completed": (0, 0, 0, 5),
+        "passed": (0, 0, 5, 0),
+        "mastered": (5, 0, 0, 0),
+    }
+    assert {(one.kind, one.rule) for one in found.examples} == {
+        ("dropped", "initialized"), ("changed", "passed"), ("added", "mastered"),
+    }  # fmt: skip
+    assert (shared.rules, shared.commits) == (found.rules, found.commits)
+    assert later.commits == 1
+    assert [(rule, one.added, one.same) for rule, one in later.rules.items()] == [("scored", 0, 1), ("mastered", 1, 0)]
+    assert nobody.commits == 0
+
+
+async def test_the_same_document_has_no_impact(bridge: Bridge) -> None:
+    await _play(bridge)
+    found = impact(bridge.engine, (DEFAULT.document.text,) * 2, Span(), processes=0)
+
+    assert {(one.added, one.dropped, one.changed) for one in found.rules.values()} == {(0, 0, 0)}
+    assert sum(one.same for one in found.rules.values()) == len(bridge.rules())
+
+
+async def test_a_commit_that_cannot_be_read_any_more_is_left_out_and_counted(bridge: Bridge) -> None:
+    session_id = await _play(bridge)
+    with writing(bridge.engine) as connection:
+        connection.execute(update(journal).where(journal.c.number == 2).values(wire_format="of old"))
+    found = impact(bridge.engine, (DEFAULT.document.text,) * 2, Span(), processes=0)
+
+    assert (found.skipped, found.commits) == (1, 3)
+    with pytest.raises(UnreadableError), reading(bridge.engine) as connection:
+        explained_commit(connection, session_id, 3)

@@ -1,0 +1,14 @@
+"""The background jobs of the audit pages."""
+
+from __future__ import annotations
+
+from bridge.audit.components.jobs import JOBS, Jobs
+from tests.support.bridge import Bridge
+
+
+def jobs_of(bridge: Bridge) -> Jobs:
+    """Return what the audit pages of a bridge have running in the background."""
+    assert bridge.client.app is not None
+    apps = (getattr(resource, "_app", None) for resource in bridge.client.app.router.resources())
+    (jobs,) = (app[JOBS] for app in apps if app is not None and JOBS in app)
+    return jobs
