@@ -29,10 +29,10 @@ from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import open_session
 from bridge.forwarding.worker_factory import senders
 from bridge.forwarding.worker_pool import WorkerPool
-from bridge.http.asking import Asking
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
+from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import Refusals
 from bridge.http.routes import create_api
 from bridge.http.services import Services
@@ -149,7 +149,7 @@ def _put_together(
             alarms=alarms,
             backlog=Backlog(database, now, monotonic),
             proxies=TrustedProxies(settings.proxies),
-            asking=Asking(),
+            query_limiter=QueryLimiter(),
         )
     )
 

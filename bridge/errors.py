@@ -220,7 +220,7 @@ class LmsOverLimit(OverLimit):
 
 
 class TooManyQuestions(TooMany):
-    """An LMS has as many questions under way as it may."""
+    """An LMS has as many queries in progress as it may."""
 
     code = "too-many-questions"
     title = "Too many questions at a time"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -14,12 +15,18 @@ from typing import Any
 import aiohttp
 import psycopg
 import pytest
+from hypothesis import settings
 
 from storage.engine import open_engine
 from storage.migrations import migrate
 from tests.support.bridge import Bridge, StartBridge, start_bridge
 from tests.support.lrs import Fault, Lrs, StartLrs, serve_lrs
 from tests.support.server import Server, StartServer
+
+# the same examples every time, so that a change is judged by what it changed; others are looked for at length
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.register_profile("searching", deadline=None)
+settings.load_profile("searching" if os.environ.get("CHAOS") == "full" else "repeatable")
 
 
 @pytest.fixture(scope="session")

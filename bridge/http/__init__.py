@@ -1,3 +1,3 @@
-"""HTTP in: the routes of the contract, one module for each kind of caller."""
+"""The HTTP API: routes, requests and responses, connections."""
 
 from __future__ import annotations

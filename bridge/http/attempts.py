@@ -22,7 +22,7 @@ async def get_attempt(request: web.Request) -> web.Response:
     attempt_id = request.match_info["attempt_id"]
     if request_body.UUID.fullmatch(attempt_id) is None:
         raise MalformedField(f"An attempt's id is the UUID in `attempt.id` of responses, not {attempt_id[:60]!r}.")
-    with parts.asking.hold(lms.id):
+    with parts.query_limiter.hold(lms.id):
         cursors = history.parse_cursors(request)
         body = await parts.database.lms.read(_attempt, attempt_id.lower(), lms.id, cursors)
     return web.Response(body=body, content_type="application/json")

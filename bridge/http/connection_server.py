@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from bridge.http.connections import Connection, Phase, reset
+from bridge.http.connections import Phase, WatchedConnection, reset
 from bridge.settings import ServerSettings
 
 log = structlog.get_logger(__name__)
@@ -57,21 +57,21 @@ class ConnectionServer(web.Server):
         self._interval = min(
             MAX_CHECK_INTERVAL, max(MIN_CHECK_INTERVAL, min(self._request_timeout, *self._timeouts.values()) / 10)
         )
-        self._open: dict[Connection, asyncio.Transport] = {}
-        self._unread: dict[Connection, int] = {}
+        self._open: dict[WatchedConnection, asyncio.Transport] = {}
+        self._unread: dict[WatchedConnection, int] = {}
         self._unread_total = 0
-        self._evictable: deque[Connection] = deque()
+        self._evictable: deque[WatchedConnection] = deque()
         self._nobody_waits = False
         self._ended: Counter[str] = Counter()
 
     def __call__(self) -> RequestHandler:
-        """Make the protocol of a new connection."""
-        return Connection(self, self, loop=self._loop, **self._kwargs)
+        """Return the protocol of a new connection."""
+        return WatchedConnection(self, self, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Take a new connection; where too many are open, another one makes room or this one is refused."""
+        """Accept a connection; where too many are open, another one makes room or this one is refused."""
         super().connection_made(handler, transport)
-        assert isinstance(handler, Connection)  # noqa: S101 -- `__call__` makes no other
+        assert isinstance(handler, WatchedConnection)  # noqa: S101 -- `__call__` makes no other
         if len(self._open) >= self._max_connections and not self._evict():
             self._ended["refused"] += 1
             transport.write(OVERLOADED)
@@ -81,12 +81,12 @@ class ConnectionServer(web.Server):
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Forget a connection."""
         super().connection_lost(handler, exc)
-        assert isinstance(handler, Connection)  # noqa: S101 -- as above
+        assert isinstance(handler, WatchedConnection)  # noqa: S101 -- as above
         self._open.pop(handler, None)
         self.unread(handler, 0)
 
-    def unread(self, connection: Connection, size: int) -> None:
-        """Take note of the bytes that wait in a connection's buffer; beyond the limit the oldest is cut off."""
+    def unread(self, connection: WatchedConnection, size: int) -> None:
+        """Count the bytes that wait in a connection's buffer; beyond the limit the oldest is cut off."""
         self._unread_total += size - self._unread.pop(connection, 0)
         if size:
             self._unread[connection] = size

@@ -38,12 +38,12 @@ class Phase(StrEnum):
     IDLE = "idle"
     """Between two requests."""
     CLOSING = "closing"
-    """It was told to close, and the client has not read the rest."""
+    """It is closing, and the client has not read the rest."""
     WORKING = "working"
     """The bridge works on a response, or sends it piece by piece."""
 
 
-class State(NamedTuple):
+class ConnectionState(NamedTuple):
     """A phase and when it began, by the loop's clock; `request_since` is None where no deadline is set for a request.
 
     None is set between requests, and for a response that is streamed.
@@ -57,11 +57,11 @@ class State(NamedTuple):
 class UnreadBytes(Protocol):
     """Where connections report how much of their responses clients have not read."""
 
-    def unread(self, connection: Connection, size: int) -> None:
-        """Take note of the bytes that wait in a connection's buffer, 0 once they are read."""
+    def unread(self, connection: WatchedConnection, size: int) -> None:
+        """Count the bytes that wait in a connection's buffer, 0 once they are read."""
 
 
-class Connection(RequestHandler):
+class WatchedConnection(RequestHandler):
     """aiohttp's connection, with the times at which its phases began."""
 
     __slots__ = (
@@ -100,14 +100,14 @@ class Connection(RequestHandler):
         return super()._handle_request(request, start_time, request_handler)
 
     def pause_writing(self) -> None:
-        """Note that the client does not read as fast as it is sent to."""
+        """Start the time of the client, which does not read as fast as it is sent to."""
         super().pause_writing()
         if self.transport is not None:
             self._buffered, self._buffered_since = self.transport.get_write_buffer_size(), self._loop.time()
             self._unread_bytes.unread(self, self._buffered)
 
     def resume_writing(self) -> None:
-        """Note that the client has read."""
+        """End the time of the client, which has read."""
         super().resume_writing()
         self._unread_bytes.unread(self, 0)
 
@@ -131,7 +131,7 @@ class Connection(RequestHandler):
         response.force_close()
         return response
 
-    def state(self, transport: asyncio.Transport, now: float) -> State:
+    def state(self, transport: asyncio.Transport, now: float) -> ConnectionState:
         """Return what the connection is doing; what a client has read since the last call counts as progress."""
         request, request_since = self._current_request, None
         is_streaming = request is not None and request.writer.output_size > 0
@@ -139,26 +139,26 @@ class Connection(RequestHandler):
             request_since = self._request_since
         if transport.is_closing():
             self._closing_since = self._closing_since or now
-            return State(Phase.CLOSING, self._closing_since, request_since)
+            return ConnectionState(Phase.CLOSING, self._closing_since, request_since)
         if self._paused:
             size = transport.get_write_buffer_size()
             if size < self._buffered:
                 self._buffered, self._buffered_since = size, now
-            return State(Phase.WRITE, self._buffered_since, request_since)
+            return ConnectionState(Phase.WRITE, self._buffered_since, request_since)
         if self._request_in_progress:
             # where reading is paused it is the bridge that keeps the rest of the body waiting
             is_incomplete = request is not None and not request.content.is_eof() and not self._reading_paused
             phase = Phase.BODY if is_incomplete and not is_streaming else Phase.WORKING
-            return State(phase, self._request_since, request_since)
+            return ConnectionState(phase, self._request_since, request_since)
         if self._header_since is not None:
-            return State(Phase.HEADER, self._header_since, None)
+            return ConnectionState(Phase.HEADER, self._header_since, None)
         last_response = self._next_keepalive_close_time - self._keepalive_timeout
-        return State(Phase.IDLE, max(last_response, self._request_since), None)
+        return ConnectionState(Phase.IDLE, max(last_response, self._request_since), None)
 
     def expire(self, phase: Phase, transport: asyncio.Transport) -> None:
         """End a phase that has lasted too long: with a response where the client may still read one, else at once.
 
-        A handler that runs is not interrupted: its commit is stored although nobody is told.
+        A handler that runs is not interrupted: its commit is stored although nobody reads the response.
         """
         request = self._current_request
         if phase is Phase.BODY and request is not None and not self._is_late:

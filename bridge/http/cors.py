@@ -18,8 +18,8 @@ from storage import lms
 
 log = structlog.get_logger(__name__)
 
-REMEMBERED_FOR = 30_000
-"""Milliseconds after which the LMSs' origins are read again."""
+ORIGINS_TTL = 30_000
+"""Milliseconds for which the LMSs' origins are not read again."""
 
 
 class Origins:
@@ -32,8 +32,8 @@ class Origins:
         self._known: frozenset[str] = frozenset()
 
     async def allows(self, origin: str) -> bool:
-        """Tell whether pages of an origin may post commits."""
-        if self._read_at is None or self._now() - self._read_at >= REMEMBERED_FOR:
+        """Return whether pages of an origin may post commits."""
+        if self._read_at is None or self._now() - self._read_at >= ORIGINS_TTL:
             try:
                 self._known = await self._database.read(lms.origins)
                 self._read_at = self._now()
@@ -44,7 +44,7 @@ class Origins:
 
 
 def cors(origins: Origins) -> Middleware:
-    """Make the middleware that answers preflights and labels answers for the origins of LMSs."""
+    """Return the middleware that answers preflights and labels responses for the origins of LMSs."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -23,7 +23,7 @@ from bridge.errors import BridgeError, CommitTokenExpired, MalformedBody, Sessio
 from bridge.formats import CommitRequest, Format, FormatRequest, FormatResponse, SessionData, body, scorm_cloud
 from bridge.http import request_body
 from bridge.http.fast_response import FastResponse
-from bridge.http.problems import KNOWN, bridge_error, problem
+from bridge.http.problems import HANDLED_ERRORS, as_bridge_error, problem_response
 from bridge.http.refusals import LMS_ID
 from bridge.http.services import lms_of, services
 from mappings.attempt.commit import Arrival
@@ -70,10 +70,10 @@ async def post_results(request: web.Request) -> web.Response:
             post = await request_body.read_commit_request(request)
             lms = await lms_of(request, await _bearer_in_form(request, post))
         return await post_postback(request, post, lms_id=lms.id, received_at=received_at)
-    except KNOWN as raised:
-        error = bridge_error(raised)
+    except HANDLED_ERRORS as raised:
+        error = as_bridge_error(raised)
         parts.refusals.note(request, error, scorm_cloud.FORMAT.name)
-        response = problem(error)
+        response = problem_response(error)
         if response.status == 401:
             # a client that has a password may wait to be asked for it
             response.headers["WWW-Authenticate"] = 'Basic realm="scorm-xapi-bridge", Bearer'
@@ -126,8 +126,8 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
         if arrivals:
             return _response(await _store(request, (found, call, arrivals), post, (session_id, lms_id, None), owner))
         return _response(await parts.database.read(_answer, found, call, session_id, lms_id))
-    except KNOWN as raised:
-        error = bridge_error(raised)
+    except HANDLED_ERRORS as raised:
+        error = as_bridge_error(raised)
         if isinstance(error, formats.FormatError):
             spoken, error = error.format, error.reason
         return _refused(request, spoken, call, error)
@@ -253,7 +253,7 @@ def _refused(
     # the answer may have to be a 200 with bad news in it: here at least it can be seen
     services(request).refusals.note(request, error, spoken.name if spoken is not None else "")
     if spoken is None or spoken.refusal is None:
-        return problem(error)
+        return problem_response(error)
     response = _response(spoken.refusal(error, call))
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)

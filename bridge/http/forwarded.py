@@ -31,7 +31,7 @@ _PORT = re.compile(r":[0-9]{1,5}")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 
 
-class Origin(NamedTuple):
+class RequestOrigin(NamedTuple):
     """Where a request comes from, and what its client asked for; None where that is not known."""
 
     address: Address | None = None
@@ -45,35 +45,35 @@ class TrustedProxies:
     def __init__(self, settings: ProxySettings) -> None:
         self._hops = settings.hops
         self._header: HeaderName = settings.header
-        self._networks = [ip_network(one) for one in settings.addresses]
+        self._networks = [ip_network(address) for address in settings.addresses]
 
     def address(self, request: web.BaseRequest) -> Address | None:
         """Return the address of the client, or of the nearest proxy where nothing behind it can be believed."""
-        return self._told(request).address or parse_address(request.remote or "")
+        return self._forwarded_origin(request).address or parse_address(request.remote or "")
 
     def scheme(self, request: web.BaseRequest) -> str:
         """Return `http` or `https`: what the client speaks to the outermost trusted proxy."""
-        return self._told(request).scheme or request.scheme
+        return self._forwarded_origin(request).scheme or request.scheme
 
     def host(self, request: web.BaseRequest) -> str:
         """Return the host, with a port where there is one, that the client asked for."""
-        return self._told(request).host or request.host
+        return self._forwarded_origin(request).host or request.host
 
-    def told_host(self, request: web.BaseRequest) -> str | None:
-        """Return the host as a trusted proxy tells it, None where none does."""
-        return self._told(request).host
+    def forwarded_host(self, request: web.BaseRequest) -> str | None:
+        """Return the host that a trusted proxy names, None where none does."""
+        return self._forwarded_origin(request).host
 
-    def _told(self, request: web.BaseRequest) -> Origin:
+    def _forwarded_origin(self, request: web.BaseRequest) -> RequestOrigin:
         if not self._hops or not self._is_trusted(request.remote or ""):
-            return Origin()
+            return RequestOrigin()
         by_name = {"x-forwarded-for": self._x_forwarded(request), "forwarded": self._forwarded(request)}
         if self._header != "auto":
-            return by_name[self._header] or Origin()
-        present = [one for one in by_name.values() if one is not None]
+            return by_name[self._header] or RequestOrigin()
+        present = [origin for origin in by_name.values() if origin is not None]
         if len(present) < 2:
-            return present[0] if present else Origin()
-        # a proxy that adds one of the two passes the other on as the client wrote it: which is which, nothing tells
-        return Origin(*(one if one == other else None for one, other in zip(*present, strict=True)))
+            return present[0] if present else RequestOrigin()
+        # a proxy that adds one of the two passes the other on as the client wrote it, and nothing says which it added
+        return RequestOrigin(*(left if left == right else None for left, right in zip(*present, strict=True)))
 
     def _is_trusted(self, remote: str) -> bool:
         if not self._networks or not remote:  # nobody but this machine reaches a socket that is a file
@@ -81,14 +81,13 @@ class TrustedProxies:
         address = parse_address(remote)
         return address is not None and any(address in network for network in self._networks)
 
-    def _x_forwarded(self, request: web.BaseRequest) -> Origin | None:
+    def _x_forwarded(self, request: web.BaseRequest) -> RequestOrigin | None:
         names = (hdrs.X_FORWARDED_FOR, hdrs.X_FORWARDED_PROTO, hdrs.X_FORWARDED_HOST)
         if not any(name in request.headers for name in names):
             return None
-        told = [self._outermost(",".join(request.headers.getall(name, ())).split(",")) for name in names]
-        return _origin(*told)
+        return _origin(*(self._outermost(",".join(request.headers.getall(name, ())).split(",")) for name in names))
 
-    def _forwarded(self, request: web.BaseRequest) -> Origin | None:
+    def _forwarded(self, request: web.BaseRequest) -> RequestOrigin | None:
         lines = request.headers.getall(hdrs.FORWARDED, ())
         if not lines:
             return None
@@ -157,9 +156,9 @@ def network_of(address: Address) -> str:
     return str(address)
 
 
-def _origin(address: str, scheme: str, host: str) -> Origin:
+def _origin(address: str, scheme: str, host: str) -> RequestOrigin:
     scheme, host = scheme.strip().lower(), host.strip()
-    return Origin(
+    return RequestOrigin(
         parse_address(address),
         scheme if scheme in {"http", "https"} else None,
         host if _HOST.fullmatch(host) else None,

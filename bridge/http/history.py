@@ -19,13 +19,13 @@ from bridge.http.responses import (
     AttemptDocument,
     AttemptResponse,
     AttemptStatement,
-    CommitSummary,
     DeliverySummary,
-    DocumentSummary,
+    SessionCommit,
     SessionCursors,
+    SessionDocument,
     SessionResponse,
+    SessionStatement,
     SessionSummary,
-    StatementSummary,
 )
 from mappings.cmi.render import render
 from mappings.xapi.timestamps import rfc3339
@@ -77,9 +77,9 @@ def session_response(connection: Connection, row: Session, cursors: Cursors) -> 
         attempt=attempt_summary(row.attempt),
         enrollment=enrollment_summary(row.attempt.enrollment),
         cmi=_resume_data(row.attempt),
-        commits=[CommitSummary(*_commit_fields(line)) for line in commits.rows],
-        statements=[StatementSummary(*_statement_fields(line)) for line in statements.rows],
-        documents=[DocumentSummary(*_document_fields(line)) for line in report_lines.documents(connection, whose)],
+        commits=[SessionCommit(*_commit_fields(line)) for line in commits.rows],
+        statements=[SessionStatement(*_statement_fields(line)) for line in statements.rows],
+        documents=[SessionDocument(*_document_fields(line)) for line in report_lines.documents(connection, whose)],
         next=SessionCursors(_cursor(commits.after), _cursor(statements.after)),
     )
 

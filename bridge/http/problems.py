@@ -1,4 +1,4 @@
-"""Every error as one shape: RFC 9457 problem JSON that scorm-again understands as a failed commit too."""
+"""Problem responses (RFC 9457), which scorm-again understands as a failed commit too."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ MAX_HEADER_LINE = 8190
 SERVER = "scorm-bridge"
 """What every response says in `Server`: no version of anything."""
 
-KNOWN = (BridgeError, OperationalError, InterfaceError, DatabaseFileLostError)
-"""What `bridge_error` takes."""
+HANDLED_ERRORS = (BridgeError, OperationalError, InterfaceError, DatabaseFileLostError)
+"""What `as_bridge_error` takes."""
 
 
-def bridge_error(error: BridgeError | OperationalError | InterfaceError | DatabaseFileLostError) -> BridgeError:
-    """Give the bridge's own word for an error, whoever raised it."""
+def as_bridge_error(error: BridgeError | OperationalError | InterfaceError | DatabaseFileLostError) -> BridgeError:
+    """Return the `BridgeError` of an error, whoever raised it."""
     if isinstance(error, BridgeError):
         return error
     log.error("database_unavailable", error=describe(error))
     return DatabaseUnavailable("The database does not answer; try again.", retry_after=2)
 
 
-def problem(error: BridgeError) -> web.Response:
-    """Give the answer for an error."""
+def problem_response(error: BridgeError) -> web.Response:
+    """Return the response to an error."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -47,25 +47,25 @@ def problem(error: BridgeError) -> web.Response:
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn everything that is raised into a problem answer. Nothing that a client sends is answered with 500."""
+    """Return a problem for everything that is raised. Nothing that a client sends is answered with 500."""
     try:
         return await handler(request)
-    except KNOWN as error:
-        known = bridge_error(error)
-        _note(request, known.status, known.code, known.detail)
-        return problem(known)
+    except HANDLED_ERRORS as raised:
+        error = as_bridge_error(raised)
+        _note(request, error.status, error.code, error.detail)
+        return problem_response(error)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         return _of_aiohttp(request, error)
     except DBAPIError as error:
         log.error("request_not_processed", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values
-        return problem(
+        return problem_response(
             NotProcessed("The request failed because of an error of the bridge; it is logged.", retry_after=60)
         )
     except Exception:
         log.exception("request_not_processed")
-        return problem(
+        return problem_response(
             NotProcessed("The request failed because of an error of the bridge; it is logged.", retry_after=60)
         )
 
@@ -99,18 +99,18 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         detail = f"{request.method} is not for this address; it takes {allowed}."
-        return _told(request, 405, "method-not-allowed", "The method is not allowed here", detail, {"Allow": allowed})
+        return _refuse(request, 405, "method-not-allowed", "The method is not allowed here", detail, {"Allow": allowed})
     if error.status == 404:
         detail = f"{request.path} leads nowhere."
-        return _told(request, 404, "no-such-address", "There is nothing at this address", detail, {})
+        return _refuse(request, 404, "no-such-address", "There is nothing at this address", detail, {})
     if error.status == 408:
-        response = _told(request, 408, "request-timeout", "The request took too long", error.text or error.reason, {})
+        response = _refuse(request, 408, "request-timeout", "The request took too long", error.text or error.reason, {})
         response.force_close()
         return response
-    return _told(request, error.status, "bad-request", error.reason, error.text or error.reason, {})
+    return _refuse(request, error.status, "bad-request", error.reason, error.text or error.reason, {})
 
 
-def _told(
+def _refuse(
     request: web.Request, status: int, code: str, title: str, detail: str, headers: dict[str, str]
 ) -> web.Response:
     _note(request, status, code, detail)

@@ -20,11 +20,11 @@ from storage.refusals import MAX_KEPT, Refusal
 
 log = structlog.get_logger(__name__)
 
-EVERY = 5.0
+STORE_INTERVAL = 5.0
 """Seconds between looks at what is to be stored."""
-MAX_TOGETHER = 250
+BATCH_SIZE = 250
 """Refusals stored in one transaction."""
-MAX_LENGTH = 500
+MAX_TEXT_LENGTH = 500
 """Characters kept of a text."""
 
 LMS_ID = web.RequestKey("lms_id", int)
@@ -35,7 +35,7 @@ class Refusals(PeriodicTask):
     """What was refused and is not stored yet. `counts` are by status and code, since the start of the process."""
 
     def __init__(self, database: Database, now: Now) -> None:
-        super().__init__(EVERY)
+        super().__init__(STORE_INTERVAL)
         self._database = database
         self._now = now
         self._waiting: dict[int, deque[Refusal]] = {}
@@ -63,26 +63,26 @@ class Refusals(PeriodicTask):
             path=path,
         )
         if lms_id is not None:
-            one = Refusal(lms_id, self._now(), status, code, detail, wire_format, method, path)
-            self._waiting.setdefault(lms_id, deque(maxlen=MAX_KEPT)).append(one)
+            refusal = Refusal(lms_id, self._now(), status, code, detail, wire_format, method, path)
+            self._waiting.setdefault(lms_id, deque(maxlen=MAX_KEPT)).append(refusal)
 
     async def run_once(self) -> bool:
         """Store some of what waits."""
-        found: list[Refusal] = []
+        batch: list[Refusal] = []
         for waiting in self._waiting.values():
-            while waiting and len(found) < MAX_TOGETHER:
-                found.append(waiting.popleft())
+            while waiting and len(batch) < BATCH_SIZE:
+                batch.append(waiting.popleft())
         self._waiting = {lms_id: waiting for lms_id, waiting in self._waiting.items() if waiting}
-        if found:
+        if batch:
             # each LMS's own are in their order already
-            found.sort(key=lambda one: one.at)
+            batch.sort(key=lambda refusal: refusal.at)
             try:
-                await self._database.write(refusals.add, found)
+                await self._database.write(refusals.add, batch)
             except BaseException:
-                for one in reversed(found):
-                    waiting = self._waiting.setdefault(one.lms_id, deque(maxlen=MAX_KEPT))
+                for refusal in reversed(batch):
+                    waiting = self._waiting.setdefault(refusal.lms_id, deque(maxlen=MAX_KEPT))
                     if len(waiting) < MAX_KEPT:
-                        waiting.appendleft(one)
+                        waiting.appendleft(refusal)
                 raise
         return bool(self._waiting)
 
@@ -94,5 +94,5 @@ class Refusals(PeriodicTask):
 
 def _stored(text: str) -> str:
     """Return text as a database can keep it: without NUL and half characters, and not too long."""
-    text = text[:MAX_LENGTH].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    text = text[:MAX_TEXT_LENGTH].replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text.encode(errors="replace").decode()

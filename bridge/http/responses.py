@@ -59,7 +59,7 @@ class DeliverySummary(msgspec.Struct, frozen=True, gc=False):
     tries: int
 
 
-class CommitSummary(msgspec.Struct, frozen=True, gc=False):
+class SessionCommit(msgspec.Struct, frozen=True, gc=False):
     """One commit of a session."""
 
     number: int
@@ -68,7 +68,7 @@ class CommitSummary(msgspec.Struct, frozen=True, gc=False):
     disposition: CommitDisposition
 
 
-class StatementSummary(msgspec.Struct, frozen=True, gc=False):
+class SessionStatement(msgspec.Struct, frozen=True, gc=False):
     """A statement, the number of the commit it was generated from, and its deliveries."""
 
     id: UuidText
@@ -78,7 +78,7 @@ class StatementSummary(msgspec.Struct, frozen=True, gc=False):
     deliveries: list[DeliverySummary]
 
 
-class DocumentSummary(msgspec.Struct, frozen=True, gc=False):
+class SessionDocument(msgspec.Struct, frozen=True, gc=False):
     """A state or profile document, the number of the commit that changed it last, and its deliveries."""
 
     name: str
@@ -98,19 +98,19 @@ class SessionSummary(msgspec.Struct, frozen=True, gc=False):
     ended: SessionEnding | None
 
 
-class AttemptCommit(CommitSummary, frozen=True, gc=False):
+class AttemptCommit(SessionCommit, frozen=True, gc=False):
     """One commit of an attempt, and its session."""
 
     session_id: UuidText
 
 
-class AttemptStatement(StatementSummary, frozen=True, gc=False):
+class AttemptStatement(SessionStatement, frozen=True, gc=False):
     """A statement of an attempt, and its session."""
 
     session_id: UuidText
 
 
-class AttemptDocument(DocumentSummary, frozen=True, gc=False):
+class AttemptDocument(SessionDocument, frozen=True, gc=False):
     """A document of an attempt, and the session that changed it last."""
 
     session_id: UuidText
@@ -143,9 +143,9 @@ class SessionResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
     attempt: AttemptSummary
     enrollment: EnrollmentSummary
     cmi: CmiData
-    commits: list[CommitSummary]
-    statements: list[StatementSummary]
-    documents: list[DocumentSummary]
+    commits: list[SessionCommit]
+    statements: list[SessionStatement]
+    documents: list[SessionDocument]
     next: SessionCursors
 
 

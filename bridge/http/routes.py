@@ -15,7 +15,7 @@ _DOOR = f"/v1/formats/{{format:{doors.NAMES}}}/sessions/{{session_id}}/commits"
 
 
 def create_api(parts: Services) -> web.Application:
-    """Make the application with all routes of the contract."""
+    """Return the application with all routes of the API."""
     app = web.Application(
         client_max_size=request_body.LARGEST_BODY,
         middlewares=[cors(parts.origins), problems],

@@ -14,11 +14,11 @@ from bridge.access import CommitTokens, LmsTokens
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
-from bridge.http.asking import Asking
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
-from bridge.http.parsing import ParsingQueue
+from bridge.http.parsing_queue import ParsingQueue
+from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import LMS_ID, Refusals
 from bridge.limits.disk_space import DiskSpace
 from bridge.loopback import is_loopback
@@ -47,7 +47,7 @@ class Services:
     alarms: SystemAlarms
     backlog: Backlog
     proxies: TrustedProxies
-    asking: Asking
+    query_limiter: QueryLimiter
     parsing: ParsingQueue = field(default_factory=ParsingQueue)
 
 
@@ -55,7 +55,7 @@ SERVICES = web.AppKey("services", Services)
 
 
 def services(request: web.Request) -> Services:
-    """Give the services of the application that a request came to."""
+    """Return the services of the application that a request came to."""
     return request.app[SERVICES]
 
 
@@ -82,15 +82,15 @@ def requested_url(request: web.Request, proxies: TrustedProxies) -> str:
 
     The request's own host counts only if it is a name of this machine's: whoever sends a request could choose any.
     """
-    told = proxies.told_host(request)
-    if told is not None:
-        return f"{proxies.scheme(request)}://{told}"
+    host = proxies.forwarded_host(request)
+    if host is not None:
+        return f"{proxies.scheme(request)}://{host}"
     try:
-        asked = URL.build(scheme="http", authority=request.host)
+        url = URL.build(scheme="http", authority=request.host)
     except ValueError:
-        asked = URL()
-    if is_loopback(asked.host or ""):
-        return str(asked)
+        url = URL()
+    if is_loopback(url.host or ""):
+        return str(url)
     _warn_of_missing_public_url()
     sockname = None if request.transport is None else request.transport.get_extra_info("sockname")
     host, port = ("127.0.0.1", None) if sockname is None else sockname[:2]

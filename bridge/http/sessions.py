@@ -67,7 +67,7 @@ async def get_session(request: web.Request) -> web.Response:
     lms = await lms_of(request, request.headers.get("Authorization"))
     check_parameters(request, history.SESSION_PARAMETERS)
     session_id = request_body.session_id(request.match_info["session_id"])
-    with parts.asking.hold(lms.id):
+    with parts.query_limiter.hold(lms.id):
         body = await parts.database.lms.read(_session, session_id, lms.id, history.parse_cursors(request))
     return web.Response(body=body, content_type="application/json")
 
@@ -83,7 +83,7 @@ async def get_enrollments(request: web.Request) -> web.Response:
     for name in ("learner", "activity", "course"):
         if _IN_NO_ID.search(request.query.get(name, "")) is not None:
             raise MalformedField(f"{name} has a character that no id has.")
-    with parts.asking.hold(lms.id):
+    with parts.query_limiter.hold(lms.id):
         rows = await parts.database.lms.read(
             lookups.enrollments,
             lms_id=lms.id,

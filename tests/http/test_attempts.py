@@ -1,4 +1,4 @@
-"""Asking after an attempt as a whole."""
+"""Reading an attempt as a whole."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.http import asking
+from bridge.http import query_limiter
 from storage import report_lines
 from tests.support.bridge import Bridge
 
@@ -110,7 +110,7 @@ async def test_a_place_that_no_answer_told_is_refused(bridge: Bridge, place: str
 async def test_an_lms_that_asks_too_much_at_a_time_is_told_to_wait(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "MAX_OF_LMS", 0)
+    monkeypatch.setattr(query_limiter, "MAX_QUERIES_PER_LMS", 0)
     answer = await bridge.commit({"core": {}})
     headers = {"Authorization": f"Bearer {bridge.token}"}
     for path in (f"attempts/{answer['attempt']['id']}", f"sessions/{answer['session_id']}", "enrollments"):

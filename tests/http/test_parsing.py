@@ -13,8 +13,8 @@ import pytest
 from bridge.errors import MalformedBody, Overloaded
 from bridge.formats import detection
 from bridge.formats.native import order_key
-from bridge.http import parsing
-from bridge.http.parsing import LIGHT_BYTES, PLAIN_BYTES, ParsingQueue, is_heavy
+from bridge.http import parsing_queue
+from bridge.http.parsing_queue import LIGHT_BYTES, PLAIN_BYTES, ParsingQueue, is_heavy
 from bridge.http.services import SERVICES
 from tests.support.bridge import Bridge
 from tests.support.waiting import wait_until
@@ -120,7 +120,7 @@ async def test_a_client_that_gives_up_lets_the_next_one_have_its_turn(queue: Par
 async def test_heavy_bodies_beyond_what_may_wait_are_refused(
     queue: ParsingQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parsing, "MAX_BYTES_WAITING", 2 * len(HEAVY))
+    monkeypatch.setattr(parsing_queue, "MAX_BYTES_WAITING", 2 * len(HEAVY))
     held = Held()
     tasks = [asyncio.create_task(queue.run(HEAVY, held)) for _ in range(2)]
     await asyncio.sleep(0)

@@ -116,7 +116,7 @@ async def test_answers_that_may_succeed_later_are_no_refusals(bridge: Bridge, mo
 
 async def test_the_last_ones_of_each_lms_are_kept(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "MAX_KEPT", 5)
-    monkeypatch.setattr(waiting_refusals, "MAX_TOGETHER", 2)
+    monkeypatch.setattr(waiting_refusals, "BATCH_SIZE", 2)
     token = register_lms(bridge.engine, "other", "https://o.example").token
     for number in range(8):
         await bridge.post("/v1/sessions", {"attempt": f"{number}"})
@@ -169,4 +169,4 @@ async def test_any_address_can_be_kept(bridge: Bridge, path: str) -> None:
 
     assert status == 400
     (one,) = await _kept(bridge)
-    assert len(one.path) <= waiting_refusals.MAX_LENGTH
+    assert len(one.path) <= waiting_refusals.MAX_TEXT_LENGTH

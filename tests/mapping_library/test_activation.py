@@ -130,7 +130,7 @@ def test_every_act_is_kept_with_who_and_why(engine: Engine) -> None:
 
 def test_a_version_with_faults_is_never_activated_and_all_of_them_are_told(engine: Engine) -> None:
     _follow(engine)
-    text = LESS.document.text.replace('verb = "passed"', 'verb = "past"').replace('once = "attempt"', 'once = "x"', 1)
+    text = LESS.definition.text.replace('verb = "passed"', 'verb = "past"').replace('once = "attempt"', 'once = "x"', 1)
     with writing(engine) as connection:
         version_id = mapping_versions.ensure(connection, name="broken", content_hash="0" * 64, definition=text, now=NOW)
     before = _active(engine)
@@ -167,10 +167,10 @@ def test_versions_are_found_by_name_and_by_the_beginning_of_their_hash(engine: E
         ids = [activation.store_version(connection, one, NOW) for one in (DEFAULT, MORE, LESS)]
         found = [
             activation.find_version(connection, told).id
-            for told in ("minimal", "scorm-profile", DEFAULT.document.content_hash[:8])
+            for told in ("minimal", "scorm-profile", DEFAULT.definition.content_hash[:8])
         ]
         assert found == [ids[2], ids[1], ids[0]]
-        for told in ("none", MORE.document.content_hash[:3]):
+        for told in ("none", MORE.definition.content_hash[:3]):
             with pytest.raises(LibraryError):
                 activation.find_version(connection, told)
         with pytest.raises(LibraryError, match="No LMS"):

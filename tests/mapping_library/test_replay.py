@@ -119,7 +119,7 @@ async def test_the_impact_of_a_version_is_counted_by_rule_with_examples(bridge: 
             await bridge.commit(cmi, session_id=opened["session_id"], learner={"id": f"u{learner}"})
             bridge.clock.advance(60)
     new = variant(add=MASTERED, drop="attempt.started", **{'result = ["success", "score"]': 'result = ["success"]'})
-    documents = DEFAULT.document.text, new.document.text
+    documents = DEFAULT.definition.text, new.definition.text
     found = impact(bridge.engine, documents, Span(), processes=0)
     told = {rule: (one.added, one.dropped, one.changed, one.same) for rule, one in found.rules.items()}
     shared = impact(bridge.engine, documents, Span(), processes=2, few=0)
@@ -145,7 +145,7 @@ async def test_the_impact_of_a_version_is_counted_by_rule_with_examples(bridge: 
 
 async def test_the_same_document_has_no_impact(bridge: Bridge) -> None:
     await _play(bridge)
-    found = impact(bridge.engine, (DEFAULT.document.text,) * 2, Span(), processes=0)
+    found = impact(bridge.engine, (DEFAULT.definition.text,) * 2, Span(), processes=0)
 
     assert {(one.added, one.dropped, one.changed) for one in found.rules.values()} == {(0, 0, 0)}
     assert sum(one.same for one in found.rules.values()) == len(bridge.rules())
@@ -155,7 +155,7 @@ async def test_a_commit_that_cannot_be_read_any_more_is_left_out_and_counted(bri
     session_id = await _play(bridge)
     with writing(bridge.engine) as connection:
         connection.execute(update(journal).where(journal.c.number == 2).values(wire_format="of old"))
-    found = impact(bridge.engine, (DEFAULT.document.text,) * 2, Span(), processes=0)
+    found = impact(bridge.engine, (DEFAULT.definition.text,) * 2, Span(), processes=0)
 
     assert (found.skipped, found.commits) == (1, 3)
     with pytest.raises(UnreadableError), reading(bridge.engine) as connection:

@@ -1,4 +1,4 @@
-"""How many questions an LMS may have under way at a time; its commits are not among them."""
+"""How many queries an LMS may have in progress; its commits do not count."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from contextlib import contextmanager
 
 from bridge.errors import TooManyQuestions
 
-MAX_OF_LMS = 32
+MAX_QUERIES_PER_LMS = 32
 RETRY_AFTER = 1
 """Seconds."""
 
 
-class Asking:
-    """Counts questions under way, by LMS."""
+class QueryLimiter:
+    """Counts the queries in progress of each LMS."""
 
     def __init__(self) -> None:
         self._of_lms: Counter[int] = Counter()
 
     @contextmanager
     def hold(self, lms_id: int) -> Iterator[None]:
-        """Count one more while the block runs.
+        """Count a query while the block runs.
 
         Raises:
-            TooManyQuestions: the LMS has as many under way as it may.
+            TooManyQuestions: the LMS has as many in progress as it may.
         """
-        if self._of_lms[lms_id] >= MAX_OF_LMS:
+        if self._of_lms[lms_id] >= MAX_QUERIES_PER_LMS:
             raise TooManyQuestions(
-                f"This LMS has {MAX_OF_LMS} questions under way; ask again when one is answered.",
+                f"This LMS has {MAX_QUERIES_PER_LMS} queries in progress; try again after one of them.",
                 retry_after=RETRY_AFTER,
             )
         self._of_lms[lms_id] += 1

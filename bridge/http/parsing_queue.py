@@ -80,6 +80,6 @@ class ParsingQueue:
 
 
 def is_heavy(body: bytes) -> bool:
-    """Tell whether a body may take long to parse."""
+    """Return whether a body may take long to parse."""
     size = len(body)
     return size > PLAIN_BYTES or (size > LIGHT_BYTES and sum(map(body.count, _MARKS)) > PLAIN_MARKS)
