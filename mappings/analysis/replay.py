@@ -171,7 +171,7 @@ class Replay:
                 attempt.state, story.launch, launched_at=story.launched_at, prior_total_time=story.prior_total_time
             )
             # the turns are those of the past, whatever this mapping makes of them
-            state = replace(state, number=story.number, opened=story.opened)
+            state = replace(state, number=story.number, history_length_at_open=story.opened)
             self._sessions[story.session_id] = _Session(story, context, state)
 
     def _make(self, attempt: _Attempt, session: _Session, done: Fold, *, closing: bool = False) -> Told:
