@@ -150,7 +150,7 @@ class _BatchExecutor:
         )
         if followed:
             self._unit.share_best(session.attempt)
-        number, first_response = session.row.commits, self.rows.entries[-1].reply
+        number, first_response = session.row.commits, self.rows.entries[-1].response
         if first_response is not None:
             session.fresh.append(
                 PriorCommit(number, received.digest, received.commit.sequence, received.idempotency_key)
@@ -241,8 +241,8 @@ class _BatchExecutor:
         built = documents_of(active, session, self._unit.begun_attempts(attempt.enrollment))
         for document in built:
             earlier = self.documents.get(document.row.id)
-            at_once = earlier is not None and earlier.every == 0
-            self.documents[document.row.id] = document._replace(every=0) if at_once else document
+            at_once = earlier is not None and earlier.min_interval_ms == 0
+            self.documents[document.row.id] = document._replace(min_interval_ms=0) if at_once else document
         attempt.documents_due = None
         attempt.changed = True
         return len(built)

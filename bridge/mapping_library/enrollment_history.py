@@ -77,7 +77,7 @@ def read_commit(row: JournalRow) -> Commit:
     Raises:
         UnreadableError: this release cannot.
     """
-    beside = _NOTHING if row.beside is None else _beside(row.beside)
+    beside = _NOTHING if row.request_metadata is None else _beside(row.request_metadata)
     post = CommitRequest(bytes(row.body), row.content_type, beside.query, beside.no_cors)
     try:
         if row.wire_format == native.FORMAT.name:
@@ -109,12 +109,12 @@ def _attempts(history: History) -> list[AttemptStory]:
             SessionStory(
                 row.session_id,
                 state.number,
-                state.opened,
-                state.closed,
+                state.history_length_at_open,
+                state.idle_end_positions,
                 state.launch,
                 state.launched_at,
-                state.known_total,
-                state.overlapped,
+                state.prior_total_time,
+                state.overlap_positions,
             )
         )
     return [AttemptStory(statement_context(row, ""), sessions.get(row.id, [])) for row in history.attempts]
