@@ -155,6 +155,7 @@ def test_the_mutations_begin_with_a_sound_document(name):
 
 @pytest.mark.parametrize("mutate", [dropped, renamed, retyped, blanked])
 @pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.slow
 def test_every_mutation_is_caught_at_its_key_or_harmless_by_the_rule(name, mutate):
     whole = tomllib.loads(DOCUMENTS[name])
     harmless, missed, count = set(), [], 0

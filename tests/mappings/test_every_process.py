@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.mappings.statement_builders import DOCUMENTS, compiled, everything
 from tests.mappings.test_session_properties import statements_of
 
@@ -47,6 +49,7 @@ def told() -> str:
     return "\n".join([everything(), *journals])
 
 
+@pytest.mark.slow
 def test_the_same_journal_gives_the_same_bytes_in_every_process() -> None:
     script = "import sys; from tests.mappings.test_every_process import told; sys.stdout.buffer.write(told().encode())"
     running = [

@@ -99,6 +99,7 @@ OLD_NAMES = {
 """What columns of the first schema were called until revision 0017."""
 
 
+@pytest.mark.slow
 def test_going_back_and_forth_keeps_the_rows(fresh_engine: Engine) -> None:
     """What an older schema has no room for is lost on the way back, and nothing else."""
     migrate(fresh_engine)
