@@ -18,7 +18,7 @@ import structlog
 
 from bridge.clock import Now
 from bridge.database import DATABASE_ERRORS, Database, describe_place
-from bridge.forwarding.backoff import AWAY, FIRST, LONGEST, delay
+from bridge.forwarding.backoff import BASE_DELAY, MAX_DELAY, MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.channel import TargetChannel
 from bridge.forwarding.outcomes import Outcome, Reply, classify_document, may_be_of_one, retry_after
 from bridge.forwarding.polling_worker import PollingWorker
@@ -32,9 +32,9 @@ log = structlog.get_logger(__name__)
 JSON = "application/json"
 _CODING = re.compile(r'(?:-|--|;)(?:gzip|br|deflate|zstd)"$')
 """What proxies put behind an ETag when they compress."""
-MOST_TOGETHER = 4
+MAX_CONCURRENT_DOCUMENTS = 4
 """Documents on their way to one LRS at the same time."""
-MOST_READINGS = 5
+MAX_READS = 5
 """How often a document is read anew, as others write it too, before it is left alone for a while."""
 _WAITING = {Outcome.RETRY, Outcome.BROKE, Outcome.NOT_ALLOWED, Outcome.CONFLICT, Outcome.FAULT}
 """What comes of a try after which a document waits: it is never given up for trouble with the LRS or the way."""
@@ -69,26 +69,26 @@ class DocumentForwarder(PollingWorker):
         self._part = part
         self._adopts = adopts
 
-    async def _round(self) -> bool:
+    async def _poll_once(self) -> bool:
         """Write what may be written now, a few documents at once; tell whether there was anything."""
-        if self._adopts and self._may_look():
+        if self._adopts and self._may_assign():
             while not self._stopping.is_set() and await self._database.read(documents.has_unassigned):
                 await self._database.write(documents.assign_waiting, self._part.target, self._adopts)
-        most = MOST_TOGETHER if self._breaker.is_closed else 1
+        most = MAX_CONCURRENT_DOCUMENTS if self._breaker.is_closed else 1
         claimed = await self._database.read(documents.claim, self._part, now=self._now(), most=most)
         sent = [result for result in await asyncio.gather(*map(self._send, claimed)) if result is not None]
         troubles = [result for result in sent if result.is_of_target]
         settled = [result for result in sent if result.outcome not in _WAITING]
         if settled:
-            self._progressed()
+            self._record_progress()
         if any(result.outcome is Outcome.DELIVERED for result in settled):
-            await self._channel.passed()
+            await self._channel.record_success()
         if troubles:
-            await self._channel.failed(troubles[0].outcome, troubles[0].reply)
+            await self._channel.record_failure(troubles[0].outcome, troubles[0].reply)
         elif settled:
-            await self._channel.answered()
+            await self._channel.record_response()
         else:
-            self._breaker.gave_up()
+            self._breaker.release()
         return bool(sent)
 
     async def _send(self, one: ClaimedDocument) -> _Sent | None:
@@ -122,20 +122,20 @@ class DocumentForwarder(PollingWorker):
         is_own = outcome in {Outcome.CONFLICT, Outcome.FAULT}
         if not is_own and not may_be_of_one(reply, outcome):
             return 0.0, True
-        failure = self._channel.isolation.failed(one.id, one.id, says_nothing_of_others=is_own)
-        if failure.is_everything:
+        failure = self._channel.isolation.record_failure(one.id, one.id, says_nothing_of_others=is_own)
+        if failure.is_target_wide:
             return 0.0, True
-        if not is_own and not failure.is_alone and (outcome is not Outcome.NOT_ALLOWED or failure.may_be_permission):
-            await self._channel.failed_alone(outcome, reply, failures=failure.failures)
-        longest = LONGEST if failure.is_alone else AWAY
-        floor = FIRST if outcome is Outcome.FAULT else 0.0
+        if not is_own and not failure.is_isolated and (outcome is not Outcome.NOT_ALLOWED or failure.may_be_permission):
+            await self._channel.record_isolated_failure(outcome, reply, failures=failure.failures)
+        max_delay = MAX_DELAY if failure.is_isolated else MAX_OUTAGE_DELAY
+        floor = BASE_DELAY if outcome is Outcome.FAULT else 0.0
         asked = retry_after(reply, self._now())
-        return max(floor, delay(failure.failures, self._random, asked, longest=longest)), False
+        return max(floor, backoff_delay(failure.failures, self._random, asked, max_delay=max_delay)), False
 
     async def _write(self, one: ClaimedDocument) -> tuple[Outcome, Reply]:
         parameters = msgspec.json.decode(one.parameters, type=dict[str, str])
         reply, refused = Reply(None, ""), set[str]()
-        for _ in range(MOST_READINGS):
+        for _ in range(MAX_READS):
             found = await self._transport.read_document(one.resource, parameters)
             if found.is_truncated:
                 return Outcome.TOO_LARGE, found
@@ -144,7 +144,7 @@ class DocumentForwarder(PollingWorker):
             content = one.content
             if found.status == 200 and not is_empty:
                 try:
-                    content = join(one.content, found.text) if one.content_type == JSON else one.content
+                    content = merge_documents(one.content, found.text) if one.content_type == JSON else one.content
                 except TooDeepError:
                     return Outcome.REFUSED, Reply(200, "the document there is nested too deeply to be joined with")
                 if content == found.text.encode():
@@ -167,7 +167,7 @@ class TooDeepError(ValueError):
     """A document is nested more deeply than can be read."""
 
 
-def join(ours: bytes, theirs: str) -> bytes:
+def merge_documents(ours: bytes, theirs: str) -> bytes:
     """Give a document as it should be at an LRS that has another: our properties in it, and what else it has kept.
 
     A list of texts, such as the attempts, keeps the ones that are not ours, before ours. What is no JSON object, there

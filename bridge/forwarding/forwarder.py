@@ -17,7 +17,7 @@ import structlog
 
 from bridge.clock import Now
 from bridge.database import DATABASE_ERRORS, Database, describe_place
-from bridge.forwarding.backoff import AWAY, FIRST, LONGEST, delay
+from bridge.forwarding.backoff import BASE_DELAY, MAX_DELAY, MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.batches import Batch, BatchSplitter
 from bridge.forwarding.channel import TargetChannel, reply_text
 from bridge.forwarding.divergence import is_diverged
@@ -32,20 +32,20 @@ from storage.target_alarms import AlarmState, RequestKind
 
 log = structlog.get_logger(__name__)
 
-MOST_TOGETHER = 50
+BATCH_SIZE = 50
 """Statements in a request."""
 REQUESTS = 8
 """That a claim is for, and so the most whose answers are noted together."""
-MOST_CLAIMED_BYTES = 1024 * 1024
+MAX_CLAIM_BYTES = 1024 * 1024
 """Bytes of statements that a claim is for: twice what goes in a request at most."""
 MAX_SUSPECTED = 10_000
 """Deliveries of batches that failed; beyond, only those of the last one are remembered."""
 MAX_UNVERIFIED = 3
 """Tries after which a statement that cannot be read back, because that is forbidden, is given up."""
-MAX_LIGHT = 3
+MAX_IMMEDIATE_FAILURES = 3
 """Failures by itself from which on a statement waits for a second at least."""
 VOIDING = b'"http://adlnet.gov/expapi/verbs/voided"'
-FRESH = 1.0
+CLAIM_TTL = 1.0
 """Seconds that what was claimed may be sent. Leases and discards are heard of with the next claim."""
 
 
@@ -85,20 +85,20 @@ class Forwarder(PollingWorker):
         self._part = part
         self._adopts = adopts
         self._unwanted_rules = unwanted_rules
-        self._most = MOST_TOGETHER
+        self._most = BATCH_SIZE
         self._limits: dict[int, int] = {}
         """Delivery -> how many may go in one request, for those of a batch that failed: one of them may be to blame."""
         self._answered: list[Settlement] = []
         self._noting: PendingSettlement | None = None
-        self._size = MOST_CLAIMED_BYTES // MOST_TOGETHER
+        self._size = MAX_CLAIM_BYTES // BATCH_SIZE
         """Bytes of a statement, as they were lately: a claim should not be for much more than is kept of it."""
 
-    async def _round(self) -> bool:
+    async def _poll_once(self) -> bool:
         """Send what may be sent now, for a second at most; tell whether there was anything."""
-        if self._adopts and self._may_look() and await self._database.read(outbox.has_unassigned):
+        if self._adopts and self._may_assign() and await self._database.read(outbox.has_unassigned):
             await self._database.write(outbox.assign_waiting, self._part.target, self._unwanted_rules)
             self._channel.wake()
-        until = asyncio.get_running_loop().time() + FRESH
+        until = asyncio.get_running_loop().time() + CLAIM_TTL
         self._answered, self._noting = [], None
         page = await self._claim(())
         found = bool(page.claimed)
@@ -113,7 +113,7 @@ class Forwarder(PollingWorker):
                 except TargetPausedError:
                     goes_on = found = False
                 await self._note()
-                if not goes_on or ahead is None or self._pauses.holds(self._target):
+                if not goes_on or ahead is None or self._pauses.is_paused(self._target):
                     break
                 page, ahead = await ahead, None
         finally:
@@ -130,13 +130,13 @@ class Forwarder(PollingWorker):
         on_their_way = [one.id for one in sending]
         if self._noting is not None:
             on_their_way += self._noting.ids
-        most = max(self._most, min(REQUESTS * self._most, MOST_CLAIMED_BYTES // self._size))
+        most = max(self._most, min(REQUESTS * self._most, MAX_CLAIM_BYTES // self._size))
         page = await self._database.read(
             outbox.claim,
             self._part,
             now=self._now(),
             most=most,
-            most_bytes=MOST_CLAIMED_BYTES,
+            most_bytes=MAX_CLAIM_BYTES,
             on_their_way=on_their_way,
         )
         if page.claimed:
@@ -175,9 +175,9 @@ class Forwarder(PollingWorker):
             return True
         if outcome in {Outcome.RETRY, Outcome.BROKE, Outcome.NOT_ALLOWED}:
             if not may_be_of_one(reply, outcome):
-                seconds = await self._channel.failed(outcome, reply)
+                seconds = await self._channel.record_failure(outcome, reply)
                 if outcome is Outcome.NOT_ALLOWED:
-                    seconds = min(seconds, AWAY)  # the breaker waits longer: what is let in then need not
+                    seconds = min(seconds, MAX_OUTAGE_DELAY)  # the breaker waits longer: what is let in then need not
                 self._answer(batch, "waiting", started, outcome, reply, seconds=seconds)
             elif is_single:
                 await self._wait_by_itself(batch, started, outcome, reply)
@@ -185,9 +185,9 @@ class Forwarder(PollingWorker):
                 await self._suspect(batch, started, outcome, reply)
             return False
         if outcome is Outcome.FAULT:
-            self._breaker.gave_up()  # it says nothing of the LRS
+            self._breaker.release()  # it says nothing of the LRS
         elif not (is_single and outcome is Outcome.REFUSED):
-            await self._channel.answered()
+            await self._channel.record_response()
         if is_single:
             return await self._settle_single(batch, started, outcome, reply)
         self._answer(batch, "waiting", started, outcome, reply)
@@ -205,10 +205,10 @@ class Forwarder(PollingWorker):
         return 1 if is_refusing else self._most
 
     async def _delivered(self, batch: Batch, started: int, outcome: Outcome, reply: Reply) -> None:
-        self._most = min(MOST_TOGETHER, 2 * self._most)
-        self._progressed()
+        self._most = min(BATCH_SIZE, 2 * self._most)
+        self._record_progress()
         self._forget(batch)
-        await self._channel.passed()
+        await self._channel.record_success()
         alarms = self._channel.alarms
         if alarms.state(self._target, RequestKind.VOIDING) is not None and VOIDING in batch.body:
             await alarms.end(self._target, RequestKind.VOIDING)
@@ -221,16 +221,16 @@ class Forwarder(PollingWorker):
         waits = outcome in {Outcome.FAULT, Outcome.UNVERIFIED}
         if outcome is Outcome.REFUSED:
             known = self._channel.alarms.state(self._target, RequestKind.STATEMENTS)
-            waits = not isolation.refused(claimed.attempt_id, is_refusing=known is AlarmState.REFUSING)
+            waits = not isolation.record_refusal(claimed.attempt_id, is_refusing=known is AlarmState.REFUSING)
             if waits:
                 await self._channel.alarms.begin(
                     self._target, RequestKind.STATEMENTS, AlarmState.REFUSING, reply_text(reply)
                 )
-                await self._channel.failed(outcome, reply)
+                await self._channel.record_failure(outcome, reply)
             else:
-                await self._channel.answered()
+                await self._channel.record_response()
         if waits:
-            failure = isolation.failed(claimed.id, claimed.attempt_id, says_nothing_of_others=True)
+            failure = isolation.record_failure(claimed.id, claimed.attempt_id, says_nothing_of_others=True)
             is_forbidden = self._channel.alarms.state(self._target, RequestKind.READING) is not None
             # reading may be forbidden for a moment only; what cannot be read yet, because it is new, is waited for
             if outcome is not Outcome.UNVERIFIED or not is_forbidden or failure.failures < MAX_UNVERIFIED:
@@ -309,35 +309,41 @@ class Forwarder(PollingWorker):
         if len(self._limits) > MAX_SUSPECTED:
             self._limits = {claimed.id: half for claimed in batch.claimed}
         # while it is looked for, those who wait for the LRS do not wait longer each time
-        seconds = await self._channel.failed(outcome, reply, longest=FIRST if is_known else None, is_sure=False)
+        seconds = await self._channel.record_failure(
+            outcome, reply, max_delay=BASE_DELAY if is_known else None, is_sure=False
+        )
         self._answer(batch, "waiting", started, outcome, reply, seconds=seconds)
 
     async def _wait_by_itself(self, single: Batch, started: int, outcome: Outcome, reply: Reply) -> None:
         """Let one statement wait, with what comes after it in its attempt; the target, where nothing passes."""
         (claimed,) = single.claimed
         is_voiding = outcome is Outcome.NOT_ALLOWED and VOIDING in single.body
-        failure = self._channel.isolation.failed(claimed.id, claimed.attempt_id, says_nothing_of_others=is_voiding)
-        if failure.is_everything:
-            await self._channel.failed(outcome, reply)
+        failure = self._channel.isolation.record_failure(
+            claimed.id, claimed.attempt_id, says_nothing_of_others=is_voiding
+        )
+        if failure.is_target_wide:
+            await self._channel.record_failure(outcome, reply)
         else:
-            self._breaker.gave_up()
+            self._breaker.release()
             if is_voiding:
                 await self._channel.alarms.begin(
                     self._target, RequestKind.VOIDING, AlarmState.NOT_ALLOWED, reply_text(reply)
                 )
-            elif not failure.is_alone and (outcome is not Outcome.NOT_ALLOWED or failure.may_be_permission):
-                await self._channel.failed_alone(outcome, reply, failures=failure.failures)
+            elif not failure.is_isolated and (outcome is not Outcome.NOT_ALLOWED or failure.may_be_permission):
+                await self._channel.record_isolated_failure(outcome, reply, failures=failure.failures)
         self._wait_for(single, started, outcome, reply, failure)
 
     def _wait_for(self, single: Batch, started: int, outcome: Outcome, reply: Reply, failure: Failure) -> None:
         """Let one statement wait, longer each time that it failed by itself."""
         # unless others pass, it may be the LRS that is away: that is tried every minute
-        longest = LONGEST if failure.is_alone else AWAY
+        max_delay = MAX_DELAY if failure.is_isolated else MAX_OUTAGE_DELAY
         asked = retry_after(reply, self._now())
         # an answer that was lost on the way once or twice is nothing to wait long for
-        is_light = outcome is Outcome.UNVERIFIED or (failure.failures < MAX_LIGHT and outcome is not Outcome.BROKE)
-        least = 0.0 if is_light else FIRST
-        seconds = max(least, delay(failure.failures, self._random, asked, longest=longest))
+        is_light = outcome is Outcome.UNVERIFIED or (
+            failure.failures < MAX_IMMEDIATE_FAILURES and outcome is not Outcome.BROKE
+        )
+        least = 0.0 if is_light else BASE_DELAY
+        seconds = max(least, backoff_delay(failure.failures, self._random, asked, max_delay=max_delay))
         self._answer(single, "waiting", started, outcome, reply, seconds=seconds)
 
     def _answer(

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from bridge.forwarding.about import VERSION_HEADER, ask_about, version_to_speak
+from bridge.forwarding.about import VERSION_HEADER, request_about, select_version
 from bridge.forwarding.auth import Authorization
 from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.rate_limiter import RateLimiter
@@ -28,7 +28,7 @@ MAX_CONTENT_BYTES = 4 * 1024 * 1024
 """Read of a statement or document that an LRS gives back: more than it would have taken."""
 VERSION_TTL = 3600.0
 """Seconds that what an LRS said about its versions is good for: it may have been upgraded, or be another one."""
-VERSION_MISTRUST = 60.0
+VERSION_RECHECK_AGE = 60.0
 """Seconds after which it is asked again because of a refusal that speaks of versions."""
 _OF_VERSIONS = re.compile(r"version", re.IGNORECASE)
 
@@ -44,12 +44,12 @@ def _never() -> bool:
 class Transport:
     """Sends to one LRS. Never raises for what the LRS or the network does: a `Reply` tells it.
 
-    `is_held` is asked before each request, at the last moment: where it says so, the request is not begun and
+    `is_paused` is asked before each request, at the last moment: where it says so, the request is not begun and
     `TargetPausedError` raised.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, target: Target, is_held: Callable[[], bool] = _never) -> None:
-        self._is_held = is_held
+    def __init__(self, session: aiohttp.ClientSession, target: Target, is_paused: Callable[[], bool] = _never) -> None:
+        self._is_paused = is_paused
         self._session = session
         self._target = target
         self._options = connection_options(target)
@@ -114,8 +114,8 @@ class Transport:
         if self._version is not None and time - self._version_asked_at < VERSION_TTL:
             return None
         self._version_asked_at = time
-        about = await ask_about(lambda headers: self._exchange("GET", "about", headers, MAX_ABOUT_BYTES))
-        self._version = version_to_speak(about) or known
+        about = await request_about(lambda headers: self._exchange("GET", "about", headers, MAX_ABOUT_BYTES))
+        self._version = select_version(about) or known
         if self._version is not None:
             return None
         trouble = about if about.status in {401, 403} or not about.is_from_lrs else _unheard(about)
@@ -124,7 +124,7 @@ class Transport:
     def _is_mistrusted(self, reply: Reply) -> bool:
         """Tell whether an LRS refused the version that it was spoken to in, although it said that it speaks it."""
         asked = asyncio.get_running_loop().time() - self._version_asked_at
-        is_old = self._target.version == "auto" and asked >= VERSION_MISTRUST
+        is_old = self._target.version == "auto" and asked >= VERSION_RECHECK_AGE
         return is_old and reply.status == 400 and _OF_VERSIONS.search(reply.text) is not None
 
     async def _versioned(
@@ -174,7 +174,7 @@ class Transport:
             headers = headers | {"Authorization": told}
         await self._rate_limiter.acquire()
         # nothing is waited for from here on to where the request is on its way
-        if self._is_held():
+        if self._is_paused():
             raise TargetPausedError
         response = await send_request(
             self._session,

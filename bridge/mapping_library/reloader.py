@@ -60,7 +60,7 @@ class MappingReloader(PeriodicTask):
             await self._database.read(self.refresh)
         return False
 
-    async def follow_at_once(self) -> None:
+    async def reload_now(self) -> None:
         """Use what this process has just activated; if the database does not answer any more, the next look will."""
         try:
             await self.run_once()

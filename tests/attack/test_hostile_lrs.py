@@ -347,12 +347,12 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
         async with serve(accept) as url:
             bridge = await start(targets=(_target(url),))
             await wait_until(lambda: failures)
-            while time.monotonic() < failures[0] + 2.5 * polling_worker.POLL:
+            while time.monotonic() < failures[0] + 2.5 * polling_worker.POLL_INTERVAL:
                 for learner in LEARNERS:
                     await bridge.commit(DONE, learner={"id": learner})
             await wait_until(lambda: "delivered" in {way.state for way in _deliveries(bridge).values()})
             await bridge.close()
-    assert all(after - before >= polling_worker.POLL for before, after in pairwise(failures))
+    assert all(after - before >= polling_worker.POLL_INTERVAL for before, after in pairwise(failures))
     told = [line for line in logs if line["event"] == "forwarding_interrupted"]
     assert len(told) == len(failures) > 1
     assert [line["failures"] for line in told] == list(range(1, len(told) + 1))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import aiohttp
 
-from bridge.forwarding.about import VERSION_HEADER, ask_about, versions_of
+from bridge.forwarding.about import VERSION_HEADER, request_about, versions_of
 from bridge.forwarding.auth import Authorization
 from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.targets import Target
@@ -53,7 +53,7 @@ async def _ask(session: aiohttp.ClientSession, target: Target) -> Reply:
         )
         return reply_of(response, MAX_ABOUT_BYTES)
 
-    return await ask_about(about) if target.version == "auto" else await about({VERSION_HEADER: target.version})
+    return await request_about(about) if target.version == "auto" else await about({VERSION_HEADER: target.version})
 
 
 def _in_words(target: Target, reply: Reply) -> Tested:
