@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 import aiohttp
 import msgspec
 
-from bridge.forwarding.outcomes import MAX_LOCATION, Reply
+from bridge.forwarding.outcomes import MAX_LOCATION_LENGTH, Reply
 from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials
 from bridge.http_client import HttpResponse, send_request, too_large
 
@@ -105,7 +105,7 @@ class Authorization:
             return token or Reply(
                 None, f"the token endpoint: {fault}", response.headers, is_from_lrs=False, is_preliminary=True
             )
-        where = response.headers.get("Location", "")[:MAX_LOCATION] if 300 <= status < 400 else ""
+        where = response.headers.get("Location", "")[:MAX_LOCATION_LENGTH] if 300 <= status < 400 else ""
         points = f" and redirects to {where}, which is not followed" if where else ""
         said = f"the token endpoint answered {status}{points}: {response.text[:500]}"
         answered = 401 if status in {400, 401, 403} else None

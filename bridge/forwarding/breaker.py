@@ -93,7 +93,7 @@ class Breaker:
         return seconds
 
     def release(self) -> None:
-        """Give the permission back unused, so that another worker may be the probe."""
+        """Return the permission back unused, so that another worker may be the probe."""
         self._end_probe()
 
     def _end_probe(self) -> None:

@@ -92,9 +92,9 @@ class PollingWorker(ABC):
         while await self._breaker.acquire(self._stopping):
             self._woken.clear()
             faults = self._faults
-            found = False
+            has_work = False
             try:
-                found = not self._pauses.is_paused(self._target) and await self._poll_once()
+                has_work = not self._pauses.is_paused(self._target) and await self._poll_once()
             except TargetPausedError:
                 pass
             except Exception as error:  # noqa: BLE001 -- logged: no error stops what comes after it
@@ -107,10 +107,10 @@ class PollingWorker(ABC):
                     self._stopping,
                     max(POLL_INTERVAL, backoff_delay(self._faults, self._random, max_delay=MAX_OUTAGE_DELAY)),
                 )
-            elif not found:
+            elif not has_work:
                 self._breaker.release()
                 await self._sleep(self._woken, POLL_INTERVAL)
-            if found and self._faults == faults:
+            if has_work and self._faults == faults:
                 self._faults = 0
 
     async def _raise_alarm(self, error: Exception) -> None:

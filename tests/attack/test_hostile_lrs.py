@@ -19,7 +19,7 @@ from aiohttp import web
 
 from bridge import passwords
 from bridge.forwarding import forwarder, polling_worker, transport
-from bridge.forwarding.statement_equality import Comparison
+from bridge.forwarding.statement_comparison import Comparison
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import MAX_ANSWER_BYTES, Transport
 from bridge.http_client import HttpResponse
@@ -221,7 +221,7 @@ async def test_a_compressed_answer_that_would_fill_the_memory_is_read_to_its_lim
 async def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_up_no_other_target(
     start: StartBridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "ANSWER_TIMEOUT", 0.5)
+    monkeypatch.setattr(transport, "REQUEST_TIMEOUT", 0.5)
     over = asyncio.Event()
 
     async def lrs(request: web.Request) -> web.StreamResponse:
