@@ -245,7 +245,7 @@ class Machine(RuleBasedStateMachine):
 
 def test_whatever_the_order_the_database_says_what_the_model_says(engine: Engine) -> None:
     run_state_machine_as_test(
-        lambda: Machine(engine),
+        lambda: Machine(engine),  # type: ignore[arg-type]  # any factory will do
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=20,

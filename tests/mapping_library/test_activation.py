@@ -12,7 +12,7 @@ from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import FilterSettings, TargetSettings
-from mappings.definition import DefinitionError
+from mappings.definition import CompiledMapping, DefinitionError
 from storage import acts, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import mapping_activation
@@ -29,7 +29,7 @@ def _active(engine: Engine, lms_id: int | None = None) -> int | None:
         return mapping_versions.active_for(connection, lms_id)
 
 
-def _activate(engine: Engine, mapping, lms_id: int | None = None) -> int:
+def _activate(engine: Engine, mapping: CompiledMapping, lms_id: int | None = None) -> int:
     with writing(engine) as connection:
         version_id = activation.store_version(connection, mapping, NOW)
         done = activation.activate_version(connection, version_id, lms_id, targets=(), context=CONTEXT)
@@ -42,7 +42,7 @@ def _roll_back(engine: Engine, lms_id: int | None = None) -> int | None:
         return activation.roll_back(connection, lms_id, targets=(), context=CONTEXT).version_id
 
 
-def _follow(engine: Engine, mapping=DEFAULT) -> None:
+def _follow(engine: Engine, mapping: CompiledMapping = DEFAULT) -> None:
     with writing(engine) as connection:
         activation.activate_configured(connection, mapping, NOW)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mappings.attempt.ordering import REORDER_WINDOW
+from mappings.attempt.field_order import REORDER_WINDOW
 from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, arrival, page
 
 proven = settings(deadline=None, max_examples=60, derandomize=True, database=None)

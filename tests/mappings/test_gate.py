@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -17,7 +19,9 @@ from tests.mappings.statement_builders import DOCUMENTS, ODD_IDS, SHIPPED, chang
 
 proven = settings(deadline=None, max_examples=500, derandomize=True, database=None)
 
-_ODD = st.sampled_from([None, True, "1", "", [], {}, 2, -1.5, 0.5, "PT1H", "PT", "P1W", "urn:x", "http://", "a b"])
+_ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, "1", "", [], {}, 2, -1.5, 0.5, "PT1H", "PT", "P1W", "urn:x", "http://", "a b"]
+)
 _NUMBERS = st.sampled_from([-2, -1, 0, 0.5, 1, 50, 100, 1e300])
 _SCORES = st.dictionaries(st.sampled_from(["scaled", "raw", "min", "max"]), _NUMBERS | _ODD)
 _KEYS = st.sampled_from(["urn:x", "https://example.org/x", "http://", "x", "https://example.org/%zz", ""])

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from mappings.attempt import AttemptState, Earlier, SessionState, fold
-from mappings.attempt.ordering import REORDER_WINDOW, judge, may_repeat
+from mappings.attempt.field_order import REORDER_WINDOW
+from mappings.attempt.ordering import judge, may_repeat
 from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, arrival, delta, scorm_12
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from mappings.cmi.objectives import Objective, objectives
 from mappings.cmi.scores import Score
+from mappings.generation.statements import make
 from tests.mappings.builders import DAY, NOON, Play, delta, numbered, scorm_12, scorm_2004
-from tests.mappings.statement_builders import compiled, facts, make
+from tests.mappings.statement_builders import compiled, facts
 
 
 def old(*items, **changes):

@@ -19,7 +19,7 @@ proven = settings(deadline=None, max_examples=300, derandomize=True, database=No
 
 BY_RANGE = SHIPPED.replace('scaled_score = "raw/100"', 'scaled_score = "range"')
 """What scores are told, not how they are scaled, is looked at here."""
-NAMES = {"1.2": ("core.score.raw", "core.score.min", "core.score.max")}
+NAMES: dict[str, tuple[str, ...]] = {"1.2": ("core.score.raw", "core.score.min", "core.score.max")}
 NAMES["2004"] = ("score.raw", "score.min", "score.max", "score.scaled")
 STATUS = {"1.2": ("core.lesson_status", "passed"), "2004": ("success_status", "passed")}
 PLACE = {"1.2": ("core.lesson_location", "p2"), "2004": ("location", "p2")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -217,7 +219,7 @@ def test_a_fallback_stands_where_a_name_is_empty():
     assert tell("attempt.started", mapping=mapping)[0]["actor"]["name"] == "Doe, Jane"
 
 
-_STATUSES = ["", "incomplete", "completed", "passed", "failed", "Passed", "browsed", "nonsense", None, {}, 5]
+_STATUSES: list[Any] = ["", "incomplete", "completed", "passed", "failed", "Passed", "browsed", "nonsense", None, {}, 5]
 _NUMBERS = ["", "0", "85", "85,5", "100", "101", "-1", "1e308", "-1e308", "NaN", None, 40, 0.1, True]
 _TIMES = ["", "00:00:00", "00:05:30.25", "PT1H", "9999:99:99.99", "soon", "PT0.001S", 5]
 _COMMITS = st.fixed_dictionaries(

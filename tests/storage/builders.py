@@ -198,7 +198,7 @@ def stored(connection: Connection, session: Session, content: bytes = b'{"n":1}'
     """
     if not journal.earlier(connection, session.session_id, digest=f"{1:064x}", sequence=None, idempotency_key=None):
         append(connection, [entry(session)])
-    values = {
+    values: dict[str, Any] = {
         "name": "attempt-state",
         "resource": "activities/state",
         "parameters": '{"stateId":"x"}',

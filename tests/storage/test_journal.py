@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from storage import journal
@@ -15,7 +15,7 @@ from storage.tables import journal as table
 from tests.storage.builders import append, entry, launched, uid
 
 
-def _stored(connection) -> list[Entry]:
+def _stored(connection: Connection) -> list[Entry]:
     columns = [table.c[name] for name in Entry._fields]
     return [Entry(*row) for row in connection.execute(select(*columns).order_by(table.c.id))]
 

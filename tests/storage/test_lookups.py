@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from storage import attempts, documents, lookups, outbox
 from storage.documents import Stored
@@ -40,7 +42,7 @@ def test_enrollments_are_found_by_what_is_asked_for(engine: Engine) -> None:
                 for activity in ("235", "236"):
                     add_enrollment(connection, lms_id, learner, activity)
 
-        def asked(**conditions) -> list[tuple[int, str, str]]:
+        def asked(**conditions: Any) -> list[tuple[int, str, str]]:
             found = lookups.enrollments(connection, **conditions)
             return [(row.lms_id, row.learner_id, row.activity_id) for row in found]
 
@@ -184,7 +186,7 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
 
 def _line(one: Stored, *deliveries: DeliveryLine) -> DocumentLine:
     names = [name for name in DocumentLine.__slots__ if name not in {"deliveries", "size"}]
-    return DocumentLine(*(getattr(one.row, name) for name in names), list(deliveries))
+    return DocumentLine(**{name: getattr(one.row, name) for name in names}, deliveries=list(deliveries))
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -197,7 +199,7 @@ def test_a_report_is_not_torn_by_a_statement_that_is_stored_meanwhile(
         queue(connection, its, count)
     load = attempts.load_attempt_sessions
 
-    def load_and_be_late(connection, owner):
+    def load_and_be_late(connection: Connection, owner: Any) -> Any:
         loaded = load(connection, owner)
         with writing(engine) as other:
             add(other, statements(other, its, ["{}"], count), to("lrs"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from storage import mapping_versions
 from storage.engine import reading, writing
@@ -11,7 +11,9 @@ from tests.storage.builders import NOW
 from tests.storage.threads import at_once
 
 
-def _ensure(connection, name: str = "profile", content: str = "a", document: str = "[mapping]", now: int = NOW) -> int:
+def _ensure(
+    connection: Connection, name: str = "profile", content: str = "a", document: str = "[mapping]", now: int = NOW
+) -> int:
     return mapping_versions.ensure(connection, name=name, content_hash=content * 64, document=document, now=now)
 
 

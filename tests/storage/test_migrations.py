@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, func, inspect, select, text
+from sqlalchemy import Connection, Engine, Table, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from storage import attempts, lms, migrations, tables
@@ -211,7 +211,7 @@ def test_the_migrations_come_to_exactly_the_tables_of_the_code(engine: Engine) -
 
 
 @pytest.mark.parametrize("table", [session, journal, statement], ids=lambda table: table.name)
-def test_nothing_of_a_session_can_exist_without_its_session_id(engine: Engine, table) -> None:
+def test_nothing_of_a_session_can_exist_without_its_session_id(engine: Engine, table: Table) -> None:
     """The origin of this project lost every commit because attempts were made without their session id."""
     with writing(engine) as connection:
         queue(connection, launched(connection), 1)

@@ -72,6 +72,7 @@ class Writer:
         raw = msgspec.json.encode(body)
         post = CommitRequest(raw, "application/json", query)
         commit = detect(post)[1].commit
+        assert commit is not None
         arrival = Arrival(
             commit=commit,
             reading=read(commit.tree, declared=commit.scorm_version),
