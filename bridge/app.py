@@ -85,7 +85,7 @@ def create_app(
 
     Raises:
         SchemaError: the database was not migrated.
-        DocumentError: the mapping document has faults, or a version that is active has.
+        DefinitionError: the mapping document has faults, or a version that is active has.
         SettingsError: a target names what neither the mapping document nor any version that is active has.
         sqlalchemy.exc.OperationalError: the database does not answer.
     """
