@@ -17,8 +17,8 @@ from bridge.errors import BridgeError
 from bridge.formats import CommitRequest, native
 from bridge.formats.commit_request import RequestMetadata
 from mappings.analysis.replay import AttemptStory, Received, SessionStory
-from mappings.attempt.commit import Arrival, Commit
-from mappings.cmi import read
+from mappings.attempt.commit import Commit, ReceivedCommit
+from mappings.cmi import parse_cmi
 from storage import histories
 from storage.histories import History, JournalRow
 
@@ -60,9 +60,9 @@ def decode_commit(row: JournalRow) -> Received:
         UnreadableCommitError: this release cannot.
     """
     commit = read_commit(row)
-    arrival = Arrival(
+    arrival = ReceivedCommit(
         commit=commit,
-        reading=read(commit.tree, declared=commit.scorm_version),
+        parsed_cmi=parse_cmi(commit.tree, declared=commit.scorm_version),
         digest=row.digest,
         received_at=row.received_at,
         idempotency_key=row.idempotency_key,

@@ -73,7 +73,7 @@ def explain_commit(
         number,
         version_id,
         commit.context,
-        commit.explanation or _duplicate(commit.done.duplicate_of),
+        commit.explanation or _duplicate(commit.transition.duplicate_of),
         None if end is None else end.explanation,
     )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from mappings.attempt.changes import ending_change, find_changes
-from mappings.attempt.commit_update import Fold
 from mappings.attempt.merging import at_end
 from mappings.attempt.pass_marks import decides_at_end
 from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
 from mappings.attempt.score_deferral import without_score
 from mappings.attempt.state import AttemptState, Ending, SessionState
+from mappings.attempt.update import AttemptUpdate
 
 
 def end_idle(
@@ -20,7 +20,7 @@ def end_idle(
     policy: StatusPolicy = DEFAULT_POLICY,
     *,
     overlapped: bool = False,
-) -> Fold:
+) -> AttemptUpdate:
     """End an open session as of its last commit. It goes on when something comes from it all the same.
 
     Content that had announced `exit` = `suspend` is believed, as is any other exit that it spoke last where its client
@@ -31,7 +31,7 @@ def end_idle(
     turn = attempt.turns + 1
     history = (*session.closed, turn)
     if session.commits == 0:
-        return Fold(
+        return AttemptUpdate(
             "applied",
             replace(attempt, closed=attempt.closed + 1),
             replace(session, ended="abandoned", ended_idle=True, closed=history),
@@ -47,7 +47,7 @@ def end_idle(
     if _left(session) and decides_at_end(known, session, ended, policy):
         known = at_end(known, policy)
     newest = session.number >= attempt.spoke
-    return Fold(
+    return AttemptUpdate(
         "applied",
         replace(
             after,

@@ -23,8 +23,8 @@ from bridge.commits.write_queue import BatchResult, CommandBatch, QueuedCommand,
 from bridge.formats import native
 from bridge.formats.commit_request import CommitRequest
 from bridge.mapping_documents import load_mapping
-from mappings.attempt.commit import Arrival
-from mappings.cmi import read
+from mappings.attempt.commit import ReceivedCommit
+from mappings.cmi import parse_cmi
 from storage import lms, lookups, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import journal, session
@@ -222,9 +222,9 @@ class Machine(RuleBasedStateMachine):
     def _posting(self, session_id: str, body: dict[str, Any]) -> StoreCommit:
         raw = msgspec.json.encode(body)
         commit = native.parse_commit(body, CommitRequest(raw))
-        arrival = Arrival(
+        arrival = ReceivedCommit(
             commit=commit,
-            reading=read(commit.tree),
+            parsed_cmi=parse_cmi(commit.tree),
             digest=hashlib.sha256(raw).hexdigest(),
             received_at=self.clock(),
         )

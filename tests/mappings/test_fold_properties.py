@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mappings.attempt.field_order import REORDER_WINDOW
-from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, arrival, page
+from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, page, received_commit
 
 proven = settings(deadline=None, max_examples=60, derandomize=True, database=None)
 
@@ -30,7 +30,7 @@ def session_of(pages, kind):
             "keyed": {"key": f"k{count}"},
             "timed": {"full": True},
         }[kind]
-        arrived.append(arrival(tree, terminated=count == len(pages) or None, **options))
+        arrived.append(received_commit(tree, terminated=count == len(pages) or None, **options))
     return arrived
 
 

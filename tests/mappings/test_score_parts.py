@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mappings.attempt.idle_end import end_idle
 from mappings.cmi.scores import Score
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from tests.mappings.builders import MINUTE, NOON, Play, delta
 from tests.mappings.statement_builders import SHIPPED, compiled, facts, judged
 
@@ -35,7 +35,7 @@ class Told:
 
     def made(self, done):
         who = facts(session_id=f"22222222-2222-4222-8222-00000000000{self.play.session.number}")
-        made = make(self.mapping, who, done.attempt, done.session, done.changes, done.at)
+        made = generate_statements(self.mapping, who, done.attempt, done.session, done.changes, done.at)
         states = (msgspec.json.decode(msgspec.json.encode(one), type=type(one)) for one in (made.attempt, made.session))
         self.play.attempt, self.play.session = states
         self.statements += [(one.rule, judged(one.body).get("result", {})) for one in made.statements]

@@ -8,13 +8,13 @@ import msgspec
 from msgspec.structs import replace
 
 from mappings.attempt.changes import Change, ending_change, find_changes
-from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
+from mappings.attempt.commit import Commit, Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.field_order import Parts, note, split
 from mappings.attempt.interaction_scope import settled_interactions
 from mappings.attempt.launch import RECORDED_MODES
 from mappings.attempt.merging import merge_commit
 from mappings.attempt.order_warnings import order_warnings, repeated_number, time_warnings
-from mappings.attempt.ordering import ended_before, judge, terminates
+from mappings.attempt.ordering import classify, ended_before, terminates
 from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
 from mappings.attempt.score_deferral import hold_score
 from mappings.attempt.session_time import accumulate
@@ -25,7 +25,7 @@ from mappings.cmi.snapshot import EMPTY, Snapshot, fields_mask, says_items
 from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 
 
-class Fold(msgspec.Struct, frozen=True, gc=False):
+class AttemptUpdate(msgspec.Struct, frozen=True, gc=False):
     """What a commit did. Where it did nothing (a duplicate), the states are the ones given and `changes` is empty.
 
     `at` is the time that statements about it carry: milliseconds since the epoch, never after it was received and
@@ -43,49 +43,49 @@ class Fold(msgspec.Struct, frozen=True, gc=False):
     recorded: bool = True
 
 
-def fold(
+def update_attempt(
     attempt: AttemptState,
     session: SessionState,
-    arrival: Arrival,
+    received_commit: ReceivedCommit,
     *,
-    earlier: Sequence[Earlier] = (),
+    prior_commits: Sequence[PriorCommit] = (),
     policy: StatusPolicy = DEFAULT_POLICY,
-) -> Fold:
-    """Judge a commit, merge what it says, find what it changed.
+) -> AttemptUpdate:
+    """Classify a commit, merge what it says, find what it changed.
 
-    `earlier` are the session's journalled commits; they may be left out where `guards.may_repeat` says so. `policy` is
-    how the mapping document wants statuses to be understood.
+    `prior_commits` are the session's journalled commits; they may be left out where `ordering.needs_duplicate_lookup`
+    says so. `policy` is how the mapping wants statuses to be understood.
     """
-    commit, reading, received_at = arrival.commit, arrival.reading, arrival.received_at
+    commit, parsed_cmi, received_at = received_commit.commit, received_commit.parsed_cmi, received_commit.received_at
     if commit.tells_package_time and session.launch.of_package:
-        reading = replace(reading, snapshot=replace(reading.snapshot, total_time=None))
-        arrival = replace(arrival, reading=reading)
+        parsed_cmi = replace(parsed_cmi, snapshot=replace(parsed_cmi.snapshot, total_time=None))
+        received_commit = replace(received_commit, parsed_cmi=parsed_cmi)
     # a session that only the bridge ended is not over: it goes on
     returned = session.ended_idle
     entered = replace(session, ended=None, ended_idle=False, phase=session.phase + 1) if returned else session
-    disposition, duplicate_of = judge(attempt, entered, arrival, earlier)
+    disposition, duplicate_of = classify(attempt, entered, received_commit, prior_commits)
     if disposition == "duplicate":
-        repeated = repeated_number(arrival, earlier, duplicate_of)
-        return Fold(
+        repeated = repeated_number(received_commit, prior_commits, duplicate_of)
+        return AttemptUpdate(
             disposition, attempt, session, received_at, warnings=repeated, duplicate_of=duplicate_of, recorded=False
         )
-    entered = _with_mode(entered, reading.snapshot)
+    entered = _with_mode(entered, parsed_cmi.snapshot)
     if entered.mode not in RECORDED_MODES:
-        return _unrecorded(attempt, session, entered, arrival, disposition)
-    return _recorded(attempt, entered, arrival, disposition, returned=returned, policy=policy)
+        return _unrecorded(attempt, session, entered, received_commit, disposition)
+    return _recorded(attempt, entered, received_commit, disposition, returned=returned, policy=policy)
 
 
 def _recorded(
     attempt: AttemptState,
     session: SessionState,
-    arrival: Arrival,
+    received_commit: ReceivedCommit,
     disposition: Disposition,
     *,
     returned: bool,
     policy: StatusPolicy,
-) -> Fold:
+) -> AttemptUpdate:
     """Return what a commit does that counts. `returned`: with it, a session goes on that had ended for being idle."""
-    commit, reading, received_at = arrival.commit, arrival.reading, arrival.received_at
+    commit, parsed_cmi, received_at = received_commit.commit, received_commit.parsed_cmi, received_commit.received_at
     at = _date(attempt, commit, received_at)
     warnings: tuple[CmiWarning, ...] = ()
     if disposition != "applied" or commit.committed_at is not None:
@@ -96,18 +96,18 @@ def _recorded(
         disposition == "late" and newest_session and commit.sequence is not None and commit.sequence > session.sequence
     )
     time = accumulate(
-        attempt, session, reading.snapshot, older=not newer, elapsed=max(0, received_at - session.applied_at) // 10
+        attempt, session, parsed_cmi.snapshot, older=not newer, elapsed=max(0, received_at - session.applied_at) // 10
     )
-    parts = split(session, commit, reading, received_at, newer=newer, newest_session=newest_session)
+    parts = split(session, commit, parsed_cmi, received_at, newer=newer, newest_session=newest_session)
     after = _with_exit(time.session, parts)
     # a last commit that was overtaken is the last one all the same
     ended: Ending | None = None
-    if (disposition != "late" and terminates(session, commit, reading.snapshot)) or (
-        disposition == "stale" and ended_before(session, commit, reading.snapshot)
+    if (disposition != "late" and terminates(session, commit, parsed_cmi.snapshot)) or (
+        disposition == "stale" and ended_before(session, commit, parsed_cmi.snapshot)
     ):
         ended = ending(after)
     merged = merge_commit(attempt, after, commit, parts, newest_session=newest_session, ended=ended, policy=policy)
-    known, said, begun = merged.known, reading.snapshot, merged.begun
+    known, said, begun = merged.known, parsed_cmi.snapshot, merged.begun
     if newest_session:
         known = _with_session(known, after)
     settled = commit.settled or ended is not None
@@ -117,15 +117,15 @@ def _recorded(
         before, untold = settled_interactions(attempt, merged.before, known, said, settled=settled)
     scoring = hold_score(attempt, session, before, known, said, settled=settled or disposition != "applied")
     shown = replace(known, interactions=untold) if untold is not known.interactions else known
-    finding = scores.finding(known) if _says_score(said) else None
-    if finding is not None or says_items(said) or ended is not None or attempt.answers is not None:
+    range_warning = scores.score_warning(known) if _says_score(said) else None
+    if range_warning is not None or says_items(said) or ended is not None or attempt.answers is not None:
         altered = altered_interactions(merged.before, said)
         # answers that were held back may be told now, whichever commit brought them
         held = altered if attempt.answers is None else None
         warnings = (
             *warnings,
             *item_warnings(merged.before, said, altered),
-            *(() if finding is None else (finding,)),
+            *(() if range_warning is None else (range_warning,)),
             *unnamed(scoring.before, shown, held, settled=settled, ended=ended is not None),
         )
     started_at, resumed_at = _turns(attempt, session, said, returned=returned)
@@ -134,7 +134,7 @@ def _recorded(
     if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
         changes = (*changes, ending_change(end, after, retold=ended is None))
         after = replace(after, reported_time=after.spent, phase=after.phase + (ended is None))
-    after = _after(after, session, arrival, disposition, ended, begun, newer=newer)
+    after = _after(after, session, received_commit, disposition, ended, begun, newer=newer)
     before_time = session.spent + attempt.carried_over_time
     score_changed = scoring.score != attempt.score or known.success_status != attempt.snapshot.success_status
     # a session that was followed by another has no say in whether the attempt is over
@@ -162,13 +162,13 @@ def _recorded(
         or time.client_total_time != attempt.client_total_time
     ):
         applied = replace(applied, writing=scoring.writing, told=scoring.told, client_total_time=time.client_total_time)
-    return Fold(
+    return AttemptUpdate(
         disposition,
         applied,
         after,
         at,
         (*scoring.left, *changes) if scoring.left else changes,
-        limited(reading.warnings, warnings),
+        limited(parsed_cmi.warnings, warnings),
     )
 
 
@@ -209,7 +209,7 @@ def ending(session: SessionState) -> Ending:
 def _after(
     after: SessionState,
     session: SessionState,
-    arrival: Arrival,
+    received_commit: ReceivedCommit,
     disposition: Disposition,
     ended: Ending | None,
     begun: tuple[str, ...],
@@ -217,7 +217,7 @@ def _after(
     newer: bool,
 ) -> SessionState:
     """Return the session with what is remembered of the commit for those to come."""
-    commit, said = arrival.commit, arrival.reading.snapshot
+    commit, said = received_commit.commit, received_commit.parsed_cmi.snapshot
     if begun is not session.begun:
         after = replace(after, begun=begun)
     if disposition == "applied":
@@ -225,8 +225,8 @@ def _after(
             after,
             commits=session.commits + 1,
             ended=ended,
-            digest=arrival.digest,
-            applied_at=arrival.received_at,
+            digest=received_commit.digest,
+            applied_at=received_commit.received_at,
             tells_total_time=said.total_time is not None,
             hid_total_time=session.hid_total_time or said.total_time is None,
             interactions=max(session.interactions, len(said.interactions or ())),
@@ -237,7 +237,7 @@ def _after(
     elif ended is not None:
         after = replace(after, ended=ended)
     if not (commit.echoes or commit.full):
-        after = note(after, commit, arrival.reading, ends=ended is not None)
+        after = note(after, commit, received_commit.parsed_cmi, ends=ended is not None)
     return _counted(after, commit, newer=newer)
 
 
@@ -253,28 +253,36 @@ def _counted(session: SessionState, commit: Commit, *, newer: bool) -> SessionSt
 
 
 def _unrecorded(
-    attempt: AttemptState, session: SessionState, entered: SessionState, arrival: Arrival, disposition: Disposition
-) -> Fold:
+    attempt: AttemptState,
+    session: SessionState,
+    entered: SessionState,
+    received_commit: ReceivedCommit,
+    disposition: Disposition,
+) -> AttemptUpdate:
     """Return what a commit of a review or a browse does: its session knows of it, the attempt does not."""
-    commit, said = arrival.commit, arrival.reading.snapshot
+    commit, said = received_commit.commit, received_commit.parsed_cmi.snapshot
     mode = entered.mode or ""
-    after = _with_exit(entered, Parts(said, EMPTY, arrival.reading.cleared)) if disposition == "applied" else entered
+    after = (
+        _with_exit(entered, Parts(said, EMPTY, received_commit.parsed_cmi.cleared))
+        if disposition == "applied"
+        else entered
+    )
     if session.ended_idle:
         after = replace(after, ended=session.ended, ended_idle=True, phase=session.phase)
     elif disposition == "applied" and terminates(session, commit, said):
         after = replace(after, ended=ending(after))
     if disposition == "applied":
-        after = replace(after, digest=arrival.digest, applied_at=arrival.received_at)
+        after = replace(after, digest=received_commit.digest, applied_at=received_commit.received_at)
     after = _counted(after, commit, newer=disposition == "applied")
     warning = warn(
         WarningCode.NOT_RECORDED, "cmi.mode", mode, "records nothing: the commit is kept in the journal alone"
     )
-    return Fold(
+    return AttemptUpdate(
         disposition,
         attempt,
         after,
-        arrival.received_at,
-        warnings=limited(arrival.reading.warnings, [warning]),
+        received_commit.received_at,
+        warnings=limited(received_commit.parsed_cmi.warnings, [warning]),
         recorded=False,
     )
 
