@@ -180,12 +180,12 @@ class UnitOfWork:
             self._latest[owner.id] = attempt
         if launch.scorm_version is not None and attempt.state.commits == 0:
             attempt.row.scorm_version = launch.scorm_version
-        known_total = (latest or attempt).state.client_total_time
+        prior_total_time = (latest or attempt).state.client_total_time
         attempt.state, state = open_session(
             attempt.state,
             self._registered(owner, launch.data),
             launched_at=self._now if launching else 0,
-            known_total=owner.total_time if known_total is None else known_total,
+            prior_total_time=owner.total_time if prior_total_time is None else prior_total_time,
         )
         attempt.row.changed = True
         entry = _entry(attempt, state)
@@ -249,7 +249,7 @@ class UnitOfWork:
     def first_reply(self, session: CachedSession, number: int) -> str:
         """Give the answer that a commit got."""
         fresh = session.replies.get(number)
-        return journal.reply(self._connection, session.row.session_id, number) if fresh is None else fresh
+        return journal.response(self._connection, session.row.session_id, number) if fresh is None else fresh
 
     def last_number(self, session: CachedSession) -> int:
         """Give the number of the session's last commit that repeats no other."""

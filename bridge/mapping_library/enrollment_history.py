@@ -76,7 +76,7 @@ def read_commit(row: JournalRow) -> Commit:
     Raises:
         UnreadableCommitError: this release cannot.
     """
-    metadata = _NO_METADATA if row.beside is None else _decode_metadata(row.beside)
+    metadata = _NO_METADATA if row.request_metadata is None else _decode_metadata(row.request_metadata)
     request = CommitRequest(bytes(row.body), row.content_type, metadata.query, metadata.no_cors)
     try:
         if row.wire_format == native.FORMAT.name:
@@ -110,12 +110,12 @@ def _attempts(history: History) -> list[AttemptStory]:
             SessionStory(
                 row.session_id,
                 state.number,
-                state.opened,
-                state.closed,
+                state.history_length_at_open,
+                state.idle_end_positions,
                 state.launch,
                 state.launched_at,
-                state.known_total,
-                state.overlapped,
+                state.prior_total_time,
+                state.overlap_positions,
             )
         )
     return [AttemptStory(statement_context(row, ""), sessions.get(row.id, [])) for row in history.attempts]

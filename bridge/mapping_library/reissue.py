@@ -280,7 +280,7 @@ def _kept(line: StatementLine) -> Kept:
 def _update_states(attempt: Attempt, sessions: Sequence[Session], steps: Sequence[_ReissueStep], position: int) -> None:
     """Update the states with what was added, so that a rule that fires once does not fire again."""
     state = decode_attempt_state(attempt.state)
-    fired, by_id = dict(state.fired), {session.session_id: session for session in sessions}
+    fired, by_id = dict(state.firing_counts), {session.session_id: session for session in sessions}
     for step, session_id, _, _ in steps:
         if step.kind != "added" or step.of is None:
             continue
@@ -291,6 +291,6 @@ def _update_states(attempt: Attempt, sessions: Sequence[Session], steps: Sequenc
         if its_session == session_id:
             row = by_id[session_id]
             own = decode_session_state(row.state)
-            row.state = _encode(replace(own, fired=(*own.fired, name + phase + number))).decode()
+            row.state = _encode(replace(own, fired_rules=(*own.fired_rules, name + phase + number))).decode()
             row.changed = True
-    attempt.state = _encode(replace(state, fired=fired, statements=position)).decode()
+    attempt.state = _encode(replace(state, firing_counts=fired, statements=position)).decode()

@@ -118,7 +118,7 @@ async def test_every_process_on_one_database_follows(start: StartBridge, databas
 async def test_a_version_that_cannot_be_read_leaves_what_held_before(bridge: Bridge) -> None:
     with writing(bridge.engine) as connection:
         version_id = mapping_versions.ensure(
-            connection, name="later", content_hash="0" * 64, document="[mapping]", now=START
+            connection, name="later", content_hash="0" * 64, definition="[mapping]", now=START
         )
         mapping_versions.activate(connection, mapping_versions.Activation(None, version_id, START, "x", "y"))
     await _look(bridge)

@@ -97,7 +97,7 @@ def test_parts_in_any_order_tell_what_one_commit_of_them_tells(end, scored, agai
     assert len(split.scores) <= 1 + bool(earlier)
     assert split.statements[-1] == whole.statements[-1]
     assert split.play.attempt.score == whole.play.attempt.score
-    assert (split.play.attempt.writing, split.play.attempt.told) == (None, None)
+    assert (split.play.attempt.score_pending_session, split.play.attempt.last_emitted_score) == (None, None)
 
 
 @given(scored=scores_in_parts(), ends=st.lists(st.sampled_from(ENDS), min_size=1, max_size=3))

@@ -60,7 +60,7 @@ async def _preview(request: web.Request) -> web.StreamResponse:
         if not is_uuid(session.lower()) or not (number.isascii() and number.isdigit() and len(number) < 10):
             return _Tried(version, fault="Tell the session's id and the number of the commit in it, such as 1.")
         try:
-            mapping = compile_text(version.document, version.name)
+            mapping = compile_text(version.definition, version.name)
             found = explain_commit(connection, session.lower(), int(number), mapping=mapping)
         except (DefinitionError, UnreadableCommitError) as error:
             return _Tried(version, fault=str(error))
@@ -82,7 +82,7 @@ async def _pasted(request: web.Request) -> web.StreamResponse:
         if session and not is_uuid(session):
             return _Tried(version, fault="A session's id looks like 1b4e28ba-2fa1-41d2-883f-0016d3cca427.")
         try:
-            mapping = compile_text(version.document, version.name)
+            mapping = compile_text(version.definition, version.name)
             arrival = parse_body(body.encode(errors="replace"), parts.now())
             told = preview_commit(mapping, arrival, connection=connection, session_id=session or None)
         except BridgeError as error:
@@ -100,7 +100,7 @@ def _shown(request: web.Request, tried: _Tried, body: str, *, session: str = "",
         request,
         "mapping_preview.html",
         status=400 if tried.fault else 200,
-        version=tried.version._replace(document=""),
+        version=tried.version._replace(definition=""),
         told=told,
         fault=tried.fault,
         body=body,
@@ -131,7 +131,7 @@ async def _start(request: web.Request) -> web.StreamResponse:
     what = Compared(before.content_hash, after.content_hash, int(days), lms or None)
     span = Span(now - what.days * DAY, lms=what.lms)
     job = Job(what, current_account(request).name, now)
-    texts = before.document, after.document
+    texts = before.definition, after.definition
     jobs.start(request, job, lambda progress: impact.impact(parts.database.engine, texts, span, progress=progress))
     return redirect(f"/audit/mappings/impacts/{job.id}")
 

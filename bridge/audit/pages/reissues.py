@@ -67,7 +67,7 @@ async def _form(
         request,
         "mapping_reissue.html",
         status=status,
-        version=version._replace(document=""),
+        version=version._replace(definition=""),
         holds_for=holds_for,
         lms=lms,
         told={name: told.get(name, "") for name in _FIELDS},
