@@ -42,7 +42,7 @@ JOURNAL = [
 
 
 def told() -> str:
-    """Give each statement of the golden changes, and those of a journal in each mapping document."""
+    """Return each statement of the golden changes, and those of a journal in each mapping document."""
     journals = [
         "\n".join(one.body for one in statements_of(JOURNAL, compiled(DOCUMENTS[name]))) for name in sorted(DOCUMENTS)
     ]

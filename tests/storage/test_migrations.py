@@ -201,7 +201,7 @@ def _rows_of(connection: Connection, table: Table) -> list[tuple[object, ...]]:
 
 
 def _differences(connection: Connection) -> list[object]:
-    """Give what the schema has otherwise than the code."""
+    """Return what the schema has otherwise than the code."""
     context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
     return list(compare_metadata(context, metadata))
 
