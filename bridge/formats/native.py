@@ -444,7 +444,7 @@ FORMAT = Format(
 
 
 def _is_own(told: dict[str, Any]) -> bool:
-    """Distinguish the bridge's own bodies from scorm-again's `{"cmi": {…}}`, which says no more and has no dotted names."""
+    """Return whether a body is the bridge's own, not scorm-again's `{"cmi": {…}}` alone without dotted names."""
     cmi = told.get("cmi")
     if cmi is None:
         return "cmi_data" in told
