@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mappings.attempt import AttemptState, SessionState
 from mappings.definition import compile_definition, load_definition
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from mappings.xapi.fast_checks import is_sound_activity, is_sound_result
 from mappings.xapi.validation import Edition, check_activity, check_result, check_statement
 from tests.mappings.builders import NOON
@@ -113,7 +113,7 @@ _OF_A_KIND = {
 
 
 def _problem(mapping, who):
-    (made,) = make(
+    (made,) = generate_statements(
         mapping, facts(**who), AttemptState(), SessionState(number=1), [change_of("completion.completed")], NOON
     ).statements
     statement = msgspec.json.decode(made.body)
