@@ -54,7 +54,7 @@ async def bridge(bridge: Bridge) -> Bridge:
 
 
 async def _previewed(admin: Visitor, bridge: Bridge, **told: str) -> str:
-    """Look what would be done about all that was stored, and give the address of the preview."""
+    """Look what would be done about all that was stored, and return the address of the preview."""
     asked = await admin.post(CHOICE, page=CHOICE, **{"since": "2020-01-01"} | told)
     assert asked.status == 303, await asked.text()
     await jobs_of(bridge).wait()
@@ -235,7 +235,7 @@ async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge,
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"since": ""}, "Choose which statements"),
+        ({"since": ""}, "Select statements first"),
         ({"since": "2026-01-03", "until": "2026-01-01"}, "ends before it begins"),
         ({"since": "1.1.2026"}, "Dates are written like"),
         ({"lms": "nobody"}, "No LMS has the name"),

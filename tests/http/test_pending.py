@@ -21,7 +21,7 @@ SESSIONS = 20
 
 
 def _next(process: Writer, session_id: str) -> CommandBatch:
-    """Give the batch that a commit of a session waits in."""
+    """Return the batch that a commit of a session waits in."""
     process.queue.add(QueuedCommand(process.posting(session_id, {"cmi": {"suspend_data": "x"}})))
     batch = process.queue.next_batch()
     assert batch is not None

@@ -12,7 +12,7 @@ from bridge.audit.access.roles import Role
 from bridge.audit.components.filter_options import read
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
-from bridge.mapping_library.impact import DAYS
+from bridge.mapping_library.impact import DEFAULT_DAYS
 from mappings.definition.describe import in_words
 from mappings.definition.diff import other_differences, rule_differences, side_by_side
 from mappings.definition.errors import DefinitionError
@@ -79,7 +79,7 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
         lines=version.definition.splitlines(),
         holding=found.holding.get(version.id, _Holding([], [])),
         lms=found.lms,
-        days=DAYS,
+        days=DEFAULT_DAYS,
         others=[one._replace(definition="") for one in found.versions if one.id != version.id],
     )
 
@@ -108,7 +108,7 @@ async def _diff(request: web.Request) -> web.StreamResponse:
 
 
 def known(connection: Connection, content_hash: str) -> WholeVersion:
-    """Give the version of this hash.
+    """Return the version of this hash.
 
     Raises:
         web.HTTPNotFound: there is none.
@@ -120,7 +120,7 @@ def known(connection: Connection, content_hash: str) -> WholeVersion:
 
 
 def whom_it_holds_for(connection: Connection, version_id: int) -> list[str]:
-    """Give for whom a version is active, in words."""
+    """Return for whom a version is active, in words."""
     names = mapping_versions.lms_names(connection)
     return [_whom(names, lms_id) for lms_id, own in mapping_versions.active(connection).items() if own == version_id]
 
