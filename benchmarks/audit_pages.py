@@ -111,7 +111,9 @@ class Site:
         self._bridge = Bridge(directory, url, SETTINGS)
         with writing(engine) as connection:
             accounts.add(
-                connection, NewAccount("ada", "admin", sees_names=True, password=passwords.hashed(_PASSWORD)), NOW
+                connection,
+                NewAccount("ada", "admin", sees_names=True, password=passwords.hash_password(_PASSWORD)),
+                NOW,
             )
             pauses.begin(connection, Pause(TARGET, NOW, "ada", "It is measured.", automatic=False))
 

@@ -77,7 +77,9 @@ def _bridge(made: Databases, kind: str, what: str, root: Path) -> Bridge:
     url = made.make(kind, f"{what}_{kind.lower()}")
     engine = open_engine(url)
     with writing(engine) as connection:
-        accounts.add(connection, NewAccount(NAME, "admin", sees_names=True, password=passwords.hashed(PASSWORD)), 0)
+        accounts.add(
+            connection, NewAccount(NAME, "admin", sees_names=True, password=passwords.hash_password(PASSWORD)), 0
+        )
     engine.dispose()
     return Bridge(made.directory / f"{what}-{kind}", url, SETTINGS, root=root)
 

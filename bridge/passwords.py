@@ -1,4 +1,4 @@
-"""Passwords: hashed with Argon2id, checked at the same cost whether there is such an account or not."""
+"""Passwords: hashed with Argon2id, verified at the same cost whether the account exists or not."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 HASHER = PasswordHasher()
 """Argon2id at the cost that RFC 9106 recommends where memory is short: 64 MiB."""
-LEAST = 12
-"""Characters a password has at least."""
-MOST = 1000
-"""Characters that are looked at; longer ones are refused unseen."""
+MIN_PASSWORD_LENGTH = 12
+MAX_PASSWORD_LENGTH = 1000
+"""Characters; longer passwords are refused without being hashed."""
 
 
 class PasswordError(ValueError):
-    """The password will not do; says why."""
+    """The password is refused; the text says why."""
 
 
-def hashed(password: str) -> str:
-    """Give what is stored of a password.
+def hash_password(password: str) -> str:
+    """Return the hash of a password, which is stored.
 
     Raises:
         PasswordError: it is too short or too long.
     """
-    if not LEAST <= len(password) <= MOST:
-        raise PasswordError(f"A password has {LEAST} to {MOST} characters.")
+    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
+        raise PasswordError(f"A password has {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters.")
     return HASHER.hash(password)
 
 
-def is_right(password: str, stored: str | None) -> bool:
-    """Tell whether a password is the one stored. Where none is, as much is worked out before it says no."""
-    nobody = _nobody(HASHER)
+def verify_password(password: str, password_hash: str | None) -> bool:
+    """Return whether a password has this hash. Without a hash, the same work is done before it returns False."""
+    unknown = _hash_of_unknown(HASHER)
     try:
-        HASHER.verify(nobody if stored is None else stored, password)
+        HASHER.verify(unknown if password_hash is None else password_hash, password)
     except (VerificationError, InvalidHashError):
         return False
-    return stored is not None
+    return password_hash is not None
 
 
 @cache
-def _nobody(hasher: PasswordHasher) -> str:
-    """Give the hash of no account, at the cost of those that are made now."""
+def _hash_of_unknown(hasher: PasswordHasher) -> str:
+    """Return a hash for accounts that do not exist, at the cost of those that do."""
     return hasher.hash("of nobody")

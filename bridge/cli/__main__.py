@@ -1,4 +1,4 @@
-"""`python -m bridge.cli`, as workers are started."""
+"""`python -m bridge.cli`, as worker processes are started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`scorm-bridge accounts`: who may look at the audit pages."""
+"""`scorm-bridge accounts`: people who may sign in to the audit pages."""
 
 from __future__ import annotations
 
@@ -7,91 +7,98 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-import msgspec
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy import Connection
 
 from bridge import passwords
 from bridge.audit.access.login_throttle import account_subject
 from bridge.audit.access.roles import ROLES
-from bridge.cli.database import database, looking, user
+from bridge.cli.database import open_connection, open_database
+from bridge.cli.options import AS_JSON, BY, OPTIONAL_REASON, YES
+from bridge.cli.output import print_json, print_table
 from bridge.clock import format_timestamp, system_now
-from bridge.operations import accounts as kept
+from bridge.operations import accounts as operations
 from bridge.operations.accounts import AccountError
 from bridge.operations.audit_context import AuditContext
 from bridge.passwords import PasswordError
 from bridge.settings import Settings
-from storage import accounts as stored
-from storage.accounts import NewAccount
+from storage import accounts as stored_accounts
+from storage.accounts import NewAccount, StoredAccount
 from storage.engine import writing
 
-BY = click.option("--by", default=user, help="Who does this; by default the user's name.")
-REASON = click.option("--reason", default="", help="Why, for those who ask later.")
 PASSWORD_FILE = click.option(
     "--password-file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
-    help="A file whose first line is the password, - for standard input; it is asked for otherwise.",
+    help="File whose first line is the password, - for standard input; by default it is prompted for.",
 )
-SEES_NAMES = click.option("--sees-names", is_flag=True, help="Let a reader see learners' names; others do anyway.")
+SEES_NAMES = click.option(
+    "--sees-names", is_flag=True, help="Let a reader see learners' names; auditors and admins always do."
+)
 ROLE = click.Choice(list(ROLES))
 
 
 @click.group()
 def accounts() -> None:
-    """People who may look at the audit pages."""
+    """Manage the accounts of the audit pages."""
 
 
 @accounts.command()
 @click.argument("name")
-@click.option("--role", type=ROLE, default="reader", show_default=True)
+@click.option("--role", type=ROLE, default="reader", show_default=True, help="What the account may do.")
 @SEES_NAMES
 @PASSWORD_FILE
 @BY
-@REASON
+@OPTIONAL_REASON
 @click.pass_obj
 def create(
     settings: Settings, *, name: str, role: str, sees_names: bool, password_file: Path | None, by: str, reason: str
 ) -> None:
-    """Make an account NAME. A reader sees no raw CMI data; an auditor sees everything; an admin changes things, too."""
-    with _told():
-        kept.validate_name(name)
-    digest = _hash(password_file)
-    with _changing(settings) as connection:
-        kept.create_account(
-            connection, NewAccount(name, role, sees_names, digest), AuditContext(by, reason, system_now())
-        )
-    click.echo(f"{name} may sign in as {role}.", err=True)
+    """Create the account NAME.
+
+    A reader sees no raw CMI data, an auditor sees everything, an admin may also change things.
+    """
+    with _errors_as_messages():
+        operations.validate_name(name)
+    digest = _hash_password(password_file)
+    with _writing(settings) as connection:
+        context = AuditContext(by, reason, system_now())
+        operations.create_account(connection, NewAccount(name, role, sees_names, digest), context)
+    click.echo(f"Created {name} with the role {role}.", err=True)
 
 
 @accounts.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.pass_obj
 def list_accounts(settings: Settings, *, as_json: bool) -> None:
     """List the accounts."""
-    with looking(settings) as connection:
-        found = stored.all_of_them(connection)
+    with open_connection(settings) as connection:
+        rows = stored_accounts.all_of_them(connection)
     if as_json:
-        told = [
-            {
-                "name": one.name,
-                "role": one.role,
-                "sees_names": one.sees_names or one.role != "reader",
-                "signs_in_at": one.issuer,
-                "created_at": format_timestamp(one.created_at),
-            }
-            for one in found
-        ]
-        click.echo(msgspec.json.format(msgspec.json.encode(told)).decode())
+        print_json(
+            [
+                {
+                    "name": account.name,
+                    "role": account.role,
+                    "sees_names": _sees_names(account),
+                    "signs_in_at": account.issuer,
+                    "created_at": format_timestamp(account.created_at),
+                }
+                for account in rows
+            ]
+        )
         return
-    if not found:
+    if not rows:
         click.echo("There are no accounts yet: `scorm-bridge accounts create NAME --role admin`", err=True)
         return
-    table = Table("name", "role", "sees names", "signs in at", "since", box=None)
-    for one in found:
-        names = "yes" if one.sees_names or one.role != "reader" else "no"
-        table.add_row(one.name, one.role, names, one.issuer or "this bridge", format_timestamp(one.created_at))
-    Console(emoji=False, markup=False, width=200).print(table)
+    print_table(
+        ("name", "role", "sees names", "signs in at", "created"),
+        (
+            (
+                account.name, account.role, "yes" if _sees_names(account) else "no", account.issuer or "this bridge",
+                format_timestamp(account.created_at),
+            )
+            for account in rows
+        ),
+    )  # fmt: skip
 
 
 @accounts.command("set-role")
@@ -99,64 +106,73 @@ def list_accounts(settings: Settings, *, as_json: bool) -> None:
 @click.argument("role", type=ROLE)
 @SEES_NAMES
 @BY
-@REASON
+@OPTIONAL_REASON
 @click.pass_obj
 def set_role(settings: Settings, *, name: str, role: str, sees_names: bool, by: str, reason: str) -> None:
-    """Let NAME be of another ROLE from the next request on."""
-    with _changing(settings) as connection:
-        kept.set_role(connection, name, role, AuditContext(by, reason, system_now()), sees_names=sees_names)
-    click.echo(f"{name} is of the role {role}.", err=True)
+    """Change the ROLE of the account NAME, from its next request on."""
+    with _writing(settings) as connection:
+        context = AuditContext(by, reason, system_now())
+        operations.set_role(connection, name, role, context, sees_names=sees_names)
+    click.echo(f"Changed the role of {name} to {role}.", err=True)
 
 
 @accounts.command("set-password")
 @click.argument("name")
 @PASSWORD_FILE
 @BY
-@REASON
+@OPTIONAL_REASON
 @click.pass_obj
 def set_password(settings: Settings, *, name: str, password_file: Path | None, by: str, reason: str) -> None:
-    """Give NAME another password, and sign NAME out everywhere."""
-    with _told(), looking(settings) as connection:
-        kept.find_account(connection, name)
-    digest = _hash(password_file)
-    with _changing(settings) as connection:
-        kept.set_password(connection, name, digest, AuditContext(by, reason, system_now()), account_subject(name))
-    click.echo(f"{name} has another password and is signed out everywhere.", err=True)
+    """Change the password of the account NAME, and sign it out everywhere."""
+    _check_exists(settings, name)
+    digest = _hash_password(password_file)
+    with _writing(settings) as connection:
+        context = AuditContext(by, reason, system_now())
+        operations.set_password(connection, name, digest, context, account_subject(name))
+    click.echo(f"Changed the password of {name} and signed it out everywhere.", err=True)
 
 
 @accounts.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@YES
 @BY
-@REASON
+@OPTIONAL_REASON
 @click.pass_obj
 def remove(settings: Settings, *, name: str, yes: bool, by: str, reason: str) -> None:
-    """End the account NAME and sign it out everywhere. What it did stays in the trail."""
-    with _told(), looking(settings) as connection:
-        kept.find_account(connection, name)
+    """Remove the account NAME and sign it out everywhere. Its entries stay in the audit log."""
+    _check_exists(settings, name)
     if not yes:
         click.confirm(f"Remove {name}?", abort=True, err=True)
-    with _changing(settings) as connection:
-        kept.remove_account(connection, name, AuditContext(by, reason, system_now()))
-    click.echo(f"{name} is removed.", err=True)
+    with _writing(settings) as connection:
+        operations.remove_account(connection, name, AuditContext(by, reason, system_now()))
+    click.echo(f"Removed {name}.", err=True)
+
+
+def _sees_names(account: StoredAccount) -> bool:
+    return account.sees_names or account.role != "reader"
+
+
+def _check_exists(settings: Settings, name: str) -> None:
+    with _errors_as_messages(), open_connection(settings) as connection:
+        operations.find_account(connection, name)
 
 
 @contextmanager
-def _changing(settings: Settings) -> Iterator[Connection]:
-    with _told(), database(settings) as engine, writing(engine) as connection:
+def _writing(settings: Settings) -> Iterator[Connection]:
+    with _errors_as_messages(), open_database(settings) as engine, writing(engine) as connection:
         yield connection
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _errors_as_messages() -> Iterator[None]:
     try:
         yield
     except (AccountError, PasswordError) as error:
         raise click.ClickException(str(error)) from None
 
 
-def _hash(file: Path | None) -> str:
-    """Give the hash of the password in a file, or of one that somebody types twice."""
+def _hash_password(file: Path | None) -> str:
+    """Return the hash of the password in a file, or of one that is typed twice."""
     if file is None:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:
@@ -165,5 +181,5 @@ def _hash(file: Path | None) -> str:
                 password = opened.readline().rstrip("\r\n")
             except UnicodeDecodeError:
                 raise click.ClickException(f"{file} cannot be read as text.") from None
-    with _told():
-        return passwords.hashed(password)
+    with _errors_as_messages():
+        return passwords.hash_password(password)

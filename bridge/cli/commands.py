@@ -1,4 +1,4 @@
-"""The group of all commands and what they share: settings, and how their errors reach people."""
+"""The group of all commands: reads the settings, and reports their errors."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 
 from bridge import logs
 from bridge.cli.accounts import accounts
+from bridge.cli.database import migrate
 from bridge.cli.deliveries import deliveries
 from bridge.cli.explain import explain
 from bridge.cli.mapping import mapping
-from bridge.cli.migrating import migrate
 from bridge.cli.sandbox import sandbox
 from bridge.cli.serve import serve
 from bridge.cli.sessions import sessions
@@ -27,12 +27,12 @@ from bridge.settings import EX_CONFIG, SettingsError, load_settings
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Settings file; by default scorm-bridge.toml in the working directory, if there is one.",
+    help="Settings file; by default scorm-bridge.toml in the working directory, if it exists.",
 )
 @click.version_option(package_name="scorm-xapi-bridge")
 @click.pass_context
 def main(context: click.Context, config: Path | None) -> None:
-    """Take SCORM commits from LMSs and forward them as xAPI statements to Learning Record Stores."""
+    """Receive SCORM commits from LMSs and forward them as xAPI statements to Learning Record Stores."""
     try:
         context.obj = load_settings(config)
     except SettingsError as error:

@@ -1,8 +1,7 @@
-"""The database for a command, and in words why it cannot be used."""
+"""The database for commands, its errors as messages, and `scorm-bridge migrate`."""
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,11 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from bridge.settings import Settings
 from storage.engine import open_engine, reading
 from storage.migrations import is_current
+from storage.migrations import migrate as migrate_schema
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[Engine]:
-    """Give the database, whose schema is current. What goes wrong with it inside the block is told in words."""
+def open_database(settings: Settings) -> Iterator[Engine]:
+    """Yield the database, whose schema is current. Its errors inside the block become messages of the command."""
     engine = open_engine(settings.database.url)
     try:
         with reading(engine) as connection:
@@ -31,15 +31,21 @@ def database(settings: Settings) -> Iterator[Engine]:
 
 
 @contextmanager
-def looking(settings: Settings) -> Iterator[Connection]:
-    """Give a connection that only reads."""
-    with database(settings) as engine, reading(engine) as connection:
+def open_connection(settings: Settings) -> Iterator[Connection]:
+    """Yield a connection for reading."""
+    with open_database(settings) as engine, reading(engine) as connection:
         yield connection
 
 
-def user() -> str:
-    """Name who runs the command."""
+@click.command()
+@click.pass_obj
+def migrate(settings: Settings) -> None:
+    """Migrate the database's schema to this release. Repeating it changes nothing."""
+    engine = open_engine(settings.database.url)
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # containers often have no name for their user
-        return "unknown"
+        migrate_schema(engine)
+    except DBAPIError as error:
+        raise click.ClickException(f"The database cannot be migrated: {error.orig}") from None
+    finally:
+        engine.dispose()
+    click.echo("The schema is current.", err=True)

@@ -8,9 +8,9 @@ import click
 import msgspec
 from sqlalchemy import Connection
 
-from bridge.cli.database import looking
-from bridge.cli.options import Uuid
-from bridge.cli.output import AS_JSON, as_json
+from bridge.cli.database import open_connection
+from bridge.cli.options import AS_JSON, UuidType
+from bridge.cli.output import print_json
 from bridge.clock import format_timestamp, system_now
 from bridge.operations.delivery_status import next_step
 from bridge.settings import Settings
@@ -19,32 +19,32 @@ from storage.audit.statements import Way
 
 
 @click.command()
-@click.argument("statement_id", type=Uuid())
+@click.argument("statement_id", type=UuidType())
 @click.option("--body", "with_body", is_flag=True, help="Show the statement itself, and its commit as it was received.")
 @AS_JSON
 @click.pass_obj
-def explain(settings: Settings, statement_id: str, *, with_body: bool, as_json_: bool) -> None:
-    """Tell why STATEMENT_ID was made, where it is, what each LRS answered, and what happens next."""
-    with looking(settings) as connection:
-        told = explained(connection, statement_id, system_now(), with_body=with_body)
-    if told is None:
+def explain(settings: Settings, statement_id: str, *, with_body: bool, as_json: bool) -> None:
+    """Explain why STATEMENT_ID was made, where it is, what each LRS answered, and what happens next."""
+    with open_connection(settings) as connection:
+        explanation = explain_statement(connection, statement_id, system_now(), with_body=with_body)
+    if explanation is None:
         raise click.ClickException(f"No statement has the id {statement_id}.")
-    if as_json_:
-        as_json(told)
+    if as_json:
+        print_json(explanation)
     else:
-        click.echo("\n".join(lines(told)))
+        click.echo("\n".join(_as_lines(explanation)))
 
 
-def explained(connection: Connection, statement_id: str, now: int, *, with_body: bool) -> dict[str, Any] | None:
-    """Give all there is to a statement, None where there is none of this id. `now` is in milliseconds.
+def explain_statement(connection: Connection, statement_id: str, now: int, *, with_body: bool) -> dict[str, Any] | None:
+    """Return all there is to a statement, None where there is none of this id; `now` is in ms since the epoch.
 
-    `left` is what the commit's answer told of the attempt after it; bodies are given where `with_body` asks for them.
+    `left` is the attempt as the response to the commit reported it; bodies are included with `with_body`.
     """
-    found = statements.lineage(connection, statement_id)
-    if found is None:
+    lineage = statements.lineage(connection, statement_id)
+    if lineage is None:
         return None
-    origin = found.origin
-    told = {
+    origin = lineage.origin
+    explanation = {
         "statement": statement_id,
         "rule": origin.rule,
         "verb": origin.verb,
@@ -64,48 +64,51 @@ def explained(connection: Connection, statement_id: str, now: int, *, with_body:
             "disposition": origin.disposition,
         },
         "left": None if origin.reply is None else msgspec.json.decode(origin.reply).get("attempt"),
-        "deliveries": [_way(connection, way, now) for way in found.ways],
+        "deliveries": [_explain_delivery(connection, way, now) for way in lineage.ways],
     }
     if with_body:
         commit = timeline.received(connection, origin.session_id, origin.commit_number)
-        told["body"] = msgspec.json.decode(origin.body)
-        told["received"] = None if commit is None else commit.body.decode(errors="replace")
-    return told
+        explanation["body"] = msgspec.json.decode(origin.body)
+        explanation["received"] = None if commit is None else commit.body.decode(errors="replace")
+    return explanation
 
 
-def lines(told: dict[str, Any]) -> list[str]:
-    """Give what `explained` gave as lines for people."""
-    commit, attempt = told["commit"], told["attempt"]
-    said = [
-        f"statement {told['statement']}",
-        f"  made by rule {told['rule']} of {told['mapping']} {told['mapping_hash'][:12]}, verb {told['verb']}",
+def _as_lines(explanation: dict[str, Any]) -> list[str]:
+    commit, attempt, left = explanation["commit"], explanation["attempt"], explanation["left"]
+    mapping = f"{explanation['mapping']} {explanation['mapping_hash'][:12]}"
+    lines = [
+        f"statement {explanation['statement']}",
+        f"  made by rule {explanation['rule']} of {mapping}, verb {explanation['verb']}",
         f"  of commit {commit['number']} ({commit['format']}, {commit['disposition']}, {commit['received_at']})",
-        f"  of session {told['session']}, attempt {attempt['number']} ({attempt['id']})",
-        f"  of learner {told['learner']} in activity {told['activity']} of {told['lms']}",
+        f"  of session {explanation['session']}, attempt {attempt['number']} ({attempt['id']})",
+        f"  of learner {explanation['learner']} in activity {explanation['activity']} of {explanation['lms']}",
     ]
-    if told["left"]:
-        left = told["left"]
-        said.append(f"  which left the attempt {left['status']}, {left['completion_status']}, {left['success_status']}")
-    if told["problem"]:
-        said.append(f"  never sent: {told['problem']}")
-    for way in told["deliveries"]:
-        said.append(f"to {way['target'] or 'no LRS yet'}: {way['state']}; next: {way['next']}")
-        for line in way["tries"]:
-            status = line["status"] or "no answer"
-            said.append(f"  {line['started_at']} {status} {line['outcome']} in {line['took']} ms: {line['answer']}")
-    if "body" in told:
-        said.append(msgspec.json.format(msgspec.json.encode(told["body"])).decode())
-        said += ["of the commit as it was received:", told["received"] or ""]
-    return said
+    if left:
+        lines.append(
+            f"  which left the attempt {left['status']}, {left['completion_status']}, {left['success_status']}"
+        )
+    if explanation["problem"]:
+        lines.append(f"  never sent: {explanation['problem']}")
+    for delivery in explanation["deliveries"]:
+        lines.append(f"to {delivery['target'] or 'no LRS yet'}: {delivery['state']}; next: {delivery['next']}")
+        lines += [
+            f"  {line['started_at']} {line['status'] or 'no answer'} {line['outcome']} in {line['took']} ms:"
+            f" {line['answer']}"
+            for line in delivery["tries"]
+        ]
+    if "body" in explanation:
+        lines.append(msgspec.json.format(msgspec.json.encode(explanation["body"])).decode())
+        lines += ["of the commit as it was received:", explanation["received"] or ""]
+    return lines
 
 
-def _way(connection: Connection, way: Way, now: int) -> dict[str, Any]:
-    one = way.delivery
+def _explain_delivery(connection: Connection, way: Way, now: int) -> dict[str, Any]:
+    delivery = way.delivery
     return {
-        "number": one.id,
-        "target": one.target or None,
-        "state": one.state,
-        "settled_at": format_timestamp(one.settled_at),
-        "next": next_step(connection, one, now).description,
+        "number": delivery.id,
+        "target": delivery.target or None,
+        "state": delivery.state,
+        "settled_at": format_timestamp(delivery.settled_at),
+        "next": next_step(connection, delivery, now).description,
         "tries": [line._asdict() | {"started_at": format_timestamp(line.started_at)} for line in way.tries],
     }

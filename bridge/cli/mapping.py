@@ -1,43 +1,40 @@
-"""`scorm-bridge mapping`: mapping documents, their versions, and which of them holds."""
+"""`scorm-bridge mapping`: mapping documents, their versions, and which of them is active."""
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
-import msgspec
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from sqlalchemy import Connection, Engine
 
-from bridge.cli.database import database, looking, user
+from bridge.cli.database import open_connection, open_database
 from bridge.cli.mapping_replay import impact, preview, reissue
+from bridge.cli.options import AS_JSON, BY, REASON, YES
+from bridge.cli.output import print_json, print_table
 from bridge.clock import format_timestamp, system_now
 from bridge.errors import BridgeError
 from bridge.mapping_documents import load_mapping
-from bridge.mapping_library import activation, describe
+from bridge.mapping_library import activation
 from bridge.mapping_library.activation import ActivationResult, LibraryError
 from bridge.mapping_library.documents import find_document
 from bridge.mapping_library.enrollment_history import UnreadableError
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
 from mappings.definition import DefinitionError
+from mappings.definition.describe import in_words
+from mappings.definition.diff import other_differences, rule_differences
 from storage import mapping_versions
 from storage.engine import writing
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-LMS = click.option("--lms", help="Name of the LMS; without it, all that have no version of their own.")
-BY = click.option("--by", default=user, help="Who does this; by default the user's name.")
-REASON = click.option("--reason", required=True, help="Why: others will want to know.")
-YES = click.option("--yes", is_flag=True, help="Do not ask.")
+LMS = click.option("--lms", help="Name of the LMS; by default all LMSs that have no version of their own.")
 
 
 class _Group(click.Group):
-    """Tells in words, with exit status 1, what is wrong with documents and versions."""
+    """A group whose commands end with exit code 1 and a message where documents or versions are wrong."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -51,7 +48,7 @@ class _Group(click.Group):
 
 @click.group(cls=_Group)
 def mapping() -> None:
-    """Mapping documents: what SCORM commits become.
+    """Manage mapping documents, which define the statements that commits become.
 
     A DOCUMENT is a file (….toml), the name of a shipped one, a stored version by its name or the beginning of its hash,
     or the word `active`.
@@ -62,40 +59,44 @@ def mapping() -> None:
 @click.argument("document")
 @AS_JSON
 def check(document: str, *, as_json: bool) -> None:
-    """Check DOCUMENT, a file (….toml) or the name of a shipped one. Lists every fault with its line; exit status 1."""
+    """Check DOCUMENT, a file (….toml) or the name of a shipped one. Lists every fault with its line; exit code 1."""
     try:
         compiled = load_mapping(document)
     except DefinitionError as error:
         if not as_json:
             raise
-        _print({"document": document, "faults": error.faults})
+        print_json({"document": document, "faults": error.faults})
         sys.exit(1)
-    one = compiled.definition
+    checked = compiled.definition
     if as_json:
-        _print({"document": one.name, "hash": one.content_hash, "rules": len(one.rules), "faults": []})
+        print_json({"document": checked.name, "hash": checked.content_hash, "rules": len(checked.rules), "faults": []})
     else:
-        click.echo(f"{one.title}: {len(one.rules)} rules, no faults.")
+        click.echo(f"{checked.title}: {len(checked.rules)} rules, no faults.")
 
 
 @mapping.command("list")
 @AS_JSON
 @click.pass_obj
 def list_versions(settings: Settings, *, as_json: bool) -> None:
-    """List the versions that are stored, the newest first, for whom each holds, and every activation there was."""
-    with looking(settings) as connection:
-        found = listed(connection)
+    """List the stored versions, newest first, for whom each is active, and when it was activated."""
+    with open_connection(settings) as connection:
+        versions = _versions_as_objects(connection)
     if as_json:
-        _print(found)
+        print_json(versions)
         return
-    if not found:
+    if not versions:
         click.echo("No version is stored yet: the first start of the bridge stores one.", err=True)
         return
-    table = Table("name", "hash", "stored", "holds for", "activated", box=None)
-    for one in found:
-        last = one["activations"][-1] if one["activations"] else None
-        acts = "never: a draft" if last is None else f"{last['at']} by {last['by']}: {last['reason']}"
-        table.add_row(one["name"], one["hash"][:12], one["created_at"], ", ".join(one["holds_for"]), escape(acts))
-    _console().print(table)
+    print_table(
+        ("name", "hash", "stored", "active for", "activated"),
+        (
+            (
+                version["name"], version["hash"][:12], version["created_at"], ", ".join(version["holds_for"]),
+                _describe_last(version["activations"]),
+            )
+            for version in versions
+        ),
+    )  # fmt: skip
 
 
 @mapping.command()
@@ -105,23 +106,27 @@ def list_versions(settings: Settings, *, as_json: bool) -> None:
 @AS_JSON
 @click.pass_obj
 def show(settings: Settings, document: str, lms: str | None, *, as_text: bool, as_json: bool) -> None:
-    """Show DOCUMENT as a table: when what happens, which statement with which parts."""
-    with looking(settings) as connection:
-        one = find_document(connection, document, _lms(connection, lms)).definition
+    """Show DOCUMENT as a table: each rule with its trigger and its statement."""
+    with open_connection(settings) as connection:
+        shown = find_document(connection, document, _find_lms(connection, lms)).definition
     if as_text:
-        click.echo(one.text, nl=False)
+        click.echo(shown.text, nl=False)
         return
-    rows = describe.lines(one)
+    rules = in_words(shown).rules
     if as_json:
-        _print({"name": one.name, "title": one.title, "hash": one.content_hash, "rules": rows})
+        print_json({"name": shown.name, "title": shown.title, "hash": shown.content_hash, "rules": rules})
         return
-    table = Table("rule", "when", "then", "about", "with", "how often", box=None)
-    for row in rows:
-        when = row.meaning + (f", if {row.condition}" if row.condition else "")
-        table.add_row(row.rule, escape(when), escape(row.verb), row.about, ", ".join(row.parts), row.once)
-    console = _console()
-    console.print(escape(f"{one.title} ({one.name} {one.content_hash[:12]})"))
-    console.print(table)
+    click.echo(f"{shown.title} ({shown.name} {shown.content_hash[:12]})")
+    print_table(
+        ("rule", "when", "then", "about", "with", "how often"),
+        (
+            (
+                rule.name, rule.when + (f", if {rule.only_if}" if rule.only_if else ""), rule.verb, rule.object,
+                ", ".join(part.partition(":")[0] for part in (*rule.result, *rule.context)), rule.often,
+            )
+            for rule in rules
+        ),
+    )  # fmt: skip
 
 
 @mapping.command()
@@ -130,20 +135,31 @@ def show(settings: Settings, document: str, lms: str | None, *, as_text: bool, a
 @AS_JSON
 @click.pass_obj
 def diff(settings: Settings, old: str, new: str, *, as_json: bool) -> None:
-    """Show what differs from document OLD to document NEW."""
-    with looking(settings) as connection:
-        before, after = find_document(connection, old), find_document(connection, new)
-    found = describe.differences(before.definition, after.definition)
+    """Show the differences from document OLD to document NEW."""
+    with open_connection(settings) as connection:
+        before, after = find_document(connection, old).definition, find_document(connection, new).definition
+    rules = rule_differences(before, after)
+    names = {kind: [rule.name for rule in rules if rule.kind == kind] for kind in ("added", "dropped", "changed")}
+    others = [field.name for field in other_differences(before, after)]
+    text = list(
+        difflib.unified_diff(
+            before.text.splitlines(),
+            after.text.splitlines(),
+            f"{before.name} {before.content_hash[:12]}",
+            f"{after.name} {after.content_hash[:12]}",
+            lineterm="",
+        )
+    )
     if as_json:
-        _print(found)
+        print_json({**names, "others": others, "text": text})
         return
-    for word, rules in (("added", found.added), ("dropped", found.dropped), ("changed", found.changed)):
-        if rules:
-            click.echo(f"{word}: {', '.join(rules)}")
-    for line in found.text:
+    for kind, changed in (*names.items(), ("others", others)):
+        if changed:
+            click.echo(f"{kind}: {', '.join(changed)}")
+    for line in text:
         click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
-    if not found.text:
-        click.echo("Nothing differs.", err=True)
+    if not text:
+        click.echo("There are no differences.", err=True)
 
 
 @mapping.command()
@@ -154,21 +170,21 @@ def diff(settings: Settings, old: str, new: str, *, as_json: bool) -> None:
 @YES
 @click.pass_obj
 def activate(settings: Settings, document: str, lms: str | None, reason: str, by: str, *, yes: bool) -> None:
-    """Let DOCUMENT hold from now on: every bridge on this database follows within a second. History stays as it is."""
-    with _library(settings) as engine:
+    """Activate DOCUMENT: every bridge on this database follows within a second. History stays as it is."""
+    with _open_library(settings) as engine:
         with writing(engine) as connection:
-            lms_id = _lms(connection, lms)
+            lms_id = _find_lms(connection, lms)
             compiled = find_document(connection, document, lms_id)
             version_id = activation.store_version(connection, compiled, system_now())
-        one = compiled.definition
+        name = f"{compiled.definition.name} {compiled.definition.content_hash[:12]}"
         if not yes:
-            click.confirm(f"Activate {one.name} {one.content_hash[:12]} for {lms or 'all'}?", abort=True, err=True)
+            click.confirm(f"Activate {name} for {lms or 'all'}?", abort=True, err=True)
         with writing(engine) as connection:
             context = AuditContext(by, reason, system_now())
-            done = activation.activate_version(
+            result = activation.activate_version(
                 connection, version_id, lms_id, targets=settings.targets, context=context
             )
-    _done(done, f"{one.name} {one.content_hash[:12]} holds for {lms or 'all'}.")
+    _print_result(result, f"{name} is active for {lms or 'all'}.")
 
 
 @mapping.command()
@@ -177,72 +193,76 @@ def activate(settings: Settings, document: str, lms: str | None, reason: str, by
 @BY
 @click.pass_obj
 def rollback(settings: Settings, lms: str | None, reason: str, by: str) -> None:
-    """Let the version hold again that held before the active one."""
-    with _library(settings) as engine, writing(engine) as connection:
+    """Activate the version again that was active before."""
+    with _open_library(settings) as engine, writing(engine) as connection:
         context = AuditContext(by, reason, system_now())
-        done = activation.roll_back(connection, _lms(connection, lms), targets=settings.targets, context=context)
-        names = {one.id: f"{one.name} {one.content_hash[:12]}" for one in mapping_versions.versions(connection)}
-    if done.version_id is None:
-        _done(done, f"{lms} has no version of its own any more: the one for all holds.")
+        lms_id = _find_lms(connection, lms)
+        result = activation.roll_back(connection, lms_id, targets=settings.targets, context=context)
+        names = {
+            version.id: f"{version.name} {version.content_hash[:12]}"
+            for version in mapping_versions.versions(connection)
+        }
+    if result.version_id is None:
+        _print_result(result, f"{lms} has no version of its own any more: the one for all is active.")
     else:
-        _done(done, f"{names[done.version_id]} holds for {lms or 'all'} again.")
+        _print_result(result, f"{names[result.version_id]} is active for {lms or 'all'} again.")
 
 
 for command in (preview, impact, reissue):
     mapping.add_command(command)
 
 
-def listed(connection: Connection) -> list[dict[str, Any]]:
-    """Give all versions, the newest first, with for whom they hold and when they were activated."""
+def _versions_as_objects(connection: Connection) -> list[dict[str, Any]]:
     names = mapping_versions.lms_names(connection)
-    holding = mapping_versions.active(connection)
-    acts = mapping_versions.activations(connection)
+    active = mapping_versions.active(connection)
+    activations = mapping_versions.activations(connection)
     return [
         {
-            "name": one.name,
-            "hash": one.content_hash,
-            "created_at": format_timestamp(one.created_at),
+            "name": version.name,
+            "hash": version.content_hash,
+            "created_at": format_timestamp(version.created_at),
             "holds_for": [
-                "all" if own is None else names[own] for own, version in holding.items() if version == one.id
+                "all" if lms_id is None else names[lms_id]
+                for lms_id, version_id in active.items()
+                if version_id == version.id
             ],
             "activations": [
                 {
-                    "at": format_timestamp(act.at),
-                    "lms": None if act.lms_id is None else names[act.lms_id],
-                    "by": act.by,
-                    "reason": act.reason,
+                    "at": format_timestamp(entry.at),
+                    "lms": None if entry.lms_id is None else names[entry.lms_id],
+                    "by": entry.by,
+                    "reason": entry.reason,
                 }
-                for act in acts
-                if act.mapping_version_id == one.id
+                for entry in activations
+                if entry.mapping_version_id == version.id
             ],
         }
-        for one in mapping_versions.versions(connection)
+        for version in mapping_versions.versions(connection)
     ]
 
 
+def _describe_last(activations: list[dict[str, Any]]) -> str:
+    if not activations:
+        return "never: a draft"
+    last = activations[-1]
+    return f"{last['at']} by {last['by']}: {last['reason']}"
+
+
 @contextmanager
-def _library(settings: Settings) -> Iterator[Engine]:
-    """Give the database, in which what the settings name is active where nothing else was activated since."""
-    with database(settings) as engine:
+def _open_library(settings: Settings) -> Iterator[Engine]:
+    """Yield the database, in which the document of the settings is active where nothing else was activated since."""
+    with open_database(settings) as engine:
         compiled = load_mapping(settings.mapping.document)
         with writing(engine) as connection:
             activation.activate_configured(connection, compiled, system_now())
         yield engine
 
 
-def _lms(connection: Connection, name: str | None) -> int | None:
+def _find_lms(connection: Connection, name: str | None) -> int | None:
     return None if name is None else activation.find_lms(connection, name)
 
 
-def _done(done: ActivationResult, words: str) -> None:
-    for told in done.warnings:
-        click.echo(f"Warning: {told}", err=True)
-    click.echo(words, err=True)
-
-
-def _print(value: object) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
-
-
-def _console() -> Console:
-    return Console(emoji=False) if sys.stdout.isatty() else Console(width=10_000, emoji=False)
+def _print_result(result: ActivationResult, text: str) -> None:
+    for warning in result.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    click.echo(text, err=True)

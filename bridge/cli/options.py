@@ -1,9 +1,10 @@
-"""Options that choose deliveries, the same ones for every command that does."""
+"""Options and types of arguments that commands share."""
 
 from __future__ import annotations
 
+import getpass
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -15,60 +16,89 @@ from storage.deliveries import STATES, Filter
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class Uuid(click.ParamType[str]):
+class UuidType(click.ParamType[str]):
     """A UUID, in lower case."""
 
     name = "uuid"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check it."""
+        """Validate it."""
         if _UUID.fullmatch(value) is None:
-            self.fail(f"{value!r} is no UUID.", param, ctx)
+            self.fail(f"{value!r} is not a UUID.", param, ctx)
         return str(value).lower()
 
 
-class Time(click.ParamType[int]):
-    """A time such as 2026-01-31 or 2026-01-31T12:00:00+01:00, in milliseconds since the epoch; UTC where no zone is."""
+class TimeType(click.ParamType[int]):
+    """A time such as 2026-01-31 or 2026-01-31T12:00:00+01:00, in milliseconds since the epoch; UTC by default."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read it."""
+        """Parse it."""
         if isinstance(value, int):
             return value
         try:
-            at = datetime.fromisoformat(value)
+            time = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no time; write it as 2026-01-31 or 2026-01-31T12:00:00Z.", param, ctx)
-        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+            self.fail(f"{value!r} is not a time; write it as 2026-01-31 or 2026-01-31T12:00:00Z.", param, ctx)
+        return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-_OPTIONS: tuple[tuple[str, Any, str], ...] = (
+def current_user() -> str:
+    """Return the name of the user who runs the command."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # containers often have no name for their user
+        return "unknown"
+
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+BY = click.option("--by", default=current_user, help="Name for the audit log; by default the name of the user.")
+REASON = click.option("--reason", required=True, help="Reason for the audit log.")
+OPTIONAL_REASON = click.option("--reason", default="", help="Reason for the audit log.")
+YES = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+LIMIT = click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum number of rows."
+)
+AFTER = click.option("--after", help="Continue a list: the value that the page before printed.")
+
+FilterOptions = Sequence[tuple[str, Any, str]]
+"""Options that select rows: name, type and help of each."""
+
+_DELIVERY_FILTERS: FilterOptions = (
     ("target", str, "Name of the target."),
     ("state", click.Choice(STATES), "State of the delivery."),
-    ("statement", Uuid(), "Id of the statement."),
+    ("statement", UuidType(), "Id of the statement."),
     ("verb", str, "IRI of the statement's verb."),
     ("rule", str, "Rule of the mapping document that made the statement."),
     ("lms", str, "Name of the LMS."),
     ("learner", str, "Id of the learner."),
     ("activity", str, "Id of the activity."),
-    ("session", Uuid(), "Id of the session."),
-    ("attempt", Uuid(), "Id of the attempt."),
-    ("since", Time(), "Made at this time or later."),
-    ("until", Time(), "Made before this time."),
-    ("outcome", str, "What came of the last try, such as refused or conflict."),
+    ("session", UuidType(), "Id of the session."),
+    ("attempt", UuidType(), "Id of the attempt."),
+    ("since", TimeType(), "Made at this time or later."),
+    ("until", TimeType(), "Made before this time."),
+    ("outcome", str, "Outcome of the last try, such as refused or conflict."),
     ("status", int, "HTTP status of the last try."),
 )
 
 
-def chosen(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command, which gets what they choose as `which`."""
+def filter_options(
+    options: FilterOptions, build: Callable[..., Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds options to a command, which gets the filter built of their values as `selection`."""
+    names = [name.replace("-", "_") for name, _, _ in options]
 
-    @wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> None:
-        which = Filter(**{name: options.pop(name) for name, _, _ in _OPTIONS})
-        command(*arguments, which=which, **options)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def wrapped(*arguments: Any, **values: Any) -> None:
+            command(*arguments, selection=build(**{name: values.pop(name) for name in names}), **values)
 
-    for name, kind, words in reversed(_OPTIONS):
-        wrapped = click.option(f"--{name}", type=kind, help=words)(wrapped)
-    return wrapped
+        for name, kind, text in reversed(options):
+            wrapped = click.option(f"--{name}", type=kind, help=text)(wrapped)
+        return wrapped
+
+    return decorate
+
+
+delivery_filters = filter_options(_DELIVERY_FILTERS, Filter)

@@ -1,4 +1,4 @@
-"""How commands print what was found: JSON for programs, tables for people."""
+"""Output of commands: JSON for programs, tables for people."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-AS_JSON = click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
+MAX_WIDTH = 10_000
+"""Columns of a line that goes to a pipe: it is not wrapped there."""
 
 
-def as_json(value: object) -> None:
-    """Print a value as JSON, a line for each part of it."""
+def print_json(value: object) -> None:
+    """Print a value as indented JSON."""
     click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows as a table; a pipe gets whole lines whatever the terminal's width is. None is left empty."""
-    shown = Table(*columns, box=None)
+def open_console(*, markup: bool = False) -> Console:
+    """Return a console that wraps lines to the terminal's width, and not at all in a pipe."""
+    return Console(emoji=False, markup=markup, width=None if sys.stdout.isatty() else MAX_WIDTH)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows as a table; a cell without a value (None) is empty."""
+    table = Table(*columns, box=None)
     for row in rows:
-        shown.add_row(*("" if one is None else str(one) for one in row))
-    Console(emoji=False, markup=False, width=None if sys.stdout.isatty() else 10_000).print(shown)
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    open_console().print(table)

@@ -1,4 +1,4 @@
-"""`scorm-bridge sandbox`: everything at once, to try it."""
+"""`scorm-bridge sandbox`: the bridge, an LRS and a sample course at once, to try them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridge import passwords
 from bridge.access import new_token
 from bridge.app import create_app
 from bridge.audit.access.login_throttle import account_subject
-from bridge.cli.serve import new_loop, run_app, told
+from bridge.cli.serve import errors_as_exit_codes, new_loop, run_app
 from bridge.clock import system_now
 from bridge.operations import accounts
 from bridge.operations.audit_context import AuditContext
@@ -30,8 +30,8 @@ from storage.single_writer import only_writer
 
 HOST = "127.0.0.1"
 LMS_NAME = "sandbox"
-PERSON = "sandbox"
-"""Who may look at the audit pages, with a new password at each start."""
+ACCOUNT_NAME = "sandbox"
+"""The account of the audit pages, with a new password at each start."""
 
 
 @click.command()
@@ -42,11 +42,11 @@ PERSON = "sandbox"
     type=click.Path(path_type=Path, file_okay=False),
     default=".run",
     show_default=True,
-    help="Where the SQLite file is kept.",
+    help="Directory of the SQLite file.",
 )
 @click.pass_obj
 def sandbox(settings: Settings, port: int, lrs_port: int, directory: Path) -> None:
-    """Run the bridge with a sandbox LRS and a sample course. Not for production: the LRS forgets, nobody signs in."""
+    """Run the bridge with a sandbox LRS and a sample course. Not for production: the LRS keeps nothing."""
     directory.mkdir(parents=True, exist_ok=True)
     home_page, lrs_url = f"http://{HOST}:{port}", f"http://{HOST}:{lrs_port}/"
     chosen = Settings(
@@ -56,7 +56,7 @@ def sandbox(settings: Settings, port: int, lrs_port: int, directory: Path) -> No
         mapping=settings.mapping,
         log=settings.log,
     )
-    with told(), only_writer(chosen.database.url):
+    with errors_as_exit_codes(), only_writer(chosen.database.url):
         token, password = new_token(), secrets.token_urlsafe(12)
         lms_id = _prepare(chosen, home_page, token, password)
         app = create_app(chosen)
@@ -69,7 +69,7 @@ def sandbox(settings: Settings, port: int, lrs_port: int, directory: Path) -> No
 def _prepare(settings: Settings, home_page: str, token: str, password: str) -> int:
     engine = open_engine(settings.database.url)
     migrate(engine)
-    digest = passwords.hashed(password)
+    digest = passwords.hash_password(password)
     with writing(engine) as connection:
         known = lms.by_name(connection, LMS_NAME)
         owner = lms.add_token(
@@ -81,17 +81,19 @@ def _prepare(settings: Settings, home_page: str, token: str, password: str) -> i
             token_digest=lms.digest(token),
             now=system_now(),
         )
-        _let_in(connection, digest)
+        _prepare_account(connection, digest)
     engine.dispose()
     return owner.id
 
 
-def _let_in(connection: Connection, digest: str) -> None:
-    context = AuditContext(PERSON, "The sandbox was started.", system_now())
-    if stored_accounts.by_name(connection, PERSON) is None:
-        accounts.create_account(connection, NewAccount(PERSON, "admin", sees_names=True, password=digest), context)
+def _prepare_account(connection: Connection, digest: str) -> None:
+    context = AuditContext(ACCOUNT_NAME, "The sandbox was started.", system_now())
+    if stored_accounts.by_name(connection, ACCOUNT_NAME) is None:
+        accounts.create_account(
+            connection, NewAccount(ACCOUNT_NAME, "admin", sees_names=True, password=digest), context
+        )
     else:
-        accounts.set_password(connection, PERSON, digest, context, account_subject(PERSON))
+        accounts.set_password(connection, ACCOUNT_NAME, digest, context, account_subject(ACCOUNT_NAME))
 
 
 def _run_lrs(port: int) -> Callable[[web.Application], AsyncIterator[None]]:
@@ -110,7 +112,7 @@ def _welcome(home_page: str, lrs_url: str, token: str, password: str) -> str:
     return f"""
   {home_page}/sandbox/   {course}
   {lrs_url}           the sandbox LRS: what has arrived
-  {home_page}/audit/     what came in, what it changed, what became of it; name {PERSON}, password {password}
+  {home_page}/audit/     what came in, what it changed, what became of it; name {ACCOUNT_NAME}, password {password}
 
   Post a commit yourself:
 

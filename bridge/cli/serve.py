@@ -1,4 +1,4 @@
-"""`scorm-bridge serve`."""
+"""`scorm-bridge serve`: the bridge itself."""
 
 from __future__ import annotations
 
@@ -31,22 +31,21 @@ with suppress(ImportError):  # not made for Windows
 
 log = structlog.get_logger(__name__)
 
-UNAVAILABLE = 69
-"""Exit status when the database does not answer at start-up (EX_UNAVAILABLE of sysexits.h)."""
-FAILED = 70
-"""Exit status of an error of the bridge itself (EX_SOFTWARE)."""
-YOUNG = 10_000
-"""Objects that may be added before the garbage collector looks for cycles among them, instead of 700: a batch of
-commits holds thousands, and looking through them again and again took a twentieth of a commit's time."""
+EX_UNAVAILABLE = 69
+"""Exit code when the database does not answer at start-up, as in sysexits.h."""
+EX_SOFTWARE = 70
+"""Exit code of an error of the bridge itself, as in sysexits.h."""
+GC_THRESHOLD = 10_000
+"""New objects after which the garbage collector runs, instead of 700: a batch of commits has thousands, and the
+collector took a twentieth of a commit's time."""
 SWITCH_INTERVAL = 0.001
-"""Seconds until a thread that works on a page or a file lets another one go on, instead of 0.005: each commit waits for
-that, perhaps several times."""
-IN_FLIGHT_TIME = 10
-"""Seconds that requests under way have to finish after SIGTERM."""
+"""Seconds until a thread that builds a page or a file yields to another one, instead of 0.005: commits wait for it."""
+SHUTDOWN_TIMEOUT = 10
+"""Seconds that requests in flight have to finish after SIGTERM."""
 
 
 def fail(status: int, text: str) -> None:
-    """Tell what is wrong and leave."""
+    """Print an error and exit."""
     logs.announce(text)
     sys.exit(status)
 
@@ -54,14 +53,14 @@ def fail(status: int, text: str) -> None:
 def run_app(
     app: web.Application, settings: Settings, loop: asyncio.AbstractEventLoop, listener: socket.socket | None = None
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what is under way; a second signal ends it at once.
+    """Serve until SIGINT or SIGTERM, then finish requests in flight; a second signal ends the process at once.
 
-    Says so as soon as it listens. A `listener` is a socket that listens already.
+    Prints the address once it listens. `listener` is a socket that listens already.
     """
-    gc.set_threshold(YOUNG)
+    gc.set_threshold(GC_THRESHOLD)
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.collect()
-    # modules and what was made of the settings stay: to look through them stopped everything for a tenth of a second
+    # modules and settings stay: to collect them stopped everything for a tenth of a second
     gc.freeze()
     asyncio.set_event_loop(loop)
     try:
@@ -80,7 +79,7 @@ async def _serve(app: web.Application, settings: Settings, listener: socket.sock
     limited = server.model_copy(update={"max_connections": affordable_connections(server.max_connections)})
     stopped = asyncio.Event()
     _stop_on_signals(app[DRAINING], stopped, server.drain_delay)
-    runner = ConnectionRunner(app, limited, shutdown_timeout=IN_FLIGHT_TIME)
+    runner = ConnectionRunner(app, limited, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await runner.setup()
     try:
         site: web.BaseSite = (
@@ -113,38 +112,44 @@ def _stop_on_signals(draining: asyncio.Event, stopped: asyncio.Event, delay: flo
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Make the event loop: uvloop's where there is one."""
+    """Return a new event loop: uvloop's where it is installed."""
     return uvloop.new_event_loop() if "uvloop" in sys.modules else asyncio.new_event_loop()
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Tell in words, with an exit status, why the bridge cannot run."""
+def errors_as_exit_codes() -> Iterator[None]:
+    """Exit with a message and an exit code where the bridge cannot run."""
     try:
         with logs.taking_over():
             yield
     except (SchemaError, DefinitionError, SettingsError) as error:
         fail(EX_CONFIG, str(error))
     except CannotServeError as error:
-        fail(UNAVAILABLE, str(error))
+        fail(EX_UNAVAILABLE, str(error))
     except DBAPIError as error:
-        fail(UNAVAILABLE, f"The database does not answer: {error.orig}")
+        fail(EX_UNAVAILABLE, f"The database does not answer: {error.orig}")
     except OSError as error:
-        fail(UNAVAILABLE, f"The bridge cannot listen: {error}")
+        fail(EX_UNAVAILABLE, f"The bridge cannot listen: {error}")
     except Exception:
         log.critical("uncaught_exception", exc_info=True)
-        sys.exit(FAILED)
+        sys.exit(EX_SOFTWARE)
 
 
 @click.command()
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes (PostgreSQL).")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Number of processes (more than one needs PostgreSQL).",
+)
 @click.option("--listener", type=int, hidden=True, help="Descriptor of a socket that listens.")
 @click.option("--parent", type=int, hidden=True, help="Descriptor of a pipe that ends with the parent process.")
 @click.pass_context
 def serve(context: click.Context, *, workers: int, listener: int | None, parent: int | None) -> None:
     """Run the bridge."""
     settings: Settings = context.obj
-    with told():
+    with errors_as_exit_codes():
         if workers > 1:
             if make_url(settings.database.url).get_backend_name() == "sqlite":
                 raise SettingsError("--workers needs PostgreSQL: SQLite has one writing process.")

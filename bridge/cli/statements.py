@@ -1,4 +1,4 @@
-"""`scorm-bridge statements`: which statements there are, whose, and where."""
+"""`scorm-bridge statements`: the statements that were made of commits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from bridge.cli.database import looking
-from bridge.cli.options import chosen
-from bridge.cli.output import AS_JSON, as_json, table
+from bridge.cli.database import open_connection
+from bridge.cli.options import AFTER, AS_JSON, LIMIT, delivery_filters
+from bridge.cli.output import print_json, print_table
 from bridge.clock import format_timestamp
 from bridge.settings import Settings
 from storage.audit import statements as stored
@@ -18,46 +18,46 @@ from storage.deliveries import Filter
 
 @click.group()
 def statements() -> None:
-    """What the bridge made of commits."""
+    """Find statements: what was made of commits."""
 
 
 @statements.command("list")
-@chosen
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--after", help="The next page, as the one before it told.")
+@delivery_filters
+@LIMIT
+@AFTER
 @AS_JSON
 @click.pass_obj
-def list_statements(settings: Settings, *, which: Filter, limit: int, after: str | None, as_json_: bool) -> None:
-    """List statements, the newest first. With --target and --state, those of which one delivery meets both."""
-    with looking(settings) as connection:
+def list_statements(settings: Settings, *, selection: Filter, limit: int, after: str | None, as_json: bool) -> None:
+    """List statements, newest first. With --target and --state, those with a delivery that matches both."""
+    with open_connection(settings) as connection:
         try:
-            page = stored.search(connection, which, after=after, most=limit)
+            page = stored.search(connection, selection, after=after, most=limit)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--after") from None
-    if as_json_:
-        as_json({"statements": [_object(one) for one in page.rows], "after": page.after})
+    if as_json:
+        print_json({"statements": [_as_object(row) for row in page.rows], "after": page.after})
         return
     if page.rows:
-        table(
+        print_table(
             ("statement", "made", "rule", "learner", "activity", "attempt", "commit", "deliveries"),
             (
                 (
-                    one.id, format_timestamp(one.made_at), one.rule, one.learner_id, one.activity_id,
-                    one.attempt_number, one.commit_number, _ways(one),
+                    row.id, format_timestamp(row.made_at), row.rule, row.learner_id, row.activity_id,
+                    row.attempt_number, row.commit_number, _describe_deliveries(row),
                 )
-                for one in page.rows
+                for row in page.rows
             ),
         )  # fmt: skip
     elif page.after is None:
-        click.echo("No statement meets all of that.", err=True)
+        click.echo("No matching statements.", err=True)
     if page.after is not None:
         click.echo(f"There may be more: --after {page.after}", err=True)
 
 
-def _ways(one: StatementRow) -> str:
-    return ", ".join(f"{target or 'no LRS yet'}: {state}" for target, state in one.deliveries)
+def _describe_deliveries(row: StatementRow) -> str:
+    return ", ".join(f"{target or 'no LRS yet'}: {state}" for target, state in row.deliveries)
 
 
-def _object(one: StatementRow) -> dict[str, Any]:
-    ways = [{"target": target or None, "state": state} for target, state in one.deliveries]
-    return one._asdict() | {"made_at": format_timestamp(one.made_at), "deliveries": ways}
+def _as_object(row: StatementRow) -> dict[str, Any]:
+    deliveries = [{"target": target or None, "state": state} for target, state in row.deliveries]
+    return row._asdict() | {"made_at": format_timestamp(row.made_at), "deliveries": deliveries}

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 from sqlalchemy import Connection
 
-from bridge.cli.database import looking
+from bridge.cli.database import open_connection
+from bridge.cli.options import AS_JSON
+from bridge.cli.output import open_console, print_json
 from bridge.clock import format_timestamp
 from bridge.commit_model.responses import attempt_summary, enrollment_summary, resume_values, shown_version
 from bridge.commit_model.state_codec import decode_attempt_state
@@ -28,35 +29,36 @@ from storage.lookups import AttemptReport, DeliveryLine, DocumentLine
 @click.argument("learner")
 @click.argument("activity")
 @click.option("--course", help="Id of the course, where the activity is in several; empty for none.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.pass_obj
 def verify(settings: Settings, learner: str, activity: str, course: str | None, *, as_json: bool) -> None:
-    """Show what is stored and what was sent for LEARNER and ACTIVITY. Exit status 1 when nothing is stored."""
-    with looking(settings) as connection:
-        found = enrollments(connection, learner, activity, course)
+    """Show what is stored and was sent for LEARNER and ACTIVITY. The exit code is 1 when nothing is stored."""
+    with open_connection(settings) as connection:
+        found = find_enrollments(connection, learner, activity, course)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+        print_json(found)
     elif found:
-        # a pipe gets whole lines whatever the terminal's width is
-        console = Console(emoji=False) if sys.stdout.isatty() else Console(width=10_000, emoji=False)
-        for one in found:
-            console.print(_tree(one))
+        console = open_console(markup=True)
+        for enrollment in found:
+            console.print(_tree(enrollment))
     if not found:
         where = f" in course {course!r}" if course else ""
         click.echo(f"Nothing is stored for learner {learner!r} and activity {activity!r}{where}.", err=True)
         sys.exit(1)
 
 
-def enrollments(connection: Connection, learner: str, activity: str, course: str | None = None) -> list[dict[str, Any]]:
+def find_enrollments(
+    connection: Connection, learner: str, activity: str, course: str | None = None
+) -> list[dict[str, Any]]:
     """Return the enrollments of a learner in an activity, of every LMS and course, with all that belongs to them."""
     return [
         msgspec.to_builtins(enrollment_summary(owner))
-        | {"lms": owner.lms_name, "attempts": [_attempt(report) for report in lookups.reports(connection, owner)]}
+        | {"lms": owner.lms_name, "attempts": [_as_object(report) for report in lookups.reports(connection, owner)]}
         for owner in lookups.enrollments(connection, learner_id=learner, activity_id=activity, course_id=course)
     ]
 
 
-def _attempt(report: AttemptReport) -> dict[str, Any]:
+def _as_object(report: AttemptReport) -> dict[str, Any]:
     row = report.attempt
     state = decode_attempt_state(row.state)
     summary: dict[str, Any] = msgspec.to_builtins(attempt_summary(row))
@@ -64,11 +66,11 @@ def _attempt(report: AttemptReport) -> dict[str, Any]:
         "cmi": render(state.snapshot, shown_version(row, state), resume_values(row, state)),
         "sessions": [
             {
-                "session_id": one.session_id,
-                "entry": one.entry,
-                "started_at": format_timestamp(one.started_at),
-                "ended_at": format_timestamp(one.ended_at),
-                "ended": one.ended,
+                "session_id": session.session_id,
+                "entry": session.entry,
+                "started_at": format_timestamp(session.started_at),
+                "ended_at": format_timestamp(session.ended_at),
+                "ended": session.ended,
                 "commits": [
                     {
                         "number": commit.number,
@@ -77,36 +79,36 @@ def _attempt(report: AttemptReport) -> dict[str, Any]:
                         "disposition": commit.disposition,
                     }
                     for commit in report.commits
-                    if commit.session_id == one.session_id
+                    if commit.session_id == session.session_id
                 ],
             }
-            for one in report.sessions
+            for session in report.sessions
         ],
         "statements": [
             {
-                "id": one.id,
-                "rule": one.rule,
-                "verb": one.verb,
-                "session_id": one.session_id,
-                "commit": one.commit_number,
-                "problem": one.problem,
-                "deliveries": _deliveries(one.deliveries),
+                "id": statement.id,
+                "rule": statement.rule,
+                "verb": statement.verb,
+                "session_id": statement.session_id,
+                "commit": statement.commit_number,
+                "problem": statement.problem,
+                "deliveries": _deliveries(statement.deliveries),
             }
-            for one in report.statements
+            for statement in report.statements
         ],
         "documents": [
             {
-                "name": one.name,
-                "resource": one.resource,
-                "parameters": msgspec.json.decode(one.parameters),
-                "content_type": one.content_type,
-                "content": _content(one),
-                "session_id": one.session_id,
-                "commit": one.commit_number,
-                "changed_at": format_timestamp(one.changed_at),
-                "deliveries": _deliveries(one.deliveries),
+                "name": document.name,
+                "resource": document.resource,
+                "parameters": msgspec.json.decode(document.parameters),
+                "content_type": document.content_type,
+                "content": _content(document),
+                "session_id": document.session_id,
+                "commit": document.commit_number,
+                "changed_at": format_timestamp(document.changed_at),
+                "deliveries": _deliveries(document.deliveries),
             }
-            for one in report.documents
+            for document in report.documents
         ],
     }
 
@@ -114,31 +116,31 @@ def _attempt(report: AttemptReport) -> dict[str, Any]:
 def _deliveries(lines: Sequence[DeliveryLine]) -> list[dict[str, Any]]:
     return [
         {
-            "target": way.target or None,
-            "state": way.state,
-            "tries": way.tries,
-            "settled_at": format_timestamp(way.settled_at),
-            "last_status": way.last_status,
-            "last_answer": way.last_answer if way.state != "delivered" else None,
+            "target": line.target or None,
+            "state": line.state,
+            "tries": line.tries,
+            "settled_at": format_timestamp(line.settled_at),
+            "last_status": line.last_status,
+            "last_answer": line.last_answer if line.state != "delivered" else None,
         }
-        for way in lines
+        for line in lines
     ]
 
 
-def _content(one: DocumentLine) -> Any:
-    return msgspec.json.decode(one.content) if one.content_type == JSON else one.content.decode()
+def _content(document: DocumentLine) -> Any:
+    return msgspec.json.decode(document.content) if document.content_type == JSON else document.content.decode()
 
 
-def _tree(found: dict[str, Any]) -> Tree:
-    learner, activity = found["learner"], found["activity"]
-    course = f" of course [bold]{escape(found['course']['id'])}[/]" if found["course"]["id"] else ""
+def _tree(enrollment: dict[str, Any]) -> Tree:
+    learner, activity = enrollment["learner"], enrollment["activity"]
+    course = f" of course [bold]{escape(enrollment['course']['id'])}[/]" if enrollment["course"]["id"] else ""
     tree = Tree(
-        f"[bold]{escape(learner['id'])}[/] in [bold]{escape(activity['id'])}[/]{course} of {escape(found['lms'])}:"
-        f" {found['total_attempts']} attempts, {found['completion_status']}, {found['success_status']},"
-        f" best score {_score(found['best_score'])}, {found['total_time']}"
-        f"\n[dim]registration {found['registration']}[/]"
+        f"[bold]{escape(learner['id'])}[/] in [bold]{escape(activity['id'])}[/]{course} of {escape(enrollment['lms'])}:"
+        f" {enrollment['total_attempts']} attempts, {enrollment['completion_status']}, {enrollment['success_status']},"
+        f" best score {_score(enrollment['best_score'])}, {enrollment['total_time']}"
+        f"\n[dim]registration {enrollment['registration']}[/]"
     )
-    for attempt in found["attempts"]:
+    for attempt in enrollment["attempts"]:
         branch = tree.add(
             f"[bold]attempt {attempt['number']}[/] {attempt['status']}: {attempt['completion_status']},"
             f" {attempt['success_status']}, score {_score(attempt['score'])}, {attempt['total_time']}"
@@ -153,12 +155,13 @@ def _tree(found: dict[str, Any]) -> Tree:
                     f"commit {commit['number']} {commit['disposition']} {commit['received_at']} {commit['format']}"
                 )
                 here = session["session_id"], commit["number"]
-                for one in attempt["statements"]:
-                    if (one["session_id"], one["commit"]) == here:
-                        line.add(f"[green]{one['rule']}[/] {one['id']} {_ways(one, one['problem'])}")
-                for one in attempt["documents"]:
-                    if (one["session_id"], one["commit"]) == here:
-                        line.add(f"[cyan]{one['name']}[/] {one['resource']} {_ways(one)}")
+                for statement in attempt["statements"]:
+                    if (statement["session_id"], statement["commit"]) == here:
+                        states = _describe_deliveries(statement, statement["problem"])
+                        line.add(f"[green]{statement['rule']}[/] {statement['id']} {states}")
+                for document in attempt["documents"]:
+                    if (document["session_id"], document["commit"]) == here:
+                        line.add(f"[cyan]{document['name']}[/] {document['resource']} {_describe_deliveries(document)}")
     return tree
 
 
@@ -166,9 +169,9 @@ def _score(score: dict[str, Any] | None) -> str:
     return "none" if score is None else ", ".join(f"{name} {value:g}" for name, value in score.items())
 
 
-def _ways(one: dict[str, Any], problem: str | None = None) -> str:
-    ways = [problem] if problem else []
-    for way in one["deliveries"]:
-        answer = f" ({way['last_status'] or 'no answer'}: {way['last_answer']})" if way["last_answer"] else ""
-        ways.append(f"{way['target'] or 'no LRS yet'}: {way['state']}{answer}")
-    return escape("; ".join(ways))
+def _describe_deliveries(delivered: dict[str, Any], problem: str | None = None) -> str:
+    states = [problem] if problem else []
+    for line in delivered["deliveries"]:
+        answer = f" ({line['last_status'] or 'no answer'}: {line['last_answer']})" if line["last_answer"] else ""
+        states.append(f"{line['target'] or 'no LRS yet'}: {line['state']}{answer}")
+    return escape("; ".join(states))

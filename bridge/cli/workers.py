@@ -1,4 +1,4 @@
-"""Several serving processes on one port: started, watched, started again when they die, and stopped together."""
+"""Several serving processes on one port: started, restarted when they die, and stopped together."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bridge import logs
 
 log = structlog.get_logger(__name__)
 
-AGAIN = 1.0
+RESTART_DELAY = 1.0
 """Seconds before a process that died is replaced."""
 BACKLOG = 1024
 
 
-class Workers:
+class WorkerProcesses:
     """`count` processes that run `scorm-bridge serve` on a socket that they share."""
 
     def __init__(self, count: int, arguments: list[str], listener: socket.socket) -> None:
@@ -32,7 +32,7 @@ class Workers:
         self._status = 0
 
     async def run(self) -> int:
-        """Serve until SIGINT or SIGTERM; a second one kills. Give the exit status."""
+        """Serve until SIGINT or SIGTERM and return the exit code; a second signal kills the processes."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
@@ -73,27 +73,27 @@ class Workers:
                 self._status = status
                 self._stop()
             else:
-                log.error("worker_died", signal=-status, consequence="another one takes its place")
+                log.error("worker_died", signal=-status, consequence="it is replaced")
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(AGAIN):
+                    async with asyncio.timeout(RESTART_DELAY):
                         await self._stopping.wait()
 
 
 def serve_together(count: int, arguments: list[str], host: str, port: int) -> int:
-    """Serve with several processes and give the exit status; says so as soon as the port is bound.
+    """Serve with several processes and return the exit code. Prints the address once the port is bound.
 
     Raises:
-        OSError: the port cannot be had.
+        OSError: the port cannot be bound.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
         listener.set_inheritable(True)
         logs.announce(f"scorm-bridge listens on http://{host}:{listener.getsockname()[1]} ({count} workers)")
-        return asyncio.run(Workers(count, arguments, listener).run())
+        return asyncio.run(WorkerProcesses(count, arguments, listener).run())
 
 
 def stop_with_parent(loop: asyncio.AbstractEventLoop, parent: int) -> None:
-    """Let this process end as by SIGTERM when its parent is gone; `parent` is the reading end of the parent's pipe."""
+    """Stop this process as by SIGTERM when its parent is gone; `parent` is the reading end of the parent's pipe."""
 
     def end() -> None:
         loop.remove_reader(parent)

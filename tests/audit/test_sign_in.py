@@ -80,13 +80,13 @@ def test_an_unknown_name_costs_what_a_wrong_password_does(monkeypatch: pytest.Mo
             return super().verify(hash, password)
 
     monkeypatch.setattr(passwords, "HASHER", Watched())
-    stored = passwords.hashed(PASSWORD)
-    assert not passwords.is_right("wrong", stored)
-    assert not passwords.is_right("wrong", None)
-    assert not passwords.is_right("of nobody", None)
+    stored = passwords.hash_password(PASSWORD)
+    assert not passwords.verify_password("wrong", stored)
+    assert not passwords.verify_password("wrong", None)
+    assert not passwords.verify_password("of nobody", None)
     assert [one == stored for one in verified] == [True, False, False]
     assert {str(extract_parameters(one)) for one in verified} == {str(extract_parameters(PasswordHasher().hash("x")))}
-    assert passwords.is_right(PASSWORD, stored)
+    assert passwords.verify_password(PASSWORD, stored)
 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites_forms(bridge: Bridge, meet: Meet) -> None:
@@ -146,7 +146,7 @@ async def test_a_new_password_another_role_and_an_end_hold_from_the_next_request
     ada, bob, eve = [await meet(bridge, name, "admin") for name in ("ada", "bob", "eve")]
     who = AuditContext("root", "", bridge.clock())
     with writing(bridge.engine) as connection:
-        kept.set_password(connection, "ada", passwords.hashed("another password"), who, account_subject("ada"))
+        kept.set_password(connection, "ada", passwords.hash_password("another password"), who, account_subject("ada"))
         kept.set_role(connection, "bob", "reader", who, sees_names=False)
         kept.remove_account(connection, "eve", who)
     assert [await _is_in(one) for one in (ada, bob, eve)] == [False, True, False]

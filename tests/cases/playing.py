@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.cli.verify import enrollments
+from bridge.cli.verify import find_enrollments
 from storage.engine import reading
 from tests.support.bridge import Bridge
 
@@ -53,7 +53,7 @@ class Case:
         first = self.case["requests"][0]["body"]
         learner, activity = first["learner"]["id"], first["activity"]["id"]
         with reading(self.bridge.engine) as connection:
-            (stored,) = enrollments(connection, _with(learner, suffix), _with(activity, suffix))
+            (stored,) = find_enrollments(connection, _with(learner, suffix), _with(activity, suffix))
         return stored
 
     def statements(self, suffix: str = "") -> list[dict[str, Any]]:

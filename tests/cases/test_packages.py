@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bridge.cli.verify import enrollments
+from bridge.cli.verify import find_enrollments
 from bridge.mapping_documents import load_mapping
 from storage.engine import reading
 from tests.cases.playing import Case
@@ -22,8 +22,8 @@ async def test_each_sco_of_a_package_has_its_own_data_whether_posted_apart_or_to
     for opening in openings:
         learner, activity = opening["learner"]["id"], opening["activity"]["id"]
         with reading(bridge.engine) as connection:
-            (five,) = enrollments(connection, learner, activity)
-            (six,) = enrollments(connection, learner, "6", activity)
+            (five,) = find_enrollments(connection, learner, activity)
+            (six,) = find_enrollments(connection, learner, "6", activity)
         assert (five["success_status"], five["best_score"]["raw"]) == ("passed", 90)
         assert (six["success_status"], six["completion_status"]) == ("unknown", "incomplete")
         (of_five,), (of_six,) = five["attempts"], six["attempts"]

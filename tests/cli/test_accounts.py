@@ -79,7 +79,7 @@ def test_a_password_is_asked_for_twice_and_never_shown(run: Run, database_url: s
     engine.dispose()
     assert found is not None
     assert found.role == "reader"
-    assert passwords.is_right(PASSWORD, found.password)
+    assert passwords.verify_password(PASSWORD, found.password)
 
 
 def test_a_password_can_come_from_standard_input(database_url: str) -> None:

@@ -145,8 +145,8 @@ async def test_nothing_is_done_without_a_yes(bridge: Bridge, run: Run, database_
     [
         (("retry", "--yes"), "Select deliveries first"),
         (("retry", "--state", "delivered", "--yes"), "that are delivered cannot be selected for retry"),
-        (("list", "--since", "yesterday"), "'yesterday' is no time"),
-        (("explain", "12"), "'12' is no UUID"),
+        (("list", "--since", "yesterday"), "'yesterday' is not a time"),
+        (("explain", "12"), "'12' is not a UUID"),
         (("explain", "00000000-0000-4000-8000-000000000000"), "No statement has the id"),
         (("discard", "--target", "x", "--yes"), "Missing option '--reason'"),
     ],

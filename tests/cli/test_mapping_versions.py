@@ -59,7 +59,7 @@ async def test_a_version_is_activated_listed_and_rolled_back(bridge: Bridge, map
     mapping("rollback", "--lms", "lms", "--reason", "too few", "--by", "ada")
     after = mapping("list", "--json")
 
-    assert "holds for all" in done.stderr
+    assert "is active for all" in done.stderr
     assert [(one["holds_for"], len(one["activations"])) for one in versions] == [(["all"], 1), ([], 1)]
     assert "mastery counts" in table
     assert [one["holds_for"] for one in own] == [["lms"], ["all"], []]
@@ -130,8 +130,8 @@ async def test_a_document_is_shown_as_a_table_as_data_and_as_it_is(bridge: Bridg
     text = mapping("show", "minimal", "--text").stdout
 
     assert "the attempt became passed" in table
-    assert [one["rule"] for one in told["rules"]] == ["completed", "passed", "failed"]
-    assert told["rules"][1]["parts"] == ["result.success", "result.score"]
+    assert [one["name"] for one in told["rules"]] == ["completed", "passed", "failed"]
+    assert [part.partition(":")[0] for part in told["rules"][1]["result"]] == ["result.success", "result.score"]
     assert text == read_document("minimal")
 
 
@@ -142,7 +142,7 @@ async def test_differences_are_told_by_rule_and_line_by_line(bridge: Bridge, map
     assert (found["added"], found["dropped"], found["changed"]) == (["mastered"], ["initialized"], [])
     assert '+name = "mastered"' in found["text"]
     assert "dropped: initialized" in words
-    assert "Nothing differs" in mapping("diff", "active").stderr
+    assert "There are no differences" in mapping("diff", "active").stderr
 
 
 async def test_a_pasted_commit_is_previewed_with_the_reasons(

@@ -114,8 +114,8 @@ async def test_a_list_goes_on_where_the_last_page_ended(bridge: Bridge, told: An
     [
         (("sessions", "list", "--after", "!"), "start from the first page"),
         (("statements", "list", "--after", "WzFd"), "of another search"),
-        (("sessions", "list", "--open", "--learner", "u1"), "--open lists all that are open"),
-        (("explain", "12"), "'12' is no UUID"),
+        (("sessions", "list", "--open", "--learner", "u1"), "--open cannot be combined"),
+        (("explain", "12"), "'12' is not a UUID"),
         (("explain", "00000000-0000-4000-8000-000000000000"), "No statement has the id"),
     ],
 )
@@ -128,8 +128,8 @@ async def test_what_cannot_be_done_is_told_in_words(
 
 
 async def test_what_is_not_there_is_told_in_words(bridge: Bridge, run: Run, database_url: str) -> None:
-    assert "No session" in run("sessions", "list", "--learner", "nobody", **{URL: database_url}).stderr
-    assert "No statement" in run("statements", "list", "--learner", "nobody", **{URL: database_url}).stderr
+    assert "No matching sessions." in run("sessions", "list", "--learner", "nobody", **{URL: database_url}).stderr
+    assert "No matching statements." in run("statements", "list", "--learner", "nobody", **{URL: database_url}).stderr
 
 
 async def test_a_statement_is_explained_down_to_the_commit_as_it_was_received(

@@ -86,7 +86,7 @@ class PasswordChecker:
         self._busy = True
         begun = loop.time()
         try:
-            return await loop.run_in_executor(self._thread, partial(passwords.is_right, password, stored))
+            return await loop.run_in_executor(self._thread, partial(passwords.verify_password, password, stored))
         finally:
             rest = REST_IN_FLOOD if len(self._waiting[False]) > FLOOD else REST
             self._rest((loop.time() - begun) * rest)

@@ -79,9 +79,9 @@ async def account_of(request: web.Request, name: str, password: str) -> StoredAc
         await checker.delay_refusal()
         raise TooManyTriesError(-(-wait // 1000))
     found = await parts.database.read(accounts.by_name, name)
-    is_usable = len(password) <= passwords.MOST
+    is_usable = len(password) <= passwords.MAX_PASSWORD_LENGTH
     stored = None if found is None or not is_usable else found.password
-    if not await checker.is_right(password[: passwords.MOST], stored, is_known=is_known):
+    if not await checker.is_right(password[: passwords.MAX_PASSWORD_LENGTH], stored, is_known=is_known):
         log.warning("sign_in_failed", address=address, known_browser=is_known)
         return None
     own, *shared = subjects
