@@ -95,7 +95,7 @@ class SandboxBridge:
             check=True,
             timeout=60,
         )
-        [enrollment] = json.loads(done.stdout)
+        [enrollment] = json.loads(done.stdout)["items"]
         return enrollment
 
 
