@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.access import CommitTokens, LmsTokens
 from bridge.audit.app import mount
-from bridge.audit.dependencies import AuditParts
+from bridge.audit.dependencies import AuditDependencies
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
 from bridge.commit_model.active_mappings import ActiveMappings
 from bridge.commits.dependencies import CommitDependencies
@@ -157,7 +157,7 @@ def _put_together(
     app[MAPPING_RELOADER] = MappingReloader(database, versions, settings.targets, latest)
     app[PAUSE_MONITOR] = PauseMonitor(database, now, wake)
     if settings.audit.enabled:
-        parts = AuditParts(
+        parts = AuditDependencies(
             database.people,
             database.exports,
             app[MAPPING_RELOADER],

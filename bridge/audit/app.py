@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from bridge.audit.access import auth_middleware, password_sign_in
-from bridge.audit.access.limits import LIMITS, Limits
+from bridge.audit.access.concurrency_limits import LIMITER, ConcurrencyLimiter
 from bridge.audit.components import jobs, render, sse
 from bridge.audit.components.error_pages import error_pages
-from bridge.audit.dependencies import AUDIT_PARTS, AuditParts
+from bridge.audit.dependencies import DEPENDENCIES, AuditDependencies
 from bridge.audit.routes import ROUTES
 from bridge.http.forwarded import PROXIES, TrustedProxies
 
@@ -23,13 +23,13 @@ HEADERS = {
 }
 
 
-def create_audit(parts: AuditParts) -> web.Application:
+def create_audit(parts: AuditDependencies) -> web.Application:
     """Make the application."""
-    app = web.Application(middlewares=[error_pages, auth_middleware.guard, render.write_pages])
-    app[AUDIT_PARTS] = parts
-    app[LIMITS] = Limits()
+    app = web.Application(middlewares=[error_pages, auth_middleware.authorize, render.write_pages])
+    app[DEPENDENCIES] = parts
+    app[LIMITER] = ConcurrencyLimiter()
     app[PROXIES] = TrustedProxies(parts.settings.proxies)
-    app[auth_middleware.GUARDED] = {app.router.add_route(one.method, one.path, one.handler): one for one in ROUTES}
+    app[auth_middleware.ROUTE_TABLE] = {app.router.add_route(one.method, one.path, one.handler): one for one in ROUTES}
     render.set_up(app, ROUTES)
     sse.set_up(app)
     password_sign_in.set_up(app)
@@ -38,7 +38,7 @@ def create_audit(parts: AuditParts) -> web.Application:
     return app
 
 
-def mount(app: web.Application, parts: AuditParts) -> None:
+def mount(app: web.Application, parts: AuditDependencies) -> None:
     """Add the audit pages to the bridge's application, under `/audit/`."""
     app.router.add_get("/audit", _to_start)
     app.add_subapp("/audit", create_audit(parts))

@@ -17,7 +17,7 @@ from bridge.system_alarms import SystemAlarms
 
 
 @dataclass(frozen=True, slots=True)
-class AuditParts:
+class AuditDependencies:
     """The parts of the running bridge that pages look at or work with.
 
     `database` is the lane of people, `exports` the one of files. `keys` sign cookies and tokens, the first one; all are
@@ -35,4 +35,4 @@ class AuditParts:
     alarms: SystemAlarms
 
 
-AUDIT_PARTS = web.AppKey("audit_parts", AuditParts)
+DEPENDENCIES = web.AppKey("audit_dependencies", AuditDependencies)

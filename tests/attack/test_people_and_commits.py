@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from bridge.audit.access.limits import MAX_OF_ACCOUNT, Kind
+from bridge.audit.access.concurrency_limits import MAX_PER_ACCOUNT, WorkKind
 from tests.attack.lms import Lms
 from tests.support.browser import Visitor, new_visitor
 from tests.support.server import StartServer
@@ -61,7 +61,7 @@ async def test_forty_exports_of_one_account_are_two_at_a_time_and_commits_go_on(
     record_property("commit_p50_ms", sorted(times)[COMMITS // 2])
     record_property("commit_p99_ms", sorted(times)[COMMITS * 99 // 100])
     counts = Counter(answers)
-    assert counts[200, None] >= MAX_OF_ACCOUNT[Kind.FILE]
+    assert counts[200, None] >= MAX_PER_ACCOUNT[WorkKind.FILE]
     assert counts[200, None] + counts[429, "10"] == EXPORTS
     assert counts[429, "10"] > EXPORTS // 2
     assert again == 200, "who waits gets the file"

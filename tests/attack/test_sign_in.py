@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS
+from bridge.audit.access.login_throttle import FREE_FAILURES, FREE_FAILURES_PER_ADDRESS
 from tests.support.browser import Visitor, new_visitor
 from tests.support.server import StartServer
 
@@ -28,11 +28,11 @@ async def test_a_stranger_who_knows_an_admins_name_does_not_shut_the_admin_out(
     ):
         assert (await ada.sign_in("ada")).status == 303
         await ada.sign_out()
-        guesses = await _until_refused(stranger, lambda number: ("ada", {}), FREE + 8)
-        assert guesses[:FREE] == [401] * FREE
+        guesses = await _until_refused(stranger, lambda number: ("ada", {}), FREE_FAILURES + 8)
+        assert guesses[:FREE_FAILURES] == [401] * FREE_FAILURES
         assert (await ada.sign_in("ada")).status == 303
-        more = await _until_refused(stranger, lambda number: ("ada", {}), FREE + 8)
-        assert len(more) <= FREE, "that the admin came in gives a stranger no more guesses"
+        more = await _until_refused(stranger, lambda number: ("ada", {}), FREE_FAILURES + 8)
+        assert len(more) <= FREE_FAILURES, "that the admin came in gives a stranger no more guesses"
 
 
 async def test_in_a_flood_of_guesses_from_everywhere_a_known_browser_comes_in(
@@ -82,8 +82,10 @@ async def test_a_client_behind_the_proxy_is_one_client_however_it_writes_its_hea
         lambda n: {"Forwarded": f'for=192.0.2.{n}, for="[2001:db8:0:1::{n + 1:x}]:{4000 + n}"'},
     )
     async with new_visitor(server.url) as stranger:
-        found = await _until_refused(stranger, lambda n: (f"name {n}", spellings[n % 3](n)), FREE_OF_ADDRESS + 8)
-    assert found[:FREE_OF_ADDRESS] == [401] * FREE_OF_ADDRESS
+        found = await _until_refused(
+            stranger, lambda n: (f"name {n}", spellings[n % 3](n)), FREE_FAILURES_PER_ADDRESS + 8
+        )
+    assert found[:FREE_FAILURES_PER_ADDRESS] == [401] * FREE_FAILURES_PER_ADDRESS
 
 
 async def _until_refused(stranger: Visitor, guess: Callable[[int], tuple[str, dict[str, str]]], most: int) -> list[int]:

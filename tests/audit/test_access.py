@@ -76,7 +76,7 @@ async def test_with_too_small_a_role_the_answer_is_403(
             data = {"csrf": csrf} if route.method == "POST" else None
             answer = await person.client.request(route.method, _path(route), data=data, allow_redirects=False)
             assert answer.status == 403
-            assert f"is a {role.word}" in await answer.text()
+            assert f"has the role {role.word}" in await answer.text()
 
 
 @pytest.mark.parametrize("route", POSTED, ids=_name)
@@ -88,7 +88,7 @@ async def test_a_form_without_its_browsers_own_token_is_answered_403(
     for token in ({}, {"csrf": ""}, {"csrf": of_another}, {"csrf": of_before}, {"csrf": "é"}):
         answer = await admin.client.post(_path(route), data=token, allow_redirects=False)
         assert answer.status == 403
-        assert "was not made for your browser" in await answer.text()
+        assert "belongs to another browser" in await answer.text()
     assert (await admin.get("/audit/targets")).status == 200
 
 

@@ -6,8 +6,8 @@ from http.cookies import Morsel
 
 import pytest
 
-from bridge.audit.access.devices import COOKIE_PREFIX, DEVICE_TTL
-from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS
+from bridge.audit.access.known_browsers import BROWSER_TTL, COOKIE_PREFIX
+from bridge.audit.access.login_throttle import FREE_FAILURES, FREE_FAILURES_PER_ADDRESS
 from bridge.settings import AuditSettings
 from tests.audit.conftest import Meet
 from tests.support.accounts import PASSWORD, add_account
@@ -42,7 +42,7 @@ async def test_a_stranger_who_knows_a_name_shuts_out_strangers_and_not_the_perso
     ada = await meet(bridge, "ada", "admin")
     await ada.post("/audit/sign-out")
     stranger, other = await meet(bridge), await meet(bridge)
-    assert await _guess(stranger, "ada", FREE + 1) == [401] * FREE + [429]
+    assert await _guess(stranger, "ada", FREE_FAILURES + 1) == [401] * FREE_FAILURES + [429]
     assert (await other.sign_in("ada")).status == 429
     assert (await ada.sign_in("ada")).status == 303
 
@@ -50,7 +50,7 @@ async def test_a_stranger_who_knows_a_name_shuts_out_strangers_and_not_the_perso
 async def test_guesses_from_the_same_network_do_not_shut_a_known_browser_out(bridge: Bridge, meet: Meet) -> None:
     ada = await meet(bridge, "ada", "admin")
     stranger = await meet(bridge)
-    for number in range(FREE_OF_ADDRESS):
+    for number in range(FREE_FAILURES_PER_ADDRESS):
         await stranger.sign_in(f"name {number}", "wrong")
     assert (await stranger.sign_in("anybody", "wrong")).status == 429
     assert (await ada.sign_in("ada")).status == 303
@@ -61,10 +61,10 @@ async def test_a_known_browser_is_slowed_down_by_itself_and_its_success_helps_no
 ) -> None:
     ada = await meet(bridge, "ada", "admin")
     stranger = await meet(bridge)
-    assert await _guess(stranger, "ada", FREE) == [401] * FREE
+    assert await _guess(stranger, "ada", FREE_FAILURES) == [401] * FREE_FAILURES
     assert (await ada.sign_in("ada")).status == 303
     assert (await stranger.sign_in("ada", "wrong")).status == 429
-    assert await _guess(ada, "ada", FREE + 1) == [401] * FREE + [429]
+    assert await _guess(ada, "ada", FREE_FAILURES + 1) == [401] * FREE_FAILURES + [429]
     assert (await ada.sign_in("ada")).status == 429
     bridge.clock.advance(1)
     assert (await ada.sign_in("ada")).status == 303
@@ -77,7 +77,7 @@ async def test_a_browser_is_known_for_the_accounts_that_signed_in_with_it_alone(
     assert (await shared.sign_in("bob")).status == 303
     stranger = await meet(bridge)
     for name in ("ada", "bob", "eve"):
-        await _guess(stranger, name, FREE)
+        await _guess(stranger, name, FREE_FAILURES)
     assert [(await shared.sign_in(name)).status for name in ("ada", "bob", "eve")] == [303, 303, 429]
 
 
@@ -86,14 +86,14 @@ async def test_a_cookie_that_was_altered_is_of_another_account_or_ran_out_makes_
 ) -> None:
     ada, eve = await meet(bridge, "ada", "admin"), await meet(bridge, "eve", "reader")
     stranger = await meet(bridge)
-    await _guess(stranger, "ada", FREE)
+    await _guess(stranger, "ada", FREE_FAILURES)
     name, value, others = _device(ada).key, _device(ada).value, _device(eve).value
     device, owner, rest = value.split(".", 2)
     for forged in (others, f"x{value}", f"{device}.{owner}.1{rest}", "", "a.b.c", ".".join("\u00e9" * 4), value[:-1]):
         assert await _try_with(stranger, "ada", {name: forged}) == 429, forged
     assert await _try_with(stranger, "ada", {name: value}, "wrong") == 401, "as it is, it is taken"
-    bridge.clock.advance(DEVICE_TTL)
-    await _guess(stranger, "ada", FREE)
+    bridge.clock.advance(BROWSER_TTL)
+    await _guess(stranger, "ada", FREE_FAILURES)
     assert await _try_with(stranger, "ada", {name: value}) == 429
 
 
@@ -116,7 +116,7 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
     )
     (cookie,) = [one for one in answer.headers.getall("Set-Cookie") if one.startswith(COOKIE_PREFIX)]
     parts = set(cookie.split("; "))
-    assert {"HttpOnly", "SameSite=Strict", "Path=/audit/sign-in", f"Max-Age={DEVICE_TTL}"} <= parts
+    assert {"HttpOnly", "SameSite=Strict", "Path=/audit/sign-in", f"Max-Age={BROWSER_TTL}"} <= parts
     assert ("Secure" in parts) is is_secure
     assert "ada" not in cookie
 
@@ -131,12 +131,21 @@ async def test_who_fails_to_sign_in_is_not_known(bridge: Bridge, meet: Meet) -> 
 @pytest.mark.parametrize(
     ("headers", "statuses"),
     [
-        ([{"X-Forwarded-For": f"2001:db8:0:1::{host:x}"} for host in range(FREE_OF_ADDRESS + 1)], 429),
-        ([{"X-Forwarded-For": f"2001:db8:0:{net:x}::1"} for net in range(FREE_OF_ADDRESS + 1)], 401),
-        ([{"X-Forwarded-For": f"192.0.2.1:{port}"} for port in range(4000, 4001 + FREE_OF_ADDRESS)], 429),
-        ([{"Forwarded": f'for="[2001:db8::{port:x}]:{port}"'} for port in range(4000, 4001 + FREE_OF_ADDRESS)], 429),
+        ([{"X-Forwarded-For": f"2001:db8:0:1::{host:x}"} for host in range(FREE_FAILURES_PER_ADDRESS + 1)], 429),
+        ([{"X-Forwarded-For": f"2001:db8:0:{net:x}::1"} for net in range(FREE_FAILURES_PER_ADDRESS + 1)], 401),
+        ([{"X-Forwarded-For": f"192.0.2.1:{port}"} for port in range(4000, 4001 + FREE_FAILURES_PER_ADDRESS)], 429),
         (
-            [{"X-Forwarded-For": "198.51.100.7", "Forwarded": f"for=192.0.2.{n}"} for n in range(FREE_OF_ADDRESS + 1)],
+            [
+                {"Forwarded": f'for="[2001:db8::{port:x}]:{port}"'}
+                for port in range(4000, 4001 + FREE_FAILURES_PER_ADDRESS)
+            ],
+            429,
+        ),
+        (
+            [
+                {"X-Forwarded-For": "198.51.100.7", "Forwarded": f"for=192.0.2.{n}"}
+                for n in range(FREE_FAILURES_PER_ADDRESS + 1)
+            ],
             429,
         ),
     ],
@@ -153,7 +162,7 @@ async def test_guesses_through_a_proxy_count_by_the_client_however_it_is_spelled
         data = {"csrf": token, "name": f"name {number}", "password": "wrong"}
         answer = await person.client.post("/audit/sign-in", data=data, headers=each, allow_redirects=False)
         found.append(answer.status)
-    assert found == [401] * FREE_OF_ADDRESS + [statuses]
+    assert found == [401] * FREE_FAILURES_PER_ADDRESS + [statuses]
 
 
 async def test_lines_that_a_client_adds_to_what_the_proxy_says_change_nothing(start: StartBridge, meet: Meet) -> None:
@@ -161,9 +170,9 @@ async def test_lines_that_a_client_adds_to_what_the_proxy_says_change_nothing(st
     person = await meet(bridge)
     token = csrf_token(await person.text("/audit/sign-in"))
     found = []
-    for number in range(FREE_OF_ADDRESS + 1):
+    for number in range(FREE_FAILURES_PER_ADDRESS + 1):
         data = {"csrf": token, "name": f"name {number}", "password": "wrong"}
         lines = [("X-Forwarded-For", f"192.0.2.{number}"), ("X-Forwarded-For", "198.51.100.7")]
         answer = await person.client.post("/audit/sign-in", data=data, headers=lines, allow_redirects=False)
         found.append(answer.status)
-    assert found == [401] * FREE_OF_ADDRESS + [429]
+    assert found == [401] * FREE_FAILURES_PER_ADDRESS + [429]

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher, extract_parameters
 
 from bridge import passwords
 from bridge.audit.access.cookies import COOKIE
-from bridge.audit.access.login_throttle import FREE, FREE_OF_ADDRESS, account_subject
+from bridge.audit.access.login_throttle import FREE_FAILURES, FREE_FAILURES_PER_ADDRESS, account_subject
 from bridge.operations import accounts as kept
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import AuditSettings
@@ -159,7 +159,7 @@ async def test_a_new_password_another_role_and_an_end_hold_from_the_next_request
 async def test_after_some_failures_an_account_may_be_tried_now_and_then_only(bridge: Bridge, meet: Meet) -> None:
     add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
-    for _ in range(FREE):
+    for _ in range(FREE_FAILURES):
         assert (await person.sign_in("ada", "wrong")).status == 401
     waits = []
     for _ in range(4):
@@ -180,7 +180,7 @@ async def test_after_some_failures_an_account_may_be_tried_now_and_then_only(bri
 async def test_an_address_that_tries_many_names_is_slowed_down_whatever_it_says(bridge: Bridge, meet: Meet) -> None:
     add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
-    for number in range(FREE_OF_ADDRESS):
+    for number in range(FREE_FAILURES_PER_ADDRESS):
         await person.sign_in(f"name {number}", "wrong")
     answer = await person.client.post(
         "/audit/sign-in",
@@ -197,7 +197,7 @@ async def test_behind_a_proxy_addresses_are_those_that_the_proxy_tells(start: St
     person = await meet(bridge)
     token = csrf_token(await person.text("/audit/sign-in"))
     for told, status in (("192.0.2.1", 429), ("192.0.2.1, 192.0.2.2", 303)):
-        for number in range(FREE_OF_ADDRESS):
+        for number in range(FREE_FAILURES_PER_ADDRESS):
             data = {"csrf": token, "name": f"{told} {number}", "password": "wrong"}
             await person.client.post("/audit/sign-in", data=data, headers={"X-Forwarded-For": "192.0.2.1"})
         answer = await person.client.post(
@@ -214,7 +214,7 @@ async def test_who_has_an_account_cannot_wipe_out_their_tries_at_others(bridge: 
         add_account(bridge.engine, name, "admin")
     person = await meet(bridge)
     statuses = []
-    for number in range(FREE_OF_ADDRESS):
+    for number in range(FREE_FAILURES_PER_ADDRESS):
         statuses.append((await person.sign_in(f"ada {number}", "wrong")).status)
         statuses.append((await person.sign_in("eve")).status)
         if statuses[-1] == 303:
@@ -226,10 +226,10 @@ async def test_who_has_an_account_cannot_wipe_out_their_tries_at_others(bridge: 
 async def test_failures_of_long_ago_do_not_count(bridge: Bridge, meet: Meet) -> None:
     add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
-    for _ in range(FREE):
+    for _ in range(FREE_FAILURES):
         await person.sign_in("ada", "wrong")
     bridge.clock.advance(24 * 3600)
-    for _ in range(FREE - 1):
+    for _ in range(FREE_FAILURES - 1):
         assert (await person.sign_in("ada", "wrong")).status == 401
     assert (await person.sign_in("ada")).status == 303
 

@@ -133,7 +133,7 @@ async def test_those_who_come_in_or_get_lost_are_shut_out_by_nothing_else(
         await page.keyboard.press("Tab")
         await page.keyboard.type("wrong password")
         await page.keyboard.press("Enter")
-        await expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
+        await expect(page.get_by_role("alert")).to_have_text("Wrong name or password.")
         await expect_fits(page)
         await expect_no_barriers(page)
     async with watched_page(browser, watch, storage_state=signed_in, **SIZES[size]) as page:

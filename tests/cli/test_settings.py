@@ -117,7 +117,7 @@ def test_the_installed_script_tells_it_on_standard_error_and_leaves_with_78(scri
         (TARGET.replace("lrs.example.org/xapi", ""), "targets[0].endpoint:"),
         (TARGET.replace("https://lrs", "lrs"), "targets[0].endpoint: must begin with http:// or https://"),
         (TARGET.replace('"lrs"', '""'), "targets[0].name:"),
-        ("[mapping]\ndocument = 7", "mapping.definition:"),
+        ("[mapping]\ndocument = 7", "mapping.document:"),
         ("[log]\nformat = 'xml'", "log.format:"),
         ("[server\nport = 1", "scorm-bridge.toml is not TOML:"),
         ("[server]\nport = 1\nport = 2", "scorm-bridge.toml is not TOML:"),

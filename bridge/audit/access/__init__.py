@@ -1,1 +1,1 @@
-"""Who may look: accounts, passwords, cookies, tokens of forms, roles, and sign-in elsewhere."""
+"""Access control: accounts, roles, passwords, cookies, form tokens and sign-in with OpenID Connect."""

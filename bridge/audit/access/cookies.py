@@ -1,6 +1,6 @@
 """The cookie: a random secret, signed, which may stand for a sign-in.
 
-Whoever comes to the sign-in page gets one, so that its form can be told from another site's; signing in gives another.
+Every visitor of the sign-in page gets one, so that its form can be told from another site's; signing in replaces it.
 What is stored is a digest of the secret. The cookie is sent along when somebody follows a link to a page (`Lax`),
 never with another site's forms.
 """
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from bridge.audit.access.signer import Signer
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.http.forwarded import PROXIES
 from storage.lms import digest
 
@@ -21,30 +21,30 @@ COOKIE = "scorm_bridge_audit"
 SECRET = web.RequestKey("secret", str)
 """The secret of the cookie that came with a request."""
 CSRF = web.RequestKey("csrf", str)
-"""What the forms of the page hold that answers a request."""
+"""The token in the forms of the page that answers a request."""
 _PURPOSE = "cookie"
 
 
 def signer(request: web.Request) -> Signer:
-    """Give what signs for the pages."""
-    return Signer(request.app[AUDIT_PARTS].keys)
+    """Return the signer of the pages."""
+    return Signer(request.app[DEPENDENCIES].keys)
 
 
-def secret(request: web.Request) -> str | None:
-    """Give the secret of the cookie that came, None where none came that the bridge gave."""
-    return signer(request).read(_PURPOSE, request.cookies.get(COOKIE, ""))
+def read_secret(request: web.Request) -> str | None:
+    """Return the secret of the request's cookie, None where there is no cookie that the bridge signed."""
+    return signer(request).verify(_PURPOSE, request.cookies.get(COOKIE, ""))
 
 
-def new() -> str:
-    """Make a secret of 256 random bits."""
+def new_secret() -> str:
+    """Return a new secret of 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
-def give(request: web.Request, response: web.StreamResponse, of: str, *, seconds: int | None = None) -> None:
-    """Let the browser keep the secret `of`, for so many seconds or until it is closed."""
+def set_secret(request: web.Request, response: web.StreamResponse, secret: str, *, seconds: int | None = None) -> None:
+    """Set the cookie of a secret, for so many seconds or until the browser is closed."""
     response.set_cookie(
         COOKIE,
-        signer(request).sign(_PURPOSE, of),
+        signer(request).sign(_PURPOSE, secret),
         max_age=seconds,
         path="/audit",
         secure=is_secure(request),
@@ -53,27 +53,27 @@ def give(request: web.Request, response: web.StreamResponse, of: str, *, seconds
     )
 
 
-def take_back(request: web.Request, response: web.StreamResponse) -> None:
-    """Let the browser forget its cookie."""
+def delete_secret(request: web.Request, response: web.StreamResponse) -> None:
+    """Delete the browser's cookie."""
     response.del_cookie(COOKIE, path="/audit", secure=is_secure(request), httponly=True, samesite="Lax")
 
 
-def csrf_token(request: web.Request, of: str) -> str:
-    """Give what the forms of a page hold whose browser has the secret `of`."""
-    return signer(request).seal("form", of)
+def csrf_token(request: web.Request, secret: str) -> str:
+    """Return the token for the forms of a browser that has this secret."""
+    return signer(request).signature("form", secret)
 
 
-def is_csrf_token(request: web.Request, of: str, token: str) -> bool:
-    """Tell whether a form is of a page that this browser was given."""
-    return signer(request).is_sealed("form", of, token)
+def is_valid_csrf_token(request: web.Request, secret: str, token: str) -> bool:
+    """Return whether a form comes from a page that this browser was given."""
+    return signer(request).is_signature("form", secret, token)
 
 
-def digest_of(of: str) -> str:
-    """Give what is stored of a secret."""
-    return digest(of)
+def secret_digest(secret: str) -> str:
+    """Return what is stored of a secret."""
+    return digest(secret)
 
 
 def is_secure(request: web.Request) -> bool:
-    """Tell whether the browser speaks to the bridge, or to the outermost trusted proxy before it, over TLS."""
-    public_url = request.app[AUDIT_PARTS].settings.server.public_url
+    """Return whether the browser speaks TLS to the bridge, or to the outermost trusted proxy before it."""
+    public_url = request.app[DEPENDENCIES].settings.server.public_url
     return urlsplit(public_url).scheme == "https" or "https" in {request.scheme, request.app[PROXIES].scheme(request)}

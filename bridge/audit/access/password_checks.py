@@ -19,17 +19,17 @@ RETRY_AFTER = 5
 REFUSAL_DELAY = 0.5
 """Seconds until a refusal is answered: a flood is as fast as its answers come, and each costs commits something."""
 MAX_DELAYED = 256
-"""Refusals that wait to be answered; more are answered at once."""
-REST = 1.0
+"""Refusals that wait to be answered; those beyond are answered at once."""
+REST_FACTOR = 1.0
 """Seconds of rest after each second of checking, before the next stranger's password is checked: Argon2 takes all
 processors while it works. Its thread keeps its priority: one that waits for a processor may hold Python's lock."""
-REST_IN_FLOOD = 4.0
-"""The same while more than `FLOOD` strangers wait."""
-FLOOD = 3
+FLOOD_REST_FACTOR = 4.0
+"""The same while more than `FLOOD_SIZE` strangers wait."""
+FLOOD_SIZE = 3
 
 
-class TooManyTriesError(Exception):
-    """No sign-in may be tried for `seconds`."""
+class TooManySignInsError(Exception):
+    """No sign-in is accepted for `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
@@ -46,17 +46,17 @@ class PasswordChecker:
         self._delayed = 0
         self._waiting: dict[bool, deque[asyncio.Future[None]]] = {True: deque(), False: deque()}
 
-    def check_room(self, *, is_known: bool) -> None:
-        """Raise where too many wait already: before anything is looked up or stored for one more.
+    def check_capacity(self, *, is_known: bool) -> None:
+        """Check that one more may wait, before anything is looked up or stored for it.
 
         Raises:
-            TooManyTriesError: too many are waiting.
+            TooManySignInsError: too many are waiting.
         """
         if len(self._waiting[is_known]) >= MAX_WAITING:
-            raise TooManyTriesError(RETRY_AFTER)
+            raise TooManySignInsError(RETRY_AFTER)
 
     async def delay_refusal(self) -> None:
-        """Wait a little before somebody is refused, unless very many wait so."""
+        """Wait a moment before a refusal is answered, unless `MAX_DELAYED` wait already."""
         if self._delayed < MAX_DELAYED:
             self._delayed += 1
             try:
@@ -64,13 +64,13 @@ class PasswordChecker:
             finally:
                 self._delayed -= 1
 
-    async def is_right(self, password: str, stored: str | None, *, is_known: bool) -> bool:
-        """Tell whether it is the password stored; None is no password's.
+    async def is_right(self, password: str, password_hash: str | None, *, is_known: bool) -> bool:
+        """Return whether a password has this hash; never where the hash is None.
 
         Raises:
-            TooManyTriesError: too many are waiting for this.
+            TooManySignInsError: too many are waiting for this.
         """
-        self.check_room(is_known=is_known)
+        self.check_capacity(is_known=is_known)
         loop = asyncio.get_running_loop()
         if self._busy or (not is_known and self._resting is not None):
             turn = loop.create_future()
@@ -79,21 +79,21 @@ class PasswordChecker:
                 await turn
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
-                    self._pass_on()
+                    self._start_next()
                 with contextlib.suppress(ValueError):
                     self._waiting[is_known].remove(turn)
                 raise
         self._busy = True
-        begun = loop.time()
+        started_at = loop.time()
         try:
-            return await loop.run_in_executor(self._thread, partial(passwords.verify_password, password, stored))
+            return await loop.run_in_executor(self._thread, partial(passwords.verify_password, password, password_hash))
         finally:
-            rest = REST_IN_FLOOD if len(self._waiting[False]) > FLOOD else REST
-            self._rest((loop.time() - begun) * rest)
-            self._pass_on()
+            factor = FLOOD_REST_FACTOR if len(self._waiting[False]) > FLOOD_SIZE else REST_FACTOR
+            self._rest((loop.time() - started_at) * factor)
+            self._start_next()
 
     def close(self) -> None:
-        """Wait for what is being checked."""
+        """Wait for the check under way."""
         if self._resting is not None:
             self._resting.cancel()
         self._thread.shutdown()
@@ -101,15 +101,15 @@ class PasswordChecker:
     def _rest(self, seconds: float) -> None:
         if self._resting is not None:
             self._resting.cancel()
-        self._resting = asyncio.get_running_loop().call_later(seconds, self._rested)
+        self._resting = asyncio.get_running_loop().call_later(seconds, self._end_rest)
 
-    def _rested(self) -> None:
+    def _end_rest(self) -> None:
         self._resting = None
         if not self._busy:
-            self._pass_on()
+            self._start_next()
 
-    def _pass_on(self) -> None:
-        """Let the next one be checked, where it may be now."""
+    def _start_next(self) -> None:
+        """Start the next check that may start now."""
         self._busy = False
         for lane in (self._waiting[True], *(() if self._resting is not None else (self._waiting[False],))):
             while lane:

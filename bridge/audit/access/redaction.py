@@ -1,4 +1,4 @@
-"""Taking out of rows what who is signed in may not see, before a page or a file is made of them."""
+"""Removing from rows what the account may not see, before a page or a file is made of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bridge.audit.access.roles import may_see_cmi, may_see_names
 from storage.deliveries import TryLine
 
 
-class OfLearner(Protocol):
+class LearnerRow(Protocol):
     """A row that names a learner."""
 
     @property
@@ -20,14 +20,14 @@ class OfLearner(Protocol):
     def _replace(self, *, learner_name: str) -> Self: ...
 
 
-T = TypeVar("T", bound=OfLearner)
+T = TypeVar("T", bound=LearnerRow)
 
 
-def named(request: web.Request, row: T) -> T:
-    """Give a row, without the learner's name where that may not be shown."""
+def redact_name(request: web.Request, row: T) -> T:
+    """Return a row, without the learner's name where that may not be shown."""
     return row if may_see_names(request) else row._replace(learner_name="")
 
 
-def answered(request: web.Request, line: TryLine) -> TryLine:
-    """Give a try, without the LRS's answer where that may not be shown: it can hold what the learner did."""
+def redact_answer(request: web.Request, line: TryLine) -> TryLine:
+    """Return a try, without the LRS's answer where that may not be shown: it can hold what the learner did."""
     return line if may_see_cmi(request) else line._replace(answer="")

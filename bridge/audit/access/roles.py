@@ -1,4 +1,4 @@
-"""Roles, and what each lets see."""
+"""Roles, and what each may see."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from aiohttp import web
 
 
 class Role(IntEnum):
-    """What an account may; each may what those before it may.
+    """What an account may do; each role includes those before it.
 
-    A reader sees no raw CMI data, and learners' names only where the account says so. An auditor sees everything. An
-    admin changes things, too.
+    A reader sees no raw CMI data, and learners' names only where the account allows it. An auditor sees everything. An
+    admin also changes things.
     """
 
     READER = 1
@@ -29,7 +29,7 @@ ROLES = {role.word: role for role in Role}
 
 
 class Account(NamedTuple):
-    """Who is signed in."""
+    """The account that is signed in."""
 
     name: str
     role: Role
@@ -39,23 +39,23 @@ class Account(NamedTuple):
 ACCOUNT = web.RequestKey("account", Account)
 
 
-def account(request: web.Request) -> Account | None:
-    """Give who is signed in; None on pages for those who are not."""
+def optional_account(request: web.Request) -> Account | None:
+    """Return the account that is signed in; None on pages that need no sign-in."""
     return request.get(ACCOUNT)
 
 
-def who(request: web.Request) -> Account:
-    """Give who is signed in, on pages that need a role."""
+def current_account(request: web.Request) -> Account:
+    """Return the account that is signed in, on pages that need a role."""
     return request[ACCOUNT]
 
 
 def may_see_names(request: web.Request) -> bool:
-    """Tell whether learners' names may be shown."""
-    one = account(request)
-    return one is not None and (one.role >= Role.AUDITOR or one.sees_names)
+    """Return whether learners' names may be shown."""
+    account = optional_account(request)
+    return account is not None and (account.role >= Role.AUDITOR or account.sees_names)
 
 
 def may_see_cmi(request: web.Request) -> bool:
-    """Tell whether what LMSs sent may be shown as it came, and what LRSs said to it."""
-    one = account(request)
-    return one is not None and one.role >= Role.AUDITOR
+    """Return whether raw CMI data and what LRSs answered may be shown."""
+    account = optional_account(request)
+    return account is not None and account.role >= Role.AUDITOR

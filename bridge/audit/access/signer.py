@@ -9,26 +9,26 @@ from collections.abc import Sequence
 
 
 class Signer:
-    """Signs with the first key, takes the signatures of all. What is signed for one purpose counts for no other."""
+    """Signs with the first key, accepts signatures of all. A signature counts for the purpose it was made for alone."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = tuple(keys)
 
     def sign(self, purpose: str, text: str) -> str:
-        """Give the text with its signature; the text is still to be read."""
-        return f"{text}.{self.seal(purpose, text)}"
+        """Return the text with its signature; the text stays readable."""
+        return f"{text}.{self.signature(purpose, text)}"
 
-    def read(self, purpose: str, signed: str) -> str | None:
-        """Give the text of what `sign` gave for this purpose, None for anything else."""
+    def verify(self, purpose: str, signed: str) -> str | None:
+        """Return the text that `sign` signed for this purpose, None where the signature does not match."""
         text, _, signature = signed.rpartition(".")
-        return text if text and self.is_sealed(purpose, text, signature) else None
+        return text if text and self.is_signature(purpose, text, signature) else None
 
-    def seal(self, purpose: str, text: str) -> str:
-        """Give the signature alone."""
+    def signature(self, purpose: str, text: str) -> str:
+        """Return the signature alone."""
         return _signature(self._keys[0], purpose, text)
 
-    def is_sealed(self, purpose: str, text: str, signature: str) -> bool:
-        """Tell whether a signature is one that `seal` gave for this text and purpose."""
+    def is_signature(self, purpose: str, text: str, signature: str) -> bool:
+        """Return whether `signature` is one of this text and purpose."""
         given = signature.encode(errors="replace")
         return any(hmac.compare_digest(_signature(key, purpose, text).encode(), given) for key in self._keys)
 

@@ -16,9 +16,9 @@ from aiohttp import web
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from bridge.audit.access.auth_middleware import may_go_on
+from bridge.audit.access.auth_middleware import is_still_authorized
 from bridge.audit.access.roles import may_see_names
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.clock import format_timestamp
 from bridge.database import describe
 from bridge.errors import BridgeError
@@ -79,7 +79,7 @@ async def send(
         CursorError: the search told has a cursor that is none.
     """
     kind = request.path.rpartition(".")[2]
-    lane = request.app[AUDIT_PARTS].exports
+    lane = request.app[DEPENDENCIES].exports
     lists = export.pages(lane.engine, page)
 
     def part() -> bytes | None:
@@ -119,7 +119,7 @@ async def send(
 
 
 async def _check(request: web.Request) -> None:
-    if not await may_go_on(request):
+    if not await is_still_authorized(request):
         raise SignedOutError
 
 

@@ -1,4 +1,4 @@
-"""Telling what a form did on the page that it leads on to: signed, so that no link makes the bridge say something."""
+"""Redirects after forms, with a message for the page that follows: signed, so that no link of others can write one."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from aiohttp import web
 
 from bridge.audit.access.cookies import signer
 
-NAME = "told"
-"""Of the part of the query."""
+PARAM = "message"
+"""Of the query of the page that shows a message."""
 OTHERS_FOLLOW = "Other processes of the bridge follow within a second."
-"""What is added where the process that serves the page has done at once what it says."""
+"""Added where the process that serves the page applies a change at once."""
+_PURPOSE = "message"
 
 
-def with_words(request: web.Request, path: str, words: str) -> str:
-    """Give the address of a page that tells these words."""
-    return f"{path}{'&' if '?' in path else '?'}{urlencode({NAME: signer(request).sign(NAME, words)})}"
+def redirect(path: str) -> web.Response:
+    """Return a redirect to another page, as after each form that did something."""
+    return web.Response(status=303, headers={"Location": path})
 
 
-def told(request: web.Request) -> str | None:
-    """Give the words that the bridge itself put in a page's address, None where there are none."""
-    return signer(request).read(NAME, request.query.get(NAME, ""))
+def redirect_with_message(request: web.Request, path: str, message: str, *, fragment: str = "") -> web.Response:
+    """Return a redirect to a page that shows this message, at the element with the id `fragment`."""
+    query = urlencode({PARAM: signer(request).sign(_PURPOSE, message)})
+    return redirect(f"{path}{'&' if '?' in path else '?'}{query}{'#' if fragment else ''}{fragment}")
+
+
+def message_of(request: web.Request) -> str | None:
+    """Return the message that the bridge put into a page's address, None where there is none."""
+    return signer(request).verify(_PURPOSE, request.query.get(PARAM, ""))

@@ -14,11 +14,11 @@ from yarl import URL
 
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.cookies import CSRF
-from bridge.audit.access.roles import account, may_see_cmi, may_see_names
+from bridge.audit.access.roles import may_see_cmi, may_see_names, optional_account
 from bridge.audit.components.assets import asset_path
-from bridge.audit.components.flash import NAME, told
+from bridge.audit.components.flash import PARAM, message_of
 from bridge.audit.components.json_view import compact_json, pretty_json, truncate_text
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import MAX_REASON_LENGTH
 from bridge.operations.target_status import describe_alarm_since
 from mappings.xapi.timestamps import rfc3339
@@ -71,7 +71,7 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
 
 def navigation(request: web.Request) -> list[Entry]:
     """Give the entries that who is signed in may follow."""
-    who = account(request)
+    who = optional_account(request)
     return [
         Entry(f"/audit{path}", title, _is_below(request.path, f"/audit{path}"))
         for path, title, role in request.app[_ENTRIES]
@@ -99,26 +99,26 @@ async def write_pages(request: web.Request, handler: Handler) -> web.StreamRespo
     """Write pages on the threads of those who look at them."""
     response = await handler(request)
     if isinstance(response, Page):
-        await request.app[AUDIT_PARTS].database.run(response.written)
+        await request.app[DEPENDENCIES].database.run(response.written)
     return response
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> Page:
     """Make a page. Templates get `values`, and `account`, `csrf_token`, `navigation`, `now`, `here` and others.
 
-    `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `just_done` is
+    `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `message` is
     what the form before it did; `sees_names` and `sees_cmi` tell what may be shown.
     """
     context = {
-        "account": account(request),
+        "account": optional_account(request),
         "csrf_token": request.get(CSRF, ""),
         "navigation": navigation(request),
-        "now": request.app[AUDIT_PARTS].now(),
+        "now": request.app[DEPENDENCIES].now(),
         "here": request.rel_url.raw_path,
         "query": dict(request.query),
         "query_text": _query_text(request),
         "here_with": lambda **changed: _here_with(request, changed),
-        "just_done": told(request),
+        "message": message_of(request),
         "sees_names": may_see_names(request),
         "sees_cmi": may_see_cmi(request),
     }
@@ -126,21 +126,16 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
     return Page(lambda: aiohttp_jinja2.render_string(template, request, context), status)
 
 
-def redirect(path: str) -> web.Response:
-    """Lead on to another page, as after each form that did something."""
-    return web.Response(status=303, headers={"Location": path})
-
-
 def _here_with(request: web.Request, changed: dict[str, Any]) -> str:
     """Give the address of the page with parts of its query changed, or taken out where they are None."""
-    changed = dict(request.query) | {NAME: None} | changed
+    changed = dict(request.query) | {PARAM: None} | changed
     query = {name: value for name, value in changed.items() if value is not None}
     return str(request.rel_url.with_query(query))
 
 
 def _query_text(request: web.Request) -> str:
     """Give the query with its question mark, without what belongs to one page of a search alone."""
-    query = {name: value for name, value in request.query.items() if name not in {"after", NAME}}
+    query = {name: value for name, value in request.query.items() if name not in {"after", PARAM}}
     return str(URL.build(query=query))
 
 

@@ -10,10 +10,10 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import DBAPIError
 
-from bridge.audit.access.auth_middleware import Route, may_go_on
-from bridge.audit.access.limits import Kind
+from bridge.audit.access.auth_middleware import Route, is_still_authorized
+from bridge.audit.access.concurrency_limits import WorkKind
 from bridge.audit.access.roles import Role
-from bridge.audit.dependencies import AUDIT_PARTS, AuditParts
+from bridge.audit.dependencies import DEPENDENCIES, AuditDependencies
 from bridge.database import describe
 from bridge.errors import BridgeError
 from storage.audit import news
@@ -35,7 +35,7 @@ CHECKS = 4
 class News:
     """Tells listeners when something was stored. One for each process."""
 
-    def __init__(self, parts: AuditParts) -> None:
+    def __init__(self, parts: AuditDependencies) -> None:
         self._parts = parts
         self._changed = asyncio.Condition()
         self._number = 0
@@ -95,7 +95,7 @@ NEWS = web.AppKey("news", News)
 
 def set_up(app: web.Application) -> None:
     """Prepare an application for `/live`."""
-    made = app[NEWS] = News(app[AUDIT_PARTS])
+    made = app[NEWS] = News(app[DEPENDENCIES])
 
     async def stop(_app: web.Application) -> None:
         await made.stop()
@@ -112,10 +112,10 @@ async def _live(request: web.Request) -> web.StreamResponse:
         async with asyncio.timeout(LASTS), contextlib.aclosing(request.app[NEWS].listen()) as told:
             async for is_new in told:
                 async with request.app[NEWS].checks:
-                    if not await may_go_on(request):
+                    if not await is_still_authorized(request):
                         break
                 await response.write(b"event: stored\ndata: new\n\n" if is_new else b": still here\n\n")
     return response
 
 
-ROUTES = (Route("GET", "/live", _live, Role.READER, kind=Kind.STREAM),)
+ROUTES = (Route("GET", "/live", _live, Role.READER, kind=WorkKind.STREAM),)

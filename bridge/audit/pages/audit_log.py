@@ -9,7 +9,7 @@ from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
 from bridge.audit.components.render import page
 from bridge.audit.components.request_params import midnight, text_in
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from storage.audit import trail
 from storage.audit.pages import Page, encode
 from storage.audit.trail import Looked, NumberedAct
@@ -28,7 +28,7 @@ async def _trail(request: web.Request) -> web.StreamResponse:
     def look(connection: Connection) -> tuple[Page[NumberedAct], list[str]]:
         return trail.find(connection, which, after=told.get("after")), trail.verbs(connection)
 
-    found, verbs = await request.app[AUDIT_PARTS].database.read(look)
+    found, verbs = await request.app[DEPENDENCIES].database.read(look)
     return page(
         request,
         "trail.html",

@@ -8,14 +8,14 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.forms import form_of
-from bridge.audit.access.roles import Role, may_see_cmi, who
+from bridge.audit.access.posted_forms import form_of
+from bridge.audit.access.roles import Role, current_account, may_see_cmi
 from bridge.audit.components.filter_options import Vocabulary, vocabulary
 from bridge.audit.components.filters import deliveries_told, fields_of, query_of
-from bridge.audit.components.flash import with_words
+from bridge.audit.components.flash import redirect_with_message
 from bridge.audit.components.remediation import Advice, advice
-from bridge.audit.components.render import page, redirect
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.components.render import page
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations import delivery_operations
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation, InvalidSelectionError
@@ -52,7 +52,7 @@ class _Looked(NamedTuple):
 
 
 async def _deliveries(request: web.Request) -> web.StreamResponse:
-    parts, told = request.app[AUDIT_PARTS], request.query
+    parts, told = request.app[DEPENDENCIES], request.query
 
     def look(connection: Connection) -> _Looked:
         known = vocabulary(connection)
@@ -85,10 +85,10 @@ async def _confirm(request: web.Request) -> web.StreamResponse:
 
 
 async def _do(request: web.Request) -> web.StreamResponse:
-    parts, action = request.app[AUDIT_PARTS], _action(request)
+    parts, action = request.app[DEPENDENCIES], _action(request)
     form = form_of(request)
     which = deliveries_told(form.texts)
-    context = AuditContext(who(request).name, form.text("reason").strip(), parts.now())
+    context = AuditContext(current_account(request).name, form.text("reason").strip(), parts.now())
     if not context.reason:
         return await _asked(request, which, status=400, fault="A reason is required.")
     operation = DeliveryOperation(action, _filters(action, which), context)
@@ -98,7 +98,7 @@ async def _do(request: web.Request) -> web.StreamResponse:
         done += step.changed
     path = "/audit/deliveries" if which.statement is None else f"/audit/statements/{which.statement}"
     words = _DONE[action].format(number=done) if done else "Nothing was left to be done."
-    return redirect(with_words(request, path, words))
+    return redirect_with_message(request, path, words)
 
 
 async def _asked(request: web.Request, which: Filter, *, status: int = 200, fault: str = "") -> web.Response:
@@ -109,7 +109,7 @@ async def _asked(request: web.Request, which: Filter, *, status: int = 200, faul
         looked_at = READ // len(filters)
         return [(str(one.state), deliveries.some(connection, one, EXAMPLES, looked_at=looked_at)) for one in filters]
 
-    found = await request.app[AUDIT_PARTS].database.read(look)
+    found = await request.app[DEPENDENCIES].database.read(look)
     counts = [(state, some.number) for state, some in found]
     return page(
         request,

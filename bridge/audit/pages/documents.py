@@ -7,15 +7,15 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.limits import Kind
-from bridge.audit.access.redaction import answered, named
+from bridge.audit.access.concurrency_limits import WorkKind
+from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import exports
 from bridge.audit.components.filter_options import Vocabulary, vocabulary
 from bridge.audit.components.filters import DOCUMENT_STATES, RESOURCES, documents_told, is_uuid
 from bridge.audit.components.json_view import text_file, view_of
 from bridge.audit.components.render import page
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from storage.audit import documents
 from storage.audit.documents import DocumentFilter, DocumentRow
 from storage.audit.pages import Page
@@ -39,7 +39,7 @@ class _Agent(msgspec.Struct):
 
 
 async def _documents(request: web.Request) -> web.StreamResponse:
-    parts, which = request.app[AUDIT_PARTS], documents_told(request.query)
+    parts, which = request.app[DEPENDENCIES], documents_told(request.query)
 
     def look(connection: Connection) -> tuple[Page[DocumentRow], Vocabulary]:
         return documents.search(connection, which, after=request.query.get("after")), vocabulary(connection)
@@ -48,7 +48,7 @@ async def _documents(request: web.Request) -> web.StreamResponse:
     return page(
         request,
         "documents.html",
-        page=Page([named(request, row) for row in found.rows], found.after),
+        page=Page([redact_name(request, row) for row in found.rows], found.after),
         place_of=_place,
         which=which,
         known=known,
@@ -74,27 +74,27 @@ async def _export(request: web.Request) -> web.StreamResponse:
 async def _document(request: web.Request) -> web.StreamResponse:
     document_id, shows_cmi = request.match_info["id"].lower(), may_see_cmi(request)
     found = (
-        await request.app[AUDIT_PARTS].database.read(documents.lineage, document_id) if is_uuid(document_id) else None
+        await request.app[DEPENDENCIES].database.read(documents.lineage, document_id) if is_uuid(document_id) else None
     )
     if found is None:
         raise web.HTTPNotFound(text="No document has this id.")
     return page(
         request,
         "document.html",
-        row=named(request, found.document),
+        row=redact_name(request, found.document),
         parameters=_parameters(found.document.parameters, sees_names=may_see_names(request)),
         content=view_of(found.content) if shows_cmi else None,
         size=len(found.content),
         mapping=found.mapping,
         mapping_hash=found.mapping_hash,
-        ways=[way._replace(tried=tuple(answered(request, one) for one in way.tried)) for way in found.ways],
+        ways=[way._replace(tried=tuple(redact_answer(request, one) for one in way.tried)) for way in found.ways],
     )
 
 
 async def _content(request: web.Request) -> web.StreamResponse:
     document_id = request.match_info["id"].lower()
     if is_uuid(document_id):
-        found = await request.app[AUDIT_PARTS].database.read(documents.lineage, document_id)
+        found = await request.app[DEPENDENCIES].database.read(documents.lineage, document_id)
         if found is not None:
             return text_file(f"document-{document_id}.txt", found.content)
     raise web.HTTPNotFound(text="No document has this id.")
@@ -125,8 +125,8 @@ def _place(parameters: str) -> str:
 
 ROUTES = (
     Route("GET", "/documents", _documents, Role.READER),
-    Route("GET", "/documents.csv", _export, Role.READER, kind=Kind.FILE),
-    Route("GET", "/documents.ndjson", _export, Role.READER, kind=Kind.FILE),
+    Route("GET", "/documents.csv", _export, Role.READER, kind=WorkKind.FILE),
+    Route("GET", "/documents.ndjson", _export, Role.READER, kind=WorkKind.FILE),
     Route("GET", "/documents/{id}", _document, Role.READER),
     Route("GET", "/documents/{id}/content", _content, Role.AUDITOR),
 )

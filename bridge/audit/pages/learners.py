@@ -8,13 +8,13 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.limits import Kind
-from bridge.audit.access.redaction import named
+from bridge.audit.access.concurrency_limits import WorkKind
+from bridge.audit.access.redaction import redact_name
 from bridge.audit.access.roles import Role, may_see_names
 from bridge.audit.components import exports
 from bridge.audit.components.render import page
 from bridge.audit.components.request_params import choice_in, midnight, nothing, text_in, uuid_in
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from mappings.cmi.times import duration
 from storage import lms
 from storage.audit import attempts, enrollments
@@ -30,11 +30,11 @@ async def _learners(request: web.Request) -> web.StreamResponse:
     def look(connection: Connection) -> tuple[Page[EnrollmentRow], list[str]]:
         return enrollments.search(connection, which, after=after), lms.names(connection)
 
-    found, lmss = await request.app[AUDIT_PARTS].database.read(look)
+    found, lmss = await request.app[DEPENDENCIES].database.read(look)
     return page(
         request,
         "learners.html",
-        page=Page([named(request, row) for row in found.rows], found.after),
+        page=Page([redact_name(request, row) for row in found.rows], found.after),
         which=which,
         lmss=lmss,
         choices={"status": STATUSES, "completion": COMPLETIONS, "success": SUCCESSES},
@@ -59,15 +59,15 @@ async def _enrollment(request: web.Request) -> web.StreamResponse:
         which = Filter(enrollment=registration)
         return enrollments.one(connection, registration), attempts.search(connection, which, after=after)
 
-    one, its = await request.app[AUDIT_PARTS].database.read(look)
+    one, its = await request.app[DEPENDENCIES].database.read(look)
     if one is None:
         raise nothing("enrollment")
-    return page(request, "enrollment.html", one=named(request, one), page=its, duration=duration)
+    return page(request, "enrollment.html", one=redact_name(request, one), page=its, duration=duration)
 
 
 async def _enrollment_file(request: web.Request) -> web.StreamResponse:
     registration = uuid_in(request, "registration", "enrollment")
-    if await request.app[AUDIT_PARTS].database.read(enrollments.one, registration) is None:
+    if await request.app[DEPENDENCIES].database.read(enrollments.one, registration) is None:
         raise nothing("enrollment")
 
     def part(connection: Connection, after: str | None, most: int) -> Page[AttemptRow]:
@@ -109,9 +109,9 @@ def _rest(request: web.Request) -> str:
 
 ROUTES = (
     Route("GET", "/learners", _learners, Role.READER),
-    Route("GET", "/learners.csv", _learners_file, Role.READER, kind=Kind.FILE),
-    Route("GET", "/learners.ndjson", _learners_file, Role.READER, kind=Kind.FILE),
+    Route("GET", "/learners.csv", _learners_file, Role.READER, kind=WorkKind.FILE),
+    Route("GET", "/learners.ndjson", _learners_file, Role.READER, kind=WorkKind.FILE),
     Route("GET", "/enrollments/{registration}", _enrollment, Role.READER),
-    Route("GET", "/enrollments/{registration}/attempts.csv", _enrollment_file, Role.READER, kind=Kind.FILE),
-    Route("GET", "/enrollments/{registration}/attempts.ndjson", _enrollment_file, Role.READER, kind=Kind.FILE),
+    Route("GET", "/enrollments/{registration}/attempts.csv", _enrollment_file, Role.READER, kind=WorkKind.FILE),
+    Route("GET", "/enrollments/{registration}/attempts.ndjson", _enrollment_file, Role.READER, kind=WorkKind.FILE),
 )

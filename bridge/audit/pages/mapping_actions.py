@@ -8,11 +8,11 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.forms import MAX_DOCUMENT_BYTES, form_of
-from bridge.audit.access.roles import Role, who
-from bridge.audit.components.flash import OTHERS_FOLLOW, with_words
-from bridge.audit.components.render import page, redirect
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.access.posted_forms import MAX_DOCUMENT_BYTES, form_of
+from bridge.audit.access.roles import Role, current_account
+from bridge.audit.components.flash import OTHERS_FOLLOW, redirect_with_message
+from bridge.audit.components.render import page
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mappings import known
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
@@ -30,12 +30,12 @@ class _Draft(NamedTuple):
 async def _draft(request: web.Request) -> web.StreamResponse:
     content_hash, text = request.query.get("from", ""), ""
     if content_hash:
-        text = (await request.app[AUDIT_PARTS].database.read(known, content_hash)).document
+        text = (await request.app[DEPENDENCIES].database.read(known, content_hash)).document
     return _form(request, _Draft(text))
 
 
 async def _keep(request: web.Request) -> web.StreamResponse:
-    parts, by = request.app[AUDIT_PARTS], who(request).name
+    parts, by = request.app[DEPENDENCIES], current_account(request).name
     draft = _sent(request)
     if not draft.faults and not draft.text.strip():
         draft = draft._replace(faults=(Fault("file", 0, "is empty: paste a document or choose a file"),))
@@ -57,7 +57,7 @@ async def _keep(request: web.Request) -> web.StreamResponse:
 
     is_new = await parts.database.write(keep, mapping)
     words = "It has no faults, and is kept as a draft." if is_new else "It has no faults, and was kept already."
-    return redirect(with_words(request, f"/audit/mappings/{mapping.definition.content_hash}", words))
+    return redirect_with_message(request, f"/audit/mappings/{mapping.definition.content_hash}", words)
 
 
 async def _activate(request: web.Request) -> web.StreamResponse:
@@ -66,7 +66,7 @@ async def _activate(request: web.Request) -> web.StreamResponse:
     def activate(connection: Connection, lms: str, context: AuditContext) -> ActivationResult:
         version = known(connection, content_hash)
         lms_id = _lms(connection, lms)
-        targets = request.app[AUDIT_PARTS].settings.targets
+        targets = request.app[DEPENDENCIES].settings.targets
         return activation.activate_version(connection, version.id, lms_id, targets=targets, context=context)
 
     path = f"/audit/mappings/{content_hash}"
@@ -75,7 +75,7 @@ async def _activate(request: web.Request) -> web.StreamResponse:
 
 async def _roll_back(request: web.Request) -> web.StreamResponse:
     def roll_back(connection: Connection, lms: str, context: AuditContext) -> ActivationResult:
-        targets = request.app[AUDIT_PARTS].settings.targets
+        targets = request.app[DEPENDENCIES].settings.targets
         return activation.roll_back(connection, _lms(connection, lms), targets=targets, context=context)
 
     return await _do(
@@ -84,11 +84,11 @@ async def _roll_back(request: web.Request) -> web.StreamResponse:
 
 
 async def _do(request: web.Request, path: str, act: object, words: str) -> web.StreamResponse:
-    parts, form = request.app[AUDIT_PARTS], form_of(request)
+    parts, form = request.app[DEPENDENCIES], form_of(request)
     lms, reason = (form.text(name).strip() for name in ("lms", "reason"))
     if not reason:
         raise web.HTTPBadRequest(text="A reason is required. Nothing was changed.")
-    context = AuditContext(who(request).name, reason, parts.now())
+    context = AuditContext(current_account(request).name, reason, parts.now())
     try:
         done: ActivationResult = await parts.database.write(act, lms, context)  # type: ignore[arg-type]  # one of the two above
     except LibraryError as error:
@@ -97,7 +97,7 @@ async def _do(request: web.Request, path: str, act: object, words: str) -> web.S
         raise web.HTTPConflict(text=f"It has faults: {error.faults[0]}") from None
     await parts.mapping_reloader.follow_at_once()
     told = " ".join((words.format(whom=lms or "all LMSs without a version of their own"), *done.warnings))
-    return redirect(with_words(request, path, told))
+    return redirect_with_message(request, path, told)
 
 
 def _sent(request: web.Request) -> _Draft:

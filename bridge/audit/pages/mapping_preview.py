@@ -8,13 +8,14 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.forms import MAX_DOCUMENT_BYTES, form_of
-from bridge.audit.access.roles import Role, who
+from bridge.audit.access.posted_forms import MAX_DOCUMENT_BYTES, form_of
+from bridge.audit.access.roles import Role, current_account
 from bridge.audit.components import jobs
 from bridge.audit.components.filters import is_uuid
+from bridge.audit.components.flash import redirect
 from bridge.audit.components.jobs import JOBS, Job
-from bridge.audit.components.render import page, redirect
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.components.render import page
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mappings import known
 from bridge.errors import BridgeError
 from bridge.mapping_documents import compile_text
@@ -67,12 +68,12 @@ async def _preview(request: web.Request) -> web.StreamResponse:
             return _Tried(version, fault="There is no such commit.")
         return _Tried(version, found.explanation)
 
-    tried = await request.app[AUDIT_PARTS].database.read(look)
+    tried = await request.app[DEPENDENCIES].database.read(look)
     return _shown(request, tried, "", session=session, number=number)
 
 
 async def _pasted(request: web.Request) -> web.StreamResponse:
-    parts, form = request.app[AUDIT_PARTS], form_of(request)
+    parts, form = request.app[DEPENDENCIES], form_of(request)
     body, session = (form.text(name) for name in ("body", "session"))
     session = session.strip().lower()
 
@@ -109,7 +110,7 @@ def _shown(request: web.Request, tried: _Tried, body: str, *, session: str = "",
 
 
 async def _start(request: web.Request) -> web.StreamResponse:
-    parts, form = request.app[AUDIT_PARTS], form_of(request)
+    parts, form = request.app[DEPENDENCIES], form_of(request)
     days, lms = (form.text(name).strip() for name in ("days", "lms"))
     if not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= MOST_DAYS):
         raise web.HTTPBadRequest(text=f"Tell how many days, from 1 to {MOST_DAYS}.")
@@ -129,7 +130,7 @@ async def _start(request: web.Request) -> web.StreamResponse:
     now = parts.now()
     what = Compared(before.content_hash, after.content_hash, int(days), lms or None)
     span = Span(now - what.days * DAY, lms=what.lms)
-    job = Job(what, who(request).name, now)
+    job = Job(what, current_account(request).name, now)
     texts = before.document, after.document
     jobs.start(request, job, lambda progress: impact.impact(parts.database.engine, texts, span, progress=progress))
     return redirect(f"/audit/mappings/impacts/{job.id}")

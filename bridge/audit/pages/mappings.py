@@ -11,7 +11,7 @@ from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
 from bridge.audit.components.filter_options import read
 from bridge.audit.components.render import page
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.mapping_library.impact import DAYS
 from mappings.definition.describe import in_words
 from mappings.definition.diff import other_differences, rule_differences, side_by_side
@@ -50,7 +50,7 @@ def _whom(names: dict[int, str], lms_id: int | None) -> str:
 
 
 async def _mappings(request: web.Request) -> web.StreamResponse:
-    found = await request.app[AUDIT_PARTS].database.read(_look)
+    found = await request.app[DEPENDENCIES].database.read(_look)
     return page(
         request,
         "mappings.html",
@@ -65,7 +65,7 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
     def look(connection: Connection) -> tuple[WholeVersion, _Looked]:
         return known(connection, request.match_info["hash"]), _look(connection)
 
-    version, found = await request.app[AUDIT_PARTS].database.read(look)
+    version, found = await request.app[DEPENDENCIES].database.read(look)
     document = read(version.document, version.name)
     words = None if isinstance(document, DefinitionError) else in_words(document)
     return page(
@@ -90,7 +90,7 @@ async def _diff(request: web.Request) -> web.StreamResponse:
     def look(connection: Connection) -> list[WholeVersion]:
         return [known(connection, one) for one in told]
 
-    before, after = await request.app[AUDIT_PARTS].database.read(look)
+    before, after = await request.app[DEPENDENCIES].database.read(look)
     old, new = (read(one.document, one.name) for one in (before, after))
     rules, others, is_sound = [], [], False
     if not isinstance(old, DefinitionError) and not isinstance(new, DefinitionError):

@@ -12,7 +12,7 @@ from bridge.audit.access.roles import Role
 from bridge.audit.components import alarms
 from bridge.audit.components.charts import chart_response, of_targets, per_minute
 from bridge.audit.components.render import page
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.target_status import TargetState, target_state
 from mappings.xapi.timestamps import rfc3339
 from storage.audit import overview as stored
@@ -50,7 +50,7 @@ class Chart(NamedTuple):
 
 
 async def _overview(request: web.Request) -> web.StreamResponse:
-    parts = request.app[AUDIT_PARTS]
+    parts = request.app[DEPENDENCIES]
     now = parts.now()
     found = await parts.database.read(stored.overview, now, MINUTES)
     configured = [one.name for one in parts.targets]
@@ -122,25 +122,25 @@ def age(minutes: int) -> str:
 
 
 async def _commits_chart(request: web.Request) -> web.StreamResponse:
-    parts = request.app[AUDIT_PARTS]
+    parts = request.app[DEPENDENCIES]
     rate = await parts.database.read(stored.commits, parts.now(), MINUTES)
     return chart_response(per_minute("Commits per minute", _minutes(rate)))
 
 
 async def _statements_chart(request: web.Request) -> web.StreamResponse:
-    parts = request.app[AUDIT_PARTS]
+    parts = request.app[DEPENDENCIES]
     rate = await parts.database.read(stored.statements, parts.now(), MINUTES)
     return chart_response(per_minute("Statements per minute", _minutes(rate)))
 
 
 async def _depth_chart(request: web.Request) -> web.StreamResponse:
-    waits = await request.app[AUDIT_PARTS].database.read(queues, COUNTED)
+    waits = await request.app[DEPENDENCIES].database.read(queues, COUNTED)
     numbers = {name or _NO_TARGET: one.waiting.number for name, one in waits.items() if one.waiting.number}
     return chart_response(of_targets("Statements waiting", numbers))
 
 
 async def _age_chart(request: web.Request) -> web.StreamResponse:
-    parts = request.app[AUDIT_PARTS]
+    parts = request.app[DEPENDENCIES]
     ages = _ages(await parts.database.read(queues, COUNTED), parts.now())
     longest = max(ages.values(), default=0)
     unit = _DAY if longest > 2 * _DAY else _HOUR if longest > 2 * _HOUR else 1

@@ -9,7 +9,7 @@ from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
 from bridge.audit.components.render import page
 from bridge.audit.components.request_params import text_in
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from storage import lms
 from storage.audit import refusals
 from storage.audit.pages import Page
@@ -24,7 +24,7 @@ async def _refusals(request: web.Request) -> web.StreamResponse:
         found = refusals.search(connection, which, after=after)
         return found, refusals.numbers(connection), lms.names(connection)
 
-    found, numbers, lmss = await request.app[AUDIT_PARTS].database.read(look)
+    found, numbers, lmss = await request.app[DEPENDENCIES].database.read(look)
     return page(
         request,
         "refusals.html",

@@ -10,13 +10,14 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.forms import form_of
-from bridge.audit.access.roles import Role, who
+from bridge.audit.access.posted_forms import form_of
+from bridge.audit.access.roles import Role, current_account
 from bridge.audit.components import jobs
+from bridge.audit.components.flash import redirect
 from bridge.audit.components.jobs import JOBS, Job, Progress, Work
-from bridge.audit.components.render import page, redirect
+from bridge.audit.components.render import page
 from bridge.audit.components.request_params import day_of, midnight
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mapping_preview import DAY, counted
 from bridge.audit.pages.mappings import known, whom_it_holds_for
 from bridge.mapping_library import activation
@@ -49,7 +50,7 @@ class Reissued:
 
 
 async def _choose(request: web.Request) -> web.StreamResponse:
-    now = request.app[AUDIT_PARTS].now()
+    now = request.app[DEPENDENCIES].now()
     return await _form(request, {"since": day_of(now - DAYS * DAY)} | dict(request.query))
 
 
@@ -61,7 +62,7 @@ async def _form(
         lms = list(mapping_versions.lms_names(connection).values())
         return version, whom_it_holds_for(connection, version.id), lms
 
-    version, holds_for, lms = await request.app[AUDIT_PARTS].database.read(look)
+    version, holds_for, lms = await request.app[DEPENDENCIES].database.read(look)
     return page(
         request,
         "mapping_reissue.html",
@@ -75,7 +76,7 @@ async def _form(
 
 
 async def _preview(request: web.Request) -> web.StreamResponse:
-    parts, form = request.app[AUDIT_PARTS], form_of(request)
+    parts, form = request.app[DEPENDENCIES], form_of(request)
     told = {name: form.text(name).strip() for name in _FIELDS}
 
     def look(connection: Connection) -> WholeVersion:
@@ -93,7 +94,7 @@ async def _preview(request: web.Request) -> web.StreamResponse:
     if span.until is None:
         # what comes between the preview and the act was in nobody's preview
         span = span._replace(until=now + 1)
-    job = Job(Reissued(version.id, version.name, version.content_hash, span), who(request).name, now)
+    job = Job(Reissued(version.id, version.name, version.content_hash, span), current_account(request).name, now)
     jobs.start(request, job, _work(request, job))
     return redirect(f"/audit/mappings/reissues/{job.id}")
 
@@ -114,14 +115,14 @@ async def _run(request: web.Request) -> web.StreamResponse:
     if not reason:
         return _shown(request, looked, status=400, fault="A reason is required. Nothing was done.")
     what = Reissued(asked.version_id, asked.name, asked.content_hash, asked.span, reason)
-    job = Job(what, who(request).name, request.app[AUDIT_PARTS].now())
+    job = Job(what, current_account(request).name, request.app[DEPENDENCIES].now())
     jobs.start(request, job, _work(request, job))
     asked.run = job.id
     return redirect(f"/audit/mappings/reissues/{job.id}")
 
 
 def _work(request: web.Request, job: Job[Reissued]) -> Work:
-    parts, what = request.app[AUDIT_PARTS], job.what
+    parts, what = request.app[DEPENDENCIES], job.what
 
     def work(progress: Progress) -> Impact:
         lane = parts.database

@@ -8,8 +8,8 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.limits import Kind
-from bridge.audit.access.redaction import answered, named
+from bridge.audit.access.concurrency_limits import WorkKind
+from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import exports
 from bridge.audit.components.filter_options import Vocabulary, vocabulary
@@ -17,7 +17,7 @@ from bridge.audit.components.filters import deliveries_told, is_uuid
 from bridge.audit.components.json_view import TextView, text_file, truncate_text, view_of
 from bridge.audit.components.render import page
 from bridge.audit.components.statement_view import summarize
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.delivery_status import NextStep, next_step
 from mappings.analysis.reissue import RULE
 from mappings.xapi.voiding import voiding_id
@@ -46,7 +46,7 @@ class _Found(NamedTuple):
 
 
 async def _statements(request: web.Request) -> web.StreamResponse:
-    parts = request.app[AUDIT_PARTS]
+    parts = request.app[DEPENDENCIES]
 
     def look(connection: Connection) -> tuple[Page[StatementRow], Vocabulary, Filter]:
         known = vocabulary(connection)
@@ -57,7 +57,7 @@ async def _statements(request: web.Request) -> web.StreamResponse:
     return page(
         request,
         "statements.html",
-        page=Page([named(request, row) for row in found.rows], found.after),
+        page=Page([redact_name(request, row) for row in found.rows], found.after),
         which=which,
         known=known,
         states=STATES,
@@ -69,7 +69,7 @@ async def _export(request: web.Request) -> web.StreamResponse:
     def look(connection: Connection) -> Filter:
         return deliveries_told(request.query, vocabulary(connection))
 
-    which = await request.app[AUDIT_PARTS].database.read(look)
+    which = await request.app[DEPENDENCIES].database.read(look)
 
     def search(connection: Connection, after: str | None, most: int) -> Page[StatementRow]:
         return statements.search(connection, which, after=after, most=most)
@@ -79,7 +79,7 @@ async def _export(request: web.Request) -> web.StreamResponse:
 
 
 async def _statement(request: web.Request) -> web.StreamResponse:
-    parts, statement_id = request.app[AUDIT_PARTS], request.match_info["id"].lower()
+    parts, statement_id = request.app[DEPENDENCIES], request.match_info["id"].lower()
     shows_cmi, now = may_see_cmi(request), parts.now()
 
     def look(connection: Connection) -> _Found | None:
@@ -105,12 +105,16 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         request,
         "statement.html",
         summary=summary,
-        origin=named(request, found.origin._replace(body="", reply=None, problem=None)),
+        origin=redact_name(request, found.origin._replace(body="", reply=None, problem=None)),
         voids=summary.object_id if found.origin.rule == RULE else None,
         voided_by=found.voided_by,
         is_quarantined=found.origin.problem is not None,
         ways=[
-            (way.delivery._replace(answer=None, problem=None), [answered(request, one) for one in way.tries], way.next)
+            (
+                way.delivery._replace(answer=None, problem=None),
+                [redact_answer(request, one) for one in way.tries],
+                way.next,
+            )
             for way in found.ways
         ],
         **values,
@@ -120,7 +124,7 @@ async def _statement(request: web.Request) -> web.StreamResponse:
 async def _body(request: web.Request) -> web.StreamResponse:
     statement_id = request.match_info["id"].lower()
     if is_uuid(statement_id):
-        found = await request.app[AUDIT_PARTS].database.read(statements.origin, statement_id)
+        found = await request.app[DEPENDENCIES].database.read(statements.origin, statement_id)
         if found is not None:
             return text_file(f"statement-{statement_id}.json", found.body.encode())
     raise web.HTTPNotFound(text="No statement has this id. It may be one of another bridge or another source.")
@@ -128,8 +132,8 @@ async def _body(request: web.Request) -> web.StreamResponse:
 
 ROUTES = (
     Route("GET", "/statements", _statements, Role.READER),
-    Route("GET", "/statements.csv", _export, Role.READER, kind=Kind.FILE),
-    Route("GET", "/statements.ndjson", _export, Role.READER, kind=Kind.FILE),
+    Route("GET", "/statements.csv", _export, Role.READER, kind=WorkKind.FILE),
+    Route("GET", "/statements.ndjson", _export, Role.READER, kind=WorkKind.FILE),
     Route("GET", "/statements/{id}", _statement, Role.READER),
     Route("GET", "/statements/{id}/body", _body, Role.AUDITOR),
 )

@@ -8,12 +8,12 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.forms import form_of
-from bridge.audit.access.roles import Role, who
+from bridge.audit.access.posted_forms import form_of
+from bridge.audit.access.roles import Role, current_account
 from bridge.audit.components.connection_test import Tested, try_connection
-from bridge.audit.components.flash import OTHERS_FOLLOW, with_words
-from bridge.audit.components.render import page, redirect
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.components.flash import OTHERS_FOLLOW, redirect_with_message
+from bridge.audit.components.render import page
+from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.target_status import target_statuses
 from bridge.operations.targets import pause_target, resume_target
@@ -25,7 +25,7 @@ async def _targets(request: web.Request) -> web.StreamResponse:
 
 
 async def _pause(request: web.Request) -> web.StreamResponse:
-    parts, name = request.app[AUDIT_PARTS], _known(request)
+    parts, name = request.app[DEPENDENCIES], _known(request)
     context = _context(request)
     if not context.reason:
         return await _page(request, status=400, fault="A reason is required.")
@@ -38,7 +38,7 @@ async def _pause(request: web.Request) -> web.StreamResponse:
 
 
 async def _resume(request: web.Request) -> web.StreamResponse:
-    parts, name = request.app[AUDIT_PARTS], _known(request)
+    parts, name = request.app[DEPENDENCIES], _known(request)
     if not await parts.database.write(resume_target, name, _context(request)):
         return await _page(request, status=409, fault=f"{name} is not paused, and nothing of it waits.")
     await parts.pauses.follow_at_once()
@@ -46,19 +46,19 @@ async def _resume(request: web.Request) -> web.StreamResponse:
 
 
 def _done(request: web.Request, name: str, words: str) -> web.Response:
-    return redirect(f"{with_words(request, '/audit/targets', words)}#target-{name}")
+    return redirect_with_message(request, "/audit/targets", words, fragment=f"target-{name}")
 
 
 async def _test(request: web.Request) -> web.StreamResponse:
     name = _known(request)
-    target = next(one for one in request.app[AUDIT_PARTS].targets if one.name == name)
+    target = next(one for one in request.app[DEPENDENCIES].targets if one.name == name)
     return await _page(request, tested=await try_connection(target))
 
 
 async def _page(
     request: web.Request, *, status: int = 200, fault: str = "", tested: Tested | None = None
 ) -> web.Response:
-    parts = request.app[AUDIT_PARTS]
+    parts = request.app[DEPENDENCIES]
 
     def look(connection: Connection) -> list[dict[str, Any]]:
         return [
@@ -72,14 +72,14 @@ async def _page(
 
 def _known(request: web.Request) -> str:
     name = request.match_info["name"]
-    if all(one.name != name for one in request.app[AUDIT_PARTS].targets):
+    if all(one.name != name for one in request.app[DEPENDENCIES].targets):
         raise web.HTTPNotFound(text="No target of this name is configured.")
     return name
 
 
 def _context(request: web.Request) -> AuditContext:
     reason = form_of(request).text("reason").strip()
-    return AuditContext(who(request).name, reason, request.app[AUDIT_PARTS].now())
+    return AuditContext(current_account(request).name, reason, request.app[DEPENDENCIES].now())
 
 
 ROUTES = (

@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.redaction import answered, named
+from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import commit_diff, rule_trace
 from bridge.audit.components.commit_diff import Outcome
@@ -17,7 +17,7 @@ from bridge.audit.components.json_view import chars_per_text, text_file, truncat
 from bridge.audit.components.render import page
 from bridge.audit.components.request_params import next_place, nothing, place_in, uuid_in
 from bridge.audit.components.statement_view import StatementSummary, summarize
-from bridge.audit.dependencies import AUDIT_PARTS
+from bridge.audit.dependencies import DEPENDENCIES
 from storage.audit import timeline
 from storage.audit.pages import Page
 from storage.audit.timeline import CommitLine, DeliveryLine, Received, StatementLine
@@ -74,7 +74,7 @@ async def _attempt(request: web.Request) -> web.StreamResponse:
             return None
         shown = _shown(request, found.commits, found.before, found.places, most_warnings=WARNINGS)
         return {
-            "attempt": named(request, found.attempt),
+            "attempt": redact_name(request, found.attempt),
             "sessions": found.sessions,
             "all_sessions": found.all_sessions,
             "next_session": next_place(first, len(found.sessions), found.all_sessions),
@@ -82,7 +82,7 @@ async def _attempt(request: web.Request) -> web.StreamResponse:
             "documents": [_document(request, one) for one in found.documents],
         }
 
-    values = await request.app[AUDIT_PARTS].database.read(look)
+    values = await request.app[DEPENDENCIES].database.read(look)
     if values is None:
         raise nothing("attempt")
     return page(request, "attempt.html", **values)
@@ -101,7 +101,7 @@ async def _commit(request: web.Request) -> web.StreamResponse:
         )
         (shown,) = _shown(request, [found.commit], found.before, {session_id: 0}, most_warnings=ALL_WARNINGS)
         return {
-            "attempt": named(request, found.attempt),
+            "attempt": redact_name(request, found.attempt),
             "commit": shown,
             "next_statement": next_place(first, len(shown.statements), found.commit.made),
             "rules": told,
@@ -109,7 +109,7 @@ async def _commit(request: web.Request) -> web.StreamResponse:
             "body": view_of(found.body) if may_see_cmi(request) else None,
         }
 
-    values = await request.app[AUDIT_PARTS].database.read(look)
+    values = await request.app[DEPENDENCIES].database.read(look)
     if values is None:
         raise nothing("commit")
     return page(request, "commit.html", **values)
@@ -121,7 +121,7 @@ async def _body(request: web.Request) -> web.StreamResponse:
 
 
 async def _received(request: web.Request) -> Received:
-    found = await request.app[AUDIT_PARTS].database.read(timeline.received, *_which(request))
+    found = await request.app[DEPENDENCIES].database.read(timeline.received, *_which(request))
     if found is None:
         raise nothing("commit")
     return found
@@ -168,7 +168,7 @@ def _statement(request: web.Request, line: StatementLine, most: int) -> Statemen
 
 
 def _way(request: web.Request, way: DeliveryLine) -> DeliveryLine:
-    tried = (answered(request, one) for one in way.tried)
+    tried = (redact_answer(request, one) for one in way.tried)
     return way._replace(tried=tuple(one._replace(answer=truncate_text(one.answer, ANSWER)) for one in tried))
 
 
