@@ -18,9 +18,9 @@ from bridge.commits.write_queue import MOST_TOGETHER, WriteQueue
 from bridge.formats import CommitRequest, native
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import store_version
-from bridge.mapping_library.reloader import ready
-from mappings.attempt import Arrival
-from mappings.cmi import read
+from bridge.mapping_library.reloader import build_active_mapping
+from mappings.attempt import ReceivedCommit
+from mappings.cmi import parse_cmi
 from storage import lms
 from storage.engine import writing
 
@@ -34,7 +34,7 @@ def fill(engine: Engine, sessions: int) -> None:
         lms_id = lms.add_token(
             connection, name="lms", home_page="https://lms.example.org", origins=(), token_digest="0", now=START
         ).id
-        version = ready(store_version(connection, mapping, START), mapping, ())
+        version = build_active_mapping(store_version(connection, mapping, START), mapping, ())
     setup = CommitDependencies(ActiveMappings(version), lambda: clock[0], random_id)
     pending = WriteQueue(setup)
     together = 64
@@ -66,9 +66,9 @@ def _posting(lms_id: int, session: int, number: int, at: int) -> StoreCommit:
         raise RuntimeError("a body of the workload cannot be read")
     launch, session_id, _ = native.parse_launch(whole, lms_id=lms_id)
     commit = native.parse_commit(whole, CommitRequest(body, "application/json"))
-    arrival = Arrival(
+    arrival = ReceivedCommit(
         commit=commit,
-        reading=read(commit.tree, declared=commit.scorm_version),
+        parsed_cmi=parse_cmi(commit.tree, declared=commit.scorm_version),
         digest=hashlib.sha256(body).hexdigest(),
         received_at=at,
     )

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -113,7 +114,7 @@ async def test_an_lrs_with_an_authority_of_its_own_that_wants_a_certificate_gets
 async def test_without_authority_or_certificate_nothing_is_sent(tmp_path: Path, missing: str) -> None:
     theirs, ours = Authority(tmp_path, "their-authority"), Authority(tmp_path, "our-authority")
     certificate, key = ours.issue("bridge")
-    files = {"ca_file": theirs.file, "client_certificate_file": certificate, "client_key_file": key}
+    files: dict[str, Any] = {"ca_file": theirs.file, "client_certificate_file": certificate, "client_key_file": key}
     del files[missing]
     if missing == "client_certificate_file":
         del files["client_key_file"]
@@ -234,7 +235,7 @@ def test_a_password_from_a_file_loses_what_editors_add_and_nothing_else(
         ({"audience": "x"}, "go with a client_id"),
     ],
 )
-def test_settings_of_the_way_that_cannot_be_used_are_refused_at_start(told: dict[str, str], words: str) -> None:
+def test_settings_of_the_way_that_cannot_be_used_are_refused_at_start(told: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         TargetSettings(name="lrs", endpoint="https://lrs.example.org/", **told)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from bridge.mapping_library.enrollment_history import UnreadableError
-from bridge.mapping_library.explain import explained_commit
+from bridge.mapping_library.enrollment_history import UnreadableCommitError
+from bridge.mapping_library.explain import explain_commit
 from bridge.mapping_library.impact import impact
 from storage.engine import open_engine, reading, writing
 from storage.histories import Span
@@ -41,7 +42,12 @@ _numbers = count()
     closed=st.lists(st.booleans(), min_size=3, max_size=3),
 )
 def test_whatever_was_committed_the_journal_gives_exactly_what_is_stored(
-    sqlite_template: Path, tmp_path: Path, sessions, full, together, closed
+    sqlite_template: Path,
+    tmp_path: Path,
+    sessions: Any,
+    full: Any,
+    together: Any,
+    closed: Any,
 ) -> None:
     path = tmp_path / f"{next(_numbers)}.db"
     shutil.copy(sqlite_template, path)
@@ -80,8 +86,11 @@ async def _play(bridge: Bridge) -> str:
 async def test_a_stored_commit_is_explained_as_it_was_told(bridge: Bridge) -> None:
     session_id = await _play(bridge)
     with reading(bridge.engine) as connection:
-        second, third, again = (explained_commit(connection, session_id, number) for number in (2, 3, 4))
-        nothing = explained_commit(connection, session_id, 9)
+        second, third, again = (explain_commit(connection, session_id, number) for number in (2, 3, 4))
+        nothing = explain_commit(connection, session_id, 9)
+    assert second is not None
+    assert third is not None
+    assert again is not None
     (report,) = bridge.reports()
     made = [one.id for one in report.statements if one.commit_number == 3]
     rules = {one.rule: one for one in third.explanation.rules}
@@ -101,11 +110,14 @@ async def test_a_stored_commit_is_explained_by_another_mapping_as_if_that_had_al
     session_id = await _play(bridge)
     mapping = variant(add=MASTERED)
     with reading(bridge.engine) as connection:
-        first = explained_commit(connection, session_id, 1, mapping=mapping)
-        third = explained_commit(connection, session_id, 3, mapping=mapping)
+        first = explain_commit(connection, session_id, 1, mapping=mapping)
+        third = explain_commit(connection, session_id, 3, mapping=mapping)
+    assert first is not None
+    assert third is not None
     silent = next(one for one in first.explanation.rules if one.rule == "mastered")
 
     assert (silent.reason, silent.condition) == ("condition", "score.scaled >= 0.9")
+    assert silent.variables is not None
     assert silent.variables["score"] == {"scaled": 0.4, "raw": 40, "max": 100}
     assert [one.rule for one in third.explanation.statements] == ["scored", "mastered"]
     assert third.version_id is None
@@ -122,7 +134,7 @@ async def test_the_impact_of_a_version_is_counted_by_rule_with_examples(bridge: 
     documents = DEFAULT.definition.text, new.definition.text
     found = impact(bridge.engine, documents, Span(), processes=0)
     told = {rule: (one.added, one.dropped, one.changed, one.same) for rule, one in found.rules.items()}
-    shared = impact(bridge.engine, documents, Span(), processes=2, few=0)
+    shared = impact(bridge.engine, documents, Span(), processes=2, single_process_limit=0)
     later = impact(bridge.engine, documents, Span(bridge.clock() - 60_000), processes=0)
     nobody = impact(bridge.engine, documents, Span(lms="another"), processes=0)
 
@@ -158,5 +170,5 @@ async def test_a_commit_that_cannot_be_read_any_more_is_left_out_and_counted(bri
     found = impact(bridge.engine, (DEFAULT.definition.text,) * 2, Span(), processes=0)
 
     assert (found.skipped, found.commits) == (1, 3)
-    with pytest.raises(UnreadableError), reading(bridge.engine) as connection:
-        explained_commit(connection, session_id, 3)
+    with pytest.raises(UnreadableCommitError), reading(bridge.engine) as connection:
+        explain_commit(connection, session_id, 3)

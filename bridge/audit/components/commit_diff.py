@@ -68,10 +68,10 @@ def outcomes(commits: Sequence[CommitLine], before: str | None, *, sees_cmi: boo
     known = _Reply() if before is None else _decode(before)
     found = []
     for one in commits:
-        if one.reply is None:  # a duplicate changed nothing
+        if one.response is None:  # a duplicate changed nothing
             found.append(Outcome())
             continue
-        now = _decode(one.reply)
+        now = _decode(one.response)
         warnings = tuple(
             {name: truncate_text(str(value)) for name, value in told.items()} for told in now.warnings[:most_warnings]
         )

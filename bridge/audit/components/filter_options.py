@@ -45,7 +45,7 @@ def vocabulary(connection: Connection) -> Vocabulary:
     rules: dict[str, None] = {}
     documents: dict[str, None] = {}
     for version in mapping_versions.newest(connection, _VERSIONS):
-        document = read(version.document, version.name)
+        document = read(version.definition, version.name)
         if isinstance(document, MappingDefinition):
             for verb in document.verbs.values():
                 verbs.setdefault(verb.id, name_of(verb.display, document.language))
