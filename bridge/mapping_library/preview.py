@@ -28,7 +28,7 @@ def parse_body(
         BridgeError: it cannot be parsed, or is not a commit.
     """
     request = CommitRequest(body, content_type)
-    call = (
+    parsed = (
         formats.detect(request)[1] if wire_format is None else formats.parse_as(formats.BY_NAME[wire_format], request)
     )
     if parsed.commit is None:
