@@ -153,7 +153,7 @@ class Reissue:
             lambda connection: leases.share_out(connection, owner=owner, names=[_LEASE], lasts=LASTS)
         )
         if _LEASE not in shares.held:
-            raise UnderWayError("Somebody re-issues statements at this moment; the trail tells who. Try again later.")
+            raise UnderWayError("Another re-issue is running; the audit log says whose. Try again later.")
 
     def _prepare(self, connection: Connection, ids: list[int]) -> _Prepared:
         its = {one.enrollment.id: one for one in histories.histories(connection, ids)}

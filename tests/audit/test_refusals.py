@@ -51,7 +51,7 @@ async def test_refusals_are_found_by_lms_and_code_the_newest_first(
 
     assert _codes(text) == found
     if not found:
-        assert "No refused request meets all of that." in text
+        assert "No matching refused requests." in text
 
 
 @pytest.mark.usefixtures("refused")
@@ -72,7 +72,7 @@ async def test_readers_do_not_see_what_may_repeat_some_of_a_request(reader: Visi
 
 
 async def test_an_empty_list_says_what_will_be_in_it(auditor: Visitor) -> None:
-    assert "No request was refused lately." in await auditor.text("/audit/refusals")
+    assert "No refused requests." in await auditor.text("/audit/refusals")
 
 
 async def test_pages_together_hold_each_refusal_once(bridge: Bridge, auditor: Visitor) -> None:

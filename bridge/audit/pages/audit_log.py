@@ -1,4 +1,4 @@
-"""The audit trail: what people changed."""
+"""The audit log: what people changed."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
-from bridge.audit.components.render import page
-from bridge.audit.components.request_params import midnight, text_in
+from bridge.audit.components.render import render_page
+from bridge.audit.components.request_params import parse_day, text_param
 from bridge.audit.dependencies import DEPENDENCIES
 from storage.audit import trail
 from storage.audit.pages import Page, encode
 from storage.audit.trail import Looked, NumberedAct
 
 
-async def _trail(request: web.Request) -> web.StreamResponse:
-    told = request.query
+async def _audit_log(request: web.Request) -> web.StreamResponse:
+    params = request.query
     which = Looked(
-        text_in(request, "by") or "",
-        text_in(request, "verb") or "",
-        text_in(request, "subject") or "",
-        midnight(told.get("since", "")),
-        midnight(told.get("until", ""), after=True),
+        text_param(request, "by") or "",
+        text_param(request, "verb") or "",
+        text_param(request, "subject") or "",
+        parse_day(params.get("since", "")),
+        parse_day(params.get("until", ""), after=True),
     )
 
-    def look(connection: Connection) -> tuple[Page[NumberedAct], list[str]]:
-        return trail.find(connection, which, after=told.get("after")), trail.verbs(connection)
+    def query(connection: Connection) -> tuple[Page[NumberedAct], list[str]]:
+        return trail.find(connection, which, after=params.get("after")), trail.verbs(connection)
 
-    found, verbs = await request.app[DEPENDENCIES].database.read(look)
-    return page(
+    found, verbs = await request.app[DEPENDENCIES].database.read(query)
+    return render_page(
         request,
-        "trail.html",
+        "audit_log.html",
         page=found,
         which=which,
         verbs=verbs,
-        is_filtered=which != Looked() or "after" in told,
+        is_filtered=which != Looked() or "after" in params,
         cursor_before=lambda number: encode((number + 1,)),
     )
 
 
-ROUTES = (Route("GET", "/trail", _trail, Role.AUDITOR),)
+ROUTES = (Route("GET", "/log", _audit_log, Role.AUDITOR),)
