@@ -25,11 +25,11 @@ from rich.table import Table
 import mappings
 from benchmarks.mapping import FACTS, NOW
 from bridge.formats.lenient_json import decode
-from mappings.attempt import Arrival, AttemptState, Commit, SessionState, fold
-from mappings.attempt.ordering import may_repeat
-from mappings.cmi import read
+from mappings.apply import Transition, apply_commit
+from mappings.attempt import AttemptState, Commit, ReceivedCommit, SessionState
+from mappings.attempt.ordering import needs_duplicate_lookup
+from mappings.cmi import parse_cmi
 from mappings.definition import CompiledMapping, compile_definition, load_definition
-from mappings.generation.statements import Made, make
 
 RIVAL = Path(__file__).parents[1] / ".bench/bin/python"
 ROUNDS, COMMITS = 25, 100
@@ -170,17 +170,18 @@ def _decode(bodies: Any) -> float:
 
 def _commit(
     mapping: CompiledMapping, attempt: AttemptState, session: SessionState, body: bytes, number: int
-) -> tuple[float, Made]:
+) -> tuple[float, Transition]:
     """Give the cost of decoding, reading, finding changes and mapping, and the outcome."""
     start = time.perf_counter()
     tree = decode(body)
     commit = Commit(wire_format="native", tree=tree)
-    arrival = Arrival(commit=commit, reading=read(tree), digest=f"{number:064}", received_at=NOW + number * 10_000)
-    if may_repeat(session, arrival):
+    arrival = ReceivedCommit(
+        commit=commit, parsed_cmi=parse_cmi(tree), digest=f"{number:064}", received_at=NOW + number * 10_000
+    )
+    if needs_duplicate_lookup(session, arrival):
         raise RuntimeError("a commit of the measured session would make the service read its journal")
-    done = fold(attempt, session, arrival)
-    made = make(mapping, FACTS, done.attempt, done.session, done.changes, done.at)
-    return time.perf_counter() - start, made
+    transition = apply_commit(mapping, FACTS, attempt, session, arrival)
+    return time.perf_counter() - start, transition
 
 
 def _fold(mapping: CompiledMapping, bodies: list[bytes]) -> tuple[float, int]:

@@ -19,8 +19,8 @@ from bridge.formats import CommitRequest, native
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import store_version
 from bridge.mapping_library.reloader import ready
-from mappings.attempt import Arrival
-from mappings.cmi import read
+from mappings.attempt import ReceivedCommit
+from mappings.cmi import parse_cmi
 from storage import lms
 from storage.engine import writing
 
@@ -66,9 +66,9 @@ def _posting(lms_id: int, session: int, number: int, at: int) -> StoreCommit:
         raise RuntimeError("a body of the workload cannot be read")
     launch, session_id, _ = native.parse_launch(whole, lms_id=lms_id)
     commit = native.parse_commit(whole, CommitRequest(body, "application/json"))
-    arrival = Arrival(
+    arrival = ReceivedCommit(
         commit=commit,
-        reading=read(commit.tree, declared=commit.scorm_version),
+        parsed_cmi=parse_cmi(commit.tree, declared=commit.scorm_version),
         digest=hashlib.sha256(body).hexdigest(),
         received_at=at,
     )

@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 import mappings
-from mappings.attempt import Arrival, AttemptState, Commit, SessionState, fold
-from mappings.cmi import read
+from mappings.attempt import AttemptState, Commit, ReceivedCommit, SessionState, update_attempt
+from mappings.cmi import parse_cmi
 from mappings.definition import compile_definition, load_definition
 from mappings.definition.statement_context import StatementContext
-from mappings.generation.statements import Made, make
+from mappings.generation.statements import GeneratedStatements, generate_statements
 from mappings.xapi.timestamps import rfc3339
 
 ROUNDS, CALLS = 15, 400
@@ -69,17 +69,19 @@ def main() -> None:
     text = (Path(mappings.__file__).parent / "scorm-profile.toml").read_text(encoding="utf-8")
     mapping = compile_definition(load_definition(text, "scorm-profile"), "scorm-profile")
     tree = msgspec.json.decode(BODY)
-    reading = read(tree)
-    attempt, session = AttemptState(commits=1, fired={"initialized": 1}, statements=1), SessionState(commits=1)
-    arrival = Arrival(commit=Commit(wire_format="native", tree=tree), reading=reading, digest="0" * 64, received_at=NOW)
-    folded = fold(attempt, session, arrival)
+    reading = parse_cmi(tree)
+    attempt, session = AttemptState(commits=1, firing_counts={"initialized": 1}, statements=1), SessionState(commits=1)
+    arrival = ReceivedCommit(
+        commit=Commit(wire_format="native", tree=tree), parsed_cmi=reading, digest="0" * 64, received_at=NOW
+    )
+    folded = update_attempt(attempt, session, arrival)
     made = _map(mapping, folded)
     verbs = [one.rule for one in made.statements]
     per_statement = len(made.statements)
 
     decode = measure(lambda: msgspec.json.decode(BODY))
-    reads = measure(lambda: read(tree))
-    folds = measure(lambda: fold(attempt, session, arrival))
+    reads = measure(lambda: parse_cmi(tree))
+    folds = measure(lambda: update_attempt(attempt, session, arrival))
     maps = measure(lambda: _map(mapping, folded))
     with_tincan = measure(lambda: [_with_tincan(verb) for verb in verbs], calls=20)
 
@@ -113,8 +115,8 @@ def measure(function: Callable[[], object], calls: int = CALLS) -> float:
     return statistics.median(rounds)
 
 
-def _map(mapping: Any, folded: Any) -> Made:
-    return make(mapping, FACTS, folded.attempt, folded.session, folded.changes, folded.at)
+def _map(mapping: Any, folded: Any) -> GeneratedStatements:
+    return generate_statements(mapping, FACTS, folded.attempt, folded.session, folded.changes, folded.at)
 
 
 def _with_tincan(verb: str) -> str:

@@ -72,7 +72,7 @@ def set_password(connection: Connection, account_id: int, password: str) -> None
 
 
 def remove(connection: Connection, account_id: int) -> None:
-    """End an account and its sign-ins. What it did stays in `acts`, by its name."""
+    """End an account and its sign-ins. What it did stays in the audit log, by its name."""
     sign_ins.end_all(connection, account_id)
     connection.execute(delete(account).where(account.c.id == account_id))
 

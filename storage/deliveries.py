@@ -74,7 +74,7 @@ class Delivery(NamedTuple):
     position: int
     rule: str
     verb: str
-    made_at: int
+    created_at: int
     problem: str | None
     session_id: str
     commit_number: int
@@ -92,7 +92,7 @@ class TryLine(NamedTuple):
     """One request that carried a delivery. Times are milliseconds; `started_at` since the epoch."""
 
     started_at: int
-    took: int
+    duration_ms: int
     outcome: str
     status: int | None
     answer: str
@@ -124,7 +124,7 @@ _SHOWN = select(
     delivery.c.position,
     statement.c.rule,
     statement.c.verb,
-    statement.c.made_at,
+    statement.c.created_at,
     statement.c.problem,
     statement.c.session_id,
     statement.c.commit_number,
@@ -274,7 +274,7 @@ def conditions(which: Filter) -> list[ColumnElement[bool]]:
     if which.state is not None:
         found += of_state(which.state)
     if which.since is not None:
-        found.append(statement.c.made_at >= which.since)
+        found.append(statement.c.created_at >= which.since)
     if which.until is not None:
-        found.append(statement.c.made_at < which.until)
+        found.append(statement.c.created_at < which.until)
     return found

@@ -50,7 +50,7 @@ class JournalRow(NamedTuple):
     digest: str
     idempotency_key: str | None
     body: bytes
-    beside: str | None
+    request_metadata: str | None
     mapping_version_id: int
 
 

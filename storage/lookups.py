@@ -61,7 +61,7 @@ class StatementLine:
     commit_number: int
     rule: str
     verb: str
-    made_at: int
+    created_at: int
     problem: str | None
     body: str
     deliveries: list[DeliveryLine] = field(default_factory=list)
@@ -183,7 +183,7 @@ def _commits(connection: Connection, session_ids: Collection[str]) -> list[Commi
 
 
 def _statements(connection: Connection, attempt_id: int) -> list[StatementLine]:
-    names = ("id", "position", "session_id", "commit_number", "rule", "verb", "made_at", "problem", "body")
+    names = ("id", "position", "session_id", "commit_number", "rule", "verb", "created_at", "problem", "body")
     rows: Sequence[StatementLine] = [
         StatementLine(*row)
         for row in connection.execute(

@@ -30,7 +30,7 @@ class WholeVersion(NamedTuple):
     name: str
     content_hash: str
     created_at: int
-    document: str
+    definition: str
 
 
 class Activation(NamedTuple):
@@ -49,12 +49,12 @@ class Activation(NamedTuple):
 _WHOLE = select(*(mapping_version.c[name] for name in WholeVersion._fields)).order_by(mapping_version.c.id.desc())
 
 
-def ensure(connection: Connection, *, name: str, content_hash: str, document: str, now: int) -> int:
+def ensure(connection: Connection, *, name: str, content_hash: str, definition: str, now: int) -> int:
     """Give the id of a version, stored if it is new."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
         dialect.insert(mapping_version)
-        .values(name=name, content_hash=content_hash, document=document, created_at=now)
+        .values(name=name, content_hash=content_hash, definition=definition, created_at=now)
         .on_conflict_do_nothing()
     )
     version_id: int = connection.execute(
@@ -82,9 +82,9 @@ def find(connection: Connection, content_hash: str) -> WholeVersion | None:
     return None if row is None else WholeVersion._make(row)
 
 
-def document(connection: Connection, version_id: int) -> str:
+def definition(connection: Connection, version_id: int) -> str:
     """Give the text of a version."""
-    found = connection.execute(select(mapping_version.c.document).where(mapping_version.c.id == version_id))
+    found = connection.execute(select(mapping_version.c.definition).where(mapping_version.c.id == version_id))
     return str(found.scalar_one())
 
 

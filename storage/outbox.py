@@ -72,7 +72,7 @@ class StatementRow(NamedTuple):
     mapping_version_id: int
     rule: str
     verb: str
-    made_at: int
+    created_at: int
     problem: str | None
     body: str
 
@@ -109,7 +109,7 @@ class Try(NamedTuple):
 
     target: str
     started_at: int
-    took: int
+    duration_ms: int
     outcome: str
     status: int | None
     answer: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from bridge.commit_model.responses import enrollment_summary, launch_values, launched_attempt, shown_version
+from bridge.commit_model.state_codec import enrollment_state
 from bridge.commits import summary_columns
 from bridge.commits.commands import (
     Answer,
@@ -26,14 +27,13 @@ from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.documents import documents_of
 from bridge.commits.package_scos import session_of
 from bridge.commits.session_cache import CachedAttempt, CachedSession
-from bridge.commits.store_commit import ends_others, generate_statements, post, schedule_documents, statement_rows
+from bridge.commits.store_commit import adopt_states, ends_others, post, schedule_documents, statement_rows
 from bridge.commits.unit_of_work import UnitOfWork
 from bridge.commits.write_queue import BatchResult, CommandBatch
 from bridge.errors import BridgeError, SessionUnknown
-from mappings.attempt.commit import Earlier
-from mappings.attempt.idle_end import end_idle
-from mappings.attempt.ordering import may_repeat
-from mappings.attempt.state import Ending
+from mappings.apply import end_idle_session
+from mappings.attempt.commit import PriorCommit
+from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox
 from storage.changed import Changed
@@ -120,9 +120,9 @@ class _Worker:
         session = self._session(work)
         if ends_others(self._setup, session):
             for other in self._workspace.overlapping(session):
-                self._end(other, "abandoned", overlapped=True)
+                self._end(other, overlapped=True)
         arrival = work.arrival
-        earlier = self._workspace.earlier(session, arrival) if may_repeat(session.state, arrival) else ()
+        earlier = self._workspace.earlier(session, arrival) if needs_duplicate_lookup(session.state, arrival) else ()
         is_earlier = _is_earlier(session.attempt)
         if is_earlier:
             self._workspace.compare_best(session.attempt)
@@ -131,9 +131,9 @@ class _Worker:
         self.statements += done.statements
         if is_earlier:
             self._workspace.share_best(session.attempt)
-        number, reply = session.row.commits, done.entry.reply
+        number, reply = session.row.commits, done.entry.response
         if reply is not None:
-            session.fresh.append(Earlier(number, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
+            session.fresh.append(PriorCommit(number, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
             session.replies[number] = reply
         return Answer(done.answer)
 
@@ -175,26 +175,33 @@ class _Worker:
             return Closed(ended=False)
         if (session.row.last_commit_at or session.row.started_at) >= work.idle_since:
             return Closed(ended=False)
-        version = self._setup.mapping(session.attempt.row.enrollment.lms_id)
-        self._end(session, version.mapping.definition.idle)
+        self._end(session)
         return Closed(ended=True)
 
-    def _end(self, session: CachedSession, ending: Ending, *, overlapped: bool = False) -> None:
+    def _end(self, session: CachedSession, *, overlapped: bool = False) -> None:
         """End a session as of its last commit."""
         row, attempt = session.row, session.attempt
         version = self._setup.mapping(attempt.row.enrollment.lms_id)
-        done = end_idle(attempt.state, session.state, ending, version.mapping.definition.status, overlapped=overlapped)
-        statements = generate_statements(version, session, done)
-        if statements:
+        enrollment = enrollment_state(attempt.row.enrollment)
+        transition = end_idle_session(
+            version.mapping,
+            session.context(),
+            attempt.state,
+            session.state,
+            overlapped=overlapped,
+            enrollment=enrollment,
+        )
+        adopt_states(session, transition, enrollment)
+        if transition.statements:
             number = self._workspace.last_number(session)
-            self.statements += statement_rows(version, session, statements, number, done.at)
+            self.statements += statement_rows(version, session, transition, number)
         summary_columns.update_session(session, row.last_commit_at or row.started_at)
         attempt.row.changed = True
         if session.state.commits:
             summary_columns.update_attempt(attempt)
             schedule_documents(version, session, self._setup.now())
             if session.state.for_credit:
-                summary_columns.update_statuses(attempt.row, done.changes)
+                summary_columns.update_statuses(attempt.row, transition.changes)
             if _is_earlier(attempt):
                 self._workspace.compare_best(attempt)
                 self._workspace.share_best(attempt)
@@ -210,8 +217,8 @@ class _Worker:
         made = documents_of(version, session, self._workspace.begun(attempt.enrollment))
         for one in made:
             earlier = self.documents.get(one.row.id)
-            at_once = earlier is not None and earlier.every == 0
-            self.documents[one.row.id] = one._replace(every=0) if at_once else one
+            at_once = earlier is not None and earlier.min_interval_ms == 0
+            self.documents[one.row.id] = one._replace(min_interval_ms=0) if at_once else one
         attempt.documents_due = None
         attempt.changed = True
         return Made(len(made))

@@ -9,7 +9,7 @@ import msgspec
 from bridge.access import CommitOwner
 from bridge.commit_model.launch import Launch
 from bridge.commit_model.response_types import EnrollmentSummary, LaunchedAttempt
-from mappings.attempt.commit import Arrival
+from mappings.attempt.commit import ReceivedCommit
 
 
 class OpenSession(msgspec.Struct, frozen=True, gc=False):
@@ -29,7 +29,7 @@ class StoreCommit(msgspec.Struct, frozen=True, gc=False):
     from players that post all SCOs of a package to one session.
     """
 
-    arrival: Arrival
+    arrival: ReceivedCommit
     session_id: str | None
     lms_id: int | None
     launch: Launch | None

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bridge.commit_model.statement_context import statement_context
-from mappings.attempt.commit import Earlier
+from mappings.attempt.commit import PriorCommit
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.definition.statement_context import StatementContext
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
@@ -40,7 +40,7 @@ class CachedSession:
     row: Session
     attempt: CachedAttempt
     state: SessionState
-    fresh: list[Earlier] = field(default_factory=list)
+    fresh: list[PriorCommit] = field(default_factory=list)
     replies: dict[int, str] = field(default_factory=dict)
 
     def context(self) -> StatementContext:

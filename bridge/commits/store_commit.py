@@ -17,9 +17,10 @@ from bridge.commits.enrollment_details import update_details
 from bridge.commits.session_cache import CachedSession
 from bridge.errors import IdempotencyKeyReused
 from bridge.formats.redaction import without_email
-from mappings.attempt.commit import Arrival, Earlier
-from mappings.attempt.commit_update import Fold, fold
-from mappings.generation.statements import Statement, make
+from mappings.apply import Transition, apply_commit
+from mappings.attempt.commit import PriorCommit, ReceivedCommit
+from mappings.attempt.enrollment import EnrollmentState
+from mappings.attempt.ordering import find_repeated
 from storage.journal import Entry
 from storage.outbox import StatementRow
 
@@ -38,7 +39,7 @@ def post(
     setup: CommitDependencies,
     session: CachedSession,
     work: StoreCommit,
-    earlier: Sequence[Earlier],
+    earlier: Sequence[PriorCommit],
     first_reply: Callable[[int], str],
 ) -> Posted:
     """Apply a commit to its session, in place.
@@ -49,49 +50,53 @@ def post(
         IdempotencyKeyReused: the key is that of an earlier commit with another body; nothing has changed then.
     """
     arrival, row = work.arrival, session.row
-    before = session.attempt.state
-    version = setup.mapping(session.attempt.row.enrollment.lms_id)
-    done = fold(
+    before, owner = session.attempt.state, session.attempt.row.enrollment
+    version = setup.mapping(owner.lms_id)
+    repeated = find_repeated(session.state, arrival, earlier) if earlier else None
+    if repeated is not None:
+        _check_key(arrival, earlier, repeated)
+    elif work.launch is not None:
+        # a repetition brings no news of the learner
+        update_details(owner, work.launch, version.mapping.definition.actor.identifier)
+    enrollment = enrollment_state(owner)
+    transition = apply_commit(
+        version.mapping,
+        session.context(),
         before,
         session.state,
         arrival,
-        earlier=earlier,
-        policy=version.mapping.definition.status,
+        prior_commits=earlier,
+        enrollment=enrollment,
     )
-    if done.duplicate_of is not None:
-        _check_key(arrival, earlier, done.duplicate_of)
     row.commits += 1
     row.last_commit_at = arrival.received_at
     row.changed = True
-    if done.duplicate_of is not None:
-        same = any(one.number == done.duplicate_of and one.digest == arrival.digest for one in earlier)
-        entry = _entry(work, session, done, (None, None if same else without_email(work.body)), version.id)
-        return Posted(repeated_response(first_reply(done.duplicate_of), done.warnings), entry, [])
-    if work.launch is not None:
-        owner = session.attempt.row.enrollment
-        update_details(owner, work.launch, version.mapping.definition.actor.identifier)
-    statements: Sequence[Statement] = ()
-    if done.recorded:
-        statements = generate_statements(version, session, done)
-        summary_columns.update(session, before, arrival.received_at, done.changes)
+    if transition.duplicate_of is not None:
+        same = any(one.number == transition.duplicate_of and one.digest == arrival.digest for one in earlier)
+        entry = _entry(work, session, transition, (None, None if same else without_email(work.body)), version.id)
+        return Posted(repeated_response(first_reply(transition.duplicate_of), transition.warnings), entry, [])
+    adopt_states(session, transition, enrollment)
+    if transition.recorded:
+        summary_columns.update(session, before, arrival.received_at, transition.changes)
         schedule_documents(version, session, arrival.received_at)
     else:
-        session.state = done.session
         summary_columns.update_session(session, arrival.received_at)
     reply = commit_response(
         row.session_id,
         row.commits,
-        done.disposition,
+        transition.disposition,
         session.attempt.row,
         session.attempt.state,
-        statements,
-        done.warnings,
+        transition.statements,
+        transition.warnings,
     )
-    rows = statement_rows(version, session, statements, row.commits, done.at)
-    return Posted(reply, _entry(work, session, done, (reply.decode(), without_email(work.body)), version.id), rows)
+    rows = statement_rows(version, session, transition, row.commits)
+    return Posted(
+        reply, _entry(work, session, transition, (reply.decode(), without_email(work.body)), version.id), rows
+    )
 
 
-def _check_key(arrival: Arrival, earlier: Sequence[Earlier], duplicate_of: int) -> None:
+def _check_key(arrival: ReceivedCommit, earlier: Sequence[PriorCommit], duplicate_of: int) -> None:
     key = arrival.idempotency_key
     first = next(one for one in earlier if one.number == duplicate_of)
     if key is not None and key == first.idempotency_key and arrival.digest != first.digest:
@@ -101,18 +106,13 @@ def _check_key(arrival: Arrival, earlier: Sequence[Earlier], duplicate_of: int) 
         )
 
 
-def generate_statements(version: ActiveMapping, session: CachedSession, done: Fold) -> tuple[Statement, ...]:
-    """Make the statements of what changed, and let the states of session, attempt and enrollment be those after it."""
-    owner = session.attempt.row.enrollment
-    before = enrollment_state(owner)
-    made = make(
-        version.mapping, session.context(), done.attempt, done.session, done.changes, done.at, enrollment=before
-    )
-    session.attempt.state, session.state = made.attempt, made.session
-    if made.enrollment is not before:
-        owner.state = encode_state(made.enrollment)
+def adopt_states(session: CachedSession, transition: Transition, enrollment: EnrollmentState) -> None:
+    """Let the states of session, attempt and enrollment be those after a transition; `enrollment` is the one before."""
+    session.attempt.state, session.state = transition.attempt, transition.session
+    if transition.enrollment is not enrollment:
+        owner = session.attempt.row.enrollment
+        owner.state = encode_state(transition.enrollment)
         owner.changed = True
-    return made.statements
 
 
 def ends_others(setup: CommitDependencies, session: CachedSession) -> bool:
@@ -123,10 +123,10 @@ def ends_others(setup: CommitDependencies, session: CachedSession) -> bool:
 
 
 def statement_rows(
-    version: ActiveMapping, session: CachedSession, statements: Sequence[Statement], number: int, made_at: int
+    version: ActiveMapping, session: CachedSession, transition: Transition, number: int
 ) -> list[StatementRow]:
-    """Give the rows of statements, made of a commit of the session at a time in milliseconds since the epoch."""
-    for one in statements:
+    """Return the rows of a transition's statements, which are of the session's commit of this number."""
+    for one in transition.statements:
         if one.problem is not None:
             log.error("statement_quarantined", statement=one.id, rule=one.rule)
     attempt_id, row = session.attempt.row.id, session.row
@@ -140,11 +140,11 @@ def statement_rows(
             version.id,
             one.rule,
             one.verb,
-            made_at,
+            transition.at,
             one.problem,
             one.body,
         )
-        for one in statements
+        for one in transition.statements
     ]
 
 
@@ -160,7 +160,11 @@ def schedule_documents(version: ActiveMapping, session: CachedSession, at: int) 
 
 
 def _entry(
-    work: StoreCommit, session: CachedSession, done: Fold, kept: tuple[str | None, bytes | None], version_id: int
+    work: StoreCommit,
+    session: CachedSession,
+    transition: Transition,
+    kept: tuple[str | None, bytes | None],
+    version_id: int,
 ) -> Entry:
     arrival, row = work.arrival, session.row
     return Entry(
@@ -169,8 +173,8 @@ def _entry(
         arrival.received_at,
         arrival.commit.wire_format,
         work.content_type,
-        done.disposition,
-        done.duplicate_of,
+        transition.disposition,
+        transition.duplicate_of,
         arrival.digest,
         arrival.commit.sequence,
         arrival.idempotency_key,

@@ -16,7 +16,7 @@ from bridge.commits.package_scos import launch_of, session_of
 from bridge.commits.session_cache import CachedAttempt, CachedEnrollment, CachedSession
 from bridge.commits.summary_columns import better
 from bridge.errors import SessionMismatch, SessionUnknown
-from mappings.attempt.commit import Arrival, Earlier
+from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.launch import LaunchData
 from mappings.attempt.resuming import Resume, goes_on
 from mappings.attempt.state import AttemptState, SessionState, open_session
@@ -135,7 +135,7 @@ class UnitOfWork:
         # one that this batch has ended already still is open in the database
         return None if row is None or row.session_id in self._sessions else self._add(row, attempt)
 
-    def repeated(self, launch: Launch, arrival: Arrival) -> CachedSession | None:
+    def repeated(self, launch: Launch, arrival: ReceivedCommit) -> CachedSession | None:
         """Give the ended session whose commit is sent once more without naming it.
 
         Same idempotency key, or same bytes shortly after: an answer that was lost must not begin another attempt.
@@ -180,12 +180,12 @@ class UnitOfWork:
             self._latest[owner.id] = attempt
         if launch.scorm_version is not None and attempt.state.commits == 0:
             attempt.row.scorm_version = launch.scorm_version
-        known_total = (latest or attempt).state.client_total_time
+        prior_total_time = (latest or attempt).state.client_total_time
         attempt.state, state = open_session(
             attempt.state,
             self._registered(owner, launch.data),
             launched_at=self._now if launching else 0,
-            known_total=owner.total_time if known_total is None else known_total,
+            prior_total_time=owner.total_time if prior_total_time is None else prior_total_time,
         )
         attempt.row.changed = True
         entry = _entry(attempt, state)
@@ -230,12 +230,12 @@ class UnitOfWork:
                 best = better(best, one.state.score)
         return best
 
-    def earlier(self, session: CachedSession, arrival: Arrival) -> list[Earlier]:
+    def earlier(self, session: CachedSession, arrival: ReceivedCommit) -> list[PriorCommit]:
         """Give the session's commits that an arriving one may repeat, this batch's included."""
-        stored: list[Earlier] = []
+        stored: list[PriorCommit] = []
         if session.row.commits > len(session.fresh):
             stored = [
-                Earlier(*entry)
+                PriorCommit(*entry)
                 for entry in journal.earlier(
                     self._connection,
                     session.row.session_id,
@@ -249,7 +249,7 @@ class UnitOfWork:
     def first_reply(self, session: CachedSession, number: int) -> str:
         """Give the answer that a commit got."""
         fresh = session.replies.get(number)
-        return journal.reply(self._connection, session.row.session_id, number) if fresh is None else fresh
+        return journal.response(self._connection, session.row.session_id, number) if fresh is None else fresh
 
     def last_number(self, session: CachedSession) -> int:
         """Give the number of the session's last commit that repeats no other."""

@@ -24,7 +24,7 @@ from bridge.commits.package_scos import session_of
 from bridge.commits.session_cache import CachedEnrollment, CachedSession, SessionCache
 from bridge.commits.store_commit import ends_others, post
 from bridge.errors import BridgeError
-from mappings.attempt.ordering import may_repeat
+from mappings.attempt.ordering import needs_duplicate_lookup
 from storage.changed import Changed
 from storage.journal import Entry
 from storage.outbox import StatementRow
@@ -190,7 +190,7 @@ class WriteQueue:
         if not isinstance(work, StoreCommit) or work.session_id is None:
             return None
         session = self._remembered.session(work.session_id)
-        if session is None or may_repeat(session.state, work.arrival) or ends_others(self._setup, session):
+        if session is None or needs_duplicate_lookup(session.state, work.arrival) or ends_others(self._setup, session):
             return None
         owner = session.attempt.row.enrollment
         if work.lms_id is not None and work.lms_id != owner.lms_id:
@@ -234,7 +234,7 @@ class WriteQueue:
 
 def _items(session: CachedSession, work: StoreCommit) -> int:
     """Count the items that a commit may alter; interactions that are known by the same bytes cost nothing."""
-    said, known = work.arrival.reading.snapshot, session.attempt.state.snapshot
+    said, known = work.arrival.parsed_cmi.snapshot, session.attempt.state.snapshot
     count = 0
     if said.interactions:
         count += sum(map(ne, said.interactions.values(), map((known.interactions or {}).get, said.interactions)))

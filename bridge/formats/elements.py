@@ -16,7 +16,7 @@ from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import SUCCEEDED, Format, FormatRequest, FormatResponse, SessionData, json_response
 from mappings.attempt.commit import Commit
-from mappings.cmi.tree import nest, scalar
+from mappings.cmi.tree import scalar, unflatten
 
 _ELEMENTS = ("cmi.", "adl.")
 
@@ -34,7 +34,7 @@ def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
     told = body.json["elements"]
     if not isinstance(told, dict) or not told:
         raise MalformedBody('elements must map names to values: {"elements": {"cmi.core.lesson_status": "passed"}}.')
-    return FormatRequest(commit=Commit(wire_format="elements", tree=nest(told), beacon=post.beacon))
+    return FormatRequest(commit=Commit(wire_format="elements", tree=unflatten(told), beacon=post.beacon))
 
 
 def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:

@@ -19,7 +19,7 @@ from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, json_response
 from mappings.attempt.commit import Commit
 from mappings.cmi.times import CENTISECONDS, LONGEST
-from mappings.cmi.tree import Tree, nest, scalar
+from mappings.cmi.tree import Tree, scalar, unflatten
 
 MAX_SCOS = 100
 """SCOs that one post may have values of; each may open a session."""
@@ -67,7 +67,7 @@ def _sco(part: Any, number: int) -> str:
 
 
 def _commit(post: CommitRequest, parts: list[Any], package_time: object) -> Commit:
-    tree = nest((name, value) for _, name, value in parts)
+    tree = unflatten((name, value) for _, name, value in parts)
     core = tree["cmi"].get("core") if isinstance(tree.get("cmi"), dict) else None
     tells_time = isinstance(core, dict) and ("total_time" in core or "session_time" in core)
     total_time = None if tells_time else _time(package_time)

@@ -16,7 +16,7 @@ from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, json_response
 from mappings.attempt.commit import Commit
-from mappings.cmi.tree import Tree, nest
+from mappings.cmi.tree import Tree, unflatten
 
 _ITEM = re.compile(r"_(\d+)(?=\.)", re.ASCII)
 
@@ -31,7 +31,7 @@ def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     if not told:
         return None
     fields = {name for name, _ in body.form}
-    tree = nest(told)
+    tree = unflatten(told)
     return FormatRequest(
         commit=Commit(
             wire_format="moodle",

@@ -21,7 +21,7 @@ from mappings.attempt.commit import Commit
 from mappings.attempt.launch import Credit, LaunchData, Mode
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.spelling import nearest
-from mappings.cmi.tree import Tree, is_full, nest
+from mappings.cmi.tree import Tree, is_full, unflatten
 from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 from mappings.cmi.warnings import is_full as is_full_list
 from mappings.xapi.iris import is_iri, sendable_iri
@@ -367,11 +367,11 @@ def _tree(cmi: dict[str, Any], adl: dict[str, Any] | None) -> Tree:
     if "." not in "".join(cmi):
         tree = {"cmi": cmi}
     elif any(key.startswith(("cmi.", "adl.")) for key in cmi):
-        tree = nest(cmi)
+        tree = unflatten(cmi)
     else:
-        tree = {"cmi": nest(cmi)}
+        tree = {"cmi": unflatten(cmi)}
     if adl is not None:
-        tree["adl"] = nest(adl) if any("." in key for key in adl) else adl
+        tree["adl"] = unflatten(adl) if any("." in key for key in adl) else adl
     return tree
 
 

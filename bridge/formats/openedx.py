@@ -15,7 +15,7 @@ from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, json_response, requested_version
 from mappings.attempt.commit import Commit
-from mappings.cmi.tree import nest
+from mappings.cmi.tree import unflatten
 
 _SUCCESS = {"result": "success"}
 _ELEMENTS = ("cmi.", "adl.")
@@ -48,7 +48,7 @@ def _read(_post: CommitRequest, body: Body) -> FormatRequest | None:
         return FormatRequest(
             requested=tuple(names), version=requested_version(names), count=len(parts), command=command
         )
-    tree = nest((name, part["value"]) for name, part in zip(names, parts, strict=True) if "value" in part)
+    tree = unflatten((name, part["value"]) for name, part in zip(names, parts, strict=True) if "value" in part)
     # content that has gone on to something else is done with its last interaction
     settled = not names[-1].startswith("cmi.interactions.")
     return FormatRequest(

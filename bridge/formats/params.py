@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bridge.forms import parse_urlencoded
-from mappings.cmi.tree import Tree, nest
+from mappings.cmi.tree import Tree, unflatten
 
 ELEMENTS = ("cmi.", "adl.")
 _NEXT_ELEMENT = re.compile(r"&(?=(?:cmi|adl|nav)\.[A-Za-z_])")
@@ -47,7 +47,7 @@ def tree_of_texts(parts: Iterable[Any]) -> Tree:
 
 def tree_of(pairs: Iterable[tuple[str, Any]]) -> Tree:
     """Give the tree of names and values; names that are no element's are left out."""
-    return nest((name, value) for name, value in pairs if name.startswith(ELEMENTS))
+    return unflatten((name, value) for name, value in pairs if name.startswith(ELEMENTS))
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, json_response, requested_version
 from mappings.attempt.commit import Commit
-from mappings.cmi.tree import nest, scalar
+from mappings.cmi.tree import scalar, unflatten
 
 _ANSWERS = {
     "initialize": "true",
@@ -71,7 +71,7 @@ def _name(method: str, parameters: list[Any]) -> str:
 
 
 def _commit(values: dict[str, str], *, terminated: bool, settled: bool) -> Commit:
-    return Commit(wire_format="rpc", tree=nest(values), terminated=terminated, settled=settled)
+    return Commit(wire_format="rpc", tree=unflatten(values), terminated=terminated, settled=settled)
 
 
 def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:

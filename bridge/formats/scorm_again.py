@@ -18,7 +18,7 @@ from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import Format, FormatRequest
 from mappings.attempt.commit import Commit
-from mappings.cmi.tree import Tree, is_full, nest
+from mappings.cmi.tree import Tree, is_full, unflatten
 
 _KNOWN = frozenset({"cmi", "adl", "runtimeData", "score", "globalObjectives"})
 _COUNTS = ("commitSequence", "sequence")
@@ -106,7 +106,7 @@ def _tree(data: object) -> Tree | None:
     if isinstance(data.get("cmi"), dict):
         return {key: data[key] for key in ("cmi", "adl") if key in data}
     flat = {key: value for key, value in data.items() if key.startswith(params.ELEMENTS)}
-    return nest(flat) if flat else None
+    return unflatten(flat) if flat else None
 
 
 FORMAT = Format(

@@ -11,7 +11,7 @@ from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import Format, FormatRequest
 from mappings.attempt.commit import Commit
-from mappings.cmi.tree import nest
+from mappings.cmi.tree import unflatten
 
 _ELEMENTS = ("cmi.", "adl.")
 
@@ -23,7 +23,7 @@ def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
     return FormatRequest(
         commit=Commit(
             wire_format="single",
-            tree=nest(told),
+            tree=unflatten(told),
             terminated=True if post.has_final_flag else None,
             settled=len(told) > 1,
             beacon=post.beacon,

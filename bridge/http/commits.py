@@ -15,7 +15,7 @@ from bridge.formats.lenient_json import decode
 from bridge.http import doors, request_body
 from bridge.http.fast_response import FastResponse
 from bridge.http.services import lms_of, services
-from mappings.attempt.commit import Arrival
+from mappings.attempt.commit import ReceivedCommit
 from mappings.cmi import CmiWarning
 
 
@@ -29,7 +29,7 @@ async def post_all_in_one(request: web.Request) -> web.Response:
     lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION))
     post = await request_body.read_commit_request(request)
 
-    def parse() -> tuple[str | None, Launch | None, Arrival] | None:
+    def parse() -> tuple[str | None, Launch | None, ReceivedCommit] | None:
         body = native.parse_all_in_one(post.body) or _object(post)
         launch: Launch | None = None
         warnings: tuple[CmiWarning, ...] = ()

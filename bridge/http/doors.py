@@ -26,7 +26,7 @@ from bridge.http.fast_response import FastResponse
 from bridge.http.problems import HANDLED_ERRORS, as_bridge_error, problem_response
 from bridge.http.refusals import LMS_ID
 from bridge.http.services import lms_of, services
-from mappings.attempt.commit import Arrival
+from mappings.attempt.commit import ReceivedCommit
 from mappings.cmi.render import render
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import from_json
@@ -87,7 +87,7 @@ async def post_postback(request: web.Request, post: CommitRequest, *, lms_id: in
         BridgeError: it is none, or what `errors` says.
     """
 
-    def parse() -> tuple[FormatRequest, Launch, str, Arrival]:
+    def parse() -> tuple[FormatRequest, Launch, str, ReceivedCommit]:
         results = scorm_cloud.find(body.parse(post.body))
         if results is None:
             raise MalformedBody(f"The body is no postback; this address takes {scorm_cloud.FORMAT.description}.")
@@ -112,7 +112,7 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
         lms_id, owner = await _permitted(request, session_id)
         post = await request_body.read_commit_request(request)
 
-        def parse() -> tuple[Format, FormatRequest, list[Arrival]]:
+        def parse() -> tuple[Format, FormatRequest, list[ReceivedCommit]]:
             found, wanted = _read(request, door, post)
             arrivals = [
                 request_body.arrival(one.commit, _payload(one, post), received_at)
@@ -177,7 +177,7 @@ def _payload(call: FormatRequest, post: CommitRequest) -> bytes:
 
 async def _store(
     request: web.Request,
-    read: tuple[Format, FormatRequest, list[Arrival]],
+    read: tuple[Format, FormatRequest, list[ReceivedCommit]],
     post: CommitRequest,
     whose: tuple[str, int | None, Launch | None],
     owner: CommitOwner | None = None,

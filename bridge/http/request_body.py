@@ -14,8 +14,8 @@ from multidict import istr
 
 from bridge.errors import BodyTooLarge, MalformedBody, MalformedField, MalformedSessionId, UnsupportedEncoding
 from bridge.formats import CommitRequest
-from mappings.attempt.commit import Arrival, Commit
-from mappings.cmi import CmiWarning, read
+from mappings.attempt.commit import Commit, ReceivedCommit
+from mappings.cmi import CmiWarning, parse_cmi
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of a commit, packed and unpacked: suspend data alone can be 128 KiB once it is escaped as JSON."""
@@ -114,20 +114,20 @@ def idempotency_key(request: web.Request) -> str | None:
     return key
 
 
-def arrival(commit: Commit, body: bytes, received_at: int, warnings: Sequence[CmiWarning] = ()) -> Arrival:
+def arrival(commit: Commit, body: bytes, received_at: int, warnings: Sequence[CmiWarning] = ()) -> ReceivedCommit:
     """Put together what is judged of a commit, but for its idempotency key. `warnings` are of its session."""
-    reading = read(commit.tree, declared=commit.scorm_version)
+    reading = parse_cmi(commit.tree, declared=commit.scorm_version)
     if warnings or commit.warnings:
         reading = replace(reading, warnings=(*warnings, *commit.warnings, *reading.warnings))
-    return Arrival(
+    return ReceivedCommit(
         commit=commit,
-        reading=reading,
+        parsed_cmi=reading,
         digest=hashlib.sha256(body).hexdigest(),
         received_at=received_at,
     )
 
 
-def with_key(arrived: Arrival, request: web.Request) -> Arrival:
+def with_key(arrived: ReceivedCommit, request: web.Request) -> ReceivedCommit:
     """Return a commit with the idempotency key of its request.
 
     Raises:

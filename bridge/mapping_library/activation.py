@@ -39,7 +39,7 @@ def store_version(connection: Connection, mapping: CompiledMapping, now: int) ->
     """Store a version, a draft until it is activated, and return its id."""
     document = mapping.definition
     return mapping_versions.ensure(
-        connection, name=document.name, content_hash=document.content_hash, document=document.text, now=now
+        connection, name=document.name, content_hash=document.content_hash, definition=document.text, now=now
     )
 
 
@@ -109,7 +109,7 @@ def compile_stored(connection: Connection, version_id: int) -> CompiledMapping:
     Raises:
         DocumentError: it has faults.
     """
-    return compile_text(mapping_versions.document(connection, version_id), f"version {version_id}")
+    return compile_text(mapping_versions.definition(connection, version_id), f"version {version_id}")
 
 
 def find_version(connection: Connection, name_or_hash: str) -> Version:

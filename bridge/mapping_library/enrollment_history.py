@@ -17,8 +17,8 @@ from bridge.errors import BridgeError
 from bridge.formats import CommitRequest, native
 from bridge.formats.commit_request import RequestMetadata
 from mappings.analysis.replay import AttemptStory, Received, SessionStory
-from mappings.attempt.commit import Arrival, Commit
-from mappings.cmi import read
+from mappings.attempt.commit import Commit, ReceivedCommit
+from mappings.cmi import parse_cmi
 from storage import histories
 from storage.histories import History, JournalRow
 
@@ -61,9 +61,9 @@ def received(row: JournalRow) -> Received:
         UnreadableError: this release cannot.
     """
     commit = read_commit(row)
-    arrival = Arrival(
+    arrival = ReceivedCommit(
         commit=commit,
-        reading=read(commit.tree, declared=commit.scorm_version),
+        parsed_cmi=parse_cmi(commit.tree, declared=commit.scorm_version),
         digest=row.digest,
         received_at=row.received_at,
         idempotency_key=row.idempotency_key,
@@ -77,7 +77,7 @@ def read_commit(row: JournalRow) -> Commit:
     Raises:
         UnreadableError: this release cannot.
     """
-    beside = _NOTHING if row.beside is None else _beside(row.beside)
+    beside = _NOTHING if row.request_metadata is None else _beside(row.request_metadata)
     post = CommitRequest(bytes(row.body), row.content_type, beside.query, beside.no_cors)
     try:
         if row.wire_format == native.FORMAT.name:
@@ -109,12 +109,12 @@ def _attempts(history: History) -> list[AttemptStory]:
             SessionStory(
                 row.session_id,
                 state.number,
-                state.opened,
-                state.closed,
+                state.history_length_at_open,
+                state.idle_end_positions,
                 state.launch,
                 state.launched_at,
-                state.known_total,
-                state.overlapped,
+                state.prior_total_time,
+                state.overlap_positions,
             )
         )
     return [AttemptStory(statement_context(row, ""), sessions.get(row.id, [])) for row in history.attempts]

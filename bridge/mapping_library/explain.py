@@ -73,7 +73,7 @@ def explained_commit(
         number,
         shown,
         commit.context,
-        commit.explanation or _repeats(commit.done.duplicate_of),
+        commit.explanation or _repeats(commit.transition.duplicate_of),
         None if closed is None else closed.explanation,
     )
 

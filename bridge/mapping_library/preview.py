@@ -13,13 +13,15 @@ from bridge.errors import MalformedBody
 from bridge.formats import CommitRequest
 from bridge.mapping_library.activation import LibraryError
 from mappings.analysis.preview import Preview, preview
-from mappings.attempt.commit import Arrival
-from mappings.cmi import read
+from mappings.attempt.commit import ReceivedCommit
+from mappings.cmi import parse_cmi
 from mappings.definition import CompiledMapping
 from storage import lookups
 
 
-def arrival_of(body: bytes, received_at: int, *, wire_format: str | None = None, content_type: str = "") -> Arrival:
+def arrival_of(
+    body: bytes, received_at: int, *, wire_format: str | None = None, content_type: str = ""
+) -> ReceivedCommit:
     """Read a commit; its format is recognised where none is told.
 
     Raises:
@@ -29,16 +31,20 @@ def arrival_of(body: bytes, received_at: int, *, wire_format: str | None = None,
     call = formats.detect(post)[1] if wire_format is None else formats.read(formats.BY_NAME[wire_format], post)
     if call.commit is None:
         raise MalformedBody("The body is no commit: it asks for something or says nothing.")
-    return Arrival(
+    return ReceivedCommit(
         commit=call.commit,
-        reading=read(call.commit.tree, declared=call.commit.scorm_version),
+        parsed_cmi=parse_cmi(call.commit.tree, declared=call.commit.scorm_version),
         digest=hashlib.sha256(body).hexdigest(),
         received_at=received_at,
     )
 
 
 def previewed(
-    mapping: CompiledMapping, arrival: Arrival, *, connection: Connection | None = None, session_id: str | None = None
+    mapping: CompiledMapping,
+    arrival: ReceivedCommit,
+    *,
+    connection: Connection | None = None,
+    session_id: str | None = None,
 ) -> Preview:
     """Work a commit out: as the first one of a new attempt, or as the next one of a session that is stored.
 

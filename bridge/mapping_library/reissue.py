@@ -272,7 +272,7 @@ def _kept(one: StatementLine) -> Kept:
 def _remember(attempt: Attempt, sessions: Sequence[Session], deeds: Sequence[_Deed], position: int) -> None:
     """Let states know of what was added, so that a rule that speaks once does not speak again."""
     state = decode_attempt_state(attempt.state)
-    fired, by_id = dict(state.fired), {one.session_id: one for one in sessions}
+    fired, by_id = dict(state.firing_counts), {one.session_id: one for one in sessions}
     for step, session_id, _, _ in deeds:
         if step.kind != "added" or step.of is None:
             continue
@@ -283,6 +283,6 @@ def _remember(attempt: Attempt, sessions: Sequence[Session], deeds: Sequence[_De
         if its_session == session_id:
             row = by_id[session_id]
             own = decode_session_state(row.state)
-            row.state = _encode(replace(own, fired=(*own.fired, name + phase + number))).decode()
+            row.state = _encode(replace(own, fired_rules=(*own.fired_rules, name + phase + number))).decode()
             row.changed = True
-    attempt.state = _encode(replace(state, fired=fired, statements=position)).decode()
+    attempt.state = _encode(replace(state, firing_counts=fired, statements=position)).decode()

@@ -174,7 +174,7 @@ def _attempt(report: lookups.AttemptReport) -> dict[str, Any]:
         "sessions": [one.session_id for one in report.sessions],
         "statements": [
             {
-                "time": datetime.fromtimestamp(one.made_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+                "time": datetime.fromtimestamp(one.created_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
                 "verb": one.rule,
                 "result": _result(one.body),
                 "id": one.id,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 
+from mappings.apply import Transition
 from mappings.attempt.changes import TRIGGERS, Change, Trigger
 from mappings.attempt.commit import Disposition
-from mappings.attempt.commit_update import Fold
-from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.cmi.interactions import Interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.warnings import CmiWarning
 from mappings.definition.compiled import CompiledMapping
 from mappings.definition.model import ONCE, Rule
-from mappings.definition.statement_context import StatementContext
-from mappings.generation.statements import Judged, Made, Statement, make
+from mappings.generation.statements import RuleEvaluation, Statement
 
 Reason = Literal["fired", "once", "condition", "no-change", "held-back"]
 
@@ -72,30 +71,28 @@ class Explanation(msgspec.Struct, frozen=True):
     warnings: tuple[CmiWarning, ...]
 
 
-def explain(
-    mapping: CompiledMapping, context: StatementContext, done: Fold, enrollment: EnrollmentState = NEW_ENROLLMENT
-) -> tuple[Made, Explanation]:
-    """Make a commit's statements and explain them; rules are told in the document's order, and per change.
+def explain(mapping: CompiledMapping, transition: Transition, evaluations: Sequence[RuleEvaluation]) -> Explanation:
+    """Return why a commit made its statements, from what became of each rule as it was applied.
 
-    `enrollment` is its state before the commit.
+    Rules come in the definition's order, and per change.
     """
-    judged: list[Judged] = []
-    made = make(mapping, context, done.attempt, done.session, done.changes, done.at, judged, enrollment=enrollment)
-    by_rule: dict[str, list[Judged]] = {}
-    for one in judged:
-        by_rule.setdefault(one.rule.name, []).append(one)
+    by_rule: dict[str, list[RuleEvaluation]] = {}
+    for evaluation in evaluations:
+        by_rule.setdefault(evaluation.rule.name, []).append(evaluation)
     rules: list[RuleTold] = []
     for rule in mapping.definition.rules:
         verb = mapping.definition.verbs[rule.verb].id
         own = by_rule.get(rule.name)
-        rules += [_judged(one, verb, done.changes) for one in own] if own else [_silent(rule, verb, done)]
-    return made, Explanation(
-        done.disposition,
-        done.duplicate_of,
-        tuple(map(_change, done.changes)),
+        rules += (
+            [_evaluated(one, verb, transition.changes) for one in own] if own else [_silent(rule, verb, transition)]
+        )
+    return Explanation(
+        transition.disposition,
+        transition.duplicate_of,
+        tuple(map(_change, transition.changes)),
         tuple(rules),
-        made.statements,
-        done.warnings,
+        transition.statements,
+        transition.warnings,
     )
 
 
@@ -109,7 +106,7 @@ def _change(one: Change) -> ChangeTold:
     )
 
 
-def _judged(one: Judged, verb: str, changes: tuple[Change, ...]) -> RuleTold:
+def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> RuleTold:
     rule, about = one.rule, one.change.about
     why = REASONS[one.outcome]
     if one.outcome == "once":
@@ -131,11 +128,13 @@ def _judged(one: Judged, verb: str, changes: tuple[Change, ...]) -> RuleTold:
     )
 
 
-def _silent(rule: Rule, verb: str, done: Fold) -> RuleTold:
+def _silent(rule: Rule, verb: str, transition: Transition) -> RuleTold:
     reason: Reason = "no-change"
     if (
-        rule.when == "score.changed" and done.attempt.writing == done.session.number and done.disposition == "applied"
-    ) or (rule.when == "interaction.answered" and done.attempt.answers is not None):
+        rule.when == "score.changed"
+        and transition.attempt.score_pending_session == transition.session.number
+        and transition.disposition == "applied"
+    ) or (rule.when == "interaction.answered" and transition.attempt.emitted_interactions is not None):
         reason = "held-back"
     why = REASONS[reason] if reason == "held-back" else f"{REASONS[reason]}: {TRIGGERS[rule.when]}"
     condition = None if rule.condition is None else rule.condition.text

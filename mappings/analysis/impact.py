@@ -106,7 +106,7 @@ class Difference:
     def tell(self, one: Received) -> None:
         """Tell the next commit both ways."""
         self._compare(self._old.tell(one), self._new.tell(one))
-        if self._since <= one.arrival.received_at < self._until:
+        if self._since <= one.received_commit.received_at < self._until:
             self.impact.commits += 1
 
     def skip(self, session_id: str) -> None:

@@ -8,13 +8,13 @@ import msgspec
 import tincan
 
 from mappings.analysis.explain import Explanation, explain
-from mappings.attempt.commit import Arrival
-from mappings.attempt.commit_update import fold
+from mappings.apply import apply_commit
+from mappings.attempt.commit import ReceivedCommit
 from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.definition.compiled import CompiledMapping
 from mappings.definition.statement_context import StatementContext
-from mappings.generation.statements import Statement
+from mappings.generation.statements import RuleEvaluation, Statement
 
 SAMPLE_FACTS = StatementContext(
     lms="preview",
@@ -48,7 +48,7 @@ class Preview(msgspec.Struct, frozen=True):
 
 def preview(
     mapping: CompiledMapping,
-    arrival: Arrival,
+    received_commit: ReceivedCommit,
     *,
     context: StatementContext = SAMPLE_FACTS,
     attempt: AttemptState = FIRST_ATTEMPT,
@@ -56,9 +56,16 @@ def preview(
     enrollment: EnrollmentState = NEW_ENROLLMENT,
 ) -> Preview:
     """Work a commit out on an enrollment, attempt and session as they were before it; nothing is stored."""
-    done = fold(attempt, session, arrival, policy=mapping.definition.status)
-    made, explanation = explain(mapping, context, done, enrollment)
-    return Preview(tuple(map(as_tincan, made.statements)), explanation, made.attempt, made.session)
+    evaluations: list[RuleEvaluation] = []
+    transition = apply_commit(
+        mapping, context, attempt, session, received_commit, enrollment=enrollment, evaluations=evaluations
+    )
+    return Preview(
+        tuple(map(as_tincan, transition.statements)),
+        explain(mapping, transition, evaluations),
+        transition.attempt,
+        transition.session,
+    )
 
 
 def as_tincan(statement: Statement) -> Any:

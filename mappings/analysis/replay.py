@@ -13,16 +13,15 @@ import msgspec
 from msgspec.structs import replace
 
 from mappings.analysis.explain import Explanation, explain
-from mappings.attempt.commit import Arrival, Earlier
-from mappings.attempt.commit_update import Fold, fold
+from mappings.apply import Transition, apply_commit, end_idle_session
+from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import NEW_ENROLLMENT
-from mappings.attempt.idle_end import end_idle
 from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
-from mappings.attempt.ordering import may_repeat
+from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.attempt.state import AttemptState, SessionState, open_session
 from mappings.definition.compiled import CompiledMapping
 from mappings.definition.statement_context import StatementContext, context_for_session
-from mappings.generation.statements import Statement, make
+from mappings.generation.statements import RuleEvaluation, Statement
 
 
 class SessionStory(msgspec.Struct, frozen=True):
@@ -34,7 +33,7 @@ class SessionStory(msgspec.Struct, frozen=True):
     closed: tuple[int, ...] = ()
     launch: LaunchData = NO_LAUNCH_DATA
     launched_at: int = 0
-    known_total: int = 0
+    prior_total_time: int = 0
     overlapped: tuple[int, ...] = ()
 
 
@@ -50,7 +49,7 @@ class Received(msgspec.Struct, frozen=True):
 
     session_id: str
     number: int
-    arrival: Arrival
+    received_commit: ReceivedCommit
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -60,10 +59,14 @@ class Told(msgspec.Struct, frozen=True):
     session_id: str
     number: int
     received_at: int
-    done: Fold
-    statements: tuple[Statement, ...]
+    transition: Transition
     closing: bool = False
     explanation: Explanation | None = None
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """Return its statements."""
+        return self.transition.statements
 
 
 class _Session:
@@ -73,7 +76,7 @@ class _Session:
         self.story = story
         self.context = context
         self.state = state
-        self.earlier: list[Earlier] = []
+        self.prior_commits: list[PriorCommit] = []
         self.number = 0
         self.received_at = 0
 
@@ -114,29 +117,36 @@ class Replay:
         self._enrollment = NEW_ENROLLMENT
 
     def tell(self, one: Received) -> list[Told]:
-        """Tell the next commit, and before it the sessions that were closed before it came."""
+        """Apply the next commit, and before it end the sessions that were ended before it came."""
         attempt = self._of_session[one.session_id]
         told = self._close_due(attempt)
-        session, arrival = self._sessions[one.session_id], one.arrival
-        earlier = session.earlier if may_repeat(session.state, arrival) else ()
-        done = fold(
+        session, received_commit = self._sessions[one.session_id], one.received_commit
+        session.number, session.received_at = one.number, received_commit.received_at
+        looks_up = needs_duplicate_lookup(session.state, received_commit)
+        evaluations = self._evaluations(session)
+        transition = apply_commit(
+            self.mapping,
+            self._context(session),
             attempt.state,
             session.state,
-            arrival,
-            earlier=earlier,
-            policy=self.mapping.definition.status,
+            received_commit,
+            prior_commits=session.prior_commits if looks_up else (),
+            enrollment=self._enrollment,
+            evaluations=evaluations,
         )
-        session.number, session.received_at = one.number, arrival.received_at
-        told.append(self._make(attempt, session, done))
-        if done.recorded or done.duplicate_of is not None:
+        told.append(self._take(attempt, session, transition, evaluations))
+        if transition.recorded or transition.duplicate_of is not None:
             attempt.turn += 1
-        if done.duplicate_of is not None:
+        if transition.duplicate_of is not None:
             return told
-        session.earlier.append(Earlier(one.number, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
-        if done.session.for_credit:
-            known = done.attempt.snapshot
-            self._completed = self._completed or known.completion_status == "completed"
-            self._passed = self._passed or known.success_status == "passed"
+        commit = received_commit.commit
+        session.prior_commits.append(
+            PriorCommit(one.number, received_commit.digest, commit.sequence, received_commit.idempotency_key)
+        )
+        if transition.session.for_credit:
+            snapshot = transition.attempt.snapshot
+            self._completed = self._completed or snapshot.completion_status == "completed"
+            self._passed = self._passed or snapshot.success_status == "passed"
         return told
 
     def skip(self, session_id: str) -> None:
@@ -154,11 +164,18 @@ class Replay:
         self._open_due(attempt)
         while attempt.to_close and attempt.to_close[-1][0] == attempt.turn + 1:
             session = self._sessions[attempt.to_close.pop()[1]]
-            definition = self.mapping.definition
-            overlapped = definition.overlap == "abandoned" and attempt.turn + 1 in session.story.overlapped
-            ending = "abandoned" if overlapped else definition.idle
-            done = end_idle(attempt.state, session.state, ending, definition.status, overlapped=overlapped)
-            told.append(self._make(attempt, session, done, closing=True))
+            evaluations = self._evaluations(session)
+            transition = end_idle_session(
+                self.mapping,
+                self._context(session),
+                attempt.state,
+                session.state,
+                overlapped=self.mapping.definition.overlap == "abandoned"
+                and attempt.turn + 1 in session.story.overlapped,
+                enrollment=self._enrollment,
+                evaluations=evaluations,
+            )
+            told.append(self._take(attempt, session, transition, evaluations, closing=True))
             attempt.turn += 1
             self._open_due(attempt)
         return told
@@ -168,34 +185,32 @@ class Replay:
             story = attempt.to_open.pop()
             context = context_for_session(attempt.context, story.session_id, story.launch.registration)
             attempt.state, state = open_session(
-                attempt.state, story.launch, launched_at=story.launched_at, known_total=story.known_total
+                attempt.state, story.launch, launched_at=story.launched_at, prior_total_time=story.prior_total_time
             )
             # the turns are those of the past, whatever this mapping makes of them
-            state = replace(state, number=story.number, opened=story.opened)
+            state = replace(state, number=story.number, history_length_at_open=story.opened)
             self._sessions[story.session_id] = _Session(story, context, state)
 
-    def _make(self, attempt: _Attempt, session: _Session, done: Fold, *, closing: bool = False) -> Told:
-        context, explanation = self._context(session), None
-        if done.duplicate_of is not None:
-            # not by the mapping that told it first, but by this one
-            return Told(context, context.session_id, session.number, session.received_at, done, (), closing)
-        if self._explains == (context.session_id, session.number):
-            made, explanation = explain(self.mapping, context, done, self._enrollment)
-        else:
-            made = make(
-                self.mapping, context, done.attempt, done.session, done.changes, done.at, enrollment=self._enrollment
-            )
-        attempt.state, session.state, self._enrollment = made.attempt, made.session, made.enrollment
-        return Told(
-            context,
-            context.session_id,
-            session.number,
-            session.received_at,
-            done,
-            made.statements,
-            closing,
-            explanation,
-        )
+    def _evaluations(self, session: _Session) -> list[RuleEvaluation] | None:
+        """Return a list for what becomes of the rules, where the session's last commit is to be explained."""
+        return [] if self._explains == (session.context.session_id, session.number) else None
+
+    def _take(
+        self,
+        attempt: _Attempt,
+        session: _Session,
+        transition: Transition,
+        evaluations: list[RuleEvaluation] | None,
+        *,
+        closing: bool = False,
+    ) -> Told:
+        attempt.state, session.state, self._enrollment = transition.attempt, transition.session, transition.enrollment
+        explanation = None
+        # a duplicate is one by this mapping, not by the one that was in use
+        if evaluations is not None and transition.duplicate_of is None:
+            explanation = explain(self.mapping, transition, evaluations)
+        context = session.context
+        return Told(context, context.session_id, session.number, session.received_at, transition, closing, explanation)
 
     def _context(self, session: _Session) -> StatementContext:
         context = session.context

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
-from mappings.attempt.commit_update import Fold, fold
+from mappings.attempt.commit import Commit, Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.state import AttemptState, SessionState
+from mappings.attempt.update import AttemptUpdate, update_attempt
 
-__all__ = ["Arrival", "AttemptState", "Commit", "Disposition", "Earlier", "Fold", "SessionState", "fold"]
+__all__ = [
+    "AttemptState",
+    "AttemptUpdate",
+    "Commit",
+    "Disposition",
+    "PriorCommit",
+    "ReceivedCommit",
+    "SessionState",
+    "update_attempt",
+]

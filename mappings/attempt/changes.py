@@ -41,23 +41,23 @@ Trigger = Literal[
 TRIGGERS: dict[Trigger, str] = {
     "attempt.started": "the first commit of a new attempt",
     "session.resumed": "the first commit of a session that continues an attempt (by cmi.entry, too), or that had been"
-    " ended for being idle",
-    "interaction.answered": "an interaction got a response, or another response or result than before",
-    "objective.scored": "the score of an objective became known or another one",
+    " closed as idle",
+    "interaction.answered": "an interaction got a response, or its response or result changed",
+    "objective.scored": "the score of an objective became known or changed",
     "objective.progressed": "the progress measure of an objective changed (SCORM 2004)",
     "objective.completed": "an objective became completed (in SCORM 1.2, passed implies it)",
     "objective.passed": "an objective became passed",
     "objective.failed": "an objective became failed",
     "comment.made": "the learner made a comment",
-    "score.changed": "the score became known or another one",
+    "score.changed": "the score became known or changed",
     "progress.changed": "cmi.progress_measure changed (SCORM 2004)",
-    "location.changed": "where the learner is in the content (cmi.location) became known or another one",
+    "location.changed": "the learner's position in the content (cmi.location) became known or changed",
     "completion.completed": "the attempt became completed (in SCORM 1.2, passed implies it)",
     "success.passed": "the attempt became passed",
     "success.failed": "the attempt became failed",
     "session.suspended": "the session ended with exit = suspend",
     "session.terminated": "the session ended otherwise",
-    "session.abandoned": "the session never said that it ended, and nothing has come for a long time",
+    "session.abandoned": "the session never signalled its end, and had no commits for a long time",
 }
 """All triggers a rule can have, with what they mean, in the order in which one commit's changes are told."""
 
@@ -127,7 +127,7 @@ def find_changes(
 
 def ending_change(ended: Ending, session: SessionState, *, retold: bool = False) -> Change:
     """Return the change that a session's end is. It tells the time that no end of it has told yet."""
-    duration = session.spent - session.reported_time if session.time_known else None
+    duration = session.time_spent - session.emitted_time if session.time_known else None
     return Change(_ENDINGS[ended], duration=duration, retold=retold)
 
 

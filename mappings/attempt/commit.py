@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from mappings.cmi.reader import Reading
+from mappings.cmi.parser import ParsedCmi
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import Tree
 from mappings.cmi.warnings import CmiWarning
@@ -58,7 +58,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return self.sequence is not None and self.sequence != self.committed_at
 
 
-class Arrival(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class ReceivedCommit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A commit that has arrived, read and ready to be judged.
 
     Attributes:
@@ -70,13 +70,13 @@ class Arrival(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """
 
     commit: Commit
-    reading: Reading
+    parsed_cmi: ParsedCmi
     digest: str
     received_at: int
     idempotency_key: str | None = None
 
 
-class Earlier(msgspec.Struct, frozen=True, gc=False):
+class PriorCommit(msgspec.Struct, frozen=True, gc=False):
     """What the journal knows of an earlier commit of the session that this one may repeat."""
 
     number: int

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from mappings.attempt.commit import Commit
 from mappings.attempt.state import SessionState
-from mappings.cmi.reader import Reading
+from mappings.cmi.parser import ParsedCmi
 from mappings.cmi.snapshot import EMPTY, SCORE_FIELDS, Snapshot
 
 REORDER_WINDOW = 30_000
@@ -33,19 +33,23 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
 
 
 def split(
-    session: SessionState, commit: Commit, reading: Reading, received_at: int, *, newer: bool, newest_session: bool
+    session: SessionState, commit: Commit, parsed_cmi: ParsedCmi, received_at: int, *, newer: bool, newest_session: bool
 ) -> Parts:
     """Return what of a commit is news. A session that another one has followed has none once it is overtaken."""
-    said, cleared = reading.snapshot, reading.cleared
+    said, cleared = parsed_cmi.snapshot, parsed_cmi.cleared
     if newer:
         return Parts(said, EMPTY, cleared)
     if commit.full or commit.echoes or not newest_session:
         return Parts(EMPTY, said, frozenset())
     names = [name for name in _FIELDS if name in cleared or getattr(said, name) is not None]
     if commit.sequence is not None:
-        news = {name for name in names if commit.sequence > session.last_said.get(name, -1)}
-    elif session.ended is not None and not session.last_said and received_at - session.applied_at <= REORDER_WINDOW:
-        news = {name for name in names if name not in session.said_at_end}
+        news = {name for name in names if commit.sequence > session.last_sequence_by_field.get(name, -1)}
+    elif (
+        session.ended is not None
+        and not session.last_sequence_by_field
+        and received_at - session.applied_at <= REORDER_WINDOW
+    ):
+        news = {name for name in names if name not in session.end_commit_fields}
     else:
         news = set()
     if "lesson_status" in names and "lesson_status" not in news:
@@ -63,16 +67,16 @@ def split(
     )
 
 
-def note(session: SessionState, commit: Commit, reading: Reading, *, ends: bool) -> SessionState:
+def note(session: SessionState, commit: Commit, parsed_cmi: ParsedCmi, *, ends: bool) -> SessionState:
     """Return the session with what must be known of a delta, once another one is overtaken by it."""
     if commit.sequence is None and not ends:
         return session
-    said = reading.snapshot
-    names = [name for name in _FIELDS if name in reading.cleared or getattr(said, name) is not None]
+    said = parsed_cmi.snapshot
+    names = [name for name in _FIELDS if name in parsed_cmi.cleared or getattr(said, name) is not None]
     if commit.sequence is None:
-        return replace(session, said_at_end=tuple(names))
+        return replace(session, end_commit_fields=tuple(names))
     number = commit.sequence
-    return replace(session, last_said=_latest(session.last_said, names, number))
+    return replace(session, last_sequence_by_field=_latest(session.last_sequence_by_field, names, number))
 
 
 def _latest(known: dict[str, int], names: Iterable[str], number: int) -> dict[str, int]:

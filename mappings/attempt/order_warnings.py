@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
+from mappings.attempt.commit import Commit, Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.state import SessionState
 from mappings.cmi.warnings import CmiWarning, WarningCode, warn
 
@@ -22,11 +22,13 @@ def order_warnings(disposition: Disposition, commit: Commit, session: SessionSta
     return ()
 
 
-def repeated_number(arrival: Arrival, earlier: Sequence[Earlier], duplicate_of: int | None) -> tuple[CmiWarning, ...]:
+def repeated_number(
+    received_commit: ReceivedCommit, prior_commits: Sequence[PriorCommit], duplicate_of: int | None
+) -> tuple[CmiWarning, ...]:
     """Return what is said of a commit that was taken for an earlier one by its number alone."""
-    commit, key = arrival.commit, arrival.idempotency_key
-    for one in earlier:
-        if one.number == duplicate_of and one.digest != arrival.digest and commit.is_counted:
+    commit, key = received_commit.commit, received_commit.idempotency_key
+    for one in prior_commits:
+        if one.number == duplicate_of and one.digest != received_commit.digest and commit.is_counted:
             if one.sequence != commit.sequence or (key is not None and key == one.idempotency_key):
                 break
             message = (

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
+from mappings.attempt.commit import Commit, Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.field_order import REORDER_WINDOW
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.merge import raises_status
 from mappings.cmi.snapshot import Snapshot
 
 
-def may_repeat(session: SessionState, arrival: Arrival) -> bool:
-    """Tell whether the journal must be asked for the session's earlier commits before `judge` is."""
-    sequence, session_time = arrival.commit.sequence, arrival.reading.snapshot.session_time
+def needs_duplicate_lookup(session: SessionState, received_commit: ReceivedCommit) -> bool:
+    """Tell whether the journal must be asked for the session's earlier commits before `classify` is."""
+    sequence, session_time = received_commit.commit.sequence, received_commit.parsed_cmi.snapshot.session_time
     return (
-        arrival.idempotency_key is not None
-        or arrival.digest == session.digest
+        received_commit.idempotency_key is not None
+        or received_commit.digest == session.digest
         or session.ended is not None
-        or (sequence is not None and sequence <= session.highest)
-        or 0 < (session_time or 0) < session.counter
+        or (sequence is not None and sequence <= session.highest_sequence)
+        or 0 < (session_time or 0) < session.client_session_time
     )
 
 
@@ -38,70 +38,77 @@ def terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
         return commit.terminated
     if not commit.full or said.total_time is None:
         return False
-    return commit.beacon or session.hid_total_time
+    return commit.beacon or session.seen_without_total_time
 
 
 def ended_before(session: SessionState, commit: Commit, said: Snapshot) -> bool:
     """Tell whether a stale commit shows that the one before it, which told the total time, was the last."""
-    return commit.terminated is None and commit.full and session.tells_total_time and said.total_time is None
+    return commit.terminated is None and commit.full and session.reports_total_time and said.total_time is None
 
 
-def judge(
-    attempt: AttemptState, session: SessionState, arrival: Arrival, earlier: Sequence[Earlier]
+def classify(
+    attempt: AttemptState, session: SessionState, received_commit: ReceivedCommit, prior_commits: Sequence[PriorCommit]
 ) -> tuple[Disposition, int | None]:
     """Give the disposition and, for a duplicate, the number of the commit it repeats."""
-    repeated = _repeated(session, arrival, earlier) if earlier else None
+    repeated = find_repeated(session, received_commit, prior_commits) if prior_commits else None
     if repeated is not None:
         return "duplicate", repeated
     if session.ended is not None:
         return "late", None
-    sequence = arrival.commit.sequence
+    sequence = received_commit.commit.sequence
     if sequence is None:
-        stale = _is_older(attempt, session, arrival, earlier)
+        stale = _is_older(attempt, session, received_commit, prior_commits)
     else:
         # a number that came before is, here, that of a count which started again
-        stale = sequence < session.sequence and all(one.sequence != sequence for one in earlier)
+        stale = sequence < session.sequence and all(one.sequence != sequence for one in prior_commits)
     return ("stale" if stale else "applied"), None
 
 
-def _repeated(session: SessionState, arrival: Arrival, earlier: Sequence[Earlier]) -> int | None:
-    key, sequence, digest = arrival.idempotency_key, arrival.commit.sequence, arrival.digest
-    for one in earlier:
+def find_repeated(
+    session: SessionState, received_commit: ReceivedCommit, prior_commits: Sequence[PriorCommit]
+) -> int | None:
+    """Return the number of the commit that this one repeats, None where it repeats none."""
+    key, sequence, digest = received_commit.idempotency_key, received_commit.commit.sequence, received_commit.digest
+    for one in prior_commits:
         if key is not None and one.idempotency_key == key:
             return one.number
         if sequence is not None and one.sequence == sequence:
             # a count that restarts repeats a number with other content; one that does not was sent again
-            if one.digest == digest or not arrival.commit.restarts:
+            if one.digest == digest or not received_commit.commit.restarts:
                 return one.number
-        elif sequence is None and one.digest == digest and _is_said_again(session, arrival):
+        elif sequence is None and one.digest == digest and _is_said_again(session, received_commit):
             return one.number
     return None
 
 
-def _is_said_again(session: SessionState, arrival: Arrival) -> bool:
+def _is_said_again(session: SessionState, received_commit: ReceivedCommit) -> bool:
     """Tell whether a commit with the bytes of an earlier one says nothing new.
 
     In an open session it may: bytes of an earlier commit but not the last can be a learner who went back a page, and
     the page's last beacon can have the bytes of the commit before it.
     """
-    if session.ended is not None:
+    if session.ended is not None and not session.ended_idle:
         return True
-    return arrival.digest == session.digest and not terminates(session, arrival.commit, arrival.reading.snapshot)
+    return received_commit.digest == session.digest and not terminates(
+        session, received_commit.commit, received_commit.parsed_cmi.snapshot
+    )
 
 
-def _is_older(attempt: AttemptState, session: SessionState, arrival: Arrival, earlier: Sequence[Earlier]) -> bool:
-    said = arrival.reading.snapshot
-    went_back = 0 < (said.session_time or 0) < session.counter
-    if went_back and any(one.digest == arrival.digest for one in earlier):
+def _is_older(
+    attempt: AttemptState, session: SessionState, received_commit: ReceivedCommit, prior_commits: Sequence[PriorCommit]
+) -> bool:
+    said = received_commit.parsed_cmi.snapshot
+    went_back = 0 < (said.session_time or 0) < session.client_session_time
+    if went_back and any(one.digest == received_commit.digest for one in prior_commits):
         return True
-    whole = arrival.commit.full and session.commits > 0
-    overtaken = arrival.received_at - session.applied_at <= REORDER_WINDOW
+    whole = received_commit.commit.full and session.commits > 0
+    overtaken = received_commit.received_at - session.applied_at <= REORDER_WINDOW
     if not overtaken or not (went_back or whole):
         return False
-    if raises_status(attempt.snapshot, said) or terminates(session, arrival.commit, said):
+    if raises_status(attempt.snapshot, said) or terminates(session, received_commit.commit, said):
         return False
     if went_back:
         return True
-    if session.tells_total_time and said.total_time is None:
+    if session.reports_total_time and said.total_time is None:
         return True
-    return len(said.interactions or ()) < session.interactions
+    return len(said.interactions or ()) < session.max_interactions

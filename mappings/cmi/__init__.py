@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mappings.cmi.merge import merge
-from mappings.cmi.reader import Reading, read
+from mappings.cmi.parser import ParsedCmi, parse_cmi
 from mappings.cmi.snapshot import Snapshot
 from mappings.cmi.warnings import CmiWarning
 
-__all__ = ["CmiWarning", "Reading", "Snapshot", "merge", "read"]
+__all__ = ["CmiWarning", "ParsedCmi", "Snapshot", "merge", "parse_cmi"]

@@ -113,9 +113,9 @@ def unnamed(
                 warn(WarningCode.MISSING_ID, f"{path}.id", "", f"is needed: an {what} without an id is not reported")
             )
         elif name == "objectives" and isinstance(item.get("score"), dict):
-            finding = _score_finding(item["score"], after, f"{path}.score")
-            if finding is not None:
-                warnings.append(finding)
+            score_warning = _score_finding(item["score"], after, f"{path}.score")
+            if score_warning is not None:
+                warnings.append(score_warning)
     return warnings
 
 
@@ -147,7 +147,7 @@ def _score_finding(parts: Mapping[str, Any], known: Snapshot, path: str) -> CmiW
     raw, low, high = (_number(parts.get(name)) for name in ("raw", "min", "max"))
     if raw is None or scores.is_possible(known.scorm_version, raw, low, high):
         return None
-    return scores.finding(
+    return scores.score_warning(
         Snapshot(scorm_version=known.scorm_version, score_raw=raw, score_min=low, score_max=high), path
     )
 

@@ -28,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(float_hook=lambda text: number if isfinite(number := float(text)) else None).decode
 
 
-def nest(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Tree:
+def unflatten(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Tree:
     """Build the tree from dotted names: `cmi.core.exit` becomes `{"cmi": {"core": {"exit": …}}}`.
 
     A later name wins over an earlier one that it contradicts. Empty collections (`{}`, or the text

@@ -12,17 +12,17 @@ VARIABLES: dict[str, str] = {
     "completion": "the attempt's completion status: completed, incomplete, not attempted or unknown",
     "success": "the attempt's success status: passed, failed or unknown",
     "score": "the attempt's score: score.scaled, score.raw, score.min, score.max, as far as known",
-    "progress": "the attempt's progress measure, 0 to 1; null where it is not known",
+    "progress": "the attempt's progress measure, 0 to 1; null if unknown",
     "attempt": "attempt.number within the enrollment; attempt.total_time in seconds",
     "session": "session.time in seconds; session.mode: normal, review or browse; session.credit: credit or no-credit;"
-    " session.ended: how its end was told, suspended, terminated or abandoned, empty before; session.success: what the"
-    " success status became last in this session: passed, failed or unknown",
+    " session.ended: its end as stated: suspended, terminated or abandoned, empty before; session.success: the last"
+    " success status of this session: passed, failed or unknown",
     "enrollment": "enrollment.completed and enrollment.passed: true if any attempt was, before this commit",
-    "learner": "learner.id; learner.attributes by name, as learner.attributes.department, as far as the LMS gave them",
+    "learner": "learner.id; learner.attributes by name, as learner.attributes.department, as far as the LMS sent them",
     "activity": "activity.id",
     "course": "course.id",
-    "item": "the interaction or objective a rule speaks of: item.id, item.type, item.success, item.response",
-    "change": "change.before and change.after, where the trigger has values",
+    "item": "the interaction or objective that the change is about: item.id, item.type, item.success, item.response",
+    "change": "change.before and change.after, if the trigger has values",
 }
 """All variables a condition can use."""
 

@@ -26,4 +26,4 @@ class DefinitionError(ValueError):
         self.source = source
         self.faults = tuple(faults)
         listed = "\n".join(f"  {fault}" for fault in self.faults)
-        super().__init__(f"{source} is not a usable mapping document:\n{listed}")
+        super().__init__(f"{source} is not a usable mapping:\n{listed}")

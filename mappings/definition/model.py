@@ -44,39 +44,39 @@ Overlap = Literal["ignored", "abandoned"]
 
 IDENTIFIERS: dict[Identifier, str] = {
     "account": "the learner's account at the LMS",
-    "mbox": "the learner's e-mail address where the LMS gave one, else the account",
-    "mbox_sha1sum": "the SHA-1 of that address (of mailto:…) where the LMS gave one, else the account",
+    "mbox": "the learner's e-mail address if the LMS sent one, otherwise the account",
+    "mbox_sha1sum": "the SHA-1 of that address (of mailto:…) if the LMS sent one, otherwise the account",
 }
 SCALED_SCORES: dict[ScaledScore, str] = {
-    "range": "where the content gave none, where raw lies between min and max (in SCORM 1.2, 0 and 100 unless given)",
+    "range": "if the content set none: the position of raw between min and max (in SCORM 1.2 by default 0 and 100)",
     "raw/100": "in SCORM 1.2, raw / 100 whatever min and max are, as the SCORM Profile asks for, where raw is 0 to 100;"
     " else as `range`",
 }
 OVERLAPS: dict[Overlap, str] = {
     "ignored": "nothing: each ends by itself",
-    "abandoned": "it ends at the later one's first commit, by the rules of `session.abandoned`, as cmi5 asks for",
+    "abandoned": "it ends at the later one's first commit, by the rules of `session.abandoned`, as cmi5 requires",
 }
 ONCE: dict[Once, str] = {
     "enrollment": "at most one statement for a learner in an activity, whatever the number of attempts",
-    "attempt": "at most one statement an attempt",
-    "session": "at most one statement a session",
+    "attempt": "at most one statement per attempt",
+    "session": "at most one statement per session",
     "change": "a statement at every change",
 }
 ENDINGS: dict[Ending, str] = {
-    "suspended": "as if the content had left to come back: the next launch resumes",
+    "suspended": "as if the content had suspended: the next launch resumes",
     "terminated": "as if the content had finished",
-    "abandoned": "neither: the LRS is told that the learner left",
+    "abandoned": "neither: the LRS learns that the learner left",
 }
 RESULT_PARTS: dict[ResultPart, str] = {
     "completion": "result.completion: true when completed, false when known to be incomplete",
     "success": "result.success: true when passed or correct, false when failed or wrong",
     "score": "result.score: scaled, raw, min and max, as far as known",
-    "score_0_to_1": "the same as cmi5 asks for: no scaled below 0; raw, min and max together, and as whole numbers",
+    "score_0_to_1": "the same as cmi5 requires: no scaled below 0; raw, min and max together, and as whole numbers",
     "duration": "result.duration: the time spent in this session, or an interaction's latency",
     "response": "result.response: an interaction's response, or a comment's text",
     "progress": "the cmi5 progress extension: progress_measure in whole per cent",
-    "progress_as_score": "result.score.scaled: progress_measure, as the SCORM Profile asks for",
-    "cmi": "an extension with SCORM's own words for which xAPI has no place: weighting, result, time and the like",
+    "progress_as_score": "result.score.scaled: progress_measure, as the SCORM Profile requires",
+    "cmi": "an extension with SCORM elements that xAPI has no property for: weighting, result, time and the like",
 }
 RESOURCES: dict[Resource, str] = {
     "activities/state": "of one learner and one activity",
@@ -84,19 +84,19 @@ RESOURCES: dict[Resource, str] = {
     "agents/profile": "of one learner, for all activities alike",
 }
 DOCUMENT_PARTS: dict[DocumentPart, str] = {
-    "attempts": "the IRIs of the enrollment's attempts, the latest at the end: a document of its own",
+    "attempts": "the IRIs of the enrollment's attempts, the latest at the end; has no other parts",
     "comments_from_lms": "the LMS's comments: text, location and time",
     "completion_threshold": "the progress from which the activity counts as completed, 0 to 1",
     "credit": "credit or no-credit",
-    "launch_data": "what the LMS tells the content at launch",
+    "launch_data": "what the LMS passes to the content at launch",
     "learner_id": "the learner's id at the LMS",
-    "learner_name": "the learner's name, if the LMS told it",
-    "location": "where in the content the learner is",
+    "learner_name": "the learner's name, if the LMS sent it",
+    "location": "the learner's position in the content",
     "max_time_allowed": "the time limit in seconds",
     "mode": "browse, normal or review",
     "preferences": "audio level, language, delivery speed and captioning",
     "scaled_passing_score": "the score from which the activity counts as passed, -1 to 1",
-    "suspend_data": "what the content keeps to go on later: a document of its own, of text",
+    "suspend_data": "what the content stores to resume later; text, has no other parts",
     "time_limit_action": "what the content does when the time is up",
     "total_time": "the time spent in all sessions, as an ISO 8601 duration",
 }
@@ -111,7 +111,7 @@ PARTS_OF: dict[Resource, frozenset[DocumentPart]] = {
 """What each resource may hold: no learner's data where all learners' documents are one."""
 CONTEXT_LISTS: dict[ContextList, str] = {
     "parent": "what the interaction belongs to; the cmi5 project advises to name objectives here",
-    "grouping": "what it has to do with less directly, such as the course",
+    "grouping": "what it is related to less directly, such as the course",
     "category": "what the statement is tagged with",
     "other": "anything else; the SCORM Profile leaves this list to you",
 }

@@ -16,32 +16,32 @@ VARIABLES: dict[str, str] = {
     "lms.base": "the same without a slash at its end",
     "lms.name": "the LMS's name",
     "learner.id": "the learner's id at the LMS",
-    "learner.name": "the learner's name, if the LMS told it",
-    "learner.language": "the language tag that the learner prefers, if the content or the LMS said one",
+    "learner.name": "the learner's name, if the LMS sent it",
+    "learner.language": "the language tag that the learner prefers, if the content or the LMS set one",
     "learner.attributes.NAME": "the learner's attribute of that name, as learner.attributes.department, if given",
     "activity.id": "the activity's id at the LMS",
-    "activity.iri": "that id if it is an IRI, else what [iris] makes of it",
-    "activity.name": "the activity's name, if the LMS told it",
-    "activity.description": "the activity's description, if the LMS gave one",
-    "activity.type": "the activity's type IRI, if the LMS told it",
-    "course.id": "the course's id at the LMS; the activity's where the LMS told no course",
-    "course.iri": "that id if it is an IRI, else what [iris] makes of it",
+    "activity.iri": "that id if it is an IRI, otherwise the IRI defined by [iris]",
+    "activity.name": "the activity's name, if the LMS sent it",
+    "activity.description": "the activity's description, if the LMS sent one",
+    "activity.type": "the activity's type IRI, if the LMS sent it",
+    "course.id": "the course's id at the LMS; the activity's if the LMS sent no course",
+    "course.iri": "that id if it is an IRI, otherwise the IRI defined by [iris]",
     "course.base": "the course's IRI without a slash at its end",
-    "course.name": "the course's name, if the LMS told it",
-    "course.description": "the course's description, if the LMS gave one",
+    "course.name": "the course's name, if the LMS sent it",
+    "course.description": "the course's description, if the LMS sent one",
     "course.registration": "the UUID of the learner's enrollment in the course, the same for all its activities",
     "registration": "the enrollment's UUID",
     "attempt.id": "the attempt's UUID",
     "attempt.number": "the attempt's number within the enrollment",
-    "attempt.query": "?attemptId=<UUID> (&attemptId=… where the activity's IRI has a query already)",
+    "attempt.query": "?attemptId=<UUID> (&attemptId=… if the activity's IRI already has a query)",
     "session.id": "the session's UUID",
     "session.mode": "the session's mode: normal, review or browse",
     "session.credit": "the session's credit: credit or no-credit",
-    "session.part": "-2, -3 and so on where a session goes on after its end was told; empty before",
-    "location": "where in the content the learner is (cmi.location), if known",
+    "session.part": "-2, -3 and so on if a session is reopened after its end was stated; empty before",
+    "location": "the learner's position in the content (cmi.location), if known",
     "mastery_score": "the score from which the activity counts as passed, 0 to 1, if known",
-    "item.id": "the id of the interaction or objective that a rule speaks of",
-    "item.description": "its description, if the content gave one (SCORM 2004)",
+    "item.id": "the id of the interaction or objective that the change is about",
+    "item.description": "its description, if the content set one (SCORM 2004)",
 }
 """All places a document can use."""
 
@@ -76,8 +76,8 @@ VERBATIM = frozenset(
 
 Kind = Literal["number", "boolean"]
 KINDS: dict[Kind, str] = {
-    "number": "a number, where the text is one",
-    "boolean": "true or false, where the text is one of these words",
+    "number": "a number, if the text is one",
+    "boolean": "true or false, if the text is one of these words",
 }
 """What a place with `:number` or `:boolean` behind its name becomes in an extension; else the value is left out."""
 

@@ -54,7 +54,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     key: str = ""
 
 
-class Judged(msgspec.Struct, frozen=True, gc=False):
+class RuleEvaluation(msgspec.Struct, frozen=True, gc=False):
     """What became of a rule at a change that it speaks of.
 
     `outcome`: it `fired`, or had spoken `once` already, or its `condition` did not hold. `variables` are what a
@@ -68,7 +68,7 @@ class Judged(msgspec.Struct, frozen=True, gc=False):
     statement: Statement | None = None
 
 
-class Made(msgspec.Struct, frozen=True, gc=False):
+class GeneratedStatements(msgspec.Struct, frozen=True, gc=False):
     """The statements of one commit and the states that remember them."""
 
     attempt: AttemptState
@@ -77,17 +77,17 @@ class Made(msgspec.Struct, frozen=True, gc=False):
     statements: tuple[Statement, ...] = ()
 
 
-def make(  # noqa: PLR0913 -- three states, and what happened to them
+def generate_statements(  # noqa: PLR0913 -- three states, and what happened to them
     mapping: CompiledMapping,
     context: StatementContext,
     attempt: AttemptState,
     session: SessionState,
     changes: Sequence[Change],
     at: int,
-    judged: list[Judged] | None = None,
+    judged: list[RuleEvaluation] | None = None,
     *,
     enrollment: EnrollmentState = NEW_ENROLLMENT,
-) -> Made:
+) -> GeneratedStatements:
     """Make the statements of a commit's changes, in the changes' order.
 
     `attempt` and `session` are the states after the commit, `enrollment` is the one before it; `at` is what the
@@ -98,14 +98,14 @@ def make(  # noqa: PLR0913 -- three states, and what happened to them
     if mapping.tracks_sessions and changes:
         session = begin_tracking(session, changes)
     if not due:
-        return Made(attempt, session, enrollment)
-    making = _Making(mapping, context, attempt, session, enrollment, at)
+        return GeneratedStatements(attempt, session, enrollment)
+    making = _StatementGenerator(mapping, context, attempt, session, enrollment, at)
     for change, rule in due:
         making.apply(rule, change, judged)
     return making.made(changes)
 
 
-class _Making:
+class _StatementGenerator:
     """The statements of one commit as they are made, and what has spoken by then."""
 
     __slots__ = (
@@ -127,7 +127,7 @@ class _Making:
         self._attempt, self._session, self._enrollment = attempt, session, enrollment
         self._bound_templates = mapping.bind(context)
         self._latest = attempt.timestamp
-        self._fired = attempt.fired.copy()
+        self._fired = attempt.firing_counts.copy()
         self._session_fired: dict[str, None] | None = None
         self._enrollment_fired: dict[str, None] | None = None
         self._described: dict[str, str] | None = None
@@ -142,18 +142,18 @@ class _Making:
             self._beyond = Slots(values, self._beyond)
             self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
 
-    def apply(self, rule: Rule, change: Change, judged: list[Judged] | None) -> None:
+    def apply(self, rule: Rule, change: Change, judged: list[RuleEvaluation] | None) -> None:
         """Make a rule's statement of a change where it may speak; where a list is given, add what became of it."""
         about = change.about
         item = about if about is not None and isinstance(about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
         once, spoken = rule.once, name
-        if once == "session" and self._session.phase and change.trigger in ABOUT_SESSIONS:
+        if once == "session" and self._session.end_revision and change.trigger in ABOUT_SESSIONS:
             # a session's end that was taken back or told anew lets the rules about its turns speak again
-            spoken = f"{name}/{self._session.phase}"
+            spoken = f"{name}/{self._session.end_revision}"
         if once != "change" and spoken in self._spoken(once):
             if judged is not None:
-                judged.append(Judged(rule, change, "once"))
+                judged.append(RuleEvaluation(rule, change, "once"))
             return
         variables, condition = None, rule.condition
         if condition is not None:
@@ -164,7 +164,7 @@ class _Making:
                 holds = condition.holds(variables)
             if not holds:
                 if judged is not None:
-                    judged.append(Judged(rule, change, "condition", variables))
+                    judged.append(RuleEvaluation(rule, change, "condition", variables))
                 return
         count = self._fired[name] = self._fired.get(name, 0) + 1
         if once == "change":
@@ -179,7 +179,7 @@ class _Making:
         statement = self._behind_voiding(rule, name, statement) if change.retold else statement
         self._statements.append(statement)
         if judged is not None:
-            judged.append(Judged(rule, change, "fired", variables, statement))
+            judged.append(RuleEvaluation(rule, change, "fired", variables, statement))
 
     def _spoken(self, once: Once) -> dict[str, Any]:
         """Return the names that have spoken, in the order they did; of each, a look-up however many there are."""
@@ -187,10 +187,10 @@ class _Making:
             return self._fired
         if once == "session":
             if self._session_fired is None:
-                self._session_fired = dict.fromkeys(self._session.fired)
+                self._session_fired = dict.fromkeys(self._session.fired_rules)
             return self._session_fired
         if self._enrollment_fired is None:
-            self._enrollment_fired = dict.fromkeys(self._enrollment.fired)
+            self._enrollment_fired = dict.fromkeys(self._enrollment.fired_rules)
         return self._enrollment_fired
 
     def _behind_voiding(self, rule: Rule, name: str, statement: Statement) -> Statement:
@@ -200,7 +200,7 @@ class _Making:
         """
         if rule.once != "session" or self._mapping.definition.status.ends_retold != "void":
             return statement
-        phase = self._session.phase - 1
+        phase = self._session.end_revision - 1
         earlier = f"{name}/{phase}" if phase else name
         if earlier not in self._spoken("session"):
             return statement
@@ -213,20 +213,20 @@ class _Making:
         )
         return replace(statement, position=statement.position + 1)
 
-    def made(self, changes: Sequence[Change]) -> Made:
+    def made(self, changes: Sequence[Change]) -> GeneratedStatements:
         """Return the statements, and the states after them."""
         attempt, session, enrollment = self._attempt, self._session, self._enrollment
-        if self._session_fired is not None and len(self._session_fired) != len(session.fired):
-            session = replace(session, fired=tuple(self._session_fired))
+        if self._session_fired is not None and len(self._session_fired) != len(session.fired_rules):
+            session = replace(session, fired_rules=tuple(self._session_fired))
         if self._mapping.tracks_sessions:
             session = end_tracking(session, changes)
         if not self._statements:
-            return Made(attempt, session, enrollment)
-        if self._enrollment_fired is not None and len(self._enrollment_fired) != len(enrollment.fired):
+            return GeneratedStatements(attempt, session, enrollment)
+        if self._enrollment_fired is not None and len(self._enrollment_fired) != len(enrollment.fired_rules):
             enrollment = EnrollmentState(tuple(self._enrollment_fired))
         count = attempt.statements + len(self._statements)
-        attempt = replace(attempt, fired=self._fired, statements=count, timestamp=self._latest)
-        return Made(attempt, session, enrollment, tuple(self._statements))
+        attempt = replace(attempt, firing_counts=self._fired, statements=count, timestamp=self._latest)
+        return GeneratedStatements(attempt, session, enrollment, tuple(self._statements))
 
     def _statement(self, rule: Rule, change: Change, item: Interaction | Objective | None, key: str) -> Statement:
         mapping, bound_templates = self._mapping, self._bound_templates
@@ -285,7 +285,7 @@ class _Making:
             "progress": known.progress_measure,
             "attempt": {"number": context.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
             "session": {
-                "time": session.spent / CENTISECONDS,
+                "time": session.time_spent / CENTISECONDS,
                 "mode": mode,
                 "credit": credit,
                 "ended": ended,

@@ -100,7 +100,7 @@ def _grouped(connection: Connection, conditions: Sequence[ColumnElement[bool]], 
             try_.c.status,
             words.label("words"),
             statement.c.rule,
-            func.coalesce(delivery.c.settled_at, statement.c.made_at).label("at"),
+            func.coalesce(delivery.c.settled_at, statement.c.created_at).label("at"),
         )
         .select_from(
             newest.join(delivery, delivery.c.id == newest.c.id)

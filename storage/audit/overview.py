@@ -90,7 +90,7 @@ def commits(connection: Connection, now: int, minutes: int) -> Rate:
 
 def statements(connection: Connection, now: int, minutes: int) -> Rate:
     """Count what was made in each of the last minutes."""
-    return rate(connection, statement.c.made_at, now, minutes)
+    return rate(connection, statement.c.created_at, now, minutes)
 
 
 def rate(connection: Connection, time: Column[Any], now: int, minutes: int) -> Rate:

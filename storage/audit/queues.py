@@ -108,7 +108,7 @@ def _oldest(connection: Connection, target: str) -> int | None:
         for shard in range(SHARDS)
     ]
     made = (
-        select(func.min(statement.c.made_at))
+        select(func.min(statement.c.created_at))
         .select_from(
             delivery.join(
                 statement,

@@ -17,7 +17,7 @@ class StatementRow(NamedTuple):
     """A statement in a list, with whose it is, and where it is on its way: (target, state) of each delivery."""
 
     id: str
-    made_at: int
+    created_at: int
     rule: str
     verb: str
     problem: str | None
@@ -37,13 +37,13 @@ class StatementRow(NamedTuple):
 class Origin(NamedTuple):
     """Where a statement comes from: whose attempt, which commit of it, which rule of which version of a mapping.
 
-    `reply` is the answer that the commit got, as JSON: what it made of attempt and enrollment.
+    `response` is what the commit got, as JSON: what it made of attempt and enrollment.
     """
 
     id: str
     rule: str
     verb: str
-    made_at: int
+    created_at: int
     problem: str | None
     body: str
     mapping: str
@@ -62,7 +62,7 @@ class Origin(NamedTuple):
     wire_format: str
     content_type: str
     disposition: str
-    reply: str | None
+    response: str | None
 
 
 class Way(NamedTuple):
@@ -84,7 +84,7 @@ _ROWS: Select[Any] = select(
     statement.c.attempt_id,
     statement.c.position,
     statement.c.id,
-    statement.c.made_at,
+    statement.c.created_at,
     statement.c.rule,
     statement.c.verb,
     statement.c.problem,
@@ -96,7 +96,7 @@ _ORIGIN: Select[Any] = select(
     statement.c.id,
     statement.c.rule,
     statement.c.verb,
-    statement.c.made_at,
+    statement.c.created_at,
     statement.c.problem,
     statement.c.body,
     mapping_version.c.name,
@@ -108,13 +108,13 @@ _ORIGIN: Select[Any] = select(
     journal.c.wire_format,
     journal.c.content_type,
     journal.c.disposition,
-    journal.c.reply,
+    journal.c.response,
 ).select_from(
     _FROM.join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id).join(
         journal, and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number)
     )
 )
-_NEWEST = Order(statement.c.made_at, statement.c.attempt_id, statement.c.position)
+_NEWEST = Order(statement.c.created_at, statement.c.attempt_id, statement.c.position)
 _ITS_DELIVERY = and_(delivery.c.attempt_id == statement.c.attempt_id, delivery.c.position == statement.c.position)
 
 

@@ -73,7 +73,7 @@ class StatementLine(NamedTuple):
     position: int
     rule: str
     verb: str
-    made_at: int
+    created_at: int
     problem: str | None
     body: str
     mapping: str
@@ -84,7 +84,7 @@ class StatementLine(NamedTuple):
 class CommitLine(NamedTuple):
     """A commit as it was received, without its body, and statements it made: the first ones of `made`.
 
-    `size` is the body's in bytes, None where it is that of `duplicate_of`; `reply` is the answer as JSON, None for a
+    `size` is the body's in bytes, None where it is that of `duplicate_of`; `response` is JSON, None for a
     duplicate, which got the first one's once more.
     """
 
@@ -99,7 +99,7 @@ class CommitLine(NamedTuple):
     sequence: int | None
     idempotency_key: str | None
     size: int | None
-    reply: str | None
+    response: str | None
     statements: tuple[StatementLine, ...] = ()
     made: int = 0
 
@@ -138,7 +138,7 @@ class Received(NamedTuple):
 
 
 _COMMIT: Select[Any] = select(
-    *(journal.c[name] for name in CommitLine._fields[:10]), func.length(journal.c.body), journal.c.reply
+    *(journal.c[name] for name in CommitLine._fields[:10]), func.length(journal.c.body), journal.c.response
 )
 
 
@@ -231,9 +231,9 @@ def _answer_before(connection: Connection, key: int, place: int) -> str | None:
     """Give the answer to the last of an attempt's commits below a place in the journal; duplicates have none."""
     newest = journal.c.id + 0
     found: str | None = connection.execute(
-        select(journal.c.reply)
+        select(journal.c.response)
         .where(journal.c.session_id.in_(select(session.c.session_id).where(session.c.attempt_id == key)))
-        .where(newest < place, journal.c.reply.is_not(None))
+        .where(newest < place, journal.c.response.is_not(None))
         .order_by(newest.desc())
         .limit(1)
     ).scalar_one_or_none()

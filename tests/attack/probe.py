@@ -70,7 +70,12 @@ def _measure(url: str) -> None:
     """Ask over one connection, opened anew where it failed, until standard input ends."""
     host = url.removeprefix("http://")
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), ended.set()), daemon=True).start()
+
+    def wait_for_end() -> None:
+        sys.stdin.buffer.read()
+        ended.set()
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
     latencies: list[float] = []
     failures = 0
     connection = http.client.HTTPConnection(host, timeout=PROBE_TIMEOUT)

@@ -55,9 +55,9 @@ async def test_bombs_are_refused_and_honest_commits_are_taken_meanwhile(
 
     async with probe:
         for number in range(ROUNDS[is_full]):
-            taken, *_ = await asyncio.gather(
-                lms.commit("honest", "1", {"suspend_data": f"{number}"}), *(throw(name) for name in BOMBS)
-            )
+            bombs = [asyncio.create_task(throw(name)) for name in BOMBS]
+            taken = await lms.commit("honest", "1", {"suspend_data": f"{number}"})
+            await asyncio.gather(*bombs)
             assert taken.body["disposition"] == "applied"
     figures(
         f"{probe.summary()}; RSS {before / 1e6:.0f} -> {peak_memory(lms.server.pid) / 1e6:.0f} MB at most; {statuses}"

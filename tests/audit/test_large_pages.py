@@ -99,10 +99,10 @@ async def test_what_is_shown_by_its_beginning_can_be_had_whole(
     await bridge.commit({"cmi.suspend_data": "x" * 500, "cmi.exit": "suspend"}, **MANY)
     await bridge.let_documents_follow()
     with bridge.engine.connect() as connection:
-        statement_id, body = connection.exec_driver_sql("SELECT id, body FROM statement ORDER BY position").first()
+        statement_id, body = connection.exec_driver_sql("SELECT id, body FROM statement ORDER BY position").all()[0]
         document_id, content = connection.exec_driver_sql(
             "SELECT id, content FROM document ORDER BY length(content) DESC"
-        ).first()
+        ).all()[0]
     for path, file, whole in (
         (f"/audit/statements/{statement_id}", "body", body.encode()),
         (f"/audit/documents/{document_id}", "content", bytes(content)),

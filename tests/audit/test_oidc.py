@@ -10,7 +10,7 @@ from aiohttp import ClientResponse
 from joserfc.jwk import ECKey
 
 from bridge.settings import AuditSettings, OidcSettings
-from storage import accounts, acts
+from storage import accounts, audit_log
 from storage.accounts import StoredAccount
 from storage.engine import reading
 from tests.audit.conftest import Meet
@@ -72,7 +72,7 @@ async def test_who_the_provider_signs_in_is_signed_in_with_the_role_it_tells(
     assert found is not None
     assert (found.issuer, found.subject, found.password) == (provider.issuer, "7", None)
     with reading(bridge.engine) as connection:
-        assert [(one.by, one.verb, one.subject) for one in acts.newest(connection)] == [
+        assert [(one.by, one.action, one.subject) for one in audit_log.newest(connection)] == [
             (provider.issuer, "make-account", "ada")
         ]
 
@@ -89,7 +89,7 @@ async def test_a_role_that_has_changed_there_is_changed_here_with_the_next_sign_
     assert (found.role, found.sees_names) == ("reader", True)
     assert (await person.get("/audit/log")).status == 403
     with reading(bridge.engine) as connection:
-        assert acts.newest(connection)[0].reason == "admin -> reader who sees names"
+        assert audit_log.newest(connection)[0].reason == "admin -> reader who sees names"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from bridge.settings import TargetSettings
-from storage import acts, outbox, pauses, target_alarms
+from storage import audit_log, outbox, pauses, target_alarms
 from storage.engine import reading, writing
 from storage.outbox import Try
 from storage.target_alarms import TargetAlarm
@@ -50,7 +50,7 @@ async def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it_and_why(
     assert (await admin.post("/audit/targets/analytics/resume")).status == 409
     with reading(bridge.engine) as connection:
         assert pauses.current(connection) == {}
-        assert [one[1:] for one in acts.newest(connection)] == [
+        assert [one[1:] for one in audit_log.newest(connection)] == [
             ("ada", "resume", "analytics", 1, "moved"),
             ("ada", "pause", "analytics", 1, "moving house"),
         ]
@@ -174,8 +174,11 @@ async def test_an_lrs_that_answers_is_asked_with_the_targets_credentials(ask: As
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda: web.Response(status=401, text="who are you"), "it denies the bridge access (401)"),
-        (lambda: web.Response(status=302, headers={"Location": "https://x.example"}), "It redirects to https://x.example"),
+        (lambda: web.Response(status=401, text="who are you"), "unauthorized (401)"),
+        (
+            lambda: web.Response(status=302, headers={"Location": "https://x.example"}),
+            "It redirects to https://x.example",
+        ),
         (lambda: web.Response(status=200, text="<h1>Welcome</h1>"), "unexpected answer (200)"),
         (lambda: web.Response(status=404), "unexpected answer (404)"),
         (lambda: web.json_response({"version": 1}), "unexpected answer (200)"),

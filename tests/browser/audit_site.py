@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, ViewportSize, expect
 from sqlalchemy import text
 
 from bridge.audit.routes import ROUTES, Route
@@ -26,8 +26,8 @@ from tests.support.sample_data import TARGET, fill
 from tests.support.sql import closing_engine
 
 ADMIN = "ada"
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 TOLD = (

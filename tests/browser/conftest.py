@@ -93,7 +93,7 @@ async def start() -> AsyncIterator[StartSandbox]:
     """Start bridges that are stopped after the test. See `start_sandbox` for what can be set."""
     running: list[SandboxBridge] = []
 
-    async def starter(*given: str, **options: int) -> SandboxBridge:
+    async def starter(*given: str, **options: Any) -> SandboxBridge:
         running.append(await start_sandbox(*given, **options))
         return running[-1]
 

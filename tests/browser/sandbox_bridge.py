@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,16 +85,17 @@ class SandboxBridge:
 
     async def verify(self, learner: str, version: str) -> dict[str, Any]:
         """Give what `scorm-bridge verify --json` prints of a learner's one enrollment."""
-        command = [Path(sys.executable).with_name("scorm-bridge"), "verify", learner_id(learner), f"sample-{version}"]
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [*command, "--json"],
-            env={**os.environ, "SCORM_BRIDGE_DATABASE__URL": self.database_url},
-            capture_output=True,
-            check=True,
-            timeout=60,
-        )
-        [enrollment] = json.loads(done.stdout)
+        command: list[str | Path] = [
+            Path(sys.executable).with_name("scorm-bridge"),
+            "verify",
+            learner_id(learner),
+            f"sample-{version}",
+        ]
+        environment = {**os.environ, "SCORM_BRIDGE_DATABASE__URL": self.database_url}
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        [enrollment] = json.loads(output)
         return enrollment
 
 

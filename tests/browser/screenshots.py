@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, ViewportSize, async_playwright
 
 from bridge.sandbox.lrs import create_lrs
 from storage.engine import open_engine
@@ -18,7 +18,7 @@ from tests.browser.audit_site import DESKTOP, PHONE, AuditSite, sign_in, start_s
 from tests.browser.conftest import ARGUMENTS
 
 FOLDER = Path(".screenshots")
-SIZES = {"desktop": DESKTOP, "phone": PHONE}
+SIZES: dict[str, ViewportSize] = {"desktop": DESKTOP, "phone": PHONE}
 
 
 async def take(site: AuditSite, browser: Browser, folder: Path) -> int:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -30,6 +30,7 @@ from tests.browser.audit_site import (
     trail,
 )
 from tests.browser.conftest import StartSandbox, Watch, watched_page
+from tests.support.lrs import serve_lrs
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -41,7 +42,7 @@ CONTRAST = {"runOnly": ["color-contrast"]}
 """The one rule that the colours matter to."""
 UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true; })"
 WIDTH = "document.documentElement.scrollWidth"
-SIZES = {
+SIZES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": DESKTOP},
     "phone": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
 }
@@ -88,7 +89,8 @@ async def signed_in(browser: Browser, site: AuditSite) -> Any:
 async def expect_no_barriers(page: Page) -> None:
     """Check that axe finds no serious or critical fault, light and dark."""
     await page.evaluate(axe())
-    for scheme, only in (("light", {}), ("dark", CONTRAST)):
+    schemes: tuple[tuple[Literal["light", "dark"], object], ...] = (("light", {}), ("dark", CONTRAST))
+    for scheme, only in schemes:
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert (scheme, await page.evaluate(FIND_FAULTS, only)) == (scheme, [])
 
@@ -146,8 +148,8 @@ async def test_those_who_come_in_or_get_lost_are_shut_out_by_nothing_else(
 async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_kept_who_did_it(
     browser: Browser, start: StartSandbox, sqlite_url: str, page: Page, watch: Watch, learner: str
 ) -> None:
-    async with TestServer(create_lrs()) as lrs:
-        bridge = await start(sqlite_url, str(lrs.make_url("/xapi/")))
+    async with serve_lrs() as lrs:
+        bridge = await start(sqlite_url, lrs.endpoint)
         add_admin(sqlite_url)
         origin = bridge.start_page.rstrip("/")
         await sign_in(page, origin)

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp.test_utils import TestServer
 from playwright.async_api import Page
 
-from bridge.sandbox.lrs import DOCUMENTS, STATEMENTS, create_lrs
+from bridge.sandbox.lrs import DOCUMENTS
 from tests.browser.conftest import StartSandbox
 from tests.browser.expected_statements import DURATION
 from tests.browser.sandbox_bridge import learner_id
 from tests.support.accounts import HOME_PAGE
+from tests.support.lrs import Lrs, serve_lrs
 from tests.support.waiting import poll
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -24,10 +24,10 @@ PROFILE = "https://w3id.org/xapi/scorm/"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def keeper() -> AsyncIterator[TestServer]:
+async def keeper() -> AsyncIterator[Lrs]:
     """A sandbox LRS, which has all of xAPI's document resources."""
-    async with TestServer(create_lrs()) as server:
-        yield server
+    async with serve_lrs() as lrs:
+        yield lrs
 
 
 PREFERENCES = {"audio_level": 1, "delivery_speed": 1, "audio_captioning": 0}
@@ -36,16 +36,16 @@ PREFERENCES = {"audio_level": 1, "delivery_speed": 1, "audio_captioning": 0}
 
 @pytest.mark.parametrize("version", ["1.2", "2004"])
 async def test_an_attempt_that_was_left_can_be_looked_up_at_the_lrs(
-    start: StartSandbox, keeper: TestServer, sqlite_url: str, page: Page, learner: str, version: str
+    start: StartSandbox, keeper: Lrs, sqlite_url: str, page: Page, learner: str, version: str
 ) -> None:
-    bridge = await start(sqlite_url, str(keeper.make_url("/xapi/")))
+    bridge = await start(sqlite_url, keeper.endpoint)
     course = await bridge.launch(page, learner, version)
     await course.turn_to("what-resumes")
     await course.save_and_leave()
     await course.expect_end("suspended")
     await bridge.shown_attempts(page, learner)
 
-    first = keeper.app[STATEMENTS].statements()[0]
+    first = keeper.store.statements()[0]
     grouping = [one["id"] for one in first["context"]["contextActivities"]["grouping"]]
     (attempt,) = (one for one in grouping if one.startswith(f"{HOME_PAGE}/courses/sample/sample-{version}?attemptId="))
     told = {"preferences": PREFERENCES} if version == "2004" else {}
@@ -64,6 +64,6 @@ async def test_an_attempt_that_was_left_can_be_looked_up_at_the_lrs(
     assert await poll(look, lambda seen: seen == expected) == expected
 
 
-def _held(keeper: TestServer) -> dict[str, Any]:
+def _held(keeper: Lrs) -> dict[str, Any]:
     documents = keeper.app[DOCUMENTS].matching(lambda _: True)
     return {name.removeprefix(PROFILE): json.loads(one.content) for name, one in documents}

@@ -23,8 +23,8 @@ from bridge.commits.write_queue import BatchResult, CommandBatch, QueuedCommand,
 from bridge.formats import native
 from bridge.formats.commit_request import CommitRequest
 from bridge.mapping_documents import load_mapping
-from mappings.attempt.commit import Arrival
-from mappings.cmi import read
+from mappings.attempt.commit import ReceivedCommit
+from mappings.cmi import parse_cmi
 from storage import lms, lookups, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import journal, session
@@ -64,7 +64,7 @@ class Machine(RuleBasedStateMachine):
                 connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
             ).id
             version = mapping_versions.ensure(
-                connection, name="m", content_hash="0" * 64, document=MAPPING.definition.text, now=START
+                connection, name="m", content_hash="0" * 64, definition=MAPPING.definition.text, now=START
             )
         rules = {one.name: ("lrs",) for one in MAPPING.definition.rules}
         self.setup = CommitDependencies(
@@ -222,9 +222,9 @@ class Machine(RuleBasedStateMachine):
     def _posting(self, session_id: str, body: dict[str, Any]) -> StoreCommit:
         raw = msgspec.json.encode(body)
         commit = native.parse_commit(body, CommitRequest(raw))
-        arrival = Arrival(
+        arrival = ReceivedCommit(
             commit=commit,
-            reading=read(commit.tree),
+            parsed_cmi=parse_cmi(commit.tree),
             digest=hashlib.sha256(raw).hexdigest(),
             received_at=self.clock(),
         )
@@ -245,7 +245,7 @@ class Machine(RuleBasedStateMachine):
 
 def test_whatever_the_order_the_database_says_what_the_model_says(engine: Engine) -> None:
     run_state_machine_as_test(
-        lambda: Machine(engine),
+        lambda: Machine(engine),  # type: ignore[arg-type]  # any factory will do
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=20,

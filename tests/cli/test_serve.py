@@ -66,7 +66,7 @@ def test_all_faults_of_a_mapping_document_are_told(run: Run, script: Script) -> 
     result = script("serve", SCORM_BRIDGE_MAPPING__DOCUMENT="mine.toml")
     assert (result.returncode, result.stdout) == (78, "")
     lines = result.stderr.splitlines()
-    assert lines[0] == "mine.toml is not a usable mapping document:"
+    assert lines[0] == "mine.toml is not a usable mapping:"
     for fault in ("mapping.title", "mapping.titel", "rules[0].name", "rules[0].when", "rules[0].verb", "actor", "iris"):
         assert any(f"{fault}: " in line for line in lines[1:]), fault
     assert any("line 4, mapping.titel" in line for line in lines)

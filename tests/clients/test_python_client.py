@@ -25,9 +25,9 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document, config = directory / "openapi.json", directory / "config.json"
     document.write_text(json.dumps(description()))
     config.write_text(json.dumps({"post_hooks": []}))  # to format it would take longer than to generate it
-    command = [ENVIRONMENT / "bin/openapi-python-client", "generate", "--meta", "none", "--config", config]
+    command: list[str | Path] = [ENVIRONMENT / "bin/openapi-python-client", "generate", "--meta", "none"]
     result = subprocess.run(
-        [*command, "--path", document, "--output-path", directory / "bridge_client"],
+        [*command, "--config", config, "--path", document, "--output-path", directory / "bridge_client"],
         check=True,
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bridge.errors import BodyTooComplex, BridgeError, MalformedBody
 from bridge.formats import BY_NAME, FORMATS, CommitRequest, FormatRequest, FormatResponse, SessionData, detect
 from bridge.formats import read as read_as
-from mappings.cmi import read as read_cmi
+from mappings.cmi import parse_cmi
 from tests.formats.client import door
 from tests.formats.test_aicc import INTERACTIONS, PARAM, form
 from tests.formats.test_elements import BODY as ELEMENTS
@@ -192,7 +192,7 @@ def test_a_mebibyte_that_was_made_to_be_slow_is_not(body: bytes) -> None:
 def answered(name: str, call: FormatRequest) -> None:
     """Check that a call can go its whole way."""
     if call.commit is not None:
-        read_cmi(call.commit.tree, declared=call.commit.scorm_version)
+        parse_cmi(call.commit.tree, declared=call.commit.scorm_version)
         assert call.commit.sequence is None or 0 <= call.commit.sequence < 1 << 62
     told = BY_NAME[name].reply(call, b"{}" if call.commit else None, None if call.commit else SessionData({}, {}))
 

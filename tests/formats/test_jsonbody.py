@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import MalformedBody
 from bridge.formats.lenient_json import LONG, decode
-from mappings.cmi import read
+from mappings.cmi import parse_cmi
 from mappings.cmi.tree import item
 
 proven = settings(deadline=None, max_examples=200, derandomize=True, database=None)
@@ -31,7 +31,7 @@ def compact(value: Any) -> bytes:
 
 
 def interactions(data: bytes) -> dict[str, Any]:
-    told = read(decode(data)).snapshot.interactions or {}
+    told = parse_cmi(decode(data)).snapshot.interactions or {}
     return {index: item(one) for index, one in told.items()}
 
 

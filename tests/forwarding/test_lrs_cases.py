@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -96,7 +97,7 @@ async def test_one_statement_that_does_not_pass_holds_up_its_attempt_alone(
     await wait_until(tried_again)
     for number in range(3):
         await bridge.commit(PASSED, learner={"id": f"later-{number}"})
-        await wait_until(lambda number=number: delivered(bridge, [f"later-{number}"]))
+        await wait_until(partial(delivered, bridge, [f"later-{number}"]))
     assert alarms(bridge) == {}
     assert last_try(bridge).state == "waiting"
 

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -105,7 +106,7 @@ async def test_an_lrs_with_an_authority_of_its_own_that_wants_a_certificate_gets
         await bridge.commit(PASSED)
         await wait_until(lambda: settled(bridge))
         assert {way.state for way in ways(bridge).values()} == {"delivered"}
-        assert (await check_connection(configured([target], [])[0])).is_well
+        assert (await check_connection(configured([target], [])[0])).is_success
         await bridge.close()
 
 
@@ -113,14 +114,14 @@ async def test_an_lrs_with_an_authority_of_its_own_that_wants_a_certificate_gets
 async def test_without_authority_or_certificate_nothing_is_sent(tmp_path: Path, missing: str) -> None:
     theirs, ours = Authority(tmp_path, "their-authority"), Authority(tmp_path, "our-authority")
     certificate, key = ours.issue("bridge")
-    files = {"ca_file": theirs.file, "client_certificate_file": certificate, "client_key_file": key}
+    files: dict[str, Any] = {"ca_file": theirs.file, "client_certificate_file": certificate, "client_key_file": key}
     del files[missing]
     if missing == "client_certificate_file":
         del files["client_key_file"]
     async with lrs_over_tls(theirs, trusted=ours) as endpoint:
         target = TargetSettings(name="lrs", endpoint=endpoint, **files)
         tested = await check_connection(configured([target], [])[0])
-    assert (tested.words, tested.is_well) == ("no answer", False)
+    assert (tested.summary, tested.is_success) == ("no answer", False)
 
 
 @asynccontextmanager
@@ -234,7 +235,7 @@ def test_a_password_from_a_file_loses_what_editors_add_and_nothing_else(
         ({"audience": "x"}, "go with a client_id"),
     ],
 )
-def test_settings_of_the_way_that_cannot_be_used_are_refused_at_start(told: dict[str, str], words: str) -> None:
+def test_settings_of_the_way_that_cannot_be_used_are_refused_at_start(told: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         TargetSettings(name="lrs", endpoint="https://lrs.example.org/", **told)
 

@@ -177,7 +177,7 @@ async def test_a_replay_knows_the_registration_in_the_course(bridge: Bridge) -> 
     with reading(bridge.engine) as connection:
         ids = histories.enrollment_ids(connection, Span(course="C9"), after=0, most=10)
         found = [next(iter(story.attempts)) for story in enrollment_histories(connection, ids) if [*story.commits]]
-    facts = [one.facts for one in found]
+    facts = [one.context for one in found]
 
     assert {one.course_registration for one in facts} == {one["course"]["registration"] for one in told["enrollments"]}
     assert len({one.registration for one in facts}) == len(facts) == 2

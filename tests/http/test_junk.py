@@ -108,7 +108,9 @@ async def _post(
 
 
 async def test_no_junk_makes_a_door_fail(bridge: Bridge) -> None:
-    bodies = [(body, {}) for body, _ in KEPT.values()] + [(body, headers) for body, headers, _ in REFUSED.values()]
+    bodies: list[tuple[Any, dict[str, str]]] = [(body, {}) for body, _ in KEPT.values()] + [
+        (body, headers) for body, headers, _ in REFUSED.values()
+    ]
     for door in _doors((await bridge.open())["session_id"]):
         for body, headers in bodies:
             may = {"Authorization": f"Bearer {bridge.token}", "Content-Type": "text/plain"} | headers

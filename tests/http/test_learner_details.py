@@ -144,15 +144,14 @@ async def _post_everywhere(bridge: Bridge) -> None:
     path = f"/v1/sessions/{opened['session_id']}/commits"
     core = {"core": {"lesson_status": "incomplete", "lesson_location": "1"}}
     assert commits
-    for number, body in enumerate(
-        [
-            {"cmi": core, **whole},
-            {"cmi": core, "user": learner, "sequence": 2},
-            {"data": {"cmi": core, "learner": learner}},
-            {"payload": json.dumps({"cmi": core, "learner": learner})},
-            {"cmi": core, "learner": learner | {"more": {"deep": [1.0, "x"]}}},
-        ]
-    ):
+    bodies: list[dict[str, Any]] = [
+        {"cmi": core, **whole},
+        {"cmi": core, "user": learner, "sequence": 2},
+        {"data": {"cmi": core, "learner": learner}},
+        {"payload": json.dumps({"cmi": core, "learner": learner})},
+        {"cmi": core, "learner": learner | {"more": {"deep": [1.0, "x"]}}},
+    ]
+    for number, body in enumerate(bodies):
         status, answer = await bridge.post(path, body | {"n": number})
         assert status == 200, answer
     form = "data=" + quote_plus(json.dumps({"cmi": core, "learner": learner})) + "&x=1"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mappings.attempt.idle_end import end_idle
 from mappings.cmi.interactions import TYPES
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from tests.mappings.builders import NOON, SECOND, Play, delta, numbered, scorm_12, scorm_2004
 from tests.mappings.statement_builders import DOCUMENTS, ODD_IDS, compiled, facts
 
@@ -169,6 +169,6 @@ def _play(mapping, attempt, told):
 
 
 def _tell(mapping, told, play, done):
-    made = make(mapping, told, done.attempt, done.session, done.changes, done.at)
+    made = generate_statements(mapping, told, done.attempt, done.session, done.changes, done.at)
     play.attempt, play.session = made.attempt, made.session
     return [one.body for one in made.statements if one.problem is None]

@@ -11,7 +11,7 @@ import pytest
 from mappings.attempt import SessionState
 from mappings.attempt.changes import TRIGGERS
 from mappings.cmi.snapshot import Snapshot
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from tests.judges import panel
 from tests.judges.sessions import sampled
 from tests.mappings.builders import NOON
@@ -104,11 +104,11 @@ def one_of_each():
         statement.body
         for text in DOCUMENTS.values()
         for own in ODD_IDS
-        for statement in make(
+        for statement in generate_statements(
             compiled(text),
             facts(learner_id=own, activity_id=own, course_id=own, learner_name=own, activity_name=own),
             reached(known),
-            SessionState(spent=33_025),
+            SessionState(time_spent=33_025),
             changes,
             NOON,
         ).statements

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import tincan
@@ -13,9 +14,10 @@ from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.reissue import Reissue
 from bridge.operations.audit_context import AuditContext
+from mappings.definition import CompiledMapping
 from mappings.xapi.validation import Edition, check_statement
 from mappings.xapi.voiding import VOIDED, voiding_id
-from storage import acts
+from storage import audit_log
 from storage.engine import reading, writing
 from storage.histories import Span
 from storage.tables import delivery, enrollment
@@ -45,7 +47,7 @@ def _nobody(_done: int, _total: int) -> None:
     """Tell nobody."""
 
 
-def _reissue(bridge: Bridge, mapping=NEW, span: Span = ALL, *, preview: bool = False):
+def _reissue(bridge: Bridge, mapping: CompiledMapping = NEW, span: Span = ALL, *, preview: bool = False) -> Any:
     with writing(bridge.engine) as connection:
         version_id = activation.store_version(connection, mapping, START)
     work = Reissue(bridge.engine, version_id, span, ())
@@ -55,7 +57,7 @@ def _reissue(bridge: Bridge, mapping=NEW, span: Span = ALL, *, preview: bool = F
     return {rule: (one.added, one.dropped, one.changed, one.same) for rule, one in found.rules.items()}
 
 
-def _bodies(bridge: Bridge, learner: str = "u1") -> list[dict]:
+def _bodies(bridge: Bridge, learner: str = "u1") -> list[dict[str, Any]]:
     (report,) = bridge.reports(learner)
     return [json.loads(one.body) for one in report.statements]
 
@@ -127,12 +129,12 @@ async def test_done_twice_it_does_nothing_twice_and_every_part_is_kept_as_an_act
     assert _bodies(bridge) == once
     assert {counts[:3] for counts in again.values()} == {(0, 0, 0)}
     with reading(bridge.engine) as connection:
-        kept = [one for one in acts.newest(connection) if one.verb == "reissue"]
-    assert [(one.by, one.reason, one.number) for one in kept] == [("ada", "by mistake", 6)]
+        kept = [one for one in audit_log.newest(connection) if one.action == "reissue"]
+    assert [(one.by, one.reason, one.affected) for one in kept] == [("ada", "by mistake", 6)]
 
 
 async def test_back_and_forth_the_version_asked_for_last_is_what_stands(bridge: Bridge) -> None:
-    told = {}
+    told: dict[str, Any] = {}
     for mapping in (NEW, DEFAULT, load_mapping("minimal"), NEW, DEFAULT):
         _reissue(bridge, mapping)
         name = mapping.definition.content_hash

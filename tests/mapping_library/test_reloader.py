@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ MINIMAL = load_mapping("minimal")
 CONTEXT = AuditContext("ada", "to try it", START)
 
 
-def _activate(bridge: Bridge, mapping, lms_id: int | None = None, *, back: bool = False) -> None:
+def _activate(bridge: Bridge, mapping: Any, lms_id: int | None = None, *, back: bool = False) -> None:
     with writing(bridge.engine) as connection:
         if back:
             activation.roll_back(connection, lms_id, targets=(), context=CONTEXT)
@@ -82,7 +83,7 @@ async def test_an_lms_with_a_version_of_its_own_is_told_by_that_and_others_are_n
 
 async def test_what_an_open_session_has_told_once_is_not_told_again_by_another_version(bridge: Bridge) -> None:
     opened = await bridge.open()
-    cmi = {"core": {"lesson_status": "completed", "score": {"raw": "95", "max": "100"}}}
+    cmi: dict[str, Any] = {"core": {"lesson_status": "completed", "score": {"raw": "95", "max": "100"}}}
     first = await bridge.commit(cmi, session_id=opened["session_id"])
     _activate(bridge, variant(add=MASTERED))
     await _look(bridge)
@@ -117,7 +118,7 @@ async def test_every_process_on_one_database_follows(start: StartBridge, databas
 async def test_a_version_that_cannot_be_read_leaves_what_held_before(bridge: Bridge) -> None:
     with writing(bridge.engine) as connection:
         version_id = mapping_versions.ensure(
-            connection, name="later", content_hash="0" * 64, document="[mapping]", now=START
+            connection, name="later", content_hash="0" * 64, definition="[mapping]", now=START
         )
         mapping_versions.activate(connection, mapping_versions.Activation(None, version_id, START, "x", "y"))
     await _look(bridge)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -41,7 +42,12 @@ _numbers = count()
     closed=st.lists(st.booleans(), min_size=3, max_size=3),
 )
 def test_whatever_was_committed_the_journal_gives_exactly_what_is_stored(
-    sqlite_template: Path, tmp_path: Path, sessions, full, together, closed
+    sqlite_template: Path,
+    tmp_path: Path,
+    sessions: Any,
+    full: Any,
+    together: Any,
+    closed: Any,
 ) -> None:
     path = tmp_path / f"{next(_numbers)}.db"
     shutil.copy(sqlite_template, path)
@@ -82,6 +88,9 @@ async def test_a_stored_commit_is_explained_as_it_was_told(bridge: Bridge) -> No
     with reading(bridge.engine) as connection:
         second, third, again = (explained_commit(connection, session_id, number) for number in (2, 3, 4))
         nothing = explained_commit(connection, session_id, 9)
+    assert second is not None
+    assert third is not None
+    assert again is not None
     (report,) = bridge.reports()
     made = [one.id for one in report.statements if one.commit_number == 3]
     rules = {one.rule: one for one in third.explanation.rules}
@@ -103,9 +112,12 @@ async def test_a_stored_commit_is_explained_by_another_mapping_as_if_that_had_al
     with reading(bridge.engine) as connection:
         first = explained_commit(connection, session_id, 1, mapping=mapping)
         third = explained_commit(connection, session_id, 3, mapping=mapping)
+    assert first is not None
+    assert third is not None
     silent = next(one for one in first.explanation.rules if one.rule == "mastered")
 
     assert (silent.reason, silent.condition) == ("condition", "score.scaled >= 0.9")
+    assert silent.variables is not None
     assert silent.variables["score"] == {"scaled": 0.4, "raw": 40, "max": 100}
     assert [one.rule for one in third.explanation.statements] == ["scored", "mastered"]
     assert third.version_id is None

@@ -6,12 +6,12 @@ import copy
 import hashlib
 import json
 
-from mappings.attempt import Arrival, AttemptState, Commit, Earlier, SessionState, fold
+from mappings.attempt import AttemptState, Commit, PriorCommit, ReceivedCommit, SessionState, update_attempt
 from mappings.attempt.launch import NO_LAUNCH_DATA
-from mappings.attempt.ordering import may_repeat
+from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.attempt.policy import DEFAULT_POLICY
 from mappings.attempt.state import open_session
-from mappings.cmi.reader import read
+from mappings.cmi.parser import parse_cmi
 from mappings.cmi.tree import as_json, from_json, is_full
 
 NOON = 1_769_860_800_000
@@ -129,13 +129,13 @@ def flatten(tree, path=""):
     return flat
 
 
-def arrival(tree, *, at=NOON, key=None, declared=None, digest=None, **commit):
+def received_commit(tree, *, at=NOON, key=None, declared=None, digest=None, **commit):
     """Return a commit as it arrives. Its digest is of all that its body would hold."""
     commit.setdefault("echoes", is_full(tree))
     body = json.dumps([tree, commit.get("sequence"), commit.get("terminated")], sort_keys=True)
-    return Arrival(
+    return ReceivedCommit(
         commit=Commit(wire_format="test", tree=tree, scorm_version=declared, **commit),
-        reading=read(tree, declared=declared),
+        parsed_cmi=parse_cmi(tree, declared=declared),
         digest=digest or hashlib.sha256(body.encode()).hexdigest(),
         received_at=at,
         idempotency_key=key,
@@ -154,30 +154,30 @@ class Play:
 
     def take(self, arrived):
         """Fold one commit the way the service does: the journal is read only where the guards ask for it."""
-        earlier = tuple(self.journal) if may_repeat(self.session, arrived) else ()
-        done = fold(
+        earlier = tuple(self.journal) if needs_duplicate_lookup(self.session, arrived) else ()
+        done = update_attempt(
             self.attempt,
             self.session,
             arrived,
-            earlier=earlier,
+            prior_commits=earlier,
             policy=self.policy,
         )
         self.attempt, self.session = done.attempt, done.session
         self.folds.append(done)
         if done.disposition != "duplicate":
             self.journal.append(
-                Earlier(len(self.folds), arrived.digest, arrived.commit.sequence, arrived.idempotency_key)
+                PriorCommit(len(self.folds), arrived.digest, arrived.commit.sequence, arrived.idempotency_key)
             )
         return done
 
     def send(self, tree, **options):
-        """Fold one commit made of a tree and what `arrival` takes."""
-        return self.take(arrival(tree, **options))
+        """Fold one commit made of a tree and what `received_commit` takes."""
+        return self.take(received_commit(tree, **options))
 
     def next_session(self):
         """Return a play of the attempt's next session, which resumes it where the last one was suspended."""
         attempt, session = open_session(
-            self.attempt, NO_LAUNCH_DATA, known_total=self.attempt.client_total_time or self.attempt.total_time
+            self.attempt, NO_LAUNCH_DATA, prior_total_time=self.attempt.client_total_time or self.attempt.total_time
         )
         return Play(attempt, session, policy=self.policy)
 

@@ -20,7 +20,7 @@ from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition import compile_definition, load_definition
 from mappings.definition.statement_context import StatementContext
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from mappings.xapi.validation import Edition, check_statement
 from tests.mappings.builders import NOON
 
@@ -132,11 +132,11 @@ def change_of(trigger, spent=33_025):
 
 def tell(*triggers, known=None, spent=0, mapping=None, at=NOON, **changes):
     """Return the statements of changes, or of a sample change of triggers, as JSON values, each judged."""
-    done = make(
+    done = generate_statements(
         mapping or compiled(),
         facts(**changes),
         reached(known or Snapshot()),
-        SessionState(spent=spent, time_known=True),
+        SessionState(time_spent=spent, time_known=True),
         [change_of(one, spent) if isinstance(one, str) else one for one in triggers],
         at,
     )
@@ -154,7 +154,9 @@ def everything():
         progress_measure=0.29,
     )
     changes = [change_of(trigger) for trigger in TOLD]
-    done = make(compiled(), facts(), reached(known), SessionState(spent=33_025, time_known=True), changes, NOON)
+    done = generate_statements(
+        compiled(), facts(), reached(known), SessionState(time_spent=33_025, time_known=True), changes, NOON
+    )
     return "\n".join(statement.body for statement in done.statements)
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.cmi.reader import read
+from mappings.cmi.parser import parse_cmi
 from mappings.cmi.snapshot import EMPTY, Snapshot
-from mappings.cmi.tree import nest
+from mappings.cmi.tree import unflatten
 from mappings.cmi.warnings import LONGEST_VALUE
 from tests.mappings.builders import delta
 
@@ -18,7 +18,7 @@ proven = settings(deadline=None, max_examples=80, derandomize=True, database=Non
 
 def warning(changes):
     """Return the one warning of a delta, and its snapshot."""
-    reading = read(delta(changes))
+    reading = parse_cmi(delta(changes))
     (found,) = reading.warnings
     return found, reading.snapshot
 
@@ -78,7 +78,7 @@ def test_a_warning_repeats_only_the_beginning_of_a_long_value(length):
 
 
 def test_a_bad_value_never_spoils_its_neighbours():
-    reading = read(
+    reading = parse_cmi(
         delta({"core.score.raw": "abc", "core.score.max": "10", "core.exit": "?", "core.lesson_location": "3"})
     )
 
@@ -107,13 +107,13 @@ _JSON = st.recursive(
 @given(_JSON, st.none() | st.sampled_from(["1.2", "2004"]))
 @settings(proven, max_examples=200)
 def test_no_input_makes_reading_fail(cmi, declared):
-    assert isinstance(read({"cmi": cmi, "adl": cmi}, declared=declared).snapshot, Snapshot)
+    assert isinstance(parse_cmi({"cmi": cmi, "adl": cmi}, declared=declared).snapshot, Snapshot)
 
 
 @given(st.dictionaries(st.text("cmi.01" + "core score raw", max_size=20), _JSON, max_size=6))
 @proven
 def test_no_flat_input_makes_nesting_and_reading_fail(flat):
-    assert isinstance(read(nest(flat)).snapshot, Snapshot)
+    assert isinstance(parse_cmi(unflatten(flat)).snapshot, Snapshot)
 
 
 @pytest.mark.parametrize("element", ["core", "core.score", "core.exit", "suspend_data", "interactions.0", "objectives"])
@@ -123,4 +123,4 @@ def test_nesting_as_deep_as_json_goes_makes_no_reading_fail(element):
     for _ in range(20_000):
         deep = [deep]
 
-    assert read(delta({element: deep})).snapshot.exit is None
+    assert parse_cmi(delta({element: deep})).snapshot.exit is None

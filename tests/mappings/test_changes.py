@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mappings.attempt.changes import TRIGGERS, Change, Trigger, ending_change, find_changes
 from mappings.attempt.state import SessionState
 from mappings.cmi.merge import merge
-from mappings.cmi.reader import read
+from mappings.cmi.parser import parse_cmi
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import EMPTY, Snapshot
 from tests.mappings.builders import Play, delta, kept, page, scorm_12
@@ -39,7 +39,7 @@ def sequence(*statuses):
     """Return the triggers of SCORM 1.2 statuses that come one after the other."""
     known, found = EMPTY, []
     for status in statuses:
-        after = merge(known, read(delta({"core.lesson_status": status})).snapshot)
+        after = merge(known, parse_cmi(delta({"core.lesson_status": status})).snapshot)
         found += [change.trigger for change in find_changes(known, after)]
         known = after
     return found
@@ -112,8 +112,8 @@ def test_another_place_in_the_content_is_a_change(before, after):
 @pytest.mark.parametrize(
     ("session", "duration"),
     [
-        (SessionState(spent=500, time_known=True), 500),
-        (SessionState(spent=500, reported_time=200, time_known=True), 300),
+        (SessionState(time_spent=500, time_known=True), 500),
+        (SessionState(time_spent=500, emitted_time=200, time_known=True), 300),
         (SessionState(time_known=True), 0),
         (SessionState(), None),
     ],
@@ -198,6 +198,6 @@ def test_a_status_that_is_reset_and_reached_again_is_told_once():
 
 
 def test_an_untouched_player_changes_nothing():
-    after = merge(EMPTY, read(scorm_12()).snapshot)
+    after = merge(EMPTY, parse_cmi(scorm_12()).snapshot)
 
     assert find_changes(EMPTY, after) == ()

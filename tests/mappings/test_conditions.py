@@ -14,7 +14,7 @@ from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition import DefinitionError, load_definition
 from mappings.definition.conditions import VARIABLES, compile_condition
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import FOR_CREDIT, SHIPPED, change_of, compiled, facts
 
@@ -38,7 +38,7 @@ def speaks(condition, known=KNOWN, change="score.changed", **changes):
     change = change_of(change) if isinstance(change, str) else change
     attempt = AttemptState(snapshot=known, score=score(known), total_time=360_000)
     mapping = compiled(with_condition(condition, change.trigger))
-    made = make(mapping, facts(**changes), attempt, SessionState(spent=6_050), [change], NOON)
+    made = generate_statements(mapping, facts(**changes), attempt, SessionState(time_spent=6_050), [change], NOON)
     return "conditional" in [statement.rule for statement in made.statements]
 
 
@@ -148,10 +148,10 @@ def test_a_rule_that_was_silent_can_still_speak():
     attempt, rules = AttemptState(), []
     for raw in (40, 60, 70):
         known = Snapshot(score_raw=raw, success_status="passed")
-        attempt = make(
+        attempt = generate_statements(
             mapping,
             facts(),
-            AttemptState(snapshot=known, score=score(known), fired=attempt.fired),
+            AttemptState(snapshot=known, score=score(known), firing_counts=attempt.firing_counts),
             SessionState(),
             [Change("success.passed")],
             NOON,

@@ -11,7 +11,7 @@ from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from mappings.xapi.validation import Edition, check_statement
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import (
@@ -47,7 +47,7 @@ def with_extensions(*lines, rule=""):
 
 def extensions(mapping, known=None, session=None, **who):
     """Return the extensions of a statement's context."""
-    done = make(
+    done = generate_statements(
         mapping,
         facts(**who),
         reached(known or Snapshot()),
@@ -253,7 +253,7 @@ def test_platform_and_language_can_be_told(language, known, expected):
     mapping = compiled(text)
     statements = [
         json.loads(
-            make(
+            generate_statements(
                 mapping,
                 facts(),
                 reached(Snapshot(language=known, location=place)),
@@ -287,7 +287,7 @@ def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name):
     ):
         mapping = compiled(SHIPPED.replace('identifier = "account"', f'identifier = "{identifier}"'))
         who = facts(learner_mbox=kept, learner_name=name)
-        done = make(mapping, who, AttemptState(), SessionState(), [Change("attempt.started")], NOON)
+        done = generate_statements(mapping, who, AttemptState(), SessionState(), [Change("attempt.started")], NOON)
         statement = json.loads(done.statements[0].body)
 
         assert done.statements[0].problem is None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from mappings.analysis.explain import REASONS, explain
 from mappings.analysis.preview import FIRST_ATTEMPT, FIRST_SESSION, preview
-from mappings.attempt import fold
+from mappings.apply import apply_commit
+from mappings.attempt import update_attempt
 from mappings.definition.model import ONCE
-from mappings.generation.statements import make
-from tests.mappings.builders import NOON, arrival, delta
+from mappings.generation.statements import generate_statements
+from tests.mappings.builders import NOON, delta, received_commit
 from tests.mappings.statement_builders import ANSWER, DOCUMENTS, compiled, facts
 
 MASTERED = """
@@ -30,7 +31,7 @@ class Session:
 
     def send(self, changes, **commit):
         self.at += 60_000
-        found = preview(MAPPING, arrival(delta(changes), at=self.at, **commit), context=facts(), **self.states)
+        found = preview(MAPPING, received_commit(delta(changes), at=self.at, **commit), context=facts(), **self.states)
         self.states = {"attempt": found.attempt, "session": found.session}
         return found.explanation
 
@@ -40,13 +41,13 @@ def _rules(explanation, rule):
 
 
 def test_every_rule_is_told_of_and_the_statements_are_those_that_are_made():
-    arrived = arrival(
+    arrived = received_commit(
         delta({"core.lesson_status": "passed", "interactions": {"0": ANSWER, "1": ANSWER | {"id": "Q2"}}})
     )
     found = preview(MAPPING, arrived, context=facts())
     told = found.explanation
-    done = fold(FIRST_ATTEMPT, FIRST_SESSION, arrived)
-    made = make(MAPPING, facts(), done.attempt, done.session, done.changes, done.at)
+    done = update_attempt(FIRST_ATTEMPT, FIRST_SESSION, arrived)
+    made = generate_statements(MAPPING, facts(), done.attempt, done.session, done.changes, done.at)
 
     assert {one.rule for one in told.rules} == {one.name for one in MAPPING.definition.rules}
     assert told.statements == made.statements
@@ -128,8 +129,9 @@ def test_a_change_about_an_item_names_it():
 
 
 def test_explaining_changes_nothing_of_what_is_made():
-    done = fold(FIRST_ATTEMPT, FIRST_SESSION, arrival(delta({"core.lesson_status": "failed", "core.score.raw": "1"})))
-    made, told = explain(MAPPING, facts(), done)
+    arrived = received_commit(delta({"core.lesson_status": "failed", "core.score.raw": "1"}))
+    evaluations = []
+    explained = apply_commit(MAPPING, facts(), FIRST_ATTEMPT, FIRST_SESSION, arrived, evaluations=evaluations)
 
-    assert made == make(MAPPING, facts(), done.attempt, done.session, done.changes, done.at)
-    assert told.statements == made.statements
+    assert explained == apply_commit(MAPPING, facts(), FIRST_ATTEMPT, FIRST_SESSION, arrived)
+    assert explain(MAPPING, explained, evaluations).statements == explained.statements

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from mappings.attempt import AttemptState, SessionState
 from mappings.definition import compile_definition, load_definition
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from mappings.xapi.fast_checks import is_sound_activity, is_sound_result
 from mappings.xapi.validation import Edition, check_activity, check_result, check_statement
 from tests.mappings.builders import NOON
@@ -17,7 +19,9 @@ from tests.mappings.statement_builders import DOCUMENTS, ODD_IDS, SHIPPED, chang
 
 proven = settings(deadline=None, max_examples=500, derandomize=True, database=None)
 
-_ODD = st.sampled_from([None, True, "1", "", [], {}, 2, -1.5, 0.5, "PT1H", "PT", "P1W", "urn:x", "http://", "a b"])
+_ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, "1", "", [], {}, 2, -1.5, 0.5, "PT1H", "PT", "P1W", "urn:x", "http://", "a b"]
+)
 _NUMBERS = st.sampled_from([-2, -1, 0, 0.5, 1, 50, 100, 1e300])
 _SCORES = st.dictionaries(st.sampled_from(["scaled", "raw", "min", "max"]), _NUMBERS | _ODD)
 _KEYS = st.sampled_from(["urn:x", "https://example.org/x", "http://", "x", "https://example.org/%zz", ""])
@@ -109,7 +113,7 @@ _OF_A_KIND = {
 
 
 def _problem(mapping, who):
-    (made,) = make(
+    (made,) = generate_statements(
         mapping, facts(**who), AttemptState(), SessionState(number=1), [change_of("completion.completed")], NOON
     ).statements
     statement = msgspec.json.decode(made.body)

@@ -7,9 +7,10 @@ import itertools
 import pytest
 from msgspec.structs import replace
 
-from mappings.attempt import AttemptState, Earlier, SessionState, fold
-from mappings.attempt.ordering import REORDER_WINDOW, judge, may_repeat
-from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, arrival, delta, scorm_12
+from mappings.attempt import AttemptState, PriorCommit, SessionState, update_attempt
+from mappings.attempt.field_order import REORDER_WINDOW
+from mappings.attempt.ordering import classify, needs_duplicate_lookup
+from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, delta, received_commit, scorm_12
 
 
 def at_page(page, **changes):
@@ -267,15 +268,15 @@ def test_every_later_repetition_of_a_late_commit_is_a_duplicate():
 @pytest.mark.parametrize(
     ("session", "arrived"),
     [
-        (SessionState(), arrival(at_page(1), key="k")),
-        (SessionState(digest="d"), arrival(at_page(1), digest="d")),
-        (SessionState(ended="suspended"), arrival(at_page(1))),
-        (SessionState(counter=2000), arrival(after(10, 1))),
+        (SessionState(), received_commit(at_page(1), key="k")),
+        (SessionState(digest="d"), received_commit(at_page(1), digest="d")),
+        (SessionState(ended="suspended"), received_commit(at_page(1))),
+        (SessionState(client_session_time=2000), received_commit(after(10, 1))),
     ],
     ids=["key", "digest", "ended", "session_time"],
 )
 def test_the_journal_is_asked_for_where_a_commit_may_repeat(session, arrived):
-    assert may_repeat(session, arrived)
+    assert needs_duplicate_lookup(session, arrived)
 
 
 @pytest.mark.parametrize("sequence", [1, 2, 3])
@@ -283,7 +284,7 @@ def test_the_journal_is_asked_for_where_a_number_may_have_come_before(sequence):
     play = Play()
     play.send(at_page(1), sequence=3)
 
-    assert may_repeat(play.session, arrival(at_page(2), sequence=sequence))
+    assert needs_duplicate_lookup(play.session, received_commit(at_page(2), sequence=sequence))
 
 
 def test_the_journal_is_not_asked_for_a_plain_next_commit():
@@ -291,35 +292,37 @@ def test_the_journal_is_not_asked_for_a_plain_next_commit():
     play = Play()
     play.send(after(10, 1), sequence=1)
 
-    assert not may_repeat(play.session, arrival(after(20, 2), sequence=2))
+    assert not needs_duplicate_lookup(play.session, received_commit(after(20, 2), sequence=2))
 
 
 def test_judging_knows_commits_of_the_journal_only():
-    earlier = [Earlier(1, "other", 1, "k0")]
-    arrived = arrival(at_page(1), key="k1", sequence=2)
+    earlier = [PriorCommit(1, "other", 1, "k0")]
+    arrived = received_commit(at_page(1), key="k1", sequence=2)
 
-    assert judge(AttemptState(), SessionState(sequence=1), arrived, earlier) == ("applied", None)
+    assert classify(AttemptState(), SessionState(sequence=1), arrived, earlier) == ("applied", None)
 
 
 _KINDS = {
-    "counted": [arrival(at_page(page), sequence=count) for page in (1, 2) for count in (1, 2)],
-    "counted per page": [arrival(at_page(page), sequence=count, restarts=True) for page in (1, 2) for count in (1, 2)],
-    "keyed": [arrival(at_page(page), key=key) for page in (1, 2) for key in ("k1", "k2")],
-    "full": [arrival(tree, full=True) for tree in (at_page(1), after(10, 1), after(20, 2), after(30, 3))],
-    "ended": [arrival(at_page(page), sequence=page, terminated=page == 3) for page in (1, 2, 3, 4)],
+    "counted": [received_commit(at_page(page), sequence=count) for page in (1, 2) for count in (1, 2)],
+    "counted per page": [
+        received_commit(at_page(page), sequence=count, restarts=True) for page in (1, 2) for count in (1, 2)
+    ],
+    "keyed": [received_commit(at_page(page), key=key) for page in (1, 2) for key in ("k1", "k2")],
+    "full": [received_commit(tree, full=True) for tree in (at_page(1), after(10, 1), after(20, 2), after(30, 3))],
+    "ended": [received_commit(at_page(page), sequence=page, terminated=page == 3) for page in (1, 2, 3, 4)],
 }
 
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_leaving_the_journal_out_where_the_guards_allow_it_changes_nothing(kind):
-    """What `fold` promises of `earlier`: for every session of up to five such commits, a minute apart."""
+    """What `update_attempt` promises of `earlier`: for every session of up to five such commits, a minute apart."""
     for commits in itertools.product(_KINDS[kind], repeat=5):
         attempt, session, journal = AttemptState(), SessionState(), []
         for number, one in enumerate(commits, 1):
             arrived = replace(one, received_at=NOON + number * MINUTE)
-            done = fold(attempt, session, arrived, earlier=journal)
-            if not may_repeat(session, arrived):
-                assert fold(attempt, session, arrived) == done
+            done = update_attempt(attempt, session, arrived, prior_commits=journal)
+            if not needs_duplicate_lookup(session, arrived):
+                assert update_attempt(attempt, session, arrived) == done
             attempt, session = done.attempt, done.session
             if done.disposition != "duplicate":
-                journal.append(Earlier(number, one.digest, one.commit.sequence, one.idempotency_key))
+                journal.append(PriorCommit(number, one.digest, one.commit.sequence, one.idempotency_key))

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ _RESOURCES = {
 }
 ROOT = Path(mappings.__file__).parent.parent
 GUIDE = ROOT / "docs" / "mappings.md"
-TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+TABLES: Mapping[str, tuple[str, Mapping[Any, str]]] = {
     "triggers": ("`when`", TRIGGERS),
     "once": ("`once`", ONCE),
     "result": ("`result`", RESULT_PARTS),

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.cmi.merge import merge, raises_status
-from mappings.cmi.reader import read
+from mappings.cmi.parser import parse_cmi
 from mappings.cmi.snapshot import COLLECTIONS, EMPTY, SESSION_FIELDS, Snapshot
-from mappings.cmi.tree import nest
+from mappings.cmi.tree import unflatten
 from tests.mappings.builders import Play, delta, flatten, kept, page, scorm_12, scorm_2004, spelled_out
 
 proven = settings(deadline=None, max_examples=70, derandomize=True, database=None)
@@ -79,22 +79,22 @@ flat_snapshots = st.fixed_dictionaries({}, optional={name: st.sampled_from(texts
 def after(known, *deltas, older=False):
     """Return what is known after trees of elements, one after the other."""
     for elements in deltas:
-        known = merge(known, read(delta(elements)).snapshot, older=older)
+        known = merge(known, parse_cmi(delta(elements)).snapshot, older=older)
     return known
 
 
 @pytest.mark.parametrize("unset", ["", None, {}, []], ids=repr)
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
 def test_an_unset_value_never_erases_a_known_one(build, unset):
-    known = merge(EMPTY, read(build({"objectives.0.id": "o1", "suspend_data": "x"})).snapshot)
-    blank = nest(dict.fromkeys(flatten(build({"objectives.0.id": "", "suspend_data": ""})), unset))
+    known = merge(EMPTY, parse_cmi(build({"objectives.0.id": "o1", "suspend_data": "x"})).snapshot)
+    blank = unflatten(dict.fromkeys(flatten(build({"objectives.0.id": "", "suspend_data": ""})), unset))
 
-    assert merge(known, read(blank).snapshot) == known
+    assert merge(known, parse_cmi(blank).snapshot) == known
 
 
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
 def test_an_absent_value_never_erases_a_known_one(build):
-    known = merge(EMPTY, read(build({"objectives.0.id": "o1", "suspend_data": "x"})).snapshot)
+    known = merge(EMPTY, parse_cmi(build({"objectives.0.id": "o1", "suspend_data": "x"})).snapshot)
 
     assert after(known, {"launch_data": "ld"}) == msgspec.structs.replace(known, launch_data="ld")
 
@@ -274,9 +274,9 @@ def test_a_snapshot_cut_into_deltas_is_the_same_as_the_whole(flat, places):
         deltas[place][name] = text
     known = EMPTY
     for part in deltas:
-        known = merge(known, read(nest(part)).snapshot)
+        known = merge(known, parse_cmi(unflatten(part)).snapshot)
 
-    whole = merge(EMPTY, read(nest(flat)).snapshot)
+    whole = merge(EMPTY, parse_cmi(unflatten(flat)).snapshot)
     assert spelled_out(known.interactions or {}) == spelled_out(
         whole.interactions or {}
     )  # the parts of an item in whichever order
@@ -289,7 +289,7 @@ def test_a_snapshot_cut_into_deltas_is_the_same_as_the_whole(flat, places):
 def test_a_repeated_older_commit_changes_nothing_wherever_it_arrives(sent, data):
     # whether an older commit raises success is decided before it is merged
     nothing = {"lesson_status": None, "success_status": None}
-    said = [msgspec.structs.replace(read(nest(flat)).snapshot, **nothing) for flat in sent]
+    said = [msgspec.structs.replace(parse_cmi(unflatten(flat)).snapshot, **nothing) for flat in sent]
     known = EMPTY
     for count, one in enumerate(said, 1):
         known = merge(known, one)

@@ -14,7 +14,7 @@ from mappings.cmi.objectives import Objective
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition import DefinitionError, load_definition
 from mappings.definition.model import CONTEXT_LISTS
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from tests.mappings.builders import Play, numbered, scorm_12, scorm_2004
 from tests.mappings.statement_builders import ANSWER, DOCUMENTS, ODD_IDS, SHIPPED, compiled, facts, judged, tell
 
@@ -49,7 +49,7 @@ def activity(name, **definition):
 def statements_of(play, mapping, tree):
     """Return the statements about answers of one commit."""
     done = play.send(tree, full=True)
-    made = make(mapping, facts(), done.attempt, done.session, done.changes, done.at)
+    made = generate_statements(mapping, facts(), done.attempt, done.session, done.changes, done.at)
     play.attempt, play.session = made.attempt, made.session
     told = [judged(one.body) for one in made.statements]
     return [one for one in told if "/interactions/" in one["object"]["id"]]

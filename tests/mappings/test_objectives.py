@@ -6,8 +6,9 @@ import pytest
 
 from mappings.cmi.objectives import Objective, objectives
 from mappings.cmi.scores import Score
+from mappings.generation.statements import generate_statements
 from tests.mappings.builders import DAY, NOON, Play, delta, numbered, scorm_12, scorm_2004
-from tests.mappings.statement_builders import compiled, facts, make
+from tests.mappings.statement_builders import compiled, facts
 
 
 def old(*items, **changes):
@@ -34,7 +35,7 @@ def statements_of(play, *trees):
     made_all = []
     for tree in trees:
         done = play.send(tree)
-        made = make(compiled(), facts(), done.attempt, done.session, done.changes, done.at)
+        made = generate_statements(compiled(), facts(), done.attempt, done.session, done.changes, done.at)
         play.attempt, play.session = made.attempt, made.session
         made_all += [one.rule for one in made.statements if one.rule.startswith("objective-")]
     return made_all

@@ -12,7 +12,7 @@ from mappings.cmi.interactions import interaction
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition import compile_definition, load_definition
 from mappings.generation.documents import documents
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import ANSWER, ENROLLMENT, SHIPPED, facts, reached
 
@@ -45,7 +45,7 @@ def told(mapping, who):
     )
     item = interaction(ANSWER | {"objectives": {"0": {"id": "O 1"}}})
     changes = [Change("attempt.started"), Change("interaction.answered", about=item), Change("score.changed")]
-    made = make(mapping, facts(**who), attempt, session, changes, NOON)
+    made = generate_statements(mapping, facts(**who), attempt, session, changes, NOON)
     names = {one.name for one in mapping.definition.documents}
     begun = [(ENROLLMENT, 1)]
     kept = documents(mapping, facts(**who), attempt, names=names, attempts=begun)

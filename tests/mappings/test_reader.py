@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.cmi.reader import read
+from mappings.cmi.parser import parse_cmi
 from mappings.cmi.snapshot import COLLECTIONS, EMPTY, Snapshot
-from mappings.cmi.tree import nest
+from mappings.cmi.tree import unflatten
 from tests.mappings.builders import delta, flatten, scorm_12, scorm_2004, spelled_out
 
 SCORM_12 = {
@@ -63,7 +63,7 @@ BOTH = [*SCORM_12.items(), *SCORM_2004.items()]
 
 def said(tree, **options):
     """Return what a tree that is sound says."""
-    reading = read(tree, **options)
+    reading = parse_cmi(tree, **options)
     assert reading.warnings == ()
     return reading.snapshot
 
@@ -71,7 +71,7 @@ def said(tree, **options):
 @pytest.mark.parametrize(("element", "case"), BOTH, ids=[f"{name}={case[0]}" for name, case in BOTH])
 def test_every_element_is_read_flat_and_nested(element, case):
     text, field, value = case
-    nested, flat = said(delta({element: text})), said(nest({f"cmi.{element}": text}))
+    nested, flat = said(delta({element: text})), said(unflatten({f"cmi.{element}": text}))
 
     assert getattr(nested, field) == value
     assert type(getattr(nested, field)) is type(value)
@@ -96,7 +96,7 @@ def test_every_field_of_a_snapshot_can_be_read():
 
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
 def test_an_untouched_snapshot_says_the_same_flat_and_nested(build):
-    assert said(nest(flatten(build()))) == said(build())
+    assert said(unflatten(flatten(build()))) == said(build())
 
 
 def test_an_untouched_scorm_12_snapshot_says_little():
@@ -171,7 +171,7 @@ def test_a_tree_without_cmi_data_says_nothing(tree):
 )
 def test_the_version_is_told_by_what_only_one_of_them_has(tree, version):
     """Wire format 3.1. Elements that both have say nothing, and the session keeps its version."""
-    assert read(tree).snapshot.scorm_version == version
+    assert parse_cmi(tree).snapshot.scorm_version == version
 
 
 @pytest.mark.parametrize("declared", ["1.2", "2004"])

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from mappings.cmi.merge import merge
-from mappings.cmi.reader import read
+from mappings.cmi.parser import parse_cmi
 from mappings.cmi.render import LaunchValues, render
 from mappings.cmi.snapshot import EMPTY, Snapshot
 from tests.mappings.builders import delta, flatten, kept
@@ -58,7 +58,7 @@ SCORM_2004 = {
 
 @pytest.mark.parametrize(("version", "elements"), [("1.2", SCORM_12), ("2004", SCORM_2004)])
 def test_a_player_is_given_back_every_element_as_text(version, elements):
-    known = merge(EMPTY, read(delta(elements)).snapshot)
+    known = merge(EMPTY, parse_cmi(delta(elements)).snapshot)
     given = flatten(render(known, version, LaunchValues(**WHO)))
 
     assert {name: given[name] for name in elements} == elements
@@ -66,8 +66,8 @@ def test_a_player_is_given_back_every_element_as_text(version, elements):
 
 @pytest.mark.parametrize(("version", "elements"), [("1.2", SCORM_12), ("2004", SCORM_2004)])
 def test_what_a_player_is_given_reads_as_what_was_known(version, elements):
-    known = merge(EMPTY, read(delta(elements)).snapshot)
-    again = merge(EMPTY, read({"cmi": render(known, version, LaunchValues(**WHO))}).snapshot)
+    known = merge(EMPTY, parse_cmi(delta(elements)).snapshot)
+    again = merge(EMPTY, parse_cmi({"cmi": render(known, version, LaunchValues(**WHO))}).snapshot)
 
     assert replace(again, entry=None, mode=None, credit=None) == known
 

@@ -12,7 +12,7 @@ from mappings.attempt.changes import Change
 from mappings.attempt.enrollment import EnrollmentState
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition.conditions import MAX_ANSWERS, compile_condition
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import (
     ATTEMPT,
@@ -43,7 +43,7 @@ def test_a_rule_of_once_an_enrollment_speaks_once_in_all_attempts():
     mapping, enrollment, told = compiled(ONCE), EnrollmentState(), []
     for number, uid in enumerate((ATTEMPT, ENROLLMENT, OTHER), 1):
         session = SessionState(credit="no-credit" if number == 1 else None)
-        done = make(
+        done = generate_statements(
             mapping,
             facts(attempt_id=uid, attempt_number=number),
             AttemptState(),
@@ -85,11 +85,11 @@ def test_the_shipped_rules_tell_no_completion_success_or_score_of_what_does_not_
         "objective.scored", "objective.completed", "objective.passed", "objective.failed", "score.changed",
         "completion.completed", "success.passed", "success.failed", "session.terminated",
     ]  # fmt: skip
-    done = make(
+    done = generate_statements(
         compiled(),
         facts(),
         reached(known),
-        SessionState(mode=mode, credit=credit, spent=100),
+        SessionState(mode=mode, credit=credit, time_spent=100),
         [*map(change_of, triggers)],
         NOON,
     )
@@ -148,7 +148,7 @@ def test_statements_of_a_session_are_told_with_the_facts_of_now():
     mapping = compiled(text)
     told = []
     for value in ("1", "2"):
-        done = make(
+        done = generate_statements(
             mapping,
             replace(facts(), learner_attributes=json.dumps({"d": value})),
             AttemptState(),
@@ -178,7 +178,7 @@ def test_a_session_that_goes_on_after_its_end_was_told_is_another_one_to_rules_a
         ["session.terminated"],
         ["session.resumed", "session.suspended"],
     ):
-        done = make(mapping, facts(), attempt, session, [*map(change_of, changes)], NOON)
+        done = generate_statements(mapping, facts(), attempt, session, [*map(change_of, changes)], NOON)
         attempt, session = done.attempt, done.session
         told += [json.loads(one.body) for one in done.statements]
     ids = [one["context"]["extensions"]["https://w3id.org/xapi/cmi5/context/extensions/sessionid"] for one in told]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mappings.attempt.idle_end import end_idle
 from mappings.cmi.scores import Score
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from tests.mappings.builders import MINUTE, NOON, Play, delta
 from tests.mappings.statement_builders import SHIPPED, compiled, facts, judged
 
@@ -19,7 +19,7 @@ proven = settings(deadline=None, max_examples=300, derandomize=True, database=No
 
 BY_RANGE = SHIPPED.replace('scaled_score = "raw/100"', 'scaled_score = "range"')
 """What scores are told, not how they are scaled, is looked at here."""
-NAMES = {"1.2": ("core.score.raw", "core.score.min", "core.score.max")}
+NAMES: dict[str, tuple[str, ...]] = {"1.2": ("core.score.raw", "core.score.min", "core.score.max")}
 NAMES["2004"] = ("score.raw", "score.min", "score.max", "score.scaled")
 STATUS = {"1.2": ("core.lesson_status", "passed"), "2004": ("success_status", "passed")}
 PLACE = {"1.2": ("core.lesson_location", "p2"), "2004": ("location", "p2")}
@@ -35,7 +35,7 @@ class Told:
 
     def made(self, done):
         who = facts(session_id=f"22222222-2222-4222-8222-00000000000{self.play.session.number}")
-        made = make(self.mapping, who, done.attempt, done.session, done.changes, done.at)
+        made = generate_statements(self.mapping, who, done.attempt, done.session, done.changes, done.at)
         states = (msgspec.json.decode(msgspec.json.encode(one), type=type(one)) for one in (made.attempt, made.session))
         self.play.attempt, self.play.session = states
         self.statements += [(one.rule, judged(one.body).get("result", {})) for one in made.statements]
@@ -97,7 +97,7 @@ def test_parts_in_any_order_tell_what_one_commit_of_them_tells(end, scored, agai
     assert len(split.scores) <= 1 + bool(earlier)
     assert split.statements[-1] == whole.statements[-1]
     assert split.play.attempt.score == whole.play.attempt.score
-    assert (split.play.attempt.writing, split.play.attempt.told) == (None, None)
+    assert (split.play.attempt.score_pending_session, split.play.attempt.last_emitted_score) == (None, None)
 
 
 @given(scored=scores_in_parts(), ends=st.lists(st.sampled_from(ENDS), min_size=1, max_size=3))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.cmi.reader import read
-from mappings.cmi.scores import Score, finding, score
+from mappings.cmi.parser import parse_cmi
+from mappings.cmi.scores import Score, score, score_warning
 from mappings.cmi.snapshot import Snapshot
 from tests.mappings.builders import scorm_12, scorm_2004
 
@@ -72,7 +72,7 @@ def test_a_scorm_2004_score_is_scaled_as_given_or_by_its_range(raw, low, high, s
 def test_a_range_alone_is_no_score(known):
     """Players send SCORM 1.2's `max` as 100 though the content never set it (wire format 1.2.5)."""
     assert score(known) is None
-    assert finding(known) is None
+    assert score_warning(known) is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_range_alone_is_no_score(known):
     ],
 )
 def test_a_score_out_of_range_is_left_out_and_told(known, element, message):
-    found = finding(known)
+    found = score_warning(known)
 
     assert score(known) is None
     assert (found.code, found.element, found.message) == ("score-out-of-range", element, message)
@@ -103,7 +103,7 @@ def test_a_score_out_of_range_is_left_out_and_told(known, element, message):
     ],
 )
 def test_an_impossible_range_is_left_out_and_told(known, element, message):
-    found = finding(known)
+    found = score_warning(known)
 
     assert (found.code, found.element) == ("score-range", element)
     assert found.message.startswith(message)
@@ -113,17 +113,17 @@ def test_a_score_that_is_left_out_beside_its_range_is_told_too():
     known = of("1.2", 150, 50, 40)
 
     assert score(known) is None
-    assert "score" in finding(known).message.rpartition(";")[2]
+    assert "score" in score_warning(known).message.rpartition(";")[2]
 
 
 @pytest.mark.parametrize("known", [of("1.2", 85), of("1.2", 0, 0, 100), of("2004", 85), of("2004", 5, 0, 10, 0.5)])
 def test_a_sound_score_finds_nothing(known):
-    assert finding(known) is None
+    assert score_warning(known) is None
 
 
 def test_a_default_maximum_from_a_player_is_no_score():
-    assert score(read(scorm_12()).snapshot) is None
-    assert score(read(scorm_2004()).snapshot) is None
+    assert score(parse_cmi(scorm_12()).snapshot) is None
+    assert score(parse_cmi(scorm_2004()).snapshot) is None
 
 
 def test_a_score_as_json_holds_nothing_that_is_not_known():
@@ -165,7 +165,7 @@ def test_a_range_too_wide_to_subtract_gives_a_finite_share(raw):
 def test_a_raw_score_that_is_not_told_is_warned_of(known):
     value = score(known)
     if known.score_raw is not None and (value is None or value.raw is None):
-        assert finding(known) is not None
+        assert score_warning(known) is not None
 
 
 @given(st.sampled_from(["1.2", "2004"]), st.integers(0, 1000), st.integers(0, 1000))

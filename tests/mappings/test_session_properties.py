@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from tests.mappings.builders import NOON, Play, delta, scorm_12
 from tests.mappings.statement_builders import DOCUMENTS, compiled, facts, judged
 
@@ -79,7 +79,7 @@ def statements_of(sessions, mapping, *, full=False):
                 settled=settled,
                 sequence=sequence,
             )
-            made = make(mapping, who, done.attempt, done.session, done.changes, done.at)
+            made = generate_statements(mapping, who, done.attempt, done.session, done.changes, done.at)
             play.attempt, play.session = made.attempt, made.session
             told += made.statements
         play = play.next_session()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change, ending_change
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition import DefinitionError
-from mappings.generation.statements import make
+from mappings.generation.statements import generate_statements
 from tests.mappings.builders import DAY, MINUTE, NOON, Play, delta, scorm_12
 from tests.mappings.statement_builders import ENROLLMENT, SHIPPED, TOLD, change_of, compiled, facts, judged, tell
 
@@ -27,7 +29,7 @@ class Teller:
     def send(self, tree, **options):
         """Fold a commit and return the rules that spoke."""
         done = self.play.send(tree, **options)
-        made = make(self.mapping, self.context, done.attempt, done.session, done.changes, done.at)
+        made = generate_statements(self.mapping, self.context, done.attempt, done.session, done.changes, done.at)
         self.play.attempt, self.play.session = made.attempt, made.session
         self.statements += made.statements
         return [statement.rule for statement in made.statements]
@@ -53,7 +55,7 @@ result = {result}
 
 def test_no_changes_make_no_statements_and_leave_the_states_alone():
     attempt, session = AttemptState(), SessionState()
-    made = make(compiled(), facts(), attempt, session, (), NOON)
+    made = generate_statements(compiled(), facts(), attempt, session, (), NOON)
 
     assert made.statements == ()
     assert made.attempt is attempt
@@ -61,7 +63,9 @@ def test_no_changes_make_no_statements_and_leave_the_states_alone():
 
 
 def test_statements_come_in_the_order_of_the_changes_with_positions_from_one():
-    made = make(compiled(), facts(), AttemptState(), SessionState(), [change_of(one) for one in TOLD], NOON)
+    made = generate_statements(
+        compiled(), facts(), AttemptState(), SessionState(), [change_of(one) for one in TOLD], NOON
+    )
 
     assert [statement.position for statement in made.statements] == list(range(1, 18))
     assert [statement.rule for statement in made.statements][:3] == ["initialized", "resumed", "responded"]
@@ -73,7 +77,7 @@ def test_statements_come_in_the_order_of_the_changes_with_positions_from_one():
 def test_a_rule_of_once_an_attempt_speaks_once():
     teller = Teller()
     teller.send(delta({"core.lesson_status": "passed", "core.exit": "suspend"}), terminated=True)
-    again = make(
+    again = generate_statements(
         compiled(),
         facts(),
         teller.play.attempt,
@@ -91,7 +95,9 @@ def test_a_rule_of_once_a_session_speaks_in_each_session_once():
     second = first.next_session()
     assert second.send(delta({"core.lesson_location": "2"})) == ["resumed"]
     assert second.send(delta({"core.exit": "suspend"}), terminated=True) == ["suspended"]
-    again = make(compiled(), facts(), second.play.attempt, second.play.session, [Change("session.suspended")], NOON)
+    again = generate_statements(
+        compiled(), facts(), second.play.attempt, second.play.session, [Change("session.suspended")], NOON
+    )
 
     assert again.statements == ()
     assert len({statement.id for statement in first.statements + second.statements}) == 4
@@ -217,7 +223,7 @@ def test_a_fallback_stands_where_a_name_is_empty():
     assert tell("attempt.started", mapping=mapping)[0]["actor"]["name"] == "Doe, Jane"
 
 
-_STATUSES = ["", "incomplete", "completed", "passed", "failed", "Passed", "browsed", "nonsense", None, {}, 5]
+_STATUSES: list[Any] = ["", "incomplete", "completed", "passed", "failed", "Passed", "browsed", "nonsense", None, {}, 5]
 _NUMBERS = ["", "0", "85", "85,5", "100", "101", "-1", "1e308", "-1e308", "NaN", None, 40, 0.1, True]
 _TIMES = ["", "00:00:00", "00:05:30.25", "PT1H", "9999:99:99.99", "soon", "PT0.001S", 5]
 _COMMITS = st.fixed_dictionaries(
@@ -284,12 +290,12 @@ def test_a_whole_session_of_a_player_is_told_as_the_scorm_profile_asks():
 
 @pytest.mark.parametrize("spent", [0, 1, 99, 360_000])
 def test_the_duration_is_the_sessions_and_not_the_attempts(spent):
-    made = make(
+    made = generate_statements(
         compiled(),
         facts(),
         AttemptState(snapshot=Snapshot(), total_time=10**6),
-        SessionState(spent=spent, time_known=True),
-        [ending_change("terminated", SessionState(spent=spent, time_known=True))],
+        SessionState(time_spent=spent, time_known=True),
+        [ending_change("terminated", SessionState(time_spent=spent, time_known=True))],
         NOON,
     )
 

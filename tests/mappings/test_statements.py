@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import tincan
@@ -35,7 +36,7 @@ OBJECT = {
     "id": "https://lms.example.org/courses/7/235",
     "definition": {"type": "http://adlnet.gov/expapi/activities/lesson", "name": {"en-US": "Fire safety"}},
 }
-CONTEXT = {
+CONTEXT: dict[str, Any] = {
     "registration": "33333333-3333-4333-8333-333333333333",
     "contextActivities": {
         "grouping": [

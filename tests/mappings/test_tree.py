@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.cmi.tree import DEEPEST, item, items, nest, scalar
+from mappings.cmi.tree import DEEPEST, item, items, scalar, unflatten
 from tests.mappings.builders import flatten
 
 proven = settings(deadline=None, max_examples=150, derandomize=True, database=None)
@@ -15,37 +15,41 @@ proven = settings(deadline=None, max_examples=150, derandomize=True, database=No
 def test_dotted_names_become_a_tree():
     flat = {"cmi.core.score.raw": "85", "cmi.core.exit": "", "cmi.interactions.0.id": "Q1"}
 
-    assert nest(flat) == {"cmi": {"core": {"score": {"raw": "85"}, "exit": ""}, "interactions": {"0": {"id": "Q1"}}}}
+    assert unflatten(flat) == {
+        "cmi": {"core": {"score": {"raw": "85"}, "exit": ""}, "interactions": {"0": {"id": "Q1"}}}
+    }
 
 
 @pytest.mark.parametrize("nothing", [None, {}, "[object Object]"])
 def test_empty_collections_are_left_out_of_the_tree(nothing):
     """`{}` stands in flattened bodies, its careless text in `params` ones."""
-    assert nest({"cmi.interactions.1.objectives": nothing, "cmi.exit": "suspend"}) == {"cmi": {"exit": "suspend"}}
+    assert unflatten({"cmi.interactions.1.objectives": nothing, "cmi.exit": "suspend"}) == {"cmi": {"exit": "suspend"}}
 
 
 def test_a_later_name_wins_over_an_earlier_one():
     """Open edX sends its batch in the order of the calls, a name perhaps twice."""
-    assert nest([("cmi.location", "2"), ("cmi.location", "3")]) == {"cmi": {"location": "3"}}
+    assert unflatten([("cmi.location", "2"), ("cmi.location", "3")]) == {"cmi": {"location": "3"}}
 
 
 def test_a_later_name_wins_over_a_contradiction():
-    assert nest([("cmi.core", "x"), ("cmi.core.exit", "suspend")]) == {"cmi": {"core": {"exit": "suspend"}}}
-    assert nest([("cmi.core.exit", "suspend"), ("cmi.core", "x")]) == {"cmi": {"core": "x"}}
+    assert unflatten([("cmi.core", "x"), ("cmi.core.exit", "suspend")]) == {"cmi": {"core": {"exit": "suspend"}}}
+    assert unflatten([("cmi.core.exit", "suspend"), ("cmi.core", "x")]) == {"cmi": {"core": "x"}}
 
 
 def test_an_empty_value_never_erases_a_group():
-    assert nest([("cmi.core.score.raw", "85"), ("cmi.core.score", "")]) == nest([("cmi.core.score.raw", "85")])
+    assert unflatten([("cmi.core.score.raw", "85"), ("cmi.core.score", "")]) == unflatten(
+        [("cmi.core.score.raw", "85")]
+    )
 
 
 def test_an_empty_later_value_wins_over_an_earlier_one():
     """It is what the content set last."""
-    assert nest([("cmi.core.exit", "suspend"), ("cmi.core.exit", "")]) == {"cmi": {"core": {"exit": ""}}}
+    assert unflatten([("cmi.core.exit", "suspend"), ("cmi.core.exit", "")]) == {"cmi": {"core": {"exit": ""}}}
 
 
 def test_what_is_deeper_than_any_element_stays_one_name():
     above = "a." * DEEPEST
-    tree = nest({f"{above}b": "x", f"{above}c.{'d.' * 10_000}e": "y"})
+    tree = unflatten({f"{above}b": "x", f"{above}c.{'d.' * 10_000}e": "y"})
 
     assert flatten(tree) == {f"{above}b": "x", f"{above}c.{'d.' * 10_000}e": "y"}
     for _ in range(DEEPEST):
@@ -62,7 +66,7 @@ def test_what_is_deeper_than_any_element_stays_one_name():
 )
 @proven
 def test_a_flattened_tree_nests_back(tree):
-    assert nest(flatten(tree)) == tree
+    assert unflatten(flatten(tree)) == tree
 
 
 @pytest.mark.parametrize(

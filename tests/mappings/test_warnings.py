@@ -7,11 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mappings.attempt import SessionState
-from mappings.cmi import names, reader
+from mappings.cmi import names, parser
 from mappings.cmi.names import KEYWORDS
-from mappings.cmi.reader import read
+from mappings.cmi.parser import parse_cmi
 from mappings.cmi.spelling import distance, nearest
-from mappings.cmi.tree import MOST_ITEMS, nest
+from mappings.cmi.tree import MOST_ITEMS, unflatten
 from mappings.cmi.warnings import LONGEST_NAME, MAX_WARNINGS, WarningCode
 from tests.mappings.builders import DAY, NOON, SECOND, Play, delta, numbered, scorm_12, scorm_2004
 
@@ -42,8 +42,8 @@ def said(tree):
     ],
 )
 def test_an_element_that_scorm_does_not_have_is_warned_of_with_the_one_that_was_meant(element, meant):
-    for tree in (delta({element: "x"}), nest({f"cmi.{element}": "x"})):
-        (one,) = read(tree).warnings
+    for tree in (delta({element: "x"}), unflatten({f"cmi.{element}": "x"})):
+        (one,) = parse_cmi(tree).warnings
         assert (one.code, one.element) == (
             "unknown-element",
             f"cmi.{element}"[: LONGEST_NAME - 1] + "…" * (len(element) > 160),
@@ -63,16 +63,18 @@ def test_an_element_that_scorm_does_not_have_is_warned_of_with_the_one_that_was_
     ],
 )
 def test_an_element_outside_its_group_is_warned_of_with_its_group(element, where):
-    (one,) = read(delta({element: "x"})).warnings
+    (one,) = parse_cmi(delta({element: "x"})).warnings
 
     assert (one.code, one.element) == ("misplaced-element", f"cmi.{element}")
     assert one.message == f"belongs in the group {where} and was not read here"
 
 
 def test_a_name_that_lacks_its_beginning_is_warned_of():
-    tree = nest({"cmi.core.exit": "suspend", "core.lesson_status": "passed", "adl.nav.reqest": "continue", "foo": "1"})
+    tree = unflatten(
+        {"cmi.core.exit": "suspend", "core.lesson_status": "passed", "adl.nav.reqest": "continue", "foo": "1"}
+    )
 
-    assert [(one.element, one.code.value) for one in read(tree).warnings] == [
+    assert [(one.element, one.code.value) for one in parse_cmi(tree).warnings] == [
         ("core", "misplaced-element"),
         ("adl.nav.reqest", "unknown-element"),
         ("foo", "unknown-element"),
@@ -92,7 +94,7 @@ def test_every_element_that_is_read_is_known_to_scorm():
         for below in group.groups.values():
             check(below)
 
-    check(reader._CMI)
+    check(parser._CMI)
 
 
 ITEM = {
@@ -111,7 +113,7 @@ def test_nothing_that_scorm_or_aicc_has_is_called_unknown(group):
         for name in names.names(group)
         if name != "n" and f"{group}.{name}" not in names._ALL
     }
-    codes = {one.code for one in Play().send(nest(flat)).warnings}
+    codes = {one.code for one in Play().send(unflatten(flat)).warnings}
 
     assert codes.isdisjoint({"unknown-element", "misplaced-element", "bad-index", "not-a-group"})
 
@@ -228,20 +230,20 @@ def test_an_answer_has_no_more_warnings_than_it_may_and_says_that_there_are_more
 
 
 def test_a_comment_of_scorm_12_loses_its_nul_characters():
-    reading = read(delta({"comments": "a\0b"}))
+    reading = parse_cmi(delta({"comments": "a\0b"}))
 
     assert (reading.snapshot.comments, [one.code.value for one in reading.warnings]) == ("ab", ["nul-removed"])
 
 
 def test_suspend_data_keeps_every_character():
-    assert read(delta({"suspend_data": "a\0b"})).snapshot.suspend_data == "a\0b"
+    assert parse_cmi(delta({"suspend_data": "a\0b"})).snapshot.suspend_data == "a\0b"
 
 
 @pytest.mark.parametrize(
     "number", ["1,234", "1,234.5", "1.234,5", "1,234,567", "1.234.567", "1 234", "1'234", "12\u00a0345,6", "-1,000"]
 )
 def test_a_thousands_separator_is_warned_of_and_the_number_left_out(number):
-    reading = read(delta({"core.score.raw": number}))
+    reading = parse_cmi(delta({"core.score.raw": number}))
 
     assert [one.code.value for one in reading.warnings] == ["thousands-separator"]
     assert reading.snapshot.score_raw is None
@@ -251,7 +253,7 @@ def test_a_thousands_separator_is_warned_of_and_the_number_left_out(number):
     ("number", "value"), [("85,5", 85.5), ("0,125", 0.125), ("1.234", 1.234), ("1234", 1234), ("1234,567", 1234.567)]
 )
 def test_a_decimal_comma_is_read(number, value):
-    reading = read(delta({"core.score.raw": number}))
+    reading = parse_cmi(delta({"core.score.raw": number}))
 
     assert (reading.snapshot.score_raw, reading.warnings) == (value, ())
 

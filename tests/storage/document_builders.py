@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import Connection, select
 
 from storage import documents
@@ -34,7 +37,7 @@ def settle(
     documents.settle(connection, Try(target, now, 5, state, status, "answer"), one, state, now)
 
 
-def store(connection: Connection, *all_of_them: Stored, readers: dict[str, tuple[str, ...]] | None = None) -> None:
+def store(connection: Connection, *all_of_them: Stored, readers: Mapping[str, tuple[str, ...]] | None = None) -> None:
     """Store documents for the one LRS, or for the readers given."""
     documents.store(connection, all_of_them, by_name(readers or LRS))
 
@@ -45,7 +48,7 @@ def states(connection: Connection) -> dict[tuple[str, str], str]:
     return {(row.name, row.target): row.state for row in rows}
 
 
-def store_and_settle(connection: Connection, session: Session, **changed: object) -> None:
+def store_and_settle(connection: Connection, session: Session, **changed: Any) -> None:
     """Store a document and write it at once."""
     store(connection, stored(connection, session, **changed))
     for one in claim(connection):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import OperationalError
 
 from storage import attempts
@@ -46,7 +47,7 @@ FIXED = {
 """What says which row it is, and never changes."""
 
 
-def _new_values(row: Enrollment | Attempt | Session) -> dict[str, object]:
+def _new_values(row: Enrollment | Attempt | Session) -> dict[str, Any]:
     """Give every column that may change a value that no other column has."""
     names = [one.name for one in fields(row) if one.name not in FIXED[type(row)] | {"changed", "new"}]
     types = {one.name: str(one.type) for one in fields(row)}
@@ -339,5 +340,5 @@ def test_the_open_session_is_the_one_that_began_last_and_has_not_ended(engine: E
         assert attempts.open_session(connection, first.attempt) is None
 
 
-def _load_in(connection, session_id: str) -> Session:
+def _load_in(connection: Connection, session_id: str) -> Session:
     return attempts.load_sessions(connection, [session_id])[session_id]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -21,7 +23,7 @@ THREADS, EACH = 8, 25
 
 
 @pytest.fixture
-def sqlite_engine(sqlite_url: str):
+def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
     engine = open_engine(sqlite_url)
     yield engine
     engine.dispose()
@@ -70,7 +72,7 @@ def test_a_writing_transaction_has_the_write_lock_before_it_reads(sqlite_engine:
     other.dispose()
 
 
-def test_a_file_that_another_process_writes_is_waited_for_even_before_it_has_a_wal(tmp_path) -> None:
+def test_a_file_that_another_process_writes_is_waited_for_even_before_it_has_a_wal(tmp_path: Path) -> None:
     """SQLite's own busy timeout does not cover the switch to WAL, and two bridges may start on a new file at once."""
     holder = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
     holder.execute("CREATE TABLE t (x)")
@@ -136,7 +138,7 @@ def test_the_words_of_a_refusal_never_hold_the_password(url: str) -> None:
 
 
 @pytest.mark.parametrize("driver", ["sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"])
-def test_the_driver_is_ours_whatever_the_url_says(driver: str, tmp_path) -> None:
+def test_the_driver_is_ours_whatever_the_url_says(driver: str, tmp_path: Path) -> None:
     engine = open_engine(f"{driver}:///{tmp_path / 'bridge.db'}")
     assert engine.url.drivername == "sqlite+pysqlite"
     assert not (tmp_path / "bridge.db").exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
+from typing import Any
+
+from sqlalchemy import Connection, Engine
 
 from storage import histories, journal
 from storage.engine import reading, writing
@@ -22,7 +24,7 @@ from tests.storage.builders import (
 )
 
 
-def _play(connection, lms_id: int, learner: str, at: int = NOW):
+def _play(connection: Connection, lms_id: int, learner: str, at: int = NOW) -> Any:
     """Store an enrollment with two attempts whose sessions' commits come in turns; the third one is a repetition."""
     owner = add_enrollment(connection, lms_id, learner)
     sessions = [add_session(connection, add_attempt(connection, owner, number)) for number in (1, 2)]
@@ -30,7 +32,7 @@ def _play(connection, lms_id: int, learner: str, at: int = NOW):
         append(
             connection, [entry(one, number, received_at=at, body=f"{one.entry}{number}".encode()) for one in sessions]
         )
-    append(connection, [entry(sessions[0], 3, received_at=at, body=None, reply=None, duplicate_of=1)])
+    append(connection, [entry(sessions[0], 3, received_at=at, body=None, response=None, duplicate_of=1)])
     owner.first_commit_at = owner.last_commit_at = at
     save(connection, owner)
     return owner, sessions
@@ -77,7 +79,8 @@ def test_enrollments_of_a_span_are_given_a_page_at_a_time(engine: Engine) -> Non
             (Span(course="12"), ids),
             (Span(course=""), []),
         ):
-            found, after = [], 0
+            found: list[int] = []
+            after = 0
             while page := histories.enrollment_ids(connection, span, after=after, most=2):
                 found, after = found + page, page[-1]
             assert found == expected
@@ -103,6 +106,7 @@ def test_a_commit_s_line_says_what_became_of_it(engine: Engine) -> None:
         _, (session, _) = _play(connection, add_lms(connection), "u1")
     with reading(engine) as connection:
         third = histories.commit_line(connection, session.session_id, 3)
+        assert third is not None
         assert (third.disposition, third.duplicate_of) == ("applied", 1)
         assert histories.commit_line(connection, session.session_id, 4) is None
         assert journal.last_number(connection, session.session_id) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +29,7 @@ def _free(engine: Engine) -> None:
         connection.execute(delete(lease))
 
 
-def share(engine: Engine, process: int, names=NAMES, lasts: int = DAY) -> Shares:
+def share(engine: Engine, process: int, names: Sequence[str] = NAMES, lasts: int = DAY) -> Shares:
     """Let a process look once, and give back what it has too much of."""
     with writing(engine) as connection:
         shares = leases.share_out(connection, owner=uid("process", process), names=names, lasts=lasts)
@@ -36,7 +37,7 @@ def share(engine: Engine, process: int, names=NAMES, lasts: int = DAY) -> Shares
     return shares
 
 
-def held(engine: Engine, process: int, names=NAMES) -> set[str]:
+def held(engine: Engine, process: int, names: Sequence[str] = NAMES) -> set[str]:
     """Give what a process holds now."""
     with reading(engine) as connection:
         owner = uid("process", process)
@@ -103,7 +104,9 @@ def test_the_database_s_clock_tells_the_time(engine: Engine) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), min_size=1, max_size=20), st.integers(1, 9))
-def test_no_name_is_ever_two_processes_and_shares_become_even(engine: Engine, steps, count: int) -> None:
+def test_no_name_is_ever_two_processes_and_shares_become_even(
+    engine: Engine, steps: list[tuple[int, bool]], count: int
+) -> None:
     names = [f"lrs/{number}" for number in range(count)]
     with writing(engine) as connection:
         connection.execute(delete(lease))

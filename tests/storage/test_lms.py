@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Connection, Engine, update
 
 from storage import lms
 from storage.engine import reading, writing
@@ -14,7 +14,9 @@ from tests.storage.builders import NOW
 HOME = "https://lms.example.org"
 
 
-def _add(connection, secret: str, name: str = "lms", home_page: str = HOME, origins: tuple[str, ...] = ()) -> Lms:
+def _add(
+    connection: Connection, secret: str, name: str = "lms", home_page: str = HOME, origins: tuple[str, ...] = ()
+) -> Lms:
     return lms.add_token(
         connection, name=name, home_page=home_page, origins=origins, token_digest=lms.digest(secret), now=NOW
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from storage import attempts, documents, lookups, outbox
 from storage.documents import Stored
@@ -40,7 +42,7 @@ def test_enrollments_are_found_by_what_is_asked_for(engine: Engine) -> None:
                 for activity in ("235", "236"):
                     add_enrollment(connection, lms_id, learner, activity)
 
-        def asked(**conditions) -> list[tuple[int, str, str]]:
+        def asked(**conditions: Any) -> list[tuple[int, str, str]]:
             found = lookups.enrollments(connection, **conditions)
             return [(row.lms_id, row.learner_id, row.activity_id) for row in found]
 
@@ -104,7 +106,7 @@ def test_a_report_holds_all_there_is_to_an_attempt_in_its_order(engine: Engine) 
         other = launched(connection, "u2")
         queue(connection, other, 1)
         queue(connection, first, 2, ["lrs", "mirror"])
-        repeated = entry(first, 2, disposition="duplicate", duplicate_of=1, reply=None, body=None)
+        repeated = entry(first, 2, disposition="duplicate", duplicate_of=1, response=None, body=None)
         append(connection, [repeated, entry(second, 1, received_at=NOW + 60, sequence=4)])
         owner = first.attempt.enrollment
         add_attempt(connection, owner, 2)
@@ -146,7 +148,7 @@ def test_a_report_tells_what_the_lrs_said_last(engine: Engine) -> None:
 def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_they_are(engine: Engine) -> None:
     with writing(engine) as connection:
         its, other = launched(connection), launched(connection, "u2")
-        state, profile = stored(connection, its), stored(connection, its, name="activity-profile", every=9)
+        state, profile = stored(connection, its), stored(connection, its, name="activity-profile", min_interval_ms=9)
         readers = dict.fromkeys(("attempt-state", "activity-profile"), ("lrs", "mirror"))
         documents.store(connection, [state, profile], by_name(readers))
         for target, status, answer, outcome in (
@@ -184,7 +186,7 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
 
 def _line(one: Stored, *deliveries: DeliveryLine) -> DocumentLine:
     names = [name for name in DocumentLine.__slots__ if name not in {"deliveries", "size"}]
-    return DocumentLine(*(getattr(one.row, name) for name in names), list(deliveries))
+    return DocumentLine(**{name: getattr(one.row, name) for name in names}, deliveries=list(deliveries))
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -197,7 +199,7 @@ def test_a_report_is_not_torn_by_a_statement_that_is_stored_meanwhile(
         queue(connection, its, count)
     load = attempts.load_attempt_sessions
 
-    def load_and_be_late(connection, owner):
+    def load_and_be_late(connection: Connection, owner: Any) -> Any:
         loaded = load(connection, owner)
         with writing(engine) as other:
             add(other, statements(other, its, ["{}"], count), to("lrs"))

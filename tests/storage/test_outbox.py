@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage import deliveries, outbox
@@ -18,12 +21,14 @@ PLENTY = 1_000_000
 
 
 def _claim(
-    connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
+    connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
 ) -> list[Claimed]:
     return list(_page(connection, target, now=now, most=most, most_bytes=most_bytes).claimed)
 
 
-def _page(connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY) -> Page:
+def _page(
+    connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
+) -> Page:
     return outbox.claim(connection, whole(target), now=now, most=most, most_bytes=most_bytes)
 
 
@@ -31,7 +36,7 @@ def _places(claimed: list[Claimed]) -> list[tuple[int, int]]:
     return [(one.attempt_id, one.position) for one in claimed]
 
 
-def _rows(connection) -> list:
+def _rows(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(delivery).order_by(delivery.c.id)).all()
 
 
@@ -43,7 +48,7 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
     with reading(engine) as connection:
         (stored,) = connection.execute(select(statement))
         assert stored.body == body
-        assert (stored.id, stored.rule, stored.commit_number, stored.made_at) == (rows[0].id, "completed", 1, NOW)
+        assert (stored.id, stored.rule, stored.commit_number, stored.created_at) == (rows[0].id, "completed", 1, NOW)
         for target in ("first", "second"):
             page = _page(connection, target)
             (claimed,) = page.claimed
@@ -64,8 +69,8 @@ def test_a_statement_id_is_there_once(engine: Engine) -> None:
         )
 
 
-def _first_id(connection) -> str:
-    return connection.execute(select(statement.c.id)).scalars().first()
+def _first_id(connection: Connection) -> str:
+    return str(connection.execute(select(statement.c.id)).scalars().first())
 
 
 def test_statements_wait_for_no_target_in_particular_while_none_is_configured(engine: Engine) -> None:

@@ -42,26 +42,28 @@ class Visitor:
         assert response.status == 200, text
         return text
 
-    async def post(
-        self, path: str, *, page: str = "/audit/targets", headers: dict[str, str] | None = None, **fields: Any
-    ) -> ClientResponse:
+    async def post(self, path: str, *, page: str = "/audit/targets", **fields: Any) -> ClientResponse:
         """Send a form that stands on `page`, whose token is read there."""
-        form = {"csrf": csrf_token(await self.text(page))} | fields
-        response = await self.client.post(path, data=form, headers=headers, allow_redirects=False)
-        await response.read()
-        return response
+        return await self._send(path, page, fields)
 
     async def sign_in(
         self, name: str, password: str = PASSWORD, *, headers: dict[str, str] | None = None, **fields: str
     ) -> ClientResponse:
         """Sign in by the form."""
-        return await self.post(
-            "/audit/sign-in", page="/audit/sign-in", headers=headers, name=name, password=password, **fields
-        )
+        credentials = {"name": name, "password": password}
+        return await self._send("/audit/sign-in", "/audit/sign-in", credentials | fields, headers)
 
     async def sign_out(self) -> None:
         """Sign out by the form."""
         assert (await self.post("/audit/sign-out")).status == 303
+
+    async def _send(
+        self, path: str, page: str, fields: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> ClientResponse:
+        form = {"csrf": csrf_token(await self.text(page))} | fields
+        response = await self.client.post(path, data=form, headers=headers, allow_redirects=False)
+        await response.read()
+        return response
 
 
 def new_visitor(url: str | URL, **headers: str) -> Visitor:

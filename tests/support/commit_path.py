@@ -18,8 +18,8 @@ from bridge.commits.write_queue import QueuedCommand, WriteQueue
 from bridge.formats import CommitRequest, detect
 from bridge.mapping_library.activation import store_version
 from bridge.mapping_library.reloader import ready
-from mappings.attempt import Arrival
-from mappings.cmi import read
+from mappings.attempt import ReceivedCommit
+from mappings.cmi import parse_cmi
 from storage import lms
 from storage.engine import writing
 from tests.support.accounts import START
@@ -72,9 +72,10 @@ class Writer:
         raw = msgspec.json.encode(body)
         post = CommitRequest(raw, "application/json", query)
         commit = detect(post)[1].commit
-        arrival = Arrival(
+        assert commit is not None
+        arrival = ReceivedCommit(
             commit=commit,
-            reading=read(commit.tree, declared=commit.scorm_version),
+            parsed_cmi=parse_cmi(commit.tree, declared=commit.scorm_version),
             digest=hashlib.sha256(raw).hexdigest(),
             received_at=self.clock(),
         )

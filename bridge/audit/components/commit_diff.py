@@ -73,10 +73,10 @@ def commit_diffs(
     previous = CommitResponseParts() if before is None else _decode(before)
     diffs = []
     for commit in commits:
-        if commit.reply is None:  # a duplicate changed nothing
+        if commit.response is None:  # a duplicate changed nothing
             diffs.append(CommitDiff())
             continue
-        response = _decode(commit.reply)
+        response = _decode(commit.response)
         warnings = tuple(
             {name: truncate_text(str(value)) for name, value in warning.items()}
             for warning in response.warnings[:max_warnings]

@@ -78,7 +78,7 @@ def _failure(reply: Reply) -> tuple[str, str]:
     if status is None:
         return "no answer", "Check the endpoint, and that the LRS is running."
     if status in {401, 403}:
-        return f"it denies the bridge access ({status})", "Correct the credentials, at the LRS or in the settings."
+        return f"unauthorized ({status})", "Correct the credentials, at the LRS or in the settings."
     if 300 <= status < 400:
         hint = f"It redirects to {reply.redirects_to or 'another address'}; the bridge follows no redirects."
         return f"redirected ({status})", hint

@@ -45,7 +45,7 @@ def filter_options(connection: Connection) -> FilterOptions:
     rules: dict[str, None] = {}
     documents: dict[str, None] = {}
     for version in mapping_versions.newest(connection, _MAX_VERSIONS):
-        document = load_document(version.document, version.name)
+        document = load_document(version.definition, version.name)
         if isinstance(document, MappingDefinition):
             for verb in document.verbs.values():
                 verbs.setdefault(verb.id, name_of(verb.display, document.language))

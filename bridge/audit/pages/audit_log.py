@@ -10,14 +10,14 @@ from bridge.audit.access.roles import Role
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import parse_day, text_param
 from bridge.audit.dependencies import DEPENDENCIES
-from storage.audit import trail
+from storage import audit_log
 from storage.audit.pages import Page, encode
-from storage.audit.trail import Looked, NumberedAct
+from storage.audit_log import AuditFilter, NumberedEntry
 
 
 async def _audit_log(request: web.Request) -> web.StreamResponse:
     params = request.query
-    which = Looked(
+    which = AuditFilter(
         text_param(request, "by") or "",
         text_param(request, "verb") or "",
         text_param(request, "subject") or "",
@@ -25,8 +25,8 @@ async def _audit_log(request: web.Request) -> web.StreamResponse:
         parse_day(params.get("until", ""), after=True),
     )
 
-    def query(connection: Connection) -> tuple[Page[NumberedAct], list[str]]:
-        return trail.find(connection, which, after=params.get("after")), trail.verbs(connection)
+    def query(connection: Connection) -> tuple[Page[NumberedEntry], list[str]]:
+        return audit_log.search(connection, which, after=params.get("after")), audit_log.actions(connection)
 
     found, verbs = await request.app[DEPENDENCIES].database.read(query)
     return render_page(
@@ -35,7 +35,7 @@ async def _audit_log(request: web.Request) -> web.StreamResponse:
         page=found,
         which=which,
         verbs=verbs,
-        is_filtered=which != Looked() or "after" in params,
+        is_filtered=which != AuditFilter() or "after" in params,
         cursor_before=lambda number: encode((number + 1,)),
     )
 

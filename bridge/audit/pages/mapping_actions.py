@@ -30,7 +30,7 @@ class _Draft(NamedTuple):
 async def _draft(request: web.Request) -> web.StreamResponse:
     content_hash, text = request.query.get("from", ""), ""
     if content_hash:
-        text = (await request.app[DEPENDENCIES].database.read(find_version, content_hash)).document
+        text = (await request.app[DEPENDENCIES].database.read(find_version, content_hash)).definition
     return _form(request, _Draft(text))
 
 

@@ -60,7 +60,7 @@ async def _preview(request: web.Request) -> web.StreamResponse:
         if not is_uuid(session.lower()) or not (number.isascii() and number.isdigit() and len(number) < 10):
             return _PreviewView(version, fault="Enter the session id and the number of the commit in it, such as 1.")
         try:
-            mapping = compile_text(version.document, version.name)
+            mapping = compile_text(version.definition, version.name)
             explained = explained_commit(connection, session.lower(), int(number), mapping=mapping)
         except (DefinitionError, UnreadableError) as error:
             return _PreviewView(version, fault=str(error))
@@ -82,7 +82,7 @@ async def _pasted(request: web.Request) -> web.StreamResponse:
         if session and not is_uuid(session):
             return _PreviewView(version, fault="A session id must look like 1b4e28ba-2fa1-41d2-883f-0016d3cca427.")
         try:
-            mapping = compile_text(version.document, version.name)
+            mapping = compile_text(version.definition, version.name)
             arrival = arrival_of(body.encode(errors="replace"), dependencies.now())
             preview = previewed(mapping, arrival, connection=connection, session_id=session or None)
         except BridgeError as error:
@@ -101,7 +101,7 @@ def _preview_page(
         request,
         "mapping_preview.html",
         status=400 if view.fault else 200,
-        version=view.version._replace(document=""),
+        version=view.version._replace(definition=""),
         explanation=view.explanation,
         fault=view.fault,
         body=body,
@@ -132,7 +132,7 @@ async def _start(request: web.Request) -> web.StreamResponse:
     comparison = ImpactRequest(before.content_hash, after.content_hash, int(days), lms or None)
     span = Span(now - comparison.days * DAY, lms=comparison.lms)
     job = BackgroundJob(comparison, current_account(request).name, now)
-    texts = before.document, after.document
+    texts = before.definition, after.definition
     background_jobs.start(
         request, job, lambda progress: impact.impact(dependencies.database.engine, texts, span, progress=progress)
     )

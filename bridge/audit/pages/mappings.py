@@ -54,7 +54,7 @@ async def _mappings(request: web.Request) -> web.StreamResponse:
     return render_page(
         request,
         "mappings.html",
-        versions=[version._replace(document="") for version in view.versions],
+        versions=[version._replace(definition="") for version in view.versions],
         titles={version.id: _title(version) for version in view.versions},
         uses=view.uses,
         lms=view.lms,
@@ -66,7 +66,7 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
         return find_version(connection, request.match_info["hash"]), _mappings_view(connection)
 
     version, view = await request.app[DEPENDENCIES].database.read(query)
-    document = load_document(version.document, version.name)
+    document = load_document(version.definition, version.name)
     description = None if isinstance(document, DefinitionError) else in_words(document)
     return render_page(
         request,
@@ -76,11 +76,11 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
         description=description,
         rules=None if description is None else description.rules,
         faults=document.faults if isinstance(document, DefinitionError) else (),
-        lines=version.document.splitlines(),
+        lines=version.definition.splitlines(),
         use=view.uses.get(version.id, _VersionUse([], [])),
         lms=view.lms,
         days=DAYS,
-        others=[other._replace(document="") for other in view.versions if other.id != version.id],
+        others=[other._replace(definition="") for other in view.versions if other.id != version.id],
     )
 
 
@@ -91,7 +91,7 @@ async def _diff(request: web.Request) -> web.StreamResponse:
         return [find_version(connection, content_hash) for content_hash in hashes]
 
     before, after = await request.app[DEPENDENCIES].database.read(query)
-    old, new = (load_document(version.document, version.name) for version in (before, after))
+    old, new = (load_document(version.definition, version.name) for version in (before, after))
     rules, others, is_readable = [], [], False
     if not isinstance(old, DefinitionError) and not isinstance(new, DefinitionError):
         rules, others, is_readable = rule_differences(old, new), other_differences(old, new), True
@@ -103,7 +103,7 @@ async def _diff(request: web.Request) -> web.StreamResponse:
         is_readable=is_readable,
         rules=rules,
         others=others,
-        rows=side_by_side(before.document, after.document),
+        rows=side_by_side(before.definition, after.definition),
     )
 
 
@@ -130,7 +130,7 @@ def active_for(connection: Connection, version_id: int) -> list[str]:
 
 
 def _title(version: WholeVersion) -> str:
-    document = load_document(version.document, version.name)
+    document = load_document(version.definition, version.name)
     return "" if isinstance(document, DefinitionError) else document.title
 
 

@@ -67,7 +67,7 @@ async def _form(
         request,
         "mapping_reissue.html",
         status=status,
-        version=version._replace(document=""),
+        version=version._replace(definition=""),
         active_for=active_lms,
         lms=lms,
         fields={name: fields.get(name, "") for name in _FIELDS},

@@ -29,7 +29,7 @@ from storage.audit.whose import WHOSE
 from storage.deliveries import STATES, Delivery, Filter, TryLine
 
 _COLUMNS = (
-    "id", "made_at", "verb", "rule", *WHOSE, "session_id", "commit_number", "deliveries",
+    "id", "created_at", "verb", "rule", *WHOSE, "session_id", "commit_number", "deliveries",
 )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         request,
         "statement.html",
         summary=summary,
-        origin=redact_name(request, view.origin._replace(body="", reply=None, problem=None)),
+        origin=redact_name(request, view.origin._replace(body="", response=None, problem=None)),
         voids=summary.object_id if view.origin.rule == RULE else None,
         voided_by=view.voided_by,
         is_quarantined=view.origin.problem is not None,

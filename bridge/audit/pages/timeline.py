@@ -149,7 +149,7 @@ def _commit_views(
     for commit, diff in zip(commits, diffs, strict=True):
         statements = [_statement(request, line, limit) for line in commit.statements]
         opens = commit.session_id != last_session
-        line = commit._replace(reply=None, statements=())
+        line = commit._replace(response=None, statements=())
         views.append(TimelineCommit(line, numbers[commit.session_id], opens, diff, statements))
         last_session = commit.session_id
     return views

@@ -8,13 +8,13 @@ import msgspec
 from msgspec.structs import replace
 
 from mappings.attempt.changes import Change, ending_change, find_changes
-from mappings.attempt.commit import Arrival, Commit, Disposition, Earlier
+from mappings.attempt.commit import Commit, Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.field_order import Parts, note, split
 from mappings.attempt.interaction_scope import settled_interactions
 from mappings.attempt.launch import RECORDED_MODES
 from mappings.attempt.merging import merge_commit
 from mappings.attempt.order_warnings import order_warnings, repeated_number, time_warnings
-from mappings.attempt.ordering import ended_before, judge, terminates
+from mappings.attempt.ordering import classify, ended_before, terminates
 from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
 from mappings.attempt.score_deferral import hold_score
 from mappings.attempt.session_time import accumulate
@@ -25,7 +25,7 @@ from mappings.cmi.snapshot import EMPTY, Snapshot, fields_mask, says_items
 from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 
 
-class Fold(msgspec.Struct, frozen=True, gc=False):
+class AttemptUpdate(msgspec.Struct, frozen=True, gc=False):
     """What a commit did. Where it did nothing (a duplicate), the states are the ones given and `changes` is empty.
 
     `at` is the time that statements about it carry: milliseconds since the epoch, never after it was received and
@@ -43,89 +43,91 @@ class Fold(msgspec.Struct, frozen=True, gc=False):
     recorded: bool = True
 
 
-def fold(
+def update_attempt(
     attempt: AttemptState,
     session: SessionState,
-    arrival: Arrival,
+    received_commit: ReceivedCommit,
     *,
-    earlier: Sequence[Earlier] = (),
+    prior_commits: Sequence[PriorCommit] = (),
     policy: StatusPolicy = DEFAULT_POLICY,
-) -> Fold:
-    """Judge a commit, merge what it says, find what it changed.
+) -> AttemptUpdate:
+    """Classify a commit, merge what it says, find what it changed.
 
-    `earlier` are the session's journalled commits; they may be left out where `guards.may_repeat` says so. `policy` is
-    how the mapping document wants statuses to be understood.
+    `prior_commits` are the session's journalled commits; they may be left out where `ordering.needs_duplicate_lookup`
+    says so. `policy` is how the mapping wants statuses to be understood.
     """
-    commit, reading, received_at = arrival.commit, arrival.reading, arrival.received_at
+    commit, parsed_cmi, received_at = received_commit.commit, received_commit.parsed_cmi, received_commit.received_at
     if commit.tells_package_time and session.launch.of_package:
-        reading = replace(reading, snapshot=replace(reading.snapshot, total_time=None))
-        arrival = replace(arrival, reading=reading)
+        parsed_cmi = replace(parsed_cmi, snapshot=replace(parsed_cmi.snapshot, total_time=None))
+        received_commit = replace(received_commit, parsed_cmi=parsed_cmi)
     # a session that only the bridge ended is not over: it goes on
     returned = session.ended_idle
-    entered = replace(session, ended=None, ended_idle=False, phase=session.phase + 1) if returned else session
-    disposition, duplicate_of = judge(attempt, entered, arrival, earlier)
+    entered = (
+        replace(session, ended=None, ended_idle=False, end_revision=session.end_revision + 1) if returned else session
+    )
+    disposition, duplicate_of = classify(attempt, entered, received_commit, prior_commits)
     if disposition == "duplicate":
-        repeated = repeated_number(arrival, earlier, duplicate_of)
-        return Fold(
+        repeated = repeated_number(received_commit, prior_commits, duplicate_of)
+        return AttemptUpdate(
             disposition, attempt, session, received_at, warnings=repeated, duplicate_of=duplicate_of, recorded=False
         )
-    entered = _with_mode(entered, reading.snapshot)
+    entered = _with_mode(entered, parsed_cmi.snapshot)
     if entered.mode not in RECORDED_MODES:
-        return _unrecorded(attempt, session, entered, arrival, disposition)
-    return _recorded(attempt, entered, arrival, disposition, returned=returned, policy=policy)
+        return _unrecorded(attempt, session, entered, received_commit, disposition)
+    return _recorded(attempt, entered, received_commit, disposition, returned=returned, policy=policy)
 
 
 def _recorded(
     attempt: AttemptState,
     session: SessionState,
-    arrival: Arrival,
+    received_commit: ReceivedCommit,
     disposition: Disposition,
     *,
     returned: bool,
     policy: StatusPolicy,
-) -> Fold:
+) -> AttemptUpdate:
     """Return what a commit does that counts. `returned`: with it, a session goes on that had ended for being idle."""
-    commit, reading, received_at = arrival.commit, arrival.reading, arrival.received_at
+    commit, parsed_cmi, received_at = received_commit.commit, received_commit.parsed_cmi, received_commit.received_at
     at = _date(attempt, commit, received_at)
     warnings: tuple[CmiWarning, ...] = ()
     if disposition != "applied" or commit.committed_at is not None:
         warnings = (*time_warnings(commit, session, received_at), *order_warnings(disposition, commit, session))
     # after the end, only a client that counts its commits can prove that it has news of everything
-    newest_session = session.number >= attempt.spoke
+    newest_session = session.number >= attempt.latest_active_session
     newer = disposition == "applied" or (
         disposition == "late" and newest_session and commit.sequence is not None and commit.sequence > session.sequence
     )
     time = accumulate(
-        attempt, session, reading.snapshot, older=not newer, elapsed=max(0, received_at - session.applied_at) // 10
+        attempt, session, parsed_cmi.snapshot, older=not newer, elapsed=max(0, received_at - session.applied_at) // 10
     )
-    parts = split(session, commit, reading, received_at, newer=newer, newest_session=newest_session)
+    parts = split(session, commit, parsed_cmi, received_at, newer=newer, newest_session=newest_session)
     after = _with_exit(time.session, parts)
     # a last commit that was overtaken is the last one all the same
     ended: Ending | None = None
-    if (disposition != "late" and terminates(session, commit, reading.snapshot)) or (
-        disposition == "stale" and ended_before(session, commit, reading.snapshot)
+    if (disposition != "late" and terminates(session, commit, parsed_cmi.snapshot)) or (
+        disposition == "stale" and ended_before(session, commit, parsed_cmi.snapshot)
     ):
         ended = ending(after)
     merged = merge_commit(attempt, after, commit, parts, newest_session=newest_session, ended=ended, policy=policy)
-    known, said, begun = merged.known, reading.snapshot, merged.begun
+    known, said, begun = merged.known, parsed_cmi.snapshot, merged.own_interactions
     if newest_session:
         known = _with_session(known, after)
     settled = commit.settled or ended is not None
     before, untold = merged.before, known.interactions
     # most commits bring no items
-    if said.interactions or attempt.answers is not None:
+    if said.interactions or attempt.emitted_interactions is not None:
         before, untold = settled_interactions(attempt, merged.before, known, said, settled=settled)
     scoring = hold_score(attempt, session, before, known, said, settled=settled or disposition != "applied")
     shown = replace(known, interactions=untold) if untold is not known.interactions else known
-    finding = scores.finding(known) if _says_score(said) else None
-    if finding is not None or says_items(said) or ended is not None or attempt.answers is not None:
+    range_warning = scores.score_warning(known) if _says_score(said) else None
+    if range_warning is not None or says_items(said) or ended is not None or attempt.emitted_interactions is not None:
         altered = altered_interactions(merged.before, said)
         # answers that were held back may be told now, whichever commit brought them
-        held = altered if attempt.answers is None else None
+        held = altered if attempt.emitted_interactions is None else None
         warnings = (
             *warnings,
             *item_warnings(merged.before, said, altered),
-            *(() if finding is None else (finding,)),
+            *(() if range_warning is None else (range_warning,)),
             *unnamed(scoring.before, shown, held, settled=settled, ended=ended is not None),
         )
     started_at, resumed_at = _turns(attempt, session, said, returned=returned)
@@ -133,9 +135,9 @@ def _recorded(
     end = ended or (session.ended if disposition == "late" else None)
     if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
         changes = (*changes, ending_change(end, after, retold=ended is None))
-        after = replace(after, reported_time=after.spent, phase=after.phase + (ended is None))
-    after = _after(after, session, arrival, disposition, ended, begun, newer=newer)
-    before_time = session.spent + attempt.carried_over_time
+        after = replace(after, emitted_time=after.time_spent, end_revision=after.end_revision + (ended is None))
+    after = _after(after, session, received_commit, disposition, ended, begun, newer=newer)
+    before_time = session.time_spent + attempt.carried_over_time
     score_changed = scoring.score != attempt.score or known.success_status != attempt.snapshot.success_status
     # a session that was followed by another has no say in whether the attempt is over
     is_heard = newest_session and (ended is not None or disposition == "applied")
@@ -143,32 +145,39 @@ def _recorded(
     applied = replace(
         attempt,
         snapshot=known,
-        spoke=max(attempt.spoke, session.number) if disposition == "applied" else attempt.spoke,
+        latest_active_session=max(attempt.latest_active_session, session.number)
+        if disposition == "applied"
+        else attempt.latest_active_session,
         score=scoring.score,
         passed_score=merged.passed_score,
-        completion_by_mark=merged.completion_by_mark,
-        success_by_mark=merged.success_by_mark,
+        completion_by_threshold=merged.completion_by_threshold,
+        success_by_passing_score=merged.success_by_passing_score,
         for_credit=session.for_credit if score_changed else attempt.for_credit,
-        answers=None if untold is known.interactions else untold,
+        emitted_interactions=None if untold is known.interactions else untold,
         commits=attempt.commits + 1,
         ended=ended if is_heard else attempt.ended,
         broken_off=attempt.broken_off and not is_heard,
         carried_over_time=time.carried_over_time,
-        total_time=attempt.total_time + after.spent + time.carried_over_time - before_time,
+        total_time=attempt.total_time + after.time_spent + time.carried_over_time - before_time,
     )
     if (
-        scoring.writing != attempt.writing
-        or scoring.told != attempt.told
+        scoring.score_pending_session != attempt.score_pending_session
+        or scoring.last_emitted_score != attempt.last_emitted_score
         or time.client_total_time != attempt.client_total_time
     ):
-        applied = replace(applied, writing=scoring.writing, told=scoring.told, client_total_time=time.client_total_time)
-    return Fold(
+        applied = replace(
+            applied,
+            score_pending_session=scoring.score_pending_session,
+            last_emitted_score=scoring.last_emitted_score,
+            client_total_time=time.client_total_time,
+        )
+    return AttemptUpdate(
         disposition,
         applied,
         after,
         at,
         (*scoring.left, *changes) if scoring.left else changes,
-        limited(reading.warnings, warnings),
+        limited(parsed_cmi.warnings, warnings),
     )
 
 
@@ -209,7 +218,7 @@ def ending(session: SessionState) -> Ending:
 def _after(
     after: SessionState,
     session: SessionState,
-    arrival: Arrival,
+    received_commit: ReceivedCommit,
     disposition: Disposition,
     ended: Ending | None,
     begun: tuple[str, ...],
@@ -217,27 +226,27 @@ def _after(
     newer: bool,
 ) -> SessionState:
     """Return the session with what is remembered of the commit for those to come."""
-    commit, said = arrival.commit, arrival.reading.snapshot
-    if begun is not session.begun:
-        after = replace(after, begun=begun)
+    commit, said = received_commit.commit, received_commit.parsed_cmi.snapshot
+    if begun is not session.own_interactions:
+        after = replace(after, own_interactions=begun)
     if disposition == "applied":
         after = replace(
             after,
             commits=session.commits + 1,
             ended=ended,
-            digest=arrival.digest,
-            applied_at=arrival.received_at,
-            tells_total_time=said.total_time is not None,
-            hid_total_time=session.hid_total_time or said.total_time is None,
-            interactions=max(session.interactions, len(said.interactions or ())),
-            knows_no_end=commit.terminated is None and not commit.full,
+            digest=received_commit.digest,
+            applied_at=received_commit.received_at,
+            reports_total_time=said.total_time is not None,
+            seen_without_total_time=session.seen_without_total_time or said.total_time is None,
+            max_interactions=max(session.max_interactions, len(said.interactions or ())),
+            cannot_signal_end=commit.terminated is None and not commit.full,
         )
         if commit.echoes and session.number > 1:
-            after = replace(after, asserted=after.asserted | fields_mask(said))
+            after = replace(after, asserted_fields=after.asserted_fields | fields_mask(said))
     elif ended is not None:
         after = replace(after, ended=ended)
     if not (commit.echoes or commit.full):
-        after = note(after, commit, arrival.reading, ends=ended is not None)
+        after = note(after, commit, received_commit.parsed_cmi, ends=ended is not None)
     return _counted(after, commit, newer=newer)
 
 
@@ -248,33 +257,41 @@ def _counted(session: SessionState, commit: Commit, *, newer: bool) -> SessionSt
     return replace(
         session,
         sequence=commit.sequence if newer else session.sequence,
-        highest=max(session.highest, commit.sequence),
+        highest_sequence=max(session.highest_sequence, commit.sequence),
     )
 
 
 def _unrecorded(
-    attempt: AttemptState, session: SessionState, entered: SessionState, arrival: Arrival, disposition: Disposition
-) -> Fold:
+    attempt: AttemptState,
+    session: SessionState,
+    entered: SessionState,
+    received_commit: ReceivedCommit,
+    disposition: Disposition,
+) -> AttemptUpdate:
     """Return what a commit of a review or a browse does: its session knows of it, the attempt does not."""
-    commit, said = arrival.commit, arrival.reading.snapshot
+    commit, said = received_commit.commit, received_commit.parsed_cmi.snapshot
     mode = entered.mode or ""
-    after = _with_exit(entered, Parts(said, EMPTY, arrival.reading.cleared)) if disposition == "applied" else entered
+    after = (
+        _with_exit(entered, Parts(said, EMPTY, received_commit.parsed_cmi.cleared))
+        if disposition == "applied"
+        else entered
+    )
     if session.ended_idle:
-        after = replace(after, ended=session.ended, ended_idle=True, phase=session.phase)
+        after = replace(after, ended=session.ended, ended_idle=True, end_revision=session.end_revision)
     elif disposition == "applied" and terminates(session, commit, said):
         after = replace(after, ended=ending(after))
     if disposition == "applied":
-        after = replace(after, digest=arrival.digest, applied_at=arrival.received_at)
+        after = replace(after, digest=received_commit.digest, applied_at=received_commit.received_at)
     after = _counted(after, commit, newer=disposition == "applied")
     warning = warn(
         WarningCode.NOT_RECORDED, "cmi.mode", mode, "records nothing: the commit is kept in the journal alone"
     )
-    return Fold(
+    return AttemptUpdate(
         disposition,
         attempt,
         after,
-        arrival.received_at,
-        warnings=limited(arrival.reading.warnings, [warning]),
+        received_commit.received_at,
+        warnings=limited(received_commit.parsed_cmi.warnings, [warning]),
         recorded=False,
     )
 
@@ -283,7 +300,7 @@ def _changes_end(attempt: AttemptState, known: Snapshot, value: scores.Score | N
     """Tell whether what an end has told is not so any more."""
     before = attempt.snapshot
     return (
-        session.spent > session.reported_time
+        session.time_spent > session.emitted_time
         or known.completion_status != before.completion_status
         or known.success_status != before.success_status
         or value != attempt.score

@@ -20,7 +20,7 @@ from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 from mappings.cmi.warnings import NOT_A_GROUP, NOT_TEXT, NUL_REMOVED, CmiWarning, WarningCode, warn
 
 
-class Reading(msgspec.Struct, frozen=True, gc=False):
+class ParsedCmi(msgspec.Struct, frozen=True, gc=False):
     """What one commit says. `snapshot.scorm_version` is None when none of its elements tells the version.
 
     `cleared` are the fields that it has an empty value for.
@@ -132,7 +132,7 @@ _TELLING_2004 = frozenset(_SCORM_2004) - {"max_time_allowed", "time_limit_action
 }
 
 
-def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Reading:
+def parse_cmi(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> ParsedCmi:
     """Read a commit's tree, `{"cmi": {…}, "adl": {…}}`.
 
     Values that are absent or null say nothing; empty ones are told as `cleared`. Unknown elements and bad values are
@@ -169,7 +169,7 @@ def read(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) -> Re
             found.setdefault("completion_status", completion)
         if success is not None:
             found.setdefault("success_status", success)
-    return Reading(Snapshot(**found), tuple(warnings), frozenset(cleared) if cleared else _NONE)
+    return ParsedCmi(Snapshot(**found), tuple(warnings), frozenset(cleared) if cleared else _NONE)
 
 
 _NONE: frozenset[str] = frozenset()
