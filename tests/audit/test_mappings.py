@@ -145,7 +145,6 @@ async def test_a_stored_commit_is_explained_by_any_version(bridge: Bridge, admin
         text = await auditor.text(f"/audit/mappings/{version}/preview?session={session}&number={number}")
         fired_row = r'data-label="Rule"[^>]*>passed</td><td data-label="State"><span class="badge good">fired'
         assert bool(re.search(fired_row, text)) == fired
-        )
         assert SCRIPT not in text
         made = re.findall(r"<summary>([\w-]+) <small>", text)
         assert ("passed" in made) == fired
