@@ -124,7 +124,7 @@ async def test_it_is_done_with_a_reason_told_in_words_and_kept(
     (act,) = _acts(bridge)
     assert (act.by, act.affected, act.reason) == ("ada", 3 * EACH, "the score <was> wrong")
     assert json.loads(act.subject)["since"] == 1_577_836_800_000
-    assert "the score &lt;was&gt; wrong" in await auditor.text("/audit/log?verb=reissue")
+    assert "the score &lt;was&gt; wrong" in await auditor.text("/audit/log?action=reissue")
     for path in set(re.findall(r'href="(/audit/(?:statements|commits|deliveries|log|mappings)[^"]*)"', page)):
         assert (await admin.get(path.replace("&amp;", "&"))).status == 200
     assert "This was run" in await admin.text(preview)
@@ -253,7 +253,7 @@ async def test_a_choice_that_cannot_be_is_told_on_the_form_itself(
         await jobs_of(bridge).wait()
         assert "Nothing to do." in await admin.text(answer.headers["Location"])
         return
-    assert (answer.status, words in page, "Look what it would do" in page) == (400, True, True)
+    assert (answer.status, words in page, "Replaces statements" in page) == (400, True, True)
 
 
 async def test_only_a_preview_that_is_kept_can_be_run(bridge: Bridge, admin: Visitor) -> None:

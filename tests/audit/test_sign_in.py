@@ -35,12 +35,12 @@ def _sign_in_cookie(person: Visitor) -> Morsel[str]:
 async def test_who_signs_in_comes_to_the_page_they_wanted(bridge: Bridge, meet: Meet) -> None:
     add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
-    sent = await person.get("/audit/log?by=ada&verb=pause")
+    sent = await person.get("/audit/log?by=ada&action=pause")
     form = await person.text(sent.headers["Location"])
     wanted = re.search(r'name="next" value="([^"]*)"', form)
     assert wanted is not None
     answer = await person.sign_in("ada", next=wanted[1].replace("&amp;", "&"))
-    assert (answer.status, answer.headers["Location"]) == (303, "/audit/log?by=ada&verb=pause")
+    assert (answer.status, answer.headers["Location"]) == (303, "/audit/log?by=ada&action=pause")
     assert (await person.get(answer.headers["Location"])).status == 200
 
 

@@ -19,7 +19,7 @@ async def _audit_log(request: web.Request) -> web.StreamResponse:
     params = request.query
     which = AuditFilter(
         text_param(request, "by") or "",
-        text_param(request, "verb") or "",
+        text_param(request, "action") or "",
         text_param(request, "subject") or "",
         parse_day(params.get("since", "")),
         parse_day(params.get("until", ""), after=True),
@@ -28,13 +28,13 @@ async def _audit_log(request: web.Request) -> web.StreamResponse:
     def query(connection: Connection) -> tuple[Page[NumberedEntry], list[str]]:
         return audit_log.search(connection, which, after=params.get("after")), audit_log.actions(connection)
 
-    found, verbs = await request.app[DEPENDENCIES].database.read(query)
+    entries, actions = await request.app[DEPENDENCIES].database.read(query)
     return render_page(
         request,
         "audit_log.html",
-        page=found,
+        page=entries,
         which=which,
-        verbs=verbs,
+        actions=actions,
         is_filtered=which != AuditFilter() or "after" in params,
         cursor_before=lambda number: encode((number + 1,)),
     )
