@@ -54,7 +54,7 @@ async def bridge(bridge: Bridge) -> Bridge:
 
 
 async def _previewed(admin: Visitor, bridge: Bridge, **told: str) -> str:
-    """Look what would be done about all that was stored, and give the address of the preview."""
+    """Look what would be done about all that was stored, and return the address of the preview."""
     asked = await admin.post(CHOICE, page=CHOICE, **{"since": "2020-01-01"} | told)
     assert asked.status == 303, await asked.text()
     await jobs_of(bridge).wait()
@@ -138,7 +138,7 @@ async def test_what_was_voided_and_what_voids_it_lead_to_each_other(bridge: Brid
         " WHERE s.rule = 'passed' AND e.learner_id = 'u1' ORDER BY s.position LIMIT 1",
     )
     voided = await admin.text(f"/audit/statements/{old[0]}")
-    link = re.search(r'It was voided .*?href="(/audit/statements/[^"]+)"', voided, re.DOTALL)
+    link = re.search(r'Voided by a re-issue.*?href="(/audit/statements/[^"]+)"', voided, re.DOTALL)
     assert link is not None
     voiding = await admin.text(link[1])
     assert f'voids <a href="/audit/statements/{old[0]}"' in voiding
@@ -235,7 +235,7 @@ async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge,
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"since": ""}, "Choose which statements"),
+        ({"since": ""}, "Select statements first"),
         ({"since": "2026-01-03", "until": "2026-01-01"}, "ends before it begins"),
         ({"since": "1.1.2026"}, "Dates must look like"),
         ({"lms": "nobody"}, "No LMS has the name"),

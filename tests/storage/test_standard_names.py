@@ -40,7 +40,7 @@ ATTEMPT = AttemptState(
 OLD_ATTEMPT = (
     '{"snapshot":{"scorm_version":"2004","score_raw":0.1,"location":"Straße",'
     '"interactions":{"0":{"id":"spoke","result":"1.50"}}},"sessions":3,"spoke":2,"commits":9,"closed":2,'
-    '"completion_by_threshold":true,"success_by_passing_score":true,"writing":2,"told":{"raw":1.0},'
+    '"completion_by_mark":true,"success_by_mark":true,"writing":2,"told":{"raw":1.0},'
     '"answers":{"0":{"told":null}},"fired":{"told":1,"answered\\n0":2}}'
 )
 SESSION = SessionState(
@@ -69,9 +69,9 @@ SESSION = SessionState(
 )
 OLD_SESSION = (
     '{"number":2,"opened":4,"closed":[5,8],"launch":{"scorm_version":"2004","mastery_score":80.0},"overlapped":[8],'
-    '"phase":1,"cannot_signal_end":true,"highest":7,"reports_total_time":true,"seen_without_total_time":true,"interactions":3,'
-    '"begun":["0","1"],"asserted":9,"last_sequence_by_field":{"location":4},"end_commit_fields":["exit"],"prior_total_time":11,'
-    '"total_time_baseline":12,"counter":13,"carried":14,"spent":15,"emitted_time":16,"fired":["begun"]}'
+    '"phase":1,"knows_no_end":true,"highest":7,"tells_total_time":true,"hid_total_time":true,"interactions":3,'
+    '"begun":["0","1"],"asserted":9,"last_said":{"location":4},"said_at_end":["exit"],"known_total":11,'
+    '"total_base":12,"counter":13,"carried":14,"spent":15,"reported_time":16,"fired":["begun"]}'
 )
 MANY = 1_203
 """Attempts and sessions: more than two batches."""

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from bridge.audit.components.json_view import compact_json
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.enrollment_history import UnreadableError
-from bridge.mapping_library.explain import explained_commit
+from bridge.mapping_library.enrollment_history import UnreadableCommitError
+from bridge.mapping_library.explain import explain_commit
 from mappings.analysis.explain import ChangeTold, Explanation, RuleTold
 from mappings.definition.errors import DefinitionError
 from storage.audit import timeline
@@ -89,8 +89,8 @@ def trace_rules(
     if (commits > MAX_UNREQUESTED_COMMITS or size > MAX_UNREQUESTED_BYTES) and not is_requested:
         return RuleTrace((), commits, is_replayed=False)
     try:
-        explained = explained_commit(connection, session_id, number)
-    except (UnreadableError, DefinitionError, LibraryError) as error:
+        explained = explain_commit(connection, session_id, number)
+    except (UnreadableCommitError, DefinitionError, LibraryError) as error:
         return RuleTrace((), commits, str(error) if sees_cmi else "This release cannot read the journal.")
     if explained is None or explained.explanation.duplicate_of is not None:
         return RuleTrace((), commits)

@@ -95,7 +95,7 @@ async def _apply(request: web.Request, path: str, operation: object, message: st
         raise web.HTTPConflict(text=str(error)) from None
     except DefinitionError as error:
         raise web.HTTPConflict(text=f"The mapping has faults: {error.faults[0]}") from None
-    await dependencies.mapping_reloader.follow_at_once()
+    await dependencies.mapping_reloader.reload_now()
     text = message.format(whom=lms or "all LMSs without a version of their own")
     return redirect_with_message(request, path, " ".join((text, *result.warnings)))
 

@@ -21,9 +21,9 @@ from bridge.errors import BridgeError
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation, impact
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.enrollment_history import UnreadableError
-from bridge.mapping_library.explain import explained_commit
-from bridge.mapping_library.preview import arrival_of, previewed
+from bridge.mapping_library.enrollment_history import UnreadableCommitError
+from bridge.mapping_library.explain import explain_commit
+from bridge.mapping_library.preview import parse_body, preview_commit
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
 from mappings.definition import DefinitionError
@@ -61,8 +61,8 @@ async def _preview(request: web.Request) -> web.StreamResponse:
             return _PreviewView(version, fault="Enter the session id and the number of the commit in it, such as 1.")
         try:
             mapping = compile_text(version.definition, version.name)
-            explained = explained_commit(connection, session.lower(), int(number), mapping=mapping)
-        except (DefinitionError, UnreadableError) as error:
+            explained = explain_commit(connection, session.lower(), int(number), mapping=mapping)
+        except (DefinitionError, UnreadableCommitError) as error:
             return _PreviewView(version, fault=str(error))
         if explained is None:
             return _PreviewView(version, fault="There is no such commit.")
@@ -83,8 +83,8 @@ async def _pasted(request: web.Request) -> web.StreamResponse:
             return _PreviewView(version, fault="A session id must look like 1b4e28ba-2fa1-41d2-883f-0016d3cca427.")
         try:
             mapping = compile_text(version.definition, version.name)
-            arrival = arrival_of(body.encode(errors="replace"), dependencies.now())
-            preview = previewed(mapping, arrival, connection=connection, session_id=session or None)
+            arrival = parse_body(body.encode(errors="replace"), dependencies.now())
+            preview = preview_commit(mapping, arrival, connection=connection, session_id=session or None)
         except BridgeError as error:
             return _PreviewView(version, fault=error.detail)
         except (DefinitionError, LibraryError) as error:

@@ -22,8 +22,8 @@ from bridge.audit.pages.mapping_preview import DAY, result_values
 from bridge.audit.pages.mappings import active_for, find_version
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.impact import DAYS
-from bridge.mapping_library.reissue import Reissue, check_span
+from bridge.mapping_library.impact import DEFAULT_DAYS
+from bridge.mapping_library.reissue import Reissue, validate_span
 from bridge.operations.audit_context import AuditContext
 from mappings.analysis.impact import Impact
 from storage import mapping_versions
@@ -51,7 +51,7 @@ class ReissueRequest:
 
 async def _choose(request: web.Request) -> web.StreamResponse:
     now = request.app[DEPENDENCIES].now()
-    return await _form(request, {"since": format_day(now - DAYS * DAY)} | dict(request.query))
+    return await _form(request, {"since": format_day(now - DEFAULT_DAYS * DAY)} | dict(request.query))
 
 
 async def _form(
@@ -173,7 +173,7 @@ def _span(fields: Mapping[str, str]) -> Span:
         parse_day(fields["until"], after=True),
         *(fields[name] or None for name in ("lms", "learner", "activity", "course")),
     )
-    check_span(span)
+    validate_span(span)
     return span
 
 

@@ -31,7 +31,7 @@ async def _pause(request: web.Request) -> web.StreamResponse:
         return await _page(request, status=400, fault="A reason is required.")
     if not await dependencies.database.write(pause_target, name, context):
         return await _page(request, status=409, fault=f"{name} is already paused.")
-    await dependencies.pauses.follow_at_once()
+    await dependencies.pauses.refresh_now()
     return _done(request, name, f"Paused {name}. Requests under way may still arrive. {OTHERS_FOLLOW}")
 
 
@@ -39,7 +39,7 @@ async def _resume(request: web.Request) -> web.StreamResponse:
     dependencies, name = request.app[DEPENDENCIES], _configured_name(request)
     if not await dependencies.database.write(resume_target, name, _context(request)):
         return await _page(request, status=409, fault=f"{name} is not paused, and nothing is waiting for it.")
-    await dependencies.pauses.follow_at_once()
+    await dependencies.pauses.refresh_now()
     return _done(request, name, f"Resumed {name}. {OTHERS_FOLLOW}")
 
 
