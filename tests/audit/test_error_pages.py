@@ -60,14 +60,14 @@ async def test_a_page_that_cannot_be_made_says_so(
 
 async def test_a_database_that_does_not_answer_is_told_with_when_to_come_back(bridge: Bridge, auditor: Visitor) -> None:
     with writing(bridge.engine) as connection:
-        connection.exec_driver_sql("ALTER TABLE act RENAME TO elsewhere")
+        connection.exec_driver_sql("ALTER TABLE audit_log RENAME TO elsewhere")
     answer = await auditor.get("/audit/log")
     text = await answer.text()
     # SQLite cannot tell a missing table from trouble, PostgreSQL can
     assert answer.status in {500, 503}
     assert "SELECT" not in text
     with writing(bridge.engine) as connection:
-        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO act")
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO audit_log")
     assert (await auditor.get("/audit/log")).status == 200
 
 

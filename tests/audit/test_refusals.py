@@ -22,7 +22,7 @@ async def refused(bridge: Bridge) -> Bridge:
     bridge.clock.advance(60)
     await bridge.post("/v1/commits", data=b"{", token=token)
     bridge.clock.advance(60)
-    await bridge.get("/v1/sessions/00000000-0000-4000-8000-0000000000ff?secret=canary")
+    await bridge.get("/v1/sessions/00000000-0000-4000-8000-0000000000ff")
     assert bridge.client.app is not None
     await bridge.client.app[SERVICES].refusals.flush()
     return bridge
@@ -54,8 +54,13 @@ async def test_refusals_are_found_by_lms_and_code_the_newest_first(
         assert "No matching refused requests." in text
 
 
-@pytest.mark.usefixtures("refused")
-async def test_a_refusal_tells_what_was_wrong_and_where_and_no_parameter_of_the_address(auditor: Visitor) -> None:
+async def test_a_refusal_tells_what_was_wrong_and_where_and_no_parameter_of_the_address(
+    refused: Bridge, auditor: Visitor
+) -> None:
+    await refused.get("/v1/sessions/00000000-0000-4000-8000-0000000000ff?odd=secret")
+    assert refused.client.app is not None
+    await refused.client.app[SERVICES].refusals.flush()
+
     text = await auditor.text("/audit/refusals")
 
     assert "This LMS has no session 00000000-0000-4000-8000-0000000000ff" in text
