@@ -225,5 +225,5 @@ class _Worker:
 
 
 def _is_earlier(attempt: CachedAttempt) -> bool:
-    """Tell whether another attempt of the enrollment has followed this one."""
+    """Return whether another attempt of the enrollment has followed this one."""
     return attempt.row.number < attempt.row.enrollment.latest_attempt

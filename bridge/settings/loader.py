@@ -23,8 +23,6 @@ from bridge.settings.sections import (
 from bridge.settings.target import TargetSettings
 
 DEFAULT_FILE = Path("scorm-bridge.toml")
-EX_CONFIG = 78
-"""Exit code for settings that are not valid, as in sysexits.h."""
 
 
 class SettingsError(ValueError):

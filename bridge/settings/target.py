@@ -34,8 +34,8 @@ class TargetSettings(SecretSettings):
     authorities that are trusted beside the system's, `client_certificate_file` and `client_key_file` (PEM) are the
     bridge's own, and `proxy` is an HTTP proxy; all of these apply to the token endpoint as well.
 
-    `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents on
-    or off by their names in the mapping document, which decides for those that are not named.
+    `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents
+    on or off by their names in the mapping document, which decides for those that are not named.
     """
 
     SECRETS: ClassVar = ("password", "token", "client_secret", "proxy_password")

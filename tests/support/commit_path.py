@@ -41,13 +41,13 @@ class Writer:
         self.pending = WriteQueue(self.setup)
 
     def another(self) -> Self:
-        """Give another process of the same service."""
+        """Return another process of the same service."""
         found = copy(self)
         found.pending = WriteQueue(self.setup)
         return found
 
     def do(self, work: Command) -> Any:
-        """Do a work as a batch of its own, and give what comes of it."""
+        """Do a work as a batch of its own, and return what comes of it."""
         self.pending.add(QueuedCommand(work))
         batch = self.pending.next()
         assert batch is not None
