@@ -190,8 +190,8 @@ async def test_a_target_behind_a_proxy_gets_statements(start: StartBridge, tmp_p
         ("https://lrs.example.org/x api/", "must not hold spaces"),
         (" https://lrs.example.org/xapi/", "must begin with"),
         ("https://lrs.example.org/xapi/\n", "must not hold spaces"),
-        ("https://lrs.example.org:99999/xapi/", "is no address"),
-        ("https://[::1/xapi/", "is no address"),
+        ("https://lrs.example.org:99999/xapi/", "is not an address"),
+        ("https://[::1/xapi/", "is not an address"),
         ("https://u:p@lrs.example.org/", "must not hold a name or password"),
         ("https:///xapi/", "names no host"),
     ],
@@ -225,7 +225,7 @@ def test_a_password_from_a_file_loses_what_editors_add_and_nothing_else(
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"ca_file": "/nowhere.pem"}, "names /nowhere.pem, which is no file"),
+        ({"ca_file": "/nowhere.pem"}, "names /nowhere.pem, which is not a file"),
         ({"client_key_file": __file__}, "goes with a client_certificate_file"),
         ({"ca_file": __file__}, "cannot be used"),
         ({"client_certificate_file": __file__}, "cannot be used"),
