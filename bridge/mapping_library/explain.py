@@ -12,7 +12,7 @@ from bridge.commit_model.statement_context import statement_context
 from bridge.mapping_library.activation import compile_stored
 from bridge.mapping_library.enrollment_history import enrollment_histories, received
 from mappings.analysis.explain import Explanation
-from mappings.analysis.replay import Replay, Told
+from mappings.analysis.replay import Replay, ReplayedCommit
 from mappings.definition import CompiledMapping
 from mappings.definition.statement_context import StatementContext
 from storage import histories, lookups
@@ -58,14 +58,14 @@ def explained_commit(
     facts = statement_context(session.attempt, session_id, decode_session_state(session.state).launch.registration)
     if line.duplicate_of is not None:
         return ExplainedCommit(session_id, number, shown, facts, _repeats(line.duplicate_of), None)
-    found: list[Told] = []
+    found: list[ReplayedCommit] = []
     with closing(enrollment_histories(connection, [session.attempt.enrollment.id])) as told:
         for story in told:
             replay = Replay(mapping or version(line.mapping_version_id), story.attempts, (session_id, number))
             for row in story.commits:
                 replay.mapping = mapping or version(row.mapping_version_id)
-                found += replay.tell(received(row))
-            found += replay.end()
+                found += replay.apply(received(row))
+            found += replay.finish()
     own = {one.closing: one for one in found if (one.session_id, one.number) == (session_id, number)}
     commit, closed = own[False], own.get(True)
     return ExplainedCommit(

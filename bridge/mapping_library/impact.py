@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library.enrollment_history import EnrollmentHistory, UnreadableError, enrollment_histories, received
-from mappings.analysis.impact import Difference, Impact
+from mappings.analysis.impact import Impact, ImpactComparison
 from mappings.definition import CompiledMapping
 from storage import histories
 from storage.engine import open_engine, reading
@@ -140,11 +140,11 @@ def part_of(engine: Engine, what: tuple[tuple[str, str], Span], ids: list[int]) 
 
 
 def _of_enrollment(old: CompiledMapping, new: CompiledMapping, story: EnrollmentHistory, span: Span) -> Impact:
-    one = Difference(old, new, story.attempts, span.since, span.until)
+    one = ImpactComparison(old, new, story.attempts, span.since, span.until)
     for row in story.commits:
         try:
-            one.tell(received(row))
+            one.apply(received(row))
         except UnreadableError as error:
             log.warning("commit_not_replayed", why=str(error))
             one.skip(row.session_id)
-    return one.end()
+    return one.finish()

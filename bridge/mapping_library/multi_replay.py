@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bridge.mapping_library.enrollment_history import EnrollmentHistory, received
-from mappings.analysis.replay import Replay, Told
+from mappings.analysis.replay import Replay, ReplayedCommit
 from mappings.definition import CompiledMapping
 from mappings.generation.statements import Statement
 from storage.histories import Span
@@ -40,15 +40,15 @@ class MultiReplay:
                 self.within.add((row.session_id, row.number))
             one = received(row)
             for version_id, replay in replays.items():
-                self._note(version_id, replay.tell(one))
+                self._note(version_id, replay.apply(one))
         for version_id, replay in replays.items():
-            self._note(version_id, replay.end())
+            self._note(version_id, replay.finish())
 
     def attempt_ids(self) -> Sequence[int]:
         """Give the ids of the attempts' rows."""
         return list(dict.fromkeys(self._story.attempt_ids.values()))
 
-    def _note(self, version_id: int, found: Iterable[Told]) -> None:
+    def _note(self, version_id: int, found: Iterable[ReplayedCommit]) -> None:
         for one in found:
             if (one.session_id, one.number) in self.within:
                 self.bodies[version_id] |= {statement.id: statement.body for statement in one.statements}

@@ -26,7 +26,7 @@ from bridge.mapping_library.reloader import ready
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import TargetSettings
 from mappings.analysis.impact import Impact
-from mappings.analysis.reissue import Kept, Step, plan, voiding
+from mappings.analysis.reissue import ReissueStep, StoredStatement, plan_reissue, voiding
 from mappings.definition import CompiledMapping
 from mappings.generation.statements import Statement
 from storage import attempts, histories, leases, mapping_versions, outbox
@@ -68,7 +68,7 @@ def check_span(span: Span) -> None:
 class _Deed(NamedTuple):
     """A step that does something, and the commit it is about; what is voided goes to those who got it."""
 
-    step: Step
+    step: ReissueStep
     session_id: str
     number: int
     targets: tuple[str, ...]
@@ -237,7 +237,7 @@ class Reissue:
         lines = {one.id: one for one in own if (one.session_id, one.commit_number) in retelling.within}
         made = {one.statement.id: one for one in retelling.made.get(attempt_id, [])}
         deeds: list[_Deed] = []
-        for step in plan(
+        for step in plan_reissue(
             [_kept(one) for one in lines.values()],
             [one.statement for one in made.values()],
             told=retelling.bodies,
@@ -265,8 +265,8 @@ class Reissue:
         return self._mappings[version_id]
 
 
-def _kept(one: StatementLine) -> Kept:
-    return Kept(one.id, one.position, one.rule, one.mapping_version_id, one.problem, one.body)
+def _kept(one: StatementLine) -> StoredStatement:
+    return StoredStatement(one.id, one.position, one.rule, one.mapping_version_id, one.problem, one.body)
 
 
 def _remember(attempt: Attempt, sessions: Sequence[Session], deeds: Sequence[_Deed], position: int) -> None:

@@ -17,7 +17,7 @@ from mappings.cmi.tree import item as clean
 def begin_interactions(
     known: Snapshot, session: SessionState, said: Snapshot, *, settled: bool
 ) -> tuple[Snapshot, tuple[str, ...]]:
-    """Forget interactions of earlier sessions whose indices this one uses anew.
+    """Return the snapshot without interactions of earlier sessions whose indices this one uses anew.
 
     Content counts its interactions from nought in every session. An item that is wholly the earlier session's was
     loaded by the LMS and is no new answer; one without an id adds to what was loaded.
@@ -45,13 +45,13 @@ def _begins(loaded: Raw | None, sent: Raw, *, settled: bool) -> bool:
 
 
 def _set(item: Item) -> Item:
-    """Give what of an item is set."""
+    """Return what of an item is set."""
     parts = {key: _set(part) if isinstance(part, dict) else part for key, part in item.items()}
     return {key: part for key, part in parts.items() if part not in ("", {})}
 
 
 def without_foreign(known: Snapshot, said: Snapshot, *, older: bool) -> Snapshot:
-    """Leave out of an earlier session's commit the interactions whose indices a later session uses by now."""
+    """Return an earlier session's commit without interactions whose indices a later session uses by now."""
     if not said.interactions or not known.interactions:
         return said
     loaded = known.interactions
@@ -60,7 +60,7 @@ def without_foreign(known: Snapshot, said: Snapshot, *, older: bool) -> Snapshot
 
 
 def _foreign(loaded: Raw | None, sent: Raw, older: bool) -> bool:  # noqa: FBT001 -- one word, used once
-    """Tell whether two items of one index are of two answers: by their ids and, of an older commit, by anything."""
+    """Return whether two items of one index are of two answers: by their ids and, of an older commit, by anything."""
     if loaded is None or loaded == sent:
         return False
     known, told = from_json(loaded), _set(clean(sent))

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from mappings.cmi import scores, values
 from mappings.cmi.names import KEYWORDS, warn_of_unknown
 from mappings.cmi.snapshot import COLLECTIONS, Item, Snapshot, says_items
-from mappings.cmi.tree import MOST_ITEMS, from_json, is_index, scalar
+from mappings.cmi.tree import MAX_ITEMS, from_json, is_index, scalar
 from mappings.cmi.values import BadValue, Reader
 from mappings.cmi.warnings import NOT_A_GROUP, NOT_TEXT, NUL_REMOVED, CmiWarning, WarningCode, is_full, warn
 
@@ -120,7 +120,7 @@ def unnamed(
 
 
 def _is_named(sent: object) -> bool:
-    """Tell whether an item was sent with an id, which no other commit takes away."""
+    """Return whether an item was sent with an id, which no other commit takes away."""
     return isinstance(sent, dict) and isinstance(sent.get("id"), str) and bool(sent["id"].strip("\0"))
 
 
@@ -161,7 +161,7 @@ def _number(value: object) -> Any:
 
 
 def _is_sound(item: object, readers: _Readers) -> bool:
-    """Tell whether there is nothing to say of an item or a group, as of nearly all; where not, it is looked into."""
+    """Return whether there is nothing to say of an item or a group, as of nearly all; where not, it is looked into."""
     if type(item) is not dict:
         return False
     for key, value in item.items():
@@ -269,6 +269,6 @@ def _warn_of_index(index: str, item: object, path: str, warnings: list[CmiWarnin
             WarningCode.BAD_INDEX,
             f"{path}.{index}",
             index,
-            f"is no index: items are numbered from 0 to {MOST_ITEMS - 1}",
+            f"is no index: items are numbered from 0 to {MAX_ITEMS - 1}",
         )
     )

@@ -68,7 +68,7 @@ class Slots(dict[str, bytes]):
         return made
 
     def tell(self, slot: str) -> bool:
-        """Tell whether these values, not those beyond them, fill a hole."""
+        """Return whether these values, not those beyond them, fill a hole."""
         return slot.removesuffix("%").partition(":")[0] in self._values
 
 
@@ -118,7 +118,7 @@ def of_activity(
     course_iri: Template,
     activity_in_course_iri: Template | None = None,
 ) -> dict[str, str]:
-    """Give the values of `OF_ACTIVITY`."""
+    """Return the values of `OF_ACTIVITY`."""
     course_id, course_name, course_description = context.course_id, context.course_name, context.course_description
     if not course_id:
         course_id, course_name, course_description = (
@@ -151,7 +151,7 @@ def of_activity(
 
 
 def of_session(context: StatementContext, shared: Values) -> dict[str, str]:
-    """Give the values of all variables but an item's; `shared` are those of `OF_ACTIVITY`."""
+    """Return the values of all variables but an item's; `shared` are those of `OF_ACTIVITY`."""
     values = _of_learner(context)
     values["attempt.query"] = _attempt_query(shared["activity.iri"], context.attempt_id)
     values.update(shared)
@@ -159,7 +159,7 @@ def of_session(context: StatementContext, shared: Values) -> dict[str, str]:
 
 
 def of_attempt(values: Values, attempt_id: str, number: int) -> dict[str, str]:
-    """Give the values with another attempt of the same enrollment in them."""
+    """Return the values with another attempt of the same enrollment in them."""
     query = _attempt_query(values["activity.iri"], attempt_id)
     return {**values, "attempt.id": attempt_id, "attempt.number": str(number), "attempt.query": query}
 
@@ -177,13 +177,13 @@ _COURSES = uuid.UUID("0e9c7d1c-6c3f-5a0e-8f3a-0d1c8a6f4b27")
 
 
 def course_registration(context: StatementContext) -> str:
-    """Make the UUID (version 5) of a learner's enrollment in a course of an LMS."""
+    """Build the UUID (version 5) of a learner's enrollment in a course of an LMS."""
     return registration_in(context.lms, context.learner_id, context.course_id or context.activity_id)
 
 
 @lru_cache(maxsize=4_096)
 def registration_in(lms: str, learner_id: str, course_id: str) -> str:
-    """Make the UUID (version 5) of a learner's enrollment in a course, from ids that have no line breaks."""
+    """Build the UUID (version 5) of a learner's enrollment in a course, from ids that have no line breaks."""
     return str(uuid.uuid5(_COURSES, f"{lms}\n{learner_id}\n{course_id}"))
 
 
