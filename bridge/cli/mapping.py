@@ -26,7 +26,7 @@ from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
 from mappings.definition import DefinitionError
 from mappings.definition.describe import describe
-from mappings.definition.diff import diff_settings, diff_rules
+from mappings.definition.diff import diff_rules, diff_settings
 from storage import mapping_versions
 from storage.engine import writing
 

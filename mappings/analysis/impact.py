@@ -67,7 +67,7 @@ class Impact(msgspec.Struct):
         setattr(own, kind, getattr(own, kind) + 1)
 
     def differs(self, kind: Kind, rule: str, of: tuple[str, int], before: str | None, after: str | None) -> None:
-        """Count a statement that differs, and store it as an example where there are few like it; `of`: session id and commit."""
+        """Count a statement that differs, and keep it where few like it are kept; `of`: session id and commit."""
         self.count(kind, rule)
         self._keep(ImpactExample(kind, rule, *of, before, after))
 

@@ -125,7 +125,7 @@ def from_json(value: object) -> Any:
 
 
 def item(sent: object) -> dict[str, Any]:
-    """Return one interaction, objective or comment with text leaves and its own numbered collections, nothing deeper."""
+    """Return an interaction, objective or comment with text leaves and its own numbered collections, nothing deeper."""
     value = from_json(sent)
     if not isinstance(value, dict):
         return {}

@@ -149,7 +149,7 @@ class _StatementGenerator:
             self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
 
     def apply(self, rule: Rule, change: Change, judged: list[RuleEvaluation] | None) -> None:
-        """Build a rule's statement of a change where it may fire; where a list is given, add what became of the rule."""
+        """Build a rule's statement of a change where it may fire; add to `judged`, where given, what became of it."""
         about = change.about
         item = about if about is not None and isinstance(about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
