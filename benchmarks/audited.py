@@ -40,7 +40,7 @@ _PARAMETERS = (
     ' {\\"name\\": \\"u00000001\\", \\"homePage\\": \\"https://lms.example.org\\"}}", "stateId": "attempt-state"}'
 )
 
-_COUNTED = ("lms", "mapping_version", "enrollment", "attempt", "journal", "delivery", "try", "act")
+_COUNTED = ("lms", "mapping_version", "enrollment", "attempt", "journal", "delivery", "try", "audit_log")
 """Tables whose ids PostgreSQL counts in sequences."""
 
 
@@ -48,7 +48,7 @@ class Texts(NamedTuple):
     """What the service stores for a commit of the workload."""
 
     body: bytes
-    reply: str
+    response: str
     statement: str
     attempt: str
     session: str
@@ -81,13 +81,13 @@ def fill(engine: Engine, attempts: int) -> None:
 
 
 def received(attempt: int, attempts: int) -> int:
-    """Give when the last commit of an attempt was received."""
+    """Return when the last commit of an attempt was received."""
     its = imported(attempts)
     return NOW - (attempts - (its.start if attempt in its else attempt)) * STEP
 
 
 def imported(attempts: int) -> range:
-    """Give the attempts whose commits were all received in one millisecond."""
+    """Return the attempts whose commits were all received in one millisecond."""
     return range(attempts // 2, attempts // 2 + attempts // 20)
 
 
@@ -98,40 +98,40 @@ class Some:
         self._size = size
 
     def learner(self, chance: Random) -> str:
-        """Give a learner's id."""
+        """Return a learner's id."""
         return f"u{chance.randrange(max(self._size // 20, 1)):08d}"
 
     def activity(self, chance: Random) -> str:
-        """Give an activity that has few enrollments."""
+        """Return an activity that has few enrollments."""
         return f"b{chance.randrange(2, 16) * 40 + chance.randrange(40)}"
 
     def day(self, chance: Random) -> dict[str, Any]:
-        """Give times a day apart."""
+        """Return times a day apart."""
         begins = received(chance.randrange(self._size), self._size)
         return {"since": begins, "until": begins + 86_400_000}
 
     def cursor(self, chance: Random, *rest: int | str) -> str:
-        """Give the cursor of a page anywhere."""
+        """Return the cursor of a page anywhere."""
         return encode([received(chance.randrange(self._size), self._size), 10**9, *rest])
 
     def imported(self) -> dict[str, Any]:
-        """Give the millisecond of the import."""
+        """Return the millisecond of the import."""
         at = received(imported(self._size).start, self._size)
         return {"since": at, "until": at + 1}
 
     def in_import(self, chance: Random, *rest: int | str) -> str:
-        """Give the cursor of a page in the midst of what came in one millisecond."""
+        """Return the cursor of a page in the midst of what came in one millisecond."""
         return encode([self.imported()["since"], chance.choice(imported(self._size)), *rest])
 
     def row(self, connection: Connection, chance: Random, column: Column[Any]) -> Any:
-        """Give the value of a row of any attempt."""
+        """Return the value of a row of any attempt."""
         key = attempt.c.id if column.table is attempt else column.table.c.attempt_id
         query = select(column).where(key == chance.randrange(1, self._size)).limit(1)
         return connection.execute(query).scalar_one()
 
 
 def _texts() -> Texts:
-    """Give those of the last commit of a session."""
+    """Return those of the last commit of a session."""
     with tempfile.TemporaryDirectory() as folder:
         engine = open_engine(f"sqlite:///{Path(folder) / 'one.db'}")
         migrate(engine)
@@ -139,7 +139,7 @@ def _texts() -> Texts:
         with reading(engine) as connection:
             found = connection.execute(
                 text(
-                    "SELECT journal.body, journal.reply, statement.body, attempt.state, session.state"
+                    "SELECT journal.body, journal.response, statement.body, attempt.state, session.state"
                     " FROM journal JOIN session USING (session_id) JOIN attempt ON attempt.id = session.attempt_id"
                     " JOIN statement ON statement.attempt_id = attempt.id"
                     " ORDER BY journal.number DESC, position LIMIT 1"
@@ -150,7 +150,7 @@ def _texts() -> Texts:
 
 
 def _inserts(dialect: str, attempts: int) -> list[str]:
-    """Give the statements that fill the tables."""
+    """Return the statements that fill the tables."""
     told, mapping = _texts(), load_mapping("scorm-profile").definition
     versions = [mapping, compile_text(changed(mapping.text), "changed").definition]
     learners, owners, its_import = max(attempts // 20, 1), attempts * 4 // 5, imported(attempts)
@@ -205,7 +205,7 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             " VALUES (1, 'lms', 'https://lms.example.org', '[]', 0)"
         ),
         *(
-            "INSERT INTO mapping_version (id, name, content_hash, document, created_at) VALUES"
+            "INSERT INTO mapping_version (id, name, content_hash, definition, created_at) VALUES"
             f" ({number}, {quoted(one.name)}, '{one.content_hash}', {quoted(one.text)}, {number})"
             for number, one in enumerate(versions, 1)
         ),
@@ -243,7 +243,7 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             insert("journal", last, {
                 "session_id": uid(SESSION, own), "number": number, "received_at": when, "wire_format": "'native'",
                 "content_type": "'application/json'", "disposition": "'applied'", "digest": padded("n", 64),
-                "reply": quoted(told.reply), "body": blob(told.body), "mapping_version_id": "1",
+                "response": quoted(told.response), "body": blob(told.body), "mapping_version_id": "1",
             })
             for last, own, number, when in (
                 (attempts - 1, "n", "1", f"{at('n')} - {earlier('n')}"),
@@ -255,7 +255,7 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             "attempt_id": f"{its} + 1", "position": place, "id": uid(STATEMENT), "session_id": uid(SESSION, its),
             "commit_number": f"CASE WHEN {place} < 3 OR {its} % 2 = 1 THEN 1 ELSE 2 END", "mapping_version_id": "1",
             "rule": rule, "verb": f"'{VERB}' || {rule}",
-            "made_at": f"{at(its)} - CASE WHEN {place} < 3 THEN {earlier(its)} ELSE 0 END",
+            "created_at": f"{at(its)} - CASE WHEN {place} < 3 THEN {earlier(its)} ELSE 0 END",
             "problem": f"CASE WHEN {quarantined} THEN 'its object has no id' END", "body": quoted(told.statement),
         }),
         insert("delivery", count - 1, {
@@ -265,7 +265,7 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
         }),
         *(
             insert("try", attempts - 1, {
-                "id": first, "target": "'lrs'", "started_at": at("n"), "took": "12",
+                "id": first, "target": "'lrs'", "started_at": at("n"), "duration_ms": "12",
                 "outcome": f"'{outcome}'", "status": status, "answer": words,
             })
             for first, outcome, status, words in (
@@ -286,11 +286,11 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
         }),
         insert("document_delivery", attempts * 2 - 1, {
             "document_id": uid(DOCUMENT), "target": "'lrs'", "state": document_state, "changes": "1",
-            "every": "10000", "tries": "1", "not_before": "0", "settled_at": at("n / 2"),
+            "min_interval_ms": "10000", "tries": "1", "not_before": "0", "settled_at": at("n / 2"),
         }),
-        insert("act", attempts // 10, {
+        insert("audit_log", attempts // 10, {
             "at": at("n * 10"), "by": "'ada'",
-            "verb": "CASE n % 3 WHEN 0 THEN 'retry' WHEN 1 THEN 'pause' ELSE 'resume' END",
-            "subject": "'lrs'", "number": "1", "reason": "'It moves house.'",
+            "action": "CASE n % 3 WHEN 0 THEN 'retry' WHEN 1 THEN 'pause' ELSE 'resume' END",
+            "subject": "'lrs'", "affected": "1", "reason": "'It moves house.'",
         }),
     ]  # fmt: skip

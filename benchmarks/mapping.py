@@ -70,7 +70,7 @@ def main() -> None:
     mapping = compile_definition(load_definition(text, "scorm-profile"), "scorm-profile")
     tree = msgspec.json.decode(BODY)
     reading = parse_cmi(tree)
-    attempt, session = AttemptState(commits=1, fired={"initialized": 1}, statements=1), SessionState(commits=1)
+    attempt, session = AttemptState(commits=1, firing_counts={"initialized": 1}, statements=1), SessionState(commits=1)
     arrival = ReceivedCommit(
         commit=Commit(wire_format="native", tree=tree), parsed_cmi=reading, digest="0" * 64, received_at=NOW
     )
@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def measure(function: Callable[[], object], calls: int = CALLS) -> float:
-    """Give the median of several rounds, in microseconds a call."""
+    """Return the median of several rounds, in microseconds a call."""
     function()
     rounds = []
     for _ in range(ROUNDS):

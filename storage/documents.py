@@ -49,10 +49,10 @@ class DocumentRow(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A document to store. `every` is the milliseconds that lie at least between two writes; 0 to write it now."""
+    """A document to store. `min_interval_ms` lie at least between two writes; 0 to write it now."""
 
     row: DocumentRow
-    every: int
+    min_interval_ms: int
 
 
 class ClaimedDocument(NamedTuple):
@@ -80,14 +80,14 @@ def _store_documents(rows: Rows) -> Insert:
 def _send_documents(rows: Rows) -> Insert:
     new = rows.insert(document_delivery)
     before, is_new = document_delivery.c, new.excluded.changes > literal_column("0")
-    due = func.coalesce(before.settled_at, literal_column("0")) + new.excluded.every
+    due = func.coalesce(before.settled_at, literal_column("0")) + new.excluded.min_interval_ms
     waits = before.state == literal_column("'waiting'")
     return new.on_conflict_do_update(
         index_elements=["document_id", "target"],
         set_={
             "state": case((is_new, new.excluded.state), else_=before.state),
             "changes": before.changes + new.excluded.changes,
-            "every": new.excluded.every,
+            "min_interval_ms": new.excluded.min_interval_ms,
             "not_before": case(
                 (and_(waits, before.not_before < due), before.not_before),
                 (waits | is_new, due),
@@ -97,7 +97,7 @@ def _send_documents(rows: Rows) -> Insert:
     )
 
 
-_SENT = ("document_id", "target", "state", "changes", "every", "tries", "not_before")
+_SENT = ("document_id", "target", "state", "changes", "min_interval_ms", "tries", "not_before")
 _store = Prepared({name: document.c[name] for name in DocumentRow._fields}, _store_documents)
 _send = Prepared({name: document_delivery.c[name] for name in _SENT}, _send_documents)
 _take = Prepared(
@@ -123,7 +123,7 @@ def store(connection: Connection, documents: Sequence[Stored], targets: Callable
     known = {row[0]: bytes(row[1]) for row in _known.rows(connection, ids)}
     changed = {one.row.id for one in ordered if known.get(one.row.id) != one.row.content}
     deliveries = [
-        (one.row.id, target, "waiting", int(one.row.id in changed), one.every, 0, 0)
+        (one.row.id, target, "waiting", int(one.row.id in changed), one.min_interval_ms, 0, 0)
         for one in ordered
         for target in targets(one.row)
     ]
@@ -132,7 +132,7 @@ def store(connection: Connection, documents: Sequence[Stored], targets: Callable
 
 
 def claim(connection: Connection, part: Part, *, now: int, most: int) -> list[ClaimedDocument]:
-    """Give documents that may be written now, those first that have waited longest.
+    """Return documents that may be written now, those first that have waited longest.
 
     None where the process does not hold the part's lease.
     """
@@ -169,7 +169,7 @@ def settle(
     if state != "waiting":
         values |= {
             "state": case((delivery.changes == one.changes, state), else_=delivery.state),
-            "not_before": case((delivery.changes == one.changes, 0), else_=delivery.every + now),
+            "not_before": case((delivery.changes == one.changes, 0), else_=delivery.min_interval_ms + now),
             "settled_at": now,
         }
     connection.execute(
@@ -180,20 +180,20 @@ def settle(
 
 
 def has_unassigned(connection: Connection) -> bool:
-    """Tell whether documents wait for no target in particular."""
+    """Return whether documents wait for no target in particular."""
     found = select(document_delivery.c.document_id).where(document_delivery.c.target == UNASSIGNED).limit(1)
     return connection.execute(found).first() is not None
 
 
 def assign_waiting(connection: Connection, target: str, names: Collection[str], most: int = 1_000) -> int:
-    """Give documents that wait for no target in particular to this one, and forget those that are not of these names.
+    """Return documents that wait for no target in particular to this one, and forget those that are not of these names.
 
     Where the target has one already, it goes on as if this had been stored for the target. At most `most`; tells how
     many it took.
     """
     delivery = document_delivery.c
     taken = connection.execute(
-        select(delivery.document_id, delivery.changes, delivery.every, document.c.name)
+        select(delivery.document_id, delivery.changes, delivery.min_interval_ms, document.c.name)
         .join(document)
         .where(delivery.target == UNASSIGNED)
         .order_by(delivery.document_id)
@@ -203,7 +203,11 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
     ).all()
     _send.run(
         connection,
-        [(row.document_id, target, "waiting", row.changes, row.every, 0, 0) for row in taken if row.name in names],
+        [
+            (row.document_id, target, "waiting", row.changes, row.min_interval_ms, 0, 0)
+            for row in taken
+            if row.name in names
+        ],
     )
     _take.run(connection, [(row.document_id,) for row in taken])
     return len(taken)
@@ -237,7 +241,7 @@ def hurry(connection: Connection, target: str, now: int) -> int:
 
 
 def waiting(connection: Connection) -> dict[str, int]:
-    """Give target -> number of documents that wait for it; those that wait for no target yet are under `""`."""
+    """Return target -> number of documents that wait for it; those that wait for no target yet are under `""`."""
     rows = connection.execute(
         select(document_delivery.c.target, func.count())
         .where(document_delivery.c.state == "waiting")

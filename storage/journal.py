@@ -14,8 +14,8 @@ from storage.tables import journal
 class Entry(NamedTuple):
     """One commit on its way into the journal.
 
-    `reply` is its answer as JSON, None for a duplicate; `body` is None where it is, byte for byte, that of the commit
-    `duplicate_of`; `beside` is JSON of what came beside the body and says something of it, None where nothing did.
+    `response` is JSON, None for a duplicate; `body` is None where it is, byte for byte, that of the commit
+    `duplicate_of`; `request_metadata` is JSON of what the request had beside its body, None where it had nothing.
     """
 
     session_id: str
@@ -28,9 +28,9 @@ class Entry(NamedTuple):
     digest: str
     sequence: int | None
     idempotency_key: str | None
-    reply: str | None
+    response: str | None
     body: bytes | None
-    beside: str | None
+    request_metadata: str | None
     mapping_version_id: int
 
 
@@ -50,14 +50,14 @@ _EARLIER = select(*(journal.c[name] for name in EarlierEntry._fields)).where(jou
 
 
 def appending(entries: Sequence[Entry]) -> Write:
-    """Give what adds commits."""
+    """Return what adds commits."""
     return Write(_insert, entries)
 
 
 def earlier(
     connection: Connection, session_id: str, *, digest: str, sequence: int | None, idempotency_key: str | None
 ) -> list[EarlierEntry]:
-    """Give the commits of a session that have this digest, sequence or key, but for those that repeat another."""
+    """Return the commits of a session that have this digest, sequence or key, but for those that repeat another."""
     same = [journal.c.digest == digest]
     if sequence is not None:
         same.append(journal.c.sequence == sequence)
@@ -68,16 +68,16 @@ def earlier(
 
 
 def last_number(connection: Connection, session_id: str) -> int:
-    """Give the number of a session's last commit that repeats no other; 0 where there is none."""
+    """Return the number of a session's last commit that repeats no other; 0 where there is none."""
     found = select(func.max(journal.c.number)).where(
         journal.c.session_id == session_id, journal.c.duplicate_of.is_(None)
     )
     return connection.execute(found).scalar_one() or 0
 
 
-def reply(connection: Connection, session_id: str, number: int) -> str:
-    """Give the answer that a commit got, as JSON."""
+def response(connection: Connection, session_id: str, number: int) -> str:
+    """Return the response to a commit, as JSON."""
     found = connection.execute(
-        select(journal.c.reply).where(journal.c.session_id == session_id, journal.c.number == number)
+        select(journal.c.response).where(journal.c.session_id == session_id, journal.c.number == number)
     ).scalar_one()
     return str(found)

@@ -48,7 +48,7 @@ def share_out(connection: Connection, *, owner: str, names: Collection[str], las
         # two processes that look at the same time must not both take the same
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     now = connection.execute(select(clock(connection.dialect.name))).scalar_one()
-    connection.execute(delete(lease).where(lease.c.until <= now))
+    connection.execute(delete(lease).where(lease.c.expires_at <= now))
     owners = {row.name: row.owner for row in connection.execute(select(lease.c.name, lease.c.owner))}
     held: set[str] = set()
     excess: set[str] = set()
@@ -66,9 +66,9 @@ def share_out(connection: Connection, *, owner: str, names: Collection[str], las
         excess.update(own[fair:])
         new.update(free)
     if new:
-        rows = [{"name": name, "owner": owner, "until": now + lasts} for name in sorted(new)]
+        rows = [{"name": name, "owner": owner, "expires_at": now + lasts} for name in sorted(new)]
         connection.execute(insert(lease), rows)
-    connection.execute(update(lease).where(lease.c.owner == owner).values(until=now + lasts))
+    connection.execute(update(lease).where(lease.c.owner == owner).values(expires_at=now + lasts))
     return Shares(frozenset(held), frozenset(excess))
 
 
@@ -84,7 +84,7 @@ def give_back(connection: Connection, *, owner: str, names: Collection[str] | No
 
 def holds(dialect: str, name: ColumnElement[str], owner: ColumnElement[str]) -> ColumnElement[bool]:
     """Make the condition that a process holds a lease now."""
-    return exists().where(lease.c.name == name, lease.c.owner == owner, lease.c.until > clock(dialect))
+    return exists().where(lease.c.name == name, lease.c.owner == owner, lease.c.expires_at > clock(dialect))
 
 
 def clock(dialect: str) -> ColumnElement[int]:

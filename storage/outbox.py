@@ -72,7 +72,7 @@ class StatementRow(NamedTuple):
     mapping_version_id: int
     rule: str
     verb: str
-    made_at: int
+    created_at: int
     problem: str | None
     body: str
 
@@ -109,7 +109,7 @@ class Try(NamedTuple):
 
     target: str
     started_at: int
-    took: int
+    duration_ms: int
     outcome: str
     status: int | None
     answer: str
@@ -134,7 +134,7 @@ _decode = msgspec.json.Decoder(list[Claimed]).decode
 
 
 def adding(statements: Sequence[StatementRow], targets: Callable[[StatementRow], Sequence[str]]) -> list[Write]:
-    """Give what adds statements, and a delivery of each to every target that `targets` gives for it, in their order."""
+    """Return what adds statements, and a delivery of each to every target that `targets` gives, in their order."""
     deliveries = [
         (
             target,
@@ -152,7 +152,7 @@ def adding(statements: Sequence[StatementRow], targets: Callable[[StatementRow],
 
 
 def assign_waiting(connection: Connection, target: str, unwanted: Collection[str] = ()) -> int:
-    """Give the deliveries that wait for no target in particular to this one; tell how many.
+    """Return the deliveries that wait for no target in particular to this one; return how many.
 
     Those of statements of unwanted rules are forgotten, as if the target had been there when they were made.
     """
@@ -168,7 +168,7 @@ def assign_waiting(connection: Connection, target: str, unwanted: Collection[str
 
 
 def has_unassigned(connection: Connection) -> bool:
-    """Tell whether deliveries wait for no target in particular."""
+    """Return whether deliveries wait for no target in particular."""
     found = select(delivery.c.id).where(delivery.c.target == UNASSIGNED, delivery.c.state == "waiting").limit(1)
     return connection.execute(found).first() is not None
 
@@ -176,7 +176,7 @@ def has_unassigned(connection: Connection) -> bool:
 def claim(
     connection: Connection, part: Part, *, now: int, most: int, most_bytes: int, on_their_way: Collection[int] = ()
 ) -> Page:
-    """Give deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
+    """Return deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
 
     At most `most`, and no more than `most_bytes` bytes of statements (but always one). None where the process does not
     hold the part's lease. Deliveries that are on their way are passed over, as if they were settled: whoever sends what
@@ -204,7 +204,7 @@ def _is_due(not_before: ColumnElement[int], now: ColumnElement[int]) -> ColumnEl
 
 
 def _each(dialect: str, name: str) -> ColumnElement[int]:
-    """Give the values of a list of numbers, which a parameter is: JSON for SQLite, an array for PostgreSQL."""
+    """Return the values of a list of numbers, which a parameter is: JSON for SQLite, an array for PostgreSQL."""
     if dialect == "sqlite":
         values: ColumnElement[int] = func.json_each(bindparam(name)).table_valued("value", name="each").c.value
         return values
@@ -328,7 +328,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
 
 
 def _settle(connection: Connection, noted: Sequence[tuple[int, Settlement]]) -> int:
-    """Give deliveries their new states; tell how many there were that had not been settled already."""
+    """Return deliveries their new states; return how many there were that had not been settled already."""
     rows = [
         (delivery_id, one.state, one.not_before, one.settled_at, None if one.state == "waiting" else try_id)
         for try_id, one in noted
@@ -348,7 +348,7 @@ def _array(values: Iterable[object]) -> str:
 
 
 def add_tries(connection: Connection, tries: Sequence[Try]) -> Sequence[int]:
-    """Store tries and give their ids."""
+    """Store tries and return their ids."""
     ids = _new_try_ids.take(connection, len(tries))
     _insert_tries.run(
         connection, [(own, *one._replace(answer=kept_text(one.answer))) for own, one in zip(ids, tries, strict=True)]
@@ -374,7 +374,7 @@ def hurry(connection: Connection, target: str) -> int:
 
 
 def waiting(connection: Connection) -> dict[str, int]:
-    """Give target -> number of deliveries that wait for it; those that wait for no target yet are under `""`."""
+    """Return target -> number of deliveries that wait for it; those that wait for no target yet are under `""`."""
     rows = connection.execute(
         select(delivery.c.target, func.count()).where(delivery.c.state == "waiting").group_by(delivery.c.target)
     )
@@ -382,5 +382,5 @@ def waiting(connection: Connection) -> dict[str, int]:
 
 
 def kept_text(answer: str) -> str:
-    """Give what every database can keep of an answer: PostgreSQL takes no NUL, and neither takes lone surrogates."""
+    """Return what every database can keep of an answer: PostgreSQL takes no NUL, and neither takes lone surrogates."""
     return answer[:LONGEST_ANSWER].encode(errors="replace").decode().replace("\x00", "\ufffd")

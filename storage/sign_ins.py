@@ -22,16 +22,16 @@ class SignedIn(NamedTuple):
 
 def begin(connection: Connection, *, digest: str, account_id: int, now: int, until: int) -> None:
     """Store a sign-in, and forget those that have run out."""
-    connection.execute(delete(sign_in).where(sign_in.c.until <= now))
-    connection.execute(insert(sign_in).values(digest=digest, account_id=account_id, made_at=now, until=until))
+    connection.execute(delete(sign_in).where(sign_in.c.expires_at <= now))
+    connection.execute(insert(sign_in).values(digest=digest, account_id=account_id, created_at=now, expires_at=until))
 
 
 def find(connection: Connection, digest: str, now: int) -> SignedIn | None:
-    """Give who is signed in; None where the sign-in has ended or has run out."""
+    """Return who is signed in; None where the sign-in has ended or has run out."""
     row = connection.execute(
         select(account.c.id, account.c.name, account.c.role, account.c.sees_names)
         .join(sign_in, sign_in.c.account_id == account.c.id)
-        .where(sign_in.c.digest == digest, sign_in.c.until > now)
+        .where(sign_in.c.digest == digest, sign_in.c.expires_at > now)
     ).one_or_none()
     return None if row is None else SignedIn(*row)
 
@@ -49,7 +49,7 @@ def end_all(connection: Connection, account_id: int) -> None:
 def wait(connection: Connection, subjects: Iterable[str], now: int) -> int:
     """Return the milliseconds until a sign-in may be tried, 0 where it may be tried now; counts nothing."""
     until = connection.execute(
-        select(func.max(sign_in_failure.c.until)).where(sign_in_failure.c.subject.in_(list(subjects)))
+        select(func.max(sign_in_failure.c.blocked_until)).where(sign_in_failure.c.subject.in_(list(subjects)))
     ).scalar_one()
     return max(0, (until or 0) - now)
 
@@ -62,7 +62,7 @@ def count_try(
     forgotten_after: int,
     delay: Callable[[int, int], int],
 ) -> int:
-    """Give the milliseconds to wait before a sign-in may be tried; 0 counts it as a failure until it is told otherwise.
+    """Return the milliseconds to wait before a sign-in may be tried; 0 counts it as a failure until further notice.
 
     It is counted beforehand so that many at once are not all the first. `subjects` are what failures are counted by,
     each with how many are free; `delay` gives the milliseconds to wait after so many in a row of which some are free.
@@ -74,15 +74,15 @@ def count_try(
         .with_for_update()
     )
     known = {row.subject: row for row in rows}
-    wait = max((row.until - now for row in known.values()), default=0)
+    wait = max((row.blocked_until - now for row in known.values()), default=0)
     if wait > 0:
         return int(wait)
-    connection.execute(delete(sign_in_failure).where(sign_in_failure.c.newest_at <= now - forgotten_after))
+    connection.execute(delete(sign_in_failure).where(sign_in_failure.c.last_failed_at <= now - forgotten_after))
     build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
     for subject in sorted(subjects):
         row = known.get(subject)
-        number = 1 if row is None or row.newest_at <= now - forgotten_after else row.number + 1
-        told = {"number": number, "newest_at": now, "until": now + delay(number, subjects[subject])}
+        number = 1 if row is None or row.last_failed_at <= now - forgotten_after else row.failures + 1
+        told = {"failures": number, "last_failed_at": now, "blocked_until": now + delay(number, subjects[subject])}
         new = build(sign_in_failure).values(subject=subject, **told)
         connection.execute(new.on_conflict_do_update(index_elements=["subject"], set_=told))
     return 0
@@ -95,11 +95,11 @@ def succeeded(connection: Connection, own: str, shared: Sequence[str]) -> None:
     could else wipe out their tries at others'.
     """
     connection.execute(delete(sign_in_failure).where(sign_in_failure.c.subject == own))
-    number = sign_in_failure.c.number
+    failures = sign_in_failure.c.failures
     connection.execute(
         update(sign_in_failure)
         .where(sign_in_failure.c.subject.in_(shared))
-        .values(number=case((number > 0, number - 1), else_=0), until=0)
+        .values(failures=case((failures > 0, failures - 1), else_=0), blocked_until=0)
     )
 
 

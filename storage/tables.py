@@ -197,9 +197,9 @@ journal = Table(
     Column("digest", String(64), nullable=False, comment="SHA-256 of the body"),
     Column("sequence", BigInteger, comment="the client's own count"),
     Column("idempotency_key", Text),
-    Column("reply", Text, comment="the answer as JSON; none for a duplicate"),
+    Column("response", Text, comment="JSON; none for a duplicate"),
     Column("body", LargeBinary, comment="as received; none where it is that of duplicate_of"),
-    Column("beside", Text, comment="JSON: what came beside the body and says something of it"),
+    Column("request_metadata", Text, comment="JSON: metadata that the request had beside its body"),
     # not checked by the database at every commit: nothing ever deletes a version
     Column("mapping_version_id", _Id, nullable=False, comment="by which it was told"),
     UniqueConstraint("session_id", "number"),
@@ -212,7 +212,7 @@ mapping_version = Table(
     Column("id", _Id, primary_key=True),
     Column("name", Text, nullable=False),
     Column("content_hash", String(64), nullable=False),
-    Column("document", Text, nullable=False),
+    Column("definition", Text, nullable=False),
     Column("created_at", _Time, nullable=False),
     UniqueConstraint("name", "content_hash"),
 )
@@ -239,11 +239,11 @@ statement = Table(
     Column("mapping_version_id", _Id, ForeignKey("mapping_version.id"), nullable=False),
     Column("rule", Text, nullable=False),
     Column("verb", Text, nullable=False),
-    Column("made_at", _Time, nullable=False),
+    Column("created_at", _Time, nullable=False),
     Column("problem", Text, comment="why it is never sent: an LRS would refuse it"),
     Column("body", Text, nullable=False, comment="the statement's bytes, sent as they are"),
     # the whole order of pages: what came in one millisecond, as with an import, is not sorted for each of them
-    Index(None, "made_at", "attempt_id", "position"),
+    Index(None, "created_at", "attempt_id", "position"),
     ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
 
@@ -300,7 +300,7 @@ try_ = Table(
     Column("id", _Id, primary_key=True),
     Column("target", Text, nullable=False),
     Column("started_at", _Time, nullable=False),
-    Column("took", Integer, nullable=False, comment="milliseconds"),
+    Column("duration_ms", Integer, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("status", Integer, comment="HTTP status; none where no answer came"),
     Column("answer", Text, nullable=False, comment="what the LRS said, or what went wrong, cut to 4,000 characters"),
@@ -344,7 +344,7 @@ document_delivery = Table(
     Column("target", Text, primary_key=True, comment="empty while no target is configured"),
     Column("state", Text, nullable=False, comment="waiting, delivered or dead"),
     Column("changes", Integer, nullable=False, comment="how often the content was new to the target"),
-    Column("every", _Time, nullable=False, comment="milliseconds at least between two writes"),
+    Column("min_interval_ms", _Time, nullable=False, comment="between two writes"),
     Column("tries", Integer, nullable=False),
     Column("not_before", _Time, nullable=False),
     Column("settled_at", _Time),
@@ -376,7 +376,7 @@ lease = Table(
     metadata,
     Column("name", Text, primary_key=True, comment="what one process at a time does, or a process itself"),
     Column("owner", _Uuid, nullable=False, comment="the process"),
-    Column("until", _Time, nullable=False, comment="by the database's clock"),
+    Column("expires_at", _Time, nullable=False, comment="by the database's clock"),
 )
 
 pause = Table(
@@ -399,15 +399,15 @@ target_alarm = Table(
     Column("reason", Text, nullable=False),
 )
 
-act = Table(
-    "act",
+audit_log = Table(
+    "audit_log",
     metadata,
     Column("id", _Id, primary_key=True),
     Column("at", _Time, nullable=False),
     Column("by", Text, nullable=False),
-    Column("verb", Text, nullable=False, comment="pause, resume, retry, discard, make-account and so on"),
+    Column("action", Text, nullable=False, comment="pause, resume, retry, discard, make-account and so on"),
     Column("subject", Text, nullable=False, comment="a target, an account, or a filter of deliveries as JSON"),
-    Column("number", Integer, nullable=False, comment="of what it was done to"),
+    Column("affected", Integer, nullable=False, comment="how many targets, accounts or deliveries"),
     Column("reason", Text, nullable=False),
 )
 
@@ -445,17 +445,17 @@ sign_in = Table(
     metadata,
     Column("digest", String(64), primary_key=True, comment="SHA-256 of the cookie's secret, which is not kept"),
     Column("account_id", _Id, ForeignKey("account.id"), nullable=False, index=True),
-    Column("made_at", _Time, nullable=False),
-    Column("until", _Time, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("expires_at", _Time, nullable=False),
 )
 
 sign_in_failure = Table(
     "sign_in_failure",
     metadata,
     Column("subject", Text, primary_key=True, comment="what is slowed down: an account's name or an address, hashed"),
-    Column("number", Integer, nullable=False, comment="failures in a row"),
-    Column("newest_at", _Time, nullable=False),
-    Column("until", _Time, nullable=False, comment="no sign-in is tried before"),
+    Column("failures", Integer, nullable=False, comment="in a row"),
+    Column("last_failed_at", _Time, nullable=False),
+    Column("blocked_until", _Time, nullable=False, comment="no sign-in is tried before"),
 )
 
 write_probe = Table(

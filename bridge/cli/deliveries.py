@@ -127,5 +127,5 @@ def _as_object(delivery: Delivery) -> dict[str, Any]:
     return delivery._asdict() | {
         "not_before": format_timestamp(delivery.not_before or None),
         "settled_at": format_timestamp(delivery.settled_at),
-        "made_at": format_timestamp(delivery.made_at),
+        "created_at": format_timestamp(delivery.created_at),
     }

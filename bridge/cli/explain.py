@@ -63,7 +63,7 @@ def explain_statement(connection: Connection, statement_id: str, now: int, *, wi
             "content_type": origin.content_type,
             "disposition": origin.disposition,
         },
-        "left": None if origin.reply is None else msgspec.json.decode(origin.reply).get("attempt"),
+        "left": None if origin.response is None else msgspec.json.decode(origin.response).get("attempt"),
         "deliveries": [_explain_delivery(connection, way, now) for way in lineage.ways],
     }
     if with_body:
@@ -92,7 +92,7 @@ def _as_lines(explanation: dict[str, Any]) -> list[str]:
     for delivery in explanation["deliveries"]:
         lines.append(f"to {delivery['target'] or 'no LRS yet'}: {delivery['state']}; next: {delivery['next']}")
         lines += [
-            f"  {line['started_at']} {line['status'] or 'no answer'} {line['outcome']} in {line['took']} ms:"
+            f"  {line['started_at']} {line['status'] or 'no answer'} {line['outcome']} in {line['duration_ms']} ms:"
             f" {line['answer']}"
             for line in delivery["tries"]
         ]

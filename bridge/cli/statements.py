@@ -42,7 +42,7 @@ def list_statements(settings: Settings, *, selection: Filter, limit: int, after:
             ("statement", "made", "rule", "learner", "activity", "attempt", "commit", "deliveries"),
             (
                 (
-                    row.id, format_timestamp(row.made_at), row.rule, row.learner_id, row.activity_id,
+                    row.id, format_timestamp(row.created_at), row.rule, row.learner_id, row.activity_id,
                     row.attempt_number, row.commit_number, _describe_deliveries(row),
                 )
                 for row in page.rows
@@ -60,4 +60,4 @@ def _describe_deliveries(row: StatementRow) -> str:
 
 def _as_object(row: StatementRow) -> dict[str, Any]:
     deliveries = [{"target": target or None, "state": state} for target, state in row.deliveries]
-    return row._asdict() | {"made_at": format_timestamp(row.made_at), "deliveries": deliveries}
+    return row._asdict() | {"created_at": format_timestamp(row.created_at), "deliveries": deliveries}

@@ -26,7 +26,7 @@ class ActiveMapping:
 
     @cached_property
     def documents_rest(self) -> int:
-        """Tell the milliseconds for which what changes is gathered before documents are made of it."""
+        """Return the milliseconds for which what changes is gathered before documents are made of it."""
         return min(
             (one.every * 1000 for one in self.mapping.definition.documents if one.name in self.documents), default=0
         )
@@ -49,22 +49,22 @@ class ActiveMappings:
         self._holding = for_all, for_lms
 
     def of(self, lms_id: int) -> ActiveMapping:
-        """Give the one that holds for an LMS."""
+        """Return the one that holds for an LMS."""
         for_all, for_lms = self._holding
         return for_lms.get(lms_id, for_all)
 
     def find(self, version_id: int) -> ActiveMapping | None:
-        """Give one that holds or held."""
+        """Return one that holds or held."""
         return self._known.get(version_id)
 
     def holding(self) -> tuple[ActiveMapping, Mapping[int, ActiveMapping]]:
-        """Give the one for all, and those of LMSs that have one of their own."""
+        """Return the one for all, and those of LMSs that have one of their own."""
         return self._holding
 
     def targets(self, row: StatementRow) -> tuple[str, ...]:
-        """Give the targets of a statement."""
+        """Return the targets of a statement."""
         return self._known[row.mapping_version_id].targets[row.rule]
 
     def readers(self, row: DocumentRow) -> tuple[str, ...]:
-        """Give the targets of a document."""
+        """Return the targets of a document."""
         return self._known[row.mapping_version_id].documents[row.name]

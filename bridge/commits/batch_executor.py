@@ -131,7 +131,7 @@ class _Worker:
         self.statements += done.statements
         if is_earlier:
             self._workspace.share_best(session.attempt)
-        number, reply = session.row.commits, done.entry.reply
+        number, reply = session.row.commits, done.entry.response
         if reply is not None:
             session.fresh.append(PriorCommit(number, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
             session.replies[number] = reply
@@ -217,13 +217,13 @@ class _Worker:
         made = documents_of(version, session, self._workspace.begun(attempt.enrollment))
         for one in made:
             earlier = self.documents.get(one.row.id)
-            at_once = earlier is not None and earlier.every == 0
-            self.documents[one.row.id] = one._replace(every=0) if at_once else one
+            at_once = earlier is not None and earlier.min_interval_ms == 0
+            self.documents[one.row.id] = one._replace(min_interval_ms=0) if at_once else one
         attempt.documents_due = None
         attempt.changed = True
         return Made(len(made))
 
 
 def _is_earlier(attempt: CachedAttempt) -> bool:
-    """Tell whether another attempt of the enrollment has followed this one."""
+    """Return whether another attempt of the enrollment has followed this one."""
     return attempt.row.number < attempt.row.enrollment.latest_attempt

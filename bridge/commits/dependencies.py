@@ -20,7 +20,7 @@ class CommitDependencies:
     resume: Resume = "auto"
 
     def mapping(self, lms_id: int) -> ActiveMapping:
-        """Give the version that holds for an LMS."""
+        """Return the version that holds for an LMS."""
         return self.versions.of(lms_id)
 
     def identifier(self, lms_id: int) -> Identifier:

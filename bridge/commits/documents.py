@@ -11,7 +11,7 @@ from storage.documents import DocumentRow, Stored
 
 
 def documents_of(version: ActiveMapping, session: CachedSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
-    """Give the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
+    """Return the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     attempt, row = session.attempt, session.row
     told = documents.generate_documents(
         version.mapping,

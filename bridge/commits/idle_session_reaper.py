@@ -43,12 +43,12 @@ class IdleSessionReaper(PeriodicTask):
         self._backoff = ItemBackoff("idle sessions", now)
 
     async def run_once(self) -> bool:
-        """End sessions that are idle now; tell whether there may be more, and some of these were ended."""
+        """End sessions that are idle now; return whether there may be more, and some of these were ended."""
         reaped = await self._reap()
         return reaped.may_be_more and reaped.ended > 0
 
     async def reap(self) -> int:
-        """End sessions that are idle now, some hundreds at most; tell how many were ended."""
+        """End sessions that are idle now, some hundreds at most; return how many were ended."""
         return (await self._reap()).ended
 
     async def _reap(self) -> _Reaped:

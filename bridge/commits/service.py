@@ -124,7 +124,7 @@ class CommitService:
         return answers
 
     async def close(self, closing: CloseIdleSession) -> bool:
-        """End a session that is idle; tell whether it was.
+        """End a session that is idle; return whether it was.
 
         Raises:
             BridgeError: what `errors` says.
@@ -134,7 +134,7 @@ class CommitService:
         return closed.ended
 
     async def make_documents(self, making: BuildDocuments) -> int:
-        """Make an attempt's documents; tell how many.
+        """Make an attempt's documents; return how many.
 
         Raises:
             BridgeError: what `errors` says.
@@ -250,7 +250,7 @@ def _size(work: Command) -> int:
 
 
 def _is_conflict(error: Exception) -> bool:
-    """Tell whether the same transaction may succeed at once: another one was first, or the connection was stale."""
+    """Return whether the same transaction may succeed at once: another one was first, or the connection was stale."""
     if isinstance(error, IntegrityError):
         return True
     if not isinstance(error, DBAPIError):
@@ -263,5 +263,5 @@ def _not_processed() -> NotProcessed:
 
 
 def _without_values(error: Exception) -> Exception | None:
-    """Give what may be logged in full: the database's own errors hold the values of rows."""
+    """Return what may be logged in full: the database's own errors hold the values of rows."""
     return None if isinstance(error, DBAPIError) else error

@@ -57,7 +57,7 @@ class CachedEnrollment:
 
     @property
     def size(self) -> int:
-        """Tell how many characters its states have; an attempt's count for each of its sessions."""
+        """Return how many characters its states have; an attempt's count for each of its sessions."""
         return sum([len(one.attempt.row.state) + len(one.row.state) for one in self.sessions.values()])
 
 
@@ -73,14 +73,14 @@ class SessionCache:
         self._by_activity: dict[tuple[int, str, str], set[int]] = {}
 
     def session(self, session_id: str) -> CachedSession | None:
-        """Give an open session."""
+        """Return an open session."""
         found = self._by_session.get(session_id)
         if found is not None:
             self._enrollments.move_to_end(found.attempt.row.enrollment.id)
         return found
 
     def take(self, session_id: str | None, key: EnrollmentKey | None = None) -> list[CachedEnrollment]:
-        """Give the enrollment of a session, and those with a key, and forget them: they are changed elsewhere now.
+        """Return the enrollment of a session, and those with a key, and forget them: they are changed elsewhere now.
 
         A key without a course may mean the enrollment in any course.
         """

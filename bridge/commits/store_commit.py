@@ -116,7 +116,7 @@ def adopt_states(session: CachedSession, transition: Transition, enrollment: Enr
 
 
 def ends_others(setup: CommitDependencies, session: CachedSession) -> bool:
-    """Tell whether a session's next commit ends those of the learner's earlier ones that are still open."""
+    """Return whether a session's next commit ends those of the learner's earlier ones that are still open."""
     if session.state.commits or session.row.ended is not None:
         return False
     return setup.mapping(session.attempt.row.enrollment.lms_id).mapping.definition.overlap == "abandoned"

@@ -56,7 +56,7 @@ class UnitOfWork:
 
     @property
     def enrollment_ids(self) -> set[int]:
-        """Give the enrollments that are loaded."""
+        """Return the enrollments that are loaded."""
         return {*self._enrollments}
 
     def load(self, known: Iterable[CachedEnrollment], works: Sequence[Command], *, launching: bool = True) -> None:
@@ -103,7 +103,7 @@ class UnitOfWork:
         return self._routes.get((session_id, sco), (session_id, None))
 
     def find(self, session_id: str, lms_id: int | None, launch: Launch | None) -> CachedSession | None:
-        """Give a session that is known.
+        """Return a session that is known.
 
         Raises:
             SessionUnknown: it belongs to another LMS.
@@ -124,7 +124,7 @@ class UnitOfWork:
         return found
 
     def current(self, launch: Launch) -> CachedSession | None:
-        """Give the session that the enrollment's latest attempt has open, for commits that name none."""
+        """Return the session that the enrollment's latest attempt has open, for commits that name none."""
         attempt = self._meant(launch)
         if attempt is None:
             return None
@@ -136,7 +136,7 @@ class UnitOfWork:
         return None if row is None or row.session_id in self._sessions else self._add(row, attempt)
 
     def repeated(self, launch: Launch, arrival: ReceivedCommit) -> CachedSession | None:
-        """Give the ended session whose commit is sent once more without naming it.
+        """Return the ended session whose commit is sent once more without naming it.
 
         Same idempotency key, or same bytes shortly after: an answer that was lost must not begin another attempt.
         """
@@ -180,12 +180,12 @@ class UnitOfWork:
             self._latest[owner.id] = attempt
         if launch.scorm_version is not None and attempt.state.commits == 0:
             attempt.row.scorm_version = launch.scorm_version
-        known_total = (latest or attempt).state.client_total_time
+        prior_total_time = (latest or attempt).state.client_total_time
         attempt.state, state = open_session(
             attempt.state,
             self._registered(owner, launch.data),
             launched_at=self._now if launching else 0,
-            known_total=owner.total_time if known_total is None else known_total,
+            prior_total_time=owner.total_time if prior_total_time is None else prior_total_time,
         )
         attempt.row.changed = True
         entry = _entry(attempt, state)
@@ -231,7 +231,7 @@ class UnitOfWork:
         return best
 
     def earlier(self, session: CachedSession, arrival: ReceivedCommit) -> list[PriorCommit]:
-        """Give the session's commits that an arriving one may repeat, this batch's included."""
+        """Return the session's commits that an arriving one may repeat, this batch's included."""
         stored: list[PriorCommit] = []
         if session.row.commits > len(session.fresh):
             stored = [
@@ -247,25 +247,25 @@ class UnitOfWork:
         return stored + session.fresh
 
     def first_reply(self, session: CachedSession, number: int) -> str:
-        """Give the answer that a commit got."""
+        """Return the answer that a commit got."""
         fresh = session.replies.get(number)
-        return journal.reply(self._connection, session.row.session_id, number) if fresh is None else fresh
+        return journal.response(self._connection, session.row.session_id, number) if fresh is None else fresh
 
     def last_number(self, session: CachedSession) -> int:
-        """Give the number of the session's last commit that repeats no other."""
+        """Return the number of the session's last commit that repeats no other."""
         if session.fresh:
             return session.fresh[-1].number
         return journal.last_number(self._connection, session.row.session_id)
 
     def begun(self, owner: Enrollment) -> list[tuple[str, int]]:
-        """Give UUID and number of the enrollment's attempts that have commits, in their order."""
+        """Return UUID and number of the enrollment's attempts that have commits, in their order."""
         found = dict(attempts.begun_attempts(self._connection, owner)) if owner.total_attempts > 1 else {}
         here = [one.row for one in self._attempts.values() if one.row.enrollment is owner and one.state.commits]
         found |= {row.number: row.uuid for row in here}
         return [(uuid, number) for number, uuid in sorted(found.items())]
 
     def changed(self) -> Changed:
-        """Give what changed, to be stored; registrations are stored at once."""
+        """Return what changed, to be stored; registrations are stored at once."""
         course_registrations.store(self._connection, self._registrations)
         found = Changed()
         for attempt in self._attempts.values():
@@ -284,7 +284,7 @@ class UnitOfWork:
         return found
 
     def left_open(self) -> list[CachedEnrollment]:
-        """Give what is worth remembering once all this is stored."""
+        """Return what is worth remembering once all this is stored."""
         found: dict[int, CachedEnrollment] = {}
         for session_id, one in self._sessions.items():
             if one.row.ended is None:
@@ -303,7 +303,7 @@ class UnitOfWork:
         return max(here, key=lambda one: one.row.number, default=None)
 
     def _meant(self, launch: Launch) -> CachedAttempt | None:
-        """Give the attempt that a commit without a session id is about: the one it numbers, else the latest."""
+        """Return the attempt that a commit without a session id is about: the one it numbers, else the latest."""
         owner = self._by_key[launch.key]
         return self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
 

@@ -77,11 +77,11 @@ class CommandBatch:
 
     @property
     def works(self) -> list[Command]:
-        """Give the works without who waits for them."""
+        """Return the works without who waits for them."""
         return [one.work for one in self.waiting]
 
     def answers(self, outdated: Collection[int] = ()) -> list[Outcome | BridgeError | None]:
-        """Give the answers that were worked out ahead, but of outdated enrollments; None where the work is left."""
+        """Return the answers that were worked out ahead, but of outdated enrollments; None where the work is left."""
         found: list[Outcome | BridgeError | None] = [None] * len(self.waiting)
         for enrollment_id, one in self.ahead.items():
             if enrollment_id not in outdated:
@@ -90,7 +90,7 @@ class CommandBatch:
         return found
 
     def left(self, outdated: Collection[int] = ()) -> list[Command]:
-        """Give the works that are left, those of outdated enrollments among them."""
+        """Return the works that are left, those of outdated enrollments among them."""
         answers = self.answers(outdated)
         return [work for work, answer in zip(self.works, answers, strict=True) if answer is None]
 
@@ -126,7 +126,7 @@ class WriteQueue:
         self._outdated = 0.0
 
     def __len__(self) -> int:
-        """Tell how many works wait."""
+        """Return how many works wait."""
         return self._number
 
     def add(self, waiting: QueuedCommand) -> None:
@@ -160,7 +160,7 @@ class WriteQueue:
             batch.ahead.pop(owner.id, None)
 
     def next(self) -> CommandBatch | None:
-        """Give the batch whose turn it is; nothing is added to it any more."""
+        """Return the batch whose turn it is; nothing is added to it any more."""
         if not self._batches:
             return None
         batch = self._batches.popleft()
@@ -186,7 +186,7 @@ class WriteQueue:
             batch.give_up()
 
     def _ready(self, work: Command) -> CachedSession | None:
-        """Give the session of a commit that can be worked out at once."""
+        """Return the session of a commit that can be worked out at once."""
         if not isinstance(work, StoreCommit) or work.session_id is None:
             return None
         session = self._remembered.session(work.session_id)

@@ -70,7 +70,7 @@ def _commit(tree: Tree, *, terminated: bool, post: CommitRequest) -> Commit:
 
 
 def _data(body: Body, decoded: str) -> str:
-    """Give the data; where it came without the encoding a form needs, it is all that follows its name."""
+    """Return the data; where it came without the encoding a form needs, it is all that follows its name."""
     found = _DATA.search(body.text)
     raw = body.text[found.end() :] if found else ""
     if "\n" in raw.strip() or raw.lstrip().startswith(("[", '"')):
@@ -152,12 +152,12 @@ def _group(branch: Tree, name: str) -> Tree:
 
 
 def _line(value: Any) -> str:
-    """Give a value as what fits behind an equals sign: a line break in it would begin another name."""
+    """Return a value as what fits behind an equals sign: a line break in it would begin another name."""
     return " ".join((scalar(value) or "").split())
 
 
 def _time(told: Any) -> str:
-    """Give a time as AICC has it, in whole seconds."""
+    """Return a time as AICC has it, in whole seconds."""
     try:
         seconds = time(scalar(told) or "") // 100
     except BadValue:

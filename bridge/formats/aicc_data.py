@@ -162,7 +162,7 @@ def _score(text: str) -> Tree:
 
 
 def _comments(text: str) -> str:
-    """Give the comments, one a line, without the marks that begin and end each: `<1>…<e.1>`."""
+    """Return the comments, one a line, without the marks that begin and end each: `<1>…<e.1>`."""
     *marked, rest = _COMMENT_ENDS.split(text)
     found = [_COMMENT_BEGINS.split(part, maxsplit=1)[-1].strip() for part in marked]
     return "\n".join(found) if found else rest.strip()
@@ -187,7 +187,7 @@ def _objective(own: str, score: str, status: str) -> Tree:
 
 
 def _word(text: str, words: dict[str, str]) -> str:
-    """Give the word that a text's first letter stands for; numbers and unknown words stay."""
+    """Return the word that a text's first letter stands for; numbers and unknown words stay."""
     text = text.strip()
     return words.get(text[:1].lower(), text)
 

@@ -44,7 +44,7 @@ def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None)
 
 
 def flat(tree: Mapping[str, Any], path: str = "cmi") -> Iterator[tuple[str, str]]:
-    """Give a tree's values by their dotted names."""
+    """Return a tree's values by their dotted names."""
     for name, value in tree.items():
         if isinstance(value, dict):
             yield from flat(value, f"{path}.{name}")

@@ -51,7 +51,7 @@ class SessionData(msgspec.Struct, frozen=True, gc=False):
     interactions: Mapping[str, Any]
 
     def value(self, name: str) -> str:
-        """Give the value of an element (`cmi.core.lesson_status`), empty where it has none."""
+        """Return the value of an element (`cmi.core.lesson_status`), empty where it has none."""
         first, *path = name.split(".")
         here: Any = self.cmi | {"interactions": self.interactions} if first == "cmi" else {}
         for part in path:
@@ -71,7 +71,7 @@ class FormatResponse(msgspec.Struct, frozen=True, gc=False):
 
 
 def json_response(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
-    """Give the bridge's own answer: that of a commit, or the CMI data that was asked for."""
+    """Return the bridge's own answer: that of a commit, or the CMI data that was asked for."""
     if answer is not None:
         return FormatResponse(answer)
     if call.requested is None or state is None:
@@ -116,7 +116,7 @@ class FormatError(MalformedBody):
 
 
 def requested_version(names: Iterable[str]) -> ScormVersion | None:
-    """Tell from elements that are asked for which version's words are meant."""
+    """Derive from elements that are asked for which version's words are meant."""
     for name in names:
         group = name.split(".")[1:2]
         if group and (group[0] in {"core", "comments"} or group[0].startswith("student_")):

@@ -91,7 +91,7 @@ def _joined(parts: Any) -> str:
 
 
 def _time(told: Any) -> str:
-    """Give a time that can be a number of seconds; 0 is what its player makes of a time it cannot read."""
+    """Return a time that can be a number of seconds; 0 is what its player makes of a time it cannot read."""
     if isinstance(told, (int, float)) and not isinstance(told, bool):
         return duration(int(told * CENTISECONDS)) if 0 < told * CENTISECONDS <= MAX_TIME else ""
     return told if isinstance(told, str) else ""

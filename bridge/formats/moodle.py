@@ -22,7 +22,7 @@ _ITEM = re.compile(r"_(\d+)(?=\.)", re.ASCII)
 
 
 def element(field: str) -> str:
-    """Give the element that a field is named for."""
+    """Return the element that a field is named for."""
     return _ITEM.sub(r".\1", field.replace("__", "."))
 
 

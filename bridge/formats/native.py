@@ -325,7 +325,7 @@ def _registration(value: str | None) -> str | None:
 
 
 def has_launch(body: object) -> bool:
-    """Tell whether a body names a learner, which makes it one that can open its session."""
+    """Return whether a body names a learner, which makes it one that can open its session."""
     if isinstance(body, AllInOneBody):
         return body.learner is not None or body.user is not None
     return isinstance(body, dict) and (body.get("learner") is not None or body.get("user") is not None)
@@ -424,7 +424,7 @@ def _convert(body: object, kind: type[_T]) -> _T:
 
 
 def _whole(value: object, *inside: str) -> object:
-    """Give whole numbers as such where they are written 2.0, here and in the objects of these names.
+    """Return whole numbers as such where they are written 2.0, here and in the objects of these names.
 
     To JSON they are the same, and some languages write them so. What is CMI data is left alone.
     """
@@ -444,7 +444,7 @@ FORMAT = Format(
 
 
 def _is_own(told: dict[str, Any]) -> bool:
-    """Tell the bridge's own bodies from scorm-again's `{"cmi": {…}}`, which says no more and has no dotted names."""
+    """Return whether a body is the bridge's own, not scorm-again's `{"cmi": {…}}` alone without dotted names."""
     cmi = told.get("cmi")
     if cmi is None:
         return "cmi_data" in told

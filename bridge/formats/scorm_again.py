@@ -84,7 +84,7 @@ def _is_last(post: CommitRequest, beside: Mapping[str, Any], wrapper: Mapping[st
 
 
 def _fields(wrapper: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give the fields of a wrapper and of the groups in it, such as `meta`."""
+    """Return the fields of a wrapper and of the groups in it, such as `meta`."""
     for key, value in wrapper.items():
         if isinstance(value, dict):
             yield from value.items()

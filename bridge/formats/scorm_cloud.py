@@ -49,12 +49,12 @@ _TYPES = {
 
 
 def find(body: Body) -> Body | None:
-    """Give the postback in a body: itself, or what is in a field of a form. None where there is none."""
+    """Return the postback in a body: itself, or what is in a field of a form. None where there is none."""
     return next((one for one in chain((body,), unwrap(body)) if _tells_results(one)), None)
 
 
 def read_launch(told: dict[str, Any], *, lms_id: int) -> native.LaunchRequest:
-    """Give what a postback's session is opened with; the session's id is always the same for an instance.
+    """Return what a postback's session is opened with; the session's id is always the same for an instance.
 
     Raises:
         MalformedBody: registration, learner or course is missing.
@@ -214,7 +214,7 @@ def _lower(value: Any) -> str | None:
 
 
 def _share(value: Any) -> Any:
-    """Give a share of 1; a number above 1 is one of 100."""
+    """Return a share of 1; a number above 1 is one of 100."""
     text = scalar(value)
     try:
         share = number(text) if text else None

@@ -134,7 +134,7 @@ async def _serve(request: web.Request, door: Format | None) -> web.Response:
 
 
 async def _permitted(request: web.Request, session_id: str) -> tuple[int | None, CommitOwner | None]:
-    """Check who posts; give the LMS, or whose the session is where the commit URL's token permits it."""
+    """Check who posts; return the LMS, or whose the session is where the commit URL's token permits it."""
     parts = services(request)
     token = request.query.get("token")
     if token is not None:

@@ -90,7 +90,7 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
 
 
 def session_id(text: str) -> str:
-    """Give a session id in its canonical form.
+    """Return a session id in its canonical form.
 
     Raises:
         MalformedSessionId: it is not a UUID.
@@ -138,6 +138,6 @@ def with_key(arrived: ReceivedCommit, request: web.Request) -> ReceivedCommit:
 
 
 def _header(request: web.Request, name: str) -> str | None:
-    """Give a header as text that can be stored: bytes that are not UTF-8 come from aiohttp as lone surrogates."""
+    """Return a header as text that can be stored: bytes that are not UTF-8 come from aiohttp as lone surrogates."""
     value = request.headers.get(name)
     return value if value is None or value.isascii() else value.encode(errors="replace").decode()

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from storage import acts
-from storage.acts import Act
+from storage import audit_log
+from storage.audit_log import AuditEntry
 
 MAX_REASON_LENGTH = 1000
 """Characters of a reason that are stored; forms do not accept more."""
@@ -71,4 +71,4 @@ def record(
 ) -> None:
     """Add an entry to the audit log: the action, what it was done to, to how many, and what changed (`detail`)."""
     reason = "; ".join(filter(None, (detail, context.reason)))
-    acts.add(connection, Act(context.at, context.by, action.value, subject, count, reason))
+    audit_log.append(connection, AuditEntry(context.at, context.by, action.value, subject, count, reason))

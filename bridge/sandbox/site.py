@@ -119,7 +119,7 @@ async def _launch(request: web.Request) -> web.StreamResponse:
 
 
 def _begun(connection: Connection, launch: Launch) -> int | None:
-    """Give the number of the attempt that a launch goes on with: one that is not over.
+    """Return the number of the attempt that a launch goes on with: one that is not over.
 
     A page that is loaded again opens its new session before the old one says how it ended, so an LMS that wants
     learners to go on where they were says which attempt it means.
@@ -143,7 +143,7 @@ def _page(template: str, request: web.Request, context: dict[str, Any]) -> web.R
 
 
 def _island(data: object) -> markupsafe.Markup:
-    """Give JSON that nothing in it can end the script element of."""
+    """Return JSON that nothing in it can end the script element of."""
     text = msgspec.json.encode(data).decode()
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -174,7 +174,7 @@ def _attempt(report: lookups.AttemptReport) -> dict[str, Any]:
         "sessions": [one.session_id for one in report.sessions],
         "statements": [
             {
-                "time": datetime.fromtimestamp(one.made_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+                "time": datetime.fromtimestamp(one.created_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
                 "verb": one.rule,
                 "result": _result(one.body),
                 "id": one.id,

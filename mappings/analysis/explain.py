@@ -132,9 +132,9 @@ def _silent(rule: Rule, verb: str, transition: Transition) -> RuleExplanation:
     reason: Reason = "no-change"
     if (
         rule.when == "score.changed"
-        and transition.attempt.writing == transition.session.number
+        and transition.attempt.score_pending_session == transition.session.number
         and transition.disposition == "applied"
-    ) or (rule.when == "interaction.answered" and transition.attempt.answers is not None):
+    ) or (rule.when == "interaction.answered" and transition.attempt.emitted_interactions is not None):
         reason = "held-back"
     why = REASONS[reason] if reason == "held-back" else f"{REASONS[reason]}: {TRIGGERS[rule.when]}"
     condition = None if rule.condition is None else rule.condition.text

@@ -50,7 +50,7 @@ class Impact(msgspec.Struct):
     examples: list[ImpactExample] = msgspec.field(default_factory=list)
 
     def add(self, other: Impact) -> None:
-        """Add what was counted of other enrollments."""
+        """Add over what was counted of other enrollments."""
         self.enrollments += other.enrollments
         self.commits += other.commits
         self.skipped += other.skipped
@@ -67,7 +67,7 @@ class Impact(msgspec.Struct):
         setattr(own, kind, getattr(own, kind) + 1)
 
     def differs(self, kind: Kind, rule: str, of: tuple[str, int], before: str | None, after: str | None) -> None:
-        """Count a statement that differs, and keep it where few like it are kept; `of`: session id and commit."""
+        """Count a statement that differs, and show it if few like it are shown; `of`: session id and commit."""
         self.count(kind, rule)
         self._keep(ImpactExample(kind, rule, *of, before, after))
 

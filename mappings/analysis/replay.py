@@ -33,7 +33,7 @@ class SessionHistory(msgspec.Struct, frozen=True):
     closed: tuple[int, ...] = ()
     launch: LaunchData = NO_LAUNCH_DATA
     launched_at: int = 0
-    known_total: int = 0
+    prior_total_time: int = 0
     overlapped: tuple[int, ...] = ()
 
 
@@ -185,10 +185,10 @@ class Replay:
             story = attempt.to_open.pop()
             context = context_for_session(attempt.context, story.session_id, story.launch.registration)
             attempt.state, state = open_session(
-                attempt.state, story.launch, launched_at=story.launched_at, known_total=story.known_total
+                attempt.state, story.launch, launched_at=story.launched_at, prior_total_time=story.prior_total_time
             )
             # the turns are those of the past, whatever this mapping makes of them
-            state = replace(state, number=story.number, opened=story.opened)
+            state = replace(state, number=story.number, history_length_at_open=story.opened)
             self._sessions[story.session_id] = _Session(story, context, state)
 
     def _evaluations(self, session: _Session) -> list[RuleEvaluation] | None:

@@ -127,7 +127,7 @@ def find_changes(
 
 def ending_change(ended: Ending, session: SessionState, *, retold: bool = False) -> Change:
     """Return the change that a session's end is. It tells the time that no end of it has told yet."""
-    duration = session.spent - session.reported_time if session.time_known else None
+    duration = session.time_spent - session.emitted_time if session.time_known else None
     return Change(_ENDINGS[ended], duration=duration, retold=retold)
 
 

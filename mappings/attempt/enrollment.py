@@ -6,9 +6,9 @@ import msgspec
 
 
 class EnrollmentState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One enrollment. `fired` names the once-an-enrollment rules that made their statement, as `AttemptState` does."""
+    """One enrollment. `fired_rules` names the once-an-enrollment rules that made their statement."""
 
-    fired: tuple[str, ...] = ()
+    fired_rules: tuple[str, ...] = ()
 
 
 NEW_ENROLLMENT = EnrollmentState()

@@ -43,9 +43,13 @@ def split_commit(
         return SplitCommit(EMPTY, said, frozenset())
     names = [name for name in _FIELDS if name in cleared or getattr(said, name) is not None]
     if commit.sequence is not None:
-        news = {name for name in names if commit.sequence > session.last_said.get(name, -1)}
-    elif session.ended is not None and not session.last_said and received_at - session.applied_at <= REORDER_WINDOW:
-        news = {name for name in names if name not in session.said_at_end}
+        news = {name for name in names if commit.sequence > session.last_sequence_by_field.get(name, -1)}
+    elif (
+        session.ended is not None
+        and not session.last_sequence_by_field
+        and received_at - session.applied_at <= REORDER_WINDOW
+    ):
+        news = {name for name in names if name not in session.end_commit_fields}
     else:
         news = set()
     if "lesson_status" in names and "lesson_status" not in news:
@@ -70,9 +74,9 @@ def record_fields(session: SessionState, commit: Commit, parsed_cmi: ParsedCmi, 
     said = parsed_cmi.snapshot
     names = [name for name in _FIELDS if name in parsed_cmi.cleared or getattr(said, name) is not None]
     if commit.sequence is None:
-        return replace(session, said_at_end=tuple(names))
+        return replace(session, end_commit_fields=tuple(names))
     number = commit.sequence
-    return replace(session, last_said=_latest(session.last_said, names, number))
+    return replace(session, last_sequence_by_field=_latest(session.last_sequence_by_field, names, number))
 
 
 def _latest(known: dict[str, int], names: Iterable[str], number: int) -> dict[str, int]:

@@ -28,32 +28,36 @@ def end_idle(
     `overlapped` by a later session of the learner. Answers and a score that content was still writing are told now. A
     session without commits ends without changes: it was opened, never played.
     """
-    turn = attempt.turns + 1
-    history = (*session.closed, turn)
+    turn = attempt.history_length + 1
+    history = (*session.idle_end_positions, turn)
     if session.commits == 0:
         return AttemptUpdate(
             "applied",
-            replace(attempt, closed=attempt.closed + 1),
-            replace(session, ended="abandoned", ended_idle=True, closed=history),
+            replace(attempt, idle_ends=attempt.idle_ends + 1),
+            replace(session, ended="abandoned", ended_idle=True, idle_end_positions=history),
             session.applied_at,
         )
     ended = idle if overlapped else _ending(session, idle)
-    told = attempt.snapshot if attempt.answers is None else replace(attempt.snapshot, interactions=attempt.answers)
+    told = (
+        attempt.snapshot
+        if attempt.emitted_interactions is None
+        else replace(attempt.snapshot, interactions=attempt.emitted_interactions)
+    )
     last, after = attempt.score, attempt
-    if attempt.writing == session.number:
-        told, last = without_score(told), attempt.told
-        after = replace(attempt, writing=None, told=None)
+    if attempt.score_pending_session == session.number:
+        told, last = without_score(told), attempt.last_emitted_score
+        after = replace(attempt, score_pending_session=None, last_emitted_score=None)
     known = attempt.snapshot
     if _left(session) and decides_at_end(known, session, ended, policy):
         known = at_end(known, policy)
-    newest = session.number >= attempt.spoke
+    newest = session.number >= attempt.latest_active_session
     return AttemptUpdate(
         "applied",
         replace(
             after,
             snapshot=known,
-            answers=None,
-            closed=attempt.closed + 1,
+            emitted_interactions=None,
+            idle_ends=attempt.idle_ends + 1,
             ended=ended if newest else attempt.ended,
             broken_off=session.exit != "suspend" and not _left(session) if newest else attempt.broken_off,
         ),
@@ -61,9 +65,9 @@ def end_idle(
             session,
             ended=ended,
             ended_idle=True,
-            closed=history,
-            reported_time=session.spent,
-            overlapped=(*session.overlapped, turn) if overlapped else session.overlapped,
+            idle_end_positions=history,
+            emitted_time=session.time_spent,
+            overlap_positions=(*session.overlap_positions, turn) if overlapped else session.overlap_positions,
         ),
         max(session.applied_at, attempt.timestamp),
         (*find_changes(told, known, last_score=last), ending_change(ended, session)),
@@ -78,6 +82,6 @@ def _ending(session: SessionState, idle: Ending) -> Ending:
 
 def _left(session: SessionState) -> bool:
     """Return whether the content said that it was left, and its client knew no other way to say so."""
-    return session.knows_no_end and bool(
+    return session.cannot_signal_end and bool(
         session.exit in {"normal", "logout", "time-out"} or (session.exit == "" and session.exit_was_set)
     )

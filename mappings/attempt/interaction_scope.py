@@ -23,18 +23,18 @@ def begin_interactions(
     loaded by the LMS and is no new answer; one without an id adds to what was loaded.
     """
     if session.number <= 1 or not said.interactions or not known.interactions:
-        return known, session.begun
-    begun, loaded = set(session.begun), known.interactions
+        return known, session.own_interactions
+    begun, loaded = set(session.own_interactions), known.interactions
     new = [
         index
         for index, sent in said.interactions.items()
         if index not in begun and loaded.get(index) != sent and _begins(loaded.get(index), sent, settled=settled)
     ]
     if not new:
-        return known, session.begun
+        return known, session.own_interactions
     anew = frozenset(new)
     kept = {index: item for index, item in loaded.items() if index not in anew}
-    return replace(known, interactions=kept), (*session.begun, *new)
+    return replace(known, interactions=kept), (*session.own_interactions, *new)
 
 
 def _begins(loaded: Raw | None, sent: Raw, *, settled: bool) -> bool:
@@ -75,16 +75,16 @@ def settled_interactions(
     Of a commit that is one of many small ones, these are all but the one it ends in, which may still be written.
     """
     loaded, now = before.interactions, known.interactions
-    if attempt.answers is not None:
+    if attempt.emitted_interactions is not None:
         # what this session uses anew was forgotten
-        told = {index: item for index, item in attempt.answers.items() if index in (loaded or ())}
+        told = {index: item for index, item in attempt.emitted_interactions.items() if index in (loaded or ())}
         before = replace(before, interactions=told)
     if settled or not now:
         return before, now
     earlier, old = before.interactions or {}, loaded or {}
     written = [index for index in said.interactions or () if now.get(index) is not old.get(index)]
     held: str | None = written[-1] if written else None
-    if held is None and attempt.answers is not None:
+    if held is None and attempt.emitted_interactions is not None:
         held = next((index for index, item in now.items() if item != earlier.get(index)), None)
     if held is None:
         return before, now

@@ -22,10 +22,10 @@ class MergeResult(msgspec.Struct, frozen=True, gc=False):
 
     before: Snapshot
     known: Snapshot
-    begun: tuple[str, ...]
+    own_interactions: tuple[str, ...]
     passed_score: ScoreFields | None
-    completion_by_mark: bool
-    success_by_mark: bool
+    completion_by_threshold: bool
+    success_by_passing_score: bool
 
 
 def merge_commit(
@@ -51,7 +51,7 @@ def merge_commit(
     """
     said, older = parts.newest, parts.older
     before = attempt.snapshot if session.commits or not newest_session else at_launch(attempt.snapshot)
-    begun = session.begun
+    begun = session.own_interactions
     if newest_session:
         before, begun = begin_interactions(before, session, said, settled=commit.settled)
     else:
@@ -64,7 +64,7 @@ def merge_commit(
     if word is None and said.success_status is not None:
         said = replace(said, success_status=None)
     by_mark = False
-    decided = pass_marks.success_by_mark(attempt, before, said, word, policy)
+    decided = pass_marks.success_by_passing_score(attempt, before, said, word, policy)
     if decided is not None and word != decided:
         word, by_mark = decided, True
         said = replace(said, success_status=decided)
@@ -101,8 +101,8 @@ def merge_commit(
             result.with_lesson_status(before, known, said if older is EMPTY else merge(older, said)),
             begun,
             passed_score,
-            attempt.completion_by_mark and said.completion_status in {None, "unknown", "not attempted"},
-            by_mark if word is not None else attempt.success_by_mark,
+            attempt.completion_by_threshold and said.completion_status in {None, "unknown", "not attempted"},
+            by_mark if word is not None else attempt.success_by_passing_score,
         ),
         said,
         ended,
@@ -150,7 +150,7 @@ def _decided_by_marks(
     if known.completion_threshold is not None:
         completed = pass_marks.with_completion(attempt, known, said, policy)
         if completed is not None:
-            return replace(merged, known=completed, completion_by_mark=True)
+            return replace(merged, known=completed, completion_by_threshold=True)
     if pass_marks.decides_at_end(known, session, ended, policy):
         known = at_end(known, policy)
     return merged if known is merged.known else replace(merged, known=known)
@@ -179,7 +179,8 @@ def _is_overruled(session: SessionState, commit: Commit, policy: StatusPolicy) -
         overruled = session.commits > 0
     else:
         overruled = commit.sequence is not None and any(
-            session.last_said.get(field, -1) > commit.sequence for field in ("lesson_status", "success_status")
+            session.last_sequence_by_field.get(field, -1) > commit.sequence
+            for field in ("lesson_status", "success_status")
         )
     if not overruled:
         return _NO_WORDS
@@ -198,4 +199,4 @@ def _cleared(session: SessionState, commit: Commit, cleared: frozenset[str]) -> 
     cleared = cleared - {"exit"}
     if not commit.echoes or session.number == 1:
         return cleared
-    return frozenset(field for field in cleared if in_mask(field, session.asserted))
+    return frozenset(field for field in cleared if in_mask(field, session.asserted_fields))

@@ -22,8 +22,8 @@ def needs_duplicate_lookup(session: SessionState, received_commit: ReceivedCommi
         received_commit.idempotency_key is not None
         or received_commit.digest == session.digest
         or session.ended is not None
-        or (sequence is not None and sequence <= session.highest)
-        or 0 < (session_time or 0) < session.counter
+        or (sequence is not None and sequence <= session.highest_sequence)
+        or 0 < (session_time or 0) < session.client_session_time
     )
 
 
@@ -38,12 +38,12 @@ def terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
         return commit.terminated
     if not commit.full or said.total_time is None:
         return False
-    return commit.beacon or session.hid_total_time
+    return commit.beacon or session.seen_without_total_time
 
 
 def ended_before(session: SessionState, commit: Commit, said: Snapshot) -> bool:
     """Return whether a stale commit shows that the one before it, which told the total time, was the last."""
-    return commit.terminated is None and commit.full and session.tells_total_time and said.total_time is None
+    return commit.terminated is None and commit.full and session.reports_total_time and said.total_time is None
 
 
 def classify(
@@ -98,7 +98,7 @@ def _is_older(
     attempt: AttemptState, session: SessionState, received_commit: ReceivedCommit, prior_commits: Sequence[PriorCommit]
 ) -> bool:
     said = received_commit.parsed_cmi.snapshot
-    went_back = 0 < (said.session_time or 0) < session.counter
+    went_back = 0 < (said.session_time or 0) < session.client_session_time
     if went_back and any(one.digest == received_commit.digest for one in prior_commits):
         return True
     whole = received_commit.commit.full and session.commits > 0
@@ -109,6 +109,6 @@ def _is_older(
         return False
     if went_back:
         return True
-    if session.tells_total_time and said.total_time is None:
+    if session.reports_total_time and said.total_time is None:
         return True
-    return len(said.interactions or ()) < session.interactions
+    return len(said.interactions or ()) < session.max_interactions

@@ -20,7 +20,7 @@ _OPEN_SUCCESS = frozenset({None, "unknown"})
 _NEVER_SET = frozenset({None, "not attempted"})
 
 
-def success_by_mark(
+def success_by_passing_score(
     attempt: AttemptState, before: Snapshot, said: Snapshot, word: SuccessWord | None, policy: StatusPolicy
 ) -> SuccessWord | None:
     """Return the success that SCORM 2004's passing score decides, None where it decides nothing."""
@@ -30,7 +30,9 @@ def success_by_mark(
     scaled = before.score_scaled if said.score_scaled is None else said.score_scaled
     if scaled is None:
         return None
-    silent = word in _OPEN_SUCCESS and (attempt.success_by_mark or attempt.snapshot.success_status in _OPEN_SUCCESS)
+    silent = word in _OPEN_SUCCESS and (
+        attempt.success_by_passing_score or attempt.snapshot.success_status in _OPEN_SUCCESS
+    )
     if policy.marks == "when-silent" and not silent:
         return None
     return "passed" if scaled >= mark else "failed"
@@ -42,7 +44,7 @@ def with_completion(attempt: AttemptState, known: Snapshot, said: Snapshot, poli
     if policy.marks == "never" or mark is None or measure is None:
         return None
     silent = said.completion_status in _OPEN_COMPLETION and (
-        attempt.completion_by_mark or attempt.snapshot.completion_status in _OPEN_COMPLETION
+        attempt.completion_by_threshold or attempt.snapshot.completion_status in _OPEN_COMPLETION
     )
     if policy.marks == "when-silent" and not silent:
         return None

@@ -35,7 +35,7 @@ def success_word(session: SessionState, said: Snapshot, known: Snapshot, *, echo
     if known.success_status not in {"passed", "failed"}:
         return "unknown"
     if said.success_status is not None and not (
-        echoes and session.number > 1 and not in_mask("success_status", session.asserted)
+        echoes and session.number > 1 and not in_mask("success_status", session.asserted_fields)
     ):
         return "unknown"
     scored = said.score_raw is not None or said.score_scaled is not None

@@ -20,16 +20,16 @@ class ScoreDeferral(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         score: the attempt's after the commit.
-        writing: as in the attempt's state after the commit.
-        told: as in the attempt's state after the commit.
+        score_pending_session: as in the attempt's state after the commit.
+        last_emitted_score: as in the attempt's state after the commit.
         before: the snapshot before the commit, without a score that was not told.
         last: the score that another one is a change of.
         left: what a session before this one wrote last and never came to say that it was done with.
     """
 
     score: Score | None
-    writing: int | None
-    told: Score | None
+    score_pending_session: int | None
+    last_emitted_score: Score | None
     before: Snapshot
     last: Score | None
     left: tuple[Change, ...] = ()
@@ -50,11 +50,11 @@ def defer_score(
     and turns out to be impossible was none. One that is gone, as the content emptied it or another result took its
     place, is none either.
     """
-    own = attempt.writing == session.number
+    own = attempt.score_pending_session == session.number
     left: tuple[Change, ...] = ()
-    if attempt.writing is not None and not own and attempt.score is not None:
-        left = (Change("score.changed", attempt.told, attempt.score),)
-    told = attempt.told if own else attempt.score
+    if attempt.score_pending_session is not None and not own and attempt.score is not None:
+        left = (Change("score.changed", attempt.last_emitted_score, attempt.score),)
+    told = attempt.last_emitted_score if own else attempt.score
     new = score(known)
     if new is None and (known.score_raw is not None or known.score_scaled is not None):
         new = told

@@ -47,7 +47,7 @@ def accumulate(
         largest = total
     if counted:
         session, over = _of_session_time(attempt, session, counted, total, older=older, elapsed=elapsed)
-    elif total is not None and not session.counter:
+    elif total is not None and not session.client_session_time:
         session, over = _of_total_time(attempt, session, said, total)
     else:
         session, over = session if session.time_known else replace(session, time_known=True), 0
@@ -57,34 +57,38 @@ def accumulate(
 def _of_session_time(
     attempt: AttemptState, session: SessionState, counted: int, total: int | None, *, older: bool, elapsed: int
 ) -> tuple[SessionState, int]:
-    begins = not session.counter and not session.carried
-    carried, counter = session.carried, session.counter
+    begins = not session.client_session_time and not session.earlier_client_time
+    carried, counter = session.earlier_client_time, session.client_session_time
     if counted < counter and not older:
-        carried = session.spent
+        carried = session.time_spent
     counter = counted if not older else max(counter, counted)
     spent = carried + counter
     if carried:
-        spent = min(spent, session.spent + elapsed + CLOCK_TOLERANCE)
+        spent = min(spent, session.time_spent + elapsed + CLOCK_TOLERANCE)
         carried = spent - counter
     over = 0
-    if begins and session.spent > spent >= session.reported_time:
+    if begins and session.time_spent > spent >= session.emitted_time:
         # what had been taken for this session's, of a total alone, was spent before it
-        over = session.spent - spent
+        over = session.time_spent - spent
     else:
-        spent = max(session.spent, spent)
+        spent = max(session.time_spent, spent)
         if total is not None and attempt.client_total_time is None:
-            over = max(0, total - spent - max(session.known_total, attempt.total_time - session.spent))
-    return replace(session, carried=carried, counter=counter, spent=spent, time_known=True), over
+            over = max(0, total - spent - max(session.prior_total_time, attempt.total_time - session.time_spent))
+    return replace(
+        session, earlier_client_time=carried, client_session_time=counter, time_spent=spent, time_known=True
+    ), over
 
 
 def _of_total_time(
     attempt: AttemptState, session: SessionState, said: Snapshot, total: int
 ) -> tuple[SessionState, int]:
-    base, over = session.total_base, 0
+    base, over = session.total_time_baseline, 0
     if base is None:
-        known = [one for one in (session.known_total, attempt.total_time) if 0 < one <= total]
+        known = [one for one in (session.prior_total_time, attempt.total_time) if 0 < one <= total]
         # a total below all that is known: an LMS that counts each attempt anew, or one that has missed something
         base = max(known, default=0 if session.number == 1 else total)
-        if not session.known_total and attempt.commits == 0 and said.entry == "resume":
+        if not session.prior_total_time and attempt.commits == 0 and said.entry == "resume":
             base = over = total
-    return replace(session, total_base=base, spent=max(session.spent, total - base), time_known=True), over
+    return replace(
+        session, total_time_baseline=base, time_spent=max(session.time_spent, total - base), time_known=True
+    ), over

@@ -62,7 +62,9 @@ def update_attempt(
         received_commit = replace(received_commit, parsed_cmi=parsed_cmi)
     # a session that only the bridge ended is not over: it goes on
     returned = session.ended_idle
-    entered = replace(session, ended=None, ended_idle=False, phase=session.phase + 1) if returned else session
+    entered = (
+        replace(session, ended=None, ended_idle=False, end_revision=session.end_revision + 1) if returned else session
+    )
     disposition, duplicate_of = classify(attempt, entered, received_commit, prior_commits)
     if disposition == "duplicate":
         repeated = repeated_number(received_commit, prior_commits, duplicate_of)
@@ -91,7 +93,7 @@ def _recorded(
     if disposition != "applied" or commit.committed_at is not None:
         warnings = (*time_warnings(commit, session, received_at), *order_warnings(disposition, commit, session))
     # after the end, only a client that counts its commits can prove that it has news of everything
-    newest_session = session.number >= attempt.spoke
+    newest_session = session.number >= attempt.latest_active_session
     newer = disposition == "applied" or (
         disposition == "late" and newest_session and commit.sequence is not None and commit.sequence > session.sequence
     )
@@ -107,21 +109,21 @@ def _recorded(
     ):
         ended = ending(after)
     merged = merge_commit(attempt, after, commit, parts, newest_session=newest_session, ended=ended, policy=policy)
-    known, said, begun = merged.known, parsed_cmi.snapshot, merged.begun
+    known, said, begun = merged.known, parsed_cmi.snapshot, merged.own_interactions
     if newest_session:
         known = _with_session(known, after)
     settled = commit.settled or ended is not None
     before, untold = merged.before, known.interactions
     # most commits bring no items
-    if said.interactions or attempt.answers is not None:
+    if said.interactions or attempt.emitted_interactions is not None:
         before, untold = settled_interactions(attempt, merged.before, known, said, settled=settled)
     scoring = defer_score(attempt, session, before, known, said, settled=settled or disposition != "applied")
     shown = replace(known, interactions=untold) if untold is not known.interactions else known
     range_warning = scores.score_warning(known) if _says_score(said) else None
-    if range_warning is not None or says_items(said) or ended is not None or attempt.answers is not None:
+    if range_warning is not None or says_items(said) or ended is not None or attempt.emitted_interactions is not None:
         altered = altered_interactions(merged.before, said)
         # answers that were held back may be told now, whichever commit brought them
-        held = altered if attempt.answers is None else None
+        held = altered if attempt.emitted_interactions is None else None
         warnings = (
             *warnings,
             *item_warnings(merged.before, said, altered),
@@ -133,9 +135,9 @@ def _recorded(
     end = ended or (session.ended if disposition == "late" else None)
     if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
         changes = (*changes, ending_change(end, after, retold=ended is None))
-        after = replace(after, reported_time=after.spent, phase=after.phase + (ended is None))
+        after = replace(after, emitted_time=after.time_spent, end_revision=after.end_revision + (ended is None))
     after = _after(after, session, received_commit, disposition, ended, begun, newer=newer)
-    before_time = session.spent + attempt.carried_over_time
+    before_time = session.time_spent + attempt.carried_over_time
     score_changed = scoring.score != attempt.score or known.success_status != attempt.snapshot.success_status
     # a session that was followed by another has no say in whether the attempt is over
     is_heard = newest_session and (ended is not None or disposition == "applied")
@@ -143,25 +145,32 @@ def _recorded(
     applied = replace(
         attempt,
         snapshot=known,
-        spoke=max(attempt.spoke, session.number) if disposition == "applied" else attempt.spoke,
+        latest_active_session=max(attempt.latest_active_session, session.number)
+        if disposition == "applied"
+        else attempt.latest_active_session,
         score=scoring.score,
         passed_score=merged.passed_score,
-        completion_by_mark=merged.completion_by_mark,
-        success_by_mark=merged.success_by_mark,
+        completion_by_threshold=merged.completion_by_threshold,
+        success_by_passing_score=merged.success_by_passing_score,
         for_credit=session.for_credit if score_changed else attempt.for_credit,
-        answers=None if untold is known.interactions else untold,
+        emitted_interactions=None if untold is known.interactions else untold,
         commits=attempt.commits + 1,
         ended=ended if is_heard else attempt.ended,
         broken_off=attempt.broken_off and not is_heard,
         carried_over_time=time.carried_over_time,
-        total_time=attempt.total_time + after.spent + time.carried_over_time - before_time,
+        total_time=attempt.total_time + after.time_spent + time.carried_over_time - before_time,
     )
     if (
-        scoring.writing != attempt.writing
-        or scoring.told != attempt.told
+        scoring.score_pending_session != attempt.score_pending_session
+        or scoring.last_emitted_score != attempt.last_emitted_score
         or time.client_total_time != attempt.client_total_time
     ):
-        applied = replace(applied, writing=scoring.writing, told=scoring.told, client_total_time=time.client_total_time)
+        applied = replace(
+            applied,
+            score_pending_session=scoring.score_pending_session,
+            last_emitted_score=scoring.last_emitted_score,
+            client_total_time=time.client_total_time,
+        )
     return AttemptUpdate(
         disposition,
         applied,
@@ -218,8 +227,8 @@ def _after(
 ) -> SessionState:
     """Return the session with what is remembered of the commit for those to come."""
     commit, said = received_commit.commit, received_commit.parsed_cmi.snapshot
-    if begun is not session.begun:
-        after = replace(after, begun=begun)
+    if begun is not session.own_interactions:
+        after = replace(after, own_interactions=begun)
     if disposition == "applied":
         after = replace(
             after,
@@ -227,13 +236,13 @@ def _after(
             ended=ended,
             digest=received_commit.digest,
             applied_at=received_commit.received_at,
-            tells_total_time=said.total_time is not None,
-            hid_total_time=session.hid_total_time or said.total_time is None,
-            interactions=max(session.interactions, len(said.interactions or ())),
-            knows_no_end=commit.terminated is None and not commit.full,
+            reports_total_time=said.total_time is not None,
+            seen_without_total_time=session.seen_without_total_time or said.total_time is None,
+            max_interactions=max(session.max_interactions, len(said.interactions or ())),
+            cannot_signal_end=commit.terminated is None and not commit.full,
         )
         if commit.echoes and session.number > 1:
-            after = replace(after, asserted=after.asserted | fields_mask(said))
+            after = replace(after, asserted_fields=after.asserted_fields | fields_mask(said))
     elif ended is not None:
         after = replace(after, ended=ended)
     if not (commit.echoes or commit.full):
@@ -248,7 +257,7 @@ def _counted(session: SessionState, commit: Commit, *, newer: bool) -> SessionSt
     return replace(
         session,
         sequence=commit.sequence if newer else session.sequence,
-        highest=max(session.highest, commit.sequence),
+        highest_sequence=max(session.highest_sequence, commit.sequence),
     )
 
 
@@ -268,7 +277,7 @@ def _unrecorded(
         else entered
     )
     if session.ended_idle:
-        after = replace(after, ended=session.ended, ended_idle=True, phase=session.phase)
+        after = replace(after, ended=session.ended, ended_idle=True, end_revision=session.end_revision)
     elif disposition == "applied" and terminates(session, commit, said):
         after = replace(after, ended=ending(after))
     if disposition == "applied":
@@ -291,7 +300,7 @@ def _changes_end(attempt: AttemptState, known: Snapshot, value: scores.Score | N
     """Return whether what an end has told is not so any more."""
     before = attempt.snapshot
     return (
-        session.spent > session.reported_time
+        session.time_spent > session.emitted_time
         or known.completion_status != before.completion_status
         or known.success_status != before.success_status
         or value != attempt.score

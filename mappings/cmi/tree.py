@@ -115,7 +115,7 @@ def as_json(value: object) -> msgspec.Raw:
 
 
 def from_json(value: object) -> Any:
-    """Return a value that may be JSON still, decoded; None where it cannot be (a number of thousands of digits)."""
+    """Return the value of what may be JSON still; None where it cannot be read (a number of thousands of digits)."""
     if not isinstance(value, msgspec.Raw):
         return value
     try:

@@ -65,7 +65,7 @@ def subject_of(mapping: CompiledMapping, attempt: AttemptState, session: Session
 
 
 def _time_spent(session: SessionState) -> int | None:
-    return session.spent if session.time_known else None
+    return session.time_spent if session.time_known else None
 
 
 _COMPLETION = {"completed": True, "incomplete": False}

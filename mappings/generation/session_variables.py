@@ -1,6 +1,6 @@
 """What conditions and templates can ask of a session as of a commit, beside what its snapshot and facts say.
 
-Documents that ask how a session's end was told have that remembered among the session's `fired` names, under names that
+Documents that ask how a session's end was told have that remembered among the session's `fired_rules`, under names that
 no rule can have.
 """
 
@@ -75,7 +75,7 @@ def begin_tracking(session: SessionState, changes: Sequence[Change]) -> SessionS
     for change in changes:
         if change.trigger == "session.resumed" and _marker(session, _ENDED):
             part = int(_marker(session, _PART) or "1") + 1
-            session = replace(session, fired=(f"{_PART}{part}",))
+            session = replace(session, fired_rules=(f"{_PART}{part}",))
         elif change.trigger in _OUTCOMES:
             session = _marked(session, _SUCCESS, _OUTCOMES[change.trigger])
     return session
@@ -90,12 +90,12 @@ def end_tracking(session: SessionState, changes: Sequence[Change]) -> SessionSta
 
 
 def _marker(session: SessionState, kind: str) -> str:
-    return next((name.removeprefix(kind) for name in session.fired if name.startswith(kind)), "")
+    return next((name.removeprefix(kind) for name in session.fired_rules if name.startswith(kind)), "")
 
 
 def _marked(session: SessionState, kind: str, value: str) -> SessionState:
-    others = tuple(name for name in session.fired if not name.startswith(kind))
-    return replace(session, fired=(*others, kind + value))
+    others = tuple(name for name in session.fired_rules if not name.startswith(kind))
+    return replace(session, fired_rules=(*others, kind + value))
 
 
 def _mastery_score(known: Snapshot) -> str:

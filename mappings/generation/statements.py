@@ -133,7 +133,7 @@ class _StatementGenerator:
         self._attempt, self._session, self._enrollment = attempt, session, enrollment
         self._bound_templates = mapping.bind(context)
         self._latest = attempt.timestamp
-        self._fired = attempt.fired.copy()
+        self._fired = attempt.firing_counts.copy()
         self._session_fired: dict[str, None] | None = None
         self._enrollment_fired: dict[str, None] | None = None
         self._described: dict[str, str] | None = None
@@ -154,9 +154,9 @@ class _StatementGenerator:
         item = about if about is not None and isinstance(about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
         once, spoken = rule.once, name
-        if once == "session" and self._session.phase and change.trigger in ABOUT_SESSIONS:
+        if once == "session" and self._session.end_revision and change.trigger in ABOUT_SESSIONS:
             # a session's end that was taken back or told anew lets the rules about its turns speak again
-            spoken = f"{name}/{self._session.phase}"
+            spoken = f"{name}/{self._session.end_revision}"
         if once != "change" and spoken in self._spoken(once):
             if judged is not None:
                 judged.append(RuleEvaluation(rule, change, "once"))
@@ -193,10 +193,10 @@ class _StatementGenerator:
             return self._fired
         if once == "session":
             if self._session_fired is None:
-                self._session_fired = dict.fromkeys(self._session.fired)
+                self._session_fired = dict.fromkeys(self._session.fired_rules)
             return self._session_fired
         if self._enrollment_fired is None:
-            self._enrollment_fired = dict.fromkeys(self._enrollment.fired)
+            self._enrollment_fired = dict.fromkeys(self._enrollment.fired_rules)
         return self._enrollment_fired
 
     def _behind_voiding(self, rule: Rule, name: str, statement: Statement) -> Statement:
@@ -206,7 +206,7 @@ class _StatementGenerator:
         """
         if rule.once != "session" or self._mapping.definition.status.ends_retold != "void":
             return statement
-        phase = self._session.phase - 1
+        phase = self._session.end_revision - 1
         earlier = f"{name}/{phase}" if phase else name
         if earlier not in self._spoken("session"):
             return statement
@@ -222,16 +222,16 @@ class _StatementGenerator:
     def made(self, changes: Sequence[Change]) -> GeneratedStatements:
         """Return the statements, and the states after them."""
         attempt, session, enrollment = self._attempt, self._session, self._enrollment
-        if self._session_fired is not None and len(self._session_fired) != len(session.fired):
-            session = replace(session, fired=tuple(self._session_fired))
+        if self._session_fired is not None and len(self._session_fired) != len(session.fired_rules):
+            session = replace(session, fired_rules=tuple(self._session_fired))
         if self._mapping.tracks_sessions:
             session = end_tracking(session, changes)
         if not self._statements:
             return GeneratedStatements(attempt, session, enrollment)
-        if self._enrollment_fired is not None and len(self._enrollment_fired) != len(enrollment.fired):
+        if self._enrollment_fired is not None and len(self._enrollment_fired) != len(enrollment.fired_rules):
             enrollment = EnrollmentState(tuple(self._enrollment_fired))
         count = attempt.statements + len(self._statements)
-        attempt = replace(attempt, fired=self._fired, statements=count, timestamp=self._latest)
+        attempt = replace(attempt, firing_counts=self._fired, statements=count, timestamp=self._latest)
         return GeneratedStatements(attempt, session, enrollment, tuple(self._statements))
 
     def _statement(self, rule: Rule, change: Change, item: Interaction | Objective | None, key: str) -> Statement:
@@ -291,7 +291,7 @@ class _StatementGenerator:
             "progress": known.progress_measure,
             "attempt": {"number": context.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
             "session": {
-                "time": session.spent / CENTISECONDS,
+                "time": session.time_spent / CENTISECONDS,
                 "mode": mode,
                 "credit": credit,
                 "ended": ended,

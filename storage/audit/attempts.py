@@ -51,7 +51,7 @@ _NEWEST = Order(attempt.c.last_commit_at, attempt.c.id)
 
 
 def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[AttemptRow]:
-    """Give a page of attempts; those that had no commit yet come last.
+    """Return a page of attempts; those that had no commit yet come last.
 
     Raises:
         ValueError: `after` is no cursor of this search.
@@ -62,6 +62,6 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
 
 
 def one(connection: Connection, uuid: str) -> AttemptRow | None:
-    """Give an attempt, None where there is none of this id."""
+    """Return an attempt, None where there is none of this id."""
     row = connection.execute(ROWS.where(attempt.c.uuid == uuid)).one_or_none()
     return None if row is None else AttemptRow(*row)

@@ -25,7 +25,7 @@ _NEWEST = Order(delivery.c.id)
 
 
 def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[Delivery]:
-    """Give a page of deliveries.
+    """Return a page of deliveries.
 
     Those of a state other than delivered are found by indexes that have only them; of all others, the newest are
     looked through.
@@ -51,7 +51,7 @@ class Some(NamedTuple):
 def some(
     connection: Connection, which: Filter, examples: int, *, most: int = COUNTED, looked_at: int | None = None
 ) -> Some:
-    """Count those that meet a filter, no further than `most`, and give so many examples.
+    """Count those that meet a filter, no further than `most`, and return so many examples.
 
     What no index tells is counted among the newest of the state, or of all, of which `looked_at` are looked at, by
     default `READ`; the count then says that there are older ones, which may meet it.
@@ -73,7 +73,7 @@ def how_many(connection: Connection, which: Filter, most: int = COUNTED) -> Coun
 
 
 def _few(connection: Connection, which: Filter) -> Select[tuple[int]] | None:
-    """Give the query of those that indexes find and that are few, None where they must be looked for."""
+    """Return the query of those that indexes find and that are few, None where they must be looked for."""
     query = deliveries.chosen(which, delivery.c.id)
     attempts = whose.few_attempts(connection, which)
     if attempts is not None:
@@ -94,7 +94,7 @@ def _looked_through(connection: Connection, which: Filter, after: str | None, mo
 
 
 def _newest(connection: Connection, which: Filter, below: object, most: int) -> list[int]:
-    """Give the ids, the newest first, of those that may meet a filter: all of its state and target, or all there are.
+    """Return the ids, the newest first, of those that may meet a filter: all of its state and target, or all there are.
 
     Each target and shard is read from the end of its own part of the index, however long that is.
     """
@@ -115,7 +115,7 @@ def _newest(connection: Connection, which: Filter, below: object, most: int) -> 
 
 
 def _that_meet(connection: Connection, which: Filter, ids: list[int]) -> Iterator[list[int]]:
-    """Give those of some deliveries that meet a filter, some at a time, the newest first."""
+    """Return those of some deliveries that meet a filter, some at a time, the newest first."""
     elsewhere = msgspec.structs.replace(which, lms=None, learner=None, activity=None)
     owners = whose.conditions(connection, whose.of_statements(which), walked=True)
     query = deliveries.chosen(which, delivery.c.id, [*deliveries.conditions(elsewhere), *owners])
@@ -126,11 +126,11 @@ def _that_meet(connection: Connection, which: Filter, ids: list[int]) -> Iterato
 
 
 def _is_of_state(which: Filter) -> bool:
-    """Tell whether a filter is about nothing but what the indexes of deliveries have."""
+    """Return whether a filter is about nothing but what the indexes of deliveries have."""
     rest = msgspec.structs.replace(which, state=None, target=None)
     return rest == Filter() and (_is_indexed(which) or which == rest)
 
 
 def _is_indexed(which: Filter) -> bool:
-    """Tell whether an index has the deliveries of a filter's state alone."""
+    """Return whether an index has the deliveries of a filter's state alone."""
     return which.state is not None and which.state in {"waiting", *deliveries.TROUBLED}

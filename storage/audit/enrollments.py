@@ -41,7 +41,7 @@ _NEWEST = Order(enrollment.c.last_commit_at, enrollment.c.id)
 
 
 def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[EnrollmentRow]:
-    """Give a page of enrollments. With `status`, those that have an attempt of it.
+    """Return a page of enrollments. With `status`, those that have an attempt of it.
 
     Raises:
         ValueError: `after` is no cursor of this search.
@@ -59,6 +59,6 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
 
 
 def one(connection: Connection, registration: str) -> EnrollmentRow | None:
-    """Give an enrollment, None where there is none of this registration."""
+    """Return an enrollment, None where there is none of this registration."""
     row = connection.execute(_ROWS.where(enrollment.c.registration == registration)).one_or_none()
     return None if row is None else EnrollmentRow(*row)

@@ -17,7 +17,7 @@ TOGETHER = 50
 
 
 def pages(engine: Engine, page: Callable[[Connection, str | None, int], Page[T]]) -> Iterator[list[T]]:
-    """Give the rows of a search in lists of a few hundred, from the first page to the last.
+    """Return the rows of a search in lists of a few hundred, from the first page to the last.
 
     Each is read in a transaction of its own, so that a long export holds nothing up; what is changed meanwhile can be
     found twice or not at all. `page` gives the page after a cursor, of at most so many rows:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
-from storage.tables import act, journal, try_
+from storage.tables import audit_log, journal, try_
 
 
 def mark(connection: Connection) -> tuple[int, int, int]:
-    """Give what grows with each commit, each try and each act; equal marks: nothing of these was stored in between."""
-    newest = (select(func.coalesce(func.max(table.c.id), 0)).scalar_subquery() for table in (journal, try_, act))
-    commits, tries, acts = connection.execute(select(*newest)).one()
-    return commits, tries, acts
+    """Return what grows with each commit, try and entry of the audit log: equal while none of these is stored."""
+    newest = (select(func.coalesce(func.max(table.c.id), 0)).scalar_subquery() for table in (journal, try_, audit_log))
+    commits, tries, entries = connection.execute(select(*newest)).one()
+    return commits, tries, entries

@@ -17,7 +17,7 @@ class StatementRow(NamedTuple):
     """A statement in a list, with whose it is, and where it is on its way: (target, state) of each delivery."""
 
     id: str
-    made_at: int
+    created_at: int
     rule: str
     verb: str
     problem: str | None
@@ -37,13 +37,13 @@ class StatementRow(NamedTuple):
 class Origin(NamedTuple):
     """Where a statement comes from: whose attempt, which commit of it, which rule of which version of a mapping.
 
-    `reply` is the answer that the commit got, as JSON: what it made of attempt and enrollment.
+    `response` is what the commit got, as JSON: what it made of attempt and enrollment.
     """
 
     id: str
     rule: str
     verb: str
-    made_at: int
+    created_at: int
     problem: str | None
     body: str
     mapping: str
@@ -62,7 +62,7 @@ class Origin(NamedTuple):
     wire_format: str
     content_type: str
     disposition: str
-    reply: str | None
+    response: str | None
 
 
 class Way(NamedTuple):
@@ -84,7 +84,7 @@ _ROWS: Select[Any] = select(
     statement.c.attempt_id,
     statement.c.position,
     statement.c.id,
-    statement.c.made_at,
+    statement.c.created_at,
     statement.c.rule,
     statement.c.verb,
     statement.c.problem,
@@ -96,7 +96,7 @@ _ORIGIN: Select[Any] = select(
     statement.c.id,
     statement.c.rule,
     statement.c.verb,
-    statement.c.made_at,
+    statement.c.created_at,
     statement.c.problem,
     statement.c.body,
     mapping_version.c.name,
@@ -108,18 +108,18 @@ _ORIGIN: Select[Any] = select(
     journal.c.wire_format,
     journal.c.content_type,
     journal.c.disposition,
-    journal.c.reply,
+    journal.c.response,
 ).select_from(
     _FROM.join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id).join(
         journal, and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number)
     )
 )
-_NEWEST = Order(statement.c.made_at, statement.c.attempt_id, statement.c.position)
+_NEWEST = Order(statement.c.created_at, statement.c.attempt_id, statement.c.position)
 _ITS_DELIVERY = and_(delivery.c.attempt_id == statement.c.attempt_id, delivery.c.position == statement.c.position)
 
 
 def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[StatementRow]:
-    """Give a page of statements. With `target` and `state`, those that have a delivery of which both are true.
+    """Return a page of statements. With `target` and `state`, those that have a delivery of which both are true.
 
     Raises:
         ValueError: `after` is no cursor of this search.
@@ -136,13 +136,13 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
 
 
 def origin(connection: Connection, statement_id: str) -> Origin | None:
-    """Give where a statement comes from, None where there is none of this id."""
+    """Return where a statement comes from, None where there is none of this id."""
     row = connection.execute(_ORIGIN.where(statement.c.id == statement_id)).one_or_none()
     return None if row is None else Origin._make(row)
 
 
 def lineage(connection: Connection, statement_id: str) -> Lineage | None:
-    """Give all there is to a statement, None where there is none of this id."""
+    """Return all there is to a statement, None where there is none of this id."""
     its = origin(connection, statement_id)
     if its is None:
         return None
@@ -151,7 +151,7 @@ def lineage(connection: Connection, statement_id: str) -> Lineage | None:
 
 
 def _narrowed(connection: Connection, query: Select[Any], which: Filter) -> tuple[Select[Any], bool]:
-    """Give the query for what can be told of whose and where statements are, and whether it leaves few."""
+    """Return the query for what can be told of whose and where statements are, and whether it leaves few."""
     way = _of_way(which)
     whose = of_statements(which)
     attempts = few_attempts(connection, which)

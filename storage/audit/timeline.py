@@ -73,7 +73,7 @@ class StatementLine(NamedTuple):
     position: int
     rule: str
     verb: str
-    made_at: int
+    created_at: int
     problem: str | None
     body: str
     mapping: str
@@ -84,7 +84,7 @@ class StatementLine(NamedTuple):
 class CommitLine(NamedTuple):
     """A commit as it was received, without its body, and statements it made: the first ones of `made`.
 
-    `size` is the body's in bytes, None where it is that of `duplicate_of`; `reply` is the answer as JSON, None for a
+    `size` is the body's in bytes, None where it is that of `duplicate_of`; `response` is JSON, None for a
     duplicate, which got the first one's once more.
     """
 
@@ -99,7 +99,7 @@ class CommitLine(NamedTuple):
     sequence: int | None
     idempotency_key: str | None
     size: int | None
-    reply: str | None
+    response: str | None
     statements: tuple[StatementLine, ...] = ()
     made: int = 0
 
@@ -138,14 +138,14 @@ class Received(NamedTuple):
 
 
 _COMMIT: Select[Any] = select(
-    *(journal.c[name] for name in CommitLine._fields[:10]), func.length(journal.c.body), journal.c.reply
+    *(journal.c[name] for name in CommitLine._fields[:10]), func.length(journal.c.body), journal.c.response
 )
 
 
 def timeline(
     connection: Connection, attempt_id: str, *, after: str | None = None, most: int = COMMITS, first_session: int = 1
 ) -> Timeline | None:
-    """Give an attempt by its UUID with at most `most` commits, None where there is none.
+    """Return an attempt by its UUID with at most `most` commits, None where there is none.
 
     Of its sessions, at most `SESSIONS` from number `first_session` on.
 
@@ -205,7 +205,7 @@ def _places(connection: Connection, key: int, session_ids: Collection[str]) -> d
 
 
 def received(connection: Connection, session_id: str, number: int, *, first_statement: int = 1) -> Received | None:
-    """Give one commit of a session with its body and what it made, None where there is none of this number.
+    """Return one commit of a session with its body and what it made, None where there is none of this number.
 
     Of its statements, at most `STATEMENTS` from the one with the number `first_statement` on.
     """
@@ -228,12 +228,12 @@ def received(connection: Connection, session_id: str, number: int, *, first_stat
 
 
 def _answer_before(connection: Connection, key: int, place: int) -> str | None:
-    """Give the answer to the last of an attempt's commits below a place in the journal; duplicates have none."""
+    """Return the answer to the last of an attempt's commits below a place in the journal; duplicates have none."""
     newest = journal.c.id + 0
     found: str | None = connection.execute(
-        select(journal.c.reply)
+        select(journal.c.response)
         .where(journal.c.session_id.in_(select(session.c.session_id).where(session.c.attempt_id == key)))
-        .where(newest < place, journal.c.reply.is_not(None))
+        .where(newest < place, journal.c.response.is_not(None))
         .order_by(newest.desc())
         .limit(1)
     ).scalar_one_or_none()
@@ -241,7 +241,7 @@ def _answer_before(connection: Connection, key: int, place: int) -> str | None:
 
 
 def enrollment_journal(connection: Connection, session_id: str) -> tuple[int, int]:
-    """Tell how many commits the enrollment of a session has had, and the bytes of their bodies; 0 and 0 of none."""
+    """Return how many commits the enrollment of a session has had, and the bytes of their bodies; 0 and 0 of none."""
     owner = (
         select(attempt.c.enrollment_id)
         .join(session, session.c.attempt_id == attempt.c.id)

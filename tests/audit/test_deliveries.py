@@ -10,7 +10,7 @@ import pytest
 
 from bridge.audit.components.remediation import advice
 from bridge.operations import delivery_operations
-from storage import acts
+from storage import audit_log
 from storage.engine import reading
 from tests.support.bridge import Bridge
 from tests.support.browser import Visitor
@@ -93,8 +93,8 @@ async def test_a_retry_by_filter_says_how_many_and_which_and_is_kept_with_its_re
     assert done.status == 303
     assert _in_state(bridge, "dead") == before - 2
     with reading(bridge.engine) as connection:
-        kept = acts.newest(connection)[0]
-    assert (kept.by, kept.verb, kept.number, kept.reason) == ("ada", "retry", 2, "the profile is loaded now")
+        kept = audit_log.newest(connection)[0]
+    assert (kept.by, kept.action, kept.affected, kept.reason) == ("ada", "retry", 2, "the profile is loaded now")
     assert json.loads(kept.subject) == {"target": TARGET, "state": "dead", "outcome": "refused", "status": 400}
     assert "Deliveries that will be sent again: " in await admin.text(done.headers["Location"])
     assert "the profile is loaded now" in await admin.text("/audit/trail")
@@ -125,7 +125,7 @@ async def test_very_many_are_done_in_steps_each_of_which_is_kept(
     assert done.status == 303
     assert (_in_state(bridge, "waiting"), _in_state(bridge, "discarded")) == (0, waiting)
     with reading(bridge.engine) as connection:
-        numbers = [one.number for one in acts.newest(connection) if one.verb == "discard"]
+        numbers = [one.affected for one in audit_log.newest(connection) if one.action == "discard"]
     assert (sum(numbers), len(numbers)) == (waiting, -(-waiting // 7))
 
 
@@ -143,7 +143,7 @@ async def test_nothing_is_done_without_a_reason_a_token_or_the_role(
         assert (await person.post(path, **fields, reason="x")).status == 403
     assert _in_state(bridge, "dead") == before
     with reading(bridge.engine) as connection:
-        assert not [one for one in acts.newest(connection) if one.verb == "retry"]
+        assert not [one for one in audit_log.newest(connection) if one.action == "retry"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import json
 import pytest
 from sqlalchemy import update
 
-from storage import acts, deliveries, outbox
+from storage import audit_log, deliveries, outbox
 from storage.deliveries import Filter
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
@@ -66,8 +66,8 @@ async def test_an_admin_re_issues_it_under_a_new_id_and_the_rest_stays_as_it_is(
     bodies = {one.id: json.loads(one.body) for one in bridge.reports()[0].statements}
     assert bodies[new.statement_id] == bodies[old.statement_id] | {"id": new.statement_id}
     with reading(bridge.engine) as connection:
-        act = next(one for one in acts.newest(connection) if one.verb == "reissue")
-    assert (act.by, act.number, act.reason) == ("ada", 1, "Tuesday's backup")
+        act = next(one for one in audit_log.newest(connection) if one.action == "reissue")
+    assert (act.by, act.affected, act.reason) == ("ada", 1, "Tuesday's backup")
     assert "another history" not in await admin.text("/audit/")
 
 

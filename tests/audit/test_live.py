@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from storage import acts
-from storage.acts import Act
+from storage import audit_log
+from storage.audit_log import AuditEntry
 from storage.engine import writing
 from tests.audit.conftest import Meet
 from tests.support.accounts import START
@@ -30,7 +30,7 @@ async def test_an_open_page_hears_of_commits_and_of_what_others_do(bridge: Bridg
 
         assert await heard() == b"event: stored\ndata: new\n\n"
         with writing(bridge.engine) as connection:
-            acts.add(connection, Act(START, "ada", "pause", "analytics", 1, ""))
+            audit_log.append(connection, AuditEntry(START, "ada", "pause", "analytics", 1, ""))
         assert await told.content.readuntil(b"\n\n") == b"event: stored\ndata: new\n\n"
 
 

@@ -12,7 +12,7 @@ from aiohttp import FormData
 
 from bridge.app import MAPPING_RELOADER
 from bridge.mapping_documents import SHIPPED
-from storage import acts
+from storage import audit_log
 from storage.engine import reading
 from tests.mappings.statement_builders import FOR_CREDIT
 from tests.support.bridge import Bridge
@@ -128,7 +128,7 @@ async def test_a_version_is_activated_seen_in_effect_and_rolled_back(bridge: Bri
     await bridge.commit({"core": {"lesson_status": "passed", "score": {"raw": "85"}}}, learner={"id": "later"})
     assert "passed" in bridge.rules("later")
     with reading(bridge.engine) as connection:
-        kept = [(one.verb, one.by, one.reason) for one in acts.newest(connection, 3)]
+        kept = [(one.action, one.by, one.reason) for one in audit_log.newest(connection, 3)]
     assert kept[:2] == [("rollback", "ada", "too strict"), ("activate", "ada", "only the best pass")]
     again = await admin.post("/audit/mappings/rollback", page="/audit/mappings", lms="nobody", reason="x")
     assert (again.status, "No LMS has the name" in await again.text()) == (409, True)

@@ -10,7 +10,7 @@ from aiohttp import ClientResponse
 from joserfc.jwk import ECKey
 
 from bridge.settings import AuditSettings, OidcSettings
-from storage import accounts, acts
+from storage import accounts, audit_log
 from storage.accounts import StoredAccount
 from storage.engine import reading
 from tests.audit.conftest import Meet
@@ -44,7 +44,7 @@ async def bridge(start: StartBridge, provider: Provider) -> Bridge:
 
 
 async def _to_the_provider(person: Visitor, next_page: str = "") -> str:
-    """Give the address that the provider sends a person back to."""
+    """Return the address that the provider sends a person back to."""
     left = await person.get(f"/audit/sign-in/oidc{next_page and '?next=' + next_page}")
     assert left.status == 303, await left.text()
     answer = await person.client.get(left.headers["Location"], allow_redirects=False)
@@ -72,7 +72,7 @@ async def test_who_the_provider_signs_in_is_signed_in_with_the_role_it_tells(
     assert found is not None
     assert (found.issuer, found.subject, found.password) == (provider.issuer, "7", None)
     with reading(bridge.engine) as connection:
-        assert [(one.by, one.verb, one.subject) for one in acts.newest(connection)] == [
+        assert [(one.by, one.action, one.subject) for one in audit_log.newest(connection)] == [
             (provider.issuer, "make-account", "ada")
         ]
 
@@ -89,7 +89,7 @@ async def test_a_role_that_has_changed_there_is_changed_here_with_the_next_sign_
     assert (found.role, found.sees_names) == ("reader", True)
     assert (await person.get("/audit/trail")).status == 403
     with reading(bridge.engine) as connection:
-        assert acts.newest(connection)[0].reason == "admin -> reader who sees names"
+        assert audit_log.newest(connection)[0].reason == "admin -> reader who sees names"
 
 
 @pytest.mark.parametrize(

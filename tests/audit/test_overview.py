@@ -68,7 +68,7 @@ async def test_minutes_of_charts_are_those_of_plain_counts(bridge: Bridge, reade
     page = await reader.text("/audit/")
     for name, time, title in (
         ("journal", "received_at", "Commits per minute"),
-        ("statement", "made_at", "Statements per minute"),
+        ("statement", "created_at", "Statements per minute"),
     ):
         minutes = table(page, title)
         assert len(minutes) == 60

@@ -13,8 +13,8 @@ from sqlalchemy import text, update
 from bridge.audit.components.jobs import Job, Progress
 from bridge.mapping_library import activation, reissue
 from mappings.analysis.impact import Impact
-from storage import acts, leases
-from storage.acts import Act
+from storage import audit_log, leases
+from storage.audit_log import AuditEntry
 from storage.engine import reading, writing
 from storage.tables import delivery, journal
 from tests.audit.page_content import fact, table
@@ -54,7 +54,7 @@ async def bridge(bridge: Bridge) -> Bridge:
 
 
 async def _previewed(admin: Visitor, bridge: Bridge, **told: str) -> str:
-    """Look what would be done about all that was stored, and give the address of the preview."""
+    """Look what would be done about all that was stored, and return the address of the preview."""
     asked = await admin.post(CHOICE, page=CHOICE, **{"since": "2020-01-01"} | told)
     assert asked.status == 303, await asked.text()
     await jobs_of(bridge).wait()
@@ -68,9 +68,9 @@ async def _run(admin: Visitor, bridge: Bridge, preview: str, reason: str = "the 
     return done.headers["Location"]
 
 
-def _acts(bridge: Bridge) -> list[Act]:
+def _acts(bridge: Bridge) -> list[AuditEntry]:
     with reading(bridge.engine) as connection:
-        return [one for one in acts.newest(connection) if one.verb == "reissue"]
+        return [one for one in audit_log.newest(connection) if one.action == "reissue"]
 
 
 def _statements(bridge: Bridge) -> int:
@@ -122,7 +122,7 @@ async def test_it_is_done_with_a_reason_told_in_words_and_kept(
     assert fact(page, "Why") == "the score <was> wrong"
     assert _statements(bridge) == before + 4 * EACH
     (act,) = _acts(bridge)
-    assert (act.by, act.number, act.reason) == ("ada", 3 * EACH, "the score <was> wrong")
+    assert (act.by, act.affected, act.reason) == ("ada", 3 * EACH, "the score <was> wrong")
     assert json.loads(act.subject)["since"] == 1_577_836_800_000
     assert "the score &lt;was&gt; wrong" in await auditor.text("/audit/trail?verb=reissue")
     for path in set(re.findall(r'href="(/audit/(?:statements|commits|deliveries|trail|mappings)[^"]*)"', page)):
@@ -235,7 +235,7 @@ async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge,
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"since": ""}, "Choose which statements"),
+        ({"since": ""}, "Select statements first"),
         ({"since": "2026-01-03", "until": "2026-01-01"}, "ends before it begins"),
         ({"since": "1.1.2026"}, "Dates are written like"),
         ({"lms": "nobody"}, "No LMS has the name"),

@@ -37,7 +37,7 @@ def _ids(bridge: Bridge, where: str = "1 = 1") -> set[str]:
 
 async def test_the_newest_come_first_and_all_are_there(bridge: Bridge, admin: Visitor) -> None:
     shown = _ROW.findall(await admin.text("/audit/statements"))
-    expected = rows(bridge, "SELECT id FROM statement ORDER BY made_at DESC, attempt_id DESC, position DESC")
+    expected = rows(bridge, "SELECT id FROM statement ORDER BY created_at DESC, attempt_id DESC, position DESC")
     assert shown == [str(row[0]) for row in expected][:50]
 
 
@@ -58,7 +58,7 @@ async def test_the_newest_come_first_and_all_are_there(bridge: Bridge, admin: Vi
         ("target=(none)", "d.target = ''"),
         ("since=2026-01-02", "1 = 0"),
         ("since=2026-01-01&until=2026-01-01", "1 = 1"),
-        ("until=2026-01-01T00:01:00.000Z", "s.made_at < 1767225660000"),
+        ("until=2026-01-01T00:01:00.000Z", "s.created_at < 1767225660000"),
         (f"learner={quote(list(NAMES)[-1])}", "e.learner_name = 'Bob'"),
     ],
 )
@@ -193,7 +193,7 @@ async def test_files_are_safe_in_spreadsheets_and_exact_for_programs(bridge: Bri
 
 async def test_a_file_of_nothing_has_its_head(bridge: Bridge, admin: Visitor) -> None:
     raw = await admin.text("/audit/statements.csv?rule=none-such")
-    assert raw.lstrip("\ufeff").startswith('"id","made_at","verb"')
+    assert raw.lstrip("\ufeff").startswith('"id","created_at","verb"')
     assert len(raw.splitlines()) == 1
     assert await admin.text("/audit/statements.ndjson?rule=none-such") == ""
     assert (await admin.get("/audit/statements.csv?after=nonsense&rule=x")).status == 200  # a file is of all

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from bridge.settings import TargetSettings
-from storage import acts, outbox, pauses, target_alarms
+from storage import audit_log, outbox, pauses, target_alarms
 from storage.engine import reading, writing
 from storage.outbox import Try
 from storage.target_alarms import TargetAlarm
@@ -50,7 +50,7 @@ async def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it_and_why(
     assert (await admin.post("/audit/targets/analytics/resume")).status == 409
     with reading(bridge.engine) as connection:
         assert pauses.current(connection) == {}
-        assert [one[1:] for one in acts.newest(connection)] == [
+        assert [one[1:] for one in audit_log.newest(connection)] == [
             ("ada", "resume", "analytics", 1, "moved"),
             ("ada", "pause", "analytics", 1, "moving house"),
         ]

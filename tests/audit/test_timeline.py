@@ -60,7 +60,7 @@ async def attempt(bridge: Bridge) -> str:
     with writing(bridge.engine) as connection:
         connection.execute(
             text(
-                "INSERT INTO try (id, target, started_at, took, outcome, status, answer)"
+                "INSERT INTO try (id, target, started_at, duration_ms, outcome, status, answer)"
                 " VALUES (900, '', 1767225700000, 12, 'refused', 400, 'ANSWERCANARY')"
             )
         )

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from storage import acts
-from storage.acts import Act
+from storage import audit_log
+from storage.audit_log import AuditEntry
 from storage.engine import writing
 from tests.support.accounts import START
 from tests.support.bridge import Bridge
@@ -20,9 +20,11 @@ DAY = 86_400_000
 def acts_kept(bridge: Bridge) -> None:
     """Three acts on three days."""
     with writing(bridge.engine) as connection:
-        acts.add(connection, Act(START, "ada", "pause", "analytics", 1, "moving house"))
-        acts.add(connection, Act(START + DAY, "bob", "discard", '{"learner":"50%_a"}', 12_345, "test learners"))
-        acts.add(connection, Act(START + 2 * DAY, "ada", "resume", "analytics", 1, ""))
+        audit_log.append(connection, AuditEntry(START, "ada", "pause", "analytics", 1, "moving house"))
+        audit_log.append(
+            connection, AuditEntry(START + DAY, "bob", "discard", '{"learner":"50%_a"}', 12_345, "test learners")
+        )
+        audit_log.append(connection, AuditEntry(START + 2 * DAY, "ada", "resume", "analytics", 1, ""))
 
 
 def _verbs(text: str) -> list[str]:
@@ -65,13 +67,13 @@ async def test_an_act_tells_all_that_is_kept_of_it(auditor: Visitor) -> None:
 async def test_pages_together_hold_each_act_once_whatever_is_added_meanwhile(bridge: Bridge, auditor: Visitor) -> None:
     with writing(bridge.engine) as connection:
         for number in range(120):
-            acts.add(connection, Act(START, "ada", f"verb-{number}", "x", 1, ""))
+            audit_log.append(connection, AuditEntry(START, "ada", f"verb-{number}", "x", 1, ""))
     path, seen = "/audit/trail?by=ada", []
     while path:
         text = await auditor.text(path)
         seen += _verbs(text)
         with writing(bridge.engine) as connection:
-            acts.add(connection, Act(START, "ada", "later", "x", 1, ""))
+            audit_log.append(connection, AuditEntry(START, "ada", "later", "x", 1, ""))
         more = re.search(r'<a href="([^"]+)" rel="next">', text)
         path = more[1].replace("&amp;", "&") if more else ""
     assert seen == [f"verb-{number}" for number in reversed(range(120))]
@@ -98,7 +100,7 @@ async def test_an_address_that_was_changed_by_hand_is_told_so(auditor: Visitor, 
 async def test_what_people_and_learners_are_called_does_nothing_on_the_page(bridge: Bridge, auditor: Visitor) -> None:
     canary = "<img src=x onerror=alert(1)>\"'</script>"
     with writing(bridge.engine) as connection:
-        acts.add(connection, Act(START, canary, "pause", canary, 1, canary))
+        audit_log.append(connection, AuditEntry(START, canary, "pause", canary, 1, canary))
     text = await auditor.text("/audit/trail")
     assert "<img" not in text
     assert '</script>"' not in text

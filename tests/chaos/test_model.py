@@ -64,7 +64,7 @@ class Machine(RuleBasedStateMachine):
                 connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
             ).id
             version = mapping_versions.ensure(
-                connection, name="m", content_hash="0" * 64, document=MAPPING.definition.text, now=START
+                connection, name="m", content_hash="0" * 64, definition=MAPPING.definition.text, now=START
             )
         rules = {one.name: ("lrs",) for one in MAPPING.definition.rules}
         self.setup = CommitDependencies(

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from bridge import passwords
 from bridge.cli import main
-from storage import accounts, acts
+from storage import accounts, audit_log
 from storage.accounts import NewAccount
 from storage.engine import open_engine, reading, writing
 from tests.cli.conftest import Run
@@ -58,7 +58,7 @@ def test_an_account_is_made_changed_and_removed_and_it_is_kept_who_did_it(
     assert "There are no accounts yet" in run("accounts", "list", **environment).stderr
     engine = open_engine(database_url)
     with reading(engine) as connection:
-        assert [(one.by, one.verb, one.subject, one.reason) for one in reversed(acts.newest(connection))] == [
+        assert [(one.by, one.action, one.subject, one.reason) for one in reversed(audit_log.newest(connection))] == [
             ("root", "make-account", "ada", "admin"),
             ("root", "change-role", "ada", "admin -> reader; holiday"),
             ("root", "change-role", "ada", "reader -> reader who sees names"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from storage import acts, outbox, pauses
+from storage import audit_log, outbox, pauses
 from storage import deliveries as stored
 from storage.deliveries import Filter
 from storage.engine import open_engine, reading, writing
@@ -91,7 +91,7 @@ async def test_a_statement_is_explained_with_its_commit_its_rule_and_what_the_lr
     assert one["mapping"] == "scorm-profile"
     assert one["body"]["id"] == _ids(bridge)[1]
     (way,) = one["deliveries"]
-    assert (way["state"], way["tries"][0]["status"], way["tries"][0]["took"]) == ("dead", 400, 7)
+    assert (way["state"], way["tries"][0]["status"], way["tries"][0]["duration_ms"]) == ("dead", 400, 7)
     assert "a retry sends it again" in way["next"]
     shown = run("deliveries", "explain", _ids(bridge)[1], **{URL: database_url})
     assert "to analytics: dead; next: nothing, the LRS refused it" in shown.stdout
@@ -116,8 +116,8 @@ async def test_dead_ones_wait_again_under_the_same_id(bridge: Bridge, run: Run, 
     assert set(_states(bridge)) == {"waiting"}
     assert _ids(bridge) == before
     with reading(bridge.engine) as connection:
-        (act,) = [one for one in acts.newest(connection) if one.verb == "retry"]
-    assert (act.by, act.verb, act.number, json.loads(act.subject)) == (
+        (act,) = [one for one in audit_log.newest(connection) if one.action == "retry"]
+    assert (act.by, act.action, act.affected, json.loads(act.subject)) == (
         "ada",
         "retry",
         1,
@@ -171,7 +171,7 @@ async def test_many_are_done_in_parts_and_none_is_left(bridge: Bridge, run: Run,
     assert done.exit_code == 0
     with reading(engine) as connection:
         assert stored.find(connection, Filter(state="dead")) == []
-        parts = [act.number for act in acts.newest(connection) if act.verb == "retry"]
+        parts = [act.affected for act in audit_log.newest(connection) if act.action == "retry"]
     engine.dispose()
     assert len(parts) > 1
     assert sum(parts) == 182 * len(_ids(bridge))

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.mapping_documents import read_document
 from bridge.settings import EX_CONFIG
-from storage import acts
+from storage import audit_log
 from storage.engine import reading
 from tests.cli.conftest import Run
 from tests.support.bridge import Bridge
@@ -65,7 +65,7 @@ async def test_a_version_is_activated_listed_and_rolled_back(bridge: Bridge, map
     assert [one["holds_for"] for one in own] == [["lms"], ["all"], []]
     assert [one["holds_for"] for one in after] == [[], [], ["all"]]
     with reading(bridge.engine) as connection:
-        assert [one.verb for one in acts.newest(connection)] == ["rollback", "rollback", "activate", "activate"]
+        assert [one.action for one in audit_log.newest(connection)] == ["rollback", "rollback", "activate", "activate"]
 
 
 async def test_nothing_is_activated_without_consent(bridge: Bridge, run: Run, database_url: str, ours: str) -> None:
@@ -111,7 +111,7 @@ async def test_a_filter_that_the_version_has_nothing_for_is_warned_of(bridge: Br
         (("activate", "minimal", "--lms", "nowhere", "--reason", "x", "--yes"), "No LMS has the name 'nowhere'"),
         (("activate", "minimal", "--by", "settings", "--reason", "x", "--yes"), "not the name of a person"),
         (("show", "none-such"), "shipped are cmi5, minimal, scorm-profile"),
-        (("reissue", "minimal", "--preview"), "Choose which statements"),
+        (("reissue", "minimal", "--preview"), "Select statements first"),
         (("reissue", "minimal", "--activity", "235"), "Give a --reason"),
     ],
 )

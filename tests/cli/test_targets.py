@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from storage import acts, target_alarms
+from storage import audit_log, target_alarms
 from storage.engine import open_engine, reading, writing
 from storage.target_alarms import TargetAlarm
 from tests.cli.conftest import Run
@@ -34,7 +34,7 @@ def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it(run: Run, data
     assert (told["state"], told["pause"]) == ("flowing", None)
     engine = open_engine(database_url)
     with reading(engine) as connection:
-        assert [(one.verb, one.by, one.subject, one.reason) for one in acts.newest(connection)] == [
+        assert [(one.action, one.by, one.subject, one.reason) for one in audit_log.newest(connection)] == [
             ("resume", "bob", "analytics", ""),
             ("pause", "ada", "analytics", "moving house"),
         ]

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from bridge.access import TOKEN_PREFIX, TOKEN_TRUSTED_FOR
-from storage import acts, lms
+from storage import audit_log, lms
 from storage.engine import open_engine, reading
 from storage.lms import Lms
 from tests.cli.conftest import Run, Script
@@ -132,8 +132,8 @@ async def test_a_revoked_token_is_refused_by_a_running_bridge_and_the_others_are
     shown = json.loads(run("tokens", "list", "--json", **environment).stdout)
     assert [one["revoked_at"] is None for one in shown] == [False, True]
     with reading(bridge.engine) as connection:
-        (act,) = acts.newest(connection)
-    assert (act.by, act.verb, act.subject, act.reason) == ("ada", "revoke-token", f"lms, token {number}", "it leaked")
+        (act,) = audit_log.newest(connection)
+    assert (act.by, act.action, act.subject, act.reason) == ("ada", "revoke-token", f"lms, token {number}", "it leaked")
 
     again = run("tokens", "revoke", number, "--reason", "once more", **environment)
     assert again.exit_code == 1

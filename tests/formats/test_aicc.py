@@ -280,7 +280,7 @@ async def test_what_of_the_data_cannot_be_used_is_warned_of(bridge: Bridge) -> N
     await at.post(form("PutInteractions", rows))
 
     with reading(bridge.engine) as connection:
-        replies = connection.execute(select(journal.c.reply).order_by(journal.c.number)).scalars().all()
+        replies = connection.execute(select(journal.c.response).order_by(journal.c.number)).scalars().all()
     found = [[(one["element"], one["code"]) for one in json.loads(str(reply))["warnings"]] for reply in replies]
     assert [sorted(one) for one in found] == [
         [

@@ -68,7 +68,7 @@ alike = st.sampled_from([body for _, body in PAIRS])
 
 @st.composite
 def spoilt(draw: st.DrawFn) -> bytes:
-    """Give a good body with some of it cut out or replaced."""
+    """Return a good body with some of it cut out or replaced."""
     body = draw(alike)
     start = draw(st.integers(0, len(body)))
     return body[:start] + draw(st.binary(max_size=8)) + body[start + draw(st.integers(0, 40)) :]

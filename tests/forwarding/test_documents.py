@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from sqlalchemy import func, select
 
-from bridge.forwarding.documents import MOST_READINGS, join
+from bridge.forwarding.documents import MAX_READS, merge_documents
 from bridge.sandbox.lrs import DOCUMENTS, LEDGER, FaultRule, Match, faults
 from bridge.settings import SettingsError
 from storage.engine import reading
@@ -41,7 +41,7 @@ ANY_DOCUMENT = {
 
 
 def held(lrs: Lrs) -> dict[str, Any]:
-    """Give what an LRS has, by the last part of the document's id."""
+    """Return what an LRS has, by the last part of the document's id."""
     return {
         name.removeprefix(PROFILE): json.loads(one.content) if one.is_json else one.content.decode()
         for name, one in lrs.app[DOCUMENTS].matching(lambda _: True)
@@ -49,7 +49,7 @@ def held(lrs: Lrs) -> dict[str, Any]:
 
 
 def requests(lrs: Lrs, method: str = "PUT") -> list[dict[str, str]]:
-    """Give the parameters of the requests for documents, in order of arrival."""
+    """Return the parameters of the requests for documents, in order of arrival."""
     return [
         {name: values[0] for name, values in parse_qs(urlsplit(one.target).query).items()}
         for one in lrs.app[LEDGER].arrivals()
@@ -63,7 +63,7 @@ def writes(lrs: Lrs) -> Counter[str]:
 
 
 def due(bridge: Bridge, target: str = "lrs") -> int:
-    """Tell how many documents may be written now."""
+    """Return how many documents may be written now."""
     with reading(bridge.engine) as connection:
         way = document_delivery.c
         found = select(func.count()).where(
@@ -116,13 +116,13 @@ async def test_the_lrs_has_what_the_profile_asks_for(lrs: Lrs, start: StartBridg
 
 
 def lrs_activity(answer: dict[str, Any]) -> str:
-    """Give the IRI of the activity that all commits here are about."""
+    """Return the IRI of the activity that all commits here are about."""
     assert answer["result"] is True
     return "https://lms.example.org/activities/235"
 
 
 def attempt_uuid(bridge: Bridge, number: int = 1) -> str:
-    """Give the UUID of an attempt of the one learner."""
+    """Return the UUID of an attempt of the one learner."""
     return bridge.reports()[number - 1].attempt.uuid
 
 
@@ -210,7 +210,7 @@ async def test_a_document_that_somebody_wrote_meanwhile_is_read_again(
 
 
 async def test_a_document_that_others_never_leave_alone_is_tried_later(lrs: Lrs, start: StartBridge) -> None:
-    lrs.script(lrs.refuse(412, ANY_DOCUMENT["write"], times=4 * MOST_READINGS))
+    lrs.script(lrs.refuse(412, ANY_DOCUMENT["write"], times=4 * MAX_READS))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PLAYED)
     await written(bridge)
@@ -338,8 +338,8 @@ async def test_xapi_2_is_spoken_where_it_is_asked_for(start_lrs: StartLrs, start
     ],
 )
 def test_a_document_is_joined_with_what_is_there(ours: str, theirs: str, joined: object) -> None:
-    assert json.loads(join(ours.encode(), theirs)) == joined
+    assert json.loads(merge_documents(ours.encode(), theirs)) == joined
 
 
 def test_a_document_that_says_nothing_new_stays_byte_for_byte_what_it_was() -> None:
-    assert join(b'{"a":1}', '{ "b": 2, "a": 1 }') == b'{ "b": 2, "a": 1 }'
+    assert merge_documents(b'{"a":1}', '{ "b": 2, "a": 1 }') == b'{ "b": 2, "a": 1 }'

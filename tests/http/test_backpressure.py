@@ -146,7 +146,7 @@ class _Line:
                 await asyncio.sleep(0.001)
 
     def waiting(self) -> int:
-        """Tell how many wait."""
+        """Return how many wait."""
         return len(self._commits._pending)
 
     def _writing(self) -> bool:

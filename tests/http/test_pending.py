@@ -15,7 +15,7 @@ SESSIONS = 20
 
 
 def _next(process: Writer, session_id: str) -> CommandBatch:
-    """Give the batch that a commit of a session waits in."""
+    """Return the batch that a commit of a session waits in."""
     process.pending.add(QueuedCommand(process.posting(session_id, {"cmi": {"suspend_data": "x"}})))
     batch = process.pending.next()
     assert batch is not None

@@ -122,4 +122,4 @@ async def test_an_unknown_element_is_warned_of_in_every_format(bridge: Bridge, n
 
 def _first_reply(bridge: Bridge) -> str:
     with reading(bridge.engine) as connection:
-        return str(connection.execute(select(journal.c.reply)).scalars().first())
+        return str(connection.execute(select(journal.c.response)).scalars().first())

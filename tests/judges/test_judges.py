@@ -108,7 +108,7 @@ def one_of_each():
             compiled(text),
             facts(learner_id=own, activity_id=own, course_id=own, learner_name=own, activity_name=own),
             reached(known),
-            SessionState(spent=33_025),
+            SessionState(time_spent=33_025),
             changes,
             NOON,
         ).statements

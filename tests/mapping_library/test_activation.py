@@ -13,7 +13,7 @@ from bridge.mapping_library.activation import LibraryError
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import FilterSettings, TargetSettings
 from mappings.definition import CompiledMapping, DefinitionError
-from storage import acts, mapping_versions
+from storage import audit_log, mapping_versions
 from storage.engine import reading, writing
 from storage.tables import mapping_activation
 from tests.storage.builders import NOW, add_lms
@@ -120,8 +120,8 @@ def test_every_act_is_kept_with_who_and_why(engine: Engine) -> None:
     _roll_back(engine, lms_id)
 
     with reading(engine) as connection:
-        kept = acts.newest(connection)
-    assert [(one.verb, one.by, one.reason) for one in kept] == [
+        kept = audit_log.newest(connection)
+    assert [(one.action, one.by, one.reason) for one in kept] == [
         ("rollback", "ada", "to try it"),
         ("activate", "ada", "to try it"),
     ]
@@ -132,7 +132,7 @@ def test_a_version_with_faults_is_never_activated_and_all_of_them_are_told(engin
     _follow(engine)
     text = LESS.definition.text.replace('verb = "passed"', 'verb = "past"').replace('once = "attempt"', 'once = "x"', 1)
     with writing(engine) as connection:
-        version_id = mapping_versions.ensure(connection, name="broken", content_hash="0" * 64, document=text, now=NOW)
+        version_id = mapping_versions.ensure(connection, name="broken", content_hash="0" * 64, definition=text, now=NOW)
     before = _active(engine)
     with pytest.raises(DefinitionError) as caught, writing(engine) as connection:
         activation.activate_version(connection, version_id, None, targets=(), context=CONTEXT)

@@ -17,7 +17,7 @@ from bridge.operations.audit_context import AuditContext
 from mappings.definition import CompiledMapping
 from mappings.xapi.validation import Edition, check_statement
 from mappings.xapi.voiding import VOIDED, voiding_id
-from storage import acts
+from storage import audit_log
 from storage.engine import reading, writing
 from storage.histories import Span
 from storage.tables import delivery, enrollment
@@ -63,7 +63,7 @@ def _bodies(bridge: Bridge, learner: str = "u1") -> list[dict[str, Any]]:
 
 
 def _standing(bridge: Bridge, learner: str = "u1") -> list[str]:
-    """Give the rules of the statements that are not voided and void none."""
+    """Return the rules of the statements that are not voided and void none."""
     (report,) = bridge.reports(learner)
     ids = {one.id for one in report.statements}
     voiding = {voiding_id(one.id) for one in report.statements}
@@ -129,8 +129,8 @@ async def test_done_twice_it_does_nothing_twice_and_every_part_is_kept_as_an_act
     assert _bodies(bridge) == once
     assert {counts[:3] for counts in again.values()} == {(0, 0, 0)}
     with reading(bridge.engine) as connection:
-        kept = [one for one in acts.newest(connection) if one.verb == "reissue"]
-    assert [(one.by, one.reason, one.number) for one in kept] == [("ada", "by mistake", 6)]
+        kept = [one for one in audit_log.newest(connection) if one.action == "reissue"]
+    assert [(one.by, one.reason, one.affected) for one in kept] == [("ada", "by mistake", 6)]
 
 
 async def test_back_and_forth_the_version_asked_for_last_is_what_stands(bridge: Bridge) -> None:

@@ -177,7 +177,7 @@ class Play:
     def next_session(self):
         """Return a play of the attempt's next session, which resumes it where the last one was suspended."""
         attempt, session = open_session(
-            self.attempt, NO_LAUNCH_DATA, known_total=self.attempt.client_total_time or self.attempt.total_time
+            self.attempt, NO_LAUNCH_DATA, prior_total_time=self.attempt.client_total_time or self.attempt.total_time
         )
         return Play(attempt, session, policy=self.policy)
 

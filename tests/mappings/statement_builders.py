@@ -136,7 +136,7 @@ def tell(*triggers, known=None, spent=0, mapping=None, at=NOON, **changes):
         mapping or compiled(),
         facts(**changes),
         reached(known or Snapshot()),
-        SessionState(spent=spent, time_known=True),
+        SessionState(time_spent=spent, time_known=True),
         [change_of(one, spent) if isinstance(one, str) else one for one in triggers],
         at,
     )
@@ -155,7 +155,7 @@ def everything():
     )
     changes = [change_of(trigger) for trigger in TOLD]
     done = generate_statements(
-        compiled(), facts(), reached(known), SessionState(spent=33_025, time_known=True), changes, NOON
+        compiled(), facts(), reached(known), SessionState(time_spent=33_025, time_known=True), changes, NOON
     )
     return "\n".join(statement.body for statement in done.statements)
 

@@ -112,8 +112,8 @@ def test_another_place_in_the_content_is_a_change(before, after):
 @pytest.mark.parametrize(
     ("session", "duration"),
     [
-        (SessionState(spent=500, time_known=True), 500),
-        (SessionState(spent=500, reported_time=200, time_known=True), 300),
+        (SessionState(time_spent=500, time_known=True), 500),
+        (SessionState(time_spent=500, emitted_time=200, time_known=True), 300),
         (SessionState(time_known=True), 0),
         (SessionState(), None),
     ],

@@ -34,11 +34,11 @@ def with_condition(condition, when="score.changed", text=SHIPPED):
 
 
 def speaks(condition, known=KNOWN, change="score.changed", **changes):
-    """Tell whether a rule with a condition makes a statement."""
+    """Return whether a rule with a condition makes a statement."""
     change = change_of(change) if isinstance(change, str) else change
     attempt = AttemptState(snapshot=known, score=score(known), total_time=360_000)
     mapping = compiled(with_condition(condition, change.trigger))
-    made = generate_statements(mapping, facts(**changes), attempt, SessionState(spent=6_050), [change], NOON)
+    made = generate_statements(mapping, facts(**changes), attempt, SessionState(time_spent=6_050), [change], NOON)
     return "conditional" in [statement.rule for statement in made.statements]
 
 
@@ -151,7 +151,7 @@ def test_a_rule_that_was_silent_can_still_speak():
         attempt = generate_statements(
             mapping,
             facts(),
-            AttemptState(snapshot=known, score=score(known), fired=attempt.fired),
+            AttemptState(snapshot=known, score=score(known), firing_counts=attempt.firing_counts),
             SessionState(),
             [Change("success.passed")],
             NOON,

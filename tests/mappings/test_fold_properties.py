@@ -39,7 +39,7 @@ def outcome(play):
     attempt, session = play.attempt, play.session
     return (
         (attempt.snapshot, attempt.score, attempt.ended, attempt.total_time),
-        (session.ended, session.spent, session.commits),
+        (session.ended, session.time_spent, session.commits),
         sorted(change.trigger for done in play.folds for change in done.changes),
     )
 
@@ -72,7 +72,7 @@ def test_nothing_reached_is_ever_taken_back_whatever_the_order(pages, data):
         if before.snapshot.success_status == "passed":
             assert play.known.success_status == "passed"
         assert play.attempt.total_time >= before.total_time
-        assert play.session.spent >= 0
+        assert play.session.time_spent >= 0
 
     assert play.known.location == str(pages[latest][0])
 

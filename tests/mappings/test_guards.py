@@ -271,7 +271,7 @@ def test_every_later_repetition_of_a_late_commit_is_a_duplicate():
         (SessionState(), received_commit(at_page(1), key="k")),
         (SessionState(digest="d"), received_commit(at_page(1), digest="d")),
         (SessionState(ended="suspended"), received_commit(at_page(1))),
-        (SessionState(counter=2000), received_commit(after(10, 1))),
+        (SessionState(client_session_time=2000), received_commit(after(10, 1))),
     ],
     ids=["key", "digest", "ended", "session_time"],
 )

@@ -89,7 +89,7 @@ def test_the_shipped_rules_tell_no_completion_success_or_score_of_what_does_not_
         compiled(),
         facts(),
         reached(known),
-        SessionState(mode=mode, credit=credit, spent=100),
+        SessionState(mode=mode, credit=credit, time_spent=100),
         [*map(change_of, triggers)],
         NOON,
     )

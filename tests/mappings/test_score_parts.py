@@ -71,7 +71,7 @@ _VALUES = st.sampled_from(["0", "1", "0.5", "-1", "5", "85", "85,5", "100", "150
 
 @st.composite
 def scores_in_parts(draw):
-    """Give a version, what was told before, and a score's parts in some order."""
+    """Return a version, what was told before, and a score's parts in some order."""
     version = draw(st.sampled_from(["1.2", "2004"]))
     parts = st.dictionaries(st.sampled_from(NAMES[version]), _VALUES, max_size=4)
     return version, draw(st.none() | parts), draw(st.permutations([*draw(parts).items()]))
@@ -97,7 +97,7 @@ def test_parts_in_any_order_tell_what_one_commit_of_them_tells(end, scored, agai
     assert len(split.scores) <= 1 + bool(earlier)
     assert split.statements[-1] == whole.statements[-1]
     assert split.play.attempt.score == whole.play.attempt.score
-    assert (split.play.attempt.writing, split.play.attempt.told) == (None, None)
+    assert (split.play.attempt.score_pending_session, split.play.attempt.last_emitted_score) == (None, None)
 
 
 @given(scored=scores_in_parts(), ends=st.lists(st.sampled_from(ENDS), min_size=1, max_size=3))

@@ -29,7 +29,7 @@ def counted(*told):
     play = Play()
     for number, (session, total) in enumerate(told):
         play.send(times(session, total, location=str(number)), at=NOON + number * 60 * MINUTE)
-    return play.session.spent, play.attempt.total_time
+    return play.session.time_spent, play.attempt.total_time
 
 
 def test_session_time_is_what_the_content_counted_last():
@@ -52,7 +52,7 @@ def test_a_client_whose_count_fell_is_believed_as_far_as_time_has_passed(minutes
     play.send(times(5 * MIN))
     play.send(times(3 * MIN), at=NOON + minutes * MINUTE)
 
-    assert play.session.spent == spent * MIN
+    assert play.session.time_spent == spent * MIN
 
 
 def test_a_session_time_left_at_nought_leaves_the_total_time_to_tell():
@@ -62,32 +62,32 @@ def test_a_session_time_left_at_nought_leaves_the_total_time_to_tell():
 
 def test_a_total_time_alone_tells_the_session_as_what_is_above_the_attempts_time():
     """Moodle's SCORM 1.2 player never sends session_time (wire format 2.1)."""
-    play = Play(session=SessionState(number=1, known_total=HOUR))
+    play = Play(session=SessionState(number=1, prior_total_time=HOUR))
     play.send(times(total=HOUR + 5 * MIN))
 
-    assert play.session.spent == 5 * MIN
+    assert play.session.time_spent == 5 * MIN
 
 
 def test_a_total_time_below_what_is_known_takes_nothing():
-    play = Play(session=SessionState(number=2, known_total=HOUR))
+    play = Play(session=SessionState(number=2, prior_total_time=HOUR))
     play.send(times(total=10 * MIN))
 
-    assert (play.session.spent, play.attempt.total_time) == (0, 0)
+    assert (play.session.time_spent, play.attempt.total_time) == (0, 0)
 
 
 def test_an_lms_that_counts_each_attempt_anew_is_believed():
     """An hour was told of the attempt before this one."""
-    play = Play(session=SessionState(number=1, known_total=HOUR))
+    play = Play(session=SessionState(number=1, prior_total_time=HOUR))
     play.send(times(total=10 * MIN))
 
-    assert (play.session.spent, play.attempt.total_time) == (10 * MIN, 10 * MIN)
+    assert (play.session.time_spent, play.attempt.total_time) == (10 * MIN, 10 * MIN)
 
 
 def test_an_lms_that_counts_on_over_attempts_counts_nothing_twice():
-    play = Play(session=SessionState(number=1, known_total=HOUR))
+    play = Play(session=SessionState(number=1, prior_total_time=HOUR))
     play.send(times(total=HOUR + 10 * MIN))
 
-    assert (play.session.spent, play.attempt.total_time) == (10 * MIN, 10 * MIN)
+    assert (play.session.time_spent, play.attempt.total_time) == (10 * MIN, 10 * MIN)
 
 
 def test_what_an_lms_counted_before_the_bridge_knew_of_the_learner_is_carried_over():
@@ -96,7 +96,7 @@ def test_what_an_lms_counted_before_the_bridge_knew_of_the_learner_is_carried_ov
     play.send(times(0, HOUR, **{"core.entry": "resume"}))
     play.send(times(10 * MIN, HOUR + 10 * MIN, **{"core.exit": "suspend"}), terminated=True, at=NOON + MINUTE)
 
-    assert (play.session.spent, play.attempt.carried_over_time) == (10 * MIN, HOUR)
+    assert (play.session.time_spent, play.attempt.carried_over_time) == (10 * MIN, HOUR)
     assert play.attempt.total_time == HOUR + 10 * MIN
 
 
@@ -107,7 +107,7 @@ def test_a_second_terminate_whose_total_counts_the_session_twice_adds_nothing():
     second.send(times(5 * MIN, 15 * MIN, **{"core.exit": "suspend"}), terminated=True, at=NOON + MINUTE)
     second.send(times(5 * MIN, 20 * MIN, **{"core.exit": "suspend"}), terminated=True, at=NOON + 2 * MINUTE)
 
-    assert (second.session.spent, second.attempt.total_time) == (5 * MIN, 15 * MIN)
+    assert (second.session.time_spent, second.attempt.total_time) == (5 * MIN, 15 * MIN)
 
 
 def test_total_time_across_a_resume_is_the_sum_of_both_sessions():
@@ -118,7 +118,7 @@ def test_total_time_across_a_resume_is_the_sum_of_both_sessions():
     second.send(times(10 * MIN))
     second.send(times(10 * MIN, HOUR + 10 * MIN), terminated=True, at=NOON + MINUTE)
 
-    assert second.session.spent == 10 * MIN
+    assert second.session.time_spent == 10 * MIN
     assert second.attempt.total_time == HOUR + 10 * MIN
 
 
@@ -157,7 +157,7 @@ def test_an_older_session_time_adds_nothing():
     play.send(times(5 * MIN), sequence=3)
     play.send(times(2 * MIN), sequence=2)
 
-    assert (play.session.spent, play.attempt.total_time) == (5 * MIN, 5 * MIN)
+    assert (play.session.time_spent, play.attempt.total_time) == (5 * MIN, 5 * MIN)
 
 
 def test_an_older_commit_that_counted_more_is_believed():
@@ -165,7 +165,7 @@ def test_an_older_commit_that_counted_more_is_believed():
     play.send(times(), sequence=3)
     play.send(times(2 * MIN), sequence=2)
 
-    assert play.session.spent == 2 * MIN
+    assert play.session.time_spent == 2 * MIN
 
 
 def test_a_late_session_time_counts():
@@ -175,7 +175,7 @@ def test_a_late_session_time_counts():
     play.send(delta({}), sequence=2, terminated=True)
     play.send(times(5 * MIN), sequence=3, at=NOON + DAY)
 
-    assert (play.session.spent, play.attempt.total_time) == (5 * MIN, 5 * MIN)
+    assert (play.session.time_spent, play.attempt.total_time) == (5 * MIN, 5 * MIN)
 
 
 def test_an_overtaken_snapshot_adds_nothing():
@@ -183,7 +183,7 @@ def test_an_overtaken_snapshot_adds_nothing():
     play.send(scorm_12({"core.session_time": "00:00:20"}), full=True)
     play.send(scorm_12({"core.session_time": "00:00:10"}), full=True, at=NOON + SECOND)
 
-    assert play.session.spent == 2_000
+    assert play.session.time_spent == 2_000
 
 
 @pytest.mark.parametrize("tree", [delta({}), times(0), times(0, 0), delta({"core.session_time": "soon"})])
@@ -192,7 +192,7 @@ def test_a_commit_that_tells_no_time_takes_none(tree):
     play.send(times(MIN))
     play.send(tree, at=NOON + MINUTE)
 
-    assert (play.session.spent, play.attempt.total_time) == (MIN, MIN)
+    assert (play.session.time_spent, play.attempt.total_time) == (MIN, MIN)
 
 
 def test_a_session_that_never_tells_a_time_has_none():
@@ -205,7 +205,7 @@ def test_two_sessions_are_added_up_in_their_attempt():
     second = first.next_session()
     second.send(times(4 * MIN))
 
-    assert (first.session.spent, second.session.spent) == (3 * MIN, 4 * MIN)
+    assert (first.session.time_spent, second.session.time_spent) == (3 * MIN, 4 * MIN)
     assert second.attempt.total_time == 7 * MIN
 
 
@@ -218,13 +218,13 @@ _TOLD = st.tuples(
 @proven
 def test_an_attempts_time_never_falls_and_is_what_was_carried_over_and_spent(told, known):
     """Whatever clients tell in whatever order."""
-    play = Play(session=SessionState(number=1, known_total=known))
+    play = Play(session=SessionState(number=1, prior_total_time=known))
     for number, (session, total, sequence, passed) in enumerate(told):
         before = play.attempt
         play.send(times(session, total, location=str(number)), sequence=sequence, at=NOON + number * MINUTE * passed)
 
         assert play.attempt.total_time >= before.total_time
-        assert play.attempt.total_time == play.attempt.carried_over_time + play.session.spent
+        assert play.attempt.total_time == play.attempt.carried_over_time + play.session.time_spent
 
 
 @given(st.integers(0, HOUR), st.integers(0, HOUR), st.booleans(), st.integers(0, HOUR))
@@ -234,7 +234,7 @@ def test_telling_the_same_times_again_adds_nothing(session_time, total_time, old
     once = accumulate(AttemptState(), SessionState(number=1), said, older=False, elapsed=HOUR)
     attempt = AttemptState(
         commits=1,
-        total_time=once.session.spent + once.carried_over_time,
+        total_time=once.session.time_spent + once.carried_over_time,
         carried_over_time=once.carried_over_time,
         client_total_time=once.client_total_time,
     )

@@ -294,8 +294,8 @@ def test_the_duration_is_the_sessions_and_not_the_attempts(spent):
         compiled(),
         facts(),
         AttemptState(snapshot=Snapshot(), total_time=10**6),
-        SessionState(spent=spent, time_known=True),
-        [ending_change("terminated", SessionState(spent=spent, time_known=True))],
+        SessionState(time_spent=spent, time_known=True),
+        [ending_change("terminated", SessionState(time_spent=spent, time_known=True))],
         NOON,
     )
 

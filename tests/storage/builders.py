@@ -36,7 +36,7 @@ def hold(connection: Connection, targets: Sequence[str]) -> None:
 
 
 def add_lms(connection: Connection, name: str = "lms") -> int:
-    """Store an LMS and give its id."""
+    """Store an LMS and return its id."""
     return lms.add_token(
         connection,
         name=name,
@@ -131,9 +131,9 @@ def entry(session: Session, number: int = 1, **changed: Any) -> Entry:
         digest=f"{number:064x}",
         sequence=None,
         idempotency_key=None,
-        reply="{}",
+        response="{}",
         body=b"{}",
-        beside=None,
+        request_metadata=None,
         mapping_version_id=1,
     )
     return made._replace(**changed)
@@ -143,7 +143,7 @@ def statements(connection: Connection, session: Session, bodies: Sequence[str], 
     """Make statements of a session's first commit, which is stored if it is not there yet."""
     if not journal.earlier(connection, session.session_id, digest=f"{1:064x}", sequence=None, idempotency_key=None):
         append(connection, [entry(session)])
-    version = mapping_versions.ensure(connection, name="m", content_hash="0" * 64, document="", now=NOW)
+    version = mapping_versions.ensure(connection, name="m", content_hash="0" * 64, definition="", now=NOW)
     return [
         StatementRow(
             session.attempt.id,
@@ -178,7 +178,7 @@ def by_name(targets: Mapping[str, Sequence[str]]) -> Callable[[DocumentRow], Seq
 
 
 def queue(connection: Connection, session: Session, count: int, targets: Sequence[str] = ("lrs",)) -> list[str]:
-    """Put so many statements of a session in the outbox, and give their ids."""
+    """Put so many statements of a session in the outbox, and return their ids."""
     rows = statements(connection, session, [f'{{"n":{number}}}' for number in range(count)])
     add(connection, rows, to(*(targets or [outbox.UNASSIGNED])))
     return [row.id for row in rows]
@@ -194,7 +194,7 @@ def tried(connection: Connection, ids: Iterable[int], state: str, *, not_before:
 def stored(connection: Connection, session: Session, content: bytes = b'{"n":1}', **changed: Any) -> Stored:
     """Make a document of a session's first commit, which is stored if it is not there yet; its name is also its place.
 
-    `every` is in milliseconds, 0 unless told.
+    `min_interval_ms` is 0 unless given.
     """
     if not journal.earlier(connection, session.session_id, digest=f"{1:064x}", sequence=None, idempotency_key=None):
         append(connection, [entry(session)])
@@ -208,10 +208,10 @@ def stored(connection: Connection, session: Session, content: bytes = b'{"n":1}'
         "session_id": session.session_id,
         "commit_number": 1,
         "mapping_version_id": mapping_versions.ensure(
-            connection, name="m", content_hash="0" * 64, document="", now=NOW
+            connection, name="m", content_hash="0" * 64, definition="", now=NOW
         ),
         "changed_at": NOW,
     }
-    every = changed.pop("every", 0)
+    min_interval_ms = changed.pop("min_interval_ms", 0)
     values |= changed
-    return Stored(DocumentRow(values.pop("id", uid("document", values["name"])), **values), every)
+    return Stored(DocumentRow(values.pop("id", uid("document", values["name"])), **values), min_interval_ms)

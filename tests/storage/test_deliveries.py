@@ -65,7 +65,7 @@ def test_a_delivery_tells_its_statement_and_its_last_try(engine: Engine, ids: li
         assert (one.learner_id, one.activity_id, one.lms, one.rule) == ("u1", "235", "lms-of-u1", "completed")
         assert (one.state, one.tries, one.outcome, one.status, one.answer) == ("dead", 1, "refused", 400, "no verb")
         (line,) = deliveries.tries(connection, one.id)
-    assert (line.started_at, line.took, line.outcome, line.answer) == (NOW, 12, "refused", "no verb")
+    assert (line.started_at, line.duration_ms, line.outcome, line.answer) == (NOW, 12, "refused", "no verb")
 
 
 def test_a_retried_delivery_is_claimed_again_under_its_id_before_what_comes_after(

@@ -81,9 +81,9 @@ def test_a_target_that_is_switched_on_later_gets_what_the_others_have(engine: En
 def test_a_document_waits_for_its_turn_after_it_was_written(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store_and_settle(connection, session, every=EVERY)
-        store(connection, stored(connection, session, b"second", every=EVERY))
-        store(connection, stored(connection, session, b"third", every=EVERY))
+        store_and_settle(connection, session, min_interval_ms=EVERY)
+        store(connection, stored(connection, session, b"second", min_interval_ms=EVERY))
+        store(connection, stored(connection, session, b"third", min_interval_ms=EVERY))
         assert contents(connection, now=NOW + EVERY - 1) == []
         assert documents.waiting(connection) == {"lrs": 1}
         assert contents(connection, now=NOW + EVERY) == ["third"]
@@ -92,8 +92,8 @@ def test_a_document_waits_for_its_turn_after_it_was_written(engine: Engine) -> N
 def test_a_document_that_never_was_written_does_not_wait_for_a_turn(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store(connection, stored(connection, session, b"first", every=EVERY))
-        store(connection, stored(connection, session, b"second", every=EVERY))
+        store(connection, stored(connection, session, b"first", min_interval_ms=EVERY))
+        store(connection, stored(connection, session, b"second", min_interval_ms=EVERY))
         assert contents(connection) == ["second"]
 
 
@@ -101,8 +101,8 @@ def test_a_document_that_never_was_written_does_not_wait_for_a_turn(engine: Engi
 def test_at_once_is_at_once_whatever_was_told_before(engine: Engine, content: bytes) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store_and_settle(connection, session, every=EVERY)
-        store(connection, stored(connection, session, b"second", every=EVERY))
+        store_and_settle(connection, session, min_interval_ms=EVERY)
+        store(connection, stored(connection, session, b"second", min_interval_ms=EVERY))
         store(connection, stored(connection, session, content))
         assert contents(connection) == [content.decode()]
 
@@ -110,9 +110,9 @@ def test_at_once_is_at_once_whatever_was_told_before(engine: Engine, content: by
 def test_newer_content_that_comes_during_a_write_waits_for_its_turn(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store(connection, stored(connection, session, b"first", every=EVERY))
+        store(connection, stored(connection, session, b"first", min_interval_ms=EVERY))
         (claimed,) = claim(connection)
-        store(connection, stored(connection, session, b"second", every=EVERY))
+        store(connection, stored(connection, session, b"second", min_interval_ms=EVERY))
         settle(connection, claimed, now=NOW + 5)
         assert contents(connection, now=NOW + EVERY + 4) == []
         assert contents(connection, now=NOW + EVERY + 5) == ["second"]
@@ -122,7 +122,7 @@ def test_newer_content_that_comes_during_a_write_waits_for_its_turn(engine: Engi
 def test_the_last_content_that_comes_during_a_write_is_written_at_once(engine: Engine, state: str) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store(connection, stored(connection, session, b"first", every=EVERY))
+        store(connection, stored(connection, session, b"first", min_interval_ms=EVERY))
         (claimed,) = claim(connection)
         store(connection, stored(connection, session, b"last"))
         settle(connection, claimed, state)

@@ -18,7 +18,7 @@ def test_the_first_target_gets_what_waited_for_none_of_the_documents_that_it_get
         session = launched(connection)
         assert not documents.has_unassigned(connection)
         profile = stored(connection, session, name="agent-profile")
-        store(connection, stored(connection, session, every=EVERY), profile, readers=NOBODY)
+        store(connection, stored(connection, session, min_interval_ms=EVERY), profile, readers=NOBODY)
         assert documents.has_unassigned(connection)
         assert documents.waiting(connection) == {UNASSIGNED: 2}
         assert documents.assign_waiting(connection, "lrs", {"attempt-state", "unknown"}) == 2
@@ -35,9 +35,9 @@ def test_what_waited_for_none_waits_for_its_turn_at_a_target_that_had_it_before(
     """So processes without targets do not flood the LRS of the one that has them."""
     with writing(engine) as connection:
         session = launched(connection)
-        store(connection, stored(connection, session, b"old", every=EVERY))
+        store(connection, stored(connection, session, b"old", min_interval_ms=EVERY))
         settle(connection, claim(connection)[0], state)
-        store(connection, stored(connection, session, b"new", every=EVERY), readers=NOBODY)
+        store(connection, stored(connection, session, b"new", min_interval_ms=EVERY), readers=NOBODY)
         documents.assign_waiting(connection, "lrs", LRS)
         assert contents(connection, now=NOW + EVERY - 1) == []
         assert contents(connection, now=NOW + EVERY) == ["new"]
@@ -49,9 +49,9 @@ def test_what_waited_for_none_waits_for_its_turn_at_a_target_that_had_it_before(
 def test_what_waited_for_none_and_comes_during_a_write_is_written_too(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store(connection, stored(connection, session, b"old", every=EVERY))
+        store(connection, stored(connection, session, b"old", min_interval_ms=EVERY))
         (claimed,) = claim(connection)
-        store(connection, stored(connection, session, b"new", every=EVERY), readers=NOBODY)
+        store(connection, stored(connection, session, b"new", min_interval_ms=EVERY), readers=NOBODY)
         documents.assign_waiting(connection, "lrs", LRS)
         assert contents(connection) == ["new"]
         settle(connection, claimed)

@@ -32,7 +32,7 @@ def _play(connection: Connection, lms_id: int, learner: str, at: int = NOW) -> A
         append(
             connection, [entry(one, number, received_at=at, body=f"{one.entry}{number}".encode()) for one in sessions]
         )
-    append(connection, [entry(sessions[0], 3, received_at=at, body=None, reply=None, duplicate_of=1)])
+    append(connection, [entry(sessions[0], 3, received_at=at, body=None, response=None, duplicate_of=1)])
     owner.first_commit_at = owner.last_commit_at = at
     save(connection, owner)
     return owner, sessions

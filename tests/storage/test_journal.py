@@ -29,9 +29,9 @@ def test_every_column_of_a_commit_comes_back_as_it_went_in(engine: Engine) -> No
             wire_format="scorm-again",
             sequence=2**40,
             idempotency_key="k ☃",
-            reply='{"result":true}',
+            response='{"result":true}',
         )
-        bare = entry(session, 2, disposition="duplicate", duplicate_of=1, reply=None, body=None)
+        bare = entry(session, 2, disposition="duplicate", duplicate_of=1, response=None, body=None)
         append(connection, [full, bare])
     with reading(engine) as connection:
         assert _stored(connection) == [full, bare]
@@ -62,9 +62,9 @@ def test_the_earlier_commits_that_may_be_repeated_are_found_by_digest_sequence_o
         append(
             connection,
             [
-                entry(session, 3, sequence=7, reply='{"n":3}'),
-                entry(session, 2, disposition="duplicate", duplicate_of=1, reply=None, body=None),
-                entry(session, 1, idempotency_key="k", reply='{"n":1}'),
+                entry(session, 3, sequence=7, response='{"n":3}'),
+                entry(session, 2, disposition="duplicate", duplicate_of=1, response=None, body=None),
+                entry(session, 1, idempotency_key="k", response='{"n":1}'),
                 entry(session, 4, disposition="stale"),
                 entry(other, 1, sequence=7, idempotency_key="k"),
             ],
@@ -85,7 +85,7 @@ def test_the_earlier_commits_that_may_be_repeated_are_found_by_digest_sequence_o
         assert journal.earlier(connection, session.session_id, digest="", sequence=None, idempotency_key="k") == [
             EarlierEntry(1, f"{1:064x}", None, "k")
         ]
-        assert journal.reply(connection, session.session_id, 1) == '{"n":1}'
+        assert journal.response(connection, session.session_id, 1) == '{"n":1}'
 
 
 def test_one_commit_that_cannot_be_added_takes_the_others_with_it(engine: Engine) -> None:

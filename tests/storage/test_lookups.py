@@ -106,7 +106,7 @@ def test_a_report_holds_all_there_is_to_an_attempt_in_its_order(engine: Engine) 
         other = launched(connection, "u2")
         queue(connection, other, 1)
         queue(connection, first, 2, ["lrs", "mirror"])
-        repeated = entry(first, 2, disposition="duplicate", duplicate_of=1, reply=None, body=None)
+        repeated = entry(first, 2, disposition="duplicate", duplicate_of=1, response=None, body=None)
         append(connection, [repeated, entry(second, 1, received_at=NOW + 60, sequence=4)])
         owner = first.attempt.enrollment
         add_attempt(connection, owner, 2)
@@ -148,7 +148,7 @@ def test_a_report_tells_what_the_lrs_said_last(engine: Engine) -> None:
 def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_they_are(engine: Engine) -> None:
     with writing(engine) as connection:
         its, other = launched(connection), launched(connection, "u2")
-        state, profile = stored(connection, its), stored(connection, its, name="activity-profile", every=9)
+        state, profile = stored(connection, its), stored(connection, its, name="activity-profile", min_interval_ms=9)
         readers = dict.fromkeys(("attempt-state", "activity-profile"), ("lrs", "mirror"))
         documents.store(connection, [state, profile], by_name(readers))
         for target, status, answer, outcome in (

@@ -48,7 +48,7 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
     with reading(engine) as connection:
         (stored,) = connection.execute(select(statement))
         assert stored.body == body
-        assert (stored.id, stored.rule, stored.commit_number, stored.made_at) == (rows[0].id, "completed", 1, NOW)
+        assert (stored.id, stored.rule, stored.commit_number, stored.created_at) == (rows[0].id, "completed", 1, NOW)
         for target in ("first", "second"):
             page = _page(connection, target)
             (claimed,) = page.claimed

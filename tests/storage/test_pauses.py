@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from storage import acts, pauses, target_alarms
-from storage.acts import Act
+from storage import audit_log, pauses, target_alarms
+from storage.audit_log import AuditEntry
 from storage.engine import reading, writing
 from storage.pauses import Pause
 from storage.target_alarms import TargetAlarm
@@ -87,10 +87,10 @@ def test_what_an_lrs_says_can_be_kept_whatever_it_is(engine: Engine) -> None:
 
 
 def test_acts_are_told_newest_first(engine: Engine) -> None:
-    first, second = Act(NOW, "ada", "pause", "lrs", 1, "why"), Act(NOW + 1, "bob", "resume", "lrs", 1, "")
+    first, second = AuditEntry(NOW, "ada", "pause", "lrs", 1, "why"), AuditEntry(NOW + 1, "bob", "resume", "lrs", 1, "")
     with writing(engine) as connection:
-        acts.add(connection, first)
-        acts.add(connection, second)
+        audit_log.append(connection, first)
+        audit_log.append(connection, second)
     with reading(engine) as connection:
-        assert acts.newest(connection) == [second, first]
-        assert acts.newest(connection, 1) == [second]
+        assert audit_log.newest(connection) == [second, first]
+        assert audit_log.newest(connection, 1) == [second]

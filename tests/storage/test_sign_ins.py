@@ -108,5 +108,5 @@ def test_tries_at_once_are_all_counted(engine: Engine) -> None:
     at_once(8, run)
     assert passed.count(0) == 2
     with reading(engine) as connection:
-        rows = connection.exec_driver_sql("SELECT number FROM sign_in_failure").scalars().all()
+        rows = connection.exec_driver_sql("SELECT failures FROM sign_in_failure").scalars().all()
     assert rows == [3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, select
 
-from bridge.mapping_library.enrollment_history import enrollment_histories, received
+from bridge.mapping_library.enrollment_history import decode_commit, enrollment_histories
 from mappings.analysis.replay import Replay
 from mappings.definition import CompiledMapping
 from storage import histories
@@ -16,7 +16,7 @@ Told = list[tuple[str, str, int, str]]
 
 
 def stored(engine: Engine) -> Told:
-    """Give id, session, commit and body of all statements that are stored, each attempt's in their order."""
+    """Return id, session, commit and body of all statements that are stored, each attempt's in their order."""
     columns = statement.c.id, statement.c.session_id, statement.c.commit_number, statement.c.body
     with reading(engine) as connection:
         rows = connection.execute(select(*columns).join(attempt).order_by(attempt.c.id, statement.c.position))
@@ -24,13 +24,13 @@ def stored(engine: Engine) -> Told:
 
 
 def replayed(engine: Engine, mapping: CompiledMapping) -> Told:
-    """Give the same of what the journal becomes by a mapping, each attempt's in their order."""
+    """Return the same of what the journal becomes by a mapping, each attempt's in their order."""
     found: dict[int, Told] = {}
     with reading(engine) as connection:
         ids = histories.enrollment_ids(connection, Span(), after=0, most=1_000)
         for story in enrollment_histories(connection, ids):
             replay = Replay(mapping, story.attempts)
-            told = [one for row in story.commits for one in replay.apply(received(row))]
+            told = [one for row in story.commits for one in replay.apply(decode_commit(row))]
             for one in (*told, *replay.finish()):
                 its = found.setdefault(story.attempt_ids[one.session_id], [])
                 its += [(made.id, one.session_id, one.number, made.body) for made in one.statements]

@@ -60,7 +60,7 @@ _decode = msgspec.json.Decoder(_Reply).decode
 
 
 def outcomes(commits: Sequence[CommitLine], before: str | None, *, sees_cmi: bool, most_warnings: int) -> list[Outcome]:
-    """Give what came of each of an attempt's commits, which are in the order they were received.
+    """Return what came of each of an attempt's commits, which are in the order they were received.
 
     `before` is the answer to the one before the first of them, None where there is none. Bookmarks and the values that
     could not be used are content's own: they are left out unless `sees_cmi`.
@@ -68,10 +68,10 @@ def outcomes(commits: Sequence[CommitLine], before: str | None, *, sees_cmi: boo
     known = _Reply() if before is None else _decode(before)
     found = []
     for one in commits:
-        if one.reply is None:  # a duplicate changed nothing
+        if one.response is None:  # a duplicate changed nothing
             found.append(Outcome())
             continue
-        now = _decode(one.reply)
+        now = _decode(one.response)
         warnings = tuple(
             {name: truncate_text(str(value)) for name, value in told.items()} for told in now.warnings[:most_warnings]
         )

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.database import describe
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.enrollment_history import UnreadableError
+from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from mappings.analysis.impact import Impact
 from mappings.definition import DefinitionError
 
@@ -39,7 +39,7 @@ class _StoppedError(Exception):
 
 
 def _new_id() -> str:
-    """Give an id that nobody guesses."""
+    """Return an id that nobody guesses."""
     return secrets.token_urlsafe(12)
 
 
@@ -61,7 +61,7 @@ class Job(Generic[_What]):
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it is at work."""
+        """Return whether it is at work."""
         return self.found is None and not self.trouble
 
 
@@ -74,7 +74,7 @@ class Jobs:
         self._stopped = False
 
     def find(self, job_id: str, kind: type[_What]) -> Job[_What] | None:
-        """Give a job in which a thing of this kind was asked, None where there is none or it is not kept."""
+        """Return a job in which a thing of this kind was asked, None where there is none or it is not kept."""
         found = self._jobs.get(job_id)
         return cast("Job[_What]", found) if found is not None and isinstance(found.what, kind) else None
 
@@ -111,7 +111,7 @@ class Jobs:
             job.found = await asyncio.to_thread(work, progress)
         except _StoppedError:
             job.trouble = "The bridge was stopped meanwhile."
-        except (DefinitionError, LibraryError, UnreadableError) as error:
+        except (DefinitionError, LibraryError, UnreadableCommitError) as error:
             job.trouble = str(error)
         except DBAPIError as error:
             log.error("job_not_done", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values

@@ -10,14 +10,14 @@ from bridge.audit.access.roles import Role
 from bridge.audit.components.render import page
 from bridge.audit.components.request_params import midnight, text_in
 from bridge.audit.dependencies import DEPENDENCIES
-from storage.audit import trail
+from storage import audit_log
 from storage.audit.pages import Page, encode
-from storage.audit.trail import Looked, NumberedAct
+from storage.audit_log import AuditFilter, NumberedEntry
 
 
 async def _trail(request: web.Request) -> web.StreamResponse:
     told = request.query
-    which = Looked(
+    which = AuditFilter(
         text_in(request, "by") or "",
         text_in(request, "verb") or "",
         text_in(request, "subject") or "",
@@ -25,8 +25,8 @@ async def _trail(request: web.Request) -> web.StreamResponse:
         midnight(told.get("until", ""), after=True),
     )
 
-    def look(connection: Connection) -> tuple[Page[NumberedAct], list[str]]:
-        return trail.find(connection, which, after=told.get("after")), trail.verbs(connection)
+    def look(connection: Connection) -> tuple[Page[NumberedEntry], list[str]]:
+        return audit_log.search(connection, which, after=told.get("after")), audit_log.actions(connection)
 
     found, verbs = await request.app[DEPENDENCIES].database.read(look)
     return page(
@@ -35,7 +35,7 @@ async def _trail(request: web.Request) -> web.StreamResponse:
         page=found,
         which=which,
         verbs=verbs,
-        is_filtered=which != Looked() or "after" in told,
+        is_filtered=which != AuditFilter() or "after" in told,
         cursor_before=lambda number: encode((number + 1,)),
     )
 

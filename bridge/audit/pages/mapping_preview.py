@@ -21,9 +21,9 @@ from bridge.errors import BridgeError
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation, impact
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.enrollment_history import UnreadableError
-from bridge.mapping_library.explain import explained_commit
-from bridge.mapping_library.preview import arrival_of, previewed
+from bridge.mapping_library.enrollment_history import UnreadableCommitError
+from bridge.mapping_library.explain import explain_commit
+from bridge.mapping_library.preview import parse_body, preview_commit
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
 from mappings.definition import DefinitionError
@@ -60,9 +60,9 @@ async def _preview(request: web.Request) -> web.StreamResponse:
         if not is_uuid(session.lower()) or not (number.isascii() and number.isdigit() and len(number) < 10):
             return _Tried(version, fault="Tell the session's id and the number of the commit in it, such as 1.")
         try:
-            mapping = compile_text(version.document, version.name)
-            found = explained_commit(connection, session.lower(), int(number), mapping=mapping)
-        except (DefinitionError, UnreadableError) as error:
+            mapping = compile_text(version.definition, version.name)
+            found = explain_commit(connection, session.lower(), int(number), mapping=mapping)
+        except (DefinitionError, UnreadableCommitError) as error:
             return _Tried(version, fault=str(error))
         if found is None:
             return _Tried(version, fault="There is no such commit.")
@@ -82,9 +82,9 @@ async def _pasted(request: web.Request) -> web.StreamResponse:
         if session and not is_uuid(session):
             return _Tried(version, fault="A session's id looks like 1b4e28ba-2fa1-41d2-883f-0016d3cca427.")
         try:
-            mapping = compile_text(version.document, version.name)
-            arrival = arrival_of(body.encode(errors="replace"), parts.now())
-            told = previewed(mapping, arrival, connection=connection, session_id=session or None)
+            mapping = compile_text(version.definition, version.name)
+            arrival = parse_body(body.encode(errors="replace"), parts.now())
+            told = preview_commit(mapping, arrival, connection=connection, session_id=session or None)
         except BridgeError as error:
             return _Tried(version, fault=error.detail)
         except (DefinitionError, LibraryError) as error:
@@ -100,7 +100,7 @@ def _shown(request: web.Request, tried: _Tried, body: str, *, session: str = "",
         request,
         "mapping_preview.html",
         status=400 if tried.fault else 200,
-        version=tried.version._replace(document=""),
+        version=tried.version._replace(definition=""),
         told=told,
         fault=tried.fault,
         body=body,
@@ -131,7 +131,7 @@ async def _start(request: web.Request) -> web.StreamResponse:
     what = Compared(before.content_hash, after.content_hash, int(days), lms or None)
     span = Span(now - what.days * DAY, lms=what.lms)
     job = Job(what, current_account(request).name, now)
-    texts = before.document, after.document
+    texts = before.definition, after.definition
     jobs.start(request, job, lambda progress: impact.impact(parts.database.engine, texts, span, progress=progress))
     return redirect(f"/audit/mappings/impacts/{job.id}")
 
@@ -145,7 +145,7 @@ async def _impact(request: web.Request) -> web.StreamResponse:
 
 
 def counted(found: Impact | None) -> dict[str, Any]:
-    """Give what templates show of differences: `found`, its `rules` by name, `totals` of them, and `examples`."""
+    """Return what templates show of differences: `found`, its `rules` by name, `totals` of them, and `examples`."""
     rules = [] if found is None else sorted(found.rules.items())
     return {
         "found": found,

@@ -12,7 +12,7 @@ from bridge.audit.access.roles import Role
 from bridge.audit.components.filter_options import read
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
-from bridge.mapping_library.impact import DAYS
+from bridge.mapping_library.impact import DEFAULT_DAYS
 from mappings.definition.describe import describe
 from mappings.definition.diff import diff_lines, diff_rules, diff_settings
 from mappings.definition.errors import DefinitionError
@@ -54,7 +54,7 @@ async def _mappings(request: web.Request) -> web.StreamResponse:
     return page(
         request,
         "mappings.html",
-        versions=[one._replace(document="") for one in found.versions],
+        versions=[one._replace(definition="") for one in found.versions],
         titles={one.id: _title(one) for one in found.versions},
         holding=found.holding,
         lms=found.lms,
@@ -66,7 +66,7 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
         return known(connection, request.match_info["hash"]), _look(connection)
 
     version, found = await request.app[DEPENDENCIES].database.read(look)
-    document = read(version.document, version.name)
+    document = read(version.definition, version.name)
     words = None if isinstance(document, DefinitionError) else describe(document)
     return page(
         request,
@@ -76,11 +76,11 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
         words=words,
         rules=None if words is None else words.rules,
         faults=document.faults if isinstance(document, DefinitionError) else (),
-        lines=version.document.splitlines(),
+        lines=version.definition.splitlines(),
         holding=found.holding.get(version.id, _Holding([], [])),
         lms=found.lms,
-        days=DAYS,
-        others=[one._replace(document="") for one in found.versions if one.id != version.id],
+        days=DEFAULT_DAYS,
+        others=[one._replace(definition="") for one in found.versions if one.id != version.id],
     )
 
 
@@ -91,7 +91,7 @@ async def _diff(request: web.Request) -> web.StreamResponse:
         return [known(connection, one) for one in told]
 
     before, after = await request.app[DEPENDENCIES].database.read(look)
-    old, new = (read(one.document, one.name) for one in (before, after))
+    old, new = (read(one.definition, one.name) for one in (before, after))
     rules, others, is_sound = [], [], False
     if not isinstance(old, DefinitionError) and not isinstance(new, DefinitionError):
         rules, others, is_sound = diff_rules(old, new), diff_settings(old, new), True
@@ -103,12 +103,12 @@ async def _diff(request: web.Request) -> web.StreamResponse:
         is_sound=is_sound,
         rules=rules,
         others=others,
-        rows=diff_lines(before.document, after.document),
+        rows=diff_lines(before.definition, after.definition),
     )
 
 
 def known(connection: Connection, content_hash: str) -> WholeVersion:
-    """Give the version of this hash.
+    """Return the version of this hash.
 
     Raises:
         web.HTTPNotFound: there is none.
@@ -120,13 +120,13 @@ def known(connection: Connection, content_hash: str) -> WholeVersion:
 
 
 def whom_it_holds_for(connection: Connection, version_id: int) -> list[str]:
-    """Give for whom a version is active, in words."""
+    """Return for whom a version is active, in words."""
     names = mapping_versions.lms_names(connection)
     return [_whom(names, lms_id) for lms_id, own in mapping_versions.active(connection).items() if own == version_id]
 
 
 def _title(version: WholeVersion) -> str:
-    document = read(version.document, version.name)
+    document = read(version.definition, version.name)
     return "" if isinstance(document, DefinitionError) else document.title
 
 

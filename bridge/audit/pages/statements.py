@@ -28,7 +28,7 @@ from storage.audit.whose import WHOSE
 from storage.deliveries import STATES, Delivery, Filter, TryLine
 
 _COLUMNS = (
-    "id", "made_at", "verb", "rule", *WHOSE, "session_id", "commit_number", "deliveries",
+    "id", "created_at", "verb", "rule", *WHOSE, "session_id", "commit_number", "deliveries",
 )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         request,
         "statement.html",
         summary=summary,
-        origin=redact_name(request, found.origin._replace(body="", reply=None, problem=None)),
+        origin=redact_name(request, found.origin._replace(body="", response=None, problem=None)),
         voids=summary.object_id if found.origin.rule == RULE else None,
         voided_by=found.voided_by,
         is_quarantined=found.origin.problem is not None,

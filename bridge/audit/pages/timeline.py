@@ -149,7 +149,7 @@ def _shown(
     for one, outcome in zip(commits, outcomes, strict=True):
         statements = [_statement(request, line, most) for line in one.statements]
         opens = one.session_id != of_session
-        line = one._replace(reply=None, statements=())
+        line = one._replace(response=None, statements=())
         shown.append(CommitShown(line, numbers[one.session_id], opens, outcome, statements))
         of_session = one.session_id
     return shown

@@ -85,7 +85,7 @@ class Enrollment:
 
     @property
     def at(self) -> int | None:
-        """Give when its last commit came."""
+        """Return when its last commit came."""
         return max((one.at for one in self.attempts if one.at is not None), default=None)
 
 
@@ -123,10 +123,10 @@ attempts = st.lists(
 
 
 def store(connection: Connection, made: list[Attempt]) -> list[Enrollment]:
-    """Put attempts into empty tables, and give the enrollments that they are of."""
+    """Put attempts into empty tables, and return the enrollments that they are of."""
     for number, name in enumerate(("lms1", "lms2"), 1):
         _insert(connection, lms, id=number, name=name, home_page="https://x", origins="[]", created_at=0)
-    _insert(connection, mapping_version, id=1, name="m", content_hash="0" * 64, document="", created_at=0)
+    _insert(connection, mapping_version, id=1, name="m", content_hash="0" * 64, definition="", created_at=0)
     return add(connection, made)
 
 
@@ -179,7 +179,7 @@ def _store_attempt(connection: Connection, one: Attempt, owner: int, number: int
         _insert(
             connection, journal,
             session_id=one.sessions[-1], number=1, received_at=one.at or NOW, wire_format="native",
-            content_type="application/json", disposition="applied", digest="0" * 64, reply="{}", body=b"{}",
+            content_type="application/json", disposition="applied", digest="0" * 64, response="{}", body=b"{}",
             mapping_version_id=1,
         )  # fmt: skip
 
@@ -191,7 +191,7 @@ def _store_statements(connection: Connection, one: Attempt) -> None:
         _insert(
             connection, statement,
             attempt_id=one.id, position=position, id=made.id, session_id=one.sessions[made.session], commit_number=1,
-            mapping_version_id=1, rule=made.rule, verb=f"http://verbs/{made.rule}", made_at=made.at, body="{}",
+            mapping_version_id=1, rule=made.rule, verb=f"http://verbs/{made.rule}", created_at=made.at, body="{}",
         )  # fmt: skip
         for target, state in made.ways.items():
             _insert(
@@ -213,5 +213,5 @@ def _store_documents(connection: Connection, one: Attempt) -> None:
         for target, state in made.ways.items():
             _insert(
                 connection, document_delivery,
-                document_id=made.id, target=target, state=state, changes=1, every=0, tries=0, not_before=0,
+                document_id=made.id, target=target, state=state, changes=1, min_interval_ms=0, tries=0, not_before=0,
             )  # fmt: skip

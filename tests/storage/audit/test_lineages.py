@@ -28,7 +28,7 @@ def test_a_statement_tells_where_it_comes_from_and_where_it_went(engine: Engine)
         its.attempt.uuid,
         its.attempt.enrollment.registration,
     )
-    assert (origin.session_id, origin.commit_number, origin.wire_format, origin.reply) == (
+    assert (origin.session_id, origin.commit_number, origin.wire_format, origin.response) == (
         its.session_id,
         1,
         "native",

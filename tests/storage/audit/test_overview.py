@@ -128,7 +128,7 @@ def test_the_overview_has_it_all(engine: Engine) -> None:
         pauses.begin(connection, Pause("lrs", NOW, "ada", "moving", automatic=False))
     with reading(engine) as connection:
         told = overview.overview(connection, NOW)
-        rate = overview.rate(connection, statement.c.made_at, NOW, 60)
+        rate = overview.rate(connection, statement.c.created_at, NOW, 60)
     assert [one.kind for one in told.alarms] == ["paused", "dead"]
     assert told.commits.minutes[-1] == Minute(NOW, 2)
     assert told.statements == rate

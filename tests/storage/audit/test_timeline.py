@@ -37,8 +37,8 @@ def its(engine: Engine) -> Session:
         second = add_session(connection, first.attempt, session_id=uid("second"))
         entries = [
             entry(second, 1, body=b'{"second":1}', content_type="text/plain"),
-            entry(first, 2, body=b"twelve bytes", reply='{"n":2}', sequence=7),
-            entry(first, 3, disposition="duplicate", duplicate_of=2, reply=None, body=None),
+            entry(first, 2, body=b"twelve bytes", response='{"n":2}', sequence=7),
+            entry(first, 3, disposition="duplicate", duplicate_of=2, response=None, body=None),
         ]
         append(connection, entries)
         rows = [row._replace(session_id=second.session_id) for row in statements(connection, first, ["{}"], 2)]
@@ -68,7 +68,7 @@ def test_commits_are_told_in_the_order_they_came_with_the_statements_they_made(e
     assert [[row.position for row in one.statements] for one in told.commits] == [[0, 1], [2], [], []]
     assert [one.size for one in told.commits] == [2, 12, 12, None]
     third, fourth = told.commits[2:]
-    assert (third.reply, third.sequence, fourth.duplicate_of, fourth.reply) == ('{"n":2}', 7, 2, None)
+    assert (third.response, third.sequence, fourth.duplicate_of, fourth.response) == ('{"n":2}', 7, 2, None)
     line = told.commits[0].statements[0]
     assert (line.rule, line.mapping, line.body) == ("completed", "m", '{"n":0}')
     assert [way.target for way in line.deliveries] == ["lrs", "mirror"]
