@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from bridge.commit_model.state_codec import decode_attempt_state
-from mappings.analysis.reissue import RULE, Renaming, with_id
+from mappings.analysis.reissue import RULE, ReissueIds, with_id
 from storage import attempts, diverged, histories, mapping_versions, outbox
 from storage.changed import Changed
 from storage.diverged import DivergedDelivery
@@ -40,7 +40,7 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
         for attempt in history.attempts
     }
     ids = diverged.statement_ids(connection, sorted({delivery.attempt_id for delivery in deliveries}))
-    renamings = {attempt_id: Renaming(taken, hashes.values()) for attempt_id, taken in ids.items()}
+    reissue_ids = {attempt_id: ReissueIds(taken, hashes.values()) for attempt_id, taken in ids.items()}
     rows: dict[str, StatementRow] = {}
     targets: dict[str, list[str]] = {}
     changed = Changed()
@@ -51,7 +51,7 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
         attempt = attempt_rows[first.attempt_id]
         state = decode_attempt_state(attempt.state)
         position = state.statements + 1
-        new_id = renamings[attempt.id].next_id(old_id, hashes[first.mapping_version_id])
+        new_id = reissue_ids[attempt.id].next_id(old_id, hashes[first.mapping_version_id])
         rows[new_id] = StatementRow(
             attempt.id, position, new_id, first.session_id, first.commit_number, first.mapping_version_id, first.rule,
             first.verb, now, None, with_id(first.body, new_id),

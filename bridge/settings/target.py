@@ -103,7 +103,7 @@ class TargetSettings(SecretSettings):
         }
         given = [name for name, is_given in methods.items() if is_given]
         if len(given) > 1:
-            raise ValueError(f"give only one authentication: {', '.join(given)} are given")
+            raise ValueError(f"configure only one kind of authentication, not {', '.join(given)}")
         needed = {"token_url": bool(self.token_url), "client_secret": self.has_secret("client_secret")}
         if self.client_id and not all(needed.values()):
             raise ValueError(
