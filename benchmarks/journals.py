@@ -14,7 +14,7 @@ from bridge.commit_model.active_mappings import ActiveMappings
 from bridge.commits.batch_executor import run
 from bridge.commits.commands import StoreCommit
 from bridge.commits.dependencies import CommitDependencies
-from bridge.commits.write_queue import MOST_TOGETHER, WriteQueue
+from bridge.commits.write_queue import MAX_BATCH_SIZE, WriteQueue
 from bridge.formats import CommitRequest, native
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import store_version
@@ -47,7 +47,7 @@ def fill(engine: Engine, sessions: int) -> None:
                 with writing(engine) as connection:
                     done = run(connection, setup, batch)
                 pending.done(done)
-    if together > MOST_TOGETHER:
+    if together > MAX_BATCH_SIZE:
         raise RuntimeError("more sessions at once than a batch takes")
 
 

@@ -101,7 +101,7 @@ async def test_attempts_whose_documents_cannot_be_made_hold_up_no_others(
 async def test_sessions_that_cannot_be_ended_are_not_counted_as_ended_and_hold_up_no_others(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(idle_session_reaper, "MOST_TOGETHER", 3)
+    monkeypatch.setattr(idle_session_reaper, "BATCH_SIZE", 3)
     broken_sessions = [
         (await bridge.commit({"completion_status": "incomplete"}, learner={"id": f"u{number}"}))["session_id"]
         for number in range(6)

@@ -13,9 +13,9 @@ from bridge.database import Database
 from bridge.periodic_task import ItemBackoff, PeriodicTask
 from storage import attempts
 
-EVERY = 0.5
+INTERVAL = 0.5
 """Seconds between looks: what is due is made in small helpings, which commits hardly notice."""
-MOST_TOGETHER = 4
+BATCH_SIZE = 4
 """Attempts: commits that come meanwhile wait for all of them."""
 
 
@@ -23,7 +23,7 @@ class DocumentBuilder(PeriodicTask):
     """Makes the documents that are due."""
 
     def __init__(self, database: Database, commits: CommitService, now: Now) -> None:
-        super().__init__(EVERY)
+        super().__init__(INTERVAL)
         self._database = database
         self._commits = commits
         self._now = now
@@ -38,9 +38,9 @@ class DocumentBuilder(PeriodicTask):
 
         Tells whether there may be more. An attempt whose documents cannot be made waits by itself.
         """
-        most = MOST_TOGETHER + len(self._backoff)
-        found = self._backoff.due(await self._database.read(attempts.documents_due, due, most), MOST_TOGETHER)
+        most = BATCH_SIZE + len(self._backoff)
+        found = self._backoff.due(await self._database.read(attempts.documents_due, due, most), BATCH_SIZE)
         succeeded = await self._backoff.run_each(
             found, lambda session_id: self._commits.make_documents(BuildDocuments(session_id, due))
         )
-        return len(found) == MOST_TOGETHER and bool(succeeded)
+        return len(found) == BATCH_SIZE and bool(succeeded)

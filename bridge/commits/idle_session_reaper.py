@@ -19,9 +19,9 @@ from storage import attempts
 
 log = structlog.get_logger(__name__)
 
-EVERY = 60.0
+INTERVAL = 60.0
 """Seconds between looks."""
-MOST_TOGETHER = 500
+BATCH_SIZE = 500
 
 
 class _Reaped(NamedTuple):
@@ -35,7 +35,7 @@ class IdleSessionReaper(PeriodicTask):
     """Ends idle sessions; `idle_after` is in seconds."""
 
     def __init__(self, database: Database, commits: CommitService, now: Now, idle_after: int) -> None:
-        super().__init__(EVERY)
+        super().__init__(INTERVAL)
         self._database = database
         self._commits = commits
         self._now = now
@@ -53,12 +53,12 @@ class IdleSessionReaper(PeriodicTask):
 
     async def _reap(self) -> _Reaped:
         idle_since = self._now() - self._idle_after * 1000
-        most = MOST_TOGETHER + len(self._backoff)
-        found = self._backoff.due(await self._database.read(attempts.idle_sessions, idle_since, most), MOST_TOGETHER)
+        most = BATCH_SIZE + len(self._backoff)
+        found = self._backoff.due(await self._database.read(attempts.idle_sessions, idle_since, most), BATCH_SIZE)
         results = await self._backoff.run_each(
             found, lambda session_id: self._commits.close(CloseIdleSession(session_id, idle_since))
         )
         ended = sum(results)
         if ended:
             log.info("idle_sessions_ended", sessions=ended)
-        return _Reaped(ended, may_be_more=len(found) == MOST_TOGETHER)
+        return _Reaped(ended, may_be_more=len(found) == BATCH_SIZE)

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 HIGH_MARK = 2_000
 """Waiting requests above which new ones are refused, until they are fewer than `LOW_MARK` again."""
 LOW_MARK = 1_000
-MOST_BYTES = 64 * 1024 * 1024
+MAX_WAITING_BYTES = 64 * 1024 * 1024
 """Bytes of bodies waiting above which new requests are refused."""
 CONFLICT_RETRIES = 5
 RETRY_AFTER = 2
@@ -160,7 +160,7 @@ class CommitService:
         return self._submit(posting)
 
     def _submit(self, work: Command) -> asyncio.Future[Outcome]:
-        if len(self._pending) >= (LOW_MARK if self._refusing else HIGH_MARK) or self._bytes >= MOST_BYTES:
+        if len(self._pending) >= (LOW_MARK if self._refusing else HIGH_MARK) or self._bytes >= MAX_WAITING_BYTES:
             self._refusing = True
             raise Overloaded("More commits are waiting than can be stored at once; try again.", retry_after=RETRY_AFTER)
         self._refusing = False

@@ -16,9 +16,9 @@ from mappings.attempt.state import AttemptState, SessionState
 from mappings.definition.statement_context import StatementContext
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
 
-MOST = 2_000
+MAX_ENROLLMENTS = 2_000
 """Enrollments remembered."""
-MOST_CHARACTERS = 8 * 1024 * 1024
+MAX_CHARACTERS = 8 * 1024 * 1024
 """Of their states as JSON; decoded they take a few times as much memory."""
 
 
@@ -64,7 +64,7 @@ class CachedEnrollment:
 class SessionCache:
     """What was open after the last transaction, those forgotten first that were not asked for longest."""
 
-    def __init__(self, *, most: int = MOST, most_characters: int = MOST_CHARACTERS) -> None:
+    def __init__(self, *, most: int = MAX_ENROLLMENTS, most_characters: int = MAX_CHARACTERS) -> None:
         self._most = most
         self._most_characters = most_characters
         self._characters = 0

@@ -31,10 +31,10 @@ from storage.outbox import StatementRow
 
 log = structlog.get_logger(__name__)
 
-MOST_TOGETHER = 128
+MAX_BATCH_SIZE = 128
 """Works of a batch."""
 
-MOST_OUTDATED = 0.15
+MAX_OUTDATED_SHARE = 0.15
 """Share of what is remembered, as it was lately, that may be outdated; if it is more, nothing is worked out ahead."""
 LATELY = 200
 """Enrollments over which that share is taken."""
@@ -131,7 +131,7 @@ class WriteQueue:
 
     def add(self, waiting: QueuedCommand) -> None:
         """Let a work wait, behind all others. Once it waits, nothing that fails here keeps it from its turn."""
-        if not self._batches or len(self._batches[-1].waiting) >= MOST_TOGETHER:
+        if not self._batches or len(self._batches[-1].waiting) >= MAX_BATCH_SIZE:
             self._batches.append(CommandBatch())
         batch, work = self._batches[-1], waiting.work
         batch.waiting.append(waiting)
@@ -145,7 +145,7 @@ class WriteQueue:
 
     def _prepare(self, work: Command, batch: CommandBatch) -> None:
         """Work out ahead what can be, and hand over what is remembered of the rest."""
-        session = self._ready(work) if self._outdated <= MOST_OUTDATED else None
+        session = self._ready(work) if self._outdated <= MAX_OUTDATED_SHARE else None
         if session is None:
             self._take(work, batch)
             return

@@ -17,7 +17,7 @@ _DOOR = f"/v1/formats/{{format:{doors.NAMES}}}/sessions/{{session_id}}/commits"
 def create_api(parts: Services) -> web.Application:
     """Return the application with all routes of the API."""
     app = web.Application(
-        client_max_size=request_body.LARGEST_BODY,
+        client_max_size=request_body.MAX_BODY_BYTES,
         middlewares=[cors(parts.origins), problems],
         # what aiohttp itself cannot unpack it refuses before any of this is asked, in words of its own
         handler_args={"auto_decompress": False},

@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
-DEEPEST = 8
+MAX_DEPTH = 8
 """More parts than the longest element name in SCORM has (`cmi.interactions.n.correct_responses.n.pattern`)."""
 
-MOST_ITEMS = 2_000
+MAX_ITEMS = 2_000
 """Items that are kept of a collection; SCORM asks for 250. What is beyond stays in the journal."""
-_INDICES = frozenset(map(str, range(MOST_ITEMS)))
-LONGEST_LEAF = 64_000
+_INDICES = frozenset(map(str, range(MAX_ITEMS)))
+MAX_LEAF_LENGTH = 64_000
 """Characters kept of one element of an item; SCORM asks for 4,000."""
 
 Tree = dict[str, Any]
@@ -39,7 +39,7 @@ def unflatten(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Tree:
         if value in (None, {}, "[object Object]"):
             continue
         # what is deeper than any element stays one name, which is no element's
-        *path, leaf = name.split(".", DEEPEST)
+        *path, leaf = name.split(".", MAX_DEPTH)
         branch = tree
         for part in path:
             below = branch.get(part)
@@ -71,7 +71,7 @@ def items(collection: object) -> dict[str, Any]:
     Keys that are no index (`_count`, `_children`) are SCORM keywords, not items.
     """
     if isinstance(collection, list):
-        return {str(index): item for index, item in enumerate(collection[:MOST_ITEMS])}
+        return {str(index): item for index, item in enumerate(collection[:MAX_ITEMS])}
     if isinstance(collection, dict):
         if collection.keys() <= _INDICES:
             return collection
@@ -85,7 +85,7 @@ def is_index(key: str) -> bool:
 
 
 def _fits(index: str) -> bool:
-    return len(index) < 5 and int(index) < MOST_ITEMS
+    return len(index) < 5 and int(index) < MAX_ITEMS
 
 
 def scalar(value: object) -> str | None:
@@ -147,4 +147,4 @@ def _leaves(value: Mapping[str, object]) -> dict[str, str]:
 
 def _cut(leaf: str) -> str:
     """Cut text to its length, without NUL: no LRS that keeps JSON in PostgreSQL takes one."""
-    return leaf[:LONGEST_LEAF] if "\0" not in leaf else leaf.replace("\0", "")[:LONGEST_LEAF]
+    return leaf[:MAX_LEAF_LENGTH] if "\0" not in leaf else leaf.replace("\0", "")[:MAX_LEAF_LENGTH]

@@ -42,7 +42,7 @@ async def slow(database_url: str, gate: _Gate, monkeypatch: pytest.MonkeyPatch) 
     """A bridge that stores two commits together at most, and lets few wait."""
     monkeypatch.setattr(service, "HIGH_MARK", 6)
     monkeypatch.setattr(service, "LOW_MARK", 3)
-    monkeypatch.setattr(write_queue, "MOST_TOGETHER", 2)
+    monkeypatch.setattr(write_queue, "MAX_BATCH_SIZE", 2)
     bridge = await start_bridge(database_url=database_url, clock=gate)
     yield bridge
     gate.through.release(100)
