@@ -29,7 +29,7 @@ class CommitRequest(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def metadata(self) -> str | None:
-        """Return the metadata that came beside the body, as JSON for the journal; None where none did."""
+        """Return what came beside the body and says something of it, as JSON for the journal; None for nothing."""
         if not self.query and not self.no_cors:
             return None
         return msgspec.json.encode(RequestMetadata(self.query, self.no_cors)).decode()

@@ -32,7 +32,7 @@ class Params(msgspec.Struct, frozen=True, gc=False):
 
 
 def split(text: str) -> Params:
-    """Split a text. One that is a form in truth, every character of it encoded that must be, is decoded."""
+    """Parse a text. One that is a form in truth, every character of it encoded that must be, is decoded."""
     text, sequence, marked = _cut_marks(text)
     if _ENCODED.fullmatch(text) and _ESCAPE.search(text):
         pairs = parse_urlencoded(text, max_fields=len(text))

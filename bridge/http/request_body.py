@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zlib
-from collections.abc import Sequence
 
 from aiohttp import hdrs, web
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
-from msgspec.structs import replace
 from multidict import istr
 
 from bridge.errors import BodyTooLarge, MalformedBody, MalformedField, MalformedSessionId, UnsupportedEncoding
 from bridge.formats import CommitRequest
-from mappings.attempt.commit import Commit, ReceivedCommit
-from mappings.cmi import CmiWarning, parse_cmi
 
 MAX_BODY_BYTES = 1024 * 1024
 """Bytes of a commit, packed and unpacked: suspend data alone can be 128 KiB once it is escaped as JSON."""
@@ -112,29 +107,6 @@ def idempotency_key(request: web.Request) -> str | None:
     if key is not None and len(key) > MAX_KEY_LENGTH:
         raise MalformedField(f"Idempotency-Key has {len(key)} characters; at most {MAX_KEY_LENGTH} are taken.")
     return key
-
-
-def arrival(commit: Commit, body: bytes, received_at: int, warnings: Sequence[CmiWarning] = ()) -> ReceivedCommit:
-    """Put together what is judged of a commit, but for its idempotency key. `warnings` are of its session."""
-    reading = parse_cmi(commit.tree, declared=commit.scorm_version)
-    if warnings or commit.warnings:
-        reading = replace(reading, warnings=(*warnings, *commit.warnings, *reading.warnings))
-    return ReceivedCommit(
-        commit=commit,
-        parsed_cmi=reading,
-        digest=hashlib.sha256(body).hexdigest(),
-        received_at=received_at,
-    )
-
-
-def with_key(arrived: ReceivedCommit, request: web.Request) -> ReceivedCommit:
-    """Return a commit with the idempotency key of its request.
-
-    Raises:
-        MalformedField: the key is too long.
-    """
-    key = idempotency_key(request)
-    return arrived if key is None else replace(arrived, idempotency_key=key)
 
 
 def _header(request: web.Request, name: str) -> str | None:

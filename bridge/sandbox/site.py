@@ -98,7 +98,7 @@ async def _launch(request: web.Request) -> web.StreamResponse:
     )
     launch, _ = check_launch(launch)
     begun = await services(request).database.read(_begun, launch)
-    opened = await services(request).commits.open(OpenSession(replace(launch, attempt_number=begun), None))
+    opened = await services(request).commits.open_session(OpenSession(replace(launch, attempt_number=begun), None))
     start = f"/sandbox/?learner={quote(name)}"
     data = {
         "scorm_version": version,

@@ -95,7 +95,7 @@ class SandboxBridge:
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
         output, _ = await process.communicate()
         assert process.returncode == 0
-        [enrollment] = json.loads(output)
+        [enrollment] = json.loads(output)["items"]
         return enrollment
 
 

@@ -148,7 +148,7 @@ class Bridge:
     async def let_documents_follow(self) -> None:
         """Make the documents of all that was committed, due or not."""
         assert self.client.app is not None
-        while await self.client.app[DOCUMENT_BUILDER].make(self.clock() + 86_400_000):
+        while await self.client.app[DOCUMENT_BUILDER].build(self.clock() + 86_400_000):
             pass
 
     async def close(self) -> None:
