@@ -14,11 +14,7 @@ from bridge.commit_model.active_mappings import ActiveMappings
 from bridge.commits.batch_executor import execute_batch
 from bridge.commits.commands import StoreCommit
 from bridge.commits.dependencies import CommitDependencies
-<<<<<<< HEAD
-from bridge.commits.write_queue import MAX_BATCH_SIZE, WriteQueue
-=======
 from bridge.commits.write_queue import BATCH_SIZE, QueuedCommand, WriteQueue
->>>>>>> main
 from bridge.formats import CommitRequest, native
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import store_version
@@ -49,15 +45,9 @@ def fill(engine: Engine, sessions: int) -> None:
                 queue.add(QueuedCommand(_command(lms_id, session, number, clock[0])))
             while (batch := queue.next_batch()) is not None:
                 with writing(engine) as connection:
-<<<<<<< HEAD
-                    done = run(connection, setup, batch)
-                pending.done(done)
-    if together > MAX_BATCH_SIZE:
-=======
                     committed = execute_batch(connection, dependencies, batch)
                 queue.batch_committed(committed)
     if together > BATCH_SIZE:
->>>>>>> main
         raise RuntimeError("more sessions at once than a batch takes")
 
 

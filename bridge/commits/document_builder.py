@@ -13,13 +13,8 @@ from bridge.database import Database
 from bridge.periodic_task import ItemBackoff, PeriodicTask
 from storage import attempts
 
-<<<<<<< HEAD
-INTERVAL = 0.5
-"""Seconds between looks: what is due is made in small helpings, which commits hardly notice."""
-=======
 BUILD_INTERVAL = 0.5
 """Seconds: what is due is built a little at a time, which commits hardly notice."""
->>>>>>> main
 BATCH_SIZE = 4
 """Attempts: commits that come meanwhile wait for all of them."""
 
@@ -28,11 +23,7 @@ class DocumentBuilder(PeriodicTask):
     """Builds the documents that are due."""
 
     def __init__(self, database: Database, commits: CommitService, now: Now) -> None:
-<<<<<<< HEAD
-        super().__init__(INTERVAL)
-=======
         super().__init__(BUILD_INTERVAL)
->>>>>>> main
         self._database = database
         self._commits = commits
         self._now = now
@@ -47,18 +38,9 @@ class DocumentBuilder(PeriodicTask):
 
         Return whether there may be more. An attempt whose documents cannot be built waits by itself.
         """
-<<<<<<< HEAD
-        most = BATCH_SIZE + len(self._backoff)
-        found = self._backoff.due(await self._database.read(attempts.documents_due, due, most), BATCH_SIZE)
-=======
         limit = BATCH_SIZE + len(self._backoff)
         session_ids = self._backoff.due(await self._database.read(attempts.documents_due, due, limit), BATCH_SIZE)
->>>>>>> main
         succeeded = await self._backoff.run_each(
             session_ids, lambda session_id: self._commits.build_documents(BuildDocuments(session_id, due))
         )
-<<<<<<< HEAD
-        return len(found) == BATCH_SIZE and bool(succeeded)
-=======
         return len(session_ids) == BATCH_SIZE and bool(succeeded)
->>>>>>> main

@@ -19,13 +19,8 @@ from storage import attempts
 
 log = structlog.get_logger(__name__)
 
-<<<<<<< HEAD
-INTERVAL = 60.0
-"""Seconds between looks."""
-=======
 REAP_INTERVAL = 60.0
 """Seconds."""
->>>>>>> main
 BATCH_SIZE = 500
 
 
@@ -40,11 +35,7 @@ class IdleSessionReaper(PeriodicTask):
     """Ends idle sessions; `idle_after` is in seconds."""
 
     def __init__(self, database: Database, commits: CommitService, now: Now, idle_after: int) -> None:
-<<<<<<< HEAD
-        super().__init__(INTERVAL)
-=======
         super().__init__(REAP_INTERVAL)
->>>>>>> main
         self._database = database
         self._commits = commits
         self._now = now
@@ -62,22 +53,13 @@ class IdleSessionReaper(PeriodicTask):
 
     async def _reap(self) -> _Reaped:
         idle_since = self._now() - self._idle_after * 1000
-<<<<<<< HEAD
-        most = BATCH_SIZE + len(self._backoff)
-        found = self._backoff.due(await self._database.read(attempts.idle_sessions, idle_since, most), BATCH_SIZE)
-=======
         limit = BATCH_SIZE + len(self._backoff)
         idle = await self._database.read(attempts.idle_sessions, idle_since, limit)
         session_ids = self._backoff.due(idle, BATCH_SIZE)
->>>>>>> main
         results = await self._backoff.run_each(
             session_ids, lambda session_id: self._commits.close_idle_session(CloseIdleSession(session_id, idle_since))
         )
         ended = sum(results)
         if ended:
             log.info("idle_sessions_ended", sessions=ended)
-<<<<<<< HEAD
-        return _Reaped(ended, may_be_more=len(found) == BATCH_SIZE)
-=======
         return _Reaped(ended, may_be_more=len(session_ids) == BATCH_SIZE)
->>>>>>> main

@@ -35,21 +35,12 @@ from storage.integrity import is_damage
 
 log = structlog.get_logger(__name__)
 
-<<<<<<< HEAD
-HIGH_MARK = 2_000
-"""Waiting requests above which new ones are refused, until they are fewer than `LOW_MARK` again."""
-LOW_MARK = 1_000
-MAX_WAITING_BYTES = 64 * 1024 * 1024
-"""Bytes of bodies waiting above which new requests are refused."""
-CONFLICT_RETRIES = 5
-=======
 HIGH_WATERMARK = 2_000
 """Commands waiting above which new ones are refused, until they are fewer than `LOW_WATERMARK` again."""
 LOW_WATERMARK = 1_000
 MAX_QUEUED_BYTES = 64 * 1024 * 1024
 """Bytes of bodies waiting above which new commands are refused."""
 MAX_CONFLICTS = 5
->>>>>>> main
 RETRY_AFTER = 2
 
 
@@ -163,14 +154,9 @@ class CommitService:
         )
         return self._submit(command)
 
-<<<<<<< HEAD
-    def _submit(self, work: Command) -> asyncio.Future[Outcome]:
-        if len(self._pending) >= (LOW_MARK if self._refusing else HIGH_MARK) or self._bytes >= MAX_WAITING_BYTES:
-=======
     def _submit(self, command: Command) -> asyncio.Future[CommandResult]:
         limit = LOW_WATERMARK if self._refusing else HIGH_WATERMARK
         if len(self._queue) >= limit or self._bytes >= MAX_QUEUED_BYTES:
->>>>>>> main
             self._refusing = True
             raise Overloaded("More commits are waiting than can be stored at once; try again.", retry_after=RETRY_AFTER)
         self._refusing = False

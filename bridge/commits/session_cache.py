@@ -17,14 +17,8 @@ from mappings.definition.statement_context import StatementContext
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
 
 MAX_ENROLLMENTS = 2_000
-<<<<<<< HEAD
-"""Enrollments remembered."""
-MAX_CHARACTERS = 8 * 1024 * 1024
-"""Of their states as JSON; decoded they take a few times as much memory."""
-=======
 MAX_CHARACTERS = 8 * 1024 * 1024
 """Characters of their states as JSON; decoded they take a few times as much memory."""
->>>>>>> main
 
 
 @dataclass(slots=True)
@@ -69,15 +63,9 @@ class CachedEnrollment:
 class SessionCache:
     """What was open after the last transaction; the least recently used enrollments are evicted first."""
 
-<<<<<<< HEAD
-    def __init__(self, *, most: int = MAX_ENROLLMENTS, most_characters: int = MAX_CHARACTERS) -> None:
-        self._most = most
-        self._most_characters = most_characters
-=======
     def __init__(self, *, max_enrollments: int = MAX_ENROLLMENTS, max_characters: int = MAX_CHARACTERS) -> None:
         self._max_enrollments = max_enrollments
         self._max_characters = max_characters
->>>>>>> main
         self._characters = 0
         self._enrollments: OrderedDict[int, tuple[CachedEnrollment, int]] = OrderedDict()
         self._by_session: dict[str, CachedSession] = {}

@@ -29,20 +29,11 @@ from storage.changed import Changed
 
 log = structlog.get_logger(__name__)
 
-<<<<<<< HEAD
-MAX_BATCH_SIZE = 128
-"""Works of a batch."""
-
-MAX_OUTDATED_SHARE = 0.15
-"""Share of what is remembered, as it was lately, that may be outdated; if it is more, nothing is worked out ahead."""
-LATELY = 200
-=======
 BATCH_SIZE = 128
 
 MAX_OUTDATED_SHARE = 0.15
 """Share of the cached enrollments, as it was lately, that may be outdated; above it nothing is computed ahead."""
 OUTDATED_SAMPLE = 200
->>>>>>> main
 """Enrollments over which that share is taken."""
 
 MAX_PRECOMPUTED_ITEMS = 100
@@ -130,15 +121,9 @@ class WriteQueue:
         """Return how many commands wait."""
         return self._size
 
-<<<<<<< HEAD
-    def add(self, waiting: QueuedCommand) -> None:
-        """Let a work wait, behind all others. Once it waits, nothing that fails here keeps it from its turn."""
-        if not self._batches or len(self._batches[-1].waiting) >= MAX_BATCH_SIZE:
-=======
     def add(self, queued: QueuedCommand) -> None:
         """Add a command behind all others. Once it waits, nothing that fails here keeps it from its turn."""
         if not self._batches or len(self._batches[-1].commands) >= BATCH_SIZE:
->>>>>>> main
             self._batches.append(CommandBatch())
         batch = self._batches[-1]
         batch.commands.append(queued)
@@ -150,16 +135,10 @@ class WriteQueue:
             # what is cached may be half changed
             self.batch_failed()
 
-<<<<<<< HEAD
-    def _prepare(self, work: Command, batch: CommandBatch) -> None:
-        """Work out ahead what can be, and hand over what is remembered of the rest."""
-        session = self._ready(work) if self._outdated <= MAX_OUTDATED_SHARE else None
-=======
     def _prepare(self, queued: QueuedCommand, batch: CommandBatch) -> None:
         """Compute ahead what can be, and hand over what is cached of the rest."""
         command = queued.command
         session = self._precomputable(command) if self._outdated_share <= MAX_OUTDATED_SHARE else None
->>>>>>> main
         if session is None:
             self._hand_over(command, batch)
             return

@@ -94,15 +94,9 @@ def _joined(parts: Any) -> str:
 
 def _time(value: Any) -> str:
     """Return a time that can be a number of seconds; 0 is what its player makes of a time it cannot read."""
-<<<<<<< HEAD
-    if isinstance(told, (int, float)) and not isinstance(told, bool):
-        return duration(int(told * CENTISECONDS)) if 0 < told * CENTISECONDS <= MAX_TIME else ""
-    return told if isinstance(told, str) else ""
-=======
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return duration(int(value * CENTISECONDS)) if 0 < value * CENTISECONDS <= MAX_TIME else ""
     return value if isinstance(value, str) else ""
->>>>>>> main
 
 
 def _respond(format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None) -> FormatResponse:

@@ -40,15 +40,9 @@ def gate() -> _Gate:
 @pytest.fixture
 async def slow(database_url: str, gate: _Gate, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bridge]:
     """A bridge that stores two commits together at most, and lets few wait."""
-<<<<<<< HEAD
-    monkeypatch.setattr(service, "HIGH_MARK", 6)
-    monkeypatch.setattr(service, "LOW_MARK", 3)
-    monkeypatch.setattr(write_queue, "MAX_BATCH_SIZE", 2)
-=======
     monkeypatch.setattr(service, "HIGH_WATERMARK", 6)
     monkeypatch.setattr(service, "LOW_WATERMARK", 3)
     monkeypatch.setattr(write_queue, "BATCH_SIZE", 2)
->>>>>>> main
     bridge = await start_bridge(database_url=database_url, clock=gate)
     yield bridge
     gate.through.release(100)
