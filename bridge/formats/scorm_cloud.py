@@ -63,7 +63,7 @@ def parse_launch(content: dict[str, Any], *, lms_id: int) -> native.LaunchReques
     registration, learner, course = scalar(content.get("id")), _group(content, "learner"), _group(content, "course")
     course_id = scalar(course.get("id"))
     if not registration or not scalar(learner.get("id")) or not course_id:
-        raise MalformedBody("The postback does not tell the registration's id, learner.id and course.id.")
+        raise MalformedBody("The postback lacks one of the registration's id, learner.id and course.id.")
     names = [scalar(learner.get(part)) for part in ("firstName", "lastName")]
     title = scalar(course.get("title"))
     opening = native.parse_launch(

@@ -66,7 +66,7 @@ def is_full(tree: Mapping[str, Any]) -> bool:
 
 
 def items(collection: object) -> dict[str, Any]:
-    """Take a collection as index -> item, whether sent as an object with number keys or as a list.
+    """Return a collection as index -> item, whether sent as an object with number keys or as a list.
 
     Keys that are no index (`_count`, `_children`) are SCORM keywords, not items.
     """
@@ -89,7 +89,7 @@ def _fits(index: str) -> bool:
 
 
 def scalar(value: object) -> str | None:
-    """Take a value as SCORM's text: numbers and booleans are written out, anything else is «not set»."""
+    """Return a value as SCORM's text: numbers and booleans are written out, anything else is «not set»."""
     if isinstance(value, str):
         return value
     if value is True:
@@ -125,7 +125,7 @@ def from_json(value: object) -> Any:
 
 
 def item(sent: object) -> dict[str, Any]:
-    """Take one interaction, objective or comment with text leaves and its own numbered collections, nothing deeper."""
+    """Return an interaction, objective or comment with text leaves and its own numbered collections, nothing deeper."""
     value = from_json(sent)
     if not isinstance(value, dict):
         return {}
@@ -146,5 +146,5 @@ def _leaves(value: Mapping[str, object]) -> dict[str, str]:
 
 
 def _cut(leaf: str) -> str:
-    """Cut text to its length, without NUL: no LRS that keeps JSON in PostgreSQL takes one."""
+    """Return text cut to its length, without NUL: no LRS that keeps JSON in PostgreSQL takes one."""
     return leaf[:MAX_LEAF_LENGTH] if "\0" not in leaf else leaf.replace("\0", "")[:MAX_LEAF_LENGTH]

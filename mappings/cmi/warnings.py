@@ -88,7 +88,7 @@ class CmiWarning(msgspec.Struct, frozen=True, gc=False):
 
 
 def warn(code: WarningCode, element: str, value: object, message: str) -> CmiWarning:
-    """Make a warning that repeats at most `MAX_VALUE_LENGTH` characters of the value."""
+    """Build a warning that repeats at most `MAX_VALUE_LENGTH` characters of the value."""
     text = value if isinstance(value, str) else reprlib.repr(value)
     return CmiWarning(code, _shortened(element, MAX_NAME_LENGTH), _shortened(text, MAX_VALUE_LENGTH), message)
 
