@@ -11,7 +11,7 @@ from bridge.audit.components.json_view import compact_json
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
-from mappings.analysis.explain import ChangeTold, Explanation, RuleTold
+from mappings.analysis.explain import ChangeExplanation, Explanation, RuleExplanation
 from mappings.definition.errors import DefinitionError
 from storage.audit import timeline
 
@@ -111,13 +111,13 @@ def _section(title: str, explanation: Explanation, *, sees_cmi: bool) -> TraceSe
     )
 
 
-def _rule(rule: RuleTold, *, sees_cmi: bool) -> RuleView:
+def _rule(rule: RuleExplanation, *, sees_cmi: bool) -> RuleView:
     variables = compact_json(rule.variables, MAX_VALUE_CHARS) if sees_cmi and rule.variables else ""
     state = _STATES[rule.reason]
     return RuleView(rule.rule, rule.when, state, rule.why, rule.condition, variables, rule.statement)
 
 
-def _change(change: ChangeTold) -> ChangeView:
+def _change(change: ChangeExplanation) -> ChangeView:
     before, after, about = (
         compact_json(value, MAX_VALUE_CHARS) for value in (change.before, change.after, change.about)
     )
