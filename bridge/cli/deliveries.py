@@ -16,10 +16,10 @@ from bridge.clock import format_timestamp, system_now
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation, InvalidSelectionError, build_filters, execute
 from bridge.settings import Settings
-from storage.audit import deliveries as stored
-from storage.audit.pages import decode, encode
-from storage.deliveries import Delivery, Filter
+from storage.deliveries import Delivery, DeliveryFilter
 from storage.engine import reading
+from storage.queries import deliveries as stored
+from storage.queries.keyset import decode, encode
 
 
 @click.group()
@@ -35,7 +35,9 @@ def deliveries() -> None:
 )
 @AS_JSON
 @click.pass_obj
-def list_deliveries(settings: Settings, *, selection: Filter, limit: int, before: int | None, as_json: bool) -> None:
+def list_deliveries(
+    settings: Settings, *, selection: DeliveryFilter, limit: int, before: int | None, as_json: bool
+) -> None:
     """List deliveries, newest first."""
     cursor = None if before is None else encode([before])
     with open_connection(settings) as connection:
@@ -68,7 +70,7 @@ deliveries.add_command(explain)
 @BY
 @OPTIONAL_REASON
 @click.pass_obj
-def retry(settings: Settings, *, selection: Filter, yes: bool, by: str, reason: str) -> None:
+def retry(settings: Settings, *, selection: DeliveryFilter, yes: bool, by: str, reason: str) -> None:
     """Send dead deliveries again, under the same statement ids."""
     _execute(settings, AuditAction.RETRY, selection, AuditContext(by, reason, system_now()), yes=yes)
 
@@ -79,7 +81,7 @@ def retry(settings: Settings, *, selection: Filter, yes: bool, by: str, reason: 
 @BY
 @REASON
 @click.pass_obj
-def reissue(settings: Settings, *, selection: Filter, yes: bool, by: str, reason: str) -> None:
+def reissue(settings: Settings, *, selection: DeliveryFilter, yes: bool, by: str, reason: str) -> None:
     """Send statements under new ids, where an LRS has others under theirs since the database was restored.
 
     Those are dead deliveries with the outcome `diverged`. What the LRS has under the old ids stays there.
@@ -93,12 +95,14 @@ def reissue(settings: Settings, *, selection: Filter, yes: bool, by: str, reason
 @BY
 @REASON
 @click.pass_obj
-def discard(settings: Settings, *, selection: Filter, yes: bool, by: str, reason: str) -> None:
+def discard(settings: Settings, *, selection: DeliveryFilter, yes: bool, by: str, reason: str) -> None:
     """Discard waiting, dead or quarantined deliveries for good. One that is being sent now may still arrive."""
     _execute(settings, AuditAction.DISCARD, selection, AuditContext(by, reason, system_now()), yes=yes)
 
 
-def _execute(settings: Settings, action: AuditAction, selection: Filter, context: AuditContext, *, yes: bool) -> None:
+def _execute(
+    settings: Settings, action: AuditAction, selection: DeliveryFilter, context: AuditContext, *, yes: bool
+) -> None:
     try:
         filters = build_filters(action, selection)
     except InvalidSelectionError as error:
@@ -106,14 +110,16 @@ def _execute(settings: Settings, action: AuditAction, selection: Filter, context
     with open_database(settings) as engine:
         with reading(engine) as connection:
             counts = [(str(part.state), stored.how_many(connection, part)) for part in filters]
-        counts = [(state, count) for state, count in counts if count.number or count.more]
+        counts = [(state, count) for state, count in counts if count.number or count.is_lower_bound]
         if not counts:
             click.echo(f"There is nothing to {action}.", err=True)
             return
         if not yes:
-            numbers = ", ".join(f"{'at least ' if count.more else ''}{count.number} {state}" for state, count in counts)
+            numbers = ", ".join(
+                f"{'at least ' if count.is_lower_bound else ''}{count.number} {state}" for state, count in counts
+            )
             click.confirm(f"{action.capitalize()} {numbers}?", abort=True, err=True)
-        is_exact = not any(count.more for _, count in counts)
+        is_exact = not any(count.is_lower_bound for _, count in counts)
         changed = 0
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(action, total=sum(count.number for _, count in counts) if is_exact else None)

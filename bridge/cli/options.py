@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from storage.deliveries import STATES, Filter
+from storage.deliveries import STATES, DeliveryFilter
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -101,4 +101,4 @@ def filter_options(
     return decorate
 
 
-delivery_filters = filter_options(_DELIVERY_FILTERS, Filter)
+delivery_filters = filter_options(_DELIVERY_FILTERS, DeliveryFilter)

@@ -36,9 +36,9 @@ from mappings.attempt.commit import PriorCommit
 from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox
-from storage.changed import Changed
-from storage.documents import Stored
-from storage.journal import Entry
+from storage.change_set import ChangeSet
+from storage.documents import DocumentUpdate
+from storage.journal import JournalEntry
 from storage.outbox import StatementRow
 from storage.prepared import write
 
@@ -89,7 +89,7 @@ def _sessions(work: Command) -> list[str]:
     return [work.session_id]
 
 
-def _store(connection: Connection, setup: CommitDependencies, to_store: Changed, worker: _Worker) -> None:
+def _store(connection: Connection, setup: CommitDependencies, to_store: ChangeSet, worker: _Worker) -> None:
     statements = outbox.adding(worker.statements, setup.versions.targets)
     write(connection, [*to_store.writes(), journal.appending(worker.entries), *statements])
     documents.store(connection, list(worker.documents.values()), setup.versions.readers)
@@ -102,9 +102,9 @@ class _Worker:
         self._connection = connection
         self._setup = setup
         self._workspace = workspace
-        self.entries: list[Entry] = []
+        self.entries: list[JournalEntry] = []
         self.statements: list[StatementRow] = []
-        self.documents: dict[str, Stored] = {}
+        self.documents: dict[str, DocumentUpdate] = {}
 
     def do(self, work: Command) -> Outcome | BridgeError:
         try:

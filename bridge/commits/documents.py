@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from bridge.commit_model.active_mappings import ActiveMapping
 from bridge.commits.session_cache import CachedSession
 from mappings.generation import documents
-from storage.documents import DocumentRow, Stored
+from storage.documents import DocumentRow, DocumentUpdate
 
 
-def documents_of(version: ActiveMapping, session: CachedSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
+def documents_of(
+    version: ActiveMapping, session: CachedSession, attempts: Sequence[tuple[str, int]]
+) -> list[DocumentUpdate]:
     """Give the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     attempt, row = session.attempt, session.row
     told = documents.documents(
@@ -21,7 +23,7 @@ def documents_of(version: ActiveMapping, session: CachedSession, attempts: Seque
         attempts=attempts,
     )
     return [
-        Stored(
+        DocumentUpdate(
             DocumentRow(
                 one.place.id,
                 one.name,

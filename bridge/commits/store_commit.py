@@ -21,7 +21,7 @@ from mappings.apply import Transition, apply_commit
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import EnrollmentState
 from mappings.attempt.ordering import find_repeated
-from storage.journal import Entry
+from storage.journal import JournalEntry
 from storage.outbox import StatementRow
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ class Posted(NamedTuple):
     """A commit's answer, its row in the journal, and its statements."""
 
     answer: bytes
-    entry: Entry
+    entry: JournalEntry
     statements: list[StatementRow]
 
 
@@ -165,9 +165,9 @@ def _entry(
     transition: Transition,
     kept: tuple[str | None, bytes | None],
     version_id: int,
-) -> Entry:
+) -> JournalEntry:
     arrival, row = work.arrival, session.row
-    return Entry(
+    return JournalEntry(
         row.session_id,
         row.commits,
         arrival.received_at,

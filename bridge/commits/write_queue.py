@@ -25,8 +25,8 @@ from bridge.commits.session_cache import CachedEnrollment, CachedSession, Sessio
 from bridge.commits.store_commit import ends_others, post
 from bridge.errors import BridgeError
 from mappings.attempt.ordering import needs_duplicate_lookup
-from storage.changed import Changed
-from storage.journal import Entry
+from storage.change_set import ChangeSet
+from storage.journal import JournalEntry
 from storage.outbox import StatementRow
 
 log = structlog.get_logger(__name__)
@@ -55,8 +55,8 @@ class Precomputed:
 
     version: int
     answers: dict[int, Answer] = field(default_factory=dict)
-    changed: Changed = field(default_factory=Changed)
-    entries: list[Entry] = field(default_factory=list)
+    changed: ChangeSet = field(default_factory=ChangeSet)
+    entries: list[JournalEntry] = field(default_factory=list)
     statements: list[StatementRow] = field(default_factory=list)
 
 

@@ -30,7 +30,7 @@ from mappings.attempt.commit import ReceivedCommit
 from mappings.cmi.render import render
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import from_json
-from storage import lookups
+from storage.queries import lookups
 
 log = structlog.get_logger(__name__)
 

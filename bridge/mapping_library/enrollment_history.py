@@ -19,8 +19,8 @@ from bridge.formats.commit_request import RequestMetadata
 from mappings.analysis.replay import AttemptStory, Received, SessionStory
 from mappings.attempt.commit import Commit, ReceivedCommit
 from mappings.cmi import parse_cmi
-from storage import histories
-from storage.histories import History, JournalRow
+from storage import journal_replay
+from storage.journal_replay import JournalRow, StoredHistory
 
 _beside = msgspec.json.Decoder(RequestMetadata).decode
 _NOTHING = RequestMetadata()
@@ -46,9 +46,9 @@ def enrollment_histories(connection: Connection, enrollment_ids: Sequence[int]) 
 
     Names are those that the LMS told last: what it told before is not kept.
     """
-    whole = histories.histories(connection, enrollment_ids)
+    whole = journal_replay.histories(connection, enrollment_ids)
     its = {history.enrollment.id: history for history in whole}
-    with closing(histories.commits(connection, enrollment_ids)) as rows:
+    with closing(journal_replay.commits(connection, enrollment_ids)) as rows:
         for enrollment_id, commits in groupby(rows, key=attrgetter("enrollment_id")):
             history = its[enrollment_id]
             yield EnrollmentHistory(enrollment_id, _attempt_ids(history), _attempts(history), commits)
@@ -101,7 +101,7 @@ def _recognised(row: JournalRow, post: CommitRequest) -> Commit | None:
     return commit if commit is not None and commit.wire_format == row.wire_format else None
 
 
-def _attempts(history: History) -> list[AttemptStory]:
+def _attempts(history: StoredHistory) -> list[AttemptStory]:
     sessions: dict[int, list[SessionStory]] = {}
     for row in history.sessions:
         state = decode_session_state(row.state)
@@ -120,5 +120,5 @@ def _attempts(history: History) -> list[AttemptStory]:
     return [AttemptStory(statement_context(row, ""), sessions.get(row.id, [])) for row in history.attempts]
 
 
-def _attempt_ids(history: History) -> dict[str, int]:
+def _attempt_ids(history: StoredHistory) -> dict[str, int]:
     return {row.session_id: row.attempt.id for row in history.sessions}

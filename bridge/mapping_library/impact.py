@@ -20,9 +20,9 @@ from bridge.mapping_documents import compile_text
 from bridge.mapping_library.enrollment_history import EnrollmentHistory, UnreadableError, enrollment_histories, received
 from mappings.analysis.impact import Difference, Impact
 from mappings.definition import CompiledMapping
-from storage import histories
+from storage import journal_replay
 from storage.engine import open_engine, reading
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ def _nobody(_done: int, _total: int) -> None:
 def impact(
     engine: Engine,
     documents: tuple[str, str],
-    span: Span,
+    span: JournalSpan,
     *,
     processes: int = BESIDE_A_SERVICE,
     few: int = FEW,
@@ -65,7 +65,7 @@ def impact(
     """
     compiled(*documents)
     with reading(engine) as connection:
-        total = histories.count(connection, span)
+        total = journal_replay.count(connection, span)
     progress(0, total)
     found, done = Impact(), 0
     url = engine.url.render_as_string(hide_password=False)
@@ -78,7 +78,7 @@ def impact(
 
 
 def _parts(
-    engine: Engine, url: str, what: tuple[tuple[str, str], Span], processes: int
+    engine: Engine, url: str, what: tuple[tuple[str, str], JournalSpan], processes: int
 ) -> Iterator[tuple[Impact, int]]:
     if not processes:
         for ids in _chunks(engine, what[1]):
@@ -102,18 +102,18 @@ def _finished(running: dict[Future[Impact], int]) -> Iterator[tuple[Impact, int]
         yield one.result(), running.pop(one)
 
 
-def _chunks(engine: Engine, span: Span) -> Iterator[list[int]]:
+def _chunks(engine: Engine, span: JournalSpan) -> Iterator[list[int]]:
     after = 0
     while True:
         with reading(engine) as connection:
-            ids = histories.enrollment_ids(connection, span, after=after, most=TOGETHER)
+            ids = journal_replay.enrollment_ids(connection, span, after=after, most=TOGETHER)
         if not ids:
             return
         yield ids
         after = ids[-1]
 
 
-def _in_process(url: str, what: tuple[tuple[str, str], Span], ids: list[int]) -> Impact:
+def _in_process(url: str, what: tuple[tuple[str, str], JournalSpan], ids: list[int]) -> Impact:
     return part_of(_engine(url), what, ids)
 
 
@@ -128,7 +128,7 @@ def compiled(*documents: str) -> tuple[CompiledMapping, ...]:
     return tuple(compile_text(text, "the document") for text in documents)
 
 
-def part_of(engine: Engine, what: tuple[tuple[str, str], Span], ids: list[int]) -> Impact:
+def part_of(engine: Engine, what: tuple[tuple[str, str], JournalSpan], ids: list[int]) -> Impact:
     """Compare what two documents make of some enrollments' commits."""
     documents, span = what
     old, new = compiled(*documents)
@@ -139,7 +139,7 @@ def part_of(engine: Engine, what: tuple[tuple[str, str], Span], ids: list[int]) 
     return found
 
 
-def _of_enrollment(old: CompiledMapping, new: CompiledMapping, story: EnrollmentHistory, span: Span) -> Impact:
+def _of_enrollment(old: CompiledMapping, new: CompiledMapping, story: EnrollmentHistory, span: JournalSpan) -> Impact:
     one = Difference(old, new, story.attempts, span.since, span.until)
     for row in story.commits:
         try:

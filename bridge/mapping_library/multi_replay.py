@@ -9,7 +9,7 @@ from bridge.mapping_library.enrollment_history import EnrollmentHistory, receive
 from mappings.analysis.replay import Replay, Told
 from mappings.definition import CompiledMapping
 from mappings.generation.statements import Statement
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 
 
 class Made(NamedTuple):
@@ -27,7 +27,9 @@ class MultiReplay:
     by its row's id; `within` are the commits, by session id and number.
     """
 
-    def __init__(self, story: EnrollmentHistory, mappings: Mapping[int, CompiledMapping], of: int, span: Span) -> None:
+    def __init__(
+        self, story: EnrollmentHistory, mappings: Mapping[int, CompiledMapping], of: int, span: JournalSpan
+    ) -> None:
         self.bodies: dict[int, dict[str, str]] = {one: {} for one in mappings}
         self.made: dict[int, list[Made]] = {}
         self.within: set[tuple[str, int]] = set()

@@ -29,11 +29,11 @@ from mappings.analysis.impact import Impact
 from mappings.analysis.reissue import Kept, Step, plan, voiding
 from mappings.definition import CompiledMapping
 from mappings.generation.statements import Statement
-from storage import attempts, histories, leases, mapping_versions, outbox
+from storage import attempts, journal_replay, leases, mapping_versions, outbox
 from storage.attempts import Attempt, Session
-from storage.changed import Changed
+from storage.change_set import ChangeSet
 from storage.engine import Transact, reading, transactions
-from storage.histories import History, Span, StatementLine
+from storage.journal_replay import JournalSpan, StoredHistory, StoredStatement
 from storage.outbox import StatementRow
 from storage.prepared import write
 
@@ -53,13 +53,13 @@ class UnderWayError(LibraryError):
     """Somebody re-issues at this moment, by a page or a command, in whichever process."""
 
 
-def check_span(span: Span) -> None:
+def check_span(span: JournalSpan) -> None:
     """Make sure that people chose what is told anew.
 
     Raises:
         LibraryError: they chose everything there is, or nothing.
     """
-    if span == Span():
+    if span == JournalSpan():
         raise LibraryError("Choose which statements: an LMS, a learner, an activity or a time.")
     if span.until is not None and span.until <= span.since:
         raise LibraryError("The time that was chosen ends before it begins.")
@@ -77,7 +77,7 @@ class _Deed(NamedTuple):
 class _Prepared(NamedTuple):
     """What is to be done to some enrollments, by their ids as they were then: counted, and by attempts' ids."""
 
-    histories: dict[int, History]
+    histories: dict[int, StoredHistory]
     work: list[tuple[int, Impact, dict[int, list[_Deed]]]]
 
 
@@ -93,7 +93,7 @@ class Reissue:
         self,
         engine: Engine,
         version_id: int,
-        span: Span,
+        span: JournalSpan,
         targets: Sequence[TargetSettings],
         transact: Transact | None = None,
     ) -> None:
@@ -156,11 +156,11 @@ class Reissue:
             raise UnderWayError("Somebody re-issues statements at this moment; the trail tells who. Try again later.")
 
     def _prepare(self, connection: Connection, ids: list[int]) -> _Prepared:
-        its = {one.enrollment.id: one for one in histories.histories(connection, ids)}
+        its = {one.enrollment.id: one for one in journal_replay.histories(connection, ids)}
         return _Prepared(its, [*self._work_out(connection, ids)])
 
     def _store(self, connection: Connection, prepared: _Prepared, now: int) -> tuple[Impact, int]:
-        found, changed, number = Impact(), Changed(), 0
+        found, changed, number = Impact(), ChangeSet(), 0
         added: list[tuple[StatementRow, tuple[str, ...]]] = []
         its = prepared.histories
         for enrollment_id, part, deeds in prepared.work:
@@ -174,7 +174,7 @@ class Reissue:
         return found, number
 
     def _append(
-        self, history: History, attempt_id: int, deeds: Sequence[_Deed], now: int, changed: Changed
+        self, history: StoredHistory, attempt_id: int, deeds: Sequence[_Deed], now: int, changed: ChangeSet
     ) -> list[tuple[StatementRow, tuple[str, ...]]]:
         """Give the statements to add behind an attempt's others, with their targets, and note them in its state."""
         attempt = next(one for one in history.attempts if one.id == attempt_id)
@@ -203,12 +203,12 @@ class Reissue:
 
     def _chunks(self, progress: Progress) -> Iterator[list[int]]:
         with reading(self._engine) as connection:
-            total = histories.count(connection, self._span)
+            total = journal_replay.count(connection, self._span)
         after, done = 0, 0
         while True:
             progress(min(done, total), total)
             with reading(self._engine) as connection:
-                ids = histories.enrollment_ids(connection, self._span, after=after, most=BATCH_SIZE)
+                ids = journal_replay.enrollment_ids(connection, self._span, after=after, most=BATCH_SIZE)
             if not ids:
                 return
             yield ids
@@ -216,7 +216,7 @@ class Reissue:
 
     def _work_out(self, connection: Connection, ids: list[int]) -> Iterator[tuple[int, Impact, dict[int, list[_Deed]]]]:
         """Give of each enrollment what is to be done, counted, and by the ids of its attempts' rows."""
-        stored = histories.statements(connection, ids)
+        stored = journal_replay.statements(connection, ids)
         with closing(enrollment_histories(connection, ids)) as told:
             for story in told:
                 its = stored[story.enrollment_id]
@@ -231,7 +231,7 @@ class Reissue:
                 yield story.enrollment_id, part, {own: some for own, some in deeds.items() if some}
 
     def _of_attempt(
-        self, retelling: MultiReplay, attempt_id: int, stored: Sequence[StatementLine], part: Impact
+        self, retelling: MultiReplay, attempt_id: int, stored: Sequence[StoredStatement], part: Impact
     ) -> list[_Deed]:
         own = [one for one in stored if one.attempt_id == attempt_id]
         lines = {one.id: one for one in own if (one.session_id, one.commit_number) in retelling.within}
@@ -265,7 +265,7 @@ class Reissue:
         return self._mappings[version_id]
 
 
-def _kept(one: StatementLine) -> Kept:
+def _kept(one: StoredStatement) -> Kept:
     return Kept(one.id, one.position, one.rule, one.mapping_version_id, one.problem, one.body)
 
 
