@@ -30,7 +30,7 @@ from benchmarks.report import Report, median, ratio
 from benchmarks.usage import cpu_seconds
 from benchmarks.workload import KINDS as SESSION_KINDS
 from benchmarks.workload import PER_SESSION, Requests
-from bridge.forwarding.forwarder import MOST_TOGETHER
+from bridge.forwarding.forwarder import BATCH_SIZE
 from storage.engine import open_engine, reading, writing
 
 KINDS = ("SQLite", "PostgreSQL")
@@ -139,8 +139,8 @@ def _client(lrs: Lrs, outbox: Outbox) -> dict[str, float]:
     """Post the statements with a bare client."""
     bodies = [body for _, body in outbox.statements]
     batches = [
-        ("[" + ",".join(bodies[start : start + MOST_TOGETHER]) + "]").encode()
-        for start in range(0, len(bodies), MOST_TOGETHER)
+        ("[" + ",".join(bodies[start : start + BATCH_SIZE]) + "]").encode()
+        for start in range(0, len(bodies), BATCH_SIZE)
     ]
 
     async def post() -> None:

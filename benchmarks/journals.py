@@ -18,7 +18,7 @@ from bridge.commits.write_queue import MOST_TOGETHER, WriteQueue
 from bridge.formats import CommitRequest, native
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import store_version
-from bridge.mapping_library.reloader import ready
+from bridge.mapping_library.reloader import build_active_mapping
 from mappings.attempt import ReceivedCommit
 from mappings.cmi import parse_cmi
 from storage import lms
@@ -34,7 +34,7 @@ def fill(engine: Engine, sessions: int) -> None:
         lms_id = lms.add_token(
             connection, name="lms", home_page="https://lms.example.org", origins=(), token_digest="0", now=START
         ).id
-        version = ready(store_version(connection, mapping, START), mapping, ())
+        version = build_active_mapping(store_version(connection, mapping, START), mapping, ())
     setup = CommitDependencies(ActiveMappings(version), lambda: clock[0], random_id)
     pending = WriteQueue(setup)
     together = 64

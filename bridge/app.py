@@ -27,7 +27,7 @@ from bridge.commits.service import CommitService
 from bridge.database import Database
 from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import open_session
-from bridge.forwarding.worker_factory import senders
+from bridge.forwarding.worker_factory import build_workers
 from bridge.forwarding.worker_pool import WorkerPool
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
@@ -85,7 +85,7 @@ def create_app(
 
     Raises:
         SchemaError: the database was not migrated.
-        DocumentError: the mapping document has faults, or a version that is active has.
+        DefinitionError: the mapping document has faults, or a version that is active has.
         SettingsError: a target names what neither the mapping document nor any version that is active has.
         sqlalchemy.exc.OperationalError: the database does not answer.
     """
@@ -173,8 +173,8 @@ def _put_together(
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
             owner = random_id()
-            all_senders = senders(database, session, targets, app[PAUSE_MONITOR], owner=owner, now=now, random=random)
-            worker_pool = WorkerPool(database, all_senders, owner=owner)
+            workers = build_workers(database, session, targets, app[PAUSE_MONITOR], owner=owner, now=now, random=random)
+            worker_pool = WorkerPool(database, workers, owner=owner)
             worker_pools.append(worker_pool)
             watches: list[PeriodicTask] = [
                 IdleSessionReaper(database, commits, now, settings.sessions.idle_after),

@@ -14,7 +14,7 @@ def load_mapping(document: str) -> CompiledMapping:
     """Load and compile a shipped document by its name, or any by its path.
 
     Raises:
-        DocumentError: it is not there, or has faults.
+        DefinitionError: it is not there, or has faults.
     """
     return compile_text(read_document(document), document)
 
@@ -23,7 +23,7 @@ def read_document(document: str) -> str:
     """Read the text of a shipped document by its name, or of any by its path.
 
     Raises:
-        DocumentError: it is not there.
+        DefinitionError: it is not there.
     """
     path = Path(document) if document.endswith(".toml") else SHIPPED / f"{document}.toml"
     try:
@@ -37,6 +37,6 @@ def compile_text(text: str, source: str) -> CompiledMapping:
     """Compile a document's text; `source` names it in messages.
 
     Raises:
-        DocumentError: it has faults, all of which are told.
+        DefinitionError: it has faults, all of which are told.
     """
     return compile_definition(load_definition(text, source), source)

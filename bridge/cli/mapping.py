@@ -21,7 +21,7 @@ from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import ActivationResult, LibraryError
 from bridge.mapping_library.documents import find_document
-from bridge.mapping_library.enrollment_history import UnreadableError
+from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
 from mappings.definition import DefinitionError
@@ -42,7 +42,7 @@ class _Group(click.Group):
         except DefinitionError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
-        except (LibraryError, UnreadableError, BridgeError) as error:
+        except (LibraryError, UnreadableCommitError, BridgeError) as error:
             raise click.ClickException(str(error)) from None
 
 

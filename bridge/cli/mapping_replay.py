@@ -19,11 +19,11 @@ from bridge.clock import system_now
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.documents import find_document
-from bridge.mapping_library.explain import explained_commit
-from bridge.mapping_library.impact import ALL_PROCESSORS, DAYS
+from bridge.mapping_library.explain import explain_commit
+from bridge.mapping_library.impact import CPU_COUNT, DEFAULT_DAYS
 from bridge.mapping_library.impact import impact as compare
-from bridge.mapping_library.preview import arrival_of, previewed
-from bridge.mapping_library.reissue import Reissue, check_span
+from bridge.mapping_library.preview import parse_body, preview_commit
+from bridge.mapping_library.reissue import Reissue, validate_span
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
 from mappings.analysis.explain import Explanation
@@ -67,13 +67,13 @@ def preview(
         if number is not None:
             if session is None:
                 raise click.UsageError("--number needs --session.")
-            explained = explained_commit(connection, session, number, mapping=mapping)
+            explained = explain_commit(connection, session, number, mapping=mapping)
             if explained is None:
                 raise LibraryError(f"There is no commit {number} of session {session}.")
             explanation = explained.explanation
         else:
-            arrival = arrival_of(commit.read(), system_now(), wire_format=wire_format)
-            explanation = previewed(mapping, arrival, connection=connection, session_id=session).explanation
+            arrival = parse_body(commit.read(), system_now(), wire_format=wire_format)
+            explanation = preview_commit(mapping, arrival, connection=connection, session_id=session).explanation
     if as_json:
         print_json(_as_object(explanation))
     else:
@@ -84,13 +84,17 @@ def preview(
 @click.argument("document")
 @click.option("--against", default="active", show_default=True, help="The document to compare with.")
 @click.option(
-    "--days", type=click.IntRange(1, 36_500), default=DAYS, show_default=True, help="Days of commits, up to now."
+    "--days",
+    type=click.IntRange(1, 36_500),
+    default=DEFAULT_DAYS,
+    show_default=True,
+    help="Days of commits, up to now.",
 )
 @click.option("--lms", help="Name of the LMS; by default all LMSs.")
 @click.option(
     "--processes",
     type=click.IntRange(0, 64),
-    default=min(ALL_PROCESSORS, 64),
+    default=min(CPU_COUNT, 64),
     show_default="one for each processor",
     help="Number of processes that share the work.",
 )
@@ -152,7 +156,7 @@ def reissue(
     if not only_preview and not reason:
         raise click.UsageError("Give a --reason, or show the changes first with --preview.")
     span = JournalSpan(**selection)
-    check_span(span)
+    validate_span(span)
     with open_database(settings) as engine:
         with writing(engine) as connection:
             mapping = find_document(connection, document)

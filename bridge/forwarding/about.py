@@ -1,4 +1,4 @@
-"""Asking an LRS which versions of xAPI it speaks (xAPI Communication 2.8, About Resource)."""
+"""The About Resource of an LRS: which versions of xAPI it supports (xAPI Communication 2.8)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from bridge.forwarding.outcomes import Reply
 
-Ask = Callable[[dict[str, str]], Awaitable[Reply]]
+SendAbout = Callable[[dict[str, str]], Awaitable[Reply]]
 """Sends a `GET about` with these headers."""
 VERSION_HEADER = "X-Experience-API-Version"
 
@@ -18,21 +18,21 @@ class _About(msgspec.Struct):
     version: Any
 
 
-async def ask_about(ask: Ask) -> Reply:
-    """Ask without the version header, as it is not known yet, and then with it: some LRSs answer nothing else."""
-    reply = await ask({})
+async def request_about(send: SendAbout) -> Reply:
+    """Request `about` without the version header, as it is not known yet, and then with it: some LRSs require one."""
+    reply = await send({})
     for version in ("1.0.3", "2.0.0"):
-        # 404: it has no such resource; what else is no answer of an LRS may be one to a request with a version
+        # 404: it has no such resource; any other answer may be better with a version
         if reply.status not in {200, 400, 406, 412, 422} or versions_of(reply):
             break
-        again = await ask({VERSION_HEADER: version})
-        if versions_of(again):
-            return again
+        second = await send({VERSION_HEADER: version})
+        if versions_of(second):
+            return second
     return reply
 
 
 def versions_of(about: Reply) -> list[str]:
-    """Return the versions that an LRS says it speaks; none where it is no answer of an LRS."""
+    """Return the versions that an LRS says it supports; none where it is not the answer of an LRS."""
     if about.status != 200:
         return []
     try:
@@ -43,10 +43,10 @@ def versions_of(about: Reply) -> list[str]:
     return [version for version in listed if isinstance(version, str)]
 
 
-def version_to_speak(about: Reply) -> Literal["1.0.3", "2.0.0"] | None:
-    """Return 1.0.3 where the LRS speaks it or has no `about`, else 2.0.0, None where it cannot be told yet.
+def select_version(about: Reply) -> Literal["1.0.3", "2.0.0"] | None:
+    """Return 1.0.3 where the LRS supports it or has no `about`, else 2.0.0, None where it is not known yet.
 
-    Guessing would be costly: an LRS refuses statements in a version it does not speak, and what is refused is dead.
+    Guessing would be costly: an LRS refuses statements in a version that it does not support, and they become dead.
     """
     if about.status == 404:
         return "1.0.3"

@@ -1,4 +1,4 @@
-"""The alarms of a process's targets: begun and ended as requests go, and stored so that everybody sees them."""
+"""The alarms of targets: raised and cleared by the results of requests, and stored for all processes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
 log = structlog.get_logger(__name__)
 
 SEEN_INTERVAL = 20_000
-"""Milliseconds at least between two notes that an alarm still holds."""
-MAX_REASON = 500
-"""Characters of a reason."""
+"""Milliseconds at least between two updates of an alarm that lasts."""
+MAX_ALARM_REASON_LENGTH = 500
+"""Characters of an alarm's reason that are stored."""
 _REMEDIES = {
-    AlarmState.NOT_ALLOWED: "correct its credentials, or what they may do; it goes on by itself then",
-    AlarmState.REFUSING: "see what it answers; statements wait instead of becoming dead, and it is tried now and then",
-    AlarmState.UNREACHABLE: "it is tried at least once a minute, unless it asks for longer",
+    AlarmState.NOT_ALLOWED: "correct its credentials or permissions; it continues by itself",
+    AlarmState.REFUSING: "see what it answers; statements wait instead of becoming dead, and it is probed now and then",
+    AlarmState.UNREACHABLE: "it is probed at least once a minute, unless it asks for longer",
     AlarmState.FAULT: "please report the error that is logged as forwarding_interrupted",
 }
 
 
 class TargetAlarms:
-    """Shared by all senders of a process; `now` gives milliseconds since the epoch."""
+    """Shared by all workers of a process; `now` returns milliseconds since the epoch."""
 
     def __init__(self, database: Database, now: Now) -> None:
         self._database = database
@@ -35,30 +35,30 @@ class TargetAlarms:
         self._known: dict[tuple[str, str], TargetAlarm] = {}
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self.lock = asyncio.Lock()
-        """Held from reading all alarms to `follow`: what is begun or ended meanwhile must not be mistaken."""
+        """Held from reading all alarms to `follow`, so that no alarm is raised or cleared in between."""
 
     def state(self, target: str, kind: RequestKind) -> AlarmState | None:
-        """Return what is the matter with such requests, as far as this process knows."""
+        """Return the state of the alarm of such requests, as far as this process knows."""
         alarm = self._known.get((target, kind))
         return None if alarm is None else AlarmState(alarm.state)
 
-    def when_ended_elsewhere(self, target: str, callback: Callable[[], None]) -> None:
-        """Call back when somebody else ended an alarm of a target: it is to be tried at once."""
+    def on_external_end(self, target: str, callback: Callable[[], None]) -> None:
+        """Call back when an alarm of a target was cleared elsewhere: the target is to be probed at once."""
         self._listeners.setdefault(target, []).append(callback)
 
     async def begin(self, target: str, kind: RequestKind, state: AlarmState, reason: str) -> None:
-        """Raise an alarm, or note that it still holds."""
+        """Raise an alarm, or update when it was last seen."""
         now = self._now()
         known = self._known.get((target, kind))
-        is_noted = known is not None and known.state == state and abs(now - known.seen_at) < SEEN_INTERVAL
-        if is_noted:
+        is_recent = known is not None and known.state == state and abs(now - known.seen_at) < SEEN_INTERVAL
+        if is_recent:
             return
         async with self.lock:
             since = known.since if known is not None and known.state == state else now
-            alarm = TargetAlarm(target, kind.value, state.value, since, now, reason[:MAX_REASON])
-            is_news = await self._database.write(target_alarms.begin, alarm)
+            alarm = TargetAlarm(target, kind.value, state.value, since, now, reason[:MAX_ALARM_REASON_LENGTH])
+            is_new = await self._database.write(target_alarms.begin, alarm)
             self._known[target, kind] = alarm
-            if is_news:
+            if is_new:
                 log.error(
                     "target_alarm",
                     target=target,
@@ -69,7 +69,7 @@ class TargetAlarms:
                 )
 
     async def end(self, target: str, kind: RequestKind, *states: AlarmState) -> None:
-        """Note that such a request succeeded, which ends its alarm; only one of these states where any are given."""
+        """Clear the alarm of such requests, as one succeeded; only one of these states where any are given."""
         known = self._known.get((target, kind))
         if known is None or (states and AlarmState(known.state) not in states):
             return
@@ -80,7 +80,7 @@ class TargetAlarms:
                 log.info("target_alarm_ended", target=target, requests=kind.value)
 
     def follow(self, alarms: Sequence[TargetAlarm]) -> None:
-        """Take over what is stored, under `lock`; targets whose alarms somebody else has ended are tried at once."""
+        """Take over what is stored, under `lock`; targets whose alarms were cleared elsewhere are probed at once."""
         before, self._known = self._known, {(alarm.target, alarm.request_kind): alarm for alarm in alarms}
         for target in {target for target, kind in before if (target, kind) not in self._known}:
             for callback in self._listeners.get(target, ()):

@@ -1,4 +1,4 @@
-"""The Authorization header of each target: fixed, or a token of OAuth 2 that is fetched when it is needed."""
+"""The Authorization header of each target: fixed, or an OAuth 2 token that is fetched when it is needed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from urllib.parse import quote_plus
 import aiohttp
 import msgspec
 
-from bridge.forwarding.outcomes import MAX_LOCATION, Reply
+from bridge.forwarding.outcomes import MAX_LOCATION_LENGTH, Reply
 from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials
 from bridge.http_client import HttpResponse, send_request, too_large
 
-EARLY = 30
-"""Seconds before it runs out that a token is not used any more."""
-LASTS = 300
-"""Seconds that a token is used whose server does not tell how long it lasts."""
+EXPIRY_MARGIN = 30
+"""Seconds before it expires that a token is replaced."""
+DEFAULT_TOKEN_TTL = 300
+"""Seconds that a token is used whose server does not say when it expires."""
 MAX_TOKEN_BYTES = 64 * 1024
-"""Read of a token endpoint's answer."""
+"""Bytes that are read of a token endpoint's answer."""
 
 _SENDABLE = re.compile(r"[\x20-\x7e]+")
-"""What a token is made of (RFC 6749, A.12)."""
+"""The characters of a token (RFC 6749, A.12)."""
 
 
 class _Token(msgspec.Struct):
@@ -32,7 +32,7 @@ class _Token(msgspec.Struct):
 
 
 class Authorization:
-    """Gives the header. One for each target, as tokens are kept in it. `options` are those of each request."""
+    """The header of one target, which keeps its token. `options` are those of each request."""
 
     def __init__(
         self, session: aiohttp.ClientSession, credentials: Credentials, options: Mapping[str, Any] | None = None
@@ -40,45 +40,45 @@ class Authorization:
         self._session = session
         self._options = dict(options or {})
         self._credentials = credentials
-        self._known: str | None = None
-        self._until = 0.0
+        self._header: str | None = None
+        self._expires_at = 0.0
         self._fetching = asyncio.Lock()
         if isinstance(credentials, Basic):
-            self._known = aiohttp.encode_basic_auth(credentials.username, credentials.password, "utf-8")
+            self._header = aiohttp.encode_basic_auth(credentials.username, credentials.password, "utf-8")
         elif isinstance(credentials, Bearer):
-            self._known = f"Bearer {credentials.token}"
+            self._header = f"Bearer {credentials.token}"
 
     async def header(self) -> str | Reply | None:
-        """Give the header, None where there is none, or what came instead of a token.
+        """Return the header, None where there is none, or what came instead of a token.
 
-        A token endpoint that refuses (400, 401, 403) counts as the LRS not letting the bridge in; all else that is no
-        token is trouble with the way.
+        A token endpoint that refuses (400, 401, 403) counts as the LRS denying access; anything else that is not a
+        token counts as the LRS being unreachable.
 
         Raises:
             aiohttp.ClientError, OSError, TimeoutError: the token endpoint cannot be reached.
         """
         credentials = self._credentials
         if not isinstance(credentials, ClientCredentials):
-            return self._known
+            return self._header
         async with self._fetching:
-            if self._known is None or asyncio.get_running_loop().time() >= self._until:
-                self._known = None
-                told = await self._fetch(credentials)
-                if isinstance(told, Reply):
-                    return told
-                self._known = f"Bearer {told.access_token}"
-                lasts = LASTS if told.expires_in is None else told.expires_in
-                self._until = asyncio.get_running_loop().time() + max(0.0, lasts - EARLY)
-            return self._known
+            if self._header is None or asyncio.get_running_loop().time() >= self._expires_at:
+                self._header = None
+                token = await self._fetch(credentials)
+                if isinstance(token, Reply):
+                    return token
+                self._header = f"Bearer {token.access_token}"
+                ttl = DEFAULT_TOKEN_TTL if token.expires_in is None else token.expires_in
+                self._expires_at = asyncio.get_running_loop().time() + max(0.0, ttl - EXPIRY_MARGIN)
+            return self._header
 
     @property
     def may_be_renewed(self) -> bool:
-        """Tell whether there is a token that could be fetched anew."""
-        return isinstance(self._credentials, ClientCredentials) and self._known is not None
+        """Return whether there is a token that could be fetched again."""
+        return isinstance(self._credentials, ClientCredentials) and self._header is not None
 
     def forget(self) -> None:
-        """Fetch a token anew when the next header is asked for."""
-        self._known = None
+        """Fetch a new token for the next header."""
+        self._header = None
 
     async def _fetch(self, credentials: ClientCredentials) -> _Token | Reply:
         form = {"grant_type": "client_credentials"}
@@ -105,7 +105,7 @@ class Authorization:
             return token or Reply(
                 None, f"the token endpoint: {fault}", response.headers, is_from_lrs=False, is_preliminary=True
             )
-        where = response.headers.get("Location", "")[:MAX_LOCATION] if 300 <= status < 400 else ""
+        where = response.headers.get("Location", "")[:MAX_LOCATION_LENGTH] if 300 <= status < 400 else ""
         points = f" and redirects to {where}, which is not followed" if where else ""
         said = f"the token endpoint answered {status}{points}: {response.text[:500]}"
         answered = 401 if status in {400, 401, 403} else None

@@ -1,4 +1,4 @@
-"""One target's circuit breaker: when an LRS is in trouble, one sender tries it now and then and all others wait."""
+"""One target's circuit breaker: while an LRS is in trouble, one worker probes it now and then and all others wait."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable
 
 import structlog
 
-from bridge.forwarding.backoff import AWAY, LONGEST, delay
+from bridge.forwarding.backoff import MAX_DELAY, MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.outcomes import Outcome, Reply, retry_after
 
 log = structlog.get_logger(__name__)
 
 
 class Breaker:
-    """Shared by all that send to a target. Times are the event loop's; `random` gives numbers from 0 to 1.
+    """Shared by all workers of a target. Times are the event loop's; `random` returns numbers from 0 to 1.
 
-    Closed, everybody passes. After a failure it is open for a while that grows with each failure, to a minute where the
-    LRS is away, to an hour where it does not let the bridge in, and to whatever it asks for; then one sender
-    passes as a probe, and what comes of that closes it or keeps it open.
+    Closed, every worker may send. After a failure it is open, longer with each failure: up to a minute where the LRS is
+    unreachable, up to an hour where it denies the bridge access, or as long as it asks for. Then it is half-open: one
+    worker sends as a probe, whose result closes it or opens it again.
     """
 
     def __init__(self, target: str, random: Callable[[], float]) -> None:
@@ -31,7 +31,7 @@ class Breaker:
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether everybody passes."""
+        """Return whether every worker may send."""
         return self._failures == 0
 
     @property
@@ -39,15 +39,15 @@ class Breaker:
         """Return the number of failures in a row."""
         return self._failures
 
-    def hurry(self) -> None:
-        """Let a probe pass at once, whatever was to be waited for."""
+    def probe_now(self) -> None:
+        """Allow a probe at once, whatever the remaining delay."""
         self._until = 0.0
         self._changed.set()
 
-    async def passed(self, stopping: asyncio.Event) -> bool:
-        """Wait until the LRS may be asked; False when `stopping` was set meanwhile.
+    async def acquire(self, stopping: asyncio.Event) -> bool:
+        """Wait until a worker may send; return False when `stopping` was set meanwhile.
 
-        Who passes while it is not closed is the probe, and must tell what came of it.
+        While the breaker is not closed, the caller is the probe, and must record its result or `release`.
         """
         loop = asyncio.get_running_loop()
         while self._failures and not stopping.is_set():
@@ -56,28 +56,28 @@ class Breaker:
                 self._probing = True
                 return True
             self._changed.clear()
-            await _first(self._changed, stopping, seconds=left if left > 0 else None)
+            await _wait_for_any(self._changed, stopping, seconds=left if left > 0 else None)
         return not stopping.is_set()
 
-    def succeeded(self) -> None:
-        """Note that the LRS is well."""
+    def record_success(self) -> None:
+        """Close it: the LRS works."""
         if self._failures:
             log.info("target_well_again", target=self._target, failures=self._failures)
         self._failures = 0
-        self._rest()
+        self._end_probe()
 
-    def failed(self, outcome: Outcome, reply: Reply, now: int, *, longest: float | None = None) -> float:
-        """Note trouble with the LRS and give the seconds to leave it alone; `now` is milliseconds since the epoch.
+    def record_failure(self, outcome: Outcome, reply: Reply, now: int, *, max_delay: float | None = None) -> float:
+        """Open it, and return the seconds until the next probe; `now` is in milliseconds since the epoch.
 
-        `longest` are the seconds at most, unless the LRS asks for more.
+        `max_delay` is the maximum in seconds, unless the LRS asks for more.
         """
         self._failures += 1
-        if longest is None:
-            # credentials are mended by people, and not sooner for being tried
-            longest = LONGEST if outcome is Outcome.NOT_ALLOWED else AWAY
-        seconds = delay(self._failures, self._random, retry_after(reply, now), longest=longest)
+        if max_delay is None:
+            # credentials are corrected by people, and no sooner for being tried
+            max_delay = MAX_DELAY if outcome is Outcome.NOT_ALLOWED else MAX_OUTAGE_DELAY
+        seconds = backoff_delay(self._failures, self._random, retry_after(reply, now), max_delay=max_delay)
         self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
-        self._rest()
+        self._end_probe()
         level = log.error if outcome is Outcome.NOT_ALLOWED else log.warning
         level(
             "target_in_trouble",
@@ -92,16 +92,16 @@ class Breaker:
         )
         return seconds
 
-    def gave_up(self) -> None:
-        """Note that who passed asked nothing after all, so that another may be the probe."""
-        self._rest()
+    def release(self) -> None:
+        """Return the permission back unused, so that another worker may be the probe."""
+        self._end_probe()
 
-    def _rest(self) -> None:
+    def _end_probe(self) -> None:
         self._probing = False
         self._changed.set()
 
 
-async def _first(*events: asyncio.Event, seconds: float | None) -> None:
+async def _wait_for_any(*events: asyncio.Event, seconds: float | None) -> None:
     waits = [asyncio.ensure_future(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The way to one target for one kind of delivery: what its senders share, and how well it does."""
+"""The channel to one target for one kind of delivery: what its workers share, and its health."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from bridge.forwarding.polling_worker import PollingWorker
 
 UNREACHABLE_AFTER = 20.0
-"""Seconds without success after which a target in trouble is an alarm."""
+"""Seconds of failures after which an alarm is raised."""
 UNREACHABLE_FAILURES = 3
-"""The same, in failures of the whole target."""
+"""Failures of the whole target after which an alarm is raised."""
 
 
 @dataclass(slots=True)
 class TargetChannel:
-    """Shared by all that send one kind of delivery to a target.
+    """Shared by all workers that send one kind of delivery to a target.
 
     Attributes:
-        senders: those that run now.
-        isolation: which single deliveries do not pass.
+        workers: those that run now.
+        isolation: which single deliveries fail.
     """
 
     target: str
@@ -40,11 +40,11 @@ class TargetChannel:
     pauses: PauseMonitor
     now: Now
     isolation: Isolation = field(default_factory=Isolation)
-    senders: set[PollingWorker] = field(default_factory=set)
-    _in_trouble_since: float | None = None
+    workers: set[PollingWorker] = field(default_factory=set)
+    _failing_since: float | None = None
 
     def __post_init__(self) -> None:
-        self.alarms.when_ended_elsewhere(self.target, self.hurry)
+        self.alarms.on_external_end(self.target, self.probe_now)
 
     @property
     def alarms(self) -> TargetAlarms:
@@ -52,57 +52,57 @@ class TargetChannel:
         return self.pauses.alarms
 
     def wake(self) -> None:
-        """Let all its senders look now."""
-        for sender in self.senders:
-            sender.wake()
+        """Let all its workers poll now."""
+        for worker in self.workers:
+            worker.wake()
 
-    def hurry(self) -> None:
-        """Let the target be tried at once: somebody says that it is well again."""
-        self.breaker.hurry()
+    def probe_now(self) -> None:
+        """Probe the target at once: somebody says that it works again."""
+        self.breaker.probe_now()
         self.wake()
 
-    async def passed(self) -> None:
-        """Note that the target took something."""
-        self._in_trouble_since = None
-        self.breaker.succeeded()
-        self.isolation.passed()
+    async def record_success(self) -> None:
+        """Record that the target accepted something."""
+        self._failing_since = None
+        self.breaker.record_success()
+        self.isolation.record_success()
         await self.alarms.end(self.target, self.kind)
 
-    async def answered(self) -> None:
-        """Note that the target answered as an LRS does, although it did not take what it got."""
-        self._in_trouble_since = None
-        self.breaker.succeeded()
+    async def record_response(self) -> None:
+        """Record that the target answered as an LRS does, although it did not accept what was sent."""
+        self._failing_since = None
+        self.breaker.record_success()
         await self.alarms.end(self.target, self.kind, AlarmState.UNREACHABLE, AlarmState.FAULT)
 
-    async def failed(
-        self, outcome: Outcome, reply: Reply, *, longest: float | None = None, is_sure: bool = True
+    async def record_failure(
+        self, outcome: Outcome, reply: Reply, *, max_delay: float | None = None, is_sure: bool = True
     ) -> float:
-        """Note trouble with the target as a whole, and return the seconds that it is left alone.
+        """Record a failure of the target as a whole, and return the seconds until it is probed.
 
-        Without `is_sure`, it may be of one of the statements that were sent.
+        Without `is_sure`, one of the statements that were sent may be at fault.
         """
-        seconds = self.breaker.failed(outcome, reply, self.now(), longest=longest)
-        failures = UNREACHABLE_FAILURES if _bars(outcome) else self.breaker.failures
-        await self.failed_alone(outcome, reply, failures=failures if is_sure else 0)
+        seconds = self.breaker.record_failure(outcome, reply, self.now(), max_delay=max_delay)
+        failures = UNREACHABLE_FAILURES if _is_denied(outcome) else self.breaker.failures
+        await self.record_isolated_failure(outcome, reply, failures=failures if is_sure else 0)
         return seconds
 
-    async def failed_alone(self, outcome: Outcome, reply: Reply, *, failures: int = 0) -> None:
-        """Note that something failed, so often, while nothing else is known to pass; raise an alarm when that lasts."""
+    async def record_isolated_failure(self, outcome: Outcome, reply: Reply, *, failures: int = 0) -> None:
+        """Record that a delivery failed, so often, while no other is known to succeed; raise an alarm if that lasts."""
         if outcome is Outcome.REFUSED:
             return
         time = asyncio.get_running_loop().time()
-        if self._in_trouble_since is None:
-            self._in_trouble_since = time
-        lasts = time - self._in_trouble_since >= UNREACHABLE_AFTER or reply.took >= UNREACHABLE_AFTER
+        if self._failing_since is None:
+            self._failing_since = time
+        lasts = time - self._failing_since >= UNREACHABLE_AFTER or reply.took >= UNREACHABLE_AFTER
         if lasts or failures >= UNREACHABLE_FAILURES:
-            state = AlarmState.NOT_ALLOWED if _bars(outcome) else AlarmState.UNREACHABLE
+            state = AlarmState.NOT_ALLOWED if _is_denied(outcome) else AlarmState.UNREACHABLE
             await self.alarms.begin(self.target, self.kind, state, reply_text(reply))
 
 
-def _bars(outcome: Outcome) -> bool:
+def _is_denied(outcome: Outcome) -> bool:
     return outcome is Outcome.NOT_ALLOWED
 
 
 def reply_text(reply: Reply) -> str:
-    """Say what came back, with its status."""
+    """Return what came back, with its status, as text."""
     return reply.text if reply.status is None else f"the LRS answered {reply.status}: {reply.text}"

@@ -1,7 +1,7 @@
-"""Telling a statement of another history of this database from any other that an LRS has under an id of ours.
+"""Detects a statement of another history of this database, which an LRS has under an id of ours.
 
 Ids are UUIDv5 of an attempt's random UUID, and bytes are frozen before they are sent, so whatever an LRS has under one
-of our ids was made of that attempt. Where it tells of another moment, it was made in a history that this database does
+of our ids was made of that attempt. Where it has another timestamp, it was made in a history that this database does
 not know: it was restored from an older backup, or a copy of it sends to the same LRS.
 """
 
@@ -14,7 +14,7 @@ import msgspec
 
 
 def is_diverged(sent: str | bytes, stored: dict[str, Any]) -> bool:
-    """Return whether a statement that an LRS has tells of another moment, or of another act, than the one sent."""
+    """Return whether a statement that an LRS has differs from the one sent in its timestamp or verb."""
     ours = msgspec.json.decode(sent)
     return _verb(ours) != _verb(stored) or _is_another_moment(ours.get("timestamp"), stored.get("timestamp"))
 

@@ -1,6 +1,6 @@
-"""The documents' forwarder: brings a target's state and profile documents up to date.
+"""The document forwarder: updates a target's state and profile documents.
 
-A document is read, joined with what others wrote into it, and written under the condition that nobody wrote it
+A document is read, merged with what others wrote into it, and written under the condition that nobody wrote it
 meanwhile (If-Match or If-None-Match: xAPI Communication, 3.1); if somebody did, it is read again. A process that dies
 leaves it waiting, and the next one finds at the LRS what it would write, or writes it.
 """
@@ -18,7 +18,7 @@ import structlog
 
 from bridge.clock import Now
 from bridge.database import DATABASE_ERRORS, Database, describe_place
-from bridge.forwarding.backoff import AWAY, FIRST, LONGEST, delay
+from bridge.forwarding.backoff import BASE_DELAY, MAX_DELAY, MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.channel import TargetChannel
 from bridge.forwarding.outcomes import Outcome, Reply, classify_document, may_be_of_one, retry_after
 from bridge.forwarding.polling_worker import PollingWorker
@@ -31,17 +31,17 @@ log = structlog.get_logger(__name__)
 
 JSON = "application/json"
 _CODING = re.compile(r'(?:-|--|;)(?:gzip|br|deflate|zstd)"$')
-"""What proxies put behind an ETag when they compress."""
-MOST_TOGETHER = 4
-"""Documents on their way to one LRS at the same time."""
-MOST_READINGS = 5
-"""How often a document is read anew, as others write it too, before it is left alone for a while."""
+"""What proxies append to an ETag when they compress."""
+MAX_CONCURRENT_DOCUMENTS = 4
+"""Documents that are sent to one LRS at the same time."""
+MAX_READS = 5
+"""Reads of a document that others write too, before it waits for a while."""
 _WAITING = {Outcome.RETRY, Outcome.BROKE, Outcome.NOT_ALLOWED, Outcome.CONFLICT, Outcome.FAULT}
-"""What comes of a try after which a document waits: it is never given up for trouble with the LRS or the way."""
+"""Outcomes after which a document waits: it never becomes dead for trouble with the LRS or the network."""
 
 
-class _Sent(NamedTuple):
-    """What came of a document. `is_of_target` tells that the LRS as a whole is in trouble."""
+class _DocumentResult(NamedTuple):
+    """The result of sending a document. `is_of_target`: the LRS as a whole is in trouble."""
 
     outcome: Outcome
     reply: Reply
@@ -51,7 +51,8 @@ class _Sent(NamedTuple):
 class DocumentForwarder(PollingWorker):
     """Forwards a target's documents.
 
-    The parameters are those of `Forwarder`; `adopts` are names, of which it takes what waits for no target yet.
+    The parameters are those of `Forwarder`; `adopts` are names of documents that it takes over where they wait for no
+    target yet.
     """
 
     def __init__(
@@ -69,93 +70,97 @@ class DocumentForwarder(PollingWorker):
         self._part = part
         self._adopts = adopts
 
-    async def _round(self) -> bool:
-        """Write what may be written now, a few documents at once; tell whether there was anything."""
-        if self._adopts and self._may_look():
+    async def _poll_once(self) -> bool:
+        """Write what may be written now, a few documents concurrently; return whether there was anything."""
+        if self._adopts and self._may_assign():
             while not self._stopping.is_set() and await self._database.read(documents.has_unassigned):
                 await self._database.write(documents.assign_waiting, self._part.target, self._adopts)
-        most = MOST_TOGETHER if self._breaker.is_closed else 1
-        claimed = await self._database.read(documents.claim, self._part, now=self._now(), most=most)
-        sent = [result for result in await asyncio.gather(*map(self._send, claimed)) if result is not None]
-        troubles = [result for result in sent if result.is_of_target]
-        settled = [result for result in sent if result.outcome not in _WAITING]
+        count = MAX_CONCURRENT_DOCUMENTS if self._breaker.is_closed else 1
+        claimed = await self._database.read(documents.claim, self._part, now=self._now(), most=count)
+        results = [result for result in await asyncio.gather(*map(self._send, claimed)) if result is not None]
+        troubles = [result for result in results if result.is_of_target]
+        settled = [result for result in results if result.outcome not in _WAITING]
         if settled:
-            self._progressed()
+            self._record_progress()
         if any(result.outcome is Outcome.DELIVERED for result in settled):
-            await self._channel.passed()
+            await self._channel.record_success()
         if troubles:
-            await self._channel.failed(troubles[0].outcome, troubles[0].reply)
+            await self._channel.record_failure(troubles[0].outcome, troubles[0].reply)
         elif settled:
-            await self._channel.answered()
+            await self._channel.record_response()
         else:
-            self._breaker.gave_up()
-        return bool(sent)
+            self._breaker.release()
+        return bool(results)
 
-    async def _send(self, one: ClaimedDocument) -> _Sent | None:
-        """Bring one document up to date; give what came of it, None where the target was paused meanwhile."""
+    async def _send(self, document: ClaimedDocument) -> _DocumentResult | None:
+        """Update one document; return the result, None where the target was paused meanwhile."""
         started = self._now()
         try:
-            outcome, reply = await self._write(one)
+            outcome, reply = await self._write(document)
         except TargetPausedError:
             return None
         except DATABASE_ERRORS:
             raise
-        except Exception as error:  # noqa: BLE001 -- logged: no fault stops what comes after it
-            self._report_fault(error, document=one.name)
+        except Exception as error:  # noqa: BLE001 -- logged: no error stops what comes after it
+            self._report_fault(error, document=document.name)
             outcome, reply = Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_place(error)}")
         state = "waiting" if outcome in _WAITING else "delivered" if outcome is Outcome.DELIVERED else "dead"
         now = self._now()
         seconds, is_of_target = 0.0, False
         if state == "waiting":
-            seconds, is_of_target = await self._judge(one, outcome, reply)
+            seconds, is_of_target = await self._classify_failure(document, outcome, reply)
         else:
-            self._channel.isolation.forget(one.id)
+            self._channel.isolation.forget(document.id)
         done = Try(self._part.target, started, max(0, now - started), outcome.value, reply.status, reply.text)
         not_before = now + int(seconds * 1000)
-        await self._database.write(documents.settle, done, one, state, now, not_before=not_before)
+        await self._database.write(documents.settle, done, document, state, now, not_before=not_before)
         if state == "dead":
-            log.error("document_dead", target=self._part.target, document=one.name, status=reply.status)
-        return _Sent(outcome, reply, is_of_target)
+            log.error("document_dead", target=self._part.target, document=document.name, status=reply.status)
+        return _DocumentResult(outcome, reply, is_of_target)
 
-    async def _judge(self, one: ClaimedDocument, outcome: Outcome, reply: Reply) -> tuple[float, bool]:
+    async def _classify_failure(self, document: ClaimedDocument, outcome: Outcome, reply: Reply) -> tuple[float, bool]:
         """Return the seconds that a document waits by itself, and whether the target as a whole is in trouble."""
         is_own = outcome in {Outcome.CONFLICT, Outcome.FAULT}
         if not is_own and not may_be_of_one(reply, outcome):
             return 0.0, True
-        failure = self._channel.isolation.failed(one.id, one.id, says_nothing_of_others=is_own)
-        if failure.is_everything:
+        failure = self._channel.isolation.record_failure(document.id, document.id, says_nothing_of_others=is_own)
+        if failure.is_target_wide:
             return 0.0, True
-        if not is_own and not failure.is_alone and (outcome is not Outcome.NOT_ALLOWED or failure.may_be_permission):
-            await self._channel.failed_alone(outcome, reply, failures=failure.failures)
-        longest = LONGEST if failure.is_alone else AWAY
-        floor = FIRST if outcome is Outcome.FAULT else 0.0
-        asked = retry_after(reply, self._now())
-        return max(floor, delay(failure.failures, self._random, asked, longest=longest)), False
+        if not is_own and not failure.is_isolated and (outcome is not Outcome.NOT_ALLOWED or failure.may_be_permission):
+            await self._channel.record_isolated_failure(outcome, reply, failures=failure.failures)
+        max_delay = MAX_DELAY if failure.is_isolated else MAX_OUTAGE_DELAY
+        floor = BASE_DELAY if outcome is Outcome.FAULT else 0.0
+        requested = retry_after(reply, self._now())
+        return max(floor, backoff_delay(failure.failures, self._random, requested, max_delay=max_delay)), False
 
-    async def _write(self, one: ClaimedDocument) -> tuple[Outcome, Reply]:
-        parameters = msgspec.json.decode(one.parameters, type=dict[str, str])
+    async def _write(self, document: ClaimedDocument) -> tuple[Outcome, Reply]:
+        parameters = msgspec.json.decode(document.parameters, type=dict[str, str])
         reply, refused = Reply(None, ""), set[str]()
-        for _ in range(MOST_READINGS):
-            found = await self._transport.read_document(one.resource, parameters)
-            if found.is_truncated:
-                return Outcome.TOO_LARGE, found
+        for _ in range(MAX_READS):
+            current = await self._transport.read_document(document.resource, parameters)
+            if current.is_truncated:
+                return Outcome.TOO_LARGE, current
             # some LRSs answer 204, or 200 without content, where xAPI asks for 404
-            is_empty = found.status == 204 or (found.status == 200 and not found.text)
-            content = one.content
-            if found.status == 200 and not is_empty:
+            is_empty = current.status == 204 or (current.status == 200 and not current.text)
+            content = document.content
+            if current.status == 200 and not is_empty:
                 try:
-                    content = join(one.content, found.text) if one.content_type == JSON else one.content
+                    content = (
+                        merge_documents(document.content, current.text)
+                        if document.content_type == JSON
+                        else document.content
+                    )
                 except TooDeepError:
-                    return Outcome.REFUSED, Reply(200, "the document there is nested too deeply to be joined with")
-                if content == found.text.encode():
-                    return Outcome.DELIVERED, found
-            elif found.status != 404 and not is_empty:
-                return classify_document(found), found
-            # what was refused is not tried again, as long as there is another that may be meant
-            conditions = _conditions(found, is_empty=is_empty or found.status == 404)
-            condition = next((one for one in conditions if str(one) not in refused), conditions[0])
-            headers = {"Content-Type": one.content_type} | condition
-            reply = await self._transport.write_document(one.resource, parameters, content, headers)
+                    return Outcome.REFUSED, Reply(200, "the document there is nested too deeply to be merged")
+                if content == current.text.encode():
+                    return Outcome.DELIVERED, current
+            elif current.status != 404 and not is_empty:
+                return classify_document(current), current
+            # a condition that was refused is not sent again, as long as there is another one
+            conditions = _conditions(current, is_empty=is_empty or current.status == 404)
+            condition = next((each for each in conditions if str(each) not in refused), conditions[0])
+            headers = {"Content-Type": document.content_type} | condition
+            reply = await self._transport.write_document(document.resource, parameters, content, headers)
             outcome = classify_document(reply)
             if outcome is not Outcome.CONFLICT:
                 return outcome, reply
@@ -167,10 +172,10 @@ class TooDeepError(ValueError):
     """A document is nested more deeply than can be read."""
 
 
-def join(ours: bytes, theirs: str) -> bytes:
-    """Give a document as it should be at an LRS that has another: our properties in it, and what else it has kept.
+def merge_documents(ours: bytes, theirs: str) -> bytes:
+    """Return a document merged with the one that an LRS has: our properties replace those there, others stay.
 
-    A list of texts, such as the attempts, keeps the ones that are not ours, before ours. What is no JSON object, there
+    A list of texts, such as the attempts, keeps those that are not ours, before ours. What is not a JSON object, there
     or here, is replaced.
 
     Raises:
@@ -181,8 +186,8 @@ def join(ours: bytes, theirs: str) -> bytes:
         other = msgspec.json.decode(theirs)
         if not isinstance(mine, dict) or not isinstance(other, dict):
             return ours
-        joined = other | {name: _join(value, other.get(name)) for name, value in mine.items()}
-        return theirs.encode() if joined == other else msgspec.json.encode(joined)
+        merged = other | {name: _merge_values(value, other.get(name)) for name, value in mine.items()}
+        return theirs.encode() if merged == other else msgspec.json.encode(merged)
     except msgspec.MsgspecError:
         return ours
     except RecursionError:
@@ -191,22 +196,22 @@ def join(ours: bytes, theirs: str) -> bytes:
         return ours
 
 
-def _join(mine: object, other: object) -> object:
-    if not isinstance(mine, list) or not isinstance(other, list) or not all(isinstance(one, str) for one in mine):
+def _merge_values(mine: object, other: object) -> object:
+    if not isinstance(mine, list) or not isinstance(other, list) or not all(isinstance(item, str) for item in mine):
         return mine
-    return [one for one in other if one not in mine] + mine
+    return [item for item in other if item not in mine] + mine
 
 
-def _conditions(found: Reply, *, is_empty: bool) -> list[dict[str, str]]:
+def _conditions(current: Reply, *, is_empty: bool) -> list[dict[str, str]]:
     """Return the conditions under which a document is as it was read, the likeliest first.
 
     A proxy that compresses makes an ETag weak, which matches nothing (RFC 9110, 13.1.1), or puts the coding behind it.
     """
-    tag = next((value for name, value in found.headers.items() if name.lower() == "etag"), "")
+    tag = next((value for name, value in current.headers.items() if name.lower() == "etag"), "")
     strong = tag.removeprefix("W/")
     tags = [_CODING.sub('"', strong), strong, tag] if tag else []
     if is_empty:
-        return [{"If-None-Match": "*"}, *({"If-Match": one} for one in tags)]
-    # xAPI says what it is where an LRS does not tell it
-    tags = tags or [f'"{hashlib.sha1(found.text.encode(), usedforsecurity=False).hexdigest()}"']
-    return [{"If-Match": one} for one in dict.fromkeys(tags)]
+        return [{"If-None-Match": "*"}, *({"If-Match": entity_tag} for entity_tag in tags)]
+    # xAPI defines it, where an LRS does not send it
+    tags = tags or [f'"{hashlib.sha1(current.text.encode(), usedforsecurity=False).hexdigest()}"']
+    return [{"If-Match": entity_tag} for entity_tag in dict.fromkeys(tags)]

@@ -1,7 +1,7 @@
-"""What an LRS's answer means: one pure table.
+"""Classifies the answers of LRSs: one pure table.
 
-Trouble with the way or the LRS is never held against a statement (it is tried for ever); trouble with the statement
-is never tried again. xAPI Communication 3.2 says which status means what, and that a refused batch stores nothing.
+Trouble with the network or the LRS never makes a statement dead (it is sent again for ever); a refusal of the statement
+always does. xAPI Communication 3.2 says which status means what, and that a refused batch stores nothing.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from enum import Enum
 
 import msgspec
 
-MAX_LOCATION = 500
-"""Characters that are told of where a redirect points to."""
+MAX_LOCATION_LENGTH = 500
+"""Characters of a redirect's Location that are shown."""
 
 
 class Outcome(Enum):
-    """What came of a try."""
+    """The outcome of a try."""
 
     DELIVERED = "delivered"
     EQUIVALENT = "equivalent"
     """The LRS has it, spelled its own way: as good as delivered."""
     UNVERIFIED = "unverified"
-    """The LRS says that it has a statement of this id, and does not let the bridge see whether it is this one."""
+    """The LRS says that it has a statement of this id, and it cannot be read back to be compared."""
     RETRY = "retry"
-    """The LRS, or the way to it, is in trouble: wait and send the same again."""
+    """The LRS or the network is in trouble: wait and send the same again."""
     BROKE = "broke"
-    """The LRS broke on it (500): it is in trouble, or one of the statements is more than it can bear."""
+    """The LRS failed (500): it is in trouble, or one of the statements makes it fail."""
     NOT_ALLOWED = "not-allowed"
-    """The LRS does not let the bridge in: wait, and somebody must look."""
+    """The LRS denies the bridge access: wait, and raise an alarm."""
     REFUSED = "refused"
-    """The LRS takes no such statement: split the batch, or give up the single one."""
+    """The LRS refuses such a statement: split the batch; a single one becomes dead."""
     CONFLICT = "conflict"
-    """The LRS has a statement of one of these ids: split the batch, or look which."""
+    """The LRS has a statement of one of these ids: split the batch; a single one is compared."""
     DIVERGED = "diverged"
-    """The LRS has one of another history of this database under the id: only people can send it under another."""
+    """The LRS has a statement of another history of this database under the id: people may reissue it."""
     TOO_LARGE = "too-large"
-    """More than the LRS takes at once: split the batch, or give up the single one."""
+    """More than the LRS accepts at once: split the batch; a single one becomes dead."""
     FAULT = "fault"
-    """The bridge itself failed over it, in a way nobody foresaw: split the batch, or let the single one wait."""
+    """The bridge itself failed unexpectedly: split the batch; a single one waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Reply:
         status: None where no answer came that could be read whole; `text` then says what happened instead.
         is_truncated: the answer was too large to be read whole.
         is_cut: the request was sent, and its answer lost on the way.
-        is_from_lrs: whether the LRS said so, not the token endpoint.
-        is_preliminary: it answers what is asked before the request itself: a token, or the version.
+        is_from_lrs: whether the LRS answered, not the token endpoint.
+        is_preliminary: the answer to a request before the actual one: for a token, or the version.
         took: seconds from the request to this.
     """
 
@@ -73,7 +73,7 @@ class Reply:
         if self.status is None or not 300 <= self.status < 400:
             return ""
         location = next((value for name, value in self.headers.items() if name.lower() == "location"), "")
-        return location[:MAX_LOCATION].encode(errors="replace").decode()
+        return location[:MAX_LOCATION_LENGTH].encode(errors="replace").decode()
 
 
 _BY_STATUS: Mapping[int, Outcome] = {
@@ -91,17 +91,17 @@ _BY_STATUS_OF_DOCUMENTS = {
     200: Outcome.DELIVERED,
     201: Outcome.DELIVERED,
     412: Outcome.CONFLICT,
-    414: Outcome.TOO_LARGE,  # its place is in the address
+    414: Outcome.TOO_LARGE,  # its id is in the URL
     500: Outcome.RETRY,
 }
 
 
 def classify(reply: Reply, sent: Sequence[str]) -> Outcome:
-    """Tell what a reply to a POST of statements with these ids means.
+    """Return what a reply to a POST of statements with these ids means.
 
     A 200 counts only with a list of ids that were sent (some LRSs leave out those they knew): a login page, a proxy's
     greeting or an empty list is no delivery. Redirects, 404 and everything else that is not about the statements
-    themselves is trouble with the way.
+    themselves is trouble with the network or the LRS.
     """
     if reply.status is None:
         return Outcome.RETRY
@@ -110,45 +110,45 @@ def classify(reply: Reply, sent: Sequence[str]) -> Outcome:
     return _BY_STATUS.get(reply.status, Outcome.RETRY)
 
 
-_OF_THE_WAY = {401, 404, 429, 503}
+_OF_THE_NETWORK = {401, 404, 429, 503}
 _DUPLICATE = re.compile(r"duplicate|already (?:exist|stored|been)|conflict|unique|exists", re.IGNORECASE)
 
 
 def may_be_of_one(reply: Reply, outcome: Outcome) -> bool:
-    """Tell whether a failure may be about one statement or document, though it looks like trouble with the LRS.
+    """Return whether a failure may be about one statement or document, though it looks like trouble with the LRS.
 
     Firewalls and LRSs answer 403, 406, 412, 500, 502, 504, a page instead of ids, or nothing, to a single one that they
-    cannot bear. What says plainly that it is about the way (401, 404, 429, 503, a redirect, no connection) is not.
+    block or fail on. What is plainly about the network (401, 404, 429, 503, a redirect, no connection) is not.
     """
     if outcome not in {Outcome.RETRY, Outcome.BROKE, Outcome.NOT_ALLOWED} or reply.is_preliminary:
         return False
     if reply.status is None:
         return reply.is_cut or reply.is_truncated
-    return reply.status not in _OF_THE_WAY and not 300 <= reply.status < 400
+    return reply.status not in _OF_THE_NETWORK and not 300 <= reply.status < 400
 
 
 def speaks_of_duplicate(reply: Reply) -> bool:
-    """Tell whether a refusal says that the LRS has such a statement already: some answer 400 or 500 instead of 409."""
+    """Return whether a refusal says that the LRS has such a statement: some answer 400 or 500 instead of 409."""
     return reply.status in {400, 500} and _DUPLICATE.search(reply.text) is not None
 
 
 def classify_document(reply: Reply) -> Outcome:
-    """Tell what a reply to the reading or writing of a document means. A conflict: somebody else wrote it meanwhile."""
+    """Return what a reply to a request for a document means. A conflict: somebody else wrote it meanwhile."""
     if reply.status is None:
         return Outcome.RETRY
     return _BY_STATUS_OF_DOCUMENTS.get(reply.status, Outcome.RETRY)
 
 
 def retry_after(reply: Reply, now: int) -> float | None:
-    """Give the seconds that the LRS asks to wait (RFC 9110, 10.2.3: seconds or a date), None where it does not.
+    """Return the seconds that the LRS asks to wait (RFC 9110, 10.2.3), None where it does not.
 
     `now` is in milliseconds since the epoch.
     """
-    told = next((value for name, value in reply.headers.items() if name.lower() == "retry-after"), "").strip()
-    if told.isascii() and told.isdigit():
-        return float(told[:9])
+    value = next((text for name, text in reply.headers.items() if name.lower() == "retry-after"), "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
     try:
-        date = parsedate_to_datetime(told)
+        date = parsedate_to_datetime(value)
         return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now / 1000)
     except (ValueError, TypeError, OverflowError):
         return None
@@ -158,7 +158,7 @@ def _are_ids(text: str, sent: Sequence[str]) -> bool:
     if text == '["' + '","'.join(sent) + '"]':  # as most LRSs answer: nothing needs to be read then
         return bool(sent)
     try:
-        told = msgspec.json.decode(text, type=list[str])
+        ids = msgspec.json.decode(text, type=list[str])
     except msgspec.MsgspecError:
         return False
-    return bool(told) and {one.lower() for one in told} <= {one.lower() for one in sent}
+    return bool(ids) and {found.lower() for found in ids} <= {expected.lower() for expected in sent}

@@ -1,4 +1,4 @@
-"""No more requests a second than a target wants."""
+"""Limits requests to a target to a rate."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ import asyncio
 
 
 class RateLimiter:
-    """Lets requests go one after another, evenly. Times are the event loop's.
-
-    `per_second` is None for no limit.
-    """
+    """Spaces requests evenly. Times are the event loop's; `per_second` is None for no limit."""
 
     def __init__(self, per_second: float | None) -> None:
-        self._between = 0.0 if per_second is None else 1 / per_second
-        self._next = 0.0
+        self._interval = 0.0 if per_second is None else 1 / per_second
+        self._next_at = 0.0
 
     async def acquire(self) -> None:
-        """Wait until a request may go."""
-        if not self._between:
+        """Wait until a request may be sent."""
+        if not self._interval:
             return
         now = asyncio.get_running_loop().time()
-        at = max(now, self._next)
-        # taken before waiting, so that who comes meanwhile waits for the next one
-        self._next = at + self._between
+        at = max(now, self._next_at)
+        # reserved before waiting, so that a request that comes meanwhile waits for the next slot
+        self._next_at = at + self._interval
         await asyncio.sleep(at - now)

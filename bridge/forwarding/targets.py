@@ -1,4 +1,4 @@
-"""The LRSs that statements go to."""
+"""The LRSs that statements are sent to."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Bearer(NamedTuple):
 
 
 class ClientCredentials(NamedTuple):
-    """OAuth 2 client credentials (RFC 6749, 4.4), which give tokens that run out.
+    """OAuth 2 client credentials (RFC 6749, 4.4), which return tokens that expire.
 
-    `scope` and `audience` may be empty. `is_posted` tells that id and secret stand in the request's body, as
+    `scope` and `audience` may be empty. `is_posted`: id and secret are in the request's body, as
     `client_secret_post`, and not in a header.
     """
 
@@ -36,14 +36,14 @@ class ClientCredentials(NamedTuple):
 
 
 class Proxy(NamedTuple):
-    """An HTTP proxy; `headers` let the bridge in there."""
+    """An HTTP proxy; `headers` authenticate the bridge there."""
 
     url: str
     headers: dict[str, str]
 
 
 Credentials = Basic | Bearer | ClientCredentials | None
-"""How an LRS lets the bridge in; None for one that asks for nothing."""
+"""How the bridge authenticates at an LRS; None for not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,15 @@ class Target:
     """One LRS.
 
     Attributes:
-        name: under which its deliveries are stored; must not change.
+        name: under which its deliveries are stored; it must not change.
         endpoint: the xAPI endpoint with a slash at its end; `statements` is below it.
         credentials: never shown.
         version: of xAPI, or `auto` to ask the LRS.
-        documents: names of the documents that it gets.
-        unwanted_rules: names of the rules whose statements it does not get.
+        documents: names of the documents that it receives.
+        unwanted_rules: names of the rules whose statements it does not receive.
         rate: requests a second that a process sends it at most; None for no limit.
-        tls: whom to trust, and with which certificate to come; None as the system has it.
-        proxy: to go through; None for none.
+        tls: trusted authorities and the client certificate; None for the system's defaults.
+        proxy: None for none.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Speaking to an LRS over HTTP: the one place where statements leave the house."""
+"""Requests to an LRS over HTTP: the one place where statements leave the bridge."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from bridge.forwarding.about import VERSION_HEADER, ask_about, version_to_speak
+from bridge.forwarding.about import VERSION_HEADER, request_about, select_version
 from bridge.forwarding.auth import Authorization
 from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.rate_limiter import RateLimiter
@@ -18,19 +18,19 @@ from bridge.forwarding.targets import Target
 from bridge.http_client import HttpResponse, describe_failure, send_request, too_large
 from bridge.http_client import open_session as open_http_session
 
-ANSWER_TIMEOUT = 120
+REQUEST_TIMEOUT = 120
 """Seconds that a whole exchange may take: slow LRSs take eight for five hundred statements, and a batch has fifty."""
 MAX_ANSWER_BYTES = 64 * 1024
-"""Read of what an LRS says to statements and documents that it gets: a batch's list of ids has 2 KB."""
+"""Bytes that are read of the answer to statements and documents: a batch's list of ids has 2 KB."""
 MAX_ABOUT_BYTES = 1024 * 1024
-"""Read of what an LRS says about itself: extensions can be long."""
+"""Bytes that are read of the About Resource: extensions can be long."""
 MAX_CONTENT_BYTES = 4 * 1024 * 1024
-"""Read of a statement or document that an LRS gives back: more than it would have taken."""
+"""Bytes that are read of a statement or document: more than an LRS accepts."""
 VERSION_TTL = 3600.0
-"""Seconds that what an LRS said about its versions is good for: it may have been upgraded, or be another one."""
-VERSION_MISTRUST = 60.0
-"""Seconds after which it is asked again because of a refusal that speaks of versions."""
-_OF_VERSIONS = re.compile(r"version", re.IGNORECASE)
+"""Seconds for which the version of an LRS is cached: it may be upgraded, or replaced."""
+VERSION_RECHECK_AGE = 60.0
+"""Seconds after which a refusal that mentions versions makes the bridge request it again."""
+_MENTIONS_VERSION = re.compile(r"version", re.IGNORECASE)
 
 
 class TargetPausedError(Exception):
@@ -42,40 +42,50 @@ def _never() -> bool:
 
 
 class Transport:
-    """Sends to one LRS. Never raises for what the LRS or the network does: a `Reply` tells it.
+    """Sends requests to one LRS. Whatever the LRS or the network does is returned as a `Reply`, never raised.
 
-    `is_held` is asked before each request, at the last moment: where it says so, the request is not begun and
-    `TargetPausedError` raised.
+    `is_paused` is called right before each request: where it returns True, the request is not begun, and
+    `TargetPausedError` is raised.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, target: Target, is_held: Callable[[], bool] = _never) -> None:
-        self._is_held = is_held
+    def __init__(self, session: aiohttp.ClientSession, target: Target, is_paused: Callable[[], bool] = _never) -> None:
+        self._is_paused = is_paused
         self._session = session
         self._target = target
         self._options = connection_options(target)
         self._authorization = Authorization(session, target.credentials, self._options)
         self._rate_limiter = RateLimiter(target.rate)
         self._version: str | None = None if target.version == "auto" else target.version
-        self._version_asked_at = 0.0
+        self._version_requested_at = 0.0
 
     async def post(self, body: bytes) -> Reply:
-        """Send statements, a JSON list of them, in one request."""
+        """Send a JSON list of statements in one request."""
         return await self._request("POST", "statements", body=body)
 
     async def get(self, statement_id: str, *, voided: bool = False) -> Reply:
-        """Ask for one statement; a voided one is found only as such (xAPI Communication 2.1.3)."""
+        """Request one statement; a voided one is found only as such (xAPI Communication 2.1.3)."""
         parameter = "voidedStatementId" if voided else "statementId"
         return await self._request("GET", "statements", params={parameter: statement_id})
 
+    async def about(self) -> Reply:
+        """Request the About Resource, by any version where the target's is `auto`.
+
+        Raises:
+            aiohttp.ClientError, OSError, TimeoutError, ValueError: no answer came.
+        """
+        if self._target.version == "auto":
+            return await request_about(self._request_about)
+        return await self._request_about({VERSION_HEADER: self._target.version})
+
     async def read_document(self, resource: str, parameters: dict[str, str]) -> Reply:
-        """Ask for a state or profile document."""
+        """Request a state or profile document."""
         # a proxy that compresses changes the ETag, by which the document is written
         return await self._request("GET", resource, params=parameters, extra={"Accept-Encoding": "identity"})
 
     async def write_document(
         self, resource: str, parameters: dict[str, str], content: bytes, headers: dict[str, str]
     ) -> Reply:
-        """Write a document whole; `headers` tell its type and on what condition it may be written."""
+        """Write a document whole; `headers` are its type and the condition (If-Match, If-None-Match)."""
         return await self._request("PUT", resource, body=content, params=parameters, extra=headers)
 
     async def _request(
@@ -89,43 +99,46 @@ class Transport:
     ) -> Reply:
         begun = asyncio.get_running_loop().time()
         try:
-            trouble = await self._learn_version()
+            trouble = await self._ensure_version()
             if trouble is not None:
                 return trouble
             reply = await self._versioned(method, resource, body, params, extra)
-            if self._is_mistrusted(reply):
-                spoken, self._version = self._version, None
-                await self._learn_version(spoken)
-                if self._version != spoken:
+            if self._rejects_version(reply):
+                rejected, self._version = self._version, None
+                await self._ensure_version(rejected)
+                if self._version != rejected:
                     reply = await self._versioned(method, resource, body, params, extra)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             took = asyncio.get_running_loop().time() - begun
-            # without a version nothing was sent yet that could be what the other side cannot bear
+            # without a version no statement was sent yet, which could be what cuts the connection
             cut = self._version is not None and is_cut(error)
-            return Reply(None, describe_failure(error, ANSWER_TIMEOUT), is_cut=cut, took=took)
+            return Reply(None, describe_failure(error, REQUEST_TIMEOUT), is_cut=cut, took=took)
         return reply
 
-    async def _learn_version(self, otherwise: str | None = None) -> Reply | None:
-        """Ask for the version to speak where it is to be asked for; return what came instead where it is not known."""
+    async def _ensure_version(self, otherwise: str | None = None) -> Reply | None:
+        """Request the version to use unless it is known; return what came instead where it is still unknown."""
         if self._target.version != "auto":
             return None
         time = asyncio.get_running_loop().time()
         known = self._version or otherwise
-        if self._version is not None and time - self._version_asked_at < VERSION_TTL:
+        if self._version is not None and time - self._version_requested_at < VERSION_TTL:
             return None
-        self._version_asked_at = time
-        about = await ask_about(lambda headers: self._exchange("GET", "about", headers, MAX_ABOUT_BYTES))
-        self._version = version_to_speak(about) or known
+        self._version_requested_at = time
+        about = await request_about(self._request_about)
+        self._version = select_version(about) or known
         if self._version is not None:
             return None
-        trouble = about if about.status in {401, 403} or not about.is_from_lrs else _unheard(about)
+        trouble = about if about.status in {401, 403} or not about.is_from_lrs else _no_version(about)
         return replace(trouble, is_preliminary=True)
 
-    def _is_mistrusted(self, reply: Reply) -> bool:
-        """Tell whether an LRS refused the version that it was spoken to in, although it said that it speaks it."""
-        asked = asyncio.get_running_loop().time() - self._version_asked_at
-        is_old = self._target.version == "auto" and asked >= VERSION_MISTRUST
-        return is_old and reply.status == 400 and _OF_VERSIONS.search(reply.text) is not None
+    async def _request_about(self, headers: dict[str, str]) -> Reply:
+        return await self._exchange("GET", "about", headers, MAX_ABOUT_BYTES)
+
+    def _rejects_version(self, reply: Reply) -> bool:
+        """Return whether an LRS refused the version of a request, although it said that it supports it."""
+        age = asyncio.get_running_loop().time() - self._version_requested_at
+        is_old = self._target.version == "auto" and age >= VERSION_RECHECK_AGE
+        return is_old and reply.status == 400 and _MENTIONS_VERSION.search(reply.text) is not None
 
     async def _versioned(
         self,
@@ -138,24 +151,24 @@ class Transport:
         headers = {VERSION_HEADER: self._version or ""}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        most = MAX_CONTENT_BYTES if method == "GET" else MAX_ANSWER_BYTES
-        return await self._exchange(method, resource, headers | (extra or {}), most, body=body, params=params)
+        max_bytes = MAX_CONTENT_BYTES if method == "GET" else MAX_ANSWER_BYTES
+        return await self._exchange(method, resource, headers | (extra or {}), max_bytes, body=body, params=params)
 
     async def _exchange(
         self,
         method: str,
         resource: str,
         headers: dict[str, str],
-        most: int,
+        max_bytes: int,
         *,
         body: bytes | None = None,
         params: dict[str, str] | None = None,
     ) -> Reply:
-        reply = await self._authorized(method, resource, headers, most, body, params)
+        reply = await self._authorized(method, resource, headers, max_bytes, body, params)
         if reply.status == 401 and self._authorization.may_be_renewed:
-            # the token can have been withdrawn before its time: a new one tells
+            # the token may have been revoked before it expired
             self._authorization.forget()
-            reply = await self._authorized(method, resource, headers, most, body, params)
+            reply = await self._authorized(method, resource, headers, max_bytes, body, params)
         return reply
 
     async def _authorized(
@@ -163,45 +176,47 @@ class Transport:
         method: str,
         resource: str,
         headers: dict[str, str],
-        most: int,
+        max_bytes: int,
         body: bytes | None,
         params: dict[str, str] | None,
     ) -> Reply:
-        told = await self._authorization.header()
-        if isinstance(told, Reply):
-            return told
-        if told is not None:
-            headers = headers | {"Authorization": told}
+        authorization = await self._authorization.header()
+        if isinstance(authorization, Reply):
+            return authorization
+        if authorization is not None:
+            headers = headers | {"Authorization": authorization}
         await self._rate_limiter.acquire()
-        # nothing is waited for from here on to where the request is on its way
-        if self._is_held():
+        # nothing is awaited between this check and the request
+        if self._is_paused():
             raise TargetPausedError
         response = await send_request(
             self._session,
             method,
             self._target.endpoint + resource,
-            max_bytes=most,
+            max_bytes=max_bytes,
             data=body,
             params=params,
             headers=headers,
             **self._options,
         )
-        return reply_of(response, most)
+        return reply_of(response, max_bytes)
 
 
-def _unheard(about: Reply) -> Reply:
+def _no_version(about: Reply) -> Reply:
     said = "no answer" if about.status is None else f"{about.status}: {about.text[:200]}"
-    words = f"the LRS did not tell which versions it speaks ({said}); set `version` of the target if it never does"
+    words = (
+        f"the LRS did not say which xAPI versions it supports ({said}); set `version` of the target if it never does"
+    )
     return Reply(None, words, about.headers)
 
 
 def open_session() -> aiohttp.ClientSession:
-    """Open the client session that all targets share. Cookies are not kept: LRSs have no use for them."""
-    return open_http_session(timeout_seconds=ANSWER_TIMEOUT)
+    """Open the client session that all targets share, without cookies."""
+    return open_http_session(timeout_seconds=REQUEST_TIMEOUT)
 
 
 def connection_options(target: Target) -> dict[str, Any]:
-    """Return how a target, and its token endpoint, are connected to, as options of a request."""
+    """Return the connection options of requests to a target and its token endpoint."""
     options: dict[str, Any] = {} if target.tls is None else {"ssl": target.tls}
     if target.proxy is not None:
         options |= {"proxy": target.proxy.url, "proxy_headers": target.proxy.headers}
@@ -211,7 +226,7 @@ def connection_options(target: Target) -> dict[str, Any]:
 def reply_of(response: HttpResponse, max_bytes: int) -> Reply:
     """Return a reply; of a success that is too large to be read whole, one that says so instead.
 
-    Of a redirect, where it points to is said first: it is not followed.
+    The text of a redirect begins with where it points to: it is not followed.
     """
     if response.is_truncated and 200 <= response.status < 300:
         return Reply(None, too_large(max_bytes), response.headers, is_truncated=True)
@@ -223,7 +238,7 @@ def reply_of(response: HttpResponse, max_bytes: int) -> Reply:
 
 
 def is_cut(error: Exception) -> bool:
-    """Tell whether a request was on its way when it failed, so that it may be what the other side cannot bear."""
+    """Return whether a request was on its way when it failed, so that its content may be the cause."""
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
         return False
     return isinstance(error, aiohttp.ClientError | OSError | TimeoutError)

@@ -1,4 +1,4 @@
-"""All there is to send to the targets, each part under its lease."""
+"""The workers of all targets, each with its lease."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from bridge.forwarding.worker_pool import Worker
 from storage.outbox import SHARDS, ShardLease
 from storage.target_alarms import RequestKind
 
-LEASES = "target "
+LEASE_PREFIX = "target "
 """How the leases of targets begin: whatever a target is called, it is no other work's lease."""
 
 
-def senders(
+def build_workers(
     database: Database,
     session: aiohttp.ClientSession,
     targets: Sequence[Target],
@@ -34,22 +34,22 @@ def senders(
     now: Now,
     random: Callable[[], float],
 ) -> dict[str, Callable[[], Worker]]:
-    """Give lease -> what makes its sender, for all targets; the first one adopts what waits for no target yet.
+    """Return what makes each worker, by its lease; those of the first target adopt what waits for no target yet.
 
-    Those that send statements to a target share a channel. Its documents have their own: an LRS without the document
-    resources gets statements all the same.
+    Workers that send statements to a target share a channel. Its documents have their own: an LRS without the document
+    resources receives statements all the same.
     """
-    made: dict[str, Callable[[], Worker]] = {}
+    factories: dict[str, Callable[[], Worker]] = {}
     for target in targets:
-        transport = Transport(session, target, partial(pauses.holds, target.name))
+        transport = Transport(session, target, partial(pauses.is_paused, target.name))
         channel = TargetChannel(
             target.name, RequestKind.STATEMENTS, transport, Breaker(target.name, random), pauses, now
         )
         first = target is targets[0]
         for shard in range(SHARDS):
-            part = ShardLease(target.name, f"{LEASES}{target.name}/{shard}", owner, shard)
+            part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/{shard}", owner, shard)
             adopts = first and shard == 0
-            made[part.lease] = partial(
+            factories[part.lease] = partial(
                 Forwarder,
                 database,
                 part,
@@ -59,10 +59,12 @@ def senders(
                 adopts=adopts,
                 unwanted_rules=target.unwanted_rules,
             )
-        part = ShardLease(target.name, f"{LEASES}{target.name}/documents", owner)
+        part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/documents", owner)
         adopted = target.documents if first else frozenset[str]()
         channel = TargetChannel(
             target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now
         )
-        made[part.lease] = partial(DocumentForwarder, database, part, channel, now=now, random=random, adopts=adopted)
-    return made
+        factories[part.lease] = partial(
+            DocumentForwarder, database, part, channel, now=now, random=random, adopts=adopted
+        )
+    return factories

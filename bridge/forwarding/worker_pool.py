@@ -1,4 +1,4 @@
-"""The senders of a process: those run whose leases it holds, so that processes share the forwarding out."""
+"""The workers of a process: those whose leases it holds, so that processes share the forwarding."""
 
 from __future__ import annotations
 
@@ -15,101 +15,105 @@ from storage.leases import Shares
 
 log = structlog.get_logger(__name__)
 
-LASTS = 15.0
-"""Seconds that a lease lasts, and so the longest that a killed process's work rests."""
-LOOK = 1.0
-"""Seconds between looks for leases that others hold."""
+LEASE_TTL = 15.0
+"""Seconds that a lease lasts, and so the maximum that the work of a killed process waits."""
+LEASE_POLL_INTERVAL = 1.0
+"""Seconds between polls for leases that others hold."""
 STOP_GRACE = 3.0
-"""Seconds that a stopping bridge waits for what is on its way to an LRS. What is cancelled then is sent again later."""
+"""Seconds that a stopping bridge waits for requests in flight. What is cancelled then is sent again later."""
 HANDOVER_GRACE = 10.0
-"""The same where another process takes over: less than a lease lasts, which is not renewed meanwhile."""
+"""The same where another process takes over: less than a lease lasts, as it is not renewed meanwhile."""
 
 
 class Worker(Protocol):
-    """Something that sends to a target until it is stopped. It is not started again."""
+    """Sends to a target until it is stopped. It is not started again."""
 
     async def run(self) -> None:
-        """Send until `stop`. No fault ends it."""
+        """Send until `stop`. No error ends it."""
 
     def stop(self) -> None:
-        """Send nothing more after what is on its way."""
+        """Stop after the requests that are in flight."""
 
     def wake(self) -> None:
-        """Look now: something was stored."""
+        """Poll now: something was stored."""
 
 
 class WorkerPool:
-    """Runs a sender for each lease that this process holds.
+    """Runs a worker for each lease that this process holds.
 
     Args:
         database: where the leases are.
-        senders: name of the lease -> makes the sender.
-        owner: what this process is known by: a UUID of its own.
-        lasts: seconds that a lease lasts; it is renewed three times in these.
+        factories: by the name of the lease, what makes its worker.
+        owner: identifies this process: a UUID.
+        lease_ttl: seconds that a lease lasts; it is renewed three times in these.
     """
 
     def __init__(
-        self, database: Database, senders: Mapping[str, Callable[[], Worker]], *, owner: str, lasts: float = LASTS
+        self,
+        database: Database,
+        factories: Mapping[str, Callable[[], Worker]],
+        *,
+        owner: str,
+        lease_ttl: float = LEASE_TTL,
     ) -> None:
         self._database = database
-        self._senders = senders
+        self._factories = factories
         self._owner = owner
-        self._lasts = lasts
+        self._lease_ttl = lease_ttl
         self._running: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._stopping = asyncio.Event()
 
     def wake(self) -> None:
-        """Let all senders look now: something was stored."""
-        for sender, _ in self._running.values():
-            sender.wake()
+        """Let all workers poll now: something was stored."""
+        for worker, _ in self._running.values():
+            worker.wake()
 
     def stop(self) -> None:
-        """Send nothing more after what is on its way."""
+        """Stop after the requests that are in flight."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Renew the leases and let those work who have one, until `stop`. No fault ends it."""
+        """Renew the leases and run their workers, until `stop`. No error ends it."""
         while not self._stopping.is_set():
             try:
-                await self._share()
+                await self._balance()
             except DATABASE_ERRORS as error:
-                # those who work go on: they send only what they can claim, which asks for the lease as well
+                # workers continue: they send only what they can claim, which checks the lease as well
                 log.error("leases_not_renewed", error=describe(error))  # noqa: TRY400 -- its own words hold values
             except Exception:
                 log.exception("leases_not_renewed")
             with contextlib.suppress(TimeoutError):
-                # what somebody else holds may be free any moment
-                most = self._lasts if len(self._running) == len(self._senders) else LOOK
-                async with asyncio.timeout(min(self._lasts / 3, most)):
+                # a lease that another process holds may be free any moment
+                interval = self._lease_ttl if len(self._running) == len(self._factories) else LEASE_POLL_INTERVAL
+                async with asyncio.timeout(min(self._lease_ttl / 3, interval)):
                     await self._stopping.wait()
-        await self._rest(list(self._running), STOP_GRACE)
-        with contextlib.suppress(*DATABASE_ERRORS):  # it runs out by itself
+        await self._stop_workers(list(self._running), STOP_GRACE)
+        with contextlib.suppress(*DATABASE_ERRORS):  # it expires by itself
             await self._database.write(leases.give_back, owner=self._owner)
 
-    async def _share(self) -> None:
+    async def _balance(self) -> None:
         shares: Shares = await self._database.write(
-            leases.share_out, owner=self._owner, names=self._senders.keys(), lasts=int(self._lasts * 1000)
+            leases.share_out, owner=self._owner, names=self._factories.keys(), lasts=int(self._lease_ttl * 1000)
         )
-        lost = self._running.keys() - shares.held
-        over = lost | shares.excess
-        if over:
-            await self._rest(over, min(HANDOVER_GRACE, self._lasts / 2))
+        surplus = (self._running.keys() - shares.held) | shares.excess
+        if surplus:
+            await self._stop_workers(surplus, min(HANDOVER_GRACE, self._lease_ttl / 2))
         if shares.excess:
             await self._database.write(leases.give_back, owner=self._owner, names=shares.excess)
         for name in shares.held - shares.excess - self._running.keys():
-            sender = self._senders[name]()
-            self._running[name] = (sender, asyncio.create_task(sender.run()))
+            worker = self._factories[name]()
+            self._running[name] = (worker, asyncio.create_task(worker.run()))
 
-    async def _rest(self, names: Collection[str], grace: float) -> None:
-        """Stop senders and wait for what they have on its way, for so many seconds; then cancel it."""
+    async def _stop_workers(self, names: Collection[str], grace: float) -> None:
+        """Stop workers and wait for their requests in flight, for so many seconds; then cancel them."""
         ended = [self._running.pop(name) for name in list(names) if name in self._running]
-        for sender, _ in ended:
-            sender.stop()
+        for worker, _ in ended:
+            worker.stop()
         tasks = [task for _, task in ended]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace)
             if late:
-                log.warning("sends_cancelled", senders=len(late), consequence="they are sent again, under the same ids")
+                log.warning("sends_cancelled", workers=len(late), consequence="they are sent again, under the same ids")
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -73,7 +73,7 @@ def activate_version(
     A version that is active already is activated once more: every decision is recorded.
 
     Raises:
-        DocumentError: it has faults, all of which are listed.
+        DefinitionError: it has faults, all of which are listed.
         LibraryError: the operation claims to be by the settings.
     """
     _validate_person(context)
@@ -89,7 +89,7 @@ def roll_back(
     """Activate the version before the active one, for an LMS or for all; twice goes back two versions.
 
     Raises:
-        DocumentError: it has faults by now: another release of the bridge stored it.
+        DefinitionError: it has faults by now: another release of the bridge stored it.
         LibraryError: there is none before it, or the operation claims to be by the settings.
     """
     _validate_person(context)
@@ -107,7 +107,7 @@ def compile_stored(connection: Connection, version_id: int) -> CompiledMapping:
     """Compile a stored version.
 
     Raises:
-        DocumentError: it has faults.
+        DefinitionError: it has faults.
     """
     return compile_text(mapping_versions.definition(connection, version_id), f"version {version_id}")
 

@@ -1,4 +1,4 @@
-"""What is stored of enrollments, as the pure core replays it: each commit is read again from its body."""
+"""Loads the stored history of enrollments for a replay: each commit is decoded again from its body."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from mappings.cmi import parse_cmi
 from storage import journal_replay
 from storage.journal_replay import JournalRow, StoredHistory
 
-_beside = msgspec.json.Decoder(RequestMetadata).decode
-_NOTHING = RequestMetadata()
+_decode_metadata = msgspec.json.Decoder(RequestMetadata).decode
+_NO_METADATA = RequestMetadata()
 
 
-class UnreadableError(ValueError):
-    """A commit in the journal that this release cannot read as the one that took it could."""
+class UnreadableCommitError(ValueError):
+    """A stored commit that this release cannot decode as the one that stored it could."""
 
 
 class EnrollmentHistory(msgspec.Struct, frozen=True):
-    """An enrollment with the numbers of its attempts' rows, by session id, and its commits in their order."""
+    """An enrollment: the ids of its attempts' rows by session id, its attempts, and its commits in their order."""
 
     enrollment_id: int
     attempt_ids: dict[str, int]
@@ -40,25 +40,24 @@ class EnrollmentHistory(msgspec.Struct, frozen=True):
 
 
 def enrollment_histories(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[EnrollmentHistory]:
-    """Give enrollments in the order of their ids. The commits of each must be taken before the next one is.
+    """Yield enrollments in the order of their ids. The commits of each must be consumed before the next one.
 
-    Where not all are taken, this must be closed before the connection is.
+    Where not all are consumed, the generator must be closed before the connection.
 
-    Names are those that the LMS told last: what it told before is not kept.
+    Names are those that the LMS sent last: earlier ones are not stored.
     """
-    whole = journal_replay.histories(connection, enrollment_ids)
-    its = {history.enrollment.id: history for history in whole}
+    by_id = {history.enrollment.id: history for history in journal_replay.histories(connection, enrollment_ids)}
     with closing(journal_replay.commits(connection, enrollment_ids)) as rows:
         for enrollment_id, commits in groupby(rows, key=attrgetter("enrollment_id")):
-            history = its[enrollment_id]
+            history = by_id[enrollment_id]
             yield EnrollmentHistory(enrollment_id, _attempt_ids(history), _attempts(history), commits)
 
 
-def received(row: JournalRow) -> Received:
-    """Read a commit again.
+def decode_commit(row: JournalRow) -> Received:
+    """Decode a stored commit for the replay.
 
     Raises:
-        UnreadableError: this release cannot.
+        UnreadableCommitError: this release cannot.
     """
     commit = read_commit(row)
     arrival = ReceivedCommit(
@@ -72,30 +71,32 @@ def received(row: JournalRow) -> Received:
 
 
 def read_commit(row: JournalRow) -> Commit:
-    """Read a commit's body by its wire format.
+    """Parse a stored commit's body by its wire format.
 
     Raises:
-        UnreadableError: this release cannot.
+        UnreadableCommitError: this release cannot.
     """
-    beside = _NOTHING if row.request_metadata is None else _beside(row.request_metadata)
-    post = CommitRequest(bytes(row.body), row.content_type, beside.query, beside.no_cors)
+    metadata = _NO_METADATA if row.request_metadata is None else _decode_metadata(row.request_metadata)
+    request = CommitRequest(bytes(row.body), row.content_type, metadata.query, metadata.no_cors)
     try:
         if row.wire_format == native.FORMAT.name:
-            whole = native.parse_all_in_one(post.body)
+            whole = native.parse_all_in_one(request.body)
             if whole is not None and (whole.cmi is not None or whole.cmi_data is not None):
-                return native.parse_commit(whole, post)
-        commit = _recognised(row, post) or formats.read(formats.BY_NAME[row.wire_format], post).commit
+                return native.parse_commit(whole, request)
+        commit = _detect(row, request) or formats.read(formats.BY_NAME[row.wire_format], request).commit
     except (BridgeError, KeyError) as error:
-        raise UnreadableError(f"Commit {row.number} of session {row.session_id} cannot be read: {error}") from error
+        raise UnreadableCommitError(
+            f"Commit {row.number} of session {row.session_id} cannot be read: {error}"
+        ) from error
     if commit is None:
-        raise UnreadableError(f"Commit {row.number} of session {row.session_id} has nothing in it.")
+        raise UnreadableCommitError(f"Commit {row.number} of session {row.session_id} has nothing in it.")
     return commit
 
 
-def _recognised(row: JournalRow, post: CommitRequest) -> Commit | None:
-    """Give the commit as it is recognised, None where it came through the door of a format that it is not told from."""
+def _detect(row: JournalRow, request: CommitRequest) -> Commit | None:
+    """Return the commit as its format is detected, None where it was posted to another format's own address."""
     try:
-        commit = formats.detect(post)[1].commit
+        commit = formats.detect(request)[1].commit
     except BridgeError:
         return None
     return commit if commit is not None and commit.wire_format == row.wire_format else None

@@ -1,4 +1,4 @@
-"""What a stored commit became, and why; or what it would become by another mapping."""
+"""Explains what a stored commit became and why, or what it would become by another mapping."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from bridge.commit_model.state_codec import decode_session_state
 from bridge.commit_model.statement_context import statement_context
 from bridge.mapping_library.activation import compile_stored
-from bridge.mapping_library.enrollment_history import enrollment_histories, received
+from bridge.mapping_library.enrollment_history import decode_commit, enrollment_histories
 from mappings.analysis.explain import Explanation
 from mappings.analysis.replay import Replay, Told
 from mappings.definition import CompiledMapping
@@ -20,9 +20,9 @@ from storage.queries import lookups
 
 
 class ExplainedCommit(msgspec.Struct, frozen=True):
-    """A commit of a session. `closing` explains what was made of closing the session, where this was its last commit.
+    """A commit of a session, explained; `closing` explains the end of the session, where this was its last commit.
 
-    `version_id` is the version that told it, None where another mapping was asked.
+    `version_id` is the version that applied to it, None where another mapping was asked for.
     """
 
     session_id: str
@@ -33,16 +33,16 @@ class ExplainedCommit(msgspec.Struct, frozen=True):
     closing: Explanation | None
 
 
-def explained_commit(
+def explain_commit(
     connection: Connection, session_id: str, number: int, *, mapping: CompiledMapping | None = None
 ) -> ExplainedCommit | None:
-    """Explain a commit as it was told, each commit before it by the version of its time; or all of them by a mapping.
+    """Explain a commit, replaying each commit before it by the version of its time, or all of them by a mapping.
 
-    None where there is no such commit. One that repeats another is said to be a duplicate, and nothing else.
+    Return None where there is no such commit. One that repeats another is explained as a duplicate only.
 
     Raises:
-        UnreadableError: this release cannot read it, or one before it.
-        DocumentError: a version has faults: another release of the bridge made it.
+        UnreadableCommitError: this release cannot read it, or one before it.
+        DefinitionError: a version has faults: another release of the bridge stored it.
     """
     session = lookups.find_session(connection, session_id)
     line = journal_replay.commit_line(connection, session_id, number)
@@ -55,30 +55,30 @@ def explained_commit(
             versions[version_id] = compile_stored(connection, version_id)
         return versions[version_id]
 
-    shown = None if mapping is not None else line.mapping_version_id
-    facts = statement_context(session.attempt, session_id, decode_session_state(session.state).launch.registration)
+    version_id = None if mapping is not None else line.mapping_version_id
+    context = statement_context(session.attempt, session_id, decode_session_state(session.state).launch.registration)
     if line.duplicate_of is not None:
-        return ExplainedCommit(session_id, number, shown, facts, _repeats(line.duplicate_of), None)
-    found: list[Told] = []
-    with closing(enrollment_histories(connection, [session.attempt.enrollment.id])) as told:
-        for story in told:
-            replay = Replay(mapping or version(line.mapping_version_id), story.attempts, (session_id, number))
-            for row in story.commits:
+        return ExplainedCommit(session_id, number, version_id, context, _duplicate(line.duplicate_of), None)
+    results: list[Told] = []
+    with closing(enrollment_histories(connection, [session.attempt.enrollment.id])) as enrollments:
+        for enrollment in enrollments:
+            replay = Replay(mapping or version(line.mapping_version_id), enrollment.attempts, (session_id, number))
+            for row in enrollment.commits:
                 replay.mapping = mapping or version(row.mapping_version_id)
-                found += replay.tell(received(row))
-            found += replay.end()
-    own = {one.closing: one for one in found if (one.session_id, one.number) == (session_id, number)}
-    commit, closed = own[False], own.get(True)
+                results += replay.tell(decode_commit(row))
+            results += replay.end()
+    own = {result.closing: result for result in results if (result.session_id, result.number) == (session_id, number)}
+    commit, end = own[False], own.get(True)
     return ExplainedCommit(
         session_id,
         number,
-        shown,
+        version_id,
         commit.context,
-        commit.explanation or _repeats(commit.transition.duplicate_of),
-        None if closed is None else closed.explanation,
+        commit.explanation or _duplicate(commit.transition.duplicate_of),
+        None if end is None else end.explanation,
     )
 
 
-def _repeats(duplicate_of: int | None) -> Explanation:
-    """Explain a commit that repeats another one: it did nothing."""
+def _duplicate(duplicate_of: int | None) -> Explanation:
+    """Return the explanation of a commit that repeats another one: it did nothing."""
     return Explanation("duplicate", duplicate_of, (), (), (), ())

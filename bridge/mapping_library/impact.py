@@ -1,7 +1,7 @@
-"""The impact report: what a version would have made of the journal instead of what another one makes of it.
+"""The impact report: how the statements of stored commits differ between two mapping documents.
 
-The work is shared out among processes, as it is Python's time that it takes; each reads the database by itself. Where
-there is little of it, it is done here.
+The work is shared among processes, as it is bound by the CPU; each reads the database by itself. Few enrollments are
+processed here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ import structlog
 from sqlalchemy import Engine
 
 from bridge.mapping_documents import compile_text
-from bridge.mapping_library.enrollment_history import EnrollmentHistory, UnreadableError, enrollment_histories, received
+from bridge.mapping_library.enrollment_history import (
+    EnrollmentHistory,
+    UnreadableCommitError,
+    decode_commit,
+    enrollment_histories,
+)
 from mappings.analysis.impact import Difference, Impact
 from mappings.definition import CompiledMapping
 from storage import journal_replay
@@ -26,23 +31,23 @@ from storage.journal_replay import JournalSpan
 
 log = structlog.get_logger(__name__)
 
-DAYS = 30
-"""Days that a report looks back by default."""
-TOGETHER = 250
+DEFAULT_DAYS = 30
+"""Days of commits in a report by default."""
+BATCH_SIZE = 250
 """Enrollments that are read at once."""
-FEW = 2_000
-"""Enrollments for which no process is started."""
+SINGLE_PROCESS_LIMIT = 2_000
+"""Enrollments up to which no process is started."""
 
-ALL_PROCESSORS = os.cpu_count() or 1
-BESIDE_A_SERVICE = max(ALL_PROCESSORS // 2, 1)
-"""Processes that leave something of the machine to commits."""
+CPU_COUNT = os.cpu_count() or 1
+DEFAULT_PROCESSES = max(CPU_COUNT // 2, 1)
+"""Half of the CPUs, which leaves the others to commits."""
 
 Progress = Callable[[int, int], None]
-"""Told how many enrollments are done, and of how many."""
+"""Called with the number of enrollments that are done, and of all."""
 
 
-def _nobody(_done: int, _total: int) -> None:
-    """Tell nobody."""
+def _ignore_progress(_done: int, _total: int) -> None:
+    """Do nothing."""
 
 
 def impact(
@@ -50,46 +55,46 @@ def impact(
     documents: tuple[str, str],
     span: JournalSpan,
     *,
-    processes: int = BESIDE_A_SERVICE,
-    few: int = FEW,
-    progress: Progress = _nobody,
+    processes: int = DEFAULT_PROCESSES,
+    single_process_limit: int = SINGLE_PROCESS_LIMIT,
+    progress: Progress = _ignore_progress,
 ) -> Impact:
-    """Compare what two documents, told by their texts, make of the commits of a span.
+    """Compare the statements that two documents, given as texts, make of the commits of a span.
 
-    An enrollment is replayed from its beginning, but only statements of commits in the span count. Bounded memory,
-    whatever is stored; what is stored meanwhile may be in it or not. For more than `few` enrollments, `processes` are
-    started, if any.
+    An enrollment is replayed from its beginning, but only statements of commits in the span count. Memory is bounded,
+    whatever is stored; commits that are stored meanwhile may be included or not. Beyond `single_process_limit`
+    enrollments, `processes` are started, if any.
 
     Raises:
-        DocumentError: a document has faults.
+        DefinitionError: a document has faults.
     """
-    compiled(*documents)
+    _compile(*documents)
     with reading(engine) as connection:
         total = journal_replay.count(connection, span)
     progress(0, total)
-    found, done = Impact(), 0
+    result, done = Impact(), 0
     url = engine.url.render_as_string(hide_password=False)
-    for part, enrollments in _parts(engine, url, (documents, span), processes if total > few else 0):
-        found.add(part)
+    for part, enrollments in _parts(engine, url, (documents, span), processes if total > single_process_limit else 0):
+        result.add(part)
         done += enrollments
         progress(min(done, total), total)
     progress(total, total)
-    return found
+    return result
 
 
 def _parts(
-    engine: Engine, url: str, what: tuple[tuple[str, str], JournalSpan], processes: int
+    engine: Engine, url: str, job: tuple[tuple[str, str], JournalSpan], processes: int
 ) -> Iterator[tuple[Impact, int]]:
     if not processes:
-        for ids in _chunks(engine, what[1]):
-            yield part_of(engine, what, ids), len(ids)
+        for ids in _chunks(engine, job[1]):
+            yield compare_enrollments(engine, job, ids), len(ids)
         return
-    chunks = _chunks(engine, what[1])
-    # not forked: threads of this process may hold locks that would never be let go of there
+    chunks = _chunks(engine, job[1])
+    # not forked: threads of this process may hold locks that would never be released there
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         running: dict[Future[Impact], int] = {}
         for ids in chunks:
-            running[pool.submit(_in_process, url, what, ids)] = len(ids)
+            running[pool.submit(_in_process, url, job, ids)] = len(ids)
             if len(running) > processes * 2:
                 yield from _finished(running)
         while running:
@@ -98,23 +103,23 @@ def _parts(
 
 def _finished(running: dict[Future[Impact], int]) -> Iterator[tuple[Impact, int]]:
     done, _ = wait(running, return_when=FIRST_COMPLETED)
-    for one in done:
-        yield one.result(), running.pop(one)
+    for future in done:
+        yield future.result(), running.pop(future)
 
 
 def _chunks(engine: Engine, span: JournalSpan) -> Iterator[list[int]]:
     after = 0
     while True:
         with reading(engine) as connection:
-            ids = journal_replay.enrollment_ids(connection, span, after=after, most=TOGETHER)
+            ids = journal_replay.enrollment_ids(connection, span, after=after, most=BATCH_SIZE)
         if not ids:
             return
         yield ids
         after = ids[-1]
 
 
-def _in_process(url: str, what: tuple[tuple[str, str], JournalSpan], ids: list[int]) -> Impact:
-    return part_of(_engine(url), what, ids)
+def _in_process(url: str, job: tuple[tuple[str, str], JournalSpan], ids: list[int]) -> Impact:
+    return compare_enrollments(_engine(url), job, ids)
 
 
 @lru_cache(maxsize=1)
@@ -123,28 +128,30 @@ def _engine(url: str) -> Engine:
 
 
 @lru_cache(maxsize=4)
-def compiled(*documents: str) -> tuple[CompiledMapping, ...]:
+def _compile(*documents: str) -> tuple[CompiledMapping, ...]:
     """Compile documents, once for all parts of a report."""
     return tuple(compile_text(text, "the document") for text in documents)
 
 
-def part_of(engine: Engine, what: tuple[tuple[str, str], JournalSpan], ids: list[int]) -> Impact:
-    """Compare what two documents make of some enrollments' commits."""
-    documents, span = what
-    old, new = compiled(*documents)
-    found = Impact()
-    with reading(engine) as connection, closing(enrollment_histories(connection, ids)) as told:
-        for story in told:
-            found.add(_of_enrollment(old, new, story, span))
-    return found
+def compare_enrollments(engine: Engine, job: tuple[tuple[str, str], JournalSpan], ids: list[int]) -> Impact:
+    """Compare the statements that two documents make of some enrollments' commits."""
+    documents, span = job
+    old, new = _compile(*documents)
+    result = Impact()
+    with reading(engine) as connection, closing(enrollment_histories(connection, ids)) as enrollments:
+        for enrollment in enrollments:
+            result.add(_compare_enrollment(old, new, enrollment, span))
+    return result
 
 
-def _of_enrollment(old: CompiledMapping, new: CompiledMapping, story: EnrollmentHistory, span: JournalSpan) -> Impact:
-    one = Difference(old, new, story.attempts, span.since, span.until)
-    for row in story.commits:
+def _compare_enrollment(
+    old: CompiledMapping, new: CompiledMapping, enrollment: EnrollmentHistory, span: JournalSpan
+) -> Impact:
+    difference = Difference(old, new, enrollment.attempts, span.since, span.until)
+    for row in enrollment.commits:
         try:
-            one.tell(received(row))
-        except UnreadableError as error:
+            difference.tell(decode_commit(row))
+        except UnreadableCommitError as error:
             log.warning("commit_not_replayed", why=str(error))
-            one.skip(row.session_id)
-    return one.end()
+            difference.skip(row.session_id)
+    return difference.end()

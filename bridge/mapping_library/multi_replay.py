@@ -1,19 +1,19 @@
-"""One enrollment told by several versions at once: what each makes of the commits of a span."""
+"""Replays one enrollment by several mapping versions at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from bridge.mapping_library.enrollment_history import EnrollmentHistory, received
+from bridge.mapping_library.enrollment_history import EnrollmentHistory, decode_commit
 from mappings.analysis.replay import Replay, Told
 from mappings.definition import CompiledMapping
 from mappings.generation.statements import Statement
 from storage.journal_replay import JournalSpan
 
 
-class Made(NamedTuple):
-    """A statement, and the commit of a session that it is of."""
+class ReplayedStatement(NamedTuple):
+    """A statement, and the commit of a session that it belongs to."""
 
     statement: Statement
     session_id: str
@@ -21,39 +21,48 @@ class Made(NamedTuple):
 
 
 class MultiReplay:
-    """What is made of an enrollment's commits that a span has.
+    """The statements of an enrollment's commits within a span.
 
-    `bodies` has what each version makes, by its id and the statement's; `made` what one of them makes of each attempt,
-    by its row's id; `within` are the commits, by session id and number.
+    Attributes:
+        bodies: by the id of each version: statements by their ids.
+        statements: those of the version `main_version_id`, by the id of the attempt's row.
+        commits: session id and number of the commits within the span.
     """
 
     def __init__(
-        self, story: EnrollmentHistory, mappings: Mapping[int, CompiledMapping], of: int, span: JournalSpan
+        self,
+        enrollment: EnrollmentHistory,
+        mappings: Mapping[int, CompiledMapping],
+        main_version_id: int,
+        span: JournalSpan,
     ) -> None:
-        self.bodies: dict[int, dict[str, str]] = {one: {} for one in mappings}
-        self.made: dict[int, list[Made]] = {}
-        self.within: set[tuple[str, int]] = set()
-        self._story = story
-        self._of = of
+        self.bodies: dict[int, dict[str, str]] = {version_id: {} for version_id in mappings}
+        self.statements: dict[int, list[ReplayedStatement]] = {}
+        self.commits: set[tuple[str, int]] = set()
+        self._enrollment = enrollment
+        self._main_version_id = main_version_id
         until = float("inf") if span.until is None else span.until
-        replays = {one: Replay(mapping, story.attempts) for one, mapping in mappings.items()}
-        for row in story.commits:
+        replays = {version_id: Replay(mapping, enrollment.attempts) for version_id, mapping in mappings.items()}
+        for row in enrollment.commits:
             if span.since <= row.received_at < until:
-                self.within.add((row.session_id, row.number))
-            one = received(row)
+                self.commits.add((row.session_id, row.number))
+            commit = decode_commit(row)
             for version_id, replay in replays.items():
-                self._note(version_id, replay.tell(one))
+                self._add(version_id, replay.tell(commit))
         for version_id, replay in replays.items():
-            self._note(version_id, replay.end())
+            self._add(version_id, replay.end())
 
     def attempt_ids(self) -> Sequence[int]:
-        """Give the ids of the attempts' rows."""
-        return list(dict.fromkeys(self._story.attempt_ids.values()))
+        """Return the ids of the attempts' rows."""
+        return list(dict.fromkeys(self._enrollment.attempt_ids.values()))
 
-    def _note(self, version_id: int, found: Iterable[Told]) -> None:
-        for one in found:
-            if (one.session_id, one.number) in self.within:
-                self.bodies[version_id] |= {statement.id: statement.body for statement in one.statements}
-                if version_id == self._of:
-                    its = self.made.setdefault(self._story.attempt_ids[one.session_id], [])
-                    its += [Made(statement, one.session_id, one.number) for statement in one.statements]
+    def _add(self, version_id: int, results: Iterable[Told]) -> None:
+        for result in results:
+            if (result.session_id, result.number) not in self.commits:
+                continue
+            self.bodies[version_id] |= {statement.id: statement.body for statement in result.statements}
+            if version_id == self._main_version_id:
+                attempt_id = self._enrollment.attempt_ids[result.session_id]
+                self.statements.setdefault(attempt_id, []).extend(
+                    ReplayedStatement(statement, result.session_id, result.number) for statement in result.statements
+                )

@@ -1,4 +1,4 @@
-"""What a commit would become that nobody has sent: as it is pasted, in any wire format."""
+"""Previews a pasted commit, in any wire format: what it would become."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from mappings.definition import CompiledMapping
 from storage.queries import lookups
 
 
-def arrival_of(
+def parse_body(
     body: bytes, received_at: int, *, wire_format: str | None = None, content_type: str = ""
 ) -> ReceivedCommit:
-    """Read a commit; its format is recognised where none is told.
+    """Parse the body of a commit; its wire format is detected by default.
 
     Raises:
-        BridgeError: it cannot be read, or stores nothing.
+        BridgeError: it cannot be parsed, or is not a commit.
     """
-    post = CommitRequest(body, content_type)
-    call = formats.detect(post)[1] if wire_format is None else formats.read(formats.BY_NAME[wire_format], post)
+    request = CommitRequest(body, content_type)
+    call = formats.detect(request)[1] if wire_format is None else formats.read(formats.BY_NAME[wire_format], request)
     if call.commit is None:
-        raise MalformedBody("The body is no commit: it asks for something or says nothing.")
+        raise MalformedBody("The body is not a commit: it reads something, or is empty.")
     return ReceivedCommit(
         commit=call.commit,
         parsed_cmi=parse_cmi(call.commit.tree, declared=call.commit.scorm_version),
@@ -39,14 +39,14 @@ def arrival_of(
     )
 
 
-def previewed(
+def preview_commit(
     mapping: CompiledMapping,
     arrival: ReceivedCommit,
     *,
     connection: Connection | None = None,
     session_id: str | None = None,
 ) -> Preview:
-    """Work a commit out: as the first one of a new attempt, or as the next one of a session that is stored.
+    """Preview a commit as the first one of a new attempt, or as the next one of a stored session.
 
     Raises:
         LibraryError: there is no such session.

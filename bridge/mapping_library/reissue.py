@@ -1,8 +1,8 @@
-"""Re-issuing: statements of the past told anew by another version, where people ask for it.
+"""Re-issues the statements of stored commits by another mapping version, where people ask for it.
 
-What the version tells otherwise is voided and told anew, what it does not tell is voided, what it tells besides is
-added; all behind the attempt's other statements, in small transactions that leave room for commits. It can be broken
-off and begun again: what is done already is found done.
+Statements that the version makes differently are voided and made again, those that it does not make are voided, and
+further ones are added; all behind the attempt's other statements, in small transactions that leave room for commits. A
+run can be interrupted and repeated: what is done already is recognized.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bridge.commit_model.state_codec import decode_attempt_state, decode_session
 from bridge.mapping_library.activation import LibraryError, compile_stored
 from bridge.mapping_library.enrollment_history import enrollment_histories
 from bridge.mapping_library.multi_replay import MultiReplay
-from bridge.mapping_library.reloader import ready
+from bridge.mapping_library.reloader import build_active_mapping
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import TargetSettings
 from mappings.analysis.impact import Impact
@@ -40,33 +40,33 @@ from storage.prepared import write
 BATCH_SIZE = 20
 """Enrollments in one transaction."""
 
-LASTS = 60_000
-"""Milliseconds after which a run that was killed counts as over; one that goes on says so with every transaction."""
+LEASE_TTL = 60_000
+"""Milliseconds after which a run that was killed counts as over; every transaction renews the lease."""
 _LEASE = "mappings/reissue"
 
 Progress = Callable[[int, int], None]
-"""Told how many enrollments are done, and of how many."""
+"""Called with the number of enrollments that are done, and of all."""
 _encode = msgspec.json.Encoder().encode
 
 
-class UnderWayError(LibraryError):
-    """Somebody re-issues at this moment, by a page or a command, in whichever process."""
+class ReissueInProgressError(LibraryError):
+    """Another run is in progress, by a page or a command, in whichever process."""
 
 
-def check_span(span: JournalSpan) -> None:
-    """Make sure that people chose what is told anew.
+def validate_span(span: JournalSpan) -> None:
+    """Validate the span of commits whose statements are re-issued.
 
     Raises:
-        LibraryError: they chose everything there is, or nothing.
+        LibraryError: it selects everything there is, or nothing.
     """
     if span == JournalSpan():
-        raise LibraryError("Choose which statements: an LMS, a learner, an activity or a time.")
+        raise LibraryError("Select statements first: by LMS, learner, activity or time.")
     if span.until is not None and span.until <= span.since:
-        raise LibraryError("The time that was chosen ends before it begins.")
+        raise LibraryError("The selected time ends before it begins.")
 
 
-class _Deed(NamedTuple):
-    """A step that does something, and the commit it is about; what is voided goes to those who got it."""
+class _ReissueStep(NamedTuple):
+    """A change, and the commit it belongs to; voiding statements are sent to those who received the voided one."""
 
     step: Step
     session_id: str
@@ -74,19 +74,19 @@ class _Deed(NamedTuple):
     targets: tuple[str, ...]
 
 
-class _Prepared(NamedTuple):
-    """What is to be done to some enrollments, by their ids as they were then: counted, and by attempts' ids."""
+class _Plan(NamedTuple):
+    """The changes of some enrollments, as they were then: counted, and by attempts' ids."""
 
     histories: dict[int, StoredHistory]
-    work: list[tuple[int, Impact, dict[int, list[_Deed]]]]
+    changes: list[tuple[int, Impact, dict[int, list[_ReissueStep]]]]
 
 
 class Reissue:
-    """Re-issues the statements of a span's commits by a version that is stored.
+    """A re-issue of the statements of a span's commits by a stored version.
 
     Raises:
-        DocumentError: the version has faults.
-        UnreadableError: this release cannot read a commit; what came before it is done.
+        DefinitionError: the version has faults.
+        UnreadableCommitError: this release cannot decode a commit; what came before it is done.
     """
 
     def __init__(
@@ -103,37 +103,39 @@ class Reissue:
         self._span = span
         self._mappings: dict[int, CompiledMapping] = {}
         with reading(engine) as connection:
-            self._version = ready(version_id, self._mapping(connection, version_id), targets)
-            self._hashes = [one.content_hash for one in mapping_versions.versions(connection)]
+            self._version = build_active_mapping(version_id, self._mapping(connection, version_id), targets)
+            self._hashes = [version.content_hash for version in mapping_versions.versions(connection)]
 
     def preview(self, progress: Progress) -> Impact:
-        """Tell what would be done, and do nothing."""
-        found = Impact()
+        """Return what would be changed, and change nothing."""
+        result = Impact()
         for ids in self._chunks(progress):
             with reading(self._engine) as connection:
-                for _, part, _ in self._work_out(connection, ids):
-                    found.add(part)
-        return found
+                for _, part, _ in self._plan_changes(connection, ids):
+                    result.add(part)
+        return result
 
     def run(self, context: AuditContext, now: Now, progress: Progress) -> Impact:
         """Re-issue; each transaction is recorded in the audit log, with its own time and who and why of `context`.
 
         Raises:
-            UnderWayError: another run is at work, and nothing more is done.
+            ReissueInProgressError: another run is at work, and nothing more is done.
         """
-        found, owner = Impact(), random_id()
+        result, owner = Impact(), random_id()
         try:
             for ids in self._chunks(progress):
-                self._keep_others_out(owner)
-                # worked out beside commits, and stored only where none has changed an enrollment meanwhile
+                self._acquire_lease(owner)
+                # planned beside commits, and planned again where one has changed an enrollment meanwhile
                 with reading(self._engine) as connection:
-                    prepared = self._prepare(connection, ids)
+                    plan = self._plan(connection, ids)
 
-                def store(connection: Connection, ids: list[int] = ids, prepared: _Prepared = prepared) -> Impact:
+                def store(connection: Connection, ids: list[int] = ids, plan: _Plan = plan) -> Impact:
                     versions = attempts.lock(connection, ids, [])
-                    if versions != {one: history.enrollment.version for one, history in prepared.histories.items()}:
-                        prepared = self._prepare(connection, ids)
-                    part, number = self._store(connection, prepared, now())
+                    if versions != {
+                        enrollment_id: history.enrollment.version for enrollment_id, history in plan.histories.items()
+                    }:
+                        plan = self._plan(connection, ids)
+                    part, number = self._store(connection, plan, now())
                     if number:
                         subject = {"mapping_version": self._version.id, **self._span._asdict()}
                         text = msgspec.json.encode(subject).decode()
@@ -141,65 +143,66 @@ class Reissue:
                         record(connection, entry, AuditAction.REISSUE, text, count=number)
                     return part
 
-                found.add(self._transact(store))
+                result.add(self._transact(store))
         finally:
-            with suppress(DBAPIError):  # it runs out by itself
+            with suppress(DBAPIError):  # it expires by itself
                 self._transact(lambda connection: leases.give_back(connection, owner=owner))
-        return found
+        return result
 
-    def _keep_others_out(self, owner: str) -> None:
-        # two versions at once would each undo a part of the other; what is done twice by one is done once all the same
+    def _acquire_lease(self, owner: str) -> None:
+        # two versions at once would each undo a part of the other; one version twice would do no harm
         shares = self._transact(
-            lambda connection: leases.share_out(connection, owner=owner, names=[_LEASE], lasts=LASTS)
+            lambda connection: leases.share_out(connection, owner=owner, names=[_LEASE], lasts=LEASE_TTL)
         )
         if _LEASE not in shares.held:
-            raise UnderWayError("Somebody re-issues statements at this moment; the trail tells who. Try again later.")
+            raise ReissueInProgressError(
+                "Somebody re-issues statements at this moment; the audit log shows who. Try again later."
+            )
 
-    def _prepare(self, connection: Connection, ids: list[int]) -> _Prepared:
-        its = {one.enrollment.id: one for one in journal_replay.histories(connection, ids)}
-        return _Prepared(its, [*self._work_out(connection, ids)])
+    def _plan(self, connection: Connection, ids: list[int]) -> _Plan:
+        by_id = {history.enrollment.id: history for history in journal_replay.histories(connection, ids)}
+        return _Plan(by_id, [*self._plan_changes(connection, ids)])
 
-    def _store(self, connection: Connection, prepared: _Prepared, now: int) -> tuple[Impact, int]:
-        found, changed, number = Impact(), ChangeSet(), 0
+    def _store(self, connection: Connection, plan: _Plan, now: int) -> tuple[Impact, int]:
+        result, changed, number = Impact(), ChangeSet(), 0
         added: list[tuple[StatementRow, tuple[str, ...]]] = []
-        its = prepared.histories
-        for enrollment_id, part, deeds in prepared.work:
-            found.add(part)
-            for attempt_id, own in deeds.items():
+        for enrollment_id, part, steps in plan.changes:
+            result.add(part)
+            for attempt_id, own in steps.items():
                 number += len(own)
-                added += self._append(its[enrollment_id], attempt_id, own, now, changed)
+                added += self._append(plan.histories[enrollment_id], attempt_id, own, now, changed)
         receivers = {row.id: targets for row, targets in added}
         statements = outbox.adding([row for row, _ in added], lambda row: receivers[row.id])
         write(connection, [*changed.writes(), *statements])
-        return found, number
+        return result, number
 
     def _append(
-        self, history: StoredHistory, attempt_id: int, deeds: Sequence[_Deed], now: int, changed: ChangeSet
+        self, history: StoredHistory, attempt_id: int, steps: Sequence[_ReissueStep], now: int, changed: ChangeSet
     ) -> list[tuple[StatementRow, tuple[str, ...]]]:
-        """Give the statements to add behind an attempt's others, with their targets, and note them in its state."""
-        attempt = next(one for one in history.attempts if one.id == attempt_id)
+        """Return the statements to add behind an attempt's others, with their targets, and update its state."""
+        attempt = next(row for row in history.attempts if row.id == attempt_id)
         position = decode_attempt_state(attempt.state).statements
-        found: list[tuple[StatementRow, tuple[str, ...]]] = []
-        for step, session_id, number, targets in deeds:
-            told: list[tuple[Statement, tuple[str, ...]]] = []
+        rows: list[tuple[StatementRow, tuple[str, ...]]] = []
+        for step, session_id, number, targets in steps:
+            added: list[tuple[Statement, tuple[str, ...]]] = []
             if step.stored is not None and step.stored.problem is None:
-                told.append((voiding(step.stored, now), targets))
+                added.append((voiding(step.stored, now), targets))
             if step.made is not None:
-                told.append((step.made, self._version.targets[step.made.rule]))
-            for one, receivers in told:
+                added.append((step.made, self._version.targets[step.made.rule]))
+            for statement, receivers in added:
                 position += 1
                 row = StatementRow(
-                    attempt_id, position, one.id, session_id, number, self._version.id, one.rule, one.verb, now,
-                    one.problem, one.body,
+                    attempt_id, position, statement.id, session_id, number, self._version.id, statement.rule,
+                    statement.verb, now, statement.problem, statement.body,
                 )  # fmt: skip
-                found.append((row, receivers))
-        _remember(attempt, history.sessions, deeds, position)
+                rows.append((row, receivers))
+        _update_states(attempt, history.sessions, steps, position)
         changed.attempt(attempt)
         for session in history.sessions:
             if session.changed:
                 changed.session(session)
         changed.enrollment(history.enrollment)
-        return found
+        return rows
 
     def _chunks(self, progress: Progress) -> Iterator[list[int]]:
         with reading(self._engine) as connection:
@@ -214,33 +217,38 @@ class Reissue:
             yield ids
             after, done = ids[-1], done + len(ids)
 
-    def _work_out(self, connection: Connection, ids: list[int]) -> Iterator[tuple[int, Impact, dict[int, list[_Deed]]]]:
-        """Give of each enrollment what is to be done, counted, and by the ids of its attempts' rows."""
+    def _plan_changes(
+        self, connection: Connection, ids: list[int]
+    ) -> Iterator[tuple[int, Impact, dict[int, list[_ReissueStep]]]]:
+        """Yield the changes of each enrollment, counted, and by the ids of its attempts' rows."""
         stored = journal_replay.statements(connection, ids)
-        with closing(enrollment_histories(connection, ids)) as told:
-            for story in told:
-                its = stored[story.enrollment_id]
-                versions = {self._version.id} | {one.mapping_version_id for one in its}
-                mappings = {one: self._mapping(connection, one) for one in versions}
-                retelling = MultiReplay(story, mappings, self._version.id, self._span)
-                part = Impact(enrollments=1, commits=len(retelling.within))
-                deeds = {
-                    attempt_id: self._of_attempt(retelling, attempt_id, its, part)
-                    for attempt_id in retelling.attempt_ids()
+        with closing(enrollment_histories(connection, ids)) as enrollments:
+            for enrollment in enrollments:
+                lines = stored[enrollment.enrollment_id]
+                versions = {self._version.id} | {line.mapping_version_id for line in lines}
+                mappings = {version_id: self._mapping(connection, version_id) for version_id in versions}
+                replay = MultiReplay(enrollment, mappings, self._version.id, self._span)
+                part = Impact(enrollments=1, commits=len(replay.commits))
+                steps = {
+                    attempt_id: self._plan_attempt(replay, attempt_id, lines, part)
+                    for attempt_id in replay.attempt_ids()
                 }
-                yield story.enrollment_id, part, {own: some for own, some in deeds.items() if some}
+                yield enrollment.enrollment_id, part, {attempt_id: own for attempt_id, own in steps.items() if own}
 
-    def _of_attempt(
-        self, retelling: MultiReplay, attempt_id: int, stored: Sequence[StoredStatement], part: Impact
-    ) -> list[_Deed]:
-        own = [one for one in stored if one.attempt_id == attempt_id]
-        lines = {one.id: one for one in own if (one.session_id, one.commit_number) in retelling.within}
-        made = {one.statement.id: one for one in retelling.made.get(attempt_id, [])}
-        deeds: list[_Deed] = []
+    def _plan_attempt(
+        self, replay: MultiReplay, attempt_id: int, stored: Sequence[StoredStatement], part: Impact
+    ) -> list[_ReissueStep]:
+        lines = {
+            line.id: line
+            for line in stored
+            if line.attempt_id == attempt_id and (line.session_id, line.commit_number) in replay.commits
+        }
+        made = {replayed.statement.id: replayed for replayed in replay.statements.get(attempt_id, [])}
+        steps: list[_ReissueStep] = []
         for step in plan(
-            [_kept(one) for one in lines.values()],
-            [one.statement for one in made.values()],
-            told=retelling.bodies,
+            [_kept(line) for line in lines.values()],
+            [replayed.statement for replayed in made.values()],
+            told=replay.bodies,
             content_hash=self._version.mapping.definition.content_hash,
             hashes=self._hashes,
         ):
@@ -256,8 +264,8 @@ class Reissue:
                 continue
             bodies = (None if line is None else line.body, None if step.made is None else step.made.body)
             part.differs(step.kind, rule, (session_id, number), *bodies)
-            deeds.append(_Deed(step, session_id, number, () if line is None else line.targets))
-        return deeds
+            steps.append(_ReissueStep(step, session_id, number, () if line is None else line.targets))
+        return steps
 
     def _mapping(self, connection: Connection, version_id: int) -> CompiledMapping:
         if version_id not in self._mappings:
@@ -265,15 +273,15 @@ class Reissue:
         return self._mappings[version_id]
 
 
-def _kept(one: StoredStatement) -> Kept:
-    return Kept(one.id, one.position, one.rule, one.mapping_version_id, one.problem, one.body)
+def _kept(line: StoredStatement) -> Kept:
+    return Kept(line.id, line.position, line.rule, line.mapping_version_id, line.problem, line.body)
 
 
-def _remember(attempt: Attempt, sessions: Sequence[Session], deeds: Sequence[_Deed], position: int) -> None:
-    """Let states know of what was added, so that a rule that speaks once does not speak again."""
+def _update_states(attempt: Attempt, sessions: Sequence[Session], steps: Sequence[_ReissueStep], position: int) -> None:
+    """Update the states with what was added, so that a rule that fires once does not fire again."""
     state = decode_attempt_state(attempt.state)
-    fired, by_id = dict(state.firing_counts), {one.session_id: one for one in sessions}
-    for step, session_id, _, _ in deeds:
+    fired, by_id = dict(state.firing_counts), {session.session_id: session for session in sessions}
+    for step, session_id, _, _ in steps:
         if step.kind != "added" or step.of is None:
             continue
         name, _, occurrence = step.of.key.rpartition("\n")

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from bridge import passwords
 from bridge.forwarding import forwarder, polling_worker, transport
-from bridge.forwarding.statement_equality import Comparison
+from bridge.forwarding.statement_comparison import Comparison
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import MAX_ANSWER_BYTES, Transport
 from bridge.http_client import HttpResponse
@@ -221,7 +221,7 @@ async def test_a_compressed_answer_that_would_fill_the_memory_is_read_to_its_lim
 async def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_up_no_other_target(
     start: StartBridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "ANSWER_TIMEOUT", 0.5)
+    monkeypatch.setattr(transport, "REQUEST_TIMEOUT", 0.5)
     over = asyncio.Event()
 
     async def lrs(request: web.Request) -> web.StreamResponse:
@@ -347,12 +347,12 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
         async with serve(accept) as url:
             bridge = await start(targets=(_target(url),))
             await wait_until(lambda: failures)
-            while time.monotonic() < failures[0] + 2.5 * polling_worker.POLL:
+            while time.monotonic() < failures[0] + 2.5 * polling_worker.POLL_INTERVAL:
                 for learner in LEARNERS:
                     await bridge.commit(DONE, learner={"id": learner})
             await wait_until(lambda: "delivered" in {way.state for way in _deliveries(bridge).values()})
             await bridge.close()
-    assert all(after - before >= polling_worker.POLL for before, after in pairwise(failures))
+    assert all(after - before >= polling_worker.POLL_INTERVAL for before, after in pairwise(failures))
     told = [line for line in logs if line["event"] == "forwarding_interrupted"]
     assert len(told) == len(failures) > 1
     assert [line["failures"] for line in told] == list(range(1, len(told) + 1))

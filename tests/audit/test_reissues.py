@@ -235,7 +235,7 @@ async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge,
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"since": ""}, "Choose which statements"),
+        ({"since": ""}, "Select statements first"),
         ({"since": "2026-01-03", "until": "2026-01-01"}, "ends before it begins"),
         ({"since": "1.1.2026"}, "Dates are written like"),
         ({"lms": "nobody"}, "No LMS has the name"),

@@ -111,7 +111,7 @@ async def test_a_filter_that_the_version_has_nothing_for_is_warned_of(bridge: Br
         (("activate", "minimal", "--lms", "nowhere", "--reason", "x", "--yes"), "No LMS has the name 'nowhere'"),
         (("activate", "minimal", "--by", "settings", "--reason", "x", "--yes"), "not the name of a person"),
         (("show", "none-such"), "shipped are cmi5, minimal, scorm-profile"),
-        (("reissue", "minimal", "--preview"), "Choose which statements"),
+        (("reissue", "minimal", "--preview"), "Select statements first"),
         (("reissue", "minimal", "--activity", "235"), "Give a --reason"),
     ],
 )

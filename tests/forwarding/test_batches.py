@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.forwarding.batches import ALONE, MOST_BYTES, Batch, BatchSplitter
+from bridge.forwarding.batches import MAX_BATCH_BYTES, MAX_SHARED_TRIES, Batch, BatchSplitter
 from storage.outbox import ClaimedBatch, ClaimedDelivery
 
 
@@ -40,14 +40,16 @@ def test_nothing_is_cut_out_of_an_empty_page() -> None:
 
 
 def test_a_request_has_no_more_bytes_than_it_may_but_for_a_single_statement() -> None:
-    half, whole = "x" * (MOST_BYTES // 2), "y" * (MOST_BYTES + 1)
+    half, whole = "x" * (MAX_BATCH_BYTES // 2), "y" * (MAX_BATCH_BYTES + 1)
     batches = _cut(_page([half, half, half, whole, half]), 50)
     assert [len(batch.claimed) for batch in batches] == [2, 1, 1, 1]
     assert [batch.body.decode() for batch in batches] == [f"[{half},{half}]", f"[{half}]", f"[{whole}]", f"[{half}]"]
 
 
 def test_what_was_tried_often_goes_by_itself() -> None:
-    batches = _cut(_page(["a", "b", "c", "d", "e"], {0: ALONE, 3: ALONE + 2, 1: ALONE - 1}), 50)
+    batches = _cut(
+        _page(["a", "b", "c", "d", "e"], {0: MAX_SHARED_TRIES, 3: MAX_SHARED_TRIES + 2, 1: MAX_SHARED_TRIES - 1}), 50
+    )
     assert [batch.statement_ids for batch in batches] == [["id-0"], ["id-1", "id-2"], ["id-3"], ["id-4"]]
 
 

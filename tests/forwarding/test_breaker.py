@@ -29,53 +29,53 @@ async def settle(*tasks: asyncio.Task[bool]) -> list[bool]:
 
 async def test_everybody_passes_while_the_lrs_is_well(breaker: Breaker) -> None:
     stopping = asyncio.Event()
-    assert [await breaker.passed(stopping) for _ in range(5)] == [True] * 5
+    assert [await breaker.acquire(stopping) for _ in range(5)] == [True] * 5
     assert breaker.is_closed
 
 
 async def test_one_sender_tries_an_lrs_in_trouble_while_all_others_wait(breaker: Breaker) -> None:
-    breaker.failed(Outcome.RETRY, DOWN, NOW)
+    breaker.record_failure(Outcome.RETRY, DOWN, NOW)
     stopping = asyncio.Event()
-    senders = [asyncio.create_task(breaker.passed(stopping)) for _ in range(4)]
+    senders = [asyncio.create_task(breaker.acquire(stopping)) for _ in range(4)]
     assert sorted(await settle(*senders)) == [False, False, False, True]
     assert not breaker.is_closed
-    breaker.succeeded()
+    breaker.record_success()
     assert await asyncio.gather(*senders) == [True] * 4
     assert breaker.is_closed
 
 
 async def test_a_probe_that_fails_lets_the_next_one_try(breaker: Breaker) -> None:
-    breaker.failed(Outcome.RETRY, DOWN, NOW)
+    breaker.record_failure(Outcome.RETRY, DOWN, NOW)
     stopping = asyncio.Event()
-    senders = [asyncio.create_task(breaker.passed(stopping)) for _ in range(3)]
+    senders = [asyncio.create_task(breaker.acquire(stopping)) for _ in range(3)]
     for done in (1, 2, 3):
         assert sum(await settle(*senders)) == done
-        breaker.failed(Outcome.RETRY, DOWN, NOW)
+        breaker.record_failure(Outcome.RETRY, DOWN, NOW)
 
 
 async def test_a_probe_that_had_nothing_to_send_lets_the_next_one_try(breaker: Breaker) -> None:
-    breaker.failed(Outcome.RETRY, DOWN, NOW)
+    breaker.record_failure(Outcome.RETRY, DOWN, NOW)
     stopping = asyncio.Event()
-    senders = [asyncio.create_task(breaker.passed(stopping)) for _ in range(2)]
+    senders = [asyncio.create_task(breaker.acquire(stopping)) for _ in range(2)]
     assert sum(await settle(*senders)) == 1
-    breaker.gave_up()
+    breaker.release()
     assert sum(await settle(*senders)) == 2
     assert not breaker.is_closed
 
 
 async def test_nobody_asks_before_the_time_that_the_lrs_named(breaker: Breaker) -> None:
-    assert breaker.failed(Outcome.RETRY, FOR_AN_HOUR, NOW) == 3600
+    assert breaker.record_failure(Outcome.RETRY, FOR_AN_HOUR, NOW) == 3600
     # a shorter wait that comes after it takes nothing from it
-    breaker.failed(Outcome.RETRY, DOWN, NOW)
+    breaker.record_failure(Outcome.RETRY, DOWN, NOW)
     stopping = asyncio.Event()
-    sender = asyncio.create_task(breaker.passed(stopping))
+    sender = asyncio.create_task(breaker.acquire(stopping))
     assert await settle(sender) == [False]
     stopping.set()
     assert await sender is False
 
 
 @pytest.mark.parametrize(
-    ("outcome", "reply", "longest"),
+    ("outcome", "reply", "max_delay"),
     [
         (Outcome.RETRY, DOWN, 60),
         (Outcome.BROKE, Reply(500, "broken"), 60),
@@ -84,17 +84,17 @@ async def test_nobody_asks_before_the_time_that_the_lrs_named(breaker: Breaker) 
     ],
 )
 async def test_an_lrs_that_is_away_is_tried_every_minute_and_one_that_lets_nobody_in_every_hour(
-    outcome: Outcome, reply: Reply, longest: int
+    outcome: Outcome, reply: Reply, max_delay: int
 ) -> None:
     """Whatever waited while it was away waits for the next try, however long that was."""
     breaker = Breaker("lrs", lambda: 1.0)
-    waits = [breaker.failed(outcome, reply, NOW) for _ in range(30)]
-    assert max(waits) == waits[-1] == longest
+    waits = [breaker.record_failure(outcome, reply, NOW) for _ in range(30)]
+    assert max(waits) == waits[-1] == max_delay
 
 
 async def test_stopping_waits_for_nothing(breaker: Breaker) -> None:
     stopping = asyncio.Event()
     stopping.set()
-    assert await breaker.passed(stopping) is False
-    breaker.failed(Outcome.RETRY, FOR_AN_HOUR, NOW)
-    assert await breaker.passed(stopping) is False
+    assert await breaker.acquire(stopping) is False
+    breaker.record_failure(Outcome.RETRY, FOR_AN_HOUR, NOW)
+    assert await breaker.acquire(stopping) is False

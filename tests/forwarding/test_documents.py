@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from sqlalchemy import func, select
 
-from bridge.forwarding.documents import MOST_READINGS, join
+from bridge.forwarding.documents import MAX_READS, merge_documents
 from bridge.sandbox.lrs import DOCUMENTS, LEDGER, FaultRule, Match, faults
 from bridge.settings import SettingsError
 from storage.engine import reading
@@ -210,7 +210,7 @@ async def test_a_document_that_somebody_wrote_meanwhile_is_read_again(
 
 
 async def test_a_document_that_others_never_leave_alone_is_tried_later(lrs: Lrs, start: StartBridge) -> None:
-    lrs.script(lrs.refuse(412, ANY_DOCUMENT["write"], times=4 * MOST_READINGS))
+    lrs.script(lrs.refuse(412, ANY_DOCUMENT["write"], times=4 * MAX_READS))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PLAYED)
     await written(bridge)
@@ -338,8 +338,8 @@ async def test_xapi_2_is_spoken_where_it_is_asked_for(start_lrs: StartLrs, start
     ],
 )
 def test_a_document_is_joined_with_what_is_there(ours: str, theirs: str, joined: object) -> None:
-    assert json.loads(join(ours.encode(), theirs)) == joined
+    assert json.loads(merge_documents(ours.encode(), theirs)) == joined
 
 
 def test_a_document_that_says_nothing_new_stays_byte_for_byte_what_it_was() -> None:
-    assert join(b'{"a":1}', '{ "b": 2, "a": 1 }') == b'{ "b": 2, "a": 1 }'
+    assert merge_documents(b'{"a":1}', '{ "b": 2, "a": 1 }') == b'{ "b": 2, "a": 1 }'

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 from sqlalchemy import update
 
-from bridge.forwarding.isolation import MAX_REFUSED
-from bridge.forwarding.pause_monitor import LOOK
+from bridge.forwarding.isolation import MAX_REFUSED_IN_A_ROW
+from bridge.forwarding.pause_monitor import POLL_INTERVAL
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.targets import resume_target
 from bridge.sandbox.lrs import FaultRule, faults
@@ -182,7 +182,7 @@ async def test_when_everything_is_refused_the_target_pauses_after_the_first_few(
 
     await wait_until(recovered)
     # in shards beside each other one more each can be on its way
-    assert found().count("dead") <= MAX_REFUSED + 4
+    assert found().count("dead") <= MAX_REFUSED_IN_A_ROW + 4
     assert found().count("delivered") > 50
 
 
@@ -311,7 +311,9 @@ async def test_whoever_retries_or_resumes_hurries_what_waits(lrs: Lrs, start: St
         target_alarms.begin(
             connection, TargetAlarm("lrs", RequestKind.STATEMENTS, AlarmState.UNREACHABLE, START, START, "503")
         )
-    await asyncio.sleep(2 * LOOK)  # until the bridge has seen it: it takes an alarm that ends for a word of people
+    await asyncio.sleep(
+        2 * POLL_INTERVAL
+    )  # until the bridge has seen it: it takes an alarm that ends for a word of people
     lrs.script()
     with writing(bridge.engine) as connection:
         if act == "resume":

@@ -21,7 +21,7 @@ PASSED = {"core": {"lesson_status": "passed"}}
 async def test_a_version_that_the_lrs_gave_up_is_asked_for_again(
     start_lrs: StartLrs, start: StartBridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.forwarding.transport.VERSION_MISTRUST", 0.0)
+    monkeypatch.setattr("bridge.forwarding.transport.VERSION_RECHECK_AGE", 0.0)
     versions = ["1.0.3"]
 
     async def fault(request: web.Request) -> web.StreamResponse | None:

@@ -18,11 +18,11 @@ PASSED = {"core": {"lesson_status": "passed"}}
 async def held(bridge: Bridge, kept: dict[str, bytes], content: bytes) -> None:
     """Wait until one of the documents that are kept holds this; what waits for its turn is waited for."""
 
-    def is_held() -> bool:
+    def is_paused() -> bool:
         bridge.clock.advance(1)
         return any(content in one for one in kept.values())
 
-    await wait_until(is_held)
+    await wait_until(is_paused)
 
 
 async def test_a_document_that_is_let_in_does_not_resume_statements_that_are_not(

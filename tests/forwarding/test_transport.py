@@ -340,7 +340,7 @@ async def test_an_lrs_that_does_not_answer_is_left_in_time(*, begun: bool, versi
 
 
 async def test_the_service_waits_for_slow_lrss_but_not_for_ever(session: aiohttp.ClientSession) -> None:
-    assert session.timeout.total == transport.ANSWER_TIMEOUT
+    assert session.timeout.total == transport.REQUEST_TIMEOUT
     assert session.timeout.sock_connect == CONNECT_TIMEOUT
 
 

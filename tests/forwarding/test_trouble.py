@@ -91,8 +91,8 @@ async def test_what_was_read_ahead_does_not_overtake_what_failed(
     lrs: Lrs, start: StartBridge, monkeypatch: pytest.MonkeyPatch, trouble: faults.Decision
 ) -> None:
     """Pages are small here, so that many are read while others are sent."""
-    monkeypatch.setattr(forwarder, "MOST_TOGETHER", 2)
-    monkeypatch.setattr(forwarder, "REQUESTS", 2)
+    monkeypatch.setattr(forwarder, "BATCH_SIZE", 2)
+    monkeypatch.setattr(forwarder, "REQUESTS_PER_CLAIM", 2)
     bridge = await start()
     for number in range(12):
         for learner in LEARNERS:

@@ -22,7 +22,7 @@ from tests.support.bridge import StartBridge
 from tests.support.waiting import wait_until
 
 NAMES = ("lrs/0", "lrs/1", "lrs/2", "lrs/3")
-LASTS = 0.6
+LEASE_TTL = 0.6
 """Seconds: long beside a look at the database, short beside a test."""
 
 
@@ -71,7 +71,9 @@ class Processes:
             return made
 
         database = Database(open_engine(self._url))
-        pool = WorkerPool(database, {name: make(name) for name in NAMES}, owner=uid("process", number), lasts=LASTS)
+        pool = WorkerPool(
+            database, {name: make(name) for name in NAMES}, owner=uid("process", number), lease_ttl=LEASE_TTL
+        )
         task = asyncio.create_task(pool.run())
         yield pool, task
         pool.stop()

@@ -10,7 +10,7 @@ import pytest
 from bridge.app import MAPPING_RELOADER
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
-from bridge.mapping_library.reloader import EVERY
+from bridge.mapping_library.reloader import RELOAD_INTERVAL
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import FilterSettings, SettingsError, TargetSettings
 from storage import mapping_versions
@@ -56,7 +56,7 @@ async def test_commits_are_told_by_what_is_active_now_and_by_what_was_after_a_ro
 
 
 async def test_it_looks_by_itself_within_a_second(bridge: Bridge) -> None:
-    assert EVERY <= 1
+    assert RELOAD_INTERVAL <= 1
     _activate(bridge, MINIMAL)
     learner = 0
     async with asyncio.timeout(20):

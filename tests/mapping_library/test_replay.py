@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from bridge.mapping_library.enrollment_history import UnreadableError
-from bridge.mapping_library.explain import explained_commit
+from bridge.mapping_library.enrollment_history import UnreadableCommitError
+from bridge.mapping_library.explain import explain_commit
 from bridge.mapping_library.impact import impact
 from storage.engine import open_engine, reading, writing
 from storage.journal_replay import JournalSpan
@@ -86,8 +86,8 @@ async def _play(bridge: Bridge) -> str:
 async def test_a_stored_commit_is_explained_as_it_was_told(bridge: Bridge) -> None:
     session_id = await _play(bridge)
     with reading(bridge.engine) as connection:
-        second, third, again = (explained_commit(connection, session_id, number) for number in (2, 3, 4))
-        nothing = explained_commit(connection, session_id, 9)
+        second, third, again = (explain_commit(connection, session_id, number) for number in (2, 3, 4))
+        nothing = explain_commit(connection, session_id, 9)
     assert second is not None
     assert third is not None
     assert again is not None
@@ -110,8 +110,8 @@ async def test_a_stored_commit_is_explained_by_another_mapping_as_if_that_had_al
     session_id = await _play(bridge)
     mapping = variant(add=MASTERED)
     with reading(bridge.engine) as connection:
-        first = explained_commit(connection, session_id, 1, mapping=mapping)
-        third = explained_commit(connection, session_id, 3, mapping=mapping)
+        first = explain_commit(connection, session_id, 1, mapping=mapping)
+        third = explain_commit(connection, session_id, 3, mapping=mapping)
     assert first is not None
     assert third is not None
     silent = next(one for one in first.explanation.rules if one.rule == "mastered")
@@ -134,7 +134,7 @@ async def test_the_impact_of_a_version_is_counted_by_rule_with_examples(bridge: 
     documents = DEFAULT.definition.text, new.definition.text
     found = impact(bridge.engine, documents, JournalSpan(), processes=0)
     told = {rule: (one.added, one.dropped, one.changed, one.same) for rule, one in found.rules.items()}
-    shared = impact(bridge.engine, documents, JournalSpan(), processes=2, few=0)
+    shared = impact(bridge.engine, documents, JournalSpan(), processes=2, single_process_limit=0)
     later = impact(bridge.engine, documents, JournalSpan(bridge.clock() - 60_000), processes=0)
     nobody = impact(bridge.engine, documents, JournalSpan(lms="another"), processes=0)
 
@@ -170,5 +170,5 @@ async def test_a_commit_that_cannot_be_read_any_more_is_left_out_and_counted(bri
     found = impact(bridge.engine, (DEFAULT.definition.text,) * 2, JournalSpan(), processes=0)
 
     assert (found.skipped, found.commits) == (1, 3)
-    with pytest.raises(UnreadableError), reading(bridge.engine) as connection:
-        explained_commit(connection, session_id, 3)
+    with pytest.raises(UnreadableCommitError), reading(bridge.engine) as connection:
+        explain_commit(connection, session_id, 3)

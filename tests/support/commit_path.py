@@ -17,7 +17,7 @@ from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.write_queue import QueuedCommand, WriteQueue
 from bridge.formats import CommitRequest, detect
 from bridge.mapping_library.activation import store_version
-from bridge.mapping_library.reloader import ready
+from bridge.mapping_library.reloader import build_active_mapping
 from mappings.attempt import ReceivedCommit
 from mappings.cmi import parse_cmi
 from storage import lms
@@ -36,7 +36,7 @@ class Writer:
             self.lms_id = lms.add_token(
                 connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
             ).id
-            self.version = ready(store_version(connection, DEFAULT, START), DEFAULT, ())
+            self.version = build_active_mapping(store_version(connection, DEFAULT, START), DEFAULT, ())
         self.setup = CommitDependencies(ActiveMappings(self.version), self.clock, Ids())
         self.pending = WriteQueue(self.setup)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, select
 
-from bridge.mapping_library.enrollment_history import enrollment_histories, received
+from bridge.mapping_library.enrollment_history import decode_commit, enrollment_histories
 from mappings.analysis.replay import Replay
 from mappings.definition import CompiledMapping
 from storage import journal_replay
@@ -30,7 +30,7 @@ def replayed(engine: Engine, mapping: CompiledMapping) -> Told:
         ids = journal_replay.enrollment_ids(connection, JournalSpan(), after=0, most=1_000)
         for story in enrollment_histories(connection, ids):
             replay = Replay(mapping, story.attempts)
-            told = [one for row in story.commits for one in replay.tell(received(row))]
+            told = [one for row in story.commits for one in replay.tell(decode_commit(row))]
             for one in (*told, *replay.end()):
                 its = found.setdefault(story.attempt_ids[one.session_id], [])
                 its += [(made.id, one.session_id, one.number, made.body) for made in one.statements]

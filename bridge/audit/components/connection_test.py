@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import aiohttp
 
-from bridge.forwarding.about import VERSION_HEADER, ask_about, versions_of
-from bridge.forwarding.auth import Authorization
+from bridge.forwarding.about import versions_of
 from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.targets import Target
-from bridge.forwarding.transport import MAX_ABOUT_BYTES, connection_options, reply_of
-from bridge.http_client import describe_failure, open_session, send_request
+from bridge.forwarding.transport import Transport
+from bridge.http_client import describe_failure, open_session
 
 TEST_TIMEOUT = 15
 """Seconds for each request: somebody is waiting."""
@@ -33,27 +32,10 @@ async def try_connection(target: Target) -> Tested:
     """Ask the LRS's `about` with the target's credentials. Never raises for what the LRS or the network does."""
     try:
         async with open_session(timeout_seconds=TEST_TIMEOUT) as session:
-            reply = await _ask(session, target)
+            reply = await Transport(session, target).about()
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         reply = Reply(None, describe_failure(error, TEST_TIMEOUT))
     return _in_words(target, reply)
-
-
-async def _ask(session: aiohttp.ClientSession, target: Target) -> Reply:
-    options = connection_options(target)
-    told = await Authorization(session, target.credentials, options).header()
-    if isinstance(told, Reply):
-        return told
-    headers = {} if told is None else {"Authorization": told}
-
-    async def about(extra: dict[str, str]) -> Reply:
-        url = f"{target.endpoint}about"
-        response = await send_request(
-            session, "GET", url, max_bytes=MAX_ABOUT_BYTES, headers=headers | extra, **options
-        )
-        return reply_of(response, MAX_ABOUT_BYTES)
-
-    return await ask_about(about) if target.version == "auto" else await about({VERSION_HEADER: target.version})
 
 
 def _in_words(target: Target, reply: Reply) -> Tested:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.database import describe
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.enrollment_history import UnreadableError
+from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from mappings.analysis.impact import Impact
 from mappings.definition import DefinitionError
 
@@ -111,7 +111,7 @@ class Jobs:
             job.found = await asyncio.to_thread(work, progress)
         except _StoppedError:
             job.trouble = "The bridge was stopped meanwhile."
-        except (DefinitionError, LibraryError, UnreadableError) as error:
+        except (DefinitionError, LibraryError, UnreadableCommitError) as error:
             job.trouble = str(error)
         except DBAPIError as error:
             log.error("job_not_done", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from bridge.audit.components.json_view import compact_json
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.enrollment_history import UnreadableError
-from bridge.mapping_library.explain import explained_commit
+from bridge.mapping_library.enrollment_history import UnreadableCommitError
+from bridge.mapping_library.explain import explain_commit
 from mappings.analysis.explain import ChangeTold, Explanation, RuleTold
 from mappings.definition.errors import DefinitionError
 from storage.queries import timeline
@@ -87,8 +87,8 @@ def rules(connection: Connection, session_id: str, number: int, *, asked: bool, 
     if (commits > AT_ONCE or size > BYTES_AT_ONCE) and not asked:
         return Rules((), commits, is_asked_for=False)
     try:
-        found = explained_commit(connection, session_id, number)
-    except (UnreadableError, DefinitionError, LibraryError) as error:
+        found = explain_commit(connection, session_id, number)
+    except (UnreadableCommitError, DefinitionError, LibraryError) as error:
         return Rules((), commits, str(error) if sees_cmi else "The journal cannot be read by this release.")
     if found is None or found.explanation.duplicate_of is not None:
         return Rules((), commits)

@@ -95,7 +95,7 @@ async def _do(request: web.Request, path: str, act: object, words: str) -> web.S
         raise web.HTTPConflict(text=str(error)) from None
     except DefinitionError as error:
         raise web.HTTPConflict(text=f"It has faults: {error.faults[0]}") from None
-    await parts.mapping_reloader.follow_at_once()
+    await parts.mapping_reloader.reload_now()
     told = " ".join((words.format(whom=lms or "all LMSs without a version of their own"), *done.warnings))
     return redirect_with_message(request, path, told)
 

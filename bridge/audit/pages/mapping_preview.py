@@ -21,9 +21,9 @@ from bridge.errors import BridgeError
 from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation, impact
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.enrollment_history import UnreadableError
-from bridge.mapping_library.explain import explained_commit
-from bridge.mapping_library.preview import arrival_of, previewed
+from bridge.mapping_library.enrollment_history import UnreadableCommitError
+from bridge.mapping_library.explain import explain_commit
+from bridge.mapping_library.preview import parse_body, preview_commit
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
 from mappings.definition import DefinitionError
@@ -61,8 +61,8 @@ async def _preview(request: web.Request) -> web.StreamResponse:
             return _Tried(version, fault="Tell the session's id and the number of the commit in it, such as 1.")
         try:
             mapping = compile_text(version.definition, version.name)
-            found = explained_commit(connection, session.lower(), int(number), mapping=mapping)
-        except (DefinitionError, UnreadableError) as error:
+            found = explain_commit(connection, session.lower(), int(number), mapping=mapping)
+        except (DefinitionError, UnreadableCommitError) as error:
             return _Tried(version, fault=str(error))
         if found is None:
             return _Tried(version, fault="There is no such commit.")
@@ -83,8 +83,8 @@ async def _pasted(request: web.Request) -> web.StreamResponse:
             return _Tried(version, fault="A session's id looks like 1b4e28ba-2fa1-41d2-883f-0016d3cca427.")
         try:
             mapping = compile_text(version.definition, version.name)
-            arrival = arrival_of(body.encode(errors="replace"), parts.now())
-            told = previewed(mapping, arrival, connection=connection, session_id=session or None)
+            arrival = parse_body(body.encode(errors="replace"), parts.now())
+            told = preview_commit(mapping, arrival, connection=connection, session_id=session or None)
         except BridgeError as error:
             return _Tried(version, fault=error.detail)
         except (DefinitionError, LibraryError) as error:

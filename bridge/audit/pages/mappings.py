@@ -12,7 +12,7 @@ from bridge.audit.access.roles import Role
 from bridge.audit.components.filter_options import read
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
-from bridge.mapping_library.impact import DAYS
+from bridge.mapping_library.impact import DEFAULT_DAYS
 from mappings.definition.describe import in_words
 from mappings.definition.diff import other_differences, rule_differences, side_by_side
 from mappings.definition.errors import DefinitionError
@@ -79,7 +79,7 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
         lines=version.definition.splitlines(),
         holding=found.holding.get(version.id, _Holding([], [])),
         lms=found.lms,
-        days=DAYS,
+        days=DEFAULT_DAYS,
         others=[one._replace(definition="") for one in found.versions if one.id != version.id],
     )
 

@@ -22,8 +22,8 @@ from bridge.audit.pages.mapping_preview import DAY, counted
 from bridge.audit.pages.mappings import known, whom_it_holds_for
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.impact import DAYS
-from bridge.mapping_library.reissue import Reissue, check_span
+from bridge.mapping_library.impact import DEFAULT_DAYS
+from bridge.mapping_library.reissue import Reissue, validate_span
 from bridge.operations.audit_context import AuditContext
 from mappings.analysis.impact import Impact
 from storage import mapping_versions
@@ -51,7 +51,7 @@ class Reissued:
 
 async def _choose(request: web.Request) -> web.StreamResponse:
     now = request.app[DEPENDENCIES].now()
-    return await _form(request, {"since": day_of(now - DAYS * DAY)} | dict(request.query))
+    return await _form(request, {"since": day_of(now - DEFAULT_DAYS * DAY)} | dict(request.query))
 
 
 async def _form(
@@ -167,7 +167,7 @@ def _span(told: Mapping[str, str]) -> JournalSpan:
         midnight(told["until"], after=True),
         *(told[name] or None for name in ("lms", "learner", "activity", "course")),
     )
-    check_span(span)
+    validate_span(span)
     return span
 
 

@@ -31,7 +31,7 @@ async def _pause(request: web.Request) -> web.StreamResponse:
         return await _page(request, status=400, fault="A reason is required.")
     if not await parts.database.write(pause_target, name, context):
         return await _page(request, status=409, fault=f"{name} is paused already.")
-    await parts.pauses.follow_at_once()
+    await parts.pauses.refresh_now()
     return _done(
         request, name, f"{name} is paused. What is on its way at this moment may still arrive. {OTHERS_FOLLOW}"
     )
@@ -41,7 +41,7 @@ async def _resume(request: web.Request) -> web.StreamResponse:
     parts, name = request.app[DEPENDENCIES], _known(request)
     if not await parts.database.write(resume_target, name, _context(request)):
         return await _page(request, status=409, fault=f"{name} is not paused, and nothing of it waits.")
-    await parts.pauses.follow_at_once()
+    await parts.pauses.refresh_now()
     return _done(request, name, f"Resumed {name}. {OTHERS_FOLLOW}")
 
 

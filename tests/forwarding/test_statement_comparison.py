@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.forwarding.statement_equality import MAX_DEPTH, Equality, compare, find
+from bridge.forwarding.statement_comparison import MAX_DEPTH, Equality, compare, find
 
 EXTENSION = "https://lms.example.org/xapi/extensions/scorm"
 SENT: dict[str, Any] = {

@@ -1,7 +1,8 @@
-"""Whether the statement an LRS has is the one that was sent (xAPI Data 2.3.1, Statement Immutability).
+"""Compares a statement that an LRS has with the one that was sent (xAPI Data 2.3.1, Statement Immutability).
 
 Two statements are the same when they differ only in what an LRS may add or rewrite; they are equivalent when they
-differ in spelling alone, as some LRSs store durations, numbers, names and lists their own way. Ids of statements are
+differ in spelling alone, as some LRSs store durations, numbers, names and lists their own way. The strict rule, by
+which an LRS compares, is `mappings.xapi.statement_equality`. Ids of statements are
 made of what they are about (UUIDv5), so that an equivalent one under our id is ours.
 """
 
@@ -33,7 +34,7 @@ _ABSENT: Final = object()
 
 
 class Equality(Enum):
-    """How a statement that an LRS has stands to the one that was sent."""
+    """The result of a comparison."""
 
     SAME = "same"
     EQUIVALENT = "equivalent"
@@ -42,14 +43,14 @@ class Equality(Enum):
 
 
 class Comparison(NamedTuple):
-    """The verdict, and where the two differ, in words; empty where they do not."""
+    """The result, and where the two differ, for people; empty where they do not."""
 
     equality: Equality
     difference: str = ""
 
 
 def find(answer: str, statement_id: str) -> dict[str, Any] | None:
-    """Find a statement in an LRS's answer to the question for its id.
+    """Return a statement from an LRS's answer to a request for its id.
 
     Some LRSs answer with a list, as they do to other questions, and an empty one where xAPI asks for 404. None where
     the statement is not in it, as in a page that somebody put in front of the LRS.
@@ -84,7 +85,7 @@ def compare(sent: str | bytes, stored: dict[str, Any]) -> Comparison:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Tell whether a value has more levels of dicts and lists; without recursion, which it may be too deep for."""
+    """Return whether a value has more levels of dicts and lists; without recursion, which it may be too deep for."""
     level = [value]
     for _ in range(levels):
         level = [
@@ -176,7 +177,7 @@ def _respelled(value: Any, key: str = "") -> Any:
 
 
 def _is_respelled(ours: Any, theirs: Any, key: str = "") -> bool:
-    """Tell whether two values are the same but for the spelling of durations and the precision of numbers."""
+    """Return whether two values are the same but for the spelling of durations and the precision of numbers."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         return ours.keys() == theirs.keys() and all(_is_respelled(ours[name], theirs[name], name) for name in ours)
     if isinstance(ours, list) and isinstance(theirs, list):
@@ -201,7 +202,7 @@ def _single(number: float) -> bytes:
 
 
 def _is_same_duration(ours: str, theirs: str) -> bool:
-    """Tell whether a duration is ours: spelled in other units, or cut or rounded to fewer places."""
+    """Return whether a duration is ours: spelled in other units, or cut or rounded to fewer places."""
     mine, other = _seconds(ours), _seconds(theirs)
     if mine is None or other is None:
         return ours == theirs
@@ -213,11 +214,11 @@ def _is_same_duration(ours: str, theirs: str) -> bool:
 
 def _seconds(duration: str) -> Decimal | None:
     """Return a duration in seconds; None where it has none, as one of years and months, or is no duration."""
-    found = _DURATION.fullmatch(duration)
-    if found is None or len(duration) > 40:
+    match = _DURATION.fullmatch(duration)
+    if match is None or len(duration) > 40:
         return None
     try:
-        parts = [Decimal(text) * _SECONDS[unit] for unit, text in found.groupdict().items() if text is not None]
+        parts = [Decimal(text) * _SECONDS[unit] for unit, text in match.groupdict().items() if text is not None]
     except ArithmeticError:
         return None
     return sum(parts, Decimal()) if parts else None
