@@ -14,10 +14,16 @@ RALPH := .judges/.ready
 CLIENTS := .clients/.ready
 RIVAL := .bench/.ready
 
-.PHONY: help env run-env lock audit player test-tools bench-tools run test screenshots chaos attack lint types imports check bench clean
+# The layers that need no server: the core, the formats, storage on SQLite. What is marked slow is left out.
+QUICK := tests/mappings tests/formats tests/limits tests/mapping_library tests/sandbox tests/storage \
+  tests/test_documentation.py tests/test_glossary.py tests/test_promises.py tests/test_scorm_guide.py tests/test_warnings.py
+
+.PHONY: help env run-env lock audit player test-tools bench-tools run test test-quick coverage screenshots chaos attack lint types imports check bench clean
 help:
 	@echo "make run          try the bridge with a sample course and a sandbox LRS"
 	@echo "make test         all tests, on SQLite and PostgreSQL"
+	@echo "make test-quick   the tests of the core, the formats and storage, on SQLite: less than a minute"
+	@echo "make coverage     the branches that make test-quick runs through, which must not become fewer"
 	@echo "make screenshots  a picture of each audit page, in .screenshots/"
 	@echo "make chaos        the tests of promises under trouble, at length: hours"
 	@echo "make attack       attacks on a running bridge, with figures: minutes"
@@ -96,6 +102,12 @@ run: run-env
 
 test: env test-tools
 	$(BIN)/python -m pytest $(ARGS)
+
+test-quick: env
+	$(BIN)/python -m pytest -q -n 2 -m "not slow" -k "not postgresql" $(QUICK) $(ARGS)
+
+coverage: ARGS += --cov --cov-report=term:skip-covered --cov-fail-under=$(MIN_COVERAGE)
+coverage: test-quick
 
 screenshots: env test-tools
 	$(BIN)/python -m tests.browser.screenshots

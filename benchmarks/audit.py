@@ -107,7 +107,7 @@ def _size(told: Any) -> int:
 
 
 def _queries(size: int) -> dict[str, Query]:
-    """Give name -> query of a database with so many attempts."""
+    """Return name -> query of a database with so many attempts."""
     some = Some(size)
     return {
         "overview": lambda c, _: overview.overview(c, NOW),

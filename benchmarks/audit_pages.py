@@ -65,7 +65,7 @@ class Visitor:
         self._cookie = ""
 
     def get(self, path: str) -> tuple[str, float]:
-        """Give a page that must be there, and the milliseconds until all of it had come.
+        """Return a page that must be there, and the milliseconds until all of it had come.
 
         Raises:
             UnaskedError: it is not there.
@@ -81,7 +81,7 @@ class Visitor:
         return told.decode(), took
 
     def post(self, path: str, page: str, **fields: str) -> str:
-        """Send a form that stands on a page; give where it leads."""
+        """Send a form that stands on a page; return where it leads."""
         token = re.search(r'name="csrf" value="([^"]+)"', self.get(page)[0])
         form = urlencode({"csrf": token[1] if token else ""} | fields)
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -128,7 +128,7 @@ class Site:
         self._bridge.stop()
 
     def times(self, rounds: int, only: str) -> Iterator[tuple[str, list[float]]]:
-        """Give each page with its times in milliseconds.
+        """Return each page with its times in milliseconds.
 
         Raises:
             UnaskedError: a page is not among those that are asked for, or does not come.
@@ -147,7 +147,7 @@ class Site:
             raise UnaskedError(f"the pages are not those of the routes: {told ^ (pages - APART.keys())}")
 
     def _addresses(self, connection: Connection, chance: Random, number: int) -> dict[str, list[str]]:
-        """Give the name of each page, which begins with its route's path, -> so many addresses of it."""
+        """Return the name of each page, which begins with its route's path, -> so many addresses of it."""
         some = self._some
         old, new = connection.execute(select(mapping_version.c.content_hash).order_by(mapping_version.c.id)).scalars()
         longest = connection.execute(select(attempt.c.uuid).where(attempt.c.id == 1)).scalar_one()
@@ -227,7 +227,7 @@ class Site:
         }  # fmt: skip
 
     def _report(self, version: str) -> str:
-        """Have an impact report of a day made, and give where it is."""
+        """Have an impact report of a day made, and return where it is."""
         version = f"/audit/mappings/{version}"
         path = self.visitor.post(f"{version}/impact", version, days="1", lms="")
         while 'role="status"' in self.visitor.get(path)[0]:

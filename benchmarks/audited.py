@@ -81,13 +81,13 @@ def fill(engine: Engine, attempts: int) -> None:
 
 
 def received(attempt: int, attempts: int) -> int:
-    """Give when the last commit of an attempt was received."""
+    """Return when the last commit of an attempt was received."""
     its = imported(attempts)
     return NOW - (attempts - (its.start if attempt in its else attempt)) * STEP
 
 
 def imported(attempts: int) -> range:
-    """Give the attempts whose commits were all received in one millisecond."""
+    """Return the attempts whose commits were all received in one millisecond."""
     return range(attempts // 2, attempts // 2 + attempts // 20)
 
 
@@ -98,40 +98,40 @@ class Some:
         self._size = size
 
     def learner(self, chance: Random) -> str:
-        """Give a learner's id."""
+        """Return a learner's id."""
         return f"u{chance.randrange(max(self._size // 20, 1)):08d}"
 
     def activity(self, chance: Random) -> str:
-        """Give an activity that has few enrollments."""
+        """Return an activity that has few enrollments."""
         return f"b{chance.randrange(2, 16) * 40 + chance.randrange(40)}"
 
     def day(self, chance: Random) -> dict[str, Any]:
-        """Give times a day apart."""
+        """Return times a day apart."""
         begins = received(chance.randrange(self._size), self._size)
         return {"since": begins, "until": begins + 86_400_000}
 
     def cursor(self, chance: Random, *rest: int | str) -> str:
-        """Give the cursor of a page anywhere."""
+        """Return the cursor of a page anywhere."""
         return encode([received(chance.randrange(self._size), self._size), 10**9, *rest])
 
     def imported(self) -> dict[str, Any]:
-        """Give the millisecond of the import."""
+        """Return the millisecond of the import."""
         at = received(imported(self._size).start, self._size)
         return {"since": at, "until": at + 1}
 
     def in_import(self, chance: Random, *rest: int | str) -> str:
-        """Give the cursor of a page in the midst of what came in one millisecond."""
+        """Return the cursor of a page in the midst of what came in one millisecond."""
         return encode([self.imported()["since"], chance.choice(imported(self._size)), *rest])
 
     def row(self, connection: Connection, chance: Random, column: Column[Any]) -> Any:
-        """Give the value of a row of any attempt."""
+        """Return the value of a row of any attempt."""
         key = attempt.c.id if column.table is attempt else column.table.c.attempt_id
         query = select(column).where(key == chance.randrange(1, self._size)).limit(1)
         return connection.execute(query).scalar_one()
 
 
 def _texts() -> Texts:
-    """Give those of the last commit of a session."""
+    """Return those of the last commit of a session."""
     with tempfile.TemporaryDirectory() as folder:
         engine = open_engine(f"sqlite:///{Path(folder) / 'one.db'}")
         migrate(engine)
@@ -150,7 +150,7 @@ def _texts() -> Texts:
 
 
 def _inserts(dialect: str, attempts: int) -> list[str]:
-    """Give the statements that fill the tables."""
+    """Return the statements that fill the tables."""
     told, mapping = _texts(), load_mapping("scorm-profile").definition
     versions = [mapping, compile_text(changed(mapping.text), "changed").definition]
     learners, owners, its_import = max(attempts // 20, 1), attempts * 4 // 5, imported(attempts)

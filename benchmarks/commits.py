@@ -172,7 +172,7 @@ def check(what: str, url: str, result: Mapping[str, Any]) -> None:
 
 
 def statements_a_commit(one: Subject) -> float:
-    """Give how many statements were made for a commit."""
+    """Return how many statements were made for a commit."""
     engine = open_engine(one.url)
     with reading(engine) as connection:
         statements: int = connection.execute(text(STATEMENTS[one.what])).scalar_one()

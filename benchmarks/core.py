@@ -90,7 +90,7 @@ class Rival(AbstractContextManager["Rival"]):
             self._process.communicate()
 
     def round(self) -> float:
-        """Give what an event took on average, in microseconds."""
+        """Return what an event took on average, in microseconds."""
         if self._process is None or self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("event-routing-backends is not running; install it with `make bench-tools`")
         print(file=self._process.stdin, flush=True)
@@ -98,7 +98,7 @@ class Rival(AbstractContextManager["Rival"]):
 
 
 def _page(number: int) -> dict[str, Any]:
-    """Give what a learner's commit says some pages on: 20 elements, 500 characters of suspend data."""
+    """Return what a learner's commit says some pages on: 20 elements, 500 characters of suspend data."""
     raw = number // 5 % 100
     return {
         "learner_id": "u42",
@@ -122,7 +122,7 @@ def _page(number: int) -> dict[str, Any]:
 
 
 def _answers(count: int) -> tuple[bytes, bytes]:
-    """Give the body before the last of so many answers, and the body with it."""
+    """Return the body before the last of so many answers, and the body with it."""
     cmi = _page(0)
     cmi["interactions"] = {
         str(index): {
@@ -144,7 +144,7 @@ def _answers(count: int) -> tuple[bytes, bytes]:
 
 
 def _interleaved(work: dict[str, Callable[[], float]]) -> dict[str, float]:
-    """Give the median of what each costs, round by round in turn."""
+    """Return the median of what each costs, round by round in turn."""
     rounds: dict[str, list[float]] = {name: [] for name in work}
     for number in range(ROUNDS + 2):
         for name, measured in work.items():
@@ -171,7 +171,7 @@ def _decode(bodies: Any) -> float:
 def _commit(
     mapping: CompiledMapping, attempt: AttemptState, session: SessionState, body: bytes, number: int
 ) -> tuple[float, Transition]:
-    """Give the cost of decoding, reading, finding changes and mapping, and the outcome."""
+    """Return the cost of decoding, reading, finding changes and mapping, and the outcome."""
     start = time.perf_counter()
     tree = decode(body)
     commit = Commit(wire_format="native", tree=tree)
@@ -196,13 +196,13 @@ def _fold(mapping: CompiledMapping, bodies: list[bytes]) -> tuple[float, int]:
 
 
 def _state(mapping: CompiledMapping, body: bytes) -> bytes:
-    """Give the attempt's state after a commit as it is stored."""
+    """Return the attempt's state after a commit as it is stored."""
     _, made = _commit(mapping, AttemptState(sessions=1), SessionState(number=1), body, 0)
     return msgspec.json.encode(made.attempt)
 
 
 def _store(state: bytes) -> float:
-    """Give the cost of decoding a stored state and encoding it again, as every batch does."""
+    """Return the cost of decoding a stored state and encoding it again, as every batch does."""
     start = time.perf_counter()
     for _ in range(COMMITS):
         msgspec.json.encode(msgspec.json.decode(state, type=AttemptState))
@@ -210,7 +210,7 @@ def _store(state: bytes) -> float:
 
 
 def _fold_again(mapping: CompiledMapping, bodies: tuple[bytes, bytes]) -> float:
-    """Give the cost of the commit with one answer more, each time on the same attempt."""
+    """Return the cost of the commit with one answer more, each time on the same attempt."""
     _, before = _commit(mapping, AttemptState(sessions=1), SessionState(number=1), bodies[0], 0)
     cost = 0.0
     for _ in range(COMMITS):

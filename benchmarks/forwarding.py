@@ -57,7 +57,7 @@ class Lrs(Process):
         self.endpoint = f"http://127.0.0.1:{port}/xapi/"
 
     def ask(self, path: str, method: str = "GET") -> Any:
-        """Give what it answers, None where it answers nothing."""
+        """Return what it answers, None where it answers nothing."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.request(method, path)
         answer = connection.getresponse().read()
@@ -118,7 +118,7 @@ class Outbox:
         engine.dispose()
 
     def copy(self, name: str) -> str:
-        """Give the URL of a copy."""
+        """Return the URL of a copy."""
         if self.kind == "PostgreSQL":
             url = self._made.postgresql(name, template=self.url.partition("?")[0].rpartition("/")[2])
             engine = open_engine(url)
@@ -181,7 +181,7 @@ def _drain(lrs: Lrs, outbox: Outbox, name: str, *, documents: bool) -> dict[str,
 
 
 def _taken(lrs: Lrs, outbox: Outbox) -> dict[str, float]:
-    """Give the rate at which the LRS took statements, from its first request on; check that each came once."""
+    """Return the rate at which the LRS took statements, from its first request on; check that each came once."""
     log = lrs.ask("/log")
     lrs.ask("/log", "DELETE")
     ids = [one for _, some in log for one in some]
@@ -197,7 +197,7 @@ def _target(lrs: Lrs, *, documents: bool) -> str:
 
 
 def _soon(made: Databases, lrs: Lrs, kind: str, commits: int) -> list[float]:
-    """Post commits one at a time; give the milliseconds from each answer until its last statement was accepted."""
+    """Post commits one at a time; return the milliseconds from each answer until its last statement was accepted."""
     url, pauses = made.make(kind, f"soon_{kind.lower()}"), random.Random(1)
     answered: dict[str, float] = {}
     with Bridge(made.directory / f"soon-{kind}", url, _target(lrs, documents=True)) as bridge:

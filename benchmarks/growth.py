@@ -154,7 +154,7 @@ def _look(one: Stored) -> None:
 
 
 def _wait(made: Databases, statements: int) -> list[tuple[int, float, float]]:
-    """Commit while nobody listens at the target; give (statements that wait, MiB now, MiB at most) on the way."""
+    """Commit while nobody listens at the target; return (statements that wait, MiB now, MiB at most) on the way."""
     target = f'[[targets]]\nname = "lrs"\nendpoint = "http://127.0.0.1:{free_port()}/xapi/"\n'
     found: list[tuple[int, float, float]] = []
     with Bridge(made.directory / "waiting", made.sqlite("waiting"), target) as bridge:

@@ -77,7 +77,7 @@ class Attacker:
     number: int = 0
 
     def post(self, path: str, body: bytes, *, encoding: str = "", token: bool = True) -> tuple[int, bytes]:
-        """Post a body; give the status and the answer."""
+        """Post a body; return the status and the answer."""
         headers = {"Authorization": f"Bearer {self.token}"} if token else {}
         if encoding:
             headers["Content-Encoding"] = encoding
@@ -92,12 +92,12 @@ class Attacker:
             connection.close()
 
     def open(self, learner: str) -> str:
-        """Open a session; give its id."""
+        """Open a session; return its id."""
         body = msgspec.json.encode({"learner": {"id": learner}, "activity": {"id": "235"}})
         return str(msgspec.json.decode(self.post("/v1/sessions", body)[1])["session_id"])
 
     def attack(self, one: Hostile, longest: Longest) -> list[str]:
-        """Post the bodies of an attack and give a row of the table."""
+        """Post the bodies of an attack and return a row of the table."""
         self.number += 1
         learner = f"u{self.number}-{uuid4()}"
         session = self.open(learner)
@@ -143,7 +143,7 @@ async def tick(longest: Longest) -> None:
 
 
 async def serve(directory: Path, only: str) -> list[list[str]]:
-    """Start a bridge and attack it; give the rows of the table."""
+    """Start a bridge and attack it; return the rows of the table."""
     url, token = f"sqlite:///{directory / 'bridge.db'}", new_token()
     engine = open_engine(url)
     migrate(engine)

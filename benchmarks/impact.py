@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def changed(text: str) -> str:
-    """Give the document with a rule more, a rule less and another result."""
+    """Return the document with a rule more, a rule less and another result."""
     rules = text.split("[[rules]]")
     dropped = [rule for rule in rules if 'when = "session.terminated"' not in rule]
     more = '\nname = "mastered"\nwhen = "score.changed"\nif = "score.scaled >= 0.8"\nverb = "scored"\n'
@@ -82,7 +82,7 @@ def _measure(engine: Engine, documents: tuple[str, str], processes: int) -> tupl
 
 
 def _processor_seconds() -> float:
-    """Give the processor time of this process and those it has waited for; not the database server's."""
+    """Return the processor time of this process and those it has waited for; not the database server's."""
     own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
 

@@ -11,10 +11,10 @@ from sqlalchemy import Engine
 from benchmarks import workload
 from bridge.clock import random_id
 from bridge.commit_model.active_mappings import ActiveMappings
-from bridge.commits.batch_executor import run
+from bridge.commits.batch_executor import execute_batch
 from bridge.commits.commands import StoreCommit
 from bridge.commits.dependencies import CommitDependencies
-from bridge.commits.write_queue import MOST_TOGETHER, WriteQueue
+from bridge.commits.write_queue import BATCH_SIZE, QueuedCommand, WriteQueue
 from bridge.formats import CommitRequest, native
 from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import store_version
@@ -35,23 +35,23 @@ def fill(engine: Engine, sessions: int) -> None:
             connection, name="lms", home_page="https://lms.example.org", origins=(), token_digest="0", now=START
         ).id
         version = build_active_mapping(store_version(connection, mapping, START), mapping, ())
-    setup = CommitDependencies(ActiveMappings(version), lambda: clock[0], random_id)
-    pending = WriteQueue(setup)
+    dependencies = CommitDependencies(ActiveMappings(version), lambda: clock[0], random_id)
+    queue = WriteQueue(dependencies)
     together = 64
     for first in range(0, sessions, together):
         for number in range(workload.PER_SESSION):
             clock[0] += 1_000
             for session in range(first, min(sessions, first + together)):
-                pending.add(_posting(lms_id, session, number, clock[0]))
-            while (batch := pending.next()) is not None:
+                queue.add(QueuedCommand(_command(lms_id, session, number, clock[0])))
+            while (batch := queue.next_batch()) is not None:
                 with writing(engine) as connection:
-                    done = run(connection, setup, batch)
-                pending.done(done)
-    if together > MOST_TOGETHER:
+                    committed = execute_batch(connection, dependencies, batch)
+                queue.batch_committed(committed)
+    if together > BATCH_SIZE:
         raise RuntimeError("more sessions at once than a batch takes")
 
 
-def _posting(lms_id: int, session: int, number: int, at: int) -> StoreCommit:
+def _command(lms_id: int, session: int, number: int, at: int) -> StoreCommit:
     kind = session % workload.KINDS
     told = msgspec.json.encode(workload.body(kind, number)).decode()
     for hole, value in zip(
@@ -66,10 +66,10 @@ def _posting(lms_id: int, session: int, number: int, at: int) -> StoreCommit:
         raise RuntimeError("a body of the workload cannot be read")
     launch, session_id, _ = native.parse_launch(whole, lms_id=lms_id)
     commit = native.parse_commit(whole, CommitRequest(body, "application/json"))
-    arrival = ReceivedCommit(
+    received = ReceivedCommit(
         commit=commit,
         parsed_cmi=parse_cmi(commit.tree, declared=commit.scorm_version),
         digest=hashlib.sha256(body).hexdigest(),
         received_at=at,
     )
-    return StoreCommit(arrival, session_id, lms_id, launch, "application/json", body)
+    return StoreCommit(received, session_id, lms_id, launch, "application/json", body)

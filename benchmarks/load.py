@@ -89,7 +89,7 @@ class Load:
         self._random = Random(job.first)
 
     def session(self) -> tuple[str, int] | None:
-        """Give the id of a new session and an enrollment for it, None when no more are to be begun."""
+        """Return the id of a new session and an enrollment for it, None when no more are to be begun."""
         if self.job.sessions and self.begun >= self.job.sessions:
             return None
         self.begun += 1

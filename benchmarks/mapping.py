@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def measure(function: Callable[[], object], calls: int = CALLS) -> float:
-    """Give the median of several rounds, in microseconds a call."""
+    """Return the median of several rounds, in microseconds a call."""
     function()
     rounds = []
     for _ in range(ROUNDS):

@@ -38,11 +38,11 @@ class NullLrs:
         return _json(ids)
 
     async def log(self, _request: web.Request) -> web.Response:
-        """Tell what was accepted when."""
+        """Return what was accepted when."""
         return _json(self._log)
 
     async def count(self, _request: web.Request) -> web.Response:
-        """Tell how many statements were accepted."""
+        """Return how many statements were accepted."""
         return _json(self._count)
 
     async def forget(self, _request: web.Request) -> web.Response:

@@ -164,7 +164,7 @@ def _find(database: Session, told: dict[str, Any]) -> tuple[CmiSession, Attempt,
 
 
 def _changes(attempt: Attempt, enrollment: Enrollment, told: dict[str, Any]) -> list[str]:
-    """Bring the attempt up to a snapshot; give the verbs of what has changed."""
+    """Bring the attempt up to a snapshot; return the verbs of what has changed."""
     cmi = told["cmi"]
     core = cmi.get("core", cmi)
     status = core.get("lesson_status", "")

@@ -29,7 +29,7 @@ START_DEADLINE = 60
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on now."""
+    """Return a port that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
@@ -48,7 +48,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Give its id while it runs."""
+        """Return its id while it runs."""
         if self._process is None:
             raise RuntimeError("it does not run")
         return self._process.pid
@@ -129,12 +129,12 @@ class Databases:
         self._server: Any = None
 
     def sqlite(self, name: str, *, empty: bool = False) -> str:
-        """Give the URL of a new SQLite database; `empty` leaves out the bridge's schema."""
+        """Return the URL of a new SQLite database; `empty` leaves out the bridge's schema."""
         url = f"sqlite:///{self.directory / name}.db"
         return url if empty else _migrated(url)
 
     def postgresql(self, name: str, *, empty: bool = False, template: str = "template1") -> str:
-        """Give the URL of a new PostgreSQL database, on a server that is started when it is first asked for."""
+        """Return the URL of a new PostgreSQL database, on a server that is started when it is first asked for."""
         if self._server is None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the package: where it may keep sockets
@@ -149,12 +149,12 @@ class Databases:
         return url if empty or template != "template1" else _migrated(url)
 
     def make(self, kind: str, name: str, *, empty: bool = False) -> str:
-        """Give the URL of a new database of a kind, `SQLite` or `PostgreSQL`."""
+        """Return the URL of a new database of a kind, `SQLite` or `PostgreSQL`."""
         return self.sqlite(name, empty=empty) if kind == "SQLite" else self.postgresql(name, empty=empty)
 
     @property
     def postmaster(self) -> int | None:
-        """Give the id of PostgreSQL's first process, None while it does not run."""
+        """Return the id of PostgreSQL's first process, None while it does not run."""
         return None if self._server is None else int(self._server.get_pid())
 
     def close(self) -> None:
@@ -166,7 +166,7 @@ class Databases:
 
 @contextlib.contextmanager
 def databases() -> Iterator[Databases]:
-    """Give `Databases` that are closed afterwards."""
+    """Return `Databases` that are closed afterwards."""
     made = Databases()
     try:
         yield made

@@ -56,10 +56,10 @@ class Report:
 
 
 def median(values: Iterable[float]) -> float:
-    """Give the median, 0 of nothing."""
+    """Return the median, 0 of nothing."""
     return statistics.median(list(values) or [0.0])
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Give the median of what each round gives beside the other's in the same round."""
+    """Return the median of what each round gives beside the other's in the same round."""
     return median(our / their for our, their in zip(ours, theirs, strict=True) if their)

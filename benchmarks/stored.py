@@ -91,7 +91,7 @@ def _multiply(connection: Connection, table: str, attempts: int) -> None:
 
 
 def _parameter(connection: Connection, table: str, name: str) -> str:
-    """Give a copied value's parameter; PostgreSQL must be told its type."""
+    """Return a copied value's parameter; PostgreSQL must be told its type."""
     if connection.dialect.name != "postgresql":
         return f":p_{name}"
     kind = connection.execute(
@@ -102,7 +102,7 @@ def _parameter(connection: Connection, table: str, name: str) -> str:
 
 
 def _changed(dialect: str, table: str, index: int, row: Any) -> dict[str, str]:
-    """Give column -> SQL for what differs in each copy."""
+    """Return column -> SQL for what differs in each copy."""
     session = uuid_of(dialect, 1)
     document = {"id": uuid_of(dialect, 100 + index), "attempt_id": "n + 1", "session_id": session}
     learner = "'u' || lpad(CAST(n / 20 AS text), 8, '0')" if dialect == "postgresql" else "printf('u%08d', n / 20)"
@@ -123,14 +123,14 @@ def _changed(dialect: str, table: str, index: int, row: Any) -> dict[str, str]:
 
 
 def numbers(dialect: str, first: int, last: str = ":last") -> str:
-    """Give SQL for a table `series` of the numbers n from the first to the last."""
+    """Return SQL for a table `series` of the numbers n from the first to the last."""
     if dialect == "postgresql":
         return f"WITH series(n) AS (SELECT * FROM generate_series({first}, {last}))"
     return f"WITH RECURSIVE series(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM series WHERE n < {last})"
 
 
 def uuid_of(dialect: str, salt: int, number: str = "n") -> str:
-    """Give SQL that makes a UUID of a number, in no order."""
+    """Return SQL that makes a UUID of a number, in no order."""
     first = f"((CAST({number} AS bigint) * 2654435761 + {salt * 7919}) % 4294967296)"
     if dialect == "postgresql":
         last = f"lpad(to_hex({number}), 12, '0')"

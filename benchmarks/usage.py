@@ -10,13 +10,13 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """Give the processor time that a process has used, threads included."""
+    """Return the processor time that a process has used, threads included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def family_seconds(pid: int) -> float:
-    """Give the processor time of a process and its children, as of a database server."""
+    """Return the processor time of a process and its children, as of a database server."""
     total = cpu_seconds(pid)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -27,6 +27,6 @@ def family_seconds(pid: int) -> float:
 
 
 def memory(pid: int) -> tuple[float, float]:
-    """Give the MiB of memory that a process has now, and the most it ever had."""
+    """Return the MiB of memory that a process has now, and the most it ever had."""
     told = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(told["VmRSS"].split()[0]) / 1024, int(told["VmHWM"].split()[0]) / 1024

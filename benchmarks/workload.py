@@ -22,12 +22,12 @@ HOLES = _SESSION, LEARNER, ACTIVITY, _MARK
 
 
 def learner(number: int) -> str:
-    """Give the id of the learner of an enrollment: twenty enrollments have the same one."""
+    """Return the id of the learner of an enrollment: twenty enrollments have the same one."""
     return f"u{number // 20:08}"
 
 
 def activity(number: int) -> str:
-    """Give the id of the activity of an enrollment."""
+    """Return the id of the activity of an enrollment."""
     return f"{100 + number % 20:04}"
 
 
@@ -53,7 +53,7 @@ class Requests:
         ]
 
     def make(self, kind: int, number: int, session_id: str, enrollment: int, mark: int) -> bytes:
-        """Give the bytes of a session's commit; `mark` becomes part of its suspend data."""
+        """Return the bytes of a session's commit; `mark` becomes part of its suspend data."""
         return self._requests[kind][number] % (
             session_id.encode(),
             learner(enrollment).encode(),
@@ -63,7 +63,7 @@ class Requests:
 
 
 def body(kind: int, number: int) -> dict[str, Any]:
-    """Give the body of the commit with this number, from 0, of a kind of session; ids are holes."""
+    """Return the body of the commit with this number, from 0, of a kind of session; ids are holes."""
     cmi = _progressing(number) if kind == 1 else _passing(kind, number)
     return {
         "session_id": _SESSION,

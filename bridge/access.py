@@ -34,7 +34,7 @@ class LmsTokens:
         self._known: dict[str, tuple[int, Lms]] = {}
 
     async def check(self, authorization: str | None) -> Lms:
-        """Give the LMS of a request.
+        """Return the LMS of a request.
 
         Raises:
             NoToken: the header is missing or of another scheme.

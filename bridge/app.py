@@ -205,7 +205,7 @@ def _put_together(
 
 
 def _mappings(versions: ActiveMappings) -> list[CompiledMapping]:
-    for_all, for_lms = versions.holding()
+    for_all, for_lms = versions.current()
     return [one.mapping for one in (for_all, *for_lms.values())]
 
 

@@ -13,7 +13,7 @@ from storage.outbox import UNASSIGNED
 
 
 def configured(settings: Sequence[TargetSettings], mappings: Sequence[CompiledMapping]) -> list[Target]:
-    """Give the targets. `mappings` are the document that the settings name and all versions that hold.
+    """Return the targets. `mappings` are the document that the settings name and all versions that hold.
 
     Raises:
         SettingsError: one names a document, rule or verb that none of them has.
@@ -25,7 +25,7 @@ def configured(settings: Sequence[TargetSettings], mappings: Sequence[CompiledMa
 
 
 def receivers(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> dict[str, tuple[str, ...]]:
-    """Give the targets that get each rule's statements, by its name; without targets they wait for the first one."""
+    """Return the targets that get each rule's statements, by its name; without targets they wait for the first one."""
     if not settings:
         return {rule.name: (UNASSIGNED,) for rule in mapping.definition.rules}
     unwanted = {one.name: _unwanted_rules(one, mapping) for one in settings}
@@ -36,7 +36,7 @@ def receivers(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> d
 
 
 def readers(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> dict[str, tuple[str, ...]]:
-    """Give the targets of each document that any gets, by its name."""
+    """Return the targets of each document that any gets, by its name."""
     if not settings:
         return {one.name: (UNASSIGNED,) for one in mapping.definition.documents if one.send}
     found = {
@@ -47,13 +47,13 @@ def readers(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> dic
 
 
 def unwanted_documents(mappings: Sequence[CompiledMapping], targets: Sequence[Target]) -> dict[str, frozenset[str]]:
-    """Give the names of the documents that each target gets by none of the mappings, by the target's name."""
+    """Return the names of the documents that each target gets by none of the mappings, by the target's name."""
     known = frozenset(one.name for mapping in mappings for one in mapping.definition.documents)
     return {target.name: known - target.documents for target in targets}
 
 
 def warnings(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> list[str]:
-    """Tell what targets name that a mapping has not: a filter that filters nothing, a switch that switches nothing."""
+    """Return warnings of what targets name and a mapping has not: filters and switches without effect."""
     return [told for one in settings for told in _unknown(one, [mapping])]
 
 

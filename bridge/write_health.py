@@ -128,7 +128,7 @@ class WriteHealth(PeriodicTask):
 
 
 def _write_and_look(connection: Connection, content: bytes) -> bool:
-    """Write, unless the schema is another release's; tell whether it is this one's."""
+    """Write, unless the schema is another release's; return whether it is this one's."""
     if not is_current(connection):
         return False
     integrity.write_test_row(connection, content)

@@ -39,24 +39,24 @@ class NewAccount(NamedTuple):
 
 
 def add(connection: Connection, new: NewAccount, now: int) -> int | None:
-    """Store an account and give its id; None where one of this name, or of this issuer's person, is there."""
+    """Store an account and return its id; None where one of this name, or of this issuer's person, is there."""
     build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
     row = build(account).values(**new._asdict(), created_at=now)
     return connection.execute(row.on_conflict_do_nothing().returning(account.c.id)).scalar_one_or_none()
 
 
 def all_of_them(connection: Connection) -> list[StoredAccount]:
-    """Give all accounts by their names."""
+    """Return all accounts by their names."""
     return [StoredAccount(*row) for row in connection.execute(select(*_COLUMNS).order_by(account.c.name))]
 
 
 def by_name(connection: Connection, name: str) -> StoredAccount | None:
-    """Give the account of a name."""
+    """Return the account of a name."""
     return _one(connection, account.c.name == name)
 
 
 def by_subject(connection: Connection, issuer: str, subject: str) -> StoredAccount | None:
-    """Give the account of a person whom an OpenID Connect issuer signs in."""
+    """Return the account of a person whom an OpenID Connect issuer signs in."""
     return _one(connection, and_(account.c.issuer == issuer, account.c.subject == subject))
 
 

@@ -248,7 +248,7 @@ def course_of(row: Enrollment) -> str:
 
 
 def lock(connection: Connection, enrollment_ids: Iterable[int], session_ids: Sequence[str]) -> dict[int, int]:
-    """Lock enrollments, and those of sessions, and give id -> version.
+    """Lock enrollments, and those of sessions, and return id -> version.
 
     In an order that all transactions share, so that none waits in a circle. On SQLite those of the sessions are left
     out: nothing needs to be locked there.
@@ -260,14 +260,14 @@ def lock(connection: Connection, enrollment_ids: Iterable[int], session_ids: Seq
 
 
 def load_sessions(connection: Connection, session_ids: Sequence[str]) -> dict[str, Session]:
-    """Give the known ones of these sessions, by id; sessions of one attempt share the object."""
+    """Return the known ones of these sessions, by id; sessions of one attempt share the object."""
     return _assemble(_load_sessions.rows(connection, session_ids))
 
 
 def ensure_enrollments(
     connection: Connection, wanted: Sequence[NewEnrollment], now: int
 ) -> dict[EnrollmentKey, Enrollment]:
-    """Give the enrollments of these keys, created where they are new, and locked."""
+    """Return the enrollments of these keys, created where they are new, and locked."""
     rows = {new.key: new for new in sorted(wanted, key=lambda new: new.key)}
     if not rows:
         return {}
@@ -314,14 +314,14 @@ def sco_of(connection: Connection, owner: Enrollment) -> str:
 
 
 def latest_attempts(connection: Connection, enrollments: Collection[Enrollment]) -> dict[int, Attempt]:
-    """Give the attempt with the highest number of each enrollment, by enrollment id."""
+    """Return the attempt with the highest number of each enrollment, by enrollment id."""
     by_id = {one.id: one for one in enrollments}
     rows = _latest_attempts.rows(connection, list(by_id))
     return {row[0]: _attempt(row[1:], by_id[row[0]]) for row in rows}
 
 
 def numbered_attempt(connection: Connection, owner: Enrollment, number: int) -> Attempt | None:
-    """Give one attempt of an enrollment."""
+    """Return one attempt of an enrollment."""
     row = connection.execute(
         select(*_ATTEMPT).where(attempt.c.enrollment_id == owner.id, attempt.c.number == number)
     ).one_or_none()
@@ -329,7 +329,7 @@ def numbered_attempt(connection: Connection, owner: Enrollment, number: int) -> 
 
 
 def load_enrollments(connection: Connection, condition: ColumnElement[bool], most: int) -> list[Enrollment]:
-    """Give the enrollments that meet a condition, in the order they began."""
+    """Return the enrollments that meet a condition, in the order they began."""
     rows = connection.execute(
         select(*_ENROLLMENT).select_from(_with_owner(enrollment)).where(condition).order_by(enrollment.c.id).limit(most)
     )
@@ -337,7 +337,7 @@ def load_enrollments(connection: Connection, condition: ColumnElement[bool], mos
 
 
 def load_attempts(connection: Connection, owner: Enrollment) -> list[Attempt]:
-    """Give an enrollment's attempts in their order."""
+    """Return an enrollment's attempts in their order."""
     rows = connection.execute(select(*_ATTEMPT).where(attempt.c.enrollment_id == owner.id).order_by(attempt.c.number))
     return [_attempt(row, owner) for row in rows]
 
@@ -378,12 +378,12 @@ def latest_begun_attempt(connection: Connection, owner: Enrollment) -> Attempt |
 
 
 def begun_attempts(connection: Connection, owner: Enrollment) -> list[tuple[int, str]]:
-    """Give number and UUID of an enrollment's attempts that had a commit, in their order."""
+    """Return number and UUID of an enrollment's attempts that had a commit, in their order."""
     return [(row[0], row[1]) for row in _begun_attempts.rows(connection, [owner.id])]
 
 
 def load_attempt_sessions(connection: Connection, owner: Attempt) -> list[Session]:
-    """Give an attempt's sessions in the order they began."""
+    """Return an attempt's sessions in the order they began."""
     rows = connection.execute(
         select(*_SESSION).where(session.c.attempt_id == owner.id).order_by(session.c.started_at, session.c.session_id)
     )
@@ -391,7 +391,7 @@ def load_attempt_sessions(connection: Connection, owner: Attempt) -> list[Sessio
 
 
 def open_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Give the session of an attempt that began last and has not ended."""
+    """Return the session of an attempt that began last and has not ended."""
     row = connection.execute(
         select(*_SESSION)
         .where(session.c.attempt_id == owner.id, session.c.ended.is_(None))
@@ -413,7 +413,7 @@ def open_session_ids(connection: Connection, owner: Enrollment) -> list[str]:
 
 
 def newest_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Give the session of an attempt that began last."""
+    """Return the session of an attempt that began last."""
     row = connection.execute(
         select(*_SESSION)
         .where(session.c.attempt_id == owner.id)
@@ -424,7 +424,7 @@ def newest_session(connection: Connection, owner: Attempt) -> Session | None:
 
 
 def idle_sessions(connection: Connection, since: int, most: int) -> list[str]:
-    """Give open sessions from which nothing has come since a time, those that began first."""
+    """Return open sessions from which nothing has come since a time, those that began first."""
     last = func.coalesce(session.c.last_commit_at, session.c.started_at)
     rows = connection.execute(
         select(session.c.session_id)
@@ -451,7 +451,7 @@ def documents_due(connection: Connection, now: int, most: int) -> list[str]:
 
 
 def new_attempt_ids(connection: Connection, count: int) -> list[int]:
-    """Give ids that no other transaction gives, for attempts to come."""
+    """Return ids that no other transaction gives, for attempts to come."""
     return _new_attempt_ids.take(connection, count)
 
 

@@ -92,7 +92,7 @@ class ChangeSet:
         self._new_sessions |= other._new_sessions
 
     def writes(self) -> list[Write]:
-        """Give what is to be written for everything that was noted."""
+        """Return what is to be written for everything that was noted."""
         return [
             Write(_update_enrollments, [*self._enrollments.values()]),
             Write(_insert_attempts, [*self._new_attempts.values()]),

@@ -140,25 +140,25 @@ _SHOWN = select(
 
 
 def find(connection: Connection, which: DeliveryFilter, *, most: int = 50) -> list[Delivery]:
-    """Give deliveries, the newest first. Quick where an index finds them, as of a statement; else there are pages."""
+    """Return deliveries, the newest first. Quick where an index finds them, as of a statement; else there are pages."""
     query = chosen(which, delivery.c.id).order_by(delivery.c.id.desc()).limit(most)
     return shown(connection, list(connection.execute(query).scalars()))
 
 
 def shown(connection: Connection, delivery_ids: Sequence[int]) -> list[Delivery]:
-    """Give deliveries by their ids, the newest first."""
+    """Return deliveries by their ids, the newest first."""
     rows = connection.execute(_SHOWN.where(delivery.c.id.in_(delivery_ids)).order_by(delivery.c.id.desc()))
     return [Delivery._make(row) for row in rows]
 
 
 def ids(connection: Connection, which: DeliveryFilter, *, after: int, most: int) -> list[int]:
-    """Give the ids above `after` of those that meet a filter, in their order."""
+    """Return the ids above `after` of those that meet a filter, in their order."""
     query = chosen(which, delivery.c.id).where(delivery.c.id > after).order_by(delivery.c.id).limit(most)
     return list(connection.execute(query).scalars())
 
 
 def tries(connection: Connection, delivery_id: int, most: int = 200) -> list[TryLine]:
-    """Give a delivery's last tries, at most so many, in their order."""
+    """Return a delivery's last tries, at most so many, in their order."""
     without = select(delivery_try.c.try_id).where(delivery_try.c.delivery_id == delivery_id)
     settling = select(delivery.c.settled_by).where(delivery.c.id == delivery_id)
     rows = connection.execute(
@@ -171,7 +171,7 @@ def tries(connection: Connection, delivery_id: int, most: int = 200) -> list[Try
 
 
 def ahead(connection: Connection, one: Delivery, most: int) -> tuple[list[str], int]:
-    """Give the statements of the same attempt that wait for the same target and must arrive before this one.
+    """Return the statements of the same attempt that wait for the same target and must arrive before this one.
 
     The first ones, at most `most`, and how many there are.
     """
@@ -192,7 +192,7 @@ def ahead(connection: Connection, one: Delivery, most: int) -> tuple[list[str], 
 
 
 def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
-    """Let dead deliveries wait again, and waiting ones that were tried wait no longer; tell how many.
+    """Let dead deliveries wait again, and waiting ones that were tried wait no longer; return how many.
 
     The ids of their statements stay, and the alarms of their targets end, so that running bridges try at once. What
     the target has of their attempts by now, it has: a statement that is retried can arrive after later ones.
@@ -211,7 +211,7 @@ def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
 
 
 def discard(connection: Connection, delivery_ids: Sequence[int], now: int) -> int:
-    """Give deliveries up for good; tell how many.
+    """Discard deliveries for good; return how many.
 
     One that is on its way at this moment can still arrive: it counts as discarded all the same.
     """
@@ -219,7 +219,7 @@ def discard(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
 
 
 def of_state(state: str) -> list[ColumnElement[bool]]:
-    """Give the conditions of a state, so that the indexes which have them are used."""
+    """Return the conditions of a state, so that the indexes which have them are used."""
     if state not in STATES:
         return [delivery.c.state == state]
     # spelled out: from a parameter no database tells that an index with a condition has all that is asked for
@@ -228,7 +228,7 @@ def of_state(state: str) -> list[ColumnElement[bool]]:
 
 
 def of_last_try(which: DeliveryFilter) -> list[ColumnElement[bool]]:
-    """Give the conditions that a filter sets to the last try."""
+    """Return the conditions that a filter sets to the last try."""
     told = ((_TRIED.c.outcome, which.outcome), (_TRIED.c.status, which.status))
     conditions = [column == value for column, value in told if value is not None]
     return [exists().where(_TRIED.c.id == LAST_TRY, *conditions)] if conditions else []
@@ -243,7 +243,7 @@ def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[
 def chosen(
     which: DeliveryFilter, what: ColumnElement[Any], met: Sequence[ColumnElement[bool]] | None = None
 ) -> Select[Any]:
-    """Give the query for one column of the deliveries that meet a filter, which joins no more than it must.
+    """Return the query for one column of the deliveries that meet a filter, which joins no more than it must.
 
     `met` are conditions that come to the same as the filter's and are used instead.
     """
@@ -259,7 +259,7 @@ def chosen(
 
 
 def conditions(which: DeliveryFilter) -> list[ColumnElement[bool]]:
-    """Give what a delivery must meet, of a query that joins what it is about."""
+    """Return what a delivery must meet, of a query that joins what it is about."""
     columns = {
         "target": delivery.c.target,
         "statement": statement.c.id,

@@ -134,7 +134,7 @@ def store(
 
 
 def claim(connection: Connection, part: ShardLease, *, now: int, most: int) -> list[ClaimedDocument]:
-    """Give documents that may be written now, those first that have waited longest.
+    """Return documents that may be written now, those first that have waited longest.
 
     None where the process does not hold the part's lease.
     """
@@ -182,13 +182,13 @@ def settle(
 
 
 def has_unassigned(connection: Connection) -> bool:
-    """Tell whether documents wait for no target in particular."""
+    """Return whether documents wait for no target in particular."""
     found = select(document_delivery.c.document_id).where(document_delivery.c.target == UNASSIGNED).limit(1)
     return connection.execute(found).first() is not None
 
 
 def assign_waiting(connection: Connection, target: str, names: Collection[str], most: int = 1_000) -> int:
-    """Give documents that wait for no target in particular to this one, and forget those that are not of these names.
+    """Return documents that wait for no target in particular to this one, and forget those that are not of these names.
 
     Where the target has one already, it goes on as if this had been stored for the target. At most `most`; tells how
     many it took.
@@ -243,7 +243,7 @@ def hurry(connection: Connection, target: str, now: int) -> int:
 
 
 def waiting(connection: Connection) -> dict[str, int]:
-    """Give target -> number of documents that wait for it; those that wait for no target yet are under `""`."""
+    """Return target -> number of documents that wait for it; those that wait for no target yet are under `""`."""
     rows = connection.execute(
         select(document_delivery.c.target, func.count())
         .where(document_delivery.c.state == "waiting")

@@ -84,7 +84,7 @@ def open_engine(url: str) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Give a connection in one transaction: committed when the block ends, rolled back when it raises."""
+    """Yield a connection in one transaction: committed when the block ends, rolled back when it raises."""
     with engine.connect() as connection, connection.begin():
         yield connection
 
@@ -109,7 +109,7 @@ def transactions(engine: Engine) -> Transact:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Give a connection that sees one state of the database and takes no write lock."""
+    """Yield a connection that sees one state of the database and takes no write lock."""
     options: dict[str, Any] = {_READ_ONLY: True}
     if engine.dialect.name == "postgresql":
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

@@ -28,7 +28,7 @@ def write_test_row(connection: Connection, content: bytes) -> None:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Tell whether a database says that what it has stored is damaged."""
+    """Return whether a database says that what it has stored is damaged."""
     if not isinstance(error, DBAPIError):
         return False
     name = getattr(error.orig, "sqlite_errorname", None) or ""
@@ -36,7 +36,7 @@ def is_damage(error: BaseException) -> bool:
 
 
 def finds_no_damage(engine: Engine, seconds: float) -> bool:
-    """Read a SQLite database anew, page by page, for so many seconds at most; tell whether no damage was seen.
+    """Read a SQLite database anew, page by page, for so many seconds at most; return whether no damage was seen.
 
     PostgreSQL has no such look into all tables, so nothing is seen there.
     """

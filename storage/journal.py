@@ -50,14 +50,14 @@ _EARLIER = select(*(journal.c[name] for name in PriorEntry._fields)).where(journ
 
 
 def appending(entries: Sequence[JournalEntry]) -> Write:
-    """Give what adds commits."""
+    """Return what adds commits."""
     return Write(_insert, entries)
 
 
 def earlier(
     connection: Connection, session_id: str, *, digest: str, sequence: int | None, idempotency_key: str | None
 ) -> list[PriorEntry]:
-    """Give the commits of a session that have this digest, sequence or key, but for those that repeat another."""
+    """Return the commits of a session that have this digest, sequence or key, but for those that repeat another."""
     same = [journal.c.digest == digest]
     if sequence is not None:
         same.append(journal.c.sequence == sequence)
@@ -68,7 +68,7 @@ def earlier(
 
 
 def last_number(connection: Connection, session_id: str) -> int:
-    """Give the number of a session's last commit that repeats no other; 0 where there is none."""
+    """Return the number of a session's last commit that repeats no other; 0 where there is none."""
     found = select(func.max(journal.c.number)).where(
         journal.c.session_id == session_id, journal.c.duplicate_of.is_(None)
     )

@@ -55,27 +55,27 @@ class JournalRow(NamedTuple):
 
 
 def count(connection: Connection, span: JournalSpan) -> int:
-    """Tell how many enrollments had a commit in a span or after it."""
+    """Return how many enrollments had a commit in a span or after it."""
     query = select(func.count()).select_from(enrollment.join(lms)).where(*_conditions(span))
     return int(connection.execute(query).scalar_one())
 
 
 def enrollment_ids(connection: Connection, span: JournalSpan, *, after: int, most: int) -> list[int]:
-    """Give the ids above `after` of enrollments that had a commit in a span or after it, in their order."""
+    """Return the ids above `after` of enrollments that had a commit in a span or after it, in their order."""
     query = select(enrollment.c.id).select_from(enrollment.join(lms)).where(*_conditions(span))
     rows = connection.execute(query.where(enrollment.c.id > after).order_by(enrollment.c.id).limit(most))
     return list(rows.scalars())
 
 
 def histories(connection: Connection, enrollment_ids: Sequence[int]) -> list[StoredHistory]:
-    """Give enrollments with their attempts and sessions, in the order of their ids."""
+    """Return enrollments with their attempts and sessions, in the order of their ids."""
     owners = attempts.load_enrollments(connection, enrollment.c.id.in_(enrollment_ids), len(enrollment_ids))
     its = attempts.load_all(connection, owners)
     return [StoredHistory(owner, *its[owner.id]) for owner in owners]
 
 
 def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[JournalRow]:
-    """Give all commits of enrollments, each enrollment's together and in the order they were stored, some at a time.
+    """Return all commits of enrollments, each enrollment's together and in the order they were stored, some at a time.
 
     Where not all of them are taken, this must be closed before the connection is.
     """
@@ -117,7 +117,7 @@ class CommitOutcome(NamedTuple):
 
 
 def commit_line(connection: Connection, session_id: str, number: int) -> CommitOutcome | None:
-    """Give what became of a commit, None where there is no such commit."""
+    """Return what became of a commit, None where there is no such commit."""
     columns = (journal.c[name] for name in CommitOutcome._fields)
     row = connection.execute(
         select(*columns).where(journal.c.session_id == session_id, journal.c.number == number)
@@ -141,7 +141,7 @@ class StoredStatement(NamedTuple):
 
 
 def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[int, list[StoredStatement]]:
-    """Give the statements of enrollments by the enrollment's id, each attempt's in their order."""
+    """Return the statements of enrollments by the enrollment's id, each attempt's in their order."""
     columns = (statement.c[name] for name in StoredStatement._fields if name != "targets")
     chosen = attempt.c.enrollment_id.in_(enrollment_ids)
     targets: dict[tuple[int, int], list[str]] = {}

@@ -29,7 +29,7 @@ class HomePageError(ValueError):
 
 
 def digest(secret: str) -> str:
-    """Give what is stored of a token. Tokens are 256 random bits, so a plain hash cannot be guessed back."""
+    """Return what is stored of a token. Tokens are 256 random bits, so a plain hash cannot be guessed back."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -60,7 +60,7 @@ def add_token(
 
 
 def by_token(connection: Connection, token_digest: str) -> Lms | None:
-    """Give the LMS of a token that is not revoked."""
+    """Return the LMS of a token that is not revoked."""
     owner = select(token.c.lms_id).where(token.c.digest == token_digest, token.c.revoked_at.is_(None))
     return _one(connection, lms.c.id.in_(owner))
 
@@ -89,22 +89,22 @@ def revoke_token(connection: Connection, token_id: int, now: int) -> TokenRow | 
 
 
 def by_name(connection: Connection, name: str) -> Lms | None:
-    """Give the LMS of a name."""
+    """Return the LMS of a name."""
     return _one(connection, lms.c.name == name)
 
 
 def names(connection: Connection) -> list[str]:
-    """Give the names of all LMSs, in their order."""
+    """Return the names of all LMSs, in their order."""
     return list(connection.execute(select(lms.c.name).order_by(lms.c.name)).scalars())
 
 
 def origins(connection: Connection) -> frozenset[str]:
-    """Give the origins of all LMSs."""
+    """Return the origins of all LMSs."""
     return frozenset(origin for row in connection.execute(select(lms.c.origins)) for origin in json.loads(row.origins))
 
 
 def signing_keys(connection: Connection) -> list[bytes]:
-    """Give the keys that sign commit tokens, the newest first."""
+    """Return the keys that sign commit tokens, the newest first."""
     return [row.key for row in connection.execute(select(signing_key.c.key).order_by(signing_key.c.id.desc()))]
 
 

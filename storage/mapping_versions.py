@@ -50,7 +50,7 @@ _WHOLE = select(*(mapping_version.c[name] for name in WholeVersion._fields)).ord
 
 
 def ensure(connection: Connection, *, name: str, content_hash: str, definition: str, now: int) -> int:
-    """Give the id of a version, stored if it is new."""
+    """Return the id of a version, stored if it is new."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
         dialect.insert(mapping_version)
@@ -66,24 +66,24 @@ def ensure(connection: Connection, *, name: str, content_hash: str, definition: 
 
 
 def versions(connection: Connection) -> list[Version]:
-    """Give all versions, the newest first."""
+    """Return all versions, the newest first."""
     columns = (mapping_version.c[name] for name in Version._fields)
     return [Version._make(row) for row in connection.execute(select(*columns).order_by(mapping_version.c.id.desc()))]
 
 
 def newest(connection: Connection, most: int = 500) -> list[WholeVersion]:
-    """Give the newest versions with their texts, the newest first."""
+    """Return the newest versions with their texts, the newest first."""
     return [WholeVersion._make(row) for row in connection.execute(_WHOLE.limit(most))]
 
 
 def find(connection: Connection, content_hash: str) -> WholeVersion | None:
-    """Give the version with this hash, None where there is none."""
+    """Return the version with this hash, None where there is none."""
     row = connection.execute(_WHOLE.where(mapping_version.c.content_hash == content_hash).limit(1)).one_or_none()
     return None if row is None else WholeVersion._make(row)
 
 
 def definition(connection: Connection, version_id: int) -> str:
-    """Give the text of a version."""
+    """Return the text of a version."""
     found = connection.execute(select(mapping_version.c.definition).where(mapping_version.c.id == version_id))
     return str(found.scalar_one())
 
@@ -100,19 +100,19 @@ def activate(connection: Connection, one: Activation) -> None:
 
 
 def activations(connection: Connection) -> list[Activation]:
-    """Give all activations in the order they were made."""
+    """Return all activations in the order they were made."""
     columns = (mapping_activation.c[name] for name in Activation._fields)
     rows = connection.execute(select(*columns).order_by(mapping_activation.c.id))
     return [Activation._make(row) for row in rows]
 
 
 def latest(connection: Connection) -> int:
-    """Give a number that is another one as soon as anything was activated; 0 where nothing ever was."""
+    """Return a number that is another one as soon as anything was activated; 0 where nothing ever was."""
     return int(connection.execute(select(func.coalesce(func.max(mapping_activation.c.id), 0))).scalar_one())
 
 
 def active(connection: Connection) -> dict[int | None, int]:
-    """Give LMS id -> id of its own version, for those that have one; under None is the one for all others."""
+    """Return LMS id -> id of its own version, for those that have one; under None is the one for all others."""
     newest = select(func.max(mapping_activation.c.id)).group_by(mapping_activation.c.lms_id)
     rows = connection.execute(
         select(mapping_activation.c.lms_id, mapping_activation.c.mapping_version_id).where(
@@ -123,18 +123,18 @@ def active(connection: Connection) -> dict[int | None, int]:
 
 
 def active_for(connection: Connection, lms_id: int | None) -> int | None:
-    """Give the id of the version that holds for an LMS: its own, else the one for all; None where there is neither."""
+    """Return the id of the version that is active for an LMS: its own, else that for all; None without either."""
     found = active(connection)
     return found.get(lms_id, found.get(None))
 
 
 def lms_names(connection: Connection) -> dict[int, str]:
-    """Give id -> name of all LMSs, in the order of their names."""
+    """Return id -> name of all LMSs, in the order of their names."""
     return {row[0]: row[1] for row in connection.execute(select(lms.c.id, lms.c.name).order_by(lms.c.name))}
 
 
 def before_current(history: Sequence[Activation], lms_id: int | None) -> list[int | None]:
-    """Give the versions that a rollback goes back through, the active one at the end.
+    """Return the versions that a rollback goes back through, the active one at the end.
 
     A return to the version below the active one takes that off again, so that rolling back twice goes back two
     versions. An LMS begins with None: the version for all.

@@ -134,7 +134,7 @@ _decode = msgspec.json.Decoder(list[ClaimedDelivery]).decode
 
 
 def adding(statements: Sequence[StatementRow], targets: Callable[[StatementRow], Sequence[str]]) -> list[Write]:
-    """Give what adds statements, and a delivery of each to every target that `targets` gives for it, in their order."""
+    """Return what adds statements, and a delivery of each to every target that `targets` gives, in their order."""
     deliveries = [
         (
             target,
@@ -152,7 +152,7 @@ def adding(statements: Sequence[StatementRow], targets: Callable[[StatementRow],
 
 
 def assign_waiting(connection: Connection, target: str, unwanted: Collection[str] = ()) -> int:
-    """Give the deliveries that wait for no target in particular to this one; tell how many.
+    """Return the deliveries that wait for no target in particular to this one; return how many.
 
     Those of statements of unwanted rules are forgotten, as if the target had been there when they were made.
     """
@@ -168,7 +168,7 @@ def assign_waiting(connection: Connection, target: str, unwanted: Collection[str
 
 
 def has_unassigned(connection: Connection) -> bool:
-    """Tell whether deliveries wait for no target in particular."""
+    """Return whether deliveries wait for no target in particular."""
     found = select(delivery.c.id).where(delivery.c.target == UNASSIGNED, delivery.c.state == "waiting").limit(1)
     return connection.execute(found).first() is not None
 
@@ -182,7 +182,7 @@ def claim(
     most_bytes: int,
     on_their_way: Collection[int] = (),
 ) -> ClaimedBatch:
-    """Give deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
+    """Return deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
 
     At most `most`, and no more than `most_bytes` bytes of statements (but always one). None where the process does not
     hold the part's lease. Deliveries that are on their way are passed over, as if they were settled: whoever sends what
@@ -210,7 +210,7 @@ def _is_due(not_before: ColumnElement[int], now: ColumnElement[int]) -> ColumnEl
 
 
 def _each(dialect: str, name: str) -> ColumnElement[int]:
-    """Give the values of a list of numbers, which a parameter is: JSON for SQLite, an array for PostgreSQL."""
+    """Return the values of a list of numbers, which a parameter is: JSON for SQLite, an array for PostgreSQL."""
     if dialect == "sqlite":
         values: ColumnElement[int] = func.json_each(bindparam(name)).table_valued("value", name="each").c.value
         return values
@@ -334,7 +334,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
 
 
 def _settle(connection: Connection, noted: Sequence[tuple[int, Settlement]]) -> int:
-    """Give deliveries their new states; tell how many there were that had not been settled already."""
+    """Return deliveries their new states; return how many there were that had not been settled already."""
     rows = [
         (delivery_id, one.state, one.not_before, one.settled_at, None if one.state == "waiting" else try_id)
         for try_id, one in noted
@@ -354,7 +354,7 @@ def _array(values: Iterable[object]) -> str:
 
 
 def add_tries(connection: Connection, tries: Sequence[Try]) -> Sequence[int]:
-    """Store tries and give their ids."""
+    """Store tries and return their ids."""
     ids = _new_try_ids.take(connection, len(tries))
     _insert_tries.run(
         connection,
@@ -381,7 +381,7 @@ def hurry(connection: Connection, target: str) -> int:
 
 
 def waiting(connection: Connection) -> dict[str, int]:
-    """Give target -> number of deliveries that wait for it; those that wait for no target yet are under `""`."""
+    """Return target -> number of deliveries that wait for it; those that wait for no target yet are under `""`."""
     rows = connection.execute(
         select(delivery.c.target, func.count()).where(delivery.c.state == "waiting").group_by(delivery.c.target)
     )
@@ -389,5 +389,5 @@ def waiting(connection: Connection) -> dict[str, int]:
 
 
 def truncate_answer(answer: str) -> str:
-    """Give what every database can keep of an answer: PostgreSQL takes no NUL, and neither takes lone surrogates."""
+    """Return what every database can keep of an answer: PostgreSQL takes no NUL, and neither takes lone surrogates."""
     return answer[:MAX_ANSWER_LENGTH].encode(errors="replace").decode().replace("\x00", "\ufffd")

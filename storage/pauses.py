@@ -35,7 +35,7 @@ _HOLDING = {AlarmState.NOT_ALLOWED, AlarmState.REFUSING}
 
 
 def begin(connection: Connection, wanted: Pause) -> bool:
-    """Pause a target as people want it; tell whether this is news."""
+    """Pause a target as people want it; return whether this is news."""
     build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
     values = {name: getattr(wanted, name) for name in _OWN_FIELDS} | {"reason": truncate_answer(wanted.reason)}
     new = build(pause).values(values).on_conflict_do_nothing().returning(pause.c.target)
@@ -43,12 +43,12 @@ def begin(connection: Connection, wanted: Pause) -> bool:
 
 
 def end(connection: Connection, target: str) -> bool:
-    """End the pause that people made; tell whether there was one to end."""
+    """End the pause that people made; return whether there was one to end."""
     return connection.execute(delete(pause).where(pause.c.target == target)).rowcount > 0
 
 
 def current(connection: Connection) -> dict[str, Pause]:
-    """Give target -> its pause: that of people, or the alarm that holds its statements back."""
+    """Return target -> its pause: that of people, or the alarm that holds its statements back."""
     found = {
         alarm.target: Pause(alarm.target, alarm.since, BRIDGE, alarm.reason, automatic=True)
         for alarm in target_alarms.current(connection)

@@ -50,7 +50,7 @@ SIZES = (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 
 
 def execute(connection: Connection, text: str, parameters: Sequence[Any] = ()) -> Any:
-    """Execute a statement by the driver itself, and give its cursor.
+    """Execute a statement by the driver itself, and return its cursor.
 
     Raises:
         DBAPIError: as SQLAlchemy would raise it.
@@ -85,7 +85,7 @@ class Rows:
         )
 
     def __getitem__(self, name: str) -> ColumnElement[Any]:
-        """Give a row's value by its parameter's name."""
+        """Return a row's value by its parameter's name."""
         if self._is_sqlite:
             found: ColumnElement[Any] = self._row.c[name]
             return found
@@ -100,7 +100,7 @@ class Rows:
         return cast(value, kind)
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """Give the INSERT of the rows, whose names are the table's."""
+        """Return the INSERT of the rows, whose names are the table's."""
         make = sqlite.insert if self._is_sqlite else postgresql.insert
         # without a WHERE, SQLite would take ON CONFLICT for a part of the SELECT
         rows = select(*(self[name] for name in self._columns)).where(true())
@@ -108,7 +108,7 @@ class Rows:
 
 
 def _told(columns: Mapping[str, Column[Any]]) -> CTE:
-    """Give a table of one row; `Prepared` puts as many in its place as there are."""
+    """Return a table of one row; `Prepared` puts as many in its place as there are."""
     row: list[Any] = [tuple(bindparam(name) for name in columns)]
     return values(*(column(name, one.type) for name, one in columns.items()), name="told").data(row).cte("told")
 
@@ -143,7 +143,7 @@ class Prepared:
             at += count
 
     def text(self, of: Dialect, count: int = 1) -> str:
-        """Give the statement in a dialect, on SQLite for so many rows."""
+        """Return the statement in a dialect, on SQLite for so many rows."""
         dialect = typing.cast("DefaultDialect", of)
         known = self._compiled.get((dialect.name, count))
         if known is None:
@@ -208,7 +208,7 @@ class PreparedSelect:
         self._compiled: dict[tuple[str, int], str] = {}
 
     def rows(self, connection: Connection, values: Sequence[Any]) -> Sequence[Any]:
-        """Give the rows for these values; none for none."""
+        """Return the rows for these values; none for none."""
         if not values:
             return ()
         dialect = connection.dialect
@@ -242,7 +242,7 @@ class PreparedQuery:
         self._compiled: dict[str, tuple[str, Sequence[str], dict[str, Any]]] = {}
 
     def execute(self, connection: Connection, told: Mapping[str, Any]) -> Any:
-        """Execute it, and give the driver's cursor; the values told must be of types that the driver takes."""
+        """Execute it, and return the driver's cursor; the values told must be of types that the driver takes."""
         dialect = typing.cast("DefaultDialect", connection.dialect)
         known = self._compiled.get(dialect.name)
         if known is None:
@@ -260,7 +260,7 @@ class NewIds:
         self._query = PreparedQuery(partial(_new_ids, table.c.id))
 
     def take(self, connection: Connection, count: int) -> list[int]:
-        """Give as many as are asked for. No other transaction gives them."""
+        """Return as many as are asked for. No other transaction gives them."""
         rows = [int(row[0]) for row in self._query.execute(connection, {"count": count})]
         # on SQLite nobody else writes now: it tells the last one
         return [rows[0] + number for number in range(1, count + 1)] if connection.dialect.name == "sqlite" else rows

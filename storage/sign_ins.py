@@ -27,7 +27,7 @@ def begin(connection: Connection, *, digest: str, account_id: int, now: int, unt
 
 
 def find(connection: Connection, digest: str, now: int) -> SignedIn | None:
-    """Give who is signed in; None where the sign-in has ended or has run out."""
+    """Return who is signed in; None where the sign-in has ended or has run out."""
     row = connection.execute(
         select(account.c.id, account.c.name, account.c.role, account.c.sees_names)
         .join(sign_in, sign_in.c.account_id == account.c.id)
@@ -62,7 +62,7 @@ def count_try(
     forgotten_after: int,
     delay: Callable[[int, int], int],
 ) -> int:
-    """Give the milliseconds to wait before a sign-in may be tried; 0 counts it as a failure until it is told otherwise.
+    """Return the milliseconds to wait before a sign-in may be tried; 0 counts it as a failure until further notice.
 
     It is counted beforehand so that many at once are not all the first. `subjects` are what failures are counted by,
     each with how many are free; `delay` gives the milliseconds to wait after so many in a row of which some are free.

@@ -77,8 +77,8 @@ async def test_attempts_whose_documents_cannot_be_made_hold_up_no_others(
         answer = await bridge.commit({"completion_status": "incomplete"}, learner={"id": f"u{number}"})
         sessions[answer["session_id"]] = number
     assert bridge.client.app is not None
-    maker = bridge.client.app[DOCUMENT_BUILDER]
-    make = maker._commits.make_documents
+    builder = bridge.client.app[DOCUMENT_BUILDER]
+    make = builder._commits.build_documents
     asked: list[int] = []
 
     async def broken(making: Any) -> int:
@@ -88,20 +88,20 @@ async def test_attempts_whose_documents_cannot_be_made_hold_up_no_others(
             raise RuntimeError("these always fail")
         return int(await make(making))
 
-    monkeypatch.setattr(maker._commits, "make_documents", broken)
+    monkeypatch.setattr(builder._commits, "build_documents", broken)
     for _ in range(4):
-        await maker.make(bridge.clock() + 86_400_000)
+        await builder.build(bridge.clock() + 86_400_000)
     assert {one for one in asked if one >= 5} == {5, 6, 7, 8, 9}
     assert all(bridge.reports(f"u{number}")[0].documents for number in range(5, 10))
     # and a page of which nothing succeeds is no reason to look again at once
     bridge.clock.advance(MAX_ITEM_DELAY)
-    assert await maker.make(bridge.clock() + 86_400_000) is False
+    assert await builder.build(bridge.clock() + 86_400_000) is False
 
 
 async def test_sessions_that_cannot_be_ended_are_not_counted_as_ended_and_hold_up_no_others(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(idle_session_reaper, "MOST_TOGETHER", 3)
+    monkeypatch.setattr(idle_session_reaper, "BATCH_SIZE", 3)
     broken_sessions = [
         (await bridge.commit({"completion_status": "incomplete"}, learner={"id": f"u{number}"}))["session_id"]
         for number in range(6)
@@ -109,14 +109,14 @@ async def test_sessions_that_cannot_be_ended_are_not_counted_as_ended_and_hold_u
     bridge.clock.advance(7_200)
     assert bridge.client.app is not None
     parts = bridge.client.app[DOCUMENT_BUILDER]
-    close = parts._commits.close
+    close = parts._commits.close_idle_session
 
     async def broken(closing: Any) -> bool:
         if closing.session_id in broken_sessions:
             raise RuntimeError("these always fail")
         return bool(await close(closing))
 
-    monkeypatch.setattr(parts._commits, "close", broken)
+    monkeypatch.setattr(parts._commits, "close_idle_session", broken)
     its = idle_session_reaper.IdleSessionReaper(parts._database, parts._commits, bridge.clock, 3_600)
     with structlog.testing.capture_logs() as logs:
         assert await its.run_once() is False

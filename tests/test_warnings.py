@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def test_the_documentation_tells_how_many_warnings_an_answer_has() -> None:
     assert f"the {MAX_WARNINGS - 1} warnings before it" in text
 
 
+@cache
 def _used() -> set[str]:
     trees = [ast.walk(ast.parse(path.read_text("utf-8"))) for path in SOURCES]
     return {

@@ -14,7 +14,7 @@ from bridge.audit.access.login_throttle import account_subject
 from bridge.audit.access.roles import ROLES
 from bridge.cli.database import open_connection, open_database
 from bridge.cli.options import AS_JSON, BY, OPTIONAL_REASON, YES
-from bridge.cli.output import print_json, print_table
+from bridge.cli.output import print_items, print_table
 from bridge.clock import format_timestamp, system_now
 from bridge.operations import accounts as operations
 from bridge.operations.accounts import AccountError
@@ -73,7 +73,7 @@ def list_accounts(settings: Settings, *, as_json: bool) -> None:
     with open_connection(settings) as connection:
         rows = stored_accounts.all_of_them(connection)
     if as_json:
-        print_json(
+        print_items(
             [
                 {
                     "name": account.name,

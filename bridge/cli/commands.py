@@ -11,6 +11,7 @@ from bridge import logs
 from bridge.cli.accounts import accounts
 from bridge.cli.database import migrate
 from bridge.cli.deliveries import deliveries
+from bridge.cli.exit_codes import ExitCode
 from bridge.cli.explain import explain
 from bridge.cli.mapping import mapping
 from bridge.cli.sandbox import sandbox
@@ -20,7 +21,7 @@ from bridge.cli.statements import statements
 from bridge.cli.targets import targets
 from bridge.cli.tokens import tokens
 from bridge.cli.verify import verify
-from bridge.settings import EX_CONFIG, SettingsError, load_settings
+from bridge.settings import SettingsError, load_settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,7 +38,7 @@ def main(context: click.Context, config: Path | None) -> None:
         context.obj = load_settings(config)
     except SettingsError as error:
         click.echo(f"The settings cannot be used:\n{error}", err=True)
-        sys.exit(EX_CONFIG)
+        sys.exit(ExitCode.CONFIG)
     logs.configure(context.obj.log)
 
 

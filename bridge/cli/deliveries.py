@@ -10,8 +10,18 @@ from rich.progress import Progress
 
 from bridge.cli.database import open_connection, open_database
 from bridge.cli.explain import explain
-from bridge.cli.options import AS_JSON, BY, LIMIT, OPTIONAL_REASON, REASON, YES, delivery_filters
-from bridge.cli.output import print_json, print_table
+from bridge.cli.options import (
+    AFTER,
+    AS_JSON,
+    BY,
+    LIMIT,
+    OPTIONAL_REASON,
+    REASON,
+    YES,
+    delivery_filters,
+    refuse_invalid_cursor,
+)
+from bridge.cli.output import print_end_of_page, print_items, print_table
 from bridge.clock import format_timestamp, system_now
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation, InvalidSelectionError, build_filters, execute
@@ -19,7 +29,6 @@ from bridge.settings import Settings
 from storage.deliveries import Delivery, DeliveryFilter
 from storage.engine import reading
 from storage.queries import deliveries as stored
-from storage.queries.keyset import decode, encode
 
 
 @click.group()
@@ -30,21 +39,19 @@ def deliveries() -> None:
 @deliveries.command("list")
 @delivery_filters
 @LIMIT
-@click.option(
-    "--before", type=click.IntRange(0, 2**63 - 1), help="Continue a list: the number that the page before printed."
-)
+@AFTER
 @AS_JSON
 @click.pass_obj
 def list_deliveries(
-    settings: Settings, *, selection: DeliveryFilter, limit: int, before: int | None, as_json: bool
+    settings: Settings, *, selection: DeliveryFilter, limit: int, after: str | None, as_json: bool
 ) -> None:
     """List deliveries, newest first."""
-    cursor = None if before is None else encode([before])
-    with open_connection(settings) as connection:
-        page = stored.search(connection, selection, after=cursor, most=limit)
+    with open_connection(settings) as connection, refuse_invalid_cursor():
+        page = stored.search(connection, selection, after=after, most=limit)
     if as_json:
-        print_json([_as_object(delivery) for delivery in page.rows])
-    elif page.rows:
+        print_items([_as_object(delivery) for delivery in page.rows], page.after)
+        return
+    if page.rows:
         print_table(
             ("number", "statement", "rule", "learner", "activity", "target", "state", "tries", "last"),
             (
@@ -55,10 +62,7 @@ def list_deliveries(
                 for row in page.rows
             ),
         )  # fmt: skip
-    elif page.after is None:
-        click.echo("No matching deliveries.", err=True)
-    if page.after is not None:
-        click.echo(f"There may be more: --before {decode(page.after)[0]}", err=True)
+    print_end_of_page("deliveries", is_empty=not page.rows, following=page.after)
 
 
 deliveries.add_command(explain)

@@ -12,9 +12,10 @@ import click
 from sqlalchemy import Connection, Engine
 
 from bridge.cli.database import open_connection, open_database
+from bridge.cli.exit_codes import ExitCode
 from bridge.cli.mapping_replay import impact, preview, reissue
 from bridge.cli.options import AS_JSON, BY, REASON, YES
-from bridge.cli.output import print_json, print_table
+from bridge.cli.output import print_items, print_json, print_table
 from bridge.clock import format_timestamp, system_now
 from bridge.errors import BridgeError
 from bridge.mapping_documents import load_mapping
@@ -41,7 +42,7 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except DefinitionError as error:
             click.echo(str(error), err=True)
-            sys.exit(1)
+            sys.exit(ExitCode.FAILED)
         except (LibraryError, UnreadableCommitError, BridgeError) as error:
             raise click.ClickException(str(error)) from None
 
@@ -66,7 +67,7 @@ def check(document: str, *, as_json: bool) -> None:
         if not as_json:
             raise
         print_json({"document": document, "faults": error.faults})
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
     checked = compiled.definition
     if as_json:
         print_json({"document": checked.name, "hash": checked.content_hash, "rules": len(checked.rules), "faults": []})
@@ -82,7 +83,7 @@ def list_versions(settings: Settings, *, as_json: bool) -> None:
     with open_connection(settings) as connection:
         versions = _versions_as_objects(connection)
     if as_json:
-        print_json(versions)
+        print_items(versions)
         return
     if not versions:
         click.echo("No version is stored yet: the first start of the bridge stores one.", err=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from storage.deliveries import STATES, DeliveryFilter
+from storage.queries.keyset import CursorError
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -61,6 +63,16 @@ LIMIT = click.option(
     "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum number of rows."
 )
 AFTER = click.option("--after", help="Continue a list: the value that the page before printed.")
+
+
+@contextmanager
+def refuse_invalid_cursor() -> Iterator[None]:
+    """Refuse an `--after` that a search does not understand."""
+    try:
+        yield
+    except CursorError as error:
+        raise click.BadParameter(str(error), param_hint="--after") from None
+
 
 FilterOptions = Sequence[tuple[str, Any, str]]
 """Options that select rows: name, type and help of each."""

@@ -20,6 +20,19 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
+def print_items(items: Sequence[object], following: str | None = None) -> None:
+    """Print a list as JSON: `items`, and as `next` the value that continues it, null where it is complete."""
+    print_json({"items": items, "next": following})
+
+
+def print_end_of_page(noun: str, *, is_empty: bool, following: str | None) -> None:
+    """Print on standard error how a table of a page continues, or that there are no rows."""
+    if following is not None:
+        click.echo(f"There may be more: --after {following}", err=True)
+    elif is_empty:
+        click.echo(f"No matching {noun}.", err=True)
+
+
 def open_console(*, markup: bool = False) -> Console:
     """Return a console that wraps lines to the terminal's width, and not at all in a pipe."""
     return Console(emoji=False, markup=markup, width=None if sys.stdout.isatty() else MAX_WIDTH)

@@ -19,10 +19,11 @@ from sqlalchemy.exc import DBAPIError
 from bridge import logs
 from bridge.app import SchemaError, create_app
 from bridge.cli.descriptors import affordable_connections
+from bridge.cli.exit_codes import ExitCode
 from bridge.cli.workers import serve_together, stop_with_parent
 from bridge.http.connection_server import BACKLOG, ConnectionRunner
 from bridge.http.health import DRAINING
-from bridge.settings import EX_CONFIG, Settings, SettingsError
+from bridge.settings import Settings, SettingsError
 from mappings.definition import DefinitionError
 from storage.process_lock import CannotServeError, only_writer
 
@@ -31,10 +32,6 @@ with suppress(ImportError):  # not made for Windows
 
 log = structlog.get_logger(__name__)
 
-EX_UNAVAILABLE = 69
-"""Exit code when the database does not answer at start-up, as in sysexits.h."""
-EX_SOFTWARE = 70
-"""Exit code of an error of the bridge itself, as in sysexits.h."""
 GC_THRESHOLD = 10_000
 """New objects after which the garbage collector runs, instead of 700: a batch of commits has thousands, and the
 collector took a twentieth of a commit's time."""
@@ -44,10 +41,10 @@ SHUTDOWN_TIMEOUT = 10
 """Seconds that requests in flight have to finish after SIGTERM."""
 
 
-def fail(status: int, text: str) -> None:
+def fail(code: ExitCode, text: str) -> None:
     """Print an error and exit."""
     logs.announce(text)
-    sys.exit(status)
+    sys.exit(code)
 
 
 def run_app(
@@ -123,16 +120,16 @@ def errors_as_exit_codes() -> Iterator[None]:
         with logs.taking_over():
             yield
     except (SchemaError, DefinitionError, SettingsError) as error:
-        fail(EX_CONFIG, str(error))
+        fail(ExitCode.CONFIG, str(error))
     except CannotServeError as error:
-        fail(EX_UNAVAILABLE, str(error))
+        fail(ExitCode.UNAVAILABLE, str(error))
     except DBAPIError as error:
-        fail(EX_UNAVAILABLE, f"The database does not answer: {error.orig}")
+        fail(ExitCode.UNAVAILABLE, f"The database does not answer: {error.orig}")
     except OSError as error:
-        fail(EX_UNAVAILABLE, f"The bridge cannot listen: {error}")
+        fail(ExitCode.UNAVAILABLE, f"The bridge cannot listen: {error}")
     except Exception:
         log.critical("uncaught_exception", exc_info=True)
-        sys.exit(EX_SOFTWARE)
+        sys.exit(ExitCode.INTERNAL_ERROR)
 
 
 @click.command()

@@ -7,8 +7,17 @@ from typing import Any
 import click
 
 from bridge.cli.database import open_connection
-from bridge.cli.options import AFTER, AS_JSON, LIMIT, FilterOptions, TimeType, UuidType, filter_options
-from bridge.cli.output import print_json, print_table
+from bridge.cli.options import (
+    AFTER,
+    AS_JSON,
+    LIMIT,
+    FilterOptions,
+    TimeType,
+    UuidType,
+    filter_options,
+    refuse_invalid_cursor,
+)
+from bridge.cli.output import print_end_of_page, print_items, print_table
 from bridge.clock import format_timestamp
 from bridge.settings import Settings
 from storage.queries import sessions as stored
@@ -49,17 +58,14 @@ def list_sessions(
     """List sessions by their attempts' last commit, newest first; open sessions by their beginning."""
     if only_open and selection != AttemptFilter():
         raise click.UsageError("--open cannot be combined with other filters.")
-    with open_connection(settings) as connection:
-        try:
-            page: ResultPage[SessionRow] = (
-                stored.open_ones(connection, after=after, most=limit)
-                if only_open
-                else stored.search(connection, selection, after=after, most=limit)
-            )
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--after") from None
+    with open_connection(settings) as connection, refuse_invalid_cursor():
+        page: ResultPage[SessionRow] = (
+            stored.open_ones(connection, after=after, most=limit)
+            if only_open
+            else stored.search(connection, selection, after=after, most=limit)
+        )
     if as_json:
-        print_json({"sessions": [_as_object(row) for row in page.rows], "after": page.after})
+        print_items([_as_object(row) for row in page.rows], page.after)
         return
     if page.rows:
         print_table(
@@ -73,10 +79,7 @@ def list_sessions(
                 for row in page.rows
             ),
         )  # fmt: skip
-    elif page.after is None:
-        click.echo("No matching sessions.", err=True)
-    if page.after is not None:
-        click.echo(f"There may be more: --after {page.after}", err=True)
+    print_end_of_page("sessions", is_empty=not page.rows, following=page.after)
 
 
 def _as_object(row: SessionRow) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from bridge.cli.database import open_connection
-from bridge.cli.options import AFTER, AS_JSON, LIMIT, delivery_filters
-from bridge.cli.output import print_json, print_table
+from bridge.cli.options import AFTER, AS_JSON, LIMIT, delivery_filters, refuse_invalid_cursor
+from bridge.cli.output import print_end_of_page, print_items, print_table
 from bridge.clock import format_timestamp
 from bridge.settings import Settings
 from storage.deliveries import DeliveryFilter
@@ -31,13 +31,10 @@ def list_statements(
     settings: Settings, *, selection: DeliveryFilter, limit: int, after: str | None, as_json: bool
 ) -> None:
     """List statements, newest first. With --target and --state, those with a delivery that matches both."""
-    with open_connection(settings) as connection:
-        try:
-            page = stored.search(connection, selection, after=after, most=limit)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--after") from None
+    with open_connection(settings) as connection, refuse_invalid_cursor():
+        page = stored.search(connection, selection, after=after, most=limit)
     if as_json:
-        print_json({"statements": [_as_object(row) for row in page.rows], "after": page.after})
+        print_items([_as_object(row) for row in page.rows], page.after)
         return
     if page.rows:
         print_table(
@@ -50,10 +47,7 @@ def list_statements(
                 for row in page.rows
             ),
         )  # fmt: skip
-    elif page.after is None:
-        click.echo("No matching statements.", err=True)
-    if page.after is not None:
-        click.echo(f"There may be more: --after {page.after}", err=True)
+    print_end_of_page("statements", is_empty=not page.rows, following=page.after)
 
 
 def _describe_deliveries(row: StatementSummary) -> str:

@@ -8,7 +8,7 @@ import click
 
 from bridge.cli.database import open_connection, open_database
 from bridge.cli.options import AS_JSON, BY, OPTIONAL_REASON, REASON
-from bridge.cli.output import open_console, print_json, print_table
+from bridge.cli.output import open_console, print_items, print_table
 from bridge.clock import format_timestamp, system_now
 from bridge.operations import targets as operations
 from bridge.operations.audit_context import AuditContext
@@ -33,7 +33,7 @@ def list_targets(settings: Settings, *, as_json: bool) -> None:
     with open_connection(settings) as connection:
         objects = [_as_object(status) for status in target_statuses(connection, settings.targets)]
     if as_json:
-        print_json(objects)
+        print_items(objects)
         return
     print_table(
         ("target", "state", "waiting", "documents", "dead", "quarantined", "oldest", "endpoint"),

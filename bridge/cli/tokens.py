@@ -9,7 +9,7 @@ import click
 from bridge.access import new_token
 from bridge.cli.database import open_connection, open_database
 from bridge.cli.options import AS_JSON, BY, REASON
-from bridge.cli.output import print_json, print_table
+from bridge.cli.output import print_items, print_table
 from bridge.clock import format_timestamp, system_now
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import Settings
@@ -64,7 +64,7 @@ def list_tokens(settings: Settings, *, as_json: bool) -> None:
     with open_connection(settings) as connection:
         rows = lms.tokens(connection)
     if as_json:
-        print_json(
+        print_items(
             [
                 row._asdict()
                 | {"created_at": format_timestamp(row.created_at), "revoked_at": format_timestamp(row.revoked_at)}

@@ -13,8 +13,9 @@ from rich.tree import Tree
 from sqlalchemy import Connection
 
 from bridge.cli.database import open_connection
+from bridge.cli.exit_codes import ExitCode
 from bridge.cli.options import AS_JSON
-from bridge.cli.output import open_console, print_json
+from bridge.cli.output import open_console, print_items
 from bridge.clock import format_timestamp
 from bridge.commit_model.responses import attempt_summary, enrollment_summary, resume_values, shown_version
 from bridge.commit_model.state_codec import decode_attempt_state
@@ -36,7 +37,7 @@ def verify(settings: Settings, learner: str, activity: str, course: str | None, 
     with open_connection(settings) as connection:
         found = find_enrollments(connection, learner, activity, course)
     if as_json:
-        print_json(found)
+        print_items(found)
     elif found:
         console = open_console(markup=True)
         for enrollment in found:
@@ -44,7 +45,7 @@ def verify(settings: Settings, learner: str, activity: str, course: str | None, 
     if not found:
         where = f" in course {course!r}" if course else ""
         click.echo(f"Nothing is stored for learner {learner!r} and activity {activity!r}{where}.", err=True)
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
 
 
 def find_enrollments(

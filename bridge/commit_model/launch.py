@@ -71,7 +71,7 @@ class Launch(msgspec.Struct, frozen=True, gc=False):
         return self.lms_id, self.learner.id, self.activity.id, self.course.id
 
     def may_mean(self, key: tuple[int, str, str, str]) -> bool:
-        """Tell whether an enrollment may be meant where its session is known: one of the two may leave the course out.
+        """Return whether an enrollment may be meant where its session is known: either may leave the course out.
 
         An LMS that told the course at the launch need not tell it again.
         """

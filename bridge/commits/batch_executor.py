@@ -1,7 +1,7 @@
-"""One batch: what has gathered for the writer, in one transaction.
+"""The execution of a batch: all commands that wait for the writer, in one transaction.
 
 Sessions, attempts, journal rows, statements and deliveries of all its commits are written together or not at all. What
-was worked out ahead is only written where its enrollment still is what it was worked out from.
+was computed ahead is only written where its enrollment still is what it was computed from.
 """
 
 from __future__ import annotations
@@ -12,22 +12,26 @@ from bridge.commit_model.responses import enrollment_summary, launch_values, lau
 from bridge.commit_model.state_codec import enrollment_state
 from bridge.commits import summary_columns
 from bridge.commits.commands import (
-    Answer,
     BuildDocuments,
-    Closed,
     CloseIdleSession,
     Command,
-    Made,
+    CommandResult,
     OpenedSession,
     OpenSession,
-    Outcome,
     StoreCommit,
 )
 from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.documents import documents_of
 from bridge.commits.package_scos import session_of
 from bridge.commits.session_cache import CachedAttempt, CachedSession
-from bridge.commits.store_commit import adopt_states, ends_others, post, schedule_documents, statement_rows
+from bridge.commits.store_commit import (
+    CommitRows,
+    adopt_states,
+    ends_others,
+    schedule_documents,
+    statement_rows,
+    store_commit,
+)
 from bridge.commits.unit_of_work import UnitOfWork
 from bridge.commits.write_queue import BatchResult, CommandBatch
 from bridge.errors import BridgeError, SessionUnknown
@@ -38,153 +42,173 @@ from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox
 from storage.change_set import ChangeSet
 from storage.documents import DocumentUpdate
-from storage.journal import JournalEntry
-from storage.outbox import StatementRow
 from storage.prepared import write
 
 
-def run(connection: Connection, setup: CommitDependencies, batch: CommandBatch) -> BatchResult:
-    """Do all works of a batch in their order. An error of one leaves the others untouched."""
-    left = batch.left()
+def execute_batch(connection: Connection, dependencies: CommitDependencies, batch: CommandBatch) -> BatchResult:
+    """Execute the commands of a batch in their order, and set their results.
+
+    An error of one leaves the others untouched.
+    """
+    remaining = batch.remaining()
     versions = attempts.lock(
         connection,
-        [*batch.ahead, *batch.taken],
-        [session_id for work in left for session_id in _sessions(work)],
+        [*batch.precomputed, *batch.handed_over],
+        [session_id for command in remaining for session_id in _session_ids(command)],
     )
-    outdated = {found for found, one in batch.ahead.items() if versions.get(found) != one.version}
-    believed = [one for found, one in batch.taken.items() if versions.get(found) == one.row.version]
-    looked_up = len(batch.ahead) + len(batch.taken)
-    changed = len(outdated) + len(batch.taken) - len(believed)
-    workspace = UnitOfWork(connection, setup.new_id, setup.now(), setup.identifier)
-    if outdated or left:
-        workspace.load(believed, batch.left(outdated))
-        met = batch.ahead.keys() & workspace.enrollment_ids
-        if met - outdated:
-            # what is left is about the same enrollments: it must come after what was before it, so nothing is ahead
-            outdated |= met
-            workspace.load([], batch.left(outdated), launching=False)
-    worker = _Worker(connection, setup, workspace)
-    outcomes = batch.answers(outdated)
-    for place, work in enumerate(batch.works):
-        if outcomes[place] is None:
-            outcomes[place] = worker.do(work)
-    to_store = workspace.changed()
-    for found, one in batch.ahead.items():
-        if found not in outdated:
-            to_store.add(one.changed)
-            worker.entries += one.entries
-            worker.statements += one.statements
-    _store(connection, setup, to_store, worker)
-    return BatchResult(
-        [one for one in outcomes if one is not None], workspace.left_open(), outdated, looked_up, changed
-    )
+    outdated = {
+        enrollment_id
+        for enrollment_id, precomputed in batch.precomputed.items()
+        if versions.get(enrollment_id) != precomputed.version
+    }
+    current = [
+        enrollment
+        for enrollment_id, enrollment in batch.handed_over.items()
+        if versions.get(enrollment_id) == enrollment.row.version
+    ]
+    looked_up = len(batch.precomputed) + len(batch.handed_over)
+    changed = len(outdated) + len(batch.handed_over) - len(current)
+    batch.discard(outdated)
+    unit = UnitOfWork(connection, dependencies.new_id, dependencies.now(), dependencies.identifier)
+    if outdated or remaining:
+        unit.load(current, batch.remaining())
+        overtaken = batch.precomputed.keys() & unit.enrollment_ids
+        if overtaken:
+            # what remains is about the same enrollments: it must come after what was before it, so nothing is ahead
+            outdated |= overtaken
+            batch.discard(overtaken)
+            unit.load([], batch.remaining(), launching=False)
+    executor = _BatchExecutor(connection, dependencies, unit)
+    for queued in batch.commands:
+        if queued.result is None:
+            queued.result = executor.execute(queued.command)
+    changes = unit.changes()
+    for precomputed in batch.precomputed.values():
+        changes.add(precomputed.changes)
+        executor.rows.extend(precomputed.rows)
+    _store(connection, dependencies, changes, executor)
+    return BatchResult(unit.open_enrollments(), outdated, looked_up, changed)
 
 
-def _sessions(work: Command) -> list[str]:
-    """Return the ids of the sessions that a work may be about."""
-    if work.session_id is None:
+def _store(
+    connection: Connection, dependencies: CommitDependencies, changes: ChangeSet, executor: _BatchExecutor
+) -> None:
+    statements = outbox.adding(executor.rows.statements, dependencies.mappings.statement_targets)
+    write(connection, [*changes.writes(), journal.appending(executor.rows.entries), *statements])
+    documents.store(connection, list(executor.documents.values()), dependencies.mappings.document_targets)
+
+
+def _session_ids(command: Command) -> list[str]:
+    """Return the ids of the sessions that a command may be about."""
+    if command.session_id is None:
         return []
-    if isinstance(work, StoreCommit) and work.scos:
-        return [work.session_id, session_of(work.session_id, work.scos[0])]
-    return [work.session_id]
+    if isinstance(command, StoreCommit) and command.scos:
+        return [command.session_id, session_of(command.session_id, command.scos[0])]
+    return [command.session_id]
 
 
-def _store(connection: Connection, setup: CommitDependencies, to_store: ChangeSet, worker: _Worker) -> None:
-    statements = outbox.adding(worker.statements, setup.versions.targets)
-    write(connection, [*to_store.writes(), journal.appending(worker.entries), *statements])
-    documents.store(connection, list(worker.documents.values()), setup.versions.readers)
+class _BatchExecutor:
+    """Executes commands one after another on what the unit of work has loaded, and gathers what is to be stored."""
 
-
-class _Worker:
-    """Does works one after another on what the workspace has loaded, and gathers what is to be stored."""
-
-    def __init__(self, connection: Connection, setup: CommitDependencies, workspace: UnitOfWork) -> None:
+    def __init__(self, connection: Connection, dependencies: CommitDependencies, unit: UnitOfWork) -> None:
         self._connection = connection
-        self._setup = setup
-        self._workspace = workspace
-        self.entries: list[JournalEntry] = []
-        self.statements: list[StatementRow] = []
+        self._dependencies = dependencies
+        self._unit = unit
+        self.rows = CommitRows()
         self.documents: dict[str, DocumentUpdate] = {}
 
-    def do(self, work: Command) -> Outcome | BridgeError:
+    def execute(self, command: Command) -> CommandResult | BridgeError:
+        """Return the result of a command, or the error of it alone."""
         try:
-            if isinstance(work, StoreCommit):
-                return self._post(work)
-            if isinstance(work, OpenSession):
-                return self._open(work)
-            return self._close(work) if isinstance(work, CloseIdleSession) else self._make_documents(work)
+            if isinstance(command, StoreCommit):
+                return self._store_commit(command)
+            if isinstance(command, OpenSession):
+                return self._open_session(command)
+            if isinstance(command, CloseIdleSession):
+                return self._close_idle_session(command)
+            return self._build_documents(command)
         except BridgeError as error:
             return error
 
-    def _post(self, work: StoreCommit) -> Answer:
-        session = self._session(work)
-        if ends_others(self._setup, session):
-            for other in self._workspace.overlapping(session):
+    def _store_commit(self, command: StoreCommit) -> bytes:
+        session = self._session_for(command)
+        if ends_others(self._dependencies, session):
+            for other in self._unit.overlapping_sessions(session):
                 self._end(other, overlapped=True)
-        arrival = work.arrival
-        earlier = self._workspace.earlier(session, arrival) if needs_duplicate_lookup(session.state, arrival) else ()
-        is_earlier = _is_earlier(session.attempt)
-        if is_earlier:
-            self._workspace.compare_best(session.attempt)
-        done = post(self._setup, session, work, earlier, lambda number: self._workspace.first_reply(session, number))
-        self.entries.append(done.entry)
-        self.statements += done.statements
-        if is_earlier:
-            self._workspace.share_best(session.attempt)
-        number, reply = session.row.commits, done.entry.response
-        if reply is not None:
-            session.fresh.append(PriorCommit(number, arrival.digest, arrival.commit.sequence, arrival.idempotency_key))
-            session.replies[number] = reply
-        return Answer(done.answer)
+        received = command.received
+        prior = self._unit.prior_commits(session, received) if needs_duplicate_lookup(session.state, received) else ()
+        followed = _is_followed(session.attempt)
+        if followed:
+            self._unit.load_best_of_others(session.attempt)
+        response = store_commit(
+            self._dependencies,
+            session,
+            command,
+            prior,
+            lambda number: self._unit.first_response(session, number),
+            self.rows,
+        )
+        if followed:
+            self._unit.share_best(session.attempt)
+        number, first_response = session.row.commits, self.rows.entries[-1].response
+        if first_response is not None:
+            session.fresh.append(
+                PriorCommit(number, received.digest, received.commit.sequence, received.idempotency_key)
+            )
+            session.responses[number] = first_response
+        return response
 
-    def _session(self, work: StoreCommit) -> CachedSession:
-        session_id, launch = work.session_id, work.launch
+    def _session_for(self, command: StoreCommit) -> CachedSession:
+        """Return the session that a commit is of, opened where it is unknown.
+
+        Raises:
+            SessionUnknown: it is unknown, and the command has no launch to open it with.
+        """
+        session_id, launch = command.session_id, command.launch
+        session: CachedSession | None = None
         if session_id is not None:
-            found = self._workspace.find(session_id, work.lms_id, launch)
-            if found is not None and work.scos:
-                session_id, launch = self._workspace.routed(session_id, work.scos[0])
-                found = self._workspace.find(session_id, None, launch)
-        elif work.launch is not None:
-            found = self._workspace.current(work.launch) or self._workspace.repeated(work.launch, work.arrival)
-        else:
-            found = None
-        if found is not None:
-            return found
+            session = self._unit.find_session(session_id, command.lms_id, launch)
+            if session is not None and command.scos:
+                session_id, launch = self._unit.route(session_id, command.scos[0])
+                session = self._unit.find_session(session_id, None, launch)
+        elif launch is not None:
+            session = self._unit.current_session(launch) or self._unit.repeated_session(launch, command.received)
+        if session is not None:
+            return session
         if launch is None:
-            raise SessionUnknown.named(str(work.session_id))
-        return self._workspace.start(launch, session_id, self._setup.resume)
+            raise SessionUnknown.named(str(command.session_id))
+        return self._unit.open_session(launch, session_id, self._dependencies.resume)
 
-    def _open(self, work: OpenSession) -> OpenedSession:
-        launch = work.launch
-        session = self._workspace.find(work.session_id, launch.lms_id, launch) if work.session_id else None
+    def _open_session(self, command: OpenSession) -> OpenedSession:
+        launch = command.launch
+        session = self._unit.find_session(command.session_id, launch.lms_id, launch) if command.session_id else None
         if session is None:
-            session = self._workspace.start(launch, work.session_id, self._setup.resume, launching=True)
+            session = self._unit.open_session(launch, command.session_id, self._dependencies.resume, launching=True)
         attempt = session.attempt
         version = launch.scorm_version or shown_version(attempt.row, attempt.state)
-        owner = attempt.row.enrollment
         return OpenedSession(
             session.row.session_id,
             launched_attempt(attempt.row, session.row.entry),
-            enrollment_summary(owner),
+            enrollment_summary(attempt.row.enrollment),
             render(attempt.state.snapshot, version, launch_values(session.row, attempt.state, session.state)),
         )
 
-    def _close(self, work: CloseIdleSession) -> Closed:
-        session = self._workspace.find(work.session_id, None, None)
+    def _close_idle_session(self, command: CloseIdleSession) -> bool:
+        session = self._unit.find_session(command.session_id, None, None)
         if session is None or session.row.ended is not None:
-            return Closed(ended=False)
-        if (session.row.last_commit_at or session.row.started_at) >= work.idle_since:
-            return Closed(ended=False)
+            return False
+        if (session.row.last_commit_at or session.row.started_at) >= command.idle_since:
+            return False
         self._end(session)
-        return Closed(ended=True)
+        return True
 
     def _end(self, session: CachedSession, *, overlapped: bool = False) -> None:
         """End a session as of its last commit."""
         row, attempt = session.row, session.attempt
-        version = self._setup.mapping(attempt.row.enrollment.lms_id)
+        active = self._dependencies.active_mapping(attempt.row.enrollment.lms_id)
         enrollment = enrollment_state(attempt.row.enrollment)
         transition = end_idle_session(
-            version.mapping,
+            active.mapping,
             session.context(),
             attempt.state,
             session.state,
@@ -193,37 +217,37 @@ class _Worker:
         )
         adopt_states(session, transition, enrollment)
         if transition.statements:
-            number = self._workspace.last_number(session)
-            self.statements += statement_rows(version, session, transition, number)
+            number = self._unit.last_number(session)
+            self.rows.statements += statement_rows(active, session, transition, number)
         summary_columns.update_session(session, row.last_commit_at or row.started_at)
         attempt.row.changed = True
         if session.state.commits:
             summary_columns.update_attempt(attempt)
-            schedule_documents(version, session, self._setup.now())
+            schedule_documents(active, session, self._dependencies.now())
             if session.state.for_credit:
                 summary_columns.update_statuses(attempt.row, transition.changes)
-            if _is_earlier(attempt):
-                self._workspace.compare_best(attempt)
-                self._workspace.share_best(attempt)
+            if _is_followed(attempt):
+                self._unit.load_best_of_others(attempt)
+                self._unit.share_best(attempt)
             summary_columns.update_best(attempt)
 
-    def _make_documents(self, work: BuildDocuments) -> Made:
-        session = self._workspace.find(work.session_id, None, None)
+    def _build_documents(self, command: BuildDocuments) -> int:
+        session = self._unit.find_session(command.session_id, None, None)
         due = None if session is None else session.attempt.row.documents_due
-        if session is None or due is None or due > work.due:
-            return Made(0)
+        if session is None or due is None or due > command.due:
+            return 0
         attempt = session.attempt.row
-        version = self._setup.mapping(attempt.enrollment.lms_id)
-        made = documents_of(version, session, self._workspace.begun(attempt.enrollment))
-        for one in made:
-            earlier = self.documents.get(one.row.id)
+        active = self._dependencies.active_mapping(attempt.enrollment.lms_id)
+        built = documents_of(active, session, self._unit.begun_attempts(attempt.enrollment))
+        for document in built:
+            earlier = self.documents.get(document.row.id)
             at_once = earlier is not None and earlier.min_interval_ms == 0
-            self.documents[one.row.id] = one._replace(min_interval_ms=0) if at_once else one
+            self.documents[document.row.id] = document._replace(min_interval_ms=0) if at_once else document
         attempt.documents_due = None
         attempt.changed = True
-        return Made(len(made))
+        return len(built)
 
 
-def _is_earlier(attempt: CachedAttempt) -> bool:
-    """Tell whether another attempt of the enrollment has followed this one."""
+def _is_followed(attempt: CachedAttempt) -> bool:
+    """Return whether another attempt of the enrollment has followed this one."""
     return attempt.row.number < attempt.row.enrollment.latest_attempt

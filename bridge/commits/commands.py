@@ -13,35 +13,38 @@ from mappings.attempt.commit import ReceivedCommit
 
 
 class OpenSession(msgspec.Struct, frozen=True, gc=False):
-    """A session to open. Without a `session_id` one is made."""
+    """Open a session. Without a `session_id` one is made."""
 
     launch: Launch
     session_id: str | None
 
 
 class StoreCommit(msgspec.Struct, frozen=True, gc=False):
-    """A commit to store.
+    """Store a commit; its result is the response, as JSON.
 
     `lms_id` is None where the commit URL's token showed that the session may be written. With a `launch` the session
     is opened where it is unknown; without a `session_id` as well, the enrollment's open session is meant, or a new one.
-    `beside` is what came beside the body and says something of it, as JSON. `owner` is whose the session is, where the
-    commit URL's token says so. `scos` are the SCO whose values these are, and after it the others of the same request,
-    from players that post all SCOs of a package to one session.
+    `request_metadata` is what came beside the body and says something of it, as JSON. `owner` is whose the session is,
+    where the commit URL's token says so. `scos` are the SCO whose values these are, and after it the others of the same
+    request, from players that post all SCOs of a package to one session.
     """
 
-    arrival: ReceivedCommit
+    received: ReceivedCommit
     session_id: str | None
     lms_id: int | None
     launch: Launch | None
     content_type: str
     body: bytes
-    beside: str | None = None
+    request_metadata: str | None = None
     owner: CommitOwner | None = None
     scos: tuple[str, ...] = ()
 
 
 class CloseIdleSession(msgspec.Struct, frozen=True, gc=False):
-    """A session to end if nothing has come from it since a time, in milliseconds since the epoch."""
+    """End a session if nothing has come from it since a time, in milliseconds since the epoch.
+
+    Its result is whether it was ended.
+    """
 
     session_id: str
     idle_since: int
@@ -49,7 +52,10 @@ class CloseIdleSession(msgspec.Struct, frozen=True, gc=False):
 
 
 class BuildDocuments(msgspec.Struct, frozen=True, gc=False):
-    """The documents to make of an attempt, which a session is of, if they are due by a time."""
+    """Build the documents of an attempt, which a session is of, if they are due by a time.
+
+    Its result is how many were built.
+    """
 
     session_id: str
     due: int
@@ -68,22 +74,4 @@ class OpenedSession(msgspec.Struct, frozen=True, gc=False):
     cmi: dict[str, Any]
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """The answer to a commit, as JSON."""
-
-    body: bytes
-
-
-class Closed(msgspec.Struct, frozen=True, gc=False):
-    """A session was looked at; `ended` tells whether it was ended."""
-
-    ended: bool
-
-
-class Made(msgspec.Struct, frozen=True, gc=False):
-    """So many documents were made."""
-
-    documents: int
-
-
-Outcome = OpenedSession | Answer | Closed | Made
+CommandResult = OpenedSession | bytes | bool | int

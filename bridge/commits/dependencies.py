@@ -14,15 +14,15 @@ from mappings.definition.model import Identifier
 class CommitDependencies:
     """What every commit is worked out with."""
 
-    versions: ActiveMappings
+    mappings: ActiveMappings
     now: Now
     new_id: NewId
     resume: Resume = "auto"
 
-    def mapping(self, lms_id: int) -> ActiveMapping:
-        """Give the version that holds for an LMS."""
-        return self.versions.of(lms_id)
+    def active_mapping(self, lms_id: int) -> ActiveMapping:
+        """Return the mapping in use for an LMS."""
+        return self.mappings.for_lms(lms_id)
 
     def identifier(self, lms_id: int) -> Identifier:
         """Return how an LMS's learners are known in statements."""
-        return self.versions.of(lms_id).mapping.definition.actor.identifier
+        return self.mappings.for_lms(lms_id).mapping.definition.actor.identifier

@@ -1,4 +1,4 @@
-"""What an attempt's documents are now, as they are to be stored."""
+"""The documents of an attempt as they are now, as rows to be stored."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from storage.documents import DocumentRow, DocumentUpdate
 
 
 def documents_of(
-    version: ActiveMapping, session: CachedSession, attempts: Sequence[tuple[str, int]]
+    active: ActiveMapping, session: CachedSession, attempts: Sequence[tuple[str, int]]
 ) -> list[DocumentUpdate]:
-    """Give the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
+    """Return the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     attempt, row = session.attempt, session.row
-    told = documents.documents(
-        version.mapping,
+    contents = documents.documents(
+        active.mapping,
         session.context(),
         attempt.state,
-        names=version.documents,
+        names=active.documents,
         attempts=attempts,
     )
     return [
@@ -34,11 +34,11 @@ def documents_of(
                 attempt.row.id,
                 row.session_id,
                 row.commits,
-                version.id,
+                active.id,
                 row.last_commit_at or row.started_at,
             ),
             # what a session leaves behind is what the next launch asks for, perhaps at once
             0 if row.ended is not None else one.every * 1000,
         )
-        for one in told
+        for one in contents
     ]

@@ -19,9 +19,9 @@ from storage import attempts
 
 log = structlog.get_logger(__name__)
 
-EVERY = 60.0
-"""Seconds between looks."""
-MOST_TOGETHER = 500
+REAP_INTERVAL = 60.0
+"""Seconds."""
+BATCH_SIZE = 500
 
 
 class _Reaped(NamedTuple):
@@ -35,7 +35,7 @@ class IdleSessionReaper(PeriodicTask):
     """Ends idle sessions; `idle_after` is in seconds."""
 
     def __init__(self, database: Database, commits: CommitService, now: Now, idle_after: int) -> None:
-        super().__init__(EVERY)
+        super().__init__(REAP_INTERVAL)
         self._database = database
         self._commits = commits
         self._now = now
@@ -43,22 +43,23 @@ class IdleSessionReaper(PeriodicTask):
         self._backoff = ItemBackoff("idle sessions", now)
 
     async def run_once(self) -> bool:
-        """End sessions that are idle now; tell whether there may be more, and some of these were ended."""
+        """End sessions that are idle now; return whether there may be more, and some of these were ended."""
         reaped = await self._reap()
         return reaped.may_be_more and reaped.ended > 0
 
     async def reap(self) -> int:
-        """End sessions that are idle now, some hundreds at most; tell how many were ended."""
+        """End sessions that are idle now, some hundreds at most; return how many were ended."""
         return (await self._reap()).ended
 
     async def _reap(self) -> _Reaped:
         idle_since = self._now() - self._idle_after * 1000
-        most = MOST_TOGETHER + len(self._backoff)
-        found = self._backoff.due(await self._database.read(attempts.idle_sessions, idle_since, most), MOST_TOGETHER)
+        limit = BATCH_SIZE + len(self._backoff)
+        idle = await self._database.read(attempts.idle_sessions, idle_since, limit)
+        session_ids = self._backoff.due(idle, BATCH_SIZE)
         results = await self._backoff.run_each(
-            found, lambda session_id: self._commits.close(CloseIdleSession(session_id, idle_since))
+            session_ids, lambda session_id: self._commits.close_idle_session(CloseIdleSession(session_id, idle_since))
         )
         ended = sum(results)
         if ended:
             log.info("idle_sessions_ended", sessions=ended)
-        return _Reaped(ended, may_be_more=len(found) == MOST_TOGETHER)
+        return _Reaped(ended, may_be_more=len(session_ids) == BATCH_SIZE)

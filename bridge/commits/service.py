@@ -14,17 +14,14 @@ from collections.abc import Callable, Sequence
 import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
-from bridge.commits import batch_executor as batches
+from bridge.commits import batch_executor
 from bridge.commits.commands import (
-    Answer,
     BuildDocuments,
-    Closed,
     CloseIdleSession,
     Command,
-    Made,
+    CommandResult,
     OpenedSession,
     OpenSession,
-    Outcome,
     StoreCommit,
 )
 from bridge.commits.dependencies import CommitDependencies
@@ -38,38 +35,38 @@ from storage.integrity import is_damage
 
 log = structlog.get_logger(__name__)
 
-HIGH_MARK = 2_000
-"""Waiting requests above which new ones are refused, until they are fewer than `LOW_MARK` again."""
-LOW_MARK = 1_000
-MOST_BYTES = 64 * 1024 * 1024
-"""Bytes of bodies waiting above which new requests are refused."""
-CONFLICT_RETRIES = 5
+HIGH_WATERMARK = 2_000
+"""Commands waiting above which new ones are refused, until they are fewer than `LOW_WATERMARK` again."""
+LOW_WATERMARK = 1_000
+MAX_QUEUED_BYTES = 64 * 1024 * 1024
+"""Bytes of bodies waiting above which new commands are refused."""
+MAX_CONFLICTS = 5
 RETRY_AFTER = 2
 
 
 class CommitService:
-    """Stores commits and opens sessions. `added` is called after statements were stored, to wake the forwarder.
+    """Stores commits and opens sessions. `on_stored` is called after statements were stored, to wake the forwarder.
 
-    `admission` refuses what is not to be stored; `health` is told what was stored and what was not.
+    `admission` refuses what is not to be stored; `health` learns what was stored and what was not.
     """
 
     def __init__(
         self,
         database: Database,
-        setup: CommitDependencies,
-        added: Callable[[], None] = lambda: None,
+        dependencies: CommitDependencies,
+        on_stored: Callable[[], None] = lambda: None,
         *,
         admission: Admission,
         health: WriteHealth,
     ) -> None:
         self._writer = database.commits
-        self._setup = setup
-        self._added = added
+        self._dependencies = dependencies
+        self._on_stored = on_stored
         self._admission = admission
         self._health = health
         # what the event loop adds and the writer's thread takes
         self._lock = threading.Lock()
-        self._pending = WriteQueue(setup)
+        self._queue = WriteQueue(dependencies)
         self._writing = False
         # of the event loop alone
         self._unanswered = 0
@@ -77,102 +74,101 @@ class CommitService:
         self._refusing = False
         self._bytes = 0
 
-    async def open(self, opening: OpenSession) -> OpenedSession:
+    async def open_session(self, command: OpenSession) -> OpenedSession:
         """Open a session.
 
         Raises:
             BridgeError: what `errors` says.
         """
-        launch = opening.launch
-        self._admission.admit(0, session_id=opening.session_id, lms_id=launch.lms_id, learner_id=launch.learner.id)
-        opened = await self._submit(opening)
-        assert isinstance(opened, OpenedSession)  # noqa: S101 -- the batch gives an Opened for an OpenSession
+        launch = command.launch
+        self._admission.admit(0, session_id=command.session_id, lms_id=launch.lms_id, learner_id=launch.learner.id)
+        opened = await self._submit(command)
+        assert isinstance(opened, OpenedSession)  # noqa: S101 -- an OpenSession has no other result
         return opened
 
-    async def post(self, posting: StoreCommit) -> bytes:
-        """Store a commit; when this returns it is on disk. Gives the answer as JSON.
+    async def store_commit(self, command: StoreCommit) -> bytes:
+        """Store a commit and return the response to it, as JSON; when this returns it is on disk.
 
         Raises:
             BridgeError: what `errors` says; nothing was stored then.
         """
-        answer = await self._admit(posting)
-        assert isinstance(answer, Answer)  # noqa: S101 -- the batch gives an Answer for a StoreCommit
-        return answer.body
+        response = await self._admit(command)
+        assert isinstance(response, bytes)  # noqa: S101 -- a StoreCommit has no other result
+        return response
 
-    async def post_all(self, postings: Sequence[StoreCommit]) -> list[bytes]:
-        """Store the commits of one request in their order; return their answers.
+    async def store_commits(self, commands: Sequence[StoreCommit]) -> list[bytes]:
+        """Store the commits of one request in their order; return the responses to them.
 
         Raises:
             BridgeError: what `errors` says, of the first that was not stored; others may be.
         """
-        futures: list[asyncio.Future[Outcome]] = []
+        futures: list[asyncio.Future[CommandResult]] = []
         refused: BridgeError | None = None
-        for posting in postings:
+        for command in commands:
             try:
-                futures.append(self._admit(posting))
+                futures.append(self._admit(command))
             except BridgeError as error:
                 refused = error
                 break
-        answers = []
-        for outcome in await asyncio.gather(*futures, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
-            assert isinstance(outcome, Answer)  # noqa: S101 -- the batch gives an Answer for a StoreCommit
-            answers.append(outcome.body)
+        responses = []
+        for result in await asyncio.gather(*futures, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+            assert isinstance(result, bytes)  # noqa: S101 -- a StoreCommit has no other result
+            responses.append(result)
         if refused is not None:
             raise refused
-        return answers
+        return responses
 
-    async def close(self, closing: CloseIdleSession) -> bool:
-        """End a session that is idle; tell whether it was.
-
-        Raises:
-            BridgeError: what `errors` says.
-        """
-        closed = await self._submit(closing)
-        assert isinstance(closed, Closed)  # noqa: S101 -- the batch gives a Closed for a CloseIdleSession
-        return closed.ended
-
-    async def make_documents(self, making: BuildDocuments) -> int:
-        """Make an attempt's documents; tell how many.
+    async def close_idle_session(self, command: CloseIdleSession) -> bool:
+        """End a session that is idle; return whether it was.
 
         Raises:
             BridgeError: what `errors` says.
         """
-        made = await self._submit(making)
-        assert isinstance(made, Made)  # noqa: S101 -- the batch gives a Made for a BuildDocuments
-        return made.documents
+        return bool(await self._submit(command))
+
+    async def build_documents(self, command: BuildDocuments) -> int:
+        """Build an attempt's documents; return how many.
+
+        Raises:
+            BridgeError: what `errors` says.
+        """
+        count = await self._submit(command)
+        assert isinstance(count, int)  # noqa: S101 -- a BuildDocuments has no other result
+        return count
 
     async def drain(self) -> None:
         """Wait until everything that was accepted is stored."""
         if self._unanswered:
             await self._all_answered.wait()
 
-    def _admit(self, posting: StoreCommit) -> asyncio.Future[Outcome]:
-        launch = posting.launch
+    def _admit(self, command: StoreCommit) -> asyncio.Future[CommandResult]:
+        launch = command.launch
         self._admission.admit(
-            len(posting.body),
-            session_id=posting.session_id,
-            lms_id=posting.lms_id,
+            len(command.body),
+            session_id=command.session_id,
+            lms_id=command.lms_id,
             learner_id=None if launch is None else launch.learner.id,
-            owner=posting.owner,
+            owner=command.owner,
         )
-        return self._submit(posting)
+        return self._submit(command)
 
-    def _submit(self, work: Command) -> asyncio.Future[Outcome]:
-        if len(self._pending) >= (LOW_MARK if self._refusing else HIGH_MARK) or self._bytes >= MOST_BYTES:
+    def _submit(self, command: Command) -> asyncio.Future[CommandResult]:
+        limit = LOW_WATERMARK if self._refusing else HIGH_WATERMARK
+        if len(self._queue) >= limit or self._bytes >= MAX_QUEUED_BYTES:
             self._refusing = True
             raise Overloaded("More commits are waiting than can be stored at once; try again.", retry_after=RETRY_AFTER)
         self._refusing = False
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
+        future: asyncio.Future[CommandResult] = loop.create_future()
         with self._lock:
-            self._pending.add(QueuedCommand(work, future))
+            self._queue.add(QueuedCommand(command, future))
             if not self._writing:
                 self._writing = True
                 # in the loop's next round: what else arrived in this one shall come with it
                 loop.call_soon(self._writer.queue, self._turn, loop)
-        self._bytes += _size(work)
+        self._bytes += _size(command)
         self._unanswered += 1
         self._all_answered.clear()
         return future
@@ -180,77 +176,87 @@ class CommitService:
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         """Store the batch whose turn it is, on the writer's thread; the event loop answers it meanwhile."""
         with self._lock:
-            batch = self._pending.next()
+            batch = self._queue.next_batch()
             assert batch is not None  # noqa: S101 -- a turn is queued only where something waits
         try:
-            outcomes = self._outcomes(batch)
+            self._execute(batch)
         except Exception:
             log.exception("commits_not_processed")
-            outcomes = [_not_processed()] * len(batch.waiting)
+            _fail(batch, _not_processed())
         with self._lock:
-            self._writing = len(self._pending) > 0
+            self._writing = len(self._queue) > 0
             if self._writing:
                 # behind what else wants to write
                 self._writer.queue(self._turn, loop)
-        loop.call_soon_threadsafe(self._answer, batch, outcomes)
+        loop.call_soon_threadsafe(self._answer, batch)
 
-    def _answer(self, batch: CommandBatch, outcomes: list[Outcome | BridgeError]) -> None:
-        for waiting, outcome in zip(batch.waiting, outcomes, strict=True):
-            self._bytes -= _size(waiting.work)
-            future = waiting.future
+    def _answer(self, batch: CommandBatch) -> None:
+        for queued in batch.commands:
+            self._bytes -= _size(queued.command)
+            future, result = queued.future, queued.result
             if future is None or future.cancelled():
                 continue
-            if isinstance(outcome, BridgeError):
-                future.set_exception(outcome)
+            if isinstance(result, BridgeError):
+                future.set_exception(result)
             else:
-                future.set_result(outcome)
-        self._added()
-        self._unanswered -= len(batch.waiting)
+                assert result is not None  # noqa: S101 -- `_execute` sets one for each
+                future.set_result(result)
+        self._on_stored()
+        self._unanswered -= len(batch.commands)
         if not self._unanswered:
             self._all_answered.set()
 
-    def _outcomes(self, batch: CommandBatch) -> list[Outcome | BridgeError]:
-        """Do works in one transaction; where one of them spoils it, in one each. Never raises."""
-        number = len(batch.waiting)
-        for _ in range(CONFLICT_RETRIES):
+    def _execute(self, batch: CommandBatch) -> None:
+        """Execute commands in one transaction, and in one each where one of them spoils it. Sets a result for each."""
+        count = len(batch.commands)
+        for _ in range(MAX_CONFLICTS):
             try:
-                done = self._writer.transaction(batches.run, self._setup, batch)
+                result = self._writer.transaction(batch_executor.execute_batch, self._dependencies, batch)
             except Exception as error:
                 with self._lock:
-                    self._pending.failed()
-                batch.give_up()
+                    self._queue.batch_failed()
+                batch.reset()
                 if _is_conflict(error):
                     continue
                 if isinstance(error, (OperationalError, InterfaceError, DatabaseFileLostError)) or is_damage(error):
                     # the database is in trouble for all of them: to try each would keep all waiting for each
-                    log.error("commits_not_stored", commits=number, error=describe(error))  # noqa: TRY400 -- see it
-                    self._health.not_stored(error, sum(map(_size, batch.works)))
+                    log.error("commits_not_stored", commits=count, error=describe(error))  # noqa: TRY400 -- see it
+                    self._health.not_stored(error, sum(_size(queued.command) for queued in batch.commands))
                     unavailable = DatabaseUnavailable(
                         "The commit was not stored: the database does not answer.", retry_after=RETRY_AFTER
                     )
-                    return [unavailable] * number
-                if number == 1:
+                    _fail(batch, unavailable)
+                    return
+                if count == 1:
                     log.error(  # noqa: TRY400 -- see `_without_values`
                         "commit_not_processed", error=describe(error), exc_info=_without_values(error)
                     )
-                    return [_not_processed()]
+                    _fail(batch, _not_processed())
+                    return
                 break
             self._health.stored()
             with self._lock:
-                self._pending.done(done)
-            return done.outcomes
-        if number == 1:
+                self._queue.batch_committed(result)
+            return
+        if count == 1:
             log.error("commit_lost_every_race")
-            return [_not_processed()]
-        return [outcome for waiting in batch.waiting for outcome in self._outcomes(CommandBatch([waiting]))]
+            _fail(batch, _not_processed())
+            return
+        for queued in batch.commands:
+            self._execute(CommandBatch([queued]))
 
 
-def _size(work: Command) -> int:
-    return len(work.body) if isinstance(work, StoreCommit) else 0
+def _fail(batch: CommandBatch, error: BridgeError) -> None:
+    for queued in batch.commands:
+        queued.result = error
+
+
+def _size(command: Command) -> int:
+    return len(command.body) if isinstance(command, StoreCommit) else 0
 
 
 def _is_conflict(error: Exception) -> bool:
-    """Tell whether the same transaction may succeed at once: another one was first, or the connection was stale."""
+    """Return whether the same transaction may succeed at once: another one was first, or the connection was stale."""
     if isinstance(error, IntegrityError):
         return True
     if not isinstance(error, DBAPIError):
@@ -263,5 +269,5 @@ def _not_processed() -> NotProcessed:
 
 
 def _without_values(error: Exception) -> Exception | None:
-    """Give what may be logged in full: the database's own errors hold the values of rows."""
+    """Return what may be logged in full: the database's own errors hold the values of rows."""
     return None if isinstance(error, DBAPIError) else error

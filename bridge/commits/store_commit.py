@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -27,61 +27,68 @@ from storage.outbox import StatementRow
 log = structlog.get_logger(__name__)
 
 
-class Posted(NamedTuple):
-    """A commit's answer, its row in the journal, and its statements."""
+@dataclass(slots=True)
+class CommitRows:
+    """The rows that commits add to the journal and to the outbox, in their order."""
 
-    answer: bytes
-    entry: JournalEntry
-    statements: list[StatementRow]
+    entries: list[JournalEntry] = field(default_factory=list)
+    statements: list[StatementRow] = field(default_factory=list)
+
+    def extend(self, other: CommitRows) -> None:
+        """Add the rows of other commits behind these."""
+        self.entries += other.entries
+        self.statements += other.statements
 
 
-def post(
-    setup: CommitDependencies,
+def store_commit(
+    dependencies: CommitDependencies,
     session: CachedSession,
-    work: StoreCommit,
-    earlier: Sequence[PriorCommit],
-    first_reply: Callable[[int], str],
-) -> Posted:
-    """Apply a commit to its session, in place.
+    command: StoreCommit,
+    prior: Sequence[PriorCommit],
+    first_response: Callable[[int], str],
+    rows: CommitRows,
+) -> bytes:
+    """Apply a commit to its session in place, add what is to be stored to `rows`, and return the response.
 
-    `earlier` are the session's commits that it may repeat; `first_reply` gives the answer that one of them got.
+    `prior` are the session's commits that it may repeat; `first_response` gives the response that one of them got.
 
     Raises:
-        IdempotencyKeyReused: the key is that of an earlier commit with another body; nothing has changed then.
+        IdempotencyKeyReused: the key is that of a prior commit with another body; nothing has changed then.
     """
-    arrival, row = work.arrival, session.row
+    received, row = command.received, session.row
     before, owner = session.attempt.state, session.attempt.row.enrollment
-    version = setup.mapping(owner.lms_id)
-    repeated = find_repeated(session.state, arrival, earlier) if earlier else None
+    active = dependencies.active_mapping(owner.lms_id)
+    repeated = find_repeated(session.state, received, prior) if prior else None
     if repeated is not None:
-        _check_key(arrival, earlier, repeated)
-    elif work.launch is not None:
+        _check_key(received, prior, repeated)
+    elif command.launch is not None:
         # a repetition brings no news of the learner
-        update_details(owner, work.launch, version.mapping.definition.actor.identifier)
+        update_details(owner, command.launch, active.mapping.definition.actor.identifier)
     enrollment = enrollment_state(owner)
     transition = apply_commit(
-        version.mapping,
+        active.mapping,
         session.context(),
         before,
         session.state,
-        arrival,
-        prior_commits=earlier,
+        received,
+        prior_commits=prior,
         enrollment=enrollment,
     )
     row.commits += 1
-    row.last_commit_at = arrival.received_at
+    row.last_commit_at = received.received_at
     row.changed = True
     if transition.duplicate_of is not None:
-        same = any(one.number == transition.duplicate_of and one.digest == arrival.digest for one in earlier)
-        entry = _entry(work, session, transition, (None, None if same else without_email(work.body)), version.id)
-        return Posted(repeated_response(first_reply(transition.duplicate_of), transition.warnings), entry, [])
+        is_same = any(one.number == transition.duplicate_of and one.digest == received.digest for one in prior)
+        body = None if is_same else without_email(command.body)
+        rows.entries.append(_entry(command, session, transition, None, body, active.id))
+        return repeated_response(first_response(transition.duplicate_of), transition.warnings)
     adopt_states(session, transition, enrollment)
     if transition.recorded:
-        summary_columns.update(session, before, arrival.received_at, transition.changes)
-        schedule_documents(version, session, arrival.received_at)
+        summary_columns.update(session, before, received.received_at, transition.changes)
+        schedule_documents(active, session, received.received_at)
     else:
-        summary_columns.update_session(session, arrival.received_at)
-    reply = commit_response(
+        summary_columns.update_session(session, received.received_at)
+    response = commit_response(
         row.session_id,
         row.commits,
         transition.disposition,
@@ -90,16 +97,16 @@ def post(
         transition.statements,
         transition.warnings,
     )
-    rows = statement_rows(version, session, transition, row.commits)
-    return Posted(
-        reply, _entry(work, session, transition, (reply.decode(), without_email(work.body)), version.id), rows
-    )
+    rows.statements += statement_rows(active, session, transition, row.commits)
+    body = without_email(command.body)
+    rows.entries.append(_entry(command, session, transition, response.decode(), body, active.id))
+    return response
 
 
-def _check_key(arrival: ReceivedCommit, earlier: Sequence[PriorCommit], duplicate_of: int) -> None:
-    key = arrival.idempotency_key
-    first = next(one for one in earlier if one.number == duplicate_of)
-    if key is not None and key == first.idempotency_key and arrival.digest != first.digest:
+def _check_key(received: ReceivedCommit, prior: Sequence[PriorCommit], duplicate_of: int) -> None:
+    key = received.idempotency_key
+    first = next(one for one in prior if one.number == duplicate_of)
+    if key is not None and key == first.idempotency_key and received.digest != first.digest:
         raise IdempotencyKeyReused(
             f"The Idempotency-Key was that of commit {first.number}, which had another body. Nothing was stored; send"
             " each commit with a key of its own, and a repeated one with the same bytes."
@@ -107,7 +114,7 @@ def _check_key(arrival: ReceivedCommit, earlier: Sequence[PriorCommit], duplicat
 
 
 def adopt_states(session: CachedSession, transition: Transition, enrollment: EnrollmentState) -> None:
-    """Let the states of session, attempt and enrollment be those after a transition; `enrollment` is the one before."""
+    """Set the states of session, attempt and enrollment to those after a transition; `enrollment` is the one before."""
     session.attempt.state, session.state = transition.attempt, transition.session
     if transition.enrollment is not enrollment:
         owner = session.attempt.row.enrollment
@@ -115,70 +122,72 @@ def adopt_states(session: CachedSession, transition: Transition, enrollment: Enr
         owner.changed = True
 
 
-def ends_others(setup: CommitDependencies, session: CachedSession) -> bool:
-    """Tell whether a session's next commit ends those of the learner's earlier ones that are still open."""
+def ends_others(dependencies: CommitDependencies, session: CachedSession) -> bool:
+    """Return whether a session's next commit ends those of the learner's earlier ones that are still open."""
     if session.state.commits or session.row.ended is not None:
         return False
-    return setup.mapping(session.attempt.row.enrollment.lms_id).mapping.definition.overlap == "abandoned"
+    return dependencies.active_mapping(session.attempt.row.enrollment.lms_id).mapping.definition.overlap == "abandoned"
 
 
 def statement_rows(
-    version: ActiveMapping, session: CachedSession, transition: Transition, number: int
+    active: ActiveMapping, session: CachedSession, transition: Transition, number: int
 ) -> list[StatementRow]:
     """Return the rows of a transition's statements, which are of the session's commit of this number."""
-    for one in transition.statements:
-        if one.problem is not None:
-            log.error("statement_quarantined", statement=one.id, rule=one.rule)
+    for statement in transition.statements:
+        if statement.problem is not None:
+            log.error("statement_quarantined", statement=statement.id, rule=statement.rule)
     attempt_id, row = session.attempt.row.id, session.row
     return [
         StatementRow(
             attempt_id,
-            one.position,
-            one.id,
+            statement.position,
+            statement.id,
             row.session_id,
             number,
-            version.id,
-            one.rule,
-            one.verb,
+            active.id,
+            statement.rule,
+            statement.verb,
             transition.at,
-            one.problem,
-            one.body,
+            statement.problem,
+            statement.body,
         )
-        for one in transition.statements
+        for statement in transition.statements
     ]
 
 
-def schedule_documents(version: ActiveMapping, session: CachedSession, at: int) -> None:
+def schedule_documents(active: ActiveMapping, session: CachedSession, at: int) -> None:
     """Note when the attempt's documents are due: at once where its session has ended, else after a while."""
-    if not version.documents:
+    if not active.documents:
         return
     row = session.attempt.row
     if session.row.ended is not None:
         row.documents_due = at
     elif row.documents_due is None:
-        row.documents_due = at + version.documents_rest
+        row.documents_due = at + active.documents_delay
 
 
 def _entry(
-    work: StoreCommit,
+    command: StoreCommit,
     session: CachedSession,
     transition: Transition,
-    kept: tuple[str | None, bytes | None],
-    version_id: int,
+    response: str | None,
+    body: bytes | None,
+    mapping_version_id: int,
 ) -> JournalEntry:
-    arrival, row = work.arrival, session.row
+    received, row = command.received, session.row
     return JournalEntry(
         row.session_id,
         row.commits,
-        arrival.received_at,
-        arrival.commit.wire_format,
-        work.content_type,
+        received.received_at,
+        received.commit.wire_format,
+        command.content_type,
         transition.disposition,
         transition.duplicate_of,
-        arrival.digest,
-        arrival.commit.sequence,
-        arrival.idempotency_key,
-        *kept,
-        work.beside,
-        version_id,
+        received.digest,
+        received.commit.sequence,
+        received.idempotency_key,
+        response,
+        body,
+        command.request_metadata,
+        mapping_version_id,
     )

@@ -16,7 +16,7 @@ from storage.attempts import Attempt, Enrollment
 def update(session: CachedSession, before: AttemptState, received_at: int, changes: Sequence[Change]) -> None:
     """Bring the columns up to the states after a commit; `before` is the attempt's state before it.
 
-    Of an attempt that another one has followed, `UnitOfWork.compare_best` comes before it.
+    Of an attempt that another one has followed, `UnitOfWork.load_best_of_others` comes before it.
     """
     update_session(session, received_at)
     attempt, state = session.attempt, session.attempt.state

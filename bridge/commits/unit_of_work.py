@@ -19,7 +19,8 @@ from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.launch import LaunchData
 from mappings.attempt.resuming import Resume, goes_on
-from mappings.attempt.state import AttemptState, SessionState, open_session
+from mappings.attempt.state import AttemptState, SessionState
+from mappings.attempt.state import open_session as begin_session
 from mappings.cmi.scores import Score
 from mappings.definition.model import Identifier
 from storage import attempts, journal
@@ -55,10 +56,10 @@ class UnitOfWork:
 
     @property
     def enrollment_ids(self) -> set[int]:
-        """Give the enrollments that are loaded."""
+        """Return the enrollments that are loaded."""
         return {*self._enrollments}
 
-    def load(self, known: Iterable[CachedEnrollment], works: Sequence[Command], *, launching: bool = True) -> None:
+    def load(self, known: Iterable[CachedEnrollment], commands: Sequence[Command], *, launching: bool = True) -> None:
         """Load everything that the session ids of works speak of, and when `launching`, what their launches do, locked.
 
         `known` are locked already and need not be loaded.
@@ -67,16 +68,16 @@ class UnitOfWork:
             self._enrollments[one.row.id] = one.row
             self._sessions |= one.sessions
             self._attempts |= {session.attempt.row.id: session.attempt for session in one.sessions.values()}
-        named = [work.session_id for work in works if work.session_id is not None]
+        named = [command.session_id for command in commands if command.session_id is not None]
         self._load_missing(named)
         starting = [
-            work.launch
-            for work in works
-            if launching and work.launch is not None and work.session_id not in self._sessions
+            command.launch
+            for command in commands
+            if launching and command.launch is not None and command.session_id not in self._sessions
         ]
-        for work in works:
-            if isinstance(work, StoreCommit) and work.scos:
-                starting += self._route(work)
+        for command in commands:
+            if isinstance(command, StoreCommit) and command.scos:
+                starting += self._resolve_route(command)
         named += [session_id for session_id, _ in self._routes.values()]
         # each of them starts one attempt at most
         self._starts += len(starting)
@@ -97,12 +98,12 @@ class UnitOfWork:
         for enrollment_id, attempt in latest.items():
             self._latest[enrollment_id] = self._open(attempt)
 
-    def routed(self, session_id: str, sco: str) -> tuple[str, Launch | None]:
+    def route(self, session_id: str, sco: str) -> tuple[str, Launch | None]:
         """Return the session that takes a SCO's values, and what it is opened with where it is another one."""
         return self._routes.get((session_id, sco), (session_id, None))
 
-    def find(self, session_id: str, lms_id: int | None, launch: Launch | None) -> CachedSession | None:
-        """Give a session that is known.
+    def find_session(self, session_id: str, lms_id: int | None, launch: Launch | None) -> CachedSession | None:
+        """Return a session that is known.
 
         Raises:
             SessionUnknown: it belongs to another LMS.
@@ -122,8 +123,8 @@ class UnitOfWork:
             )
         return found
 
-    def current(self, launch: Launch) -> CachedSession | None:
-        """Give the session that the enrollment's latest attempt has open, for commits that name none."""
+    def current_session(self, launch: Launch) -> CachedSession | None:
+        """Return the session that the enrollment's latest attempt has open, for commits that name none."""
         attempt = self._meant(launch)
         if attempt is None:
             return None
@@ -134,8 +135,8 @@ class UnitOfWork:
         # one that this batch has ended already still is open in the database
         return None if row is None or row.session_id in self._sessions else self._add(row, attempt)
 
-    def repeated(self, launch: Launch, arrival: ReceivedCommit) -> CachedSession | None:
-        """Give the ended session whose commit is sent once more without naming it.
+    def repeated_session(self, launch: Launch, received: ReceivedCommit) -> CachedSession | None:
+        """Return the ended session whose commit is sent once more without naming it.
 
         Same idempotency key, or same bytes shortly after: an answer that was lost must not begin another attempt.
         """
@@ -148,14 +149,14 @@ class UnitOfWork:
         if row is not None and row.session_id not in self._sessions:
             found.append(self._add(row, attempt))
         for one in found:
-            recent = arrival.received_at - (one.row.last_commit_at or 0) <= REPEAT_WINDOW
-            for entry in self.earlier(one, arrival):
-                same_key = entry.idempotency_key is not None and entry.idempotency_key == arrival.idempotency_key
-                if same_key or (recent and arrival.idempotency_key is None and entry.digest == arrival.digest):
+            recent = received.received_at - (one.row.last_commit_at or 0) <= REPEAT_WINDOW
+            for entry in self.prior_commits(one, received):
+                same_key = entry.idempotency_key is not None and entry.idempotency_key == received.idempotency_key
+                if same_key or (recent and received.idempotency_key is None and entry.digest == received.digest):
                     return one
         return None
 
-    def start(
+    def open_session(
         self, launch: Launch, session_id: str | None, resume: Resume, *, launching: bool = False
     ) -> CachedSession:
         """Open a session: on the attempt it names, on the latest one if that goes on, else on a new attempt.
@@ -180,7 +181,7 @@ class UnitOfWork:
         if launch.scorm_version is not None and attempt.state.commits == 0:
             attempt.row.scorm_version = launch.scorm_version
         prior_total_time = (latest or attempt).state.client_total_time
-        attempt.state, state = open_session(
+        attempt.state, state = begin_session(
             attempt.state,
             self._registered(owner, launch.data),
             launched_at=self._now if launching else 0,
@@ -193,7 +194,7 @@ class UnitOfWork:
         opened = self._sessions[row.session_id] = CachedSession(row, attempt, state)
         return opened
 
-    def overlapping(self, session: CachedSession) -> list[CachedSession]:
+    def overlapping_sessions(self, session: CachedSession) -> list[CachedSession]:
         """Return the learner's earlier sessions of the activity that have commits and have not ended."""
         owner = session.attempt.row.enrollment
         self._load_missing(attempts.open_session_ids(self._connection, owner))
@@ -208,7 +209,7 @@ class UnitOfWork:
             and (one.row.started_at, one.state.number) < began
         ]
 
-    def compare_best(self, attempt: CachedAttempt) -> None:
+    def load_best_of_others(self, attempt: CachedAttempt) -> None:
         """Let an attempt that another one has followed know the best score of all others."""
         attempt.state = replace(attempt.state, best_of_others=self._best_but(attempt))
 
@@ -229,8 +230,8 @@ class UnitOfWork:
                 best = better(best, one.state.score)
         return best
 
-    def earlier(self, session: CachedSession, arrival: ReceivedCommit) -> list[PriorCommit]:
-        """Give the session's commits that an arriving one may repeat, this batch's included."""
+    def prior_commits(self, session: CachedSession, received: ReceivedCommit) -> list[PriorCommit]:
+        """Return the session's commits that an arriving one may repeat, this batch's included."""
         stored: list[PriorCommit] = []
         if session.row.commits > len(session.fresh):
             stored = [
@@ -238,33 +239,33 @@ class UnitOfWork:
                 for entry in journal.earlier(
                     self._connection,
                     session.row.session_id,
-                    digest=arrival.digest,
-                    sequence=arrival.commit.sequence,
-                    idempotency_key=arrival.idempotency_key,
+                    digest=received.digest,
+                    sequence=received.commit.sequence,
+                    idempotency_key=received.idempotency_key,
                 )
             ]
         return stored + session.fresh
 
-    def first_reply(self, session: CachedSession, number: int) -> str:
-        """Give the answer that a commit got."""
-        fresh = session.replies.get(number)
+    def first_response(self, session: CachedSession, number: int) -> str:
+        """Return the answer that a commit got."""
+        fresh = session.responses.get(number)
         return journal.response(self._connection, session.row.session_id, number) if fresh is None else fresh
 
     def last_number(self, session: CachedSession) -> int:
-        """Give the number of the session's last commit that repeats no other."""
+        """Return the number of the session's last commit that repeats no other."""
         if session.fresh:
             return session.fresh[-1].number
         return journal.last_number(self._connection, session.row.session_id)
 
-    def begun(self, owner: Enrollment) -> list[tuple[str, int]]:
-        """Give UUID and number of the enrollment's attempts that have commits, in their order."""
+    def begun_attempts(self, owner: Enrollment) -> list[tuple[str, int]]:
+        """Return UUID and number of the enrollment's attempts that have commits, in their order."""
         found = dict(attempts.begun_attempts(self._connection, owner)) if owner.total_attempts > 1 else {}
         here = [one.row for one in self._attempts.values() if one.row.enrollment is owner and one.state.commits]
         found |= {row.number: row.uuid for row in here}
         return [(uuid, number) for number, uuid in sorted(found.items())]
 
-    def changed(self) -> ChangeSet:
-        """Give what changed, to be stored; registrations are stored at once."""
+    def changes(self) -> ChangeSet:
+        """Return what changed, to be stored; registrations are stored at once."""
         store_course_registrations(self._connection, self._registrations)
         found = ChangeSet()
         for attempt in self._attempts.values():
@@ -282,15 +283,15 @@ class UnitOfWork:
                 found.enrollment(one)
         return found
 
-    def left_open(self) -> list[CachedEnrollment]:
-        """Give what is worth remembering once all this is stored."""
+    def open_enrollments(self) -> list[CachedEnrollment]:
+        """Return what is worth remembering once all this is stored."""
         found: dict[int, CachedEnrollment] = {}
         for session_id, one in self._sessions.items():
             if one.row.ended is None:
                 owner = one.attempt.row.enrollment
                 owner.changed = one.attempt.row.changed = one.row.changed = False
                 one.attempt.row.new = one.row.new = False
-                one.fresh, one.replies = [], {}
+                one.fresh, one.responses = [], {}
                 found.setdefault(owner.id, CachedEnrollment(owner, {})).sessions[session_id] = one
         return list(found.values())
 
@@ -302,7 +303,7 @@ class UnitOfWork:
         return max(here, key=lambda one: one.row.number, default=None)
 
     def _meant(self, launch: Launch) -> CachedAttempt | None:
-        """Give the attempt that a commit without a session id is about: the one it numbers, else the latest."""
+        """Return the attempt that a commit without a session id is about: the one it numbers, else the latest."""
         owner = self._by_key[launch.key]
         return self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
 
@@ -353,15 +354,15 @@ class UnitOfWork:
             courses.add(keys[launch.key][3])
         return keys
 
-    def _route(self, work: StoreCommit) -> list[Launch]:
+    def _resolve_route(self, command: StoreCommit) -> list[Launch]:
         """Find out which session takes a SCO's values; return what that is opened with where it is another one.
 
         An activity is the SCO that has its id, else the first one that was posted to it, by whichever learner.
         """
-        session_id, (sco, *others) = work.session_id or "", work.scos
+        session_id, (sco, *others) = command.session_id or "", command.scos
         session = self._sessions.get(session_id)
         owner = None if session is None else session.attempt.row.enrollment
-        if session is None or owner is None or work.lms_id not in {None, owner.lms_id} or not sco:
+        if session is None or owner is None or command.lms_id not in {None, owner.lms_id} or not sco:
             return []
         own = owner.sco
         if sco == owner.activity_id:

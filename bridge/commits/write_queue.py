@@ -1,251 +1,249 @@
-"""What waits for the writer, in batches, and worked out ahead where it can be.
+"""The commands that wait for the writer, in batches, and their results where these can be computed ahead.
 
-A commit of a session that is remembered needs nothing of the database to be worked out: that is done as it arrives,
-while the writer has the batch before it on its way to disk. It counts only if, in the writer's transaction, the
-enrollment still has the version it was worked out from; else it is done again there, from what is stored. Where that
-happens often, as when a load balancer spreads sessions over processes, everything is left to the writer.
+A commit of a session that is cached needs nothing of the database: its result is computed as it arrives, while the
+writer has the batch before it on its way to disk. It counts only if, in the writer's transaction, the enrollment still
+has the version it was computed from; else it is computed again there, from what is stored. Where that happens often, as
+when a load balancer spreads sessions over processes, everything is left to the writer.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import ne
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
-from bridge.commits.commands import Answer, Command, Outcome, StoreCommit
+from bridge.commit_model.state_codec import encode_state
+from bridge.commits.commands import Command, CommandResult, StoreCommit
 from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.package_scos import session_of
 from bridge.commits.session_cache import CachedEnrollment, CachedSession, SessionCache
-from bridge.commits.store_commit import ends_others, post
+from bridge.commits.store_commit import CommitRows, ends_others, store_commit
 from bridge.errors import BridgeError
 from mappings.attempt.ordering import needs_duplicate_lookup
 from storage.change_set import ChangeSet
-from storage.journal import JournalEntry
-from storage.outbox import StatementRow
 
 log = structlog.get_logger(__name__)
 
-MOST_TOGETHER = 128
-"""Works of a batch."""
+BATCH_SIZE = 128
 
-MOST_OUTDATED = 0.15
-"""Share of what is remembered, as it was lately, that may be outdated; if it is more, nothing is worked out ahead."""
-LATELY = 200
+MAX_OUTDATED_SHARE = 0.15
+"""Share of the cached enrollments, as it was lately, that may be outdated; above it nothing is computed ahead."""
+OUTDATED_SAMPLE = 200
 """Enrollments over which that share is taken."""
 
-MAX_ITEMS_AHEAD = 100
-"""Interactions, objectives and comments that a commit may alter and be worked out ahead, on the event loop."""
-MAX_BYTES_AHEAD = 64 * 1024
-"""Bytes of a commit that alters such items and is worked out ahead."""
-MAX_STATE_AHEAD = 512 * 1024
-"""Characters that an attempt's state may have as JSON where a commit to it is worked out ahead."""
+MAX_PRECOMPUTED_ITEMS = 100
+"""Interactions, objectives and comments that a commit may alter and be computed ahead, on the event loop."""
+MAX_PRECOMPUTED_BYTES = 64 * 1024
+"""Bytes of a commit that alters such items and is computed ahead."""
+MAX_PRECOMPUTED_STATE = 512 * 1024
+"""Characters that an attempt's state may have as JSON where a commit to it is computed ahead."""
 
-_encode = msgspec.json.Encoder().encode
+
+@dataclass(slots=True)
+class QueuedCommand:
+    """A command that waits, and who waits for its result; None where nobody does.
+
+    A `result` that is there, precomputed or not, counts once the batch is committed.
+    """
+
+    command: Command
+    future: asyncio.Future[CommandResult] | None = None
+    result: CommandResult | BridgeError | None = None
 
 
 @dataclass(slots=True)
 class Precomputed:
-    """What was worked out ahead of an enrollment's works in a batch, from the `version` it had; by their places."""
+    """What was computed ahead of an enrollment's commands in a batch, from the `version` that the enrollment had."""
 
     version: int
-    answers: dict[int, Answer] = field(default_factory=dict)
-    changed: ChangeSet = field(default_factory=ChangeSet)
-    entries: list[JournalEntry] = field(default_factory=list)
-    statements: list[StatementRow] = field(default_factory=list)
-
-
-class QueuedCommand(NamedTuple):
-    """A work that waits, and whoever waits for what comes of it; None where nobody does."""
-
-    work: Command
-    future: asyncio.Future[Outcome] | None = None
+    commands: list[QueuedCommand] = field(default_factory=list)
+    changes: ChangeSet = field(default_factory=ChangeSet)
+    rows: CommitRows = field(default_factory=CommitRows)
 
 
 @dataclass(slots=True)
 class CommandBatch:
-    """Works in their order; by their enrollments' ids, what was worked out ahead, and what is remembered of others."""
+    """Commands in their order; by enrollment id, what was computed ahead, and what was cached of the others."""
 
-    waiting: list[QueuedCommand] = field(default_factory=list)
-    ahead: dict[int, Precomputed] = field(default_factory=dict)
-    taken: dict[int, CachedEnrollment] = field(default_factory=dict)
+    commands: list[QueuedCommand] = field(default_factory=list)
+    precomputed: dict[int, Precomputed] = field(default_factory=dict)
+    handed_over: dict[int, CachedEnrollment] = field(default_factory=dict)
 
-    @property
-    def works(self) -> list[Command]:
-        """Give the works without who waits for them."""
-        return [one.work for one in self.waiting]
+    def remaining(self) -> list[Command]:
+        """Return the commands that have no result."""
+        return [queued.command for queued in self.commands if queued.result is None]
 
-    def answers(self, outdated: Collection[int] = ()) -> list[Outcome | BridgeError | None]:
-        """Give the answers that were worked out ahead, but of outdated enrollments; None where the work is left."""
-        found: list[Outcome | BridgeError | None] = [None] * len(self.waiting)
-        for enrollment_id, one in self.ahead.items():
-            if enrollment_id not in outdated:
-                for place, answer in one.answers.items():
-                    found[place] = answer
-        return found
+    def discard(self, enrollment_ids: Iterable[int]) -> None:
+        """Discard what was computed ahead of enrollments."""
+        for enrollment_id in enrollment_ids:
+            precomputed = self.precomputed.pop(enrollment_id, None)
+            if precomputed is not None:
+                for queued in precomputed.commands:
+                    queued.result = None
 
-    def left(self, outdated: Collection[int] = ()) -> list[Command]:
-        """Give the works that are left, those of outdated enrollments among them."""
-        answers = self.answers(outdated)
-        return [work for work, answer in zip(self.works, answers, strict=True) if answer is None]
-
-    def give_up(self) -> None:
-        """Leave all works, and believe nothing that is remembered."""
-        self.ahead.clear()
-        self.taken.clear()
+    def reset(self) -> None:
+        """Discard all results, and everything that came from the cache."""
+        for queued in self.commands:
+            queued.result = None
+        self.precomputed.clear()
+        self.handed_over.clear()
 
 
 class BatchResult(NamedTuple):
-    """What came of a batch once it is committed.
+    """What is known once a batch is committed, beside the results of its commands.
 
-    `outcomes` are those of its works in their order, `left_open` what is worth remembering, and `outdated` the
-    enrollments of which nothing that was worked out ahead may be believed. Of the enrollments that were remembered,
-    `looked_up` many, `changed` many had been changed by another process.
+    `open_enrollments` are worth caching, and of the `outdated` ones nothing that was computed ahead may be believed. Of
+    the enrollments that were cached, `looked_up` many, `changed` many had been changed by another process.
     """
 
-    outcomes: list[Outcome | BridgeError]
-    left_open: list[CachedEnrollment]
+    open_enrollments: list[CachedEnrollment]
     outdated: set[int]
     looked_up: int
     changed: int
 
 
 class WriteQueue:
-    """The batches that wait, and the sessions that are remembered. Used by one thread at a time."""
+    """The batches that wait, and the sessions that are cached. Used by one thread at a time."""
 
-    def __init__(self, setup: CommitDependencies, remembered: SessionCache | None = None) -> None:
-        self._setup = setup
-        self._remembered = remembered or SessionCache()
+    def __init__(self, dependencies: CommitDependencies, cache: SessionCache | None = None) -> None:
+        self._dependencies = dependencies
+        self._cache = cache or SessionCache()
         self._batches: deque[CommandBatch] = deque()
-        self._number = 0
-        self._outdated = 0.0
+        self._size = 0
+        self._outdated_share = 0.0
 
     def __len__(self) -> int:
-        """Tell how many works wait."""
-        return self._number
+        """Return how many commands wait."""
+        return self._size
 
-    def add(self, waiting: QueuedCommand) -> None:
-        """Let a work wait, behind all others. Once it waits, nothing that fails here keeps it from its turn."""
-        if not self._batches or len(self._batches[-1].waiting) >= MOST_TOGETHER:
+    def add(self, queued: QueuedCommand) -> None:
+        """Add a command behind all others. Once it waits, nothing that fails here keeps it from its turn."""
+        if not self._batches or len(self._batches[-1].commands) >= BATCH_SIZE:
             self._batches.append(CommandBatch())
-        batch, work = self._batches[-1], waiting.work
-        batch.waiting.append(waiting)
-        self._number += 1
+        batch = self._batches[-1]
+        batch.commands.append(queued)
+        self._size += 1
         try:
-            self._prepare(work, batch)
+            self._prepare(queued, batch)
         except Exception:
             log.exception("commit_not_prepared")
-            # what is remembered may be half changed
-            self.failed()
+            # what is cached may be half changed
+            self.batch_failed()
 
-    def _prepare(self, work: Command, batch: CommandBatch) -> None:
-        """Work out ahead what can be, and hand over what is remembered of the rest."""
-        session = self._ready(work) if self._outdated <= MOST_OUTDATED else None
+    def _prepare(self, queued: QueuedCommand, batch: CommandBatch) -> None:
+        """Compute ahead what can be, and hand over what is cached of the rest."""
+        command = queued.command
+        session = self._precomputable(command) if self._outdated_share <= MAX_OUTDATED_SHARE else None
         if session is None:
-            self._take(work, batch)
+            self._hand_over(command, batch)
             return
-        assert isinstance(work, StoreCommit)  # noqa: S101 -- nothing else is ever ready
+        assert isinstance(command, StoreCommit)  # noqa: S101 -- nothing else is ever computed ahead
         try:
-            self._work_out(session, work, batch)
+            self._precompute(session, queued, command, batch)
         except Exception:
-            # the writer tries again, and tells it alone if it fails there, too
+            # the writer tries again, and answers it alone if it fails there, too
             log.exception("commit_not_worked_out_ahead")
-            owner = session.attempt.row.enrollment
-            self._remembered.forget([owner.id])
-            batch.ahead.pop(owner.id, None)
+            enrollment_id = session.attempt.row.enrollment.id
+            self._cache.evict([enrollment_id])
+            batch.discard([enrollment_id])
 
-    def next(self) -> CommandBatch | None:
-        """Give the batch whose turn it is; nothing is added to it any more."""
+    def next_batch(self) -> CommandBatch | None:
+        """Return the batch whose turn it is; nothing is added to it any more."""
         if not self._batches:
             return None
         batch = self._batches.popleft()
-        self._number -= len(batch.waiting)
+        self._size -= len(batch.commands)
         return batch
 
-    def done(self, done: BatchResult) -> None:
-        """Remember what a batch left open, and nothing of what has turned out to be outdated."""
-        if done.looked_up:
-            weight = min(1.0, done.looked_up / LATELY)
-            self._outdated += weight * (done.changed / done.looked_up - self._outdated)
-        self._remembered.forget(done.outdated)
+    def batch_committed(self, result: BatchResult) -> None:
+        """Cache what a batch left open, and nothing of what has turned out to be outdated."""
+        if result.looked_up:
+            weight = min(1.0, result.looked_up / OUTDATED_SAMPLE)
+            self._outdated_share += weight * (result.changed / result.looked_up - self._outdated_share)
+        self._cache.evict(result.outdated)
         for batch in self._batches:
-            for enrollment_id in done.outdated:
-                batch.ahead.pop(enrollment_id, None)
-                batch.taken.pop(enrollment_id, None)
-        self._remembered.keep(done.left_open)
+            batch.discard(result.outdated)
+            for enrollment_id in result.outdated:
+                batch.handed_over.pop(enrollment_id, None)
+        self._cache.put(result.open_enrollments)
 
-    def failed(self) -> None:
-        """Believe nothing any more: a batch was not stored, and what follows may have been worked out from it."""
-        self._remembered.clear()
+    def batch_failed(self) -> None:
+        """Believe nothing any more: a batch was not stored, and what follows may have been computed from it."""
+        self._cache.clear()
         for batch in self._batches:
-            batch.give_up()
+            batch.reset()
 
-    def _ready(self, work: Command) -> CachedSession | None:
-        """Give the session of a commit that can be worked out at once."""
-        if not isinstance(work, StoreCommit) or work.session_id is None:
+    def _precomputable(self, command: Command) -> CachedSession | None:
+        """Return the session of a commit whose result can be computed at once."""
+        if not isinstance(command, StoreCommit) or command.session_id is None:
             return None
-        session = self._remembered.session(work.session_id)
-        if session is None or needs_duplicate_lookup(session.state, work.arrival) or ends_others(self._setup, session):
+        session = self._cache.get(command.session_id)
+        if (
+            session is None
+            or needs_duplicate_lookup(session.state, command.received)
+            or ends_others(self._dependencies, session)
+        ):
             return None
         owner = session.attempt.row.enrollment
-        if work.lms_id is not None and work.lms_id != owner.lms_id:
+        if command.lms_id is not None and command.lms_id != owner.lms_id:
             return None
         row = session.attempt.row
         # where another attempt followed, the enrollment's best score must be found among all of them
-        if row.number < owner.latest_attempt or len(row.state) > MAX_STATE_AHEAD:
+        if row.number < owner.latest_attempt or len(row.state) > MAX_PRECOMPUTED_STATE:
             return None
-        items = _items(session, work)
-        if items > MAX_ITEMS_AHEAD or (items and len(work.body) > MAX_BYTES_AHEAD):
+        items = _altered_items(session, command)
+        if items > MAX_PRECOMPUTED_ITEMS or (items and len(command.body) > MAX_PRECOMPUTED_BYTES):
             return None
-        of_another_sco = bool(work.scos) and work.scos[0] not in {"", owner.sco}
-        meant = work.launch is None or work.launch.may_mean(owner.key)
-        return session if meant and not of_another_sco else None
+        is_of_another_sco = bool(command.scos) and command.scos[0] not in {"", owner.sco}
+        is_meant = command.launch is None or command.launch.may_mean(owner.key)
+        return session if is_meant and not is_of_another_sco else None
 
-    def _take(self, work: Command, batch: CommandBatch) -> None:
-        """Let a work that is left have what is remembered of its enrollment, which must not be worked on meanwhile."""
-        key = None if work.launch is None else work.launch.key
-        taken = self._remembered.take(work.session_id, key)
-        if isinstance(work, StoreCommit) and work.scos and work.session_id is not None:
-            taken += self._remembered.take(session_of(work.session_id, work.scos[0]))
-        batch.taken |= {one.row.id: one for one in taken}
+    def _hand_over(self, command: Command, batch: CommandBatch) -> None:
+        """Take what is cached of a command's enrollment out for the writer: nothing must change it meanwhile."""
+        key = None if command.launch is None else command.launch.key
+        enrollments = self._cache.take(command.session_id, key)
+        if isinstance(command, StoreCommit) and command.scos and command.session_id is not None:
+            enrollments += self._cache.take(session_of(command.session_id, command.scos[0]))
+        for enrollment in enrollments:
+            batch.handed_over[enrollment.row.id] = enrollment
 
-    def _work_out(self, session: CachedSession, work: StoreCommit, batch: CommandBatch) -> None:
+    def _precompute(
+        self, session: CachedSession, queued: QueuedCommand, command: StoreCommit, batch: CommandBatch
+    ) -> None:
         attempt, row = session.attempt, session.row
         owner = attempt.row.enrollment
-        one = batch.ahead.get(owner.id)
-        if one is None:
-            one = batch.ahead[owner.id] = Precomputed(owner.version)
-        done = post(self._setup, session, work, (), _no_reply)
-        attempt.row.state = _encode(attempt.state).decode()
-        row.state = _encode(session.state).decode()
-        one.changed.enrollment(owner)
-        one.changed.attempt(attempt.row)
-        one.changed.session(row)
-        one.answers[len(batch.waiting) - 1] = Answer(done.answer)
-        one.entries.append(done.entry)
-        one.statements += done.statements
-        self._remembered.changed(owner.id, ended=None if row.ended is None else row.session_id)
+        precomputed = batch.precomputed.get(owner.id)
+        if precomputed is None:
+            precomputed = batch.precomputed[owner.id] = Precomputed(owner.version)
+        precomputed.commands.append(queued)
+        queued.result = store_commit(self._dependencies, session, command, (), _no_response, precomputed.rows)
+        attempt.row.state = encode_state(attempt.state)
+        row.state = encode_state(session.state)
+        precomputed.changes.enrollment(owner)
+        precomputed.changes.attempt(attempt.row)
+        precomputed.changes.session(row)
+        self._cache.update(owner.id, ended=None if row.ended is None else row.session_id)
 
 
-def _items(session: CachedSession, work: StoreCommit) -> int:
+def _altered_items(session: CachedSession, command: StoreCommit) -> int:
     """Count the items that a commit may alter; interactions that are known by the same bytes cost nothing."""
-    said, known = work.arrival.parsed_cmi.snapshot, session.attempt.state.snapshot
+    sent, known = command.received.parsed_cmi.snapshot, session.attempt.state.snapshot
     count = 0
-    if said.interactions:
-        count += sum(map(ne, said.interactions.values(), map((known.interactions or {}).get, said.interactions)))
-    if said.objectives:
-        count += len(said.objectives) + len(known.objectives or ())
-    if said.comments_from_learner:
-        count += len(said.comments_from_learner)
-    if said.comments_from_lms:
-        count += len(said.comments_from_lms)
+    if sent.interactions:
+        count += sum(map(ne, sent.interactions.values(), map((known.interactions or {}).get, sent.interactions)))
+    if sent.objectives:
+        count += len(sent.objectives) + len(known.objectives or ())
+    if sent.comments_from_learner:
+        count += len(sent.comments_from_learner)
+    if sent.comments_from_lms:
+        count += len(sent.comments_from_lms)
     return count
 
 
-def _no_reply(_number: int) -> str:
-    raise AssertionError("a commit that may repeat another one is not worked out ahead")
+def _no_response(_number: int) -> str:
+    raise AssertionError("a commit that may repeat another one is not computed ahead")

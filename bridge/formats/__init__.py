@@ -6,7 +6,7 @@ To add a format, add a module with a `FORMAT` and name it in the table of `detec
 from __future__ import annotations
 
 from bridge.formats.commit_request import CommitRequest
-from bridge.formats.detection import BY_NAME, FORMATS, detect, read
+from bridge.formats.detection import BY_NAME, FORMATS, detect, parse_as
 from bridge.formats.format import Format, FormatError, FormatRequest, FormatResponse, SessionData
 
 __all__ = [
@@ -19,5 +19,5 @@ __all__ = [
     "FormatResponse",
     "SessionData",
     "detect",
-    "read",
+    "parse_as",
 ]

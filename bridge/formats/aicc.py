@@ -41,36 +41,36 @@ _SUCCESSFUL = "error=0\r\nerror_text=Successful\r\n"
 _LETTERS = {"passed": "P", "completed": "C", "failed": "F", "incomplete": "I", "browsed": "B", "not attempted": "N"}
 
 
-def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
+def _detect(request: CommitRequest, body: Body) -> FormatRequest | None:
     names = {name.lower() for name, _ in body.form}
-    return _read(post, body) if {"command", "session_id"} <= names else None
+    return _parse(request, body) if {"command", "session_id"} <= names else None
 
 
-def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = {name.lower(): value for name, value in body.form}
-    if "command" not in told:
+def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
+    fields = {name.lower(): value for name, value in body.form}
+    if "command" not in fields:
         return None
-    command = told["command"].strip().lower()
+    command = fields["command"].strip().lower()
     if command == "getparam":
         return FormatRequest(command=command, requested=(), version="1.2")
     if command in _KEPT_BY_NOBODY:
         return FormatRequest(command=command)
     if command == "exitau":
-        return FormatRequest(command=command, commit=_commit({}, terminated=True, post=post))
+        return FormatRequest(command=command, commit=_commit({}, terminated=True, request=request))
     if command not in _PUTS:
-        raise MalformedBody(f"{told['command'][:40]!r} is no command of HACP.")
-    data = _data(body, told.get("aicc_data", ""))
+        raise MalformedBody(f"{fields['command'][:40]!r} is no command of HACP.")
+    data = _data(body, fields.get("aicc_data", ""))
     if not data.strip():
         return FormatRequest(command=command)
-    return FormatRequest(command=command, commit=_commit(_PUTS[command](data), terminated=False, post=post))
+    return FormatRequest(command=command, commit=_commit(_PUTS[command](data), terminated=False, request=request))
 
 
-def _commit(tree: Tree, *, terminated: bool, post: CommitRequest) -> Commit:
-    return Commit(wire_format="aicc", tree=tree, scorm_version="1.2", terminated=terminated, beacon=post.beacon)
+def _commit(tree: Tree, *, terminated: bool, request: CommitRequest) -> Commit:
+    return Commit(wire_format="aicc", tree=tree, scorm_version="1.2", terminated=terminated, beacon=request.beacon)
 
 
 def _data(body: Body, decoded: str) -> str:
-    """Give the data; where it came without the encoding a form needs, it is all that follows its name."""
+    """Return the data; where it came without the encoding a form needs, it is all that follows its name."""
     found = _DATA.search(body.text)
     raw = body.text[found.end() :] if found else ""
     if "\n" in raw.strip() or raw.lstrip().startswith(("[", '"')):
@@ -78,13 +78,13 @@ def _data(body: Body, decoded: str) -> str:
     return decoded
 
 
-def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:  # noqa: ARG001 -- AICC has one success
-    if call.requested is None or state is None:
+def _respond(format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None) -> FormatResponse:  # noqa: ARG001 -- AICC has one success
+    if format_request.requested is None or data is None:
         return _text(_SUCCESSFUL)
-    return _text(f"{_SUCCESSFUL}version=4.0\r\naicc_data={_param(state.cmi)}")
+    return _text(f"{_SUCCESSFUL}version=4.0\r\naicc_data={_param(data.cmi)}")
 
 
-def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all commands
+def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all commands
     of_command = isinstance(error, (BadRequest, TooLarge, Unprocessable, Unavailable)) and not isinstance(
         error, MalformedSessionId
     )
@@ -152,14 +152,14 @@ def _group(branch: Tree, name: str) -> Tree:
 
 
 def _line(value: Any) -> str:
-    """Give a value as what fits behind an equals sign: a line break in it would begin another name."""
+    """Return a value as what fits behind an equals sign: a line break in it would begin another name."""
     return " ".join((scalar(value) or "").split())
 
 
-def _time(told: Any) -> str:
-    """Give a time as AICC has it, in whole seconds."""
+def _time(value: Any) -> str:
+    """Return a time as AICC has it, in whole seconds."""
     try:
-        seconds = time(scalar(told) or "") // 100
+        seconds = time(scalar(value) or "") // 100
     except BadValue:
         seconds = 0
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
@@ -169,7 +169,7 @@ FORMAT = Format(
     name="aicc",
     description="a form with command, session_id and aicc_data",
     detect=_detect,
-    read=_read,
-    reply=_reply,
-    refusal=_refusal,
+    parse=_parse,
+    respond=_respond,
+    respond_error=_respond_error,
 )

@@ -43,7 +43,7 @@ _PREFERENCES = ("audio", "language", "speed", "text")
 
 
 def read_param(text: str) -> Tree:
-    """Read what PutParam tells.
+    """Parse what PutParam tells.
 
     Raises:
         MalformedBody: it has no group that AICC knows.
@@ -64,7 +64,7 @@ def read_param(text: str) -> Tree:
 
 
 def read_interactions(text: str) -> Tree:
-    """Read the table of PutInteractions.
+    """Parse the table of PutInteractions.
 
     Raises:
         MalformedBody: it is no table with a column `interaction_id`.
@@ -90,7 +90,7 @@ def read_interactions(text: str) -> Tree:
 
 
 def read_objectives(text: str) -> Tree:
-    """Read the table of PutObjectives.
+    """Parse the table of PutObjectives.
 
     Raises:
         MalformedBody: it is no table with a column `objective_id`.
@@ -102,7 +102,7 @@ def read_objectives(text: str) -> Tree:
 
 
 def read_comments(text: str) -> Tree:
-    """Read the table of PutComments.
+    """Parse the table of PutComments.
 
     Raises:
         MalformedBody: it is no table with a column `comment`.
@@ -137,22 +137,22 @@ _NAMES_IN_CORE = frozenset({
 """What AICC has in `[Core]`, and what clients send there that know SCORM."""
 
 
-def _core(told: dict[str, str]) -> Tree:
+def _core(pairs: dict[str, str]) -> Tree:
     # a name that AICC does not have is an unknown element to the reader, which says so
-    core: Tree = {name: value for name, value in told.items() if name not in _NAMES_IN_CORE}
-    if "lesson_location" in told:
-        core["lesson_location"] = told["lesson_location"]
-    status, comma, flag = told.get("lesson_status", "").partition(",")
+    core: Tree = {name: value for name, value in pairs.items() if name not in _NAMES_IN_CORE}
+    if "lesson_location" in pairs:
+        core["lesson_location"] = pairs["lesson_location"]
+    status, comma, flag = pairs.get("lesson_status", "").partition(",")
     if status.strip():
         core["lesson_status"] = _word(status, _STATUS)
     if flag.strip()[:1].lower() in _EXIT:
         core["exit"] = _EXIT[flag.strip()[0].lower()]
     elif comma and not flag.strip():
         core["exit"] = ""  # a flag that is left empty is a normal exit
-    if told.get("score"):
-        core["score"] = _score(told["score"])
-    if told.get("time"):
-        core["session_time"] = told["time"]
+    if pairs.get("score"):
+        core["score"] = _score(pairs["score"])
+    if pairs.get("time"):
+        core["session_time"] = pairs["time"]
     return core
 
 
@@ -162,15 +162,15 @@ def _score(text: str) -> Tree:
 
 
 def _comments(text: str) -> str:
-    """Give the comments, one a line, without the marks that begin and end each: `<1>…<e.1>`."""
+    """Return the comments, one a line, without the marks that begin and end each: `<1>…<e.1>`."""
     *marked, rest = _COMMENT_ENDS.split(text)
     found = [_COMMENT_BEGINS.split(part, maxsplit=1)[-1].strip() for part in marked]
     return "\n".join(found) if found else rest.strip()
 
 
-def _objectives(told: dict[str, str]) -> Tree:
+def _objectives(pairs: dict[str, str]) -> Tree:
     rows: dict[int, dict[str, str]] = {}
-    for name, value in told.items():
+    for name, value in pairs.items():
         if len(rows) >= _MAX_ITEMS:
             break
         if (found := _OBJECTIVE.fullmatch(name)) is not None:
@@ -187,7 +187,7 @@ def _objective(own: str, score: str, status: str) -> Tree:
 
 
 def _word(text: str, words: dict[str, str]) -> str:
-    """Give the word that a text's first letter stands for; numbers and unknown words stay."""
+    """Return the word that a text's first letter stands for; numbers and unknown words stay."""
     text = text.strip()
     return words.get(text[:1].lower(), text)
 
@@ -207,6 +207,6 @@ def _table(text: str, needed: str) -> Iterator[tuple[str, dict[str, str]]]:
     if needed not in names:
         raise MalformedBody(f"The aicc_data is no table whose first line names a column {needed}.")
     for index, row in enumerate(rows[1:]):
-        told = dict.fromkeys(names, "") | dict(zip(names, (value.strip() for value in row), strict=False))
-        if any(told.values()):
-            yield str(index), told
+        pairs = dict.fromkeys(names, "") | dict(zip(names, (value.strip() for value in row), strict=False))
+        if any(pairs.values()):
+            yield str(index), pairs

@@ -1,6 +1,6 @@
 """A body parsed by what it looks like: JSON, a form of either kind, or scorm-again's text that only looks like one.
 
-Content types are not asked: jQuery labels JSON as a form, scorm-again 2.6 its text as JSON, beacons anything as text.
+Content types are ignored: jQuery labels JSON as a form, scorm-again 2.6 its text as JSON, beacons anything as text.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def parse(body: bytes) -> Body:
     if not bare:
         raise MalformedBody("The body is empty; a commit in JSON is needed.")
     if bare[:1] in b'{["':
-        told = decode(bare)
+        content = decode(bare)
         # JSON.stringify of what was a text already
-        return parse_text(told) if isinstance(told, str) else Body(json=told)
+        return parse_text(content) if isinstance(content, str) else Body(json=content)
     if bare.startswith(b"--") and (boundary := forms.leading_boundary(bare)) is not None:
         # the boundary is the body's first line, whatever the content type says of it
         return Body(form=_multipart(bare, boundary))

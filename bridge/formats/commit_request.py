@@ -24,17 +24,17 @@ class CommitRequest(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def beacon(self) -> bool:
-        """Tell whether a browser sent it as a beacon: plain text, or without any cross-origin ceremony."""
+        """Return whether a browser sent it as a beacon: plain text, or without any cross-origin ceremony."""
         return self.no_cors or self.content_type.startswith("text/plain")
 
     @property
     def metadata(self) -> str | None:
-        """Give what came beside the body and says something of it, as JSON for the journal; None where nothing did."""
+        """Return what came beside the body and says something of it, as JSON for the journal; None for nothing."""
         if not self.query and not self.no_cors:
             return None
         return msgspec.json.encode(RequestMetadata(self.query, self.no_cors)).decode()
 
     @property
     def has_final_flag(self) -> bool:
-        """Tell whether a parameter of the address says `true`: players can be told to mark their last commit so."""
+        """Return whether a parameter of the address says `true`: players can be told to mark their last commit so."""
         return any(value == "true" for value in self.query.values())

@@ -43,19 +43,19 @@ FORMATS: tuple[Format, ...] = (
 BY_NAME: Mapping[str, Format] = {one.name: one for one in FORMATS}
 
 
-def detect(post: CommitRequest) -> tuple[Format, FormatRequest]:
-    """Find out which format a post is in and read it; look once into what may be a wrapper around it.
+def detect(request: CommitRequest) -> tuple[Format, FormatRequest]:
+    """Detect the format of a request and parse it; look once into what may be a wrapper around it.
 
     Raises:
         MalformedBody: it is in no known format, or broken (`FormatError` where its format refuses in its own way).
         MalformedField: it is in the bridge's own format with a value that cannot be used.
     """
-    body = parse(post.body)
+    body = parse(request.body)
     for one in chain((body,), unwrap(body)):
         for candidate in FORMATS:
-            call = _attempt(candidate, candidate.detect, post, one)
-            if call is not None:
-                return candidate, call
+            format_request = _attempt(candidate, candidate.detect, request, one)
+            if format_request is not None:
+                return candidate, format_request
     raise MalformedBody(
         'The body is in no known format, neither the bridge\'s own, {"cmi": {…}, …}, nor one of: '
         + ", ".join(sorted(BY_NAME))
@@ -63,25 +63,25 @@ def detect(post: CommitRequest) -> tuple[Format, FormatRequest]:
     )
 
 
-def read(candidate: Format, post: CommitRequest) -> FormatRequest:
-    """Read a post that is said to be in a format.
+def parse_as(candidate: Format, request: CommitRequest) -> FormatRequest:
+    """Parse a request that is said to be in a format.
 
     Raises:
         MalformedBody: it is not.
         MalformedField: a field has a value that cannot be used.
     """
-    body = parse(post.body)
+    body = parse(request.body)
     for one in chain((body,), unwrap(body)):
-        call = _attempt(candidate, candidate.read or candidate.detect, post, one)
-        if call is not None:
-            return call
+        format_request = _attempt(candidate, candidate.parse or candidate.detect, request, one)
+        if format_request is not None:
+            return format_request
     raise MalformedBody(f"The body is not in the format {candidate.name}, which takes {candidate.description}.")
 
 
-def _attempt(candidate: Format, detector: Detector, post: CommitRequest, body: Body) -> FormatRequest | None:
+def _attempt(candidate: Format, detector: Detector, request: CommitRequest, body: Body) -> FormatRequest | None:
     try:
-        return detector(post, body)
+        return detector(request, body)
     except BridgeError as error:
-        if candidate.refusal is None:
+        if candidate.respond_error is None:
             raise
         raise FormatError(error, candidate) from None

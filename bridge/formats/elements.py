@@ -21,30 +21,30 @@ from mappings.cmi.tree import scalar, unflatten
 _ELEMENTS = ("cmi.", "adl.")
 
 
-def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = body.json.get("elements") if isinstance(body.json, dict) else None
-    if not isinstance(told, dict) or not any(name.startswith(_ELEMENTS) for name in told):
+def _detect(request: CommitRequest, body: Body) -> FormatRequest | None:
+    elements = body.json.get("elements") if isinstance(body.json, dict) else None
+    if not isinstance(elements, dict) or not any(name.startswith(_ELEMENTS) for name in elements):
         return None
-    return _read(post, body)
+    return _parse(request, body)
 
 
-def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
+def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
     if not isinstance(body.json, dict) or "elements" not in body.json:
         return None
-    told = body.json["elements"]
-    if not isinstance(told, dict) or not told:
+    elements = body.json["elements"]
+    if not isinstance(elements, dict) or not elements:
         raise MalformedBody('elements must map names to values: {"elements": {"cmi.core.lesson_status": "passed"}}.')
-    return FormatRequest(commit=Commit(wire_format="elements", tree=unflatten(told), beacon=post.beacon))
+    return FormatRequest(commit=Commit(wire_format="elements", tree=unflatten(elements), beacon=request.beacon))
 
 
-def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
-    if call.requested is None or state is None:
-        return json_response(call, answer, state)
-    return FormatResponse(msgspec.json.encode(SUCCEEDED | {"elements": dict(flat(state.cmi))}))
+def _respond(format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None) -> FormatResponse:
+    if format_request.requested is None or data is None:
+        return json_response(format_request, commit_response, data)
+    return FormatResponse(msgspec.json.encode(SUCCEEDED | {"elements": dict(flat(data.cmi))}))
 
 
 def flat(tree: Mapping[str, Any], path: str = "cmi") -> Iterator[tuple[str, str]]:
-    """Give a tree's values by their dotted names."""
+    """Return a tree's values by their dotted names."""
     for name, value in tree.items():
         if isinstance(value, dict):
             yield from flat(value, f"{path}.{name}")
@@ -56,6 +56,6 @@ FORMAT = Format(
     name="elements",
     description='a map of everything that is known: {"elements": {"cmi.core.lesson_status": "passed", …}}',
     detect=_detect,
-    read=_read,
-    reply=_reply,
+    parse=_parse,
+    respond=_respond,
 )

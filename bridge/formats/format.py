@@ -1,4 +1,4 @@
-"""What a format is: how its bodies are told from others, what they ask for, and what its client is answered."""
+"""What a format is: how its bodies are detected and parsed, and what its client gets back."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _SHARED = frozenset({"suspend_data", "launch_data", "objectives", "interactions"
 
 
 class FormatRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What a client wants with one post.
+    """What a client wants with one request.
 
     Attributes:
         commit: to be stored; None where there is nothing to store.
         requested: elements whose values are asked for, none for all of them; None where nothing is asked. What a
             session holds is looked up wherever nothing is stored, so that an unknown session is refused.
-        version: of the words the answer is to be in, if the client shows it.
-        count: how many things have to be answered.
+        version: of the words the response is to be in, if the client shows it.
+        count: how many things the response has to have results of.
         command: the client's own word for the call, in lower case.
         payload: what is to be kept in the journal where that is not the body as posted (passwords are not).
         sco: whose values the commit has, from a player that posts all SCOs of a package to one address.
-        others: the commits of other SCOs in the same post.
+        others: the commits of other SCOs in the same request.
     """
 
     commit: Commit | None = None
@@ -51,7 +51,7 @@ class SessionData(msgspec.Struct, frozen=True, gc=False):
     interactions: Mapping[str, Any]
 
     def value(self, name: str) -> str:
-        """Give the value of an element (`cmi.core.lesson_status`), empty where it has none."""
+        """Return the value of an element (`cmi.core.lesson_status`), empty where it has none."""
         first, *path = name.split(".")
         here: Any = self.cmi | {"interactions": self.interactions} if first == "cmi" else {}
         for part in path:
@@ -70,13 +70,15 @@ class FormatResponse(msgspec.Struct, frozen=True, gc=False):
     status: int = 200
 
 
-def json_response(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
-    """Give the bridge's own answer: that of a commit, or the CMI data that was asked for."""
-    if answer is not None:
-        return FormatResponse(answer)
-    if call.requested is None or state is None:
+def json_response(
+    format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None
+) -> FormatResponse:
+    """Return the bridge's own response: that to a commit, or the CMI data that was asked for."""
+    if commit_response is not None:
+        return FormatResponse(commit_response)
+    if format_request.requested is None or data is None:
         return FormatResponse(msgspec.json.encode(SUCCEEDED))
-    return FormatResponse(msgspec.json.encode(SUCCEEDED | {"cmi": state.cmi}))
+    return FormatResponse(msgspec.json.encode(SUCCEEDED | {"cmi": data.cmi}))
 
 
 Detector = Callable[[CommitRequest, Body], FormatRequest | None]
@@ -87,36 +89,36 @@ class Format:
     """One wire format.
 
     Attributes:
-        name: as in its door's address.
-    description: what its bodies look like, in words that finish the sentence «it takes …».
-        detect: gives the call of a body in this format, None for any other body. Raises BridgeError for one that is
+        name: as in its address.
+        description: what its bodies look like, in words that finish the sentence «it takes …».
+        detect: returns what a body in this format asks for, None for any other body. Raises BridgeError for one that is
             in this format, but broken.
-        read: the same for its own door, where a body need not be told from those of other formats.
-        reply: gives what the client is answered, of the call, the answer to its commit as JSON (None where nothing was
-            stored) and what the session holds (None where something was).
-        refusal: gives what the client is answered when something was wrong, of the error and the call, as far as it
-            could be read. None is the bridge's own problem JSON.
+        parse: the same for its own address, where a body need not be distinguished from those of other formats.
+        respond: returns what the client gets, from what it asked for, the response to its commit as JSON (None where
+            nothing was stored) and what the session holds (None where something was).
+        respond_error: returns what the client gets when something was wrong, from the error and what it asked for, as
+            far as that could be parsed. None is the bridge's own problem JSON.
     """
 
     name: str
     description: str
     detect: Detector
-    read: Detector | None = None
-    reply: Callable[[FormatRequest, bytes | None, SessionData | None], FormatResponse] = json_response
-    refusal: Callable[[BridgeError, FormatRequest | None], FormatResponse] | None = None
+    parse: Detector | None = None
+    respond: Callable[[FormatRequest, bytes | None, SessionData | None], FormatResponse] = json_response
+    respond_error: Callable[[BridgeError, FormatRequest | None], FormatResponse] | None = None
 
 
 class FormatError(MalformedBody):
-    """A body that is broken, of a known format: its client is refused in that format, for this `reason`."""
+    """A body that is broken, of a known format: its client gets the error in that format, for this `reason`."""
 
-    def __init__(self, reason: BridgeError, found: Format) -> None:
+    def __init__(self, reason: BridgeError, wire_format: Format) -> None:
         super().__init__(reason.detail)
         self.reason = reason
-        self.format = found
+        self.format = wire_format
 
 
 def requested_version(names: Iterable[str]) -> ScormVersion | None:
-    """Tell from elements that are asked for which version's words are meant."""
+    """Return the version whose words are meant by the elements that are asked for, None where both have them."""
     for name in names:
         group = name.split(".")[1:2]
         if group and (group[0] in {"core", "comments"} or group[0].startswith("student_")):

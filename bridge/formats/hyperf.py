@@ -38,32 +38,34 @@ _INTERACTION = {
 }
 
 
-def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = body.json
-    if not isinstance(told, dict) or not isinstance(told.get("lesson"), dict):
+def _detect(request: CommitRequest, body: Body) -> FormatRequest | None:
+    content = body.json
+    if not isinstance(content, dict) or not isinstance(content.get("lesson"), dict):
         return None
-    if not isinstance(told.get("session"), dict):
+    if not isinstance(content.get("session"), dict):
         return None
-    return FormatRequest(commit=Commit(wire_format="hyperf", tree=_tree(told), scorm_version="1.2", beacon=post.beacon))
+    return FormatRequest(
+        commit=Commit(wire_format="hyperf", tree=_tree(content), scorm_version="1.2", beacon=request.beacon)
+    )
 
 
-def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
+def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
     if isinstance(body.json, dict) and body.json.get("action") == "terminate":
         return FormatRequest(commit=Commit(wire_format="hyperf", tree={}, terminated=True))
-    return _detect(post, body)
+    return _detect(request, body)
 
 
-def _tree(told: dict[str, Any]) -> Tree:
-    lesson, session = told["lesson"], told["session"]
+def _tree(content: dict[str, Any]) -> Tree:
+    lesson, session = content["lesson"], content["session"]
     core: Tree = {ours: lesson[theirs] for theirs, ours in _LESSON.items() if theirs in lesson}
     if lesson.get("status") != "unknown":
         core["lesson_status"] = lesson.get("status")
-    if told.get("score") is not None:
-        core["score"] = {"raw": told["score"]}
+    if content.get("score") is not None:
+        core["score"] = {"raw": content["score"]}
     core["session_time"] = _time(session.get("session_time_seconds")) or _time(session.get("session_time"))
     core["total_time"] = _time(session.get("total_time"))
     cmi: Tree = {name: session[name] for name in _SESSION if name in session}
-    answered = told.get("interactions")
+    answered = content.get("interactions")
     if isinstance(answered, list):
         cmi["interactions"] = {str(index): _interaction(one) for index, one in enumerate(answered[:_MAX_ITEMS])}
     return {"cmi": cmi | {"core": core}}
@@ -90,29 +92,29 @@ def _joined(parts: Any) -> str:
     return "[,]".join(scalar(part) or "" for part in parts) if isinstance(parts, list) else scalar(parts) or ""
 
 
-def _time(told: Any) -> str:
-    """Give a time that can be a number of seconds; 0 is what its player makes of a time it cannot read."""
-    if isinstance(told, (int, float)) and not isinstance(told, bool):
-        return duration(int(told * CENTISECONDS)) if 0 < told * CENTISECONDS <= LONGEST else ""
-    return told if isinstance(told, str) else ""
+def _time(value: Any) -> str:
+    """Return a time that can be a number of seconds; 0 is what its player makes of a time it cannot read."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return duration(int(value * CENTISECONDS)) if 0 < value * CENTISECONDS <= LONGEST else ""
+    return value if isinstance(value, str) else ""
 
 
-def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
-    reply = json_response(call, answer, state)
-    told = SUCCEEDED | msgspec.json.decode(reply.body) | {"status": 200, "success": True}
-    return FormatResponse(msgspec.json.encode(told))
+def _respond(format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None) -> FormatResponse:
+    response = json_response(format_request, commit_response, data)
+    answer = SUCCEEDED | msgspec.json.decode(response.body) | {"status": 200, "success": True}
+    return FormatResponse(msgspec.json.encode(answer))
 
 
-def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
-    told = {"status": error.status, "success": False, "message": error.detail, "result": False, "errorCode": 101}
-    return FormatResponse(msgspec.json.encode(told), status=error.status)
+def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
+    answer = {"status": error.status, "success": False, "message": error.detail, "result": False, "errorCode": 101}
+    return FormatResponse(msgspec.json.encode(answer), status=error.status)
 
 
 FORMAT = Format(
     name="hyperf",
     description='normalised JSON: {"lesson": {"status": "passed", …}, "session": {…}, "interactions": […]}',
     detect=_detect,
-    read=_read,
-    reply=_reply,
-    refusal=_refusal,
+    parse=_parse,
+    respond=_respond,
+    respond_error=_respond_error,
 )

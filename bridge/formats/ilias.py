@@ -29,23 +29,23 @@ MAX_SCO_ID_LENGTH = 250
 _SCO_NAME_VALUE = 3
 
 
-def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = body.json.get("cmi") if isinstance(body.json, dict) else None
-    return _read(post, body) if isinstance(told, list) and told and isinstance(told[0], list) else None
+def _detect(request: CommitRequest, body: Body) -> FormatRequest | None:
+    values = body.json.get("cmi") if isinstance(body.json, dict) else None
+    return _parse(request, body) if isinstance(values, list) and values and isinstance(values[0], list) else None
 
 
-def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = body.json.get("cmi") if isinstance(body.json, dict) else None
-    if not isinstance(told, list):
+def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
+    values = body.json.get("cmi") if isinstance(body.json, dict) else None
+    if not isinstance(values, list):
         return None
     by_sco: dict[str, list[Any]] = {}
-    for number, part in enumerate(told):
+    for number, part in enumerate(values):
         by_sco.setdefault(_sco(part, number), []).append(part)
     if len(by_sco) > MAX_SCOS:
         raise MalformedBody(f"The body has values of {len(by_sco)} SCOs; at most {MAX_SCOS} are taken at once.")
     calls = [
         FormatRequest(
-            commit=_commit(post, parts, body.json.get("totalTimeCentisec") if len(by_sco) == 1 else None),
+            commit=_commit(request, parts, body.json.get("totalTimeCentisec") if len(by_sco) == 1 else None),
             sco=sco,
             payload=None if len(by_sco) == 1 else msgspec.json.encode({"cmi": parts}),
         )
@@ -66,7 +66,7 @@ def _sco(part: Any, number: int) -> str:
     return sco
 
 
-def _commit(post: CommitRequest, parts: list[Any], package_time: object) -> Commit:
+def _commit(request: CommitRequest, parts: list[Any], package_time: object) -> Commit:
     tree = unflatten((name, value) for _, name, value in parts)
     core = tree["cmi"].get("core") if isinstance(tree.get("cmi"), dict) else None
     tells_time = isinstance(core, dict) and ("total_time" in core or "session_time" in core)
@@ -77,7 +77,7 @@ def _commit(post: CommitRequest, parts: list[Any], package_time: object) -> Comm
         wire_format="ilias",
         tree=tree,
         scorm_version="1.2",
-        beacon=post.beacon,
+        beacon=request.beacon,
         tells_package_time=total_time is not None,
     )
 
@@ -100,11 +100,15 @@ def _time(centiseconds: object) -> str | None:
     return f"{seconds // 3600:04}:{seconds // 60 % 60:02}:{seconds % 60:02}.{hundredths:02}"
 
 
-def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
-    return json_response(call, answer, state) if call.requested is not None else FormatResponse(b"ok", "text/plain")
+def _respond(format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None) -> FormatResponse:
+    return (
+        json_response(format_request, commit_response, data)
+        if format_request.requested is not None
+        else FormatResponse(b"ok", "text/plain")
+    )
 
 
-def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
+def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
     return FormatResponse(f"error: {error.detail}".encode(), "text/plain", error.status)
 
 
@@ -112,7 +116,7 @@ FORMAT = Format(
     name="ilias",
     description='a list of what changed: {"cmi": [[5, "cmi.core.lesson_status", "passed"], …]}',
     detect=_detect,
-    read=_read,
-    reply=_reply,
-    refusal=_refusal,
+    parse=_parse,
+    respond=_respond,
+    respond_error=_respond_error,
 )

@@ -32,7 +32,7 @@ _decode_items = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def decode(body: bytes) -> Any:
-    """Read JSON. The interactions in `cmi` of a long body may each be left as JSON (`mappings.cmi.tree.from_json`).
+    """Parse JSON. The interactions in `cmi` of a long body may each be left as JSON (`mappings.cmi.tree.from_json`).
 
     What strict JSON forbids but browsers produce is mended, not refused: lone surrogates (a text cut in the middle of
     a character) and bytes that are not UTF-8 become U+FFFD, numbers beyond all range become null.
@@ -54,19 +54,19 @@ def decode(body: bytes) -> Any:
 
 
 def _decode_long(body: bytes) -> Any:
-    """Read a body without looking into the interactions in its `cmi`: most of many are known, by the same bytes.
+    """Parse a body without looking into the interactions in its `cmi`: most of many are known, by the same bytes.
 
     Raises:
         MsgspecError, UnicodeDecodeError, RecursionError: it must be looked into.
     """
-    told = _decode_groups(body)
-    for name, group in told.items():
+    content = _decode_groups(body)
+    for name, group in content.items():
         if isinstance(group, dict):
-            told[name] = {
+            content[name] = {
                 key: _items(bytes(part)) if (name, key) == ("cmi", "interactions") else _decode(part)
                 for key, part in group.items()
             }
-    return told
+    return content
 
 
 def _items(collection: bytes) -> dict[str, msgspec.Raw]:

@@ -22,30 +22,30 @@ _ITEM = re.compile(r"_(\d+)(?=\.)", re.ASCII)
 
 
 def element(field: str) -> str:
-    """Give the element that a field is named for."""
+    """Return the element that a field is named for."""
     return _ITEM.sub(r".\1", field.replace("__", "."))
 
 
-def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = [(element(name), value) for name, value in body.form if name.startswith(("cmi__", "adl__"))]
-    if not told:
+def _detect(request: CommitRequest, body: Body) -> FormatRequest | None:
+    values = [(element(name), value) for name, value in body.form if name.startswith(("cmi__", "adl__"))]
+    if not values:
         return None
     fields = {name for name, _ in body.form}
-    tree = unflatten(told)
+    tree = unflatten(values)
     return FormatRequest(
         commit=Commit(
             wire_format="moodle",
             tree=tree,
             terminated=_tells_total_time(tree),
-            beacon=post.beacon or "unloading" in fields or post.query.get("api") == "beacon",
+            beacon=request.beacon or "unloading" in fields or request.query.get("api") == "beacon",
         )
     )
 
 
-def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
-    call = _detect(post, body)
+def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
+    format_request = _detect(request, body)
     # a commit of nothing: Moodle's player posts one when nothing has changed
-    return FormatRequest() if call is None and "scoid" in dict(body.form) else call
+    return FormatRequest() if format_request is None and "scoid" in dict(body.form) else format_request
 
 
 def _tells_total_time(tree: Tree) -> bool:
@@ -56,13 +56,15 @@ def _tells_total_time(tree: Tree) -> bool:
     return bool(cmi.get("total_time") or (isinstance(core, dict) and core.get("total_time")))
 
 
-def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
+def _respond(format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None) -> FormatResponse:
     return (
-        json_response(call, answer, state) if call.requested is not None else FormatResponse(b"true\n0", "text/plain")
+        json_response(format_request, commit_response, data)
+        if format_request.requested is not None
+        else FormatResponse(b"true\n0", "text/plain")
     )
 
 
-def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- Moodle has one word for all errors
+def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- Moodle has one word for all errors
     return FormatResponse(b"false\n101", "text/plain")
 
 
@@ -70,7 +72,7 @@ FORMAT = Format(
     name="moodle",
     description="a form with fields such as cmi__core__lesson_status",
     detect=_detect,
-    read=_read,
-    reply=_reply,
-    refusal=_refusal,
+    parse=_parse,
+    respond=_respond,
+    respond_error=_respond_error,
 )

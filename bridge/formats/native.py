@@ -127,7 +127,7 @@ _OF_PLAYERS = frozenset({
     "activityId", "commitSequence", "completionStatus", "courseId", "globalObjectives", "learnerId", "learnerName",
     "runtimeData", "scoId", "score", "successStatus", "totalTimeSeconds",
 })  # fmt: skip
-"""What scorm-again adds to its commits when it is told to."""
+"""What scorm-again adds to its commits when it is set up so."""
 _COMMIT_KEYS = _keys(AllInOneBody) | _OF_PLAYERS
 _GROUP_KEYS = {
     "learner": _keys(LearnerFields),
@@ -140,21 +140,21 @@ _decode_whole = msgspec.json.Decoder(AllInOneBody).decode
 
 
 def parse_all_in_one(body: bytes) -> AllInOneBody | None:
-    """Read a usual body in one step: it can be taken for its JSON below, and then the dictionaries are never built.
+    """Parse a usual body in one step: it can be taken for its JSON below, and then the dictionaries are never built.
 
     None is for one to be looked at more closely: long, strange, wrong or something else.
     """
     if len(body) >= LONG:
         return None
     try:
-        told = _decode_whole(body)
+        fields = _decode_whole(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return told if told.of_a_postback is msgspec.UNSET else None
+    return fields if fields.of_a_postback is msgspec.UNSET else None
 
 
 def order_key(body: bytes) -> tuple[bytes, ...]:
-    """Return what bodies of one session have in common, at little cost; empty where that cannot be told."""
+    """Return what bodies of one session have in common, at little cost; empty where that cannot be known."""
     try:
         # halves of characters are mended where a body is parsed: what is only skipped must not fail of them
         order = _decode_order(body.replace(rb"\\", b"").replace(rb"\u", b"") if rb"\u" in body else body)
@@ -176,7 +176,7 @@ class LaunchRequest(NamedTuple):
 
 
 def parse_open_session(body: object, *, lms_id: int) -> LaunchRequest:
-    """Read a body that opens a session and does nothing else.
+    """Parse a body that opens a session and does nothing else.
 
     Raises:
         MalformedBody: a field is missing or of the wrong type.
@@ -188,7 +188,7 @@ def parse_open_session(body: object, *, lms_id: int) -> LaunchRequest:
 
 
 def parse_launch(body: object, *, lms_id: int, activity_id: str | None = None) -> LaunchRequest:
-    """Read who, what and which session from a body that must tell them; of its keys, only those in these are checked.
+    """Parse who, what and which session from a body that must tell them; of its keys, only those in these are checked.
 
     `activity_id` is the activity that the address names. `user` is another word for `learner`.
 
@@ -196,26 +196,28 @@ def parse_launch(body: object, *, lms_id: int, activity_id: str | None = None) -
         MalformedBody: a field is missing or of the wrong type.
         MalformedField: an id is empty or has control characters, a type is no IRI.
     """
-    told, warnings = (body, []) if isinstance(body, AllInOneBody) else _read_loose(body)
-    learner = told.learner if told.learner is not None else told.user
+    fields, warnings = (body, []) if isinstance(body, AllInOneBody) else _read_loose(body)
+    learner = fields.learner if fields.learner is not None else fields.user
     who = learner if isinstance(learner, LearnerFields) else learner is not None and LearnerFields(learner)
-    what = told.activity if isinstance(told.activity, ActivityFields) else None
-    if what is None and (told.activity is not None or activity_id is not None):
-        what = ActivityFields(activity_id if activity_id is not None else told.activity)  # type: ignore[arg-type]  # one of them is set
+    what = fields.activity if isinstance(fields.activity, ActivityFields) else None
+    if what is None and (fields.activity is not None or activity_id is not None):
+        what = ActivityFields(activity_id if activity_id is not None else fields.activity)  # type: ignore[arg-type]  # one of them is set
     if not who:
         raise MalformedBody('The body does not tell the learner: {"learner": {"id": "…", "name": "…"}} is needed.')
     if what is None:
         raise MalformedBody('The body does not tell the activity: {"activity": {"id": "…", "name": "…"}} is needed.')
     course = (
-        told.course if isinstance(told.course, CourseFields) else told.course is not None and CourseFields(told.course)
+        fields.course
+        if isinstance(fields.course, CourseFields)
+        else fields.course is not None and CourseFields(fields.course)
     )
     if what.type is not None and not is_iri(sendable_iri(what.type)):
         raise MalformedField(
             f"activity.type must be an IRI such as http://adlnet.gov/expapi/activities/lesson, not {what.type[:60]!r}."
         )
-    if told.attempt is not None and not 1 <= told.attempt < 1_000_000:
-        raise MalformedField(f"attempt must be a number from 1, not {told.attempt}.")
-    version = _version(told.scorm_version)
+    if fields.attempt is not None and not 1 <= fields.attempt < 1_000_000:
+        raise MalformedField(f"attempt must be a number from 1, not {fields.attempt}.")
+    version = _version(fields.scorm_version)
     launch = Launch(
         lms_id=lms_id,
         learner=Learner(str(who.id), who.name or "", parse_email(who.email), parse_attributes(who.attributes)),
@@ -229,11 +231,11 @@ def parse_launch(body: object, *, lms_id: int, activity_id: str | None = None) -
         if course
         else Course("", ""),
         scorm_version=version,
-        attempt_number=told.attempt,
-        data=_launch_data(told, version),
+        attempt_number=fields.attempt,
+        data=_launch_data(fields, version),
     )
     launch, of_names = check_launch(launch)
-    return LaunchRequest(launch, told.session_id or None, (*warnings, *of_names))
+    return LaunchRequest(launch, fields.session_id or None, (*warnings, *of_names))
 
 
 def unknown_keys(body: Mapping[str, object], known: Collection[str], inside: str = "") -> list[CmiWarning]:
@@ -252,7 +254,7 @@ def unknown_keys(body: Mapping[str, object], known: Collection[str], inside: str
 
 
 def _read_loose(body: object) -> tuple[OpenSessionBody, list[CmiWarning]]:
-    """Read a body whose groups may have unknown keys."""
+    """Parse a body whose groups may have unknown keys."""
     warnings: list[CmiWarning] = []
     if isinstance(body, dict):
         body = dict(body)
@@ -264,23 +266,23 @@ def _read_loose(body: object) -> tuple[OpenSessionBody, list[CmiWarning]]:
     return _convert(body, OpenSessionBody), warnings
 
 
-def _launch_data(told: OpenSessionBody, version: ScormVersion | None) -> LaunchData:
-    if told.mode is told.credit is told.mastery_score is told.scaled_passing_score is None and (
-        told.completion_threshold is told.launch_data is told.max_time_allowed is told.time_limit_action is None
-        and not told.registration
+def _launch_data(fields: OpenSessionBody, version: ScormVersion | None) -> LaunchData:
+    if fields.mode is fields.credit is fields.mastery_score is fields.scaled_passing_score is None and (
+        fields.completion_threshold is fields.launch_data is fields.max_time_allowed is fields.time_limit_action is None
+        and not fields.registration
     ):
         return _BARE[version]
     return LaunchData(
         scorm_version=version,
-        mode=_word("mode", told.mode, get_args(Mode)),
-        credit=_word("credit", told.credit, get_args(Credit)),
-        mastery_score=_number("mastery_score", told.mastery_score, None),
-        scaled_passing_score=_number("scaled_passing_score", told.scaled_passing_score, (-1, 1)),
-        completion_threshold=_number("completion_threshold", told.completion_threshold, (0, 1)),
-        launch_data=told.launch_data or None,
-        max_time_allowed=None if told.max_time_allowed is None else str(told.max_time_allowed) or None,
-        time_limit_action=told.time_limit_action or None,
-        registration=_registration(told.registration),
+        mode=_word("mode", fields.mode, get_args(Mode)),
+        credit=_word("credit", fields.credit, get_args(Credit)),
+        mastery_score=_number("mastery_score", fields.mastery_score, None),
+        scaled_passing_score=_number("scaled_passing_score", fields.scaled_passing_score, (-1, 1)),
+        completion_threshold=_number("completion_threshold", fields.completion_threshold, (0, 1)),
+        launch_data=fields.launch_data or None,
+        max_time_allowed=None if fields.max_time_allowed is None else str(fields.max_time_allowed) or None,
+        time_limit_action=fields.time_limit_action or None,
+        registration=_registration(fields.registration),
     )
 
 
@@ -325,14 +327,14 @@ def _registration(value: str | None) -> str | None:
 
 
 def has_launch(body: object) -> bool:
-    """Tell whether a body names a learner, which makes it one that can open its session."""
+    """Return whether a body names a learner, which makes it one that can open its session."""
     if isinstance(body, AllInOneBody):
         return body.learner is not None or body.user is not None
     return isinstance(body, dict) and (body.get("learner") is not None or body.get("user") is not None)
 
 
-def parse_commit(body: object, post: CommitRequest) -> Commit:
-    """Read the commit of a body in this format. `cmi_data` is another word for `cmi`.
+def parse_commit(body: object, request: CommitRequest) -> Commit:
+    """Parse the commit of a body in this format. `cmi_data` is another word for `cmi`.
 
     Raises:
         MalformedBody: it has no CMI data, or a field of the wrong type.
@@ -341,22 +343,22 @@ def parse_commit(body: object, post: CommitRequest) -> Commit:
     warnings: tuple[CmiWarning, ...] = ()
     if isinstance(body, dict) and not _COMMIT_KEYS.issuperset(body):
         warnings = tuple(unknown_keys(body, _COMMIT_KEYS))
-    told = body if isinstance(body, AllInOneBody) else _convert(body, CommitBody)
-    cmi = told.cmi if told.cmi is not None else told.cmi_data
+    fields = body if isinstance(body, AllInOneBody) else _convert(body, CommitBody)
+    cmi = fields.cmi if fields.cmi is not None else fields.cmi_data
     if cmi is None:
         raise MalformedBody('The body has no CMI data: {"cmi": {…}} is needed, flat or nested.')
-    if told.sequence is not None and not 0 <= told.sequence < 1 << 62:
-        raise MalformedField(f"sequence must be a number from 0, not {told.sequence}.")
-    tree = _tree(cmi, told.adl)
+    if fields.sequence is not None and not 0 <= fields.sequence < 1 << 62:
+        raise MalformedField(f"sequence must be a number from 0, not {fields.sequence}.")
+    tree = _tree(cmi, fields.adl)
     return Commit(
         wire_format="native",
         tree=tree,
         echoes=is_full(tree),
-        scorm_version=_version(told.scorm_version),
-        sequence=told.sequence,
-        terminated=post.has_final_flag if told.terminated is None else told.terminated,
-        beacon=post.beacon,
-        committed_at=None if told.committed_at is None else _time(told.committed_at),
+        scorm_version=_version(fields.scorm_version),
+        sequence=fields.sequence,
+        terminated=request.has_final_flag if fields.terminated is None else fields.terminated,
+        beacon=request.beacon,
+        committed_at=None if fields.committed_at is None else _time(fields.committed_at),
         warnings=warnings,
     )
 
@@ -376,17 +378,17 @@ def _tree(cmi: dict[str, Any], adl: dict[str, Any] | None) -> Tree:
 
 
 @lru_cache(maxsize=64, typed=True)
-def _version(told: str | float | None) -> ScormVersion | None:
-    if told is None or told == "":
+def _version(value: str | float | None) -> ScormVersion | None:
+    if value is None or value == "":
         return None
-    if isinstance(told, str) and len(told) > 60:
-        raise MalformedField(f'scorm_version must be "1.2" or "2004", not {told[:60]!r}.')
-    text = str(told).strip().lower().removeprefix("scorm").strip(" _-")
+    if isinstance(value, str) and len(value) > 60:
+        raise MalformedField(f'scorm_version must be "1.2" or "2004", not {value[:60]!r}.')
+    text = str(value).strip().lower().removeprefix("scorm").strip(" _-")
     if text in {"1.2", "12"}:
         return "1.2"
     if text.startswith(("2004", "1.3")):
         return "2004"
-    raise MalformedField(f'scorm_version must be "1.2" or "2004", not {told!r}.')
+    raise MalformedField(f'scorm_version must be "1.2" or "2004", not {value!r}.')
 
 
 def _time(text: str) -> int:
@@ -401,15 +403,15 @@ def _time(text: str) -> int:
         ) from None
 
 
-def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = body.json
-    if not isinstance(told, dict) or not _is_own(told):
+def _detect(request: CommitRequest, body: Body) -> FormatRequest | None:
+    content = body.json
+    if not isinstance(content, dict) or not _is_own(content):
         return None
-    return FormatRequest(commit=parse_commit(told, post))
+    return FormatRequest(commit=parse_commit(content, request))
 
 
-def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
-    return FormatRequest(commit=parse_commit(body.json, post)) if isinstance(body.json, dict) else None
+def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
+    return FormatRequest(commit=parse_commit(body.json, request)) if isinstance(body.json, dict) else None
 
 
 def _convert(body: object, kind: type[_T]) -> _T:
@@ -424,7 +426,7 @@ def _convert(body: object, kind: type[_T]) -> _T:
 
 
 def _whole(value: object, *inside: str) -> object:
-    """Give whole numbers as such where they are written 2.0, here and in the objects of these names.
+    """Return whole numbers as such where they are written 2.0, here and in the objects of these names.
 
     To JSON they are the same, and some languages write them so. What is CMI data is left alone.
     """
@@ -439,14 +441,14 @@ FORMAT = Format(
     name="native",
     description='the bridge\'s own JSON: {"cmi": {…}, "sequence": 3, "terminated": false}',
     detect=_detect,
-    read=_read,
+    parse=_parse,
 )
 
 
-def _is_own(told: dict[str, Any]) -> bool:
-    """Tell the bridge's own bodies from scorm-again's `{"cmi": {…}}`, which says no more and has no dotted names."""
-    cmi = told.get("cmi")
+def _is_own(content: dict[str, Any]) -> bool:
+    """Return whether a body is not just scorm-again's `{"cmi": {…}}`, which says no more and has no dotted names."""
+    cmi = content.get("cmi")
     if cmi is None:
-        return "cmi_data" in told
+        return "cmi_data" in content
     dotted = isinstance(cmi, dict) and any("." in key and not key.startswith("cmi.") for key in cmi)
-    return dotted or bool(MARKS & told.keys())
+    return dotted or bool(MARKS & content.keys())

@@ -26,19 +26,19 @@ MAX_ANSWER_LENGTH = 2 * 1024 * 1024
 _LIST, _ONE = "list", "one"
 
 
-def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = body.json
-    first = told[0] if isinstance(told, list) and told else told
+def _detect(request: CommitRequest, body: Body) -> FormatRequest | None:
+    content = body.json
+    first = content[0] if isinstance(content, list) and content else content
     if not isinstance(first, dict) or not isinstance(first.get("name"), str):
         return None
-    return _read(post, body) if first["name"].startswith(_ELEMENTS) else None
+    return _parse(request, body) if first["name"].startswith(_ELEMENTS) else None
 
 
-def _read(_post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = body.json
-    if not isinstance(told, list) and not (isinstance(told, dict) and "name" in told):
+def _parse(_request: CommitRequest, body: Body) -> FormatRequest | None:
+    content = body.json
+    if not isinstance(content, list) and not (isinstance(content, dict) and "name" in content):
         return None
-    command, parts = (_LIST, told) if isinstance(told, list) else (_ONE, [told])
+    command, parts = (_LIST, content) if isinstance(content, list) else (_ONE, [content])
     names = [_name(part, number) for number, part in enumerate(parts)]
     if not parts:
         return FormatRequest(count=0, command=command)
@@ -65,38 +65,38 @@ def _name(part: Any, number: int) -> str:
     return name
 
 
-def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
-    if call.requested is None:
-        return _each([_SUCCESS] * call.count, call)
-    if not call.requested or state is None:
-        return json_response(call, answer, state)
+def _respond(format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None) -> FormatResponse:
+    if format_request.requested is None:
+        return _each([_SUCCESS] * format_request.count, format_request)
+    if not format_request.requested or data is None:
+        return json_response(format_request, commit_response, data)
     values: dict[str, str] = {}
     length = 0
-    for name in call.requested:
+    for name in format_request.requested:
         if name not in values:
-            values[name] = state.value(name)
+            values[name] = data.value(name)
         length += len(values[name])
         if length > MAX_ANSWER_LENGTH:
             raise BodyTooComplex("What is asked for is too long to be answered at once; ask for fewer values.")
-    return _each([{"value": values[name]} for name in call.requested], call)
+    return _each([{"value": values[name]} for name in format_request.requested], format_request)
 
 
-def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:
-    count = 1 if call is None else max(1, call.count)
-    told: list[dict[str, str]] = [{"result": "error", "detail": error.detail}, *[{"result": "error"}] * (count - 1)]
-    return msgspec.structs.replace(_each(told, call), status=error.status)
+def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> FormatResponse:
+    count = 1 if format_request is None else max(1, format_request.count)
+    results: list[dict[str, str]] = [{"result": "error", "detail": error.detail}, *[{"result": "error"}] * (count - 1)]
+    return msgspec.structs.replace(_each(results, format_request), status=error.status)
 
 
-def _each(told: list[dict[str, str]], call: FormatRequest | None) -> FormatResponse:
-    one = call is not None and call.command == _ONE
-    return FormatResponse(msgspec.json.encode(told[0] if one else told))
+def _each(results: list[dict[str, str]], format_request: FormatRequest | None) -> FormatResponse:
+    one = format_request is not None and format_request.command == _ONE
+    return FormatResponse(msgspec.json.encode(results[0] if one else results))
 
 
 FORMAT = Format(
     name="openedx",
     description='a list of {"name": "cmi.…", "value": "…"}',
     detect=_detect,
-    read=_read,
-    reply=_reply,
-    refusal=_refusal,
+    parse=_parse,
+    respond=_respond,
+    respond_error=_respond_error,
 )

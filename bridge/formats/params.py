@@ -32,7 +32,7 @@ class Params(msgspec.Struct, frozen=True, gc=False):
 
 
 def split(text: str) -> Params:
-    """Split a text. One that is a form in truth, every character of it encoded that must be, is decoded."""
+    """Parse a text. One that is a form in truth, every character of it encoded that must be, is decoded."""
     text, sequence, marked = _cut_marks(text)
     if _ENCODED.fullmatch(text) and _ESCAPE.search(text):
         pairs = parse_urlencoded(text, max_fields=len(text))
@@ -41,12 +41,12 @@ def split(text: str) -> Params:
 
 
 def tree_of_texts(parts: Iterable[Any]) -> Tree:
-    """Give the tree of a list of such texts, one element in each, as `runtimeData` is with common fields."""
+    """Return the tree of a list of such texts, one element in each, as `runtimeData` is with common fields."""
     return tree_of(_pair(part) for part in parts if isinstance(part, str))
 
 
 def tree_of(pairs: Iterable[tuple[str, Any]]) -> Tree:
-    """Give the tree of names and values; names that are no element's are left out."""
+    """Return the tree of names and values; names that are no element's are left out."""
     return unflatten((name, value) for name, value in pairs if name.startswith(ELEMENTS))
 
 

@@ -44,7 +44,7 @@ def without_email(body: bytes) -> bytes:
 
 
 def _may_tell(text: bytes) -> bool:
-    """Tell whether a text may have the key, as it is or in JSON's escapes. Most have not."""
+    """Return whether a text may have the key, as it is or in JSON's escapes. Most have not."""
     return b"email" in text or b"\\u00" in text
 
 

@@ -31,19 +31,19 @@ GENERAL_EXCEPTION = "101"
 INVALID_ARGUMENT = "201"
 
 
-def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = body.json
-    if not isinstance(told, dict) or not isinstance(told.get("method"), str):
+def _detect(request: CommitRequest, body: Body) -> FormatRequest | None:
+    content = body.json
+    if not isinstance(content, dict) or not isinstance(content.get("method"), str):
         return None
-    return _read(post, body) if "parameters" in told else None
+    return _parse(request, body) if "parameters" in content else None
 
 
-def _read(_post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = body.json
-    if not isinstance(told, dict) or "method" not in told:
+def _parse(_request: CommitRequest, body: Body) -> FormatRequest | None:
+    content = body.json
+    if not isinstance(content, dict) or "method" not in content:
         return None
-    parameters = told.get("parameters")
-    return _call(str(told["method"]), parameters if isinstance(parameters, list) else [])
+    parameters = content.get("parameters")
+    return _call(str(content["method"]), parameters if isinstance(parameters, list) else [])
 
 
 def _call(method: str, parameters: list[Any]) -> FormatRequest:
@@ -74,16 +74,18 @@ def _commit(values: dict[str, str], *, terminated: bool, settled: bool) -> Commi
     return Commit(wire_format="rpc", tree=unflatten(values), terminated=terminated, settled=settled)
 
 
-def _reply(call: FormatRequest, answer: bytes | None, state: SessionData | None) -> FormatResponse:
-    if call.requested == ():
-        return json_response(call, answer, state)
+def _respond(format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None) -> FormatResponse:
+    if format_request.requested == ():
+        return json_response(format_request, commit_response, data)
     result = (
-        state.value(call.requested[0]) if call.requested and state is not None else _ANSWERS.get(call.command, "true")
+        data.value(format_request.requested[0])
+        if format_request.requested and data is not None
+        else _ANSWERS.get(format_request.command, "true")
     )
     return _told(result, "0")
 
 
-def _refusal(error: BridgeError, call: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
+def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
     code = INVALID_ARGUMENT if isinstance(error, BadRequest) else GENERAL_EXCEPTION
     return _told("false", code, detail=error.detail)
 
@@ -96,7 +98,7 @@ FORMAT = Format(
     name="rpc",
     description='calls such as {"method": "SetValue", "parameters": ["cmi.core.lesson_status", "passed"]}',
     detect=_detect,
-    read=_read,
-    reply=_reply,
-    refusal=_refusal,
+    parse=_parse,
+    respond=_respond,
+    respond_error=_respond_error,
 )

@@ -25,35 +25,35 @@ _COUNTS = ("commitSequence", "sequence")
 _LAST = re.compile(r"terminat|finish|final|unload|^(?:is_?)?last", re.IGNORECASE)
 
 
-def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
+def _detect(request: CommitRequest, body: Body) -> FormatRequest | None:
     if body.text and not body.form:
-        return _of_text(body.text, body, post) if body.text.startswith(params.ELEMENTS) else None
-    told = body.json
-    if isinstance(told, dict):
-        return _of_object(told, body, post)
+        return _of_text(body.text, body, request) if body.text.startswith(params.ELEMENTS) else None
+    content = body.json
+    if isinstance(content, dict):
+        return _of_object(content, body, request)
     if any(name.startswith(params.ELEMENTS) for name, _ in body.form):
-        return _call("params", params.tree_of(body.form), dict(body.form), body, post)
+        return _call("params", params.tree_of(body.form), dict(body.form), body, request)
     return None
 
 
-def _of_object(told: dict[str, Any], body: Body, post: CommitRequest) -> FormatRequest | None:
-    if "runtimeData" in told:
-        return _call("common", _tree(told["runtimeData"]), told, body, post)
-    if isinstance(told.get("cmi"), dict):
-        return _call("json", _tree(told), told, body, post)
-    if any(key.startswith("cmi.") for key in told):
-        return _call("flattened", _tree(told), told, body, post)
+def _of_object(content: dict[str, Any], body: Body, request: CommitRequest) -> FormatRequest | None:
+    if "runtimeData" in content:
+        return _call("common", _tree(content["runtimeData"]), content, body, request)
+    if isinstance(content.get("cmi"), dict):
+        return _call("json", _tree(content), content, body, request)
+    if any(key.startswith("cmi.") for key in content):
+        return _call("flattened", _tree(content), content, body, request)
     return None
 
 
-def _of_text(text: str, body: Body, post: CommitRequest) -> FormatRequest | None:
+def _of_text(text: str, body: Body, request: CommitRequest) -> FormatRequest | None:
     found = params.split(text)
     beside = {"commitSequence": found.sequence, "terminated": found.marked}
-    return _call("params", found.tree, beside, body, post)
+    return _call("params", found.tree, beside, body, request)
 
 
 def _call(
-    kind: str, tree: Tree | None, beside: Mapping[str, Any], body: Body, post: CommitRequest
+    kind: str, tree: Tree | None, beside: Mapping[str, Any], body: Body, request: CommitRequest
 ) -> FormatRequest | None:
     if tree is None:
         return None
@@ -68,14 +68,14 @@ def _call(
             echoes=whole,
             sequence=next(filter(_is_count, counts), None),
             restarts=True,
-            terminated=_is_last(post, beside, wrapper),
-            beacon=post.beacon,
+            terminated=_is_last(request, beside, wrapper),
+            beacon=request.beacon,
         )
     )
 
 
-def _is_last(post: CommitRequest, beside: Mapping[str, Any], wrapper: Mapping[str, Any]) -> bool | None:
-    if post.has_final_flag or any(
+def _is_last(request: CommitRequest, beside: Mapping[str, Any], wrapper: Mapping[str, Any]) -> bool | None:
+    if request.has_final_flag or any(
         value is True for key, value in beside.items() if key not in _KNOWN and not key.startswith("cmi.")
     ):
         return True
@@ -84,7 +84,7 @@ def _is_last(post: CommitRequest, beside: Mapping[str, Any], wrapper: Mapping[st
 
 
 def _fields(wrapper: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give the fields of a wrapper and of the groups in it, such as `meta`."""
+    """Return the fields of a wrapper and of the groups in it, such as `meta`."""
     for key, value in wrapper.items():
         if isinstance(value, dict):
             yield from value.items()

@@ -30,7 +30,7 @@ from mappings.cmi.times import CENTISECONDS, LONGEST, duration
 from mappings.cmi.tree import MOST_ITEMS, Tree, scalar
 from mappings.cmi.values import BadValue, number
 
-TELLING = "registrationCompletion"
+POSTBACK_FIELD = "registrationCompletion"
 """The field that every postback has, and nothing else."""
 
 _NAMESPACE = uuid.UUID("5d1f3c1e-7c0b-5c0a-9a4e-0b6c6a3f2d11")
@@ -48,19 +48,19 @@ _TYPES = {
 }
 
 
-def find(body: Body) -> Body | None:
-    """Give the postback in a body: itself, or what is in a field of a form. None where there is none."""
-    return next((one for one in chain((body,), unwrap(body)) if _tells_results(one)), None)
+def find_postback(body: Body) -> Body | None:
+    """Return the postback in a body: itself, or what is in a field of a form. None where there is none."""
+    return next((one for one in chain((body,), unwrap(body)) if _is_postback(one)), None)
 
 
-def read_launch(told: dict[str, Any], *, lms_id: int) -> native.LaunchRequest:
-    """Give what a postback's session is opened with; the session's id is always the same for an instance.
+def parse_launch(content: dict[str, Any], *, lms_id: int) -> native.LaunchRequest:
+    """Return what a postback's session is opened with; the session's id is always the same for an instance.
 
     Raises:
         MalformedBody: registration, learner or course is missing.
         MalformedField: an id has something that no id has.
     """
-    registration, learner, course = scalar(told.get("id")), _group(told, "learner"), _group(told, "course")
+    registration, learner, course = scalar(content.get("id")), _group(content, "learner"), _group(content, "course")
     course_id = scalar(course.get("id"))
     if not registration or not scalar(learner.get("id")) or not course_id:
         raise MalformedBody("The postback does not tell the registration's id, learner.id and course.id.")
@@ -78,15 +78,15 @@ def read_launch(told: dict[str, Any], *, lms_id: int) -> native.LaunchRequest:
         },
         lms_id=lms_id,
     )
-    instance = scalar(told.get("instance")) or "0"
+    instance = scalar(content.get("instance")) or "0"
     return opening._replace(
         launch=replace(opening.launch, fresh=True),
         session_id=str(uuid.uuid5(_NAMESPACE, f"{lms_id}\n{registration}\n{instance}")),
     )
 
 
-def _detect(_post: CommitRequest, body: Body) -> FormatRequest | None:
-    if not _tells_results(body):
+def _detect(_request: CommitRequest, body: Body) -> FormatRequest | None:
+    if not _is_postback(body):
         return None
     updated = _milliseconds(body.json.get("updated"))
     commit = Commit(
@@ -102,24 +102,24 @@ def _detect(_post: CommitRequest, body: Body) -> FormatRequest | None:
     return FormatRequest(commit=commit, payload=payload)
 
 
-def _tells_results(body: Body) -> bool:
-    return isinstance(body.json, dict) and TELLING in body.json
+def _is_postback(body: Body) -> bool:
+    return isinstance(body.json, dict) and POSTBACK_FIELD in body.json
 
 
-def _tree(told: dict[str, Any]) -> Tree:
-    scos = list(_runtimes(told.get("activityDetails"), 0))
+def _tree(content: dict[str, Any]) -> Tree:
+    scos = list(_runtimes(content.get("activityDetails"), 0))
     runtime = scos[0] if len(scos) == 1 else {}
     scaled = scalar(runtime.get("scoreScaled"))
     score = {
-        "scaled": _share(scaled or _group(told, "score").get("scaled")),
+        "scaled": _share(scaled or _group(content, "score").get("scaled")),
         **{part: runtime.get(f"score{part.title()}") for part in ("raw", "min", "max")},
     }
     cmi: Tree = {
-        "completion_status": _lower(told.get("registrationCompletion")),
-        "success_status": _lower(told.get("registrationSuccess")),
-        "progress_measure": _share(told.get("registrationCompletionAmount")),
+        "completion_status": _lower(content.get("registrationCompletion")),
+        "success_status": _lower(content.get("registrationSuccess")),
+        "progress_measure": _share(content.get("registrationCompletionAmount")),
         "score": {part: value for part, value in score.items() if value not in (None, "")},
-        "total_time": _time(told.get("totalSecondsTracked")) or runtime.get("totalTime"),
+        "total_time": _time(content.get("totalSecondsTracked")) or runtime.get("totalTime"),
         "location": runtime.get("location"),
         "suspend_data": runtime.get("suspendData"),
         "credit": _lower(runtime.get("credit")),
@@ -203,8 +203,8 @@ def _numbered(parts: Any, name: str) -> Tree:
     return {str(index): {name: text} for index, text in enumerate(texts) if text}
 
 
-def _group(told: dict[str, Any], name: str) -> dict[str, Any]:
-    found = told.get(name)
+def _group(content: dict[str, Any], name: str) -> dict[str, Any]:
+    found = content.get(name)
     return found if isinstance(found, dict) else {}
 
 
@@ -214,7 +214,7 @@ def _lower(value: Any) -> str | None:
 
 
 def _share(value: Any) -> Any:
-    """Give a share of 1; a number above 1 is one of 100."""
+    """Return a share of 1; a number above 1 is one of 100."""
     text = scalar(value)
     try:
         share = number(text) if text else None
@@ -229,9 +229,9 @@ def _time(seconds: Any) -> str | None:
     return duration(round(seconds * CENTISECONDS)) if 0 < seconds * CENTISECONDS <= LONGEST else None
 
 
-def _milliseconds(told: Any) -> int | None:
+def _milliseconds(text: Any) -> int | None:
     try:
-        at = datetime.fromisoformat(told) if isinstance(told, str) else None
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
         if at is None:
             return None
         return max(0, int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))

@@ -16,31 +16,31 @@ from mappings.cmi.tree import unflatten
 _ELEMENTS = ("cmi.", "adl.")
 
 
-def _detect(post: CommitRequest, body: Body) -> FormatRequest | None:
-    told = body.json.get("cmi") if isinstance(body.json, dict) else None
-    if not isinstance(told, dict) or not any(name.startswith(_ELEMENTS) for name in told):
+def _detect(request: CommitRequest, body: Body) -> FormatRequest | None:
+    elements = body.json.get("cmi") if isinstance(body.json, dict) else None
+    if not isinstance(elements, dict) or not any(name.startswith(_ELEMENTS) for name in elements):
         return None
     return FormatRequest(
         commit=Commit(
             wire_format="single",
-            tree=unflatten(told),
-            terminated=True if post.has_final_flag else None,
-            settled=len(told) > 1,
-            beacon=post.beacon,
+            tree=unflatten(elements),
+            terminated=True if request.has_final_flag else None,
+            settled=len(elements) > 1,
+            beacon=request.beacon,
         )
     )
 
 
-def _read(post: CommitRequest, body: Body) -> FormatRequest | None:
-    call = _detect(post, body)
-    if call is None and isinstance(body.json, dict) and body.json.get("cmi"):
-        return scorm_again.FORMAT.detect(post, body)
-    return call
+def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
+    format_request = _detect(request, body)
+    if format_request is None and isinstance(body.json, dict) and body.json.get("cmi"):
+        return scorm_again.FORMAT.detect(request, body)
+    return format_request
 
 
 FORMAT = Format(
     name="single",
     description='one element at a time: {"cmi": {"cmi.core.lesson_status": "passed"}}',
     detect=_detect,
-    read=_read,
+    parse=_parse,
 )

@@ -64,7 +64,7 @@ class FastResponse(web.Response):
 
 @lru_cache(maxsize=1)
 def _head(second: int) -> bytes:
-    """Give the beginning, which is the same for a second."""
+    """Return the beginning, which is the same for a second."""
     return (
         f"HTTP/1.1 200 OK\r\nContent-Type: {_JSON}\r\nDate: {formatdate(second, usegmt=True)}\r\n"
         f"Server: {SERVER}\r\nContent-Length: "

@@ -59,11 +59,11 @@ _KEY = {
     "in": "header",
     "description": "The same key is the same commit: it is answered as at first and has no second effect. With another"
     " body it is refused.",
-    "schema": {"type": "string", "maxLength": request_body.LONGEST_KEY},
+    "schema": {"type": "string", "maxLength": request_body.MAX_KEY_LENGTH},
 }
 _KEY_OF_ANY = _KEY | {
-    "description": f"{_KEY['description']} At most {request_body.LONGEST_KEY} characters, where there is something to"
-    " store.",
+    "description": f"{_KEY['description']} At most {request_body.MAX_KEY_LENGTH} characters, where there is something"
+    " to store.",
     "schema": TEXT,
 }
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zlib
-from collections.abc import Sequence
 
 from aiohttp import hdrs, web
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
-from msgspec.structs import replace
 from multidict import istr
 
 from bridge.errors import BodyTooLarge, MalformedBody, MalformedField, MalformedSessionId, UnsupportedEncoding
 from bridge.formats import CommitRequest
-from mappings.attempt.commit import Commit, ReceivedCommit
-from mappings.cmi import CmiWarning, parse_cmi
 
-LARGEST_BODY = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 """Bytes of a commit, packed and unpacked: suspend data alone can be 128 KiB once it is escaped as JSON."""
-LONGEST_KEY = 200
+MAX_KEY_LENGTH = 200
 OWN_PARAMETERS = frozenset({"token", "session_id"})
 """Parameters of a commit's address that are the bridge's; any other one is the player's."""
 
@@ -48,7 +43,7 @@ async def read_body(request: web.Request) -> bytes:
 
     Raises:
         MalformedBody: it was cut short or is not compressed as it says.
-        BodyTooLarge: it is larger than `LARGEST_BODY`, packed or unpacked.
+        BodyTooLarge: it is larger than `MAX_BODY_BYTES`, packed or unpacked.
         UnsupportedEncoding: it is compressed in a way that is not taken.
     """
     content = request.content
@@ -59,7 +54,7 @@ async def read_body(request: web.Request) -> bytes:
         body = None
     except web.RequestPayloadError as error:
         raise MalformedBody(f"The body could not be read: {error}.") from None
-    if body is None or len(body) > LARGEST_BODY:
+    if body is None or len(body) > MAX_BODY_BYTES:
         raise BodyTooLarge("The body is larger than the 1 MiB that is taken.")
     if hdrs.CONTENT_ENCODING not in request.headers or not body:
         return body
@@ -79,10 +74,10 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
         )
     stream = zlib.decompressobj(window)
     try:
-        content = stream.decompress(body, LARGEST_BODY + 1)
+        content = stream.decompress(body, MAX_BODY_BYTES + 1)
     except zlib.error as error:
         raise MalformedBody(f"The body is not compressed with {encoding} as it says: {error}.") from None
-    if len(content) > LARGEST_BODY:
+    if len(content) > MAX_BODY_BYTES:
         raise BodyTooLarge("The body unpacks to more than the 1 MiB that is taken.")
     if not stream.eof or stream.unused_data:
         raise MalformedBody(f"The body, compressed with {encoding}, was cut short or is followed by something else.")
@@ -90,7 +85,7 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
 
 
 def session_id(text: str) -> str:
-    """Give a session id in its canonical form.
+    """Return a session id in its canonical form.
 
     Raises:
         MalformedSessionId: it is not a UUID.
@@ -109,35 +104,12 @@ def idempotency_key(request: web.Request) -> str | None:
         MalformedField: it is too long.
     """
     key = (_header(request, _IDEMPOTENCY_KEY) or "").strip() or None
-    if key is not None and len(key) > LONGEST_KEY:
-        raise MalformedField(f"Idempotency-Key has {len(key)} characters; at most {LONGEST_KEY} are taken.")
+    if key is not None and len(key) > MAX_KEY_LENGTH:
+        raise MalformedField(f"Idempotency-Key has {len(key)} characters; at most {MAX_KEY_LENGTH} are taken.")
     return key
 
 
-def arrival(commit: Commit, body: bytes, received_at: int, warnings: Sequence[CmiWarning] = ()) -> ReceivedCommit:
-    """Put together what is judged of a commit, but for its idempotency key. `warnings` are of its session."""
-    reading = parse_cmi(commit.tree, declared=commit.scorm_version)
-    if warnings or commit.warnings:
-        reading = replace(reading, warnings=(*warnings, *commit.warnings, *reading.warnings))
-    return ReceivedCommit(
-        commit=commit,
-        parsed_cmi=reading,
-        digest=hashlib.sha256(body).hexdigest(),
-        received_at=received_at,
-    )
-
-
-def with_key(arrived: ReceivedCommit, request: web.Request) -> ReceivedCommit:
-    """Return a commit with the idempotency key of its request.
-
-    Raises:
-        MalformedField: the key is too long.
-    """
-    key = idempotency_key(request)
-    return arrived if key is None else replace(arrived, idempotency_key=key)
-
-
 def _header(request: web.Request, name: str) -> str | None:
-    """Give a header as text that can be stored: bytes that are not UTF-8 come from aiohttp as lone surrogates."""
+    """Return a header as text that can be stored: bytes that are not UTF-8 come from aiohttp as lone surrogates."""
     value = request.headers.get(name)
     return value if value is None or value.isascii() else value.encode(errors="replace").decode()

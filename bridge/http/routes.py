@@ -6,18 +6,18 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-from bridge.http import attempts, commits, doors, health, openapi, request_body, sessions
+from bridge.http import attempts, commits, health, openapi, request_body, sessions
 from bridge.http.cors import cors
 from bridge.http.problems import SERVER, problems
 from bridge.http.services import SERVICES, Services
 
-_DOOR = f"/v1/formats/{{format:{doors.NAMES}}}/sessions/{{session_id}}/commits"
+_FORMAT_COMMITS = f"/v1/formats/{{format:{commits.FORMAT_NAMES}}}/sessions/{{session_id}}/commits"
 
 
 def create_api(parts: Services) -> web.Application:
     """Return the application with all routes of the API."""
     app = web.Application(
-        client_max_size=request_body.LARGEST_BODY,
+        client_max_size=request_body.MAX_BODY_BYTES,
         middlewares=[cors(parts.origins), problems],
         # what aiohttp itself cannot unpack it refuses before any of this is asked, in words of its own
         handler_args={"auto_decompress": False},
@@ -34,12 +34,12 @@ def create_api(parts: Services) -> web.Application:
         [
             web.post("/v1/sessions", sessions.open_session),
             web.get("/v1/sessions/{session_id}", sessions.get_session),
-            web.post("/v1/sessions/{session_id}/commits", doors.post_to_session),
-            web.put("/v1/sessions/{session_id}/commits", doors.post_to_session),
-            web.post(_DOOR, doors.post_to_door),
-            web.put(_DOOR, doors.post_to_door),
-            web.get(_DOOR, doors.post_to_door, allow_head=False),
-            web.post("/v1/formats/scorm-cloud", doors.post_results),
+            web.post("/v1/sessions/{session_id}/commits", commits.post_to_session),
+            web.put("/v1/sessions/{session_id}/commits", commits.post_to_session),
+            web.post(_FORMAT_COMMITS, commits.post_in_format),
+            web.put(_FORMAT_COMMITS, commits.post_in_format),
+            web.get(_FORMAT_COMMITS, commits.post_in_format, allow_head=False),
+            web.post("/v1/formats/scorm-cloud", commits.post_postback),
             web.post("/v1/commits", commits.post_all_in_one),
             web.get("/v1/attempts/{attempt_id}", attempts.get_attempt),
             web.get("/v1/enrollments", sessions.get_enrollments),

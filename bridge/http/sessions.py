@@ -40,7 +40,7 @@ async def open_session(request: web.Request) -> web.Response:
         body, lambda: native.parse_open_session(decode(body) if body.strip() else None, lms_id=lms.id)
     )
     session_id = None if asked.session_id is None else request_body.session_id(asked.session_id)
-    opened = await parts.commits.open(OpenSession(asked.launch, session_id))
+    opened = await parts.commits.open_session(OpenSession(asked.launch, session_id))
     return _json(
         SessionOpenedResponse(
             session_id=opened.session_id,

@@ -83,7 +83,7 @@ def read_commit(row: JournalRow) -> Commit:
             whole = native.parse_all_in_one(request.body)
             if whole is not None and (whole.cmi is not None or whole.cmi_data is not None):
                 return native.parse_commit(whole, request)
-        commit = _detect(row, request) or formats.read(formats.BY_NAME[row.wire_format], request).commit
+        commit = _detect(row, request) or formats.parse_as(formats.BY_NAME[row.wire_format], request).commit
     except (BridgeError, KeyError) as error:
         raise UnreadableCommitError(
             f"Commit {row.number} of session {row.session_id} cannot be read: {error}"

@@ -28,12 +28,14 @@ def parse_body(
         BridgeError: it cannot be parsed, or is not a commit.
     """
     request = CommitRequest(body, content_type)
-    call = formats.detect(request)[1] if wire_format is None else formats.read(formats.BY_NAME[wire_format], request)
-    if call.commit is None:
+    parsed = (
+        formats.detect(request)[1] if wire_format is None else formats.parse_as(formats.BY_NAME[wire_format], request)
+    )
+    if parsed.commit is None:
         raise MalformedBody("The body is not a commit: it reads something, or is empty.")
     return ReceivedCommit(
-        commit=call.commit,
-        parsed_cmi=parse_cmi(call.commit.tree, declared=call.commit.scorm_version),
+        commit=parsed.commit,
+        parsed_cmi=parse_cmi(parsed.commit.tree, declared=parsed.commit.scorm_version),
         digest=hashlib.sha256(body).hexdigest(),
         received_at=received_at,
     )

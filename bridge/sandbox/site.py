@@ -98,7 +98,7 @@ async def _launch(request: web.Request) -> web.StreamResponse:
     )
     launch, _ = check_launch(launch)
     begun = await services(request).database.read(_begun, launch)
-    opened = await services(request).commits.open(OpenSession(replace(launch, attempt_number=begun), None))
+    opened = await services(request).commits.open_session(OpenSession(replace(launch, attempt_number=begun), None))
     start = f"/sandbox/?learner={quote(name)}"
     data = {
         "scorm_version": version,
@@ -119,7 +119,7 @@ async def _launch(request: web.Request) -> web.StreamResponse:
 
 
 def _begun(connection: Connection, launch: Launch) -> int | None:
-    """Give the number of the attempt that a launch goes on with: one that is not over.
+    """Return the number of the attempt that a launch goes on with: one that is not over.
 
     A page that is loaded again opens its new session before the old one says how it ended, so an LMS that wants
     learners to go on where they were says which attempt it means.
@@ -143,7 +143,7 @@ def _page(template: str, request: web.Request, context: dict[str, Any]) -> web.R
 
 
 def _island(data: object) -> markupsafe.Markup:
-    """Give JSON that nothing in it can end the script element of."""
+    """Return JSON that nothing in it can end the script element of."""
     text = msgspec.json.encode(data).decode()
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -10,13 +10,12 @@ from bridge.settings.limits import (
     LmsBudgetSettings,
     SessionBudgetSettings,
 )
-from bridge.settings.loader import EX_CONFIG, Settings, SettingsError, load_settings
+from bridge.settings.loader import Settings, SettingsError, load_settings
 from bridge.settings.proxy import HeaderName, ProxySettings
 from bridge.settings.sections import DatabaseSettings, LogSettings, ServerSettings
 from bridge.settings.target import FilterSettings, TargetSettings
 
 __all__ = [
-    "EX_CONFIG",
     "AuditSettings",
     "BudgetSettings",
     "DatabaseSettings",

@@ -26,8 +26,6 @@ from bridge.settings.sections import (
 from bridge.settings.target import TargetSettings
 
 DEFAULT_FILE = Path("scorm-bridge.toml")
-EX_CONFIG = 78
-"""Exit status for settings that cannot be used (EX_CONFIG of sysexits.h)."""
 
 
 class SettingsError(ValueError):

@@ -23,7 +23,7 @@ class SecretSettings(BaseModel):
         return self
 
     def secret(self, name: str) -> str:
-        """Give a secret, one of `SECRETS`, from wherever it is kept."""
+        """Return a secret, one of `SECRETS`, from wherever it is kept."""
         variable, file = getattr(self, f"{name}_env"), getattr(self, f"{name}_file")
         if variable:
             return os.environ[variable]
@@ -32,7 +32,7 @@ class SecretSettings(BaseModel):
         return str(getattr(self, name))
 
     def tells(self, name: str) -> bool:
-        """Tell whether a secret is kept anywhere."""
+        """Return whether a secret is kept anywhere."""
         return any(getattr(self, name + end) for end in ("", "_env", "_file"))
 
     def _check_secret(self, name: str) -> None:

@@ -116,7 +116,7 @@ class Difference:
         self._new.skip(session_id)
 
     def end(self) -> Impact:
-        """Give the differences once all commits are told."""
+        """Return the differences once all commits are told."""
         self._compare([*self._old.end()], [*self._new.end()])
         for own, before in self._before.items():
             after = self._after.pop(own, None)

@@ -69,5 +69,5 @@ def preview(
 
 
 def as_tincan(statement: Statement) -> Any:
-    """Give a statement as a `tincan.Statement`."""
+    """Return a statement as a `tincan.Statement`."""
     return tincan.Statement.from_json(statement.body)

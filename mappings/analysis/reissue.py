@@ -54,7 +54,7 @@ def plan(
     content_hash: str,
     hashes: Collection[str],
 ) -> Iterator[Step]:
-    """Give what is to be done about an attempt's statements: first about those that are made, in their order.
+    """Return what is to be done about an attempt's statements: first about those that are made, in their order.
 
     Args:
         stored: what was made, all of it, those that void and those that took a place among them.
@@ -93,7 +93,7 @@ def voiding(kept: Kept, at: int) -> Statement:
 
 
 def _names(statement_id: str, content_hash: str, taken: Collection[str]) -> Iterator[str]:
-    """Give the ids that a statement was told anew under, by one version."""
+    """Return the ids that a statement was told anew under, by one version."""
     turn = 0
     while (name := _name(statement_id, content_hash, turn)) in taken:
         yield name
@@ -134,12 +134,12 @@ def with_id(body: str, statement_id: str) -> str:
 
 
 def _renamed(one: Statement, content_hash: str, taken: Collection[str]) -> Statement:
-    """Give a statement under the first id of a version that is free."""
+    """Return a statement under the first id of a version that is free."""
     turn = sum(1 for _ in _names(one.id, content_hash, taken))
     own = _name(one.id, content_hash, turn)
     return msgspec.structs.replace(one, id=own, body=with_id(one.body, own))
 
 
 def _rest(body: str) -> str:
-    """Give all of a statement but its id, which it begins with."""
+    """Return all of a statement but its id, which it begins with."""
     return body[_AFTER_ID:]

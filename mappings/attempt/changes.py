@@ -170,7 +170,7 @@ def _answers(before: Interactions, after: Interactions) -> Iterator[Change]:
 
 
 def _untouched(old: Objective, new: Objective) -> bool:
-    """Tell whether a first score is the nought that content sets up an objective with."""
+    """Return whether a first score is the nought that content sets up an objective with."""
     return (
         old.score is None
         and not (new.score and (new.score.raw or new.score.scaled))

@@ -54,7 +54,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def is_counted(self) -> bool:
-        """Tell whether `sequence` is the client's count, and not a time that puts its commits in order."""
+        """Return whether `sequence` is the client's count, and not a time that puts its commits in order."""
         return self.sequence is not None and self.sequence != self.committed_at
 
 

@@ -81,7 +81,7 @@ def _ending(session: SessionState, idle: Ending) -> Ending:
 
 
 def _left(session: SessionState) -> bool:
-    """Tell whether the content said that it was left, and its client knew no other way to say so."""
+    """Return whether the content said that it was left, and its client knew no other way to say so."""
     return session.cannot_signal_end and bool(
         session.exit in {"normal", "logout", "time-out"} or (session.exit == "" and session.exit_was_set)
     )

@@ -45,7 +45,7 @@ def _begins(loaded: Raw | None, sent: Raw, *, settled: bool) -> bool:
 
 
 def _set(item: Item) -> Item:
-    """Give what of an item is set."""
+    """Return what of an item is set."""
     parts = {key: _set(part) if isinstance(part, dict) else part for key, part in item.items()}
     return {key: part for key, part in parts.items() if part not in ("", {})}
 
@@ -60,7 +60,7 @@ def without_foreign(known: Snapshot, said: Snapshot, *, older: bool) -> Snapshot
 
 
 def _foreign(loaded: Raw | None, sent: Raw, older: bool) -> bool:  # noqa: FBT001 -- one word, used once
-    """Tell whether two items of one index are of two answers: by their ids and, of an older commit, by anything."""
+    """Return whether two items of one index are of two answers: by their ids and, of an older commit, by anything."""
     if loaded is None or loaded == sent:
         return False
     known, told = from_json(loaded), _set(clean(sent))

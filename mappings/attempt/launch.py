@@ -49,7 +49,7 @@ class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
 
     @property
     def records(self) -> bool:
-        """Tell whether the session is to record anything."""
+        """Return whether the session is to record anything."""
         return self.mode in RECORDED_MODES
 
     def content_fields(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from mappings.cmi.snapshot import Snapshot
 
 
 def needs_duplicate_lookup(session: SessionState, received_commit: ReceivedCommit) -> bool:
-    """Tell whether the journal must be asked for the session's earlier commits before `classify` is."""
+    """Return whether the journal must be asked for the session's earlier commits before `classify` is."""
     sequence, session_time = received_commit.commit.sequence, received_commit.parsed_cmi.snapshot.session_time
     return (
         received_commit.idempotency_key is not None
@@ -28,7 +28,7 @@ def needs_duplicate_lookup(session: SessionState, received_commit: ReceivedCommi
 
 
 def terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
-    """Tell whether a commit ends its session.
+    """Return whether a commit ends its session.
 
     Players that cannot say so still differ in their last commit: it alone carries `total_time`, unless they are set to
     tell it always, which shows in the session's earlier commits. Where there is none, only the page's last beacon is
@@ -42,14 +42,14 @@ def terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
 
 
 def ended_before(session: SessionState, commit: Commit, said: Snapshot) -> bool:
-    """Tell whether a stale commit shows that the one before it, which told the total time, was the last."""
+    """Return whether a stale commit shows that the one before it, which told the total time, was the last."""
     return commit.terminated is None and commit.full and session.reports_total_time and said.total_time is None
 
 
 def classify(
     attempt: AttemptState, session: SessionState, received_commit: ReceivedCommit, prior_commits: Sequence[PriorCommit]
 ) -> tuple[Disposition, int | None]:
-    """Give the disposition and, for a duplicate, the number of the commit it repeats."""
+    """Return the disposition and, for a duplicate, the number of the commit it repeats."""
     repeated = find_repeated(session, received_commit, prior_commits) if prior_commits else None
     if repeated is not None:
         return "duplicate", repeated
@@ -82,7 +82,7 @@ def find_repeated(
 
 
 def _is_said_again(session: SessionState, received_commit: ReceivedCommit) -> bool:
-    """Tell whether a commit with the bytes of an earlier one says nothing new.
+    """Return whether a commit with the bytes of an earlier one says nothing new.
 
     In an open session it may: bytes of an earlier commit but not the last can be a learner who went back a page, and
     the page's last beacon can have the bytes of the commit before it.

@@ -43,7 +43,7 @@ def word_of(session: SessionState, said: Snapshot, known: Snapshot, *, echoes: b
 
 
 def keeps_passed(known: Snapshot, word: Word | None, policy: StatusPolicy) -> bool:
-    """Tell whether a passed result stays as it is, whatever the commit says of success and score."""
+    """Return whether a passed result stays as it is, whatever the commit says of success and score."""
     return policy.result == "best" and known.success_status == "passed" and word in {"failed", "unknown"}
 
 

@@ -20,7 +20,7 @@ RESUME: dict[Resume, str] = {
 
 
 def goes_on(attempt: AttemptState, version: ScormVersion, rule: Resume) -> bool:
-    """Tell whether a session that is opened continues an attempt. One that nothing was ever told of always does."""
+    """Return whether a session that is opened continues an attempt. One that nothing was ever told of always does."""
     if attempt.commits == 0:
         return True
     if rule == "never":

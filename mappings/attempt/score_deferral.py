@@ -64,7 +64,7 @@ def hold_score(
 
 
 def without_score(known: Snapshot) -> Snapshot:
-    """Give a snapshot that has no score: one that was not told is a change of none."""
+    """Return a snapshot that has no score: one that was not told is a change of none."""
     return replace(known, score_raw=None, score_scaled=None)
 
 

@@ -158,12 +158,12 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
 
     @property
     def records(self) -> bool:
-        """Tell whether its commits count."""
+        """Return whether its commits count."""
         return self.mode in RECORDED_MODES
 
     @property
     def for_credit(self) -> bool:
-        """Tell whether what is reached counts for the enrollment (SCORM 1.2 RTE `cmi.core.credit`)."""
+        """Return whether what is reached counts for the enrollment (SCORM 1.2 RTE `cmi.core.credit`)."""
         return self.credit != "no-credit"
 
 

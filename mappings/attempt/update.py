@@ -297,7 +297,7 @@ def _unrecorded(
 
 
 def _changes_end(attempt: AttemptState, known: Snapshot, value: scores.Score | None, session: SessionState) -> bool:
-    """Tell whether what an end has told is not so any more."""
+    """Return whether what an end has told is not so any more."""
     before = attempt.snapshot
     return (
         session.time_spent > session.emitted_time

@@ -23,7 +23,7 @@ class Comment(msgspec.Struct, frozen=True, gc=False):
 
 
 def new_comments(before: Snapshot, after: Snapshot) -> list[Comment]:
-    """Give the comments that came with a commit.
+    """Return the comments that came with a commit.
 
     SCORM 1.2's text is told by what was added to it where it grew, whole where it became another.
     """

@@ -120,7 +120,7 @@ def unnamed(
 
 
 def _is_named(sent: object) -> bool:
-    """Tell whether an item was sent with an id, which no other commit takes away."""
+    """Return whether an item was sent with an id, which no other commit takes away."""
     return isinstance(sent, dict) and isinstance(sent.get("id"), str) and bool(sent["id"].strip("\0"))
 
 
@@ -161,7 +161,7 @@ def _number(value: object) -> Any:
 
 
 def _is_sound(item: object, readers: _Readers) -> bool:
-    """Tell whether there is nothing to say of an item or a group, as of nearly all; where not, it is looked into."""
+    """Return whether there is nothing to say of an item or a group, as of nearly all; where not, it is looked into."""
     if type(item) is not dict:
         return False
     for key, value in item.items():

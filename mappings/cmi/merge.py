@@ -82,7 +82,7 @@ def _replaces(field: str, value: Any, before: Any, *, older: bool) -> bool:
 
 
 def raises_status(known: Snapshot, said: Snapshot) -> bool:
-    """Tell whether a commit carries a completion or success status that is further than what is known."""
+    """Return whether a commit carries a completion or success status that is further than what is known."""
     for field, ranks in _ONLY_UP.items():
         value, before = getattr(said, field), getattr(known, field)
         if value is not None and ranks[value] > (-1 if before is None else ranks[before]):
@@ -93,7 +93,7 @@ def raises_status(known: Snapshot, said: Snapshot) -> bool:
 def _merge_items(
     known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool, clears: bool
 ) -> dict[str, Item] | None:
-    """Give the merged collection, or None where the commit says nothing new."""
+    """Return the merged collection, or None where the commit says nothing new."""
     changed: dict[str, Item] = {}
     for index, sent in said.items():
         before = known.get(index)
@@ -170,7 +170,7 @@ _STATUSES: Mapping[str, tuple[str, Callable[[str], str]]] = {
 
 
 def _rank(field: str, read: Callable[[str], str], word: object) -> int:
-    """Give how far a status word goes, -1 for none."""
+    """Return how far a status word goes, -1 for none."""
     try:
         return _ONLY_UP[field][read(word)] if isinstance(word, str) and word else -1
     except values.BadValue:

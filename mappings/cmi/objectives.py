@@ -36,7 +36,7 @@ def objectives(items: Mapping[str, Item] | None, version: ScormVersion | None) -
 
 
 def descriptions(items: Mapping[str, Item] | None) -> dict[str, str]:
-    """Give the descriptions of the objectives that have one, by id."""
+    """Return the descriptions of the objectives that have one, by id."""
     return {
         own: text
         for item in (items or {}).values()

@@ -25,7 +25,7 @@ class Score(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 def score(known: Snapshot) -> Score | None:
-    """Give the score, None when there is none or it is impossible (`score_warning` says why).
+    """Return the score, None when there is none or it is impossible (`score_warning` says why).
 
     A range alone is no score: players send SCORM 1.2's `max` as 100 although the content never set it. `scaled` is the
     one given (SCORM 2004), else raw/100 where SCORM 1.2's range is 0 to 100 or not told, else the share of the range
@@ -76,7 +76,7 @@ def score_warning(known: Snapshot, group: str | None = None) -> CmiWarning | Non
 
 @lru_cache(maxsize=4_096)
 def is_possible(version: ScormVersion | None, raw: Number, low: Number | None, high: Number | None) -> bool:
-    """Tell whether there is nothing wrong with a raw score and its range."""
+    """Return whether there is nothing wrong with a raw score and its range."""
     return (low is None or high is None or low < high) and not _outside(version, raw, low, high)
 
 

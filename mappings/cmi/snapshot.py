@@ -80,7 +80,7 @@ EMPTY = Snapshot()
 
 
 def says_items(said: Snapshot) -> bool:
-    """Tell whether a commit brings items of any collection."""
+    """Return whether a commit brings items of any collection."""
     return bool(said.interactions or said.objectives or said.comments_from_learner or said.comments_from_lms)
 
 
@@ -97,7 +97,7 @@ def fields_mask(said: Snapshot) -> int:
 
 
 def in_mask(field: str, mask: int) -> bool:
-    """Tell whether a mask has a field."""
+    """Return whether a mask has a field."""
     return bool(mask & _BITS[field])
 
 

@@ -55,7 +55,7 @@ def unflatten(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Tree:
 
 
 def is_full(tree: Mapping[str, Any]) -> bool:
-    """Tell whether a tree is a player's snapshot of everything: it then has groups that content hardly ever sets."""
+    """Return whether a tree is a player's snapshot of everything: it then has groups that content hardly ever sets."""
     cmi = tree.get("cmi")
     if not isinstance(cmi, dict):
         return False
@@ -80,7 +80,7 @@ def items(collection: object) -> dict[str, Any]:
 
 
 def is_index(key: str) -> bool:
-    """Tell whether a key numbers an item that is kept."""
+    """Return whether a key numbers an item that is kept."""
     return key in _INDICES or (key.isascii() and key.isdigit() and _fits(key))
 
 
@@ -105,7 +105,7 @@ NULL = msgspec.Raw(b"null")
 
 
 def as_json(value: object) -> msgspec.Raw:
-    """Give an item as JSON, which it may be already. One that is nested without end is cut to what an item can be."""
+    """Return an item as JSON, which it may be already. One that is nested without end is cut to what an item can be."""
     if isinstance(value, msgspec.Raw):
         return value
     try:
@@ -115,7 +115,7 @@ def as_json(value: object) -> msgspec.Raw:
 
 
 def from_json(value: object) -> Any:
-    """Give what a value is that may be JSON still; None where that cannot be read (a number of thousands of digits)."""
+    """Return the value of what may be JSON still; None where it cannot be read (a number of thousands of digits)."""
     if not isinstance(value, msgspec.Raw):
         return value
     try:

@@ -94,7 +94,7 @@ def warn(code: WarningCode, element: str, value: object, message: str) -> CmiWar
 
 
 def is_full(warnings: list[CmiWarning]) -> bool:
-    """Tell whether there are more warnings already than an answer lists: to look for others would cost time only."""
+    """Return whether there are more warnings already than an answer lists: to look for others would cost time only."""
     return len(warnings) > MAX_WARNINGS
 
 

@@ -71,7 +71,7 @@ class ActivityTemplates:
         self._activities: dict[tuple[str, frozenset[str]], TemplateParts] = {}
 
     def statement_format(self, rule: Rule, absent: frozenset[str]) -> tuple[StatementFormat, StatementTemplate]:
-        """Give a rule's form, and the skeleton that it is of. `absent`: what else is empty."""
+        """Return a rule's form, and the skeleton that it is of. `absent`: what else is empty."""
         known = self._rules.get((rule.name, absent))
         if known is None:
             own = self._templates.of_rule(rule, self._absent | absent)
@@ -79,7 +79,7 @@ class ActivityTemplates:
         return known
 
     def activity(self, name: str, absent: frozenset[str]) -> TemplateParts:
-        """Give an activity of the document, as JSON. `absent`: what else is empty."""
+        """Return an activity of the document, as JSON. `absent`: what else is empty."""
         known = self._activities.get((name, absent))
         if known is None:
             parts = self._templates.of_activity(name, self._absent | absent)
@@ -122,7 +122,7 @@ class BoundTemplates:
     def statement_format(
         self, rule: Rule, *, described: bool, with_objectives: bool, own_iri: bool, unknown: frozenset[str]
     ) -> tuple[StatementFormat, Hashable]:
-        """Give a rule's form, which the session's holes and an item's fill, and what to judge it as.
+        """Return a rule's form, which the session's holes and an item's fill, and what to judge it as.
 
         `described`: the item has a description; `with_objectives`: it names some; `own_iri`: its id is an IRI;
         `unknown`: what is not known as of the commit. Where facts are of the usual kind, what is made of them is as
@@ -135,7 +135,7 @@ class BoundTemplates:
         return statement_format, statement_template if self._activity.sound else (statement_template, self.context)
 
     def activity(self, name: str, *, described: bool, own_iri: bool, unknown: frozenset[str]) -> TemplateParts:
-        """Give an activity of the document, as JSON in which the session's and an item's holes are left."""
+        """Return an activity of the document, as JSON in which the session's and an item's holes are left."""
         absent = self._absent_with(described=described, with_objectives=False, own_iri=own_iri, unknown=unknown)
         return self._activity.activity(name, absent)
 
@@ -150,7 +150,7 @@ class BoundTemplates:
         return known
 
     def statement_id(self, name: str) -> str:
-        """Give the UUID (version 5) of a name within the attempt and its LMS."""
+        """Return the UUID (version 5) of a name within the attempt and its LMS."""
         # as uuid.uuid5 makes it, but with the namespace hashed once
         digest = self._namespace.copy()
         digest.update(name.encode())
@@ -158,12 +158,12 @@ class BoundTemplates:
 
     @cached_property
     def cmi_extension(self) -> str:
-        """Give the key of the result part `cmi`."""
+        """Return the key of the result part `cmi`."""
         return fill_iri(self._document.cmi_extension, self.values)
 
     @cached_property
     def agent(self) -> str:
-        """Give the learner as documents name them: an agent in JSON, without a name."""
+        """Return the learner as documents name them: an agent in JSON, without a name."""
         actor = self._document.actor
         known = self.values.get(MBOX)
         if known:
@@ -177,7 +177,7 @@ _LATER = tuple(OF_COMMITS | OF_ITEMS)
 
 
 def is_absent(name: str, values: Values) -> bool:
-    """Tell whether a variable is empty, or, of one with `:number` or `:boolean`, whether its text is none."""
+    """Return whether a variable is empty, or, of one with `:number` or `:boolean`, whether its text is none."""
     variable, _, kind = name.partition(":")
     value = values.get(variable)
     return not value or (kind != "" and as_kind(value, kind) is None)
@@ -208,7 +208,7 @@ class BoundTemplateCache:
         self._adding = Lock()
 
     def of(self, context: StatementContext) -> BoundTemplates:
-        """Give the outline for facts; it is made anew where those of a session changed."""
+        """Return the outline for facts; it is made anew where those of a session changed."""
         known = self._by_session.get(context.session_id)
         if known is not None and (known.context == context or _tells_the_same(known, context)):
             return known
@@ -244,7 +244,7 @@ _CONTEXT_OF_ACTIVITY = attrgetter(
 
 
 def _tells_the_same(bound_templates: BoundTemplates, context: StatementContext) -> bool:
-    """Tell whether facts differ in nothing that stands in statements, and let them be the outline's then."""
+    """Return whether facts differ in nothing that stands in statements, and let them be the outline's then."""
     known = replace(
         bound_templates.context,
         enrollment_completed=context.enrollment_completed,

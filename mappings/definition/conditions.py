@@ -70,14 +70,14 @@ class Condition(msgspec.Struct, frozen=True):
     answers: dict[Settled, bool] = msgspec.field(default_factory=dict)
 
     def holds(self, variables: dict[str, Any]) -> bool:
-        """Tell whether it holds. One that cannot be decided, as what it asks for is not known, does not hold."""
+        """Return whether it holds. One that cannot be decided, as what it asks for is not known, does not hold."""
         try:
             return self.program.execute(variables) is True
         except _UNDECIDED:
             return False
 
     def holds_for(self, settled: Settled) -> bool:
-        """Tell whether one that `is_settled` holds; each answer is worked out once."""
+        """Return whether one that `is_settled` holds; each answer is worked out once."""
         known = self.answers.get(settled)
         if known is None:
             mode, credit, ended, success, completed, passed = settled
@@ -92,7 +92,7 @@ class Condition(msgspec.Struct, frozen=True):
         return known
 
     def asks_for(self, member: str) -> bool:
-        """Tell whether the text names a member, such as `session.ended`."""
+        """Return whether the text names a member, such as `session.ended`."""
         owner, _, name = member.partition(".")
         return any(found == (owner, name) for found in _members(self.text))
 

@@ -83,7 +83,7 @@ def template(told: Template) -> str:
 
 
 def name_of(told: Mapping[str, str], language: str) -> str:
-    """Give a name in a language, else in the first that there is."""
+    """Return a name in a language, else in the first that there is."""
     return told.get(language) or next(iter(told.values()), "")
 
 

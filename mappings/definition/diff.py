@@ -60,7 +60,7 @@ _RULE = {
 
 
 def rule_differences(before: MappingDefinition, after: MappingDefinition) -> list[RuleDifference]:
-    """Give the rules that differ: the new document's in its order, then those that were dropped."""
+    """Return the rules that differ: the new document's in its order, then those that were dropped."""
     old, new = ({rule.name: rule for rule in in_words(one).rules} for one in (before, after))
     found = []
     for name, rule in new.items():
@@ -75,7 +75,7 @@ def rule_differences(before: MappingDefinition, after: MappingDefinition) -> lis
 
 
 def other_differences(before: MappingDefinition, after: MappingDefinition) -> list[Field]:
-    """Give what differs of all that is no rule."""
+    """Return what differs of all that is no rule."""
     old, new = (dict(_others(in_words(one))) for one in (before, after))
     names = list(dict.fromkeys([*new, *old]))
     told = [Field(name, old.get(name, ""), new.get(name, "")) for name in names if old.get(name) != new.get(name)]
@@ -87,7 +87,7 @@ def other_differences(before: MappingDefinition, after: MappingDefinition) -> li
 
 
 def side_by_side(before: str, after: str) -> list[Row]:
-    """Give two texts line by line beside each other, long stretches that are the same left out."""
+    """Return two texts line by line beside each other, long stretches that are the same left out."""
     old, new = before.splitlines(), after.splitlines()
     rows: list[Row] = []
     for kind, left, left_end, right, right_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():

@@ -141,17 +141,17 @@ def _literal(text: str) -> str:
 
 
 def placeholders(template: Template) -> frozenset[str]:
-    """Give the variables that the template has places for."""
+    """Return the variables that the template has places for."""
     return frozenset(part.variable for part in template if isinstance(part, Placeholder))
 
 
 def is_optional(variable: str) -> bool:
-    """Tell whether a variable may be empty."""
+    """Return whether a variable may be empty."""
     return variable in OPTIONAL or variable.startswith(ATTRIBUTES)
 
 
 def needs(template: Template) -> frozenset[str]:
-    """Give what must be there for the template to be filled: optional variables, and whatever becomes a number."""
+    """Return what must be there for the template to be filled: optional variables, and whatever becomes a number."""
     return frozenset(
         part.slot if not is_optional(part.variable) else part.variable
         for part in template
@@ -162,7 +162,7 @@ def needs(template: Template) -> frozenset[str]:
 
 
 def is_missing(template: Template, absent: frozenset[str]) -> bool:
-    """Tell whether a template cannot be filled where these variables are empty, or their texts no numbers."""
+    """Return whether a template cannot be filled where these variables are empty, or their texts no numbers."""
     return any(
         isinstance(part, Placeholder) and part.fallback is None and (part.variable in absent or part.slot in absent)
         for part in template

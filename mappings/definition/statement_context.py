@@ -68,7 +68,7 @@ class Slots(dict[str, bytes]):
         return made
 
     def tell(self, slot: str) -> bool:
-        """Tell whether these values, not those beyond them, fill a hole."""
+        """Return whether these values, not those beyond them, fill a hole."""
         return slot.removesuffix("%").partition(":")[0] in self._values
 
 
@@ -118,7 +118,7 @@ def of_activity(
     course_iri: Template,
     activity_in_course_iri: Template | None = None,
 ) -> dict[str, str]:
-    """Give the values of `OF_ACTIVITY`."""
+    """Return the values of `OF_ACTIVITY`."""
     course_id, course_name, course_description = context.course_id, context.course_name, context.course_description
     if not course_id:
         course_id, course_name, course_description = (
@@ -151,7 +151,7 @@ def of_activity(
 
 
 def of_session(context: StatementContext, shared: Values) -> dict[str, str]:
-    """Give the values of all variables but an item's; `shared` are those of `OF_ACTIVITY`."""
+    """Return the values of all variables but an item's; `shared` are those of `OF_ACTIVITY`."""
     values = _of_learner(context)
     values["attempt.query"] = _attempt_query(shared["activity.iri"], context.attempt_id)
     values.update(shared)
@@ -159,7 +159,7 @@ def of_session(context: StatementContext, shared: Values) -> dict[str, str]:
 
 
 def of_attempt(values: Values, attempt_id: str, number: int) -> dict[str, str]:
-    """Give the values with another attempt of the same enrollment in them."""
+    """Return the values with another attempt of the same enrollment in them."""
     query = _attempt_query(values["activity.iri"], attempt_id)
     return {**values, "attempt.id": attempt_id, "attempt.number": str(number), "attempt.query": query}
 

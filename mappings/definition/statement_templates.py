@@ -50,7 +50,7 @@ class StatementFormat(msgspec.Struct, frozen=True):
     after_result: Sequence[str]
 
     def statement(self, slots: Slots, statement_id: str, result: bytes, timestamp: str) -> bytes:
-        """Give the statement as JSON. `result` is a JSON object, or empty for a statement without one."""
+        """Return the statement as JSON. `result` is a JSON object, or empty for a statement without one."""
         fill = slots.__getitem__
         return self.format % (
             statement_id.encode(),
@@ -68,7 +68,7 @@ class StatementTemplate(msgspec.Struct, frozen=True, eq=False):
     after_result: TemplateParts
 
     def fill(self, slots: Slots) -> StatementFormat:
-        """Give the statement with those holes filled that are told."""
+        """Return the statement with those holes filled that are told."""
         before, after = fill_known_slots(self.before_result, slots), fill_known_slots(self.after_result, slots)
         return StatementFormat(
             b'{"id":"%b",' + _format(before) + b"%b" + _format(after) + b',"timestamp":"%b"}',
@@ -103,14 +103,14 @@ class StatementTemplates:
         self._of_activities: dict[tuple[str, frozenset[str]], TemplateParts] = {}
 
     def of_rule(self, rule: Rule, absent: frozenset[str]) -> StatementTemplate:
-        """Give a rule's statement."""
+        """Return a rule's statement."""
         known = self._of_rules.get((rule.name, absent))
         if known is None:
             known = self._of_rules[rule.name, absent] = _statement_template(self._document, rule, absent)
         return known
 
     def of_activity(self, name: str, absent: frozenset[str]) -> TemplateParts:
-        """Give an activity, as JSON."""
+        """Return an activity, as JSON."""
         known = self._of_activities.get((name, absent))
         if known is None:
             known = self._of_activities[name, absent] = _activity_parts(self._document, name, absent)
@@ -130,7 +130,7 @@ def _all_placeholders(definition: MappingDefinition) -> Iterator[Placeholder]:
 
 
 def _takes_any_context(definition: MappingDefinition) -> bool:
-    """Tell whether ids and names only stand where any text will do: at the end of IRIs, and in texts.
+    """Return whether ids and names only stand where any text will do: at the end of IRIs, and in texts.
 
     That is so where every IRI begins with one, and the registration is a UUID of ours.
     """

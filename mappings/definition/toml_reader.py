@@ -51,7 +51,7 @@ _STEP = re.compile(r"\"([^\"]*)\"|([A-Za-z0-9_-]+)")
 
 
 def _index(lines: list[str]) -> dict[_Path, int]:
-    """Give the line of every table's header and every key."""
+    """Return the line of every table's header and every key."""
     placeholders: dict[_Path, int] = {}
     table: _Path = ()
     counts: dict[_Path, int] = {}
@@ -84,12 +84,12 @@ class Section:
         self._faults.add((*self._path, key) if key else self._path, message)
 
     def has(self, key: str) -> bool:
-        """Tell whether the key is there."""
+        """Return whether the key is there."""
         self._seen.add(key)
         return key in self._data
 
     def keys(self) -> list[str]:
-        """Give all keys, in the file's order."""
+        """Return all keys, in the file's order."""
         return list(self._data)
 
     def end(self) -> None:
@@ -222,7 +222,7 @@ class Section:
         return self._template(key, self.text(key), OF_COMMITS, kinds=True)
 
     def is_table(self, key: str) -> bool:
-        """Tell whether a key holds a table."""
+        """Return whether a key holds a table."""
         return isinstance(self._data.get(key), dict)
 
     def key_as_iri(self, key: str) -> Template:
@@ -272,7 +272,7 @@ class Section:
 
 
 def _sample(part: str | Placeholder) -> str:
-    """Give what stands for a place when a template is checked: an IRI where it holds one."""
+    """Return what stands for a place when a template is checked: an IRI where it holds one."""
     if isinstance(part, str):
         return part
     if part.variable == "attempt.query":

@@ -53,7 +53,7 @@ def documents(
     names: Collection[str],
     attempts: Sequence[tuple[str, int]] = (),
 ) -> list[Content]:
-    """Give the documents of these names that have something to tell.
+    """Return the documents of these names that have something to tell.
 
     `attempts` are the id and number of the enrollment's attempts that have begun, in their order; where there are none,
     their list is not told.
@@ -104,7 +104,7 @@ def _content(
     attempt: AttemptState,
     attempts: Sequence[tuple[str, int]],
 ) -> bytes:
-    """Give a document's content as JSON, empty where nothing of it is known."""
+    """Return a document's content as JSON, empty where nothing of it is known."""
     told: dict[str, Any] = {}
     for part in one.content:
         value: Any

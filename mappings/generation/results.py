@@ -73,7 +73,7 @@ SUCCESS = {"passed": True, "failed": False}
 
 
 def result_of(parts: Sequence[ResultPart], subject: Subject, bound_templates: BoundTemplates) -> bytes:
-    """Give `result` as JSON, of the parts that are known; empty when none is."""
+    """Return `result` as JSON, of the parts that are known; empty when none is."""
     result: dict[str, Any] = {}
     extensions: dict[str, Any] = {}
     for part in parts:
@@ -118,7 +118,7 @@ def _as_cmi5(score: Score | None) -> Score | None:
 
 
 def score_at(mapping: CompiledMapping, attempt: AttemptState, change: Change) -> Score | None:
-    """Give the attempt's score at a change: one that was held back is told as it was, whatever has followed it."""
+    """Return the attempt's score at a change: one that was held back is told as it was, whatever has followed it."""
     is_change = change.trigger == "score.changed" and change.after is not None
     return scaled(mapping, attempt, change.after if is_change else attempt.score)
 

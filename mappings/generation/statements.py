@@ -254,7 +254,7 @@ class _StatementGenerator:
         return Statement(statement_id, position, rule.name, verb, body.decode(), problem, key)
 
     def _objectives(self, activity: str, named: Sequence[str]) -> bytes:
-        """Give the objectives that an interaction names as activities in JSON, each once."""
+        """Return the objectives that an interaction names as activities in JSON, each once."""
         if self._described is None:
             self._described = descriptions(self._attempt.snapshot.objectives)
         described = self._described
@@ -269,7 +269,7 @@ class _StatementGenerator:
         return b",".join(told)
 
     def _variables(self, change: Change) -> dict[str, Any]:
-        """Give what a condition can ask for; what is not known is left out, or null where it has no parts."""
+        """Return what a condition can ask for; what is not known is left out, or null where it has no parts."""
         attempt, context, session = self._attempt, self._context, self._session
         known, about, score = attempt.snapshot, change.about, score_at(self._mapping, attempt, change)
         mode, credit, ended, success, completed, passed = self._settled or self._settle()

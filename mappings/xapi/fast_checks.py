@@ -58,7 +58,7 @@ _decode_activity = msgspec.json.Decoder(_Activity).decode
 
 
 def is_sound_result(result: bytes) -> bool:
-    """Tell whether a result as JSON is sound at first sight; False says only that it must be looked at closely."""
+    """Return whether a result as JSON is sound at first sight; False says only that it must be looked at closely."""
     return _is_known_to_be_sound(result) if len(result) <= _SHORT else _is_sound(result)
 
 
@@ -78,7 +78,7 @@ _is_known_to_be_sound = lru_cache(maxsize=_RESULTS_REMEMBERED)(_is_sound)
 
 
 def is_sound_activity(activity: bytes | Raw) -> bool:
-    """Tell whether an activity as JSON is sound at first sight; False says only that it must be looked at closely."""
+    """Return whether an activity as JSON is sound at first sight; False says only that it must be looked at closely."""
     try:
         told = _decode_activity(activity)
     except msgspec.MsgspecError:
@@ -109,7 +109,7 @@ def _is_possible(score: _Score) -> bool:
 
 @lru_cache(maxsize=_IRIS_REMEMBERED)
 def is_sound_iri(text: str) -> bool:
-    """Tell whether a text is an IRI: what `check_iri` says, remembered."""
+    """Return whether a text is an IRI: what `check_iri` says, remembered."""
     return not any(check_iri(text, ""))
 
 

@@ -34,7 +34,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 
 
 def is_iri(text: str) -> bool:
-    """Tell whether a text is an absolute IRI as LRSs take it: with a scheme, without spaces (RFC 3987)."""
+    """Return whether a text is an absolute IRI as LRSs take it: with a scheme, without spaces (RFC 3987)."""
     return iri_problem(text) is None
 
 
@@ -76,7 +76,7 @@ def own_iri(text: str) -> str | None:
 
 
 def is_own_iri(text: str) -> bool:
-    """Tell whether an LMS's id is an IRI already, which is taken as it is."""
+    """Return whether an LMS's id is an IRI already, which is taken as it is."""
     return own_iri(text) == text
 
 
@@ -93,7 +93,7 @@ def sendable_iri(text: str) -> str:
 
 
 def is_language(tag: str) -> bool:
-    """Tell whether a text has the form of a language tag (RFC 5646)."""
+    """Return whether a text has the form of a language tag (RFC 5646)."""
     return _LANGUAGE.fullmatch(tag) is not None
 
 

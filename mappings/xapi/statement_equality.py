@@ -30,7 +30,7 @@ class Fingerprint(msgspec.Struct, frozen=True):
     timestamp: datetime | None
 
     def same_as(self, other: Fingerprint) -> bool:
-        """Tell whether both stand for one statement; a timestamp that either side left to the LRS is not compared."""
+        """Return whether both stand for one statement; a timestamp that either side left to the LRS is not compared."""
         if self.content != other.content:
             return False
         return None in {self.timestamp, other.timestamp} or self.timestamp == other.timestamp

@@ -61,7 +61,7 @@ def _run_on_sqlite(connection: Connection, step: Callable[[Config], None]) -> No
 
 
 def is_current(connection: Connection) -> bool:
-    """Tell whether the schema is the newest one."""
+    """Return whether the schema is the newest one."""
     return MigrationContext.configure(connection).get_current_revision() == _newest()
 
 

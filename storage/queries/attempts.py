@@ -53,7 +53,7 @@ _NEWEST = KeysetOrder(attempt.c.last_commit_at, attempt.c.id)
 def search(
     connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = MOST
 ) -> ResultPage[AttemptRow]:
-    """Give a page of attempts; those that had no commit yet come last.
+    """Return a page of attempts; those that had no commit yet come last.
 
     Raises:
         ValueError: `after` is no cursor of this search.
@@ -64,6 +64,6 @@ def search(
 
 
 def one(connection: Connection, uuid: str) -> AttemptRow | None:
-    """Give an attempt, None where there is none of this id."""
+    """Return an attempt, None where there is none of this id."""
     row = connection.execute(ROWS.where(attempt.c.uuid == uuid)).one_or_none()
     return None if row is None else AttemptRow(*row)

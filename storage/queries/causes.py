@@ -74,7 +74,7 @@ def causes(connection: Connection, target: str | None = None, most: int = GROUPE
 
 
 def said(words: str) -> str:
-    """Give the beginning of an answer or problem without what differs from one statement to the next."""
+    """Return the beginning of an answer or problem without what differs from one statement to the next."""
     return _VARYING.sub(lambda found: f"({found.lastgroup})" if found.lastgroup else " ", words).strip()[:_BEGINNING]
 
 
@@ -88,7 +88,7 @@ def _both(one: Cause, other: Cause) -> Cause:
 
 
 def _grouped(connection: Connection, conditions: Sequence[ColumnElement[bool]], most: int) -> Sequence[Any]:
-    """Give the newest of some deliveries, those together that have the same last answer."""
+    """Return the newest of some deliveries, those together that have the same last answer."""
     newest = select(delivery.c.id).where(*conditions).order_by(delivery.c.id.desc()).limit(most).subquery()
     # what is put in an id's place is shorter
     words = func.substr(func.coalesce(try_.c.answer, statement.c.problem, ""), 1, 3 * _BEGINNING)
@@ -125,7 +125,7 @@ def _grouped(connection: Connection, conditions: Sequence[ColumnElement[bool]], 
 
 
 def _statements(connection: Connection, delivery_ids: Sequence[int]) -> dict[int, str]:
-    """Give delivery id -> statement id."""
+    """Return delivery id -> statement id."""
     rows = connection.execute(
         select(delivery.c.id, statement.c.id.label("statement_id"))
         .join(

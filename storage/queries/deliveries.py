@@ -27,7 +27,7 @@ _NEWEST = KeysetOrder(delivery.c.id)
 def search(
     connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = MOST
 ) -> ResultPage[Delivery]:
-    """Give a page of deliveries.
+    """Return a page of deliveries.
 
     Those of a state other than delivered are found by indexes that have only them; of all others, the newest are
     looked through.
@@ -53,7 +53,7 @@ class Some(NamedTuple):
 def some(
     connection: Connection, which: DeliveryFilter, examples: int, *, most: int = COUNTED, looked_at: int | None = None
 ) -> Some:
-    """Count those that meet a filter, no further than `most`, and give so many examples.
+    """Count those that meet a filter, no further than `most`, and return so many examples.
 
     What no index tells is counted among the newest of the state, or of all, of which `looked_at` are looked at, by
     default `READ`; the count then says that there are older ones, which may meet it.
@@ -75,7 +75,7 @@ def how_many(connection: Connection, which: DeliveryFilter, most: int = COUNTED)
 
 
 def _few(connection: Connection, which: DeliveryFilter) -> Select[tuple[int]] | None:
-    """Give the query of those that indexes find and that are few, None where they must be looked for."""
+    """Return the query of those that indexes find and that are few, None where they must be looked for."""
     query = deliveries.chosen(which, delivery.c.id)
     attempts = enrollment_filter.few_attempts(connection, which)
     if attempts is not None:
@@ -96,7 +96,7 @@ def _looked_through(connection: Connection, which: DeliveryFilter, after: str | 
 
 
 def _newest(connection: Connection, which: DeliveryFilter, below: object, most: int) -> list[int]:
-    """Give the ids, the newest first, of those that may meet a filter: all of its state and target, or all there are.
+    """Return the ids, the newest first, of those that may meet a filter: all of its state and target, or all there are.
 
     Each target and shard is read from the end of its own part of the index, however long that is.
     """
@@ -117,7 +117,7 @@ def _newest(connection: Connection, which: DeliveryFilter, below: object, most: 
 
 
 def _that_meet(connection: Connection, which: DeliveryFilter, ids: list[int]) -> Iterator[list[int]]:
-    """Give those of some deliveries that meet a filter, some at a time, the newest first."""
+    """Return those of some deliveries that meet a filter, some at a time, the newest first."""
     elsewhere = msgspec.structs.replace(which, lms=None, learner=None, activity=None)
     owners = enrollment_filter.conditions(connection, enrollment_filter.of_statements(which), walked=True)
     query = deliveries.chosen(which, delivery.c.id, [*deliveries.conditions(elsewhere), *owners])
@@ -128,11 +128,11 @@ def _that_meet(connection: Connection, which: DeliveryFilter, ids: list[int]) ->
 
 
 def _is_of_state(which: DeliveryFilter) -> bool:
-    """Tell whether a filter is about nothing but what the indexes of deliveries have."""
+    """Return whether a filter is about nothing but what the indexes of deliveries have."""
     rest = msgspec.structs.replace(which, state=None, target=None)
     return rest == DeliveryFilter() and (_is_indexed(which) or which == rest)
 
 
 def _is_indexed(which: DeliveryFilter) -> bool:
-    """Tell whether an index has the deliveries of a filter's state alone."""
+    """Return whether an index has the deliveries of a filter's state alone."""
     return which.state is not None and which.state in {"waiting", *deliveries.TROUBLED}

@@ -89,7 +89,7 @@ _LAST_TRIES = 50
 def search(
     connection: Connection, which: DocumentFilter, *, after: str | None = None, most: int = MOST
 ) -> ResultPage[DocumentSummary]:
-    """Give a page of documents. With `target` and `state`, those that have a delivery of which both are true.
+    """Return a page of documents. With `target` and `state`, those that have a delivery of which both are true.
 
     Raises:
         ValueError: `after` is no cursor of this search.
@@ -122,7 +122,7 @@ def search(
 
 
 def lineage(connection: Connection, document_id: str) -> DocumentLineage | None:
-    """Give all there is to a document, None where there is none of this id."""
+    """Return all there is to a document, None where there is none of this id."""
     row = connection.execute(
         _ROWS.join(mapping_version, mapping_version.c.id == document.c.mapping_version_id)
         .add_columns(document.c.content, mapping_version.c.name, mapping_version.c.content_hash)

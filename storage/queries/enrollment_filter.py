@@ -49,7 +49,7 @@ class AttemptFilter(EnrollmentFilter, frozen=True, omit_defaults=True, kw_only=T
 
     @property
     def span(self) -> TimeSpan:
-        """Give the times of the last commit."""
+        """Return the times of the last commit."""
         return TimeSpan(self.since, self.until)
 
 
@@ -67,7 +67,7 @@ WHOSE = {
 
 
 def conditions(connection: Connection, which: EnrollmentFilter, *, walked: bool = False) -> list[ColumnElement[bool]]:
-    """Give what an enrollment must meet.
+    """Return what an enrollment must meet.
 
     `walked` is for queries that walk another table's index.
     """
@@ -97,7 +97,7 @@ def conditions(connection: Connection, which: EnrollmentFilter, *, walked: bool 
 
 
 def few(connection: Connection, which: EnrollmentFilter) -> list[int] | None:
-    """Give the ids of the enrollments where indexes find them and they are few; None where it must be searched."""
+    """Return the ids of the enrollments where indexes find them and they are few; None where it must be searched."""
     helped = (which.learner, which.learner_prefix, which.activity, which.course, which.enrollment)
     if all(one is None for one in helped):
         return None
@@ -112,7 +112,7 @@ def few(connection: Connection, which: EnrollmentFilter) -> list[int] | None:
 def narrowed(
     connection: Connection, query: Select[Any], which: EnrollmentFilter, column: ColumnElement[int]
 ) -> tuple[Select[Any], bool]:
-    """Give a query for the enrollments told, and whether they are few. `column` has an enrollment's id.
+    """Return a query for the enrollments told, and whether they are few. `column` has an enrollment's id.
 
     The query must join enrollments.
     """
@@ -123,7 +123,7 @@ def narrowed(
 
 
 def few_attempts(connection: Connection, which: deliveries.DeliveryFilter) -> list[int] | None:
-    """Give the ids of the attempts where indexes find them and their statements are few, None else."""
+    """Return the ids of the attempts where indexes find them and their statements are few, None else."""
     if which.attempt is not None:
         query = select(attempt.c.id).where(attempt.c.uuid == which.attempt)
     elif which.session is not None:
@@ -141,19 +141,19 @@ def few_attempts(connection: Connection, which: deliveries.DeliveryFilter) -> li
 
 
 def of_statements(which: deliveries.DeliveryFilter) -> EnrollmentFilter:
-    """Give the part of a filter of statements and deliveries that is about enrollments."""
+    """Return the part of a filter of statements and deliveries that is about enrollments."""
     return EnrollmentFilter(lms=which.lms, learner=which.learner, activity=which.activity)
 
 
 def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnElement[bool]]:
-    """Give the condition of a status that is unknown where nothing is stored."""
+    """Return the condition of a status that is unknown where nothing is stored."""
     if value is None:
         return []
     return [or_(column.is_(None), column == value) if value == "unknown" else column == value]
 
 
 def of_attempt(which: AttemptFilter) -> list[ColumnElement[bool]]:
-    """Give the conditions that a filter sets to the statuses of an attempt."""
+    """Return the conditions that a filter sets to the statuses of an attempt."""
     found = [
         *is_status(attempt.c.completion_status, which.completion),
         *is_status(attempt.c.success_status, which.success),

@@ -43,7 +43,7 @@ _NEWEST = KeysetOrder(enrollment.c.last_commit_at, enrollment.c.id)
 def search(
     connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = MOST
 ) -> ResultPage[EnrollmentRow]:
-    """Give a page of enrollments. With `status`, those that have an attempt of it.
+    """Return a page of enrollments. With `status`, those that have an attempt of it.
 
     Raises:
         ValueError: `after` is no cursor of this search.
@@ -61,6 +61,6 @@ def search(
 
 
 def one(connection: Connection, registration: str) -> EnrollmentRow | None:
-    """Give an enrollment, None where there is none of this registration."""
+    """Return an enrollment, None where there is none of this registration."""
     row = connection.execute(_ROWS.where(enrollment.c.registration == registration)).one_or_none()
     return None if row is None else EnrollmentRow(*row)

@@ -69,12 +69,12 @@ class Count(NamedTuple):
 
 
 def encode(key: Sequence[int | str | None]) -> str:
-    """Give a sort key as a cursor, a text that can stand in an address."""
+    """Return a sort key as a cursor, a text that can stand in an address."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
 def decode(cursor: str) -> list[int | str | None]:
-    """Give the sort key that a cursor holds; whose it is, `Order.place` checks.
+    """Return the sort key that a cursor holds; whose it is, `Order.place` checks.
 
     Raises:
         CursorError: it is no cursor.
@@ -154,7 +154,7 @@ class TimeSpan(NamedTuple):
     until: int | None = None
 
     def of(self, column: ColumnElement[int]) -> list[ColumnElement[bool]]:
-        """Give the conditions that a column's times are within."""
+        """Return the conditions that a column's times are within."""
         found = []
         if self.since is not None:
             found.append(column >= self.since)
@@ -189,7 +189,7 @@ class KeysetOrder:
         self._columns = (time, *rest)
 
     def place(self, cursor: str) -> list[int | str | None]:
-        """Give the sort key that a cursor of this order holds.
+        """Return the sort key that a cursor of this order holds.
 
         Raises:
             CursorError: it is not one of this order.
@@ -212,7 +212,7 @@ class KeysetOrder:
         after: str | None = None,
         most: int = MOST,
     ) -> ResultPage[T]:
-        """Give the rows of a query after a cursor, each `make(*columns)`, at most `most`.
+        """Return the rows of a query after a cursor, each `make(*columns)`, at most `most`.
 
         Raises:
             CursorError: the cursor is not one of this search.
@@ -247,7 +247,7 @@ class KeysetOrder:
         return self._made(found[:most], make, rest)
 
     def _conditions(self, reach: ScanLimit, *, timed: bool) -> list[ColumnElement[bool]]:
-        """Give those of the rows that have a time, or of those that have none."""
+        """Return those of the rows that have a time, or of those that have none."""
         found = [*reach.among, *reach.span.of(self._time)] if timed else [*reach.among]
         if self._time.nullable:
             found.append(self._time.is_not(None) if timed else self._time.is_(None))
@@ -263,7 +263,7 @@ class KeysetOrder:
         conditions: Sequence[ColumnElement[bool]],
         key: Sequence[Any] | None,
     ) -> list[Any] | None:
-        """Give the place down to which `READ` rows are, None where there are not so many.
+        """Return the place down to which `READ` rows are, None where there are not so many.
 
         It is told by all columns that are of the time's table: by its time alone, it would have all rows above it that
         share a millisecond, as those of an import do.
@@ -299,7 +299,7 @@ def _below(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[
 
 
 def _row(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[Any]:
-    """Give as many columns as there are values, as one value to compare."""
+    """Return as many columns as there are values, as one value to compare."""
     return tuple_(*(column for column, _ in zip(columns, key, strict=False)))
 
 

@@ -111,7 +111,7 @@ def enrollments(
     after: int = 0,
     most: int = 100,
 ) -> list[Enrollment]:
-    """Give enrollments in the order they began, those with ids above `after`, at most `most`."""
+    """Return enrollments in the order they began, those with ids above `after`, at most `most`."""
     conditions: list[ColumnElement[bool]] = [enrollment.c.id > after]
     for column, value in (
         (enrollment.c.lms_id, lms_id),
@@ -125,7 +125,7 @@ def enrollments(
 
 
 def newest_enrollments(connection: Connection, lms_id: int, most: int) -> list[Enrollment]:
-    """Give the enrollments of an LMS that were last active, the newest first."""
+    """Return the enrollments of an LMS that were last active, the newest first."""
     ids = connection.execute(
         select(enrollment.c.id)
         .where(enrollment.c.lms_id == lms_id)
@@ -138,12 +138,12 @@ def newest_enrollments(connection: Connection, lms_id: int, most: int) -> list[E
 
 
 def find_session(connection: Connection, session_id: str) -> Session | None:
-    """Give a session with its attempt and enrollment."""
+    """Return a session with its attempt and enrollment."""
     return attempts.load_sessions(connection, [session_id]).get(session_id)
 
 
 def find_attempt(connection: Connection, uuid: str) -> Attempt | None:
-    """Give an attempt with its enrollment."""
+    """Return an attempt with its enrollment."""
     owner = attempts.load_enrollments(
         connection, enrollment.c.id.in_(select(attempt.c.enrollment_id).where(attempt.c.uuid == uuid)), 1
     )
@@ -152,17 +152,17 @@ def find_attempt(connection: Connection, uuid: str) -> Attempt | None:
 
 
 def latest_attempt(connection: Connection, owner: Enrollment) -> Attempt | None:
-    """Give the attempt of an enrollment with the highest number."""
+    """Return the attempt of an enrollment with the highest number."""
     return attempts.latest_attempts(connection, [owner]).get(owner.id)
 
 
 def reports(connection: Connection, owner: Enrollment) -> list[AttemptReport]:
-    """Give an enrollment's attempts in their order, each with all there is to it."""
+    """Return an enrollment's attempts in their order, each with all there is to it."""
     return [report(connection, one) for one in attempts.load_attempts(connection, owner)]
 
 
 def report(connection: Connection, one: Attempt) -> AttemptReport:
-    """Give all there is to an attempt."""
+    """Return all there is to an attempt."""
     sessions = attempts.load_attempt_sessions(connection, one)
     return AttemptReport(
         one,
@@ -212,7 +212,7 @@ def _statements(connection: Connection, attempt_id: int) -> list[StatementLine]:
 
 
 def documents(connection: Connection, attempt_id: int, *, most_bytes: int | None = None) -> list[DocumentLine]:
-    """Give the documents that an attempt changed last, with their deliveries.
+    """Return the documents that an attempt changed last, with their deliveries.
 
     With `most_bytes`, they have at most so many of their content, its beginning.
     """

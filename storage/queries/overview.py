@@ -68,7 +68,7 @@ class Overview(NamedTuple):
 
 
 def overview(connection: Connection, now: int, minutes: int = 60) -> Overview:
-    """Give the state of the bridge at `now`, with rates of the last minutes."""
+    """Return the state of the bridge at `now`, with rates of the last minutes."""
     waits, paused = queues(connection, COUNTED), pauses.current(connection)
     troubles = target_alarms.current(connection)
     is_open = select(session.c.started_at).where(session.c.ended.is_(None))
@@ -114,7 +114,7 @@ def rate(connection: Connection, time: Column[Any], now: int, minutes: int) -> R
 def alarms(
     waits: dict[str, Queue], paused: dict[str, Pause], now: int, troubles: Sequence[TargetAlarm] = ()
 ) -> list[Alarm]:
-    """Give what people must look after, target by target."""
+    """Return what people must look after, target by target."""
     found = []
     for target in sorted({*waits, *paused, *(trouble.target for trouble in troubles)}):
         pause, queue = paused.get(target), waits.get(target, Queue())

@@ -34,7 +34,7 @@ COUNTED = 100_000
 
 
 def queues(connection: Connection, most: int = COUNTED) -> dict[str, Queue]:
-    """Give target -> its queue, for targets that anything waits for or is in trouble at.
+    """Return target -> its queue, for targets that anything waits for or is in trouble at.
 
     No number is counted further than `most`.
     """
@@ -69,7 +69,7 @@ def waiting_by_target(connection: Connection, most: int) -> tuple[dict[str, int]
 
 
 def document_state(state: str) -> list[ColumnElement[bool]]:
-    """Give the condition of a document's delivery, so that the indexes which have it are used."""
+    """Return the condition of a document's delivery, so that the indexes which have it are used."""
     known = literal_column(f"'{state}'") if state in {"waiting", "dead"} else state
     return [document_delivery.c.state == known]
 
@@ -77,7 +77,7 @@ def document_state(state: str) -> list[ColumnElement[bool]]:
 def targets(
     connection: Connection, target: ColumnElement[str], conditions: Sequence[ColumnElement[bool]]
 ) -> Iterator[str]:
-    """Give the targets of some deliveries in their order.
+    """Return the targets of some deliveries in their order.
 
     They are what the index begins with: from one target it goes to the next without reading between.
     """
@@ -98,7 +98,7 @@ def _by_target(
 
 
 def _oldest(connection: Connection, target: str) -> int | None:
-    """Give when the first waiting delivery's statement was made: the first one of each shard, by the index."""
+    """Return when the first waiting delivery's statement was made: the first one of each shard, by the index."""
     firsts = [
         connection.execute(
             select(func.min(delivery.c.id)).where(

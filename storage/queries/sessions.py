@@ -47,7 +47,7 @@ _LATEST_OPENED = KeysetOrder(session.c.started_at, session.c.session_id)
 def search(
     connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = MOST
 ) -> ResultPage[SessionRow]:
-    """Give a page of sessions. What the filter tells of status and time is about their attempts.
+    """Return a page of sessions. What the filter tells of status and time is about their attempts.
 
     Raises:
         ValueError: `after` is no cursor of this search.
@@ -58,7 +58,7 @@ def search(
 
 
 def open_ones(connection: Connection, *, after: str | None = None, most: int = MOST) -> ResultPage[SessionRow]:
-    """Give a page of sessions that have not ended, those first that began last.
+    """Return a page of sessions that have not ended, those first that began last.
 
     Raises:
         ValueError: `after` is no cursor of this list.
@@ -68,6 +68,6 @@ def open_ones(connection: Connection, *, after: str | None = None, most: int = M
 
 
 def one(connection: Connection, session_id: str) -> SessionRow | None:
-    """Give a session, None where there is none of this id."""
+    """Return a session, None where there is none of this id."""
     row = connection.execute(_ROWS.where(session.c.session_id == session_id)).one_or_none()
     return None if row is None else SessionRow(*row)

@@ -121,7 +121,7 @@ _ITS_DELIVERY = and_(delivery.c.attempt_id == statement.c.attempt_id, delivery.c
 def search(
     connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = MOST
 ) -> ResultPage[StatementSummary]:
-    """Give a page of statements. With `target` and `state`, those that have a delivery of which both are true.
+    """Return a page of statements. With `target` and `state`, those that have a delivery of which both are true.
 
     Raises:
         ValueError: `after` is no cursor of this search.
@@ -138,13 +138,13 @@ def search(
 
 
 def origin(connection: Connection, statement_id: str) -> Origin | None:
-    """Give where a statement comes from, None where there is none of this id."""
+    """Return where a statement comes from, None where there is none of this id."""
     row = connection.execute(_ORIGIN.where(statement.c.id == statement_id)).one_or_none()
     return None if row is None else Origin._make(row)
 
 
 def lineage(connection: Connection, statement_id: str) -> Lineage | None:
-    """Give all there is to a statement, None where there is none of this id."""
+    """Return all there is to a statement, None where there is none of this id."""
     its = origin(connection, statement_id)
     if its is None:
         return None
@@ -153,7 +153,7 @@ def lineage(connection: Connection, statement_id: str) -> Lineage | None:
 
 
 def _narrowed(connection: Connection, query: Select[Any], which: DeliveryFilter) -> tuple[Select[Any], bool]:
-    """Give the query for what can be told of whose and where statements are, and whether it leaves few."""
+    """Return the query for what can be told of whose and where statements are, and whether it leaves few."""
     way = _of_way(which)
     whose = of_statements(which)
     attempts = few_attempts(connection, which)

@@ -29,12 +29,12 @@ class Tries(NamedTuple):
 
     @property
     def is_in_trouble(self) -> bool:
-        """Tell whether the newest try met trouble, not a refusal: the circuit breaker is open then."""
+        """Return whether the newest try met trouble, not a refusal: the circuit breaker is open then."""
         return self.failures > 0 and self.error is not None and self.error.outcome in TROUBLES
 
 
 def tries(connection: Connection, target: str) -> Tries:
-    """Tell how a target does; times are milliseconds since the epoch."""
+    """Return how a target does; times are milliseconds since the epoch."""
     newest = select(func.coalesce(func.max(try_.c.id), 0)).scalar_subquery()
     own = (try_.c.id > newest - LOOKED_AT, try_.c.target == target)
     is_well = try_.c.outcome.in_(("delivered", "equivalent"))

@@ -144,7 +144,7 @@ _COMMIT: Select[Any] = select(
 def timeline(
     connection: Connection, attempt_id: str, *, after: str | None = None, most: int = COMMITS, first_session: int = 1
 ) -> Timeline | None:
-    """Give an attempt by its UUID with at most `most` commits, None where there is none.
+    """Return an attempt by its UUID with at most `most` commits, None where there is none.
 
     Of its sessions, at most `SESSIONS` from number `first_session` on.
 
@@ -206,7 +206,7 @@ def _places(connection: Connection, key: int, session_ids: Collection[str]) -> d
 def received(
     connection: Connection, session_id: str, number: int, *, first_statement: int = 1
 ) -> JournaledCommit | None:
-    """Give one commit of a session with its body and what it made, None where there is none of this number.
+    """Return one commit of a session with its body and what it made, None where there is none of this number.
 
     Of its statements, at most `STATEMENTS` from the one with the number `first_statement` on.
     """
@@ -229,7 +229,7 @@ def received(
 
 
 def _answer_before(connection: Connection, key: int, place: int) -> str | None:
-    """Give the answer to the last of an attempt's commits below a place in the journal; duplicates have none."""
+    """Return the answer to the last of an attempt's commits below a place in the journal; duplicates have none."""
     newest = journal.c.id + 0
     found: str | None = connection.execute(
         select(journal.c.response)
@@ -242,7 +242,7 @@ def _answer_before(connection: Connection, key: int, place: int) -> str | None:
 
 
 def enrollment_journal(connection: Connection, session_id: str) -> tuple[int, int]:
-    """Tell how many commits the enrollment of a session has had, and the bytes of their bodies; 0 and 0 of none."""
+    """Return how many commits the enrollment of a session has had, and the bytes of their bodies; 0 and 0 of none."""
     owner = (
         select(attempt.c.enrollment_id)
         .join(session, session.c.attempt_id == attempt.c.id)

@@ -55,7 +55,7 @@ WITHOUT_A_TOKEN = "scorm-cloud form"
 
 
 def expected(one: Hostile) -> int:
-    """Give the status that a body is answered with."""
+    """Return the status that a body is answered with."""
     if one.entry == WITHOUT_A_TOKEN:
         return 401
     return 413 if one.name in TOO_COMPLEX else 400 if one.name in BROKEN else 200
@@ -222,7 +222,7 @@ async def _post_form(watched: Watched, url: str, body: bytes, content_type: str,
 
 
 def path_of(one: Hostile, session: str) -> str:
-    """Give the address that a body is posted to."""
+    """Return the address that a body is posted to."""
     known = {
         ALL_IN_ONE: "/v1/commits",
         PROGRESS: "/scorm/progress/235/",

@@ -31,7 +31,7 @@ class _Table(HTMLParser):
 
 
 def table(page: str, label: str) -> list[list[str]]:
-    """Give the rows of the table in the region of this label, below its head, with spaces put together."""
+    """Return the rows of the table in the region of this label, below its head, with spaces put together."""
     region = re.search(rf'aria-label="{re.escape(label)}".*?</table>', page, re.DOTALL)
     if region is None:
         return []
@@ -41,7 +41,7 @@ def table(page: str, label: str) -> list[list[str]]:
 
 
 def fact(page: str, name: str) -> str:
-    """Give what stands under a name in a list of facts."""
+    """Return what stands under a name in a list of facts."""
     found = re.search(rf"<dt>{re.escape(name)}</dt>\s*<dd[^>]*>(.*?)</dd>", page, re.DOTALL)
     assert found is not None, name
     return " ".join(unescape(re.sub(r"<[^>]+>", "", found[1])).split())

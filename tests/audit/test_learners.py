@@ -71,7 +71,7 @@ def other_lms(bridge: Bridge) -> str:
 
 
 def shown(page: str) -> list[str]:
-    """Give the registrations on a page, in their order."""
+    """Return the registrations on a page, in their order."""
     return re.findall(r'href="/audit/enrollments/([0-9a-f-]{36})"', page)
 
 

@@ -44,7 +44,7 @@ async def bridge(start: StartBridge, provider: Provider) -> Bridge:
 
 
 async def _to_the_provider(person: Visitor, next_page: str = "") -> str:
-    """Give the address that the provider sends a person back to."""
+    """Return the address that the provider sends a person back to."""
     left = await person.get(f"/audit/sign-in/oidc{next_page and '?next=' + next_page}")
     assert left.status == 303, await left.text()
     answer = await person.client.get(left.headers["Location"], allow_redirects=False)

@@ -49,7 +49,7 @@ class Lrs:
         return web.json_response(told)
 
     def settings(self, name: str) -> TargetSettings:
-        """Give a target that is this LRS, without documents: each of them would have requests of its own."""
+        """Return a target that is this LRS, without documents: each of them would have requests of its own."""
         assert self.server is not None
         documents = dict.fromkeys(("activity-state", "attempt-state", "activity-profile", "agent-profile"), False)
         return TargetSettings(

@@ -54,7 +54,7 @@ async def bridge(bridge: Bridge) -> Bridge:
 
 
 async def _previewed(admin: Visitor, bridge: Bridge, **told: str) -> str:
-    """Look what would be done about all that was stored, and give the address of the preview."""
+    """Look what would be done about all that was stored, and return the address of the preview."""
     asked = await admin.post(CHOICE, page=CHOICE, **{"since": "2020-01-01"} | told)
     assert asked.status == 303, await asked.text()
     await jobs_of(bridge).wait()

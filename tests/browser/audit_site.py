@@ -77,7 +77,7 @@ async def sign_in(page: Page, origin: str, name: str = ADMIN) -> None:
 
 
 async def trail(page: Page) -> list[list[str]]:
-    """Give who did what, to how many and why, the newest first."""
+    """Return who did what, to how many and why, the newest first."""
     await page.get_by_role("link", name="Trail", exact=True).click()
     await expect(page.get_by_role("heading", name="Trail", level=1)).to_be_visible()
     rows = await page.locator("tbody tr").all()
@@ -86,7 +86,7 @@ async def trail(page: Page) -> list[list[str]]:
 
 
 def delivery(page: Page, statement: str) -> Locator:
-    """Give what an attempt's page tells of a statement's delivery."""
+    """Return what an attempt's page tells of a statement's delivery."""
     return page.locator(f"[id='statement-{statement}'] .delivery")
 
 
@@ -97,12 +97,12 @@ def add_admin(database_url: str) -> None:
 
 
 def gives_a_page(route: Route) -> bool:
-    """Tell whether a route is of a page for people."""
+    """Return whether a route is of a page for people."""
     return route.method == "GET" and route.path not in NO_PAGES and not FILE.search(route.path)
 
 
 def name_of(route: Route) -> str:
-    """Give what a page is called after its route: letters, digits and hyphens."""
+    """Return what a page is called after its route: letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", route.path).strip("-") or "overview"
 
 
@@ -148,7 +148,7 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
 
 
 async def _jobs(bridge: Bridge, version: str) -> dict[str, str]:
-    """Ask for what a version would do, and would have done, and give the addresses of both."""
+    """Ask for what a version would do, and would have done, and return the addresses of both."""
     admin = new_visitor(bridge.url)
     async with admin:
         await admin.sign_in(ADMIN)
@@ -160,13 +160,13 @@ async def _jobs(bridge: Bridge, version: str) -> dict[str, str]:
 
 
 def _changed_mapping() -> str:
-    """Give the shipped mapping with one rule left out and others told differently."""
+    """Return the shipped mapping with one rule left out and others told differently."""
     mapping = read_document("scorm-profile").replace('result = ["success", "score"]', 'result = ["success"]')
     return mapping[: mapping.rindex("[[rules]]")]
 
 
 def _paths(bridge: Bridge) -> dict[str, str]:
-    """Give an address for each page: one with much to show."""
+    """Return an address for each page: one with much to show."""
     with reading(bridge.engine) as connection:
         registration, attempt = connection.execute(
             text(

@@ -51,7 +51,7 @@ class Watch:
         context.on("response", lambda answer: self._answer(answer.status, answer.url))
 
     def unexpected(self) -> list[str]:
-        """Give the complaints that no test asked for."""
+        """Return the complaints that no test asked for."""
         return [one for one in self.complaints if not any(re.search(pattern, one) for pattern in self.expected)]
 
     def _console(self, message: ConsoleMessage) -> None:
@@ -122,7 +122,7 @@ def watch() -> Watch:
 
 @asynccontextmanager
 async def watched_page(browser: Browser, watch: Watch, **profile: Any) -> AsyncIterator[Page]:
-    """Give a page of a fresh browser profile; fail if the browser has anything to complain of until it is closed."""
+    """Return a page of a fresh browser profile; fail if the browser has anything to complain of until it is closed."""
     context = await browser.new_context(**profile)
     context.set_default_timeout(20_000)
     await context.add_init_script(TELL_VIOLATIONS)

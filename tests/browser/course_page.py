@@ -61,11 +61,11 @@ class CoursePage:
         }
 
     def button(self, name: str) -> Locator:
-        """Give one of the course's own buttons."""
+        """Return one of the course's own buttons."""
         return self.sco.get_by_role("button", name=name, exact=True)
 
     def question(self, name: str) -> Locator:
-        """Give the form of a question, whether or not its page is shown."""
+        """Return the form of a question, whether or not its page is shown."""
         return self.sco.locator(f"form[data-question={name}]")
 
     async def expect_page(self, name: str, *, status: str = "saved") -> None:

@@ -173,7 +173,7 @@ async def expect_every_type(lrs: LearningLocker, learner: str, version: str) -> 
 
 
 def answered(version: str, question: str, *, right: bool = True) -> Line:
-    """Give what the answer to a question tells."""
+    """Return what the answer to a question tells."""
     kind, correct, incorrect = ANSWERS[question, version]
     own = {
         "id": question,
@@ -192,7 +192,7 @@ def answered(version: str, question: str, *, right: bool = True) -> Line:
 
 
 def seen(version: str, first: int, last: int, *, wrong: tuple[str, ...] = ()) -> list[Line]:
-    """Give what is told while these pages, counted from 1, are seen for the first time.
+    """Return what is told while these pages, counted from 1, are seen for the first time.
 
     The commit that tells of a page also tells the answer that was given on the page before it.
     """
@@ -205,7 +205,7 @@ def seen(version: str, first: int, last: int, *, wrong: tuple[str, ...] = ()) ->
 
 
 def passed(raw: int, scaled: float) -> list[Line]:
-    """Give what finishing tells of a passed attempt; in SCORM 1.2, `passed` implies completed."""
+    """Return what finishing tells of a passed attempt; in SCORM 1.2, `passed` implies completed."""
     score = {"scaled": scaled, "raw": raw, "min": 0, "max": 100}
     return [
         ("scored", {"score": score}, ""),
@@ -216,7 +216,7 @@ def passed(raw: int, scaled: float) -> list[Line]:
 
 
 def failed(version: str, raw: int, scaled: float) -> list[Line]:
-    """Give what finishing tells of a failed attempt; in SCORM 1.2, `failed` leaves it as incomplete as it was."""
+    """Return what finishing tells of a failed attempt; in SCORM 1.2, `failed` leaves it as incomplete as it was."""
     score = {"scaled": scaled, "raw": raw, "min": 0, "max": 100}
     completed = version == "2004"
     return [
@@ -228,23 +228,23 @@ def failed(version: str, raw: int, scaled: float) -> list[Line]:
 
 
 def rules(lines: list[Line]) -> list[str]:
-    """Give the rules' names, which in this mapping are the verbs'."""
+    """Return the rules' names, which in this mapping are the verbs'."""
     return [verb for verb, _, _ in lines]
 
 
 def about(version: str, lines: list[Line]) -> list[Told]:
-    """Give lines as statements about the sample course."""
+    """Return lines as statements about the sample course."""
     sco = f"{HOME_PAGE}/courses/sample/sample-{version}"
     return [(VERBS + verb, sco + part, result) for verb, result, part in lines]
 
 
 def stored(lrs: LearningLocker, learner: str) -> list[dict[str, Any]]:
-    """Give a learner's statements in the order in which the LRS stored them."""
+    """Return a learner's statements in the order in which the LRS stored them."""
     return lrs.statements(agent=json.dumps({"account": {"homePage": HOME_PAGE, "name": learner_id(learner)}}))
 
 
 async def expect_statements(lrs: LearningLocker, learner: str, version: str, lines: list[Line]) -> list[dict[str, Any]]:
-    """Wait until the LRS has exactly these statements of a learner, in this order and no earlier dates; give them."""
+    """Wait until the LRS has exactly these statements of a learner, in this order and no earlier dates; return them."""
     expected = about(version, lines)
 
     async def look() -> list[dict[str, Any]]:
@@ -262,7 +262,7 @@ def _told(statements: list[dict[str, Any]]) -> list[Told]:
 
 
 def extension(statement: dict[str, Any]) -> dict[str, Any]:
-    """Give the LMS's own ids from a statement's context."""
+    """Return the LMS's own ids from a statement's context."""
     return statement["context"]["extensions"][f"{HOME_PAGE}/xapi/extensions/scorm"]
 
 

@@ -38,7 +38,7 @@ _READ_ATTEMPTS = """articles => articles.map(article => ({
 
 
 def _states(attempts: list[dict[str, Any]]) -> set[str]:
-    """Give the states of all deliveries of attempts."""
+    """Return the states of all deliveries of attempts."""
     return {state for one in attempts for row in one["statements"] for _, state in row["deliveries"]}
 
 
@@ -71,7 +71,7 @@ class SandboxBridge:
         return CoursePage(page)
 
     async def shown_attempts(self, page: Page, learner: str, *, delivery: str = "delivered") -> list[dict[str, Any]]:
-        """Give a learner's attempts as the start page shows them once all deliveries are in a state, newest first."""
+        """Return a learner's attempts as the start page shows them once all deliveries are in a state, newest first."""
 
         async def look() -> list[dict[str, Any]]:
             await page.goto(self.start_page)
@@ -84,7 +84,7 @@ class SandboxBridge:
         return attempts
 
     async def verify(self, learner: str, version: str) -> dict[str, Any]:
-        """Give what `scorm-bridge verify --json` prints of a learner's one enrollment."""
+        """Return what `scorm-bridge verify --json` prints of a learner's one enrollment."""
         command: list[str | Path] = [
             Path(sys.executable).with_name("scorm-bridge"),
             "verify",
@@ -95,12 +95,12 @@ class SandboxBridge:
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
         output, _ = await process.communicate()
         assert process.returncode == 0
-        [enrollment] = json.loads(output)
+        [enrollment] = json.loads(output)["items"]
         return enrollment
 
 
 def learner_id(name: str) -> str:
-    """Give the id that the sandbox's LMS knows a learner by."""
+    """Return the id that the sandbox's LMS knows a learner by."""
     return name.lower().replace(" ", ".")
 
 

@@ -22,7 +22,7 @@ SIZES: dict[str, ViewportSize] = {"desktop": DESKTOP, "phone": PHONE}
 
 
 async def take(site: AuditSite, browser: Browser, folder: Path) -> int:
-    """Write a picture of each page as high as it is; give how many."""
+    """Write a picture of each page as high as it is; return how many."""
     taken = 0
     for size, viewport in SIZES.items():
         context = await browser.new_context(viewport=viewport, is_mobile=size == "phone")

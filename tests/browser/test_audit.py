@@ -60,7 +60,7 @@ def watch() -> Watch:
 
 @cache
 def axe() -> str:
-    """Give axe's source."""
+    """Return axe's source."""
     if not AXE.exists():
         pytest.fail("The tests of the audit pages need axe-core: run `make test-tools`.")
     return AXE.read_text("utf-8")

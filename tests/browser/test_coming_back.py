@@ -30,7 +30,7 @@ WRONG = "set-is-not-save"
 
 
 def suspended_on(version: str, page: int) -> list[Line]:
-    """Give what is told of a first session that is left on a page, counted from 1."""
+    """Return what is told of a first session that is left on a page, counted from 1."""
     return [STARTED, *seen(version, 1, page, wrong=(WRONG,)), SUSPENDED]
 
 
@@ -156,7 +156,7 @@ async def test_a_finished_course_launched_again_is_a_second_attempt(
 
 
 def registrations(statements: list[dict[str, Any]]) -> set[str]:
-    """Give the registrations of statements."""
+    """Return the registrations of statements."""
     return {one["context"]["registration"] for one in statements}
 
 

@@ -90,7 +90,7 @@ async def test_a_mapping_is_drafted_judged_let_hold_taken_back_and_told_anew(
 
 
 async def draft_with_a_fault_is_mended(page: Page) -> str:
-    """Keep a draft in the second try, and give its address."""
+    """Keep a draft in the second try, and return its address."""
     await page.get_by_role("link", name="Mappings", exact=True).click()
     await page.get_by_role("link", name="scorm-profile").click()
     await page.get_by_role("link", name="Edit as a draft").click()
@@ -169,7 +169,7 @@ async def expect_voided_and_replaced(page: Page, attempt: str) -> None:
 
 
 async def lrs_has(lrs: LearningLocker, learner: str, *verbs: str) -> list[str]:
-    """Wait until the LRS has these of a learner that are not voided, in the order it got them; give their verbs."""
+    """Wait until the LRS has these of a learner that are not voided, in the order it got them; return their verbs."""
     expected = [verb if ":" in verb else f"{VERBS}{verb}" for verb in verbs]
 
     async def look() -> list[str]:

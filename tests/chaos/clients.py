@@ -50,7 +50,7 @@ class Client:
             await self.commit()
 
     async def commit(self) -> list[str]:
-        """Make one commit and repeat it until it is answered; give its statements' ids."""
+        """Make one commit and repeat it until it is answered; return its statements' ids."""
         self.number += 1
         name = (self._learner, self.number)
         self._ledger.issued.add(name)

@@ -62,7 +62,7 @@ def stored(engine: Engine) -> Stored:
 
 
 def violations(ledger: Ledger, bridge: Stored, arrived: Mapping[str, bytes], changed: Sequence[str] = ()) -> list[str]:
-    """Give every promise that was broken, in words; none where all was kept.
+    """Return every promise that was broken, in words; none where all was kept.
 
     `arrived` is what the LRS has, by id in the order of first arrival; `changed` are ids that it saw with two contents.
     """

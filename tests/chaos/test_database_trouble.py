@@ -43,7 +43,7 @@ def cluster() -> Iterator[Any]:
 
 
 def _children(pid: int, pattern: str = "") -> list[int]:
-    """Give the processes of a database server, those whose title matches."""
+    """Return the processes of a database server, those whose title matches."""
     found = subprocess.run(["pgrep", "-P", str(pid), "-f", pattern], capture_output=True, text=True, check=False)
     return [int(one) for one in found.stdout.split()]
 

@@ -16,10 +16,10 @@ from sqlalchemy import Engine, func, select
 
 from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
 from bridge.commit_model.launch import Activity, Course, Launch, Learner
-from bridge.commits.batch_executor import run
-from bridge.commits.commands import Answer, CloseIdleSession, Command, OpenSession, StoreCommit
+from bridge.commits.batch_executor import execute_batch
+from bridge.commits.commands import CloseIdleSession, Command, OpenSession, StoreCommit
 from bridge.commits.dependencies import CommitDependencies
-from bridge.commits.write_queue import BatchResult, CommandBatch, QueuedCommand, WriteQueue
+from bridge.commits.write_queue import CommandBatch, QueuedCommand, WriteQueue
 from bridge.formats import native
 from bridge.formats.commit_request import CommitRequest
 from bridge.mapping_documents import load_mapping
@@ -68,10 +68,10 @@ class Machine(RuleBasedStateMachine):
                 connection, name="m", content_hash="0" * 64, definition=MAPPING.definition.text, now=START
             )
         rules = {one.name: ("lrs",) for one in MAPPING.definition.rules}
-        self.setup = CommitDependencies(
+        self.dependencies = CommitDependencies(
             ActiveMappings(ActiveMapping(version, MAPPING, rules, {})), self.clock, self.ids
         )
-        self.processes = [WriteQueue(self.setup), WriteQueue(self.setup)]
+        self.processes = [WriteQueue(self.dependencies), WriteQueue(self.dependencies)]
         self.turns = itertools.cycle(self.processes)
 
     @rule(learner=LEARNERS)
@@ -101,21 +101,22 @@ class Machine(RuleBasedStateMachine):
         for session_id in others:
             mine.add(QueuedCommand(self._next(session_id, 1, status)))
         if comes_between:
-            self._check(self._run(other, [self._next(first, 1, "incomplete")]).outcomes[0])
+            (between,) = self._run(other, [self._next(first, 1, "incomplete")])
+            self._check(between)
         if fails and others:
-            batch = mine.next()
+            batch = mine.next_batch()
             assert batch is not None
             with self.engine.connect() as connection, connection.begin() as transaction:
-                run(connection, self.setup, batch)
+                execute_batch(connection, self.dependencies, batch)
                 transaction.rollback()
-            mine.failed()
-            batch.give_up()
-            done = self._store(mine, batch)
+            mine.batch_failed()
+            batch.reset()
+            results = self._store(mine, batch)
         else:
-            done = self._run(mine, [])
-        assert len(done.outcomes) == len(others)
-        for outcome in done.outcomes:
-            self._check(outcome)
+            results = self._run(mine, [])
+        assert len(results) == len(others)
+        for result in results:
+            self._check(result)
 
     @precondition(lambda self: any(one.bodies for one in self.sessions.values()))
     @rule(data=st.data())
@@ -133,7 +134,7 @@ class Machine(RuleBasedStateMachine):
         self.clock.advance(86_400)
         for session_id, known in self.sessions.items():
             if not known.ended and not known.idle:
-                assert self._do(CloseIdleSession(session_id, self.clock())).ended
+                assert self._do(CloseIdleSession(session_id, self.clock())) is True
                 known.idle = True
 
     @invariant()
@@ -192,44 +193,44 @@ class Machine(RuleBasedStateMachine):
             self.passed.add(known.learner)
         return self._posting(session_id, body)
 
-    def _check(self, outcome: object) -> None:
-        assert isinstance(outcome, Answer), outcome
-        assert msgspec.json.decode(outcome.body)["disposition"] == "applied"
+    def _check(self, result: object) -> None:
+        assert isinstance(result, bytes), result
+        assert msgspec.json.decode(result)["disposition"] == "applied"
 
-    def _do(self, work: Command) -> Any:
-        (outcome,) = self._run(next(self.turns), [work]).outcomes
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+    def _do(self, command: Command) -> Any:
+        (result,) = self._run(next(self.turns), [command])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-    def _run(self, process: WriteQueue, works: list[Command]) -> BatchResult:
-        for work in works:
-            process.add(QueuedCommand(work))
-        batch = process.next()
-        return BatchResult([], [], set(), 0, 0) if batch is None else self._store(process, batch)
+    def _run(self, process: WriteQueue, commands: list[Command]) -> list[object]:
+        for command in commands:
+            process.add(QueuedCommand(command))
+        batch = process.next_batch()
+        return [] if batch is None else self._store(process, batch)
 
-    def _store(self, process: WriteQueue, batch: CommandBatch) -> BatchResult:
+    def _store(self, process: WriteQueue, batch: CommandBatch) -> list[object]:
         with writing(self.engine) as connection:
-            done = run(connection, self.setup, batch)
-        process.done(done)
-        return done
+            committed = execute_batch(connection, self.dependencies, batch)
+        process.batch_committed(committed)
+        return [queued.result for queued in batch.commands]
 
     def _post(self, session_id: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = self._do(self._posting(session_id, body))
-        assert isinstance(answer, Answer)
-        told: dict[str, Any] = msgspec.json.decode(answer.body)
+        assert isinstance(answer, bytes)
+        told: dict[str, Any] = msgspec.json.decode(answer)
         return told
 
     def _posting(self, session_id: str, body: dict[str, Any]) -> StoreCommit:
         raw = msgspec.json.encode(body)
         commit = native.parse_commit(body, CommitRequest(raw))
-        arrival = ReceivedCommit(
+        received = ReceivedCommit(
             commit=commit,
             parsed_cmi=parse_cmi(commit.tree),
             digest=hashlib.sha256(raw).hexdigest(),
             received_at=self.clock(),
         )
-        return StoreCommit(arrival, session_id, self.lms_id, None, "application/json", raw)
+        return StoreCommit(received, session_id, self.lms_id, None, "application/json", raw)
 
     def _launch(self, learner: str) -> Launch:
         return Launch(self.lms_id, Learner(learner, ""), Activity("235", "", ""), Course("", ""))

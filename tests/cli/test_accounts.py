@@ -33,7 +33,7 @@ def password_file(tmp_path: Path) -> str:
 
 
 def _listed(run: Run, url: str) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(run("accounts", "list", "--json", **{URL: url}).stdout)
+    found: list[dict[str, object]] = json.loads(run("accounts", "list", "--json", **{URL: url}).stdout)["items"]
     return [{name: value for name, value in one.items() if name != "created_at"} for one in found]
 
 

@@ -58,21 +58,21 @@ def told(run: Run, database_url: str) -> Any:
 
 
 async def test_deliveries_are_listed_by_what_is_asked_for(bridge: Bridge, told: Any) -> None:
-    assert [one["statement_id"] for one in told("list", "--learner", "u2")] == _ids(bridge, "u2")[::-1]
-    (dead,) = told("list", "--state", "dead")
+    assert [one["statement_id"] for one in told("list", "--learner", "u2")["items"]] == _ids(bridge, "u2")[::-1]
+    (dead,) = told("list", "--state", "dead")["items"]
     assert (dead["statement_id"], dead["status"], dead["answer"]) == (_ids(bridge)[1], 400, "no such verb here")
-    assert told("list", "--since", "2026-01-02") == []
-    assert len(told("list", "--until", "2026-01-01T01:00:00+01:00", "--learner", "u1")) == 0
-    assert len(told("list", "--since", "2026-01-01", "--learner", "u1")) == len(_ids(bridge))
+    assert told("list", "--since", "2026-01-02") == {"items": [], "next": None}
+    assert told("list", "--until", "2026-01-01T01:00:00+01:00", "--learner", "u1")["items"] == []
+    assert len(told("list", "--since", "2026-01-01", "--learner", "u1")["items"]) == len(_ids(bridge))
 
 
 async def test_a_list_goes_on_where_the_last_page_ended(bridge: Bridge, told: Any, run: Run, database_url: str) -> None:
     first = told("list", "--limit", "2")
-    rest = told("list", "--before", str(first[-1]["id"]))
+    rest = told("list", "--after", first["next"])
     expected = (_ids(bridge) + _ids(bridge, "u2"))[::-1]
-    assert [one["statement_id"] for one in first + rest] == expected
+    assert [one["statement_id"] for one in first["items"] + rest["items"]] == expected
     shown = run("deliveries", "list", "--limit", "2", **{URL: database_url})
-    assert f"--before {first[-1]['id']}" in shown.stderr
+    assert f"--after {first['next']}" in shown.stderr
     assert expected[0] in shown.stdout
     assert expected[2] not in shown.stdout
 
@@ -129,7 +129,7 @@ async def test_what_is_discarded_stays_to_be_seen(bridge: Bridge, run: Run, data
     done = run("deliveries", "discard", "--learner", "u1", "--reason", "a test learner", "--yes", **{URL: database_url})
     assert done.exit_code == 0
     assert set(_states(bridge)) == {"discarded"}
-    assert len(told("list", "--state", "discarded")) == len(_ids(bridge))
+    assert len(told("list", "--state", "discarded")["items"]) == len(_ids(bridge))
     assert told("explain", _ids(bridge)[0])["deliveries"][0]["next"] == "nothing, it was discarded"
 
 

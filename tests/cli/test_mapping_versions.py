@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from bridge.cli.exit_codes import ExitCode
 from bridge.mapping_documents import read_document
-from bridge.settings import EX_CONFIG
 from storage import audit_log
 from storage.engine import reading
 from tests.cli.conftest import Run
@@ -46,18 +46,18 @@ def ours(tmp_path: Path) -> str:
 
 def test_before_the_first_start_there_is_no_version(mapping: Mapping) -> None:
     assert "first start" in mapping("list").stderr
-    assert mapping("list", "--json") == []
+    assert mapping("list", "--json")["items"] == []
 
 
 async def test_a_version_is_activated_listed_and_rolled_back(bridge: Bridge, mapping: Mapping, ours: str) -> None:
     done = mapping("activate", ours, "--reason", "mastery counts", "--by", "ada", "--yes")
-    versions = mapping("list", "--json")
+    versions = mapping("list", "--json")["items"]
     table = mapping("list").stdout
     mapping("activate", "minimal", "--lms", "lms", "--reason", "pilot", "--by", "ada", "--yes")
-    own = mapping("list", "--json")
+    own = mapping("list", "--json")["items"]
     mapping("rollback", "--reason", "too many", "--by", "ada")
     mapping("rollback", "--lms", "lms", "--reason", "too few", "--by", "ada")
-    after = mapping("list", "--json")
+    after = mapping("list", "--json")["items"]
 
     assert "is active for all" in done.stderr
     assert [(one["holds_for"], len(one["activations"])) for one in versions] == [(["all"], 1), ([], 1)]
@@ -72,9 +72,8 @@ async def test_nothing_is_activated_without_consent(bridge: Bridge, run: Run, da
     result = run("mapping", "activate", ours, "--reason", "why", **{URL: database_url})
 
     assert result.exit_code == 1
-    assert [one["holds_for"] for one in json.loads(run("mapping", "list", "--json", **{URL: database_url}).stdout)] == [
-        [], ["all"],
-    ]  # fmt: skip
+    listed = json.loads(run("mapping", "list", "--json", **{URL: database_url}).stdout)["items"]
+    assert [version["holds_for"] for version in listed] == [[], ["all"]]
 
 
 async def test_a_document_with_faults_is_not_activated_and_all_of_them_are_listed(
@@ -199,4 +198,4 @@ async def test_the_past_is_told_anew_when_a_person_asks_for_it(bridge: Bridge, m
 def test_settings_that_name_no_document_are_told(run: Run, database_url: str) -> None:
     result = run("serve", file='[mapping]\ndocument = "none-such"\n', **{URL: database_url})
 
-    assert result.exit_code == EX_CONFIG
+    assert result.exit_code == ExitCode.CONFIG

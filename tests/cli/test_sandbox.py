@@ -16,7 +16,7 @@ from tests.support.browser import Visitor
 
 @contextmanager
 def _sandbox() -> Iterator[str]:
-    """Run a sandbox until the block ends; give what it says before it listens."""
+    """Run a sandbox until the block ends; return what it says before it listens."""
     ports = []
     for _ in range(2):
         with socket.socket() as one:
@@ -42,7 +42,7 @@ def _sandbox() -> Iterator[str]:
 
 
 async def _signs_in(words: str) -> str:
-    """Sign in with what was said; give the trail."""
+    """Sign in with what was said; return the trail."""
     found = re.search(r"(http://\S+)/audit/ .*; name (\S+), password (\S+)\n", words)
     assert found is not None, words
     origin, name, password = found.groups()

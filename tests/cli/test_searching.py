@@ -44,7 +44,7 @@ def _all(bridge: Bridge) -> list[str]:
 
 
 async def test_sessions_are_listed_by_what_is_asked_for(bridge: Bridge, told: Any, run: Run, database_url: str) -> None:
-    newest, oldest = told("sessions", "list")["sessions"]
+    newest, oldest = told("sessions", "list")["items"]
     assert (newest["learner_id"], newest["ended"], newest["commits"]) == ("u2", None, 1)
     assert (oldest["learner_id"], oldest["learner_name"], oldest["ended"]) == ("u1", "Ada", "terminated")
     assert oldest["last_commit_at"] == "2026-01-01T00:00:00.000Z"
@@ -58,9 +58,9 @@ async def test_sessions_are_listed_by_what_is_asked_for(bridge: Bridge, told: An
         ("--since", "2026-01-01T00:01:00Z"),
         ("--enrollment", newest["registration"]),
     ):
-        assert told("sessions", "list", *arguments)["sessions"] == [newest]
-    assert told("sessions", "list", "--until", "2026-01-01T00:01:00Z")["sessions"] == [oldest]
-    assert told("sessions", "list", "--learner", "u3") == {"sessions": [], "after": None}
+        assert told("sessions", "list", *arguments)["items"] == [newest]
+    assert told("sessions", "list", "--until", "2026-01-01T00:01:00Z")["items"] == [oldest]
+    assert told("sessions", "list", "--learner", "u3") == {"items": [], "next": None}
     shown = run("sessions", "list", **{URL: database_url})
     assert shown.stdout.index(newest["session_id"]) < shown.stdout.index(oldest["session_id"])
 
@@ -68,17 +68,15 @@ async def test_sessions_are_listed_by_what_is_asked_for(bridge: Bridge, told: An
 async def test_sessions_are_chosen_by_the_statuses_that_pages_offer(told: Any, bridge: Bridge) -> None:
     await bridge.commit({"completion_status": "not attempted"}, learner={"id": "u3"})
     for option, words in (("--status", STATUSES), ("--completion", COMPLETIONS), ("--success", SUCCESSES)):
-        chosen = [[one["learner_id"] for one in told("sessions", "list", option, word)["sessions"]] for word in words]
+        chosen = [[one["learner_id"] for one in told("sessions", "list", option, word)["items"]] for word in words]
         assert sorted(chain(*chosen)) == ["u1", "u2", "u3"]
-    assert [one["learner_id"] for one in told("sessions", "list", "--completion", "not attempted")["sessions"]] == [
-        "u3"
-    ]
+    assert [one["learner_id"] for one in told("sessions", "list", "--completion", "not attempted")["items"]] == ["u3"]
 
 
 async def test_statements_are_listed_by_what_is_asked_for(
     bridge: Bridge, told: Any, run: Run, database_url: str
 ) -> None:
-    everything = told("statements", "list")["statements"]
+    everything = told("statements", "list")["items"]
     assert [one["id"] for one in everything] == _all(bridge)
     assert everything[0]["deliveries"] == [{"target": None, "state": "waiting"}]
     for arguments, chosen in (
@@ -88,7 +86,7 @@ async def test_statements_are_listed_by_what_is_asked_for(
         (("--state", "dead"), []),
         (("--statement", everything[1]["id"]), [everything[1]]),
     ):
-        assert told("statements", "list", *arguments)["statements"] == chosen
+        assert told("statements", "list", *arguments)["items"] == chosen
     shown = run("statements", "list", "--limit", "1", **{URL: database_url})
     assert everything[0]["id"] in shown.stdout
     assert "no LRS yet: waiting" in shown.stdout
@@ -101,11 +99,11 @@ async def test_a_list_goes_on_where_the_last_page_ended(bridge: Bridge, told: An
     more: list[str] = []
     while True:
         page = told(what, "list", "--limit", "1", *more)
-        found += page[what]
-        if page["after"] is None:
+        found += page["items"]
+        if page["next"] is None:
             break
-        more = ["--after", page["after"]]
-    assert found == told(what, "list")[what]
+        more = ["--after", page["next"]]
+    assert found == told(what, "list")["items"]
     assert len(found) >= 2
 
 

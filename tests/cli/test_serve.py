@@ -30,7 +30,7 @@ when = "never"
 
 @contextmanager
 def _serving(**environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the service as a process of its own until the block ends; give it and its first words."""
+    """Run the service as a process of its own until the block ends; return it and its first words."""
     process = subprocess.Popen(
         [SCRIPT, "serve"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment
     )

@@ -26,11 +26,11 @@ def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it(run: Run, data
     listed = run("targets", "list", **environment)
     assert "analytics is paused by ada, since" in listed.stdout
     assert "moving house" in listed.stdout
-    (told,) = json.loads(run("targets", "list", "--json", **environment).stdout)
+    (told,) = json.loads(run("targets", "list", "--json", **environment).stdout)["items"]
     assert (told["state"], told["waiting"], told["pause"]["by"]) == ("paused", 0, "ada")
 
     assert run("targets", "resume", "analytics", "--by", "bob", **environment).exit_code == 0
-    (told,) = json.loads(run("targets", "list", "--json", **environment).stdout)
+    (told,) = json.loads(run("targets", "list", "--json", **environment).stdout)["items"]
     assert (told["state"], told["pause"]) == ("flowing", None)
     engine = open_engine(database_url)
     with reading(engine) as connection:
@@ -69,7 +69,7 @@ def test_an_lrs_that_does_not_let_the_bridge_in_is_told_apart_from_one_that_peop
     engine.dispose()
     shown = run("targets", "list", file=FILE, **{URL: database_url}).stdout
     assert "analytics denies the bridge access, since 2026-01-01T00:00:00.000Z: the LRS answered 401: no" in shown
-    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
+    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
     assert (told["state"], told["pause"]["reason"]) == ("unauthorized", "the LRS answered 401: no")
 
 
@@ -87,14 +87,14 @@ def test_a_target_that_is_unreachable_shows_since_when(run: Run, database_url: s
     assert "analytics is unreachable since 2026-01-01T00:00:00.000Z: the LRS answered 503: down" in shown
     assert "unreachable since 2026-01-01T00:00:00.000Z  " in shown
     assert "analytics denies the bridge access (documents), since 2026-01-01T00:00:00.000Z" in shown
-    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
+    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
     assert (told["state"], told["pause"]) == ("unreachable", None)
     assert [(one["requests"], one["state"], one["since"]) for one in told["alarms"]] == [
         ("statements", "unreachable", "2026-01-01T00:00:00.000Z"),
         ("documents", "not-allowed", "2026-01-01T00:00:00.000Z"),
     ]
     assert run("targets", "resume", "analytics", file=FILE, **{URL: database_url}).exit_code == 0
-    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
+    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
     assert (told["state"], told["alarms"]) == ("flowing", [])
 
 
@@ -104,7 +104,7 @@ async def test_what_waits_is_counted_whether_its_target_is_configured_or_not(
     bridge = await start()
     await bridge.commit({"core": {"lesson_status": "passed"}})
     await bridge.let_documents_follow()
-    found = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)
+    found = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
     assert [(one["name"], one["state"]) for one in found] == [("analytics", "flowing"), ("", "not configured")]
     assert found[1]["waiting"] == len(bridge.rules())
     assert found[1]["waiting_documents"] > 0

@@ -19,10 +19,10 @@ def test_of_an_unknown_learner_nothing_is_shown_and_the_status_is_1(run: Run, sc
     assert result.stderr == "Nothing is stored for learner 'u1' and activity '235'.\n"
 
 
-def test_of_an_unknown_learner_json_is_an_empty_list(run: Run, database_url: str) -> None:
+def test_of_an_unknown_learner_json_has_no_items(run: Run, database_url: str) -> None:
     result = run("verify", "u1", "235", "--json", **{KEY: database_url})
     assert result.exit_code == 1
-    assert json.loads(result.stdout) == []
+    assert json.loads(result.stdout) == {"items": [], "next": None}
 
 
 async def test_all_that_is_stored_is_shown(start: StartBridge, run: Run, database_url: str) -> None:
@@ -50,7 +50,7 @@ async def test_a_course_can_be_chosen_where_the_activity_is_in_several(
     one = run("verify", "u1", "235", "--course", "C2", **{KEY: database_url})
     none = run("verify", "u1", "235", "--course", "C3", **{KEY: database_url})
 
-    assert [found["course"]["id"] for found in json.loads(both.stdout)] == ["C1", "C2"]
+    assert [found["course"]["id"] for found in json.loads(both.stdout)["items"]] == ["C1", "C2"]
     assert "u1 in 235 of course C2 of lms" in one.stdout
     assert "C1" not in one.stdout
     assert none.exit_code == 1
@@ -79,7 +79,7 @@ async def test_json_holds_what_was_stored_and_sent(start: StartBridge, run: Run,
     await bridge.let_documents_follow()
     result = run("verify", "u1", "235", "--json", **{KEY: database_url})
     assert (result.exit_code, result.stderr) == (0, "")
-    (enrollment,) = json.loads(result.stdout)
+    (enrollment,) = json.loads(result.stdout)["items"]
     (attempt,) = enrollment["attempts"]
     (session,) = attempt["sessions"]
     assert (enrollment["learner"]["id"], enrollment["lms"], enrollment["total_attempts"]) == ("u1", "lms", 1)
@@ -117,7 +117,7 @@ async def test_what_went_wrong_at_the_lrs_is_shown_without_its_password(
         assert "lrs" in result.stdout
         assert "waiting" in result.stdout
         assert "canary-7c1e" not in result.stdout + result.stderr
-    (attempt,) = json.loads(result.stdout)[0]["attempts"]
+    (attempt,) = json.loads(result.stdout)["items"][0]["attempts"]
     (suspended,) = (one for one in attempt["documents"] if one["name"] == "adl-suspend-data")
     assert (suspended["content"], suspended["content_type"]) == ("s1", "text/plain")
     assert suspended["deliveries"][0]["state"] == "waiting"

@@ -31,7 +31,7 @@ class Answer:
 
 
 def read(body: str | bytes | object, **post: Any) -> tuple[str, FormatRequest]:
-    """Recognise a body; give the format's name and the call. Anything but text and bytes is posted as JSON."""
+    """Recognise a body; return the format's name and the call. Anything but text and bytes is posted as JSON."""
     found, call = detect(CommitRequest(raw(body), **post))
     return found.name, call
 
@@ -44,7 +44,7 @@ def commit(body: str | bytes | object, **post: Any) -> Commit:
 
 
 def raw(body: str | bytes | object) -> bytes:
-    """Give a body's bytes."""
+    """Return a body's bytes."""
     if isinstance(body, bytes):
         return body
     return (body if isinstance(body, str) else json.dumps(body)).encode()
@@ -74,12 +74,12 @@ class Door:
         return await self.post(b"", method="GET", query=query)
 
     async def session(self) -> dict[str, Any]:
-        """Give the session as the LMS sees it."""
+        """Return the session as the LMS sees it."""
         status, told = await self.bridge.get(f"/v1/sessions/{self.session_id}")
         assert status == 200
         return told
 
 
 async def door(bridge: Bridge, name: str | None, **told: Any) -> Door:
-    """Open a session and give its door."""
+    """Open a session and return its door."""
     return Door(bridge, await bridge.open(**told), name)

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import BodyTooComplex, BridgeError, MalformedBody
-from bridge.formats import BY_NAME, FORMATS, CommitRequest, FormatRequest, FormatResponse, SessionData, detect
-from bridge.formats import read as read_as
+from bridge.formats import BY_NAME, FORMATS, CommitRequest, FormatRequest, FormatResponse, SessionData, detect, parse_as
 from mappings.cmi import parse_cmi
 from tests.formats.client import door
 from tests.formats.test_aicc import INTERACTIONS, PARAM, form
@@ -68,7 +67,7 @@ alike = st.sampled_from([body for _, body in PAIRS])
 
 @st.composite
 def spoilt(draw: st.DrawFn) -> bytes:
-    """Give a good body with some of it cut out or replaced."""
+    """Return a good body with some of it cut out or replaced."""
     body = draw(alike)
     start = draw(st.integers(0, len(body)))
     return body[:start] + draw(st.binary(max_size=8)) + body[start + draw(st.integers(0, 40)) :]
@@ -150,7 +149,7 @@ def test_no_bytes_make_recognition_raise_anything_but_its_own_error(body: bytes,
 @settings(max_examples=600)
 def test_no_bytes_make_a_door_raise_anything_but_its_own_error(name: str, body: bytes, query: dict[str, str]) -> None:
     try:
-        call = read_as(BY_NAME[name], CommitRequest(body, query=query))
+        call = parse_as(BY_NAME[name], CommitRequest(body, query=query))
     except BridgeError as error:
         refused(name, error, None)
     else:
@@ -165,8 +164,8 @@ def test_any_state_can_be_told_in_any_format(tree: Any, name: str) -> None:
 
     assert isinstance(state.value(f"cmi.{name}"), str)
     for one in FORMATS:
-        assert isinstance(one.reply(FormatRequest(requested=()), None, state), FormatResponse)
-        assert isinstance(one.reply(FormatRequest(requested=("cmi.core",)), None, state), FormatResponse)
+        assert isinstance(one.respond(FormatRequest(requested=()), None, state), FormatResponse)
+        assert isinstance(one.respond(FormatRequest(requested=("cmi.core",)), None, state), FormatResponse)
 
 
 @pytest.mark.parametrize(
@@ -194,15 +193,15 @@ def answered(name: str, call: FormatRequest) -> None:
     if call.commit is not None:
         parse_cmi(call.commit.tree, declared=call.commit.scorm_version)
         assert call.commit.sequence is None or 0 <= call.commit.sequence < 1 << 62
-    told = BY_NAME[name].reply(call, b"{}" if call.commit else None, None if call.commit else SessionData({}, {}))
+    told = BY_NAME[name].respond(call, b"{}" if call.commit else None, None if call.commit else SessionData({}, {}))
 
     assert told.status == 200
 
 
 def refused(name: str, error: BridgeError, call: FormatRequest | None) -> None:
     """Check that an error can be told."""
-    refusal = BY_NAME[name].refusal
-    if refusal is not None:
-        reply = refusal(error, call)
+    respond_error = BY_NAME[name].respond_error
+    if respond_error is not None:
+        response = respond_error(error, call)
 
-        assert reply.content_type == "text/plain" or msgspec.json.decode(reply.body)
+        assert response.content_type == "text/plain" or msgspec.json.decode(response.body)

@@ -32,7 +32,7 @@ BODIES = st.dictionaries(
 
 
 def read(body: Any) -> Any:
-    """Give what a body says, or the words it is refused with."""
+    """Return what a body says, or the words it is refused with."""
     try:
         launch = native.parse_launch(body, lms_id=1) if native.has_launch(body) else None
         return launch, native.parse_commit(body, CommitRequest(b""))

@@ -39,7 +39,7 @@ class Guarded:
         return web.json_response([ID]) if header in self.accepted else web.Response(status=401, text="who are you")
 
     async def token(self, request: web.Request) -> web.Response:
-        """Give the next token, or answer as it says."""
+        """Return the next token, or answer as it says."""
         await self.answers.wait()
         self.forms.append(
             (request.headers.get("Authorization"), {k: str(v) for k, v in (await request.post()).items()})

@@ -41,7 +41,7 @@ ANY_DOCUMENT = {
 
 
 def held(lrs: Lrs) -> dict[str, Any]:
-    """Give what an LRS has, by the last part of the document's id."""
+    """Return what an LRS has, by the last part of the document's id."""
     return {
         name.removeprefix(PROFILE): json.loads(one.content) if one.is_json else one.content.decode()
         for name, one in lrs.app[DOCUMENTS].matching(lambda _: True)
@@ -49,7 +49,7 @@ def held(lrs: Lrs) -> dict[str, Any]:
 
 
 def requests(lrs: Lrs, method: str = "PUT") -> list[dict[str, str]]:
-    """Give the parameters of the requests for documents, in order of arrival."""
+    """Return the parameters of the requests for documents, in order of arrival."""
     return [
         {name: values[0] for name, values in parse_qs(urlsplit(one.target).query).items()}
         for one in lrs.app[LEDGER].arrivals()
@@ -63,7 +63,7 @@ def writes(lrs: Lrs) -> Counter[str]:
 
 
 def due(bridge: Bridge, target: str = "lrs") -> int:
-    """Tell how many documents may be written now."""
+    """Return how many documents may be written now."""
     with reading(bridge.engine) as connection:
         way = document_delivery.c
         found = select(func.count()).where(
@@ -116,13 +116,13 @@ async def test_the_lrs_has_what_the_profile_asks_for(lrs: Lrs, start: StartBridg
 
 
 def lrs_activity(answer: dict[str, Any]) -> str:
-    """Give the IRI of the activity that all commits here are about."""
+    """Return the IRI of the activity that all commits here are about."""
     assert answer["result"] is True
     return "https://lms.example.org/activities/235"
 
 
 def attempt_uuid(bridge: Bridge, number: int = 1) -> str:
-    """Give the UUID of an attempt of the one learner."""
+    """Return the UUID of an attempt of the one learner."""
     return bridge.reports()[number - 1].attempt.uuid
 
 

@@ -81,7 +81,7 @@ class Processes:
         database.close()
 
     def all_run(self) -> bool:
-        """Tell whether each sender runs once."""
+        """Return whether each sender runs once."""
         return all(self.running[name] == 1 for name in NAMES)
 
 

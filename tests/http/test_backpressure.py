@@ -40,9 +40,9 @@ def gate() -> _Gate:
 @pytest.fixture
 async def slow(database_url: str, gate: _Gate, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bridge]:
     """A bridge that stores two commits together at most, and lets few wait."""
-    monkeypatch.setattr(service, "HIGH_MARK", 6)
-    monkeypatch.setattr(service, "LOW_MARK", 3)
-    monkeypatch.setattr(write_queue, "MOST_TOGETHER", 2)
+    monkeypatch.setattr(service, "HIGH_WATERMARK", 6)
+    monkeypatch.setattr(service, "LOW_WATERMARK", 3)
+    monkeypatch.setattr(write_queue, "BATCH_SIZE", 2)
     bridge = await start_bridge(database_url=database_url, clock=gate)
     yield bridge
     gate.through.release(100)
@@ -146,8 +146,8 @@ class _Line:
                 await asyncio.sleep(0.001)
 
     def waiting(self) -> int:
-        """Tell how many wait."""
-        return len(self._commits._pending)
+        """Return how many wait."""
+        return len(self._commits._queue)
 
     def _writing(self) -> bool:
         return self._commits._writing and self.waiting() == 0

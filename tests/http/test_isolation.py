@@ -74,7 +74,7 @@ class Two:
     stranger: str
 
     async def ask(self, method: str, request: Request, token: str) -> tuple[int, Any]:
-        """Send a request with a token; give status and answer."""
+        """Send a request with a token; return status and answer."""
         path, body = request
         headers = {"Authorization": f"Bearer {token}"}
         told = {"data": body} if isinstance(body, bytes) else {"json": body}
@@ -83,7 +83,7 @@ class Two:
             return response.status, await response.json(content_type=None) if text.startswith("{") else text
 
     async def everything(self) -> list[Any]:
-        """Give all that the first LMS can ask for."""
+        """Return all that the first LMS can ask for."""
         paths = (_session(self.ids), f"/v1/attempts/{self.ids.attempt}", "/v1/enrollments")
         return [await self.bridge.get(path) for path in paths]
 

@@ -26,7 +26,7 @@ WHO = b'"learner":{"id":"u1"},"activity":{"id":"235"}'
 
 
 def _holding(value: bytes) -> bytes:
-    """Give a commit whose suspend data is this JSON."""
+    """Return a commit whose suspend data is this JSON."""
     return b'{"cmi":{"suspend_data":%b},"sequence":1,%b}' % (value, WHO)
 
 
@@ -67,7 +67,7 @@ REFUSED = {
 
 
 def _doors(session_id: str) -> list[str]:
-    """Give every address that takes bodies."""
+    """Return every address that takes bodies."""
     return [
         "/v1/commits",
         "/v1/sessions",
@@ -98,7 +98,7 @@ async def test_what_cannot_be_taken_is_refused_in_words_and_not_kept(bridge: Bri
 async def _post(
     bridge: Bridge, number: int, body: bytes, headers: dict[str, str]
 ) -> tuple[list[tuple[int, dict[str, Any]]], dict[str, Any]]:
-    """Post a body to the three doors, as a session's of an activity of its own; give answers and session."""
+    """Post a body to the three doors, as a session's of an activity of its own; return answers and session."""
     opened = await bridge.open(activity={"id": f"{number}"})
     body = body.replace(b'"id":"235"', b'"id":"%d"' % number)
     doors = "/v1/commits", f"/v1/sessions/{opened['session_id']}/commits", f"/scorm/progress/{number}/"

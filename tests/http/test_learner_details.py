@@ -136,7 +136,7 @@ async def test_descriptions_are_told_of_activity_and_course(bridge: Bridge) -> N
 
 
 async def _post_everywhere(bridge: Bridge) -> None:
-    """Give the address in every body that can tell it."""
+    """Return the address in every body that can tell it."""
     learner = {"id": "u1", "name": "Ada", "email": CANARY}
     whole = {"learner": learner, "activity": {"id": "235"}}
     opened = await bridge.open(**whole)

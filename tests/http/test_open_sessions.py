@@ -77,59 +77,59 @@ async def test_what_a_failed_transaction_changed_is_not_remembered(bridge: Bridg
 
 
 def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
-    remembered = SessionCache(most=2)
-    remembered.keep([_open(1), _open(2)])
-    assert remembered.session("s1") is not None
-    remembered.keep([_open(3)])
+    cache = SessionCache(max_enrollments=2)
+    cache.put([_open(1), _open(2)])
+    assert cache.get("s1") is not None
+    cache.put([_open(3)])
 
-    assert [_ids(remembered.take(one)) for one in ("s1", "s2", "s3")] == [[1], [], [3]]
+    assert [_ids(cache.take(one)) for one in ("s1", "s2", "s3")] == [[1], [], [3]]
 
 
 def test_no_more_characters_are_remembered_than_allowed() -> None:
-    remembered = SessionCache(most_characters=250)
-    remembered.keep([_open(1, characters=100), _open(2, characters=100), _open(3, characters=100)])
+    cache = SessionCache(max_characters=250)
+    cache.put([_open(1, characters=100), _open(2, characters=100), _open(3, characters=100)])
 
-    assert [_ids(remembered.take(one)) for one in ("s1", "s2", "s3")] == [[], [2], [3]]
+    assert [_ids(cache.take(one)) for one in ("s1", "s2", "s3")] == [[], [2], [3]]
 
 
 def test_an_enrollment_is_taken_with_all_its_sessions_and_only_once() -> None:
-    remembered = SessionCache()
+    cache = SessionCache()
     one, two = _open(1), _open(1, session_id="other")
-    remembered.keep([CachedEnrollment(one.row, one.sessions | two.sessions)])
+    cache.put([CachedEnrollment(one.row, one.sessions | two.sessions)])
 
-    (taken,) = remembered.take("other", one.row.key)
+    (taken,) = cache.take("other", one.row.key)
 
     assert set(taken.sessions) == {"s1", "other"}
-    assert remembered.session("s1") is None
-    assert remembered.take("s1", one.row.key) == []
+    assert cache.get("s1") is None
+    assert cache.take("s1", one.row.key) == []
 
 
 def test_an_enrollment_is_taken_by_its_key_whichever_session_is_meant() -> None:
-    remembered = SessionCache()
-    remembered.keep([_open(1), _open(2)])
+    cache = SessionCache()
+    cache.put([_open(1), _open(2)])
 
-    assert _ids(remembered.take("unknown", _open(2).row.key)) == [2]
+    assert _ids(cache.take("unknown", _open(2).row.key)) == [2]
 
 
 def test_a_session_that_has_ended_is_not_remembered() -> None:
-    remembered = SessionCache()
+    cache = SessionCache()
     one, two = _open(1), _open(1, session_id="other")
-    remembered.keep([CachedEnrollment(one.row, one.sessions | two.sessions)])
+    cache.put([CachedEnrollment(one.row, one.sessions | two.sessions)])
 
-    remembered.changed(1, ended="s1")
-    assert remembered.session("s1") is None
-    assert remembered.session("other") is not None
-    remembered.changed(1, ended="other")
-    assert remembered.take(None, one.row.key) == []
+    cache.update(1, ended="s1")
+    assert cache.get("s1") is None
+    assert cache.get("other") is not None
+    cache.update(1, ended="other")
+    assert cache.take(None, one.row.key) == []
 
 
 def test_what_is_remembered_anew_replaces_what_was() -> None:
-    remembered = SessionCache()
-    remembered.keep([_open(1)])
-    remembered.keep([_open(1, session_id="new")])
+    cache = SessionCache()
+    cache.put([_open(1)])
+    cache.put([_open(1, session_id="new")])
 
-    assert remembered.take("s1") == []
-    assert [set(one.sessions) for one in remembered.take("new")] == [{"new"}]
+    assert cache.take("s1") == []
+    assert [set(one.sessions) for one in cache.take("new")] == [{"new"}]
 
 
 def _ids(found: list[CachedEnrollment]) -> list[int]:

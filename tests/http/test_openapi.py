@@ -15,7 +15,7 @@ from tests.support.bridge import Bridge
 
 
 def routes(bridge: Bridge) -> set[tuple[str, str]]:
-    """Give method and address of all that is served to programs, but for HEAD, which comes with GET.
+    """Return method and address of all that is served to programs, but for HEAD, which comes with GET.
 
     Audit pages are for people; a table of their own says who may.
     """

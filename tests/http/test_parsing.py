@@ -212,7 +212,7 @@ async def test_nothing_of_a_body_is_parsed_before_it_is_known_who_sent_it(
     monkeypatch.setattr("bridge.formats.body.parse", parsed.append)
     monkeypatch.setattr(detection, "parse", parsed.append)
     monkeypatch.setattr("bridge.formats.native.parse_all_in_one", parsed.append)
-    for module in ("bridge.http.commits", "bridge.http.sessions", "bridge.formats.body"):
+    for module in ("bridge.http.commit_parsing", "bridge.http.sessions", "bridge.formats.body"):
         monkeypatch.setattr(f"{module}.decode", parsed.append)
     bodies = (b'{"a":1}', b"a=b&" * 5_000, b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--b--')
     for entry in ENTRIES:

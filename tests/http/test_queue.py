@@ -15,9 +15,9 @@ LEARNERS = [f"u{number}" for number in range(9)]
 UNLUCKY = "u4"
 
 
-def _learner(waiting: QueuedCommand) -> str | None:
-    work = waiting.work
-    return work.launch.learner.id if isinstance(work, StoreCommit) and work.launch is not None else None
+def _learner(queued: QueuedCommand) -> str | None:
+    command = queued.command
+    return command.launch.learner.id if isinstance(command, StoreCommit) and command.launch is not None else None
 
 
 async def _all_at_once(bridge: Bridge) -> dict[str, tuple[int, Any]]:
@@ -38,10 +38,10 @@ async def test_a_commit_that_cannot_be_queued_leaves_its_neighbours_their_own_an
 ) -> None:
     add = WriteQueue.add
 
-    def failing(pending: WriteQueue, waiting: QueuedCommand) -> None:
-        if _learner(waiting) == UNLUCKY:
+    def failing(queue: WriteQueue, queued: QueuedCommand) -> None:
+        if _learner(queued) == UNLUCKY:
             raise MemoryError
-        add(pending, waiting)
+        add(queue, queued)
 
     with monkeypatch.context() as patched:
         patched.setattr(WriteQueue, "add", failing)
@@ -57,15 +57,15 @@ async def test_a_commit_that_is_queued_and_cannot_be_prepared_is_stored_all_the_
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed = []
-    take = WriteQueue._take
+    hand_over = WriteQueue._hand_over
 
-    def failing(pending: WriteQueue, work: Any, batch: Any) -> None:
-        take(pending, work, batch)
-        if isinstance(work, StoreCommit) and work.launch is not None and work.launch.learner.id == UNLUCKY:
-            failed.append(work)
+    def failing(queue: WriteQueue, command: Any, batch: Any) -> None:
+        hand_over(queue, command, batch)
+        if isinstance(command, StoreCommit) and command.launch is not None and command.launch.learner.id == UNLUCKY:
+            failed.append(command)
             raise RuntimeError
 
-    monkeypatch.setattr(WriteQueue, "_take", failing)
+    monkeypatch.setattr(WriteQueue, "_hand_over", failing)
     for _ in range(3):
         assert all(_is_own(*one) for one in (await _all_at_once(bridge)).items())
     assert len(failed) == 3
@@ -75,7 +75,7 @@ async def test_a_commit_that_is_queued_and_cannot_be_prepared_is_stored_all_the_
 async def test_a_stop_waits_for_no_commit_that_was_never_queued(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(_pending: WriteQueue, _waiting: QueuedCommand) -> None:
+    def failing(_queue: WriteQueue, _queued: QueuedCommand) -> None:
         raise MemoryError
 
     with monkeypatch.context() as patched:

@@ -107,7 +107,7 @@ async def test_an_expired_commit_url_is_kept(bridge: Bridge) -> None:
 
 
 async def test_answers_that_may_succeed_later_are_no_refusals(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.commits.service.HIGH_MARK", 0)
+    monkeypatch.setattr("bridge.commits.service.HIGH_WATERMARK", 0)
     status, _ = await bridge.post("/v1/commits", {"learner": "u1", "activity": "235", "cmi": {}})
 
     assert (status, await _kept(bridge)) == (503, [])

@@ -27,7 +27,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
 
 
 def _kept(opened: Opened) -> list[int]:
-    """Give how many connections each keeps for later."""
+    """Return how many connections each keeps for later."""
     return [one.pool.checkedin() for one in opened if isinstance(one.pool, QueuePool)]
 
 

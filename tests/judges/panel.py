@@ -38,7 +38,7 @@ PANEL: dict[str, Callable[[], list[str]]] = {"Learning Locker": _learning_locker
 
 
 def verdicts(judge: str, statements: Sequence[str]) -> dict[str, list[str]]:
-    """Give what a judge finds wrong with each statement, nothing where it accepts it; the judge is started once."""
+    """Return what a judge finds wrong with each statement, nothing where it accepts it; the judge is started once."""
     done = subprocess.run(
         PANEL[judge](),
         input="".join(f"{statement}\n" for statement in statements).encode(),

@@ -15,7 +15,7 @@ from ralph.models.xapi.base.statements import BaseXapiStatement
 
 
 def verdict(line: str) -> list[str]:
-    """Give what is wrong with the statement of a line."""
+    """Return what is wrong with the statement of a line."""
     try:
         BaseXapiStatement.model_validate_json(line)
     except ValidationError as error:

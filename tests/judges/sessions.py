@@ -133,7 +133,7 @@ _EDGES = [
 
 @cache
 def sampled() -> dict[str, str]:
-    """Give the statements that may be sent of a fixed sample of sessions, with the mapping document of each."""
+    """Return the statements that may be sent of a fixed sample of sessions, with the mapping document of each."""
     found: dict[str, str] = {}
 
     @given(attempt=_ATTEMPTS, told=_FACTS)

@@ -90,7 +90,7 @@ async def test_each_format_is_refused_in_its_own_words(start: StartBridge, name:
     assert int(second[1]["Retry-After"]) > 0
     assert _stored(bridge)[0] == 1
     known = None if name is None else formats.BY_NAME[name]
-    if known is None or known.refusal is None:
+    if known is None or known.respond_error is None:
         assert (second[0], json.loads(second[2])["code"]) == (429, SessionOverLimit.code)
     else:
         assert second[2] != first[2]

@@ -63,7 +63,7 @@ def _bodies(bridge: Bridge, learner: str = "u1") -> list[dict[str, Any]]:
 
 
 def _standing(bridge: Bridge, learner: str = "u1") -> list[str]:
-    """Give the rules of the statements that are not voided and void none."""
+    """Return the rules of the statements that are not voided and void none."""
     (report,) = bridge.reports(learner)
     ids = {one.id for one in report.statements}
     voiding = {voiding_id(one.id) for one in report.statements}

@@ -41,6 +41,7 @@ _numbers = count()
     together=st.booleans(),
     closed=st.lists(st.booleans(), min_size=3, max_size=3),
 )
+@pytest.mark.slow
 def test_whatever_was_committed_the_journal_gives_exactly_what_is_stored(
     sqlite_template: Path,
     tmp_path: Path,

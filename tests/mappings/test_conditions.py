@@ -34,7 +34,7 @@ def with_condition(condition, when="score.changed", text=SHIPPED):
 
 
 def speaks(condition, known=KNOWN, change="score.changed", **changes):
-    """Tell whether a rule with a condition makes a statement."""
+    """Return whether a rule with a condition makes a statement."""
     change = change_of(change) if isinstance(change, str) else change
     attempt = AttemptState(snapshot=known, score=score(known), total_time=360_000)
     mapping = compiled(with_condition(condition, change.trigger))

@@ -23,7 +23,7 @@ OPTIONAL = re.compile(
 
 
 def is_harmless(mutation, tree, path):
-    """Tell whether a document with one of its keys changed is a sound one all the same.
+    """Return whether a document with one of its keys changed is a sound one all the same.
 
     What is optional can be left out. So can what nothing in the document names, which can also have another name.
     Extensions, the context's and a rule's, can be left out and renamed, one by one and below: their keys are free. Each
@@ -45,12 +45,12 @@ def is_harmless(mutation, tree, path):
 
 
 def is_iri_key(key):
-    """Tell whether a key with something behind it still is an IRI, as an extension's key must be."""
+    """Return whether a key with something behind it still is an IRI, as an extension's key must be."""
     return ":" in key or key.startswith("{lms.base}")
 
 
 def paths(value, path=()):
-    """Give the path of every key."""
+    """Return the path of every key."""
     if isinstance(value, dict):
         for key, below in value.items():
             yield (*path, key)
@@ -107,7 +107,7 @@ def found(tree):
 
 
 def dropped(whole, path):
-    """Give the document without a key, and the places of which all must be told."""
+    """Return the document without a key, and the places of which all must be told."""
     tree = copy.deepcopy(whole)
     del at(tree, path[:-1])[path[-1]]
     if path[0] in {"activities", "verbs"} and len(path) == 2:
@@ -120,7 +120,7 @@ def dropped(whole, path):
 
 
 def renamed(whole, path):
-    """Give the document with a key of another name, and the places of which all must be told."""
+    """Return the document with a key of another name, and the places of which all must be told."""
     tree = copy.deepcopy(whole)
     table, other = at(tree, path[:-1]), f"{path[-1]}_x"
     items = [(other if key == path[-1] else key, value) for key, value in table.items()]
@@ -131,7 +131,7 @@ def renamed(whole, path):
 
 
 def retyped(whole, path):
-    """Give the document with values of each other type at a key, each with the places of which all must be told."""
+    """Return the document with values of each other type at a key, each with the places of which all must be told."""
     own = type(at(whole, path))
     for kind, value in OTHERS.items():
         if not isinstance(value, own):
@@ -141,7 +141,7 @@ def retyped(whole, path):
 
 
 def blanked(whole, path):
-    """Give the document with an empty text at a key that has one."""
+    """Return the document with an empty text at a key that has one."""
     if isinstance(at(whole, path), str):
         tree = copy.deepcopy(whole)
         at(tree, path[:-1])[path[-1]] = " "
@@ -155,6 +155,7 @@ def test_the_mutations_begin_with_a_sound_document(name):
 
 @pytest.mark.parametrize("mutate", [dropped, renamed, retyped, blanked])
 @pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.slow
 def test_every_mutation_is_caught_at_its_key_or_harmless_by_the_rule(name, mutate):
     whole = tomllib.loads(DOCUMENTS[name])
     harmless, missed, count = set(), [], 0

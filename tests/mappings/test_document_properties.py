@@ -52,7 +52,7 @@ def played(commits):
 
 
 def nulls(value):
-    """Tell whether a JSON value holds null anywhere."""
+    """Return whether a JSON value holds null anywhere."""
     below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return value is None or any(map(nulls, below))
 

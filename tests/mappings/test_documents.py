@@ -283,7 +283,7 @@ def test_what_no_toml_reader_takes_is_a_fault_too(value):
 
 
 def _pairs(text):
-    """Give line number, path and header's line of every `key = value` of a document."""
+    """Return line number, path and header's line of every `key = value` of a document."""
     table, header, count, rule = "", 0, 0, re.compile(r"\[+([^\]]*)\]+")
     for at, line in enumerate(text.splitlines(), 1):
         if line.startswith("["):

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.mappings.statement_builders import DOCUMENTS, compiled, everything
 from tests.mappings.test_session_properties import statements_of
 
@@ -40,13 +42,14 @@ JOURNAL = [
 
 
 def told() -> str:
-    """Give each statement of the golden changes, and those of a journal in each mapping document."""
+    """Return each statement of the golden changes, and those of a journal in each mapping document."""
     journals = [
         "\n".join(one.body for one in statements_of(JOURNAL, compiled(DOCUMENTS[name]))) for name in sorted(DOCUMENTS)
     ]
     return "\n".join([everything(), *journals])
 
 
+@pytest.mark.slow
 def test_the_same_journal_gives_the_same_bytes_in_every_process() -> None:
     script = "import sys; from tests.mappings.test_every_process import told; sys.stdout.buffer.write(told().encode())"
     running = [

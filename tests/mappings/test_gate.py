@@ -126,6 +126,7 @@ def _problem(mapping, who):
 )
 @proven
 @pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.slow
 def test_a_statement_passes_after_others_of_its_rule_only_where_it_would_pass_alone(name, several):
     mapping = compile_definition(load_definition(DOCUMENTS[name], name), name)
     assert _problem(mapping, {})[0] is None

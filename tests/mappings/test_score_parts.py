@@ -71,7 +71,7 @@ _VALUES = st.sampled_from(["0", "1", "0.5", "-1", "5", "85", "85,5", "100", "150
 
 @st.composite
 def scores_in_parts(draw):
-    """Give a version, what was told before, and a score's parts in some order."""
+    """Return a version, what was told before, and a score's parts in some order."""
     version = draw(st.sampled_from(["1.2", "2004"]))
     parts = st.dictionaries(st.sampled_from(NAMES[version]), _VALUES, max_size=4)
     return version, draw(st.none() | parts), draw(st.permutations([*draw(parts).items()]))

@@ -18,7 +18,7 @@ _STATUSES = st.sampled_from(["", "passed", "failed", "completed", "incomplete", 
 
 
 def some(**parts):
-    """Give items of which each part may be missing."""
+    """Return items of which each part may be missing."""
     return st.fixed_dictionaries({}, optional=parts)
 
 
@@ -45,7 +45,7 @@ _COMMENTS = some(comment=st.sampled_from(["", " ", "Dull"]), location=st.just("p
 
 
 def some_of(items):
-    """Give a collection of few items."""
+    """Return a collection of few items."""
     return st.dictionaries(st.sampled_from(["0", "1", "2"]), items, max_size=3)
 
 

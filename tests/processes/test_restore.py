@@ -78,7 +78,7 @@ class Site:
     async def deliveries(self, *filters: str) -> list[dict[str, Any]]:
         """Return what `deliveries list` says of the scores, the oldest first."""
         listed = json.loads(await self.server.run("deliveries", "list", "--json", "--rule", "scored", *filters))
-        return [*reversed(listed)]
+        return [*reversed(listed["items"])]
 
     async def settled(self, count: int) -> list[dict[str, Any]]:
         """Wait until there are so many deliveries of scores and none of them waits, and return them."""
@@ -90,7 +90,7 @@ class Site:
 
     async def target(self) -> dict[str, Any]:
         """Return what `targets list` says."""
-        (state,) = json.loads(await self.server.run("targets", "list", "--json"))
+        (state,) = json.loads(await self.server.run("targets", "list", "--json"))["items"]
         return dict(state)
 
     async def reissue(self) -> None:

@@ -21,13 +21,13 @@ COMMITS = 60
 
 
 def children(pid: int) -> set[int]:
-    """Give the processes that a process started."""
+    """Return the processes that a process started."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     return set(map(int, found))
 
 
 def runs(pid: int) -> bool:
-    """Tell whether a process runs."""
+    """Return whether a process runs."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

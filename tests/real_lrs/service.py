@@ -51,7 +51,7 @@ class RealLrs(ABC):
 
     @abstractmethod
     def command(self) -> Sequence[str]:
-        """Give what starts it.
+        """Return what starts it.
 
         Raises:
             RuntimeError: it is not installed; the message says how to install it.
@@ -59,7 +59,7 @@ class RealLrs(ABC):
 
     @abstractmethod
     def environment(self, directory: Path, port: int) -> Mapping[str, str]:
-        """Give the settings under which it listens at the port and keeps what it stores in the directory, if it does.
+        """Return the settings under which it listens at the port and keeps what it stores in the directory, if it does.
 
         The directory exists, is empty, and goes when the service is left.
         """

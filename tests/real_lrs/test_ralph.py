@@ -74,7 +74,7 @@ def target(endpoint: str, version: Version = "auto", password: str = PASSWORD) -
 
 
 def content(statement: Any) -> bytes:
-    """Give a statement without what an LRS adds, in one form; 1 and 1.0 differ."""
+    """Return a statement without what an LRS adds, in one form; 1 and 1.0 differ."""
     added = {"stored", "authority"}
     return msgspec.json.encode({key: one for key, one in statement.items() if key not in added}, order="sorted")
 
@@ -90,7 +90,7 @@ def expect_stored(lrs: Ralph, attempts: list[list[StatementLine]], but: tuple[st
 
 
 def attempts_of(bridge: Bridge) -> list[list[StatementLine]]:
-    """Give the statements that `stored` has stored, attempt by attempt."""
+    """Return the statements that `stored` has stored, attempt by attempt."""
     return [statements(bridge, [learner]) for learner in ("u1", "u2", "u3")]
 
 

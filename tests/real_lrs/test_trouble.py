@@ -61,7 +61,7 @@ async def _play(bridge: Bridge, way: Way) -> None:
 
 
 def _content(statement: Any) -> bytes:
-    """Give a statement without what an LRS adds, in one form."""
+    """Return a statement without what an LRS adds, in one form."""
     return msgspec.json.encode(
         {key: one for key, one in statement.items() if key not in {"stored", "authority", "version"}}, order="sorted"
     )

@@ -26,7 +26,7 @@ class Recorded:
 
 
 def load(name: str) -> list[Recorded]:
-    """Give a recording's commits in the order they arrived; preflights are left out."""
+    """Return a recording's commits in the order they arrived; preflights are left out."""
     recording: dict[str, Any] = json.loads((FOLDER / "scorm_again" / f"{name}.json").read_text(encoding="utf-8"))
     return [
         Recorded(
@@ -40,7 +40,7 @@ def load(name: str) -> list[Recorded]:
 
 
 def version(name: str) -> str:
-    """Give the SCORM version of a recording."""
+    """Return the SCORM version of a recording."""
     return "2004" if "s2004" in name else "1.2"
 
 

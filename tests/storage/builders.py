@@ -36,7 +36,7 @@ def hold(connection: Connection, targets: Sequence[str]) -> None:
 
 
 def add_lms(connection: Connection, name: str = "lms") -> int:
-    """Store an LMS and give its id."""
+    """Store an LMS and return its id."""
     return lms.add_token(
         connection,
         name=name,
@@ -178,7 +178,7 @@ def by_name(targets: Mapping[str, Sequence[str]]) -> Callable[[DocumentRow], Seq
 
 
 def queue(connection: Connection, session: Session, count: int, targets: Sequence[str] = ("lrs",)) -> list[str]:
-    """Put so many statements of a session in the outbox, and give their ids."""
+    """Put so many statements of a session in the outbox, and return their ids."""
     rows = statements(connection, session, [f'{{"n":{number}}}' for number in range(count)])
     add(connection, rows, to(*(targets or [outbox.UNASSIGNED])))
     return [row.id for row in rows]

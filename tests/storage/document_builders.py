@@ -25,7 +25,7 @@ def claim(connection: Connection, target: str = "lrs", *, now: int = NOW, most: 
 
 
 def contents(connection: Connection, target: str = "lrs", *, now: int = NOW) -> list[str]:
-    """Give the contents that may be written now."""
+    """Return the contents that may be written now."""
     return [one.content.decode() for one in claim(connection, target, now=now)]
 
 
@@ -45,7 +45,7 @@ def store(
 
 
 def states(connection: Connection) -> dict[tuple[str, str], str]:
-    """Give the state of each delivery, by the document's name and the target."""
+    """Return the state of each delivery, by the document's name and the target."""
     rows = connection.execute(select(document.c.name, document_delivery).join(document))
     return {(row.name, row.target): row.state for row in rows}
 

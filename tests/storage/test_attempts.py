@@ -48,7 +48,7 @@ FIXED = {
 
 
 def _new_values(row: Enrollment | Attempt | Session) -> dict[str, Any]:
-    """Give every column that may change a value that no other column has."""
+    """Return every column that may change a value that no other column has."""
     names = [one.name for one in fields(row) if one.name not in FIXED[type(row)] | {"changed", "new"}]
     types = {one.name: str(one.type) for one in fields(row)}
     return (

@@ -30,7 +30,7 @@ def _free(engine: Engine) -> None:
 
 
 def share(engine: Engine, process: int, names: Sequence[str] = NAMES, lasts: int = DAY) -> Shares:
-    """Let a process look once, and give back what it has too much of."""
+    """Let a process look once, and return back what it has too much of."""
     with writing(engine) as connection:
         shares = leases.share_out(connection, owner=uid("process", process), names=names, lasts=lasts)
         leases.give_back(connection, owner=uid("process", process), names=shares.excess)
@@ -38,7 +38,7 @@ def share(engine: Engine, process: int, names: Sequence[str] = NAMES, lasts: int
 
 
 def held(engine: Engine, process: int, names: Sequence[str] = NAMES) -> set[str]:
-    """Give what a process holds now."""
+    """Return what a process holds now."""
     with reading(engine) as connection:
         owner = uid("process", process)
         return {

@@ -99,6 +99,7 @@ OLD_NAMES = {
 """What columns of the first schema were called until revision 0017."""
 
 
+@pytest.mark.slow
 def test_going_back_and_forth_keeps_the_rows(fresh_engine: Engine) -> None:
     """What an older schema has no room for is lost on the way back, and nothing else."""
     migrate(fresh_engine)
@@ -200,7 +201,7 @@ def _rows_of(connection: Connection, table: Table) -> list[tuple[object, ...]]:
 
 
 def _differences(connection: Connection) -> list[object]:
-    """Give what the schema has otherwise than the code."""
+    """Return what the schema has otherwise than the code."""
     context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
     return list(compare_metadata(context, metadata))
 

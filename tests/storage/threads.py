@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def at_once(count: int, function: Callable[[int], T]) -> list[T]:
-    """Call a function with 0, 1, … in threads of their own, and give the results; the first error is raised."""
+    """Call a function with 0, 1, … in threads of their own, and return the results; the first error is raised."""
     barrier = Barrier(count)
 
     def begin(number: int) -> T:

@@ -93,7 +93,7 @@ class Bridge:
     async def post(
         self, path: str | URL, body: Any = None, *, token: str | None = "", **options: Any
     ) -> tuple[int, Any]:
-        """Post JSON (or `data`), with the LMS's token unless another or none is given; give status and answer."""
+        """Post JSON (or `data`), with the LMS's token unless another or none is given; return status and answer."""
         headers = dict(options.pop("headers", {}))
         if token is not None:
             headers["Authorization"] = f"Bearer {token or self.token}"
@@ -122,7 +122,7 @@ class Bridge:
         return answer
 
     def reports(self, learner: str = "u1", activity: str = "235") -> list[AttemptReport]:
-        """Give what is stored of a learner's attempts."""
+        """Return what is stored of a learner's attempts."""
         with reading(self.engine) as connection:
             return [
                 report
@@ -131,7 +131,7 @@ class Bridge:
             ]
 
     def rules(self, learner: str = "u1", activity: str = "235") -> list[str]:
-        """Give the rules whose statements were stored, attempt after attempt in their order."""
+        """Return the rules whose statements were stored, attempt after attempt in their order."""
         return [one.rule for report in self.reports(learner, activity) for one in report.statements]
 
     def durations(self, learner: str = "u1", activity: str = "235") -> list[str | None]:
@@ -148,7 +148,7 @@ class Bridge:
     async def let_documents_follow(self) -> None:
         """Make the documents of all that was committed, due or not."""
         assert self.client.app is not None
-        while await self.client.app[DOCUMENT_BUILDER].make(self.clock() + 86_400_000):
+        while await self.client.app[DOCUMENT_BUILDER].build(self.clock() + 86_400_000):
             pass
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from bridge.commit_model.active_mappings import ActiveMappings
 from bridge.commit_model.launch import Activity, Course, Launch, Learner
-from bridge.commits.batch_executor import run
+from bridge.commits.batch_executor import execute_batch
 from bridge.commits.commands import CloseIdleSession, Command, OpenSession, StoreCommit
 from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.write_queue import QueuedCommand, WriteQueue
@@ -37,24 +37,25 @@ class Writer:
                 connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
             ).id
             self.version = build_active_mapping(store_version(connection, DEFAULT, START), DEFAULT, ())
-        self.setup = CommitDependencies(ActiveMappings(self.version), self.clock, Ids())
-        self.pending = WriteQueue(self.setup)
+        self.dependencies = CommitDependencies(ActiveMappings(self.version), self.clock, Ids())
+        self.queue = WriteQueue(self.dependencies)
 
     def another(self) -> Self:
-        """Give another process of the same service."""
+        """Return another process of the same service."""
         found = copy(self)
-        found.pending = WriteQueue(self.setup)
+        found.queue = WriteQueue(self.dependencies)
         return found
 
-    def do(self, work: Command) -> Any:
-        """Do a work as a batch of its own, and give what comes of it."""
-        self.pending.add(QueuedCommand(work))
-        batch = self.pending.next()
+    def do(self, command: Command) -> Any:
+        """Execute a command as a batch of its own, and return its result."""
+        queued = QueuedCommand(command)
+        self.queue.add(queued)
+        batch = self.queue.next_batch()
         assert batch is not None
         with writing(self.engine) as connection:
-            done = run(connection, self.setup, batch)
-        self.pending.done(done)
-        return done.outcomes[0]
+            committed = execute_batch(connection, self.dependencies, batch)
+        self.queue.batch_committed(committed)
+        return queued.result
 
     def open(self, learner: str = "u1") -> str:
         """Open a session."""
@@ -73,13 +74,13 @@ class Writer:
         post = CommitRequest(raw, "application/json", query)
         commit = detect(post)[1].commit
         assert commit is not None
-        arrival = ReceivedCommit(
+        received = ReceivedCommit(
             commit=commit,
             parsed_cmi=parse_cmi(commit.tree, declared=commit.scorm_version),
             digest=hashlib.sha256(raw).hexdigest(),
             received_at=self.clock(),
         )
-        return StoreCommit(arrival, session_id, self.lms_id, None, "application/json", raw, post.metadata)
+        return StoreCommit(received, session_id, self.lms_id, None, "application/json", raw, post.metadata)
 
     def close(self, session_id: str) -> None:
         """End a session that was idle for a day."""

@@ -17,17 +17,17 @@ LEARNERS = ("u1", "u2", "u3")
 
 
 def statements(bridge: Bridge, learners: Sequence[str] = LEARNERS) -> list[StatementLine]:
-    """Give what is stored of some learners, attempt after attempt in its order."""
+    """Return what is stored of some learners, attempt after attempt in its order."""
     return [one for learner in learners for report in bridge.reports(learner) for one in report.statements]
 
 
 def ways(bridge: Bridge, target: str = "lrs") -> dict[str, DeliveryLine]:
-    """Give the delivery of each statement to a target, by the statement's id."""
+    """Return the delivery of each statement to a target, by the statement's id."""
     return {one.id: way for one in statements(bridge) for way in one.deliveries if way.target == target}
 
 
 def settled(bridge: Bridge) -> bool:
-    """Tell whether no statement waits for any target."""
+    """Return whether no statement waits for any target."""
     with reading(bridge.engine) as connection:
         return not outbox.waiting(connection)
 
@@ -74,7 +74,7 @@ def alarms(bridge: Bridge) -> dict[str, str]:
 
 
 def delivered(bridge: Bridge, learners: list[str], activity: str = "235") -> bool:
-    """Tell whether all statements of these learners have arrived."""
+    """Return whether all statements of these learners have arrived."""
     states = [
         way.state
         for learner in learners

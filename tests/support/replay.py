@@ -16,7 +16,7 @@ Told = list[tuple[str, str, int, str]]
 
 
 def stored(engine: Engine) -> Told:
-    """Give id, session, commit and body of all statements that are stored, each attempt's in their order."""
+    """Return id, session, commit and body of all statements that are stored, each attempt's in their order."""
     columns = statement.c.id, statement.c.session_id, statement.c.commit_number, statement.c.body
     with reading(engine) as connection:
         rows = connection.execute(select(*columns).join(attempt).order_by(attempt.c.id, statement.c.position))
@@ -24,7 +24,7 @@ def stored(engine: Engine) -> Told:
 
 
 def replayed(engine: Engine, mapping: CompiledMapping) -> Told:
-    """Give the same of what the journal becomes by a mapping, each attempt's in their order."""
+    """Return the same of what the journal becomes by a mapping, each attempt's in their order."""
     found: dict[int, Told] = {}
     with reading(engine) as connection:
         ids = journal_replay.enrollment_ids(connection, JournalSpan(), after=0, most=1_000)

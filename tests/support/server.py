@@ -73,7 +73,7 @@ class Server:
 
     async def verify(self, learner: str, activity: str) -> list[dict[str, Any]]:
         """Return what `scorm-bridge verify --json` prints."""
-        enrollments: list[dict[str, Any]] = json.loads(await self.run("verify", learner, activity, "--json"))
+        enrollments: list[dict[str, Any]] = json.loads(await self.run("verify", learner, activity, "--json"))["items"]
         return enrollments
 
     @property

@@ -75,7 +75,7 @@ _REMEDIES = {
 
 
 def in_words(found: Overview, configured: Collection[str]) -> list[Told]:
-    """Give the alarms, grave ones first. `configured` are the names of targets that are."""
+    """Return the alarms, grave ones first. `configured` are the names of targets that are."""
     return sorted((_one(alarm, found, configured) for alarm in found.alarms), key=lambda one: not one.grave)
 
 

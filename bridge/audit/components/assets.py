@@ -26,12 +26,12 @@ class Asset(NamedTuple):
 
 @cache
 def assets() -> dict[str, Asset]:
-    """Give name -> file, for all there are."""
+    """Return name -> file, for all there are."""
     return {path.name: _read(path) for path in sorted(FOLDER.iterdir()) if path.is_file()}
 
 
 def asset_path(name: str) -> str:
-    """Give the address of a file.
+    """Return the address of a file.
 
     Raises:
         KeyError: there is none of this name.

@@ -75,14 +75,14 @@ def _settings() -> dict[str, object]:
 
 
 def _marks(highest: float) -> Sequence[int]:
-    """Give round numbers from 0 to the highest or above it, three to six of them."""
+    """Return round numbers from 0 to the highest or above it, three to six of them."""
     size = 10 ** max(math.floor(math.log10(highest / 4)), 0) if highest > 4 else 1
     step = next((size * one for one in _STEPS if size * one * 5 >= highest), size * 10)
     return range(0, step * max(math.ceil(highest / step), 1) + 1, step)
 
 
 def _finished(chart: pygal.Graph, title: str) -> bytes:
-    """Give the file, with our style sheet in place of pygal's, and without its scripts and what they would show."""
+    """Return the file, with our style sheet in place of pygal's, and without its scripts and what they would show."""
     root = chart.render_tree()
     for parent in list(root.iter()):
         for child in list(parent):

@@ -69,7 +69,7 @@ def error_page(
 
 
 def _own_words(error: web.HTTPException) -> str:
-    """Give what was said where it was raised: aiohttp itself says the status and its name."""
+    """Return what was said where it was raised: aiohttp itself says the status and its name."""
     text = error.text or ""
     return "" if text == f"{error.status}: {error.reason}" else text
 

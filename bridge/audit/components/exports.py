@@ -48,7 +48,7 @@ class SignedOutError(Exception):
 def columns(
     request: web.Request, names: Sequence[str], **told: Callable[[Any], Any]
 ) -> dict[str, Callable[[Any], Any]]:
-    """Give the columns of a file by the names of a row's fields, or as `told` for one of them.
+    """Return the columns of a file by the names of a row's fields, or as `told` for one of them.
 
     Times are as RFC 3339, time spent is as xAPI writes it; learners' names are only for who may see them.
     """

@@ -26,13 +26,13 @@ class Vocabulary(NamedTuple):
     lms: tuple[str, ...]
 
     def verb_iri(self, told: str) -> str:
-        """Give the IRI of a verb that was told by its name, anything else as it is."""
+        """Return the IRI of a verb that was told by its name, anything else as it is."""
         return next((iri for iri, name in self.verbs.items() if name.lower() == told.lower()), told)
 
 
 @lru_cache(maxsize=64)
 def read(text: str, name: str) -> MappingDefinition | DefinitionError:
-    """Give a stored mapping document, or what is wrong with it: another release may have stored it."""
+    """Return a stored mapping document, or what is wrong with it: another release may have stored it."""
     try:
         return load_definition(text, name)
     except DefinitionError as error:

@@ -57,12 +57,12 @@ def documents_told(told: Mapping[str, str]) -> DocumentFilter:
 
 
 def is_uuid(text: str) -> bool:
-    """Tell whether a text is a UUID as the database has them."""
+    """Return whether a text is a UUID as the database has them."""
     return _UUID.fullmatch(text) is not None
 
 
 def fields_of(which: DeliveryFilter) -> dict[str, str]:
-    """Give a filter as the fields that `deliveries_told` reads."""
+    """Return a filter as the fields that `deliveries_told` reads."""
     found: dict[str, str] = {}
     for name, value in msgspec.structs.asdict(which).items():
         if value is not None:
@@ -73,7 +73,7 @@ def fields_of(which: DeliveryFilter) -> dict[str, str]:
 
 
 def query_of(which: DeliveryFilter) -> str:
-    """Give a filter as the query of an address."""
+    """Return a filter as the query of an address."""
     return urlencode(fields_of(which))
 
 

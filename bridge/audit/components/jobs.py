@@ -39,7 +39,7 @@ class _StoppedError(Exception):
 
 
 def _new_id() -> str:
-    """Give an id that nobody guesses."""
+    """Return an id that nobody guesses."""
     return secrets.token_urlsafe(12)
 
 
@@ -61,7 +61,7 @@ class Job(Generic[_What]):
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it is at work."""
+        """Return whether it is at work."""
         return self.found is None and not self.trouble
 
 
@@ -74,7 +74,7 @@ class Jobs:
         self._stopped = False
 
     def find(self, job_id: str, kind: type[_What]) -> Job[_What] | None:
-        """Give a job in which a thing of this kind was asked, None where there is none or it is not kept."""
+        """Return a job in which a thing of this kind was asked, None where there is none or it is not kept."""
         found = self._jobs.get(job_id)
         return cast("Job[_What]", found) if found is not None and isinstance(found.what, kind) else None
 

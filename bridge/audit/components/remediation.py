@@ -82,5 +82,5 @@ _BY_OUTCOME = {
 
 
 def advice(state: str, outcome: str | None) -> Advice:
-    """Give what to do about deliveries of a state whose last try had this outcome."""
+    """Return what to do about deliveries of a state whose last try had this outcome."""
     return QUARANTINED if state == "quarantined" else _BY_OUTCOME.get(outcome or "", UNKNOWN)

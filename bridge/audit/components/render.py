@@ -70,7 +70,7 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
 
 
 def navigation(request: web.Request) -> list[Entry]:
-    """Give the entries that who is signed in may follow."""
+    """Return the entries that who is signed in may follow."""
     who = optional_account(request)
     return [
         Entry(f"/audit{path}", title, _is_below(request.path, f"/audit{path}"))
@@ -127,14 +127,14 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
 
 
 def _here_with(request: web.Request, changed: dict[str, Any]) -> str:
-    """Give the address of the page with parts of its query changed, or taken out where they are None."""
+    """Return the address of the page with parts of its query changed, or taken out where they are None."""
     changed = dict(request.query) | {PARAM: None} | changed
     query = {name: value for name, value in changed.items() if value is not None}
     return str(request.rel_url.with_query(query))
 
 
 def _query_text(request: web.Request) -> str:
-    """Give the query with its question mark, without what belongs to one page of a search alone."""
+    """Return the query with its question mark, without what belongs to one page of a search alone."""
     query = {name: value for name, value in request.query.items() if name not in {"after", PARAM}}
     return str(URL.build(query=query))
 

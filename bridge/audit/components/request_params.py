@@ -9,7 +9,7 @@ from aiohttp import web
 
 
 def uuid_in(request: web.Request, name: str, what: str) -> str:
-    """Give a part of the path that is a UUID; `what` is what it is of.
+    """Return a part of the path that is a UUID; `what` is what it is of.
 
     Raises:
         web.HTTPNotFound: it is none, so there is nothing of this id.
@@ -22,14 +22,14 @@ def uuid_in(request: web.Request, name: str, what: str) -> str:
 
 
 def nothing(what: str) -> web.HTTPNotFound:
-    """Give the answer where there is nothing of the id that the address tells."""
+    """Return the answer where there is nothing of the id that the address tells."""
     return web.HTTPNotFound(
         text=f"There is no {what} of this id. The address may have been cut short, or it is of another bridge."
     )
 
 
 def text_in(request: web.Request, name: str) -> str | None:
-    """Give a part of the query without spaces around it, None where nothing is left.
+    """Return a part of the query without spaces around it, None where nothing is left.
 
     Raises:
         web.HTTPBadRequest: it holds NUL, which no text in a database can.
@@ -41,7 +41,7 @@ def text_in(request: web.Request, name: str) -> str | None:
 
 
 def choice_in(request: web.Request, name: str, choices: tuple[str, ...]) -> str | None:
-    """Give a part of the query that is one of a few words, None where it is empty.
+    """Return a part of the query that is one of a few words, None where it is empty.
 
     Raises:
         web.HTTPBadRequest: it is another word.
@@ -53,19 +53,19 @@ def choice_in(request: web.Request, name: str, choices: tuple[str, ...]) -> str 
 
 
 def place_in(request: web.Request, name: str) -> int:
-    """Give a part of the query that is the number of the first thing to show, 1 where it is none."""
+    """Return a part of the query that is the number of the first thing to show, 1 where it is none."""
     told = request.query.get(name, "")
     return max(1, int(told)) if told.isascii() and told.isdecimal() and len(told) < 10 else 1
 
 
 def next_place(first: int, shown: int, number: int) -> int | None:
-    """Give the number of the first thing of the next page, None where there is none: so many are there in all."""
+    """Return the number of the first thing of the next page, None where there is none: so many are there in all."""
     following = first + shown
     return following if shown and following <= number else None
 
 
 def midnight(date: str, *, after: bool = False) -> int | None:
-    """Give the beginning of a day (`2026-01-31`), or of the day `after` it, in milliseconds since the epoch, UTC.
+    """Return the beginning of a day (`2026-01-31`), or of the day `after` it, in milliseconds since the epoch, UTC.
 
     None where none is told.
 
@@ -82,7 +82,7 @@ def midnight(date: str, *, after: bool = False) -> int | None:
 
 
 def moment(told: str, *, after: bool = False) -> int | None:
-    """Give what `midnight` gives of a day, or a time (`2026-01-31T12:00:00.000Z`) in milliseconds as it is.
+    """Return what `midnight` gives of a day, or a time (`2026-01-31T12:00:00.000Z`) in milliseconds as it is.
 
     Raises:
         web.HTTPBadRequest: it is neither.
@@ -97,5 +97,5 @@ def moment(told: str, *, after: bool = False) -> int | None:
 
 
 def day_of(ms: int) -> str:
-    """Give the day of a moment, UTC, as `midnight` reads it."""
+    """Return the day of a moment, UTC, as `midnight` reads it."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d")

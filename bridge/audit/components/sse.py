@@ -46,7 +46,7 @@ class News:
         self.checks = asyncio.Semaphore(CHECKS)
 
     async def listen(self) -> AsyncGenerator[bool, None]:
-        """Give True whenever something was stored, False after each beat of silence; ends when the bridge stops."""
+        """Return True whenever something was stored, False after each beat of silence; ends when the bridge stops."""
         self._listeners += 1
         if self._watching is None or self._watching.done():
             self._watching = asyncio.create_task(self._watch())

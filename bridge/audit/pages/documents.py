@@ -118,7 +118,7 @@ def _identifier(text: str, *, sees_names: bool) -> str:
 
 
 def _place(parameters: str) -> str:
-    """Give the stateId or profileId."""
+    """Return the stateId or profileId."""
     told = _parameters(parameters)
     return told.get("stateId") or told.get("profileId") or ""
 

@@ -77,7 +77,7 @@ async def _enrollment_file(request: web.Request) -> web.StreamResponse:
 
 
 def _asked(request: web.Request) -> AttemptFilter:
-    """Give what is searched for.
+    """Return what is searched for.
 
     Raises:
         web.HTTPBadRequest: it cannot be searched for.
@@ -102,7 +102,7 @@ def _asked(request: web.Request) -> AttemptFilter:
 
 
 def _rest(request: web.Request) -> str:
-    """Give the query of the search without the page, for the files of all that it finds."""
+    """Return the query of the search without the page, for the files of all that it finds."""
     told = {name: value for name, value in request.query.items() if value and name != "after"}
     return f"?{urlencode(told)}" if told else ""
 

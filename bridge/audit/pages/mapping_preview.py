@@ -145,7 +145,7 @@ async def _impact(request: web.Request) -> web.StreamResponse:
 
 
 def counted(found: Impact | None) -> dict[str, Any]:
-    """Give what templates show of differences: `found`, its `rules` by name, `totals` of them, and `examples`."""
+    """Return what templates show of differences: `found`, its `rules` by name, `totals` of them, and `examples`."""
     rules = [] if found is None else sorted(found.rules.items())
     return {
         "found": found,

@@ -108,7 +108,7 @@ async def _diff(request: web.Request) -> web.StreamResponse:
 
 
 def known(connection: Connection, content_hash: str) -> WholeVersion:
-    """Give the version of this hash.
+    """Return the version of this hash.
 
     Raises:
         web.HTTPNotFound: there is none.
@@ -120,7 +120,7 @@ def known(connection: Connection, content_hash: str) -> WholeVersion:
 
 
 def whom_it_holds_for(connection: Connection, version_id: int) -> list[str]:
-    """Give for whom a version is active, in words."""
+    """Return for whom a version is active, in words."""
     names = mapping_versions.lms_names(connection)
     return [_whom(names, lms_id) for lms_id, own in mapping_versions.active(connection).items() if own == version_id]
 

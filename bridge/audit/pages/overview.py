@@ -45,7 +45,7 @@ class Chart(NamedTuple):
 
     @property
     def version(self) -> str:
-        """Give what makes the picture's address another one, or browsers would show the one they have."""
+        """Return what makes the picture's address another one, or browsers would show the one they have."""
         return hashlib.sha256(repr(self.numbers).encode()).hexdigest()[:12]
 
 
@@ -107,7 +107,7 @@ def _sum(rate: Rate) -> int:
 
 
 def _ages(waits: dict[str, Queue], now: int) -> dict[str, int]:
-    """Give target -> the minutes that its oldest statement waits for."""
+    """Return target -> the minutes that its oldest statement waits for."""
     oldest = {name or _NO_TARGET: queue.oldest for name, queue in waits.items()}
     return {name: max(now - since, 0) // MINUTE for name, since in oldest.items() if since is not None}
 

@@ -172,7 +172,7 @@ def _span(told: Mapping[str, str]) -> JournalSpan:
 
 
 def _id_of(body: str) -> str:
-    """Give the id of a statement."""
+    """Return the id of a statement."""
     return str(msgspec.json.decode(body)["id"])
 
 

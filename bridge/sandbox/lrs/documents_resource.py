@@ -57,7 +57,7 @@ class Resource(msgspec.Struct, frozen=True):
         return (self.path, *(_key(name, values.get(name)) for name in names))
 
     def covers(self, wanted: Place, place: Place) -> bool:
-        """Tell whether a place lies in a wanted one; without a registration any registration does."""
+        """Return whether a place lies in a wanted one; without a registration any registration does."""
         closest = 1 + len(self.required)
         return wanted[:closest] == place[:closest] and wanted[closest:] in {place[closest:], (None,)}
 

@@ -101,7 +101,7 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_bytes: Count = 0
 
     def covers(self, subject: Subject) -> bool:
-        """Tell whether the rule is for this request."""
+        """Return whether the rule is for this request."""
         wanted = {one.lower() for one in self.statement_ids}
         return (
             (self.method is None or self.method.upper() == subject.method)
@@ -175,7 +175,7 @@ class Plan:
         self.fired.append(rule.label)
 
     def takes(self, manner: type[Manner]) -> bool:
-        """Tell whether a manner is to be shown now that the occasion is there; it counts as fired only then."""
+        """Return whether a manner is to be shown now that the occasion is there; it counts as fired only then."""
         for rule, tally in self._manners:
             if isinstance(rule.then, manner) and _may_fire(rule, tally):
                 self.fire(rule, tally)

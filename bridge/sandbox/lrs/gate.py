@@ -66,7 +66,7 @@ def refusal(status: int, problems: Iterable[str]) -> web.Response:
 
 
 def is_xapi(request: web.Request) -> bool:
-    """Tell whether a request is for an xAPI resource, and not for the page or the control."""
+    """Return whether a request is for an xAPI resource, and not for the page or the control."""
     return request.path == PREFIX or request.path.startswith(f"{PREFIX}/")
 
 

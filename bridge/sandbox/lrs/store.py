@@ -84,7 +84,7 @@ class StatementStore:
         return self._by_key.get(statement_id.lower())
 
     def is_voided(self, stored: Stored) -> bool:
-        """Tell whether a stored voiding statement refers to it; a voiding statement itself cannot be voided."""
+        """Return whether a stored voiding statement refers to it; a voiding statement itself cannot be voided."""
         return stored.key in self._voided and not stored.voids
 
     def sort_out(self, batch: Iterable[dict[str, Any]]) -> Sorting:

@@ -56,7 +56,7 @@ def check_number(value: object, at: str) -> Iterator[str]:
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value is a JSON number (Python counts booleans as integers, JSON does not)."""
+    """Return whether a value is a JSON number (Python counts booleans as integers, JSON does not)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

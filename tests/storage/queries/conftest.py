@@ -17,7 +17,7 @@ Trial = Callable[[], AbstractContextManager[Connection]]
 
 @pytest.fixture
 def trial(engine: Engine) -> Trial:
-    """Give connections whose changes are undone."""
+    """Return connections whose changes are undone."""
 
     @contextmanager
     def begin() -> Iterator[Connection]:
@@ -39,7 +39,7 @@ def _reach(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def through(page: Callable[[str | None], ResultPage[Any]], most_pages: int = 80) -> list[Any]:
-    """Give the rows of all pages, one after the other."""
+    """Return the rows of all pages, one after the other."""
     rows: list[Any] = []
     after = None
     for _ in range(most_pages):

@@ -85,7 +85,7 @@ class Enrollment:
 
     @property
     def at(self) -> int | None:
-        """Give when its last commit came."""
+        """Return when its last commit came."""
         return max((one.at for one in self.attempts if one.at is not None), default=None)
 
 
@@ -123,7 +123,7 @@ attempts = st.lists(
 
 
 def store(connection: Connection, made: list[Attempt]) -> list[Enrollment]:
-    """Put attempts into empty tables, and give the enrollments that they are of."""
+    """Put attempts into empty tables, and return the enrollments that they are of."""
     for number, name in enumerate(("lms1", "lms2"), 1):
         _insert(connection, lms, id=number, name=name, home_page="https://x", origins="[]", created_at=0)
     _insert(connection, mapping_version, id=1, name="m", content_hash="0" * 64, definition="", created_at=0)

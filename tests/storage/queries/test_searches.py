@@ -71,7 +71,7 @@ STATEMENTS = st.builds(
 
 
 def is_whose(one: Attempt, which: Any) -> bool:
-    """Tell whether an attempt's enrollment meets what a filter tells of it."""
+    """Return whether an attempt's enrollment meets what a filter tells of it."""
     names = dataset.LEARNERS[one.learner]
     return (
         which.lms in {None, one.lms}
@@ -84,24 +84,24 @@ def is_whose(one: Attempt, which: Any) -> bool:
 
 
 def is_within(at: int | None, which: Any) -> bool:
-    """Tell whether a time is within a filter's."""
+    """Return whether a time is within a filter's."""
     if at is None:
         return which.since is None and which.until is None
     return (which.since is None or at >= which.since) and (which.until is None or at < which.until)
 
 
 def is_done(one: Attempt, which: AttemptFilter) -> bool:
-    """Tell whether completion and success are a filter's."""
+    """Return whether completion and success are a filter's."""
     return which.completion in {None, one.completion or "unknown"} and which.success in {None, one.success or "unknown"}
 
 
 def newest(at: int | None, *rest: Any) -> Any:
-    """Give the sort key of the order of time, rows without one at the end, turned around."""
+    """Return the sort key of the order of time, rows without one at the end, turned around."""
     return (at is not None, at or 0, *rest)
 
 
 def is_on_its_way(ways: dict[str, str], which: Any) -> bool:
-    """Tell whether one delivery has a filter's target and state."""
+    """Return whether one delivery has a filter's target and state."""
     if which.target is None and which.state is None:
         return True
     return any(which.target in {None, target} and which.state in {None, state} for target, state in ways.items())
@@ -212,7 +212,7 @@ def test_deliveries_are_counted_among_the_newest_of_their_state_where_no_index_t
 
 
 def _statements(made: list[Attempt], which: stored_deliveries.DeliveryFilter) -> list[tuple[Statement, Attempt]]:
-    """Give the statements that meet all but what is told of deliveries, in the order they were stored."""
+    """Return the statements that meet all but what is told of deliveries, in the order they were stored."""
     return [
         (one, owner)
         for owner in made
