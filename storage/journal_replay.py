@@ -125,7 +125,7 @@ def commit_line(connection: Connection, session_id: str, number: int) -> CommitO
     return None if row is None else CommitOutcome._make(row)
 
 
-class StoredStatement(NamedTuple):
+class StatementRecord(NamedTuple):
     """A statement as it is stored, and the targets that it has deliveries for."""
 
     attempt_id: int
@@ -140,9 +140,9 @@ class StoredStatement(NamedTuple):
     targets: tuple[str, ...] = ()
 
 
-def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[int, list[StoredStatement]]:
+def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[int, list[StatementRecord]]:
     """Return the statements of enrollments by the enrollment's id, each attempt's in their order."""
-    columns = (statement.c[name] for name in StoredStatement._fields if name != "targets")
+    columns = (statement.c[name] for name in StatementRecord._fields if name != "targets")
     chosen = attempt.c.enrollment_id.in_(enrollment_ids)
     targets: dict[tuple[int, int], list[str]] = {}
     for own, position, target in connection.execute(
@@ -152,14 +152,14 @@ def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[in
         .order_by(delivery.c.id)
     ):
         targets.setdefault((own, position), []).append(target)
-    found: dict[int, list[StoredStatement]] = {one: [] for one in enrollment_ids}
+    found: dict[int, list[StatementRecord]] = {one: [] for one in enrollment_ids}
     for row in connection.execute(
         select(attempt.c.enrollment_id, *columns)
         .select_from(statement.join(attempt))
         .where(chosen)
         .order_by(statement.c.attempt_id, statement.c.position)
     ):
-        line = StoredStatement._make((*row[1:], ()))
+        line = StatementRecord._make((*row[1:], ()))
         its = tuple(targets.get((line.attempt_id, line.position), ()))
         found[row[0]].append(line._replace(targets=its))
     return found

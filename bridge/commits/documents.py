@@ -15,7 +15,7 @@ def documents_of(
 ) -> list[DocumentUpdate]:
     """Return the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     attempt, row = session.attempt, session.row
-    contents = documents.documents(
+    contents = documents.generate_documents(
         active.mapping,
         session.context(),
         attempt.state,

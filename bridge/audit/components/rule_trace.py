@@ -11,7 +11,7 @@ from bridge.audit.components.json_view import compact_json
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
-from mappings.analysis.explain import ChangeTold, Explanation, RuleTold
+from mappings.analysis.explain import ChangeExplanation, Explanation, RuleExplanation
 from mappings.definition.errors import DefinitionError
 from storage.queries import timeline
 
@@ -106,12 +106,12 @@ def _shown(title: str, told: Explanation, *, sees_cmi: bool) -> Shown:
     return Shown(title, fired[:ROWS], silent[:ROWS], [_change(one) for one in altered[:ROWS]], left_out)
 
 
-def _rule(told: RuleTold, *, sees_cmi: bool) -> RuleShown:
+def _rule(told: RuleExplanation, *, sees_cmi: bool) -> RuleShown:
     variables = compact_json(told.variables, LONGEST) if sees_cmi and told.variables else ""
     state = _WORDS[told.reason]
     return RuleShown(told.rule, told.when, state, told.why, told.condition, variables, told.statement)
 
 
-def _change(told: ChangeTold) -> ChangeShown:
+def _change(told: ChangeExplanation) -> ChangeShown:
     before, after, about = (compact_json(value, LONGEST) for value in (told.before, told.after, told.about))
     return ChangeShown(told.meaning, before, after, about)
