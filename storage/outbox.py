@@ -50,7 +50,7 @@ UNASSIGNED = ""
 SHARDS = 4
 """Into how many a target's deliveries are parted, all of an attempt in one: each is forwarded by itself."""
 
-MAX_DELAY = 3_660_000
+MAX_WAIT = 3_660_000
 """Milliseconds, an hour and a little: no delivery is ever asked to wait for so long."""
 
 MAX_ANSWER_LENGTH = 4_000
@@ -206,7 +206,7 @@ def claim(
 
 def _is_due(not_before: ColumnElement[int], now: ColumnElement[int]) -> ColumnElement[bool]:
     # nothing is asked to wait for so long: the clock was set back meanwhile
-    return or_(not_before <= now, not_before > now + literal_column(str(MAX_DELAY)))
+    return or_(not_before <= now, not_before > now + literal_column(str(MAX_WAIT)))
 
 
 def _each(dialect: str, name: str) -> ColumnElement[int]:

@@ -21,10 +21,10 @@ Reason = Literal["fired", "once", "condition", "no-change", "held-back"]
 
 REASONS: dict[Reason, str] = {
     "fired": "it made a statement",
-    "once": "it had made its one statement already",
-    "condition": "its condition did not hold",
-    "no-change": "what it speaks of did not happen",
-    "held-back": "what it speaks of may still be in the middle of being written, and is told later",
+    "once": "it had already made its one statement",
+    "condition": "its condition was false",
+    "no-change": "its trigger did not occur",
+    "held-back": "its data may still be incomplete, so the statement is held back",
 }
 """What can become of a rule at a commit."""
 

@@ -194,6 +194,6 @@ def _documents(definition: MappingDefinition) -> Iterator[DescriptionLine]:
         sent = "goes to every LRS" if one.send else "goes to no LRS"
         yield DescriptionLine(
             one.name,
-            f"{one.resource} ({RESOURCES[one.resource]}), id {one.id}; tells {parts}; at least {one.every} s"
-            f" between two writes; {sent} whose settings do not say otherwise",
+            f"{one.resource} ({RESOURCES[one.resource]}), id {one.id}; holds {parts}; at least {one.every} s"
+            f" between two writes; {sent} whose settings do not override it",
         )

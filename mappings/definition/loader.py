@@ -305,7 +305,9 @@ def _xapi_documents(table: TomlTable, activities: dict[str, Activity]) -> tuple[
         )
         for part in ("attempts", "suspend_data"):
             if part in content and len(content) > 1:
-                section.fault("content", f"cannot hold {part} beside other parts: it makes a document of its own")
+                section.fault(
+                    "content", f"cannot hold {part} together with other parts: it must be a document of its own"
+                )
         for part in content:
             if part in DOCUMENT_PARTS and resource in RESOURCES and part not in PARTS_OF[resource]:
                 section.fault("content", f"cannot hold {part}: {resource} is {RESOURCES[resource]}")

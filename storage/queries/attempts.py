@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, select
 
 from storage.queries.enrollment_filter import AttemptFilter, narrowed, of_attempt
-from storage.queries.keyset import MOST, KeysetOrder, ResultPage, ScanLimit
+from storage.queries.keyset import PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit
 from storage.tables import attempt, enrollment, lms
 
 
@@ -51,7 +51,7 @@ _NEWEST = KeysetOrder(attempt.c.last_commit_at, attempt.c.id)
 
 
 def search(
-    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = MOST
+    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = PAGE_SIZE
 ) -> ResultPage[AttemptRow]:
     """Return a page of attempts; those that had no commit yet come last.
 

@@ -12,7 +12,7 @@ from storage import deliveries
 from storage.deliveries import Delivery, DeliveryFilter, of_state
 from storage.outbox import SHARDS
 from storage.queries import enrollment_filter, queues
-from storage.queries.keyset import MOST, READ, Count, KeysetOrder, ResultPage, ScanLimit, among, cut, encode, up_to
+from storage.queries.keyset import PAGE_SIZE, READ, Count, KeysetOrder, ResultPage, ScanLimit, among, cut, encode, up_to
 from storage.tables import delivery
 
 COUNTED = 10_000
@@ -25,7 +25,7 @@ _NEWEST = KeysetOrder(delivery.c.id)
 
 
 def search(
-    connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = MOST
+    connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = PAGE_SIZE
 ) -> ResultPage[Delivery]:
     """Return a page of deliveries.
 

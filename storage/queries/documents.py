@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 
 from storage.deliveries import TryLine
 from storage.queries.enrollment_filter import WHOSE, EnrollmentFilter, narrowed
-from storage.queries.keyset import FEW, MOST, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has
+from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has
 from storage.queries.queues import document_state
 from storage.tables import attempt, document, document_delivery, document_try, enrollment, lms, mapping_version, try_
 
@@ -87,7 +87,7 @@ _LAST_TRIES = 50
 
 
 def search(
-    connection: Connection, which: DocumentFilter, *, after: str | None = None, most: int = MOST
+    connection: Connection, which: DocumentFilter, *, after: str | None = None, most: int = PAGE_SIZE
 ) -> ResultPage[DocumentSummary]:
     """Return a page of documents. With `target` and `state`, those that have a delivery of which both are true.
 
@@ -161,6 +161,6 @@ def _of_way(which: DocumentFilter) -> list[ColumnElement[bool]]:
 
 
 def _few(connection: Connection, way: list[ColumnElement[bool]]) -> list[str] | None:
-    query = select(document_delivery.c.document_id).where(*way).limit(FEW + 1)
+    query = select(document_delivery.c.document_id).where(*way).limit(MAX_SORTED_ROWS + 1)
     ids = list(connection.execute(query).scalars())
-    return None if len(ids) > FEW else ids
+    return None if len(ids) > MAX_SORTED_ROWS else ids

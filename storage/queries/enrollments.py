@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, exists, select
 
 from storage.queries.enrollment_filter import AttemptFilter, is_status, narrowed
-from storage.queries.keyset import MOST, KeysetOrder, ResultPage, ScanLimit
+from storage.queries.keyset import PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit
 from storage.tables import attempt, enrollment, lms
 
 
@@ -41,7 +41,7 @@ _NEWEST = KeysetOrder(enrollment.c.last_commit_at, enrollment.c.id)
 
 
 def search(
-    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = MOST
+    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = PAGE_SIZE
 ) -> ResultPage[EnrollmentRow]:
     """Return a page of enrollments. With `status`, those that have an attempt of it.
 

@@ -34,13 +34,13 @@ from storage.engine import reading
 
 T = TypeVar("T")
 
-MOST = 50
+PAGE_SIZE = 50
 """Rows of a page unless another number is asked for."""
 
 READ = 5_000
 """Rows at most that a page's search looks at."""
 
-FEW = 500
+MAX_SORTED_ROWS = 500
 """Rows that are gathered and sorted rather than looked for in the order of time."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -139,7 +139,7 @@ def iterate_pages(
     after = None
     while True:
         with reading(engine) as connection:
-            page = load_page(connection, after, MOST)
+            page = load_page(connection, after, PAGE_SIZE)
         if page.rows:
             yield page.rows
         if page.after is None:
@@ -210,7 +210,7 @@ class KeysetOrder:
         reach: ScanLimit,
         *,
         after: str | None = None,
-        most: int = MOST,
+        most: int = PAGE_SIZE,
     ) -> ResultPage[T]:
         """Return the rows of a query after a cursor, each `make(*columns)`, at most `most`.
 

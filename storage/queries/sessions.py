@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, select
 
 from storage.queries.enrollment_filter import AttemptFilter, narrowed, of_attempt
-from storage.queries.keyset import MOST, KeysetOrder, ResultPage, ScanLimit
+from storage.queries.keyset import PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit
 from storage.tables import attempt, enrollment, lms, session
 
 
@@ -45,7 +45,7 @@ _LATEST_OPENED = KeysetOrder(session.c.started_at, session.c.session_id)
 
 
 def search(
-    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = MOST
+    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = PAGE_SIZE
 ) -> ResultPage[SessionRow]:
     """Return a page of sessions. What the filter tells of status and time is about their attempts.
 
@@ -57,7 +57,7 @@ def search(
     return _OF_ATTEMPTS.page(connection, query, SessionRow, ScanLimit(which.span, is_few), after=after, most=most)
 
 
-def open_ones(connection: Connection, *, after: str | None = None, most: int = MOST) -> ResultPage[SessionRow]:
+def open_ones(connection: Connection, *, after: str | None = None, most: int = PAGE_SIZE) -> ResultPage[SessionRow]:
     """Return a page of sessions that have not ended, those first that began last.
 
     Raises:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, select
 from storage import deliveries
 from storage.deliveries import Delivery, DeliveryFilter, TryLine, of_last_try, of_state
 from storage.queries.enrollment_filter import WHOSE, conditions, few_attempts, of_statements
-from storage.queries.keyset import FEW, MOST, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has, up_to
+from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has, up_to
 from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, statement
 
 
@@ -119,7 +119,7 @@ _ITS_DELIVERY = and_(delivery.c.attempt_id == statement.c.attempt_id, delivery.c
 
 
 def search(
-    connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = MOST
+    connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = PAGE_SIZE
 ) -> ResultPage[StatementSummary]:
     """Return a page of statements. With `target` and `state`, those that have a delivery of which both are true.
 
@@ -171,7 +171,7 @@ def _narrowed(connection: Connection, query: Select[Any], which: DeliveryFilter)
         query = query.where(attempt.c.uuid == which.attempt)
     if way and which.state != "delivered" and which.state is not None:
         some = select(delivery.c.attempt_id, delivery.c.position).where(*way)
-        if not up_to(connection, some, FEW).is_lower_bound:
+        if not up_to(connection, some, MAX_SORTED_ROWS).is_lower_bound:
             its = some.distinct().subquery()
             joined = and_(its.c.attempt_id == statement.c.attempt_id, its.c.position == statement.c.position)
             return query.join(its, joined), True

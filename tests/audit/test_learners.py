@@ -208,7 +208,7 @@ async def test_an_enrollment_that_is_not_there_is_told_in_words(reader: Visitor,
 async def test_a_file_has_all_that_the_search_finds(
     learned: Bridge, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keyset, "MOST", 2)
+    monkeypatch.setattr(keyset, "PAGE_SIZE", 2)
     for query, condition in (
         ("", ""),
         ("?learner=u1", "WHERE learner_id LIKE 'u1%' "),

@@ -10,7 +10,7 @@ import uuid
 import pytest
 from msgspec.structs import replace
 
-from bridge.commit_model.launch import LONGEST_KEY, Activity, Course, Launch, Learner
+from bridge.commit_model.launch import MAX_KEY_BYTES, Activity, Course, Launch, Learner
 from bridge.commits.commands import OpenSession
 from bridge.mapping_library.enrollment_history import enrollment_histories
 from storage import journal_replay
@@ -203,7 +203,7 @@ async def test_ids_that_no_index_has_room_for_are_refused_in_words(bridge: Bridg
 async def test_ids_of_the_greatest_length_are_stored(bridge: Bridge) -> None:
     """Random ones, as databases make those that repeat shorter."""
     chosen = random.Random(1)
-    learner, activity, course = ("".join(chosen.choices(string.printable[:94], k=LONGEST_KEY // 3)) for _ in range(3))
+    learner, activity, course = ("".join(chosen.choices(string.printable[:94], k=MAX_KEY_BYTES // 3)) for _ in range(3))
     ids = {"learner": {"id": learner}, "activity": {"id": activity}, "course": {"id": course}}
     opened = await bridge.open(**ids)
     again = await bridge.open(**ids)

@@ -35,7 +35,7 @@ def _reach(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         for module in (keyset, deliveries):
             monkeypatch.setattr(module, "READ", 2)
         for module in (enrollment_filter, statements, documents):
-            monkeypatch.setattr(module, "FEW", 0)
+            monkeypatch.setattr(module, "MAX_SORTED_ROWS", 0)
 
 
 def through(page: Callable[[str | None], ResultPage[Any]], most_pages: int = 80) -> list[Any]:

@@ -167,7 +167,7 @@ def test_what_came_in_one_millisecond_is_not_all_read_for_one_page(
 
 
 def test_an_export_has_all_rows_of_all_pages(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyset, "MOST", 3)
+    monkeypatch.setattr(keyset, "PAGE_SIZE", 3)
     with writing(engine) as connection:
         dataset.store(connection, made(8, NOW))
     lists = list(
