@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode
 
 from bridge.operations.target_status import describe_alarm
 from bridge.system_alarms import AlarmCode, SystemAlarm
-from storage.audit.overview import Alarm, Overview
-from storage.audit.pages import Count
 from storage.diverged import DIVERGED
+from storage.queries.keyset import Count
+from storage.queries.overview import Alarm, Overview
 from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
 
 
@@ -109,7 +109,7 @@ def _describe_system_alarm(alarm: SystemAlarm) -> AlarmView:
 def format_count(count: Count) -> str:
     """Return a number, with "at least" where counting stopped early."""
     text = f"{count.number:,}".replace(",", "\u202f")
-    return f"at least {text}" if count.more else text
+    return f"at least {text}" if count.is_lower_bound else text
 
 
 def _describe(alarm: Alarm, overview: Overview, configured: Collection[str]) -> AlarmView:

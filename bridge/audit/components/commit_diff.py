@@ -10,7 +10,7 @@ import msgspec
 from bridge.audit.components.json_view import truncate_text
 from bridge.audit.components.statement_view import format_duration
 from mappings.cmi.warnings import WarningCode
-from storage.audit.timeline import CommitLine
+from storage.queries.timeline import TimelineCommit
 
 _ATTEMPT_FIELDS = (
     ("status", "Status"),
@@ -63,7 +63,7 @@ _decode = msgspec.json.Decoder(CommitResponseParts).decode
 
 
 def commit_diffs(
-    commits: Sequence[CommitLine], before: str | None, *, sees_cmi: bool, max_warnings: int
+    commits: Sequence[TimelineCommit], before: str | None, *, sees_cmi: bool, max_warnings: int
 ) -> list[CommitDiff]:
     """Return the diff of each of an attempt's commits, which are in the order they were received.
 

@@ -23,8 +23,8 @@ from bridge.clock import format_timestamp
 from bridge.database import describe_error
 from bridge.errors import BridgeError
 from mappings.cmi.times import duration
-from storage.audit import export
-from storage.audit.pages import Page
+from storage.queries import keyset
+from storage.queries.keyset import ResultPage
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def _column(name: str) -> Callable[[Any], Any]:
 async def send_file(
     request: web.Request,
     name: str,
-    page: Callable[[Connection, str | None, int], Page[T]],
+    page: Callable[[Connection, str | None, int], ResultPage[T]],
     columns: Mapping[str, Callable[[T], Any]],
 ) -> web.StreamResponse:
     """Send a file of the kind that the path ends in; `columns` are those of `export_columns`.
@@ -82,7 +82,7 @@ async def send_file(
     """
     kind = request.path.rpartition(".")[2]
     lane = request.app[DEPENDENCIES].exports
-    row_lists = export.pages(lane.engine, page)
+    row_lists = keyset.iterate_pages(lane.engine, page)
 
     def part() -> bytes | None:
         rows = next(row_lists, None)

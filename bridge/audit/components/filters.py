@@ -13,8 +13,8 @@ from aiohttp import web
 from bridge.audit.components.filter_options import FilterOptions
 from bridge.audit.components.request_params import parse_time
 from mappings.xapi.timestamps import rfc3339
-from storage.audit.documents import DocumentFilter
-from storage.deliveries import STATES, Filter
+from storage.deliveries import STATES, DeliveryFilter
+from storage.queries.documents import DocumentFilter
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMES = {
@@ -27,7 +27,7 @@ DOCUMENT_STATES = ("waiting", "delivered", "dead")
 RESOURCES = ("activities/state", "activities/profile", "agents/profile")
 
 
-def parse_delivery_filter(fields: Mapping[str, str], options: FilterOptions | None = None) -> Filter:
+def parse_delivery_filter(fields: Mapping[str, str], options: FilterOptions | None = None) -> DeliveryFilter:
     """Return the filter for statements or deliveries. A verb may be given by its name, where `options` have it.
 
     The target `(none)` stands for what waits while no LRS is configured.
@@ -45,7 +45,7 @@ def parse_delivery_filter(fields: Mapping[str, str], options: FilterOptions | No
     values["status"] = _number(fields, "status")
     if options is not None and values["verb"] is not None:
         values["verb"] = options.verb_iri(values["verb"])
-    return Filter(**values | _times(fields))
+    return DeliveryFilter(**values | _times(fields))
 
 
 def parse_document_filter(fields: Mapping[str, str]) -> DocumentFilter:
@@ -65,7 +65,7 @@ def is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
-def filter_fields(filter_: Filter) -> dict[str, str]:
+def filter_fields(filter_: DeliveryFilter) -> dict[str, str]:
     """Return a filter as the fields that `parse_delivery_filter` reads."""
     values: dict[str, str] = {}
     for name, value in msgspec.structs.asdict(filter_).items():
@@ -76,7 +76,7 @@ def filter_fields(filter_: Filter) -> dict[str, str]:
     return values
 
 
-def filter_query(filter_: Filter) -> str:
+def filter_query(filter_: DeliveryFilter) -> str:
     """Return a filter as the query of an address."""
     return urlencode(filter_fields(filter_))
 

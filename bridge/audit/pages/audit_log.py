@@ -11,8 +11,8 @@ from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import parse_day, text_param
 from bridge.audit.dependencies import DEPENDENCIES
 from storage import audit_log
-from storage.audit.pages import Page, encode
 from storage.audit_log import AuditFilter, NumberedEntry
+from storage.queries.keyset import ResultPage, encode
 
 
 async def _audit_log(request: web.Request) -> web.StreamResponse:
@@ -25,7 +25,7 @@ async def _audit_log(request: web.Request) -> web.StreamResponse:
         parse_day(params.get("until", ""), after=True),
     )
 
-    def query(connection: Connection) -> tuple[Page[NumberedEntry], list[str]]:
+    def query(connection: Connection) -> tuple[ResultPage[NumberedEntry], list[str]]:
         return audit_log.search(connection, which, after=params.get("after")), audit_log.actions(connection)
 
     entries, actions = await request.app[DEPENDENCIES].database.read(query)

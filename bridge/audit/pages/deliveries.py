@@ -20,11 +20,11 @@ from bridge.operations import delivery_operations
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation, InvalidSelectionError
 from bridge.operations.target_status import TargetStatus, target_statuses
-from storage.audit import causes, deliveries
-from storage.audit.causes import Cause
-from storage.audit.pages import READ, Count, Page
-from storage.deliveries import STATES, Delivery, Filter
+from storage.deliveries import STATES, Delivery, DeliveryFilter
 from storage.diverged import DIVERGED
+from storage.queries import causes, deliveries
+from storage.queries.causes import Cause
+from storage.queries.keyset import READ, Count, ResultPage
 
 MAX_EXAMPLES = 5
 
@@ -44,9 +44,9 @@ class _CauseView(NamedTuple):
 
 
 class _DeliveriesView(NamedTuple):
-    page: Page[Delivery]
+    page: ResultPage[Delivery]
     options: FilterOptions
-    filter: Filter
+    filter: DeliveryFilter
     targets: list[TargetStatus]
     causes: causes.Causes | None
 
@@ -58,7 +58,7 @@ async def _deliveries(request: web.Request) -> web.StreamResponse:
         options = filter_options(connection)
         which = parse_delivery_filter(params, options)
         rows = deliveries.search(connection, which, after=params.get("after"))
-        is_unfiltered = which == Filter() and "after" not in params
+        is_unfiltered = which == DeliveryFilter() and "after" not in params
         targets = target_statuses(connection, dependencies.settings.targets) if is_unfiltered else []
         return _DeliveriesView(rows, options, which, targets, causes.causes(connection) if is_unfiltered else None)
 
@@ -67,7 +67,7 @@ async def _deliveries(request: web.Request) -> web.StreamResponse:
     return render_page(
         request,
         "deliveries.html",
-        page=Page([row._replace(answer=None, problem=None) for row in view.page.rows], view.page.after),
+        page=ResultPage([row._replace(answer=None, problem=None) for row in view.page.rows], view.page.after),
         which=view.filter,
         filter_query=filter_query(view.filter),
         options=view.options,
@@ -107,7 +107,7 @@ async def _execute(request: web.Request) -> web.StreamResponse:
 
 
 async def _confirmation_page(
-    request: web.Request, which: Filter, *, status: int = 200, fault: str = ""
+    request: web.Request, which: DeliveryFilter, *, status: int = 200, fault: str = ""
 ) -> web.Response:
     action = _action(request)
     filters = _filters(action, which)
@@ -127,22 +127,24 @@ async def _confirmation_page(
         action=action,
         fields=filter_fields(which),
         filter_query=filter_query(which),
-        counts=[(state, count) for state, count in counts if count.number or count.more],
-        total=Count(sum(count.number for _, count in counts), any(count.more for _, count in counts)),
+        counts=[(state, count) for state, count in counts if count.number or count.is_lower_bound],
+        total=Count(sum(count.number for _, count in counts), any(count.is_lower_bound for _, count in counts)),
         examples=[delivery for _, sample in samples for delivery in sample.newest][:MAX_EXAMPLES],
         fault=fault,
     )
 
 
 def _cause_view(cause: Cause, *, sees_cmi: bool) -> _CauseView:
-    which = Filter(target=cause.target, state=cause.state, rule=cause.rule, outcome=cause.outcome, status=cause.status)
+    which = DeliveryFilter(
+        target=cause.target, state=cause.state, rule=cause.rule, outcome=cause.outcome, status=cause.status
+    )
     redacted = cause if sees_cmi else cause._replace(words="")
     return _CauseView(redacted, remediation_for(cause.state, cause.outcome), filter_query(which))
 
 
-def _actions(which: Filter) -> list[AuditAction]:
+def _actions(which: DeliveryFilter) -> list[AuditAction]:
     """Return the actions that apply to everything that a filter selects."""
-    if which == Filter():
+    if which == DeliveryFilter():
         return []
     first = AuditAction.REISSUE if which.outcome == DIVERGED else AuditAction.RETRY
     return [
@@ -152,7 +154,7 @@ def _actions(which: Filter) -> list[AuditAction]:
     ]
 
 
-def _filters(action: AuditAction, which: Filter) -> list[Filter]:
+def _filters(action: AuditAction, which: DeliveryFilter) -> list[DeliveryFilter]:
     try:
         return delivery_operations.build_filters(action, which)
     except InvalidSelectionError as error:

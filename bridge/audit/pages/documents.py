@@ -17,10 +17,10 @@ from bridge.audit.components.json_view import text_file, view_of
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import not_found
 from bridge.audit.dependencies import DEPENDENCIES
-from storage.audit import documents
-from storage.audit.documents import DocumentFilter, DocumentLineage, DocumentRow
-from storage.audit.pages import Page
-from storage.audit.whose import WHOSE
+from storage.queries import documents
+from storage.queries.documents import DocumentFilter, DocumentLineage, DocumentSummary
+from storage.queries.enrollment_filter import WHOSE
+from storage.queries.keyset import ResultPage
 
 _COLUMNS = (
     "id", "changed_at", "name", "resource", "place", "content_type", *WHOSE, "session_id", "commit_number",
@@ -42,14 +42,14 @@ class _DocumentAgent(msgspec.Struct):
 async def _documents(request: web.Request) -> web.StreamResponse:
     dependencies, which = request.app[DEPENDENCIES], parse_document_filter(request.query)
 
-    def query(connection: Connection) -> tuple[Page[DocumentRow], FilterOptions]:
+    def query(connection: Connection) -> tuple[ResultPage[DocumentSummary], FilterOptions]:
         return documents.search(connection, which, after=request.query.get("after")), filter_options(connection)
 
     rows, options = await dependencies.database.read(query)
     return render_page(
         request,
         "documents.html",
-        page=Page([redact_name(request, row) for row in rows.rows], rows.after),
+        page=ResultPage([redact_name(request, row) for row in rows.rows], rows.after),
         document_id_of=_document_id,
         which=which,
         options=options,
@@ -63,7 +63,7 @@ async def _documents(request: web.Request) -> web.StreamResponse:
 async def _export(request: web.Request) -> web.StreamResponse:
     which = parse_document_filter(request.query)
 
-    def search(connection: Connection, after: str | None, limit: int) -> Page[DocumentRow]:
+    def search(connection: Connection, after: str | None, limit: int) -> ResultPage[DocumentSummary]:
         return documents.search(connection, which, after=after, most=limit)
 
     columns = exports.export_columns(

@@ -17,28 +17,28 @@ from bridge.audit.components.request_params import choice_param, not_found, pars
 from bridge.audit.dependencies import DEPENDENCIES
 from mappings.cmi.times import duration
 from storage import lms
-from storage.audit import attempts, enrollments
-from storage.audit.attempts import AttemptRow
-from storage.audit.enrollments import EnrollmentRow
-from storage.audit.pages import Page
-from storage.audit.whose import COMPLETIONS, STATUSES, SUCCESSES, Filter
+from storage.queries import attempts, enrollments
+from storage.queries.attempts import AttemptRow
+from storage.queries.enrollment_filter import COMPLETIONS, STATUSES, SUCCESSES, AttemptFilter
+from storage.queries.enrollments import EnrollmentRow
+from storage.queries.keyset import ResultPage
 
 
 async def _learners(request: web.Request) -> web.StreamResponse:
     which, after = _filter(request), request.query.get("after") or None
 
-    def query(connection: Connection) -> tuple[Page[EnrollmentRow], list[str]]:
+    def query(connection: Connection) -> tuple[ResultPage[EnrollmentRow], list[str]]:
         return enrollments.search(connection, which, after=after), lms.names(connection)
 
     enrollment_page, lms_names = await request.app[DEPENDENCIES].database.read(query)
     return render_page(
         request,
         "learners.html",
-        page=Page([redact_name(request, row) for row in enrollment_page.rows], enrollment_page.after),
+        page=ResultPage([redact_name(request, row) for row in enrollment_page.rows], enrollment_page.after),
         which=which,
         lms_names=lms_names,
         choices={"status": STATUSES, "completion": COMPLETIONS, "success": SUCCESSES},
-        is_filtered=which != Filter() or after is not None,
+        is_filtered=which != AttemptFilter() or after is not None,
         export_query=_export_query(request),
     )
 
@@ -46,7 +46,7 @@ async def _learners(request: web.Request) -> web.StreamResponse:
 async def _learners_file(request: web.Request) -> web.StreamResponse:
     which = _filter(request)
 
-    def search(connection: Connection, after: str | None, limit: int) -> Page[EnrollmentRow]:
+    def search(connection: Connection, after: str | None, limit: int) -> ResultPage[EnrollmentRow]:
         return enrollments.search(connection, which, after=after, most=limit)
 
     return await exports.send_file(request, "learners", search, exports.export_columns(request, EnrollmentRow._fields))
@@ -55,8 +55,8 @@ async def _learners_file(request: web.Request) -> web.StreamResponse:
 async def _enrollment(request: web.Request) -> web.StreamResponse:
     registration, after = uuid_param(request, "registration", "enrollment"), request.query.get("after") or None
 
-    def query(connection: Connection) -> tuple[EnrollmentRow | None, Page[AttemptRow]]:
-        which = Filter(enrollment=registration)
+    def query(connection: Connection) -> tuple[EnrollmentRow | None, ResultPage[AttemptRow]]:
+        which = AttemptFilter(enrollment=registration)
         return enrollments.one(connection, registration), attempts.search(connection, which, after=after)
 
     enrollment, attempt_page = await request.app[DEPENDENCIES].database.read(query)
@@ -72,15 +72,15 @@ async def _enrollment_file(request: web.Request) -> web.StreamResponse:
     if await request.app[DEPENDENCIES].database.read(enrollments.one, registration) is None:
         raise not_found("enrollment")
 
-    def search(connection: Connection, after: str | None, limit: int) -> Page[AttemptRow]:
-        return attempts.search(connection, Filter(enrollment=registration), after=after, most=limit)
+    def search(connection: Connection, after: str | None, limit: int) -> ResultPage[AttemptRow]:
+        return attempts.search(connection, AttemptFilter(enrollment=registration), after=after, most=limit)
 
     return await exports.send_file(
         request, f"attempts-{registration}", search, exports.export_columns(request, AttemptRow._fields)
     )
 
 
-def _filter(request: web.Request) -> Filter:
+def _filter(request: web.Request) -> AttemptFilter:
     """Return the filter of the search.
 
     Raises:
@@ -90,7 +90,7 @@ def _filter(request: web.Request) -> Filter:
     name = text_param(request, "name")
     if name is not None and not may_see_names(request):
         raise web.HTTPForbidden(text="Your account may not see learners' names, so it cannot search by name.")
-    return Filter(
+    return AttemptFilter(
         lms=text_param(request, "lms"),
         learner=text_param(request, "learner_is"),
         learner_prefix=text_param(request, "learner"),

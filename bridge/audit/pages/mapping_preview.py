@@ -28,7 +28,7 @@ from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
 from mappings.definition import DefinitionError
 from storage import mapping_versions
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from storage.mapping_versions import WholeVersion
 
 DAY = 86_400_000
@@ -130,7 +130,7 @@ async def _start(request: web.Request) -> web.StreamResponse:
         raise web.HTTPConflict(text=str(error)) from None
     now = dependencies.now()
     comparison = ImpactRequest(before.content_hash, after.content_hash, int(days), lms or None)
-    span = Span(now - comparison.days * DAY, lms=comparison.lms)
+    span = JournalSpan(now - comparison.days * DAY, lms=comparison.lms)
     job = BackgroundJob(comparison, current_account(request).name, now)
     texts = before.definition, after.definition
     background_jobs.start(

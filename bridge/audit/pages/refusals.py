@@ -11,16 +11,16 @@ from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import text_param
 from bridge.audit.dependencies import DEPENDENCIES
 from storage import lms
-from storage.audit import refusals
-from storage.audit.pages import Page
-from storage.audit.refusals import RefusalFilter, RefusalRow
+from storage.queries import refusals
+from storage.queries.keyset import ResultPage
+from storage.queries.refusals import RefusalFilter, RefusalRow
 from storage.refusals import MAX_KEPT
 
 
 async def _refusals(request: web.Request) -> web.StreamResponse:
     which, after = RefusalFilter(text_param(request, "lms"), text_param(request, "code")), request.query.get("after")
 
-    def query(connection: Connection) -> tuple[Page[RefusalRow], list[tuple[str, int]], list[str]]:
+    def query(connection: Connection) -> tuple[ResultPage[RefusalRow], list[tuple[str, int]], list[str]]:
         rows = refusals.search(connection, which, after=after)
         return rows, refusals.numbers(connection), lms.names(connection)
 

@@ -27,7 +27,7 @@ from bridge.mapping_library.reissue import Reissue, validate_span
 from bridge.operations.audit_context import AuditContext
 from mappings.analysis.impact import Impact
 from storage import mapping_versions
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from storage.mapping_versions import WholeVersion
 
 MAX_ID_LENGTH = 1000
@@ -44,7 +44,7 @@ class ReissueRequest:
     version_id: int
     name: str
     content_hash: str
-    span: Span
+    span: JournalSpan
     reason: str | None = None
     run: str | None = None
 
@@ -164,11 +164,11 @@ def _job(request: web.Request) -> BackgroundJob[ReissueRequest]:
     return job
 
 
-def _span(fields: Mapping[str, str]) -> Span:
+def _span(fields: Mapping[str, str]) -> JournalSpan:
     for name in ("learner", "activity", "course", "lms"):
         if "\0" in fields[name] or len(fields[name]) > MAX_ID_LENGTH:
             raise web.HTTPBadRequest(text=f"Not a valid {name}.")
-    span = Span(
+    span = JournalSpan(
         parse_day(fields["since"]) or 0,
         parse_day(fields["until"], after=True),
         *(fields[name] or None for name in ("lms", "learner", "activity", "course")),

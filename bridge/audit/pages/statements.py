@@ -22,11 +22,11 @@ from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.delivery_status import NextStep, next_step
 from mappings.analysis.reissue import RULE
 from mappings.xapi.voiding import voiding_id
-from storage.audit import statements, timeline
-from storage.audit.pages import Page
-from storage.audit.statements import Origin, StatementRow
-from storage.audit.whose import WHOSE
-from storage.deliveries import STATES, Delivery, Filter, TryLine
+from storage.deliveries import STATES, Delivery, DeliveryFilter, TryLine
+from storage.queries import statements, timeline
+from storage.queries.enrollment_filter import WHOSE
+from storage.queries.keyset import ResultPage
+from storage.queries.statements import Origin, StatementSummary
 
 _COLUMNS = (
     "id", "created_at", "verb", "rule", *WHOSE, "session_id", "commit_number", "deliveries",
@@ -49,7 +49,7 @@ class _StatementPage(NamedTuple):
 async def _statements(request: web.Request) -> web.StreamResponse:
     dependencies = request.app[DEPENDENCIES]
 
-    def query(connection: Connection) -> tuple[Page[StatementRow], FilterOptions, Filter]:
+    def query(connection: Connection) -> tuple[ResultPage[StatementSummary], FilterOptions, DeliveryFilter]:
         options = filter_options(connection)
         which = parse_delivery_filter(request.query, options)
         return statements.search(connection, which, after=request.query.get("after")), options, which
@@ -58,7 +58,7 @@ async def _statements(request: web.Request) -> web.StreamResponse:
     return render_page(
         request,
         "statements.html",
-        page=Page([redact_name(request, row) for row in rows.rows], rows.after),
+        page=ResultPage([redact_name(request, row) for row in rows.rows], rows.after),
         which=which,
         options=options,
         states=STATES,
@@ -67,12 +67,12 @@ async def _statements(request: web.Request) -> web.StreamResponse:
 
 
 async def _export(request: web.Request) -> web.StreamResponse:
-    def query(connection: Connection) -> Filter:
+    def query(connection: Connection) -> DeliveryFilter:
         return parse_delivery_filter(request.query, filter_options(connection))
 
     which = await request.app[DEPENDENCIES].database.read(query)
 
-    def search(connection: Connection, after: str | None, limit: int) -> Page[StatementRow]:
+    def search(connection: Connection, after: str | None, limit: int) -> ResultPage[StatementSummary]:
         return statements.search(connection, which, after=after, most=limit)
 
     columns = exports.export_columns(request, _COLUMNS, deliveries=lambda row: dict(row.deliveries))

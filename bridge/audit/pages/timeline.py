@@ -16,12 +16,12 @@ from bridge.audit.components.commit_diff import CommitDiff
 from bridge.audit.components.json_view import chars_per_text, text_file, truncate_text, view_of
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import next_position, not_found, position_param, uuid_param
-from bridge.audit.components.statement_view import StatementSummary, summarize
+from bridge.audit.components.statement_view import StatementDescription, summarize
 from bridge.audit.dependencies import DEPENDENCIES
-from storage.audit import timeline
-from storage.audit.pages import Page
-from storage.audit.timeline import CommitLine, DeliveryLine, Received, StatementLine
-from storage.lookups import DocumentLine
+from storage.queries import timeline
+from storage.queries.keyset import ResultPage
+from storage.queries.lookups import DocumentLine
+from storage.queries.timeline import JournaledCommit, TimelineDelivery, TimelineStatement
 
 MAX_COMMITS = 50
 """Commits of a page."""
@@ -36,26 +36,26 @@ MAX_ANSWER_CHARS = 300
 _MAX_NUMBER = 2**31 - 1
 
 
-class TimelineStatement(NamedTuple):
+class StatementView(NamedTuple):
     """A statement; `json` is empty, as `line.body` always is, where it may not be seen or is too long."""
 
-    line: StatementLine
-    summary: StatementSummary
+    line: TimelineStatement
+    summary: StatementDescription
     json: str
     is_truncated: bool
 
 
-class TimelineCommit(NamedTuple):
+class CommitView(NamedTuple):
     """A commit; `opens` for the first of a session, `session` is that session's number in the attempt."""
 
-    line: CommitLine
+    line: TimelineCommit
     session: int
     opens: bool
     diff: CommitDiff
-    statements: list[TimelineStatement]
+    statements: list[StatementView]
 
 
-class TimelineDocument(NamedTuple):
+class DocumentView(NamedTuple):
     """A document; `parameters` and `content` are empty where they may not be seen."""
 
     line: DocumentLine
@@ -78,7 +78,7 @@ async def _attempt(request: web.Request) -> web.StreamResponse:
             "sessions": stored.sessions,
             "all_sessions": stored.all_sessions,
             "next_session": next_position(first, len(stored.sessions), stored.all_sessions),
-            "page": Page(commits, stored.after),
+            "page": ResultPage(commits, stored.after),
             "documents": [_document(request, document) for document in stored.documents],
         }
 
@@ -120,7 +120,7 @@ async def _body(request: web.Request) -> web.StreamResponse:
     return text_file(f"commit-{stored.commit.session_id}-{stored.commit.number}.txt", stored.body)
 
 
-async def _received(request: web.Request) -> Received:
+async def _received(request: web.Request) -> JournaledCommit:
     stored = await request.app[DEPENDENCIES].database.read(timeline.received, *_commit_key(request))
     if stored is None:
         raise not_found("commit")
@@ -137,12 +137,12 @@ def _commit_key(request: web.Request) -> tuple[str, int]:
 
 def _commit_views(
     request: web.Request,
-    commits: Sequence[CommitLine],
+    commits: Sequence[TimelineCommit],
     before: str | None,
     numbers: dict[str, int],
     *,
     max_warnings: int,
-) -> list[TimelineCommit]:
+) -> list[CommitView]:
     diffs = commit_diff.commit_diffs(commits, before, sees_cmi=may_see_cmi(request), max_warnings=max_warnings)
     limit = chars_per_text(sum(len(commit.statements) for commit in commits))
     views, last_session = [], ""
@@ -150,12 +150,12 @@ def _commit_views(
         statements = [_statement(request, line, limit) for line in commit.statements]
         opens = commit.session_id != last_session
         line = commit._replace(response=None, statements=())
-        views.append(TimelineCommit(line, numbers[commit.session_id], opens, diff, statements))
+        views.append(CommitView(line, numbers[commit.session_id], opens, diff, statements))
         last_session = commit.session_id
     return views
 
 
-def _statement(request: web.Request, line: StatementLine, limit: int) -> TimelineStatement:
+def _statement(request: web.Request, line: TimelineStatement, limit: int) -> StatementView:
     sees_cmi = may_see_cmi(request)
     summary = summarize(line.body, sees_names=may_see_names(request), sees_cmi=sees_cmi)
     # a statement's JSON has the learner's name and answers in many places
@@ -164,21 +164,21 @@ def _statement(request: web.Request, line: StatementLine, limit: int) -> Timelin
     deliveries = tuple(_delivery(request, delivery) for delivery in line.deliveries)
     is_truncated = sees_cmi and (view is None or view.is_truncated)
     line = line._replace(body="", problem=problem, deliveries=deliveries)
-    return TimelineStatement(line, summary, "" if view is None else view.text, is_truncated)
+    return StatementView(line, summary, "" if view is None else view.text, is_truncated)
 
 
-def _delivery(request: web.Request, delivery: DeliveryLine) -> DeliveryLine:
+def _delivery(request: web.Request, delivery: TimelineDelivery) -> TimelineDelivery:
     tries = (redact_answer(request, line) for line in delivery.tried)
     return delivery._replace(
         tried=tuple(line._replace(answer=truncate_text(line.answer, MAX_ANSWER_CHARS)) for line in tries)
     )
 
 
-def _document(request: web.Request, line: DocumentLine) -> TimelineDocument:
+def _document(request: web.Request, line: DocumentLine) -> DocumentView:
     is_truncated = line.size > len(line.content)
     if not may_see_cmi(request):
-        return TimelineDocument(line, "", "", is_truncated)
-    return TimelineDocument(line, view_of(line.parameters.encode()).text, view_of(line.content).text, is_truncated)
+        return DocumentView(line, "", "", is_truncated)
+    return DocumentView(line, view_of(line.parameters.encode()).text, view_of(line.content).text, is_truncated)
 
 
 ROUTES = (
