@@ -92,7 +92,7 @@ class WriteHealth(PeriodicTask):
             return reason if failure is None else failure.reason
 
     async def run_once(self) -> bool:
-        """See whether a database that was in trouble takes writes again."""
+        """Check whether a database that was in trouble takes writes again."""
         if self._failure is not None:
             await self.problem()
         return False
