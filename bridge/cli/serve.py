@@ -117,7 +117,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
 def errors_as_exit_codes() -> Iterator[None]:
     """Exit with a message and an exit code where the bridge cannot run."""
     try:
-        with logs.taking_over():
+        with logs.capture_uncaught():
             yield
     except (SchemaError, DefinitionError, SettingsError) as error:
         fail(ExitCode.CONFIG, str(error))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from bridge.clock import NewId, begun_at
+from bridge.clock import NewId, time_ordered_id
 from bridge.commit_model.launch import Launch
 from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state, encode_state
 from bridge.commits.commands import Command, StoreCommit
@@ -190,7 +190,7 @@ class UnitOfWork:
         )
         attempt.row.changed = True
         entry = _entry(attempt, state)
-        its_id = session_id or begun_at(self._now, self._new_id())
+        its_id = session_id or time_ordered_id(self._now, self._new_id())
         row = Session(its_id, attempt.row, entry, "", self._now, changed=True, new=True)
         opened = self._sessions[row.session_id] = CachedSession(row, attempt, state)
         return opened

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from bridge.clock import Now
-from bridge.database import DATABASE_ERRORS, Database, describe_place
+from bridge.database import DATABASE_ERRORS, Database, describe_error_place
 from bridge.forwarding.backoff import BASE_DELAY, MAX_DELAY, MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.batches import Batch, BatchSplitter
 from bridge.forwarding.channel import TargetChannel, reply_text
@@ -273,7 +273,7 @@ class Forwarder(PollingWorker):
             raise
         except Exception as error:  # noqa: BLE001 -- logged: no error stops what comes after it
             self._report_fault(error, statements=len(batch.claimed), first=batch.claimed[0].statement_id)
-            return Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_place(error)}")
+            return Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_error_place(error)}")
         return outcome, reply
 
     async def _compare(self, single: Batch, outcome: Outcome, refusal: Reply) -> tuple[Outcome, Reply]:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from bridge.commits import batch_executor
 from bridge.http import backlog
 from bridge.http.services import SERVICES, Services
-from bridge.write_health import FAILURE_HOLD, MAX_PROBE_SIZE, PROBE_SIZE, RECENT
+from bridge.write_health import FAILURE_HOLD, MAX_PROBE_SIZE, PROBE_SIZE, STORED_TTL
 from storage import write_probe
 from storage.engine import reading
 from storage.tables import write_probe as probe_table
@@ -73,7 +73,7 @@ async def test_what_was_stored_lately_is_proof_enough_and_an_idle_writer_is_aske
     await bridge.commit({"suspend_data": "x"})
     assert await _status(bridge) == 200
     assert probes == []
-    clock.seconds += RECENT
+    clock.seconds += STORED_TTL
     assert [await _status(bridge) for _ in range(20)] == [200] * 20
     assert probes == [PROBE_SIZE]
     with reading(bridge.engine) as connection:

@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import DBAPIError
 
-from bridge.database import describe
+from bridge.database import describe_error
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from mappings.analysis.impact import Impact
@@ -114,7 +114,7 @@ class Jobs:
         except (DefinitionError, LibraryError, UnreadableCommitError) as error:
             job.trouble = str(error)
         except DBAPIError as error:
-            log.error("job_not_done", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values
+            log.error("job_not_done", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
             job.trouble = "The database does not answer; the bridge's log says more."
         except Exception:
             log.exception("job_not_done")
