@@ -14,7 +14,7 @@ from bridge.database import Database, describe_error
 from bridge.periodic_task import PeriodicTask
 from bridge.single_flight import SingleFlight
 from bridge.system_alarms import AlarmCode, SystemAlarms
-from storage import integrity, write_probe
+from storage import integrity
 from storage.database_files import DatabaseFileLostError
 from storage.migrations import is_current
 
@@ -131,5 +131,5 @@ def _write_probe(connection: Connection, content: bytes) -> bool:
     """Write, unless the schema is another release's; return whether it is this one's."""
     if not is_current(connection):
         return False
-    write_probe.write(connection, content)
+    integrity.write_test_row(connection, content)
     return True

@@ -25,7 +25,7 @@ from bridge.http.connection_server import BACKLOG, ConnectionRunner
 from bridge.http.health import DRAINING
 from bridge.settings import Settings, SettingsError
 from mappings.definition import DefinitionError
-from storage.single_writer import CannotServeError, only_writer
+from storage.process_lock import CannotServeError, only_writer
 
 with suppress(ImportError):  # not made for Windows
     import uvloop

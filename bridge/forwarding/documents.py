@@ -25,7 +25,7 @@ from bridge.forwarding.polling_worker import PollingWorker
 from bridge.forwarding.transport import TargetPausedError
 from storage import documents
 from storage.documents import ClaimedDocument
-from storage.outbox import Part, Try
+from storage.outbox import ShardLease, Try
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class DocumentForwarder(PollingWorker):
     def __init__(
         self,
         database: Database,
-        part: Part,
+        part: ShardLease,
         channel: TargetChannel,
         *,
         now: Now,

@@ -27,7 +27,7 @@ from bridge.forwarding.polling_worker import PollingWorker
 from bridge.forwarding.statement_comparison import Comparison, Equality, compare, find
 from bridge.forwarding.transport import TargetPausedError
 from storage import outbox
-from storage.outbox import Claimed, Page, Part, Settlement, Try
+from storage.outbox import ClaimedBatch, ClaimedDelivery, Settlement, ShardLease, Try
 from storage.target_alarms import AlarmState, RequestKind
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Forwarder(PollingWorker):
     def __init__(
         self,
         database: Database,
-        part: Part,
+        part: ShardLease,
         channel: TargetChannel,
         *,
         now: Now,
@@ -102,7 +102,7 @@ class Forwarder(PollingWorker):
         self._results, self._settling = [], None
         page = await self._claim(())
         has_work = bool(page.claimed)
-        ahead: asyncio.Task[Page] | None = None
+        ahead: asyncio.Task[ClaimedBatch] | None = None
         try:
             while page.claimed:
                 # the next page is read while this one is sent; it is used if all of this one is settled
@@ -125,7 +125,7 @@ class Forwarder(PollingWorker):
             await self._finish_settling()
         return has_work
 
-    async def _claim(self, sending: Sequence[Claimed]) -> Page:
+    async def _claim(self, sending: Sequence[ClaimedDelivery]) -> ClaimedBatch:
         """Claim what comes after what is being sent or settled now."""
         in_flight = [delivery.id for delivery in sending]
         if self._settling is not None:

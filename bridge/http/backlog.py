@@ -12,9 +12,9 @@ from bridge.clock import Monotonic, Now
 from bridge.database import Database, describe_error
 from bridge.single_flight import SingleFlight
 from storage import pauses, target_alarms
-from storage.audit.queues import waiting_by_target
 from storage.database_files import DatabaseFileLostError
 from storage.pauses import Pause
+from storage.queries.queues import waiting_by_target
 from storage.target_alarms import TargetAlarm
 
 log = structlog.get_logger(__name__)

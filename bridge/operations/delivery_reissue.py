@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from bridge.commit_model.state_codec import decode_attempt_state
 from mappings.analysis.reissue import RULE, ReissueIds, with_id
-from storage import attempts, diverged, histories, mapping_versions, outbox
-from storage.changed import Changed
+from storage import attempts, diverged, journal_replay, mapping_versions, outbox
+from storage.change_set import ChangeSet
 from storage.diverged import DivergedDelivery
 from storage.outbox import StatementRow
 from storage.prepared import write
@@ -36,14 +36,14 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
     hashes = {version.id: version.content_hash for version in mapping_versions.versions(connection)}
     attempt_rows = {
         attempt.id: attempt
-        for history in histories.histories(connection, sorted({delivery.enrollment_id for delivery in deliveries}))
+        for history in journal_replay.histories(connection, sorted({delivery.enrollment_id for delivery in deliveries}))
         for attempt in history.attempts
     }
     ids = diverged.statement_ids(connection, sorted({delivery.attempt_id for delivery in deliveries}))
     reissue_ids = {attempt_id: ReissueIds(taken, hashes.values()) for attempt_id, taken in ids.items()}
     rows: dict[str, StatementRow] = {}
     targets: dict[str, list[str]] = {}
-    changed = Changed()
+    changed = ChangeSet()
     for old_id, same in _by_statement(deliveries).items():
         first = same[0]
         if first.rule == RULE:

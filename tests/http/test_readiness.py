@@ -13,7 +13,7 @@ from bridge.commits import batch_executor
 from bridge.http import backlog
 from bridge.http.services import SERVICES, Services
 from bridge.write_health import FAILURE_HOLD, MAX_PROBE_SIZE, PROBE_SIZE, STORED_TTL
-from storage import write_probe
+from storage import integrity
 from storage.engine import reading
 from storage.tables import write_probe as probe_table
 from tests.support.bridge import Bridge, StartBridge
@@ -44,13 +44,13 @@ async def bridge(start: StartBridge, clock: Clock) -> Bridge:
 def probes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the sizes of the writes that were made to see."""
     sizes: list[int] = []
-    write = write_probe.write
+    write = integrity.write_test_row
 
     def counted(connection: Connection, content: bytes) -> None:
         sizes.append(len(content))
         write(connection, content)
 
-    monkeypatch.setattr(write_probe, "write", counted)
+    monkeypatch.setattr(integrity, "write_test_row", counted)
     return sizes
 
 
@@ -101,7 +101,7 @@ async def test_a_probe_that_fails_makes_an_idle_bridge_unready_and_it_recovers_b
     bridge: Bridge, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(write_probe, "write", _fail)
+        broken.setattr(integrity, "write_test_row", _fail)
         assert await _status(bridge) == 503
         clock.seconds += FAILURE_HOLD
         assert await _status(bridge) == 503

@@ -10,7 +10,7 @@ import msgspec
 from bridge.audit.components.json_view import truncate_text
 from bridge.audit.components.statement_view import format_duration
 from mappings.cmi.warnings import WarningCode
-from storage.audit.timeline import CommitLine
+from storage.queries.timeline import TimelineCommit
 
 _OF_ATTEMPT = (
     ("status", "Status"),
@@ -60,8 +60,8 @@ _decode = msgspec.json.Decoder(_Reply).decode
 
 
 def outcomes(
-    commits: Sequence[CommitLine], before: str | None, *, sees_cmi: bool, most_warnings: int
-) -> list[CommitOutcome]:
+    commits: Sequence[TimelineCommit], before: str | None, *, sees_cmi: bool, most_warnings: int
+) -> list[Outcome]:
     """Return what came of each of an attempt's commits, which are in the order they were received.
 
     `before` is the answer to the one before the first of them, None where there is none. Bookmarks and the values that

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from bridge.audit.components.render import page
 from bridge.database import describe_error
 from bridge.errors import BridgeError
-from storage.audit.pages import CursorError
+from storage.queries.keyset import CursorError
 
 log = structlog.get_logger(__name__)
 

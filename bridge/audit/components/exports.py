@@ -23,8 +23,8 @@ from bridge.clock import format_timestamp
 from bridge.database import describe_error
 from bridge.errors import BridgeError
 from mappings.cmi.times import duration
-from storage.audit import export
-from storage.audit.pages import Page
+from storage.queries import keyset
+from storage.queries.keyset import ResultPage
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def _column(name: str) -> Callable[[Any], Any]:
 async def send(
     request: web.Request,
     name: str,
-    page: Callable[[Connection, str | None, int], Page[T]],
+    page: Callable[[Connection, str | None, int], ResultPage[T]],
     columns: Mapping[str, Callable[[T], Any]],
 ) -> web.StreamResponse:
     """Answer with a file whose kind is the end of the path; `columns` gives name -> what a row has there.
@@ -80,7 +80,7 @@ async def send(
     """
     kind = request.path.rpartition(".")[2]
     lane = request.app[DEPENDENCIES].exports
-    lists = export.pages(lane.engine, page)
+    lists = keyset.iterate_pages(lane.engine, page)
 
     def part() -> bytes | None:
         rows = next(lists, None)

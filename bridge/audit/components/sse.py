@@ -16,7 +16,7 @@ from bridge.audit.access.roles import Role
 from bridge.audit.dependencies import DEPENDENCIES, AuditDependencies
 from bridge.database import describe_error
 from bridge.errors import BridgeError
-from storage.audit import news
+from storage.queries import overview
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ class News:
         known: tuple[int, int, int] | None = None
         while self._listeners:
             try:
-                mark = await self._parts.database.read(news.mark)
+                mark = await self._parts.database.read(overview.change_marker)
             except DBAPIError as error:
                 log.error("news_not_read", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
             else:
