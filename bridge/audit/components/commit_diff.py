@@ -61,7 +61,7 @@ _decode = msgspec.json.Decoder(_Reply).decode
 
 def outcomes(
     commits: Sequence[TimelineCommit], before: str | None, *, sees_cmi: bool, most_warnings: int
-) -> list[Outcome]:
+) -> list[CommitOutcome]:
     """Return what came of each of an attempt's commits, which are in the order they were received.
 
     `before` is the answer to the one before the first of them, None where there is none. Bookmarks and the values that

@@ -43,7 +43,7 @@ class _Trouble(NamedTuple):
     query: str
 
 
-class _Looked(NamedTuple):
+class _DeliverySearch(NamedTuple):
     page: ResultPage[Delivery]
     known: Vocabulary
     which: DeliveryFilter
