@@ -173,7 +173,7 @@ class WriteQueue:
         self._cache.put(result.open_enrollments)
 
     def batch_failed(self) -> None:
-        """Believe nothing any more: a batch was not stored, and what follows may have been computed from it."""
+        """Discard all that is cached: a batch was not stored, and what follows may have been computed from it."""
         self._cache.clear()
         for batch in self._batches:
             batch.reset()

@@ -21,7 +21,7 @@ from bridge.audit.dependencies import DEPENDENCIES
 from storage.queries import timeline
 from storage.queries.keyset import ResultPage
 from storage.queries.lookups import DocumentLine
-from storage.queries.timeline import JournaledCommit, TimelineDelivery, TimelineStatement
+from storage.queries.timeline import JournaledCommit, TimelineCommit, TimelineDelivery, TimelineStatement
 
 MAX_COMMITS = 50
 """Commits of a page."""
