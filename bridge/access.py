@@ -93,7 +93,7 @@ class CommitTokens:
             if hmac.compare_digest(_signature(key, session_id, claims).encode(), signature.encode(errors="replace"))
         ]
         if not valid:
-            raise BadCommitToken("The token in the commit URL does not belong to this session; open a session anew.")
+            raise BadCommitToken("The token in the commit URL does not belong to this session; open the session again.")
         until, lms_id, learner_tag = claims.split("-")
         if int(until, 16) < self._now() // 1000:
             raise CommitTokenExpired(int(lms_id, 16))

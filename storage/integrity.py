@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.database_files import sqlite_path
 
-_STEPS_BETWEEN_LOOKS = 10_000
+_CHECK_INTERVAL_STEPS = 10_000
 
 _SQLITE_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _POSTGRESQL_DAMAGE = frozenset({"XX001", "XX002"})
@@ -38,7 +38,7 @@ def finds_no_damage(engine: Engine, seconds: float) -> bool:
     until = time.monotonic() + seconds
     try:
         with closing(_open(path)) as connection:
-            connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS_BETWEEN_LOOKS)
+            connection.set_progress_handler(lambda: time.monotonic() > until, _CHECK_INTERVAL_STEPS)
             answer: tuple[str] = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.OperationalError as error:
         # an interrupted look has seen nothing wrong in its time

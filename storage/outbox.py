@@ -50,10 +50,10 @@ UNASSIGNED = ""
 SHARDS = 4
 """Into how many a target's deliveries are parted, all of an attempt in one: each is forwarded by itself."""
 
-LONGEST_WAIT = 3_660_000
+MAX_WAIT = 3_660_000
 """Milliseconds, an hour and a little: no delivery is ever asked to wait for so long."""
 
-LONGEST_ANSWER = 4_000
+MAX_ANSWER_LENGTH = 4_000
 """Characters kept of what an LRS answered."""
 
 
@@ -200,7 +200,7 @@ def claim(
 
 def _is_due(not_before: ColumnElement[int], now: ColumnElement[int]) -> ColumnElement[bool]:
     # nothing is asked to wait for so long: the clock was set back meanwhile
-    return or_(not_before <= now, not_before > now + literal_column(str(LONGEST_WAIT)))
+    return or_(not_before <= now, not_before > now + literal_column(str(MAX_WAIT)))
 
 
 def _each(dialect: str, name: str) -> ColumnElement[int]:
@@ -383,4 +383,4 @@ def waiting(connection: Connection) -> dict[str, int]:
 
 def kept_text(answer: str) -> str:
     """Return what every database can keep of an answer: PostgreSQL takes no NUL, and neither takes lone surrogates."""
-    return answer[:LONGEST_ANSWER].encode(errors="replace").decode().replace("\x00", "\ufffd")
+    return answer[:MAX_ANSWER_LENGTH].encode(errors="replace").decode().replace("\x00", "\ufffd")

@@ -112,7 +112,7 @@ def _welcome(home_page: str, lrs_url: str, token: str, password: str) -> str:
     return f"""
   {home_page}/sandbox/   {course}
   {lrs_url}           the sandbox LRS: what has arrived
-  {home_page}/audit/     what came in, what it changed, what became of it; name {ACCOUNT_NAME}, password {password}
+  {home_page}/audit/     the audit pages: commits, changes, statements; name {ACCOUNT_NAME}, password {password}
 
   Post a commit yourself:
 

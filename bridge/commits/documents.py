@@ -13,7 +13,7 @@ from storage.documents import DocumentRow, Stored
 def documents_of(active: ActiveMapping, session: CachedSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
     """Return the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     attempt, row = session.attempt, session.row
-    contents = documents.documents(
+    contents = documents.generate_documents(
         active.mapping,
         session.context(),
         attempt.state,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from bridge.errors import MalformedBody
-from mappings.cmi.tree import MOST_ITEMS, Tree
+from mappings.cmi.tree import MAX_ITEMS, Tree
 
 _GROUPS = (
     "core|core_lesson|core_vendor|comments|evaluation|objectives_status|student_data|student_preferences"
@@ -23,7 +23,7 @@ _HEADER = re.compile(rf"^[ \t]*+\[[ \t]*+({_GROUPS})[ \t]*+\][ \t]*+\r?$", re.IG
 _COMMENT_BEGINS = re.compile(r"<(?:l\.)?\d{1,9}>", re.IGNORECASE | re.ASCII)
 _COMMENT_ENDS = re.compile(r"<e\.\d{1,9}>", re.IGNORECASE | re.ASCII)
 _OBJECTIVE = re.compile(r"j_(id|score|status)\.(\d{1,5})", re.ASCII)
-_MAX_ITEMS = MOST_ITEMS + 1
+_MAX_ITEMS = MAX_ITEMS + 1
 """More than are kept of a collection, so that it is warned of."""
 
 _STATUS = {"p": "passed", "c": "completed", "f": "failed", "i": "incomplete", "b": "browsed", "n": "not attempted"}

@@ -15,10 +15,10 @@ from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import SUCCEEDED, Format, FormatRequest, FormatResponse, SessionData, json_response
 from mappings.attempt.commit import Commit
-from mappings.cmi.times import CENTISECONDS, LONGEST, duration
-from mappings.cmi.tree import MOST_ITEMS, Tree, scalar
+from mappings.cmi.times import CENTISECONDS, MAX_TIME, duration
+from mappings.cmi.tree import MAX_ITEMS, Tree, scalar
 
-_MAX_ITEMS = MOST_ITEMS + 1
+_MAX_ITEMS = MAX_ITEMS + 1
 """More than are kept of a collection, so that it is warned of."""
 _LESSON = {
     "location": "lesson_location",
@@ -97,7 +97,7 @@ def _joined(parts: Any) -> str:
 def _time(value: Any) -> str:
     """Return a time that can be a number of seconds; 0 is what its player makes of a time it cannot read."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return duration(int(value * CENTISECONDS)) if 0 < value * CENTISECONDS <= LONGEST else ""
+        return duration(int(value * CENTISECONDS)) if 0 < value * CENTISECONDS <= MAX_TIME else ""
     return value if isinstance(value, str) else ""
 
 

@@ -115,6 +115,6 @@ class Admission:
             log.warning("client_over_limit", kind=kind, key=key, answer=429)
         self._alarms.raise_alarm(
             AlarmCode.OVER_LIMIT,
-            f"A {kind} sent more than [limits.{kind.lower()}] allows; what came beyond it was refused with 429.",
+            f"A {kind} sent more than [limits.{kind.lower()}] allows; the excess was refused with 429.",
             for_seconds=ALARM_SECONDS,
         )

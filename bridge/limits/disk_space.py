@@ -24,7 +24,7 @@ DISK_INTERVAL = 1.0
 """Seconds between measurements."""
 MAX_SHARE = 0.1
 """Share of the disk that the mark is at most: small disks are of use, too."""
-ENOUGH_AGAIN = 1.25
+RECOVERY_FACTOR = 1.25
 """Times the mark that must be free before anything is stored again."""
 
 
@@ -67,7 +67,7 @@ class DiskSpace(PeriodicTask):
     def judge(self, free: int, total: int) -> None:
         """Decide what so many free bytes of so many mean."""
         mark = min(self._min_free, total * MAX_SHARE)
-        self.is_low = free < mark * (ENOUGH_AGAIN if self.is_low else 1)
+        self.is_low = free < mark * (RECOVERY_FACTOR if self.is_low else 1)
         if self.is_low:
             self.problem = (
                 f"the disk of the database has {free // MIB:,} MiB left, and nothing new is stored below"

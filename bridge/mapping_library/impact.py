@@ -23,7 +23,7 @@ from bridge.mapping_library.enrollment_history import (
     decode_commit,
     enrollment_histories,
 )
-from mappings.analysis.impact import Difference, Impact
+from mappings.analysis.impact import Impact, ImpactComparison
 from mappings.definition import CompiledMapping
 from storage import histories
 from storage.engine import open_engine, reading
@@ -145,11 +145,11 @@ def compare_enrollments(engine: Engine, job: tuple[tuple[str, str], Span], ids: 
 def _compare_enrollment(
     old: CompiledMapping, new: CompiledMapping, enrollment: EnrollmentHistory, span: Span
 ) -> Impact:
-    difference = Difference(old, new, enrollment.attempts, span.since, span.until)
+    difference = ImpactComparison(old, new, enrollment.attempts, span.since, span.until)
     for row in enrollment.commits:
         try:
-            difference.tell(decode_commit(row))
+            difference.apply(decode_commit(row))
         except UnreadableCommitError as error:
             log.warning("commit_not_replayed", why=str(error))
             difference.skip(row.session_id)
-    return difference.end()
+    return difference.finish()

@@ -26,7 +26,7 @@ from bridge.mapping_library.reloader import build_active_mapping
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import TargetSettings
 from mappings.analysis.impact import Impact
-from mappings.analysis.reissue import Kept, Step, plan, voiding
+from mappings.analysis.reissue import ReissueStep, StoredStatement, plan_reissue, voiding
 from mappings.definition import CompiledMapping
 from mappings.generation.statements import Statement
 from storage import attempts, histories, leases, mapping_versions, outbox
@@ -68,7 +68,7 @@ def validate_span(span: Span) -> None:
 class _ReissueStep(NamedTuple):
     """A change, and the commit it belongs to; voiding statements are sent to those who received the voided one."""
 
-    step: Step
+    step: ReissueStep
     session_id: str
     number: int
     targets: tuple[str, ...]
@@ -127,15 +127,16 @@ class Reissue:
                 self._acquire_lease(owner)
                 # planned beside commits, and planned again where one has changed an enrollment meanwhile
                 with reading(self._engine) as connection:
-                    plan = self._plan(connection, ids)
+                    plan_reissue = self._plan(connection, ids)
 
-                def store(connection: Connection, ids: list[int] = ids, plan: _Plan = plan) -> Impact:
+                def store(connection: Connection, ids: list[int] = ids, plan_reissue: _Plan = plan_reissue) -> Impact:
                     versions = attempts.lock(connection, ids, [])
                     if versions != {
-                        enrollment_id: history.enrollment.version for enrollment_id, history in plan.histories.items()
+                        enrollment_id: history.enrollment.version
+                        for enrollment_id, history in plan_reissue.histories.items()
                     }:
-                        plan = self._plan(connection, ids)
-                    part, number = self._store(connection, plan, now())
+                        plan_reissue = self._plan(connection, ids)
+                    part, number = self._store(connection, plan_reissue, now())
                     if number:
                         subject = {"mapping_version": self._version.id, **self._span._asdict()}
                         text = msgspec.json.encode(subject).decode()
@@ -163,14 +164,14 @@ class Reissue:
         by_id = {history.enrollment.id: history for history in histories.histories(connection, ids)}
         return _Plan(by_id, [*self._plan_changes(connection, ids)])
 
-    def _store(self, connection: Connection, plan: _Plan, now: int) -> tuple[Impact, int]:
+    def _store(self, connection: Connection, plan_reissue: _Plan, now: int) -> tuple[Impact, int]:
         result, changed, number = Impact(), Changed(), 0
         added: list[tuple[StatementRow, tuple[str, ...]]] = []
-        for enrollment_id, part, steps in plan.changes:
+        for enrollment_id, part, steps in plan_reissue.changes:
             result.add(part)
             for attempt_id, own in steps.items():
                 number += len(own)
-                added += self._append(plan.histories[enrollment_id], attempt_id, own, now, changed)
+                added += self._append(plan_reissue.histories[enrollment_id], attempt_id, own, now, changed)
         receivers = {row.id: targets for row, targets in added}
         statements = outbox.adding([row for row, _ in added], lambda row: receivers[row.id])
         write(connection, [*changed.writes(), *statements])
@@ -245,7 +246,7 @@ class Reissue:
         }
         made = {replayed.statement.id: replayed for replayed in replay.statements.get(attempt_id, [])}
         steps: list[_ReissueStep] = []
-        for step in plan(
+        for step in plan_reissue(
             [_kept(line) for line in lines.values()],
             [replayed.statement for replayed in made.values()],
             told=replay.bodies,
@@ -273,8 +274,8 @@ class Reissue:
         return self._mappings[version_id]
 
 
-def _kept(line: StatementLine) -> Kept:
-    return Kept(line.id, line.position, line.rule, line.mapping_version_id, line.problem, line.body)
+def _kept(line: StatementLine) -> StoredStatement:
+    return StoredStatement(line.id, line.position, line.rule, line.mapping_version_id, line.problem, line.body)
 
 
 def _update_states(attempt: Attempt, sessions: Sequence[Session], steps: Sequence[_ReissueStep], position: int) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from bridge.commit_model.state_codec import decode_attempt_state
-from mappings.analysis.reissue import RULE, Renaming, with_id
+from mappings.analysis.reissue import RULE, ReissueIds, with_id
 from storage import attempts, diverged, histories, mapping_versions, outbox
 from storage.changed import Changed
 from storage.diverged import DivergedDelivery
@@ -40,7 +40,7 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
         for attempt in history.attempts
     }
     ids = diverged.statement_ids(connection, sorted({one.attempt_id for one in deliveries}))
-    renamings = {own: Renaming(its, hashes.values()) for own, its in ids.items()}
+    renamings = {own: ReissueIds(its, hashes.values()) for own, its in ids.items()}
     rows: dict[str, StatementRow] = {}
     targets: dict[str, list[str]] = {}
     changed = Changed()

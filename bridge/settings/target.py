@@ -104,7 +104,7 @@ class TargetSettings(SecretSettings):
         }
         told = [name for name, is_told in ways.items() if is_told]
         if len(told) > 1:
-            raise ValueError(f"give only one way in: {', '.join(told)} are told")
+            raise ValueError(f"configure only one kind of authentication, not {', '.join(told)}")
         needed = {"token_url": bool(self.token_url), "client_secret": self.tells("client_secret")}
         if self.client_id and not all(needed.values()):
             raise ValueError("client_id needs " + " and ".join(name for name, is_told in needed.items() if not is_told))

@@ -21,15 +21,15 @@ Reason = Literal["fired", "once", "condition", "no-change", "held-back"]
 
 REASONS: dict[Reason, str] = {
     "fired": "it made a statement",
-    "once": "it had made its one statement already",
-    "condition": "its condition did not hold",
-    "no-change": "what it speaks of did not happen",
-    "held-back": "what it speaks of may still be in the middle of being written, and is told later",
+    "once": "it had already made its one statement",
+    "condition": "its condition was false",
+    "no-change": "its trigger did not occur",
+    "held-back": "its data may still be incomplete, so the statement is held back",
 }
 """What can become of a rule at a commit."""
 
 
-class ChangeTold(msgspec.Struct, frozen=True):
+class ChangeExplanation(msgspec.Struct, frozen=True):
     """One thing that a commit altered: before -> after, as JSON values.
 
     `about` is the interaction, objective or comment that it is about, with its `kind`; None for the attempt as a whole.
@@ -42,7 +42,7 @@ class ChangeTold(msgspec.Struct, frozen=True):
     about: dict[str, Any] | None
 
 
-class RuleTold(msgspec.Struct, frozen=True):
+class RuleExplanation(msgspec.Struct, frozen=True):
     """What became of a rule.
 
     `change` counts the commit's changes from 0, `variables` are what `condition` was asked with, `statement` is the id
@@ -65,8 +65,8 @@ class Explanation(msgspec.Struct, frozen=True):
 
     disposition: Disposition
     duplicate_of: int | None
-    changes: tuple[ChangeTold, ...]
-    rules: tuple[RuleTold, ...]
+    changes: tuple[ChangeExplanation, ...]
+    rules: tuple[RuleExplanation, ...]
     statements: tuple[Statement, ...]
     warnings: tuple[CmiWarning, ...]
 
@@ -79,7 +79,7 @@ def explain(mapping: CompiledMapping, transition: Transition, evaluations: Seque
     by_rule: dict[str, list[RuleEvaluation]] = {}
     for evaluation in evaluations:
         by_rule.setdefault(evaluation.rule.name, []).append(evaluation)
-    rules: list[RuleTold] = []
+    rules: list[RuleExplanation] = []
     for rule in mapping.definition.rules:
         verb = mapping.definition.verbs[rule.verb].id
         own = by_rule.get(rule.name)
@@ -96,17 +96,17 @@ def explain(mapping: CompiledMapping, transition: Transition, evaluations: Seque
     )
 
 
-def _change(one: Change) -> ChangeTold:
+def _change(one: Change) -> ChangeExplanation:
     about = None
     if one.about is not None:
         kind = type(one.about).__name__.lower()
         about = {"kind": kind} | msgspec.to_builtins(one.about)
-    return ChangeTold(
+    return ChangeExplanation(
         one.trigger, TRIGGERS[one.trigger], msgspec.to_builtins(one.before), msgspec.to_builtins(one.after), about
     )
 
 
-def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> RuleTold:
+def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> RuleExplanation:
     rule, about = one.rule, one.change.about
     why = REASONS[one.outcome]
     if one.outcome == "once":
@@ -114,7 +114,7 @@ def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> R
         why = f"{why}{of_item}: {ONCE[rule.once]}"
     elif one.outcome == "condition" and rule.condition is not None:
         why = f"{why}: {rule.condition.text}"
-    return RuleTold(
+    return RuleExplanation(
         rule.name,
         rule.when,
         verb,
@@ -128,7 +128,7 @@ def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> R
     )
 
 
-def _silent(rule: Rule, verb: str, transition: Transition) -> RuleTold:
+def _silent(rule: Rule, verb: str, transition: Transition) -> RuleExplanation:
     reason: Reason = "no-change"
     if (
         rule.when == "score.changed"
@@ -138,4 +138,4 @@ def _silent(rule: Rule, verb: str, transition: Transition) -> RuleTold:
         reason = "held-back"
     why = REASONS[reason] if reason == "held-back" else f"{REASONS[reason]}: {TRIGGERS[rule.when]}"
     condition = None if rule.condition is None else rule.condition.text
-    return RuleTold(rule.name, rule.when, verb, reason, why, condition=condition)
+    return RuleExplanation(rule.name, rule.when, verb, reason, why, condition=condition)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from mappings.attempt.policy import StatusPolicy
-from mappings.attempt.result import Word
+from mappings.attempt.result import SuccessWord
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi.scores import score
 from mappings.cmi.snapshot import Snapshot
@@ -21,8 +21,8 @@ _NEVER_SET = frozenset({None, "not attempted"})
 
 
 def success_by_passing_score(
-    attempt: AttemptState, before: Snapshot, said: Snapshot, word: Word | None, policy: StatusPolicy
-) -> Word | None:
+    attempt: AttemptState, before: Snapshot, said: Snapshot, word: SuccessWord | None, policy: StatusPolicy
+) -> SuccessWord | None:
     """Return the success that SCORM 2004's passing score decides, None where it decides nothing."""
     mark = before.scaled_passing_score if said.scaled_passing_score is None else said.scaled_passing_score
     if mark is None or policy.marks == "never":

@@ -9,14 +9,14 @@ from msgspec.structs import replace
 
 from mappings.attempt.changes import Change, ending_change, find_changes
 from mappings.attempt.commit import Commit, Disposition, PriorCommit, ReceivedCommit
-from mappings.attempt.field_order import Parts, note, split
+from mappings.attempt.field_order import SplitCommit, record_fields, split_commit
 from mappings.attempt.interaction_scope import settled_interactions
 from mappings.attempt.launch import RECORDED_MODES
 from mappings.attempt.merging import merge_commit
 from mappings.attempt.order_warnings import order_warnings, repeated_number, time_warnings
 from mappings.attempt.ordering import classify, ended_before, terminates
 from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
-from mappings.attempt.score_deferral import hold_score
+from mappings.attempt.score_deferral import defer_score
 from mappings.attempt.session_time import accumulate
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
@@ -100,7 +100,7 @@ def _recorded(
     time = accumulate(
         attempt, session, parsed_cmi.snapshot, older=not newer, elapsed=max(0, received_at - session.applied_at) // 10
     )
-    parts = split(session, commit, parsed_cmi, received_at, newer=newer, newest_session=newest_session)
+    parts = split_commit(session, commit, parsed_cmi, received_at, newer=newer, newest_session=newest_session)
     after = _with_exit(time.session, parts)
     # a last commit that was overtaken is the last one all the same
     ended: Ending | None = None
@@ -117,7 +117,7 @@ def _recorded(
     # most commits bring no items
     if said.interactions or attempt.emitted_interactions is not None:
         before, untold = settled_interactions(attempt, merged.before, known, said, settled=settled)
-    scoring = hold_score(attempt, session, before, known, said, settled=settled or disposition != "applied")
+    scoring = defer_score(attempt, session, before, known, said, settled=settled or disposition != "applied")
     shown = replace(known, interactions=untold) if untold is not known.interactions else known
     range_warning = scores.score_warning(known) if _says_score(said) else None
     if range_warning is not None or says_items(said) or ended is not None or attempt.emitted_interactions is not None:
@@ -188,7 +188,7 @@ def _with_mode(session: SessionState, said: Snapshot) -> SessionState:
     return replace(session, mode=mode or session.mode, credit=credit or session.credit)
 
 
-def _with_exit(session: SessionState, parts: Parts) -> SessionState:
+def _with_exit(session: SessionState, parts: SplitCommit) -> SessionState:
     said = "" if "exit" in parts.cleared else parts.newest.exit
     request = parts.newest.nav_request
     if (said is None or said == session.exit) and request is None:
@@ -202,7 +202,7 @@ def _with_exit(session: SessionState, parts: Parts) -> SessionState:
 
 
 def _with_session(known: Snapshot, session: SessionState) -> Snapshot:
-    """Let the attempt's snapshot show what holds of its newest session."""
+    """Return the attempt's snapshot with what holds of its newest session."""
     said = session.exit or None
     if said == known.exit and session.mode == known.mode and session.credit == known.credit:
         return known
@@ -246,7 +246,7 @@ def _after(
     elif ended is not None:
         after = replace(after, ended=ended)
     if not (commit.echoes or commit.full):
-        after = note(after, commit, received_commit.parsed_cmi, ends=ended is not None)
+        after = record_fields(after, commit, received_commit.parsed_cmi, ends=ended is not None)
     return _counted(after, commit, newer=newer)
 
 
@@ -272,7 +272,7 @@ def _unrecorded(
     commit, said = received_commit.commit, received_commit.parsed_cmi.snapshot
     mode = entered.mode or ""
     after = (
-        _with_exit(entered, Parts(said, EMPTY, received_commit.parsed_cmi.cleared))
+        _with_exit(entered, SplitCommit(said, EMPTY, received_commit.parsed_cmi.cleared))
         if disposition == "applied"
         else entered
     )

@@ -15,7 +15,7 @@ from mappings.cmi import values
 from mappings.cmi.item_warnings import check_indices
 from mappings.cmi.names import check_names, names, warn_of_unknown
 from mappings.cmi.snapshot import COLLECTIONS, Interactions, ScormVersion, Snapshot
-from mappings.cmi.tree import MOST_ITEMS, as_json, from_json, items, scalar
+from mappings.cmi.tree import MAX_ITEMS, as_json, from_json, items, scalar
 from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 from mappings.cmi.warnings import NOT_A_GROUP, NOT_TEXT, NUL_REMOVED, CmiWarning, WarningCode, warn
 
@@ -248,8 +248,8 @@ def _take_items(name: str, collection: object, found: dict[str, Any], warnings: 
     if told:
         found[name] = _each_as_json(told) if name == "interactions" else told
     if isinstance(collection, (dict, list)):
-        if len(collection) > MOST_ITEMS:
-            message = f"has more than {MOST_ITEMS} items; the rest is left out"
+        if len(collection) > MAX_ITEMS:
+            message = f"has more than {MAX_ITEMS} items; the rest is left out"
             warnings.append(warn(WarningCode.TOO_MANY, f"cmi.{name}", "", message))
         elif isinstance(collection, dict) and told is not collection:
             check_indices(collection, name, warnings)

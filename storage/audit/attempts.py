@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, select
 
-from storage.audit.pages import MOST, Order, Page, Reach
+from storage.audit.pages import PAGE_SIZE, Order, Page, Reach
 from storage.audit.whose import Filter, narrowed, of_attempt
 from storage.tables import attempt, enrollment, lms
 
@@ -50,7 +50,9 @@ ROWS: Select[Any] = select(
 _NEWEST = Order(attempt.c.last_commit_at, attempt.c.id)
 
 
-def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[AttemptRow]:
+def search(
+    connection: Connection, which: Filter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> Page[AttemptRow]:
     """Return a page of attempts; those that had no commit yet come last.
 
     Raises:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select, union_all
 
 from storage import deliveries
 from storage.audit import queues, whose
-from storage.audit.pages import MOST, READ, Count, Order, Page, Reach, among, cut, encode, up_to
+from storage.audit.pages import PAGE_SIZE, READ, Count, Order, Page, Reach, among, cut, encode, up_to
 from storage.deliveries import Delivery, Filter, of_state
 from storage.outbox import SHARDS
 from storage.tables import delivery
@@ -24,7 +24,7 @@ TOGETHER = 1_000
 _NEWEST = Order(delivery.c.id)
 
 
-def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[Delivery]:
+def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = PAGE_SIZE) -> Page[Delivery]:
     """Return a page of deliveries.
 
     Those of a state other than delivered are found by indexes that have only them; of all others, the newest are

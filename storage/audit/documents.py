@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, select
 
-from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span, has
+from storage.audit.pages import MAX_SORTED_ROWS, PAGE_SIZE, Order, Page, Reach, Span, has
 from storage.audit.queues import document_state
 from storage.audit.whose import WHOSE, Whose, narrowed
 from storage.deliveries import TryLine
@@ -87,7 +87,7 @@ _LAST_TRIES = 50
 
 
 def search(
-    connection: Connection, which: DocumentFilter, *, after: str | None = None, most: int = MOST
+    connection: Connection, which: DocumentFilter, *, after: str | None = None, most: int = PAGE_SIZE
 ) -> Page[DocumentRow]:
     """Return a page of documents. With `target` and `state`, those that have a delivery of which both are true.
 
@@ -161,6 +161,6 @@ def _of_way(which: DocumentFilter) -> list[ColumnElement[bool]]:
 
 
 def _few(connection: Connection, way: list[ColumnElement[bool]]) -> list[str] | None:
-    query = select(document_delivery.c.document_id).where(*way).limit(FEW + 1)
+    query = select(document_delivery.c.document_id).where(*way).limit(MAX_SORTED_ROWS + 1)
     ids = list(connection.execute(query).scalars())
-    return None if len(ids) > FEW else ids
+    return None if len(ids) > MAX_SORTED_ROWS else ids

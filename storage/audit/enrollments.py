@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, exists, select
 
-from storage.audit.pages import MOST, Order, Page, Reach
+from storage.audit.pages import PAGE_SIZE, Order, Page, Reach
 from storage.audit.whose import Filter, is_status, narrowed
 from storage.tables import attempt, enrollment, lms
 
@@ -40,7 +40,9 @@ _ROWS: Select[Any] = select(
 _NEWEST = Order(enrollment.c.last_commit_at, enrollment.c.id)
 
 
-def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[EnrollmentRow]:
+def search(
+    connection: Connection, which: Filter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> Page[EnrollmentRow]:
     """Return a page of enrollments. With `status`, those that have an attempt of it.
 
     Raises:

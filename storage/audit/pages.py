@@ -31,13 +31,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 T = TypeVar("T")
 
-MOST = 50
+PAGE_SIZE = 50
 """Rows of a page unless another number is asked for."""
 
 READ = 5_000
 """Rows at most that a page's search looks at."""
 
-FEW = 500
+MAX_SORTED_ROWS = 500
 """Rows that are gathered and sorted rather than looked for in the order of time."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -187,7 +187,7 @@ class Order:
         reach: Reach,
         *,
         after: str | None = None,
-        most: int = MOST,
+        most: int = PAGE_SIZE,
     ) -> Page[T]:
         """Return the rows of a query after a cursor, each `make(*columns)`, at most `most`.
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, select
 
-from storage.audit.pages import MOST, Order, Page, Reach
+from storage.audit.pages import PAGE_SIZE, Order, Page, Reach
 from storage.audit.whose import Filter, narrowed, of_attempt
 from storage.tables import attempt, enrollment, lms, session
 
@@ -44,7 +44,9 @@ _OF_ATTEMPTS = Order(attempt.c.last_commit_at, attempt.c.id, session.c.session_i
 _LATEST_OPENED = Order(session.c.started_at, session.c.session_id)
 
 
-def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[SessionRow]:
+def search(
+    connection: Connection, which: Filter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> Page[SessionRow]:
     """Return a page of sessions. What the filter tells of status and time is about their attempts.
 
     Raises:
@@ -55,7 +57,7 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
     return _OF_ATTEMPTS.page(connection, query, SessionRow, Reach(which.span, is_few), after=after, most=most)
 
 
-def open_ones(connection: Connection, *, after: str | None = None, most: int = MOST) -> Page[SessionRow]:
+def open_ones(connection: Connection, *, after: str | None = None, most: int = PAGE_SIZE) -> Page[SessionRow]:
     """Return a page of sessions that have not ended, those first that began last.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from storage import deliveries
-from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span, has, up_to
+from storage.audit.pages import MAX_SORTED_ROWS, PAGE_SIZE, Order, Page, Reach, Span, has, up_to
 from storage.audit.whose import WHOSE, conditions, few_attempts, of_statements
 from storage.deliveries import Delivery, Filter, TryLine, of_last_try, of_state
 from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, statement
@@ -118,7 +118,9 @@ _NEWEST = Order(statement.c.created_at, statement.c.attempt_id, statement.c.posi
 _ITS_DELIVERY = and_(delivery.c.attempt_id == statement.c.attempt_id, delivery.c.position == statement.c.position)
 
 
-def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[StatementRow]:
+def search(
+    connection: Connection, which: Filter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> Page[StatementRow]:
     """Return a page of statements. With `target` and `state`, those that have a delivery of which both are true.
 
     Raises:
@@ -169,7 +171,7 @@ def _narrowed(connection: Connection, query: Select[Any], which: Filter) -> tupl
         query = query.where(attempt.c.uuid == which.attempt)
     if way and which.state != "delivered" and which.state is not None:
         some = select(delivery.c.attempt_id, delivery.c.position).where(*way)
-        if not up_to(connection, some, FEW).more:
+        if not up_to(connection, some, MAX_SORTED_ROWS).more:
             its = some.distinct().subquery()
             joined = and_(its.c.attempt_id == statement.c.attempt_id, its.c.position == statement.c.position)
             return query.join(its, joined), True

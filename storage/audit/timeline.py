@@ -28,7 +28,7 @@ STATEMENTS = 300
 ALL_TRIES = 600
 """Tries of a page: where there are very many deliveries, each is told with its last ones."""
 
-LONGEST_BODY = 32_768
+MAX_BODY_LENGTH = 32_768
 """Characters of a statement that is told with the others of a page; of a longer one, that it is there."""
 
 CONTENT = 20_000
@@ -66,7 +66,7 @@ class DeliveryLine(NamedTuple):
 class StatementLine(NamedTuple):
     """A statement that a commit made, by which rule of which version of a mapping.
 
-    `body` is its JSON, empty where it is longer than `LONGEST_BODY`.
+    `body` is its JSON, empty where it is longer than `MAX_BODY_LENGTH`.
     """
 
     id: str
@@ -280,7 +280,7 @@ def _with_statements(
         for row in connection.execute(numbers.group_by(statement.c.session_id, statement.c.commit_number))
     }
     most = STATEMENTS if sum(counts.values()) <= STATEMENTS else max(1, STATEMENTS // len(commits))
-    body = case((func.length(statement.c.body) <= LONGEST_BODY, statement.c.body), else_="")
+    body = case((func.length(statement.c.body) <= MAX_BODY_LENGTH, statement.c.body), else_="")
     rows = connection.execute(
         select(
             statement.c.session_id,

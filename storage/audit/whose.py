@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, false, or_, select
 
 from storage import deliveries
-from storage.audit.pages import FEW, Span, begins, up_to
+from storage.audit.pages import MAX_SORTED_ROWS, Span, begins, up_to
 from storage.tables import attempt, enrollment, lms, session, statement
 
 STATUSES = ("active", "suspended", "terminated", "abandoned")
@@ -105,8 +105,8 @@ def few(connection: Connection, which: Whose) -> list[int] | None:
     if which.lms is None and which.enrollment is None:
         # the index on learners begins with the LMS
         query = query.where(enrollment.c.lms_id.in_(list(connection.execute(select(lms.c.id)).scalars())))
-    ids = list(connection.execute(query.limit(FEW + 1)).scalars())
-    return None if len(ids) > FEW else ids
+    ids = list(connection.execute(query.limit(MAX_SORTED_ROWS + 1)).scalars())
+    return None if len(ids) > MAX_SORTED_ROWS else ids
 
 
 def narrowed(
@@ -133,11 +133,11 @@ def few_attempts(connection: Connection, which: deliveries.Filter) -> list[int] 
         if enrollments is None:
             return None
         query = select(attempt.c.id).where(attempt.c.enrollment_id.in_(enrollments))
-    ids = list(connection.execute(query.limit(FEW + 1)).scalars())
-    if len(ids) > FEW:
+    ids = list(connection.execute(query.limit(MAX_SORTED_ROWS + 1)).scalars())
+    if len(ids) > MAX_SORTED_ROWS:
         return None
     its = select(statement.c.attempt_id).where(statement.c.attempt_id.in_(ids))
-    return None if up_to(connection, its, FEW).more else ids
+    return None if up_to(connection, its, MAX_SORTED_ROWS).more else ids
 
 
 def of_statements(which: deliveries.Filter) -> Whose:

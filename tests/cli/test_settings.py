@@ -267,7 +267,10 @@ def test_settings_that_cannot_be_used_are_an_error_for_programs_too() -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ("token = 'a'\nusername = 'b'", "targets[0]: give only one way in: username and password, token are told"),
+        (
+            "token = 'a'\nusername = 'b'",
+            "targets[0]: configure only one kind of authentication, not username and password, token",
+        ),
         ("client_id = 'a'", "targets[0]: client_id needs token_url and client_secret"),
         ("client_id = 'a'\ntoken_url = 'https://id.example.org/token'", "targets[0]: client_id needs client_secret"),
         ("token_url = 'https://id.example.org/token'", "targets[0]: token_url, client_secret and scope go with"),

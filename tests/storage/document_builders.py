@@ -16,7 +16,7 @@ from tests.storage.builders import NOW, by_name, stored, whole
 
 LRS = {"attempt-state": ("lrs",), "agent-profile": ("lrs",)}
 NOBODY = dict.fromkeys(LRS, (UNASSIGNED,))
-EVERY = 10_000
+MIN_INTERVAL = 10_000
 
 
 def claim(connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50) -> list[ClaimedDocument]:

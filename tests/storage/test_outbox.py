@@ -332,6 +332,6 @@ def test_whatever_became_of_others_no_statement_overtakes_one_of_its_attempt(
 def test_a_clock_that_was_set_back_makes_nothing_wait_longer_than_anything_ever_waits(engine: Engine) -> None:
     with writing(engine) as connection:
         queue(connection, launched(connection), 2)
-        for wait, found in ((1, 0), (outbox.LONGEST_WAIT, 0), (outbox.LONGEST_WAIT + 1, 2), (86_400_000, 2)):
+        for wait, found in ((1, 0), (outbox.MAX_WAIT, 0), (outbox.MAX_WAIT + 1, 2), (86_400_000, 2)):
             connection.execute(update(delivery).values(not_before=NOW + wait))
             assert len(_claim(connection)) == found

@@ -30,8 +30,8 @@ def replayed(engine: Engine, mapping: CompiledMapping) -> Told:
         ids = histories.enrollment_ids(connection, Span(), after=0, most=1_000)
         for story in enrollment_histories(connection, ids):
             replay = Replay(mapping, story.attempts)
-            told = [one for row in story.commits for one in replay.tell(decode_commit(row))]
-            for one in (*told, *replay.end()):
+            told = [one for row in story.commits for one in replay.apply(decode_commit(row))]
+            for one in (*told, *replay.finish()):
                 its = found.setdefault(story.attempt_ids[one.session_id], [])
                 its += [(made.id, one.session_id, one.number, made.body) for made in one.statements]
     return [line for own in sorted(found) for line in found[own]]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from mappings.definition import DefinitionError, load_definition
-from mappings.definition.describe import name_of
+from mappings.definition.describe import display_name
 from mappings.definition.model import MappingDefinition
 from storage import lms, mapping_versions
 
@@ -48,7 +48,7 @@ def vocabulary(connection: Connection) -> Vocabulary:
         document = read(version.definition, version.name)
         if isinstance(document, MappingDefinition):
             for verb in document.verbs.values():
-                verbs.setdefault(verb.id, name_of(verb.display, document.language))
+                verbs.setdefault(verb.id, display_name(verb.display, document.language))
             rules |= dict.fromkeys(rule.name for rule in document.rules)
             documents |= dict.fromkeys(one.name for one in document.documents)
     return Vocabulary(verbs, tuple(rules), tuple(documents), tuple(lms.names(connection)))

@@ -11,7 +11,7 @@ from bridge.audit.components.json_view import compact_json
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
-from mappings.analysis.explain import ChangeTold, Explanation, RuleTold
+from mappings.analysis.explain import ChangeExplanation, Explanation, RuleExplanation
 from mappings.definition.errors import DefinitionError
 from storage.audit import timeline
 
@@ -24,7 +24,7 @@ MAX_BYTES = 64 * 1024 * 1024
 """Bytes of an enrollment's commits that are gone through for a page at all."""
 ROWS = 100
 """Rules, and changes, that a page shows."""
-LONGEST = 2_000
+MAX_VALUE_LENGTH = 2_000
 """Characters of a value."""
 
 _WORDS = {
@@ -106,12 +106,12 @@ def _shown(title: str, told: Explanation, *, sees_cmi: bool) -> Shown:
     return Shown(title, fired[:ROWS], silent[:ROWS], [_change(one) for one in altered[:ROWS]], left_out)
 
 
-def _rule(told: RuleTold, *, sees_cmi: bool) -> RuleShown:
-    variables = compact_json(told.variables, LONGEST) if sees_cmi and told.variables else ""
+def _rule(told: RuleExplanation, *, sees_cmi: bool) -> RuleShown:
+    variables = compact_json(told.variables, MAX_VALUE_LENGTH) if sees_cmi and told.variables else ""
     state = _WORDS[told.reason]
     return RuleShown(told.rule, told.when, state, told.why, told.condition, variables, told.statement)
 
 
-def _change(told: ChangeTold) -> ChangeShown:
-    before, after, about = (compact_json(value, LONGEST) for value in (told.before, told.after, told.about))
+def _change(told: ChangeExplanation) -> ChangeShown:
+    before, after, about = (compact_json(value, MAX_VALUE_LENGTH) for value in (told.before, told.after, told.about))
     return ChangeShown(told.meaning, before, after, about)

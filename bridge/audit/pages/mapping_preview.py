@@ -32,7 +32,7 @@ from storage.histories import Span
 from storage.mapping_versions import WholeVersion
 
 DAY = 86_400_000
-MOST_DAYS = 3_660
+MAX_DAYS = 3_660
 
 
 class Compared(NamedTuple):
@@ -112,8 +112,8 @@ def _shown(request: web.Request, tried: _Tried, body: str, *, session: str = "",
 async def _start(request: web.Request) -> web.StreamResponse:
     parts, form = request.app[DEPENDENCIES], form_of(request)
     days, lms = (form.text(name).strip() for name in ("days", "lms"))
-    if not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= MOST_DAYS):
-        raise web.HTTPBadRequest(text=f"Tell how many days, from 1 to {MOST_DAYS}.")
+    if not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= MAX_DAYS):
+        raise web.HTTPBadRequest(text=f"Tell how many days, from 1 to {MAX_DAYS}.")
 
     def look(connection: Connection) -> tuple[WholeVersion, WholeVersion]:
         lms_id = activation.find_lms(connection, lms) if lms else None

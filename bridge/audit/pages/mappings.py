@@ -13,8 +13,8 @@ from bridge.audit.components.filter_options import read
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.mapping_library.impact import DEFAULT_DAYS
-from mappings.definition.describe import in_words
-from mappings.definition.diff import other_differences, rule_differences, side_by_side
+from mappings.definition.describe import describe
+from mappings.definition.diff import diff_lines, diff_rules, diff_settings
 from mappings.definition.errors import DefinitionError
 from storage import mapping_versions
 from storage.mapping_versions import Activation, WholeVersion
@@ -67,7 +67,7 @@ async def _mapping(request: web.Request) -> web.StreamResponse:
 
     version, found = await request.app[DEPENDENCIES].database.read(look)
     document = read(version.definition, version.name)
-    words = None if isinstance(document, DefinitionError) else in_words(document)
+    words = None if isinstance(document, DefinitionError) else describe(document)
     return page(
         request,
         "mapping.html",
@@ -94,7 +94,7 @@ async def _diff(request: web.Request) -> web.StreamResponse:
     old, new = (read(one.definition, one.name) for one in (before, after))
     rules, others, is_sound = [], [], False
     if not isinstance(old, DefinitionError) and not isinstance(new, DefinitionError):
-        rules, others, is_sound = rule_differences(old, new), other_differences(old, new), True
+        rules, others, is_sound = diff_rules(old, new), diff_settings(old, new), True
     return page(
         request,
         "mapping_diff.html",
@@ -103,7 +103,7 @@ async def _diff(request: web.Request) -> web.StreamResponse:
         is_sound=is_sound,
         rules=rules,
         others=others,
-        rows=side_by_side(before.definition, after.definition),
+        rows=diff_lines(before.definition, after.definition),
     )
 
 

@@ -30,7 +30,7 @@ from storage import mapping_versions
 from storage.histories import Span
 from storage.mapping_versions import WholeVersion
 
-LONGEST_ID = 1000
+MAX_ID_LENGTH = 1000
 _FIELDS = ("lms", "learner", "activity", "course", "since", "until")
 
 
@@ -160,7 +160,7 @@ def _job(request: web.Request) -> Job[Reissued]:
 
 def _span(told: Mapping[str, str]) -> Span:
     for name in ("learner", "activity", "course", "lms"):
-        if "\0" in told[name] or len(told[name]) > LONGEST_ID:
+        if "\0" in told[name] or len(told[name]) > MAX_ID_LENGTH:
             raise web.HTTPBadRequest(text=f"No {name} has an id or a name like this.")
     span = Span(
         midnight(told["since"]) or 0,

@@ -33,7 +33,7 @@ ALL_WARNINGS = 100
 ANSWER = 300
 """Characters of what an LRS answered; the page of the statement has all of it."""
 
-_LARGEST = 2**31 - 1
+_MAX_NUMBER = 2**31 - 1
 
 
 class StatementShown(NamedTuple):
@@ -130,7 +130,7 @@ async def _received(request: web.Request) -> Received:
 def _which(request: web.Request) -> tuple[str, int]:
     session_id, told = uuid_in(request, "session_id", "session"), request.match_info["number"]
     number = int(told) if told.isascii() and told.isdecimal() and len(told) < 11 else 0
-    if not 0 < number <= _LARGEST:
+    if not 0 < number <= _MAX_NUMBER:
         raise nothing("commit")
     return session_id, number
 

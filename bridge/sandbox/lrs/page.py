@@ -72,7 +72,7 @@ def _summary(store: StatementStore, shown: int, refused: int) -> str:
     if shown < len(store):
         stored += f", the newest {shown} shown"
     spoilt = f"{_counted(refused, 'request')} refused or cut" if refused else "no request refused or cut"
-    return f'{stored}; {spoilt} (<a href="/control/ledger">ledger</a>). Reload to see what came since.'
+    return f'{stored}; {spoilt} (<a href="/control/ledger">ledger</a>). Reload to see new ones.'
 
 
 def _counted(count: int, noun: str) -> str:

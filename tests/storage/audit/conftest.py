@@ -35,7 +35,7 @@ def _reach(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         for module in (pages, deliveries):
             monkeypatch.setattr(module, "READ", 2)
         for module in (whose, statements, documents):
-            monkeypatch.setattr(module, "FEW", 0)
+            monkeypatch.setattr(module, "MAX_SORTED_ROWS", 0)
 
 
 def through(page: Callable[[str | None], Page[Any]], most_pages: int = 80) -> list[Any]:

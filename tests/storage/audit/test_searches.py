@@ -193,7 +193,7 @@ def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.
 def test_deliveries_are_counted_among_the_newest_of_their_state_where_no_index_tells(
     trial: Trial, monkeypatch: pytest.MonkeyPatch, read: int, passed: Count
 ) -> None:
-    monkeypatch.setattr(whose, "FEW", 0)
+    monkeypatch.setattr(whose, "MAX_SORTED_ROWS", 0)
     monkeypatch.setattr(deliveries, "READ", read)
     ways = [{"lrs": "dead"}, {"mirror": "dead"}, {"lrs": "dead"}, {"lrs": "waiting"}]
     rules = ["passed", "scored", "scored", "passed"]
