@@ -1,4 +1,4 @@
-"""Finding the mapping document that the settings name."""
+"""Loads mapping documents, shipped ones and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a database that has shown damage is whole again."""
+"""Whether a database takes a write, and whether one that has shown damage is whole again."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, insert, update
 from sqlalchemy.exc import DBAPIError
 
 from storage.database_files import sqlite_path
+from storage.tables import write_probe
 
 _CHECK_INTERVAL_STEPS = 10_000
 
 _SQLITE_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _POSTGRESQL_DAMAGE = frozenset({"XX001", "XX002"})
 """data_corrupted and index_corrupted."""
+
+
+def write_test_row(connection: Connection, content: bytes) -> None:
+    """Store bytes that mean nothing, in place of those of the last test."""
+    rewritten = connection.execute(update(write_probe).where(write_probe.c.id == 1).values(content=content))
+    if not rewritten.rowcount:
+        connection.execute(insert(write_probe).values(id=1, content=content))
 
 
 def is_damage(error: BaseException) -> bool:

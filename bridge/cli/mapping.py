@@ -34,7 +34,7 @@ from storage.engine import writing
 LMS = click.option("--lms", help="Name of the LMS; by default all LMSs that have no version of their own.")
 
 
-class _Group(click.Group):
+class _MappingGroup(click.Group):
     """A group whose commands end with exit code 1 and a message where documents or versions are wrong."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -47,7 +47,7 @@ class _Group(click.Group):
             raise click.ClickException(str(error)) from None
 
 
-@click.group(cls=_Group)
+@click.group(cls=_MappingGroup)
 def mapping() -> None:
     """Manage mapping documents, which define the statements that commits become.
 

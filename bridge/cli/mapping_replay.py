@@ -29,7 +29,7 @@ from bridge.settings import Settings
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import Impact
 from storage.engine import reading, writing
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 
 MILLISECONDS_PER_DAY = 86_400_000
 
@@ -112,7 +112,7 @@ def impact(
             result = compare(
                 engine,
                 (texts[0], texts[1]),
-                Span(system_now() - days * MILLISECONDS_PER_DAY, lms=lms),
+                JournalSpan(system_now() - days * MILLISECONDS_PER_DAY, lms=lms),
                 processes=processes,
                 progress=advance,
             )
@@ -155,7 +155,7 @@ def reissue(
     """
     if not only_preview and not reason:
         raise click.UsageError("Give a --reason, or show the changes first with --preview.")
-    span = Span(**selection)
+    span = JournalSpan(**selection)
     validate_span(span)
     with open_database(settings) as engine:
         with writing(engine) as connection:

@@ -26,7 +26,7 @@ from storage import lms
 from storage.accounts import NewAccount
 from storage.engine import open_engine, writing
 from storage.migrations import migrate
-from storage.single_writer import only_writer
+from storage.process_lock import only_writer
 
 HOST = "127.0.0.1"
 LMS_NAME = "sandbox"

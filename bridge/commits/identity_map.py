@@ -12,7 +12,7 @@ from bridge.commits.summary_columns import better
 from mappings.cmi.scores import Score
 from storage import attempts
 from storage.attempts import Attempt, Enrollment, Session
-from storage.changed import Changed
+from storage.change_set import ChangeSet
 
 
 class IdentityMap:
@@ -86,9 +86,9 @@ class IdentityMap:
                 best = better(best, other.state.score)
         return best
 
-    def changes(self) -> Changed:
+    def changes(self) -> ChangeSet:
         """Return what changed, to be stored."""
-        changes = Changed()
+        changes = ChangeSet()
         for attempt in self.attempts.values():
             if attempt.row.changed:
                 attempt.row.state = encode_state(attempt.state)

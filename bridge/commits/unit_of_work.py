@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from bridge.clock import NewId, begun_at
+from bridge.clock import NewId, time_ordered_id
 from bridge.commit_model.launch import Launch
 from bridge.commits.commands import Command, StoreCommit
 from bridge.commits.enrollment_details import mbox_of, update_details
@@ -21,10 +21,9 @@ from mappings.attempt.resuming import Resume, goes_on
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.attempt.state import open_session as begin_session
 from mappings.definition.model import Identifier
-from storage import attempts, course_registrations, journal
+from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
-from storage.changed import Changed
-from storage.course_registrations import CourseKey
+from storage.change_set import ChangeSet, CourseKey, store_course_registrations
 
 REPEAT_WINDOW = 60_000
 """Milliseconds within which the same bytes, sent without a session id, are the same commit."""
@@ -187,7 +186,7 @@ class UnitOfWork:
         )
         attempt.row.changed = True
         entry = _entry(attempt, state)
-        its_id = session_id or begun_at(self._now, self._new_id())
+        its_id = session_id or time_ordered_id(self._now, self._new_id())
         row = Session(its_id, attempt.row, entry, "", self._now, changed=True, new=True)
         session = self._rows.sessions[row.session_id] = CachedSession(row, attempt, state)
         return session
@@ -250,9 +249,9 @@ class UnitOfWork:
         """Return UUID and number of the enrollment's attempts that have commits, in their order."""
         return self._rows.begun_attempts(owner)
 
-    def changes(self) -> Changed:
+    def changes(self) -> ChangeSet:
         """Return what changed, to be stored; registrations are stored at once."""
-        course_registrations.store(self._connection, self._registrations)
+        store_course_registrations(self._connection, self._registrations)
         return self._rows.changes()
 
     def open_enrollments(self) -> list[CachedEnrollment]:

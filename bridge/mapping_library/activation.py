@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from bridge.mapping_documents import compile_text
 from bridge.operations.audit_context import AuditAction, AuditContext, record
-from bridge.routing import warnings
+from bridge.routing import unknown_names
 from bridge.settings import TargetSettings
 from mappings.definition import CompiledMapping
 from storage import mapping_versions
@@ -80,7 +80,7 @@ def activate_version(
     mapping = compile_stored(connection, version_id)
     mapping_versions.lock(connection)
     _activate(connection, AuditAction.ACTIVATE, version_id, lms_id, context)
-    return ActivationResult(version_id, tuple(warnings(mapping, targets)))
+    return ActivationResult(version_id, tuple(unknown_names(mapping, targets)))
 
 
 def roll_back(
@@ -98,7 +98,7 @@ def roll_back(
     if len(stack) < 2:
         raise LibraryError("There is no version before the active one to roll back to.")
     version_id = stack[-2]
-    texts = () if version_id is None else tuple(warnings(compile_stored(connection, version_id), targets))
+    texts = () if version_id is None else tuple(unknown_names(compile_stored(connection, version_id), targets))
     _activate(connection, AuditAction.ROLL_BACK, version_id, lms_id, context)
     return ActivationResult(version_id, texts)
 

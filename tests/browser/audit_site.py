@@ -16,7 +16,7 @@ from bridge.operations.audit_context import AuditContext
 from bridge.operations.targets import pause_target
 from bridge.settings import TargetSettings
 from storage import deliveries
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
 from tests.support.accounts import PASSWORD, add_account
 from tests.support.bridge import Bridge, FakeClock, Ids, start_bridge
@@ -175,7 +175,7 @@ def _paths(bridge: Bridge) -> dict[str, str]:
             ),
             {"id": SESSION},
         ).one()
-        (dead, *_) = deliveries.find(connection, Filter(state="dead"))
+        (dead, *_) = deliveries.find(connection, DeliveryFilter(state="dead"))
         kept = connection.execute(text("SELECT min(id) FROM document")).scalar_one()
         older, newer = connection.execute(text("SELECT content_hash FROM mapping_version ORDER BY id")).scalars()
     known = {"registration": registration, "uuid": attempt, "session_id": SESSION, "number": 2, "hash": older}

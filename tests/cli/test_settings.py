@@ -104,7 +104,7 @@ def test_the_installed_script_tells_it_on_standard_error_and_leaves_with_78(scri
         (f"{TARGET}{TARGET}", "targets: two targets have the name lrs"),
         (f"{TARGET}password = 'a'\npassword_env = 'PATH'", "targets[0]: give only one of"),
         (f"{TARGET}password_env = 'NOT_THERE'", "targets[0]: password_env names NOT_THERE, which is not set"),
-        (f"{TARGET}password_file = 'not-there'", "targets[0]: password_file names not-there, which is no file"),
+        (f"{TARGET}password_file = 'not-there'", "targets[0]: password_file names not-there, which is not a file"),
         (f"{TARGET}version = 2", "targets[0].version:"),
         (f"{TARGET}timeout = 2", "targets[0].timeout: is not a known setting"),
         (f"{TARGET}username = 'a:b'", "targets[0].username:"),

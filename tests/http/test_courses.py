@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from bridge.commit_model.launch import MAX_KEY_BYTES, Launch, LaunchActivity, LaunchCourse, LaunchLearner
 from bridge.commits.commands import OpenSession
 from bridge.mapping_library.enrollment_history import enrollment_histories
-from storage import histories
+from storage import journal_replay
 from storage.engine import open_engine, reading
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from tests.support.bridge import Bridge
 from tests.support.commit_path import Writer
 from tests.support.mapping import DEFAULT
@@ -175,7 +175,7 @@ async def test_a_replay_knows_the_registration_in_the_course(bridge: Bridge) -> 
         await bridge.commit({"location": "1"}, activity={"id": own}, course={"id": "C9"})
     _, told = await bridge.get("/v1/enrollments")
     with reading(bridge.engine) as connection:
-        ids = histories.enrollment_ids(connection, Span(course="C9"), after=0, most=10)
+        ids = journal_replay.enrollment_ids(connection, JournalSpan(course="C9"), after=0, most=10)
         found = [next(iter(story.attempts)) for story in enrollment_histories(connection, ids) if [*story.commits]]
     facts = [one.context for one in found]
 

@@ -13,7 +13,7 @@ from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
 from mappings.analysis.explain import ChangeExplanation, Explanation, RuleExplanation
 from mappings.definition.errors import DefinitionError
-from storage.audit import timeline
+from storage.queries import timeline
 
 AT_ONCE = 300
 """Commits of an enrollment that are gone through without being asked to: a hundred take some 20 milliseconds."""

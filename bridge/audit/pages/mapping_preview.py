@@ -28,7 +28,7 @@ from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
 from mappings.definition import DefinitionError
 from storage import mapping_versions
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from storage.mapping_versions import WholeVersion
 
 DAY = 86_400_000
@@ -129,7 +129,7 @@ async def _start(request: web.Request) -> web.StreamResponse:
         raise web.HTTPConflict(text=str(error)) from None
     now = parts.now()
     what = Compared(before.content_hash, after.content_hash, int(days), lms or None)
-    span = Span(now - what.days * DAY, lms=what.lms)
+    span = JournalSpan(now - what.days * DAY, lms=what.lms)
     job = Job(what, current_account(request).name, now)
     texts = before.definition, after.definition
     jobs.start(request, job, lambda progress: impact.impact(parts.database.engine, texts, span, progress=progress))
