@@ -74,8 +74,8 @@ def _unescape(escapes: re.Match[bytes]) -> bytes:
 
 def leading_boundary(body: bytes) -> bytes | None:
     """Return the boundary in the first line of a multipart form, None where that is no such line."""
-    found = _BOUNDARY.match(body)
-    return None if found is None else found.group(1)
+    match = _BOUNDARY.match(body)
+    return None if match is None else match.group(1)
 
 
 def parse_multipart(body: bytes, boundary: bytes, *, max_parts: int = MAX_FIELDS) -> list[FormPart]:

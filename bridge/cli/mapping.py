@@ -18,10 +18,9 @@ from bridge.cli.options import AS_JSON, BY, REASON, YES
 from bridge.cli.output import print_items, print_json, print_table
 from bridge.clock import format_timestamp, system_now
 from bridge.errors import BridgeError
-from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
-from bridge.mapping_library.activation import ActivationResult, LibraryError
-from bridge.mapping_library.documents import find_document
+from bridge.mapping_library.activation import ActivationResult, LibraryError, find_document
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings

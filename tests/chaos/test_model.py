@@ -22,7 +22,7 @@ from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.write_queue import CommandBatch, QueuedCommand, WriteQueue
 from bridge.formats import native
 from bridge.formats.commit_request import CommitRequest
-from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.documents import load_mapping
 from mappings.attempt.commit import ReceivedCommit
 from mappings.cmi import parse_cmi
 from storage import lms, mapping_versions
