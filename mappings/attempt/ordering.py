@@ -52,16 +52,16 @@ def classify(
     """Return the disposition and, for a duplicate, the number of the commit it repeats."""
     repeated = find_repeated(session, received_commit, prior_commits) if prior_commits else None
     if repeated is not None:
-        return "duplicate", repeated
+        return Disposition.DUPLICATE, repeated
     if session.ended is not None:
-        return "late", None
+        return Disposition.LATE, None
     sequence = received_commit.commit.sequence
     if sequence is None:
         stale = _is_older(attempt, session, received_commit, prior_commits)
     else:
         # a number that came before is, here, that of a count which started again
         stale = sequence < session.sequence and all(one.sequence != sequence for one in prior_commits)
-    return ("stale" if stale else "applied"), None
+    return (Disposition.STALE if stale else Disposition.APPLIED), None
 
 
 def find_repeated(
