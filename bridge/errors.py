@@ -98,7 +98,7 @@ class CommitTokenExpired(BadCommitToken):
     """The token in the commit URL was made for the session of an LMS, `lms_id`, and is valid no longer."""
 
     def __init__(self, lms_id: int) -> None:
-        super().__init__("The token in the commit URL has expired; open a session anew to get another URL.")
+        super().__init__("The token in the commit URL has expired; open the session again to get another URL.")
         self.lms_id = lms_id
 
 

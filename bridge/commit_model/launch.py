@@ -11,9 +11,9 @@ from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.warnings import CmiWarning, WarningCode, warn
 
-LONGEST_ID = 1_000
+MAX_ID_BYTES = 1_000
 """UTF-8 bytes an id or name may have."""
-LONGEST_KEY = 2_400
+MAX_KEY_BYTES = 2_400
 """UTF-8 bytes that the ids of learner, activity and course may have together: they share a row of an index, for which
 PostgreSQL has 2,704."""
 
@@ -89,7 +89,7 @@ def check_launch(launch: Launch) -> tuple[Launch, list[CmiWarning]]:
     """
     who, what, course = launch.learner, launch.activity, launch.course
     told = who.id + what.id + course.id + who.name + what.name + course.name
-    if len(told) <= LONGEST_ID // 4 and told.isprintable() and who.id.strip() and what.id.strip():
+    if len(told) <= MAX_ID_BYTES // 4 and told.isprintable() and who.id.strip() and what.id.strip():
         return launch, []  # as nearly all are: nothing to look for
     for field, value, required in (
         ("learner.id", who.id, True),
@@ -101,13 +101,14 @@ def check_launch(launch: Launch) -> tuple[Launch, list[CmiWarning]]:
     ):
         if required and not value.strip():
             raise MalformedField(f"{field} must not be empty.")
-        if len(value) > LONGEST_ID // 4 and len(value.encode()) > LONGEST_ID:
-            raise MalformedField(f"{field} is longer than {LONGEST_ID} bytes.")
+        if len(value) > MAX_ID_BYTES // 4 and len(value.encode()) > MAX_ID_BYTES:
+            raise MalformedField(f"{field} is longer than {MAX_ID_BYTES} bytes.")
         if not field.endswith(".name") and _CONTROL.search(value) is not None:
             raise MalformedField(f"{field} has a control character: {value[:40]!r}.")
-    if len((who.id + what.id + course.id).encode()) > LONGEST_KEY:
+    if len((who.id + what.id + course.id).encode()) > MAX_KEY_BYTES:
         raise MalformedField(
-            f"learner.id, activity.id and course.id are together longer than {LONGEST_KEY} bytes; shorten one of them."
+            f"learner.id, activity.id and course.id are together longer than {MAX_KEY_BYTES} bytes;"
+            " shorten one of them."
         )
     warnings: list[CmiWarning] = []
     launch = msgspec.structs.replace(

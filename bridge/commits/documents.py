@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from bridge.commit_model.active_mappings import ActiveMapping
 from bridge.commits.session_cache import CachedSession
 from mappings.generation import documents
-from storage.documents import DocumentRow, Stored
+from storage.documents import DocumentRow, DocumentUpdate
 
 
-def documents_of(active: ActiveMapping, session: CachedSession, attempts: Sequence[tuple[str, int]]) -> list[Stored]:
+def documents_of(
+    active: ActiveMapping, session: CachedSession, attempts: Sequence[tuple[str, int]]
+) -> list[DocumentUpdate]:
     """Return the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     attempt, row = session.attempt, session.row
     contents = documents.generate_documents(
@@ -21,7 +23,7 @@ def documents_of(active: ActiveMapping, session: CachedSession, attempts: Sequen
         attempts=attempts,
     )
     return [
-        Stored(
+        DocumentUpdate(
             DocumentRow(
                 one.place.id,
                 one.name,

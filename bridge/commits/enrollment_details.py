@@ -21,7 +21,7 @@ def mbox_of(identifier: Identifier, launch: Launch) -> str | None:
 
 
 def update_details(owner: Enrollment, launch: Launch, identifier: Identifier) -> None:
-    """Bring an enrollment up to what its LMS says now, in place; what the LMS leaves out stays as it is.
+    """Update an enrollment to what its LMS says now, in place; what the LMS leaves out stays as it is.
 
     An e-mail address that no document in use needs any more is forgotten, or its hash kept where that is needed.
     """

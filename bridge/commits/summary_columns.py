@@ -14,7 +14,7 @@ from storage.attempts import Attempt, Enrollment
 
 
 def update(session: CachedSession, before: AttemptState, received_at: int, changes: Sequence[Change]) -> None:
-    """Bring the columns up to the states after a commit; `before` is the attempt's state before it.
+    """Update the columns to the states after a commit; `before` is the attempt's state before it.
 
     Of an attempt that another one has followed, `UnitOfWork.load_best_of_others` comes before it.
     """
@@ -37,7 +37,7 @@ def update(session: CachedSession, before: AttemptState, received_at: int, chang
 
 
 def update_session(session: CachedSession, at: int) -> None:
-    """Bring a session's columns up to its state; it ended or goes on at a time in milliseconds since the epoch."""
+    """Update a session's columns to its state; it ended or goes on at a time in milliseconds since the epoch."""
     row, ended = session.row, session.state.ended
     if row.ended != ended:
         row.ended, row.ended_at = ended, None if ended is None else at
@@ -45,7 +45,7 @@ def update_session(session: CachedSession, at: int) -> None:
 
 
 def update_attempt(attempt: CachedAttempt) -> None:
-    """Bring an attempt's columns up to its state."""
+    """Update an attempt's columns to its state."""
     row, state = attempt.row, attempt.state
     known, value = state.snapshot, state.score or Score()
     row.scorm_version = row.scorm_version or known.scorm_version

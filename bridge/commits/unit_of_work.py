@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from bridge.clock import NewId, begun_at
+from bridge.clock import NewId, time_ordered_id
 from bridge.commit_model.launch import Launch
 from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state, encode_state
 from bridge.commits.commands import Command, StoreCommit
@@ -23,10 +23,9 @@ from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.attempt.state import open_session as begin_session
 from mappings.cmi.scores import Score
 from mappings.definition.model import Identifier
-from storage import attempts, course_registrations, journal
+from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
-from storage.changed import Changed
-from storage.course_registrations import CourseKey
+from storage.change_set import ChangeSet, CourseKey, store_course_registrations
 
 REPEAT_WINDOW = 60_000
 """Milliseconds within which the same bytes, sent without a session id, are the same commit."""
@@ -190,7 +189,7 @@ class UnitOfWork:
         )
         attempt.row.changed = True
         entry = _entry(attempt, state)
-        its_id = session_id or begun_at(self._now, self._new_id())
+        its_id = session_id or time_ordered_id(self._now, self._new_id())
         row = Session(its_id, attempt.row, entry, "", self._now, changed=True, new=True)
         opened = self._sessions[row.session_id] = CachedSession(row, attempt, state)
         return opened
@@ -265,10 +264,10 @@ class UnitOfWork:
         found |= {row.number: row.uuid for row in here}
         return [(uuid, number) for number, uuid in sorted(found.items())]
 
-    def changes(self) -> Changed:
+    def changes(self) -> ChangeSet:
         """Return what changed, to be stored; registrations are stored at once."""
-        course_registrations.store(self._connection, self._registrations)
-        found = Changed()
+        store_course_registrations(self._connection, self._registrations)
+        found = ChangeSet()
         for attempt in self._attempts.values():
             if attempt.row.changed:
                 attempt.row.state = encode_state(attempt.state)

@@ -203,9 +203,9 @@ def parse_launch(body: object, *, lms_id: int, activity_id: str | None = None) -
     if what is None and (fields.activity is not None or activity_id is not None):
         what = ActivityFields(activity_id if activity_id is not None else fields.activity)  # type: ignore[arg-type]  # one of them is set
     if not who:
-        raise MalformedBody('The body does not tell the learner: {"learner": {"id": "…", "name": "…"}} is needed.')
+        raise MalformedBody('The body does not name the learner: {"learner": {"id": "…", "name": "…"}} is needed.')
     if what is None:
-        raise MalformedBody('The body does not tell the activity: {"activity": {"id": "…", "name": "…"}} is needed.')
+        raise MalformedBody('The body does not name the activity: {"activity": {"id": "…", "name": "…"}} is needed.')
     course = (
         fields.course
         if isinstance(fields.course, CourseFields)

@@ -34,7 +34,7 @@ POSTBACK_FIELD = "registrationCompletion"
 """The field that every postback has, and nothing else."""
 
 _NAMESPACE = uuid.UUID("5d1f3c1e-7c0b-5c0a-9a4e-0b6c6a3f2d11")
-_DEEPEST = 20
+_MAX_DEPTH = 20
 _TYPES = {
     "truefalse": "true-false",
     "choice": "choice",
@@ -63,7 +63,7 @@ def parse_launch(content: dict[str, Any], *, lms_id: int) -> native.LaunchReques
     registration, learner, course = scalar(content.get("id")), _group(content, "learner"), _group(content, "course")
     course_id = scalar(course.get("id"))
     if not registration or not scalar(learner.get("id")) or not course_id:
-        raise MalformedBody("The postback does not tell the registration's id, learner.id and course.id.")
+        raise MalformedBody("The postback lacks one of the registration's id, learner.id and course.id.")
     names = [scalar(learner.get(part)) for part in ("firstName", "lastName")]
     title = scalar(course.get("title"))
     opening = native.parse_launch(
@@ -132,7 +132,7 @@ def _tree(content: dict[str, Any]) -> Tree:
 
 
 def _runtimes(activity: Any, depth: int) -> Iterator[dict[str, Any]]:
-    if not isinstance(activity, dict) or depth > _DEEPEST:
+    if not isinstance(activity, dict) or depth > _MAX_DEPTH:
         return
     if isinstance(activity.get("runtime"), dict):
         yield activity["runtime"]

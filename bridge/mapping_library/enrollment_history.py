@@ -19,8 +19,8 @@ from bridge.formats.commit_request import RequestMetadata
 from mappings.analysis.replay import AttemptHistory, JournalledCommit, SessionHistory
 from mappings.attempt.commit import Commit, ReceivedCommit
 from mappings.cmi import parse_cmi
-from storage import histories
-from storage.histories import History, JournalRow
+from storage import journal_replay
+from storage.journal_replay import JournalRow, StoredHistory
 
 _decode_metadata = msgspec.json.Decoder(RequestMetadata).decode
 _NO_METADATA = RequestMetadata()
@@ -46,8 +46,8 @@ def enrollment_histories(connection: Connection, enrollment_ids: Sequence[int]) 
 
     Names are those that the LMS sent last: earlier ones are not stored.
     """
-    by_id = {history.enrollment.id: history for history in histories.histories(connection, enrollment_ids)}
-    with closing(histories.commits(connection, enrollment_ids)) as rows:
+    by_id = {history.enrollment.id: history for history in journal_replay.histories(connection, enrollment_ids)}
+    with closing(journal_replay.commits(connection, enrollment_ids)) as rows:
         for enrollment_id, commits in groupby(rows, key=attrgetter("enrollment_id")):
             history = by_id[enrollment_id]
             yield EnrollmentHistory(enrollment_id, _attempt_ids(history), _attempts(history), commits)
@@ -102,7 +102,7 @@ def _detect(row: JournalRow, request: CommitRequest) -> Commit | None:
     return commit if commit is not None and commit.wire_format == row.wire_format else None
 
 
-def _attempts(history: History) -> list[AttemptHistory]:
+def _attempts(history: StoredHistory) -> list[AttemptHistory]:
     sessions: dict[int, list[SessionHistory]] = {}
     for row in history.sessions:
         state = decode_session_state(row.state)
@@ -121,5 +121,5 @@ def _attempts(history: History) -> list[AttemptHistory]:
     return [AttemptHistory(statement_context(row, ""), sessions.get(row.id, [])) for row in history.attempts]
 
 
-def _attempt_ids(history: History) -> dict[str, int]:
+def _attempt_ids(history: StoredHistory) -> dict[str, int]:
     return {row.session_id: row.attempt.id for row in history.sessions}

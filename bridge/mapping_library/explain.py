@@ -16,7 +16,8 @@ from mappings.analysis.replay import Replay, ReplayedCommit
 from mappings.attempt.commit import Disposition
 from mappings.definition import CompiledMapping
 from mappings.definition.statement_context import StatementContext
-from storage import histories, lookups
+from storage import journal_replay
+from storage.queries import lookups
 
 
 class ExplainedCommit(msgspec.Struct, frozen=True):
@@ -45,7 +46,7 @@ def explain_commit(
         DefinitionError: a version has faults: another release of the bridge stored it.
     """
     session = lookups.find_session(connection, session_id)
-    line = histories.commit_line(connection, session_id, number)
+    line = journal_replay.commit_line(connection, session_id, number)
     if session is None or line is None:
         return None
     versions: dict[int, CompiledMapping] = {}

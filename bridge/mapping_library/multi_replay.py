@@ -9,7 +9,7 @@ from bridge.mapping_library.enrollment_history import EnrollmentHistory, decode_
 from mappings.analysis.replay import Replay, ReplayedCommit
 from mappings.definition import CompiledMapping
 from mappings.generation.statements import Statement
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 
 
 class ReplayedStatement(NamedTuple):
@@ -30,7 +30,11 @@ class MultiReplay:
     """
 
     def __init__(
-        self, enrollment: EnrollmentHistory, mappings: Mapping[int, CompiledMapping], main_version_id: int, span: Span
+        self,
+        enrollment: EnrollmentHistory,
+        mappings: Mapping[int, CompiledMapping],
+        main_version_id: int,
+        span: JournalSpan,
     ) -> None:
         self.bodies: dict[int, dict[str, str]] = {version_id: {} for version_id in mappings}
         self.statements: dict[int, list[ReplayedStatement]] = {}

@@ -26,7 +26,7 @@ from bridge.http.services import services
 from bridge.http.sessions import commit_url
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.times import read_time, timespan
-from storage import lookups
+from storage.queries import lookups
 
 FOLDER = Path(__file__).parent
 PLAYER = FOLDER / "player" / "node_modules" / "scorm-again" / "dist"

@@ -19,10 +19,10 @@ from mappings.generation.statements import RuleEvaluation, RuleOutcome, Statemen
 
 REASONS: dict[RuleOutcome, str] = {
     RuleOutcome.FIRED: "it made a statement",
-    RuleOutcome.ONCE: "it had made its one statement already",
-    RuleOutcome.CONDITION: "its condition did not hold",
-    RuleOutcome.NO_CHANGE: "what it speaks of did not happen",
-    RuleOutcome.HELD_BACK: "what it speaks of may still be in the middle of being written, and is told later",
+    RuleOutcome.ONCE: "it had already made its one statement",
+    RuleOutcome.CONDITION: "its condition was false",
+    RuleOutcome.NO_CHANGE: "its trigger did not occur",
+    RuleOutcome.HELD_BACK: "its data may still be incomplete, so the statement is held back",
 }
 """What can become of a rule at a commit."""
 

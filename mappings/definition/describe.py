@@ -19,7 +19,7 @@ from mappings.definition.model import (
     RESOURCES,
     RESULT_PARTS,
     SCALED_SCORES,
-    Activity,
+    ActivityTemplate,
     Extension,
     MappingDefinition,
     Rule,
@@ -148,7 +148,7 @@ def _who(definition: MappingDefinition) -> Iterator[DescriptionLine]:
         yield DescriptionLine("Name", template_text(actor.name))
 
 
-def _activity(one: Activity) -> str:
+def _activity(one: ActivityTemplate) -> str:
     told = [template_text(one.id), f"type {template_text(one.type)}"]
     if one.name is not None:
         told.append(f"name {template_text(one.name)}")
@@ -194,6 +194,6 @@ def _documents(definition: MappingDefinition) -> Iterator[DescriptionLine]:
         sent = "goes to every LRS" if one.send else "goes to no LRS"
         yield DescriptionLine(
             one.name,
-            f"{one.resource} ({RESOURCES[one.resource]}), id {one.id}; tells {parts}; at least {one.every} s"
-            f" between two writes; {sent} whose settings do not say otherwise",
+            f"{one.resource} ({RESOURCES[one.resource]}), id {one.id}; holds {parts}; at least {one.every} s"
+            f" between two writes; {sent} whose settings do not override it",
         )

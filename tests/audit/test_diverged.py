@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from storage import audit_log, deliveries, outbox
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery
@@ -25,7 +25,7 @@ async def bridge(bridge: Bridge) -> Bridge:
     await bridge.commit({"core": {"lesson_status": "passed", "score": {"raw": "85"}}})
     with writing(bridge.engine) as connection:
         connection.execute(update(delivery).values(target="analytics"))
-        newest, second, *_ = deliveries.find(connection, Filter(target="analytics"))
+        newest, second, *_ = deliveries.find(connection, DeliveryFilter(target="analytics"))
         for one, outcome, status in ((newest, "diverged", 409), (second, "refused", 400)):
             done = Try("analytics", START, 7, outcome, status, "another statement")
             outbox.settle(connection, [Settlement(done, [one.id], "dead", 0, START)])
@@ -34,7 +34,7 @@ async def bridge(bridge: Bridge) -> Bridge:
 
 def _deliveries(bridge: Bridge) -> list[deliveries.Delivery]:
     with reading(bridge.engine) as connection:
-        return deliveries.find(connection, Filter(target="analytics"))
+        return deliveries.find(connection, DeliveryFilter(target="analytics"))
 
 
 async def test_every_page_about_targets_says_so_and_leads_to_what_can_be_done(bridge: Bridge, admin: Visitor) -> None:

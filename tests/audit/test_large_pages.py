@@ -9,7 +9,7 @@ import pytest
 
 from bridge.audit.components import json_view
 from bridge.audit.pages import timeline as pages
-from storage.audit import timeline
+from storage.queries import timeline
 from tests.support.bridge import Bridge
 from tests.support.browser import Visitor
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import FormData
 
 from bridge.app import MAPPING_RELOADER
-from bridge.mapping_documents import SHIPPED
+from bridge.mapping_library.documents import SHIPPED
 from storage import audit_log
 from storage.engine import reading
 from tests.mappings.statement_builders import FOR_CREDIT
@@ -147,7 +147,7 @@ async def test_a_stored_commit_is_explained_by_any_version(bridge: Bridge, admin
         assert SCRIPT not in text
         made = re.findall(r"<summary>([\w-]+) <small>", text)
         assert ("passed" in made) == fired
-    assert "its condition did not hold" in text
+    assert "its condition was false" in text
 
 
 async def test_a_pasted_commit_is_shown_with_what_it_becomes_and_nothing_is_stored(

@@ -163,11 +163,11 @@ async def test_alarms_about_the_bridge_itself_are_shown_while_they_last(bridge: 
     person = await meet(bridge, "rita", "reader")
     assert bridge.client.app is not None
     services = bridge.client.app[SERVICES]
-    services.disk.judge(10, 10**12)
-    services.health.not_stored(OperationalError("INSERT", None, OSError()))
+    services.disk.evaluate(10, 10**12)
+    services.health.record_not_stored(OperationalError("INSERT", None, OSError()))
     page = await person.text("/audit/")
     assert "The disk of the database is nearly full" in page
     assert "nothing new is stored below 256 MiB" in page
     assert "Commits are not stored" in page
-    services.disk.judge(10**12, 10**12)
+    services.disk.evaluate(10**12, 10**12)
     assert "nearly full" not in await person.text("/audit/")

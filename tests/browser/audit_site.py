@@ -10,13 +10,13 @@ from playwright.async_api import Locator, Page, ViewportSize, expect
 from sqlalchemy import text
 
 from bridge.audit.routes import ROUTES, Route
-from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library.activation import store_version
+from bridge.mapping_library.documents import compile_text, read_document
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.targets import pause_target
 from bridge.settings import TargetSettings
 from storage import deliveries
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
 from tests.support.accounts import PASSWORD, add_account
 from tests.support.bridge import Bridge, FakeClock, Ids, start_bridge
@@ -175,7 +175,7 @@ def _paths(bridge: Bridge) -> dict[str, str]:
             ),
             {"id": SESSION},
         ).one()
-        (dead, *_) = deliveries.find(connection, Filter(state="dead"))
+        (dead, *_) = deliveries.find(connection, DeliveryFilter(state="dead"))
         kept = connection.execute(text("SELECT min(id) FROM document")).scalar_one()
         older, newer = connection.execute(text("SELECT content_hash FROM mapping_version ORDER BY id")).scalars()
     known = {"registration": registration, "uuid": attempt, "session_id": SESSION, "number": 2, "hash": older}

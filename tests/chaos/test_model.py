@@ -22,11 +22,12 @@ from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.write_queue import CommandBatch, QueuedCommand, WriteQueue
 from bridge.formats import native
 from bridge.formats.commit_request import CommitRequest
-from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.documents import load_mapping
 from mappings.attempt.commit import ReceivedCommit
 from mappings.cmi import parse_cmi
-from storage import lms, lookups, mapping_versions
+from storage import lms, mapping_versions
 from storage.engine import reading, writing
+from storage.queries import lookups
 from storage.tables import journal, session
 from tests.support.accounts import START
 from tests.support.bridge import FakeClock, Ids

@@ -10,12 +10,12 @@ import uuid
 import pytest
 from msgspec.structs import replace
 
-from bridge.commit_model.launch import LONGEST_KEY, Activity, Course, Launch, Learner
+from bridge.commit_model.launch import MAX_KEY_BYTES, Activity, Course, Launch, Learner
 from bridge.commits.commands import OpenSession
 from bridge.mapping_library.enrollment_history import enrollment_histories
-from storage import histories
+from storage import journal_replay
 from storage.engine import open_engine, reading
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from tests.support.bridge import Bridge
 from tests.support.commit_path import Writer
 from tests.support.mapping import DEFAULT
@@ -175,7 +175,7 @@ async def test_a_replay_knows_the_registration_in_the_course(bridge: Bridge) -> 
         await bridge.commit({"location": "1"}, activity={"id": own}, course={"id": "C9"})
     _, told = await bridge.get("/v1/enrollments")
     with reading(bridge.engine) as connection:
-        ids = histories.enrollment_ids(connection, Span(course="C9"), after=0, most=10)
+        ids = journal_replay.enrollment_ids(connection, JournalSpan(course="C9"), after=0, most=10)
         found = [next(iter(story.attempts)) for story in enrollment_histories(connection, ids) if [*story.commits]]
     facts = [one.context for one in found]
 
@@ -203,7 +203,7 @@ async def test_ids_that_no_index_has_room_for_are_refused_in_words(bridge: Bridg
 async def test_ids_of_the_greatest_length_are_stored(bridge: Bridge) -> None:
     """Random ones, as databases make those that repeat shorter."""
     chosen = random.Random(1)
-    learner, activity, course = ("".join(chosen.choices(string.printable[:94], k=LONGEST_KEY // 3)) for _ in range(3))
+    learner, activity, course = ("".join(chosen.choices(string.printable[:94], k=MAX_KEY_BYTES // 3)) for _ in range(3))
     ids = {"learner": {"id": learner}, "activity": {"id": activity}, "course": {"id": course}}
     opened = await bridge.open(**ids)
     again = await bridge.open(**ids)

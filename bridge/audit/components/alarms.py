@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode
 
 from bridge.operations.target_status import describe_alarm
 from bridge.system_alarms import AlarmCode, SystemAlarm
-from storage.audit.overview import Alarm, Overview
-from storage.audit.pages import Count
 from storage.diverged import DIVERGED
+from storage.queries.keyset import Count
+from storage.queries.overview import Alarm, Overview
 from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
 
 
@@ -110,7 +110,7 @@ def _of_bridge(alarm: SystemAlarm) -> Told:
 def number(count: Count) -> str:
     """Say a number that may not have been counted to its end."""
     said = f"{count.number:,}".replace(",", "\u202f")
-    return f"at least {said}" if count.more else said
+    return f"at least {said}" if count.is_lower_bound else said
 
 
 def _one(alarm: Alarm, found: Overview, configured: Collection[str]) -> Told:

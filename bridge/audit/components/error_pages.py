@@ -8,9 +8,9 @@ from aiohttp.typedefs import Handler
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 
 from bridge.audit.components.render import page
-from bridge.database import describe
+from bridge.database import describe_error
 from bridge.errors import BridgeError
-from storage.audit.pages import CursorError
+from storage.queries.keyset import CursorError
 
 log = structlog.get_logger(__name__)
 
@@ -52,9 +52,9 @@ def _of_database(request: web.Request, error: DBAPIError | UnicodeEncodeError) -
     if isinstance(error, (DataError, UnicodeEncodeError)):  # text that no database holds: NUL, half a character
         return error_page(request, 400)
     if isinstance(error, (OperationalError, InterfaceError)):
-        log.error("database_unavailable", error=describe(error))
+        log.error("database_unavailable", error=describe_error(error))
         return error_page(request, 503, "", {"Retry-After": "2"})
-    log.error("page_not_made", path=request.path, error=describe(error))  # its own words hold rows' values
+    log.error("page_not_made", path=request.path, error=describe_error(error))  # its own words hold rows' values
     return error_page(request, 500)
 
 

@@ -20,11 +20,11 @@ from bridge.audit.access.auth_middleware import is_still_authorized
 from bridge.audit.access.roles import may_see_names
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.clock import format_timestamp
-from bridge.database import describe
+from bridge.database import describe_error
 from bridge.errors import BridgeError
 from mappings.cmi.times import duration
-from storage.audit import export
-from storage.audit.pages import Page
+from storage.queries import keyset
+from storage.queries.keyset import ResultPage
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def _column(name: str) -> Callable[[Any], Any]:
 async def send(
     request: web.Request,
     name: str,
-    page: Callable[[Connection, str | None, int], Page[T]],
+    page: Callable[[Connection, str | None, int], ResultPage[T]],
     columns: Mapping[str, Callable[[T], Any]],
 ) -> web.StreamResponse:
     """Answer with a file whose kind is the end of the path; `columns` gives name -> what a row has there.
@@ -80,7 +80,7 @@ async def send(
     """
     kind = request.path.rpartition(".")[2]
     lane = request.app[DEPENDENCIES].exports
-    lists = export.pages(lane.engine, page)
+    lists = keyset.iterate_pages(lane.engine, page)
 
     def part() -> bytes | None:
         rows = next(lists, None)
@@ -112,7 +112,7 @@ async def send(
     except ConnectionResetError:
         pass  # whoever asked has left
     except (DBAPIError, BridgeError, TimeoutError, SignedOutError) as error:
-        log.error("export_cut", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values
+        log.error("export_cut", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
         if request.transport is not None:
             request.transport.abort()
     return response

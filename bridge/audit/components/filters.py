@@ -13,8 +13,8 @@ from aiohttp import web
 from bridge.audit.components.filter_options import Vocabulary
 from bridge.audit.components.request_params import moment
 from mappings.xapi.timestamps import rfc3339
-from storage.audit.documents import DocumentFilter
-from storage.deliveries import STATES, Filter
+from storage.deliveries import STATES, DeliveryFilter
+from storage.queries.documents import DocumentFilter
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMES = {
@@ -27,7 +27,7 @@ DOCUMENT_STATES = ("waiting", "delivered", "dead")
 RESOURCES = ("activities/state", "activities/profile", "agents/profile")
 
 
-def deliveries_told(told: Mapping[str, str], known: Vocabulary | None = None) -> Filter:
+def deliveries_told(told: Mapping[str, str], known: Vocabulary | None = None) -> DeliveryFilter:
     """Read which statements or deliveries. A verb can be told by its name, where `known` has it.
 
     A field `target` that is there and says `(none)` means what waits while no LRS is configured.
@@ -41,7 +41,7 @@ def deliveries_told(told: Mapping[str, str], known: Vocabulary | None = None) ->
     found["status"] = _number(told, "status")
     if known is not None and found["verb"] is not None:
         found["verb"] = known.verb_iri(found["verb"])
-    return Filter(**found | _times(told))
+    return DeliveryFilter(**found | _times(told))
 
 
 def documents_told(told: Mapping[str, str]) -> DocumentFilter:
@@ -61,7 +61,7 @@ def is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
-def fields_of(which: Filter) -> dict[str, str]:
+def fields_of(which: DeliveryFilter) -> dict[str, str]:
     """Return a filter as the fields that `deliveries_told` reads."""
     found: dict[str, str] = {}
     for name, value in msgspec.structs.asdict(which).items():
@@ -72,7 +72,7 @@ def fields_of(which: Filter) -> dict[str, str]:
     return found
 
 
-def query_of(which: Filter) -> str:
+def query_of(which: DeliveryFilter) -> str:
     """Return a filter as the query of an address."""
     return urlencode(fields_of(which))
 

@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import DBAPIError
 
-from bridge.database import describe
+from bridge.database import describe_error
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from mappings.analysis.impact import Impact
@@ -79,7 +79,7 @@ class Jobs:
         return cast("Job[_What]", found) if found is not None and isinstance(found.what, kind) else None
 
     def start(self, job: Job[_What], work: Work) -> None:
-        """Begin one.
+        """Start a job.
 
         Raises:
             BusyError: another one is at work.
@@ -97,7 +97,7 @@ class Jobs:
             await self._task
 
     async def stop(self) -> None:
-        """Break off what is at work."""
+        """Stop the job that runs."""
         self._stopped = True
         await self.wait()
 
@@ -114,7 +114,7 @@ class Jobs:
         except (DefinitionError, LibraryError, UnreadableCommitError) as error:
             job.trouble = str(error)
         except DBAPIError as error:
-            log.error("job_not_done", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values
+            log.error("job_not_done", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
             job.trouble = "The database does not answer; the bridge's log says more."
         except Exception:
             log.exception("job_not_done")
@@ -135,7 +135,7 @@ def set_up(app: web.Application) -> None:
 
 
 def start(request: web.Request, job: Job[_What], work: Work) -> None:
-    """Begin a job that a page asks for.
+    """Start a job that a page asks for.
 
     Raises:
         web.HTTPConflict: another one is at work, in words.

@@ -13,7 +13,7 @@ from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
 from mappings.analysis.explain import ChangeExplanation, Explanation, RuleExplanation
 from mappings.definition.errors import DefinitionError
-from storage.audit import timeline
+from storage.queries import timeline
 
 AT_ONCE = 300
 """Commits of an enrollment that are gone through without being asked to: a hundred take some 20 milliseconds."""
@@ -24,7 +24,7 @@ MAX_BYTES = 64 * 1024 * 1024
 """Bytes of an enrollment's commits that are gone through for a page at all."""
 ROWS = 100
 """Rules, and changes, that a page shows."""
-LONGEST = 2_000
+MAX_VALUE_LENGTH = 2_000
 """Characters of a value."""
 
 _WORDS = {
@@ -107,11 +107,11 @@ def _shown(title: str, told: Explanation, *, sees_cmi: bool) -> Shown:
 
 
 def _rule(told: RuleExplanation, *, sees_cmi: bool) -> RuleShown:
-    variables = compact_json(told.variables, LONGEST) if sees_cmi and told.variables else ""
+    variables = compact_json(told.variables, MAX_VALUE_LENGTH) if sees_cmi and told.variables else ""
     state = _WORDS[told.reason]
     return RuleShown(told.rule, told.when, state, told.why, told.condition, variables, told.statement)
 
 
 def _change(told: ChangeExplanation) -> ChangeShown:
-    before, after, about = (compact_json(value, LONGEST) for value in (told.before, told.after, told.about))
+    before, after, about = (compact_json(value, MAX_VALUE_LENGTH) for value in (told.before, told.after, told.about))
     return ChangeShown(told.meaning, before, after, about)

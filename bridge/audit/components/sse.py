@@ -14,9 +14,9 @@ from bridge.audit.access.auth_middleware import Route, is_still_authorized
 from bridge.audit.access.concurrency_limits import WorkKind
 from bridge.audit.access.roles import Role
 from bridge.audit.dependencies import DEPENDENCIES, AuditDependencies
-from bridge.database import describe
+from bridge.database import describe_error
 from bridge.errors import BridgeError
-from storage.audit import news
+from storage.queries import overview
 
 log = structlog.get_logger(__name__)
 
@@ -78,9 +78,9 @@ class News:
         known: tuple[int, int, int] | None = None
         while self._listeners:
             try:
-                mark = await self._parts.database.read(news.mark)
+                mark = await self._parts.database.read(overview.change_marker)
             except DBAPIError as error:
-                log.error("news_not_read", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values
+                log.error("news_not_read", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
             else:
                 if known not in {None, mark}:
                     async with self._changed:

@@ -11,8 +11,8 @@ from bridge.audit.components.render import page
 from bridge.audit.components.request_params import midnight, text_in
 from bridge.audit.dependencies import DEPENDENCIES
 from storage import audit_log
-from storage.audit.pages import Page, encode
 from storage.audit_log import AuditFilter, NumberedEntry
+from storage.queries.keyset import ResultPage, encode
 
 
 async def _trail(request: web.Request) -> web.StreamResponse:
@@ -25,7 +25,7 @@ async def _trail(request: web.Request) -> web.StreamResponse:
         midnight(told.get("until", ""), after=True),
     )
 
-    def look(connection: Connection) -> tuple[Page[NumberedEntry], list[str]]:
+    def look(connection: Connection) -> tuple[ResultPage[NumberedEntry], list[str]]:
         return audit_log.search(connection, which, after=told.get("after")), audit_log.actions(connection)
 
     found, verbs = await request.app[DEPENDENCIES].database.read(look)

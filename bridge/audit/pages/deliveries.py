@@ -20,11 +20,11 @@ from bridge.operations import delivery_operations
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation, InvalidSelectionError
 from bridge.operations.target_status import TargetStatus, target_statuses
-from storage.audit import causes, deliveries
-from storage.audit.causes import Cause
-from storage.audit.pages import READ, Count, Page
-from storage.deliveries import STATES, Delivery, Filter
+from storage.deliveries import STATES, Delivery, DeliveryFilter
 from storage.diverged import DIVERGED
+from storage.queries import causes, deliveries
+from storage.queries.causes import Cause
+from storage.queries.keyset import READ, Count, ResultPage
 
 EXAMPLES = 5
 
@@ -43,10 +43,10 @@ class _Trouble(NamedTuple):
     query: str
 
 
-class _Looked(NamedTuple):
-    page: Page[Delivery]
+class _DeliverySearch(NamedTuple):
+    page: ResultPage[Delivery]
     known: Vocabulary
-    which: Filter
+    which: DeliveryFilter
     states: list[TargetStatus]
     causes: causes.Causes | None
 
@@ -54,20 +54,20 @@ class _Looked(NamedTuple):
 async def _deliveries(request: web.Request) -> web.StreamResponse:
     parts, told = request.app[DEPENDENCIES], request.query
 
-    def look(connection: Connection) -> _Looked:
+    def look(connection: Connection) -> _DeliverySearch:
         known = vocabulary(connection)
         which = deliveries_told(told, known)
         found = deliveries.search(connection, which, after=told.get("after"))
-        is_whole = which == Filter() and "after" not in told
+        is_whole = which == DeliveryFilter() and "after" not in told
         states = target_statuses(connection, parts.settings.targets) if is_whole else []
-        return _Looked(found, known, which, states, causes.causes(connection) if is_whole else None)
+        return _DeliverySearch(found, known, which, states, causes.causes(connection) if is_whole else None)
 
     found = await parts.database.read(look)
     shows_cmi = may_see_cmi(request)
     return page(
         request,
         "deliveries.html",
-        page=Page([one._replace(answer=None, problem=None) for one in found.page.rows], found.page.after),
+        page=ResultPage([one._replace(answer=None, problem=None) for one in found.page.rows], found.page.after),
         which=found.which,
         query_told=query_of(found.which),
         known=found.known,
@@ -101,7 +101,7 @@ async def _do(request: web.Request) -> web.StreamResponse:
     return redirect_with_message(request, path, words)
 
 
-async def _asked(request: web.Request, which: Filter, *, status: int = 200, fault: str = "") -> web.Response:
+async def _asked(request: web.Request, which: DeliveryFilter, *, status: int = 200, fault: str = "") -> web.Response:
     action = _action(request)
     filters = _filters(action, which)
 
@@ -118,22 +118,24 @@ async def _asked(request: web.Request, which: Filter, *, status: int = 200, faul
         action=action,
         fields=fields_of(which),
         query_told=query_of(which),
-        counts=[one for one in counts if one[1].number or one[1].more],
-        total=Count(sum(one.number for _, one in counts), any(one.more for _, one in counts)),
+        counts=[one for one in counts if one[1].number or one[1].is_lower_bound],
+        total=Count(sum(one.number for _, one in counts), any(one.is_lower_bound for _, one in counts)),
         examples=[one for _, some in found for one in some.newest][:EXAMPLES],
         fault=fault,
     )
 
 
 def _trouble(cause: Cause, *, shows: bool) -> _Trouble:
-    which = Filter(target=cause.target, state=cause.state, rule=cause.rule, outcome=cause.outcome, status=cause.status)
+    which = DeliveryFilter(
+        target=cause.target, state=cause.state, rule=cause.rule, outcome=cause.outcome, status=cause.status
+    )
     shown = cause if shows else cause._replace(words="")
     return _Trouble(shown, advice(cause.state, cause.outcome), query_of(which))
 
 
-def _can(which: Filter) -> list[AuditAction]:
+def _can(which: DeliveryFilter) -> list[AuditAction]:
     """Return the actions that apply to everything that a filter selects."""
-    if which == Filter():
+    if which == DeliveryFilter():
         return []
     first = AuditAction.REISSUE if which.outcome == DIVERGED else AuditAction.RETRY
     return [
@@ -143,7 +145,7 @@ def _can(which: Filter) -> list[AuditAction]:
     ]
 
 
-def _filters(action: AuditAction, which: Filter) -> list[Filter]:
+def _filters(action: AuditAction, which: DeliveryFilter) -> list[DeliveryFilter]:
     try:
         return delivery_operations.build_filters(action, which)
     except InvalidSelectionError as error:

@@ -16,10 +16,10 @@ from bridge.audit.components.filters import DOCUMENT_STATES, RESOURCES, document
 from bridge.audit.components.json_view import text_file, view_of
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
-from storage.audit import documents
-from storage.audit.documents import DocumentFilter, DocumentRow
-from storage.audit.pages import Page
-from storage.audit.whose import WHOSE
+from storage.queries import documents
+from storage.queries.documents import DocumentFilter, DocumentSummary
+from storage.queries.enrollment_filter import WHOSE
+from storage.queries.keyset import ResultPage
 
 _COLUMNS = (
     "id", "changed_at", "name", "resource", "place", "content_type", *WHOSE, "session_id", "commit_number",
@@ -41,14 +41,14 @@ class _Agent(msgspec.Struct):
 async def _documents(request: web.Request) -> web.StreamResponse:
     parts, which = request.app[DEPENDENCIES], documents_told(request.query)
 
-    def look(connection: Connection) -> tuple[Page[DocumentRow], Vocabulary]:
+    def look(connection: Connection) -> tuple[ResultPage[DocumentSummary], Vocabulary]:
         return documents.search(connection, which, after=request.query.get("after")), vocabulary(connection)
 
     found, known = await parts.database.read(look)
     return page(
         request,
         "documents.html",
-        page=Page([redact_name(request, row) for row in found.rows], found.after),
+        page=ResultPage([redact_name(request, row) for row in found.rows], found.after),
         place_of=_place,
         which=which,
         known=known,
@@ -62,7 +62,7 @@ async def _documents(request: web.Request) -> web.StreamResponse:
 async def _export(request: web.Request) -> web.StreamResponse:
     which = documents_told(request.query)
 
-    def search(connection: Connection, after: str | None, most: int) -> Page[DocumentRow]:
+    def search(connection: Connection, after: str | None, most: int) -> ResultPage[DocumentSummary]:
         return documents.search(connection, which, after=after, most=most)
 
     columns = exports.columns(

@@ -17,28 +17,28 @@ from bridge.audit.components.request_params import choice_in, midnight, nothing,
 from bridge.audit.dependencies import DEPENDENCIES
 from mappings.cmi.times import duration
 from storage import lms
-from storage.audit import attempts, enrollments
-from storage.audit.attempts import AttemptRow
-from storage.audit.enrollments import EnrollmentRow
-from storage.audit.pages import Page
-from storage.audit.whose import COMPLETIONS, STATUSES, SUCCESSES, Filter
+from storage.queries import attempts, enrollments
+from storage.queries.attempts import AttemptRow
+from storage.queries.enrollment_filter import COMPLETIONS, STATUSES, SUCCESSES, AttemptFilter
+from storage.queries.enrollments import EnrollmentRow
+from storage.queries.keyset import ResultPage
 
 
 async def _learners(request: web.Request) -> web.StreamResponse:
     which, after = _asked(request), request.query.get("after") or None
 
-    def look(connection: Connection) -> tuple[Page[EnrollmentRow], list[str]]:
+    def look(connection: Connection) -> tuple[ResultPage[EnrollmentRow], list[str]]:
         return enrollments.search(connection, which, after=after), lms.names(connection)
 
     found, lmss = await request.app[DEPENDENCIES].database.read(look)
     return page(
         request,
         "learners.html",
-        page=Page([redact_name(request, row) for row in found.rows], found.after),
+        page=ResultPage([redact_name(request, row) for row in found.rows], found.after),
         which=which,
         lmss=lmss,
         choices={"status": STATUSES, "completion": COMPLETIONS, "success": SUCCESSES},
-        is_filtered=which != Filter() or after is not None,
+        is_filtered=which != AttemptFilter() or after is not None,
         rest=_rest(request),
     )
 
@@ -46,7 +46,7 @@ async def _learners(request: web.Request) -> web.StreamResponse:
 async def _learners_file(request: web.Request) -> web.StreamResponse:
     which = _asked(request)
 
-    def part(connection: Connection, after: str | None, most: int) -> Page[EnrollmentRow]:
+    def part(connection: Connection, after: str | None, most: int) -> ResultPage[EnrollmentRow]:
         return enrollments.search(connection, which, after=after, most=most)
 
     return await exports.send(request, "learners", part, exports.columns(request, EnrollmentRow._fields))
@@ -55,8 +55,8 @@ async def _learners_file(request: web.Request) -> web.StreamResponse:
 async def _enrollment(request: web.Request) -> web.StreamResponse:
     registration, after = uuid_in(request, "registration", "enrollment"), request.query.get("after") or None
 
-    def look(connection: Connection) -> tuple[EnrollmentRow | None, Page[AttemptRow]]:
-        which = Filter(enrollment=registration)
+    def look(connection: Connection) -> tuple[EnrollmentRow | None, ResultPage[AttemptRow]]:
+        which = AttemptFilter(enrollment=registration)
         return enrollments.one(connection, registration), attempts.search(connection, which, after=after)
 
     one, its = await request.app[DEPENDENCIES].database.read(look)
@@ -70,13 +70,13 @@ async def _enrollment_file(request: web.Request) -> web.StreamResponse:
     if await request.app[DEPENDENCIES].database.read(enrollments.one, registration) is None:
         raise nothing("enrollment")
 
-    def part(connection: Connection, after: str | None, most: int) -> Page[AttemptRow]:
-        return attempts.search(connection, Filter(enrollment=registration), after=after, most=most)
+    def part(connection: Connection, after: str | None, most: int) -> ResultPage[AttemptRow]:
+        return attempts.search(connection, AttemptFilter(enrollment=registration), after=after, most=most)
 
     return await exports.send(request, f"attempts-{registration}", part, exports.columns(request, AttemptRow._fields))
 
 
-def _asked(request: web.Request) -> Filter:
+def _asked(request: web.Request) -> AttemptFilter:
     """Return what is searched for.
 
     Raises:
@@ -86,7 +86,7 @@ def _asked(request: web.Request) -> Filter:
     name = text_in(request, "name")
     if name is not None and not may_see_names(request):
         raise web.HTTPForbidden(text="Your account does not see learners' names, so it cannot search by them.")
-    return Filter(
+    return AttemptFilter(
         lms=text_in(request, "lms"),
         learner=text_in(request, "learner_is"),
         learner_prefix=text_in(request, "learner"),

@@ -18,9 +18,9 @@ from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mappings import known
 from bridge.errors import BridgeError
-from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation, impact
 from bridge.mapping_library.activation import LibraryError
+from bridge.mapping_library.documents import compile_text
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
 from bridge.mapping_library.preview import parse_body, preview_commit
@@ -28,11 +28,11 @@ from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
 from mappings.definition import DefinitionError
 from storage import mapping_versions
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from storage.mapping_versions import WholeVersion
 
 DAY = 86_400_000
-MOST_DAYS = 3_660
+MAX_DAYS = 3_660
 
 
 class Compared(NamedTuple):
@@ -112,8 +112,8 @@ def _shown(request: web.Request, tried: _Tried, body: str, *, session: str = "",
 async def _start(request: web.Request) -> web.StreamResponse:
     parts, form = request.app[DEPENDENCIES], form_of(request)
     days, lms = (form.text(name).strip() for name in ("days", "lms"))
-    if not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= MOST_DAYS):
-        raise web.HTTPBadRequest(text=f"Tell how many days, from 1 to {MOST_DAYS}.")
+    if not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= MAX_DAYS):
+        raise web.HTTPBadRequest(text=f"Tell how many days, from 1 to {MAX_DAYS}.")
 
     def look(connection: Connection) -> tuple[WholeVersion, WholeVersion]:
         lms_id = activation.find_lms(connection, lms) if lms else None
@@ -129,7 +129,7 @@ async def _start(request: web.Request) -> web.StreamResponse:
         raise web.HTTPConflict(text=str(error)) from None
     now = parts.now()
     what = Compared(before.content_hash, after.content_hash, int(days), lms or None)
-    span = Span(now - what.days * DAY, lms=what.lms)
+    span = JournalSpan(now - what.days * DAY, lms=what.lms)
     job = Job(what, current_account(request).name, now)
     texts = before.definition, after.definition
     jobs.start(request, job, lambda progress: impact.impact(parts.database.engine, texts, span, progress=progress))

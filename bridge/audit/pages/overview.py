@@ -15,9 +15,9 @@ from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.target_status import TargetState, target_state
 from mappings.xapi.timestamps import rfc3339
-from storage.audit import overview as stored
-from storage.audit.overview import COUNTED, MINUTE, Overview, Rate
-from storage.audit.queues import Queue, queues
+from storage.queries import overview as stored
+from storage.queries.overview import COUNTED, MINUTE, Overview, Rate
+from storage.queries.queues import Queue, queues
 
 MINUTES = 60
 """How far back the charts go."""

@@ -11,16 +11,16 @@ from bridge.audit.components.render import page
 from bridge.audit.components.request_params import text_in
 from bridge.audit.dependencies import DEPENDENCIES
 from storage import lms
-from storage.audit import refusals
-from storage.audit.pages import Page
-from storage.audit.refusals import RefusalFilter, RefusalRow
+from storage.queries import refusals
+from storage.queries.keyset import ResultPage
+from storage.queries.refusals import RefusalFilter, RefusalRow
 from storage.refusals import MAX_KEPT
 
 
 async def _refusals(request: web.Request) -> web.StreamResponse:
     which, after = RefusalFilter(text_in(request, "lms"), text_in(request, "code")), request.query.get("after")
 
-    def look(connection: Connection) -> tuple[Page[RefusalRow], list[tuple[str, int]], list[str]]:
+    def look(connection: Connection) -> tuple[ResultPage[RefusalRow], list[tuple[str, int]], list[str]]:
         found = refusals.search(connection, which, after=after)
         return found, refusals.numbers(connection), lms.names(connection)
 

@@ -27,10 +27,10 @@ from bridge.mapping_library.reissue import Reissue, validate_span
 from bridge.operations.audit_context import AuditContext
 from mappings.analysis.impact import Impact
 from storage import mapping_versions
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from storage.mapping_versions import WholeVersion
 
-LONGEST_ID = 1000
+MAX_ID_LENGTH = 1000
 _FIELDS = ("lms", "learner", "activity", "course", "since", "until")
 
 
@@ -44,7 +44,7 @@ class Reissued:
     version_id: int
     name: str
     content_hash: str
-    span: Span
+    span: JournalSpan
     reason: str | None = None
     run: str | None = None
 
@@ -158,11 +158,11 @@ def _job(request: web.Request) -> Job[Reissued]:
     return found
 
 
-def _span(told: Mapping[str, str]) -> Span:
+def _span(told: Mapping[str, str]) -> JournalSpan:
     for name in ("learner", "activity", "course", "lms"):
-        if "\0" in told[name] or len(told[name]) > LONGEST_ID:
+        if "\0" in told[name] or len(told[name]) > MAX_ID_LENGTH:
             raise web.HTTPBadRequest(text=f"No {name} has an id or a name like this.")
-    span = Span(
+    span = JournalSpan(
         midnight(told["since"]) or 0,
         midnight(told["until"], after=True),
         *(told[name] or None for name in ("lms", "learner", "activity", "course")),

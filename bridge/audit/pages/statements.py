@@ -21,11 +21,11 @@ from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.delivery_status import NextStep, next_step
 from mappings.analysis.reissue import RULE
 from mappings.xapi.voiding import voiding_id
-from storage.audit import statements, timeline
-from storage.audit.pages import Page
-from storage.audit.statements import Origin, StatementRow
-from storage.audit.whose import WHOSE
-from storage.deliveries import STATES, Delivery, Filter, TryLine
+from storage.deliveries import STATES, Delivery, DeliveryFilter, TryLine
+from storage.queries import statements, timeline
+from storage.queries.enrollment_filter import WHOSE
+from storage.queries.keyset import ResultPage
+from storage.queries.statements import Origin, StatementSummary
 
 _COLUMNS = (
     "id", "created_at", "verb", "rule", *WHOSE, "session_id", "commit_number", "deliveries",
@@ -48,7 +48,7 @@ class _Found(NamedTuple):
 async def _statements(request: web.Request) -> web.StreamResponse:
     parts = request.app[DEPENDENCIES]
 
-    def look(connection: Connection) -> tuple[Page[StatementRow], Vocabulary, Filter]:
+    def look(connection: Connection) -> tuple[ResultPage[StatementSummary], Vocabulary, DeliveryFilter]:
         known = vocabulary(connection)
         which = deliveries_told(request.query, known)
         return statements.search(connection, which, after=request.query.get("after")), known, which
@@ -57,7 +57,7 @@ async def _statements(request: web.Request) -> web.StreamResponse:
     return page(
         request,
         "statements.html",
-        page=Page([redact_name(request, row) for row in found.rows], found.after),
+        page=ResultPage([redact_name(request, row) for row in found.rows], found.after),
         which=which,
         known=known,
         states=STATES,
@@ -66,12 +66,12 @@ async def _statements(request: web.Request) -> web.StreamResponse:
 
 
 async def _export(request: web.Request) -> web.StreamResponse:
-    def look(connection: Connection) -> Filter:
+    def look(connection: Connection) -> DeliveryFilter:
         return deliveries_told(request.query, vocabulary(connection))
 
     which = await request.app[DEPENDENCIES].database.read(look)
 
-    def search(connection: Connection, after: str | None, most: int) -> Page[StatementRow]:
+    def search(connection: Connection, after: str | None, most: int) -> ResultPage[StatementSummary]:
         return statements.search(connection, which, after=after, most=most)
 
     columns = exports.columns(request, _COLUMNS, deliveries=lambda row: dict(row.deliveries))

@@ -17,7 +17,7 @@ from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.target_status import target_statuses
 from bridge.operations.targets import pause_target, resume_target
-from storage.audit import targets as stored
+from storage.queries import target_health as stored
 
 
 async def _targets(request: web.Request) -> web.StreamResponse:

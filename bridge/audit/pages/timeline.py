@@ -12,16 +12,16 @@ from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import commit_diff, rule_trace
-from bridge.audit.components.commit_diff import Outcome
+from bridge.audit.components.commit_diff import CommitOutcome
 from bridge.audit.components.json_view import chars_per_text, text_file, truncate_text, view_of
 from bridge.audit.components.render import page
 from bridge.audit.components.request_params import next_place, nothing, place_in, uuid_in
 from bridge.audit.components.statement_view import StatementSummary, summarize
 from bridge.audit.dependencies import DEPENDENCIES
-from storage.audit import timeline
-from storage.audit.pages import Page
-from storage.audit.timeline import CommitLine, DeliveryLine, Received, StatementLine
-from storage.lookups import DocumentLine
+from storage.queries import timeline
+from storage.queries.keyset import ResultPage
+from storage.queries.lookups import DocumentLine
+from storage.queries.timeline import JournaledCommit, TimelineCommit, TimelineDelivery, TimelineStatement
 
 COMMITS = 50
 """Commits of a page."""
@@ -33,13 +33,13 @@ ALL_WARNINGS = 100
 ANSWER = 300
 """Characters of what an LRS answered; the page of the statement has all of it."""
 
-_LARGEST = 2**31 - 1
+_MAX_NUMBER = 2**31 - 1
 
 
 class StatementShown(NamedTuple):
     """A statement; `json` is empty, as `line.body` always is, where it may not be seen or is too long to be shown."""
 
-    line: StatementLine
+    line: TimelineStatement
     summary: StatementSummary
     json: str
     is_cut: bool
@@ -48,10 +48,10 @@ class StatementShown(NamedTuple):
 class CommitShown(NamedTuple):
     """A commit. `opens` where it is the first of a session in a row, `session` is that one's number in the attempt."""
 
-    line: CommitLine
+    line: TimelineCommit
     session: int
     opens: bool
-    outcome: Outcome
+    outcome: CommitOutcome
     statements: list[StatementShown]
 
 
@@ -78,7 +78,7 @@ async def _attempt(request: web.Request) -> web.StreamResponse:
             "sessions": found.sessions,
             "all_sessions": found.all_sessions,
             "next_session": next_place(first, len(found.sessions), found.all_sessions),
-            "page": Page(shown, found.after),
+            "page": ResultPage(shown, found.after),
             "documents": [_document(request, one) for one in found.documents],
         }
 
@@ -120,7 +120,7 @@ async def _body(request: web.Request) -> web.StreamResponse:
     return text_file(f"commit-{found.commit.session_id}-{found.commit.number}.txt", found.body)
 
 
-async def _received(request: web.Request) -> Received:
+async def _received(request: web.Request) -> JournaledCommit:
     found = await request.app[DEPENDENCIES].database.read(timeline.received, *_which(request))
     if found is None:
         raise nothing("commit")
@@ -130,14 +130,14 @@ async def _received(request: web.Request) -> Received:
 def _which(request: web.Request) -> tuple[str, int]:
     session_id, told = uuid_in(request, "session_id", "session"), request.match_info["number"]
     number = int(told) if told.isascii() and told.isdecimal() and len(told) < 11 else 0
-    if not 0 < number <= _LARGEST:
+    if not 0 < number <= _MAX_NUMBER:
         raise nothing("commit")
     return session_id, number
 
 
 def _shown(
     request: web.Request,
-    commits: Sequence[CommitLine],
+    commits: Sequence[TimelineCommit],
     before: str | None,
     numbers: dict[str, int],
     *,
@@ -155,7 +155,7 @@ def _shown(
     return shown
 
 
-def _statement(request: web.Request, line: StatementLine, most: int) -> StatementShown:
+def _statement(request: web.Request, line: TimelineStatement, most: int) -> StatementShown:
     sees_cmi = may_see_cmi(request)
     summary = summarize(line.body, sees_names=may_see_names(request), sees_cmi=sees_cmi)
     # a statement's JSON has the learner's name and answers in many places
@@ -167,7 +167,7 @@ def _statement(request: web.Request, line: StatementLine, most: int) -> Statemen
     return StatementShown(line, summary, "" if view is None else view.text, is_cut)
 
 
-def _way(request: web.Request, way: DeliveryLine) -> DeliveryLine:
+def _way(request: web.Request, way: TimelineDelivery) -> TimelineDelivery:
     tried = (redact_answer(request, one) for one in way.tried)
     return way._replace(tried=tuple(one._replace(answer=truncate_text(one.answer, ANSWER)) for one in tried))
 

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, Engine
 
 from storage import deliveries
 from storage.attempts import Session
-from storage.audit import timeline
-from storage.audit.timeline import Timeline
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
+from storage.queries import timeline
+from storage.queries.timeline import Timeline
 from tests.storage import document_builders
 from tests.storage.builders import (
     NOW,
@@ -76,7 +76,7 @@ def test_commits_are_told_in_the_order_they_came_with_the_statements_they_made(e
 
 def test_deliveries_have_their_last_tries_and_tell_how_many_there_were(engine: Engine, its: Session) -> None:
     with writing(engine) as connection:
-        (one,) = deliveries.find(connection, Filter(statement=uid(its.attempt.uuid, 0), target="lrs"))
+        (one,) = deliveries.find(connection, DeliveryFilter(statement=uid(its.attempt.uuid, 0), target="lrs"))
         for number in range(timeline.TRIES + 2):
             tried(connection, [one.id], "waiting", answer=f"try {number}")
         told = _told(connection, its)

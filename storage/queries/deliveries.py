@@ -9,10 +9,10 @@ import msgspec
 from sqlalchemy import Connection, Select, select, union_all
 
 from storage import deliveries
-from storage.audit import queues, whose
-from storage.audit.pages import MOST, READ, Count, Order, Page, Reach, among, cut, encode, up_to
-from storage.deliveries import Delivery, Filter, of_state
+from storage.deliveries import Delivery, DeliveryFilter, of_state
 from storage.outbox import SHARDS
+from storage.queries import enrollment_filter, queues
+from storage.queries.keyset import PAGE_SIZE, READ, Count, KeysetOrder, ResultPage, ScanLimit, among, cut, encode, up_to
 from storage.tables import delivery
 
 COUNTED = 10_000
@@ -21,10 +21,12 @@ COUNTED = 10_000
 TOGETHER = 1_000
 """Deliveries of which the rest of the filter is asked at once."""
 
-_NEWEST = Order(delivery.c.id)
+_NEWEST = KeysetOrder(delivery.c.id)
 
 
-def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[Delivery]:
+def search(
+    connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> ResultPage[Delivery]:
     """Return a page of deliveries.
 
     Those of a state other than delivered are found by indexes that have only them; of all others, the newest are
@@ -35,10 +37,10 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
     """
     query = _few(connection, which)
     if query is not None:
-        found = _NEWEST.page(connection, query, int, Reach(few=True), after=after, most=most)
+        found = _NEWEST.page(connection, query, int, ScanLimit(few=True), after=after, most=most)
     else:
         found = _looked_through(connection, which, after, most)
-    return Page(deliveries.shown(connection, found.rows), found.after)
+    return ResultPage(deliveries.shown(connection, found.rows), found.after)
 
 
 class Some(NamedTuple):
@@ -49,7 +51,7 @@ class Some(NamedTuple):
 
 
 def some(
-    connection: Connection, which: Filter, examples: int, *, most: int = COUNTED, looked_at: int | None = None
+    connection: Connection, which: DeliveryFilter, examples: int, *, most: int = COUNTED, looked_at: int | None = None
 ) -> Some:
     """Count those that meet a filter, no further than `most`, and return so many examples.
 
@@ -64,24 +66,24 @@ def some(
     looked_at = READ if looked_at is None else looked_at
     ids = _newest(connection, which, None, looked_at + 1)
     met = [one for part in _that_meet(connection, which, ids[:looked_at]) for one in part]
-    return Some(Count(len(met), more=len(ids) > looked_at), deliveries.shown(connection, met[:examples]))
+    return Some(Count(len(met), is_lower_bound=len(ids) > looked_at), deliveries.shown(connection, met[:examples]))
 
 
-def how_many(connection: Connection, which: Filter, most: int = COUNTED) -> Count:
+def how_many(connection: Connection, which: DeliveryFilter, most: int = COUNTED) -> Count:
     """Count those that meet a filter as `some` does."""
     return some(connection, which, 0, most=most).number
 
 
-def _few(connection: Connection, which: Filter) -> Select[tuple[int]] | None:
+def _few(connection: Connection, which: DeliveryFilter) -> Select[tuple[int]] | None:
     """Return the query of those that indexes find and that are few, None where they must be looked for."""
     query = deliveries.chosen(which, delivery.c.id)
-    attempts = whose.few_attempts(connection, which)
+    attempts = enrollment_filter.few_attempts(connection, which)
     if attempts is not None:
         return query.where(delivery.c.attempt_id.in_(attempts))
     return None if which.statement is None else query
 
 
-def _looked_through(connection: Connection, which: Filter, after: str | None, most: int) -> Page[int]:
+def _looked_through(connection: Connection, which: DeliveryFilter, after: str | None, most: int) -> ResultPage[int]:
     below = None if after is None else _NEWEST.place(after)[0]
     if _is_of_state(which):
         return cut(_newest(connection, which, below, most + 1), most, lambda one: [one])
@@ -90,10 +92,10 @@ def _looked_through(connection: Connection, which: Filter, after: str | None, mo
         found += part
         if len(found) > most:
             return cut(found[: most + 1], most, lambda one: [one])
-    return Page(found, encode(ids[-1:]) if len(ids) == READ else None)
+    return ResultPage(found, encode(ids[-1:]) if len(ids) == READ else None)
 
 
-def _newest(connection: Connection, which: Filter, below: object, most: int) -> list[int]:
+def _newest(connection: Connection, which: DeliveryFilter, below: object, most: int) -> list[int]:
     """Return the ids, the newest first, of those that may meet a filter: all of its state and target, or all there are.
 
     Each target and shard is read from the end of its own part of the index, however long that is.
@@ -114,10 +116,10 @@ def _newest(connection: Connection, which: Filter, below: object, most: int) -> 
     return list(connection.execute(select(each.c.id).order_by(each.c.id.desc()).limit(most)).scalars())
 
 
-def _that_meet(connection: Connection, which: Filter, ids: list[int]) -> Iterator[list[int]]:
+def _that_meet(connection: Connection, which: DeliveryFilter, ids: list[int]) -> Iterator[list[int]]:
     """Return those of some deliveries that meet a filter, some at a time, the newest first."""
     elsewhere = msgspec.structs.replace(which, lms=None, learner=None, activity=None)
-    owners = whose.conditions(connection, whose.of_statements(which), walked=True)
+    owners = enrollment_filter.conditions(connection, enrollment_filter.of_statements(which), walked=True)
     query = deliveries.chosen(which, delivery.c.id, [*deliveries.conditions(elsewhere), *owners])
     query = query.order_by(delivery.c.id.desc())
     for first in range(0, len(ids), TOGETHER):
@@ -125,12 +127,12 @@ def _that_meet(connection: Connection, which: Filter, ids: list[int]) -> Iterato
         yield list(connection.execute(part).scalars())
 
 
-def _is_of_state(which: Filter) -> bool:
+def _is_of_state(which: DeliveryFilter) -> bool:
     """Return whether a filter is about nothing but what the indexes of deliveries have."""
     rest = msgspec.structs.replace(which, state=None, target=None)
-    return rest == Filter() and (_is_indexed(which) or which == rest)
+    return rest == DeliveryFilter() and (_is_indexed(which) or which == rest)
 
 
-def _is_indexed(which: Filter) -> bool:
+def _is_indexed(which: DeliveryFilter) -> bool:
     """Return whether an index has the deliveries of a filter's state alone."""
     return which.state is not None and which.state in {"waiting", *deliveries.TROUBLED}

@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from storage.lookups import CommitLine, DeliveryLine
+from storage.queries.lookups import CommitLine, DeliveryLine
 from storage.tables import delivery, document, document_delivery, journal, session, statement
 
 T = TypeVar("T")
@@ -18,21 +18,21 @@ _MAX_INTEGER = 2**31 - 1
 """What PostgreSQL's INTEGER holds: no position is beyond it."""
 
 
-class Lines(NamedTuple, Generic[T]):
+class ReportPage(NamedTuple, Generic[T]):
     """Rows, and the place of the last of them where there are more; the next ones are those after it."""
 
     rows: list[T]
     after: int | None
 
 
-class Whose(NamedTuple):
+class AttemptScope(NamedTuple):
     """An attempt by the id of its row, or one session of it alone."""
 
     attempt_id: int
     session_id: str | None = None
 
 
-class SessionLine(NamedTuple):
+class SessionReport(NamedTuple):
     """A session without its state."""
 
     session_id: str
@@ -43,7 +43,7 @@ class SessionLine(NamedTuple):
     ended: str | None
 
 
-class StatementLine(NamedTuple):
+class StatementReport(NamedTuple):
     """A statement without its JSON."""
 
     session_id: str
@@ -54,7 +54,7 @@ class StatementLine(NamedTuple):
     deliveries: tuple[DeliveryLine, ...]
 
 
-class DocumentLine(NamedTuple):
+class DocumentReport(NamedTuple):
     """A document without its content."""
 
     session_id: str
@@ -64,19 +64,19 @@ class DocumentLine(NamedTuple):
     deliveries: tuple[DeliveryLine, ...]
 
 
-def sessions(connection: Connection, attempt_id: int, after: int) -> Lines[SessionLine]:
+def sessions(connection: Connection, attempt_id: int, after: int) -> ReportPage[SessionReport]:
     """Return an attempt's sessions in the order they began, behind the first `after` ones."""
     rows = connection.execute(
-        select(*(session.c[name] for name in SessionLine._fields))
+        select(*(session.c[name] for name in SessionReport._fields))
         .where(session.c.attempt_id == attempt_id)
         .order_by(session.c.started_at, session.c.session_id)
         .offset(after)
         .limit(LINES + 1)
     ).all()
-    return Lines([SessionLine._make(row) for row in rows[:LINES]], after + LINES if len(rows) > LINES else None)
+    return ReportPage([SessionReport._make(row) for row in rows[:LINES]], after + LINES if len(rows) > LINES else None)
 
 
-def commits(connection: Connection, whose: Whose, after: int) -> Lines[CommitLine]:
+def commits(connection: Connection, whose: AttemptScope, after: int) -> ReportPage[CommitLine]:
     """Return commits in the order they were received, behind the place `after`."""
     place = journal.c.id + 0  # by the index on sessions, however long the journal is
     rows = connection.execute(
@@ -86,12 +86,12 @@ def commits(connection: Connection, whose: Whose, after: int) -> Lines[CommitLin
         .order_by(place)
         .limit(LINES + 1)
     ).all()
-    return Lines([CommitLine(*row[1:]) for row in rows[:LINES]], rows[LINES - 1][0] if len(rows) > LINES else None)
+    return ReportPage([CommitLine(*row[1:]) for row in rows[:LINES]], rows[LINES - 1][0] if len(rows) > LINES else None)
 
 
-def statements(connection: Connection, whose: Whose, after: int) -> Lines[StatementLine]:
+def statements(connection: Connection, whose: AttemptScope, after: int) -> ReportPage[StatementReport]:
     """Return statements in their order, behind the position `after`, with their deliveries."""
-    query = select(statement.c.position, *(statement.c[name] for name in StatementLine._fields[:-1])).where(
+    query = select(statement.c.position, *(statement.c[name] for name in StatementReport._fields[:-1])).where(
         statement.c.attempt_id == whose.attempt_id, statement.c.position > min(after, _MAX_INTEGER)
     )
     if whose.session_id is not None:
@@ -110,13 +110,13 @@ def statements(connection: Connection, whose: Whose, after: int) -> Lines[Statem
         ):
             if row.position in ways:
                 ways[row.position].append(DeliveryLine(*row[1:]))
-    lines = [StatementLine._make((*row[1:], tuple(ways[row.position]))) for row in shown]
-    return Lines(lines, shown[-1].position if len(rows) > LINES else None)
+    lines = [StatementReport._make((*row[1:], tuple(ways[row.position]))) for row in shown]
+    return ReportPage(lines, shown[-1].position if len(rows) > LINES else None)
 
 
-def documents(connection: Connection, whose: Whose) -> list[DocumentLine]:
+def documents(connection: Connection, whose: AttemptScope) -> list[DocumentReport]:
     """Return the documents that an attempt or session changed last: as many at most as the mapping document has."""
-    query = select(document.c.id, *(document.c[name] for name in DocumentLine._fields[:-1])).where(
+    query = select(document.c.id, *(document.c[name] for name in DocumentReport._fields[:-1])).where(
         document.c.attempt_id == whose.attempt_id
     )
     if whose.session_id is not None:
@@ -130,13 +130,13 @@ def documents(connection: Connection, whose: Whose) -> list[DocumentLine]:
         .order_by(document_delivery.c.target)
     ):
         ways[row.document_id].append(DeliveryLine(*row[1:]))
-    return [DocumentLine._make((*row[1:], tuple(ways[row.id]))) for row in rows]
+    return [DocumentReport._make((*row[1:], tuple(ways[row.id]))) for row in rows]
 
 
-def _is(table: Any, whose: Whose) -> ColumnElement[bool]:
+def _is(table: Any, whose: AttemptScope) -> ColumnElement[bool]:
     condition: ColumnElement[bool] = table.c.session_id == whose.session_id
     return condition
 
 
-def _session_ids(whose: Whose) -> Any:
+def _session_ids(whose: AttemptScope) -> Any:
     return select(session.c.session_id).where(session.c.attempt_id == whose.attempt_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Engine,
     Select,
     String,
     and_,
@@ -29,15 +30,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from storage.engine import reading
+
 T = TypeVar("T")
 
-MOST = 50
+PAGE_SIZE = 50
 """Rows of a page unless another number is asked for."""
 
 READ = 5_000
 """Rows at most that a page's search looks at."""
 
-FEW = 500
+MAX_SORTED_ROWS = 500
 """Rows that are gathered and sorted rather than looked for in the order of time."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -48,7 +51,7 @@ class CursorError(ValueError):
     """The text is no cursor, or one of another search."""
 
 
-class Page(NamedTuple, Generic[T]):
+class ResultPage(NamedTuple, Generic[T]):
     """Rows, and the cursor of the page after them; None where there is none.
 
     A page can have fewer rows than asked for, or none, and still a cursor: so far the search has come.
@@ -59,10 +62,10 @@ class Page(NamedTuple, Generic[T]):
 
 
 class Count(NamedTuple):
-    """A number of rows; with `more`, there are at least so many: they were not counted to their end."""
+    """A number of rows; with `is_lower_bound`, there are at least so many: they were not counted to their end."""
 
     number: int
-    more: bool = False
+    is_lower_bound: bool = False
 
 
 def encode(key: Sequence[int | str | None]) -> str:
@@ -83,27 +86,27 @@ def decode(cursor: str) -> list[int | str | None]:
         raise CursorError("The page's cursor is not one that was given out; start from the first page.") from None
 
 
-def cut(rows: Sequence[T], most: int, key: Callable[[T], Sequence[int | str | None]]) -> Page[T]:
+def cut(rows: Sequence[T], most: int, key: Callable[[T], Sequence[int | str | None]]) -> ResultPage[T]:
     """Make a page of rows of which one more than `most` was asked for; `key` gives what a row is sorted by."""
     shown = list(rows[:most])
-    return Page(shown, encode(key(shown[-1])) if len(rows) > most else None)
+    return ResultPage(shown, encode(key(shown[-1])) if len(rows) > most else None)
 
 
 def up_to(connection: Connection, query: Select[Any], most: int) -> Count:
     """Count the rows of a query exactly, and no further than `most`."""
     number = connection.execute(select(func.count()).select_from(query.limit(most + 1).subquery())).scalar_one()
-    return Count(most, more=True) if number > most else Count(number)
+    return Count(most, is_lower_bound=True) if number > most else Count(number)
 
 
 def among(connection: Connection, column: Column[int], values: Sequence[int]) -> ColumnElement[bool]:
-    """Meet what is one of some whole numbers, however many; not more than SQLite takes of parameters."""
+    """Return the condition of being one of some numbers, however many; not more than SQLite takes of parameters."""
     if connection.dialect.name == "postgresql":
         return column == any_(literal(values, ARRAY(BigInteger)))  # one parameter
     return column.in_(values)
 
 
 def has(connection: Connection, *conditions: ColumnElement[bool], walked: bool) -> ColumnElement[bool]:
-    """Meet what there is a row for; `walked` is for queries that walk another table's index.
+    """Return the condition that there is a row; `walked` is for queries that walk another table's index.
 
     PostgreSQL would rather begin with all such rows, dead deliveries for one, however many there are.
     """
@@ -112,7 +115,7 @@ def has(connection: Connection, *conditions: ColumnElement[bool], walked: bool) 
 
 
 def begins(connection: Connection, column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
-    """Meet text that begins with exactly this, upper and lower case told apart."""
+    """Return the condition of text that begins with exactly this, upper and lower case told apart."""
     if connection.dialect.name == "postgresql":
         return func.starts_with(column, prefix)
     last = next((at for at in range(len(prefix), 0, -1) if prefix[at - 1] < "\U0010ffff"), 0)
@@ -124,7 +127,27 @@ def begins(connection: Connection, column: ColumnElement[str], prefix: str) -> C
     return and_(column >= prefix, column < end)
 
 
-class Span(NamedTuple):
+def iterate_pages(
+    engine: Engine, load_page: Callable[[Connection, str | None, int], ResultPage[T]]
+) -> Iterator[list[T]]:
+    """Return the rows of a search, a page at a time, from the first page to the last.
+
+    Each is read in a transaction of its own, so that a long export holds nothing up; what is changed meanwhile can be
+    found twice or not at all. `load_page` returns the page after a cursor, of a limited number of rows:
+    `lambda connection, after, limit: search(connection, filter, after=after, most=limit)`.
+    """
+    after = None
+    while True:
+        with reading(engine) as connection:
+            page = load_page(connection, after, PAGE_SIZE)
+        if page.rows:
+            yield page.rows
+        if page.after is None:
+            return
+        after = page.after
+
+
+class TimeSpan(NamedTuple):
     """Times from `since` on and before `until`, in milliseconds since the epoch."""
 
     since: int | None = None
@@ -140,19 +163,19 @@ class Span(NamedTuple):
         return found
 
 
-class Reach(NamedTuple):
+class ScanLimit(NamedTuple):
     """What a page may read: times within `span`, of the index that has the conditions `among`, where it has some.
 
     `few` tells that the query itself leaves not more than a few thousand rows: they are all sorted. Else the table is
     walked in its order, `READ` rows of it at most.
     """
 
-    span: Span = Span()
+    span: TimeSpan = TimeSpan()
     few: bool = False
     among: tuple[ColumnElement[bool], ...] = ()
 
 
-class Order:
+class KeysetOrder:
     """Newest first: an order by a time and by what makes it unique, all descending, rows without the time at the end.
 
     Args:
@@ -184,11 +207,11 @@ class Order:
         connection: Connection,
         query: Select[Any],
         make: Callable[..., T],
-        reach: Reach,
+        reach: ScanLimit,
         *,
         after: str | None = None,
-        most: int = MOST,
-    ) -> Page[T]:
+        most: int = PAGE_SIZE,
+    ) -> ResultPage[T]:
         """Return the rows of a query after a cursor, each `make(*columns)`, at most `most`.
 
         Raises:
@@ -198,7 +221,7 @@ class Order:
         query = query.add_columns(*(column.label(f"key_{at}") for at, column in enumerate(self._columns)))
         found: list[Any] = []
         for timed in (True, False):
-            if not timed and (not self._time.nullable or reach.span != Span()):
+            if not timed and (not self._time.nullable or reach.span != TimeSpan()):
                 break
             if key is not None and timed and key[0] is None:
                 continue
@@ -223,15 +246,15 @@ class Order:
         rest = encode(found[most - 1][-len(self._columns) :]) if len(found) > most else None
         return self._made(found[:most], make, rest)
 
-    def _conditions(self, reach: Reach, *, timed: bool) -> list[ColumnElement[bool]]:
+    def _conditions(self, reach: ScanLimit, *, timed: bool) -> list[ColumnElement[bool]]:
         """Return those of the rows that have a time, or of those that have none."""
         found = [*reach.among, *reach.span.of(self._time)] if timed else [*reach.among]
         if self._time.nullable:
             found.append(self._time.is_not(None) if timed else self._time.is_(None))
         return found
 
-    def _made(self, rows: Sequence[Any], make: Callable[..., T], after: str | None) -> Page[T]:
-        return Page([make(*row[: -len(self._columns)]) for row in rows], after)
+    def _made(self, rows: Sequence[Any], make: Callable[..., T], after: str | None) -> ResultPage[T]:
+        return ResultPage([make(*row[: -len(self._columns)]) for row in rows], after)
 
     def _end(
         self,

@@ -1,16 +1,19 @@
-"""What changed of enrollments, attempts and sessions, as rows that are stored many at a time."""
+"""What changed of enrollments, attempts and sessions, and registrations of courses: stored many at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, Table, update
+from sqlalchemy import Column, Connection, Table, update
 
 from storage.attempts import Attempt, Enrollment, Session
 from storage.prepared import Prepared, Write, insert_into
-from storage.tables import attempt, enrollment, session
+from storage.tables import attempt, course_registration, enrollment, session
+
+CourseKey = tuple[int, str, str]
+"""LMS, learner and course by their ids; the course is the activity where the LMS sends none."""
 
 _SAVED_ENROLLMENT = (
     "learner_name", "activity_name", "activity_type", "course_name", "total_attempts", "completion_status",
@@ -47,7 +50,7 @@ _new_attempt_row = attrgetter("id", "uuid", "enrollment.id", "number", "started_
 _new_session_row = attrgetter("session_id", "attempt.id", "entry", "started_at", *_SAVED_SESSION)
 
 
-class Changed:
+class ChangeSet:
     """Rows as they were when they were noted: of each the newest, whatever becomes of the object it was taken from."""
 
     def __init__(self) -> None:
@@ -80,7 +83,7 @@ class Changed:
         else:
             self._sessions[one.session_id] = _session_row(one)
 
-    def add(self, other: Changed) -> None:
+    def add(self, other: ChangeSet) -> None:
         """Take over what another one has noted, of other enrollments."""
         self._enrollments |= other._enrollments
         self._attempts |= other._attempts
@@ -97,3 +100,16 @@ class Changed:
             Write(_insert_sessions, [*self._new_sessions.values()]),
             Write(_update_sessions, [*self._sessions.values()]),
         ]
+
+
+_store_registrations = Prepared(
+    {name: course_registration.c[name] for name in ("lms_id", "learner_id", "course_id", "registration")},
+    lambda rows: (insert := rows.insert(course_registration)).on_conflict_do_update(
+        index_elements=["lms_id", "learner_id", "course_id"], set_={"registration": insert.excluded.registration}
+    ),
+)
+
+
+def store_course_registrations(connection: Connection, registrations: Mapping[CourseKey, str]) -> None:
+    """Store the registrations that LMSs gave learners in courses, in an order that all transactions share."""
+    _store_registrations.run(connection, [(*key, registrations[key]) for key in sorted(registrations)])

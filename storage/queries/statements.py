@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from storage import deliveries
-from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span, has, up_to
-from storage.audit.whose import WHOSE, conditions, few_attempts, of_statements
-from storage.deliveries import Delivery, Filter, TryLine, of_last_try, of_state
+from storage.deliveries import Delivery, DeliveryFilter, TryLine, of_last_try, of_state
+from storage.queries.enrollment_filter import WHOSE, conditions, few_attempts, of_statements
+from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has, up_to
 from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, statement
 
 
-class StatementRow(NamedTuple):
+class StatementSummary(NamedTuple):
     """A statement in a list, with whose it is, and where it is on its way: (target, state) of each delivery."""
 
     id: str
@@ -65,7 +65,7 @@ class Origin(NamedTuple):
     response: str | None
 
 
-class Way(NamedTuple):
+class DeliveryLineage(NamedTuple):
     """A delivery with its last tries, in their order."""
 
     delivery: Delivery
@@ -76,7 +76,7 @@ class Lineage(NamedTuple):
     """A statement with all that led to it and all that became of it."""
 
     origin: Origin
-    ways: list[Way]
+    ways: list[DeliveryLineage]
 
 
 _FROM = statement.join(attempt, attempt.c.id == statement.c.attempt_id).join(enrollment).join(lms)
@@ -114,11 +114,13 @@ _ORIGIN: Select[Any] = select(
         journal, and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number)
     )
 )
-_NEWEST = Order(statement.c.created_at, statement.c.attempt_id, statement.c.position)
+_NEWEST = KeysetOrder(statement.c.created_at, statement.c.attempt_id, statement.c.position)
 _ITS_DELIVERY = and_(delivery.c.attempt_id == statement.c.attempt_id, delivery.c.position == statement.c.position)
 
 
-def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[StatementRow]:
+def search(
+    connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> ResultPage[StatementSummary]:
     """Return a page of statements. With `target` and `state`, those that have a delivery of which both are true.
 
     Raises:
@@ -128,11 +130,11 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
     for column, value in ((statement.c.verb, which.verb), (statement.c.rule, which.rule)):
         if value is not None:
             query = query.where(column == value)
-    span = Span(which.since, which.until)
-    found = _NEWEST.page(connection, query, lambda *row: row, Reach(span, is_few), after=after, most=most)
+    span = TimeSpan(which.since, which.until)
+    found = _NEWEST.page(connection, query, lambda *row: row, ScanLimit(span, is_few), after=after, most=most)
     ways = _ways(connection, [(row[0], row[1]) for row in found.rows])
-    rows = [StatementRow._make((*row[2:], ways.get((row[0], row[1]), ()))) for row in found.rows]
-    return Page(rows, found.after)
+    rows = [StatementSummary._make((*row[2:], ways.get((row[0], row[1]), ()))) for row in found.rows]
+    return ResultPage(rows, found.after)
 
 
 def origin(connection: Connection, statement_id: str) -> Origin | None:
@@ -146,11 +148,11 @@ def lineage(connection: Connection, statement_id: str) -> Lineage | None:
     its = origin(connection, statement_id)
     if its is None:
         return None
-    found = deliveries.find(connection, Filter(statement=statement_id), most=1_000)
-    return Lineage(its, [Way(one, deliveries.tries(connection, one.id)) for one in found])
+    found = deliveries.find(connection, DeliveryFilter(statement=statement_id), most=1_000)
+    return Lineage(its, [DeliveryLineage(one, deliveries.tries(connection, one.id)) for one in found])
 
 
-def _narrowed(connection: Connection, query: Select[Any], which: Filter) -> tuple[Select[Any], bool]:
+def _narrowed(connection: Connection, query: Select[Any], which: DeliveryFilter) -> tuple[Select[Any], bool]:
     """Return the query for what can be told of whose and where statements are, and whether it leaves few."""
     way = _of_way(which)
     whose = of_statements(which)
@@ -169,14 +171,14 @@ def _narrowed(connection: Connection, query: Select[Any], which: Filter) -> tupl
         query = query.where(attempt.c.uuid == which.attempt)
     if way and which.state != "delivered" and which.state is not None:
         some = select(delivery.c.attempt_id, delivery.c.position).where(*way)
-        if not up_to(connection, some, FEW).more:
+        if not up_to(connection, some, MAX_SORTED_ROWS).is_lower_bound:
             its = some.distinct().subquery()
             joined = and_(its.c.attempt_id == statement.c.attempt_id, its.c.position == statement.c.position)
             return query.join(its, joined), True
     return query.where(has(connection, _ITS_DELIVERY, *way, walked=True)) if way else query, False
 
 
-def _of_way(which: Filter) -> list[ColumnElement[bool]]:
+def _of_way(which: DeliveryFilter) -> list[ColumnElement[bool]]:
     found = [] if which.target is None else [delivery.c.target == which.target]
     found += of_last_try(which)
     return found if which.state is None else [*found, *of_state(which.state)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from storage import deliveries
-from storage.audit import documents, statements
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import writing
+from storage.queries import documents, statements
 from tests.storage import document_builders
 from tests.storage.builders import NOW, launched, queue, stored, tried, uid
 
@@ -16,7 +16,7 @@ def test_a_statement_tells_where_it_comes_from_and_where_it_went(engine: Engine)
     with writing(engine) as connection:
         its = launched(connection)
         ids = queue(connection, its, 2, ["lrs", "mirror"])
-        (one,) = deliveries.find(connection, Filter(statement=ids[1], target="lrs"))
+        (one,) = deliveries.find(connection, DeliveryFilter(statement=ids[1], target="lrs"))
         tried(connection, [one.id], "dead", answer="no verb", outcome="refused", status=400)
         told = statements.lineage(connection, ids[1])
         assert statements.lineage(connection, uid("unknown")) is None

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
 from storage import pauses
-from storage.audit import deliveries, overview, queues
-from storage.audit.overview import LATE, MINUTE, Alarm, Minute
-from storage.audit.pages import Count
-from storage.audit.queues import Queue
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
 from storage.pauses import Pause
+from storage.queries import deliveries, overview, queues
+from storage.queries.keyset import Count
+from storage.queries.overview import LATE, MINUTE, Alarm, Minute
+from storage.queries.queues import Queue
 from storage.tables import journal, statement
 from storage.target_alarms import TargetAlarm
-from tests.storage.audit import dataset
-from tests.storage.audit.conftest import Trial
-from tests.storage.audit.dataset import Attempt
 from tests.storage.builders import NOW, entry, launched
+from tests.storage.queries import dataset
+from tests.storage.queries.conftest import Trial
+from tests.storage.queries.dataset import Attempt
 
 tried = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -33,7 +33,7 @@ def test_queues(trial: Trial, made: list[Attempt]) -> None:
     with trial() as connection:
         dataset.store(connection, made)
         whole, cut = queues.queues(connection), queues.queues(connection, 1)
-        dead = deliveries.how_many(connection, Filter(state="dead"))
+        dead = deliveries.how_many(connection, DeliveryFilter(state="dead"))
     ways = Counter(way for owner in made for one in owner.statements for way in one.ways.items())
     of_documents = Counter(way for owner in made for one in owner.documents for way in one.ways.items())
     named = {target for target, state in ways if state in {"waiting", "dead", "quarantined"}} | {

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, false, or_, select
 
 from storage import deliveries
-from storage.audit.pages import FEW, Span, begins, up_to
+from storage.queries.keyset import MAX_SORTED_ROWS, TimeSpan, begins, up_to
 from storage.tables import attempt, enrollment, lms, session, statement
 
 STATUSES = ("active", "suspended", "terminated", "abandoned")
@@ -17,7 +17,7 @@ COMPLETIONS = ("completed", "incomplete", "not attempted", "unknown")
 SUCCESSES = ("passed", "failed", "unknown")
 
 
-class Whose(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class EnrollmentFilter(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Which enrollments: those that meet all that is told.
 
     `lms` is the LMS's name; `learner`, `activity` and `course` are ids; `learner_prefix` is how the learner's id
@@ -33,7 +33,7 @@ class Whose(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     enrollment: str | None = None
 
 
-class Filter(Whose, frozen=True, omit_defaults=True, kw_only=True):
+class AttemptFilter(EnrollmentFilter, frozen=True, omit_defaults=True, kw_only=True):
     """Which enrollments, attempts or sessions.
 
     `status` is an attempt's (active, suspended, terminated, abandoned); `completion` and `success` are an attempt's,
@@ -48,9 +48,9 @@ class Filter(Whose, frozen=True, omit_defaults=True, kw_only=True):
     until: int | None = None
 
     @property
-    def span(self) -> Span:
+    def span(self) -> TimeSpan:
         """Return the times of the last commit."""
-        return Span(self.since, self.until)
+        return TimeSpan(self.since, self.until)
 
 
 WHOSE = {
@@ -66,7 +66,7 @@ WHOSE = {
 """Fields of rows of an attempt -> columns, of what joins attempt, enrollment and LMS."""
 
 
-def conditions(connection: Connection, which: Whose, *, walked: bool = False) -> list[ColumnElement[bool]]:
+def conditions(connection: Connection, which: EnrollmentFilter, *, walked: bool = False) -> list[ColumnElement[bool]]:
     """Return what an enrollment must meet.
 
     `walked` is for queries that walk another table's index.
@@ -96,7 +96,7 @@ def conditions(connection: Connection, which: Whose, *, walked: bool = False) ->
     return found
 
 
-def few(connection: Connection, which: Whose) -> list[int] | None:
+def few(connection: Connection, which: EnrollmentFilter) -> list[int] | None:
     """Return the ids of the enrollments where indexes find them and they are few; None where it must be searched."""
     helped = (which.learner, which.learner_prefix, which.activity, which.course, which.enrollment)
     if all(one is None for one in helped):
@@ -105,12 +105,12 @@ def few(connection: Connection, which: Whose) -> list[int] | None:
     if which.lms is None and which.enrollment is None:
         # the index on learners begins with the LMS
         query = query.where(enrollment.c.lms_id.in_(list(connection.execute(select(lms.c.id)).scalars())))
-    ids = list(connection.execute(query.limit(FEW + 1)).scalars())
-    return None if len(ids) > FEW else ids
+    ids = list(connection.execute(query.limit(MAX_SORTED_ROWS + 1)).scalars())
+    return None if len(ids) > MAX_SORTED_ROWS else ids
 
 
 def narrowed(
-    connection: Connection, query: Select[Any], which: Whose, column: ColumnElement[int]
+    connection: Connection, query: Select[Any], which: EnrollmentFilter, column: ColumnElement[int]
 ) -> tuple[Select[Any], bool]:
     """Return a query for the enrollments told, and whether they are few. `column` has an enrollment's id.
 
@@ -122,7 +122,7 @@ def narrowed(
     return query.where(*conditions(connection, which, walked=True)), False
 
 
-def few_attempts(connection: Connection, which: deliveries.Filter) -> list[int] | None:
+def few_attempts(connection: Connection, which: deliveries.DeliveryFilter) -> list[int] | None:
     """Return the ids of the attempts where indexes find them and their statements are few, None else."""
     if which.attempt is not None:
         query = select(attempt.c.id).where(attempt.c.uuid == which.attempt)
@@ -133,16 +133,16 @@ def few_attempts(connection: Connection, which: deliveries.Filter) -> list[int] 
         if enrollments is None:
             return None
         query = select(attempt.c.id).where(attempt.c.enrollment_id.in_(enrollments))
-    ids = list(connection.execute(query.limit(FEW + 1)).scalars())
-    if len(ids) > FEW:
+    ids = list(connection.execute(query.limit(MAX_SORTED_ROWS + 1)).scalars())
+    if len(ids) > MAX_SORTED_ROWS:
         return None
     its = select(statement.c.attempt_id).where(statement.c.attempt_id.in_(ids))
-    return None if up_to(connection, its, FEW).more else ids
+    return None if up_to(connection, its, MAX_SORTED_ROWS).is_lower_bound else ids
 
 
-def of_statements(which: deliveries.Filter) -> Whose:
+def of_statements(which: deliveries.DeliveryFilter) -> EnrollmentFilter:
     """Return the part of a filter of statements and deliveries that is about enrollments."""
-    return Whose(lms=which.lms, learner=which.learner, activity=which.activity)
+    return EnrollmentFilter(lms=which.lms, learner=which.learner, activity=which.activity)
 
 
 def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnElement[bool]]:
@@ -152,7 +152,7 @@ def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnEleme
     return [or_(column.is_(None), column == value) if value == "unknown" else column == value]
 
 
-def of_attempt(which: Filter) -> list[ColumnElement[bool]]:
+def of_attempt(which: AttemptFilter) -> list[ColumnElement[bool]]:
     """Return the conditions that a filter sets to the statuses of an attempt."""
     found = [
         *is_status(attempt.c.completion_status, which.completion),

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from storage.audit.pages import Count, up_to
 from storage.deliveries import LAST_TRY, of_state
+from storage.queries.keyset import Count, up_to
 from storage.tables import delivery, statement, try_
 
 _BEGINNING = 160
@@ -70,7 +70,7 @@ def causes(connection: Connection, target: str | None = None, most: int = GROUPE
     examples = _statements(connection, [one.example for one in found.values()])
     shown = [one._replace(example=examples[one.example]) for one in found.values()]
     shown.sort(key=lambda one: (-one.number, -one.last, one.example))
-    return Causes(shown, Count(sum(one.number for one in counts), any(one.more for one in counts)))
+    return Causes(shown, Count(sum(one.number for one in counts), any(one.is_lower_bound for one in counts)))
 
 
 def said(words: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine
 
-from storage.audit import deliveries, documents, pages, statements, whose
-from storage.audit.pages import Page
+from storage.queries import deliveries, documents, enrollment_filter, keyset, statements
+from storage.queries.keyset import ResultPage
 
 Trial = Callable[[], AbstractContextManager[Connection]]
 
@@ -32,13 +32,13 @@ def trial(engine: Engine) -> Trial:
 def _reach(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run once as with few rows, which are sorted, and once as with many, which are walked, two on a page at most."""
     if not request.param:
-        for module in (pages, deliveries):
+        for module in (keyset, deliveries):
             monkeypatch.setattr(module, "READ", 2)
-        for module in (whose, statements, documents):
-            monkeypatch.setattr(module, "FEW", 0)
+        for module in (enrollment_filter, statements, documents):
+            monkeypatch.setattr(module, "MAX_SORTED_ROWS", 0)
 
 
-def through(page: Callable[[str | None], Page[Any]], most_pages: int = 80) -> list[Any]:
+def through(page: Callable[[str | None], ResultPage[Any]], most_pages: int = 80) -> list[Any]:
     """Return the rows of all pages, one after the other."""
     rows: list[Any] = []
     after = None

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, select
 
-from storage.audit.pages import MOST, Order, Page, Reach
-from storage.audit.whose import Filter, narrowed, of_attempt
+from storage.queries.enrollment_filter import AttemptFilter, narrowed, of_attempt
+from storage.queries.keyset import PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit
 from storage.tables import attempt, enrollment, lms
 
 
@@ -47,10 +47,12 @@ ROWS: Select[Any] = select(
     *(enrollment.c[name] for name in _OWNERS),
     *(attempt.c[name] for name in AttemptRow._fields[10:]),
 ).select_from(attempt.join(enrollment).join(lms))
-_NEWEST = Order(attempt.c.last_commit_at, attempt.c.id)
+_NEWEST = KeysetOrder(attempt.c.last_commit_at, attempt.c.id)
 
 
-def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[AttemptRow]:
+def search(
+    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> ResultPage[AttemptRow]:
     """Return a page of attempts; those that had no commit yet come last.
 
     Raises:
@@ -58,7 +60,7 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
     """
     query, is_few = narrowed(connection, ROWS, which, attempt.c.enrollment_id)
     query = query.where(*of_attempt(which))
-    return _NEWEST.page(connection, query, AttemptRow, Reach(which.span, is_few), after=after, most=most)
+    return _NEWEST.page(connection, query, AttemptRow, ScanLimit(which.span, is_few), after=after, most=most)
 
 
 def one(connection: Connection, uuid: str) -> AttemptRow | None:

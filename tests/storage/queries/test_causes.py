@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Engine
 
 from storage import deliveries
-from storage.audit.causes import Causes, causes, said
-from storage.audit.pages import Count
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
+from storage.queries.causes import Causes, causes, said
+from storage.queries.keyset import Count
 from tests.storage.builders import NOW, add, launched, queue, statements, to, tried, uid
 
 
@@ -22,11 +22,11 @@ def ids(engine: Engine) -> list[str]:
         bad = statements(connection, its, ["{}"], 5)[0]._replace(problem="object 12 has no id")
         add(connection, [bad], to("lrs"))
         for at in range(5):
-            (one,) = deliveries.find(connection, Filter(statement=ids[at]))
+            (one,) = deliveries.find(connection, DeliveryFilter(statement=ids[at]))
             tried(connection, [one.id], "waiting", answer="busy", outcome="retry", status=503)
             words = f"bad verb in {ids[at]} at line {at}" if at < 3 else "too large"
             tried(connection, [one.id], "dead", answer=words, outcome="refused", status=400)
-        (retried,) = deliveries.find(connection, Filter(statement=ids[4]))
+        (retried,) = deliveries.find(connection, DeliveryFilter(statement=ids[4]))
         deliveries.retry(connection, [retried.id])
     return [*ids, bad.id]
 
@@ -55,7 +55,7 @@ def test_those_of_another_target_are_left_out(engine: Engine, ids: list[str]) ->
 
 def test_where_there_are_very_many_the_newest_are_told(engine: Engine, ids: list[str]) -> None:
     told = _told(engine, None, 2)
-    assert told.of == Count(3, more=True)
+    assert told.of == Count(3, is_lower_bound=True)
     assert {one.example for one in told.causes} == {ids[2], ids[3], ids[5]}
 
 

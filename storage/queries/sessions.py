@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, select
 
-from storage.audit.pages import MOST, Order, Page, Reach
-from storage.audit.whose import Filter, narrowed, of_attempt
+from storage.queries.enrollment_filter import AttemptFilter, narrowed, of_attempt
+from storage.queries.keyset import PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit
 from storage.tables import attempt, enrollment, lms, session
 
 
@@ -40,11 +40,13 @@ _ROWS: Select[Any] = select(
     *(enrollment.c[name] for name in SessionRow._fields[5:9]),
     *(session.c[name] for name in SessionRow._fields[9:]),
 ).select_from(session.join(attempt).join(enrollment).join(lms))
-_OF_ATTEMPTS = Order(attempt.c.last_commit_at, attempt.c.id, session.c.session_id)
-_LATEST_OPENED = Order(session.c.started_at, session.c.session_id)
+_OF_ATTEMPTS = KeysetOrder(attempt.c.last_commit_at, attempt.c.id, session.c.session_id)
+_LATEST_OPENED = KeysetOrder(session.c.started_at, session.c.session_id)
 
 
-def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[SessionRow]:
+def search(
+    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> ResultPage[SessionRow]:
     """Return a page of sessions. What the filter tells of status and time is about their attempts.
 
     Raises:
@@ -52,17 +54,17 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
     """
     query, is_few = narrowed(connection, _ROWS, which, attempt.c.enrollment_id)
     query = query.where(*of_attempt(which))
-    return _OF_ATTEMPTS.page(connection, query, SessionRow, Reach(which.span, is_few), after=after, most=most)
+    return _OF_ATTEMPTS.page(connection, query, SessionRow, ScanLimit(which.span, is_few), after=after, most=most)
 
 
-def open_ones(connection: Connection, *, after: str | None = None, most: int = MOST) -> Page[SessionRow]:
+def open_ones(connection: Connection, *, after: str | None = None, most: int = PAGE_SIZE) -> ResultPage[SessionRow]:
     """Return a page of sessions that have not ended, those first that began last.
 
     Raises:
         ValueError: `after` is no cursor of this list.
     """
     is_open = session.c.ended.is_(None)
-    return _LATEST_OPENED.page(connection, _ROWS, SessionRow, Reach(among=(is_open,)), after=after, most=most)
+    return _LATEST_OPENED.page(connection, _ROWS, SessionRow, ScanLimit(among=(is_open,)), after=after, most=most)
 
 
 def one(connection: Connection, session_id: str) -> SessionRow | None:

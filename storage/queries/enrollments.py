@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, exists, select
 
-from storage.audit.pages import MOST, Order, Page, Reach
-from storage.audit.whose import Filter, is_status, narrowed
+from storage.queries.enrollment_filter import AttemptFilter, is_status, narrowed
+from storage.queries.keyset import PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit
 from storage.tables import attempt, enrollment, lms
 
 
@@ -37,10 +37,12 @@ class EnrollmentRow(NamedTuple):
 _ROWS: Select[Any] = select(
     enrollment.c.registration, lms.c.name, *(enrollment.c[name] for name in EnrollmentRow._fields[2:])
 ).select_from(enrollment.join(lms))
-_NEWEST = Order(enrollment.c.last_commit_at, enrollment.c.id)
+_NEWEST = KeysetOrder(enrollment.c.last_commit_at, enrollment.c.id)
 
 
-def search(connection: Connection, which: Filter, *, after: str | None = None, most: int = MOST) -> Page[EnrollmentRow]:
+def search(
+    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> ResultPage[EnrollmentRow]:
     """Return a page of enrollments. With `status`, those that have an attempt of it.
 
     Raises:
@@ -55,7 +57,7 @@ def search(connection: Connection, which: Filter, *, after: str | None = None, m
         query = query.where(
             exists().where(attempt.c.enrollment_id == enrollment.c.id, attempt.c.status == which.status)
         )
-    return _NEWEST.page(connection, query, EnrollmentRow, Reach(which.span, is_few), after=after, most=most)
+    return _NEWEST.page(connection, query, EnrollmentRow, ScanLimit(which.span, is_few), after=after, most=most)
 
 
 def one(connection: Connection, registration: str) -> EnrollmentRow | None:

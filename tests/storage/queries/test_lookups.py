@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from storage import attempts, documents, lookups, outbox
-from storage.documents import Stored
+from storage import attempts, documents, outbox
+from storage.documents import DocumentUpdate
 from storage.engine import reading, writing
-from storage.lookups import DeliveryLine, DocumentLine
 from storage.outbox import Try
+from storage.queries import lookups
+from storage.queries.lookups import DeliveryLine, DocumentLine
 from tests.storage.builders import (
     NOW,
     add,
@@ -184,7 +185,7 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
     assert [(one.name, one.content) for one in of_other.documents] == [("activity-profile", b'{"n":2}')]
 
 
-def _line(one: Stored, *deliveries: DeliveryLine) -> DocumentLine:
+def _line(one: DocumentUpdate, *deliveries: DeliveryLine) -> DocumentLine:
     names = [name for name in DocumentLine.__slots__ if name not in {"deliveries", "size"}]
     return DocumentLine(**{name: getattr(one.row, name) for name in names}, deliveries=list(deliveries))
 

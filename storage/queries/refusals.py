@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from storage.audit.pages import Order, Page, Reach
+from storage.queries.keyset import KeysetOrder, ResultPage, ScanLimit
 from storage.tables import lms, refusal
 
 
@@ -32,12 +32,12 @@ class RefusalRow(NamedTuple):
 
 
 _OWN = tuple(refusal.c[name] for name in RefusalRow._fields[2:])
-_NEWEST = Order(refusal.c.id)
+_NEWEST = KeysetOrder(refusal.c.id)
 
 
 def search(
     connection: Connection, which: RefusalFilter, *, after: str | None = None, most: int = 50
-) -> Page[RefusalRow]:
+) -> ResultPage[RefusalRow]:
     """Return refusals, the newest first.
 
     Raises:
@@ -48,7 +48,7 @@ def search(
         query = query.where(lms.c.name == which.lms)
     if which.code is not None:
         query = query.where(refusal.c.code == which.code)
-    return _NEWEST.page(connection, query, RefusalRow, Reach(), after=after or None, most=most)
+    return _NEWEST.page(connection, query, RefusalRow, ScanLimit(), after=after or None, most=most)
 
 
 def numbers(connection: Connection) -> list[tuple[str, int]]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from storage import histories, journal
+from storage import journal, journal_replay
 from storage.engine import reading, writing
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from tests.storage.builders import (
     NOW,
     add,
@@ -43,7 +43,7 @@ def test_commits_come_enrollment_by_enrollment_in_the_order_they_were_stored(eng
         lms_id = add_lms(connection)
         (one, first), (other, second) = _play(connection, lms_id, "u1"), _play(connection, lms_id, "u2")
     with reading(engine) as connection:
-        rows = list(histories.commits(connection, [one.id, other.id]))
+        rows = list(journal_replay.commits(connection, [one.id, other.id]))
 
     expected = [(one.id, its.session_id, number) for number in (1, 2) for its in first]
     expected += [(other.id, its.session_id, number) for number in (1, 2) for its in second]
@@ -57,7 +57,7 @@ def test_a_history_has_all_attempts_and_sessions(engine: Engine) -> None:
         one, sessions = _play(connection, lms_id, "u1")
         other, _ = _play(connection, lms_id, "u2")
     with reading(engine) as connection:
-        found = histories.histories(connection, [other.id, one.id])
+        found = journal_replay.histories(connection, [other.id, one.id])
 
     assert [history.enrollment.id for history in found] == [one.id, other.id]
     assert [its.number for its in found[0].attempts] == [1, 2]
@@ -71,20 +71,20 @@ def test_enrollments_of_a_span_are_given_a_page_at_a_time(engine: Engine) -> Non
         add_enrollment(connection, lms_id, "never played")
     with reading(engine) as connection:
         for span, expected in (
-            (Span(), ids),
-            (Span(since=NOW + 2), ids[2:]),
-            (Span(until=NOW + 2), ids[:2]),
-            (Span(lms="lms", learner="u3", activity="235"), [ids[3]]),
-            (Span(lms="another"), []),
-            (Span(course="12"), ids),
-            (Span(course=""), []),
+            (JournalSpan(), ids),
+            (JournalSpan(since=NOW + 2), ids[2:]),
+            (JournalSpan(until=NOW + 2), ids[:2]),
+            (JournalSpan(lms="lms", learner="u3", activity="235"), [ids[3]]),
+            (JournalSpan(lms="another"), []),
+            (JournalSpan(course="12"), ids),
+            (JournalSpan(course=""), []),
         ):
             found: list[int] = []
             after = 0
-            while page := histories.enrollment_ids(connection, span, after=after, most=2):
+            while page := journal_replay.enrollment_ids(connection, span, after=after, most=2):
                 found, after = found + page, page[-1]
             assert found == expected
-            assert histories.count(connection, span) == len(expected)
+            assert journal_replay.count(connection, span) == len(expected)
 
 
 def test_statements_are_given_with_the_targets_they_went_to(engine: Engine) -> None:
@@ -93,7 +93,7 @@ def test_statements_are_given_with_the_targets_they_went_to(engine: Engine) -> N
         add(connection, statements(connection, session, ["{}"], 1), to("lrs", "mirror"))
         add(connection, statements(connection, session, ['{"n":2}'], 2), to())
     with reading(engine) as connection:
-        found = histories.statements(connection, [owner.id])
+        found = journal_replay.statements(connection, [owner.id])
 
     assert [(one.position, one.body, one.targets) for one in found[owner.id]] == [
         (1, "{}", ("lrs", "mirror")),
@@ -105,8 +105,8 @@ def test_a_commit_s_line_says_what_became_of_it(engine: Engine) -> None:
     with writing(engine) as connection:
         _, (session, _) = _play(connection, add_lms(connection), "u1")
     with reading(engine) as connection:
-        third = histories.commit_line(connection, session.session_id, 3)
+        third = journal_replay.commit_line(connection, session.session_id, 3)
         assert third is not None
         assert (third.disposition, third.duplicate_of) == ("applied", 1)
-        assert histories.commit_line(connection, session.session_id, 4) is None
+        assert journal_replay.commit_line(connection, session.session_id, 4) is None
         assert journal.last_number(connection, session.session_id) == 2

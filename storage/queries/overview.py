@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Connection, func, select
 
 from storage import pauses, target_alarms
-from storage.audit.pages import Count, up_to
-from storage.audit.queues import Queue, queues
 from storage.pauses import Pause
-from storage.tables import journal, session, statement
+from storage.queries.keyset import Count, up_to
+from storage.queries.queues import Queue, queues
+from storage.tables import audit_log, journal, session, statement, try_
 from storage.target_alarms import TargetAlarm
 
 MINUTE = 60_000
@@ -134,3 +134,10 @@ def alarms(
         if queue.oldest is not None and queue.oldest <= now - LATE:
             found.append(Alarm("late", target, queue.waiting, queue.oldest))
     return found
+
+
+def change_marker(connection: Connection) -> tuple[int, int, int]:
+    """Return what grows with each commit, try and entry of the audit log: equal while none of these is stored."""
+    newest = (select(func.coalesce(func.max(table.c.id), 0)).scalar_subquery() for table in (journal, try_, audit_log))
+    commits, tries, entries = connection.execute(select(*newest)).one()
+    return commits, tries, entries

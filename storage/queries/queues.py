@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select
 
 from storage import diverged
-from storage.audit.pages import Count, up_to
 from storage.deliveries import of_state
 from storage.outbox import SHARDS
+from storage.queries.keyset import Count, up_to
 from storage.tables import delivery, document_delivery, statement
 
 

@@ -13,24 +13,24 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 
 from storage import deliveries as stored_deliveries
-from storage.audit import attempts, deliveries, documents, enrollments, export, pages, sessions, statements, timeline
-from storage.audit.documents import DocumentFilter
-from storage.audit.pages import Count, Page, decode, encode, up_to
-from storage.audit.whose import Filter
 from storage.engine import reading, writing
+from storage.queries import attempts, deliveries, documents, enrollments, keyset, sessions, statements, timeline
+from storage.queries.documents import DocumentFilter
+from storage.queries.enrollment_filter import AttemptFilter
+from storage.queries.keyset import Count, ResultPage, decode, encode, up_to
 from storage.tables import lms
-from tests.storage.audit import dataset
-from tests.storage.audit.conftest import Trial
-from tests.storage.audit.dataset import Attempt, Statement
 from tests.storage.builders import NOW, uid
+from tests.storage.queries import dataset
+from tests.storage.queries.conftest import Trial
+from tests.storage.queries.dataset import Attempt, Statement
 
-Search = Callable[[Connection, str | None], Page[Any]]
+Search = Callable[[Connection, str | None], ResultPage[Any]]
 SEARCHES: dict[str, Search] = {
-    "registration": lambda c, after: enrollments.search(c, Filter(), after=after, most=2),
-    "uuid": lambda c, after: attempts.search(c, Filter(), after=after, most=2),
-    "session_id": lambda c, after: sessions.search(c, Filter(), after=after, most=2),
-    "id": lambda c, after: statements.search(c, stored_deliveries.Filter(), after=after, most=2),
-    "position": lambda c, after: deliveries.search(c, stored_deliveries.Filter(), after=after, most=2),
+    "registration": lambda c, after: enrollments.search(c, AttemptFilter(), after=after, most=2),
+    "uuid": lambda c, after: attempts.search(c, AttemptFilter(), after=after, most=2),
+    "session_id": lambda c, after: sessions.search(c, AttemptFilter(), after=after, most=2),
+    "id": lambda c, after: statements.search(c, stored_deliveries.DeliveryFilter(), after=after, most=2),
+    "position": lambda c, after: deliveries.search(c, stored_deliveries.DeliveryFilter(), after=after, most=2),
     "name": lambda c, after: documents.search(c, DocumentFilter(), after=after, most=2),
 }
 
@@ -127,7 +127,7 @@ def test_the_cursor_of_one_search_is_not_taken_by_another(trial: Trial) -> None:
 def test_rows_are_counted_exactly_up_to_a_limit(trial: Trial) -> None:
     with trial() as connection:
         dataset.store(connection, [])
-        assert up_to(connection, select(lms.c.id), 1) == Count(1, more=True)
+        assert up_to(connection, select(lms.c.id), 1) == Count(1, is_lower_bound=True)
         assert up_to(connection, select(lms.c.id), 2) == Count(2)
         assert up_to(connection, select(lms.c.id), 3) == Count(2)
 
@@ -135,10 +135,10 @@ def test_rows_are_counted_exactly_up_to_a_limit(trial: Trial) -> None:
 def test_a_page_reads_no_more_than_it_may_and_tells_where_to_go_on(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "READ", 3)
+    monkeypatch.setattr(keyset, "READ", 3)
     with trial() as connection:
         dataset.store(connection, made(7, NOW))
-        page = attempts.search(connection, Filter(status="terminated"))
+        page = attempts.search(connection, AttemptFilter(status="terminated"))
         assert page.rows == []
         assert page.after is not None
 
@@ -146,11 +146,11 @@ def test_a_page_reads_no_more_than_it_may_and_tells_where_to_go_on(
 def test_what_came_in_one_millisecond_is_not_all_read_for_one_page(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "READ", 3)
+    monkeypatch.setattr(keyset, "READ", 3)
     none: dict[str, Search] = {
-        "attempts": lambda c, after: attempts.search(c, Filter(success="failed"), after=after),
-        "sessions": lambda c, after: sessions.search(c, Filter(success="failed"), after=after),
-        "statements": lambda c, after: statements.search(c, stored_deliveries.Filter(rule="none"), after=after),
+        "attempts": lambda c, after: attempts.search(c, AttemptFilter(success="failed"), after=after),
+        "sessions": lambda c, after: sessions.search(c, AttemptFilter(success="failed"), after=after),
+        "statements": lambda c, after: statements.search(c, stored_deliveries.DeliveryFilter(rule="none"), after=after),
         "documents": lambda c, after: documents.search(c, DocumentFilter(name="none"), after=after),
     }
     with trial() as connection:
@@ -167,16 +167,18 @@ def test_what_came_in_one_millisecond_is_not_all_read_for_one_page(
 
 
 def test_an_export_has_all_rows_of_all_pages(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "TOGETHER", 3)
+    monkeypatch.setattr(keyset, "PAGE_SIZE", 3)
     with writing(engine) as connection:
         dataset.store(connection, made(8, NOW))
-    lists = list(export.pages(engine, lambda c, after, most: attempts.search(c, Filter(), after=after, most=most)))
+    lists = list(
+        keyset.iterate_pages(engine, lambda c, after, most: attempts.search(c, AttemptFilter(), after=after, most=most))
+    )
     assert [len(one) for one in lists] == [3, 3, 2]
     with reading(engine) as connection:
-        assert [row for one in lists for row in one] == attempts.search(connection, Filter()).rows
+        assert [row for one in lists for row in one] == attempts.search(connection, AttemptFilter()).rows
 
 
 def test_the_last_page_has_no_next_one() -> None:
-    assert pages.cut([3, 2, 1], 2, lambda one: (one,)) == Page([3, 2], pages.encode((2,)))
-    assert pages.cut([3, 2], 2, lambda one: (one,)) == Page([3, 2], None)
-    assert pages.cut([], 2, lambda one: (one,)) == Page([], None)
+    assert keyset.cut([3, 2, 1], 2, lambda one: (one,)) == ResultPage([3, 2], keyset.encode((2,)))
+    assert keyset.cut([3, 2], 2, lambda one: (one,)) == ResultPage([3, 2], None)
+    assert keyset.cut([], 2, lambda one: (one,)) == ResultPage([], None)

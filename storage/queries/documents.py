@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, select
 
-from storage.audit.pages import FEW, MOST, Order, Page, Reach, Span, has
-from storage.audit.queues import document_state
-from storage.audit.whose import WHOSE, Whose, narrowed
 from storage.deliveries import TryLine
+from storage.queries.enrollment_filter import WHOSE, EnrollmentFilter, narrowed
+from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has
+from storage.queries.queues import document_state
 from storage.tables import attempt, document, document_delivery, document_try, enrollment, lms, mapping_version, try_
 
 
-class DocumentFilter(Whose, frozen=True, omit_defaults=True, kw_only=True):
+class DocumentFilter(EnrollmentFilter, frozen=True, omit_defaults=True, kw_only=True):
     """Which documents. `name` is the mapping's; `state` is a delivery's (waiting, delivered, dead).
 
     `since` and `until` are about the last commit of the attempt that changed it last.
@@ -28,7 +28,7 @@ class DocumentFilter(Whose, frozen=True, omit_defaults=True, kw_only=True):
     until: int | None = None
 
 
-class DocumentRow(NamedTuple):
+class DocumentSummary(NamedTuple):
     """A document in a list, with the attempt and commit that changed it last; (target, state) of each delivery.
 
     Attempts can share a document: it is that of the one that changed it last.
@@ -53,7 +53,7 @@ class DocumentRow(NamedTuple):
     deliveries: tuple[tuple[str, str], ...] = ()
 
 
-class DocumentWay(NamedTuple):
+class DocumentDelivery(NamedTuple):
     """A document's delivery to one target; `changes` counts how often the content was new to it."""
 
     target: str
@@ -68,27 +68,27 @@ class DocumentWay(NamedTuple):
 class DocumentLineage(NamedTuple):
     """A document with its newest content, the mapping version that made it, and its deliveries."""
 
-    document: DocumentRow
+    document: DocumentSummary
     content: bytes
     mapping: str
     mapping_hash: str
-    ways: list[DocumentWay]
+    ways: list[DocumentDelivery]
 
 
 _FROM = document.join(attempt, attempt.c.id == document.c.attempt_id).join(enrollment).join(lms)
 _ROWS: Select[Any] = select(
-    *(document.c[name] for name in DocumentRow._fields[:6]),
+    *(document.c[name] for name in DocumentSummary._fields[:6]),
     *WHOSE.values(),
     document.c.session_id,
     document.c.commit_number,
 ).select_from(_FROM)
-_OF_ATTEMPTS = Order(attempt.c.last_commit_at, attempt.c.id, document.c.id)
+_OF_ATTEMPTS = KeysetOrder(attempt.c.last_commit_at, attempt.c.id, document.c.id)
 _LAST_TRIES = 50
 
 
 def search(
-    connection: Connection, which: DocumentFilter, *, after: str | None = None, most: int = MOST
-) -> Page[DocumentRow]:
+    connection: Connection, which: DocumentFilter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> ResultPage[DocumentSummary]:
     """Return a page of documents. With `target` and `state`, those that have a delivery of which both are true.
 
     Raises:
@@ -109,8 +109,8 @@ def search(
         if ids is not None:
             query, is_few = query.where(document.c.id.in_(ids)), True
         query = query.where(has(connection, document_delivery.c.document_id == document.c.id, *way, walked=not is_few))
-    span = Span(which.since, which.until)
-    found = _OF_ATTEMPTS.page(connection, query, DocumentRow, Reach(span, is_few), after=after, most=most)
+    span = TimeSpan(which.since, which.until)
+    found = _OF_ATTEMPTS.page(connection, query, DocumentSummary, ScanLimit(span, is_few), after=after, most=most)
     ways: dict[str, tuple[tuple[str, str], ...]] = {}
     for row in connection.execute(
         select(document_delivery.c.document_id, document_delivery.c.target, document_delivery.c.state)
@@ -118,7 +118,7 @@ def search(
         .order_by(document_delivery.c.target)
     ):
         ways[row.document_id] = (*ways.get(row.document_id, ()), (row.target, row.state))
-    return Page([one._replace(deliveries=ways.get(one.id, ())) for one in found.rows], found.after)
+    return ResultPage([one._replace(deliveries=ways.get(one.id, ())) for one in found.rows], found.after)
 
 
 def lineage(connection: Connection, document_id: str) -> DocumentLineage | None:
@@ -131,16 +131,16 @@ def lineage(connection: Connection, document_id: str) -> DocumentLineage | None:
     if row is None:
         return None
     *told, content, mapping, mapping_hash = row
-    names = DocumentWay._fields[:-1]
+    names = DocumentDelivery._fields[:-1]
     ways = [
-        DocumentWay._make((*way, _tries(connection, document_id, way.target)))
+        DocumentDelivery._make((*way, _tries(connection, document_id, way.target)))
         for way in connection.execute(
             select(*(document_delivery.c[name] for name in names))
             .where(document_delivery.c.document_id == document_id)
             .order_by(document_delivery.c.target)
         )
     ]
-    shown = DocumentRow._make((*told, tuple((way.target, way.state) for way in ways)))
+    shown = DocumentSummary._make((*told, tuple((way.target, way.state) for way in ways)))
     return DocumentLineage(shown, bytes(content), mapping, mapping_hash, ways)
 
 
@@ -161,6 +161,6 @@ def _of_way(which: DocumentFilter) -> list[ColumnElement[bool]]:
 
 
 def _few(connection: Connection, way: list[ColumnElement[bool]]) -> list[str] | None:
-    query = select(document_delivery.c.document_id).where(*way).limit(FEW + 1)
+    query = select(document_delivery.c.document_id).where(*way).limit(MAX_SORTED_ROWS + 1)
     ids = list(connection.execute(query).scalars())
-    return None if len(ids) > FEW else ids
+    return None if len(ids) > MAX_SORTED_ROWS else ids

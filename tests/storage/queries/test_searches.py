@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage import deliveries as stored_deliveries
-from storage.audit import attempts, deliveries, documents, enrollments, sessions, statements, whose
-from storage.audit.documents import DocumentFilter
-from storage.audit.pages import Count
-from storage.audit.whose import Filter
-from tests.storage.audit import dataset
-from tests.storage.audit.conftest import Trial, through
-from tests.storage.audit.dataset import Attempt, Enrollment, Statement
+from storage.queries import attempts, deliveries, documents, enrollment_filter, enrollments, sessions, statements
+from storage.queries.documents import DocumentFilter
+from storage.queries.enrollment_filter import AttemptFilter
+from storage.queries.keyset import Count
 from tests.storage.builders import NOW, uid
+from tests.storage.queries import dataset
+from tests.storage.queries.conftest import Trial, through
+from tests.storage.queries.dataset import Attempt, Enrollment, Statement
 
 pytestmark = pytest.mark.usefixtures("_reach")
 tried = settings(
@@ -40,7 +40,7 @@ _WHOSE = {
     "until": _TIMES,
 }
 FILTERS = st.builds(
-    Filter,
+    AttemptFilter,
     **_WHOSE,
     status=maybe(dataset.STATUSES),
     completion=maybe(("unknown", "completed")),
@@ -54,7 +54,7 @@ DOCUMENTS = st.builds(
     state=maybe(dataset.DOCUMENT_STATES),
 )
 STATEMENTS = st.builds(
-    stored_deliveries.Filter,
+    stored_deliveries.DeliveryFilter,
     lms=maybe(("lms1", "none")),
     learner=maybe((*dataset.LEARNERS, "nobody")),
     activity=maybe(dataset.ACTIVITIES),
@@ -90,7 +90,7 @@ def is_within(at: int | None, which: Any) -> bool:
     return (which.since is None or at >= which.since) and (which.until is None or at < which.until)
 
 
-def is_done(one: Attempt, which: Filter) -> bool:
+def is_done(one: Attempt, which: AttemptFilter) -> bool:
     """Return whether completion and success are a filter's."""
     return which.completion in {None, one.completion or "unknown"} and which.success in {None, one.success or "unknown"}
 
@@ -109,7 +109,7 @@ def is_on_its_way(ways: dict[str, str], which: Any) -> bool:
 
 @tried
 @given(made=dataset.attempts, which=FILTERS, most=st.integers(1, 4))
-def test_enrollments(trial: Trial, made: list[Attempt], which: Filter, most: int) -> None:
+def test_enrollments(trial: Trial, made: list[Attempt], which: AttemptFilter, most: int) -> None:
     with trial() as connection:
         owners = dataset.store(connection, made)
         found = through(lambda after: enrollments.search(connection, which, after=after, most=most))
@@ -126,14 +126,14 @@ def test_enrollments(trial: Trial, made: list[Attempt], which: Filter, most: int
 
 @tried
 @given(made=dataset.attempts, which=FILTERS, most=st.integers(1, 4))
-def test_attempts(trial: Trial, made: list[Attempt], which: Filter, most: int) -> None:
+def test_attempts(trial: Trial, made: list[Attempt], which: AttemptFilter, most: int) -> None:
     with trial() as connection:
         dataset.store(connection, made)
         found = through(lambda after: attempts.search(connection, which, after=after, most=most))
     assert [one.uuid for one in found] == [one.uuid for one in _attempts(made, which)]
 
 
-def _attempts(made: list[Attempt], which: Filter) -> list[Attempt]:
+def _attempts(made: list[Attempt], which: AttemptFilter) -> list[Attempt]:
     return [
         one
         for one in sorted(made, key=lambda one: newest(one.at, one.id), reverse=True)
@@ -146,7 +146,7 @@ def _attempts(made: list[Attempt], which: Filter) -> list[Attempt]:
 
 @tried
 @given(made=dataset.attempts, which=FILTERS, most=st.integers(1, 4))
-def test_sessions(trial: Trial, made: list[Attempt], which: Filter, most: int) -> None:
+def test_sessions(trial: Trial, made: list[Attempt], which: AttemptFilter, most: int) -> None:
     with trial() as connection:
         dataset.store(connection, made)
         found = through(lambda after: sessions.search(connection, which, after=after, most=most))
@@ -161,7 +161,7 @@ def test_sessions(trial: Trial, made: list[Attempt], which: Filter, most: int) -
 
 @tried
 @given(made=dataset.attempts, which=STATEMENTS, most=st.integers(1, 4))
-def test_statements(trial: Trial, made: list[Attempt], which: stored_deliveries.Filter, most: int) -> None:
+def test_statements(trial: Trial, made: list[Attempt], which: stored_deliveries.DeliveryFilter, most: int) -> None:
     with trial() as connection:
         dataset.store(connection, made)
         found = through(lambda after: statements.search(connection, which, after=after, most=most))
@@ -174,7 +174,7 @@ def test_statements(trial: Trial, made: list[Attempt], which: stored_deliveries.
 
 @tried
 @given(made=dataset.attempts, which=STATEMENTS, most=st.integers(1, 4))
-def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.Filter, most: int) -> None:
+def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.DeliveryFilter, most: int) -> None:
     with trial() as connection:
         dataset.store(connection, made)
         found = through(lambda after: deliveries.search(connection, which, after=after, most=most))
@@ -189,11 +189,11 @@ def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.
     assert [(one.statement_id, one.target, one.state) for one in found] == expected[::-1]
 
 
-@pytest.mark.parametrize(("read", "passed"), [(2, Count(0, more=True)), (3, Count(1))])
+@pytest.mark.parametrize(("read", "passed"), [(2, Count(0, is_lower_bound=True)), (3, Count(1))])
 def test_deliveries_are_counted_among_the_newest_of_their_state_where_no_index_tells(
     trial: Trial, monkeypatch: pytest.MonkeyPatch, read: int, passed: Count
 ) -> None:
-    monkeypatch.setattr(whose, "FEW", 0)
+    monkeypatch.setattr(enrollment_filter, "MAX_SORTED_ROWS", 0)
     monkeypatch.setattr(deliveries, "READ", read)
     ways = [{"lrs": "dead"}, {"mirror": "dead"}, {"lrs": "dead"}, {"lrs": "waiting"}]
     rules = ["passed", "scored", "scored", "passed"]
@@ -201,17 +201,17 @@ def test_deliveries_are_counted_among_the_newest_of_their_state_where_no_index_t
     with trial() as connection:
         dataset.store(connection, [Attempt("lms1", "u1", "a", "active", None, None, NOW, [True], told)])
         dead, scored, of_passed = (
-            stored_deliveries.Filter(state="dead", rule=rule) for rule in (None, "scored", "passed")
+            stored_deliveries.DeliveryFilter(state="dead", rule=rule) for rule in (None, "scored", "passed")
         )
-        assert deliveries.how_many(connection, dead, 2) == Count(2, more=True)
+        assert deliveries.how_many(connection, dead, 2) == Count(2, is_lower_bound=True)
         assert deliveries.how_many(connection, dead) == Count(3)
-        assert deliveries.how_many(connection, scored) == Count(2, more=read == 2)
+        assert deliveries.how_many(connection, scored) == Count(2, is_lower_bound=read == 2)
         assert deliveries.how_many(connection, of_passed) == passed
         some = deliveries.some(connection, scored, 1)
     assert [one.target for one in some.newest] == ["lrs"]
 
 
-def _statements(made: list[Attempt], which: stored_deliveries.Filter) -> list[tuple[Statement, Attempt]]:
+def _statements(made: list[Attempt], which: stored_deliveries.DeliveryFilter) -> list[tuple[Statement, Attempt]]:
     """Return the statements that meet all but what is told of deliveries, in the order they were stored."""
     return [
         (one, owner)

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, case, func, or_, select
 
-from storage import lookups
-from storage.audit import attempts
-from storage.audit.attempts import AttemptRow
-from storage.audit.pages import among, decode, encode
 from storage.deliveries import TryLine
-from storage.lookups import DocumentLine
+from storage.queries import attempts, lookups
+from storage.queries.attempts import AttemptRow
+from storage.queries.keyset import among, decode, encode
+from storage.queries.lookups import DocumentLine
 from storage.tables import attempt, delivery, delivery_try, journal, mapping_version, session, statement, try_
 
 COMMITS = 500
@@ -28,7 +27,7 @@ STATEMENTS = 300
 ALL_TRIES = 600
 """Tries of a page: where there are very many deliveries, each is told with its last ones."""
 
-LONGEST_BODY = 32_768
+MAX_BODY_LENGTH = 32_768
 """Characters of a statement that is told with the others of a page; of a longer one, that it is there."""
 
 CONTENT = 20_000
@@ -38,7 +37,7 @@ SESSIONS = 50
 """Sessions of a page."""
 
 
-class SessionLine(NamedTuple):
+class TimelineSession(NamedTuple):
     """A session of the attempt. `ended` is None while it is open; `place` counts the attempt's sessions from 1."""
 
     session_id: str
@@ -51,7 +50,7 @@ class SessionLine(NamedTuple):
     place: int
 
 
-class DeliveryLine(NamedTuple):
+class TimelineDelivery(NamedTuple):
     """A delivery. `tried` are its last tries in their order, at most `TRIES`; `tries` tells how many there were."""
 
     id: int
@@ -63,10 +62,10 @@ class DeliveryLine(NamedTuple):
     tried: tuple[TryLine, ...]
 
 
-class StatementLine(NamedTuple):
+class TimelineStatement(NamedTuple):
     """A statement that a commit made, by which rule of which version of a mapping.
 
-    `body` is its JSON, empty where it is longer than `LONGEST_BODY`.
+    `body` is its JSON, empty where it is longer than `MAX_BODY_LENGTH`.
     """
 
     id: str
@@ -78,10 +77,10 @@ class StatementLine(NamedTuple):
     body: str
     mapping: str
     mapping_hash: str
-    deliveries: tuple[DeliveryLine, ...]
+    deliveries: tuple[TimelineDelivery, ...]
 
 
-class CommitLine(NamedTuple):
+class TimelineCommit(NamedTuple):
     """A commit as it was received, without its body, and statements it made: the first ones of `made`.
 
     `size` is the body's in bytes, None where it is that of `duplicate_of`; `response` is JSON, None for a
@@ -100,7 +99,7 @@ class CommitLine(NamedTuple):
     idempotency_key: str | None
     size: int | None
     response: str | None
-    statements: tuple[StatementLine, ...] = ()
+    statements: tuple[TimelineStatement, ...] = ()
     made: int = 0
 
 
@@ -114,16 +113,16 @@ class Timeline(NamedTuple):
     """
 
     attempt: AttemptRow
-    sessions: list[SessionLine]
+    sessions: list[TimelineSession]
     all_sessions: int
     places: dict[str, int]
-    commits: list[CommitLine]
+    commits: list[TimelineCommit]
     documents: list[DocumentLine]
     before: str | None
     after: str | None
 
 
-class Received(NamedTuple):
+class JournaledCommit(NamedTuple):
     """One commit with its body as it was received.
 
     `attempt` is the one it belongs to; `before` is the answer to that one's commit before it, None where there is none;
@@ -131,14 +130,14 @@ class Received(NamedTuple):
     """
 
     attempt: AttemptRow
-    commit: CommitLine
+    commit: TimelineCommit
     body: bytes
     before: str | None
     at: str
 
 
 _COMMIT: Select[Any] = select(
-    *(journal.c[name] for name in CommitLine._fields[:10]), func.length(journal.c.body), journal.c.response
+    *(journal.c[name] for name in TimelineCommit._fields[:10]), func.length(journal.c.body), journal.c.response
 )
 
 
@@ -166,7 +165,7 @@ def timeline(
         .order_by(place)
         .limit(most + 1)
     ).all()
-    commits = [CommitLine(*row[:-1]) for row in rows[:most]]
+    commits = [TimelineCommit(*row[:-1]) for row in rows[:most]]
     sessions = _sessions(connection, key, first_session)
     return Timeline(
         shown,
@@ -185,15 +184,15 @@ def _numbered(key: int) -> Subquery:
     return select(session.c.session_id, place.label("place")).where(session.c.attempt_id == key).subquery()
 
 
-def _sessions(connection: Connection, key: int, first: int) -> list[SessionLine]:
+def _sessions(connection: Connection, key: int, first: int) -> list[TimelineSession]:
     numbered = _numbered(key)
     rows = connection.execute(
-        select(*(session.c[name] for name in SessionLine._fields[:-1]), numbered.c.place)
+        select(*(session.c[name] for name in TimelineSession._fields[:-1]), numbered.c.place)
         .join(numbered, numbered.c.session_id == session.c.session_id)
         .where(numbered.c.place.between(first, first + SESSIONS - 1))
         .order_by(numbered.c.place)
     )
-    return [SessionLine._make(row) for row in rows]
+    return [TimelineSession._make(row) for row in rows]
 
 
 def _places(connection: Connection, key: int, session_ids: Collection[str]) -> dict[str, int]:
@@ -204,7 +203,9 @@ def _places(connection: Connection, key: int, session_ids: Collection[str]) -> d
     return {row.session_id: row.place for row in rows}
 
 
-def received(connection: Connection, session_id: str, number: int, *, first_statement: int = 1) -> Received | None:
+def received(
+    connection: Connection, session_id: str, number: int, *, first_statement: int = 1
+) -> JournaledCommit | None:
     """Return one commit of a session with its body and what it made, None where there is none of this number.
 
     Of its statements, at most `STATEMENTS` from the one with the number `first_statement` on.
@@ -216,7 +217,7 @@ def received(connection: Connection, session_id: str, number: int, *, first_stat
     if row is None:
         return None
     *told, body, place = row
-    line = CommitLine(*told)
+    line = TimelineCommit(*told)
     if body is None:
         body = connection.execute(
             select(journal.c.body).where(this, journal.c.number == line.duplicate_of)
@@ -224,7 +225,7 @@ def received(connection: Connection, session_id: str, number: int, *, first_stat
     key = connection.execute(select(session.c.attempt_id).where(session.c.session_id == session_id)).scalar_one()
     (line,) = _with_statements(connection, key, [line], first_statement)
     owner = AttemptRow(*connection.execute(attempts.ROWS.where(attempt.c.id == key)).one())
-    return Received(owner, line, bytes(body), _answer_before(connection, key, place), encode([place - 1]))
+    return JournaledCommit(owner, line, bytes(body), _answer_before(connection, key, place), encode([place - 1]))
 
 
 def _answer_before(connection: Connection, key: int, place: int) -> str | None:
@@ -264,8 +265,8 @@ def _place(cursor: str) -> int:
 
 
 def _with_statements(
-    connection: Connection, key: int, commits: Sequence[CommitLine], first: int = 1
-) -> list[CommitLine]:
+    connection: Connection, key: int, commits: Sequence[TimelineCommit], first: int = 1
+) -> list[TimelineCommit]:
     if not commits:
         return []
     of = statement.c.attempt_id == key, _of_commits(commits)
@@ -280,12 +281,12 @@ def _with_statements(
         for row in connection.execute(numbers.group_by(statement.c.session_id, statement.c.commit_number))
     }
     most = STATEMENTS if sum(counts.values()) <= STATEMENTS else max(1, STATEMENTS // len(commits))
-    body = case((func.length(statement.c.body) <= LONGEST_BODY, statement.c.body), else_="")
+    body = case((func.length(statement.c.body) <= MAX_BODY_LENGTH, statement.c.body), else_="")
     rows = connection.execute(
         select(
             statement.c.session_id,
             statement.c.commit_number,
-            *(statement.c[name] for name in StatementLine._fields[:6]),
+            *(statement.c[name] for name in TimelineStatement._fields[:6]),
             body,
             mapping_version.c.name,
             mapping_version.c.content_hash,
@@ -296,9 +297,9 @@ def _with_statements(
         .order_by(statement.c.position)
     ).all()
     ways = _deliveries(connection, key, [row.position for row in rows])
-    made: dict[tuple[str, int], list[StatementLine]] = defaultdict(list)
+    made: dict[tuple[str, int], list[TimelineStatement]] = defaultdict(list)
     for row in rows:
-        made[row.session_id, row.commit_number].append(StatementLine(*row[2:], tuple(ways[row.position])))
+        made[row.session_id, row.commit_number].append(TimelineStatement(*row[2:], tuple(ways[row.position])))
     return [
         one._replace(
             statements=tuple(made.get((one.session_id, one.number), ())),
@@ -308,7 +309,7 @@ def _with_statements(
     ]
 
 
-def _of_commits(commits: Sequence[CommitLine]) -> ColumnElement[bool]:
+def _of_commits(commits: Sequence[TimelineCommit]) -> ColumnElement[bool]:
     """Meet a session's commits by their first and last number: there are none between that are not asked for."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for one in commits:
@@ -321,8 +322,8 @@ def _of_commits(commits: Sequence[CommitLine]) -> ColumnElement[bool]:
     )
 
 
-def _deliveries(connection: Connection, key: int, positions: Sequence[int]) -> dict[int, list[DeliveryLine]]:
-    found: dict[int, list[DeliveryLine]] = defaultdict(list)
+def _deliveries(connection: Connection, key: int, positions: Sequence[int]) -> dict[int, list[TimelineDelivery]]:
+    found: dict[int, list[TimelineDelivery]] = defaultdict(list)
     if not positions:
         return found
     within = and_(delivery.c.attempt_id == key, among(connection, delivery.c.position, positions))
@@ -343,9 +344,9 @@ def _deliveries(connection: Connection, key: int, positions: Sequence[int]) -> d
         .order_by(last.c.try_id)
     ):
         tried[row.delivery_id].append(TryLine(*row[1:]))
-    names = DeliveryLine._fields[:-1]
+    names = TimelineDelivery._fields[:-1]
     for row in connection.execute(
         select(delivery.c.position, *(delivery.c[name] for name in names)).where(within).order_by(delivery.c.id)
     ):
-        found[row.position].append(DeliveryLine._make((*row[1:], tuple(tried.get(row.id, ())))))
+        found[row.position].append(TimelineDelivery._make((*row[1:], tuple(tried.get(row.id, ())))))
     return found

@@ -15,7 +15,7 @@ TOGETHER = 200
 """Rows that are read from the database at once."""
 
 
-class Span(NamedTuple):
+class JournalSpan(NamedTuple):
     """Which commits: those received at `since` or later, before `until`, of an LMS, a learner, an activity, a course.
 
     The last three are ids; the course is empty where the LMS told none. Times are milliseconds since the epoch; None
@@ -30,7 +30,7 @@ class Span(NamedTuple):
     course: str | None = None
 
 
-class History(NamedTuple):
+class StoredHistory(NamedTuple):
     """An enrollment with all its attempts and their sessions, each in the order they began."""
 
     enrollment: Enrollment
@@ -54,24 +54,24 @@ class JournalRow(NamedTuple):
     mapping_version_id: int
 
 
-def count(connection: Connection, span: Span) -> int:
+def count(connection: Connection, span: JournalSpan) -> int:
     """Return how many enrollments had a commit in a span or after it."""
     query = select(func.count()).select_from(enrollment.join(lms)).where(*_conditions(span))
     return int(connection.execute(query).scalar_one())
 
 
-def enrollment_ids(connection: Connection, span: Span, *, after: int, most: int) -> list[int]:
+def enrollment_ids(connection: Connection, span: JournalSpan, *, after: int, most: int) -> list[int]:
     """Return the ids above `after` of enrollments that had a commit in a span or after it, in their order."""
     query = select(enrollment.c.id).select_from(enrollment.join(lms)).where(*_conditions(span))
     rows = connection.execute(query.where(enrollment.c.id > after).order_by(enrollment.c.id).limit(most))
     return list(rows.scalars())
 
 
-def histories(connection: Connection, enrollment_ids: Sequence[int]) -> list[History]:
+def histories(connection: Connection, enrollment_ids: Sequence[int]) -> list[StoredHistory]:
     """Return enrollments with their attempts and sessions, in the order of their ids."""
     owners = attempts.load_enrollments(connection, enrollment.c.id.in_(enrollment_ids), len(enrollment_ids))
     its = attempts.load_all(connection, owners)
-    return [History(owner, *its[owner.id]) for owner in owners]
+    return [StoredHistory(owner, *its[owner.id]) for owner in owners]
 
 
 def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[JournalRow]:
@@ -93,7 +93,7 @@ def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[
             yield JournalRow._make(row)
 
 
-def _conditions(span: Span) -> list[ColumnElement[bool]]:
+def _conditions(span: JournalSpan) -> list[ColumnElement[bool]]:
     found = [enrollment.c.last_commit_at >= span.since]
     if span.until is not None:
         found.append(enrollment.c.first_commit_at < span.until)
@@ -108,7 +108,7 @@ def _conditions(span: Span) -> list[ColumnElement[bool]]:
     return found
 
 
-class CommitLine(NamedTuple):
+class CommitOutcome(NamedTuple):
     """What the journal says of a commit beside what was received."""
 
     disposition: str
@@ -116,16 +116,16 @@ class CommitLine(NamedTuple):
     mapping_version_id: int
 
 
-def commit_line(connection: Connection, session_id: str, number: int) -> CommitLine | None:
+def commit_line(connection: Connection, session_id: str, number: int) -> CommitOutcome | None:
     """Return what became of a commit, None where there is no such commit."""
-    columns = (journal.c[name] for name in CommitLine._fields)
+    columns = (journal.c[name] for name in CommitOutcome._fields)
     row = connection.execute(
         select(*columns).where(journal.c.session_id == session_id, journal.c.number == number)
     ).one_or_none()
-    return None if row is None else CommitLine._make(row)
+    return None if row is None else CommitOutcome._make(row)
 
 
-class StatementLine(NamedTuple):
+class StatementRecord(NamedTuple):
     """A statement as it is stored, and the targets that it has deliveries for."""
 
     attempt_id: int
@@ -140,9 +140,9 @@ class StatementLine(NamedTuple):
     targets: tuple[str, ...] = ()
 
 
-def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[int, list[StatementLine]]:
+def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[int, list[StatementRecord]]:
     """Return the statements of enrollments by the enrollment's id, each attempt's in their order."""
-    columns = (statement.c[name] for name in StatementLine._fields if name != "targets")
+    columns = (statement.c[name] for name in StatementRecord._fields if name != "targets")
     chosen = attempt.c.enrollment_id.in_(enrollment_ids)
     targets: dict[tuple[int, int], list[str]] = {}
     for own, position, target in connection.execute(
@@ -152,14 +152,14 @@ def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[in
         .order_by(delivery.c.id)
     ):
         targets.setdefault((own, position), []).append(target)
-    found: dict[int, list[StatementLine]] = {one: [] for one in enrollment_ids}
+    found: dict[int, list[StatementRecord]] = {one: [] for one in enrollment_ids}
     for row in connection.execute(
         select(attempt.c.enrollment_id, *columns)
         .select_from(statement.join(attempt))
         .where(chosen)
         .order_by(statement.c.attempt_id, statement.c.position)
     ):
-        line = StatementLine._make((*row[1:], ()))
+        line = StatementRecord._make((*row[1:], ()))
         its = tuple(targets.get((line.attempt_id, line.position), ()))
         found[row[0]].append(line._replace(targets=its))
     return found
