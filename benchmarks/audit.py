@@ -24,11 +24,11 @@ from benchmarks.audited import NOW, VERB, Some
 from benchmarks.processes import databases
 from benchmarks.report import Report
 from storage import deliveries
-from storage.audit import attempts, causes, documents, enrollments, overview, sessions, statements, timeline
-from storage.audit import deliveries as delivery_pages
-from storage.audit.documents import DocumentFilter
-from storage.audit.whose import Filter
 from storage.engine import open_engine, reading
+from storage.queries import attempts, causes, documents, enrollments, overview, sessions, statements, timeline
+from storage.queries import deliveries as delivery_pages
+from storage.queries.documents import DocumentFilter
+from storage.queries.enrollment_filter import AttemptFilter
 from storage.tables import attempt, document, session, statement
 
 WHOLE = 200_000
@@ -122,33 +122,33 @@ def _queries(size: int) -> dict[str, Query]:
         "timeline of an attempt with 2,000 commits": _longest,
         "one commit as received": lambda c, r: timeline.received(c, some.row(c, r, session.c.session_id), 1),
         "causes of trouble": lambda c, _: causes.causes(c),
-        "count of dead deliveries": lambda c, _: delivery_pages.how_many(c, deliveries.Filter(state="dead")),
+        "count of dead deliveries": lambda c, _: delivery_pages.how_many(c, deliveries.DeliveryFilter(state="dead")),
         "count of dead deliveries of a rule that is not there": lambda c, _: delivery_pages.how_many(
-            c, deliveries.Filter(state="dead", rule="none")
+            c, deliveries.DeliveryFilter(state="dead", rule="none")
         ),
     }
 
 
 def _lists(some: Some) -> dict[str, Query]:
-    whose: dict[str, Callable[[Random], Filter]] = {
-        "all": lambda _: Filter(),
-        "of a learner": lambda r: Filter(learner=some.learner(r)),
-        "of learners by the beginning of the id": lambda r: Filter(learner_prefix=some.learner(r)[:7]),
-        "of learners by a short beginning of the id": lambda _: Filter(learner_prefix="u0"),
-        "of learners by the beginning of the name": lambda r: Filter(learner_name=f"Name {some.learner(r)[1:]}"),
-        "of an activity": lambda r: Filter(activity=some.activity(r)),
-        "of an activity with many": lambda _: Filter(activity="a1"),
-        "of a course": lambda r: Filter(course=f"c{r.randrange(160)}"),
-        "of an LMS": lambda _: Filter(lms="lms"),
-        "by a rare status": lambda _: Filter(success="failed"),
-        "by statuses": lambda _: Filter(status="abandoned", completion="completed"),
-        "of an activity with many by a rare status": lambda _: Filter(activity="a1", success="failed"),
-        "of a day": lambda r: Filter(**some.day(r)),
-        "of an import": lambda _: Filter(**some.imported()),
-        "of an import by a rare status": lambda _: Filter(success="failed", **some.imported()),
-        "of an import of an activity with many": lambda _: Filter(activity="a1", **some.imported()),
-        "that are not there": lambda _: Filter(learner="nobody"),
-        "of no status": lambda _: Filter(status="none"),
+    whose: dict[str, Callable[[Random], AttemptFilter]] = {
+        "all": lambda _: AttemptFilter(),
+        "of a learner": lambda r: AttemptFilter(learner=some.learner(r)),
+        "of learners by the beginning of the id": lambda r: AttemptFilter(learner_prefix=some.learner(r)[:7]),
+        "of learners by a short beginning of the id": lambda _: AttemptFilter(learner_prefix="u0"),
+        "of learners by the beginning of the name": lambda r: AttemptFilter(learner_name=f"Name {some.learner(r)[1:]}"),
+        "of an activity": lambda r: AttemptFilter(activity=some.activity(r)),
+        "of an activity with many": lambda _: AttemptFilter(activity="a1"),
+        "of a course": lambda r: AttemptFilter(course=f"c{r.randrange(160)}"),
+        "of an LMS": lambda _: AttemptFilter(lms="lms"),
+        "by a rare status": lambda _: AttemptFilter(success="failed"),
+        "by statuses": lambda _: AttemptFilter(status="abandoned", completion="completed"),
+        "of an activity with many by a rare status": lambda _: AttemptFilter(activity="a1", success="failed"),
+        "of a day": lambda r: AttemptFilter(**some.day(r)),
+        "of an import": lambda _: AttemptFilter(**some.imported()),
+        "of an import by a rare status": lambda _: AttemptFilter(success="failed", **some.imported()),
+        "of an import of an activity with many": lambda _: AttemptFilter(activity="a1", **some.imported()),
+        "that are not there": lambda _: AttemptFilter(learner="nobody"),
+        "of no status": lambda _: AttemptFilter(status="none"),
     }
     found: dict[str, Query] = {}
     for name, search in (
@@ -158,9 +158,9 @@ def _lists(some: Some) -> dict[str, Query]:
     ):
         for words, which in whose.items():
             found[f"{name} {words}"] = lambda c, r, search=search, which=which: search(c, which(r))
-    found["enrollments from any page on"] = lambda c, r: enrollments.search(c, Filter(), after=some.cursor(r))
-    found["attempts from any page on"] = lambda c, r: attempts.search(c, Filter(), after=some.cursor(r))
-    none, first = Filter(status="none"), "0" * 8 + "-0000" * 3 + "-" + "0" * 12
+    found["enrollments from any page on"] = lambda c, r: enrollments.search(c, AttemptFilter(), after=some.cursor(r))
+    found["attempts from any page on"] = lambda c, r: attempts.search(c, AttemptFilter(), after=some.cursor(r))
+    none, first = AttemptFilter(status="none"), "0" * 8 + "-0000" * 3 + "-" + "0" * 12
     inside = "from the midst of an import on, of no status"
     found[f"enrollments {inside}"] = lambda c, r: enrollments.search(c, none, after=some.in_import(r))
     found[f"attempts {inside}"] = lambda c, r: attempts.search(c, none, after=some.in_import(r))
@@ -169,8 +169,8 @@ def _lists(some: Some) -> dict[str, Query]:
 
 
 def _of_statements(some: Some) -> dict[str, Query]:
-    filter_ = deliveries.Filter
-    which: dict[str, Callable[[Connection, Random], deliveries.Filter]] = {
+    filter_ = deliveries.DeliveryFilter
+    which: dict[str, Callable[[Connection, Random], deliveries.DeliveryFilter]] = {
         "all": lambda *_: filter_(),
         "of a verb": lambda *_: filter_(verb=VERB + "completed"),
         "of a rare verb": lambda *_: filter_(verb=VERB + "failed"),

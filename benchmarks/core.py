@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mappings
-from benchmarks.mapping import FACTS, NOW
+from benchmarks.mapping import CONTEXT, NOW
 from bridge.formats.lenient_json import decode
 from mappings.apply import Transition, apply_commit
 from mappings.attempt import AttemptState, Commit, ReceivedCommit, SessionState
@@ -180,7 +180,7 @@ def _commit(
     )
     if needs_duplicate_lookup(session, arrival):
         raise RuntimeError("a commit of the measured session would make the service read its journal")
-    transition = apply_commit(mapping, FACTS, attempt, session, arrival)
+    transition = apply_commit(mapping, CONTEXT, attempt, session, arrival)
     return time.perf_counter() - start, transition
 
 

@@ -28,7 +28,7 @@ from benchmarks.usage import memory
 from bridge.clock import random_id
 from storage import leases, outbox
 from storage.engine import open_engine, reading, writing
-from storage.outbox import Part
+from storage.outbox import ShardLease
 
 KINDS = ("SQLite", "PostgreSQL")
 FLAT = 0.20
@@ -139,7 +139,7 @@ def _commit(stored: Sequence[Stored], rounds: int) -> None:
 def _look(one: Stored) -> None:
     """Find out what the forwarder's look for what waits costs, with all that is settled around it."""
     engine = open_engine(one.bridge.url)
-    part = Part("lrs", "lrs/0", random_id(), 0)
+    part = ShardLease("lrs", "lrs/0", random_id(), 0)
     with writing(engine) as connection:
         outbox.assign_waiting(connection, part.target)
         leases.share_out(connection, owner=part.owner, names=[part.lease], lasts=3_600_000)

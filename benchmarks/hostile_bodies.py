@@ -36,7 +36,7 @@ LIMIT = 50
 """Milliseconds for which no body of a mebibyte may keep the event loop."""
 TICK = 0.002
 """Seconds between two looks at how late a timer is."""
-LONGEST_ANSWER = 120
+MAX_ANSWER_LENGTH = 120
 """Seconds after which an answer is not waited for any more."""
 
 
@@ -81,7 +81,7 @@ class Attacker:
         headers = {"Authorization": f"Bearer {self.token}"} if token else {}
         if encoding:
             headers["Content-Encoding"] = encoding
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONGEST_ANSWER)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=MAX_ANSWER_LENGTH)
         try:
             connection.request("POST", path, body, headers)
             response = connection.getresponse()

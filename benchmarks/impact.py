@@ -20,10 +20,10 @@ from benchmarks.journals import fill
 from benchmarks.processes import databases
 from benchmarks.report import Report
 from benchmarks.usage import memory
-from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.impact import impact
 from storage.engine import open_engine
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 
 WANTED = 5_000
 """Commits a second, at least."""
@@ -70,7 +70,7 @@ def _measure(engine: Engine, documents: tuple[str, str], processes: int) -> tupl
     best, used, commits = float("inf"), 0.0, 0
     for _ in range(ROUNDS):
         before, begun = _processor_seconds(), time.perf_counter()
-        found = impact(engine, documents, Span(), processes=processes, few=0)
+        found = impact(engine, documents, JournalSpan(), processes=processes, few=0)
         took = time.perf_counter() - begun
         if took < best:
             best, used, commits = took, _processor_seconds() - before, found.commits

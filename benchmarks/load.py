@@ -25,7 +25,7 @@ import uvloop
 from benchmarks.usage import family_seconds
 from benchmarks.workload import KINDS, PER_SESSION, Requests
 
-LONGEST_WAIT = 30
+MAX_WAIT = 30
 """Seconds for the last answers."""
 
 
@@ -227,7 +227,7 @@ async def run(job: Job) -> Result:
         await ticking
     for one in connections:
         one.finish()
-    async with asyncio.timeout(LONGEST_WAIT):
+    async with asyncio.timeout(MAX_WAIT):
         await load.finished.wait()
     wall, server, database, own = (now - then for now, then in zip(after, before, strict=True))
     took = sorted(load.latencies) or [0.0]

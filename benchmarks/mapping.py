@@ -49,7 +49,7 @@ CMI: dict[str, Any] = {
     "interactions": {},
 }
 BODY = msgspec.json.encode({"cmi": CMI})
-FACTS = StatementContext(
+CONTEXT = StatementContext(
     lms="1",
     lms_name="lms",
     home_page="https://lms.example.org",
@@ -116,7 +116,7 @@ def measure(function: Callable[[], object], calls: int = CALLS) -> float:
 
 
 def _map(mapping: Any, folded: Any) -> GeneratedStatements:
-    return generate_statements(mapping, FACTS, folded.attempt, folded.session, folded.changes, folded.at)
+    return generate_statements(mapping, CONTEXT, folded.attempt, folded.session, folded.changes, folded.at)
 
 
 def _with_tincan(verb: str) -> str:
@@ -126,18 +126,18 @@ def _with_tincan(verb: str) -> str:
     statement = tincan.Statement(
         id="2586c785-df07-49c6-a979-a0c3db3e452f",
         actor=tincan.Agent(
-            name=FACTS.learner_name, account=tincan.AgentAccount(home_page=FACTS.home_page, name=FACTS.learner_id)
+            name=CONTEXT.learner_name, account=tincan.AgentAccount(home_page=CONTEXT.home_page, name=CONTEXT.learner_id)
         ),
         verb=tincan.Verb(id=f"http://adlnet.gov/expapi/verbs/{verb}", display=tincan.LanguageMap({"en-US": verb})),
         object=tincan.Activity(
             id=sco,
             definition=tincan.ActivityDefinition(
-                type=f"{activities}/lesson", name=tincan.LanguageMap({"en-US": FACTS.activity_name})
+                type=f"{activities}/lesson", name=tincan.LanguageMap({"en-US": CONTEXT.activity_name})
             ),
         ),
         result=tincan.Result(success=True, score=tincan.Score(scaled=0.85, raw=85, min=0, max=100)),
         context=tincan.Context(
-            registration=FACTS.registration,
+            registration=CONTEXT.registration,
             context_activities=tincan.ContextActivities(
                 category=[tincan.Activity(id="https://w3id.org/xapi/scorm")],
                 grouping=[
@@ -146,7 +146,7 @@ def _with_tincan(verb: str) -> str:
                         definition=tincan.ActivityDefinition(type=f"{activities}/course"),
                     ),
                     tincan.Activity(
-                        id=f"{sco}?attemptId={FACTS.attempt_id}",
+                        id=f"{sco}?attemptId={CONTEXT.attempt_id}",
                         definition=tincan.ActivityDefinition(type=f"{activities}/attempt"),
                     ),
                 ],

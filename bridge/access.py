@@ -1,4 +1,4 @@
-"""Who may post: LMS tokens, and the signed tokens in commit URLs (beacons cannot send headers)."""
+"""Authentication of LMSs: by LMS tokens, and by the signed tokens in commit URLs (beacons cannot send headers)."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from bridge.errors import BadCommitToken, CommitTokenExpired, NoToken, UnknownTo
 from storage import lms
 from storage.lms import Lms
 
-TOKEN_PREFIX = "sxb_"  # noqa: S105 -- so that a leaked token can be recognised as ours
-TOKEN_TRUSTED_FOR = 30_000
-"""Milliseconds after which a token that was checked is checked again: a revoked one works no longer than that."""
+TOKEN_PREFIX = "sxb_"  # noqa: S105 -- so that a leaked token can be recognized
+TOKEN_CACHE_TTL = 30_000
+"""Milliseconds for which a valid token is cached: a revoked one works no longer than that."""
 
 
 def new_token() -> str:
-    """Make an LMS token of 256 random bits (OWASP ASVS 5.0, 11.5.1 asks for at least 128)."""
+    """Return a new LMS token of 256 random bits (OWASP ASVS 5.0, 11.5.1 requires at least 128)."""
     return TOKEN_PREFIX + secrets.token_urlsafe(32)
 
 
 class LmsTokens:
-    """Checks `Authorization: Bearer …` against the stored digests, remembering for a while what it found."""
+    """Checks `Authorization: Bearer …` against the stored digests, with a cache."""
 
     def __init__(self, database: Database, now: Now) -> None:
         self._database = database
         self._now = now
-        self._known: dict[str, tuple[int, Lms]] = {}
+        self._cache: dict[str, tuple[int, Lms]] = {}
 
     async def check(self, authorization: str | None) -> Lms:
         """Return the LMS of a request.
@@ -47,26 +47,26 @@ class LmsTokens:
         if not token.isascii():
             raise UnknownToken("This is no LMS token; `scorm-bridge tokens create` makes one.")
         digest = lms.digest(token)
-        remembered = self._known.get(digest)
-        if remembered is not None and self._now() - remembered[0] < TOKEN_TRUSTED_FOR:
-            return remembered[1]
-        found = await self._database.read(lms.by_token, digest)
-        if found is None:
-            self._known.pop(digest, None)
+        cached = self._cache.get(digest)
+        if cached is not None and self._now() - cached[0] < TOKEN_CACHE_TTL:
+            return cached[1]
+        owner = await self._database.read(lms.by_token, digest)
+        if owner is None:
+            self._cache.pop(digest, None)
             raise UnknownToken("This LMS token is not known or was revoked; `scorm-bridge tokens create` makes one.")
-        self._known[digest] = (self._now(), found)
-        return found
+        self._cache[digest] = (self._now(), owner)
+        return owner
 
 
 class CommitOwner(NamedTuple):
-    """Whose a session is: the LMS's id, and a tag that stands for the learner and says nothing of who it is."""
+    """The owner of a session: the LMS's id, and a tag that stands for the learner without naming them."""
 
     lms_id: int
     learner_tag: str
 
 
 class CommitTokens:
-    """Signs and checks the tokens in commit URLs: HMAC-SHA256 over the session, whose it is, and the token's end."""
+    """Signs and checks the tokens in commit URLs: HMAC-SHA256 over the session, its owner, and the expiry."""
 
     def __init__(self, keys: Sequence[bytes], now: Now, lifetime: int) -> None:
         """Sign with the first key, check with all. `lifetime` is in seconds."""
@@ -75,16 +75,16 @@ class CommitTokens:
         self._lifetime = lifetime
 
     def sign(self, session_id: str, owner: CommitOwner) -> str:
-        """Make the token for a session's commits."""
+        """Return the token for a session's commits."""
         until = self._now() // 1000 + self._lifetime
         claims = f"{until:x}-{owner.lms_id:x}-{owner.learner_tag}"
         return f"{claims}.{_signature(self._keys[0], session_id, claims)}"
 
     def check(self, session_id: str, token: str) -> CommitOwner:
-        """Check the token that came with a commit, and return whose the session is.
+        """Check the token that came with a commit, and return the owner of the session.
 
         Raises:
-            BadCommitToken: it was not made for this session, or is valid no longer.
+            BadCommitToken: it is for another session, or has expired.
         """
         claims, _, signature = token.partition(".")
         valid = [
@@ -93,7 +93,7 @@ class CommitTokens:
             if hmac.compare_digest(_signature(key, session_id, claims).encode(), signature.encode(errors="replace"))
         ]
         if not valid:
-            raise BadCommitToken("The token in the commit URL does not belong to this session; open a session anew.")
+            raise BadCommitToken("The token in the commit URL does not belong to this session; open the session again.")
         until, lms_id, learner_tag = claims.split("-")
         if int(until, 16) < self._now() // 1000:
             raise CommitTokenExpired(int(lms_id, 16))

@@ -1,4 +1,4 @@
-"""Putting the service together: settings in, an aiohttp application with running forwarders out."""
+"""Builds the service: an aiohttp application with its background tasks, from the settings."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
-from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import activate_configured
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
 from bridge.periodic_task import PeriodicTask
-from bridge.routing import configured, unwanted_documents
+from bridge.routing import build_targets, unwanted_documents
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.write_health import WriteHealth
@@ -65,7 +65,7 @@ class SchemaError(RuntimeError):
 
 
 class _Sources(NamedTuple):
-    """Time, identity and chance."""
+    """Time, ids and random numbers."""
 
     now: Now
     new_id: NewId
@@ -81,7 +81,7 @@ def create_app(
     random: Callable[[], float] = random_numbers.random,
     monotonic: Monotonic = time.monotonic,
 ) -> web.Application:
-    """Make the service. Opens the database and reads what it needs from it; forwarding starts with the application.
+    """Build the service. Opens the database and reads what it needs; forwarding starts with the application.
 
     Raises:
         SchemaError: the database was not migrated.
@@ -93,13 +93,13 @@ def create_app(
     database = Database(open_engine(settings.database.url))
     try:
         database.files.verify()
-        return _put_together(settings, mapping, database, _Sources(now, new_id, random, monotonic))
+        return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic))
     except BaseException:
         database.close()
         raise
 
 
-def _put_together(
+def _build(
     settings: Settings,
     mapping: CompiledMapping,
     database: Database,
@@ -111,7 +111,7 @@ def _put_together(
         keys = _prepare(connection, mapping, now())
         versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
         known = [mapping, *_mappings(versions)]
-        targets = configured(settings.targets, known)
+        targets = build_targets(settings.targets, known)
         documents.forget(connection, unwanted_documents(known, targets))
         _hurry(connection, names, now())
     worker_pools: list[WorkerPool] = []
@@ -176,7 +176,7 @@ def _put_together(
             workers = build_workers(database, session, targets, app[PAUSE_MONITOR], owner=owner, now=now, random=random)
             worker_pool = WorkerPool(database, workers, owner=owner)
             worker_pools.append(worker_pool)
-            watches: list[PeriodicTask] = [
+            tasks: list[PeriodicTask] = [
                 IdleSessionReaper(database, commits, now, settings.sessions.idle_after),
                 app[DOCUMENT_BUILDER],
                 app[MAPPING_RELOADER],
@@ -185,10 +185,10 @@ def _put_together(
                 disk,
                 refusals,
             ]
-            running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(watch.run()) for watch in watches)]
+            running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(task.run()) for task in tasks)]
             yield
-            for watch in watches:
-                watch.stop()
+            for task in tasks:
+                task.stop()
             await commits.drain()
             worker_pool.stop()
             await asyncio.gather(*running, return_exceptions=True)
@@ -206,11 +206,11 @@ def _put_together(
 
 def _mappings(versions: ActiveMappings) -> list[CompiledMapping]:
     for_all, for_lms = versions.current()
-    return [one.mapping for one in (for_all, *for_lms.values())]
+    return [active.mapping for active in (for_all, *for_lms.values())]
 
 
 def _hurry(connection: Connection, names: Collection[str], now: int) -> None:
-    """Let what failed be tried at once: somebody may have corrected the settings, or the LRS."""
+    """Send what failed again at once: somebody may have corrected the settings, or the LRS."""
     for name in names:
         outbox.hurry(connection, name)
         documents.hurry(connection, name, now)

@@ -1,4 +1,4 @@
-"""Time and identity, handed in wherever they are needed so that tests can hold them still."""
+"""Time and ids, passed in wherever they are needed, so that tests control them."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from collections.abc import Callable
 from mappings.xapi.timestamps import rfc3339
 
 Now = Callable[[], int]
-"""Gives whole milliseconds since the epoch."""
+"""Returns whole milliseconds since the epoch."""
 
 Monotonic = Callable[[], float]
-"""Gives seconds since some moment, and is never set back."""
+"""Returns seconds of a clock that is never set back."""
 
 NewId = Callable[[], str]
-"""Gives a new UUID in its canonical form."""
+"""Returns a new UUID in its canonical form."""
 
 
 def system_now() -> int:
-    """Read the system's clock."""
+    """Return the time of the system's clock."""
     return time.time_ns() // 1_000_000
 
 
 def random_id() -> str:
-    """Make a random UUID (version 4)."""
+    """Return a random UUID (version 4)."""
     return str(uuid.uuid4())
 
 
-def begun_at(now: int, new_id: str) -> str:
-    """Put a time, in milliseconds since the epoch, in front of a random UUID, which makes it version 7 (RFC 9562).
+def time_ordered_id(now: int, new_id: str) -> str:
+    """Return a random UUID with a time, in milliseconds since the epoch, in front: version 7 (RFC 9562).
 
-    What is stored under such ids lies in the order in which it began, so that what is at work lies together.
+    Rows under such ids are stored in the order in which they were created, so that recent ones are close together.
     """
     time_in_front = f"{now:012x}"
     return f"{time_in_front[:8]}-{time_in_front[8:]}-7{new_id[15:]}"

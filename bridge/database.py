@@ -1,8 +1,8 @@
-"""The database as the event loop sees it: synchronous functions, run on threads of their own.
+"""The database for the event loop: synchronous functions, run on threads.
 
-Commits have a thread that runs one transaction after the other, in the order they come. What else the service writes
-has another one on PostgreSQL; SQLite has one writer for all. People, files of all that a search finds, and LMSs that
-ask after what is stored read in lanes of their own, and wait for each other instead of holding up commits.
+Commits have a thread that runs one transaction after the other, in the order they come. The other writes of the service
+have another one on PostgreSQL; SQLite has one writer for all. People, exports, and the requests of LMSs for what is
+stored read in lanes of their own, and wait for each other instead of delaying commits.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 READERS = 4
-"""Threads on which the service reads for itself: tokens, what is to be forwarded, whether it is ready."""
+"""Threads on which the service itself reads: tokens, deliveries, readiness."""
 LANE_READERS = 2
-"""Threads on which people read, and as many on which LMSs do."""
-EXPORTERS = 1
-"""Threads that read for files, one part of one file after the other."""
+"""Threads of the lane of people, and of that of LMSs."""
+EXPORT_READERS = 1
+"""Threads of the lane of exports."""
 MAX_WAITING = 64
-"""Requests that wait in a lane; more are refused at once."""
+"""Requests that wait in a lane; further ones are refused."""
 BUSY_RETRY_AFTER = 2
 """Seconds."""
 
 
 DATABASE_ERRORS = (DBAPIError, DatabaseFileLostError)
-"""What says that the database does not do as it should: nothing of what was to be stored."""
+"""Errors of the database itself."""
 
 
-def describe(error: Exception) -> str:
-    """Name an error without the values that the database's own words may hold."""
+def describe_error(error: Exception) -> str:
+    """Return the name of an error, without the database's message, which may contain values of rows."""
     if isinstance(error, DatabaseFileLostError):
         return str(error)
     if not isinstance(error, DBAPIError):
@@ -51,15 +51,15 @@ def describe(error: Exception) -> str:
     return f"{type(error.orig).__name__} {code}".strip()
 
 
-def describe_place(error: Exception) -> str:
-    """Name an error and where in the code it was raised, without its words, which may hold learners' data."""
+def describe_error_place(error: Exception) -> str:
+    """Return the name of an error and where in the code it was raised, without its message."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return f"{describe(error)}{place}"
+    return f"{describe_error(error)}{place}"
 
 
 class Lane:
-    """The database for one kind of client: threads of its own to read on, and refusal where too many wait."""
+    """The database for one kind of client: reading threads of its own, and refusal where too many requests wait."""
 
     def __init__(self, engine: Engine, writer: Writer, name: str, threads: int) -> None:
         self.engine = engine
@@ -79,7 +79,7 @@ class Lane:
         return await self.run(lambda: read(self.engine, function, *args, **kwargs))
 
     async def run(self, function: Callable[[], _T]) -> _T:
-        """Run any function on the lane's threads, as what works on much that was read.
+        """Run any function on the lane's threads.
 
         Raises:
             Busy: too many wait.
@@ -95,20 +95,22 @@ class Lane:
     async def write(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """Run a function in a transaction of its own, when nothing of the service waits to be written.
+        """Run a function in a transaction of low priority.
 
         Raises:
             Busy: too many wait.
         """
-        if self._writer.people_waiting >= MAX_WAITING:
+        if self._writer.low_priority_waiting >= MAX_WAITING:
             raise self._busy()
         writer = self._writer
-        return await asyncio.wrap_future(writer.queue_for_people(lambda: writer.transaction(function, *args, **kwargs)))
+        return await asyncio.wrap_future(
+            writer.queue_low_priority(lambda: writer.transaction(function, *args, **kwargs))
+        )
 
     def transact(self, function: Callable[[Connection], _T]) -> _T:
         """Run a function as `write` does, from a thread that waits for it: long work writes a little at a time."""
         writer = self._writer
-        return writer.queue_for_people(lambda: writer.transaction(function)).result()
+        return writer.queue_low_priority(lambda: writer.transaction(function)).result()
 
     def close(self) -> None:
         """Wait for what is running."""
@@ -119,9 +121,9 @@ class Lane:
 
 
 class Database:
-    """Runs storage functions off the event loop. `commits` has them one after the other, in the order they come.
+    """Runs storage functions off the event loop. `commits` runs them one after the other, in the order they come.
 
-    `people`, `exports` and `lms` are lanes: for who looks at pages, for files, and for LMSs that ask what is stored.
+    `people`, `exports` and `lms` are lanes: for audit pages, for their exports, and for the API's reading requests.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -131,7 +133,7 @@ class Database:
         self._writer = self.commits if engine.dialect.name == "sqlite" else Writer(engine, self.files, "write")
         self._readers = ThreadPoolExecutor(READERS, "read")
         self.people = Lane(engine, self._writer, "people", LANE_READERS)
-        self.exports = Lane(engine, self._writer, "exports", EXPORTERS)
+        self.exports = Lane(engine, self._writer, "exports", EXPORT_READERS)
         self.lms = Lane(engine, self._writer, "lms", LANE_READERS)
 
     async def write(
@@ -170,6 +172,6 @@ def read(
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-    # the database was restarted under a connection that was kept: the pool has forgotten it
+    # the database was restarted under a pooled connection, which the pool has dropped
     with reading(engine) as connection:
         return function(connection, *args, **kwargs)

@@ -1,7 +1,7 @@
 """Outgoing HTTP requests: the one place that reads what another server answers.
 
-An answer arrives in as many pieces as the network likes. It is read to its end or to a limit, and the whole exchange,
-from the connection to the last byte, has one deadline: neither an endless answer nor a dripping one holds a sender.
+An answer is read to its end or to a limit, and the whole exchange, from the connection to the last byte, has one
+deadline: neither an endless answer nor a slow one blocks a worker.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 import aiohttp
 
 CONNECT_TIMEOUT = 10
-"""Seconds until a connection must stand."""
+"""Seconds within which a connection must be established."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What a server answered.
+    """The answer of a server.
 
     Attributes:
         status: the HTTP status.
@@ -56,7 +56,7 @@ async def send_request(
 ) -> HttpResponse:
     """Send a request and read the answer to its end, or to `max_bytes` bytes of decoded content.
 
-    Redirects are not followed: they would take credentials and learners' data elsewhere. The session's deadline bounds
+    Redirects are not followed: they would send credentials and learners' data elsewhere. The session's deadline bounds
     the whole exchange. `options` are those of `aiohttp.ClientSession.request`.
 
     Raises:
@@ -64,7 +64,7 @@ async def send_request(
         TimeoutError: the answer was not whole in time.
     """
     if options.get("proxy_headers") and url.startswith("http://"):
-        # only a tunnel is asked for with the proxy's own headers; without one the request itself has them
+        # aiohttp sends these headers only when it opens a tunnel; without one the request itself must have them
         options["headers"] = {**options.get("headers", {}), **options["proxy_headers"]}
     async with session.request(method, url, allow_redirects=False, **options) as response:
         body = bytearray()
@@ -77,12 +77,12 @@ async def send_request(
 
 
 def describe_failure(error: Exception, timeout_seconds: float) -> str:
-    """Say why no answer came, of the errors that `send_request` raises."""
+    """Return why no answer came, by an error that `send_request` raised."""
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout_seconds:g} s"
     return f"{type(error).__name__}: {error}"
 
 
 def too_large(max_bytes: int) -> str:
-    """Say that an answer was longer than is read of it."""
+    """Return the message for an answer that is longer than is read."""
     return f"the answer is longer than {max_bytes:,} bytes"

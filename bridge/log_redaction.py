@@ -1,4 +1,4 @@
-"""Secrets out of the log, wherever in a line they stand: a library's message may repeat what a client sent."""
+"""Removes secrets from the log, wherever in a line they are: a library's message may repeat what a client sent."""
 
 from __future__ import annotations
 

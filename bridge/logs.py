@@ -1,7 +1,7 @@
-"""The log: one name for each fact, facts as key and value, never CMI data or learners' names.
+"""The log: one name for each event, facts as key and value, never CMI data or learners' names.
 
-What libraries and Python itself have to say goes the same way as the bridge's own lines, through the same renderer,
-with secrets redacted: every line of a JSON log is JSON, and none holds a token.
+What libraries and Python itself log goes through the same renderer as the bridge's own lines, with secrets redacted:
+every line of a JSON log is JSON, and none has a token.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 def configure(settings: LogSettings) -> None:
-    """Write the log to standard error, for people or as JSON; what libraries log goes there too, from `warning` on."""
+    """Configure the log: to standard error, as text or JSON, with what libraries log from `warning` on."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     added: list[Processor] = [
         structlog.processors.add_log_level,
@@ -60,8 +60,8 @@ def announce(text: str) -> None:
 
 
 @contextmanager
-def taking_over() -> Iterator[None]:
-    """Log what Python would print by itself: warnings, and exceptions that nobody catches in threads and finalizers."""
+def capture_uncaught() -> Iterator[None]:
+    """Log what Python would print: warnings, and uncaught exceptions in threads and finalizers."""
     hooks = threading.excepthook, sys.unraisablehook
     threading.excepthook = _log_of_thread
     sys.unraisablehook = _log_unraisable

@@ -1,4 +1,4 @@
-"""Loopback: addresses that no other machine can reach."""
+"""Loopback addresses, which no other machine can reach."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host name or address, without a port, is this machine's own and nobody else's."""
+    """Return whether a host name or address, without a port, is of the loopback interface."""
     name = host.removeprefix("[").removesuffix("]").lower()
     if name == "localhost":
         return True

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import describe, describe_place
+from bridge.database import describe_error, describe_error_place
 from storage.database_files import DatabaseFileLostError
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class PeriodicTask(ABC):
 
     @abstractmethod
     async def run_once(self) -> bool:
-        """Do a part of what there is to do; return whether there may be more."""
+        """Run a part of what there is to do; return whether there may be more."""
 
     def stop(self) -> None:
         """Stop after the current run."""
@@ -47,7 +47,7 @@ class PeriodicTask(ABC):
                 while await self.run_once() and not self._stopping.is_set():
                     pass
             except (DBAPIError, DatabaseFileLostError) as error:
-                log.error("task_interrupted", task=type(self).__name__, error=describe(error))  # noqa: TRY400 -- its own words hold values
+                log.error("task_interrupted", task=type(self).__name__, error=describe_error(error))  # noqa: TRY400 -- its own words hold values
             except Exception:
                 log.exception("task_interrupted", task=type(self).__name__)
             with contextlib.suppress(TimeoutError):
@@ -101,5 +101,10 @@ class ItemBackoff:
         if len(self._failures) > MAX_FAILING_ITEMS:
             self._failures.popitem(last=False)
         log.error(
-            "item_failed", work=self._name, item=item, error=describe_place(error), failures=failures, again_after=delay
+            "item_failed",
+            work=self._name,
+            item=item,
+            error=describe_error_place(error),
+            failures=failures,
+            again_after=delay,
         )

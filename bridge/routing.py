@@ -1,4 +1,4 @@
-"""Targets as the settings and the versions of mapping documents that hold together say."""
+"""Routing: which target receives which statements and documents, by the settings and the mapping versions."""
 
 from __future__ import annotations
 
@@ -12,59 +12,59 @@ from mappings.definition import CompiledMapping
 from storage.outbox import UNASSIGNED
 
 
-def configured(settings: Sequence[TargetSettings], mappings: Sequence[CompiledMapping]) -> list[Target]:
-    """Return the targets. `mappings` are the document that the settings name and all versions that hold.
+def build_targets(settings: Sequence[TargetSettings], mappings: Sequence[CompiledMapping]) -> list[Target]:
+    """Return the targets. `mappings` are the document of the settings and all active versions.
 
     Raises:
-        SettingsError: one names a document, rule or verb that none of them has.
+        SettingsError: a target names a document, rule or verb that none of them has.
     """
-    faults = [told for one in settings for told in _unknown(one, mappings)]
+    faults = [fault for target in settings for fault in _unknown_names(target, mappings)]
     if faults:
         raise SettingsError("\n".join(faults))
-    return [_target(one, mappings) for one in settings]
+    return [_build_target(target, mappings) for target in settings]
 
 
-def receivers(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> dict[str, tuple[str, ...]]:
-    """Return the targets that get each rule's statements, by its name; without targets they wait for the first one."""
+def targets_by_rule(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> dict[str, tuple[str, ...]]:
+    """Return the targets that receive each rule's statements; without targets they wait for the first one."""
     if not settings:
         return {rule.name: (UNASSIGNED,) for rule in mapping.definition.rules}
-    unwanted = {one.name: _unwanted_rules(one, mapping) for one in settings}
+    unwanted = {target.name: _unwanted_rules(target, mapping) for target in settings}
     return {
-        rule.name: tuple(one.name for one in settings if rule.name not in unwanted[one.name])
+        rule.name: tuple(target.name for target in settings if rule.name not in unwanted[target.name])
         for rule in mapping.definition.rules
     }
 
 
-def readers(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> dict[str, tuple[str, ...]]:
-    """Return the targets of each document that any gets, by its name."""
+def targets_by_document(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> dict[str, tuple[str, ...]]:
+    """Return the targets that receive each document, by its name; documents that none receives are left out."""
     if not settings:
-        return {one.name: (UNASSIGNED,) for one in mapping.definition.documents if one.send}
-    found = {
-        one.name: tuple(target.name for target in settings if target.documents.get(one.name, one.send))
-        for one in mapping.definition.documents
+        return {document.name: (UNASSIGNED,) for document in mapping.definition.documents if document.send}
+    by_document = {
+        document.name: tuple(target.name for target in settings if target.documents.get(document.name, document.send))
+        for document in mapping.definition.documents
     }
-    return {name: wanted_by for name, wanted_by in found.items() if wanted_by}
+    return {name: targets for name, targets in by_document.items() if targets}
 
 
 def unwanted_documents(mappings: Sequence[CompiledMapping], targets: Sequence[Target]) -> dict[str, frozenset[str]]:
-    """Return the names of the documents that each target gets by none of the mappings, by the target's name."""
-    known = frozenset(one.name for mapping in mappings for one in mapping.definition.documents)
+    """Return the names of the documents that a target receives by none of the mappings, by the target's name."""
+    known = frozenset(document.name for mapping in mappings for document in mapping.definition.documents)
     return {target.name: known - target.documents for target in targets}
 
 
-def warnings(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> list[str]:
-    """Return warnings of what targets name and a mapping has not: filters and switches without effect."""
-    return [told for one in settings for told in _unknown(one, [mapping])]
+def unknown_names(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> list[str]:
+    """Return a warning for each target whose filter or documents have names that a mapping does not have."""
+    return [fault for target in settings for fault in _unknown_names(target, [mapping])]
 
 
-def _target(settings: TargetSettings, mappings: Sequence[CompiledMapping]) -> Target:
-    documents = [one for mapping in mappings for one in mapping.definition.documents]
+def _build_target(settings: TargetSettings, mappings: Sequence[CompiledMapping]) -> Target:
+    documents = [document for mapping in mappings for document in mapping.definition.documents]
     return Target(
         settings.name,
         settings.endpoint,
         _credentials(settings),
         settings.version,
-        frozenset(one.name for one in documents if settings.documents.get(one.name, one.send)),
+        frozenset(document.name for document in documents if settings.documents.get(document.name, document.send)),
         frozenset(name for mapping in mappings for name in _unwanted_rules(settings, mapping)),
         settings.rate,
         settings.tls(),
@@ -78,8 +78,8 @@ def _unwanted_rules(settings: TargetSettings, mapping: CompiledMapping) -> froze
     return frozenset(name for name, names in called.items() if (only and not names & {*only}) or names & {*without})
 
 
-def _unknown(settings: TargetSettings, mappings: Sequence[CompiledMapping]) -> Iterator[str]:
-    documents = dict.fromkeys(one.name for mapping in mappings for one in mapping.definition.documents)
+def _unknown_names(settings: TargetSettings, mappings: Sequence[CompiledMapping]) -> Iterator[str]:
+    documents = dict.fromkeys(document.name for mapping in mappings for document in mapping.definition.documents)
     called = dict.fromkeys(
         name
         for mapping in mappings
@@ -87,11 +87,11 @@ def _unknown(settings: TargetSettings, mappings: Sequence[CompiledMapping]) -> I
         for name in (rule.name, mapping.definition.verbs[rule.verb].id)
     )
     filtered = (*settings.filter.only, *settings.filter.without)
-    for key, told, known, kind in (
+    for key, configured, known, kind in (
         ("documents", settings.documents, documents, "document"),
         ("filter", filtered, called, "rule or verb"),
     ):
-        unknown = [name for name in told if name not in known]
+        unknown = [name for name in configured if name not in known]
         if unknown:
             yield (
                 f"targets.{settings.name}.{key}: {', '.join(unknown)} is no {kind} of the mapping document; there are:"

@@ -1,4 +1,4 @@
-"""Something that many ask for and that is done once for all of them."""
+"""Runs an operation once for all concurrent callers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _T = TypeVar("_T")
 
 
 class SingleFlight(Generic[_T]):
-    """Runs something once for all who ask meanwhile, and lets nobody wait longer than they want to."""
+    """Runs an operation once for all callers meanwhile; each caller has a timeout of its own."""
 
     def __init__(self, run: Callable[[], Awaitable[_T]]) -> None:
         self._run = run
         self._task: asyncio.Future[_T] | None = None
 
     async def result(self, timeout_seconds: float) -> _T:
-        """Return the result of the run that is under way, or of a new one.
+        """Return the result of the current run, or of a new one.
 
         Raises:
-            TimeoutError: it is not over yet; it goes on.
+            TimeoutError: it has not finished; it continues.
         """
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._run())

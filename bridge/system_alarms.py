@@ -24,7 +24,7 @@ class AlarmCode(StrEnum):
     NOT_STORED = "commits-not-stored"
     """The database does not store commits."""
     OVER_LIMIT = "over-limit"
-    """Clients send more than they may: it is refused."""
+    """Clients exceed their budgets and are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class SystemAlarms:
             log.info("alarm_cleared", alarm=str(code))
 
     def current(self) -> list[SystemAlarm]:
-        """Return what is raised, the first one first."""
+        """Return the alarms that are raised, oldest first."""
         now = self._monotonic()
         for code in [code for code, (_, until) in [*self._current.items()] if until is not None and until <= now]:
             self.clear(code)

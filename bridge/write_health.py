@@ -1,4 +1,4 @@
-"""Whether commits can be stored: what the writer lately did, and a write to see where it did nothing."""
+"""Whether commits can be stored: by the latest transactions, or by a probe where there were none."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.clock import Monotonic
-from bridge.database import Database, describe
+from bridge.database import Database, describe_error
 from bridge.periodic_task import PeriodicTask
 from bridge.single_flight import SingleFlight
 from bridge.system_alarms import AlarmCode, SystemAlarms
-from storage import integrity, write_probe
+from storage import integrity
 from storage.database_files import DatabaseFileLostError
 from storage.migrations import is_current
 
-RECENT = 5.0
-"""Seconds for which a transaction that was stored shows that the next one will be."""
+STORED_TTL = 5.0
+"""Seconds for which a stored transaction shows that the next one will be stored."""
 FAILURE_HOLD = 3.0
-"""Seconds after a commit that was not stored in which nothing shows that the next one will be."""
+"""Seconds after a failure in which nothing shows that the next transaction will be stored."""
 PROBE_TIMEOUT = 3.0
-"""Seconds within which the database must have taken a write."""
+"""Seconds within which the database must have stored a probe."""
 INTEGRITY_TIMEOUT = 20.0
 RECOVERY_INTERVAL = 5.0
-"""Seconds between looks whether the database takes writes again, also where nobody asks `/readyz`."""
+"""Seconds between probes after a failure, also where nobody requests `/readyz`."""
 PROBE_SIZE = 8 * 1024
 MAX_PROBE_SIZE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A transaction that the database did not take; `at` is monotonic, `size` in bytes of commits' bodies."""
+    """A transaction that was not stored; `at` is monotonic, `size` in bytes of commits' bodies."""
 
     at: float
     reason: str
@@ -42,7 +42,7 @@ class _Failure:
 
 
 class WriteHealth(PeriodicTask):
-    """Knows whether commits are stored. `stored` and `not_stored` are called by whoever writes, on any thread."""
+    """Knows whether commits are stored. Writers call `record_stored` and `record_not_stored`, on any thread."""
 
     def __init__(self, database: Database, alarms: SystemAlarms, monotonic: Monotonic) -> None:
         super().__init__(RECOVERY_INTERVAL)
@@ -52,39 +52,39 @@ class WriteHealth(PeriodicTask):
         self._stored_at: float | None = None
         self._failure: _Failure | None = None
         self._probing = SingleFlight(self._probe)
-        self._looking = SingleFlight(self._look_for_damage)
+        self._checking = SingleFlight(self._check_integrity)
 
-    def stored(self) -> None:
-        """Note that a transaction was stored."""
+    def record_stored(self) -> None:
+        """Record that a transaction was stored."""
         self._stored_at = now = self._monotonic()
         failure = self._failure
         if failure is not None and not failure.is_damage and now - failure.at >= FAILURE_HOLD:
             self._recovered()
 
-    def not_stored(self, error: Exception, size: int = 0) -> None:
-        """Note that the database did not take a transaction, with commits whose bodies have so many bytes."""
+    def record_not_stored(self, error: Exception, size: int = 0) -> None:
+        """Record that a transaction was not stored, with commits whose bodies have so many bytes."""
         is_damage = integrity.is_damage(error) or (self._failure is not None and self._failure.is_damage)
         if isinstance(error, DatabaseFileLostError):
-            # anybody may ask for this: the path is in the log
+            # anybody may read this: the path is in the log
             reason = "a file of the database was deleted, moved or replaced; the log says which, and what to do"
         else:
-            reason = f"the database does not take writes: {describe(error)}"
+            reason = f"the database does not take writes: {describe_error(error)}"
         self._failure = _Failure(self._monotonic(), reason, size, is_damage)
         self._alarms.raise_alarm(AlarmCode.NOT_STORED, reason)
 
     async def problem(self) -> str | None:
         """Return why commits cannot be stored now, or None if they can.
 
-        Where the writer has been idle, or has failed and not stored anything since, it is asked to write something, as
-        large as what it could not store. A database that has shown damage is read again before it is trusted.
+        Where the writer has been idle, or has failed and not stored anything since, it writes a probe, as large as what
+        it could not store. A database that was damaged is checked before it is written.
         """
         failure = self._failure
         if failure is not None and self._monotonic() - failure.at < FAILURE_HOLD:
             return failure.reason
-        if failure is None and self._stored_at is not None and self._monotonic() - self._stored_at < RECENT:
+        if failure is None and self._stored_at is not None and self._monotonic() - self._stored_at < STORED_TTL:
             return None
         try:
-            if failure is not None and failure.is_damage and not await self._looking.result(PROBE_TIMEOUT):
+            if failure is not None and failure.is_damage and not await self._checking.result(PROBE_TIMEOUT):
                 return failure.reason
             return await self._probing.result(PROBE_TIMEOUT)
         except TimeoutError:
@@ -92,12 +92,12 @@ class WriteHealth(PeriodicTask):
             return reason if failure is None else failure.reason
 
     async def run_once(self) -> bool:
-        """See whether a database that was in trouble takes writes again."""
+        """Probe a database that has failed."""
         if self._failure is not None:
             await self.problem()
         return False
 
-    async def _look_for_damage(self) -> bool:
+    async def _check_integrity(self) -> bool:
         whole = await asyncio.to_thread(integrity.finds_no_damage, self._database.engine, INTEGRITY_TIMEOUT)
         failure = self._failure
         if not whole and failure is not None:
@@ -110,14 +110,14 @@ class WriteHealth(PeriodicTask):
         writer = self._database.commits
         try:
             current = await asyncio.wrap_future(
-                writer.queue(lambda: writer.transaction(_write_and_look, os.urandom(size)))
+                writer.queue(lambda: writer.transaction(_write_probe, os.urandom(size)))
             )
         except (SQLAlchemyError, DatabaseFileLostError) as error:
-            self.not_stored(error, 0 if failure is None else failure.size)
+            self.record_not_stored(error, 0 if failure is None else failure.size)
             return None if self._failure is None else self._failure.reason
         if not current:
             return "the schema is old; run `scorm-bridge migrate`"
-        self.stored()
+        self.record_stored()
         if failure is not None and self._failure is failure:  # nothing has failed meanwhile
             self._recovered()
         return None
@@ -127,9 +127,9 @@ class WriteHealth(PeriodicTask):
         self._alarms.clear(AlarmCode.NOT_STORED)
 
 
-def _write_and_look(connection: Connection, content: bytes) -> bool:
+def _write_probe(connection: Connection, content: bytes) -> bool:
     """Write, unless the schema is another release's; return whether it is this one's."""
     if not is_current(connection):
         return False
-    write_probe.write(connection, content)
+    integrity.write_test_row(connection, content)
     return True

@@ -1,7 +1,7 @@
-"""The thread that writes: commits and what the service itself has to store first, what people do when there is room.
+"""The thread that writes: commits and the service's own writes first, those of people when there is time.
 
-SQLite has one writer. Whoever else wrote beside it would hold a lock that commits wait for, by a wait that looks again
-only now and then; so all of the service's writes go through this thread.
+SQLite has one writer. Another connection that writes would hold a lock that commits wait for by polling; so all of the
+service's writes go through this thread.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from storage.integrity import is_damage
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-PEOPLE_INTERVAL = 0.1
-"""Seconds between two transactions of people while others wait: often enough for them, too seldom for commits to
-notice."""
+LOW_PRIORITY_INTERVAL = 0.1
+"""Seconds between two transactions of low priority while others wait: often for people, seldom for commits."""
 
 
 class _Call(NamedTuple):
@@ -32,7 +31,7 @@ class _Call(NamedTuple):
 
 
 class Writer:
-    """A thread that writes, on a connection that it keeps. `files` are those that must not be lost meanwhile."""
+    """A thread that writes, on a connection of its own. `files` are those of the database, which are verified."""
 
     def __init__(
         self, engine: Engine, files: OpenFiles, name: str, clock: Callable[[], float] = time.monotonic
@@ -45,24 +44,24 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
         # guarded by the condition
-        self._first: deque[_Call] = deque()
-        self._later: deque[_Call] = deque()
+        self._queue: deque[_Call] = deque()
+        self._low_priority_queue: deque[_Call] = deque()
         self._closing = False
         # of the thread alone
-        self._people_at = -PEOPLE_INTERVAL
+        self._low_priority_at = -LOW_PRIORITY_INTERVAL
 
     def queue(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Let a function run on the thread, after those before it."""
-        return self._add(self._first, lambda: function(*args, **kwargs))
+        """Queue a function to run on the thread, after those before it."""
+        return self._add(self._queue, lambda: function(*args, **kwargs))
 
-    def queue_for_people(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Let a function run on the thread when nothing else waits, or every `PEOPLE_INTERVAL` if something does."""
-        return self._add(self._later, lambda: function(*args, **kwargs))
+    def queue_low_priority(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Queue a function to run when nothing else waits, or after `LOW_PRIORITY_INTERVAL` if something does."""
+        return self._add(self._low_priority_queue, lambda: function(*args, **kwargs))
 
     @property
-    def people_waiting(self) -> int:
-        """Return how many of `queue_for_people` wait."""
-        return len(self._later)
+    def low_priority_waiting(self) -> int:
+        """Return how many functions of `queue_low_priority` wait."""
+        return len(self._low_priority_queue)
 
     def transaction(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
@@ -83,9 +82,9 @@ class Writer:
             connection, self._connection = self._connection, None
             if connection is not None:
                 if is_damage(error):
-                    connection.invalidate()  # it has the damaged pages in memory, and would not see them mended
+                    connection.invalidate()  # it has the damaged pages in memory, and would not see a repair
                 connection.close()
-            self._files.verify()  # a lost file says more than what it led to
+            self._files.verify()  # a lost file explains more than its consequence
             raise
         return result
 
@@ -103,7 +102,7 @@ class Writer:
     def _add(self, to: deque[_Call], function: Callable[[], _T]) -> Future[_T]:
         future: Future[_T] = Future()
         with self._changed:
-            # the thread itself may add to what it is about to finish
+            # the thread itself may add while it finishes
             if self._closing and threading.current_thread() is not self._thread:
                 raise RuntimeError("the database is being closed: nothing more can be written")
             if self._thread is None:
@@ -116,7 +115,7 @@ class Writer:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._first and not self._later:
+                while not self._queue and not self._low_priority_queue:
                     if self._closing:
                         return
                     self._changed.wait()
@@ -131,7 +130,9 @@ class Writer:
                 call.future.set_result(result)
 
     def _next(self) -> _Call:
-        if self._later and (not self._first or self._clock() - self._people_at >= PEOPLE_INTERVAL):
-            self._people_at = self._clock()
-            return self._later.popleft()
-        return self._first.popleft()
+        if self._low_priority_queue and (
+            not self._queue or self._clock() - self._low_priority_at >= LOW_PRIORITY_INTERVAL
+        ):
+            self._low_priority_at = self._clock()
+            return self._low_priority_queue.popleft()
+        return self._queue.popleft()

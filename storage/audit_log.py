@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
-from storage.audit.pages import Order, Page, Reach, Span
+from storage.queries.keyset import KeysetOrder, ResultPage, ScanLimit, TimeSpan
 from storage.tables import audit_log
 
 
@@ -43,7 +43,7 @@ class AuditFilter(NamedTuple):
 
 
 _COLUMNS = tuple(audit_log.c[name] for name in AuditEntry._fields)
-_NEWEST = Order(audit_log.c.id)
+_NEWEST = KeysetOrder(audit_log.c.id)
 
 
 def append(connection: Connection, entry: AuditEntry) -> None:
@@ -59,7 +59,7 @@ def newest(connection: Connection, limit: int = 100) -> list[AuditEntry]:
 
 def search(
     connection: Connection, filter_: AuditFilter, *, after: str | None = None, limit: int = 50
-) -> Page[NumberedEntry]:
+) -> ResultPage[NumberedEntry]:
     """Return a page of entries, the newest first.
 
     Raises:
@@ -72,8 +72,8 @@ def search(
         query = query.where(audit_log.c.action == filter_.action)
     if filter_.subject:
         query = query.where(audit_log.c.subject.contains(filter_.subject, autoescape=True))
-    query = query.where(*Span(filter_.since, filter_.until).of(audit_log.c.at))
-    return _NEWEST.page(connection, query, _numbered, Reach(), after=after or None, most=limit)
+    query = query.where(*TimeSpan(filter_.since, filter_.until).of(audit_log.c.at))
+    return _NEWEST.page(connection, query, _numbered, ScanLimit(), after=after or None, most=limit)
 
 
 def _numbered(number: int, *columns: Any) -> NumberedEntry:

@@ -152,4 +152,4 @@ def _lost(name: str, what: str, error: OSError | None = None) -> DatabaseFileLos
         help_ = "Stop the bridge with SIGTERM, which saves what the log held, before anything else opens the database."
     else:
         help_ = "Move the file that the bridge had opened back, or stop the bridge and restore the database."
-    return DatabaseFileLostError(f"{name} {what}. Nothing is stored until that is mended. {help_}")
+    return DatabaseFileLostError(f"{name} {what}. Nothing is stored until this is corrected. {help_}")

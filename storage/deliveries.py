@@ -39,7 +39,7 @@ DISCARDED = ("waiting", "dead", "quarantined")
 """States that a discard ends."""
 
 
-class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
+class DeliveryFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which deliveries: those that meet all that is told. Times are milliseconds since the epoch, `since` included.
 
     `outcome` and `status` are of the last try.
@@ -139,7 +139,7 @@ _SHOWN = select(
 ).select_from(_FROM.outerjoin(try_, try_.c.id == LAST_TRY))
 
 
-def find(connection: Connection, which: Filter, *, most: int = 50) -> list[Delivery]:
+def find(connection: Connection, which: DeliveryFilter, *, most: int = 50) -> list[Delivery]:
     """Return deliveries, the newest first. Quick where an index finds them, as of a statement; else there are pages."""
     query = chosen(which, delivery.c.id).order_by(delivery.c.id.desc()).limit(most)
     return shown(connection, list(connection.execute(query).scalars()))
@@ -151,7 +151,7 @@ def shown(connection: Connection, delivery_ids: Sequence[int]) -> list[Delivery]
     return [Delivery._make(row) for row in rows]
 
 
-def ids(connection: Connection, which: Filter, *, after: int, most: int) -> list[int]:
+def ids(connection: Connection, which: DeliveryFilter, *, after: int, most: int) -> list[int]:
     """Return the ids above `after` of those that meet a filter, in their order."""
     query = chosen(which, delivery.c.id).where(delivery.c.id > after).order_by(delivery.c.id).limit(most)
     return list(connection.execute(query).scalars())
@@ -227,7 +227,7 @@ def of_state(state: str) -> list[ColumnElement[bool]]:
     return [is_it, _IS_TROUBLED] if state in TROUBLED else [is_it]
 
 
-def of_last_try(which: Filter) -> list[ColumnElement[bool]]:
+def of_last_try(which: DeliveryFilter) -> list[ColumnElement[bool]]:
     """Return the conditions that a filter sets to the last try."""
     told = ((_TRIED.c.outcome, which.outcome), (_TRIED.c.status, which.status))
     conditions = [column == value for column, value in told if value is not None]
@@ -240,7 +240,9 @@ def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[
     ).rowcount
 
 
-def chosen(which: Filter, what: ColumnElement[Any], met: Sequence[ColumnElement[bool]] | None = None) -> Select[Any]:
+def chosen(
+    which: DeliveryFilter, what: ColumnElement[Any], met: Sequence[ColumnElement[bool]] | None = None
+) -> Select[Any]:
     """Return the query for one column of the deliveries that meet a filter, which joins no more than it must.
 
     `met` are conditions that come to the same as the filter's and are used instead.
@@ -256,7 +258,7 @@ def chosen(which: Filter, what: ColumnElement[Any], met: Sequence[ColumnElement[
     return select(what).select_from(tables).where(*(conditions(which) if met is None else met))
 
 
-def conditions(which: Filter) -> list[ColumnElement[bool]]:
+def conditions(which: DeliveryFilter) -> list[ColumnElement[bool]]:
     """Return what a delivery must meet, of a query that joins what it is about."""
     columns = {
         "target": delivery.c.target,

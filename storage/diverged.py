@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, literal_column, select, update
 
-from storage.audit.pages import Count, up_to
 from storage.deliveries import of_state
+from storage.queries.keyset import Count, up_to
 from storage.tables import attempt, delivery, statement, try_
 
 DIVERGED = "diverged"

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from storage import leases
-from storage.outbox import UNASSIGNED, Part, Try, add_tries
+from storage.outbox import UNASSIGNED, ShardLease, Try, add_tries
 from storage.prepared import Prepared, PreparedSelect, Rows, Write, write
 from storage.tables import document, document_delivery, document_try, lease
 
@@ -48,7 +48,7 @@ class DocumentRow(NamedTuple):
     changed_at: int
 
 
-class Stored(NamedTuple):
+class DocumentUpdate(NamedTuple):
     """A document to store. `min_interval_ms` lie at least between two writes; 0 to write it now."""
 
     row: DocumentRow
@@ -110,7 +110,9 @@ _take = Prepared(
 _known = PreparedSelect(lambda ids: select(document.c.id, document.c.content).where(document.c.id.in_(ids)))
 
 
-def store(connection: Connection, documents: Sequence[Stored], targets: Callable[[DocumentRow], Sequence[str]]) -> None:
+def store(
+    connection: Connection, documents: Sequence[DocumentUpdate], targets: Callable[[DocumentRow], Sequence[str]]
+) -> None:
     """Keep the newest content of documents, each once, and let it wait for the targets that `targets` gives for it.
 
     Content that is the same as before is sent to nobody who has it.
@@ -131,7 +133,7 @@ def store(connection: Connection, documents: Sequence[Stored], targets: Callable
     write(connection, [Write(_store, rows), Write(_send, deliveries)])
 
 
-def claim(connection: Connection, part: Part, *, now: int, most: int) -> list[ClaimedDocument]:
+def claim(connection: Connection, part: ShardLease, *, now: int, most: int) -> list[ClaimedDocument]:
     """Return documents that may be written now, those first that have waited longest.
 
     None where the process does not hold the part's lease.
@@ -214,7 +216,7 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
 
 
 def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) -> None:
-    """Forget what is on its way to targets that are not to get it. Has, by each target's name, such documents' names.
+    """Drop what is on its way to targets that are not to get it. Has, by each target's name, such documents' names.
 
     Of targets that are not there any more, what waits for them goes on waiting; what they have is forgotten, as it can
     be old when they come back. Without any target nothing is forgotten: another process may have them.

@@ -25,7 +25,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT = 10_000
 """Milliseconds SQLite waits for another process's write before it gives up."""
 
-MOST_IN_LOG = 8_000
+MAX_LOG_PAGES = 8_000
 """Pages of SQLite's log (32 MiB) at which it is written into the file: the more there are, the more of them have been
 changed again, and are written only once."""
 
@@ -123,7 +123,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
     _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute(f"PRAGMA wal_autocheckpoint = {MOST_IN_LOG}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG_PAGES}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 

@@ -1,4 +1,4 @@
-"""Whether a database that has shown damage is whole again."""
+"""Whether a database takes a write, and whether one that has shown damage is whole again."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, insert, update
 from sqlalchemy.exc import DBAPIError
 
 from storage.database_files import sqlite_path
+from storage.tables import write_probe
 
-_STEPS_BETWEEN_LOOKS = 10_000
+_CHECK_INTERVAL_STEPS = 10_000
 
 _SQLITE_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _POSTGRESQL_DAMAGE = frozenset({"XX001", "XX002"})
 """data_corrupted and index_corrupted."""
+
+
+def write_test_row(connection: Connection, content: bytes) -> None:
+    """Store bytes that mean nothing, in place of those of the last test."""
+    rewritten = connection.execute(update(write_probe).where(write_probe.c.id == 1).values(content=content))
+    if not rewritten.rowcount:
+        connection.execute(insert(write_probe).values(id=1, content=content))
 
 
 def is_damage(error: BaseException) -> bool:
@@ -38,7 +46,7 @@ def finds_no_damage(engine: Engine, seconds: float) -> bool:
     until = time.monotonic() + seconds
     try:
         with closing(_open(path)) as connection:
-            connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS_BETWEEN_LOOKS)
+            connection.set_progress_handler(lambda: time.monotonic() > until, _CHECK_INTERVAL_STEPS)
             answer: tuple[str] = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.OperationalError as error:
         # an interrupted look has seen nothing wrong in its time

@@ -11,7 +11,7 @@ from storage.prepared import Write, insert_into
 from storage.tables import journal
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """One commit on its way into the journal.
 
     `response` is JSON, None for a duplicate; `body` is None where it is, byte for byte, that of the commit
@@ -34,10 +34,10 @@ class Entry(NamedTuple):
     mapping_version_id: int
 
 
-_insert = insert_into(journal, Entry._fields)
+_insert = insert_into(journal, JournalEntry._fields)
 
 
-class EarlierEntry(NamedTuple):
+class PriorEntry(NamedTuple):
     """What is asked of an earlier commit: enough to tell whether a new one repeats it."""
 
     number: int
@@ -46,17 +46,17 @@ class EarlierEntry(NamedTuple):
     idempotency_key: str | None
 
 
-_EARLIER = select(*(journal.c[name] for name in EarlierEntry._fields)).where(journal.c.duplicate_of.is_(None))
+_EARLIER = select(*(journal.c[name] for name in PriorEntry._fields)).where(journal.c.duplicate_of.is_(None))
 
 
-def appending(entries: Sequence[Entry]) -> Write:
+def appending(entries: Sequence[JournalEntry]) -> Write:
     """Return what adds commits."""
     return Write(_insert, entries)
 
 
 def earlier(
     connection: Connection, session_id: str, *, digest: str, sequence: int | None, idempotency_key: str | None
-) -> list[EarlierEntry]:
+) -> list[PriorEntry]:
     """Return the commits of a session that have this digest, sequence or key, but for those that repeat another."""
     same = [journal.c.digest == digest]
     if sequence is not None:
@@ -64,7 +64,7 @@ def earlier(
     if idempotency_key is not None:
         same.append(journal.c.idempotency_key == idempotency_key)
     rows = connection.execute(_EARLIER.where(journal.c.session_id == session_id, or_(*same)).order_by(journal.c.number))
-    return [EarlierEntry(*row) for row in rows]
+    return [PriorEntry(*row) for row in rows]
 
 
 def last_number(connection: Connection, session_id: str) -> int:

@@ -50,10 +50,10 @@ UNASSIGNED = ""
 SHARDS = 4
 """Into how many a target's deliveries are parted, all of an attempt in one: each is forwarded by itself."""
 
-LONGEST_WAIT = 3_660_000
+MAX_WAIT = 3_660_000
 """Milliseconds, an hour and a little: no delivery is ever asked to wait for so long."""
 
-LONGEST_ANSWER = 4_000
+MAX_ANSWER_LENGTH = 4_000
 """Characters kept of what an LRS answered."""
 
 
@@ -77,7 +77,7 @@ class StatementRow(NamedTuple):
     body: str
 
 
-class Part(NamedTuple):
+class ShardLease(NamedTuple):
     """What a process sends to a target as long as it holds the lease: a shard of it, all of it where that is None."""
 
     target: str
@@ -86,7 +86,7 @@ class Part(NamedTuple):
     shard: int | None = None
 
 
-class Claimed(NamedTuple):
+class ClaimedDelivery(NamedTuple):
     """A delivery that may be tried now; `size` is its statement's, in bytes."""
 
     id: int
@@ -97,10 +97,10 @@ class Claimed(NamedTuple):
     size: int
 
 
-class Page(NamedTuple):
+class ClaimedBatch(NamedTuple):
     """Deliveries that may be tried now, and the bodies of their statements, in the same order, a comma between two."""
 
-    claimed: Sequence[Claimed]
+    claimed: Sequence[ClaimedDelivery]
     bodies: bytes
 
 
@@ -130,7 +130,7 @@ _insert_statements = insert_into(statement, StatementRow._fields)
 _insert_deliveries = insert_into(delivery, _DELIVERY)
 _insert_tries = insert_into(try_, ("id", *Try._fields))
 _insert_delivery_tries = insert_into(delivery_try, ("delivery_id", "try_id"))
-_decode = msgspec.json.Decoder(list[Claimed]).decode
+_decode = msgspec.json.Decoder(list[ClaimedDelivery]).decode
 
 
 def adding(statements: Sequence[StatementRow], targets: Callable[[StatementRow], Sequence[str]]) -> list[Write]:
@@ -174,8 +174,14 @@ def has_unassigned(connection: Connection) -> bool:
 
 
 def claim(
-    connection: Connection, part: Part, *, now: int, most: int, most_bytes: int, on_their_way: Collection[int] = ()
-) -> Page:
+    connection: Connection,
+    part: ShardLease,
+    *,
+    now: int,
+    most: int,
+    most_bytes: int,
+    on_their_way: Collection[int] = (),
+) -> ClaimedBatch:
     """Return deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
 
     At most `most`, and no more than `most_bytes` bytes of statements (but always one). None where the process does not
@@ -187,7 +193,7 @@ def claim(
     told = part._asdict() | {"now": now, "most": most, "but": but}
     listed, bodies = _claims[part.shard is not None].execute(connection, told).fetchone()
     if bodies is None:
-        return Page((), b"")
+        return ClaimedBatch((), b"")
     claimed = _decode(listed)
     if isinstance(bodies, str):
         bodies = bodies.encode()
@@ -195,12 +201,12 @@ def claim(
         through = accumulate(one.size for one in claimed)
         claimed = claimed[: max(1, sum(size <= most_bytes for size in through))]
         bodies = bodies[: sum(one.size for one in claimed) + len(claimed) - 1]
-    return Page(claimed, bodies)
+    return ClaimedBatch(claimed, bodies)
 
 
 def _is_due(not_before: ColumnElement[int], now: ColumnElement[int]) -> ColumnElement[bool]:
     # nothing is asked to wait for so long: the clock was set back meanwhile
-    return or_(not_before <= now, not_before > now + literal_column(str(LONGEST_WAIT)))
+    return or_(not_before <= now, not_before > now + literal_column(str(MAX_WAIT)))
 
 
 def _each(dialect: str, name: str) -> ColumnElement[int]:
@@ -253,7 +259,7 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
         .order_by(due.c.id)
         .subquery("found")
     )
-    one = [found.c[name] for name in Claimed._fields if name != "size"]
+    one = [found.c[name] for name in ClaimedDelivery._fields if name != "size"]
     body = found.c.body
     comma: ColumnElement[str] = literal_column("','")
     if dialect == "sqlite":
@@ -351,7 +357,8 @@ def add_tries(connection: Connection, tries: Sequence[Try]) -> Sequence[int]:
     """Store tries and return their ids."""
     ids = _new_try_ids.take(connection, len(tries))
     _insert_tries.run(
-        connection, [(own, *one._replace(answer=kept_text(one.answer))) for own, one in zip(ids, tries, strict=True)]
+        connection,
+        [(own, *one._replace(answer=truncate_answer(one.answer))) for own, one in zip(ids, tries, strict=True)],
     )
     return ids
 
@@ -381,6 +388,6 @@ def waiting(connection: Connection) -> dict[str, int]:
     return {row.target: row[1] for row in rows}
 
 
-def kept_text(answer: str) -> str:
+def truncate_answer(answer: str) -> str:
     """Return what every database can keep of an answer: PostgreSQL takes no NUL, and neither takes lone surrogates."""
-    return answer[:LONGEST_ANSWER].encode(errors="replace").decode().replace("\x00", "\ufffd")
+    return answer[:MAX_ANSWER_LENGTH].encode(errors="replace").decode().replace("\x00", "\ufffd")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.outbox import kept_text
+from storage.outbox import truncate_answer
 from storage.tables import target_alarm
 
 
@@ -59,7 +59,7 @@ _COLUMNS = tuple(target_alarm.c[name] for name in TargetAlarm._fields)
 
 def begin(connection: Connection, alarm: TargetAlarm) -> bool:
     """Store an alarm, or that it is still so; return whether it is news. `since` stays while the state does."""
-    alarm = alarm._replace(reason=kept_text(alarm.reason))
+    alarm = alarm._replace(reason=truncate_answer(alarm.reason))
     insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
     new = insert(target_alarm).values(alarm._asdict()).on_conflict_do_nothing().returning(target_alarm.c.target)
     if connection.execute(new).first() is not None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
-from bridge.writer import PEOPLE_INTERVAL, Writer
+from bridge.writer import LOW_PRIORITY_INTERVAL, Writer
 from storage.database_files import OpenFiles
 from storage.engine import open_engine
 
@@ -49,11 +49,11 @@ def _hold(writer: Writer) -> threading.Event:
 
 def test_commits_go_before_people_who_came_first(writer: Writer, clock: _Clock) -> None:
     done: list[str] = []
-    writer.queue_for_people(done.append, "first").result(30)
+    writer.queue_low_priority(done.append, "first").result(30)
     go_on = _hold(writer)
-    people = [writer.queue_for_people(done.append, f"person {number}") for number in range(3)]
+    people = [writer.queue_low_priority(done.append, f"person {number}") for number in range(3)]
     commits = [writer.queue(done.append, f"commit {number}") for number in range(3)]
-    assert writer.people_waiting == 3
+    assert writer.low_priority_waiting == 3
     go_on.set()
     for one in (*commits, *people):
         one.result(30)
@@ -62,13 +62,13 @@ def test_commits_go_before_people_who_came_first(writer: Writer, clock: _Clock) 
 
 def test_people_have_their_turn_now_and_then_while_commits_never_cease(writer: Writer, clock: _Clock) -> None:
     done: list[str] = []
-    writer.queue_for_people(done.append, "first").result(30)
+    writer.queue_low_priority(done.append, "first").result(30)
     go_on = _hold(writer)
-    people = [writer.queue_for_people(done.append, "person") for _ in range(2)]
+    people = [writer.queue_low_priority(done.append, "person") for _ in range(2)]
 
     def commit(number: int) -> None:
         done.append("commit")
-        clock.now += PEOPLE_INTERVAL / 2
+        clock.now += LOW_PRIORITY_INTERVAL / 2
         if number:
             writer.queue(commit, number - 1)
 
@@ -84,7 +84,7 @@ def test_a_transaction_that_fails_is_told_and_the_next_one_is_stored(writer: Wri
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        writer.queue_for_people(writer.transaction, fail).result(30)
+        writer.queue_low_priority(writer.transaction, fail).result(30)
     stored = writer.queue(writer.transaction, lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
     assert stored.result(30) == 1
 
@@ -93,7 +93,7 @@ def test_what_is_queued_is_done_before_it_is_closed_and_nothing_after(database_u
     engine = open_engine(database_url)
     writer = Writer(engine, OpenFiles(engine), "test")
     go_on = _hold(writer)
-    waiting = [writer.queue(int), writer.queue_for_people(int)]
+    waiting = [writer.queue(int), writer.queue_low_priority(int)]
     go_on.set()
     writer.close()
     assert [one.result(0) for one in waiting] == [0, 0]

@@ -26,9 +26,9 @@ from bridge.clock import format_timestamp, system_now
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation, InvalidSelectionError, build_filters, execute
 from bridge.settings import Settings
-from storage.audit import deliveries as stored
-from storage.deliveries import Delivery, Filter
+from storage.deliveries import Delivery, DeliveryFilter
 from storage.engine import reading
+from storage.queries import deliveries as stored
 
 
 @click.group()
@@ -42,7 +42,9 @@ def deliveries() -> None:
 @AFTER
 @AS_JSON
 @click.pass_obj
-def list_deliveries(settings: Settings, *, selection: Filter, limit: int, after: str | None, as_json: bool) -> None:
+def list_deliveries(
+    settings: Settings, *, selection: DeliveryFilter, limit: int, after: str | None, as_json: bool
+) -> None:
     """List deliveries, newest first."""
     with open_connection(settings) as connection, refuse_invalid_cursor():
         page = stored.search(connection, selection, after=after, most=limit)
@@ -72,7 +74,7 @@ deliveries.add_command(explain)
 @BY
 @OPTIONAL_REASON
 @click.pass_obj
-def retry(settings: Settings, *, selection: Filter, yes: bool, by: str, reason: str) -> None:
+def retry(settings: Settings, *, selection: DeliveryFilter, yes: bool, by: str, reason: str) -> None:
     """Send dead deliveries again, under the same statement ids."""
     _execute(settings, AuditAction.RETRY, selection, AuditContext(by, reason, system_now()), yes=yes)
 
@@ -83,7 +85,7 @@ def retry(settings: Settings, *, selection: Filter, yes: bool, by: str, reason: 
 @BY
 @REASON
 @click.pass_obj
-def reissue(settings: Settings, *, selection: Filter, yes: bool, by: str, reason: str) -> None:
+def reissue(settings: Settings, *, selection: DeliveryFilter, yes: bool, by: str, reason: str) -> None:
     """Send statements under new ids, where an LRS has others under theirs since the database was restored.
 
     Those are dead deliveries with the outcome `diverged`. What the LRS has under the old ids stays there.
@@ -97,12 +99,14 @@ def reissue(settings: Settings, *, selection: Filter, yes: bool, by: str, reason
 @BY
 @REASON
 @click.pass_obj
-def discard(settings: Settings, *, selection: Filter, yes: bool, by: str, reason: str) -> None:
+def discard(settings: Settings, *, selection: DeliveryFilter, yes: bool, by: str, reason: str) -> None:
     """Discard waiting, dead or quarantined deliveries for good. One that is being sent now may still arrive."""
     _execute(settings, AuditAction.DISCARD, selection, AuditContext(by, reason, system_now()), yes=yes)
 
 
-def _execute(settings: Settings, action: AuditAction, selection: Filter, context: AuditContext, *, yes: bool) -> None:
+def _execute(
+    settings: Settings, action: AuditAction, selection: DeliveryFilter, context: AuditContext, *, yes: bool
+) -> None:
     try:
         filters = build_filters(action, selection)
     except InvalidSelectionError as error:
@@ -110,14 +114,16 @@ def _execute(settings: Settings, action: AuditAction, selection: Filter, context
     with open_database(settings) as engine:
         with reading(engine) as connection:
             counts = [(str(part.state), stored.how_many(connection, part)) for part in filters]
-        counts = [(state, count) for state, count in counts if count.number or count.more]
+        counts = [(state, count) for state, count in counts if count.number or count.is_lower_bound]
         if not counts:
             click.echo(f"There is nothing to {action}.", err=True)
             return
         if not yes:
-            numbers = ", ".join(f"{'at least ' if count.more else ''}{count.number} {state}" for state, count in counts)
+            numbers = ", ".join(
+                f"{'at least ' if count.is_lower_bound else ''}{count.number} {state}" for state, count in counts
+            )
             click.confirm(f"{action.capitalize()} {numbers}?", abort=True, err=True)
-        is_exact = not any(count.more for _, count in counts)
+        is_exact = not any(count.is_lower_bound for _, count in counts)
         changed = 0
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(action, total=sum(count.number for _, count in counts) if is_exact else None)

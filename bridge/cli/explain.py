@@ -14,8 +14,8 @@ from bridge.cli.output import print_json
 from bridge.clock import format_timestamp, system_now
 from bridge.operations.delivery_status import next_step
 from bridge.settings import Settings
-from storage.audit import statements, timeline
-from storage.audit.statements import Way
+from storage.queries import statements, timeline
+from storage.queries.statements import DeliveryLineage
 
 
 @click.command()
@@ -102,7 +102,7 @@ def _as_lines(explanation: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _explain_delivery(connection: Connection, way: Way, now: int) -> dict[str, Any]:
+def _explain_delivery(connection: Connection, way: DeliveryLineage, now: int) -> dict[str, Any]:
     delivery = way.delivery
     return {
         "number": delivery.id,

@@ -18,23 +18,22 @@ from bridge.cli.options import AS_JSON, BY, REASON, YES
 from bridge.cli.output import print_items, print_json, print_table
 from bridge.clock import format_timestamp, system_now
 from bridge.errors import BridgeError
-from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
-from bridge.mapping_library.activation import ActivationResult, LibraryError
-from bridge.mapping_library.documents import find_document
+from bridge.mapping_library.activation import ActivationResult, LibraryError, find_document
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
 from mappings.definition import DefinitionError
-from mappings.definition.describe import in_words
-from mappings.definition.diff import other_differences, rule_differences
+from mappings.definition.describe import describe
+from mappings.definition.diff import diff_rules, diff_settings
 from storage import mapping_versions
 from storage.engine import writing
 
 LMS = click.option("--lms", help="Name of the LMS; by default all LMSs that have no version of their own.")
 
 
-class _Group(click.Group):
+class _MappingGroup(click.Group):
     """A group whose commands end with exit code 1 and a message where documents or versions are wrong."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -47,7 +46,7 @@ class _Group(click.Group):
             raise click.ClickException(str(error)) from None
 
 
-@click.group(cls=_Group)
+@click.group(cls=_MappingGroup)
 def mapping() -> None:
     """Manage mapping documents, which define the statements that commits become.
 
@@ -113,7 +112,7 @@ def show(settings: Settings, document: str, lms: str | None, *, as_text: bool, a
     if as_text:
         click.echo(shown.text, nl=False)
         return
-    rules = in_words(shown).rules
+    rules = describe(shown).rules
     if as_json:
         print_json({"name": shown.name, "title": shown.title, "hash": shown.content_hash, "rules": rules})
         return
@@ -139,9 +138,9 @@ def diff(settings: Settings, old: str, new: str, *, as_json: bool) -> None:
     """Show the differences from document OLD to document NEW."""
     with open_connection(settings) as connection:
         before, after = find_document(connection, old).definition, find_document(connection, new).definition
-    rules = rule_differences(before, after)
+    rules = diff_rules(before, after)
     names = {kind: [rule.name for rule in rules if rule.kind == kind] for kind in ("added", "dropped", "changed")}
-    others = [field.name for field in other_differences(before, after)]
+    others = [field.name for field in diff_settings(before, after)]
     text = list(
         difflib.unified_diff(
             before.text.splitlines(),

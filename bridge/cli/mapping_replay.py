@@ -17,8 +17,7 @@ from bridge.cli.options import AS_JSON, BY, YES, TimeType, UuidType
 from bridge.cli.output import open_console, print_json, print_table
 from bridge.clock import system_now
 from bridge.mapping_library import activation
-from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.documents import find_document
+from bridge.mapping_library.activation import LibraryError, find_document
 from bridge.mapping_library.explain import explain_commit
 from bridge.mapping_library.impact import CPU_COUNT, DEFAULT_DAYS
 from bridge.mapping_library.impact import impact as compare
@@ -29,7 +28,7 @@ from bridge.settings import Settings
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import Impact
 from storage.engine import reading, writing
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 
 MILLISECONDS_PER_DAY = 86_400_000
 
@@ -112,7 +111,7 @@ def impact(
             result = compare(
                 engine,
                 (texts[0], texts[1]),
-                Span(system_now() - days * MILLISECONDS_PER_DAY, lms=lms),
+                JournalSpan(system_now() - days * MILLISECONDS_PER_DAY, lms=lms),
                 processes=processes,
                 progress=advance,
             )
@@ -155,7 +154,7 @@ def reissue(
     """
     if not only_preview and not reason:
         raise click.UsageError("Give a --reason, or show the changes first with --preview.")
-    span = Span(**selection)
+    span = JournalSpan(**selection)
     validate_span(span)
     with open_database(settings) as engine:
         with writing(engine) as connection:

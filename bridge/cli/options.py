@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from storage.audit.pages import CursorError
-from storage.deliveries import STATES, Filter
+from storage.deliveries import STATES, DeliveryFilter
+from storage.queries.keyset import CursorError
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -113,4 +113,4 @@ def filter_options(
     return decorate
 
 
-delivery_filters = filter_options(_DELIVERY_FILTERS, Filter)
+delivery_filters = filter_options(_DELIVERY_FILTERS, DeliveryFilter)

@@ -26,7 +26,7 @@ from storage import lms
 from storage.accounts import NewAccount
 from storage.engine import open_engine, writing
 from storage.migrations import migrate
-from storage.single_writer import only_writer
+from storage.process_lock import only_writer
 
 HOST = "127.0.0.1"
 LMS_NAME = "sandbox"
@@ -112,7 +112,7 @@ def _welcome(home_page: str, lrs_url: str, token: str, password: str) -> str:
     return f"""
   {home_page}/sandbox/   {course}
   {lrs_url}           the sandbox LRS: what has arrived
-  {home_page}/audit/     what came in, what it changed, what became of it; name {ACCOUNT_NAME}, password {password}
+  {home_page}/audit/     the audit pages: commits, changes, statements; name {ACCOUNT_NAME}, password {password}
 
   Post a commit yourself:
 

@@ -25,7 +25,7 @@ from bridge.http.connection_server import BACKLOG, ConnectionRunner
 from bridge.http.health import DRAINING
 from bridge.settings import Settings, SettingsError
 from mappings.definition import DefinitionError
-from storage.single_writer import CannotServeError, only_writer
+from storage.process_lock import CannotServeError, only_writer
 
 with suppress(ImportError):  # not made for Windows
     import uvloop
@@ -117,7 +117,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
 def errors_as_exit_codes() -> Iterator[None]:
     """Exit with a message and an exit code where the bridge cannot run."""
     try:
-        with logs.taking_over():
+        with logs.capture_uncaught():
             yield
     except (SchemaError, DefinitionError, SettingsError) as error:
         fail(ExitCode.CONFIG, str(error))

@@ -20,10 +20,10 @@ from bridge.cli.options import (
 from bridge.cli.output import print_end_of_page, print_items, print_table
 from bridge.clock import format_timestamp
 from bridge.settings import Settings
-from storage.audit import sessions as stored
-from storage.audit.pages import Page
-from storage.audit.sessions import SessionRow
-from storage.audit.whose import COMPLETIONS, STATUSES, SUCCESSES, Filter
+from storage.queries import sessions as stored
+from storage.queries.enrollment_filter import COMPLETIONS, STATUSES, SUCCESSES, AttemptFilter
+from storage.queries.keyset import ResultPage
+from storage.queries.sessions import SessionRow
 
 _FILTERS: FilterOptions = (
     ("lms", str, "Name of the LMS."),
@@ -46,20 +46,20 @@ def sessions() -> None:
 
 
 @sessions.command("list")
-@filter_options(_FILTERS, Filter)
+@filter_options(_FILTERS, AttemptFilter)
 @click.option("--open", "only_open", is_flag=True, help="Only sessions that have not ended; excludes other filters.")
 @LIMIT
 @AFTER
 @AS_JSON
 @click.pass_obj
 def list_sessions(
-    settings: Settings, *, selection: Filter, only_open: bool, limit: int, after: str | None, as_json: bool
+    settings: Settings, *, selection: AttemptFilter, only_open: bool, limit: int, after: str | None, as_json: bool
 ) -> None:
     """List sessions by their attempts' last commit, newest first; open sessions by their beginning."""
-    if only_open and selection != Filter():
+    if only_open and selection != AttemptFilter():
         raise click.UsageError("--open cannot be combined with other filters.")
     with open_connection(settings) as connection, refuse_invalid_cursor():
-        page: Page[SessionRow] = (
+        page: ResultPage[SessionRow] = (
             stored.open_ones(connection, after=after, most=limit)
             if only_open
             else stored.search(connection, selection, after=after, most=limit)

@@ -11,9 +11,9 @@ from bridge.cli.options import AFTER, AS_JSON, LIMIT, delivery_filters, refuse_i
 from bridge.cli.output import print_end_of_page, print_items, print_table
 from bridge.clock import format_timestamp
 from bridge.settings import Settings
-from storage.audit import statements as stored
-from storage.audit.statements import StatementRow
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
+from storage.queries import statements as stored
+from storage.queries.statements import StatementSummary
 
 
 @click.group()
@@ -27,7 +27,9 @@ def statements() -> None:
 @AFTER
 @AS_JSON
 @click.pass_obj
-def list_statements(settings: Settings, *, selection: Filter, limit: int, after: str | None, as_json: bool) -> None:
+def list_statements(
+    settings: Settings, *, selection: DeliveryFilter, limit: int, after: str | None, as_json: bool
+) -> None:
     """List statements, newest first. With --target and --state, those with a delivery that matches both."""
     with open_connection(settings) as connection, refuse_invalid_cursor():
         page = stored.search(connection, selection, after=after, most=limit)
@@ -48,10 +50,10 @@ def list_statements(settings: Settings, *, selection: Filter, limit: int, after:
     print_end_of_page("statements", is_empty=not page.rows, following=page.after)
 
 
-def _describe_deliveries(row: StatementRow) -> str:
+def _describe_deliveries(row: StatementSummary) -> str:
     return ", ".join(f"{target or 'no LRS yet'}: {state}" for target, state in row.deliveries)
 
 
-def _as_object(row: StatementRow) -> dict[str, Any]:
+def _as_object(row: StatementSummary) -> dict[str, Any]:
     deliveries = [{"target": target or None, "state": state} for target, state in row.deliveries]
     return row._asdict() | {"created_at": format_timestamp(row.created_at), "deliveries": deliveries}

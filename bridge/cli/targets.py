@@ -14,8 +14,8 @@ from bridge.operations import targets as operations
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.target_status import ALARM_STATES, TargetStatus, describe_alarm_since, target_statuses
 from bridge.settings import Settings
-from storage.audit.pages import Count
 from storage.engine import writing
+from storage.queries.keyset import Count
 
 _COUNTS = ("waiting", "waiting_documents", "dead", "quarantined")
 
@@ -108,7 +108,7 @@ def _as_object(status: TargetStatus) -> dict[str, Any]:
         | numbers
         | {
             # of which there are at least so many: they were not counted to their end
-            "more": [name for name, count in counts.items() if count.more],
+            "more": [name for name, count in counts.items() if count.is_lower_bound],
             "oldest_waiting": format_timestamp(status.oldest_waiting),
             "pause": None
             if status.pause is None

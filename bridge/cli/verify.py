@@ -22,8 +22,8 @@ from bridge.commit_model.state_codec import decode_attempt_state
 from bridge.settings import Settings
 from mappings.cmi.render import render
 from mappings.generation.documents import JSON
-from storage import lookups
-from storage.lookups import AttemptReport, DeliveryLine, DocumentLine
+from storage.queries import lookups
+from storage.queries.lookups import AttemptReport, DeliveryLine, DocumentLine
 
 
 @click.command()

@@ -40,8 +40,8 @@ from mappings.attempt.commit import PriorCommit
 from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox
-from storage.changed import Changed
-from storage.documents import Stored
+from storage.change_set import ChangeSet
+from storage.documents import DocumentUpdate
 from storage.prepared import write
 
 
@@ -91,7 +91,7 @@ def execute_batch(connection: Connection, dependencies: CommitDependencies, batc
 
 
 def _store(
-    connection: Connection, dependencies: CommitDependencies, changes: Changed, executor: _BatchExecutor
+    connection: Connection, dependencies: CommitDependencies, changes: ChangeSet, executor: _BatchExecutor
 ) -> None:
     statements = outbox.adding(executor.rows.statements, dependencies.mappings.statement_targets)
     write(connection, [*changes.writes(), journal.appending(executor.rows.entries), *statements])
@@ -115,7 +115,7 @@ class _BatchExecutor:
         self._dependencies = dependencies
         self._unit = unit
         self.rows = CommitRows()
-        self.documents: dict[str, Stored] = {}
+        self.documents: dict[str, DocumentUpdate] = {}
 
     def execute(self, command: Command) -> CommandResult | BridgeError:
         """Return the result of a command, or the error of it alone."""

@@ -26,7 +26,7 @@ from bridge.commits.commands import (
 )
 from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.write_queue import CommandBatch, QueuedCommand, WriteQueue
-from bridge.database import Database, describe
+from bridge.database import Database, describe_error
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed, Overloaded
 from bridge.limits.admission import Admission
 from bridge.write_health import WriteHealth
@@ -220,8 +220,8 @@ class CommitService:
                     continue
                 if isinstance(error, (OperationalError, InterfaceError, DatabaseFileLostError)) or is_damage(error):
                     # the database is in trouble for all of them: to try each would keep all waiting for each
-                    log.error("commits_not_stored", commits=count, error=describe(error))  # noqa: TRY400 -- see it
-                    self._health.not_stored(error, sum(_size(queued.command) for queued in batch.commands))
+                    log.error("commits_not_stored", commits=count, error=describe_error(error))  # noqa: TRY400 -- see it
+                    self._health.record_not_stored(error, sum(_size(queued.command) for queued in batch.commands))
                     unavailable = DatabaseUnavailable(
                         "The commit was not stored: the database does not answer.", retry_after=RETRY_AFTER
                     )
@@ -229,12 +229,12 @@ class CommitService:
                     return
                 if count == 1:
                     log.error(  # noqa: TRY400 -- see `_without_values`
-                        "commit_not_processed", error=describe(error), exc_info=_without_values(error)
+                        "commit_not_processed", error=describe_error(error), exc_info=_without_values(error)
                     )
                     _fail(batch, _not_processed())
                     return
                 break
-            self._health.stored()
+            self._health.record_stored()
             with self._lock:
                 self._queue.batch_committed(result)
             return

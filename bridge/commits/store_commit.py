@@ -21,7 +21,7 @@ from mappings.apply import Transition, apply_commit
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import EnrollmentState
 from mappings.attempt.ordering import find_repeated
-from storage.journal import Entry
+from storage.journal import JournalEntry
 from storage.outbox import StatementRow
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 class CommitRows:
     """The rows that commits add to the journal and to the outbox, in their order."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[JournalEntry] = field(default_factory=list)
     statements: list[StatementRow] = field(default_factory=list)
 
     def extend(self, other: CommitRows) -> None:
@@ -156,7 +156,7 @@ def statement_rows(
 
 
 def schedule_documents(active: ActiveMapping, session: CachedSession, at: int) -> None:
-    """Note when the attempt's documents are due: at once where its session has ended, else after a while."""
+    """Schedule the attempt's documents: at once where its session has ended, else after a while."""
     if not active.documents:
         return
     row = session.attempt.row
@@ -173,9 +173,9 @@ def _entry(
     response: str | None,
     body: bytes | None,
     mapping_version_id: int,
-) -> Entry:
+) -> JournalEntry:
     received, row = command.received, session.row
-    return Entry(
+    return JournalEntry(
         row.session_id,
         row.commits,
         received.received_at,

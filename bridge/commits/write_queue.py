@@ -25,7 +25,7 @@ from bridge.commits.session_cache import CachedEnrollment, CachedSession, Sessio
 from bridge.commits.store_commit import CommitRows, ends_others, store_commit
 from bridge.errors import BridgeError
 from mappings.attempt.ordering import needs_duplicate_lookup
-from storage.changed import Changed
+from storage.change_set import ChangeSet
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class Precomputed:
 
     version: int
     commands: list[QueuedCommand] = field(default_factory=list)
-    changes: Changed = field(default_factory=Changed)
+    changes: ChangeSet = field(default_factory=ChangeSet)
     rows: CommitRows = field(default_factory=CommitRows)
 
 
@@ -173,7 +173,7 @@ class WriteQueue:
         self._cache.put(result.open_enrollments)
 
     def batch_failed(self) -> None:
-        """Believe nothing any more: a batch was not stored, and what follows may have been computed from it."""
+        """Discard all that is cached: a batch was not stored, and what follows may have been computed from it."""
         self._cache.clear()
         for batch in self._batches:
             batch.reset()
@@ -193,7 +193,7 @@ class WriteQueue:
         if command.lms_id is not None and command.lms_id != owner.lms_id:
             return None
         row = session.attempt.row
-        # where another attempt followed, the enrollment's best score must be found among all of them
+        # where another attempt followed, the enrollment's best score must be looked for among all of them
         if row.number < owner.latest_attempt or len(row.state) > MAX_PRECOMPUTED_STATE:
             return None
         items = _altered_items(session, command)

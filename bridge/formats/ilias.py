@@ -18,7 +18,7 @@ from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, json_response
 from mappings.attempt.commit import Commit
-from mappings.cmi.times import CENTISECONDS, LONGEST
+from mappings.cmi.times import CENTISECONDS, MAX_TIME
 from mappings.cmi.tree import Tree, scalar, unflatten
 
 MAX_SCOS = 100
@@ -94,7 +94,7 @@ def _time(centiseconds: object) -> str | None:
     """Return a time as SCORM 1.2 has it, None for one that says nothing: none yet, or none that can be."""
     if isinstance(centiseconds, bool) or not isinstance(centiseconds, (int, float)):
         return None
-    if not 1 <= centiseconds <= LONGEST:
+    if not 1 <= centiseconds <= MAX_TIME:
         return None
     seconds, hundredths = divmod(int(centiseconds), CENTISECONDS)
     return f"{seconds // 3600:04}:{seconds // 60 % 60:02}:{seconds % 60:02}.{hundredths:02}"

@@ -18,7 +18,7 @@ from mappings.cmi.tree import Tree, unflatten
 ELEMENTS = ("cmi.", "adl.")
 _NEXT_ELEMENT = re.compile(r"&(?=(?:cmi|adl|nav)\.[A-Za-z_])")
 _MARK = re.compile(r"commitSequence=(\d{1,18})|([A-Za-z_][A-Za-z0-9_-]*)=true", re.ASCII)
-_MOST_MARKS = 4
+_MAX_MARKS = 4
 _ENCODED = re.compile(r"[A-Za-z0-9\-_.!~*'()%&=+]*", re.ASCII)
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}", re.ASCII)
 
@@ -67,13 +67,13 @@ def _pair(part: str) -> tuple[str, str]:
 def _cut_marks(text: str) -> tuple[str, int | None, bool]:
     """Take off what scorm-again appends: its count, and the field that an LMS developer chose for the last commit."""
     sequence, marked = None, False
-    for _ in range(_MOST_MARKS):
+    for _ in range(_MAX_MARKS):
         before, ampersand, last = text.rpartition("&")
-        found = _MARK.fullmatch(last) if ampersand else None
-        if found is None:
+        mark = _MARK.fullmatch(last) if ampersand else None
+        if mark is None:
             break
-        if found.group(1):
-            sequence = int(found.group(1))
+        if mark.group(1):
+            sequence = int(mark.group(1))
         else:
             marked = True
         text = before

@@ -26,15 +26,15 @@ from bridge.formats.body import Body, unwrap
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import Format, FormatRequest
 from mappings.attempt.commit import Commit
-from mappings.cmi.times import CENTISECONDS, LONGEST, duration
-from mappings.cmi.tree import MOST_ITEMS, Tree, scalar
+from mappings.cmi.times import CENTISECONDS, MAX_TIME, duration
+from mappings.cmi.tree import MAX_ITEMS, Tree, scalar
 from mappings.cmi.values import BadValue, number
 
 POSTBACK_FIELD = "registrationCompletion"
 """The field that every postback has, and nothing else."""
 
 _NAMESPACE = uuid.UUID("5d1f3c1e-7c0b-5c0a-9a4e-0b6c6a3f2d11")
-_DEEPEST = 20
+_MAX_DEPTH = 20
 _TYPES = {
     "truefalse": "true-false",
     "choice": "choice",
@@ -50,7 +50,7 @@ _TYPES = {
 
 def find_postback(body: Body) -> Body | None:
     """Return the postback in a body: itself, or what is in a field of a form. None where there is none."""
-    return next((one for one in chain((body,), unwrap(body)) if _is_postback(one)), None)
+    return next((candidate for candidate in chain((body,), unwrap(body)) if _is_postback(candidate)), None)
 
 
 def parse_launch(content: dict[str, Any], *, lms_id: int) -> native.LaunchRequest:
@@ -63,7 +63,7 @@ def parse_launch(content: dict[str, Any], *, lms_id: int) -> native.LaunchReques
     registration, learner, course = scalar(content.get("id")), _group(content, "learner"), _group(content, "course")
     course_id = scalar(course.get("id"))
     if not registration or not scalar(learner.get("id")) or not course_id:
-        raise MalformedBody("The postback does not tell the registration's id, learner.id and course.id.")
+        raise MalformedBody("The postback lacks one of the registration's id, learner.id and course.id.")
     names = [scalar(learner.get(part)) for part in ("firstName", "lastName")]
     title = scalar(course.get("title"))
     opening = native.parse_launch(
@@ -132,7 +132,7 @@ def _tree(content: dict[str, Any]) -> Tree:
 
 
 def _runtimes(activity: Any, depth: int) -> Iterator[dict[str, Any]]:
-    if not isinstance(activity, dict) or depth > _DEEPEST:
+    if not isinstance(activity, dict) or depth > _MAX_DEPTH:
         return
     if isinstance(activity.get("runtime"), dict):
         yield activity["runtime"]
@@ -149,7 +149,7 @@ def _collected(scos: list[dict[str, Any]], name: str, read: Any) -> Tree:
     """
     collected: Tree = {}
     each = [parts if isinstance(parts := runtime.get(name), list) else [] for runtime in scos]
-    width = MOST_ITEMS // max(1, len(scos))
+    width = MAX_ITEMS // max(1, len(scos))
     apart = all(len(parts) <= width for parts in each)
     start = 0
     for place, parts in enumerate(each):
@@ -199,13 +199,13 @@ def _comment(part: dict[str, Any]) -> Tree:
 
 
 def _numbered(parts: Any, name: str) -> Tree:
-    texts = [scalar(part) for part in parts[:MOST_ITEMS]] if isinstance(parts, list) else []
+    texts = [scalar(part) for part in parts[:MAX_ITEMS]] if isinstance(parts, list) else []
     return {str(index): {name: text} for index, text in enumerate(texts) if text}
 
 
 def _group(content: dict[str, Any], name: str) -> dict[str, Any]:
-    found = content.get(name)
-    return found if isinstance(found, dict) else {}
+    group = content.get(name)
+    return group if isinstance(group, dict) else {}
 
 
 def _lower(value: Any) -> str | None:
@@ -226,7 +226,7 @@ def _share(value: Any) -> Any:
 def _time(seconds: Any) -> str | None:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         return None
-    return duration(round(seconds * CENTISECONDS)) if 0 < seconds * CENTISECONDS <= LONGEST else None
+    return duration(round(seconds * CENTISECONDS)) if 0 < seconds * CENTISECONDS <= MAX_TIME else None
 
 
 def _milliseconds(text: Any) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from storage.outbox import Claimed, Page
+from storage.outbox import ClaimedBatch, ClaimedDelivery
 
 MAX_BATCH_BYTES = 512 * 1024
 """Bytes of statements in a request, unless a single one is longer."""
@@ -17,7 +17,7 @@ NO_LIMITS: Mapping[int, int] = {}
 class Batch(NamedTuple):
     """Deliveries of one request, and its body: their statements as a JSON list, byte for byte."""
 
-    claimed: Sequence[Claimed]
+    claimed: Sequence[ClaimedDelivery]
     body: bytes
 
     @property
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
 class BatchSplitter:
     """Splits a page of claimed deliveries into batches."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: ClaimedBatch) -> None:
         self._claimed, self._bodies = page
         self._next = 0
         self._offset = 0
@@ -66,5 +66,5 @@ class BatchSplitter:
         return Batch(taken, b"[%b]" % self._bodies[begin:end])
 
 
-def _length(claimed: Sequence[Claimed]) -> int:
+def _length(claimed: Sequence[ClaimedDelivery]) -> int:
     return sum(delivery.size for delivery in claimed) + len(claimed) - 1

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from bridge.clock import Now
-from bridge.database import DATABASE_ERRORS, Database, describe_place
+from bridge.database import DATABASE_ERRORS, Database, describe_error_place
 from bridge.forwarding.backoff import BASE_DELAY, MAX_DELAY, MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.channel import TargetChannel
 from bridge.forwarding.outcomes import Outcome, Reply, classify_document, may_be_of_one, retry_after
@@ -25,7 +25,7 @@ from bridge.forwarding.polling_worker import PollingWorker
 from bridge.forwarding.transport import TargetPausedError
 from storage import documents
 from storage.documents import ClaimedDocument
-from storage.outbox import Part, Try
+from storage.outbox import ShardLease, Try
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class DocumentForwarder(PollingWorker):
     def __init__(
         self,
         database: Database,
-        part: Part,
+        part: ShardLease,
         channel: TargetChannel,
         *,
         now: Now,
@@ -103,7 +103,7 @@ class DocumentForwarder(PollingWorker):
             raise
         except Exception as error:  # noqa: BLE001 -- logged: no error stops what comes after it
             self._report_fault(error, document=document.name)
-            outcome, reply = Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_place(error)}")
+            outcome, reply = Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_error_place(error)}")
         state = "waiting" if outcome in _WAITING else "delivered" if outcome is Outcome.DELIVERED else "dead"
         now = self._now()
         seconds, is_of_target = 0.0, False

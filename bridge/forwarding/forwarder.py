@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from bridge.clock import Now
-from bridge.database import DATABASE_ERRORS, Database, describe_place
+from bridge.database import DATABASE_ERRORS, Database, describe_error_place
 from bridge.forwarding.backoff import BASE_DELAY, MAX_DELAY, MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.batches import Batch, BatchSplitter
 from bridge.forwarding.channel import TargetChannel, reply_text
@@ -27,7 +27,7 @@ from bridge.forwarding.polling_worker import PollingWorker
 from bridge.forwarding.statement_comparison import Comparison, Equality, compare, find
 from bridge.forwarding.transport import TargetPausedError
 from storage import outbox
-from storage.outbox import Claimed, Page, Part, Settlement, Try
+from storage.outbox import ClaimedBatch, ClaimedDelivery, Settlement, ShardLease, Try
 from storage.target_alarms import AlarmState, RequestKind
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Forwarder(PollingWorker):
     def __init__(
         self,
         database: Database,
-        part: Part,
+        part: ShardLease,
         channel: TargetChannel,
         *,
         now: Now,
@@ -102,7 +102,7 @@ class Forwarder(PollingWorker):
         self._results, self._settling = [], None
         page = await self._claim(())
         has_work = bool(page.claimed)
-        ahead: asyncio.Task[Page] | None = None
+        ahead: asyncio.Task[ClaimedBatch] | None = None
         try:
             while page.claimed:
                 # the next page is read while this one is sent; it is used if all of this one is settled
@@ -125,7 +125,7 @@ class Forwarder(PollingWorker):
             await self._finish_settling()
         return has_work
 
-    async def _claim(self, sending: Sequence[Claimed]) -> Page:
+    async def _claim(self, sending: Sequence[ClaimedDelivery]) -> ClaimedBatch:
         """Claim what comes after what is being sent or settled now."""
         in_flight = [delivery.id for delivery in sending]
         if self._settling is not None:
@@ -273,7 +273,7 @@ class Forwarder(PollingWorker):
             raise
         except Exception as error:  # noqa: BLE001 -- logged: no error stops what comes after it
             self._report_fault(error, statements=len(batch.claimed), first=batch.claimed[0].statement_id)
-            return Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_place(error)}")
+            return Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_error_place(error)}")
         return outcome, reply
 
     async def _compare(self, single: Batch, outcome: Outcome, refusal: Reply) -> tuple[Outcome, Reply]:

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bridge.clock import Now
-from bridge.database import DATABASE_ERRORS, Database, describe
+from bridge.database import DATABASE_ERRORS, Database, describe_error
 from bridge.forwarding.alarms import TargetAlarms
 from bridge.periodic_task import PeriodicTask
 from storage import pauses, target_alarms
@@ -63,7 +63,7 @@ class PauseMonitor(PeriodicTask):
             await self.run_once()
         except DATABASE_ERRORS as error:
             self._is_current = False
-            log.error("pauses_not_read", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values
+            log.error("pauses_not_read", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
 
 
 def _read(connection: Connection) -> tuple[dict[str, Pause], list[TargetAlarm]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from bridge.clock import Now
-from bridge.database import DATABASE_ERRORS, describe_place
+from bridge.database import DATABASE_ERRORS, describe_error_place
 from bridge.forwarding.backoff import MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.channel import TargetChannel
 from bridge.forwarding.transport import TargetPausedError
@@ -82,7 +82,7 @@ class PollingWorker(ABC):
             "forwarding_interrupted",
             target=self._target,
             worker=type(self).__name__,
-            error=describe_place(error),
+            error=describe_error_place(error),
             failures=self._faults,
             exc_info=error if self._faults == 1 and not is_known else None,
             **about,
@@ -118,7 +118,10 @@ class PollingWorker(ABC):
         if self._faults >= FAULT_ALARM_THRESHOLD and not isinstance(error, DATABASE_ERRORS):
             with contextlib.suppress(*DATABASE_ERRORS):
                 await self._channel.alarms.begin(
-                    self._target, self._channel.kind, AlarmState.FAULT, f"the bridge failed: {describe_place(error)}"
+                    self._target,
+                    self._channel.kind,
+                    AlarmState.FAULT,
+                    f"the bridge failed: {describe_error_place(error)}",
                 )
 
     async def _sleep(self, event: asyncio.Event, seconds: float) -> None:

@@ -17,7 +17,7 @@ from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from bridge.forwarding.worker_pool import Worker
-from storage.outbox import SHARDS, Part
+from storage.outbox import SHARDS, ShardLease
 from storage.target_alarms import RequestKind
 
 LEASE_PREFIX = "target "
@@ -47,7 +47,7 @@ def build_workers(
         )
         first = target is targets[0]
         for shard in range(SHARDS):
-            part = Part(target.name, f"{LEASE_PREFIX}{target.name}/{shard}", owner, shard)
+            part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/{shard}", owner, shard)
             adopts = first and shard == 0
             factories[part.lease] = partial(
                 Forwarder,
@@ -59,7 +59,7 @@ def build_workers(
                 adopts=adopts,
                 unwanted_rules=target.unwanted_rules,
             )
-        part = Part(target.name, f"{LEASE_PREFIX}{target.name}/documents", owner)
+        part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/documents", owner)
         adopted = target.documents if first else frozenset[str]()
         channel = TargetChannel(
             target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now

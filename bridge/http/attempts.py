@@ -11,7 +11,7 @@ from bridge.http import history, request_body
 from bridge.http.history import Cursors
 from bridge.http.query_parameters import check_parameters
 from bridge.http.services import lms_of, services
-from storage import lookups
+from storage.queries import lookups
 
 
 async def get_attempt(request: web.Request) -> web.Response:

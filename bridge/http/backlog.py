@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Monotonic, Now
-from bridge.database import Database, describe
+from bridge.database import Database, describe_error
 from bridge.single_flight import SingleFlight
 from storage import pauses, target_alarms
-from storage.audit.queues import waiting_by_target
 from storage.database_files import DatabaseFileLostError
 from storage.pauses import Pause
+from storage.queries.queues import waiting_by_target
 from storage.target_alarms import TargetAlarm
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ class Backlog:
             except TimeoutError:
                 pass
             except (DBAPIError, DatabaseFileLostError) as error:
-                log.warning("backlog_not_counted", error=describe(error))
+                log.warning("backlog_not_counted", error=describe_error(error))
         return self._counts
 
     async def _count(self) -> None:

@@ -34,7 +34,7 @@ from bridge.http.services import services
 from mappings.cmi.render import render
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import from_json
-from storage import lookups
+from storage.queries import lookups
 
 FORMAT_NAMES = "|".join(formats.BY_NAME)
 """The formats that have an address of their own, as a route's pattern has them."""

@@ -29,10 +29,10 @@ from bridge.http.responses import (
 )
 from mappings.cmi.render import render
 from mappings.xapi.timestamps import rfc3339
-from storage import report_lines
 from storage.attempts import Attempt, Session
-from storage.lookups import CommitLine, DeliveryLine
-from storage.report_lines import DocumentLine, StatementLine, Whose
+from storage.queries import report_lines
+from storage.queries.lookups import CommitLine, DeliveryLine
+from storage.queries.report_lines import AttemptScope, DocumentReport, StatementReport
 
 _PLACE = re.compile("[0-9]{1,18}")
 
@@ -64,7 +64,7 @@ def parse_cursors(request: web.Request) -> Cursors:
 
 def session_response(connection: Connection, row: Session, cursors: Cursors) -> SessionResponse:
     """Return a session with its first commits and statements behind the cursors."""
-    whose = Whose(row.attempt.id, row.session_id)
+    whose = AttemptScope(row.attempt.id, row.session_id)
     commits = report_lines.commits(connection, whose, cursors.commits)
     statements = report_lines.statements(connection, whose, cursors.statements)
     return SessionResponse(
@@ -86,7 +86,7 @@ def session_response(connection: Connection, row: Session, cursors: Cursors) -> 
 
 def attempt_response(connection: Connection, row: Attempt, cursors: Cursors) -> AttemptResponse:
     """Return an attempt with its first sessions, commits and statements behind the cursors."""
-    whose = Whose(row.id)
+    whose = AttemptScope(row.id)
     commits = report_lines.commits(connection, whose, cursors.commits)
     statements = report_lines.statements(connection, whose, cursors.statements)
     sessions = report_lines.sessions(connection, row.id, cursors.sessions)
@@ -129,11 +129,11 @@ def _commit_fields(line: CommitLine) -> tuple[int, str, str, str]:
     return line.number, rfc3339(line.received_at), line.wire_format, line.disposition
 
 
-def _statement_fields(line: StatementLine) -> tuple[str, str, str, int, list[DeliverySummary]]:
+def _statement_fields(line: StatementReport) -> tuple[str, str, str, int, list[DeliverySummary]]:
     return line.id, line.verb, line.rule, line.commit_number, _deliveries(line.deliveries)
 
 
-def _document_fields(line: DocumentLine) -> tuple[str, str, int, list[DeliverySummary]]:
+def _document_fields(line: DocumentReport) -> tuple[str, str, int, list[DeliverySummary]]:
     return line.name, line.resource, line.commit_number, _deliveries(line.deliveries)
 
 

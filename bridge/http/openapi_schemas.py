@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.commit_model.launch import LONGEST_ID
+from bridge.commit_model.launch import MAX_ID_BYTES
 from bridge.commit_model.launch_fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
 from bridge.commit_model.response_types import ENUMS
 from bridge.formats import native
@@ -24,8 +24,8 @@ ID: Schema = {
     "type": "string",
     "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
     r"[^\x00-\x1f\x7f]*$",
-    "maxLength": LONGEST_ID,
-    "description": f"Not blank, no control characters, at most {LONGEST_ID} bytes in UTF-8.",
+    "maxLength": MAX_ID_BYTES,
+    "description": f"Not blank, no control characters, at most {MAX_ID_BYTES} bytes in UTF-8.",
 }
 _ENUM_NAMES = {tuple(values): name for name, values in ENUMS.items()}
 _NULL: Schema = {"type": "null"}
@@ -33,11 +33,11 @@ _INTEGER: Schema = {"type": "integer"}
 _NUMBER: Schema = {"type": "number"}
 _OBJECT: Schema = {"type": "object", "additionalProperties": True}
 _IDS = (ID, _INTEGER)
-_COURSE_ID: Schema = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$", "maxLength": LONGEST_ID}
+_COURSE_ID: Schema = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$", "maxLength": MAX_ID_BYTES}
 _NAME: Schema = {
     "type": "string",
-    "maxLength": LONGEST_ID,
-    "description": f"At most {LONGEST_ID} bytes in UTF-8; control characters are replaced by spaces.",
+    "maxLength": MAX_ID_BYTES,
+    "description": f"At most {MAX_ID_BYTES} bytes in UTF-8; control characters are replaced by spaces.",
 }
 _ATTRIBUTES: Schema = {
     "type": "object",

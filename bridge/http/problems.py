@@ -9,7 +9,7 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.typedefs import Handler
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from bridge.database import describe
+from bridge.database import describe_error
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed
 from bridge.http.responses import ProblemResponse
 from bridge.http.services import SERVICES
@@ -31,7 +31,7 @@ def as_bridge_error(error: BridgeError | OperationalError | InterfaceError | Dat
     """Return the `BridgeError` of an error, whoever raised it."""
     if isinstance(error, BridgeError):
         return error
-    log.error("database_unavailable", error=describe(error))
+    log.error("database_unavailable", error=describe_error(error))
     return DatabaseUnavailable("The database does not answer; try again.", retry_after=2)
 
 
@@ -59,7 +59,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             raise
         return _of_aiohttp(request, error)
     except DBAPIError as error:
-        log.error("request_not_processed", error=describe(error))  # noqa: TRY400 -- its own words hold rows' values
+        log.error("request_not_processed", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
         return problem_response(
             NotProcessed("The request failed because of an error of the bridge; it is logged.", retry_after=60)
         )

@@ -20,7 +20,7 @@ from bridge.http.history import Cursors
 from bridge.http.query_parameters import check_parameters
 from bridge.http.responses import EnrollmentsResponse, SessionOpenedResponse
 from bridge.http.services import lms_of, public_url, services
-from storage import lookups
+from storage.queries import lookups
 
 _PAGE = re.compile("[0-9]{1,18}")
 PAGE_SIZE = 100

@@ -1,1 +1,1 @@
-"""What a client may store, and when nothing is stored any more: budgets, and the space that is left on the disk."""
+"""Limits of what is stored: budgets of clients, and free space on the disk."""

@@ -1,4 +1,4 @@
-"""Whether something may be stored: asked before it waits for the writer, and answered from memory."""
+"""Admission control: whether something may be stored, decided in memory before it waits for the writer."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from bridge.system_alarms import AlarmCode, SystemAlarms
 
 log = structlog.get_logger(__name__)
 
-ALARM_SECONDS = 600
+ALARM_DURATION = 600
 """Seconds for which the alarm stays after the last refusal."""
-QUIET_SECONDS = 60
+LOG_INTERVAL = 60
 """Seconds without a refusal after which the next one of the same client is logged again."""
 MAX_TAGS = 4_096
-MAX_REPORTED = 1_000
-"""Clients remembered as logged."""
+MAX_LOGGED_CLIENTS = 1_000
+"""Clients whose refusals are remembered."""
 DISK_RETRY_AFTER = 30
 MAX_RETRY_AFTER = 3600
 
@@ -55,7 +55,7 @@ class Admission:
         # the same learners come again and again, and a tag costs as much as a look into a budget
         self._learner_tag = lru_cache(MAX_TAGS)(learner_tag)
         self._monotonic = monotonic
-        self._reported: OrderedDict[Hashable, float] = OrderedDict()
+        self._logged: OrderedDict[Hashable, float] = OrderedDict()
 
     def admit(
         self,
@@ -101,20 +101,20 @@ class Admission:
             self._refuse("LMS", LmsOverLimit, lms_id, wait)
 
     def _refuse(self, kind: str, refusal: type[OverLimit], key: Hashable, wait: float) -> NoReturn:
-        self._report(kind, key)
+        self._log_refusal(kind, key)
         seconds = min(math.ceil(wait), MAX_RETRY_AFTER)
         raise refusal(f"This {kind} sends more than it may. {_HELP}", retry_after=seconds)
 
-    def _report(self, kind: str, key: Hashable) -> None:
+    def _log_refusal(self, kind: str, key: Hashable) -> None:
         who, now = (kind, key), self._monotonic()
-        earlier = self._reported.pop(who, None)
-        self._reported[who] = now
-        if len(self._reported) > MAX_REPORTED:
-            self._reported.popitem(last=False)
-        if earlier is None or now - earlier > QUIET_SECONDS:
+        earlier = self._logged.pop(who, None)
+        self._logged[who] = now
+        if len(self._logged) > MAX_LOGGED_CLIENTS:
+            self._logged.popitem(last=False)
+        if earlier is None or now - earlier > LOG_INTERVAL:
             log.warning("client_over_limit", kind=kind, key=key, answer=429)
         self._alarms.raise_alarm(
             AlarmCode.OVER_LIMIT,
-            f"A {kind} sent more than [limits.{kind.lower()}] allows; what came beyond it was refused with 429.",
-            for_seconds=ALARM_SECONDS,
+            f"A {kind} sent more than [limits.{kind.lower()}] allows; the excess was refused with 429.",
+            for_seconds=ALARM_DURATION,
         )

@@ -1,4 +1,4 @@
-"""The space that is left on the database's disk, measured now and then: below a mark nothing new is stored.
+"""The free space on the database's disk, measured periodically: below a mark nothing new is stored.
 
 A full disk also stops what the bridge has to finish: noting what LRSs have answered, and SQLite's own housekeeping.
 """
@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from bridge.database import describe
+from bridge.database import describe_error
 from bridge.limits.budgets import MIB
 from bridge.periodic_task import PeriodicTask
 from bridge.system_alarms import AlarmCode, SystemAlarms
@@ -22,9 +22,9 @@ log = structlog.get_logger(__name__)
 
 DISK_INTERVAL = 1.0
 """Seconds between measurements."""
-MAX_SHARE = 0.1
+MAX_DISK_SHARE = 0.1
 """Share of the disk that the mark is at most: small disks are of use, too."""
-ENOUGH_AGAIN = 1.25
+RECOVERY_FACTOR = 1.25
 """Times the mark that must be free before anything is stored again."""
 
 
@@ -50,7 +50,7 @@ class DiskSpace(PeriodicTask):
         if self._min_free:
             measured = await asyncio.to_thread(self.measure)
             if measured is not None:
-                self.judge(*measured)
+                self.evaluate(*measured)
         self._alarms.current()  # those whose time is over are cleared
         return False
 
@@ -60,14 +60,14 @@ class DiskSpace(PeriodicTask):
             try:
                 self._places = disk_space.directories(self._engine)
             except DBAPIError as error:
-                log.warning("disk_not_measured", error=describe(error))
+                log.warning("disk_not_measured", error=describe_error(error))
                 return None
         return disk_space.free_and_total(self._places)
 
-    def judge(self, free: int, total: int) -> None:
-        """Decide what so many free bytes of so many mean."""
-        mark = min(self._min_free, total * MAX_SHARE)
-        self.is_low = free < mark * (ENOUGH_AGAIN if self.is_low else 1)
+    def evaluate(self, free: int, total: int) -> None:
+        """Evaluate a measurement."""
+        mark = min(self._min_free, total * MAX_DISK_SHARE)
+        self.is_low = free < mark * (RECOVERY_FACTOR if self.is_low else 1)
         if self.is_low:
             self.problem = (
                 f"the disk of the database has {free // MIB:,} MiB left, and nothing new is stored below"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from bridge.mapping_documents import compile_text
+from bridge.mapping_library.documents import SHIPPED, compile_text, load_mapping
 from bridge.operations.audit_context import AuditAction, AuditContext, record
-from bridge.routing import warnings
+from bridge.routing import unknown_names
 from bridge.settings import TargetSettings
 from mappings.definition import CompiledMapping
 from storage import mapping_versions
@@ -80,7 +80,7 @@ def activate_version(
     mapping = compile_stored(connection, version_id)
     mapping_versions.lock(connection)
     _activate(connection, AuditAction.ACTIVATE, version_id, lms_id, context)
-    return ActivationResult(version_id, tuple(warnings(mapping, targets)))
+    return ActivationResult(version_id, tuple(unknown_names(mapping, targets)))
 
 
 def roll_back(
@@ -98,7 +98,7 @@ def roll_back(
     if len(stack) < 2:
         raise LibraryError("There is no version before the active one to roll back to.")
     version_id = stack[-2]
-    texts = () if version_id is None else tuple(warnings(compile_stored(connection, version_id), targets))
+    texts = () if version_id is None else tuple(unknown_names(compile_stored(connection, version_id), targets))
     _activate(connection, AuditAction.ROLL_BACK, version_id, lms_id, context)
     return ActivationResult(version_id, texts)
 
@@ -131,6 +131,32 @@ def find_version(connection: Connection, name_or_hash: str) -> Version:
         return matching[0]
     reason = "is the beginning of more than one version's hash" if matching else "is no version's name or hash"
     raise LibraryError(f"{name_or_hash!r} {reason}; `scorm-bridge mapping list` shows them.")
+
+
+def find_document(connection: Connection, name: str, lms_id: int | None = None) -> CompiledMapping:
+    """Return a document by its name.
+
+    That is a file (`….toml`), `active` for the active version of an LMS or of all, the beginning of a version's hash,
+    the name of a shipped document, or that of a version, whose newest is meant.
+
+    Raises:
+        DefinitionError: it is not there, or has faults.
+        LibraryError: nothing is active.
+    """
+    if name == "active":
+        version_id = mapping_versions.active_for(connection, lms_id)
+        if version_id is None:
+            raise LibraryError("No version is active yet: the first start of the bridge activates one.")
+        return compile_stored(connection, version_id)
+    if name.endswith(".toml"):
+        return load_mapping(name)
+    try:
+        version = find_version(connection, name)
+    except LibraryError:
+        return load_mapping(name)
+    if version.name == name and (SHIPPED / f"{name}.toml").exists():
+        return load_mapping(name)
+    return compile_stored(connection, version.id)
 
 
 def find_lms(connection: Connection, name: str) -> int:

@@ -16,11 +16,11 @@ from bridge.commit_model.statement_context import statement_context
 from bridge.errors import BridgeError
 from bridge.formats import CommitRequest, native
 from bridge.formats.commit_request import RequestMetadata
-from mappings.analysis.replay import AttemptStory, Received, SessionStory
+from mappings.analysis.replay import AttemptHistory, JournalledCommit, SessionHistory
 from mappings.attempt.commit import Commit, ReceivedCommit
 from mappings.cmi import parse_cmi
-from storage import histories
-from storage.histories import History, JournalRow
+from storage import journal_replay
+from storage.journal_replay import JournalRow, StoredHistory
 
 _decode_metadata = msgspec.json.Decoder(RequestMetadata).decode
 _NO_METADATA = RequestMetadata()
@@ -35,7 +35,7 @@ class EnrollmentHistory(msgspec.Struct, frozen=True):
 
     enrollment_id: int
     attempt_ids: dict[str, int]
-    attempts: list[AttemptStory]
+    attempts: list[AttemptHistory]
     commits: Iterator[JournalRow]
 
 
@@ -46,14 +46,14 @@ def enrollment_histories(connection: Connection, enrollment_ids: Sequence[int]) 
 
     Names are those that the LMS sent last: earlier ones are not stored.
     """
-    by_id = {history.enrollment.id: history for history in histories.histories(connection, enrollment_ids)}
-    with closing(histories.commits(connection, enrollment_ids)) as rows:
+    by_id = {history.enrollment.id: history for history in journal_replay.histories(connection, enrollment_ids)}
+    with closing(journal_replay.commits(connection, enrollment_ids)) as rows:
         for enrollment_id, commits in groupby(rows, key=attrgetter("enrollment_id")):
             history = by_id[enrollment_id]
             yield EnrollmentHistory(enrollment_id, _attempt_ids(history), _attempts(history), commits)
 
 
-def decode_commit(row: JournalRow) -> Received:
+def decode_commit(row: JournalRow) -> JournalledCommit:
     """Decode a stored commit for the replay.
 
     Raises:
@@ -67,7 +67,7 @@ def decode_commit(row: JournalRow) -> Received:
         received_at=row.received_at,
         idempotency_key=row.idempotency_key,
     )
-    return Received(row.session_id, row.number, arrival)
+    return JournalledCommit(row.session_id, row.number, arrival)
 
 
 def read_commit(row: JournalRow) -> Commit:
@@ -102,12 +102,12 @@ def _detect(row: JournalRow, request: CommitRequest) -> Commit | None:
     return commit if commit is not None and commit.wire_format == row.wire_format else None
 
 
-def _attempts(history: History) -> list[AttemptStory]:
-    sessions: dict[int, list[SessionStory]] = {}
+def _attempts(history: StoredHistory) -> list[AttemptHistory]:
+    sessions: dict[int, list[SessionHistory]] = {}
     for row in history.sessions:
         state = decode_session_state(row.state)
         sessions.setdefault(row.attempt.id, []).append(
-            SessionStory(
+            SessionHistory(
                 row.session_id,
                 state.number,
                 state.history_length_at_open,
@@ -118,8 +118,8 @@ def _attempts(history: History) -> list[AttemptStory]:
                 state.overlap_positions,
             )
         )
-    return [AttemptStory(statement_context(row, ""), sessions.get(row.id, [])) for row in history.attempts]
+    return [AttemptHistory(statement_context(row, ""), sessions.get(row.id, [])) for row in history.attempts]
 
 
-def _attempt_ids(history: History) -> dict[str, int]:
+def _attempt_ids(history: StoredHistory) -> dict[str, int]:
     return {row.session_id: row.attempt.id for row in history.sessions}

@@ -12,10 +12,12 @@ from bridge.commit_model.statement_context import statement_context
 from bridge.mapping_library.activation import compile_stored
 from bridge.mapping_library.enrollment_history import decode_commit, enrollment_histories
 from mappings.analysis.explain import Explanation
-from mappings.analysis.replay import Replay, Told
+from mappings.analysis.replay import Replay, ReplayedCommit
+from mappings.attempt.commit import Disposition
 from mappings.definition import CompiledMapping
 from mappings.definition.statement_context import StatementContext
-from storage import histories, lookups
+from storage import journal_replay
+from storage.queries import lookups
 
 
 class ExplainedCommit(msgspec.Struct, frozen=True):
@@ -44,7 +46,7 @@ def explain_commit(
         DefinitionError: a version has faults: another release of the bridge stored it.
     """
     session = lookups.find_session(connection, session_id)
-    line = histories.commit_line(connection, session_id, number)
+    line = journal_replay.commit_line(connection, session_id, number)
     if session is None or line is None:
         return None
     versions: dict[int, CompiledMapping] = {}
@@ -58,26 +60,26 @@ def explain_commit(
     context = statement_context(session.attempt, session_id, decode_session_state(session.state).launch.registration)
     if line.duplicate_of is not None:
         return ExplainedCommit(session_id, number, version_id, context, _duplicate(line.duplicate_of), None)
-    results: list[Told] = []
+    results: list[ReplayedCommit] = []
     with closing(enrollment_histories(connection, [session.attempt.enrollment.id])) as enrollments:
         for enrollment in enrollments:
             replay = Replay(mapping or version(line.mapping_version_id), enrollment.attempts, (session_id, number))
             for row in enrollment.commits:
                 replay.mapping = mapping or version(row.mapping_version_id)
-                results += replay.tell(decode_commit(row))
-            results += replay.end()
+                results += replay.apply(decode_commit(row))
+            results += replay.finish()
     own = {result.closing: result for result in results if (result.session_id, result.number) == (session_id, number)}
-    commit, end = own[False], own.get(True)
+    commit, finish = own[False], own.get(True)
     return ExplainedCommit(
         session_id,
         number,
         version_id,
         commit.context,
         commit.explanation or _duplicate(commit.transition.duplicate_of),
-        None if end is None else end.explanation,
+        None if finish is None else finish.explanation,
     )
 
 
 def _duplicate(duplicate_of: int | None) -> Explanation:
     """Return the explanation of a commit that repeats another one: it did nothing."""
-    return Explanation("duplicate", duplicate_of, (), (), (), ())
+    return Explanation(Disposition.DUPLICATE, duplicate_of, (), (), (), ())

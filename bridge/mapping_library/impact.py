@@ -16,18 +16,18 @@ from multiprocessing import get_context
 import structlog
 from sqlalchemy import Engine
 
-from bridge.mapping_documents import compile_text
+from bridge.mapping_library.documents import compile_text
 from bridge.mapping_library.enrollment_history import (
     EnrollmentHistory,
     UnreadableCommitError,
     decode_commit,
     enrollment_histories,
 )
-from mappings.analysis.impact import Difference, Impact
+from mappings.analysis.impact import Impact, ImpactComparison
 from mappings.definition import CompiledMapping
-from storage import histories
+from storage import journal_replay
 from storage.engine import open_engine, reading
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ def _ignore_progress(_done: int, _total: int) -> None:
 def impact(
     engine: Engine,
     documents: tuple[str, str],
-    span: Span,
+    span: JournalSpan,
     *,
     processes: int = DEFAULT_PROCESSES,
     single_process_limit: int = SINGLE_PROCESS_LIMIT,
@@ -70,7 +70,7 @@ def impact(
     """
     _compile(*documents)
     with reading(engine) as connection:
-        total = histories.count(connection, span)
+        total = journal_replay.count(connection, span)
     progress(0, total)
     result, done = Impact(), 0
     url = engine.url.render_as_string(hide_password=False)
@@ -82,7 +82,9 @@ def impact(
     return result
 
 
-def _parts(engine: Engine, url: str, job: tuple[tuple[str, str], Span], processes: int) -> Iterator[tuple[Impact, int]]:
+def _parts(
+    engine: Engine, url: str, job: tuple[tuple[str, str], JournalSpan], processes: int
+) -> Iterator[tuple[Impact, int]]:
     if not processes:
         for ids in _chunks(engine, job[1]):
             yield compare_enrollments(engine, job, ids), len(ids)
@@ -105,18 +107,18 @@ def _finished(running: dict[Future[Impact], int]) -> Iterator[tuple[Impact, int]
         yield future.result(), running.pop(future)
 
 
-def _chunks(engine: Engine, span: Span) -> Iterator[list[int]]:
+def _chunks(engine: Engine, span: JournalSpan) -> Iterator[list[int]]:
     after = 0
     while True:
         with reading(engine) as connection:
-            ids = histories.enrollment_ids(connection, span, after=after, most=BATCH_SIZE)
+            ids = journal_replay.enrollment_ids(connection, span, after=after, most=BATCH_SIZE)
         if not ids:
             return
         yield ids
         after = ids[-1]
 
 
-def _in_process(url: str, job: tuple[tuple[str, str], Span], ids: list[int]) -> Impact:
+def _in_process(url: str, job: tuple[tuple[str, str], JournalSpan], ids: list[int]) -> Impact:
     return compare_enrollments(_engine(url), job, ids)
 
 
@@ -131,7 +133,7 @@ def _compile(*documents: str) -> tuple[CompiledMapping, ...]:
     return tuple(compile_text(text, "the document") for text in documents)
 
 
-def compare_enrollments(engine: Engine, job: tuple[tuple[str, str], Span], ids: list[int]) -> Impact:
+def compare_enrollments(engine: Engine, job: tuple[tuple[str, str], JournalSpan], ids: list[int]) -> Impact:
     """Compare the statements that two documents make of some enrollments' commits."""
     documents, span = job
     old, new = _compile(*documents)
@@ -143,13 +145,13 @@ def compare_enrollments(engine: Engine, job: tuple[tuple[str, str], Span], ids: 
 
 
 def _compare_enrollment(
-    old: CompiledMapping, new: CompiledMapping, enrollment: EnrollmentHistory, span: Span
+    old: CompiledMapping, new: CompiledMapping, enrollment: EnrollmentHistory, span: JournalSpan
 ) -> Impact:
-    difference = Difference(old, new, enrollment.attempts, span.since, span.until)
+    difference = ImpactComparison(old, new, enrollment.attempts, span.since, span.until)
     for row in enrollment.commits:
         try:
-            difference.tell(decode_commit(row))
+            difference.apply(decode_commit(row))
         except UnreadableCommitError as error:
             log.warning("commit_not_replayed", why=str(error))
             difference.skip(row.session_id)
-    return difference.end()
+    return difference.finish()

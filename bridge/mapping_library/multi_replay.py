@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bridge.mapping_library.enrollment_history import EnrollmentHistory, decode_commit
-from mappings.analysis.replay import Replay, Told
+from mappings.analysis.replay import Replay, ReplayedCommit
 from mappings.definition import CompiledMapping
 from mappings.generation.statements import Statement
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 
 
 class ReplayedStatement(NamedTuple):
@@ -30,7 +30,11 @@ class MultiReplay:
     """
 
     def __init__(
-        self, enrollment: EnrollmentHistory, mappings: Mapping[int, CompiledMapping], main_version_id: int, span: Span
+        self,
+        enrollment: EnrollmentHistory,
+        mappings: Mapping[int, CompiledMapping],
+        main_version_id: int,
+        span: JournalSpan,
     ) -> None:
         self.bodies: dict[int, dict[str, str]] = {version_id: {} for version_id in mappings}
         self.statements: dict[int, list[ReplayedStatement]] = {}
@@ -44,15 +48,15 @@ class MultiReplay:
                 self.commits.add((row.session_id, row.number))
             commit = decode_commit(row)
             for version_id, replay in replays.items():
-                self._add(version_id, replay.tell(commit))
+                self._add(version_id, replay.apply(commit))
         for version_id, replay in replays.items():
-            self._add(version_id, replay.end())
+            self._add(version_id, replay.finish())
 
     def attempt_ids(self) -> Sequence[int]:
         """Return the ids of the attempts' rows."""
         return list(dict.fromkeys(self._enrollment.attempt_ids.values()))
 
-    def _add(self, version_id: int, results: Iterable[Told]) -> None:
+    def _add(self, version_id: int, results: Iterable[ReplayedCommit]) -> None:
         for result in results:
             if (result.session_id, result.number) not in self.commits:
                 continue

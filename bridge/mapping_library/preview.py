@@ -16,7 +16,7 @@ from mappings.analysis.preview import Preview, preview
 from mappings.attempt.commit import ReceivedCommit
 from mappings.cmi import parse_cmi
 from mappings.definition import CompiledMapping
-from storage import lookups
+from storage.queries import lookups
 
 
 def parse_body(

@@ -26,14 +26,14 @@ from bridge.mapping_library.reloader import build_active_mapping
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import TargetSettings
 from mappings.analysis.impact import Impact
-from mappings.analysis.reissue import Kept, Step, plan, voiding
+from mappings.analysis.reissue import ReissueStep, StoredStatement, plan_reissue, voiding
 from mappings.definition import CompiledMapping
 from mappings.generation.statements import Statement
-from storage import attempts, histories, leases, mapping_versions, outbox
+from storage import attempts, journal_replay, leases, mapping_versions, outbox
 from storage.attempts import Attempt, Session
-from storage.changed import Changed
+from storage.change_set import ChangeSet
 from storage.engine import Transact, reading, transactions
-from storage.histories import History, Span, StatementLine
+from storage.journal_replay import JournalSpan, StatementRecord, StoredHistory
 from storage.outbox import StatementRow
 from storage.prepared import write
 
@@ -53,13 +53,13 @@ class ReissueInProgressError(LibraryError):
     """Another run is in progress, by a page or a command, in whichever process."""
 
 
-def validate_span(span: Span) -> None:
+def validate_span(span: JournalSpan) -> None:
     """Validate the span of commits whose statements are re-issued.
 
     Raises:
         LibraryError: it selects everything there is, or nothing.
     """
-    if span == Span():
+    if span == JournalSpan():
         raise LibraryError("Select statements first: by LMS, learner, activity or time.")
     if span.until is not None and span.until <= span.since:
         raise LibraryError("The selected time ends before it begins.")
@@ -68,7 +68,7 @@ def validate_span(span: Span) -> None:
 class _ReissueStep(NamedTuple):
     """A change, and the commit it belongs to; voiding statements are sent to those who received the voided one."""
 
-    step: Step
+    step: ReissueStep
     session_id: str
     number: int
     targets: tuple[str, ...]
@@ -77,7 +77,7 @@ class _ReissueStep(NamedTuple):
 class _Plan(NamedTuple):
     """The changes of some enrollments, as they were then: counted, and by attempts' ids."""
 
-    histories: dict[int, History]
+    histories: dict[int, StoredHistory]
     changes: list[tuple[int, Impact, dict[int, list[_ReissueStep]]]]
 
 
@@ -93,7 +93,7 @@ class Reissue:
         self,
         engine: Engine,
         version_id: int,
-        span: Span,
+        span: JournalSpan,
         targets: Sequence[TargetSettings],
         transact: Transact | None = None,
     ) -> None:
@@ -127,15 +127,16 @@ class Reissue:
                 self._acquire_lease(owner)
                 # planned beside commits, and planned again where one has changed an enrollment meanwhile
                 with reading(self._engine) as connection:
-                    plan = self._plan(connection, ids)
+                    plan_reissue = self._plan(connection, ids)
 
-                def store(connection: Connection, ids: list[int] = ids, plan: _Plan = plan) -> Impact:
+                def store(connection: Connection, ids: list[int] = ids, plan_reissue: _Plan = plan_reissue) -> Impact:
                     versions = attempts.lock(connection, ids, [])
                     if versions != {
-                        enrollment_id: history.enrollment.version for enrollment_id, history in plan.histories.items()
+                        enrollment_id: history.enrollment.version
+                        for enrollment_id, history in plan_reissue.histories.items()
                     }:
-                        plan = self._plan(connection, ids)
-                    part, number = self._store(connection, plan, now())
+                        plan_reissue = self._plan(connection, ids)
+                    part, number = self._store(connection, plan_reissue, now())
                     if number:
                         subject = {"mapping_version": self._version.id, **self._span._asdict()}
                         text = msgspec.json.encode(subject).decode()
@@ -155,29 +156,27 @@ class Reissue:
             lambda connection: leases.share_out(connection, owner=owner, names=[_LEASE], lasts=LEASE_TTL)
         )
         if _LEASE not in shares.held:
-            raise ReissueInProgressError(
-                "Somebody re-issues statements at this moment; the audit log shows who. Try again later."
-            )
+            raise ReissueInProgressError("Another re-issue is running; the audit log shows whose. Try again later.")
 
     def _plan(self, connection: Connection, ids: list[int]) -> _Plan:
-        by_id = {history.enrollment.id: history for history in histories.histories(connection, ids)}
+        by_id = {history.enrollment.id: history for history in journal_replay.histories(connection, ids)}
         return _Plan(by_id, [*self._plan_changes(connection, ids)])
 
-    def _store(self, connection: Connection, plan: _Plan, now: int) -> tuple[Impact, int]:
-        result, changed, number = Impact(), Changed(), 0
+    def _store(self, connection: Connection, plan_reissue: _Plan, now: int) -> tuple[Impact, int]:
+        result, changed, number = Impact(), ChangeSet(), 0
         added: list[tuple[StatementRow, tuple[str, ...]]] = []
-        for enrollment_id, part, steps in plan.changes:
+        for enrollment_id, part, steps in plan_reissue.changes:
             result.add(part)
             for attempt_id, own in steps.items():
                 number += len(own)
-                added += self._append(plan.histories[enrollment_id], attempt_id, own, now, changed)
+                added += self._append(plan_reissue.histories[enrollment_id], attempt_id, own, now, changed)
         receivers = {row.id: targets for row, targets in added}
         statements = outbox.adding([row for row, _ in added], lambda row: receivers[row.id])
         write(connection, [*changed.writes(), *statements])
         return result, number
 
     def _append(
-        self, history: History, attempt_id: int, steps: Sequence[_ReissueStep], now: int, changed: Changed
+        self, history: StoredHistory, attempt_id: int, steps: Sequence[_ReissueStep], now: int, changed: ChangeSet
     ) -> list[tuple[StatementRow, tuple[str, ...]]]:
         """Return the statements to add behind an attempt's others, with their targets, and update its state."""
         attempt = next(row for row in history.attempts if row.id == attempt_id)
@@ -206,12 +205,12 @@ class Reissue:
 
     def _chunks(self, progress: Progress) -> Iterator[list[int]]:
         with reading(self._engine) as connection:
-            total = histories.count(connection, self._span)
+            total = journal_replay.count(connection, self._span)
         after, done = 0, 0
         while True:
             progress(min(done, total), total)
             with reading(self._engine) as connection:
-                ids = histories.enrollment_ids(connection, self._span, after=after, most=BATCH_SIZE)
+                ids = journal_replay.enrollment_ids(connection, self._span, after=after, most=BATCH_SIZE)
             if not ids:
                 return
             yield ids
@@ -221,7 +220,7 @@ class Reissue:
         self, connection: Connection, ids: list[int]
     ) -> Iterator[tuple[int, Impact, dict[int, list[_ReissueStep]]]]:
         """Yield the changes of each enrollment, counted, and by the ids of its attempts' rows."""
-        stored = histories.statements(connection, ids)
+        stored = journal_replay.statements(connection, ids)
         with closing(enrollment_histories(connection, ids)) as enrollments:
             for enrollment in enrollments:
                 lines = stored[enrollment.enrollment_id]
@@ -236,7 +235,7 @@ class Reissue:
                 yield enrollment.enrollment_id, part, {attempt_id: own for attempt_id, own in steps.items() if own}
 
     def _plan_attempt(
-        self, replay: MultiReplay, attempt_id: int, stored: Sequence[StatementLine], part: Impact
+        self, replay: MultiReplay, attempt_id: int, stored: Sequence[StatementRecord], part: Impact
     ) -> list[_ReissueStep]:
         lines = {
             line.id: line
@@ -245,7 +244,7 @@ class Reissue:
         }
         made = {replayed.statement.id: replayed for replayed in replay.statements.get(attempt_id, [])}
         steps: list[_ReissueStep] = []
-        for step in plan(
+        for step in plan_reissue(
             [_kept(line) for line in lines.values()],
             [replayed.statement for replayed in made.values()],
             told=replay.bodies,
@@ -273,8 +272,8 @@ class Reissue:
         return self._mappings[version_id]
 
 
-def _kept(line: StatementLine) -> Kept:
-    return Kept(line.id, line.position, line.rule, line.mapping_version_id, line.problem, line.body)
+def _kept(line: StatementRecord) -> StoredStatement:
+    return StoredStatement(line.id, line.position, line.rule, line.mapping_version_id, line.problem, line.body)
 
 
 def _update_states(attempt: Attempt, sessions: Sequence[Session], steps: Sequence[_ReissueStep], position: int) -> None:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
-from bridge.database import Database, describe
+from bridge.database import Database, describe_error
 from bridge.mapping_library.activation import compile_stored
 from bridge.periodic_task import PeriodicTask
-from bridge.routing import readers, receivers, warnings
+from bridge.routing import targets_by_document, targets_by_rule, unknown_names
 from bridge.settings import TargetSettings
 from mappings.definition import CompiledMapping, DefinitionError
 from storage import mapping_versions
@@ -26,7 +26,7 @@ RELOAD_INTERVAL = 0.5
 
 def build_active_mapping(version_id: int, mapping: CompiledMapping, targets: Sequence[TargetSettings]) -> ActiveMapping:
     """Return a version as commits are processed by it."""
-    return ActiveMapping(version_id, mapping, receivers(mapping, targets), readers(mapping, targets))
+    return ActiveMapping(version_id, mapping, targets_by_rule(mapping, targets), targets_by_document(mapping, targets))
 
 
 def load_active(connection: Connection, targets: Sequence[TargetSettings]) -> ActiveMappings:
@@ -71,7 +71,7 @@ class MappingReloader(PeriodicTask):
         try:
             await self.run_once()
         except DBAPIError as error:
-            log.error("mapping_versions_not_read", error=describe(error))  # noqa: TRY400 -- its own words hold values
+            log.error("mapping_versions_not_read", error=describe_error(error))  # noqa: TRY400 -- its own words hold values
 
     def refresh(self, connection: Connection) -> None:
         """Use what is active now; where this release cannot compile a version, the one before stays in use."""
@@ -98,10 +98,10 @@ class MappingReloader(PeriodicTask):
         except DefinitionError as error:
             log.error("mapping_version_unusable", version=version_id, faults=str(error))  # noqa: TRY400 -- they say it all
             return None
-        for warning in warnings(built.mapping, self._targets):
+        for warning in unknown_names(built.mapping, self._targets):
             log.warning("target_names_unknown", warning=warning)
         return built
 
 
 def _shown(for_all: ActiveMapping, for_lms: Mapping[int, ActiveMapping]) -> dict[str, object]:
-    return {"for_all": for_all.id, "for_lms": {lms_id: one.id for lms_id, one in for_lms.items()}}
+    return {"for_all": for_all.id, "for_lms": {lms_id: mapping.id for lms_id, mapping in for_lms.items()}}

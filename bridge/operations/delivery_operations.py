@@ -13,7 +13,7 @@ from bridge.clock import Now
 from bridge.operations import delivery_reissue
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from storage import deliveries
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.diverged import DIVERGED
 from storage.engine import Transact, reading, transactions
 
@@ -48,17 +48,17 @@ class DeliveryOperation:
     """
 
     action: AuditAction
-    filters: Sequence[Filter]
+    filters: Sequence[DeliveryFilter]
     context: AuditContext
 
 
-def build_filters(action: AuditAction, selection: Filter) -> list[Filter]:
+def build_filters(action: AuditAction, selection: DeliveryFilter) -> list[DeliveryFilter]:
     """Return a filter for each of the states that the action ends, as far as the selection includes it.
 
     Raises:
         InvalidSelectionError: the selection is empty, or of a state that the action does not end.
     """
-    if selection == Filter():
+    if selection == DeliveryFilter():
         raise InvalidSelectionError("Select deliveries first: by target, statement, rule or the like.")
     if action is AuditAction.REISSUE:
         if selection.outcome not in {None, DIVERGED}:

@@ -1,7 +1,7 @@
-"""Re-issuing statements under new ids, where an LRS has those of another history of the database under the old ones.
+"""Re-issues statements under new ids, where an LRS has those of another history of the database under the old ones.
 
-The new id is made of the old one and of the version of the mapping that made the statement, as with every re-issue, so
-that doing the same twice, in another restored copy for one, makes the same statement again.
+The new id is derived from the old one and the mapping version that made the statement, as with every re-issue, so that
+a second re-issue, for example in another restored copy, makes the same statement again.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import msgspec
 from sqlalchemy import Connection
 
 from bridge.commit_model.state_codec import decode_attempt_state
-from mappings.analysis.reissue import RULE, Renaming, with_id
-from storage import attempts, diverged, histories, mapping_versions, outbox
-from storage.changed import Changed
+from mappings.analysis.reissue import RULE, ReissueIds, with_id
+from storage import attempts, diverged, journal_replay, mapping_versions, outbox
+from storage.change_set import ChangeSet
 from storage.diverged import DivergedDelivery
 from storage.outbox import StatementRow
 from storage.prepared import write
@@ -23,10 +23,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> int:
-    """Let statements go to their targets once more under new ids, behind the others of their attempts.
+    """Send statements to their targets again under new ids, behind the others of their attempts; return how many.
 
-    Only what is dead because an LRS has another history's statement is; the delivery of the old id is discarded. What
-    voids another statement is not sent again, as the LRS has that one voided already. Return how many were dealt with.
+    Applies to what is dead because an LRS has another history's statement; the delivery of the old id is discarded. A
+    statement that voids another one is not sent again, as the LRS has that one voided already.
     """
     enrollment_ids = diverged.enrollment_ids(connection, delivery_ids)
     attempts.lock(connection, enrollment_ids, [])
@@ -36,14 +36,14 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
     hashes = {version.id: version.content_hash for version in mapping_versions.versions(connection)}
     attempt_rows = {
         attempt.id: attempt
-        for history in histories.histories(connection, sorted({one.enrollment_id for one in deliveries}))
+        for history in journal_replay.histories(connection, sorted({delivery.enrollment_id for delivery in deliveries}))
         for attempt in history.attempts
     }
-    ids = diverged.statement_ids(connection, sorted({one.attempt_id for one in deliveries}))
-    renamings = {own: Renaming(its, hashes.values()) for own, its in ids.items()}
+    ids = diverged.statement_ids(connection, sorted({delivery.attempt_id for delivery in deliveries}))
+    reissue_ids = {attempt_id: ReissueIds(taken, hashes.values()) for attempt_id, taken in ids.items()}
     rows: dict[str, StatementRow] = {}
     targets: dict[str, list[str]] = {}
-    changed = Changed()
+    changed = ChangeSet()
     for old_id, same in _by_statement(deliveries).items():
         first = same[0]
         if first.rule == RULE:
@@ -51,21 +51,21 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
         attempt = attempt_rows[first.attempt_id]
         state = decode_attempt_state(attempt.state)
         position = state.statements + 1
-        new_id = renamings[attempt.id].next_id(old_id, hashes[first.mapping_version_id])
+        new_id = reissue_ids[attempt.id].next_id(old_id, hashes[first.mapping_version_id])
         rows[new_id] = StatementRow(
             attempt.id, position, new_id, first.session_id, first.commit_number, first.mapping_version_id, first.rule,
             first.verb, now, None, with_id(first.body, new_id),
         )  # fmt: skip
-        targets[new_id] = [one.target for one in same]
+        targets[new_id] = [delivery.target for delivery in same]
         attempt.state = _encode(msgspec.structs.replace(state, statements=position)).decode()
         changed.attempt(attempt)
         changed.enrollment(attempt.enrollment)
     write(connection, [*changed.writes(), *outbox.adding(list(rows.values()), lambda row: targets[row.id])])
-    return diverged.replace(connection, [one.id for one in deliveries], now)
+    return diverged.replace(connection, [delivery.id for delivery in deliveries], now)
 
 
 def _by_statement(deliveries: Sequence[DivergedDelivery]) -> dict[str, list[DivergedDelivery]]:
     groups: dict[str, list[DivergedDelivery]] = {}
-    for one in deliveries:
-        groups.setdefault(one.statement_id, []).append(one)
+    for delivery in deliveries:
+        groups.setdefault(delivery.statement_id, []).append(delivery)
     return groups

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from bridge.settings import TargetSettings
 from storage import pauses, target_alarms
-from storage.audit.pages import Count
-from storage.audit.queues import Queue, queues
 from storage.pauses import Pause
+from storage.queries.keyset import Count
+from storage.queries.queues import Queue, queues
 from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
 
 

@@ -1,24 +1,25 @@
-"""The settings of the audit pages, and of signing in to them elsewhere."""
+"""The settings of the audit pages, and of OpenID Connect sign-in to them."""
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bridge.loopback import is_loopback
 from bridge.settings.secret import SecretSettings
 
 RoleName = Literal["reader", "auditor", "admin"]
 
 
 class OidcSettings(SecretSettings):
-    """An OpenID Connect issuer that signs people in, and what they may here.
+    """An OpenID Connect issuer that signs people in, and their permissions here.
 
-    `roles` tells a role for values of the claim `role_claim`, a text or a list (`realm_access.roles` for one inside
-    another); who has several gets the highest, who has none does not come in. Readers with one of the values in
-    `sees_names` see learners' names. People are called by the claim `name_claim`. `label` stands on the sign-in page.
+    `roles` has a role for values of the claim `role_claim`, a text or a list (`realm_access.roles` for one inside
+    another); whoever has several gets the highest, whoever has none may not sign in. Readers with one of the values in
+    `sees_names` see learners' names. Accounts have the name in the claim `name_claim`. `label` is shown on the sign-in
+    page.
     """
 
     SECRETS: ClassVar = ("client_secret",)
@@ -41,7 +42,7 @@ class OidcSettings(SecretSettings):
         parts = urlsplit(value)
         if not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be the issuer's address, as in https://login.example.org/realm")
-        if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(parts.hostname)):
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
             raise ValueError("must begin with https://")
         return value
 
@@ -49,12 +50,12 @@ class OidcSettings(SecretSettings):
     @classmethod
     def _scope(cls, value: str) -> str:
         if "openid" not in value.split():
-            raise ValueError("must hold openid")
+            raise ValueError("must contain openid")
         return value
 
     @model_validator(mode="after")
     def _names(self) -> OidcSettings:
-        unknown = [one for one in self.sees_names if one not in self.roles]
+        unknown = [value for value in self.sees_names if value not in self.roles]
         if unknown:
             raise ValueError(f"sees_names: {', '.join(unknown)} has no role in roles")
         return self
@@ -63,7 +64,7 @@ class OidcSettings(SecretSettings):
 class AuditSettings(BaseModel):
     """Whether there are audit pages, and how people sign in to them.
 
-    A sign-in lasts `session_hours`. `behind_proxy` is short for `proxy.hops = 1`: what one proxy adds to the headers
+    A sign-in lasts `session_hours`. `behind_proxy` is the same as `proxy.hops = 1`: what one proxy adds to the headers
     X-Forwarded-For, X-Forwarded-Proto and Forwarded is believed.
     """
 
@@ -73,10 +74,3 @@ class AuditSettings(BaseModel):
     session_hours: float = Field(default=12, gt=0, le=24 * 31)
     behind_proxy: bool = False
     oidc: OidcSettings | None = None
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,4 +1,4 @@
-"""Settings of budgets, and of the space on the disk that is left alone."""
+"""The settings of budgets, and of the space on the disk that is reserved."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Settings: one TOML file, and environment variables for every key (`SCORM_BRIDGE_SERVER__PORT`).
-
-Everything that is wrong with them is told at once.
-"""
+"""Loads the settings from a TOML file and the environment. Every fault is reported at once."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ DEFAULT_FILE = Path("scorm-bridge.toml")
 
 
 class SettingsError(ValueError):
-    """The settings cannot be used; the text lists everything wrong, a line each."""
+    """The settings are not valid; the text lists every fault, a line each."""
 
 
 class Settings(BaseSettings):
@@ -57,9 +54,9 @@ class Settings(BaseSettings):
     @classmethod
     def _names_once(cls, value: tuple[TargetSettings, ...]) -> tuple[TargetSettings, ...]:
         names = [target.name for target in value]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two targets have the name {', '.join(twice)}")
+        duplicates = sorted({name for name in names if names.count(name) > 1})
+        if duplicates:
+            raise ValueError(f"two targets have the name {', '.join(duplicates)}")
         return value
 
     @property
@@ -78,15 +75,15 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- pydantic-settings calls with all of them
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- likewise
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file."""
+        """Return the sources: the environment overrides the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
 def load_settings(file: Path | None) -> Settings:
-    """Read the settings from a file (by default `scorm-bridge.toml`, where there is one) and the environment.
+    """Load the settings from a file (by default `scorm-bridge.toml`, where there is one) and the environment.
 
     Raises:
-        SettingsError: with everything that is wrong.
+        SettingsError: with every fault.
     """
     if file is not None and not file.is_file():
         raise SettingsError(f"there is no settings file {file}")
@@ -103,12 +100,12 @@ def load_settings(file: Path | None) -> Settings:
     try:
         return Located()
     except ValidationError as error:
-        raise SettingsError("\n".join(map(_line, error.errors()))) from None
+        raise SettingsError("\n".join(map(_describe_fault, error.errors()))) from None
     except pydantic_settings.SettingsError as error:
         raise SettingsError(str(error)) from None
 
 
-def _line(error: Any) -> str:
+def _describe_fault(error: Any) -> str:
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error["loc"]).lstrip(".")
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":

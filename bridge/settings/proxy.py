@@ -28,9 +28,9 @@ class ProxySettings(BaseModel):
     @field_validator("addresses")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
+        for address in value:
             try:
-                ip_network(one)
+                ip_network(address)
             except ValueError:
-                raise ValueError(f"{one} is no address or network such as 10.0.0.7 or 10.0.0.0/8") from None
+                raise ValueError(f"{address} is not an address or network such as 10.0.0.7 or 10.0.0.0/8") from None
         return value

@@ -1,4 +1,4 @@
-"""Secrets among the settings: told there, in an environment variable (`…_env`) or in a file (`…_file`)."""
+"""Secrets among the settings: in the settings, an environment variable (`…_env`) or a file (`…_file`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class SecretSettings(BaseModel):
-    """Settings some of which are secrets; for each name in `SECRETS` there are three settings, of which one is told."""
+    """Settings some of which are secrets; for each name in `SECRETS` one of three settings is given."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,7 +23,7 @@ class SecretSettings(BaseModel):
         return self
 
     def secret(self, name: str) -> str:
-        """Return a secret, one of `SECRETS`, from wherever it is kept."""
+        """Return a secret, one of `SECRETS`, from wherever it is stored; empty where it is not given."""
         variable, file = getattr(self, f"{name}_env"), getattr(self, f"{name}_file")
         if variable:
             return os.environ[variable]
@@ -31,8 +31,8 @@ class SecretSettings(BaseModel):
             return _content(file)
         return str(getattr(self, name))
 
-    def tells(self, name: str) -> bool:
-        """Return whether a secret is kept anywhere."""
+    def has_secret(self, name: str) -> bool:
+        """Return whether a secret is given."""
         return any(getattr(self, name + end) for end in ("", "_env", "_file"))
 
     def _check_secret(self, name: str) -> None:
@@ -42,7 +42,7 @@ class SecretSettings(BaseModel):
         if variable and variable not in os.environ:
             raise ValueError(f"{name}_env names {variable}, which is not set in the environment")
         if file and not Path(file).is_file():
-            raise ValueError(f"{name}_file names {file}, which is no file")
+            raise ValueError(f"{name}_file names {file}, which is not a file")
         try:
             self.secret(name)
         except (OSError, UnicodeDecodeError):

@@ -16,13 +16,13 @@ class _Section(BaseModel):
 
 
 class ServerSettings(_Section):
-    """Where the bridge listens and what it is reached as.
+    """The address that the bridge listens on, its public address, and limits of connections.
 
     `commit_token_lifetime` is in seconds. Players that were offline deliver days later, and a token permits nothing but
     commits to one session, hence a week. `drain_delay` are the seconds between SIGTERM and the end of listening, in
-    which `/readyz` says 503: for load balancers that need to be told first.
+    which `/readyz` says 503: for load balancers that need to notice first.
 
-    The timeouts are in seconds; each bounds one way of keeping the bridge waiting: `header_timeout` from the connection
+    The timeouts are in seconds: `header_timeout` from the connection
     or a request's first byte to the end of its headers, `body_timeout` from there to the end of its body,
     `write_timeout` without any of a response being read, `request_timeout` a request as a whole, unless its response is
     streamed, and `keep_alive_timeout` between two requests. `max_connections` are open at once in one process;
@@ -50,7 +50,7 @@ class ServerSettings(_Section):
         return value.rstrip("/")
 
     @model_validator(mode="after")
-    def _reached_as(self) -> Self:
+    def _requires_public_url(self) -> Self:
         if not self.public_url and not is_loopback(self.host):
             raise ValueError(
                 f"public_url is needed where host is {self.host!r}, which is not loopback only: set it to the address "
@@ -61,7 +61,7 @@ class ServerSettings(_Section):
 
 
 class DatabaseSettings(_Section):
-    """Which database."""
+    """The database."""
 
     url: str = "sqlite:///scorm-bridge.db"
 
@@ -76,16 +76,16 @@ class DatabaseSettings(_Section):
 
 
 class MappingSettings(_Section):
-    """Which mapping document: the name of a shipped one, or a file."""
+    """The mapping document: the name of a shipped one, or a file."""
 
     document: str = "scorm-profile"
 
 
 class SessionSettings(_Section):
-    """When sessions end and attempts go on.
+    """When sessions end and attempts continue.
 
-    A session from which nothing comes counts as over `idle_after` seconds after its last commit; `resume` says which
-    attempts a new session continues (`mappings.attempt.resuming.RESUME`).
+    A session without commits ends `idle_after` seconds after its last one; `resume` says which attempts a new session
+    continues (`mappings.attempt.resuming.RESUME`).
     """
 
     idle_after: int = Field(default=4 * 3600, ge=60)
@@ -93,7 +93,7 @@ class SessionSettings(_Section):
 
 
 class LogSettings(_Section):
-    """How the log is written, to standard error."""
+    """The level and format of the log, which is written to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"

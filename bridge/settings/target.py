@@ -1,4 +1,4 @@
-"""The settings of one target: where the LRS is, how it lets the bridge in, and what it gets."""
+"""The settings of one target: its endpoint, authentication, and what it receives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f-\xa0\s\"<>\\^`{|}]")
 
 
 class FilterSettings(BaseModel):
-    """Which statements a target gets: all, or `only` some, `without` others.
+    """Which statements a target receives: all, or `only` some, `without` others.
 
     Both name rules of the mapping document, or IRIs of its verbs.
     """
@@ -28,15 +28,14 @@ class FilterSettings(BaseModel):
 
 
 class TargetSettings(SecretSettings):
-    """One LRS. It lets the bridge in by username and password, by a token, or by OAuth 2 client credentials.
+    """One LRS. The bridge authenticates by username and password, by a token, or by OAuth 2 client credentials.
 
-    `client_secret_post` puts id and secret into the request's body, for token endpoints that want them there. `ca_file`
-    has authorities that are trusted beside the system's, `client_certificate_file` and `client_key_file` (PEM) what the
-    bridge shows of itself, and `proxy` is the HTTP proxy to go through; all of these hold for the token endpoint as
-    well.
+    `client_secret_post` puts id and secret into the request's body, for token endpoints that require it. `ca_file` has
+    authorities that are trusted beside the system's, `client_certificate_file` and `client_key_file` (PEM) are the
+    bridge's own, and `proxy` is an HTTP proxy; all of these apply to the token endpoint as well.
 
-    `rate` is the most requests a second that one process sends. `documents` switches state and profile documents on or
-    off by their names in the mapping document, which says what goes for those that are not named.
+    `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents
+    on or off by their names in the mapping document, which decides for those that are not named.
     """
 
     SECRETS: ClassVar = ("password", "token", "client_secret", "proxy_password")
@@ -74,18 +73,18 @@ class TargetSettings(SecretSettings):
     @field_validator("endpoint")
     @classmethod
     def _endpoint(cls, value: str) -> str:
-        return value if _address(value).endswith("/") else value + "/"
+        return value if _validate_url(value).endswith("/") else value + "/"
 
     @field_validator("token_url", "proxy")
     @classmethod
-    def _other_address(cls, value: str) -> str:
-        return _address(value, may_have_query=True) if value else value
+    def _other_url(cls, value: str) -> str:
+        return _validate_url(value, may_have_query=True) if value else value
 
     @field_validator("ca_file", "client_certificate_file", "client_key_file")
     @classmethod
     def _file(cls, value: str) -> str:
         if value and not Path(value).is_file():
-            raise ValueError(f"names {value}, which is no file")
+            raise ValueError(f"names {value}, which is not a file")
         return value
 
     @field_validator("username", "proxy_username")
@@ -96,18 +95,20 @@ class TargetSettings(SecretSettings):
         return value
 
     @model_validator(mode="after")
-    def _one_way_in(self) -> TargetSettings:
-        ways = {
-            "username and password": bool(self.username) or self.tells("password"),
-            "token": self.tells("token"),
+    def _validate_authentication(self) -> TargetSettings:
+        methods = {
+            "username and password": bool(self.username) or self.has_secret("password"),
+            "token": self.has_secret("token"),
             "client_id": bool(self.client_id),
         }
-        told = [name for name, is_told in ways.items() if is_told]
-        if len(told) > 1:
-            raise ValueError(f"give only one way in: {', '.join(told)} are told")
-        needed = {"token_url": bool(self.token_url), "client_secret": self.tells("client_secret")}
+        given = [name for name, is_given in methods.items() if is_given]
+        if len(given) > 1:
+            raise ValueError(f"configure only one kind of authentication, not {', '.join(given)}")
+        needed = {"token_url": bool(self.token_url), "client_secret": self.has_secret("client_secret")}
         if self.client_id and not all(needed.values()):
-            raise ValueError("client_id needs " + " and ".join(name for name, is_told in needed.items() if not is_told))
+            raise ValueError(
+                "client_id needs " + " and ".join(name for name, is_given in needed.items() if not is_given)
+            )
         if not self.client_id and (any(needed.values()) or self.scope):
             raise ValueError("token_url, client_secret and scope go with a client_id, which is missing")
         if not self.client_id and (self.audience or self.client_secret_post):
@@ -115,10 +116,10 @@ class TargetSettings(SecretSettings):
         return self
 
     @model_validator(mode="after")
-    def _way_there(self) -> TargetSettings:
+    def _validate_connection(self) -> TargetSettings:
         if self.client_key_file and not self.client_certificate_file:
             raise ValueError("client_key_file goes with a client_certificate_file, which is missing")
-        if (self.proxy_username or self.tells("proxy_password")) and not self.proxy:
+        if (self.proxy_username or self.has_secret("proxy_password")) and not self.proxy:
             raise ValueError("proxy_username and proxy_password go with a proxy, which is missing")
         try:
             self.tls()
@@ -127,10 +128,10 @@ class TargetSettings(SecretSettings):
         return self
 
     def tls(self) -> ssl.SSLContext | None:
-        """Return whom to trust and what to show of oneself, None where the settings say nothing of it.
+        """Return the TLS context of trusted authorities and client certificate, None where none are given.
 
         Raises:
-            OSError, ValueError: a file cannot be read, or is none of its kind.
+            OSError, ValueError: a file cannot be read, or is of another kind.
         """
         if not (self.ca_file or self.client_certificate_file):
             return None
@@ -138,12 +139,12 @@ class TargetSettings(SecretSettings):
         if self.ca_file:
             context.load_verify_locations(cafile=self.ca_file)
         if self.client_certificate_file:
-            # a key that is encrypted would ask for its password at the terminal
+            # an encrypted key would prompt for its password at the terminal
             context.load_cert_chain(self.client_certificate_file, self.client_key_file or None, password="")
         return context
 
 
-def _address(value: str, *, may_have_query: bool = False) -> str:
+def _validate_url(value: str, *, may_have_query: bool = False) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
     if _NOT_IN_ADDRESSES.search(value):
@@ -152,9 +153,9 @@ def _address(value: str, *, may_have_query: bool = False) -> str:
         parts = urlsplit(value)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"is no address: {error}") from None
+        raise ValueError(f"is not an address: {error}") from None
     if not parts.hostname or port == 0:
-        raise ValueError("names no host" if not parts.hostname else "names a port that is none")
+        raise ValueError("names no host" if not parts.hostname else "names a port that is not one")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a name or password; those are settings of their own")
     if "#" in value:

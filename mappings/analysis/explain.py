@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -15,21 +15,19 @@ from mappings.cmi.objectives import Objective
 from mappings.cmi.warnings import CmiWarning
 from mappings.definition.compiled import CompiledMapping
 from mappings.definition.model import ONCE, Rule
-from mappings.generation.statements import RuleEvaluation, Statement
+from mappings.generation.statements import RuleEvaluation, RuleOutcome, Statement
 
-Reason = Literal["fired", "once", "condition", "no-change", "held-back"]
-
-REASONS: dict[Reason, str] = {
-    "fired": "it made a statement",
-    "once": "it had made its one statement already",
-    "condition": "its condition did not hold",
-    "no-change": "what it speaks of did not happen",
-    "held-back": "what it speaks of may still be in the middle of being written, and is told later",
+REASONS: dict[RuleOutcome, str] = {
+    RuleOutcome.FIRED: "it made a statement",
+    RuleOutcome.ONCE: "it had already made its one statement",
+    RuleOutcome.CONDITION: "its condition was false",
+    RuleOutcome.NO_CHANGE: "its trigger did not occur",
+    RuleOutcome.HELD_BACK: "its data may still be incomplete, so the statement is held back",
 }
 """What can become of a rule at a commit."""
 
 
-class ChangeTold(msgspec.Struct, frozen=True):
+class ChangeExplanation(msgspec.Struct, frozen=True):
     """One thing that a commit altered: before -> after, as JSON values.
 
     `about` is the interaction, objective or comment that it is about, with its `kind`; None for the attempt as a whole.
@@ -42,7 +40,7 @@ class ChangeTold(msgspec.Struct, frozen=True):
     about: dict[str, Any] | None
 
 
-class RuleTold(msgspec.Struct, frozen=True):
+class RuleExplanation(msgspec.Struct, frozen=True):
     """What became of a rule.
 
     `change` counts the commit's changes from 0, `variables` are what `condition` was asked with, `statement` is the id
@@ -52,7 +50,7 @@ class RuleTold(msgspec.Struct, frozen=True):
     rule: str
     when: Trigger
     verb: str
-    reason: Reason
+    reason: RuleOutcome
     why: str
     change: int | None = None
     condition: str | None = None
@@ -65,8 +63,8 @@ class Explanation(msgspec.Struct, frozen=True):
 
     disposition: Disposition
     duplicate_of: int | None
-    changes: tuple[ChangeTold, ...]
-    rules: tuple[RuleTold, ...]
+    changes: tuple[ChangeExplanation, ...]
+    rules: tuple[RuleExplanation, ...]
     statements: tuple[Statement, ...]
     warnings: tuple[CmiWarning, ...]
 
@@ -79,7 +77,7 @@ def explain(mapping: CompiledMapping, transition: Transition, evaluations: Seque
     by_rule: dict[str, list[RuleEvaluation]] = {}
     for evaluation in evaluations:
         by_rule.setdefault(evaluation.rule.name, []).append(evaluation)
-    rules: list[RuleTold] = []
+    rules: list[RuleExplanation] = []
     for rule in mapping.definition.rules:
         verb = mapping.definition.verbs[rule.verb].id
         own = by_rule.get(rule.name)
@@ -96,25 +94,25 @@ def explain(mapping: CompiledMapping, transition: Transition, evaluations: Seque
     )
 
 
-def _change(one: Change) -> ChangeTold:
+def _change(one: Change) -> ChangeExplanation:
     about = None
     if one.about is not None:
         kind = type(one.about).__name__.lower()
         about = {"kind": kind} | msgspec.to_builtins(one.about)
-    return ChangeTold(
+    return ChangeExplanation(
         one.trigger, TRIGGERS[one.trigger], msgspec.to_builtins(one.before), msgspec.to_builtins(one.after), about
     )
 
 
-def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> RuleTold:
+def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> RuleExplanation:
     rule, about = one.rule, one.change.about
     why = REASONS[one.outcome]
-    if one.outcome == "once":
+    if one.outcome is RuleOutcome.ONCE:
         of_item = f" about {about.id}" if isinstance(about, (Interaction, Objective)) else ""
         why = f"{why}{of_item}: {ONCE[rule.once]}"
-    elif one.outcome == "condition" and rule.condition is not None:
+    elif one.outcome is RuleOutcome.CONDITION and rule.condition is not None:
         why = f"{why}: {rule.condition.text}"
-    return RuleTold(
+    return RuleExplanation(
         rule.name,
         rule.when,
         verb,
@@ -128,14 +126,14 @@ def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> R
     )
 
 
-def _silent(rule: Rule, verb: str, transition: Transition) -> RuleTold:
-    reason: Reason = "no-change"
+def _silent(rule: Rule, verb: str, transition: Transition) -> RuleExplanation:
+    reason: RuleOutcome = RuleOutcome.NO_CHANGE
     if (
         rule.when == "score.changed"
         and transition.attempt.score_pending_session == transition.session.number
-        and transition.disposition == "applied"
+        and transition.disposition == Disposition.APPLIED
     ) or (rule.when == "interaction.answered" and transition.attempt.emitted_interactions is not None):
-        reason = "held-back"
-    why = REASONS[reason] if reason == "held-back" else f"{REASONS[reason]}: {TRIGGERS[rule.when]}"
+        reason = RuleOutcome.HELD_BACK
+    why = REASONS[reason] if reason is RuleOutcome.HELD_BACK else f"{REASONS[reason]}: {TRIGGERS[rule.when]}"
     condition = None if rule.condition is None else rule.condition.text
-    return RuleTold(rule.name, rule.when, verb, reason, why, condition=condition)
+    return RuleExplanation(rule.name, rule.when, verb, reason, why, condition=condition)

@@ -7,17 +7,17 @@ from typing import Literal
 
 import msgspec
 
-from mappings.analysis.replay import AttemptStory, Received, Replay, Told
+from mappings.analysis.replay import AttemptHistory, JournalledCommit, Replay, ReplayedCommit
 from mappings.definition.compiled import CompiledMapping
 from mappings.generation.statements import Statement
 
 Kind = Literal["added", "dropped", "changed"]
 KINDS: tuple[Kind, ...] = ("added", "dropped", "changed")
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 """Examples that are kept of each kind and rule."""
 
 
-class Counts(msgspec.Struct):
+class RuleCounts(msgspec.Struct):
     """Statements of one rule. Those that are the `same` differ in nothing."""
 
     added: int = 0
@@ -26,7 +26,7 @@ class Counts(msgspec.Struct):
     same: int = 0
 
 
-class Example(msgspec.Struct, frozen=True):
+class ImpactExample(msgspec.Struct, frozen=True):
     """One statement that differs, as JSON; `before` is None for one that is added, `after` for one that is dropped.
 
     It is of the commit with this number of a session.
@@ -46,16 +46,16 @@ class Impact(msgspec.Struct):
     enrollments: int = 0
     commits: int = 0
     skipped: int = 0
-    rules: dict[str, Counts] = msgspec.field(default_factory=dict)
-    examples: list[Example] = msgspec.field(default_factory=list)
+    rules: dict[str, RuleCounts] = msgspec.field(default_factory=dict)
+    examples: list[ImpactExample] = msgspec.field(default_factory=list)
 
     def add(self, other: Impact) -> None:
-        """Take over what was counted of other enrollments."""
+        """Add over what was counted of other enrollments."""
         self.enrollments += other.enrollments
         self.commits += other.commits
         self.skipped += other.skipped
         for rule, counts in other.rules.items():
-            own = self.rules.setdefault(rule, Counts())
+            own = self.rules.setdefault(rule, RuleCounts())
             for name in (*KINDS, "same"):
                 setattr(own, name, getattr(own, name) + getattr(counts, name))
         for example in other.examples:
@@ -63,27 +63,27 @@ class Impact(msgspec.Struct):
 
     def count(self, kind: Kind | Literal["same"], rule: str) -> None:
         """Count a statement."""
-        own = self.rules.setdefault(rule, Counts())
+        own = self.rules.setdefault(rule, RuleCounts())
         setattr(own, kind, getattr(own, kind) + 1)
 
     def differs(self, kind: Kind, rule: str, of: tuple[str, int], before: str | None, after: str | None) -> None:
         """Count a statement that differs, and show it if few like it are shown; `of`: session id and commit."""
         self.count(kind, rule)
-        self._keep(Example(kind, rule, *of, before, after))
+        self._keep(ImpactExample(kind, rule, *of, before, after))
 
-    def _keep(self, example: Example) -> None:
+    def _keep(self, example: ImpactExample) -> None:
         alike = [one for one in self.examples if one.kind == example.kind and one.rule == example.rule]
-        if len(alike) < EXAMPLES:
+        if len(alike) < MAX_EXAMPLES:
             self.examples.append(example)
 
 
-class _Made(msgspec.Struct, frozen=True):
+class _GeneratedStatement(msgspec.Struct, frozen=True):
     statement: Statement
     session_id: str
     number: int
 
 
-class Difference:
+class ImpactComparison:
     """What one enrollment's commits become by either mapping. Statements have the same id where they are the same one.
 
     Only those of commits received at `since` or later, and before `until`, are counted; milliseconds since the epoch.
@@ -93,31 +93,31 @@ class Difference:
         self,
         old: CompiledMapping,
         new: CompiledMapping,
-        attempts: Sequence[AttemptStory],
+        attempts: Sequence[AttemptHistory],
         since: int = 0,
         until: int | None = None,
     ) -> None:
         self._old, self._new = Replay(old, attempts), Replay(new, attempts)
         self._since, self._until = since, float("inf") if until is None else until
-        self._before: dict[str, _Made] = {}
-        self._after: dict[str, _Made] = {}
+        self._before: dict[str, _GeneratedStatement] = {}
+        self._after: dict[str, _GeneratedStatement] = {}
         self.impact = Impact(enrollments=1)
 
-    def tell(self, one: Received) -> None:
-        """Tell the next commit both ways."""
-        self._compare(self._old.tell(one), self._new.tell(one))
+    def apply(self, one: JournalledCommit) -> None:
+        """Return the next commit both ways."""
+        self._compare(self._old.apply(one), self._new.apply(one))
         if self._since <= one.received_commit.received_at < self._until:
             self.impact.commits += 1
 
     def skip(self, session_id: str) -> None:
-        """Leave out a commit that cannot be read."""
+        """Skip a commit that cannot be read."""
         self.impact.skipped += 1
         self._old.skip(session_id)
         self._new.skip(session_id)
 
-    def end(self) -> Impact:
+    def finish(self) -> Impact:
         """Return the differences once all commits are told."""
-        self._compare([*self._old.end()], [*self._new.end()])
+        self._compare([*self._old.finish()], [*self._new.finish()])
         for own, before in self._before.items():
             after = self._after.pop(own, None)
             if after is None:
@@ -130,13 +130,13 @@ class Difference:
             self._differs("added", None, after)
         return self.impact
 
-    def _differs(self, kind: Kind, before: _Made | None, after: _Made | None) -> None:
+    def _differs(self, kind: Kind, before: _GeneratedStatement | None, after: _GeneratedStatement | None) -> None:
         one = after or before
         assert one is not None  # noqa: S101 -- one of the two made it
         bodies = (None if made is None else made.statement.body for made in (before, after))
         self.impact.differs(kind, one.statement.rule, (one.session_id, one.number), *bodies)
 
-    def _compare(self, old: Sequence[Told], new: Sequence[Told]) -> None:
+    def _compare(self, old: Sequence[ReplayedCommit], new: Sequence[ReplayedCommit]) -> None:
         for before, after in zip(old, new, strict=True):
             if not self._since <= before.received_at < self._until:
                 continue
@@ -145,10 +145,10 @@ class Difference:
                 if one.id == other.id and one.body == other.body:
                     self.impact.count("same", other.rule)
                 else:
-                    self._before[one.id] = _Made(one, before.session_id, before.number)
-                    self._after[other.id] = _Made(other, after.session_id, after.number)
+                    self._before[one.id] = _GeneratedStatement(one, before.session_id, before.number)
+                    self._after[other.id] = _GeneratedStatement(other, after.session_id, after.number)
             shared = min(len(before.statements), len(after.statements))
             for one in before.statements[shared:]:
-                self._before[one.id] = _Made(one, before.session_id, before.number)
+                self._before[one.id] = _GeneratedStatement(one, before.session_id, before.number)
             for one in after.statements[shared:]:
-                self._after[one.id] = _Made(one, after.session_id, after.number)
+                self._after[one.id] = _GeneratedStatement(one, after.session_id, after.number)

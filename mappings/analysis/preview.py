@@ -16,7 +16,7 @@ from mappings.definition.compiled import CompiledMapping
 from mappings.definition.statement_context import StatementContext
 from mappings.generation.statements import RuleEvaluation, Statement
 
-SAMPLE_FACTS = StatementContext(
+SAMPLE_CONTEXT = StatementContext(
     lms="preview",
     lms_name="Example LMS",
     home_page="https://lms.example.org/",
@@ -50,12 +50,12 @@ def preview(
     mapping: CompiledMapping,
     received_commit: ReceivedCommit,
     *,
-    context: StatementContext = SAMPLE_FACTS,
+    context: StatementContext = SAMPLE_CONTEXT,
     attempt: AttemptState = FIRST_ATTEMPT,
     session: SessionState = FIRST_SESSION,
     enrollment: EnrollmentState = NEW_ENROLLMENT,
 ) -> Preview:
-    """Work a commit out on an enrollment, attempt and session as they were before it; nothing is stored."""
+    """Return what a commit becomes on an enrollment, attempt and session as they were before it; nothing is stored."""
     evaluations: list[RuleEvaluation] = []
     transition = apply_commit(
         mapping, context, attempt, session, received_commit, enrollment=enrollment, evaluations=evaluations

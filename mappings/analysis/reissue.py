@@ -23,7 +23,7 @@ RULE = "voided"
 _BEFORE_ID, _AFTER_ID = len('{"id":"'), len('{"id":"') + 36
 
 
-class Kept(msgspec.Struct, frozen=True):
+class StoredStatement(msgspec.Struct, frozen=True):
     """A statement of an attempt as it is stored. Those with a `problem` were never sent."""
 
     id: str
@@ -34,7 +34,7 @@ class Kept(msgspec.Struct, frozen=True):
     body: str
 
 
-class Step(msgspec.Struct, frozen=True):
+class ReissueStep(msgspec.Struct, frozen=True):
     """What is done about one statement: unless it stays the `same`, what is stored is voided, and what is made added.
 
     `of` is what the version would have made; `made` is that under the id it gets.
@@ -42,18 +42,18 @@ class Step(msgspec.Struct, frozen=True):
 
     kind: Kind | Literal["same"]
     of: Statement | None
-    stored: Kept | None
+    stored: StoredStatement | None
     made: Statement | None
 
 
-def plan(
-    stored: Sequence[Kept],
+def plan_reissue(
+    stored: Sequence[StoredStatement],
     made: Sequence[Statement],
     *,
     told: Mapping[int, Mapping[str, str]],
     content_hash: str,
     hashes: Collection[str],
-) -> Iterator[Step]:
+) -> Iterator[ReissueStep]:
     """Return what is to be done about an attempt's statements: first about those that are made, in their order.
 
     Args:
@@ -73,21 +73,21 @@ def plan(
         names = [one.id, *(name for own in hashes for name in _names(one.id, own, ids))]
         found = [standing.pop(name) for name in names if name in standing]
         if not found:
-            yield Step("added", one, None, _renamed(one, content_hash, ids))
+            yield ReissueStep("added", one, None, _renamed(one, content_hash, ids))
             continue
         newest = max(found, key=lambda kept: kept.position)
         before = told.get(newest.version_id, {}).get(one.id, newest.body)
         if _rest(one.body) in (_rest(newest.body), _rest(before)):
-            yield Step("same", one, newest, None)
+            yield ReissueStep("same", one, newest, None)
         else:
-            yield Step("changed", one, newest, _renamed(one, content_hash, ids))
+            yield ReissueStep("changed", one, newest, _renamed(one, content_hash, ids))
     for kept in standing.values():
         if kept.problem is None:
-            yield Step("dropped", None, kept, None)
+            yield ReissueStep("dropped", None, kept, None)
 
 
-def voiding(kept: Kept, at: int) -> Statement:
-    """Make the statement that voids one, with its actor and context, dated in milliseconds since the epoch."""
+def voiding(kept: StoredStatement, at: int) -> Statement:
+    """Build the statement that voids one, with its actor and context, dated in milliseconds since the epoch."""
     made = void(kept.id, kept.body, at)
     return Statement(made.id, 0, RULE, VOIDED, made.body, made.problem)
 
@@ -105,7 +105,7 @@ def _name(statement_id: str, content_hash: str, turn: int) -> str:
     return str(uuid.uuid5(uuid.UUID(statement_id), content_hash + again))
 
 
-class Renaming:
+class ReissueIds:
     """The ids that statements of an attempt were told anew under, and the next ones.
 
     Args:

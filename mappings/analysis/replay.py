@@ -24,7 +24,7 @@ from mappings.definition.statement_context import StatementContext, context_for_
 from mappings.generation.statements import RuleEvaluation, Statement
 
 
-class SessionStory(msgspec.Struct, frozen=True):
+class SessionHistory(msgspec.Struct, frozen=True):
     """A session of an attempt. All but the id is as in its state."""
 
     session_id: str
@@ -37,14 +37,14 @@ class SessionStory(msgspec.Struct, frozen=True):
     overlapped: tuple[int, ...] = ()
 
 
-class AttemptStory(msgspec.Struct, frozen=True):
+class AttemptHistory(msgspec.Struct, frozen=True):
     """An attempt with its sessions. Of the facts, all but session and what was reached are used."""
 
     context: StatementContext
-    sessions: Sequence[SessionStory]
+    sessions: Sequence[SessionHistory]
 
 
-class Received(msgspec.Struct, frozen=True):
+class JournalledCommit(msgspec.Struct, frozen=True):
     """A commit of a session, with its number in it. Those that repeated another one are left out of a replay."""
 
     session_id: str
@@ -52,7 +52,7 @@ class Received(msgspec.Struct, frozen=True):
     received_commit: ReceivedCommit
 
 
-class Told(msgspec.Struct, frozen=True):
+class ReplayedCommit(msgspec.Struct, frozen=True):
     """What became of a commit, or of closing the session after it (`closing`)."""
 
     context: StatementContext
@@ -72,8 +72,8 @@ class Told(msgspec.Struct, frozen=True):
 class _Session:
     """A session that is open in the replay."""
 
-    def __init__(self, story: SessionStory, context: StatementContext, state: SessionState) -> None:
-        self.story = story
+    def __init__(self, story: SessionHistory, context: StatementContext, state: SessionState) -> None:
+        self.history = story
         self.context = context
         self.state = state
         self.prior_commits: list[PriorCommit] = []
@@ -84,7 +84,7 @@ class _Session:
 class _Attempt:
     """An attempt in the replay; sessions wait for their turns to be opened and closed, the next one at the end."""
 
-    def __init__(self, story: AttemptStory) -> None:
+    def __init__(self, story: AttemptHistory) -> None:
         self.context = story.context
         self.state = AttemptState()
         self.turn = 0
@@ -102,7 +102,7 @@ class Replay:
     """
 
     def __init__(
-        self, mapping: CompiledMapping, attempts: Sequence[AttemptStory], explains: tuple[str, int] | None = None
+        self, mapping: CompiledMapping, attempts: Sequence[AttemptHistory], explains: tuple[str, int] | None = None
     ) -> None:
         self.mapping = mapping
         self._explains = explains
@@ -116,7 +116,7 @@ class Replay:
         self._completed = self._passed = False
         self._enrollment = NEW_ENROLLMENT
 
-    def tell(self, one: Received) -> list[Told]:
+    def apply(self, one: JournalledCommit) -> list[ReplayedCommit]:
         """Apply the next commit, and before it end the sessions that were ended before it came."""
         attempt = self._of_session[one.session_id]
         told = self._close_due(attempt)
@@ -150,17 +150,17 @@ class Replay:
         return told
 
     def skip(self, session_id: str) -> None:
-        """Leave out a commit that cannot be read; the attempt had its turn all the same."""
+        """Skip a commit that cannot be read; the attempt had its turn all the same."""
         self._of_session[session_id].turn += 1
 
-    def end(self) -> Iterator[Told]:
-        """Tell the sessions that were closed after the last commit."""
+    def finish(self) -> Iterator[ReplayedCommit]:
+        """Return the sessions that were closed after the last commit."""
         for attempt in self._attempts:
             yield from self._close_due(attempt)
 
-    def _close_due(self, attempt: _Attempt) -> list[Told]:
-        """Close what was closed before the next commit, and open what was opened."""
-        told: list[Told] = []
+    def _close_due(self, attempt: _Attempt) -> list[ReplayedCommit]:
+        """End the sessions that were ended before the next commit, and open those that were opened."""
+        told: list[ReplayedCommit] = []
         self._open_due(attempt)
         while attempt.to_close and attempt.to_close[-1][0] == attempt.turn + 1:
             session = self._sessions[attempt.to_close.pop()[1]]
@@ -171,7 +171,7 @@ class Replay:
                 attempt.state,
                 session.state,
                 overlapped=self.mapping.definition.overlap == "abandoned"
-                and attempt.turn + 1 in session.story.overlapped,
+                and attempt.turn + 1 in session.history.overlapped,
                 enrollment=self._enrollment,
                 evaluations=evaluations,
             )
@@ -203,14 +203,16 @@ class Replay:
         evaluations: list[RuleEvaluation] | None,
         *,
         closing: bool = False,
-    ) -> Told:
+    ) -> ReplayedCommit:
         attempt.state, session.state, self._enrollment = transition.attempt, transition.session, transition.enrollment
         explanation = None
         # a duplicate is one by this mapping, not by the one that was in use
         if evaluations is not None and transition.duplicate_of is None:
             explanation = explain(self.mapping, transition, evaluations)
         context = session.context
-        return Told(context, context.session_id, session.number, session.received_at, transition, closing, explanation)
+        return ReplayedCommit(
+            context, context.session_id, session.number, session.received_at, transition, closing, explanation
+        )
 
     def _context(self, session: _Session) -> StatementContext:
         context = session.context

@@ -24,7 +24,7 @@ after that, its client has started anew (a page loaded again), and what it sends
 _FIELDS = Snapshot.__struct_fields__
 
 
-class Parts(msgspec.Struct, frozen=True, gc=False):
+class SplitCommit(msgspec.Struct, frozen=True, gc=False):
     """What a commit says, in two parts: what is the newest word of its field, and what is older than one known."""
 
     newest: Snapshot
@@ -32,15 +32,15 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
     cleared: frozenset[str]
 
 
-def split(
+def split_commit(
     session: SessionState, commit: Commit, parsed_cmi: ParsedCmi, received_at: int, *, newer: bool, newest_session: bool
-) -> Parts:
+) -> SplitCommit:
     """Return what of a commit is news. A session that another one has followed has none once it is overtaken."""
     said, cleared = parsed_cmi.snapshot, parsed_cmi.cleared
     if newer:
-        return Parts(said, EMPTY, cleared)
+        return SplitCommit(said, EMPTY, cleared)
     if commit.full or commit.echoes or not newest_session:
-        return Parts(EMPTY, said, frozenset())
+        return SplitCommit(EMPTY, said, frozenset())
     names = [name for name in _FIELDS if name in cleared or getattr(said, name) is not None]
     if commit.sequence is not None:
         news = {name for name in names if commit.sequence > session.last_sequence_by_field.get(name, -1)}
@@ -59,15 +59,15 @@ def split(
         scores = set(SCORE_FIELDS) & set(names)
         news = news | scores if "success_status" in news else news - scores
     if not news:
-        return Parts(EMPTY, said, frozenset())
-    return Parts(
+        return SplitCommit(EMPTY, said, frozenset())
+    return SplitCommit(
         replace(said, **{name: None for name in names if name not in news}),
         replace(said, **dict.fromkeys(news)),
         cleared & news,
     )
 
 
-def note(session: SessionState, commit: Commit, parsed_cmi: ParsedCmi, *, ends: bool) -> SessionState:
+def record_fields(session: SessionState, commit: Commit, parsed_cmi: ParsedCmi, *, ends: bool) -> SessionState:
     """Return the session with what must be known of a delta, once another one is overtaken by it."""
     if commit.sequence is None and not ends:
         return session

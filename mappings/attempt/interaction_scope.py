@@ -17,7 +17,7 @@ from mappings.cmi.tree import item as clean
 def begin_interactions(
     known: Snapshot, session: SessionState, said: Snapshot, *, settled: bool
 ) -> tuple[Snapshot, tuple[str, ...]]:
-    """Forget interactions of earlier sessions whose indices this one uses anew.
+    """Return the snapshot without interactions of earlier sessions whose indices this one uses anew.
 
     Content counts its interactions from nought in every session. An item that is wholly the earlier session's was
     loaded by the LMS and is no new answer; one without an id adds to what was loaded.
@@ -51,7 +51,7 @@ def _set(item: Item) -> Item:
 
 
 def without_foreign(known: Snapshot, said: Snapshot, *, older: bool) -> Snapshot:
-    """Leave out of an earlier session's commit the interactions whose indices a later session uses by now."""
+    """Return an earlier session's commit without interactions whose indices a later session uses by now."""
     if not said.interactions or not known.interactions:
         return said
     loaded = known.interactions

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from mappings.attempt import pass_marks, result
 from mappings.attempt.commit import Commit
-from mappings.attempt.field_order import Parts
+from mappings.attempt.field_order import SplitCommit
 from mappings.attempt.interaction_scope import begin_interactions, without_foreign
 from mappings.attempt.launch import NO_LAUNCH_DATA
 from mappings.attempt.policy import StatusPolicy
@@ -17,7 +17,7 @@ from mappings.cmi.snapshot import EMPTY, ScoreFields, Snapshot, Success, at_laun
 from mappings.cmi.values import LESSON_STATUS
 
 
-class Merged(msgspec.Struct, frozen=True, gc=False):
+class MergeResult(msgspec.Struct, frozen=True, gc=False):
     """The snapshots before and after a commit, and what is remembered of its result."""
 
     before: Snapshot
@@ -32,12 +32,12 @@ def merge_commit(
     attempt: AttemptState,
     session: SessionState,
     commit: Commit,
-    parts: Parts,
+    parts: SplitCommit,
     *,
     newest_session: bool,
     ended: Ending | None,
     policy: StatusPolicy,
-) -> Merged:
+) -> MergeResult:
     """Return what a commit makes of its attempt's snapshot.
 
     Args:
@@ -60,7 +60,7 @@ def merge_commit(
         # the LMS's word wins over what its player or its content make of it
         said = replace(said, **given)
     cleared = _cleared(session, commit, parts.cleared)
-    word = result.word_of(session, said, before, echoes=commit.echoes)
+    word = result.success_word(session, said, before, echoes=commit.echoes)
     if word is None and said.success_status is not None:
         said = replace(said, success_status=None)
     by_mark = False
@@ -96,7 +96,7 @@ def merge_commit(
     return _decided_by_marks(
         attempt,
         session,
-        Merged(
+        MergeResult(
             before,
             result.with_lesson_status(before, known, said if older is EMPTY else merge(older, said)),
             begun,
@@ -139,11 +139,11 @@ _RESULT = frozenset({"score_raw", "score_min", "score_max", "score_scaled"})
 def _decided_by_marks(
     attempt: AttemptState,
     session: SessionState,
-    merged: Merged,
+    merged: MergeResult,
     said: Snapshot,
     ended: Ending | None,
     policy: StatusPolicy,
-) -> Merged:
+) -> MergeResult:
     known = merged.known
     if policy.failed_completes and said.lesson_status == "failed" and known.completion_status != "completed":
         known = replace(known, completion_status="completed")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from mappings.attempt.policy import StatusPolicy
-from mappings.attempt.result import Word
+from mappings.attempt.result import SuccessWord
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi.scores import score
 from mappings.cmi.snapshot import Snapshot
@@ -21,8 +21,8 @@ _NEVER_SET = frozenset({None, "not attempted"})
 
 
 def success_by_passing_score(
-    attempt: AttemptState, before: Snapshot, said: Snapshot, word: Word | None, policy: StatusPolicy
-) -> Word | None:
+    attempt: AttemptState, before: Snapshot, said: Snapshot, word: SuccessWord | None, policy: StatusPolicy
+) -> SuccessWord | None:
     """Return the success that SCORM 2004's passing score decides, None where it decides nothing."""
     mark = before.scaled_passing_score if said.scaled_passing_score is None else said.scaled_passing_score
     if mark is None or policy.marks == "never":
@@ -56,7 +56,7 @@ def with_completion(attempt: AttemptState, known: Snapshot, said: Snapshot, poli
 def decides_at_end(known: Snapshot, session: SessionState, ended: Ending | None, policy: StatusPolicy) -> bool:
     """Return whether SCORM 1.2's rules for the end of a session apply."""
     version = known.scorm_version or session.launch.scorm_version
-    return ended == "terminated" and version == "1.2" and session.for_credit and policy.marks != "never"
+    return ended == Ending.TERMINATED and version == "1.2" and session.for_credit and policy.marks != "never"
 
 
 def status_at_end(known: Snapshot, policy: StatusPolicy) -> str | None:

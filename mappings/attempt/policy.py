@@ -15,8 +15,8 @@ RESULTS: dict[Result, str] = {
     "last": "the newest result counts, a failed one after a passed one too",
 }
 ENDS_RETOLD: dict[EndsRetold, str] = {
-    "keep": "an end that a late commit made untrue is told once more; the first one stays",
-    "void": "an end that a late commit made untrue is told once more, and the first one is voided",
+    "keep": "an end that a late commit corrects is stated again; the first statement stays",
+    "void": "an end that a late commit corrects is stated again, and the first statement is voided",
 }
 PASS_MARKS: dict[PassMarks, str] = {
     "when-silent": "where the content left success or completion open, mastery score, passing score and completion"

@@ -14,14 +14,14 @@ from mappings.attempt.policy import StatusPolicy
 from mappings.attempt.state import SessionState
 from mappings.cmi.snapshot import SCORE_FIELDS, ScoreFields, Snapshot, Success, in_mask
 
-Word = Literal["passed", "failed", "unknown"]
+SuccessWord = Literal["passed", "failed", "unknown"]
 """What a commit says of success; None where it says nothing."""
 
 _NO_SCORE = dict.fromkeys(SCORE_FIELDS)
 _NO_RESULT: dict[str, Any] = {**_NO_SCORE, "success_status": None, "lesson_status": None}
 
 
-def word_of(session: SessionState, said: Snapshot, known: Snapshot, *, echoes: bool) -> Word | None:
+def success_word(session: SessionState, said: Snapshot, known: Snapshot, *, echoes: bool) -> SuccessWord | None:
     """Return what a commit says of success.
 
     A SCORM 1.2 status without a part on success (`incomplete`, `completed`) is a word on it only where another score
@@ -42,7 +42,7 @@ def word_of(session: SessionState, said: Snapshot, known: Snapshot, *, echoes: b
     return "unknown" if scored and score_fields(known) != score_fields(said) else None
 
 
-def keeps_passed(known: Snapshot, word: Word | None, policy: StatusPolicy) -> bool:
+def keeps_passed(known: Snapshot, word: SuccessWord | None, policy: StatusPolicy) -> bool:
     """Return whether a passed result stays as it is, whatever the commit says of success and score."""
     return policy.result == "best" and known.success_status == "passed" and word in {"failed", "unknown"}
 

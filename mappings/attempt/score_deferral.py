@@ -15,7 +15,7 @@ from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import EMPTY, Snapshot
 
 
-class Scoring(msgspec.Struct, frozen=True, gc=False):
+class ScoreDeferral(msgspec.Struct, frozen=True, gc=False):
     """What a commit means for the attempt's score.
 
     Attributes:
@@ -35,7 +35,7 @@ class Scoring(msgspec.Struct, frozen=True, gc=False):
     left: tuple[Change, ...] = ()
 
 
-def hold_score(
+def defer_score(
     attempt: AttemptState,
     session: SessionState,
     before: Snapshot,
@@ -43,8 +43,8 @@ def hold_score(
     said: Snapshot,
     *,
     settled: bool,
-) -> Scoring:
-    """Judge the score of a commit that took the attempt from `before` to `known`.
+) -> ScoreDeferral:
+    """Return what is told now of the score of a commit that took the attempt from `before` to `known`.
 
     It is held back while a session has written nothing but parts of it since it changed. A score that was held back
     and turns out to be impossible was none. One that is gone, as the content emptied it or another result took its
@@ -59,8 +59,8 @@ def hold_score(
     if new is None and (known.score_raw is not None or known.score_scaled is not None):
         new = told
     if not settled and new != told and _is_of_score(said):
-        return Scoring(new, session.number, told, before, new, left)
-    return Scoring(new, None, None, without_score(before) if own else before, told, left)
+        return ScoreDeferral(new, session.number, told, before, new, left)
+    return ScoreDeferral(new, None, None, without_score(before) if own else before, told, left)
 
 
 def without_score(known: Snapshot) -> Snapshot:

@@ -17,7 +17,7 @@ CLOCK_TOLERANCE = 30 * CENTISECONDS
 """How much a client's clock and its requests may run apart from the bridge's, in centiseconds."""
 
 
-class TimeSpent(msgspec.Struct, frozen=True, gc=False):
+class SessionTime(msgspec.Struct, frozen=True, gc=False):
     """The session after a commit, the centiseconds carried over by then, and the largest total time told."""
 
     session: SessionState
@@ -25,7 +25,9 @@ class TimeSpent(msgspec.Struct, frozen=True, gc=False):
     client_total_time: int | None
 
 
-def accumulate(attempt: AttemptState, session: SessionState, said: Snapshot, *, older: bool, elapsed: int) -> TimeSpent:
+def accumulate(
+    attempt: AttemptState, session: SessionState, said: Snapshot, *, older: bool, elapsed: int
+) -> SessionTime:
     """Return the session with the time after a commit.
 
     SCORM's `session_time` is what the content counted in this session, and counts. `total_time` is the time of all
@@ -39,7 +41,7 @@ def accumulate(attempt: AttemptState, session: SessionState, said: Snapshot, *, 
     """
     counted, total = said.session_time, said.total_time
     if counted is None and total is None:
-        return TimeSpent(session, attempt.carried_over_time, attempt.client_total_time)
+        return SessionTime(session, attempt.carried_over_time, attempt.client_total_time)
     largest = attempt.client_total_time
     if total is not None and (largest is None or total > largest):
         largest = total
@@ -49,7 +51,7 @@ def accumulate(attempt: AttemptState, session: SessionState, said: Snapshot, *, 
         session, over = _of_total_time(attempt, session, said, total)
     else:
         session, over = session if session.time_known else replace(session, time_known=True), 0
-    return TimeSpent(session, attempt.carried_over_time + over, largest)
+    return SessionTime(session, attempt.carried_over_time + over, largest)
 
 
 def _of_session_time(

@@ -21,7 +21,7 @@ TYPES = frozenset(INTERACTION_TYPES)
 _TRUTH = {"t": "true", "1": "true", "true": "true", "f": "false", "0": "false", "false": "false"}
 _SUCCESS = {"correct": True, "wrong": False, "incorrect": False}
 _LISTED = frozenset({"choice", "sequencing", "matching"})
-MAX_LISTED = 250
+MAX_LIST_ITEMS = 250
 """Patterns and objectives of an interaction that are told an LRS; SCORM asks for 10. The journal has all."""
 _PREFIX = re.compile(r"^(?:\{(?:case_matters|order_matters)=(?:true|false)\})+")
 _RANGE = re.compile(r"(-?\d+(?:\.\d+)?)?\s*:\s*(-?\d+(?:\.\d+)?)?")
@@ -117,7 +117,7 @@ def _pattern(kind: str, text: str, *, old: bool) -> str:
 
 def _numbered(collection: object) -> list[dict[str, Any]]:
     entries = collection.values() if isinstance(collection, dict) else ()
-    return list(islice((entry for entry in entries if isinstance(entry, dict)), MAX_LISTED))
+    return list(islice((entry for entry in entries if isinstance(entry, dict)), MAX_LIST_ITEMS))
 
 
 def _number(result: str) -> Number | None:

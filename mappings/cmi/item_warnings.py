@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from mappings.cmi import scores, values
 from mappings.cmi.names import KEYWORDS, warn_of_unknown
 from mappings.cmi.snapshot import COLLECTIONS, Item, Snapshot, says_items
-from mappings.cmi.tree import MOST_ITEMS, from_json, is_index, scalar
+from mappings.cmi.tree import MAX_ITEMS, from_json, is_index, scalar
 from mappings.cmi.values import BadValue, Reader
 from mappings.cmi.warnings import NOT_A_GROUP, NOT_TEXT, NUL_REMOVED, CmiWarning, WarningCode, is_full, warn
 
@@ -269,6 +269,6 @@ def _warn_of_index(index: str, item: object, path: str, warnings: list[CmiWarnin
             WarningCode.BAD_INDEX,
             f"{path}.{index}",
             index,
-            f"is no index: items are numbered from 0 to {MOST_ITEMS - 1}",
+            f"is no index: items are numbered from 0 to {MAX_ITEMS - 1}",
         )
     )

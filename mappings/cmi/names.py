@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from mappings.cmi.spelling import LONGEST, nearest
+from mappings.cmi.spelling import MAX_LENGTH, nearest
 from mappings.cmi.warnings import CmiWarning, WarningCode, is_full, warn
 
 KEYWORDS = frozenset({"_children", "_count", "_version"})
@@ -91,7 +91,7 @@ def warn_of_unknown(name: str, value: object, group: str, path: str, warnings: l
     """Warn of an element that SCORM does not have in a group, unless it was sent empty: then nothing is lost."""
     if (not value and not isinstance(value, (bool, int, float))) or is_full(warnings):
         return
-    code, message = _finding(name, group) if len(name) <= LONGEST else (WarningCode.UNKNOWN_ELEMENT, _UNKNOWN)
+    code, message = _finding(name, group) if len(name) <= MAX_LENGTH else (WarningCode.UNKNOWN_ELEMENT, _UNKNOWN)
     warnings.append(warn(code, f"{path}.{name}" if path else name, value, message))
 
 

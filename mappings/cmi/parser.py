@@ -15,7 +15,7 @@ from mappings.cmi import values
 from mappings.cmi.item_warnings import check_indices
 from mappings.cmi.names import check_names, names, warn_of_unknown
 from mappings.cmi.snapshot import COLLECTIONS, Interactions, ScormVersion, Snapshot
-from mappings.cmi.tree import MOST_ITEMS, as_json, from_json, items, scalar
+from mappings.cmi.tree import MAX_ITEMS, as_json, from_json, items, scalar
 from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 from mappings.cmi.warnings import NOT_A_GROUP, NOT_TEXT, NUL_REMOVED, CmiWarning, WarningCode, warn
 
@@ -97,7 +97,7 @@ _EITHER: _Table = {
 }
 
 
-class _Group(NamedTuple):
+class _NameGroup(NamedTuple):
     """Elements and groups of elements whose names begin with `path`; `unread` is what else SCORM has there.
 
     An element has the snapshot's field, its reader, and what that is known to return.
@@ -105,12 +105,12 @@ class _Group(NamedTuple):
 
     path: str
     elements: Mapping[str, tuple[str, Reader | None, Mapping[str, object]]]
-    groups: Mapping[str, _Group]
+    groups: Mapping[str, _NameGroup]
     unread: frozenset[str]
 
 
-def _group(path: str, table: _Table) -> _Group:
-    return _Group(
+def _group(path: str, table: _Table) -> _NameGroup:
+    return _NameGroup(
         path,
         {
             key: (*entry, {} if entry[1] is None else values.known_to(entry[1]))
@@ -177,7 +177,7 @@ _NONE: frozenset[str] = frozenset()
 
 def _walk(
     branch: Mapping[str, Any],
-    group: _Group,
+    group: _NameGroup,
     found: dict[str, Any],
     warnings: list[CmiWarning],
     cleared: set[str],
@@ -212,7 +212,7 @@ def _walk(
 
 
 def _walk_group(
-    value: object, group: _Group, found: dict[str, Any], warnings: list[CmiWarning], cleared: set[str]
+    value: object, group: _NameGroup, found: dict[str, Any], warnings: list[CmiWarning], cleared: set[str]
 ) -> None:
     if isinstance(value, dict):
         _walk(value, group, found, warnings, cleared)
@@ -248,8 +248,8 @@ def _take_items(name: str, collection: object, found: dict[str, Any], warnings: 
     if told:
         found[name] = _each_as_json(told) if name == "interactions" else told
     if isinstance(collection, (dict, list)):
-        if len(collection) > MOST_ITEMS:
-            message = f"has more than {MOST_ITEMS} items; the rest is left out"
+        if len(collection) > MAX_ITEMS:
+            message = f"has more than {MAX_ITEMS} items; the rest is left out"
             warnings.append(warn(WarningCode.TOO_MANY, f"cmi.{name}", "", message))
         elif isinstance(collection, dict) and told is not collection:
             check_indices(collection, name, warnings)

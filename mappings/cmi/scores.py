@@ -51,7 +51,7 @@ def _score(
 
 
 def score_warning(known: Snapshot, group: str | None = None) -> CmiWarning | None:
-    """Say what is wrong with the raw score, the range or both, if anything is; the score's `group` can be named."""
+    """Return what is wrong with the raw score, the range or both, if anything is; the score's `group` can be named."""
     version, raw, low, high = known.scorm_version, known.score_raw, known.score_min, known.score_max
     if raw is None or is_possible(version, raw, low, high):
         return None

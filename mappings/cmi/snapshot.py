@@ -102,5 +102,5 @@ def in_mask(field: str, mask: int) -> bool:
 
 
 def at_launch(snapshot: Snapshot) -> Snapshot:
-    """Forget what spoke of the previous session only."""
+    """Return the snapshot without what spoke of the previous session only."""
     return msgspec.structs.replace(snapshot, **dict.fromkeys(SESSION_FIELDS))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-LONGEST = 40
+MAX_LENGTH = 40
 """Characters of a name that is looked at; the longest of SCORM's has 20."""
 _SHORT = 4
 """Characters up to which a name may differ from the one meant by one edit only."""
@@ -19,7 +19,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     Upper and lower case and hyphens are no differences; else two letters may be added, left out, replaced or swapped
     with their neighbours, one in short names.
     """
-    if len(name) > LONGEST:
+    if len(name) > MAX_LENGTH:
         return None
     plain = _plain(name)
     letters = set(plain)

@@ -14,7 +14,7 @@ CENTISECONDS = 100
 MINUTE = 60 * CENTISECONDS
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-LONGEST = 366 * DAY
+MAX_TIME = 366 * DAY
 """No learner spends more than a year in one activity: longer times are placeholders such as `9999:99:99.99`."""
 
 # more than twelve digits cannot be a time anybody spent, and would only cost time to multiply
@@ -31,7 +31,7 @@ _UNITS = (365 * DAY, 30 * DAY, 7 * DAY, DAY, HOUR, MINUTE, CENTISECONDS)
 
 
 class CmiTimeError(ValueError):
-    """The text is not a time of either format, or longer than `LONGEST`."""
+    """The text is not a time of either format, or longer than `MAX_TIME`."""
 
 
 def read_time(text: str) -> int:
@@ -58,7 +58,7 @@ def read_time(text: str) -> int:
                 "is neither HHHH:MM:SS.SS (SCORM 1.2) nor an ISO 8601 duration such as PT1H5M30S (SCORM 2004)"
             )
         total = sum(_parts(part) * unit for part, unit in zip(match.groups(), _UNITS, strict=True) if part) // _ONE
-    if total > LONGEST:
+    if total > MAX_TIME:
         raise CmiTimeError("is longer than a year and cannot be the time a learner spent")
     return total
 

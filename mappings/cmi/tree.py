@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
-DEEPEST = 8
+MAX_DEPTH = 8
 """More parts than the longest element name in SCORM has (`cmi.interactions.n.correct_responses.n.pattern`)."""
 
-MOST_ITEMS = 2_000
+MAX_ITEMS = 2_000
 """Items that are kept of a collection; SCORM asks for 250. What is beyond stays in the journal."""
-_INDICES = frozenset(map(str, range(MOST_ITEMS)))
-LONGEST_LEAF = 64_000
+_INDICES = frozenset(map(str, range(MAX_ITEMS)))
+MAX_LEAF_LENGTH = 64_000
 """Characters kept of one element of an item; SCORM asks for 4,000."""
 
 Tree = dict[str, Any]
@@ -39,7 +39,7 @@ def unflatten(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Tree:
         if value in (None, {}, "[object Object]"):
             continue
         # what is deeper than any element stays one name, which is no element's
-        *path, leaf = name.split(".", DEEPEST)
+        *path, leaf = name.split(".", MAX_DEPTH)
         branch = tree
         for part in path:
             below = branch.get(part)
@@ -66,12 +66,12 @@ def is_full(tree: Mapping[str, Any]) -> bool:
 
 
 def items(collection: object) -> dict[str, Any]:
-    """Take a collection as index -> item, whether sent as an object with number keys or as a list.
+    """Return a collection as index -> item, whether sent as an object with number keys or as a list.
 
     Keys that are no index (`_count`, `_children`) are SCORM keywords, not items.
     """
     if isinstance(collection, list):
-        return {str(index): item for index, item in enumerate(collection[:MOST_ITEMS])}
+        return {str(index): item for index, item in enumerate(collection[:MAX_ITEMS])}
     if isinstance(collection, dict):
         if collection.keys() <= _INDICES:
             return collection
@@ -85,11 +85,11 @@ def is_index(key: str) -> bool:
 
 
 def _fits(index: str) -> bool:
-    return len(index) < 5 and int(index) < MOST_ITEMS
+    return len(index) < 5 and int(index) < MAX_ITEMS
 
 
 def scalar(value: object) -> str | None:
-    """Take a value as SCORM's text: numbers and booleans are written out, anything else is «not set»."""
+    """Return a value as SCORM's text: numbers and booleans are written out, anything else is «not set»."""
     if isinstance(value, str):
         return value
     if value is True:
@@ -125,7 +125,7 @@ def from_json(value: object) -> Any:
 
 
 def item(sent: object) -> dict[str, Any]:
-    """Take one interaction, objective or comment with text leaves and its own numbered collections, nothing deeper."""
+    """Return an interaction, objective or comment with text leaves and its own numbered collections, nothing deeper."""
     value = from_json(sent)
     if not isinstance(value, dict):
         return {}
@@ -146,5 +146,5 @@ def _leaves(value: Mapping[str, object]) -> dict[str, str]:
 
 
 def _cut(leaf: str) -> str:
-    """Cut text to its length, without NUL: no LRS that keeps JSON in PostgreSQL takes one."""
-    return leaf[:LONGEST_LEAF] if "\0" not in leaf else leaf.replace("\0", "")[:LONGEST_LEAF]
+    """Return text cut to its length, without NUL: no LRS that keeps JSON in PostgreSQL takes one."""
+    return leaf[:MAX_LEAF_LENGTH] if "\0" not in leaf else leaf.replace("\0", "")[:MAX_LEAF_LENGTH]

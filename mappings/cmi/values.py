@@ -37,7 +37,7 @@ _Read = TypeVar("_Read")
 
 
 def _remembering(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
-    """Remember what short texts are read as: scores, their ranges and shares are the same few from most learners."""
+    """Cache what short texts are read as: scores, their ranges and shares are the same few from most learners."""
     known: dict[str, _Read] = {}
 
     @wraps(read)
@@ -94,7 +94,7 @@ def number(value: str) -> Number:
 
 
 def between(low: float, high: float) -> Callable[[str], Number]:
-    """Make a reader of numbers that SCORM bounds."""
+    """Build a reader of numbers that SCORM bounds."""
 
     @_remembering
     def read(value: str) -> Number:

@@ -8,9 +8,9 @@ from enum import StrEnum
 
 import msgspec
 
-LONGEST_VALUE = 80
+MAX_VALUE_LENGTH = 80
 """Characters of a bad value that are repeated in its warning."""
-LONGEST_NAME = 160
+MAX_NAME_LENGTH = 160
 """Characters of an element's path that are repeated in its warning."""
 MAX_WARNINGS = 50
 """Warnings in one answer. The last one says that there are more."""
@@ -88,9 +88,9 @@ class CmiWarning(msgspec.Struct, frozen=True, gc=False):
 
 
 def warn(code: WarningCode, element: str, value: object, message: str) -> CmiWarning:
-    """Make a warning that repeats at most `LONGEST_VALUE` characters of the value."""
+    """Build a warning that repeats at most `MAX_VALUE_LENGTH` characters of the value."""
     text = value if isinstance(value, str) else reprlib.repr(value)
-    return CmiWarning(code, _shortened(element, LONGEST_NAME), _shortened(text, LONGEST_VALUE), message)
+    return CmiWarning(code, _shortened(element, MAX_NAME_LENGTH), _shortened(text, MAX_VALUE_LENGTH), message)
 
 
 def is_full(warnings: list[CmiWarning]) -> bool:

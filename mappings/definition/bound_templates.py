@@ -43,9 +43,9 @@ from mappings.definition.statement_templates import (
 )
 from mappings.xapi.fast_checks import is_sound_iri
 
-ACTIVITIES_REMEMBERED = 1_000
+MAX_ACTIVITIES = 1_000
 """Activities whose statements are kept filled in: some kilobytes each."""
-SESSIONS_REMEMBERED = 1_000
+MAX_SESSIONS = 1_000
 
 _encode = msgspec.json.Encoder().encode
 _Key = TypeVar("_Key", bound=Hashable)
@@ -184,7 +184,7 @@ def is_absent(name: str, values: Values) -> bool:
 
 
 def as_uuid(digest: str) -> str:
-    """Make the UUID (version 5) of a SHA-1 in hexadecimal, as uuid.uuid5 does at three times the cost."""
+    """Build the UUID (version 5) of a SHA-1 in hexadecimal, as uuid.uuid5 does at three times the cost."""
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANTS[digest[16]]}{digest[17:20]}-{digest[20:32]}"
 
 
@@ -215,7 +215,7 @@ class BoundTemplateCache:
         made = BoundTemplates(self._document, self._activity(context), context, self._templates.may_be_absent)
         with self._adding:
             self._by_session.pop(context.session_id, None)
-            _remember(self._by_session, context.session_id, made, SESSIONS_REMEMBERED)
+            _remember(self._by_session, context.session_id, made, MAX_SESSIONS)
         return made
 
     def _activity(self, context: StatementContext) -> ActivityTemplates:
@@ -226,7 +226,7 @@ class BoundTemplateCache:
             values = of_activity(context, one.activity_iri, one.course_iri, one.activity_in_course_iri)
             known = ActivityTemplates(self._templates, values)
             with self._adding:
-                _remember(self._by_activity, key, known, ACTIVITIES_REMEMBERED)
+                _remember(self._by_activity, key, known, MAX_ACTIVITIES)
         return known
 
 
@@ -257,7 +257,7 @@ def _tells_the_same(bound_templates: BoundTemplates, context: StatementContext) 
 
 
 def _remember(known: dict[_Key, _Made], key: _Key, made: _Made, most: int) -> None:
-    """Remember one more and forget the one that was made first where there are too many."""
+    """Store one more and remove the oldest where there are too many."""
     known[key] = made
     if len(known) > most:
         del known[next(iter(known))]

@@ -57,17 +57,17 @@ _WORD = re.compile(r"\b(session|enrollment)\b\s*(?:\.\s*(\w+))?")
 _SETTLED = {"session": {"mode", "credit", "ended", "success"}, "enrollment": {"completed", "passed"}}
 """Members that have a few words for values each: what asks for nothing else has few answers."""
 
-Settled = tuple[str, str, str, str, bool, bool]
+SettledValues = tuple[str, str, str, str, bool, bool]
 """Values of a session's mode, credit, ended and success, and of an enrollment's completed and passed."""
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """A compiled condition, with its text. `is_settled`: it asks for nothing but what `Settled` has."""
+    """A compiled condition, with its text. `is_settled`: it asks for nothing but what `SettledValues` has."""
 
     text: str
     program: Any
     is_settled: bool = False
-    answers: dict[Settled, bool] = msgspec.field(default_factory=dict)
+    answers: dict[SettledValues, bool] = msgspec.field(default_factory=dict)
 
     def holds(self, variables: dict[str, Any]) -> bool:
         """Return whether it holds. One that cannot be decided, as what it asks for is not known, does not hold."""
@@ -76,7 +76,7 @@ class Condition(msgspec.Struct, frozen=True):
         except _UNDECIDED:
             return False
 
-    def holds_for(self, settled: Settled) -> bool:
+    def holds_for(self, settled: SettledValues) -> bool:
         """Return whether one that `is_settled` holds; each answer is worked out once."""
         known = self.answers.get(settled)
         if known is None:

@@ -19,7 +19,7 @@ from mappings.definition.model import (
     RESOURCES,
     RESULT_PARTS,
     SCALED_SCORES,
-    Activity,
+    ActivityTemplate,
     Extension,
     MappingDefinition,
     Rule,
@@ -28,7 +28,7 @@ from mappings.definition.model import (
 from mappings.definition.placeholders import Placeholder, Template
 
 
-class RuleInWords(msgspec.Struct, frozen=True):
+class RuleDescription(msgspec.Struct, frozen=True):
     """A rule: when this happens, and only if that holds, a statement of this verb about this object with these parts.
 
     `only_if` is a CEL expression, `means` tells what the names in it are. `result` and `context` have a line for each
@@ -49,40 +49,40 @@ class RuleInWords(msgspec.Struct, frozen=True):
     often: str
 
 
-class Line(msgspec.Struct, frozen=True):
+class DescriptionLine(msgspec.Struct, frozen=True):
     """Something else that a document says."""
 
     name: str
     value: str
 
 
-class InWords(msgspec.Struct, frozen=True):
+class MappingDescription(msgspec.Struct, frozen=True):
     """A whole document."""
 
-    rules: tuple[RuleInWords, ...]
-    who: tuple[Line, ...]
-    what: tuple[Line, ...]
-    where: tuple[Line, ...]
-    documents: tuple[Line, ...]
+    rules: tuple[RuleDescription, ...]
+    who: tuple[DescriptionLine, ...]
+    what: tuple[DescriptionLine, ...]
+    where: tuple[DescriptionLine, ...]
+    documents: tuple[DescriptionLine, ...]
 
 
-def in_words(definition: MappingDefinition) -> InWords:
-    """Put a document in words."""
-    return InWords(
+def describe(definition: MappingDefinition) -> MappingDescription:
+    """Describe a mapping."""
+    return MappingDescription(
         tuple(_rule(rule, definition) for rule in definition.rules),
         tuple(_who(definition)),
-        tuple(Line(name, _activity(one)) for name, one in definition.activities.items()),
+        tuple(DescriptionLine(name, _activity(one)) for name, one in definition.activities.items()),
         tuple(_where(definition)),
         tuple(_documents(definition)),
     )
 
 
-def template(told: Template) -> str:
+def template_text(told: Template) -> str:
     """Write a template as the document does."""
     return "".join(_place(part) if isinstance(part, Placeholder) else part for part in told)
 
 
-def name_of(told: Mapping[str, str], language: str) -> str:
+def display_name(told: Mapping[str, str], language: str) -> str:
     """Return a name in a language, else in the first that there is."""
     return told.get(language) or next(iter(told.values()), "")
 
@@ -93,30 +93,30 @@ def _place(part: Placeholder) -> str:
 
 def _value(value: Value) -> str:
     if isinstance(value, tuple):
-        return template(value)
+        return template_text(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _extension(extension: Extension) -> Line:
+def _extension(extension: Extension) -> DescriptionLine:
     key, held = extension
     inner = held if isinstance(held, Mapping) else {"": held}
-    return Line(
-        f"Extension {template(key)}", "; ".join(f"{name} {_value(value)}".strip() for name, value in inner.items())
+    return DescriptionLine(
+        f"Extension {template_text(key)}", "; ".join(f"{name} {_value(value)}".strip() for name, value in inner.items())
     )
 
 
-def _rule(rule: Rule, definition: MappingDefinition) -> RuleInWords:
+def _rule(rule: Rule, definition: MappingDefinition) -> RuleDescription:
     verb, condition = definition.verbs[rule.verb], rule.condition
-    return RuleInWords(
+    return RuleDescription(
         name=rule.name,
         when=TRIGGERS[rule.when],
         trigger=rule.when,
         only_if="" if condition is None else condition.text,
         means=() if condition is None else tuple(_means(condition.program.variables())),
-        verb=name_of(verb.display, definition.language),
+        verb=display_name(verb.display, definition.language),
         verb_id=verb.id,
         object=rule.object,
-        object_id=template(definition.activities[rule.object].id),
+        object_id=template_text(definition.activities[rule.object].id),
         result=tuple(RESULT_PARTS[part] for part in rule.result),
         context=tuple(_context(rule)),
         often=ONCE[rule.once],
@@ -139,21 +139,21 @@ def _context(rule: Rule) -> Iterator[str]:
         yield f"{extension.name[0].lower()}{extension.name[1:]}, too: {extension.value}"
 
 
-def _who(definition: MappingDefinition) -> Iterator[Line]:
+def _who(definition: MappingDefinition) -> Iterator[DescriptionLine]:
     actor = definition.actor
-    yield Line("Known by", IDENTIFIERS[actor.identifier])
-    yield Line("Account's home page", template(actor.home_page))
-    yield Line("Account's name", template(actor.account))
+    yield DescriptionLine("Known by", IDENTIFIERS[actor.identifier])
+    yield DescriptionLine("Account's home page", template_text(actor.home_page))
+    yield DescriptionLine("Account's name", template_text(actor.account))
     if actor.name is not None:
-        yield Line("Name", template(actor.name))
+        yield DescriptionLine("Name", template_text(actor.name))
 
 
-def _activity(one: Activity) -> str:
-    told = [template(one.id), f"type {template(one.type)}"]
+def _activity(one: ActivityTemplate) -> str:
+    told = [template_text(one.id), f"type {template_text(one.type)}"]
     if one.name is not None:
-        told.append(f"name {template(one.name)}")
+        told.append(f"name {template_text(one.name)}")
     if one.description is not None:
-        told.append(f"description {template(one.description)}")
+        told.append(f"description {template_text(one.description)}")
     if one.interaction:
         told.append("with its interaction type and correct responses")
     if one.keep_iri:
@@ -161,38 +161,39 @@ def _activity(one: Activity) -> str:
     return "; ".join(told)
 
 
-def _where(definition: MappingDefinition) -> Iterator[Line]:
+def _where(definition: MappingDefinition) -> Iterator[DescriptionLine]:
     context = definition.context
-    yield Line("Activity's IRI, where its id is none", template(definition.activity_iri))
+    yield DescriptionLine("Activity's IRI, where its id is none", template_text(definition.activity_iri))
     if definition.activity_in_course_iri != definition.activity_iri:
-        yield Line(
-            "Activity's IRI, where its id is none and the course is known", template(definition.activity_in_course_iri)
+        yield DescriptionLine(
+            "Activity's IRI, where its id is none and the course is known",
+            template_text(definition.activity_in_course_iri),
         )
-    yield Line("Course's IRI, where its id is none", template(definition.course_iri))
-    yield Line("Registration", template(context.registration))
+    yield DescriptionLine("Course's IRI, where its id is none", template_text(definition.course_iri))
+    yield DescriptionLine("Registration", template_text(context.registration))
     for name, listed in (("grouping", context.grouping), ("category", context.category)):
         if listed:
-            yield Line(f"{name.capitalize()}: {CONTEXT_LISTS[name]}", ", ".join(listed))  # type: ignore[index]  # two of its keys
+            yield DescriptionLine(f"{name.capitalize()}: {CONTEXT_LISTS[name]}", ", ".join(listed))  # type: ignore[index]  # two of its keys
     for name, text in (("Platform", context.platform), ("Language", context.language)):
         if text is not None:
-            yield Line(name, template(text))
+            yield DescriptionLine(name, template_text(text))
     yield from map(_extension, context.extensions)
     failed = "does" if definition.status.failed_completes else "does not"
-    yield Line("SCORM 1.2's failed", f"{failed} also complete an attempt")
-    yield Line("The result of an attempt", RESULTS[definition.status.result])
-    yield Line("Ends of sessions", ENDS_RETOLD[definition.status.ends_retold])
-    yield Line("Mastery score, passing score and completion threshold", PASS_MARKS[definition.status.marks])
-    yield Line("A scaled score", SCALED_SCORES[definition.scaled_score])
-    yield Line("A session from which nothing comes any more", ENDINGS[definition.idle])
-    yield Line("A session that is open when a later one begins", OVERLAPS[definition.overlap])
+    yield DescriptionLine("SCORM 1.2's failed", f"{failed} also complete an attempt")
+    yield DescriptionLine("The result of an attempt", RESULTS[definition.status.result])
+    yield DescriptionLine("Ends of sessions", ENDS_RETOLD[definition.status.ends_retold])
+    yield DescriptionLine("Mastery score, passing score and completion threshold", PASS_MARKS[definition.status.marks])
+    yield DescriptionLine("A scaled score", SCALED_SCORES[definition.scaled_score])
+    yield DescriptionLine("A session from which nothing comes any more", ENDINGS[definition.idle])
+    yield DescriptionLine("A session that is open when a later one begins", OVERLAPS[definition.overlap])
 
 
-def _documents(definition: MappingDefinition) -> Iterator[Line]:
+def _documents(definition: MappingDefinition) -> Iterator[DescriptionLine]:
     for one in definition.documents:
         parts = ", ".join(f"{part} ({DOCUMENT_PARTS[part]})" for part in one.content)
         sent = "goes to every LRS" if one.send else "goes to no LRS"
-        yield Line(
+        yield DescriptionLine(
             one.name,
-            f"{one.resource} ({RESOURCES[one.resource]}), id {one.id}; tells {parts}; at least {one.every} s"
-            f" between two writes; {sent} whose settings do not say otherwise",
+            f"{one.resource} ({RESOURCES[one.resource]}), id {one.id}; holds {parts}; at least {one.every} s"
+            f" between two writes; {sent} whose settings do not override it",
         )

@@ -8,16 +8,16 @@ from typing import Literal
 
 import msgspec
 
-from mappings.definition.describe import InWords, Line, RuleInWords, in_words
+from mappings.definition.describe import DescriptionLine, MappingDescription, RuleDescription, describe
 from mappings.definition.model import MappingDefinition
 
 Kind = Literal["same", "added", "dropped", "changed", "skipped"]
 
-AROUND = 3
+CONTEXT_LINES = 3
 """Lines that are the same and shown before and after those that are not."""
 
 
-class Field(msgspec.Struct, frozen=True):
+class FieldDifference(msgspec.Struct, frozen=True):
     """One thing that a rule or the document says otherwise."""
 
     name: str
@@ -30,10 +30,10 @@ class RuleDifference(msgspec.Struct, frozen=True):
 
     name: str
     kind: Kind
-    fields: tuple[Field, ...] = ()
+    fields: tuple[FieldDifference, ...] = ()
 
 
-class Row(msgspec.Struct, frozen=True):
+class DiffRow(msgspec.Struct, frozen=True):
     """Two lines side by side, with their numbers from 1; where one of them is none, its number is 0.
 
     A `skipped` row stands for lines that are the same, its numbers are of the first of them.
@@ -59,9 +59,9 @@ _RULE = {
 }
 
 
-def rule_differences(before: MappingDefinition, after: MappingDefinition) -> list[RuleDifference]:
+def diff_rules(before: MappingDefinition, after: MappingDefinition) -> list[RuleDifference]:
     """Return the rules that differ: the new document's in its order, then those that were dropped."""
-    old, new = ({rule.name: rule for rule in in_words(one).rules} for one in (before, after))
+    old, new = ({rule.name: rule for rule in describe(one).rules} for one in (before, after))
     found = []
     for name, rule in new.items():
         if name not in old:
@@ -74,26 +74,28 @@ def rule_differences(before: MappingDefinition, after: MappingDefinition) -> lis
     return found + dropped
 
 
-def other_differences(before: MappingDefinition, after: MappingDefinition) -> list[Field]:
+def diff_settings(before: MappingDefinition, after: MappingDefinition) -> list[FieldDifference]:
     """Return what differs of all that is no rule."""
-    old, new = (dict(_others(in_words(one))) for one in (before, after))
+    old, new = (dict(_others(describe(one))) for one in (before, after))
     names = list(dict.fromkeys([*new, *old]))
-    told = [Field(name, old.get(name, ""), new.get(name, "")) for name in names if old.get(name) != new.get(name)]
+    told = [
+        FieldDifference(name, old.get(name, ""), new.get(name, "")) for name in names if old.get(name) != new.get(name)
+    ]
     both = {rule.name for rule in before.rules} & {rule.name for rule in after.rules}
     order = [", ".join(rule.name for rule in one.rules if rule.name in both) for one in (before, after)]
     if order[0] != order[1]:
-        told.append(Field("order of the rules", *order))
+        told.append(FieldDifference("order of the rules", *order))
     return told
 
 
-def side_by_side(before: str, after: str) -> list[Row]:
+def diff_lines(before: str, after: str) -> list[DiffRow]:
     """Return two texts line by line beside each other, long stretches that are the same left out."""
     old, new = before.splitlines(), after.splitlines()
-    rows: list[Row] = []
+    rows: list[DiffRow] = []
     for kind, left, left_end, right, right_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind == "equal":
             same = [
-                Row("same", left + at + 1, old[left + at], right + at + 1, new[right + at])
+                DiffRow("same", left + at + 1, old[left + at], right + at + 1, new[right + at])
                 for at in range(left_end - left)
             ]
             rows += _shortened(same, at_start=left == 0, at_end=left_end == len(old) and right_end == len(new))
@@ -101,7 +103,7 @@ def side_by_side(before: str, after: str) -> list[Row]:
         for at in range(max(left_end - left, right_end - right)):
             has_old, has_new = left + at < left_end, right + at < right_end
             rows.append(
-                Row(
+                DiffRow(
                     "changed" if has_old and has_new else "dropped" if has_old else "added",
                     left + at + 1 if has_old else 0,
                     old[left + at] if has_old else "",
@@ -112,29 +114,29 @@ def side_by_side(before: str, after: str) -> list[Row]:
     return rows
 
 
-def _shortened(same: list[Row], *, at_start: bool, at_end: bool) -> list[Row]:
-    head, tail = 0 if at_start else AROUND, 0 if at_end else AROUND
+def _shortened(same: list[DiffRow], *, at_start: bool, at_end: bool) -> list[DiffRow]:
+    head, tail = 0 if at_start else CONTEXT_LINES, 0 if at_end else CONTEXT_LINES
     if len(same) <= head + tail + 1:
         return same
     skipped = same[head : len(same) - tail]
     note = f"{len(skipped)} lines are the same"
-    gap = Row("skipped", skipped[0].left, note, skipped[0].right, note)
+    gap = DiffRow("skipped", skipped[0].left, note, skipped[0].right, note)
     return [*same[:head], gap, *same[len(same) - tail :]]
 
 
-def _fields(before: RuleInWords | None, after: RuleInWords | None) -> Iterator[Field]:
+def _fields(before: RuleDescription | None, after: RuleDescription | None) -> Iterator[FieldDifference]:
     for name, shown in _RULE.items():
         old, new = ("" if rule is None else _text(getattr(rule, name)) for rule in (before, after))
         if old != new:
-            yield Field(shown, old, new)
+            yield FieldDifference(shown, old, new)
 
 
 def _text(value: str | tuple[str, ...]) -> str:
     return value if isinstance(value, str) else "; ".join(value)
 
 
-def _others(told: InWords) -> Iterator[tuple[str, str]]:
-    sections: dict[str, tuple[Line, ...]] = {
+def _others(told: MappingDescription) -> Iterator[tuple[str, str]]:
+    sections: dict[str, tuple[DescriptionLine, ...]] = {
         "actor": told.who,
         "activity": told.what,
         "context": told.where,

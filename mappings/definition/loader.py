@@ -7,7 +7,8 @@ import re
 import tomllib
 
 from mappings.attempt.changes import ABOUT_ITEMS, TRIGGERS
-from mappings.attempt.policy import ENDS_RETOLD, PASS_MARKS, RESULTS, StatusPolicy
+from mappings.attempt.policy import DEFAULT_POLICY, ENDS_RETOLD, PASS_MARKS, RESULTS, StatusPolicy
+from mappings.attempt.state import Ending
 from mappings.definition.conditions import Condition, compile_condition
 from mappings.definition.errors import DefinitionError, Fault
 from mappings.definition.model import (
@@ -21,7 +22,7 @@ from mappings.definition.model import (
     RESOURCES,
     RESULT_PARTS,
     SCALED_SCORES,
-    Activity,
+    ActivityTemplate,
     Actor,
     Context,
     DocumentDefinition,
@@ -33,7 +34,7 @@ from mappings.definition.model import (
     Verb,
 )
 from mappings.definition.placeholders import OF_COMMITS, OF_ITEMS, Placeholder, Template, placeholders
-from mappings.definition.toml_reader import Faults, Section
+from mappings.definition.toml_reader import FaultCollector, TomlTable
 from mappings.xapi.iris import is_language
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -58,14 +59,14 @@ def load_definition(text: str, source: str) -> MappingDefinition:
         raise DefinitionError(
             source, [Fault("file", int(line.group(1)) if line else 0, f"is not TOML: {error}")]
         ) from None
-    faults = Faults(text)
-    definition = _document(Section(data, "", faults), text)
+    faults = FaultCollector(text)
+    definition = _document(TomlTable(data, "", faults), text)
     if faults.found:
         raise DefinitionError(source, sorted(faults.found, key=lambda fault: fault.line))
     return definition
 
 
-def _document(top: Section, text: str) -> MappingDefinition:
+def _document(top: TomlTable, text: str) -> MappingDefinition:
     mapping, iris, status = top.section("mapping"), top.section("iris"), top.section("status")
     activities = {name: _activity(section) for name, section in top.section("activities").sections()}
     verbs = {name: _verb(section) for name, section in top.section("verbs").sections()}
@@ -85,7 +86,7 @@ def _document(top: Section, text: str) -> MappingDefinition:
         course_iri=course_iri,
         cmi_extension=iris.iri("cmi_extension"),
         status=_status(status),
-        idle=status.word("idle", ENDINGS, "an ending"),
+        idle=_idle(status),
         actor=_actor(top.section("actor")),
         activities=activities,
         context=_context(top.section("context"), activities),
@@ -104,20 +105,26 @@ def _document(top: Section, text: str) -> MappingDefinition:
     return definition
 
 
-def _status(section: Section) -> StatusPolicy:
+def _status(section: TomlTable) -> StatusPolicy:
+    default = DEFAULT_POLICY
     return StatusPolicy(
         failed_completes=section.flag("failed_completes"),
-        result=section.word("result", RESULTS, "a way to choose a result") if section.has("result") else "best",
+        result=section.word("result", RESULTS, "a way to choose a result") if section.has("result") else default.result,
         marks=section.word("pass_marks", PASS_MARKS, "a way to use marks")
         if section.has("pass_marks")
-        else "when-silent",
+        else default.marks,
         ends_retold=section.word("ends_retold", ENDS_RETOLD, "what becomes of an end")
         if section.has("ends_retold")
-        else "keep",
+        else default.ends_retold,
     )
 
 
-def _own(iris: Section, key: str) -> Template:
+def _idle(section: TomlTable) -> Ending:
+    word = section.word("idle", ENDINGS, "an ending")
+    return Ending(word) if word in ENDINGS else Ending.ABANDONED  # what is no ending was noted
+
+
+def _own(iris: TomlTable, key: str) -> Template:
     template = iris.iri(key)
     own = {"course.iri", "course.base"} if key == "course" else {"activity.iri"}
     for circular in placeholders(template) & (own | {"attempt.query"}):
@@ -125,7 +132,7 @@ def _own(iris: Section, key: str) -> Template:
     return template
 
 
-def _actor(section: Section) -> Actor:
+def _actor(section: TomlTable) -> Actor:
     actor = Actor(
         section.iri("home_page"),
         section.template("account"),
@@ -136,9 +143,9 @@ def _actor(section: Section) -> Actor:
     return actor
 
 
-def _activity(section: Section) -> Activity:
+def _activity(section: TomlTable) -> ActivityTemplate:
     also = OF_ITEMS | OF_COMMITS
-    activity = Activity(
+    activity = ActivityTemplate(
         section.iri("id", also=also),
         section.iri("type", also=also),
         section.optional_template("name", also=also),
@@ -152,7 +159,7 @@ def _activity(section: Section) -> Activity:
     return activity
 
 
-def _verb(section: Section) -> Verb:
+def _verb(section: TomlTable) -> Verb:
     display = section.section("display")
     words = {tag: display.text(tag) for tag in display.keys()}  # noqa: SIM118 -- a Section is no dict
     for tag in words:
@@ -164,7 +171,7 @@ def _verb(section: Section) -> Verb:
     return verb
 
 
-def _context(section: Section, activities: dict[str, Activity]) -> Context:
+def _context(section: TomlTable, activities: dict[str, ActivityTemplate]) -> Context:
     context = Context(
         registration=section.template("registration"),
         grouping=section.words("grouping", activities, "an activity described in [activities]"),
@@ -183,7 +190,7 @@ def _context(section: Section, activities: dict[str, Activity]) -> Context:
     return context
 
 
-def _language(section: Section) -> Template | None:
+def _language(section: TomlTable) -> Template | None:
     template = section.optional_template("language", also=OF_COMMITS)
     if template:
         (part, *others) = template
@@ -196,30 +203,30 @@ def _language(section: Section) -> Template | None:
     return template
 
 
-def _extensions(section: Section) -> tuple[Extension, ...]:
+def _extensions(section: TomlTable) -> tuple[Extension, ...]:
     if not section.has("extensions"):
         return ()
     table = section.section("extensions")
     return tuple((table.key_as_iri(key), _extension(table, key)) for key in table.keys())  # noqa: SIM118 -- a Section is no dict
 
 
-def _extension(table: Section, key: str) -> Value | dict[str, Value]:
+def _extension(table: TomlTable, key: str) -> Value | dict[str, Value]:
     if table.is_table(key):
         values = table.section(key)
         return {name: values.value(name) for name in values.keys()}  # noqa: SIM118 -- a Section is no dict
     return table.value(key)
 
 
-def _of_items(activity: Activity) -> bool:
+def _of_items(activity: ActivityTemplate) -> bool:
     templates = (activity.id, activity.type, activity.name or (), activity.description or ())
     return activity.interaction or any(placeholders(template) & OF_ITEMS for template in templates)
 
 
-def _of_commits(activity: Activity) -> bool:
+def _of_commits(activity: ActivityTemplate) -> bool:
     return any(placeholders(template) & OF_COMMITS for template in (activity.id, activity.type))
 
 
-def _condition(table: Section) -> Condition | None:
+def _condition(table: TomlTable) -> Condition | None:
     try:
         return compile_condition(table.text("if"))
     except ValueError as error:
@@ -227,7 +234,7 @@ def _condition(table: Section) -> Condition | None:
         return None
 
 
-def _objectives(section: Section, activities: dict[str, Activity]) -> Objectives:
+def _objectives(section: TomlTable, activities: dict[str, ActivityTemplate]) -> Objectives:
     told = Objectives(
         section.word("as", activities, "an activity described in [activities]"),
         section.word("in", CONTEXT_LISTS, "a list of contextActivities"),
@@ -241,7 +248,9 @@ def _objectives(section: Section, activities: dict[str, Activity]) -> Objectives
     return told
 
 
-def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[str, Verb]) -> tuple[Rule, ...]:
+def _rules(
+    tables: list[TomlTable], activities: dict[str, ActivityTemplate], verbs: dict[str, Verb]
+) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     names: set[str] = set()
     for table in tables:
@@ -281,7 +290,7 @@ def _rules(tables: list[Section], activities: dict[str, Activity], verbs: dict[s
     return tuple(rules)
 
 
-def _xapi_documents(table: Section, activities: dict[str, Activity]) -> tuple[DocumentDefinition, ...]:
+def _xapi_documents(table: TomlTable, activities: dict[str, ActivityTemplate]) -> tuple[DocumentDefinition, ...]:
     fixed = [name for name, one in activities.items() if not _of_items(one) and not _of_commits(one)]
     kind = "an activity described in [activities] that is not made of {item.…} or of what commits change"
     documents: list[DocumentDefinition] = []
@@ -305,7 +314,9 @@ def _xapi_documents(table: Section, activities: dict[str, Activity]) -> tuple[Do
         )
         for part in ("attempts", "suspend_data"):
             if part in content and len(content) > 1:
-                section.fault("content", f"cannot hold {part} beside other parts: it makes a document of its own")
+                section.fault(
+                    "content", f"cannot hold {part} together with other parts: it must be a document of its own"
+                )
         for part in content:
             if part in DOCUMENT_PARTS and resource in RESOURCES and part not in PARTS_OF[resource]:
                 section.fault("content", f"cannot hold {part}: {resource} is {RESOURCES[resource]}")

@@ -63,9 +63,9 @@ ONCE: dict[Once, str] = {
     "change": "a statement at every change",
 }
 ENDINGS: dict[Ending, str] = {
-    "suspended": "as if the content had suspended: the next launch resumes",
-    "terminated": "as if the content had finished",
-    "abandoned": "neither: the LRS learns that the learner left",
+    Ending.SUSPENDED: "as if the content had suspended: the next launch resumes",
+    Ending.TERMINATED: "as if the content had finished",
+    Ending.ABANDONED: "neither: the LRS learns that the learner left",
 }
 RESULT_PARTS: dict[ResultPart, str] = {
     "completion": "result.completion: true when completed, false when known to be incomplete",
@@ -126,7 +126,7 @@ class Actor(msgspec.Struct, frozen=True):
     identifier: Identifier = "account"
 
 
-class Activity(msgspec.Struct, frozen=True):
+class ActivityTemplate(msgspec.Struct, frozen=True):
     """An xAPI activity; `name` and `description` as Actor's `name`.
 
     An `interaction` also gets the interaction type and the correct responses in its definition. With `keep_iri`, the
@@ -235,7 +235,7 @@ class MappingDefinition(msgspec.Struct, frozen=True):
     status: StatusPolicy
     idle: Ending
     actor: Actor
-    activities: Mapping[str, Activity]
+    activities: Mapping[str, ActivityTemplate]
     context: Context
     verbs: Mapping[str, Verb]
     rules: tuple[Rule, ...]

@@ -177,13 +177,13 @@ _COURSES = uuid.UUID("0e9c7d1c-6c3f-5a0e-8f3a-0d1c8a6f4b27")
 
 
 def course_registration(context: StatementContext) -> str:
-    """Make the UUID (version 5) of a learner's enrollment in a course of an LMS."""
+    """Build the UUID (version 5) of a learner's enrollment in a course of an LMS."""
     return registration_in(context.lms, context.learner_id, context.course_id or context.activity_id)
 
 
 @lru_cache(maxsize=4_096)
 def registration_in(lms: str, learner_id: str, course_id: str) -> str:
-    """Make the UUID (version 5) of a learner's enrollment in a course, from ids that have no line breaks."""
+    """Build the UUID (version 5) of a learner's enrollment in a course, from ids that have no line breaks."""
     return str(uuid.uuid5(_COURSES, f"{lms}\n{learner_id}\n{course_id}"))
 
 

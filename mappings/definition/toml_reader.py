@@ -26,7 +26,7 @@ _DAY = 86_400
 _NONE: frozenset[str] = frozenset()
 
 
-class Faults:
+class FaultCollector:
     """The faults found so far, and the text they are in, to tell lines."""
 
     def __init__(self, text: str) -> None:
@@ -34,12 +34,12 @@ class Faults:
         self._places = _index(text.splitlines())
 
     def add(self, path: _Path, message: str) -> None:
-        """Note a fault at a path such as `("rules", 3, "verb")`."""
+        """Record a fault at a path such as `("rules", 3, "verb")`."""
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
         self.found.append(Fault(place or "file", self._line(path), message))
 
     def _line(self, path: _Path) -> int:
-        """Find the line of a key: its own, or that of the nearest table around it that has one."""
+        """Return the line of a key: its own, or that of the nearest table around it that has one."""
         while path and path not in self._places:
             path = path[:-1]
         return self._places.get(path, 0)
@@ -70,17 +70,17 @@ def _index(lines: list[str]) -> dict[_Path, int]:
     return placeholders
 
 
-class Section:
+class TomlTable:
     """One TOML table, read key by key. What is missing or wrong is noted, and a harmless value given instead."""
 
-    def __init__(self, data: dict[str, Any], path: _Path | str, faults: Faults) -> None:
+    def __init__(self, data: dict[str, Any], path: _Path | str, faults: FaultCollector) -> None:
         self._data = data
         self._path: _Path = tuple(path)
         self._faults = faults
         self._seen: set[str] = set()
 
     def fault(self, key: str, message: str) -> None:
-        """Note a fault at a key of this table, or at the table itself for an empty key."""
+        """Record a fault at a key of this table, or at the table itself for an empty key."""
         self._faults.add((*self._path, key) if key else self._path, message)
 
     def has(self, key: str) -> bool:
@@ -93,23 +93,23 @@ class Section:
         return list(self._data)
 
     def end(self) -> None:
-        """Note each key that was never asked for."""
+        """Record each key that was never asked for."""
         for key in self._data:
             if key not in self._seen:
                 self.fault(key, "is not known here; known are " + ", ".join(sorted(self._seen)))
 
-    def section(self, key: str) -> Section:
-        """Take a table."""
+    def section(self, key: str) -> TomlTable:
+        """Return a table."""
         value = self._take(key, dict, "a table")
-        return Section(value if value is not None else {}, (*self._path, key), self._faults)
+        return TomlTable(value if value is not None else {}, (*self._path, key), self._faults)
 
-    def sections(self) -> Iterator[tuple[str, Section]]:
-        """Take all keys as tables."""
+    def sections(self) -> Iterator[tuple[str, TomlTable]]:
+        """Return all keys as tables."""
         for key in self._data:
             yield key, self.section(key)
 
-    def tables(self, key: str) -> list[Section]:
-        """Take an array of tables, at least one."""
+    def tables(self, key: str) -> list[TomlTable]:
+        """Return an array of tables, at least one."""
         value = self._take(key, list, "an array of tables")
         if value is None:
             return []
@@ -118,13 +118,13 @@ class Section:
         found = []
         for index, table in enumerate(value):
             if isinstance(table, dict):
-                found.append(Section(table, (*self._path, key, index), self._faults))
+                found.append(TomlTable(table, (*self._path, key, index), self._faults))
             else:
                 self._faults.add((*self._path, key, index), "must be a table")
         return found
 
     def text(self, key: str, pattern: re.Pattern[str] | None = None, otherwise: str = "") -> str:
-        """Take a text that is not empty."""
+        """Return a text that is not empty."""
         value = self._take(key, str, "text")
         if value is None:
             return ""
@@ -135,14 +135,14 @@ class Section:
         return str(value)
 
     def word(self, key: str, allowed: Collection[str], kind: str) -> Any:
-        """Take one word of a closed list."""
+        """Return one word of a closed list."""
         value = self.text(key)
         if value and value not in allowed:
             self._unknown(key, value, allowed, kind)
         return value
 
     def words(self, key: str, allowed: Collection[str], kind: str, *, some: bool = False) -> tuple[Any, ...]:
-        """Take a list of words of a closed list, none of them twice; with `some`, at least one."""
+        """Return a list of words of a closed list, none of them twice; with `some`, at least one."""
         value = self._take(key, list, "a list of text")
         if some and value == []:
             self.fault(key, f"needs at least one; there are: {', '.join(allowed)}")
@@ -157,19 +157,19 @@ class Section:
         return strings
 
     def language(self, key: str) -> str:
-        """Take a language tag."""
+        """Return a language tag."""
         value = self.text(key)
         if value:
             self.check_language(value, key)
         return value
 
     def check_language(self, tag: str, key: str | None = None) -> None:
-        """Note a tag that is none."""
+        """Record a tag that is none."""
         if not is_language(tag):
             self.fault(tag if key is None else key, f"{tag!r} is not a language tag such as en-US (RFC 5646)")
 
     def flag(self, key: str) -> bool:
-        """Take true or false."""
+        """Return true or false."""
         self._seen.add(key)
         if key not in self._data:
             self.fault(key, "is missing: true or false is needed")
@@ -178,21 +178,21 @@ class Section:
         return self._data.get(key) is True
 
     def seconds(self, key: str) -> int:
-        """Take a whole number of seconds, 0 or more."""
+        """Return a whole number of seconds, 0 or more."""
         value = self._take(key, int, "a number of seconds")
         if value is not None and not 0 <= value <= _DAY:
             self.fault(key, f"must be 0 to {_DAY} seconds, not {value}")
         return int(value or 0)
 
     def fixed_iri(self, key: str) -> str:
-        """Take an IRI that has nothing to fill in."""
+        """Return an IRI that has nothing to fill in."""
         value = self.text(key)
         if value and not is_iri(value):
             self.fault(key, f"must be a full IRI such as http://adlnet.gov/expapi/verbs/completed, not {value!r}")
         return value
 
     def template(self, key: str, *, also: frozenset[str] = _NONE) -> Template:
-        """Take a text with places that are always known; `also`: those it may have that stand in few texts only."""
+        """Return a text with places that are always known; `also`: those it may have that stand in few texts only."""
         template = self._template(key, self.text(key), also)
         missing = ", ".join(sorted(needs(template)))
         if missing:
@@ -200,18 +200,18 @@ class Section:
         return template
 
     def optional_template(self, key: str, *, also: frozenset[str] = _NONE) -> Template | None:
-        """Take a text with any places, or nothing."""
+        """Return a text with any places, or nothing."""
         return self._template(key, self.text(key), also) if self.has(key) else None
 
     def iri(self, key: str, *, also: frozenset[str] = _NONE) -> Template:
-        """Take an IRI with places that are always known."""
+        """Return an IRI with places that are always known."""
         template = self.template(key, also=also)
         if template:
             self._check_iri(key, template)
         return template
 
     def value(self, key: str) -> Value:
-        """Take what an extension holds: a text with any places, or a number or boolean."""
+        """Return what an extension holds: a text with any places, or a number or boolean."""
         self._seen.add(key)
         value = self._data.get(key)
         if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
@@ -226,7 +226,7 @@ class Section:
         return isinstance(self._data.get(key), dict)
 
     def key_as_iri(self, key: str) -> Template:
-        """Take a key itself as an IRI with places."""
+        """Return a key itself as an IRI with places."""
         template = self._template(key, key, _NONE)
         if template:
             self._check_iri(key, template)

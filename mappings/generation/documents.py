@@ -35,7 +35,7 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2,3}(?:-[a-zA-Z]{4})?)?")  # as the
 _ACTIONS = frozenset({"exit,message", "continue,message", "exit,no message", "continue,no message"})
 
 
-class Content(msgspec.Struct, frozen=True):
+class DocumentContent(msgspec.Struct, frozen=True):
     """A document as it should be at the LRS; `every` is the mapping document's."""
 
     name: str
@@ -45,14 +45,14 @@ class Content(msgspec.Struct, frozen=True):
     every: int
 
 
-def documents(
+def generate_documents(
     mapping: CompiledMapping,
     context: StatementContext,
     attempt: AttemptState,
     *,
     names: Collection[str],
     attempts: Sequence[tuple[str, int]] = (),
-) -> list[Content]:
+) -> list[DocumentContent]:
     """Return the documents of these names that have something to tell.
 
     `attempts` are the id and number of the enrollment's attempts that have begun, in their order; where there are none,
@@ -71,7 +71,7 @@ def documents(
         )
         if content:
             place = _place(mapping.definition, one, bound_templates)
-            found.append(Content(one.name, place, TEXT if is_text else JSON, content, one.every))
+            found.append(DocumentContent(one.name, place, TEXT if is_text else JSON, content, one.every))
     return found
 
 

@@ -12,23 +12,23 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from mappings.attempt.changes import Change, Trigger
-from mappings.attempt.state import AttemptState, SessionState
+from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi.snapshot import Snapshot
-from mappings.definition.conditions import Settled
+from mappings.definition.conditions import SettledValues
 from mappings.definition.statement_context import StatementContext
 
 _ENDED, _SUCCESS, _PART = "ended:", "success:", "part:"
 _ENDINGS: dict[Trigger, str] = {
-    "session.suspended": "suspended",
-    "session.terminated": "terminated",
-    "session.abandoned": "abandoned",
+    "session.suspended": Ending.SUSPENDED,
+    "session.terminated": Ending.TERMINATED,
+    "session.abandoned": Ending.ABANDONED,
 }
 _OUTCOMES: dict[Trigger, str] = {"success.passed": "passed", "success.failed": "failed"}
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 """Language tags that begin with a code of ISO 639; SCORM 1.2 content may also say `English`."""
 
 
-def settled_of(context: StatementContext, session: SessionState, *, tracked: bool) -> Settled:
+def settled_values(context: StatementContext, session: SessionState, *, tracked: bool) -> SettledValues:
     """Return what conditions ask for that has few values, as of a commit.
 
     How the session ended and what success it had is looked for where the document has it `tracked`.
@@ -43,10 +43,10 @@ def settled_of(context: StatementContext, session: SessionState, *, tracked: boo
     )
 
 
-def of_commit(attempt: AttemptState, session: SessionState, part: str) -> dict[str, str]:
+def commit_values(attempt: AttemptState, session: SessionState, part: str) -> dict[str, str]:
     """Return the values of the variables that can change with every commit; what is not known is empty.
 
-    `part` is what `part_of` returns.
+    `part` is what `session_part` returns.
     """
     known = attempt.snapshot
     language = known.language or ""
@@ -60,14 +60,14 @@ def of_commit(attempt: AttemptState, session: SessionState, part: str) -> dict[s
     }
 
 
-def part_of(session: SessionState) -> str:
+def session_part(session: SessionState) -> str:
     """Return what tells the parts of a session apart that went on after its end was told: empty for the first."""
     part = _marker(session, _PART)
     return f"-{part}" if part else ""
 
 
 def begin_tracking(session: SessionState, changes: Sequence[Change]) -> SessionState:
-    """Remember what success a commit's changes mean for its session.
+    """Record what success a commit's changes mean for its session.
 
     A session that goes on after its end was told is a new one to its rules: those that speak once a session may do so
     again.
@@ -82,7 +82,7 @@ def begin_tracking(session: SessionState, changes: Sequence[Change]) -> SessionS
 
 
 def end_tracking(session: SessionState, changes: Sequence[Change]) -> SessionState:
-    """Remember how the session's end was told, if it was."""
+    """Record how the session's end was told, if it was."""
     for change in changes:
         if change.trigger in _ENDINGS and not _marker(session, _ENDED):
             session = _marked(session, _ENDED, _ENDINGS[change.trigger])

@@ -6,7 +6,8 @@ The same changes of the same attempt give the same bytes, ids included: a statem
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -20,12 +21,18 @@ from mappings.cmi.scores import Score
 from mappings.cmi.times import CENTISECONDS
 from mappings.definition.bound_templates import is_absent
 from mappings.definition.compiled import CompiledMapping
-from mappings.definition.conditions import Settled
+from mappings.definition.conditions import SettledValues
 from mappings.definition.model import Once, Rule
 from mappings.definition.statement_context import Slots, StatementContext, attributes
 from mappings.definition.statement_templates import DEFINITION, ITEM_IRI, OBJECTIVES, StatementTemplate
 from mappings.generation.results import SUCCESS, result_of, scaled, score_at, subject_of
-from mappings.generation.session_variables import begin_tracking, end_tracking, of_commit, part_of, settled_of
+from mappings.generation.session_variables import (
+    begin_tracking,
+    commit_values,
+    end_tracking,
+    session_part,
+    settled_values,
+)
 from mappings.xapi.iris import is_own_iri
 from mappings.xapi.timestamps import rfc3339
 from mappings.xapi.voiding import VOIDED, void
@@ -34,7 +41,20 @@ _encode = msgspec.json.Encoder().encode
 _ITEMS = (Interaction, Objective)
 _NOTHING: frozenset[str] = frozenset()
 
-Outcome = Literal["fired", "once", "condition"]
+
+class RuleOutcome(StrEnum):
+    """What becomes of a rule at a commit."""
+
+    FIRED = "fired"
+    """It made a statement."""
+    ONCE = "once"
+    """It had made its one statement already."""
+    CONDITION = "condition"
+    """Its condition did not hold."""
+    NO_CHANGE = "no-change"
+    """What it speaks of did not happen."""
+    HELD_BACK = "held-back"
+    """What it speaks of may still be in the middle of being written, and is told later."""
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):
@@ -63,7 +83,7 @@ class RuleEvaluation(msgspec.Struct, frozen=True, gc=False):
 
     rule: Rule
     change: Change
-    outcome: Outcome
+    outcome: RuleOutcome
     variables: dict[str, Any] | None = None
     statement: Statement | None = None
 
@@ -88,7 +108,7 @@ def generate_statements(  # noqa: PLR0913 -- three states, and what happened to 
     *,
     enrollment: EnrollmentState = NEW_ENROLLMENT,
 ) -> GeneratedStatements:
-    """Make the statements of a commit's changes, in the changes' order.
+    """Build the statements of a commit's changes, in the changes' order.
 
     `attempt` and `session` are the states after the commit, `enrollment` is the one before it; `at` is what the
     statements are dated, in milliseconds since the epoch. A list of what is `judged` is told of every rule and change
@@ -132,18 +152,18 @@ class _StatementGenerator:
         self._enrollment_fired: dict[str, None] | None = None
         self._described: dict[str, str] | None = None
         self._statements: list[Statement] = []
-        self._settled: Settled | None = None  # not every rule has a condition
+        self._settled: SettledValues | None = None  # not every rule has a condition
         self._beyond, self._unknown = self._bound_templates.slots, _NOTHING
         self._commit_values: tuple[str, ...] = ()
-        self._part = part_of(session) if mapping.tracks_sessions else ""
+        self._part = session_part(session) if mapping.tracks_sessions else ""
         if mapping.of_commits:
-            values = of_commit(attempt, session, self._part)
+            values = commit_values(attempt, session, self._part)
             self._commit_values = tuple(values.values())
             self._beyond = Slots(values, self._beyond)
             self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
 
     def apply(self, rule: Rule, change: Change, judged: list[RuleEvaluation] | None) -> None:
-        """Make a rule's statement of a change where it may speak; where a list is given, add what became of it."""
+        """Build a rule's statement of a change where it may fire; add to `judged`, where given, what became of it."""
         about = change.about
         item = about if about is not None and isinstance(about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
@@ -153,7 +173,7 @@ class _StatementGenerator:
             spoken = f"{name}/{self._session.end_revision}"
         if once != "change" and spoken in self._spoken(once):
             if judged is not None:
-                judged.append(RuleEvaluation(rule, change, "once"))
+                judged.append(RuleEvaluation(rule, change, RuleOutcome.ONCE))
             return
         variables, condition = None, rule.condition
         if condition is not None:
@@ -164,7 +184,7 @@ class _StatementGenerator:
                 holds = condition.holds(variables)
             if not holds:
                 if judged is not None:
-                    judged.append(RuleEvaluation(rule, change, "condition", variables))
+                    judged.append(RuleEvaluation(rule, change, RuleOutcome.CONDITION, variables))
                 return
         count = self._fired[name] = self._fired.get(name, 0) + 1
         if once == "change":
@@ -179,7 +199,7 @@ class _StatementGenerator:
         statement = self._behind_voiding(rule, name, statement) if change.retold else statement
         self._statements.append(statement)
         if judged is not None:
-            judged.append(RuleEvaluation(rule, change, "fired", variables, statement))
+            judged.append(RuleEvaluation(rule, change, RuleOutcome.FIRED, variables, statement))
 
     def _spoken(self, once: Once) -> dict[str, Any]:
         """Return the names that have spoken, in the order they did; of each, a look-up however many there are."""
@@ -194,7 +214,7 @@ class _StatementGenerator:
         return self._enrollment_fired
 
     def _behind_voiding(self, rule: Rule, name: str, statement: Statement) -> Statement:
-        """Void what the rule told of the session's end before, where the document asks for it.
+        """Build what voids the rule's earlier statement of the session's end, where the mapping asks for it.
 
         Return the statement with its position behind that.
         """
@@ -302,9 +322,9 @@ class _StatementGenerator:
             },
         }
 
-    def _settle(self) -> Settled:
+    def _settle(self) -> SettledValues:
         tracked = self._mapping.tracks_sessions
-        settled = self._settled = settled_of(self._context, self._session, tracked=tracked)
+        settled = self._settled = settled_values(self._context, self._session, tracked=tracked)
         return settled
 
     def _shown(self, value: Any) -> Any:

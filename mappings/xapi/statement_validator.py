@@ -14,7 +14,7 @@ import msgspec
 from mappings.xapi.fast_checks import is_sound_activity, is_sound_result
 from mappings.xapi.validation import Edition, check_activity, check_result, check_statement
 
-REMEMBERED = 10_000
+MAX_VERDICTS = 10_000
 """Verdicts that are kept; when there are more, they are forgotten all at once."""
 MAX_REMEMBERED_BYTES = 1_000
 """Bytes of an activity whose verdict is kept."""
@@ -43,7 +43,7 @@ class StatementValidator:
         self._sound: set[Hashable] = set()
 
     def problem(self, body: bytes, result: bytes, constant: Hashable, *, item: bool) -> str | None:
-        """Say what is wrong with a statement, None when nothing is.
+        """Return what is wrong with a statement, None when nothing is.
 
         Args:
             body: the statement.
@@ -80,6 +80,6 @@ class StatementValidator:
         return faults
 
     def _remember(self, sound: Hashable) -> None:
-        if len(self._sound) >= REMEMBERED:
+        if len(self._sound) >= MAX_VERDICTS:
             self._sound.clear()
         self._sound.add(sound)

@@ -34,7 +34,7 @@ def voiding_id(statement_id: str) -> str:
 
 
 def void(statement_id: str, body: str, at: int) -> Voiding:
-    """Make the statement that voids one, dated in milliseconds since the epoch.
+    """Build the statement that voids one, dated in milliseconds since the epoch.
 
     Its actor and context are those of `body`: the statement itself, or another one about the same attempt.
     """

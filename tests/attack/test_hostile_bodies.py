@@ -16,7 +16,7 @@ from benchmarks.hostile import ALL_IN_ONE, OPEN, POSTBACK, PROGRESS, SESSION, Ho
 from tests.support.browser import csrf_token
 from tests.support.server import Server
 
-LONGEST = 20
+TIMEOUT = 20
 """Seconds after which an answer counts as hanging."""
 STRANGERS = 20
 """Connections of people without a token, all at once."""
@@ -122,7 +122,7 @@ async def watched(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Watched]:
     token = server.new_token()
     await server.start()
     connector = TCPConnector(limit=0)
-    async with ClientSession(timeout=ClientTimeout(total=LONGEST), connector=connector) as client:
+    async with ClientSession(timeout=ClientTimeout(total=TIMEOUT), connector=connector) as client:
         one = Watched(server, client, token)
         looking = asyncio.create_task(one.look())
         yield one

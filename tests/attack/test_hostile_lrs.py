@@ -25,7 +25,7 @@ from bridge.forwarding.transport import MAX_ANSWER_BYTES, Transport
 from bridge.http_client import HttpResponse
 from bridge.settings import AuditSettings, OidcSettings, TargetSettings
 from storage import outbox
-from storage.lookups import DeliveryLine
+from storage.queries.lookups import DeliveryLine
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
 from tests.support.accounts import FAST_HASHER, add_account
 from tests.support.bridge import Bridge, FakeClock, StartBridge
@@ -335,7 +335,7 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
     claim = outbox.claim
     failures: list[float] = []
 
-    def broken(connection: Any, part: outbox.Part, **options: Any) -> outbox.Page:
+    def broken(connection: Any, part: outbox.ShardLease, **options: Any) -> outbox.ClaimedBatch:
         if part.shard == 0:
             failures.append(time.monotonic())
             raise RuntimeError("nobody foresaw this")

@@ -25,7 +25,7 @@ from tests.support.server import Server
 
 CASES = {"": 150, "full": 5_000}[os.environ.get("CHAOS", "")]
 """Forms and filters made at random for each database."""
-LONGEST_ANSWER = 20
+ANSWER_TIMEOUT = 20
 """Seconds after which a request counts as hanging."""
 POSTED = [one for one in ROUTES if one.method == "POST" and one.path not in {"/sign-out", "/targets/{name}/test"}]
 LOOKED_AT = [one for one in ROUTES if one.method == "GET" and "live" not in one.path and "static" not in one.path]
@@ -93,10 +93,10 @@ def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
     engine.dispose()
     browser = requests.Session()
     sign_in = f"{server.url}/audit/sign-in"
-    token = csrf_token(browser.get(sign_in, timeout=LONGEST_ANSWER).text)
+    token = csrf_token(browser.get(sign_in, timeout=ANSWER_TIMEOUT).text)
     told = {"csrf": token, "name": "ada", "password": PASSWORD}
-    assert browser.post(sign_in, data=told, timeout=LONGEST_ANSWER).status_code == 200
-    csrf = csrf_token(browser.get(f"{server.url}/audit/targets", timeout=LONGEST_ANSWER).text)
+    assert browser.post(sign_in, data=told, timeout=ANSWER_TIMEOUT).status_code == 200
+    csrf = csrf_token(browser.get(f"{server.url}/audit/targets", timeout=ANSWER_TIMEOUT).text)
     yield Served(server, browser, csrf, version)
     browser.close()
     assert run(server.stop()) == 0
@@ -166,7 +166,7 @@ def test_every_form_is_answered(served: Served, data: st.DataObject) -> None:
         data=body,
         headers={"Content-Type": content_type.encode("latin-1")},
         allow_redirects=False,
-        timeout=LONGEST_ANSWER,
+        timeout=ANSWER_TIMEOUT,
     )
     served.seen[answer.status_code] += 1
 
@@ -185,7 +185,7 @@ def test_every_filter_is_answered(served: Served, data: st.DataObject) -> None:
         f"{quote(name.encode(errors='surrogatepass'))}={quote(value.encode(errors='surrogatepass')[:500])}"
         for name, value in told.items()
     )
-    answer = served.browser.get(f"{served.path(route)}?{query}", allow_redirects=False, timeout=LONGEST_ANSWER)
+    answer = served.browser.get(f"{served.path(route)}?{query}", allow_redirects=False, timeout=ANSWER_TIMEOUT)
 
     assert answer.status_code < 500, answer.text
 

@@ -10,13 +10,13 @@ from playwright.async_api import Locator, Page, ViewportSize, expect
 from sqlalchemy import text
 
 from bridge.audit.routes import ROUTES, Route
-from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library.activation import store_version
+from bridge.mapping_library.documents import compile_text, read_document
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.targets import pause_target
 from bridge.settings import TargetSettings
 from storage import deliveries
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
 from tests.support.accounts import PASSWORD, add_account
 from tests.support.bridge import Bridge, FakeClock, Ids, start_bridge
@@ -78,8 +78,8 @@ async def sign_in(page: Page, origin: str, name: str = ADMIN) -> None:
 
 async def trail(page: Page) -> list[list[str]]:
     """Return who did what, to how many and why, the newest first."""
-    await page.get_by_role("link", name="Trail", exact=True).click()
-    await expect(page.get_by_role("heading", name="Trail", level=1)).to_be_visible()
+    await page.get_by_role("link", name="Audit log", exact=True).click()
+    await expect(page.get_by_role("heading", name="Audit log", level=1)).to_be_visible()
     rows = await page.locator("tbody tr").all()
     kept = [await row.locator("td").all_inner_texts() for row in rows]
     return [row[1:3] + row[4:] for row in kept]
@@ -175,7 +175,7 @@ def _paths(bridge: Bridge) -> dict[str, str]:
             ),
             {"id": SESSION},
         ).one()
-        (dead, *_) = deliveries.find(connection, Filter(state="dead"))
+        (dead, *_) = deliveries.find(connection, DeliveryFilter(state="dead"))
         kept = connection.execute(text("SELECT min(id) FROM document")).scalar_one()
         older, newer = connection.execute(text("SELECT content_hash FROM mapping_version ORDER BY id")).scalars()
     known = {"registration": registration, "uuid": attempt, "session_id": SESSION, "number": 2, "hash": older}

@@ -14,7 +14,7 @@ from tests.support.bridge import Bridge
 from tests.support.sql import observe_statements
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "0000:01:00"}, "suspend_data": "s"}
-MOST = 200
+MAX_STATEMENTS = 200
 """Statements that no transaction has."""
 
 
@@ -47,7 +47,7 @@ def _counts(engine: Engine) -> dict[str, int]:
 async def test_a_commit_is_stored_whole_or_not_at_all_whatever_fails(bridge: Bridge, session: str) -> None:
     """The statements are failed one after the other until a run gets through."""
     hit: list[str] = []
-    for number in range(1, MOST):
+    for number in range(1, MAX_STATEMENTS):
         who: dict[str, Any] = {"learner": {"id": f"u{number}"}, "activity": {"id": "235"}}
         if session == "known":
             first = await bridge.commit({"core": {"lesson_status": "incomplete"}}, **who)

@@ -38,7 +38,7 @@ def test_the_settings_that_the_guide_shows_are_taken(tmp_path: Path, monkeypatch
         (('"reader"', '"root"'), "audit.oidc.roles.staff: "),
         (('{ staff = "reader" }', "{}"), "audit.oidc.roles: "),
         (("roles =", 'sees_names = ["boss"]\nroles ='), "boss has no role in roles"),
-        (("roles =", 'scope = "profile"\nroles ='), "audit.oidc.scope: must hold openid"),
+        (("roles =", 'scope = "profile"\nroles ='), "audit.oidc.scope: must contain openid"),
         (("roles =", 'client_secret_env = "NOT_THERE"\nroles ='), "NOT_THERE, which is not set"),
         (("[audit.oidc]", "[audit]\nsession_hours = 0\n[audit.oidc]"), "audit.session_hours: "),
         (("roles =", "rolls = 1\nroles ="), "audit.oidc.rolls: is not a known setting"),

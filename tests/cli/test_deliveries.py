@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from storage import audit_log, outbox, pauses
 from storage import deliveries as stored
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import open_engine, reading, writing
 from storage.outbox import Settlement, Try
 from storage.pauses import Pause
@@ -31,7 +31,7 @@ async def bridge(start: StartBridge) -> Bridge:
         await bridge.commit(PASSED, learner={"id": learner})
     with writing(bridge.engine) as connection:
         connection.execute(update(delivery).values(target="analytics"))
-        (one,) = stored.find(connection, Filter(statement=_ids(bridge)[1]))
+        (one,) = stored.find(connection, DeliveryFilter(statement=_ids(bridge)[1]))
         done = Try("analytics", START, 7, "refused", 400, "no such verb here")
         outbox.settle(connection, [Settlement(done, [one.id], "dead", 0, START)])
     return bridge
@@ -170,7 +170,7 @@ async def test_many_are_done_in_parts_and_none_is_left(bridge: Bridge, run: Run,
     done = run("deliveries", "retry", "--state", "dead", "--yes", **{URL: database_url})
     assert done.exit_code == 0
     with reading(engine) as connection:
-        assert stored.find(connection, Filter(state="dead")) == []
+        assert stored.find(connection, DeliveryFilter(state="dead")) == []
         parts = [act.affected for act in audit_log.newest(connection) if act.action == "retry"]
     engine.dispose()
     assert len(parts) > 1

@@ -21,7 +21,7 @@ from bridge.settings import LogSettings
 
 logs.configure(LogSettings(format="{{format}}"))
 token = "{COMMIT_TOKEN}"
-with logs.taking_over():
+with logs.capture_uncaught():
     logs.announce("scorm-bridge listens on http://127.0.0.1:8080")
     structlog.get_logger().info("own", url=f"/commits?token={{{{token}}}}", nested=[{{{{"token": "{CANARY}"}}}}])
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.audit.whose import COMPLETIONS, STATUSES, SUCCESSES
+from storage.queries.enrollment_filter import COMPLETIONS, STATUSES, SUCCESSES
 from tests.cli.conftest import Run
 from tests.support.bridge import Bridge, StartBridge
 

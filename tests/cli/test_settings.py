@@ -104,7 +104,7 @@ def test_the_installed_script_tells_it_on_standard_error_and_leaves_with_78(scri
         (f"{TARGET}{TARGET}", "targets: two targets have the name lrs"),
         (f"{TARGET}password = 'a'\npassword_env = 'PATH'", "targets[0]: give only one of"),
         (f"{TARGET}password_env = 'NOT_THERE'", "targets[0]: password_env names NOT_THERE, which is not set"),
-        (f"{TARGET}password_file = 'not-there'", "targets[0]: password_file names not-there, which is no file"),
+        (f"{TARGET}password_file = 'not-there'", "targets[0]: password_file names not-there, which is not a file"),
         (f"{TARGET}version = 2", "targets[0].version:"),
         (f"{TARGET}timeout = 2", "targets[0].timeout: is not a known setting"),
         (f"{TARGET}username = 'a:b'", "targets[0].username:"),
@@ -267,7 +267,10 @@ def test_settings_that_cannot_be_used_are_an_error_for_programs_too() -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ("token = 'a'\nusername = 'b'", "targets[0]: give only one way in: username and password, token are told"),
+        (
+            "token = 'a'\nusername = 'b'",
+            "targets[0]: configure only one kind of authentication, not username and password, token",
+        ),
         ("client_id = 'a'", "targets[0]: client_id needs token_url and client_secret"),
         ("client_id = 'a'\ntoken_url = 'https://id.example.org/token'", "targets[0]: client_id needs client_secret"),
         ("token_url = 'https://id.example.org/token'", "targets[0]: token_url, client_secret and scope go with"),

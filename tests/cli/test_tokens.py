@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from bridge.access import TOKEN_PREFIX, TOKEN_TRUSTED_FOR
+from bridge.access import TOKEN_CACHE_TTL, TOKEN_PREFIX
 from storage import audit_log, lms
 from storage.engine import open_engine, reading
 from storage.lms import Lms
@@ -126,7 +126,7 @@ async def test_a_revoked_token_is_refused_by_a_running_bridge_and_the_others_are
 
     number = str(listed[0]["id"])
     assert run("tokens", "revoke", number, "--reason", "it leaked", "--by", "ada", **environment).exit_code == 0
-    bridge.clock.advance(TOKEN_TRUSTED_FOR / 1000)
+    bridge.clock.advance(TOKEN_CACHE_TTL / 1000)
     assert (await bridge.get("/v1/enrollments"))[0] == 401
     assert (await bridge.get("/v1/enrollments", token=other))[0] == 200
     shown = json.loads(run("tokens", "list", "--json", **environment).stdout)["items"]

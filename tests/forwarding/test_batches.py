@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from bridge.forwarding.batches import MAX_BATCH_BYTES, MAX_SHARED_TRIES, Batch, BatchSplitter
-from storage.outbox import Claimed, Page
+from storage.outbox import ClaimedBatch, ClaimedDelivery
 
 
-def _page(bodies: list[str], tries: dict[int, int] | None = None) -> Page:
+def _page(bodies: list[str], tries: dict[int, int] | None = None) -> ClaimedBatch:
     tries = tries or {}
     claimed = [
-        Claimed(number, 1, number, tries.get(number, 0), f"id-{number}", len(body.encode()))
+        ClaimedDelivery(number, 1, number, tries.get(number, 0), f"id-{number}", len(body.encode()))
         for number, body in enumerate(bodies)
     ]
-    return Page(claimed, ",".join(bodies).encode())
+    return ClaimedBatch(claimed, ",".join(bodies).encode())
 
 
-def _cut(page: Page, most: int) -> list[Batch]:
+def _cut(page: ClaimedBatch, most: int) -> list[Batch]:
     queue, found = BatchSplitter(page), []
     while (batch := queue.take(most)) is not None:
         found.append(batch)
@@ -36,7 +36,7 @@ def test_all_of_a_page_goes_out_in_its_order_and_byte_for_byte(most: int) -> Non
 
 
 def test_nothing_is_cut_out_of_an_empty_page() -> None:
-    assert BatchSplitter(Page((), b"")).take(50) is None
+    assert BatchSplitter(ClaimedBatch((), b"")).take(50) is None
 
 
 def test_a_request_has_no_more_bytes_than_it_may_but_for_a_single_statement() -> None:

@@ -32,7 +32,7 @@ PLAYED = {
     "learner_preference": {"audio_level": "0.5", "language": "de"},
 }
 SUSPENDED = PLAYED | {"exit": "suspend", "session_time": "PT10M"}
-EVERY = 10
+MIN_INTERVAL = 10
 """Seconds between two writes of one document, as the shipped mapping says."""
 ANY_DOCUMENT = {
     "read": Match(method="GET", path="/xapi/activities/"),  # not /xapi/about
@@ -153,7 +153,7 @@ async def test_a_chatty_course_does_not_flood_the_lrs_and_its_last_word_arrives(
         bridge.clock.advance(1)
         await bridge.commit(PLAYED | {"location": f"p{page}"})
         await written(bridge)
-    assert writes(lrs)["attempt-state"] == 50 / EVERY
+    assert writes(lrs)["attempt-state"] == 50 / MIN_INTERVAL
     await bridge.commit(SUSPENDED | {"location": "end"}, terminated=True)
     await written(bridge)
     assert held(lrs)["attempt-state"]["location"] == "end"
@@ -285,7 +285,7 @@ async def test_a_refused_document_is_dead_until_it_changes_and_holds_up_nothing(
     await written(bridge)
     assert held(lrs) == {}
     assert len(lrs.ids()) > 0
-    bridge.clock.advance(EVERY)
+    bridge.clock.advance(MIN_INTERVAL)
     await bridge.commit({"location": "p3"})
     await written(bridge)
     assert held(lrs).keys() == {"attempt-state"}
@@ -320,7 +320,7 @@ async def test_xapi_2_is_spoken_where_it_is_asked_for(start_lrs: StartLrs, start
     for page in ("p1", "p2"):
         await bridge.commit(PLAYED | {"location": page})
         await written(bridge)
-        bridge.clock.advance(EVERY)
+        bridge.clock.advance(MIN_INTERVAL)
     assert held(lrs)["attempt-state"]["location"] == "p2"
 
 

@@ -18,9 +18,9 @@ from bridge.operations.audit_context import AuditContext
 from bridge.operations.targets import resume_target
 from bridge.sandbox.lrs import FaultRule, faults
 from storage import deliveries, target_alarms
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
-from storage.lookups import DeliveryLine
+from storage.queries.lookups import DeliveryLine
 from storage.tables import statement
 from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
 from tests.support.accounts import START
@@ -319,7 +319,9 @@ async def test_whoever_retries_or_resumes_hurries_what_waits(lrs: Lrs, start: St
         if act == "resume":
             assert resume_target(connection, "lrs", AuditContext("ada", "", bridge.clock()))
         else:
-            assert deliveries.retry(connection, deliveries.ids(connection, Filter(target="lrs"), after=0, most=100))
+            assert deliveries.retry(
+                connection, deliveries.ids(connection, DeliveryFilter(target="lrs"), after=0, most=100)
+            )
     await wait_until(lambda: settled(bridge))
 
 

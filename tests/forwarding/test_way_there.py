@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
-from bridge.audit.components.connection_test import try_connection
-from bridge.routing import configured
+from bridge.audit.components.connection_test import check_connection
+from bridge.routing import build_targets
 from bridge.sandbox.lrs import create_lrs
 from bridge.settings import TargetSettings
 from tests.support.bridge import StartBridge
@@ -106,7 +106,7 @@ async def test_an_lrs_with_an_authority_of_its_own_that_wants_a_certificate_gets
         await bridge.commit(PASSED)
         await wait_until(lambda: settled(bridge))
         assert {way.state for way in ways(bridge).values()} == {"delivered"}
-        assert (await try_connection(configured([target], [])[0])).is_well
+        assert (await check_connection(build_targets([target], [])[0])).is_success
         await bridge.close()
 
 
@@ -120,8 +120,8 @@ async def test_without_authority_or_certificate_nothing_is_sent(tmp_path: Path, 
         del files["client_key_file"]
     async with lrs_over_tls(theirs, trusted=ours) as endpoint:
         target = TargetSettings(name="lrs", endpoint=endpoint, **files)
-        tested = await try_connection(configured([target], [])[0])
-    assert (tested.words, tested.is_well) == ("no answer", False)
+        tested = await check_connection(build_targets([target], [])[0])
+    assert (tested.summary, tested.is_success) == ("no answer", False)
 
 
 @asynccontextmanager
@@ -190,8 +190,8 @@ async def test_a_target_behind_a_proxy_gets_statements(start: StartBridge, tmp_p
         ("https://lrs.example.org/x api/", "must not hold spaces"),
         (" https://lrs.example.org/xapi/", "must begin with"),
         ("https://lrs.example.org/xapi/\n", "must not hold spaces"),
-        ("https://lrs.example.org:99999/xapi/", "is no address"),
-        ("https://[::1/xapi/", "is no address"),
+        ("https://lrs.example.org:99999/xapi/", "is not an address"),
+        ("https://[::1/xapi/", "is not an address"),
         ("https://u:p@lrs.example.org/", "must not hold a name or password"),
         ("https:///xapi/", "names no host"),
     ],
@@ -225,7 +225,7 @@ def test_a_password_from_a_file_loses_what_editors_add_and_nothing_else(
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"ca_file": "/nowhere.pem"}, "names /nowhere.pem, which is no file"),
+        ({"ca_file": "/nowhere.pem"}, "names /nowhere.pem, which is not a file"),
         ({"client_key_file": __file__}, "goes with a client_certificate_file"),
         ({"ca_file": __file__}, "cannot be used"),
         ({"client_certificate_file": __file__}, "cannot be used"),
@@ -244,7 +244,7 @@ def test_a_proxys_password_is_not_shown() -> None:
     settings = TargetSettings(
         name="lrs", endpoint="https://lrs.example.org/", proxy="http://p:1", proxy_username="u", proxy_password="canary"
     )
-    assert "canary" not in repr(configured([settings], [])[0])
+    assert "canary" not in repr(build_targets([settings], [])[0])
 
 
 async def test_a_token_endpoint_is_reached_as_the_lrs_is(start: StartBridge, tmp_path: Path) -> None:

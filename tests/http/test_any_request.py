@@ -24,7 +24,7 @@ from tests.support.server import Server
 CASES = {"": 15, "full": 700}[os.environ.get("CHAOS", "")]
 """Requests made at random for each operation and database, beside those that are made of every edge described."""
 SESSION = "6f3c2a9e-0000-4000-8000-000000000001"
-LONGEST_ANSWER = 10
+ANSWER_TIMEOUT = 10
 """Seconds after which a request counts as hanging."""
 KNOWN = {"session_id": SESSION}
 """What can be asked for, by parameter; the attempt is known once a bridge is served."""
@@ -76,7 +76,7 @@ def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
     token = server.new_token()
     run(server.start())
     opening: Any = {"session_id": SESSION, "learner": {"id": "u1"}, "activity": {"id": "235"}}
-    opened = requests.post(f"{server.url}/v1/sessions", json=opening, headers=_may(token), timeout=LONGEST_ANSWER)
+    opened = requests.post(f"{server.url}/v1/sessions", json=opening, headers=_may(token), timeout=ANSWER_TIMEOUT)
     KNOWN["attempt_id"] = opened.json()["attempt"]["id"]
     yield Served(server, token)
     assert run(server.stop()) == 0
@@ -94,7 +94,7 @@ def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
 )
 def test_every_request_is_answered_as_described(case: schemathesis.Case[Any], served: Served) -> None:
     headers = _may(served.token)
-    response = case.call(base_url=served.server.url, headers=headers, timeout=LONGEST_ANSWER)
+    response = case.call(base_url=served.server.url, headers=headers, timeout=ANSWER_TIMEOUT)
     served.seen[case.operation.label, response.status_code] += 1
     assert response.status_code < 500, response.text
     excluded: list[Any] = []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.http import query_limiter
-from storage import report_lines
+from storage.queries import report_lines
 from tests.support.bridge import Bridge
 
 SUSPENDED = {

@@ -10,12 +10,12 @@ import uuid
 import pytest
 from msgspec.structs import replace
 
-from bridge.commit_model.launch import LONGEST_KEY, Activity, Course, Launch, Learner
+from bridge.commit_model.launch import MAX_KEY_BYTES, Launch, LaunchActivity, LaunchCourse, LaunchLearner
 from bridge.commits.commands import OpenSession
 from bridge.mapping_library.enrollment_history import enrollment_histories
-from storage import histories
+from storage import journal_replay
 from storage.engine import open_engine, reading
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from tests.support.bridge import Bridge
 from tests.support.commit_path import Writer
 from tests.support.mapping import DEFAULT
@@ -115,11 +115,11 @@ def test_a_commit_without_a_course_finds_what_another_process_opened(database_ur
     engine = open_engine(database_url)
     one = Writer(engine)
     other = one.another()
-    in_course = Launch(one.lms_id, Learner("u1", "Ada"), Activity("unit 5", "", ""), Course("C1", ""))
+    in_course = Launch(one.lms_id, LaunchLearner("u1", "Ada"), LaunchActivity("unit 5", "", ""), LaunchCourse("C1", ""))
     session_id = one.do(OpenSession(in_course, None)).session_id
     for place, process in enumerate((other, one, other)):
         posting = process.posting(session_id, {"cmi": {"location": str(place)}, "scorm_version": "2004"})
-        unnamed = replace(posting, session_id=None, launch=replace(in_course, course=Course("", "")))
+        unnamed = replace(posting, session_id=None, launch=replace(in_course, course=LaunchCourse("", "")))
         assert json.loads(process.do(unnamed))["session_id"] == session_id
     engine.dispose()
 
@@ -175,7 +175,7 @@ async def test_a_replay_knows_the_registration_in_the_course(bridge: Bridge) -> 
         await bridge.commit({"location": "1"}, activity={"id": own}, course={"id": "C9"})
     _, told = await bridge.get("/v1/enrollments")
     with reading(bridge.engine) as connection:
-        ids = histories.enrollment_ids(connection, Span(course="C9"), after=0, most=10)
+        ids = journal_replay.enrollment_ids(connection, JournalSpan(course="C9"), after=0, most=10)
         found = [next(iter(story.attempts)) for story in enrollment_histories(connection, ids) if [*story.commits]]
     facts = [one.context for one in found]
 
@@ -203,7 +203,7 @@ async def test_ids_that_no_index_has_room_for_are_refused_in_words(bridge: Bridg
 async def test_ids_of_the_greatest_length_are_stored(bridge: Bridge) -> None:
     """Random ones, as databases make those that repeat shorter."""
     chosen = random.Random(1)
-    learner, activity, course = ("".join(chosen.choices(string.printable[:94], k=LONGEST_KEY // 3)) for _ in range(3))
+    learner, activity, course = ("".join(chosen.choices(string.printable[:94], k=MAX_KEY_BYTES // 3)) for _ in range(3))
     ids = {"learner": {"id": learner}, "activity": {"id": activity}, "course": {"id": course}}
     opened = await bridge.open(**ids)
     again = await bridge.open(**ids)

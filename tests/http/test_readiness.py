@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 from bridge.commits import batch_executor
 from bridge.http import backlog
 from bridge.http.services import SERVICES, Services
-from bridge.write_health import FAILURE_HOLD, MAX_PROBE_SIZE, PROBE_SIZE, RECENT
-from storage import write_probe
+from bridge.write_health import FAILURE_HOLD, MAX_PROBE_SIZE, PROBE_SIZE, STORED_TTL
+from storage import integrity
 from storage.engine import reading
 from storage.tables import write_probe as probe_table
 from tests.support.bridge import Bridge, StartBridge
@@ -44,13 +44,13 @@ async def bridge(start: StartBridge, clock: Clock) -> Bridge:
 def probes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the sizes of the writes that were made to see."""
     sizes: list[int] = []
-    write = write_probe.write
+    write = integrity.write_test_row
 
     def counted(connection: Connection, content: bytes) -> None:
         sizes.append(len(content))
         write(connection, content)
 
-    monkeypatch.setattr(write_probe, "write", counted)
+    monkeypatch.setattr(integrity, "write_test_row", counted)
     return sizes
 
 
@@ -73,7 +73,7 @@ async def test_what_was_stored_lately_is_proof_enough_and_an_idle_writer_is_aske
     await bridge.commit({"suspend_data": "x"})
     assert await _status(bridge) == 200
     assert probes == []
-    clock.seconds += RECENT
+    clock.seconds += STORED_TTL
     assert [await _status(bridge) for _ in range(20)] == [200] * 20
     assert probes == [PROBE_SIZE]
     with reading(bridge.engine) as connection:
@@ -101,7 +101,7 @@ async def test_a_probe_that_fails_makes_an_idle_bridge_unready_and_it_recovers_b
     bridge: Bridge, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(write_probe, "write", _fail)
+        broken.setattr(integrity, "write_test_row", _fail)
         assert await _status(bridge) == 503
         clock.seconds += FAILURE_HOLD
         assert await _status(bridge) == 503

@@ -16,8 +16,8 @@ from bridge.http import refusals as waiting_refusals
 from bridge.http.refusals import Refusals
 from bridge.http.services import SERVICES
 from storage import refusals
-from storage.audit.refusals import RefusalFilter, RefusalRow, search
 from storage.engine import reading
+from storage.queries.refusals import RefusalFilter, RefusalRow, search
 from storage.tables import refusal
 from tests.support.accounts import START, register_lms
 from tests.support.bridge import Bridge

@@ -118,7 +118,7 @@ async def test_while_the_disk_is_nearly_full_nothing_new_is_stored_and_it_is_unr
     assert bridge.client.app is not None
     disk = bridge.client.app[SERVICES].disk
     player = await door(bridge, None)
-    disk.judge(10, 10**9)
+    disk.evaluate(10, 10**9)
     for address, body in (("/v1/commits", _body()), ("/v1/sessions", _body())):
         status, answer = await bridge.post(address, body)
         assert (status, answer["code"]) == (503, DiskLow.code)
@@ -126,6 +126,6 @@ async def test_while_the_disk_is_nearly_full_nothing_new_is_stored_and_it_is_unr
     status, answer = await bridge.get("/readyz", token=None)
     assert (status, [one["code"] for one in answer["alarms"]]) == (503, ["low-disk"])
     assert _stored(bridge) == (0, 1)
-    disk.judge(10**9, 10**9)
+    disk.evaluate(10**9, 10**9)
     assert (await bridge.post("/v1/commits", _body()))[0] == 200
     assert (await bridge.get("/readyz", token=None))[0] == 200

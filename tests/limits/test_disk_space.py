@@ -67,7 +67,7 @@ def test_below_the_mark_it_is_low_until_a_quarter_more_is_free_and_each_change_i
     judged = []
     with structlog.testing.capture_logs() as logged:
         for free in (300, 256, 255, 10, 256, 300, 319, 320, 300, 255):
-            disk.judge(free * MIB, LARGE)
+            disk.evaluate(free * MIB, LARGE)
             judged.append(disk.is_low)
             assert (disk.problem is not None) == disk.is_low == bool(alarms.current())
     assert judged == [False, False, True, True, True, True, True, False, False, True]
@@ -77,9 +77,9 @@ def test_below_the_mark_it_is_low_until_a_quarter_more_is_free_and_each_change_i
 
 def test_on_a_small_disk_the_mark_is_a_tenth_of_it(engine: Engine) -> None:
     disk, _ = _disk(engine)
-    disk.judge(101 * MIB, 1000 * MIB)
+    disk.evaluate(101 * MIB, 1000 * MIB)
     assert not disk.is_low
-    disk.judge(99 * MIB, 1000 * MIB)
+    disk.evaluate(99 * MIB, 1000 * MIB)
     assert disk.is_low
 
 

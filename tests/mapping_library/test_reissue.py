@@ -10,8 +10,8 @@ import tincan
 from sqlalchemy import update
 
 from bridge.app import MAPPING_RELOADER
-from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reissue import Reissue
 from bridge.operations.audit_context import AuditContext
 from mappings.definition import CompiledMapping
@@ -19,7 +19,7 @@ from mappings.xapi.validation import Edition, check_statement
 from mappings.xapi.voiding import VOIDED, voiding_id
 from storage import audit_log
 from storage.engine import reading, writing
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from storage.tables import delivery, enrollment
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, StartBridge
@@ -40,14 +40,14 @@ async def bridge(start: StartBridge) -> Bridge:
     return bridge
 
 
-ALL = Span()
+ALL = JournalSpan()
 
 
 def _nobody(_done: int, _total: int) -> None:
     """Tell nobody."""
 
 
-def _reissue(bridge: Bridge, mapping: CompiledMapping = NEW, span: Span = ALL, *, preview: bool = False) -> Any:
+def _reissue(bridge: Bridge, mapping: CompiledMapping = NEW, span: JournalSpan = ALL, *, preview: bool = False) -> Any:
     with writing(bridge.engine) as connection:
         version_id = activation.store_version(connection, mapping, START)
     work = Reissue(bridge.engine, version_id, span, ())
@@ -148,10 +148,10 @@ async def test_back_and_forth_the_version_asked_for_last_is_what_stands(bridge: 
 
 async def test_only_what_was_chosen_is_told_anew(bridge: Bridge) -> None:
     before = _bodies(bridge, "u2")
-    _reissue(bridge, span=Span(learner="u1"))
-    _reissue(bridge, span=Span(activity="another"))
-    _reissue(bridge, span=Span(since=bridge.clock() + 1))
-    _reissue(bridge, span=Span(until=START))
+    _reissue(bridge, span=JournalSpan(learner="u1"))
+    _reissue(bridge, span=JournalSpan(activity="another"))
+    _reissue(bridge, span=JournalSpan(since=bridge.clock() + 1))
+    _reissue(bridge, span=JournalSpan(until=START))
 
     assert _bodies(bridge, "u2") == before
     assert len(_bodies(bridge, "u1")) == 8

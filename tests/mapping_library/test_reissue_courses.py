@@ -7,7 +7,7 @@ from bridge.mapping_library.reissue import Reissue
 from bridge.operations.audit_context import AuditContext
 from mappings.definition import CompiledMapping
 from storage.engine import writing
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from tests.formats.client import door
 from tests.support.accounts import START
 from tests.support.bridge import Bridge
@@ -16,7 +16,7 @@ from tests.support.mapping import DEFAULT, MASTERED, variant
 OWN = "5d1f3c1e-7c0b-4c0a-9a4e-0b6c6a3f2d11"
 
 
-def _reissue(bridge: Bridge, mapping: CompiledMapping, span: Span) -> tuple[int, dict[str, int]]:
+def _reissue(bridge: Bridge, mapping: CompiledMapping, span: JournalSpan) -> tuple[int, dict[str, int]]:
     """Re-issue; return how many enrollments were looked at, and what was done to how many statements."""
     with writing(bridge.engine) as connection:
         version_id = activation.store_version(connection, mapping, START)
@@ -35,7 +35,7 @@ async def test_the_version_that_told_it_has_nothing_to_tell_anew(bridge: Bridge)
         await bridge.commit(
             {"core": {"lesson_status": "passed", "exit": ""}}, course={"id": "C1"}, terminated=True, **given
         )
-    enrollments, done = _reissue(bridge, DEFAULT, Span(learner="u1"))
+    enrollments, done = _reissue(bridge, DEFAULT, JournalSpan(learner="u1"))
 
     assert enrollments == 4
     assert (done["added"], done["dropped"], done["changed"]) == (0, 0, 0)
@@ -46,8 +46,8 @@ async def test_a_course_alone_can_be_told_anew(bridge: Bridge) -> None:
     for course in ("C1", "C2", ""):
         await bridge.commit({"core": {"lesson_status": "passed", "score": {"raw": "95"}}}, course={"id": course})
     new = variant(add=MASTERED)
-    in_course = _reissue(bridge, new, Span(course="C2"))
-    in_none = _reissue(bridge, new, Span(course=""))
+    in_course = _reissue(bridge, new, JournalSpan(course="C2"))
+    in_none = _reissue(bridge, new, JournalSpan(course=""))
 
     assert (in_course[0], in_none[0]) == (1, 1)
     assert in_course[1]["added"] == in_none[1]["added"] > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from mappings.attempt.state import AttemptState
-from mappings.generation.documents import documents
+from mappings.generation.documents import generate_documents
 from tests.mappings.builders import Play, scorm_2004
 from tests.mappings.statement_builders import ATTEMPT, compiled, facts
 
@@ -47,7 +47,7 @@ PARTS_2004 = {
 
 def contents(attempt, *, mapping=None, names=NAMES, attempts=(), **who):
     """Return the documents of an attempt by their names."""
-    found = documents(
+    found = generate_documents(
         mapping or compiled(),
         facts(**who),
         attempt,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.snapshot import EMPTY, Snapshot
 from mappings.cmi.tree import unflatten
-from mappings.cmi.warnings import LONGEST_VALUE
+from mappings.cmi.warnings import MAX_VALUE_LENGTH
 from tests.mappings.builders import delta
 
 proven = settings(deadline=None, max_examples=80, derandomize=True, database=None)
@@ -69,12 +69,12 @@ def test_a_bad_value_is_warned_of_and_left_out(element, sent, code, message, val
     assert msgspec.structs.replace(known, scorm_version=None) == EMPTY
 
 
-@pytest.mark.parametrize("length", [LONGEST_VALUE, LONGEST_VALUE + 1, 100_000])
+@pytest.mark.parametrize("length", [MAX_VALUE_LENGTH, MAX_VALUE_LENGTH + 1, 100_000])
 def test_a_warning_repeats_only_the_beginning_of_a_long_value(length):
     found, _ = warning({"core.score.raw": "x" * length})
 
-    assert len(found.value) == LONGEST_VALUE
-    assert found.value.endswith("…") == (length > LONGEST_VALUE)
+    assert len(found.value) == MAX_VALUE_LENGTH
+    assert found.value.endswith("…") == (length > MAX_VALUE_LENGTH)
 
 
 def test_a_bad_value_never_spoils_its_neighbours():

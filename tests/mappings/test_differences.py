@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.mapping_documents import SHIPPED
+from bridge.mapping_library.documents import SHIPPED
 from mappings.definition import load_definition
-from mappings.definition.describe import in_words
-from mappings.definition.diff import AROUND, other_differences, rule_differences, side_by_side
+from mappings.definition.describe import describe
+from mappings.definition.diff import CONTEXT_LINES, diff_lines, diff_rules, diff_settings
 from mappings.definition.model import MappingDefinition
 from tests.mappings.statement_builders import FOR_CREDIT
 
@@ -27,7 +27,7 @@ def _document(*changes: tuple[str, str]) -> MappingDefinition:
 def test_every_shipped_document_has_all_its_rules_in_words() -> None:
     for path in SHIPPED.glob("*.toml"):
         document = load_definition(path.read_text(encoding="utf-8"), path.name)
-        told = in_words(document)
+        told = describe(document)
         assert [rule.name for rule in told.rules] == [rule.name for rule in document.rules]
         assert all(rule.when and rule.verb and rule.object_id and rule.often for rule in told.rules)
         assert len(told.documents) == len(document.documents)
@@ -37,14 +37,14 @@ def test_a_condition_is_told_with_what_its_names_mean() -> None:
     condition = 'if = "score.scaled > 0.5 && [1, 2].exists(x, x == attempt.number)"'
     rule = 'name = "passed"\nwhen = "success.passed"\n'
     document = _document((rule + FOR_CREDIT, f"{rule}{condition}\n"))
-    (told,) = [one for one in in_words(document).rules if one.name == "passed"]
+    (told,) = [one for one in describe(document).rules if one.name == "passed"]
     assert [name for name, _ in told.means] == ["attempt", "score"]
 
 
 def test_nothing_differs_from_a_document_to_itself() -> None:
     one = _document()
-    assert rule_differences(one, one) == []
-    assert other_differences(one, one) == []
+    assert diff_rules(one, one) == []
+    assert diff_settings(one, one) == []
 
 
 def test_rules_that_were_added_dropped_or_changed_are_told_with_what_changed() -> None:
@@ -52,7 +52,7 @@ def test_rules_that_were_added_dropped_or_changed_are_told_with_what_changed() -
         ('name = "progressed"\n', 'name = "moved-on"\n'),
         ('verb = "suspended"\nobject = "sco"', 'verb = "terminated"\nobject = "course"'),
     )
-    found = {one.name: one for one in rule_differences(_document(), changed)}
+    found = {one.name: one for one in diff_rules(_document(), changed)}
     assert {name: one.kind for name, one in found.items()} == {
         "moved-on": "added",
         "suspended": "changed",
@@ -63,14 +63,14 @@ def test_rules_that_were_added_dropped_or_changed_are_told_with_what_changed() -
 
 def test_what_is_no_rule_is_told_by_itself_and_a_new_rule_is_no_new_order() -> None:
     before, after = _document(), _document(('account = "{learner.id}"', 'account = "{learner.name|x}"'))
-    (one,) = other_differences(before, after)
+    (one,) = diff_settings(before, after)
     assert (one.name, one.before, one.after) == ("actor: Account's name", "{learner.id}", "{learner.name|x}")
-    assert other_differences(before, _document(('name = "progressed"\n', 'name = "moved-on"\n'))) == []
+    assert diff_settings(before, _document(('name = "progressed"\n', 'name = "moved-on"\n'))) == []
 
 
 @given(LINES, LINES)
 def test_side_by_side_every_line_that_differs_stands_once(before: str, after: str) -> None:
-    rows = side_by_side(before, after)
+    rows = diff_lines(before, after)
     old, new = before.splitlines(), after.splitlines()
     for row in rows:
         if row.kind == "skipped":
@@ -84,6 +84,6 @@ def test_side_by_side_every_line_that_differs_stands_once(before: str, after: st
 
 def test_long_stretches_that_are_the_same_are_left_out() -> None:
     before = "\n".join(map(str, range(100)))
-    rows = side_by_side(before, before.replace("50", "fifty"))
+    rows = diff_lines(before, before.replace("50", "fifty"))
     assert [row.kind for row in rows].count("changed") == 1
-    assert len(rows) == 2 * (AROUND + 1) + 1
+    assert len(rows) == 2 * (CONTEXT_LINES + 1) + 1

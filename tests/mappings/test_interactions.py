@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.cmi.comments import Comment, new_comments
-from mappings.cmi.interactions import MAX_LISTED, TYPES, Interaction, answer, interaction
+from mappings.cmi.interactions import MAX_LIST_ITEMS, TYPES, Interaction, answer, interaction
 from mappings.cmi.objectives import Objective, objectives
 from mappings.cmi.snapshot import Snapshot
 from mappings.cmi.tree import item as clean
@@ -306,5 +306,5 @@ def test_no_more_patterns_and_objectives_are_told_than_an_lrs_can_use():
     told = interaction({"id": "i", "learner_response": "a", "correct_responses": sent, "objectives": sent})
 
     assert told is not None
-    assert (len(told.patterns), len(told.objectives)) == (MAX_LISTED, MAX_LISTED)
-    assert told.objectives[-1] == f"o{MAX_LISTED - 1}"
+    assert (len(told.patterns), len(told.objectives)) == (MAX_LIST_ITEMS, MAX_LIST_ITEMS)
+    assert told.objectives[-1] == f"o{MAX_LIST_ITEMS - 1}"

@@ -11,7 +11,7 @@ from mappings.attempt.changes import Change
 from mappings.cmi.interactions import interaction
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition import compile_definition, load_definition
-from mappings.generation.documents import documents
+from mappings.generation.documents import generate_documents
 from mappings.generation.statements import generate_statements
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import ANSWER, ENROLLMENT, SHIPPED, facts, reached
@@ -48,7 +48,7 @@ def told(mapping, who):
     made = generate_statements(mapping, facts(**who), attempt, session, changes, NOON)
     names = {one.name for one in mapping.definition.documents}
     begun = [(ENROLLMENT, 1)]
-    kept = documents(mapping, facts(**who), attempt, names=names, attempts=begun)
+    kept = generate_documents(mapping, facts(**who), attempt, names=names, attempts=begun)
     return made.statements, kept
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.cmi.tree import DEEPEST, item, items, scalar, unflatten
+from mappings.cmi.tree import MAX_DEPTH, item, items, scalar, unflatten
 from tests.mappings.builders import flatten
 
 proven = settings(deadline=None, max_examples=150, derandomize=True, database=None)
@@ -48,11 +48,11 @@ def test_an_empty_later_value_wins_over_an_earlier_one():
 
 
 def test_what_is_deeper_than_any_element_stays_one_name():
-    above = "a." * DEEPEST
+    above = "a." * MAX_DEPTH
     tree = unflatten({f"{above}b": "x", f"{above}c.{'d.' * 10_000}e": "y"})
 
     assert flatten(tree) == {f"{above}b": "x", f"{above}c.{'d.' * 10_000}e": "y"}
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         tree = tree["a"]
     assert [*tree] == ["b", f"c.{'d.' * 10_000}e"]
 

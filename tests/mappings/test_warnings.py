@@ -11,8 +11,8 @@ from mappings.cmi import names, parser
 from mappings.cmi.names import KEYWORDS
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.spelling import distance, nearest
-from mappings.cmi.tree import MOST_ITEMS, unflatten
-from mappings.cmi.warnings import LONGEST_NAME, MAX_WARNINGS, WarningCode
+from mappings.cmi.tree import MAX_ITEMS, unflatten
+from mappings.cmi.warnings import MAX_NAME_LENGTH, MAX_WARNINGS, WarningCode
 from tests.mappings.builders import DAY, NOON, SECOND, Play, delta, numbered, scorm_12, scorm_2004
 
 proven = settings(deadline=None, max_examples=200, derandomize=True, database=None)
@@ -46,7 +46,7 @@ def test_an_element_that_scorm_does_not_have_is_warned_of_with_the_one_that_was_
         (one,) = parse_cmi(tree).warnings
         assert (one.code, one.element) == (
             "unknown-element",
-            f"cmi.{element}"[: LONGEST_NAME - 1] + "…" * (len(element) > 160),
+            f"cmi.{element}"[: MAX_NAME_LENGTH - 1] + "…" * (len(element) > 160),
         )
         assert one.message.endswith(meant)
 
@@ -179,7 +179,7 @@ def test_an_objective_that_cannot_be_used_is_warned_of(item, found):
 
 
 @pytest.mark.parametrize("name", ["interactions", "objectives", "comments_from_learner", "comments_from_lms"])
-@pytest.mark.parametrize("index", ["-1", "first", "1.5", "", "٣", str(MOST_ITEMS), "9" * 5_000])
+@pytest.mark.parametrize("index", ["-1", "first", "1.5", "", "٣", str(MAX_ITEMS), "9" * 5_000])
 def test_an_index_that_is_none_is_warned_of(name, index):
     item = {"comment": "x"} if name.startswith("comments") else {"id": "q"}
     (one,) = Play().send(delta({name: {index: item, "_count": "1", "0": item}})).warnings
@@ -222,7 +222,7 @@ def test_an_objective_without_an_id_is_told_at_the_end_of_one_by_one():
 
 def test_an_answer_has_no_more_warnings_than_it_may_and_says_that_there_are_more():
     many = {f"nonsense{place}": "x" for place in range(10_000)}
-    items = {str(place): {"latency": "soon", "result": "x"} for place in range(MOST_ITEMS)}
+    items = {str(place): {"latency": "soon", "result": "x"} for place in range(MAX_ITEMS)}
     for tree in (delta(many), delta({"interactions": items}), delta({"interactions": {"0": {"id": "q"} | many}})):
         found = Play().send(tree).warnings
         assert (len(found), found[-1].code) == (MAX_WARNINGS, WarningCode.MORE_WARNINGS)

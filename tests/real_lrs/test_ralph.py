@@ -19,7 +19,7 @@ from sqlalchemy import update
 from bridge.settings import TargetSettings
 from storage import tables
 from storage.engine import writing
-from storage.lookups import StatementLine
+from storage.queries.lookups import StatementLine
 from tests.real_lrs import ralph
 from tests.real_lrs.proxy import Way, way_to
 from tests.real_lrs.ralph import Ralph

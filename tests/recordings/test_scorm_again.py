@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from storage.lookups import DocumentLine
+from storage.queries.lookups import DocumentLine
 from tests.recordings import recording
 from tests.support.bridge import Bridge
 

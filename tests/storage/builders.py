@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from storage import attempts, journal, leases, lms, mapping_versions, outbox
 from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
-from storage.changed import Changed
-from storage.documents import DocumentRow, Stored
-from storage.journal import Entry
-from storage.outbox import Part, Settlement, StatementRow, Try
+from storage.change_set import ChangeSet
+from storage.documents import DocumentRow, DocumentUpdate
+from storage.journal import JournalEntry
+from storage.outbox import Settlement, ShardLease, StatementRow, Try
 from storage.prepared import write
 
 NOW = 1_767_225_600_000
@@ -25,9 +25,9 @@ def uid(*parts: object) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(map(str, parts))))
 
 
-def whole(target: str = "lrs") -> Part:
+def whole(target: str = "lrs") -> ShardLease:
     """Make the part that is all of a target."""
-    return Part(target, target, uid("process"))
+    return ShardLease(target, target, uid("process"))
 
 
 def hold(connection: Connection, targets: Sequence[str]) -> None:
@@ -89,7 +89,7 @@ def add_session(connection: Connection, owner: Attempt, name: str = "s1", now: i
 
 def save(connection: Connection, *rows: Enrollment | Attempt | Session) -> None:
     """Store rows as they are now."""
-    changed = Changed()
+    changed = ChangeSet()
     for row in rows:
         if isinstance(row, Enrollment):
             changed.enrollment(row)
@@ -100,7 +100,7 @@ def save(connection: Connection, *rows: Enrollment | Attempt | Session) -> None:
     write(connection, changed.writes())
 
 
-def append(connection: Connection, entries: Sequence[Entry]) -> None:
+def append(connection: Connection, entries: Sequence[JournalEntry]) -> None:
     """Store commits."""
     write(connection, [journal.appending(entries)])
 
@@ -118,9 +118,9 @@ def launched(connection: Connection, learner: str = "u1", lms_id: int | None = N
     return session
 
 
-def entry(session: Session, number: int = 1, **changed: Any) -> Entry:
+def entry(session: Session, number: int = 1, **changed: Any) -> JournalEntry:
     """Make a row of the journal."""
-    made = Entry(
+    made = JournalEntry(
         session_id=session.session_id,
         number=number,
         received_at=NOW + number,
@@ -191,7 +191,7 @@ def tried(connection: Connection, ids: Iterable[int], state: str, *, not_before:
     outbox.settle(connection, [Settlement(done, list(ids), state, not_before, settled_at)])
 
 
-def stored(connection: Connection, session: Session, content: bytes = b'{"n":1}', **changed: Any) -> Stored:
+def stored(connection: Connection, session: Session, content: bytes = b'{"n":1}', **changed: Any) -> DocumentUpdate:
     """Make a document of a session's first commit, which is stored if it is not there yet; its name is also its place.
 
     `min_interval_ms` is 0 unless given.
@@ -214,4 +214,4 @@ def stored(connection: Connection, session: Session, content: bytes = b'{"n":1}'
     }
     min_interval_ms = changed.pop("min_interval_ms", 0)
     values |= changed
-    return Stored(DocumentRow(values.pop("id", uid("document", values["name"])), **values), min_interval_ms)
+    return DocumentUpdate(DocumentRow(values.pop("id", uid("document", values["name"])), **values), min_interval_ms)

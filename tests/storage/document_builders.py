@@ -9,14 +9,14 @@ from sqlalchemy import Connection, select
 
 from storage import documents
 from storage.attempts import Session
-from storage.documents import ClaimedDocument, Stored
+from storage.documents import ClaimedDocument, DocumentUpdate
 from storage.outbox import UNASSIGNED, Try
 from storage.tables import document, document_delivery
 from tests.storage.builders import NOW, by_name, stored, whole
 
 LRS = {"attempt-state": ("lrs",), "agent-profile": ("lrs",)}
 NOBODY = dict.fromkeys(LRS, (UNASSIGNED,))
-EVERY = 10_000
+MIN_INTERVAL = 10_000
 
 
 def claim(connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50) -> list[ClaimedDocument]:
@@ -37,7 +37,9 @@ def settle(
     documents.settle(connection, Try(target, now, 5, state, status, "answer"), one, state, now)
 
 
-def store(connection: Connection, *all_of_them: Stored, readers: Mapping[str, tuple[str, ...]] | None = None) -> None:
+def store(
+    connection: Connection, *all_of_them: DocumentUpdate, readers: Mapping[str, tuple[str, ...]] | None = None
+) -> None:
     """Store documents for the one LRS, or for the readers given."""
     documents.store(connection, all_of_them, by_name(readers or LRS))
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from storage import attempts
 from storage.attempts import Attempt, Enrollment, Session
-from storage.changed import Changed
+from storage.change_set import ChangeSet
 from storage.engine import open_engine, reading, writing
 from storage.prepared import write
 from storage.tables import enrollment
@@ -272,7 +272,7 @@ def test_saving_leaves_other_rows_alone(engine: Engine) -> None:
 def test_what_was_noted_is_stored_as_it_was_then(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        changed = Changed()
+        changed = ChangeSet()
         session.last_commit_at = NOW + 5
         changed.session(session)
         session.last_commit_at = NOW + 9

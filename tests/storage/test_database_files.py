@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from storage.database_files import DatabaseFileLostError, OpenFiles, readable_by_others, sqlite_path
 from storage.engine import open_engine, reading, writing
-from storage.single_writer import CannotServeError, only_writer
+from storage.process_lock import CannotServeError, only_writer
 
 
 @pytest.fixture

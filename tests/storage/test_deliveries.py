@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Engine, text, update
 
 from storage import deliveries, outbox
-from storage.audit import deliveries as pages
-from storage.audit.pages import Count
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
 from storage.outbox import Settlement, Try
+from storage.queries import deliveries as pages
+from storage.queries.keyset import Count
 from storage.tables import delivery
 from tests.storage.builders import NOW, hold, launched, queue, whole
 
@@ -26,14 +26,14 @@ def ids(engine: Engine) -> list[str]:
         hold(connection, ["lrs", "other"])
         made = queue(connection, launched(connection, "u1"), 5, ["lrs", "other"])
         made += queue(connection, launched(connection, "u2"), 2, ["lrs", "other"])
-        dead = deliveries.find(connection, Filter(target="lrs", statement=made[1]))[0]
+        dead = deliveries.find(connection, DeliveryFilter(target="lrs", statement=made[1]))[0]
         outbox.settle(connection, [Settlement(REFUSED, [dead.id], "dead", 0, NOW)])
     return made
 
 
 def _find(engine: Engine, **which: Any) -> list[str]:
     with reading(engine) as connection:
-        return [one.statement_id for one in deliveries.find(connection, Filter(**which))]
+        return [one.statement_id for one in deliveries.find(connection, DeliveryFilter(**which))]
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_those_are_found_that_meet_all_that_is_told(
 ) -> None:
     assert _find(engine, **which) == [ids[at] for at in expected]
     with reading(engine) as connection:
-        assert pages.how_many(connection, Filter(**which)) == Count(len(expected))
+        assert pages.how_many(connection, DeliveryFilter(**which)) == Count(len(expected))
 
 
 def test_a_delivery_tells_its_statement_and_its_last_try(engine: Engine, ids: list[str]) -> None:
     with reading(engine) as connection:
-        (one,) = deliveries.find(connection, Filter(target="lrs", statement=ids[1]))
+        (one,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[1]))
         assert (one.learner_id, one.activity_id, one.lms, one.rule) == ("u1", "235", "lms-of-u1", "completed")
         assert (one.state, one.tries, one.outcome, one.status, one.answer) == ("dead", 1, "refused", 400, "no verb")
         (line,) = deliveries.tries(connection, one.id)
@@ -72,7 +72,7 @@ def test_a_retried_delivery_is_claimed_again_under_its_id_before_what_comes_afte
     engine: Engine, ids: list[str]
 ) -> None:
     with writing(engine) as connection:
-        chosen = deliveries.ids(connection, Filter(state="dead"), after=0, most=10)
+        chosen = deliveries.ids(connection, DeliveryFilter(state="dead"), after=0, most=10)
         assert deliveries.retry(connection, chosen) == 1
         assert deliveries.retry(connection, chosen) == 0
     with reading(engine) as connection:
@@ -83,19 +83,19 @@ def test_a_retried_delivery_is_claimed_again_under_its_id_before_what_comes_afte
 def test_what_a_retried_delivery_had_been_through_is_told_with_the_rest(engine: Engine, ids: list[str]) -> None:
     done = REFUSED._replace(outcome="delivered", status=200)
     with writing(engine) as connection:
-        (dead,) = deliveries.ids(connection, Filter(target="lrs", state="dead"), after=0, most=10)
+        (dead,) = deliveries.ids(connection, DeliveryFilter(target="lrs", state="dead"), after=0, most=10)
         deliveries.retry(connection, [dead])
         outbox.settle(connection, [Settlement(REFUSED, [dead], "dead", 0, NOW)])
         deliveries.retry(connection, [dead])
         outbox.settle(connection, [Settlement(done, [dead], "delivered", 0, NOW)])
         assert [one.outcome for one in deliveries.tries(connection, dead)] == [REFUSED.outcome] * 2 + ["delivered"]
-        (one,) = deliveries.find(connection, Filter(target="lrs", statement=ids[1]))
+        (one,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[1]))
         assert (one.state, one.tries, one.outcome) == ("delivered", 3, "delivered")
 
 
 def test_what_is_discarded_is_never_claimed_and_holds_nothing_back(engine: Engine, ids: list[str]) -> None:
     with writing(engine) as connection:
-        (first,) = deliveries.ids(connection, Filter(target="lrs", statement=ids[0]), after=0, most=10)
+        (first,) = deliveries.ids(connection, DeliveryFilter(target="lrs", statement=ids[0]), after=0, most=10)
         connection.execute(update(delivery).where(delivery.c.id == first).values(not_before=NOW + 1_000))
         assert outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000).claimed[0].statement_id == ids[5]
         assert deliveries.discard(connection, [first], NOW) == 1
@@ -106,16 +106,16 @@ def test_what_is_discarded_is_never_claimed_and_holds_nothing_back(engine: Engin
 def test_a_settlement_that_comes_after_a_discard_changes_nothing(engine: Engine, ids: list[str]) -> None:
     """The delivery was on its way when it was given up: the try is kept, the delivery stays discarded."""
     with writing(engine) as connection:
-        (first,) = deliveries.ids(connection, Filter(target="lrs", statement=ids[0]), after=0, most=10)
+        (first,) = deliveries.ids(connection, DeliveryFilter(target="lrs", statement=ids[0]), after=0, most=10)
         deliveries.discard(connection, [first], NOW)
         outbox.settle(connection, [Settlement(REFUSED._replace(outcome="delivered"), [first], "delivered", 0, NOW)])
-        (one,) = deliveries.find(connection, Filter(target="lrs", statement=ids[0]))
+        (one,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[0]))
     assert (one.state, one.outcome) == ("discarded", "delivered")
 
 
 def test_nothing_that_was_delivered_is_retried_or_discarded(engine: Engine, ids: list[str]) -> None:
     with writing(engine) as connection:
-        (first,) = deliveries.ids(connection, Filter(target="lrs", statement=ids[0]), after=0, most=10)
+        (first,) = deliveries.ids(connection, DeliveryFilter(target="lrs", statement=ids[0]), after=0, most=10)
         outbox.settle(connection, [Settlement(REFUSED._replace(outcome="delivered"), [first], "delivered", 0, NOW)])
         assert deliveries.retry(connection, [first]) == 0
         assert deliveries.discard(connection, [first], NOW) == 0
@@ -125,7 +125,7 @@ def test_those_in_trouble_are_found_by_the_index_that_has_only_them(engine: Engi
     if engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL chooses by what the tables hold")
     with reading(engine) as connection:
-        query = deliveries.chosen(Filter(target="lrs", state="dead"), delivery.c.id)
+        query = deliveries.chosen(DeliveryFilter(target="lrs", state="dead"), delivery.c.id)
         plain = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
         plan = " ".join(str(row) for row in connection.execute(text(f"EXPLAIN QUERY PLAN {plain}")))
     assert "ix_delivery_troubled" in plan

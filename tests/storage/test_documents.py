@@ -11,7 +11,17 @@ from storage.engine import reading, writing
 from storage.outbox import UNASSIGNED
 from storage.tables import document, document_delivery, document_try, try_
 from tests.storage.builders import NOW, by_name, launched, stored, uid
-from tests.storage.document_builders import EVERY, LRS, NOBODY, claim, contents, settle, states, store, store_and_settle
+from tests.storage.document_builders import (
+    LRS,
+    MIN_INTERVAL,
+    NOBODY,
+    claim,
+    contents,
+    settle,
+    states,
+    store,
+    store_and_settle,
+)
 
 
 def test_a_document_is_kept_as_it_is_and_waits_for_its_targets(engine: Engine) -> None:
@@ -61,7 +71,7 @@ def test_the_same_content_is_sent_to_nobody_who_has_it_or_refused_it(engine: Eng
         store(connection, stored(connection, session))
         settle(connection, claim(connection)[0], state)
         store(connection, stored(connection, session))
-        assert claim(connection, now=NOW + EVERY) == []
+        assert claim(connection, now=NOW + MIN_INTERVAL) == []
         assert states(connection) == {("attempt-state", "lrs"): state}
         store(connection, stored(connection, session, b"new"))
         assert contents(connection) == ["new"]
@@ -81,19 +91,19 @@ def test_a_target_that_is_switched_on_later_gets_what_the_others_have(engine: En
 def test_a_document_waits_for_its_turn_after_it_was_written(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store_and_settle(connection, session, min_interval_ms=EVERY)
-        store(connection, stored(connection, session, b"second", min_interval_ms=EVERY))
-        store(connection, stored(connection, session, b"third", min_interval_ms=EVERY))
-        assert contents(connection, now=NOW + EVERY - 1) == []
+        store_and_settle(connection, session, min_interval_ms=MIN_INTERVAL)
+        store(connection, stored(connection, session, b"second", min_interval_ms=MIN_INTERVAL))
+        store(connection, stored(connection, session, b"third", min_interval_ms=MIN_INTERVAL))
+        assert contents(connection, now=NOW + MIN_INTERVAL - 1) == []
         assert documents.waiting(connection) == {"lrs": 1}
-        assert contents(connection, now=NOW + EVERY) == ["third"]
+        assert contents(connection, now=NOW + MIN_INTERVAL) == ["third"]
 
 
 def test_a_document_that_never_was_written_does_not_wait_for_a_turn(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store(connection, stored(connection, session, b"first", min_interval_ms=EVERY))
-        store(connection, stored(connection, session, b"second", min_interval_ms=EVERY))
+        store(connection, stored(connection, session, b"first", min_interval_ms=MIN_INTERVAL))
+        store(connection, stored(connection, session, b"second", min_interval_ms=MIN_INTERVAL))
         assert contents(connection) == ["second"]
 
 
@@ -101,8 +111,8 @@ def test_a_document_that_never_was_written_does_not_wait_for_a_turn(engine: Engi
 def test_at_once_is_at_once_whatever_was_told_before(engine: Engine, content: bytes) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store_and_settle(connection, session, min_interval_ms=EVERY)
-        store(connection, stored(connection, session, b"second", min_interval_ms=EVERY))
+        store_and_settle(connection, session, min_interval_ms=MIN_INTERVAL)
+        store(connection, stored(connection, session, b"second", min_interval_ms=MIN_INTERVAL))
         store(connection, stored(connection, session, content))
         assert contents(connection) == [content.decode()]
 
@@ -110,19 +120,19 @@ def test_at_once_is_at_once_whatever_was_told_before(engine: Engine, content: by
 def test_newer_content_that_comes_during_a_write_waits_for_its_turn(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store(connection, stored(connection, session, b"first", min_interval_ms=EVERY))
+        store(connection, stored(connection, session, b"first", min_interval_ms=MIN_INTERVAL))
         (claimed,) = claim(connection)
-        store(connection, stored(connection, session, b"second", min_interval_ms=EVERY))
+        store(connection, stored(connection, session, b"second", min_interval_ms=MIN_INTERVAL))
         settle(connection, claimed, now=NOW + 5)
-        assert contents(connection, now=NOW + EVERY + 4) == []
-        assert contents(connection, now=NOW + EVERY + 5) == ["second"]
+        assert contents(connection, now=NOW + MIN_INTERVAL + 4) == []
+        assert contents(connection, now=NOW + MIN_INTERVAL + 5) == ["second"]
 
 
 @pytest.mark.parametrize("state", ["delivered", "dead"])
 def test_the_last_content_that_comes_during_a_write_is_written_at_once(engine: Engine, state: str) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store(connection, stored(connection, session, b"first", min_interval_ms=EVERY))
+        store(connection, stored(connection, session, b"first", min_interval_ms=MIN_INTERVAL))
         (claimed,) = claim(connection)
         store(connection, stored(connection, session, b"last"))
         settle(connection, claimed, state)

@@ -9,7 +9,17 @@ from storage import documents
 from storage.engine import reading, writing
 from storage.outbox import UNASSIGNED
 from tests.storage.builders import NOW, by_name, launched, stored, uid
-from tests.storage.document_builders import EVERY, LRS, NOBODY, claim, contents, settle, states, store, store_and_settle
+from tests.storage.document_builders import (
+    LRS,
+    MIN_INTERVAL,
+    NOBODY,
+    claim,
+    contents,
+    settle,
+    states,
+    store,
+    store_and_settle,
+)
 from tests.storage.threads import at_once
 
 
@@ -18,7 +28,7 @@ def test_the_first_target_gets_what_waited_for_none_of_the_documents_that_it_get
         session = launched(connection)
         assert not documents.has_unassigned(connection)
         profile = stored(connection, session, name="agent-profile")
-        store(connection, stored(connection, session, min_interval_ms=EVERY), profile, readers=NOBODY)
+        store(connection, stored(connection, session, min_interval_ms=MIN_INTERVAL), profile, readers=NOBODY)
         assert documents.has_unassigned(connection)
         assert documents.waiting(connection) == {UNASSIGNED: 2}
         assert documents.assign_waiting(connection, "lrs", {"attempt-state", "unknown"}) == 2
@@ -35,12 +45,12 @@ def test_what_waited_for_none_waits_for_its_turn_at_a_target_that_had_it_before(
     """So processes without targets do not flood the LRS of the one that has them."""
     with writing(engine) as connection:
         session = launched(connection)
-        store(connection, stored(connection, session, b"old", min_interval_ms=EVERY))
+        store(connection, stored(connection, session, b"old", min_interval_ms=MIN_INTERVAL))
         settle(connection, claim(connection)[0], state)
-        store(connection, stored(connection, session, b"new", min_interval_ms=EVERY), readers=NOBODY)
+        store(connection, stored(connection, session, b"new", min_interval_ms=MIN_INTERVAL), readers=NOBODY)
         documents.assign_waiting(connection, "lrs", LRS)
-        assert contents(connection, now=NOW + EVERY - 1) == []
-        assert contents(connection, now=NOW + EVERY) == ["new"]
+        assert contents(connection, now=NOW + MIN_INTERVAL - 1) == []
+        assert contents(connection, now=NOW + MIN_INTERVAL) == ["new"]
         store(connection, stored(connection, session, b"new"), readers=NOBODY)
         documents.assign_waiting(connection, "lrs", LRS)
         assert contents(connection) == ["new"]
@@ -49,13 +59,13 @@ def test_what_waited_for_none_waits_for_its_turn_at_a_target_that_had_it_before(
 def test_what_waited_for_none_and_comes_during_a_write_is_written_too(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        store(connection, stored(connection, session, b"old", min_interval_ms=EVERY))
+        store(connection, stored(connection, session, b"old", min_interval_ms=MIN_INTERVAL))
         (claimed,) = claim(connection)
-        store(connection, stored(connection, session, b"new", min_interval_ms=EVERY), readers=NOBODY)
+        store(connection, stored(connection, session, b"new", min_interval_ms=MIN_INTERVAL), readers=NOBODY)
         documents.assign_waiting(connection, "lrs", LRS)
         assert contents(connection) == ["new"]
         settle(connection, claimed)
-        assert contents(connection, now=NOW + EVERY) == ["new"]
+        assert contents(connection, now=NOW + MIN_INTERVAL) == ["new"]
 
 
 def test_what_waited_for_none_and_is_no_news_is_not_sent_again(engine: Engine) -> None:

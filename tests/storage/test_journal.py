@@ -10,14 +10,14 @@ from sqlalchemy.exc import IntegrityError
 
 from storage import journal
 from storage.engine import reading, writing
-from storage.journal import EarlierEntry, Entry
+from storage.journal import JournalEntry, PriorEntry
 from storage.tables import journal as table
 from tests.storage.builders import append, entry, launched, uid
 
 
-def _stored(connection: Connection) -> list[Entry]:
-    columns = [table.c[name] for name in Entry._fields]
-    return [Entry(*row) for row in connection.execute(select(*columns).order_by(table.c.id))]
+def _stored(connection: Connection) -> list[JournalEntry]:
+    columns = [table.c[name] for name in JournalEntry._fields]
+    return [JournalEntry(*row) for row in connection.execute(select(*columns).order_by(table.c.id))]
 
 
 def test_every_column_of_a_commit_comes_back_as_it_went_in(engine: Engine) -> None:
@@ -83,7 +83,7 @@ def test_the_earlier_commits_that_may_be_repeated_are_found_by_digest_sequence_o
         assert numbers(sequence=7) == [3]
         assert numbers(4, 7, "k") == [1, 3, 4]
         assert journal.earlier(connection, session.session_id, digest="", sequence=None, idempotency_key="k") == [
-            EarlierEntry(1, f"{1:064x}", None, "k")
+            PriorEntry(1, f"{1:064x}", None, "k")
         ]
         assert journal.response(connection, session.session_id, 1) == '{"n":1}'
 

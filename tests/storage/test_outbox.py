@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage import deliveries, outbox
 from storage.engine import reading, writing
-from storage.outbox import Claimed, Page, Settlement, Try
+from storage.outbox import ClaimedBatch, ClaimedDelivery, Settlement, Try
 from storage.tables import delivery, statement, try_
 from tests.storage.builders import NOW, add, launched, queue, statements, to, tried, whole
 
@@ -22,17 +22,17 @@ PLENTY = 1_000_000
 
 def _claim(
     connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
-) -> list[Claimed]:
+) -> list[ClaimedDelivery]:
     return list(_page(connection, target, now=now, most=most, most_bytes=most_bytes).claimed)
 
 
 def _page(
     connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
-) -> Page:
+) -> ClaimedBatch:
     return outbox.claim(connection, whole(target), now=now, most=most, most_bytes=most_bytes)
 
 
-def _places(claimed: list[Claimed]) -> list[tuple[int, int]]:
+def _places(claimed: list[ClaimedDelivery]) -> list[tuple[int, int]]:
     return [(one.attempt_id, one.position) for one in claimed]
 
 
@@ -332,6 +332,6 @@ def test_whatever_became_of_others_no_statement_overtakes_one_of_its_attempt(
 def test_a_clock_that_was_set_back_makes_nothing_wait_longer_than_anything_ever_waits(engine: Engine) -> None:
     with writing(engine) as connection:
         queue(connection, launched(connection), 2)
-        for wait, found in ((1, 0), (outbox.LONGEST_WAIT, 0), (outbox.LONGEST_WAIT + 1, 2), (86_400_000, 2)):
+        for wait, found in ((1, 0), (outbox.MAX_WAIT, 0), (outbox.MAX_WAIT + 1, 2), (86_400_000, 2)):
             connection.execute(update(delivery).values(not_before=NOW + wait))
             assert len(_claim(connection)) == found

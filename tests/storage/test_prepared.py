@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, select
 
 from storage import attempts, journal, outbox, prepared
 from storage.attempts import Attempt, Session
-from storage.changed import Changed
+from storage.change_set import ChangeSet
 from storage.engine import reading, writing
 from storage.prepared import write
 from storage.tables import attempt, delivery, session, statement
@@ -42,7 +42,7 @@ def test_rows_that_refer_to_each_other_are_stored_together(engine: Engine, execu
             row._replace(attempt_id=attempt_id, session_id=begun.session_id, id=uid("made", row.position))
             for row in rows
         ]
-        changed = Changed()
+        changed = ChangeSet()
         changed.enrollment(owner)
         changed.attempt(its)
         changed.session(begun)
@@ -70,5 +70,5 @@ def test_nothing_is_executed_where_there_are_no_rows(engine: Engine, executed: l
     with writing(engine) as connection:
         executed.clear()
         write(connection, [])
-        write(connection, [*Changed().writes(), journal.appending([]), *outbox.adding([], to("lrs"))])
+        write(connection, [*ChangeSet().writes(), journal.appending([]), *outbox.adding([], to("lrs"))])
     assert executed == []

@@ -25,7 +25,7 @@ from bridge.settings import (
     TargetSettings,
 )
 from storage.engine import open_engine, reading
-from storage.lookups import AttemptReport, enrollments, reports
+from storage.queries.lookups import AttemptReport, enrollments, reports
 from tests.support.accounts import START, register_lms
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from storage import outbox, target_alarms
 from storage.engine import reading
-from storage.lookups import DeliveryLine, StatementLine
+from storage.queries.lookups import DeliveryLine, StatementLine
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.lrs import Lrs
 from tests.support.waiting import wait_until

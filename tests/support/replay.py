@@ -7,9 +7,9 @@ from sqlalchemy import Engine, select
 from bridge.mapping_library.enrollment_history import decode_commit, enrollment_histories
 from mappings.analysis.replay import Replay
 from mappings.definition import CompiledMapping
-from storage import histories
+from storage import journal_replay
 from storage.engine import reading
-from storage.histories import Span
+from storage.journal_replay import JournalSpan
 from storage.tables import attempt, statement
 
 Told = list[tuple[str, str, int, str]]
@@ -27,11 +27,11 @@ def replayed(engine: Engine, mapping: CompiledMapping) -> Told:
     """Return the same of what the journal becomes by a mapping, each attempt's in their order."""
     found: dict[int, Told] = {}
     with reading(engine) as connection:
-        ids = histories.enrollment_ids(connection, Span(), after=0, most=1_000)
+        ids = journal_replay.enrollment_ids(connection, JournalSpan(), after=0, most=1_000)
         for story in enrollment_histories(connection, ids):
             replay = Replay(mapping, story.attempts)
-            told = [one for row in story.commits for one in replay.tell(decode_commit(row))]
-            for one in (*told, *replay.end()):
+            told = [one for row in story.commits for one in replay.apply(decode_commit(row))]
+            for one in (*told, *replay.finish()):
                 its = found.setdefault(story.attempt_ids[one.session_id], [])
                 its += [(made.id, one.session_id, one.number, made.body) for made in one.statements]
     return [line for own in sorted(found) for line in found[own]]

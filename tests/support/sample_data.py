@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import update
 
 from storage import deliveries, outbox
-from storage.deliveries import Filter
+from storage.deliveries import DeliveryFilter
 from storage.engine import writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery, document_delivery, statement
@@ -56,13 +56,13 @@ async def fill(bridge: Bridge) -> None:
         connection.execute(update(delivery).values(target=TARGET))
         connection.execute(update(document_delivery).values(target=TARGET))
         for number, (outcome, status, answer, rule) in enumerate(_TROUBLES):
-            found = deliveries.find(connection, Filter(rule=rule, learner=list(NAMES)[number]))
+            found = deliveries.find(connection, DeliveryFilter(rule=rule, learner=list(NAMES)[number]))
             done = Try(TARGET, START + 1000 * number, 7, outcome, status, answer)
             outbox.settle(connection, [Settlement(done, [found[0].id], "dead", 0, START + 2000)])
-        (one,) = deliveries.find(connection, Filter(rule="initialized", learner="u1"))
+        (one,) = deliveries.find(connection, DeliveryFilter(rule="initialized", learner="u1"))
         done = Try(TARGET, START, 7, "delivered", 200, "[]")
         outbox.settle(connection, [Settlement(done, [one.id], "delivered", 0, START + 1000)])
-        (one,) = deliveries.find(connection, Filter(rule="scored", learner="u3"))
+        (one,) = deliveries.find(connection, DeliveryFilter(rule="scored", learner="u3"))
         connection.execute(update(delivery).where(delivery.c.id == one.id).values(state="quarantined"))
         connection.execute(
             update(statement).where(statement.c.id == one.statement_id).values(problem="problem-canary: no IRI")

@@ -79,11 +79,11 @@ _ACTIVITY: Final[dict[str, Check]] = {
 
 
 def check_activity(value: object, at: str) -> Iterator[str]:
-    """Accept an activity: its id, and a definition or not."""
+    """Validate an activity: its id, and a definition or not."""
     yield from shape.check_object(value, at, "an activity", _ACTIVITY, ("id",))
 
 
 def check_activities(value: object, at: str) -> Iterator[str]:
-    """Accept an array of activities or, as xAPI Data 2.4.6.2 has it, a single one."""
+    """Validate an array of activities or, as xAPI Data 2.4.6.2 has it, a single one."""
     check = check_activity if isinstance(value, dict) else shape.array_of(check_activity)
     yield from check(value, at)

@@ -37,14 +37,14 @@ _AGENT: Final[dict[str, Check]] = {
 
 
 def check_agent(value: object, at: str) -> Iterator[str]:
-    """Accept an agent: exactly one inverse functional identifier, and a name or not."""
+    """Validate an agent: exactly one inverse functional identifier, and a name or not."""
     yield from shape.check_object(value, at, "an agent", _AGENT)
     if isinstance(value, dict):
         yield from _check_identifiers(value, at, least=1)
 
 
 def check_group(value: object, at: str) -> Iterator[str]:
-    """Accept a group: identified by exactly one identifier, or anonymous with the agents that are its members."""
+    """Validate a group: identified by exactly one identifier, or anonymous with the agents that are its members."""
     properties: dict[str, Check] = {
         **_AGENT,
         "objectType": shape.one_of("Group"),
@@ -58,7 +58,7 @@ def check_group(value: object, at: str) -> Iterator[str]:
 
 
 def check_actor(value: object, at: str) -> Iterator[str]:
-    """Accept an agent or a group; without objectType it is an agent."""
+    """Validate an agent or a group; without objectType it is an agent."""
     match shape.as_dict(value).get("objectType", "Agent"):
         case "Group":
             yield from check_group(value, at)
@@ -69,7 +69,7 @@ def check_actor(value: object, at: str) -> Iterator[str]:
 
 
 def check_authority(value: object, at: str) -> Iterator[str]:
-    """Accept an agent, a group with an identifier, or the anonymous group of two that OAuth makes."""
+    """Validate an agent, a group with an identifier, or the anonymous group of two that OAuth makes."""
     yield from check_actor(value, at)
     group = shape.as_dict(value)
     members = group.get("member")

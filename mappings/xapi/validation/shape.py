@@ -16,7 +16,7 @@ _EXCERPT: Final = 80
 
 
 def describe(value: object) -> str:
-    """Name a JSON value for a person: its kind, and a string or number itself, cut to 80 characters."""
+    """Return a JSON value in words: its kind, and a string or number itself, cut to 80 characters."""
     match value:
         case None:
             return "null"
@@ -38,19 +38,19 @@ def must_be(what: str, value: object, at: str) -> str:
 
 
 def check_string(value: object, at: str) -> Iterator[str]:
-    """Accept any string."""
+    """Validate a string."""
     if not isinstance(value, str):
         yield must_be("a string", value, at)
 
 
 def check_boolean(value: object, at: str) -> Iterator[str]:
-    """Accept true and false; the strings ``"true"`` and ``"false"`` are refused."""
+    """Validate true and false; the strings ``"true"`` and ``"false"`` are refused."""
     if not isinstance(value, bool):
         yield must_be("true or false", value, at)
 
 
 def check_number(value: object, at: str) -> Iterator[str]:
-    """Accept a number; a string of digits is refused."""
+    """Validate a number; a string of digits is refused."""
     if not is_number(value):
         yield must_be("a number", value, at)
 
@@ -61,7 +61,7 @@ def is_number(value: object) -> bool:
 
 
 def one_of(*allowed: str) -> Check:
-    """Make a check that accepts exactly the given strings, case and all."""
+    """Build a check that accepts exactly the given strings, case and all."""
     wanted = f"one of {', '.join(allowed)}" if len(allowed) > 1 else repr(allowed[0])
 
     def check(value: object, at: str) -> Iterator[str]:
@@ -72,7 +72,7 @@ def one_of(*allowed: str) -> Check:
 
 
 def array_of(check: Check, *, at_least: int = 0) -> Check:
-    """Make a check for an array whose every item passes ``check``, with at least so many items."""
+    """Build a check for an array whose every item passes ``check``, with at least so many items."""
 
     def check_array(value: object, at: str) -> Iterator[str]:
         if not isinstance(value, list):
@@ -87,7 +87,7 @@ def array_of(check: Check, *, at_least: int = 0) -> Check:
 
 
 def map_of(check_key: Check, check_value: Check | None) -> Check:
-    """Make a check for an object with free keys; without ``check_value`` any value is good, null included."""
+    """Build a check for an object with free keys; without ``check_value`` any value is good, null included."""
 
     def check_map(value: object, at: str) -> Iterator[str]:
         if not isinstance(value, dict):
@@ -128,7 +128,7 @@ def check_object(
 
 
 def spelling_hint(name: str, known: Iterable[str]) -> str:
-    """Say which known name was meant when only the case differs; empty otherwise."""
+    """Return which known name was meant when only the case differs; empty otherwise."""
     for right in known:
         if right.lower() == name.lower():
             return f" (case matters: it is spelled {right!r})"

@@ -53,38 +53,38 @@ _LANGUAGE_TAG: Final = re.compile(
 
 
 def check_uuid(value: object, at: str) -> Iterator[str]:
-    """Accept a UUID in its standard string form, of any version, in either case."""
+    """Validate a UUID in its standard string form, of any version, in either case."""
     if not isinstance(value, str) or not _UUID.fullmatch(value):
         yield shape.must_be("a UUID such as 12345678-1234-5678-1234-567812345678", value, at)
 
 
 def check_iri(value: object, at: str) -> Iterator[str]:
-    """Accept an absolute IRI: a scheme, no spaces or quotes, whole percent escapes, a host for http(s)."""
+    """Validate an absolute IRI: a scheme, no spaces or quotes, whole percent escapes, a host for http(s)."""
     problem = iri_problem(value) if isinstance(value, str) else "an IRI with a scheme"
     if problem is not None:
         yield shape.must_be(problem, value, at)
 
 
 def check_mailto(value: object, at: str) -> Iterator[str]:
-    """Accept ``mailto:`` and one e-mail address, without display name, header fields or a second address."""
+    """Validate ``mailto:`` and one e-mail address, without display name, header fields or a second address."""
     if not isinstance(value, str) or not _MAILTO.fullmatch(value):
         yield shape.must_be("an IRI of the form mailto:name@example.org", value, at)
 
 
 def check_sha1(value: object, at: str) -> Iterator[str]:
-    """Accept a SHA-1 digest in hexadecimal."""
+    """Validate a SHA-1 digest in hexadecimal."""
     if not isinstance(value, str) or not _SHA1.fullmatch(value):
         yield shape.must_be("a SHA-1 digest of 40 hexadecimal digits", value, at)
 
 
 def check_sha2(value: object, at: str) -> Iterator[str]:
-    """Accept a SHA-2 digest in hexadecimal: 224, 256, 384 or 512 bits."""
+    """Validate a SHA-2 digest in hexadecimal: 224, 256, 384 or 512 bits."""
     if not isinstance(value, str) or not _SHA2.fullmatch(value):
         yield shape.must_be("a SHA-2 digest in hexadecimal digits", value, at)
 
 
 def check_timestamp(value: object, at: str) -> Iterator[str]:
-    """Accept an RFC 3339 date and time with a zone; the unknown zone ``-00:00`` is refused."""
+    """Validate an RFC 3339 date and time with a zone; the unknown zone ``-00:00`` is refused."""
     if not isinstance(value, str):
         yield shape.must_be("a timestamp", value, at)
         return
@@ -121,13 +121,13 @@ def timestamp(at: datetime) -> str:
 
 
 def check_duration(value: object, at: str) -> Iterator[str]:
-    """Accept an ISO 8601 duration with designators: no sign, weeks alone, a fraction in the last number only."""
+    """Validate an ISO 8601 duration with designators: no sign, weeks alone, a fraction in the last number only."""
     if not isinstance(value, str) or not _DURATION.fullmatch(value) or _EARLY_FRACTION.search(value):
         yield shape.must_be("an ISO 8601 duration such as PT1H30M or P4W", value, at)
 
 
 def check_language_tag(value: object, at: str) -> Iterator[str]:
-    """Accept a language tag built by the grammar of RFC 5646; whether its parts are registered is not asked."""
+    """Validate a language tag built by the grammar of RFC 5646; whether its parts are registered is not asked."""
     if not isinstance(value, str) or not _LANGUAGE_TAG.fullmatch(value):
         yield shape.must_be("an RFC 5646 language tag such as en or de-CH", value, at)
 

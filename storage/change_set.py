@@ -1,0 +1,115 @@
+"""What changed of enrollments, attempts and sessions, and registrations of courses: stored many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table, update
+
+from storage.attempts import Attempt, Enrollment, Session
+from storage.prepared import Prepared, Write, insert_into
+from storage.tables import attempt, course_registration, enrollment, session
+
+CourseKey = tuple[int, str, str]
+"""LMS, learner and course by their ids; the course is the activity where the LMS sends none."""
+
+_SAVED_ENROLLMENT = (
+    "learner_name", "activity_name", "activity_type", "course_name", "total_attempts", "completion_status",
+    "success_status", "best_scaled", "best_raw", "best_min", "best_max", "total_time", "first_commit_at",
+    "last_commit_at", "version", "latest_attempt", "sco", "learner_attributes", "learner_mbox", "activity_description",
+    "course_description", "state",
+)  # fmt: skip
+_SAVED_ATTEMPT = (
+    "scorm_version", "status", "completion_status", "success_status", "score_scaled", "score_raw", "score_min",
+    "score_max", "progress_measure", "total_time", "last_commit_at", "documents_due", "state",
+)  # fmt: skip
+_SAVED_SESSION = ("commits", "last_commit_at", "ended_at", "ended", "state")
+_NEW_ATTEMPT = ("id", "uuid", "enrollment_id", "number", "started_at", *_SAVED_ATTEMPT)
+_NEW_SESSION = ("session_id", "attempt_id", "entry", "started_at", *_SAVED_SESSION)
+
+
+def _update(table: Table, names: Sequence[str], key: Column[Any]) -> Prepared:
+    """Prepare the UPDATE of these columns; a row has their values and the key's after them."""
+    return Prepared(
+        {**{f"new_{name}": table.c[name] for name in names}, "key": key},
+        lambda rows: update(table).where(key == rows["key"]).values({name: rows[f"new_{name}"] for name in names}),
+    )
+
+
+_update_enrollments = _update(enrollment, _SAVED_ENROLLMENT, enrollment.c.id)
+_update_attempts = _update(attempt, _SAVED_ATTEMPT, attempt.c.id)
+_update_sessions = _update(session, _SAVED_SESSION, session.c.session_id)
+_insert_attempts = insert_into(attempt, _NEW_ATTEMPT)
+_insert_sessions = insert_into(session, _NEW_SESSION)
+_enrollment_row = attrgetter(*_SAVED_ENROLLMENT, "id")
+_attempt_row = attrgetter(*_SAVED_ATTEMPT, "id")
+_session_row = attrgetter(*_SAVED_SESSION, "session_id")
+_new_attempt_row = attrgetter("id", "uuid", "enrollment.id", "number", "started_at", *_SAVED_ATTEMPT)
+_new_session_row = attrgetter("session_id", "attempt.id", "entry", "started_at", *_SAVED_SESSION)
+
+
+class ChangeSet:
+    """Rows as they were when they were noted: of each the newest, whatever becomes of the object it was taken from."""
+
+    def __init__(self) -> None:
+        self._enrollments: dict[int, tuple[Any, ...]] = {}
+        self._attempts: dict[int, tuple[Any, ...]] = {}
+        self._new_attempts: dict[int, tuple[Any, ...]] = {}
+        self._sessions: dict[str, tuple[Any, ...]] = {}
+        self._new_sessions: dict[str, tuple[Any, ...]] = {}
+
+    def enrollment(self, one: Enrollment) -> None:
+        """Note an enrollment, which has a new version then.
+
+        Whoever notes an attempt or session must note its enrollment, too: by its version others see that they did.
+        """
+        if one.id not in self._enrollments:
+            one.version += 1
+        self._enrollments[one.id] = _enrollment_row(one)
+
+    def attempt(self, one: Attempt) -> None:
+        """Note an attempt."""
+        if one.new:
+            self._new_attempts[one.id] = _new_attempt_row(one)
+        else:
+            self._attempts[one.id] = _attempt_row(one)
+
+    def session(self, one: Session) -> None:
+        """Note a session."""
+        if one.new:
+            self._new_sessions[one.session_id] = _new_session_row(one)
+        else:
+            self._sessions[one.session_id] = _session_row(one)
+
+    def add(self, other: ChangeSet) -> None:
+        """Take over what another one has noted, of other enrollments."""
+        self._enrollments |= other._enrollments
+        self._attempts |= other._attempts
+        self._new_attempts |= other._new_attempts
+        self._sessions |= other._sessions
+        self._new_sessions |= other._new_sessions
+
+    def writes(self) -> list[Write]:
+        """Return what is to be written for everything that was noted."""
+        return [
+            Write(_update_enrollments, [*self._enrollments.values()]),
+            Write(_insert_attempts, [*self._new_attempts.values()]),
+            Write(_update_attempts, [*self._attempts.values()]),
+            Write(_insert_sessions, [*self._new_sessions.values()]),
+            Write(_update_sessions, [*self._sessions.values()]),
+        ]
+
+
+_store_registrations = Prepared(
+    {name: course_registration.c[name] for name in ("lms_id", "learner_id", "course_id", "registration")},
+    lambda rows: (insert := rows.insert(course_registration)).on_conflict_do_update(
+        index_elements=["lms_id", "learner_id", "course_id"], set_={"registration": insert.excluded.registration}
+    ),
+)
+
+
+def store_course_registrations(connection: Connection, registrations: Mapping[CourseKey, str]) -> None:
+    """Store the registrations that LMSs gave learners in courses, in an order that all transactions share."""
+    _store_registrations.run(connection, [(*key, registrations[key]) for key in sorted(registrations)])

@@ -1,0 +1,161 @@
+"""Whose: the part of searches that is about LMS, learner, activity and course."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, false, or_, select
+
+from storage import deliveries
+from storage.queries.keyset import MAX_SORTED_ROWS, TimeSpan, begins, up_to
+from storage.tables import attempt, enrollment, lms, session, statement
+
+STATUSES = ("active", "suspended", "terminated", "abandoned")
+"""What an attempt can be."""
+COMPLETIONS = ("completed", "incomplete", "not attempted", "unknown")
+SUCCESSES = ("passed", "failed", "unknown")
+
+
+class EnrollmentFilter(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Which enrollments: those that meet all that is told.
+
+    `lms` is the LMS's name; `learner`, `activity` and `course` are ids; `learner_prefix` is how the learner's id
+    begins, `learner_name` how the name does, in upper and lower case as stored. `enrollment` is a registration.
+    """
+
+    lms: str | None = None
+    learner: str | None = None
+    learner_prefix: str | None = None
+    learner_name: str | None = None
+    activity: str | None = None
+    course: str | None = None
+    enrollment: str | None = None
+
+
+class AttemptFilter(EnrollmentFilter, frozen=True, omit_defaults=True, kw_only=True):
+    """Which enrollments, attempts or sessions.
+
+    `status` is an attempt's (active, suspended, terminated, abandoned); `completion` and `success` are an attempt's,
+    or an enrollment's best; `unknown` is one of them. `since` and `until` are about the last commit, in milliseconds
+    since the epoch, `since` included.
+    """
+
+    status: str | None = None
+    completion: str | None = None
+    success: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def span(self) -> TimeSpan:
+        """Return the times of the last commit."""
+        return TimeSpan(self.since, self.until)
+
+
+WHOSE = {
+    "lms": lms.c.name,
+    "learner_id": enrollment.c.learner_id,
+    "learner_name": enrollment.c.learner_name,
+    "activity_id": enrollment.c.activity_id,
+    "activity_name": enrollment.c.activity_name,
+    "registration": enrollment.c.registration,
+    "attempt_id": attempt.c.uuid,
+    "attempt_number": attempt.c.number,
+}
+"""Fields of rows of an attempt -> columns, of what joins attempt, enrollment and LMS."""
+
+
+def conditions(connection: Connection, which: EnrollmentFilter, *, walked: bool = False) -> list[ColumnElement[bool]]:
+    """Return what an enrollment must meet.
+
+    `walked` is for queries that walk another table's index.
+    """
+    found: list[ColumnElement[bool]] = []
+    # SQLite takes an index of enrollments wherever it can, and then has to sort; PostgreSQL knows how many there are
+    walked = walked and connection.dialect.name == "sqlite"
+    if which.lms is not None:
+        known = connection.execute(select(lms.c.id).where(lms.c.name == which.lms)).scalar_one_or_none()
+        owner = enrollment.c.lms_id + 0 if walked else enrollment.c.lms_id
+        found.append(false() if known is None else owner == known)
+    for column, value in (
+        (enrollment.c.learner_id, which.learner),
+        (enrollment.c.activity_id, which.activity),
+        (enrollment.c.course_id, which.course),
+    ):
+        if value is not None:
+            found.append((column.concat("") if walked else column) == value)
+    if which.enrollment is not None:
+        found.append(enrollment.c.registration == which.enrollment)
+    for column, prefix in (
+        (enrollment.c.learner_id, which.learner_prefix),
+        (enrollment.c.learner_name, which.learner_name),
+    ):
+        if prefix is not None:
+            found.append(begins(connection, column.concat("") if walked else column, prefix))
+    return found
+
+
+def few(connection: Connection, which: EnrollmentFilter) -> list[int] | None:
+    """Return the ids of the enrollments where indexes find them and they are few; None where it must be searched."""
+    helped = (which.learner, which.learner_prefix, which.activity, which.course, which.enrollment)
+    if all(one is None for one in helped):
+        return None
+    query = select(enrollment.c.id).where(*conditions(connection, which))
+    if which.lms is None and which.enrollment is None:
+        # the index on learners begins with the LMS
+        query = query.where(enrollment.c.lms_id.in_(list(connection.execute(select(lms.c.id)).scalars())))
+    ids = list(connection.execute(query.limit(MAX_SORTED_ROWS + 1)).scalars())
+    return None if len(ids) > MAX_SORTED_ROWS else ids
+
+
+def narrowed(
+    connection: Connection, query: Select[Any], which: EnrollmentFilter, column: ColumnElement[int]
+) -> tuple[Select[Any], bool]:
+    """Return a query for the enrollments told, and whether they are few. `column` has an enrollment's id.
+
+    The query must join enrollments.
+    """
+    ids = few(connection, which)
+    if ids is not None:
+        return query.where(column.in_(ids)), True
+    return query.where(*conditions(connection, which, walked=True)), False
+
+
+def few_attempts(connection: Connection, which: deliveries.DeliveryFilter) -> list[int] | None:
+    """Return the ids of the attempts where indexes find them and their statements are few, None else."""
+    if which.attempt is not None:
+        query = select(attempt.c.id).where(attempt.c.uuid == which.attempt)
+    elif which.session is not None:
+        query = select(session.c.attempt_id).where(session.c.session_id == which.session)
+    else:
+        enrollments = few(connection, of_statements(which))
+        if enrollments is None:
+            return None
+        query = select(attempt.c.id).where(attempt.c.enrollment_id.in_(enrollments))
+    ids = list(connection.execute(query.limit(MAX_SORTED_ROWS + 1)).scalars())
+    if len(ids) > MAX_SORTED_ROWS:
+        return None
+    its = select(statement.c.attempt_id).where(statement.c.attempt_id.in_(ids))
+    return None if up_to(connection, its, MAX_SORTED_ROWS).is_lower_bound else ids
+
+
+def of_statements(which: deliveries.DeliveryFilter) -> EnrollmentFilter:
+    """Return the part of a filter of statements and deliveries that is about enrollments."""
+    return EnrollmentFilter(lms=which.lms, learner=which.learner, activity=which.activity)
+
+
+def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnElement[bool]]:
+    """Return the condition of a status that is unknown where nothing is stored."""
+    if value is None:
+        return []
+    return [or_(column.is_(None), column == value) if value == "unknown" else column == value]
+
+
+def of_attempt(which: AttemptFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions that a filter sets to the statuses of an attempt."""
+    found = [
+        *is_status(attempt.c.completion_status, which.completion),
+        *is_status(attempt.c.success_status, which.success),
+    ]
+    return found if which.status is None else [*found, attempt.c.status == which.status]

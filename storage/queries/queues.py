@@ -1,0 +1,121 @@
+"""What waits for each target and what is in trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select
+
+from storage import diverged
+from storage.deliveries import of_state
+from storage.outbox import SHARDS
+from storage.queries.keyset import Count, up_to
+from storage.tables import delivery, document_delivery, statement
+
+
+class Queue(NamedTuple):
+    """What a target's deliveries come to; `oldest` is when the statement that waits longest was made.
+
+    `diverged` are those of the dead that met a statement of another history of the database at the target.
+    """
+
+    waiting: Count = Count(0)
+    dead: Count = Count(0)
+    quarantined: Count = Count(0)
+    waiting_documents: Count = Count(0)
+    dead_documents: Count = Count(0)
+    oldest: int | None = None
+    diverged: Count = Count(0)
+
+
+COUNTED = 100_000
+"""Rows of a queue up to which they are counted."""
+
+
+def queues(connection: Connection, most: int = COUNTED) -> dict[str, Queue]:
+    """Return target -> its queue, for targets that anything waits for or is in trouble at.
+
+    No number is counted further than `most`.
+    """
+    counted = {
+        "waiting": _by_target(connection, delivery.c.target, of_state("waiting"), most),
+        "dead": _by_target(connection, delivery.c.target, of_state("dead"), most),
+        "quarantined": _by_target(connection, delivery.c.target, of_state("quarantined"), most),
+        "waiting_documents": _by_target(connection, document_delivery.c.target, document_state("waiting"), most),
+        "diverged": diverged.count_by_target(connection, most),
+        "dead_documents": _by_target(connection, document_delivery.c.target, document_state("dead"), most),
+    }
+    names: set[str] = set().union(*counted.values())
+    found = {}
+    for target in sorted(names):
+        numbers: Mapping[str, Any] = {name: its[target] for name, its in counted.items() if target in its}
+        oldest = _oldest(connection, target) if target in counted["waiting"] else None
+        found[target] = Queue(**numbers, oldest=oldest)
+    return found
+
+
+def waiting_by_target(connection: Connection, most: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Return target -> deliveries of statements that wait, and of documents, counted no further than `most` each.
+
+    Those that wait for no target yet are under `""`.
+    """
+    statements = _by_target(connection, delivery.c.target, of_state("waiting"), most)
+    documents = _by_target(connection, document_delivery.c.target, document_state("waiting"), most)
+    return (
+        {name: count.number for name, count in statements.items()},
+        {name: count.number for name, count in documents.items()},
+    )
+
+
+def document_state(state: str) -> list[ColumnElement[bool]]:
+    """Return the condition of a document's delivery, so that the indexes which have it are used."""
+    known = literal_column(f"'{state}'") if state in {"waiting", "dead"} else state
+    return [document_delivery.c.state == known]
+
+
+def targets(
+    connection: Connection, target: ColumnElement[str], conditions: Sequence[ColumnElement[bool]]
+) -> Iterator[str]:
+    """Return the targets of some deliveries in their order.
+
+    They are what the index begins with: from one target it goes to the next without reading between.
+    """
+    first = select(func.min(target)).where(*conditions)
+    name: str | None = connection.execute(first).scalar_one()
+    while name is not None:
+        yield name
+        name = connection.execute(first.where(target > name)).scalar_one()
+
+
+def _by_target(
+    connection: Connection, target: ColumnElement[str], conditions: Sequence[ColumnElement[bool]], most: int
+) -> dict[str, Count]:
+    return {
+        name: up_to(connection, select(target).where(*conditions, target == name), most)
+        for name in targets(connection, target, conditions)
+    }
+
+
+def _oldest(connection: Connection, target: str) -> int | None:
+    """Return when the first waiting delivery's statement was made: the first one of each shard, by the index."""
+    firsts = [
+        connection.execute(
+            select(func.min(delivery.c.id)).where(
+                delivery.c.target == target, delivery.c.shard == shard, *of_state("waiting")
+            )
+        ).scalar_one()
+        for shard in range(SHARDS)
+    ]
+    made = (
+        select(func.min(statement.c.created_at))
+        .select_from(
+            delivery.join(
+                statement,
+                and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
+            )
+        )
+        .where(delivery.c.id.in_([one for one in firsts if one is not None]))
+    )
+    found: int | None = connection.execute(made).scalar_one()
+    return found

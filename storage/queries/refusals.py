@@ -1,0 +1,58 @@
+"""Refused requests, as people look for them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from storage.queries.keyset import KeysetOrder, ResultPage, ScanLimit
+from storage.tables import lms, refusal
+
+
+class RefusalFilter(NamedTuple):
+    """Which refusals: those that meet all that is set. `lms` is the LMS's name."""
+
+    lms: str | None = None
+    code: str | None = None
+
+
+class RefusalRow(NamedTuple):
+    """A refused request. `at` is in milliseconds since the epoch; `wire_format` is empty where it was not known."""
+
+    id: int
+    lms: str
+    at: int
+    status: int
+    code: str
+    detail: str
+    wire_format: str
+    method: str
+    path: str
+
+
+_OWN = tuple(refusal.c[name] for name in RefusalRow._fields[2:])
+_NEWEST = KeysetOrder(refusal.c.id)
+
+
+def search(
+    connection: Connection, which: RefusalFilter, *, after: str | None = None, most: int = 50
+) -> ResultPage[RefusalRow]:
+    """Return refusals, the newest first.
+
+    Raises:
+        CursorError: `after` is no cursor of these pages.
+    """
+    query = select(refusal.c.id, lms.c.name, *_OWN).join_from(refusal, lms)
+    if which.lms is not None:
+        query = query.where(lms.c.name == which.lms)
+    if which.code is not None:
+        query = query.where(refusal.c.code == which.code)
+    return _NEWEST.page(connection, query, RefusalRow, ScanLimit(), after=after or None, most=most)
+
+
+def numbers(connection: Connection) -> list[tuple[str, int]]:
+    """Return the codes that refusals have, and how many have each, the most frequent first."""
+    number = func.count().label("number")
+    query = select(refusal.c.code, number).group_by(refusal.c.code).order_by(number.desc(), refusal.c.code)
+    return [(code, count) for code, count in connection.execute(query)]

@@ -1,0 +1,197 @@
+"""Statements as people look for them, the newest first, and the lineage of one."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, select
+
+from storage import deliveries
+from storage.deliveries import Delivery, DeliveryFilter, TryLine, of_last_try, of_state
+from storage.queries.enrollment_filter import WHOSE, conditions, few_attempts, of_statements
+from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has, up_to
+from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, statement
+
+
+class StatementSummary(NamedTuple):
+    """A statement in a list, with whose it is, and where it is on its way: (target, state) of each delivery."""
+
+    id: str
+    created_at: int
+    rule: str
+    verb: str
+    problem: str | None
+    lms: str
+    learner_id: str
+    learner_name: str
+    activity_id: str
+    activity_name: str
+    registration: str
+    attempt_id: str
+    attempt_number: int
+    session_id: str
+    commit_number: int
+    deliveries: tuple[tuple[str, str], ...] = ()
+
+
+class Origin(NamedTuple):
+    """Where a statement comes from: whose attempt, which commit of it, which rule of which version of a mapping.
+
+    `response` is what the commit got, as JSON: what it made of attempt and enrollment.
+    """
+
+    id: str
+    rule: str
+    verb: str
+    created_at: int
+    problem: str | None
+    body: str
+    mapping: str
+    mapping_hash: str
+    lms: str
+    learner_id: str
+    learner_name: str
+    activity_id: str
+    activity_name: str
+    registration: str
+    attempt_id: str
+    attempt_number: int
+    session_id: str
+    commit_number: int
+    received_at: int
+    wire_format: str
+    content_type: str
+    disposition: str
+    response: str | None
+
+
+class DeliveryLineage(NamedTuple):
+    """A delivery with its last tries, in their order."""
+
+    delivery: Delivery
+    tries: list[TryLine]
+
+
+class Lineage(NamedTuple):
+    """A statement with all that led to it and all that became of it."""
+
+    origin: Origin
+    ways: list[DeliveryLineage]
+
+
+_FROM = statement.join(attempt, attempt.c.id == statement.c.attempt_id).join(enrollment).join(lms)
+_ROWS: Select[Any] = select(
+    statement.c.attempt_id,
+    statement.c.position,
+    statement.c.id,
+    statement.c.created_at,
+    statement.c.rule,
+    statement.c.verb,
+    statement.c.problem,
+    *WHOSE.values(),
+    statement.c.session_id,
+    statement.c.commit_number,
+).select_from(_FROM)
+_ORIGIN: Select[Any] = select(
+    statement.c.id,
+    statement.c.rule,
+    statement.c.verb,
+    statement.c.created_at,
+    statement.c.problem,
+    statement.c.body,
+    mapping_version.c.name,
+    mapping_version.c.content_hash,
+    *WHOSE.values(),
+    statement.c.session_id,
+    statement.c.commit_number,
+    journal.c.received_at,
+    journal.c.wire_format,
+    journal.c.content_type,
+    journal.c.disposition,
+    journal.c.response,
+).select_from(
+    _FROM.join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id).join(
+        journal, and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number)
+    )
+)
+_NEWEST = KeysetOrder(statement.c.created_at, statement.c.attempt_id, statement.c.position)
+_ITS_DELIVERY = and_(delivery.c.attempt_id == statement.c.attempt_id, delivery.c.position == statement.c.position)
+
+
+def search(
+    connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = PAGE_SIZE
+) -> ResultPage[StatementSummary]:
+    """Return a page of statements. With `target` and `state`, those that have a delivery of which both are true.
+
+    Raises:
+        ValueError: `after` is no cursor of this search.
+    """
+    query, is_few = _narrowed(connection, _ROWS, which)
+    for column, value in ((statement.c.verb, which.verb), (statement.c.rule, which.rule)):
+        if value is not None:
+            query = query.where(column == value)
+    span = TimeSpan(which.since, which.until)
+    found = _NEWEST.page(connection, query, lambda *row: row, ScanLimit(span, is_few), after=after, most=most)
+    ways = _ways(connection, [(row[0], row[1]) for row in found.rows])
+    rows = [StatementSummary._make((*row[2:], ways.get((row[0], row[1]), ()))) for row in found.rows]
+    return ResultPage(rows, found.after)
+
+
+def origin(connection: Connection, statement_id: str) -> Origin | None:
+    """Return where a statement comes from, None where there is none of this id."""
+    row = connection.execute(_ORIGIN.where(statement.c.id == statement_id)).one_or_none()
+    return None if row is None else Origin._make(row)
+
+
+def lineage(connection: Connection, statement_id: str) -> Lineage | None:
+    """Return all there is to a statement, None where there is none of this id."""
+    its = origin(connection, statement_id)
+    if its is None:
+        return None
+    found = deliveries.find(connection, DeliveryFilter(statement=statement_id), most=1_000)
+    return Lineage(its, [DeliveryLineage(one, deliveries.tries(connection, one.id)) for one in found])
+
+
+def _narrowed(connection: Connection, query: Select[Any], which: DeliveryFilter) -> tuple[Select[Any], bool]:
+    """Return the query for what can be told of whose and where statements are, and whether it leaves few."""
+    way = _of_way(which)
+    whose = of_statements(which)
+    attempts = few_attempts(connection, which)
+    if which.session is not None:
+        query = query.where(statement.c.session_id == which.session)
+    if which.statement is not None or attempts is not None:
+        query = query.where(*conditions(connection, whose))
+        if which.statement is not None:
+            query = query.where(statement.c.id == which.statement)
+        if attempts is not None:
+            query = query.where(statement.c.attempt_id.in_(attempts))
+        return query.where(has(connection, _ITS_DELIVERY, *way, walked=False)) if way else query, True
+    query = query.where(*conditions(connection, whose, walked=True))
+    if which.attempt is not None:
+        query = query.where(attempt.c.uuid == which.attempt)
+    if way and which.state != "delivered" and which.state is not None:
+        some = select(delivery.c.attempt_id, delivery.c.position).where(*way)
+        if not up_to(connection, some, MAX_SORTED_ROWS).is_lower_bound:
+            its = some.distinct().subquery()
+            joined = and_(its.c.attempt_id == statement.c.attempt_id, its.c.position == statement.c.position)
+            return query.join(its, joined), True
+    return query.where(has(connection, _ITS_DELIVERY, *way, walked=True)) if way else query, False
+
+
+def _of_way(which: DeliveryFilter) -> list[ColumnElement[bool]]:
+    found = [] if which.target is None else [delivery.c.target == which.target]
+    found += of_last_try(which)
+    return found if which.state is None else [*found, *of_state(which.state)]
+
+
+def _ways(connection: Connection, keys: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[tuple[str, str], ...]]:
+    found: dict[tuple[int, int], tuple[tuple[str, str], ...]] = {}
+    rows = connection.execute(
+        select(delivery.c.attempt_id, delivery.c.position, delivery.c.target, delivery.c.state)
+        .where(delivery.c.attempt_id.in_({key[0] for key in keys}), delivery.c.position.in_({key[1] for key in keys}))
+        .order_by(delivery.c.id)
+    )
+    for row in rows:
+        key = row.attempt_id, row.position
+        found[key] = (*found.get(key, ()), (row.target, row.state))
+    return found

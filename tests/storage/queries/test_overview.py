@@ -1,0 +1,136 @@
+"""Every number of the overview is that of a plain count."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, insert
+
+from storage import pauses
+from storage.deliveries import DeliveryFilter
+from storage.engine import reading, writing
+from storage.pauses import Pause
+from storage.queries import deliveries, overview, queues
+from storage.queries.keyset import Count
+from storage.queries.overview import LATE, MINUTE, Alarm, Minute
+from storage.queries.queues import Queue
+from storage.tables import journal, statement
+from storage.target_alarms import TargetAlarm
+from tests.storage.builders import NOW, entry, launched
+from tests.storage.queries import dataset
+from tests.storage.queries.conftest import Trial
+from tests.storage.queries.dataset import Attempt
+
+tried = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@tried
+@given(made=dataset.attempts)
+def test_queues(trial: Trial, made: list[Attempt]) -> None:
+    with trial() as connection:
+        dataset.store(connection, made)
+        whole, cut = queues.queues(connection), queues.queues(connection, 1)
+        dead = deliveries.how_many(connection, DeliveryFilter(state="dead"))
+    ways = Counter(way for owner in made for one in owner.statements for way in one.ways.items())
+    of_documents = Counter(way for owner in made for one in owner.documents for way in one.ways.items())
+    named = {target for target, state in ways if state in {"waiting", "dead", "quarantined"}} | {
+        target for target, state in of_documents if state in {"waiting", "dead"}
+    }
+    assert set(whole) == set(cut) == named
+    for target in named:
+        numbers = [ways[target, state] for state in ("waiting", "dead", "quarantined")]
+        numbers += [of_documents[target, state] for state in ("waiting", "dead")]
+        assert list(whole[target][:5]) == [Count(number) for number in numbers]
+        assert list(cut[target][:5]) == [Count(min(number, 1), number > 1) for number in numbers]
+    assert dead == Count(sum(one.dead.number for one in whole.values()))
+
+
+def test_the_oldest_is_the_first_that_still_waits_of_any_attempt(trial: Trial) -> None:
+    made = [
+        Attempt(
+            "lms1", learner, "a", "active", None, None, NOW, [True],
+            [dataset.Statement("scored", at, 0, {"lrs": state}) for at, state in told],
+        )
+        for learner, told in (
+            ("u1", [(NOW, "delivered"), (NOW + 5, "waiting")]),
+            ("u2", [(NOW + 7, "waiting"), (NOW + 1, "dead")]),
+            ("u12", [(NOW + 2, "waiting")]),
+        )
+    ]  # fmt: skip
+    with trial() as connection:
+        dataset.store(connection, made)
+        assert queues.queues(connection)["lrs"].oldest == NOW + 2
+
+
+@tried
+@given(times=st.lists(st.integers(NOW - 5 * MINUTE, NOW + MINUTE), max_size=20), minutes=st.integers(1, 4))
+def test_commits_are_counted_by_the_minute(trial: Trial, times: list[int], minutes: int) -> None:
+    now = NOW + 20_000
+    with trial() as connection:
+        its = launched(connection)
+        for number, at in enumerate(times, 1):
+            connection.execute(insert(journal).values(entry(its, number, received_at=at)._asdict()))
+        rate = overview.rate(connection, journal.c.received_at, now, minutes)
+    since = NOW - (minutes - 1) * MINUTE
+    counted = Counter(at - at % MINUTE for at in times)
+    assert rate.since == since
+    assert rate.minutes == [Minute(at, counted[at]) for at in range(since, NOW + 1, MINUTE)]
+
+
+def test_where_there_are_too_many_to_count_fewer_minutes_are_told_and_those_whole(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "COUNTED", 5)
+    with trial() as connection:
+        its = launched(connection)
+        for number in range(12):
+            at = NOW - (number // 3) * MINUTE
+            connection.execute(insert(journal).values(entry(its, number + 1, received_at=at)._asdict()))
+        rate = overview.rate(connection, journal.c.received_at, NOW, 60)
+    assert (rate.since, rate.minutes) == (NOW, [Minute(NOW, 3)])
+
+
+def test_alarms_tell_what_people_must_look_after() -> None:
+    paused = {
+        "a": Pause("a", NOW - 9, "ada", "moving", automatic=False),
+        "b": Pause("b", NOW - 8, "bridge", "401", automatic=True),
+    }
+    trouble = TargetAlarm("b", "statements", "not-allowed", NOW - 8, NOW, "401")
+    of_documents = TargetAlarm("e", "documents", "unreachable", NOW - 7, NOW, "503")
+    waits = {
+        "b": Queue(waiting=Count(3), oldest=NOW - LATE),
+        "c": Queue(Count(9), Count(1), Count(2), Count(4), Count(5), NOW - LATE + 1),
+        "d": Queue(waiting=Count(1), oldest=NOW),
+    }
+    assert overview.alarms(waits, paused, NOW, [trouble, of_documents]) == [
+        Alarm("paused", "a", since=NOW - 9),
+        Alarm("target", "b", since=NOW - 8, detail=trouble),
+        Alarm("late", "b", Count(3), NOW - LATE),
+        Alarm("dead", "c", Count(1)),
+        Alarm("quarantined", "c", Count(2)),
+        Alarm("dead documents", "c", Count(5)),
+        Alarm("target", "e", since=NOW - 7, detail=of_documents),
+    ]
+
+
+def test_the_overview_has_it_all(engine: Engine) -> None:
+    made = [
+        Attempt(
+            "lms1", "u1", "a", "active", None, None, NOW, [True, False],
+            [dataset.Statement("scored", NOW, 0, {"lrs": "dead"})],
+        )
+    ]  # fmt: skip
+    with writing(engine) as connection:
+        dataset.store(connection, made)
+        pauses.begin(connection, Pause("lrs", NOW, "ada", "moving", automatic=False))
+    with reading(engine) as connection:
+        told = overview.overview(connection, NOW)
+        rate = overview.rate(connection, statement.c.created_at, NOW, 60)
+    assert [one.kind for one in told.alarms] == ["paused", "dead"]
+    assert told.commits.minutes[-1] == Minute(NOW, 2)
+    assert told.statements == rate
+    assert told.statements.minutes[-1] == Minute(NOW, 1)
+    assert (told.open_sessions, set(told.queues), set(told.pauses)) == (Count(1), {"lrs"}, {"lrs"})
