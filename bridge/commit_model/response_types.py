@@ -17,13 +17,13 @@ from storage.target_alarms import AlarmState, RequestKind
 
 ENUMS = {
     "AlarmState": tuple(AlarmState),
-    "AttemptStatus": ("active", *get_args(Ending)),
-    "CommitDisposition": get_args(Disposition),
+    "AttemptStatus": ("active", *Ending),
+    "CommitDisposition": tuple(Disposition),
     "CompletionStatus": get_args(Completion),
     "DeliveryState": STATES,
     "LaunchEntry": ("ab-initio", "resume", ""),
     "RequestKind": tuple(RequestKind),
-    "SessionEnding": get_args(Ending),
+    "SessionEnding": tuple(Ending),
     "SuccessStatus": get_args(Success),
 }
 """The values of text that stands for a state, by the name that its schema has."""
