@@ -12,7 +12,7 @@ from bridge.audit.components.json_view import truncate_text
 MAX_RESULTS = 20
 
 
-class StatementSummary(NamedTuple):
+class StatementDescription(NamedTuple):
     """A statement in words; `response` is what the learner answered, None where there is none or it is hidden.
 
     None of it is escaped. Actors, objects and responses were written by anybody.
@@ -26,7 +26,7 @@ class StatementSummary(NamedTuple):
     response: str | None = None
 
 
-def summarize(body: str | bytes, *, sees_names: bool, sees_cmi: bool) -> StatementSummary:
+def summarize(body: str | bytes, *, sees_names: bool, sees_cmi: bool) -> StatementDescription:
     """Return the summary of a statement's JSON.
 
     Without `sees_names` the actor is the learner's id; without `sees_cmi` there is no response. Whatever is missing or
@@ -35,7 +35,7 @@ def summarize(body: str | bytes, *, sees_names: bool, sees_cmi: bool) -> Stateme
     statement = _decoded(body)
     target, result = _object(statement.get("object")), _object(statement.get("result"))
     response = result.get("response")
-    return StatementSummary(
+    return StatementDescription(
         truncate_text(_actor_name(_object(statement.get("actor")), sees_names=sees_names)),
         truncate_text(_verb_name(_object(statement.get("verb")))),
         truncate_text(_object_name(target, sees_names=sees_names)),

@@ -12,11 +12,11 @@ from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import commit_diff, rule_trace
-from bridge.audit.components.commit_diff import CommitOutcome
+from bridge.audit.components.commit_diff import CommitEffect
 from bridge.audit.components.json_view import chars_per_text, text_file, truncate_text, view_of
 from bridge.audit.components.render import page
 from bridge.audit.components.request_params import next_place, nothing, place_in, uuid_in
-from bridge.audit.components.statement_view import StatementSummary, summarize
+from bridge.audit.components.statement_view import StatementDescription, summarize
 from bridge.audit.dependencies import DEPENDENCIES
 from storage.queries import timeline
 from storage.queries.keyset import ResultPage
@@ -40,7 +40,7 @@ class StatementShown(NamedTuple):
     """A statement; `json` is empty, as `line.body` always is, where it may not be seen or is too long to be shown."""
 
     line: TimelineStatement
-    summary: StatementSummary
+    summary: StatementDescription
     json: str
     is_cut: bool
 
@@ -51,7 +51,7 @@ class CommitShown(NamedTuple):
     line: TimelineCommit
     session: int
     opens: bool
-    outcome: CommitOutcome
+    outcome: CommitEffect
     statements: list[StatementShown]
 
 
