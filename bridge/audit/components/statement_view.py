@@ -40,7 +40,7 @@ def summarize(body: str | bytes, *, sees_names: bool, sees_cmi: bool) -> Stateme
         truncate_text(_verb_name(_object(statement.get("verb")))),
         truncate_text(_object_name(target, sees_names=sees_names)),
         str(target.get("id", "")),
-        tuple(map(truncate_text, _results(result)[:MAX_RESULTS])),
+        tuple(map(truncate_text, _results(result, is_interaction=_is_interaction(target))[:MAX_RESULTS])),
         truncate_text(str(response)) if sees_cmi and response is not None else None,
     )
 
@@ -92,9 +92,14 @@ def _object_name(target: dict[str, Any], *, sees_names: bool) -> str:
             return _english(_object(target.get("definition")).get("name")) or str(target.get("id", ""))
 
 
-def _results(result: dict[str, Any]) -> list[str]:
+def _is_interaction(target: dict[str, Any]) -> bool:
+    return "interactionType" in _object(target.get("definition"))
+
+
+def _results(result: dict[str, Any], *, is_interaction: bool) -> list[str]:
     results = []
-    for name, yes, no in (("completion", "completed", "not completed"), ("success", "passed", "failed")):
+    success = ("correct", "incorrect") if is_interaction else ("passed", "failed")
+    for name, yes, no in (("completion", "completed", "not completed"), ("success", *success)):
         if isinstance(result.get(name), bool):
             results.append(yes if result[name] else no)
     score = _score(_object(result.get("score")))
