@@ -11,7 +11,8 @@ from bridge.system_alarms import AlarmCode, SystemAlarm
 from storage.diverged import DIVERGED
 from storage.queries.keyset import Count
 from storage.queries.overview import Alarm, Overview
-from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
+from storage.states import AlarmState, DeliveryState, RequestKind
+from storage.target_alarms import TargetAlarm
 
 
 class Told(NamedTuple):
@@ -32,25 +33,25 @@ _TROUBLE = {
     "diverged": (
         "deliveries met statements of another history",
         "deliveries",
-        "dead",
+        DeliveryState.DEAD,
         "The database was restored from an older backup, or copied. Re-issue them under new ids, or give them up.",
     ),
-    "dead": (
+    DeliveryState.DEAD: (
         "dead deliveries",
         "deliveries",
-        "dead",
+        DeliveryState.DEAD,
         "The LRS refused them. Read why, then send them again or give them up.",
     ),
-    "quarantined": (
+    DeliveryState.QUARANTINED: (
         "quarantined deliveries",
         "deliveries",
-        "quarantined",
+        DeliveryState.QUARANTINED,
         "Every LRS would refuse them: what the mapping made is no valid statement.",
     ),
     "dead documents": (
         "dead documents",
         "documents",
-        "dead",
+        DeliveryState.DEAD,
         "The LRS refused them. Read why; when a learner's next commit changes one, it is sent anew.",
     ),
 }

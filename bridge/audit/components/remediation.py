@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from storage.states import DeliveryState
+
 
 class Advice(NamedTuple):
     """What is the matter and what to do about it.
@@ -83,4 +85,4 @@ _BY_OUTCOME = {
 
 def advice(state: str, outcome: str | None) -> Advice:
     """Return what to do about deliveries of a state whose last try had this outcome."""
-    return QUARANTINED if state == "quarantined" else _BY_OUTCOME.get(outcome or "", UNKNOWN)
+    return QUARANTINED if state == DeliveryState.QUARANTINED else _BY_OUTCOME.get(outcome or "", UNKNOWN)
