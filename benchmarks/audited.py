@@ -18,7 +18,7 @@ from sqlalchemy import Column, Connection, Engine, select, text
 from benchmarks import journals
 from benchmarks.impact import changed
 from benchmarks.stored import numbers, uuid_of
-from bridge.mapping_documents import compile_text, load_mapping
+from bridge.mapping_library.documents import compile_text, load_mapping
 from storage.engine import open_engine, reading
 from storage.migrations import migrate
 from storage.queries.keyset import encode

@@ -20,7 +20,7 @@ from benchmarks.journals import fill
 from benchmarks.processes import databases
 from benchmarks.report import Report
 from benchmarks.usage import memory
-from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.impact import impact
 from storage.engine import open_engine
 from storage.journal_replay import JournalSpan

@@ -16,8 +16,8 @@ from bridge.commits.commands import StoreCommit
 from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.write_queue import BATCH_SIZE, QueuedCommand, WriteQueue
 from bridge.formats import CommitRequest, native
-from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import store_version
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import build_active_mapping
 from mappings.attempt import ReceivedCommit
 from mappings.cmi import parse_cmi

@@ -38,8 +38,8 @@ from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
-from bridge.mapping_documents import load_mapping
 from bridge.mapping_library.activation import activate_configured
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import build_targets, unwanted_documents

@@ -34,7 +34,7 @@ class FormLimitError(FormError):
     """A form that has more of something than is accepted."""
 
 
-class Part(NamedTuple):
+class FormPart(NamedTuple):
     """One part of a multipart form. `filename` is None where it is a field and no file."""
 
     name: str
@@ -74,18 +74,18 @@ def _unescape(escapes: re.Match[bytes]) -> bytes:
 
 def leading_boundary(body: bytes) -> bytes | None:
     """Return the boundary in the first line of a multipart form, None where that is no such line."""
-    found = _BOUNDARY.match(body)
-    return None if found is None else found.group(1)
+    match = _BOUNDARY.match(body)
+    return None if match is None else match.group(1)
 
 
-def parse_multipart(body: bytes, boundary: bytes, *, max_parts: int = MAX_FIELDS) -> list[Part]:
+def parse_multipart(body: bytes, boundary: bytes, *, max_parts: int = MAX_FIELDS) -> list[FormPart]:
     """Parse the parts of a multipart form.
 
     Raises:
         FormLimitError: it has more than `max_parts` parts, or a part has more or longer headers than are accepted.
         FormError: it is broken, cut short, or has a part that is encoded for mail.
     """
-    parts: list[Part] = []
+    parts: list[FormPart] = []
     segment: MultipartSegment | None = None
     chunks: list[bytes] = []
     try:
@@ -103,7 +103,7 @@ def parse_multipart(body: bytes, boundary: bytes, *, max_parts: int = MAX_FIELDS
                 elif item is not None:
                     chunks.append(bytes(item))
                 elif segment is not None:
-                    parts.append(Part(segment.name or "", b"".join(chunks), segment.filename))
+                    parts.append(FormPart(segment.name or "", b"".join(chunks), segment.filename))
     except ParserLimitReached as error:
         raise FormLimitError(_limit_words(str(error), max_parts)) from None
     except MultipartError as error:

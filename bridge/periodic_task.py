@@ -34,7 +34,7 @@ class PeriodicTask(ABC):
 
     @abstractmethod
     async def run_once(self) -> bool:
-        """Do a part of what there is to do; return whether there may be more."""
+        """Run a part of what there is to do; return whether there may be more."""
 
     def stop(self) -> None:
         """Stop after the current run."""

@@ -217,7 +217,7 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
 
 
 def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) -> None:
-    """Forget what is on its way to targets that are not to get it. Has, by each target's name, such documents' names.
+    """Drop what is on its way to targets that are not to get it. Has, by each target's name, such documents' names.
 
     Of targets that are not there any more, what waits for them goes on waiting; what they have is forgotten, as it can
     be old when they come back. Without any target nothing is forgotten: another process may have them.

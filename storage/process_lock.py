@@ -23,7 +23,7 @@ class CannotServeError(RuntimeError):
 
 @contextmanager
 def only_writer(url: str) -> Iterator[None]:
-    """Be the one bridge that serves a SQLite file while the block runs; PostgreSQL has room for many.
+    """Hold a SQLite file as the one bridge that serves it while the block runs; PostgreSQL has room for many.
 
     The database file itself is locked, so it is the same lock by whatever name another bridge opens it: a symbolic
     link, a hard link, another mount. The kernel frees it when the process ends, however it ends. A file that does not

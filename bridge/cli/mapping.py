@@ -18,10 +18,9 @@ from bridge.cli.options import AS_JSON, BY, REASON, YES
 from bridge.cli.output import print_items, print_json, print_table
 from bridge.clock import format_timestamp, system_now
 from bridge.errors import BridgeError
-from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
-from bridge.mapping_library.activation import ActivationResult, LibraryError
-from bridge.mapping_library.documents import find_document
+from bridge.mapping_library.activation import ActivationResult, LibraryError, find_document
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
@@ -34,7 +33,7 @@ from storage.engine import writing
 LMS = click.option("--lms", help="Name of the LMS; by default all LMSs that have no version of their own.")
 
 
-class _Group(click.Group):
+class _MappingGroup(click.Group):
     """A group whose commands end with exit code 1 and a message where documents or versions are wrong."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -47,7 +46,7 @@ class _Group(click.Group):
             raise click.ClickException(str(error)) from None
 
 
-@click.group(cls=_Group)
+@click.group(cls=_MappingGroup)
 def mapping() -> None:
     """Manage mapping documents, which define the statements that commits become.
 

@@ -17,8 +17,7 @@ from bridge.cli.options import AS_JSON, BY, YES, TimeType, UuidType
 from bridge.cli.output import open_console, print_json, print_table
 from bridge.clock import system_now
 from bridge.mapping_library import activation
-from bridge.mapping_library.activation import LibraryError
-from bridge.mapping_library.documents import find_document
+from bridge.mapping_library.activation import LibraryError, find_document
 from bridge.mapping_library.explain import explain_commit
 from bridge.mapping_library.impact import CPU_COUNT, DEFAULT_DAYS
 from bridge.mapping_library.impact import impact as compare

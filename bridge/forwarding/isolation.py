@@ -79,5 +79,5 @@ class Isolation:
         return self._refusals <= MAX_REFUSED_IN_A_ROW or len(self._refused_attempts) < TARGET_FAILURE_ATTEMPTS
 
     def forget(self, delivery: Hashable) -> None:
-        """Forget a delivery that is settled."""
+        """Remove a delivery that is settled."""
         self._failures.pop(delivery, None)

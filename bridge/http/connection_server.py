@@ -79,7 +79,7 @@ class ConnectionServer(web.Server):
         self._open[handler] = transport
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         super().connection_lost(handler, exc)
         assert isinstance(handler, WatchedConnection)  # noqa: S101 -- as above
         self._open.pop(handler, None)

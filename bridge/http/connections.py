@@ -178,7 +178,7 @@ class WatchedConnection(RequestHandler):
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """Cut a connection off at once, and let the system forget what it has yet to send."""
+    """Abort a connection at once, and let the system forget what it has yet to send."""
     sock = transport.get_extra_info("socket")
     if sock is not None:
         # otherwise the system holds megabytes for minutes, for a client that does not read

@@ -46,7 +46,7 @@ class Refusals(PeriodicTask):
         self.note_problem(request, error.status, error.code, error.detail, wire_format)
 
     def note_problem(self, request: web.Request, status: int, code: str, detail: str, wire_format: str = "") -> None:
-        """Do the same for a problem that is no error of the bridge's own."""
+        """Note a problem in the same way that is no error of the bridge's own."""
         if not 400 <= status <= 422:
             return
         self.counts[status, code] += 1

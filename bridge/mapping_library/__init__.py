@@ -1,7 +1,7 @@
-"""Versions of mapping documents in use: activating them, taking them back, and what they would change.
+"""Versions of mapping documents: finding and activating them, and applying them to stored or pasted commits.
 
-The audit pages and the command line share what is here. Nothing here goes back on what was made: statements of the
-past change only where people ask for it (`reissue`).
+The audit pages and the command line share this package. Statements that were made already change only where people
+re-issue them (`reissue`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from bridge.mapping_documents import compile_text
+from bridge.mapping_library.documents import SHIPPED, compile_text, load_mapping
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.routing import unknown_names
 from bridge.settings import TargetSettings
@@ -131,6 +131,32 @@ def find_version(connection: Connection, name_or_hash: str) -> Version:
         return matching[0]
     reason = "is the beginning of more than one version's hash" if matching else "is no version's name or hash"
     raise LibraryError(f"{name_or_hash!r} {reason}; `scorm-bridge mapping list` shows them.")
+
+
+def find_document(connection: Connection, name: str, lms_id: int | None = None) -> CompiledMapping:
+    """Return a document by its name.
+
+    That is a file (`….toml`), `active` for the active version of an LMS or of all, the beginning of a version's hash,
+    the name of a shipped document, or that of a version, whose newest is meant.
+
+    Raises:
+        DefinitionError: it is not there, or has faults.
+        LibraryError: nothing is active.
+    """
+    if name == "active":
+        version_id = mapping_versions.active_for(connection, lms_id)
+        if version_id is None:
+            raise LibraryError("No version is active yet: the first start of the bridge activates one.")
+        return compile_stored(connection, version_id)
+    if name.endswith(".toml"):
+        return load_mapping(name)
+    try:
+        version = find_version(connection, name)
+    except LibraryError:
+        return load_mapping(name)
+    if version.name == name and (SHIPPED / f"{name}.toml").exists():
+        return load_mapping(name)
+    return compile_stored(connection, version.id)
 
 
 def find_lms(connection: Connection, name: str) -> int:

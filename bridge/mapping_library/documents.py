@@ -1,37 +1,42 @@
-"""Finds a mapping document by what people call it: a file, a stored version, or a shipped document."""
+"""Loads mapping documents, shipped ones and files."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from pathlib import Path
 
-from bridge.mapping_documents import SHIPPED, load_mapping
-from bridge.mapping_library import activation
-from bridge.mapping_library.activation import LibraryError, compile_stored
-from mappings.definition import CompiledMapping
-from storage import mapping_versions
+import mappings
+from mappings.definition import CompiledMapping, DefinitionError, Fault, compile_definition, load_definition
+
+SHIPPED = Path(mappings.__file__).parent
 
 
-def find_document(connection: Connection, name: str, lms_id: int | None = None) -> CompiledMapping:
-    """Return a document by its name.
-
-    That is a file (`….toml`), `active` for the active version of an LMS or of all, the beginning of a version's hash,
-    the name of a shipped document, or that of a version, whose newest is meant.
+def load_mapping(document: str) -> CompiledMapping:
+    """Load and compile a shipped document by its name, or any by its path.
 
     Raises:
         DefinitionError: it is not there, or has faults.
-        LibraryError: nothing is active.
     """
-    if name == "active":
-        version_id = mapping_versions.active_for(connection, lms_id)
-        if version_id is None:
-            raise LibraryError("No version is active yet: the first start of the bridge activates one.")
-        return compile_stored(connection, version_id)
-    if name.endswith(".toml"):
-        return load_mapping(name)
+    return compile_text(read_document(document), document)
+
+
+def read_document(document: str) -> str:
+    """Read the text of a shipped document by its name, or of any by its path.
+
+    Raises:
+        DefinitionError: it is not there.
+    """
+    path = Path(document) if document.endswith(".toml") else SHIPPED / f"{document}.toml"
     try:
-        version = activation.find_version(connection, name)
-    except LibraryError:
-        return load_mapping(name)
-    if version.name == name and (SHIPPED / f"{name}.toml").exists():
-        return load_mapping(name)
-    return compile_stored(connection, version.id)
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        names = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.toml")))
+        raise DefinitionError(document, [Fault("file", 0, f"cannot be read ({error}); shipped are {names}")]) from None
+
+
+def compile_text(text: str, source: str) -> CompiledMapping:
+    """Compile a document's text; `source` names it in messages.
+
+    Raises:
+        DefinitionError: it has faults, all of which are told.
+    """
+    return compile_definition(load_definition(text, source), source)

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 import structlog
 from sqlalchemy import Engine
 
-from bridge.mapping_documents import compile_text
+from bridge.mapping_library.documents import compile_text
 from bridge.mapping_library.enrollment_history import (
     EnrollmentHistory,
     UnreadableCommitError,

@@ -97,7 +97,7 @@ _EITHER: _Table = {
 }
 
 
-class _Group(NamedTuple):
+class _NameGroup(NamedTuple):
     """Elements and groups of elements whose names begin with `path`; `unread` is what else SCORM has there.
 
     An element has the snapshot's field, its reader, and what that is known to return.
@@ -105,12 +105,12 @@ class _Group(NamedTuple):
 
     path: str
     elements: Mapping[str, tuple[str, Reader | None, Mapping[str, object]]]
-    groups: Mapping[str, _Group]
+    groups: Mapping[str, _NameGroup]
     unread: frozenset[str]
 
 
-def _group(path: str, table: _Table) -> _Group:
-    return _Group(
+def _group(path: str, table: _Table) -> _NameGroup:
+    return _NameGroup(
         path,
         {
             key: (*entry, {} if entry[1] is None else values.known_to(entry[1]))
@@ -177,7 +177,7 @@ _NONE: frozenset[str] = frozenset()
 
 def _walk(
     branch: Mapping[str, Any],
-    group: _Group,
+    group: _NameGroup,
     found: dict[str, Any],
     warnings: list[CmiWarning],
     cleared: set[str],
@@ -212,7 +212,7 @@ def _walk(
 
 
 def _walk_group(
-    value: object, group: _Group, found: dict[str, Any], warnings: list[CmiWarning], cleared: set[str]
+    value: object, group: _NameGroup, found: dict[str, Any], warnings: list[CmiWarning], cleared: set[str]
 ) -> None:
     if isinstance(value, dict):
         _walk(value, group, found, warnings, cleared)

@@ -19,7 +19,7 @@ from mappings.definition.model import (
     RESOURCES,
     RESULT_PARTS,
     SCALED_SCORES,
-    Activity,
+    ActivityTemplate,
     Extension,
     MappingDefinition,
     Rule,
@@ -148,7 +148,7 @@ def _who(definition: MappingDefinition) -> Iterator[DescriptionLine]:
         yield DescriptionLine("Name", template_text(actor.name))
 
 
-def _activity(one: Activity) -> str:
+def _activity(one: ActivityTemplate) -> str:
     told = [template_text(one.id), f"type {template_text(one.type)}"]
     if one.name is not None:
         told.append(f"name {template_text(one.name)}")

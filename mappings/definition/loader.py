@@ -21,7 +21,7 @@ from mappings.definition.model import (
     RESOURCES,
     RESULT_PARTS,
     SCALED_SCORES,
-    Activity,
+    ActivityTemplate,
     Actor,
     Context,
     DocumentDefinition,
@@ -136,9 +136,9 @@ def _actor(section: TomlTable) -> Actor:
     return actor
 
 
-def _activity(section: TomlTable) -> Activity:
+def _activity(section: TomlTable) -> ActivityTemplate:
     also = OF_ITEMS | OF_COMMITS
-    activity = Activity(
+    activity = ActivityTemplate(
         section.iri("id", also=also),
         section.iri("type", also=also),
         section.optional_template("name", also=also),
@@ -164,7 +164,7 @@ def _verb(section: TomlTable) -> Verb:
     return verb
 
 
-def _context(section: TomlTable, activities: dict[str, Activity]) -> Context:
+def _context(section: TomlTable, activities: dict[str, ActivityTemplate]) -> Context:
     context = Context(
         registration=section.template("registration"),
         grouping=section.words("grouping", activities, "an activity described in [activities]"),
@@ -210,12 +210,12 @@ def _extension(table: TomlTable, key: str) -> Value | dict[str, Value]:
     return table.value(key)
 
 
-def _of_items(activity: Activity) -> bool:
+def _of_items(activity: ActivityTemplate) -> bool:
     templates = (activity.id, activity.type, activity.name or (), activity.description or ())
     return activity.interaction or any(placeholders(template) & OF_ITEMS for template in templates)
 
 
-def _of_commits(activity: Activity) -> bool:
+def _of_commits(activity: ActivityTemplate) -> bool:
     return any(placeholders(template) & OF_COMMITS for template in (activity.id, activity.type))
 
 
@@ -227,7 +227,7 @@ def _condition(table: TomlTable) -> Condition | None:
         return None
 
 
-def _objectives(section: TomlTable, activities: dict[str, Activity]) -> Objectives:
+def _objectives(section: TomlTable, activities: dict[str, ActivityTemplate]) -> Objectives:
     told = Objectives(
         section.word("as", activities, "an activity described in [activities]"),
         section.word("in", CONTEXT_LISTS, "a list of contextActivities"),
@@ -241,7 +241,9 @@ def _objectives(section: TomlTable, activities: dict[str, Activity]) -> Objectiv
     return told
 
 
-def _rules(tables: list[TomlTable], activities: dict[str, Activity], verbs: dict[str, Verb]) -> tuple[Rule, ...]:
+def _rules(
+    tables: list[TomlTable], activities: dict[str, ActivityTemplate], verbs: dict[str, Verb]
+) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     names: set[str] = set()
     for table in tables:
@@ -281,7 +283,7 @@ def _rules(tables: list[TomlTable], activities: dict[str, Activity], verbs: dict
     return tuple(rules)
 
 
-def _xapi_documents(table: TomlTable, activities: dict[str, Activity]) -> tuple[DocumentDefinition, ...]:
+def _xapi_documents(table: TomlTable, activities: dict[str, ActivityTemplate]) -> tuple[DocumentDefinition, ...]:
     fixed = [name for name, one in activities.items() if not _of_items(one) and not _of_commits(one)]
     kind = "an activity described in [activities] that is not made of {item.…} or of what commits change"
     documents: list[DocumentDefinition] = []

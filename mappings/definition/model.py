@@ -126,7 +126,7 @@ class Actor(msgspec.Struct, frozen=True):
     identifier: Identifier = "account"
 
 
-class Activity(msgspec.Struct, frozen=True):
+class ActivityTemplate(msgspec.Struct, frozen=True):
     """An xAPI activity; `name` and `description` as Actor's `name`.
 
     An `interaction` also gets the interaction type and the correct responses in its definition. With `keep_iri`, the
@@ -235,7 +235,7 @@ class MappingDefinition(msgspec.Struct, frozen=True):
     status: StatusPolicy
     idle: Ending
     actor: Actor
-    activities: Mapping[str, Activity]
+    activities: Mapping[str, ActivityTemplate]
     context: Context
     verbs: Mapping[str, Verb]
     rules: tuple[Rule, ...]

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import tincan
 
-from mappings.definition.model import Activity, Extension, MappingDefinition, Rule, Value
+from mappings.definition.model import ActivityTemplate, Extension, MappingDefinition, Rule, Value
 from mappings.definition.placeholders import KINDS, VERBATIM, Placeholder, Template, is_missing, is_optional
 from mappings.definition.statement_context import Slots
 from mappings.xapi.fast_checks import is_sound_iri
@@ -207,7 +207,7 @@ def _activity_parts(definition: MappingDefinition, name: str, absent: frozenset[
     return _cut(msgspec.json.encode(activity.as_version("1.0.3")))
 
 
-def _activity(definition: MappingDefinition, activity: Activity, absent: frozenset[str]) -> Any:
+def _activity(definition: MappingDefinition, activity: ActivityTemplate, absent: frozenset[str]) -> Any:
     is_own = activity.keep_iri and ITEM_IRI not in absent
     return tincan.Activity(
         id=f"{_OPEN}{ITEM_IRI}{_CLOSE}" if is_own else _fill(activity.id, absent, iri=True),

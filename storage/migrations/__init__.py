@@ -21,7 +21,7 @@ _LOCK = 0x5C0_24A_1  # any number that nobody else takes
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest revision. Running it again, or in several processes at once, does no harm.
+    """Upgrade the schema to the newest revision. Running it again, or in several processes at once, does no harm.
 
     All of it is one transaction: a crash leaves the old schema or the new one.
 

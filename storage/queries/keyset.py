@@ -99,14 +99,14 @@ def up_to(connection: Connection, query: Select[Any], most: int) -> Count:
 
 
 def among(connection: Connection, column: Column[int], values: Sequence[int]) -> ColumnElement[bool]:
-    """Meet what is one of some whole numbers, however many; not more than SQLite takes of parameters."""
+    """Return the condition of being one of some numbers, however many; not more than SQLite takes of parameters."""
     if connection.dialect.name == "postgresql":
         return column == any_(literal(values, ARRAY(BigInteger)))  # one parameter
     return column.in_(values)
 
 
 def has(connection: Connection, *conditions: ColumnElement[bool], walked: bool) -> ColumnElement[bool]:
-    """Meet what there is a row for; `walked` is for queries that walk another table's index.
+    """Return the condition that there is a row; `walked` is for queries that walk another table's index.
 
     PostgreSQL would rather begin with all such rows, dead deliveries for one, however many there are.
     """
@@ -115,7 +115,7 @@ def has(connection: Connection, *conditions: ColumnElement[bool], walked: bool) 
 
 
 def begins(connection: Connection, column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
-    """Meet text that begins with exactly this, upper and lower case told apart."""
+    """Return the condition of text that begins with exactly this, upper and lower case told apart."""
     if connection.dialect.name == "postgresql":
         return func.starts_with(column, prefix)
     last = next((at for at in range(len(prefix), 0, -1) if prefix[at - 1] < "\U0010ffff"), 0)

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import FormData
 
 from bridge.app import MAPPING_RELOADER
-from bridge.mapping_documents import SHIPPED
+from bridge.mapping_library.documents import SHIPPED
 from storage import audit_log
 from storage.engine import reading
 from tests.mappings.statement_builders import FOR_CREDIT

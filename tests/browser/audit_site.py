@@ -10,8 +10,8 @@ from playwright.async_api import Locator, Page, ViewportSize, expect
 from sqlalchemy import text
 
 from bridge.audit.routes import ROUTES, Route
-from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library.activation import store_version
+from bridge.mapping_library.documents import compile_text, read_document
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.targets import pause_target
 from bridge.settings import TargetSettings

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from bridge.mapping_documents import read_document
+from bridge.mapping_library.documents import read_document
 from mappings.xapi.voiding import VOIDED
 from tests.browser.audit_site import ADMIN, LEFT, add_admin, delivery, sign_in, trail
 from tests.browser.conftest import Watch, watched_page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from bridge.cli.verify import find_enrollments
-from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.documents import load_mapping
 from storage.engine import reading
 from tests.cases.playing import Case
 from tests.support.bridge import Bridge

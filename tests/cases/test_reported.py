@@ -8,7 +8,7 @@ import pytest
 
 from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.http.services import SERVICES
-from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.documents import load_mapping
 from tests.cases.playing import Case, result_of, verbs
 from tests.support.bridge import Bridge
 from tests.support.replay import replayed, stored

@@ -15,14 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import Engine, func, select
 
 from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
-from bridge.commit_model.launch import Activity, Course, Launch, Learner
+from bridge.commit_model.launch import Launch, LaunchActivity, LaunchCourse, LaunchLearner
 from bridge.commits.batch_executor import execute_batch
 from bridge.commits.commands import CloseIdleSession, Command, OpenSession, StoreCommit
 from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.write_queue import CommandBatch, QueuedCommand, WriteQueue
 from bridge.formats import native
 from bridge.formats.commit_request import CommitRequest
-from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.documents import load_mapping
 from mappings.attempt.commit import ReceivedCommit
 from mappings.cmi import parse_cmi
 from storage import lms, mapping_versions
@@ -233,7 +233,7 @@ class Machine(RuleBasedStateMachine):
         return StoreCommit(received, session_id, self.lms_id, None, "application/json", raw)
 
     def _launch(self, learner: str) -> Launch:
-        return Launch(self.lms_id, Learner(learner, ""), Activity("235", "", ""), Course("", ""))
+        return Launch(self.lms_id, LaunchLearner(learner, ""), LaunchActivity("235", "", ""), LaunchCourse("", ""))
 
     def _statements(self) -> list[str]:
         with reading(self.engine) as connection:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.cli.exit_codes import ExitCode
-from bridge.mapping_documents import read_document
+from bridge.mapping_library.documents import read_document
 from storage import audit_log
 from storage.engine import reading
 from tests.cli.conftest import Run

@@ -17,7 +17,7 @@ from bridge.forms import (
     MAX_PART_HEADERS,
     FormError,
     FormLimitError,
-    Part,
+    FormPart,
     parse_multipart,
     parse_urlencoded,
     percent_decode,
@@ -37,7 +37,11 @@ def test_parts_come_as_they_were_sent() -> None:
         b'--b\r\ncontent-disposition: form-data; name="\xc3\xa9"\r\nX-Own: 1\r\n\r\n\r\n',
     )
 
-    assert parse_multipart(body, b"b") == [Part("a", b"x\r\n--c\r\n \xff"), Part("a", b"\0", "f.toml"), Part("é", b"")]
+    assert parse_multipart(body, b"b") == [
+        FormPart("a", b"x\r\n--c\r\n \xff"),
+        FormPart("a", b"\0", "f.toml"),
+        FormPart("é", b""),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ SHARDS = (HEAD, b"\r\n", b"--b", b"--", b"x", b":", b";", b'"')
 @given(st.binary(max_size=300) | st.lists(st.sampled_from(SHARDS), max_size=30).map(b"".join))
 def test_any_bytes_are_a_form_or_refused(body: bytes) -> None:
     with contextlib.suppress(FormError):
-        assert all(isinstance(part, Part) for part in parse_multipart(body, b"b"))
+        assert all(isinstance(part, FormPart) for part in parse_multipart(body, b"b"))
     assert all(isinstance(value, str) for _, value in parse_urlencoded(body.decode(errors="replace")))
     form_field(body, "password")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bridge.mapping_documents import load_mapping, read_document
+from bridge.mapping_library.documents import load_mapping, read_document
 from tests.http.test_learner_details import use
 from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.replay import replayed, stored

@@ -13,8 +13,8 @@ from sqlalchemy import select, text
 from bridge.app import MAPPING_RELOADER
 from bridge.commit_model.launch_fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES, MAX_DESCRIPTION_BYTES
 from bridge.formats.redaction import without_email
-from bridge.mapping_documents import compile_text, read_document
 from bridge.mapping_library import activation
+from bridge.mapping_library.documents import compile_text, read_document
 from bridge.operations.audit_context import AuditContext
 from storage.engine import reading, writing
 from storage.tables import enrollment, metadata

@@ -7,9 +7,9 @@ import json
 import pytest
 from sqlalchemy import Engine, select
 
-from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
+from bridge.mapping_library.documents import load_mapping
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import FilterSettings, TargetSettings
 from mappings.definition import CompiledMapping, DefinitionError

@@ -10,8 +10,8 @@ import tincan
 from sqlalchemy import update
 
 from bridge.app import MAPPING_RELOADER
-from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reissue import Reissue
 from bridge.operations.audit_context import AuditContext
 from mappings.definition import CompiledMapping

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bridge.app import MAPPING_RELOADER
-from bridge.mapping_documents import load_mapping
 from bridge.mapping_library import activation
+from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import RELOAD_INTERVAL
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import FilterSettings, SettingsError, TargetSettings

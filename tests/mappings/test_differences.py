@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.mapping_documents import SHIPPED
+from bridge.mapping_library.documents import SHIPPED
 from mappings.definition import load_definition
 from mappings.definition.describe import describe
 from mappings.definition.diff import CONTEXT_LINES, diff_lines, diff_rules, diff_settings

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.mapping_documents import load_mapping
+from bridge.mapping_library.documents import load_mapping
 from tests.recordings import recording
 from tests.recordings.test_scorm_again import SUSPENDED_EARLIER
 from tests.support.bridge import Bridge

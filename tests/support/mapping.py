@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.mapping_documents import compile_text, load_mapping, read_document
+from bridge.mapping_library.documents import compile_text, load_mapping, read_document
 from mappings.definition import CompiledMapping
 
 SHIPPED = read_document("scorm-profile")

@@ -93,7 +93,7 @@ def _parse(body: bytes, content_type: str) -> PostedForm:
         raise forms.FormError(f"has the charset {charset[:40]!r}; only UTF-8 is accepted")
     if kind in {_URLENCODED, ""}:
         fields = forms.parse_urlencoded(body.decode(errors="replace"), max_fields=MAX_FORM_FIELDS)
-        parts = [forms.Part(name, text.encode()) for name, text in fields]
+        parts = [forms.FormPart(name, text.encode()) for name, text in fields]
     elif kind == _MULTIPART:
         boundary = str(options.get("boundary", "")).encode(errors="replace")
         if not 1 <= len(boundary) <= forms.MAX_BOUNDARY_BYTES:

@@ -36,7 +36,7 @@ class Altered(NamedTuple):
     after: str | None
 
 
-class Outcome(NamedTuple):
+class CommitOutcome(NamedTuple):
     """What came of a commit: what it altered, and which values could not be used (code, element, value, message).
 
     `warnings` are the first of `all_warnings` many.
@@ -61,7 +61,7 @@ _decode = msgspec.json.Decoder(_Reply).decode
 
 def outcomes(
     commits: Sequence[TimelineCommit], before: str | None, *, sees_cmi: bool, most_warnings: int
-) -> list[Outcome]:
+) -> list[CommitOutcome]:
     """Return what came of each of an attempt's commits, which are in the order they were received.
 
     `before` is the answer to the one before the first of them, None where there is none. Bookmarks and the values that
@@ -71,7 +71,7 @@ def outcomes(
     found = []
     for one in commits:
         if one.response is None:  # a duplicate changed nothing
-            found.append(Outcome())
+            found.append(CommitOutcome())
             continue
         now = _decode(one.response)
         warnings = tuple(
@@ -79,7 +79,7 @@ def outcomes(
         )
         if not sees_cmi:
             warnings = tuple(_without_content(told) for told in warnings)
-        found.append(Outcome(tuple(_altered(known, now, sees_cmi=sees_cmi)), warnings, len(now.warnings)))
+        found.append(CommitOutcome(tuple(_altered(known, now, sees_cmi=sees_cmi)), warnings, len(now.warnings)))
         known = now
     return found
 

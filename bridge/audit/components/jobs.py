@@ -79,7 +79,7 @@ class Jobs:
         return cast("Job[_What]", found) if found is not None and isinstance(found.what, kind) else None
 
     def start(self, job: Job[_What], work: Work) -> None:
-        """Begin one.
+        """Start a job.
 
         Raises:
             BusyError: another one is at work.
@@ -97,7 +97,7 @@ class Jobs:
             await self._task
 
     async def stop(self) -> None:
-        """Break off what is at work."""
+        """Stop the job that runs."""
         self._stopped = True
         await self.wait()
 
@@ -135,7 +135,7 @@ def set_up(app: web.Application) -> None:
 
 
 def start(request: web.Request, job: Job[_What], work: Work) -> None:
-    """Begin a job that a page asks for.
+    """Start a job that a page asks for.
 
     Raises:
         web.HTTPConflict: another one is at work, in words.

@@ -38,7 +38,7 @@ NAVIGATION = (
 )
 
 
-class Entry(NamedTuple):
+class NavigationEntry(NamedTuple):
     """An entry of the navigation."""
 
     href: str
@@ -71,24 +71,24 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
     app[_ENTRIES] = tuple((path, title, roles[path] or 0) for path, title in NAVIGATION if path in roles)
 
 
-def navigation(request: web.Request) -> list[Entry]:
+def navigation(request: web.Request) -> list[NavigationEntry]:
     """Return the entries that who is signed in may follow."""
     who = optional_account(request)
     return [
-        Entry(f"/audit{path}", title, _is_below(request.path, f"/audit{path}"))
+        NavigationEntry(f"/audit{path}", title, _is_below(request.path, f"/audit{path}"))
         for path, title, role in request.app[_ENTRIES]
         if who is not None and who.role >= role
     ]
 
 
-class Page(web.Response):
+class PageResponse(web.Response):
     """A page that is written when it is sent, or before: off the event loop, as large ones take a while."""
 
     def __init__(self, write: Callable[[], str], status: int) -> None:
         super().__init__(status=status, content_type="text/html", charset="utf-8")
         self._write: Callable[[], str] | None = write
 
-    def written(self) -> Page:
+    def written(self) -> PageResponse:
         """Write it now, if it is not written yet."""
         if self._write is not None:
             self.text = self._write()
@@ -100,12 +100,12 @@ class Page(web.Response):
 async def write_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Write pages on the threads of those who look at them."""
     response = await handler(request)
-    if isinstance(response, Page):
+    if isinstance(response, PageResponse):
         await request.app[DEPENDENCIES].database.run(response.written)
     return response
 
 
-def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> Page:
+def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> PageResponse:
     """Make a page. Templates get `values`, and `account`, `csrf_token`, `navigation`, `now`, `here` and others.
 
     `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `message` is
@@ -125,7 +125,7 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
         "sees_cmi": may_see_cmi(request),
     }
     context |= values
-    return Page(lambda: aiohttp_jinja2.render_string(template, request, context), status)
+    return PageResponse(lambda: aiohttp_jinja2.render_string(template, request, context), status)
 
 
 def _here_with(request: web.Request, changed: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ class _Trouble(NamedTuple):
     query: str
 
 
-class _Looked(NamedTuple):
+class _DeliverySearch(NamedTuple):
     page: ResultPage[Delivery]
     known: Vocabulary
     which: DeliveryFilter
@@ -54,13 +54,13 @@ class _Looked(NamedTuple):
 async def _deliveries(request: web.Request) -> web.StreamResponse:
     parts, told = request.app[DEPENDENCIES], request.query
 
-    def look(connection: Connection) -> _Looked:
+    def look(connection: Connection) -> _DeliverySearch:
         known = vocabulary(connection)
         which = deliveries_told(told, known)
         found = deliveries.search(connection, which, after=told.get("after"))
         is_whole = which == DeliveryFilter() and "after" not in told
         states = target_statuses(connection, parts.settings.targets) if is_whole else []
-        return _Looked(found, known, which, states, causes.causes(connection) if is_whole else None)
+        return _DeliverySearch(found, known, which, states, causes.causes(connection) if is_whole else None)
 
     found = await parts.database.read(look)
     shows_cmi = may_see_cmi(request)

@@ -14,9 +14,9 @@ from bridge.audit.components.flash import OTHERS_FOLLOW, redirect_with_message
 from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mappings import known
-from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import ActivationResult, LibraryError
+from bridge.mapping_library.documents import compile_text
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from mappings.definition import CompiledMapping, DefinitionError, Fault
 from storage import mapping_versions

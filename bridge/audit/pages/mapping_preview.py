@@ -18,9 +18,9 @@ from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mappings import known
 from bridge.errors import BridgeError
-from bridge.mapping_documents import compile_text
 from bridge.mapping_library import activation, impact
 from bridge.mapping_library.activation import LibraryError
+from bridge.mapping_library.documents import compile_text
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
 from bridge.mapping_library.preview import parse_body, preview_commit

@@ -27,13 +27,13 @@ class _Holding(NamedTuple):
     acts: list[tuple[Activation, str]]
 
 
-class _Looked(NamedTuple):
+class _VersionList(NamedTuple):
     versions: list[WholeVersion]
     holding: dict[int, _Holding]
     lms: list[str]
 
 
-def _look(connection: Connection) -> _Looked:
+def _look(connection: Connection) -> _VersionList:
     names = mapping_versions.lms_names(connection)
     found: dict[int, _Holding] = {}
     for lms_id, version_id in mapping_versions.active(connection).items():
@@ -42,7 +42,7 @@ def _look(connection: Connection) -> _Looked:
         if act.mapping_version_id is not None:
             one = found.setdefault(act.mapping_version_id, _Holding([], []))
             one.acts.append((act, _whom(names, act.lms_id)))
-    return _Looked(mapping_versions.newest(connection), found, list(names.values()))
+    return _VersionList(mapping_versions.newest(connection), found, list(names.values()))
 
 
 def _whom(names: dict[int, str], lms_id: int | None) -> str:
@@ -62,7 +62,7 @@ async def _mappings(request: web.Request) -> web.StreamResponse:
 
 
 async def _mapping(request: web.Request) -> web.StreamResponse:
-    def look(connection: Connection) -> tuple[WholeVersion, _Looked]:
+    def look(connection: Connection) -> tuple[WholeVersion, _VersionList]:
         return known(connection, request.match_info["hash"]), _look(connection)
 
     version, found = await request.app[DEPENDENCIES].database.read(look)

@@ -12,7 +12,7 @@ from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import commit_diff, rule_trace
-from bridge.audit.components.commit_diff import Outcome
+from bridge.audit.components.commit_diff import CommitOutcome
 from bridge.audit.components.json_view import chars_per_text, text_file, truncate_text, view_of
 from bridge.audit.components.render import page
 from bridge.audit.components.request_params import next_place, nothing, place_in, uuid_in
@@ -51,7 +51,7 @@ class CommitShown(NamedTuple):
     line: TimelineCommit
     session: int
     opens: bool
-    outcome: Outcome
+    outcome: CommitOutcome
     statements: list[StatementShown]
 
 

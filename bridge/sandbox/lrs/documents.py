@@ -43,7 +43,7 @@ class Document(msgspec.Struct, frozen=True):
         return self.content_type.partition(";")[0].strip().lower() == "application/json"
 
 
-class Condition(msgspec.Struct, frozen=True):
+class Precondition(msgspec.Struct, frozen=True):
     """The conditions of a request: its If-Match and If-None-Match headers, None where there is none."""
 
     match: tuple[ETag, ...] | None = None
@@ -78,7 +78,9 @@ class DocumentStore:
         """Return a document, None if there is none."""
         return self._documents.get((place, document_id))
 
-    def put(self, place: Place, document_id: str, document: Document, condition: Condition, *, guarded: bool) -> None:
+    def put(
+        self, place: Place, document_id: str, document: Document, condition: Precondition, *, guarded: bool
+    ) -> None:
         """Store a document in place of whatever is there.
 
         Raises:
@@ -96,7 +98,7 @@ class DocumentStore:
             _decoded(document, "body")
         self._documents[place, document_id] = document
 
-    def merge(self, place: Place, document_id: str, document: Document, condition: Condition) -> None:
+    def merge(self, place: Place, document_id: str, document: Document, condition: Precondition) -> None:
         """Store a document, or lay its properties over those of the JSON object that is there.
 
         Raises:
@@ -114,7 +116,7 @@ class DocumentStore:
         content = msgspec.json.encode(merged)
         self._documents[place, document_id] = msgspec.structs.replace(document, content=content)
 
-    def delete(self, place: Place, document_id: str, condition: Condition) -> None:
+    def delete(self, place: Place, document_id: str, condition: Precondition) -> None:
         """Remove a document; one that is not there is no error.
 
         Raises:
@@ -136,7 +138,7 @@ class DocumentStore:
                 del self._documents[place, document_id]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         self._documents.clear()
 
 

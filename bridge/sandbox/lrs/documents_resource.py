@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from bridge.sandbox.lrs import gate, parameters
-from bridge.sandbox.lrs.documents import DOCUMENTS, Condition, Document, Place
+from bridge.sandbox.lrs.documents import DOCUMENTS, Document, Place, Precondition
 from bridge.sandbox.lrs.gate import RefusedError, json_response
 from mappings.xapi.validation import Edition, actors, shape, syntax
 
@@ -87,8 +87,8 @@ def routes() -> list[web.RouteDef]:
     return found
 
 
-def _condition(request: web.Request) -> Condition:
-    return Condition(request.if_match, request.if_none_match)
+def _condition(request: web.Request) -> Precondition:
+    return Precondition(request.if_match, request.if_none_match)
 
 
 async def _received(request: web.Request) -> Document:

@@ -74,7 +74,7 @@ Manner: TypeAlias = KnownIsConflict | KnownIsNoContent | InvalidIsServerError
 Action: TypeAlias = Decision | Delay | Manner
 
 
-class Subject(msgspec.Struct, frozen=True):
+class FaultSubject(msgspec.Struct, frozen=True):
     """What rules look at in a request."""
 
     method: str
@@ -100,7 +100,7 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_statements: Count = 0
     min_bytes: Count = 0
 
-    def covers(self, subject: Subject) -> bool:
+    def covers(self, subject: FaultSubject) -> bool:
         """Return whether the rule is for this request."""
         wanted = {one.lower() for one in self.statement_ids}
         return (
@@ -218,7 +218,7 @@ class Faults:
             fired=tuple(tally.fired for _, tally in self._rules),
         )
 
-    def plan(self, subject: Subject) -> Plan:
+    def plan(self, subject: FaultSubject) -> Plan:
         """Ask the rules about a request, counting it."""
         plan = Plan()
         for rule, tally in self._rules:

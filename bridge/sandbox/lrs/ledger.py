@@ -53,7 +53,7 @@ class Ledger:
         return tuple(self._arrivals.values())
 
     def open(self, at: datetime, method: str, target: str, statement_ids: Sequence[str | None]) -> int:
-        """Enter a request as it arrives, and return its number."""
+        """Record a request as it arrives, and return its number."""
         first = []
         for statement_id in statement_ids:
             key = statement_id.lower() if statement_id is not None else None
@@ -65,7 +65,7 @@ class Ledger:
         return self._last
 
     def close(self, number: int, *, status: int | None, stored: Sequence[str], faults: Sequence[str]) -> None:
-        """Enter what became of a request: its status, None if the connection was cut.
+        """Record what became of a request: its status, None if the connection was cut.
 
         Nothing happens when the ledger was emptied in between.
         """
@@ -79,7 +79,7 @@ class Ledger:
             )
 
     def clear(self) -> None:
-        """Forget every arrival, and that any statement was seen."""
+        """Delete every arrival, and that any statement was seen."""
         self._arrivals.clear()
         self._seen.clear()
 

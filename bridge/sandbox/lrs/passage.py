@@ -30,13 +30,13 @@ PASSAGE: Final = web.RequestKey("PASSAGE", Passage)
 
 @web.middleware
 async def passage(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Enter every xAPI request in the ledger, carry out what the fault script plans for it, enter the outcome."""
+    """Record every xAPI request in the ledger, carry out what the fault script plans for it, enter the outcome."""
     if not gate.is_xapi(request):
         return await handler(request)
     body = await request.read()
     ids = _statement_ids(request, body)
     number = request.app[ledger.LEDGER].open(request.app[gate.NOW](), request.method, str(request.rel_url), ids)
-    subject = faults.Subject(request.method, request.path, tuple(one or "" for one in ids), len(body))
+    subject = faults.FaultSubject(request.method, request.path, tuple(one or "" for one in ids), len(body))
     going = Passage(request.app[faults.FAULTS].plan(subject), [])
     request[PASSAGE] = going
     try:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.sandbox.lrs import parameters
-from bridge.sandbox.lrs.store import StatementStore, Stored
+from bridge.sandbox.lrs.store import StatementStore, StoredStatement
 from mappings.xapi import statement_equality
 from mappings.xapi.validation import actors, shape, syntax
 
@@ -73,29 +73,29 @@ class Query(msgspec.Struct, frozen=True):
         )
 
 
-class Page(msgspec.Struct, frozen=True):
+class StatementPage(msgspec.Struct, frozen=True):
     """One page of an answer: the statements, and the position where the next page starts, None on the last."""
 
     statements: list[dict[str, Any]]
     next_start: int | None
 
 
-def find(store: StatementStore, query: Query, page_size: int) -> Page:
+def find(store: StatementStore, query: Query, page_size: int) -> StatementPage:
     """Return a page of the statements that meet a query, the newest first unless it is to ascend.
 
     Voided statements are never among them; those that refer to one are, when the voided one meets the query.
     """
     size = min(query.limit or page_size, page_size)
-    found: list[Stored] = []
+    found: list[StoredStatement] = []
     for stored in _from(store, query):
         if _in_time(stored, query) and not store.is_voided(stored) and _meets(store, stored, query):
             if len(found) == size:
-                return Page([one.statement for one in found], stored.position)
+                return StatementPage([one.statement for one in found], stored.position)
             found.append(stored)
-    return Page([one.statement for one in found], None)
+    return StatementPage([one.statement for one in found], None)
 
 
-def _from(store: StatementStore, query: Query) -> Iterator[Stored]:
+def _from(store: StatementStore, query: Query) -> Iterator[StoredStatement]:
     everything = store.in_order()
     if query.ascending:
         yield from everything[query.start or 0 :]
@@ -104,15 +104,15 @@ def _from(store: StatementStore, query: Query) -> Iterator[Stored]:
         yield from reversed(everything[:last])
 
 
-def _in_time(stored: Stored, query: Query) -> bool:
+def _in_time(stored: StoredStatement, query: Query) -> bool:
     if query.since is not None and stored.stored <= query.since:
         return False
     return query.until is None or stored.stored <= query.until
 
 
-def _meets(store: StatementStore, stored: Stored, query: Query) -> bool:
+def _meets(store: StatementStore, stored: StoredStatement, query: Query) -> bool:
     seen: set[str] = set()
-    one: Stored | None = stored
+    one: StoredStatement | None = stored
     while one is not None and one.key not in seen:
         if _matches(one.statement, query):
             return True
