@@ -18,7 +18,7 @@ from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.launch import LaunchData
 from mappings.attempt.resuming import Resume, goes_on
-from mappings.attempt.state import AttemptState, SessionState
+from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.attempt.state import open_session as begin_session
 from mappings.definition.model import Identifier
 from storage import attempts, journal
@@ -370,4 +370,4 @@ def _entry(attempt: CachedAttempt, session: SessionState) -> str:
     """Return `cmi.entry` (SCORM 2004 RTE 4th edition 4.2.8): empty where a finished attempt is looked at."""
     if not attempt.state.commits:
         return "ab-initio"
-    return "resume" if session.records or attempt.state.ended != "terminated" else ""
+    return "resume" if session.records or attempt.state.ended != Ending.TERMINATED else ""
