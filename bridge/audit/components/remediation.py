@@ -82,4 +82,4 @@ _BY_OUTCOME = {
 
 def remediation_for(state: str, outcome: str | None) -> Remediation:
     """Return what to do about deliveries in this state whose last try had this outcome."""
-    return QUARANTINED if state == "quarantined" else _BY_OUTCOME.get(outcome or "", UNKNOWN)
+    return QUARANTINED if state == DeliveryState.QUARANTINED else _BY_OUTCOME.get(outcome or "", UNKNOWN)
