@@ -20,8 +20,8 @@ PostgreSQL has 2,704."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class Learner(msgspec.Struct, frozen=True, gc=False):
-    """A learner by the LMS's account. `name` and `email` are empty where the LMS does not tell them.
+class LaunchLearner(msgspec.Struct, frozen=True, gc=False):
+    """A learner by the LMS's account. `name` and `email` are empty where the LMS leaves them out.
 
     `attributes` is a JSON object of texts, None where the LMS says nothing of them.
     """
@@ -32,8 +32,8 @@ class Learner(msgspec.Struct, frozen=True, gc=False):
     attributes: str | None = None
 
 
-class Activity(msgspec.Struct, frozen=True, gc=False):
-    """A SCO or topic by the LMS's id, or an IRI. What is not told of it is empty; `type` is an IRI."""
+class LaunchActivity(msgspec.Struct, frozen=True, gc=False):
+    """A SCO or topic by the LMS's id, or an IRI. What the LMS leaves out is empty; `type` is an IRI."""
 
     id: str
     name: str
@@ -41,8 +41,8 @@ class Activity(msgspec.Struct, frozen=True, gc=False):
     description: str = ""
 
 
-class Course(msgspec.Struct, frozen=True, gc=False):
-    """The course the activity is part of; all empty where not told."""
+class LaunchCourse(msgspec.Struct, frozen=True, gc=False):
+    """The course the activity is part of; all empty where the LMS leaves it out."""
 
     id: str
     name: str
@@ -57,9 +57,9 @@ class Launch(msgspec.Struct, frozen=True, gc=False):
     """
 
     lms_id: int
-    learner: Learner
-    activity: Activity
-    course: Course
+    learner: LaunchLearner
+    activity: LaunchActivity
+    course: LaunchCourse
     scorm_version: ScormVersion | None = None
     attempt_number: int | None = None
     data: LaunchData = NO_LAUNCH_DATA
@@ -67,20 +67,20 @@ class Launch(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> tuple[int, str, str, str]:
-        """Return what identifies the enrollment, where the LMS tells the course or there is none."""
+        """Return what identifies the enrollment, where the LMS names the course or there is none."""
         return self.lms_id, self.learner.id, self.activity.id, self.course.id
 
     def may_mean(self, key: tuple[int, str, str, str]) -> bool:
         """Return whether an enrollment may be meant where its session is known: either may leave the course out.
 
-        An LMS that told the course at the launch need not tell it again.
+        An LMS that named the course at the launch need not name it again.
         """
         mine = self.key
         return mine == key or (mine[:3] == key[:3] and (not mine[3] or not key[3]))
 
 
-def check_launch(launch: Launch) -> tuple[Launch, list[CmiWarning]]:
-    """Check that every id can be stored and become part of an IRI, and every name stored.
+def validate_launch(launch: Launch) -> tuple[Launch, list[CmiWarning]]:
+    """Validate that every id can be stored and become part of an IRI, and every name stored.
 
     Control characters in names are replaced by spaces, and warned of.
 
@@ -88,8 +88,8 @@ def check_launch(launch: Launch) -> tuple[Launch, list[CmiWarning]]:
         MalformedField: naming the field.
     """
     who, what, course = launch.learner, launch.activity, launch.course
-    told = who.id + what.id + course.id + who.name + what.name + course.name
-    if len(told) <= MAX_ID_BYTES // 4 and told.isprintable() and who.id.strip() and what.id.strip():
+    texts = who.id + what.id + course.id + who.name + what.name + course.name
+    if len(texts) <= MAX_ID_BYTES // 4 and texts.isprintable() and who.id.strip() and what.id.strip():
         return launch, []  # as nearly all are: nothing to look for
     for field, value, required in (
         ("learner.id", who.id, True),
@@ -107,8 +107,8 @@ def check_launch(launch: Launch) -> tuple[Launch, list[CmiWarning]]:
             raise MalformedField(f"{field} has a control character: {value[:40]!r}.")
     if len((who.id + what.id + course.id).encode()) > MAX_KEY_BYTES:
         raise MalformedField(
-            f"learner.id, activity.id and course.id are together longer than {MAX_KEY_BYTES} bytes;"
-            " shorten one of them."
+            f"learner.id, activity.id and course.id are together longer than {MAX_KEY_BYTES} bytes; shorten one of"
+            " them."
         )
     warnings: list[CmiWarning] = []
     launch = msgspec.structs.replace(

@@ -25,12 +25,12 @@ def documents_of(
     return [
         DocumentUpdate(
             DocumentRow(
-                one.place.id,
-                one.name,
-                one.place.resource,
-                one.place.parameters,
-                one.content_type,
-                one.content,
+                document.place.id,
+                document.name,
+                document.place.resource,
+                document.place.parameters,
+                document.content_type,
+                document.content,
                 attempt.row.id,
                 row.session_id,
                 row.commits,
@@ -38,7 +38,7 @@ def documents_of(
                 row.last_commit_at or row.started_at,
             ),
             # what a session leaves behind is what the next launch asks for, perhaps at once
-            0 if row.ended is not None else one.every * 1000,
+            0 if row.ended is not None else document.every * 1000,
         )
-        for one in contents
+        for document in contents
     ]

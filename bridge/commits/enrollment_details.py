@@ -23,9 +23,9 @@ def mbox_of(identifier: Identifier, launch: Launch) -> str | None:
 def update_details(owner: Enrollment, launch: Launch, identifier: Identifier) -> None:
     """Update an enrollment to what its LMS says now, in place; what the LMS leaves out stays as it is.
 
-    An e-mail address that no document in use needs any more is forgotten, or its hash kept where that is needed.
+    An e-mail address that no mapping in use needs any more is forgotten, or its hash kept where that is needed.
     """
-    for name, told in (
+    for name, value in (
         ("learner_name", launch.learner.name),
         ("activity_name", launch.activity.name),
         ("activity_description", launch.activity.description),
@@ -33,8 +33,8 @@ def update_details(owner: Enrollment, launch: Launch, identifier: Identifier) ->
         ("course_name", launch.course.name),
         ("course_description", launch.course.description),
     ):
-        if told and told != getattr(owner, name):
-            setattr(owner, name, told)
+        if value and value != getattr(owner, name):
+            setattr(owner, name, value)
             owner.changed = True
     attributes = launch.learner.attributes
     if attributes is not None and attributes != owner.learner_attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 
-from bridge.commit_model.launch import Activity, Course, Launch, Learner
+from bridge.commit_model.launch import Launch, LaunchActivity, LaunchCourse, LaunchLearner
 from bridge.commits.session_cache import CachedSession
 from mappings.attempt.launch import LaunchData
 
@@ -21,16 +21,16 @@ def session_of(session_id: str, sco: str) -> str:
 def launch_of(session: CachedSession, sco: str) -> Launch:
     """Return what that session is opened with: the same learner and course, and the SCO as activity.
 
-    Where the LMS told no course, the activity that it opened is the package, and the course of its SCOs.
+    Where the LMS named no course, the activity that it opened is the package, and the course of its SCOs.
     """
     owner, given = session.attempt.row.enrollment, session.state.launch
-    course = Course(owner.course_id, owner.course_name)
+    course = LaunchCourse(owner.course_id, owner.course_name)
     if not owner.course_id:
-        course = Course(owner.activity_id, owner.activity_name)
+        course = LaunchCourse(owner.activity_id, owner.activity_name)
     return Launch(
         lms_id=owner.lms_id,
-        learner=Learner(owner.learner_id, owner.learner_name),
-        activity=Activity(sco, "", ""),
+        learner=LaunchLearner(owner.learner_id, owner.learner_name),
+        activity=LaunchActivity(sco, "", ""),
         course=course,
         scorm_version="1.2",
         data=LaunchData(scorm_version="1.2", mode=given.mode, credit=given.credit, of_package=True),

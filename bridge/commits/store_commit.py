@@ -156,7 +156,7 @@ def statement_rows(
 
 
 def schedule_documents(active: ActiveMapping, session: CachedSession, at: int) -> None:
-    """Note when the attempt's documents are due: at once where its session has ended, else after a while."""
+    """Schedule the attempt's documents: at once where its session has ended, else after a while."""
     if not active.documents:
         return
     row = session.attempt.row

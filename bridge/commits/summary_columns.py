@@ -11,6 +11,7 @@ from mappings.attempt.changes import Change
 from mappings.attempt.state import AttemptState
 from mappings.cmi.scores import Score
 from storage.attempts import Attempt, Enrollment
+from storage.states import AttemptStatus
 
 
 def update(session: CachedSession, before: AttemptState, received_at: int, changes: Sequence[Change]) -> None:
@@ -49,7 +50,7 @@ def update_attempt(attempt: CachedAttempt) -> None:
     row, state = attempt.row, attempt.state
     known, value = state.snapshot, state.score or Score()
     row.scorm_version = row.scorm_version or known.scorm_version
-    row.status = state.ended or "active"
+    row.status = state.ended or AttemptStatus.ACTIVE.value
     row.completion_status, row.success_status = known.completion_status, known.success_status
     row.score_scaled, row.score_raw, row.score_min, row.score_max = value.scaled, value.raw, value.min, value.max
     row.progress_measure = known.progress_measure
@@ -62,7 +63,7 @@ _SUCCESS = {None: 0, "unknown": 0, "failed": 1, "passed": 2}
 
 
 def update_statuses(row: Attempt, changes: Sequence[Change]) -> None:
-    """Raise the enrollment to what was reached by changes: what a session without credit reached before is not told."""
+    """Raise the enrollment to what changes reached; what a session without credit reached before does not count."""
     owner: Enrollment = row.enrollment
     reached = {change.trigger for change in changes}
     completion = row.completion_status
@@ -87,7 +88,7 @@ def best_of(owner: Enrollment) -> Score | None:
 
 
 def update_best(attempt: CachedAttempt) -> None:
-    """Let the enrollment's best score be the best of its attempts' results, after this attempt's may have changed."""
+    """Set the enrollment's best score to the best of its attempts' results, after this attempt's may have changed."""
     owner, state = attempt.row.enrollment, attempt.state
     set_best(owner, better(state.best_of_others, state.score if state.for_credit else None))
 
@@ -101,16 +102,16 @@ def set_best(owner: Enrollment, best: Score | None) -> None:
         owner.changed = True
 
 
-def better(one: Score | None, other: Score | None) -> Score | None:
+def better(first: Score | None, second: Score | None) -> Score | None:
     """Return the better of two scores, the first where they are equal.
 
     They are compared by `scaled`, which is comparable across ranges, and by `raw` only where neither has one.
     """
-    if one is None or other is None:
-        return one or other
-    if one.scaled is not None or other.scaled is not None:
-        return other if _value(other.scaled) > _value(one.scaled) else one
-    return other if _value(other.raw) > _value(one.raw) else one
+    if first is None or second is None:
+        return first or second
+    if first.scaled is not None or second.scaled is not None:
+        return second if _value(second.scaled) > _value(first.scaled) else first
+    return second if _value(second.raw) > _value(first.raw) else first
 
 
 def _value(part: float | None) -> float:

@@ -1,4 +1,4 @@
-"""The enrollments, attempts and sessions a batch works on: each row once, loaded and locked together."""
+"""What a batch works on, loaded and locked together, and the session that each of its commands is about."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from sqlalchemy import Connection
 
 from bridge.clock import NewId, time_ordered_id
 from bridge.commit_model.launch import Launch
-from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state, encode_state
 from bridge.commits.commands import Command, StoreCommit
 from bridge.commits.enrollment_details import mbox_of, update_details
+from bridge.commits.identity_map import IdentityMap
 from bridge.commits.package_scos import launch_of, session_of
 from bridge.commits.session_cache import CachedAttempt, CachedEnrollment, CachedSession
-from bridge.commits.summary_columns import better
 from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.launch import LaunchData
 from mappings.attempt.resuming import Resume, goes_on
-from mappings.attempt.state import AttemptState, SessionState
+from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.attempt.state import open_session as begin_session
-from mappings.cmi.scores import Score
 from mappings.definition.model import Identifier
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
 from storage.change_set import ChangeSet, CourseKey, store_course_registrations
+from storage.states import AttemptStatus
 
 REPEAT_WINDOW = 60_000
 """Milliseconds within which the same bytes, sent without a session id, are the same commit."""
@@ -44,36 +43,32 @@ class UnitOfWork:
         self._identifier = identifier
         self._new_id = new_id
         self._now = now
-        self._enrollments: dict[int, Enrollment] = {}
+        self._rows = IdentityMap(connection)
         self._by_key: dict[EnrollmentKey, Enrollment] = {}
         self._routes: dict[tuple[str, str], tuple[str, Launch]] = {}
         self._registrations: dict[CourseKey, str] = {}
-        self._attempts: dict[int, CachedAttempt] = {}
         self._latest: dict[int, CachedAttempt] = {}
-        self._sessions: dict[str, CachedSession] = {}
         self._starts = 0
         self._free_ids: list[int] = []
 
     @property
     def enrollment_ids(self) -> set[int]:
-        """Return the enrollments that are loaded."""
-        return {*self._enrollments}
+        """Return the ids of the enrollments that are loaded."""
+        return {*self._rows.enrollments}
 
     def load(self, known: Iterable[CachedEnrollment], commands: Sequence[Command], *, launching: bool = True) -> None:
-        """Load everything that the session ids of works speak of, and when `launching`, what their launches do, locked.
+        """Load and lock everything that the session ids of commands are about, and when `launching`, their launches.
 
         `known` are locked already and need not be loaded.
         """
-        for one in known:
-            self._enrollments[one.row.id] = one.row
-            self._sessions |= one.sessions
-            self._attempts |= {session.attempt.row.id: session.attempt for session in one.sessions.values()}
+        for enrollment in known:
+            self._rows.add_cached(enrollment)
         named = [command.session_id for command in commands if command.session_id is not None]
-        self._load_missing(named)
+        self._rows.load_sessions(named)
         starting = [
             command.launch
             for command in commands
-            if launching and command.launch is not None and command.session_id not in self._sessions
+            if launching and command.launch is not None and command.session_id not in self._rows.sessions
         ]
         for command in commands:
             if isinstance(command, StoreCommit) and command.scos:
@@ -85,18 +80,20 @@ class UnitOfWork:
             return
         keys = self._keys(starting)
         launches = {keys[launch.key]: launch for launch in starting}
-        found = attempts.ensure_enrollments(
+        rows = attempts.ensure_enrollments(
             self._connection, [self._new(launch, key) for key, launch in launches.items()], self._now
         )
-        for told, key in keys.items():
-            row = found[key]
-            self._by_key[told] = owner = self._enrollments.setdefault(row.id, row)
+        for launch_key, key in keys.items():
+            row = rows[key]
+            self._by_key[launch_key] = owner = self._rows.enrollments.setdefault(row.id, row)
             owner.course_registration = row.course_registration
         # another process may have opened a session while its enrollment's lock was waited for
-        self._load_missing(named)
-        latest = attempts.latest_attempts(self._connection, [*{one.id: one for one in self._by_key.values()}.values()])
+        self._rows.load_sessions(named)
+        latest = attempts.latest_attempts(
+            self._connection, [*{owner.id: owner for owner in self._by_key.values()}.values()]
+        )
         for enrollment_id, attempt in latest.items():
-            self._latest[enrollment_id] = self._open(attempt)
+            self._latest[enrollment_id] = self._rows.add_attempt(attempt)
 
     def route(self, session_id: str, sco: str) -> tuple[str, Launch | None]:
         """Return the session that takes a SCO's values, and what it is opened with where it is another one."""
@@ -109,10 +106,10 @@ class UnitOfWork:
             SessionUnknown: it belongs to another LMS.
             SessionMismatch: it belongs to another learner, activity or course of this LMS.
         """
-        found = self._sessions.get(session_id)
-        if found is None:
+        session = self._rows.sessions.get(session_id)
+        if session is None:
             return None
-        owner = found.attempt.row.enrollment
+        owner = session.attempt.row.enrollment
         if lms_id is not None and owner.lms_id != lms_id:
             raise SessionUnknown.named(session_id)
         if launch is not None and not launch.may_mean(owner.key):
@@ -121,19 +118,19 @@ class UnitOfWork:
                 f"{_in_course(owner.course_id)}, not of {launch.learner.id!r} with {launch.activity.id!r}"
                 f"{_in_course(launch.course.id)}; leave the session id out to get a new one."
             )
-        return found
+        return session
 
     def current_session(self, launch: Launch) -> CachedSession | None:
         """Return the session that the enrollment's latest attempt has open, for commits that name none."""
         attempt = self._meant(launch)
         if attempt is None:
             return None
-        for one in self._sessions.values():
-            if one.attempt is attempt and one.row.ended is None:
-                return one
+        for session in self._rows.sessions.values():
+            if session.attempt is attempt and session.row.ended is None:
+                return session
         row = None if attempt.row.new else attempts.open_session(self._connection, attempt.row)
         # one that this batch has ended already still is open in the database
-        return None if row is None or row.session_id in self._sessions else self._add(row, attempt)
+        return None if row is None or row.session_id in self._rows.sessions else self._rows.add_session(row, attempt)
 
     def repeated_session(self, launch: Launch, received: ReceivedCommit) -> CachedSession | None:
         """Return the ended session whose commit is sent once more without naming it.
@@ -143,17 +140,18 @@ class UnitOfWork:
         attempt = self._meant(launch)
         if attempt is None:
             return None
-        found = [one for one in self._sessions.values() if one.attempt is attempt]
-        begun_here = any(one.row.new for one in found)
+        sessions = [session for session in self._rows.sessions.values() if session.attempt is attempt]
+        begun_here = any(session.row.new for session in sessions)
         row = None if begun_here else attempts.newest_session(self._connection, attempt.row)
-        if row is not None and row.session_id not in self._sessions:
-            found.append(self._add(row, attempt))
-        for one in found:
-            recent = received.received_at - (one.row.last_commit_at or 0) <= REPEAT_WINDOW
-            for entry in self.prior_commits(one, received):
-                same_key = entry.idempotency_key is not None and entry.idempotency_key == received.idempotency_key
-                if same_key or (recent and received.idempotency_key is None and entry.digest == received.digest):
-                    return one
+        if row is not None and row.session_id not in self._rows.sessions:
+            sessions.append(self._rows.add_session(row, attempt))
+        for session in sessions:
+            is_recent = received.received_at - (session.row.last_commit_at or 0) <= REPEAT_WINDOW
+            for prior in self.prior_commits(session, received):
+                has_same_key = prior.idempotency_key is not None and prior.idempotency_key == received.idempotency_key
+                is_same = received.idempotency_key is None and prior.digest == received.digest
+                if has_same_key or (is_recent and is_same):
+                    return session
         return None
 
     def open_session(
@@ -172,7 +170,7 @@ class UnitOfWork:
         elif launch.data.records:
             attempt = latest if latest is not None and _goes_on(latest, launch, resume) else None
         else:
-            attempt = self._latest_begun(owner) or latest
+            attempt = self._rows.latest_begun_attempt(owner) or latest
         if attempt is None:
             number = launch.attempt_number or (latest.row.number + 1 if latest else 1)
             attempt = self._add_attempt(owner, number, launch.scorm_version)
@@ -191,44 +189,35 @@ class UnitOfWork:
         entry = _entry(attempt, state)
         its_id = session_id or time_ordered_id(self._now, self._new_id())
         row = Session(its_id, attempt.row, entry, "", self._now, changed=True, new=True)
-        opened = self._sessions[row.session_id] = CachedSession(row, attempt, state)
-        return opened
+        session = self._rows.sessions[row.session_id] = CachedSession(row, attempt, state)
+        return session
 
     def overlapping_sessions(self, session: CachedSession) -> list[CachedSession]:
         """Return the learner's earlier sessions of the activity that have commits and have not ended."""
         owner = session.attempt.row.enrollment
-        self._load_missing(attempts.open_session_ids(self._connection, owner))
+        self._rows.load_sessions(attempts.open_session_ids(self._connection, owner))
         began = session.row.started_at, session.state.number
         return [
-            one
-            for one in self._sessions.values()
-            if one.attempt.row.enrollment is owner
-            and one is not session
-            and one.row.ended is None
-            and one.row.commits > 0
-            and (one.row.started_at, one.state.number) < began
+            other
+            for other in self._rows.sessions.values()
+            if other.attempt.row.enrollment is owner
+            and other is not session
+            and other.row.ended is None
+            and other.row.commits > 0
+            and (other.row.started_at, other.state.number) < began
         ]
 
     def load_best_of_others(self, attempt: CachedAttempt) -> None:
-        """Let an attempt that another one has followed know the best score of all others."""
-        attempt.state = replace(attempt.state, best_of_others=self._best_but(attempt))
+        """Set what an attempt that another one has followed knows of the best score of all others."""
+        attempt.state = replace(attempt.state, best_of_others=self._rows.best_of_others(attempt))
 
     def share_best(self, attempt: CachedAttempt) -> None:
-        """Let the enrollment's latest attempt know of an earlier one's score, which may have changed."""
+        """Update what the enrollment's latest attempt knows of an earlier one's score, which may have changed."""
         owner = attempt.row.enrollment
-        latest = self._numbered_attempt(owner, owner.latest_attempt)
+        latest = self._rows.numbered_attempt(owner, owner.latest_attempt)
         if latest is not None and latest is not attempt:
-            latest.state = replace(latest.state, best_of_others=self._best_but(latest))
+            latest.state = replace(latest.state, best_of_others=self._rows.best_of_others(latest))
             latest.row.changed = True
-
-    def _best_but(self, attempt: CachedAttempt) -> Score | None:
-        owner, best = attempt.row.enrollment, None
-        every = {row.number: self._open(row) for row in attempts.load_attempts(self._connection, owner)}
-        every |= {one.row.number: one for one in self._attempts.values() if one.row.enrollment is owner}
-        for number, one in sorted(every.items()):
-            if one.state.commits and one.state.for_credit and number != attempt.row.number:
-                best = better(best, one.state.score)
-        return best
 
     def prior_commits(self, session: CachedSession, received: ReceivedCommit) -> list[PriorCommit]:
         """Return the session's commits that an arriving one may repeat, this batch's included."""
@@ -259,48 +248,16 @@ class UnitOfWork:
 
     def begun_attempts(self, owner: Enrollment) -> list[tuple[str, int]]:
         """Return UUID and number of the enrollment's attempts that have commits, in their order."""
-        found = dict(attempts.begun_attempts(self._connection, owner)) if owner.total_attempts > 1 else {}
-        here = [one.row for one in self._attempts.values() if one.row.enrollment is owner and one.state.commits]
-        found |= {row.number: row.uuid for row in here}
-        return [(uuid, number) for number, uuid in sorted(found.items())]
+        return self._rows.begun_attempts(owner)
 
     def changes(self) -> ChangeSet:
         """Return what changed, to be stored; registrations are stored at once."""
         store_course_registrations(self._connection, self._registrations)
-        found = ChangeSet()
-        for attempt in self._attempts.values():
-            if attempt.row.changed:
-                attempt.row.state = encode_state(attempt.state)
-                attempt.row.enrollment.changed = True
-                found.attempt(attempt.row)
-        for session in self._sessions.values():
-            if session.row.changed:
-                session.row.state = encode_state(session.state)
-                session.attempt.row.enrollment.changed = True
-                found.session(session.row)
-        for one in self._enrollments.values():
-            if one.changed:
-                found.enrollment(one)
-        return found
+        return self._rows.changes()
 
     def open_enrollments(self) -> list[CachedEnrollment]:
-        """Return what is worth remembering once all this is stored."""
-        found: dict[int, CachedEnrollment] = {}
-        for session_id, one in self._sessions.items():
-            if one.row.ended is None:
-                owner = one.attempt.row.enrollment
-                owner.changed = one.attempt.row.changed = one.row.changed = False
-                one.attempt.row.new = one.row.new = False
-                one.fresh, one.responses = [], {}
-                found.setdefault(owner.id, CachedEnrollment(owner, {})).sessions[session_id] = one
-        return list(found.values())
-
-    def _latest_begun(self, owner: Enrollment) -> CachedAttempt | None:
-        here = [one for one in self._attempts.values() if one.row.enrollment is owner and one.state.commits]
-        row = attempts.latest_begun_attempt(self._connection, owner)
-        if row is not None:
-            here.append(self._open(row))
-        return max(here, key=lambda one: one.row.number, default=None)
+        """Return what is worth caching once all this is stored."""
+        return self._rows.open_enrollments()
 
     def _meant(self, launch: Launch) -> CachedAttempt | None:
         """Return the attempt that a commit without a session id is about: the one it numbers, else the latest."""
@@ -316,34 +273,27 @@ class UnitOfWork:
             owner,
             number,
             scorm_version,
-            "active",
+            AttemptStatus.ACTIVE.value,
             "",
             self._now,
             changed=True,
             new=True,
         )
-        opened = self._attempts[row.id] = CachedAttempt(row, AttemptState())
-        return opened
+        attempt = self._rows.attempts[row.id] = CachedAttempt(row, AttemptState())
+        return attempt
 
     def _numbered(self, launch: Launch, owner: Enrollment) -> CachedAttempt | None:
-        return self._numbered_attempt(owner, launch.attempt_number or 0)
-
-    def _numbered_attempt(self, owner: Enrollment, number: int) -> CachedAttempt | None:
-        for one in self._attempts.values():
-            if one.row.enrollment is owner and one.row.number == number:
-                return one
-        row = attempts.numbered_attempt(self._connection, owner, number)
-        return None if row is None else self._open(row)
+        return self._rows.numbered_attempt(owner, launch.attempt_number or 0)
 
     def _keys(self, launches: Iterable[Launch]) -> dict[EnrollmentKey, EnrollmentKey]:
         """Return the keys of the enrollments that are meant, by the launches' keys, in the launches' order.
 
         A launch that leaves the course out is of a course of its own, unless the learner has the activity in exactly
-        one course: then the LMS told it before and does not tell it again.
+        one course: then the LMS named it before and does not name it again.
         """
         keys: dict[EnrollmentKey, EnrollmentKey] = {}
-        silent = {(one.lms_id, one.learner.id, one.activity.id) for one in launches if not one.course.id}
-        known = attempts.known_courses(self._connection, silent)
+        without_course = {launch.key[:3] for launch in launches if not launch.course.id}
+        known = attempts.known_courses(self._connection, without_course)
         for launch in launches:
             lms_id, learner_id, activity_id, course_id = launch.key
             courses = known.setdefault((lms_id, learner_id, activity_id), set())
@@ -355,12 +305,12 @@ class UnitOfWork:
         return keys
 
     def _resolve_route(self, command: StoreCommit) -> list[Launch]:
-        """Find out which session takes a SCO's values; return what that is opened with where it is another one.
+        """Route a SCO's values to their session; return what that is opened with where it is another one.
 
         An activity is the SCO that has its id, else the first one that was posted to it, by whichever learner.
         """
         session_id, (sco, *others) = command.session_id or "", command.scos
-        session = self._sessions.get(session_id)
+        session = self._rows.sessions.get(session_id)
         owner = None if session is None else session.attempt.row.enrollment
         if session is None or owner is None or command.lms_id not in {None, owner.lms_id} or not sco:
             return []
@@ -380,7 +330,7 @@ class UnitOfWork:
     def _registered(self, owner: Enrollment, data: LaunchData) -> LaunchData:
         """Return launch data with the registration that the LMS gave: now, or before with any activity of the course.
 
-        It stays the session's, whatever the LMS gives later: a replay then tells what was told.
+        It stays the session's, whatever the LMS gives later: a replay then generates the same.
         """
         key = owner.lms_id, owner.learner_id, attempts.course_of(owner)
         known = self._registrations.get(key, owner.course_registration)
@@ -406,27 +356,6 @@ class UnitOfWork:
             course_description=launch.course.description or None,
         )
 
-    def _load_missing(self, session_ids: Sequence[str]) -> None:
-        missing = [session_id for session_id in session_ids if session_id not in self._sessions]
-        for row in attempts.load_sessions(self._connection, missing).values():
-            owner = row.attempt.enrollment
-            row.attempt.enrollment = self._enrollments.setdefault(owner.id, owner)
-            self._add(row, self._open(row.attempt))
-
-    def _open(self, row: Attempt) -> CachedAttempt:
-        found = self._attempts.get(row.id)
-        if found is None:
-            found = self._attempts[row.id] = CachedAttempt(row, decode_attempt_state(row.state))
-        return found
-
-    def _add(self, row: Session, attempt: CachedAttempt) -> CachedSession:
-        row.attempt = attempt.row
-        known = self._sessions.get(row.session_id)
-        if known is not None:
-            return known
-        opened = self._sessions[row.session_id] = CachedSession(row, attempt, decode_session_state(row.state))
-        return opened
-
 
 def _in_course(course_id: str) -> str:
     return f" in course {course_id!r}" if course_id else ""
@@ -441,4 +370,4 @@ def _entry(attempt: CachedAttempt, session: SessionState) -> str:
     """Return `cmi.entry` (SCORM 2004 RTE 4th edition 4.2.8): empty where a finished attempt is looked at."""
     if not attempt.state.commits:
         return "ab-initio"
-    return "resume" if session.records or attempt.state.ended != "terminated" else ""
+    return "resume" if session.records or attempt.state.ended != Ending.TERMINATED else ""

@@ -193,7 +193,7 @@ class WriteQueue:
         if command.lms_id is not None and command.lms_id != owner.lms_id:
             return None
         row = session.attempt.row
-        # where another attempt followed, the enrollment's best score must be found among all of them
+        # where another attempt followed, the enrollment's best score must be looked for among all of them
         if row.number < owner.latest_attempt or len(row.state) > MAX_PRECOMPUTED_STATE:
             return None
         items = _altered_items(session, command)

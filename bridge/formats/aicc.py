@@ -14,9 +14,9 @@ from typing import Any
 from bridge.errors import (
     BadRequest,
     BridgeError,
+    ContentTooLarge,
     MalformedBody,
     MalformedSessionId,
-    TooLarge,
     Unavailable,
     Unprocessable,
 )
@@ -71,8 +71,8 @@ def _commit(tree: Tree, *, terminated: bool, request: CommitRequest) -> Commit:
 
 def _data(body: Body, decoded: str) -> str:
     """Return the data; where it came without the encoding a form needs, it is all that follows its name."""
-    found = _DATA.search(body.text)
-    raw = body.text[found.end() :] if found else ""
+    match = _DATA.search(body.text)
+    raw = body.text[match.end() :] if match else ""
     if "\n" in raw.strip() or raw.lstrip().startswith(("[", '"')):
         return percent_decode(raw)
     return decoded
@@ -85,7 +85,7 @@ def _respond(format_request: FormatRequest, commit_response: bytes | None, data:
 
 
 def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all commands
-    of_command = isinstance(error, (BadRequest, TooLarge, Unprocessable, Unavailable)) and not isinstance(
+    of_command = isinstance(error, (BadRequest, ContentTooLarge, Unprocessable, Unavailable)) and not isinstance(
         error, MalformedSessionId
     )
     code, name = (1, "Invalid Command") if of_command else (3, "Invalid Session ID")
@@ -132,14 +132,14 @@ def _param(cmi: Tree) -> str:
 
 def _objectives(cmi: Tree) -> list[str]:
     lines: list[str] = []
-    for index, one in items(cmi.get("objectives")).items():
-        if not isinstance(one, dict) or not one.get("id"):
+    for index, objective in items(cmi.get("objectives")).items():
+        if not isinstance(objective, dict) or not objective.get("id"):
             continue
         number = int(index) + 1
-        status = _LETTERS.get(scalar(one.get("status")) or "", "N")
-        score = _group(one, "score")
+        status = _LETTERS.get(scalar(objective.get("status")) or "", "N")
+        score = _group(objective, "score")
         lines += [
-            f"J_ID.{number}={_line(one['id'])}",
+            f"J_ID.{number}={_line(objective['id'])}",
             f"J_Score.{number}={_line(score.get('raw'))}",
             f"J_Status.{number}={status}",
         ]
@@ -147,8 +147,8 @@ def _objectives(cmi: Tree) -> list[str]:
 
 
 def _group(branch: Tree, name: str) -> Tree:
-    found = branch.get(name)
-    return found if isinstance(found, dict) else {}
+    group = branch.get(name)
+    return group if isinstance(group, dict) else {}
 
 
 def _line(value: Any) -> str:

@@ -69,7 +69,7 @@ def read_interactions(text: str) -> Tree:
     Raises:
         MalformedBody: it is no table with a column `interaction_id`.
     """
-    found: Tree = {}
+    interactions: Tree = {}
     for index, row in _table(text, "interaction_id"):
         item: Tree = {
             "id": row["interaction_id"],
@@ -85,8 +85,8 @@ def read_interactions(text: str) -> Tree:
             item["correct_responses"] = {"0": {"pattern": row["correct_response"]}}
         if row.get("objective_id"):
             item["objectives"] = {"0": {"id": row["objective_id"]}}
-        found[index] = {name: value for name, value in item.items() if value}
-    return {"cmi": {"interactions": found}}
+        interactions[index] = {name: value for name, value in item.items() if value}
+    return {"cmi": {"interactions": interactions}}
 
 
 def read_objectives(text: str) -> Tree:
@@ -95,10 +95,10 @@ def read_objectives(text: str) -> Tree:
     Raises:
         MalformedBody: it is no table with a column `objective_id`.
     """
-    found: Tree = {}
+    objectives: Tree = {}
     for index, row in _table(text, "objective_id"):
-        found[index] = _objective(row["objective_id"], row.get("score", ""), row.get("status", ""))
-    return {"cmi": {"objectives": found}}
+        objectives[index] = _objective(row["objective_id"], row.get("score", ""), row.get("status", ""))
+    return {"cmi": {"objectives": objectives}}
 
 
 def read_comments(text: str) -> Tree:
@@ -107,16 +107,16 @@ def read_comments(text: str) -> Tree:
     Raises:
         MalformedBody: it is no table with a column `comment`.
     """
-    found: Tree = {}
+    comments: Tree = {}
     for index, row in _table(text, "comment"):
         item = {"comment": row["comment"], "location": row.get("location", ""), "timestamp": _timestamp(row)}
-        found[index] = {name: value for name, value in item.items() if value}
-    return {"cmi": {"comments_from_learner": found}}
+        comments[index] = {name: value for name, value in item.items() if value}
+    return {"cmi": {"comments_from_learner": comments}}
 
 
 def _groups(text: str) -> Iterator[tuple[str, str]]:
     headers = [header for header in _HEADER.finditer(text)]  # noqa: C416 -- `list` would let no other thread run
-    ends = [one.start() for one in headers[1:]] + [len(text)]
+    ends = [header.start() for header in headers[1:]] + [len(text)]
     for header, end in zip(headers, ends, strict=False):
         yield header.group(1).lower(), text[header.end() : end]
 
@@ -164,8 +164,8 @@ def _score(text: str) -> Tree:
 def _comments(text: str) -> str:
     """Return the comments, one a line, without the marks that begin and end each: `<1>…<e.1>`."""
     *marked, rest = _COMMENT_ENDS.split(text)
-    found = [_COMMENT_BEGINS.split(part, maxsplit=1)[-1].strip() for part in marked]
-    return "\n".join(found) if found else rest.strip()
+    comments = [_COMMENT_BEGINS.split(part, maxsplit=1)[-1].strip() for part in marked]
+    return "\n".join(comments) if comments else rest.strip()
 
 
 def _objectives(pairs: dict[str, str]) -> Tree:
@@ -173,8 +173,8 @@ def _objectives(pairs: dict[str, str]) -> Tree:
     for name, value in pairs.items():
         if len(rows) >= _MAX_ITEMS:
             break
-        if (found := _OBJECTIVE.fullmatch(name)) is not None:
-            rows.setdefault(int(found.group(2)), {})[found.group(1)] = value
+        if (match := _OBJECTIVE.fullmatch(name)) is not None:
+            rows.setdefault(int(match.group(2)), {})[match.group(1)] = value
     return {
         str(max(0, number - 1)): _objective(row.get("id", ""), row.get("score", ""), row.get("status", ""))
         for number, row in sorted(rows.items())

@@ -51,9 +51,9 @@ def detect(request: CommitRequest) -> tuple[Format, FormatRequest]:
         MalformedField: it is in the bridge's own format with a value that cannot be used.
     """
     body = parse(request.body)
-    for one in chain((body,), unwrap(body)):
+    for candidate_body in chain((body,), unwrap(body)):
         for candidate in FORMATS:
-            format_request = _attempt(candidate, candidate.detect, request, one)
+            format_request = _attempt(candidate, candidate.detect, request, candidate_body)
             if format_request is not None:
                 return candidate, format_request
     raise MalformedBody(
@@ -71,8 +71,8 @@ def parse_as(candidate: Format, request: CommitRequest) -> FormatRequest:
         MalformedField: a field has a value that cannot be used.
     """
     body = parse(request.body)
-    for one in chain((body,), unwrap(body)):
-        format_request = _attempt(candidate, candidate.parse or candidate.detect, request, one)
+    for candidate_body in chain((body,), unwrap(body)):
+        format_request = _attempt(candidate, candidate.parse or candidate.detect, request, candidate_body)
         if format_request is not None:
             return format_request
     raise MalformedBody(f"The body is not in the format {candidate.name}, which takes {candidate.description}.")

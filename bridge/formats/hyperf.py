@@ -67,24 +67,26 @@ def _tree(content: dict[str, Any]) -> Tree:
     cmi: Tree = {name: session[name] for name in _SESSION if name in session}
     answered = content.get("interactions")
     if isinstance(answered, list):
-        cmi["interactions"] = {str(index): _interaction(one) for index, one in enumerate(answered[:_MAX_ITEMS])}
+        cmi["interactions"] = {
+            str(index): _interaction(interaction) for index, interaction in enumerate(answered[:_MAX_ITEMS])
+        }
     return {"cmi": cmi | {"core": core}}
 
 
-def _interaction(one: Any) -> Tree:
-    if not isinstance(one, dict):
+def _interaction(source: Any) -> Tree:
+    if not isinstance(source, dict):
         return {}
-    item: Tree = {ours: one[theirs] for theirs, ours in _INTERACTION.items() if theirs in one}
-    response, pattern = _joined(one.get("learner_response")), _joined(one.get("correct_response"))
+    item: Tree = {ours: source[theirs] for theirs, ours in _INTERACTION.items() if theirs in source}
+    response, pattern = _joined(source.get("learner_response")), _joined(source.get("correct_response"))
     if response:
         item["learner_response"] = response
     if pattern:
         item["correct_responses"] = {"0": {"pattern": pattern}}
-    latency = _time(one.get("latency_seconds"))
+    latency = _time(source.get("latency_seconds"))
     if latency:
         item["latency"] = latency
-    if isinstance(one.get("objectives"), list):
-        item["objectives"] = {str(index): part for index, part in enumerate(one["objectives"][:_MAX_ITEMS])}
+    if isinstance(source.get("objectives"), list):
+        item["objectives"] = {str(index): part for index, part in enumerate(source["objectives"][:_MAX_ITEMS])}
     return item
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 
-from bridge.commit_model.launch import Activity, Course, Launch, Learner, check_launch
+from bridge.commit_model.launch import Launch, LaunchActivity, LaunchCourse, LaunchLearner, validate_launch
 from bridge.commit_model.launch_fields import parse_attributes, parse_description, parse_email
 from bridge.errors import MalformedBody, MalformedField
 from bridge.formats.body import Body
@@ -182,9 +182,9 @@ def parse_open_session(body: object, *, lms_id: int) -> LaunchRequest:
         MalformedBody: a field is missing or of the wrong type.
         MalformedField: an id is empty or has control characters, a type is no IRI.
     """
-    found = parse_launch(body, lms_id=lms_id)
+    opening = parse_launch(body, lms_id=lms_id)
     unknown = unknown_keys(body, _OPENING_KEYS) if isinstance(body, dict) else []
-    return found._replace(warnings=limited(unknown, found.warnings))
+    return opening._replace(warnings=limited(unknown, opening.warnings))
 
 
 def parse_launch(body: object, *, lms_id: int, activity_id: str | None = None) -> LaunchRequest:
@@ -220,21 +220,21 @@ def parse_launch(body: object, *, lms_id: int, activity_id: str | None = None) -
     version = _version(fields.scorm_version)
     launch = Launch(
         lms_id=lms_id,
-        learner=Learner(str(who.id), who.name or "", parse_email(who.email), parse_attributes(who.attributes)),
-        activity=Activity(
+        learner=LaunchLearner(str(who.id), who.name or "", parse_email(who.email), parse_attributes(who.attributes)),
+        activity=LaunchActivity(
             str(what.id) if activity_id is None else activity_id,
             what.name or "",
             what.type or "",
             parse_description(what.description),
         ),
-        course=Course(str(course.id), course.name or "", parse_description(course.description))
+        course=LaunchCourse(str(course.id), course.name or "", parse_description(course.description))
         if course
-        else Course("", ""),
+        else LaunchCourse("", ""),
         scorm_version=version,
         attempt_number=fields.attempt,
         data=_launch_data(fields, version),
     )
-    launch, of_names = check_launch(launch)
+    launch, of_names = validate_launch(launch)
     return LaunchRequest(launch, fields.session_id or None, (*warnings, *of_names))
 
 

@@ -88,8 +88,8 @@ def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> 
 
 
 def _each(results: list[dict[str, str]], format_request: FormatRequest | None) -> FormatResponse:
-    one = format_request is not None and format_request.command == _ONE
-    return FormatResponse(msgspec.json.encode(results[0] if one else results))
+    is_single = format_request is not None and format_request.command == _ONE
+    return FormatResponse(msgspec.json.encode(results[0] if is_single else results))
 
 
 FORMAT = Format(

@@ -69,11 +69,11 @@ def _cut_marks(text: str) -> tuple[str, int | None, bool]:
     sequence, marked = None, False
     for _ in range(_MAX_MARKS):
         before, ampersand, last = text.rpartition("&")
-        found = _MARK.fullmatch(last) if ampersand else None
-        if found is None:
+        mark = _MARK.fullmatch(last) if ampersand else None
+        if mark is None:
             break
-        if found.group(1):
-            sequence = int(found.group(1))
+        if mark.group(1):
+            sequence = int(mark.group(1))
         else:
             marked = True
         text = before

@@ -71,13 +71,15 @@ def _json(body: bytes, depth: int) -> bytes | None:
             members = _decode_object(_encode(decode(body)))
         except (BridgeError, msgspec.MsgspecError, RecursionError):
             return None  # no reader takes it
-    changed = {name: made for name in _LEARNERS if name in members and (made := _learner(bytes(members[name])))}
+    changed = {name: redacted for name in _LEARNERS if name in members and (redacted := _learner(bytes(members[name])))}
     for name, member in islice(members.items(), MAX_PLACES if depth > 0 else 0):
         if name not in _OF_CONTENT and name not in _LEARNERS and _may_tell(value := bytes(member)):
-            made = _json(value, depth - 1) if value[:1] == b"{" else _text(value, depth) if value[:1] == b'"' else None
-            if made is not None:
-                changed[name] = made
-    return _encode(members | {name: msgspec.Raw(made) for name, made in changed.items()}) if changed else None
+            redacted = (
+                _json(value, depth - 1) if value[:1] == b"{" else _text(value, depth) if value[:1] == b'"' else None
+            )
+            if redacted is not None:
+                changed[name] = redacted
+    return _encode(members | {name: msgspec.Raw(redacted) for name, redacted in changed.items()}) if changed else None
 
 
 def _learner(value: bytes) -> bytes | None:
@@ -93,33 +95,33 @@ def _text(value: bytes, depth: int) -> bytes | None:
         text = msgspec.json.decode(value, type=str).encode()
     except (msgspec.MsgspecError, UnicodeError):
         return None
-    made = _redacted(text, depth - 1) if depth > 0 and text.lstrip()[:1] == b"{" else text
-    return None if made == text else _encode(made.decode())
+    redacted = _redacted(text, depth - 1) if depth > 0 and text.lstrip()[:1] == b"{" else text
+    return None if redacted == text else _encode(redacted.decode())
 
 
 def _form(body: bytes) -> bytes:
     """Return a URL-encoded form with an empty text in place of the address."""
     for key, escapes, following in _IN_FORM:
-        kept: list[bytes] = []
+        parts: list[bytes] = []
         end = at = 0
         for _ in range(MAX_PLACES):
             at = body.find(key, at)
             if at < 0:
                 break
-            found = following.match(body, at + len(key))
-            if found is not None and not body.startswith(escapes, at - len(escapes[0])):
-                kept.append(body[end : found.end(1)])
-                end = found.end()
+            match = following.match(body, at + len(key))
+            if match is not None and not body.startswith(escapes, at - len(escapes[0])):
+                parts.append(body[end : match.end(1)])
+                end = match.end()
             at += len(key)
-        body = b"".join([*kept, body[end:]])
+        body = b"".join([*parts, body[end:]])
     return body
 
 
 def _part(part: bytes, depth: int) -> bytes:
     """Return a part of a multipart form without the address."""
     for gap in (b"\r\n\r\n", b"\n\n"):
-        head, found, value = part.partition(gap)
-        if found:
+        head, has_gap, value = part.partition(gap)
+        if has_gap:
             end = b"\r\n" if value.endswith(b"\r\n") else b""
             inner = value.removesuffix(end)
             is_json = depth > 0 and inner.lstrip()[:1] == b"{"

@@ -47,9 +47,9 @@ def _of_object(content: dict[str, Any], body: Body, request: CommitRequest) -> F
 
 
 def _of_text(text: str, body: Body, request: CommitRequest) -> FormatRequest | None:
-    found = params.split(text)
-    beside = {"commitSequence": found.sequence, "terminated": found.marked}
-    return _call("params", found.tree, beside, body, request)
+    parsed = params.split(text)
+    beside = {"commitSequence": parsed.sequence, "terminated": parsed.marked}
+    return _call("params", parsed.tree, beside, body, request)
 
 
 def _call(

@@ -50,7 +50,7 @@ _TYPES = {
 
 def find_postback(body: Body) -> Body | None:
     """Return the postback in a body: itself, or what is in a field of a form. None where there is none."""
-    return next((one for one in chain((body,), unwrap(body)) if _is_postback(one)), None)
+    return next((candidate for candidate in chain((body,), unwrap(body)) if _is_postback(candidate)), None)
 
 
 def parse_launch(content: dict[str, Any], *, lms_id: int) -> native.LaunchRequest:
@@ -204,8 +204,8 @@ def _numbered(parts: Any, name: str) -> Tree:
 
 
 def _group(content: dict[str, Any], name: str) -> dict[str, Any]:
-    found = content.get(name)
-    return found if isinstance(found, dict) else {}
+    group = content.get(name)
+    return group if isinstance(group, dict) else {}
 
 
 def _lower(value: Any) -> str | None:

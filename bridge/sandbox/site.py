@@ -18,7 +18,7 @@ from aiohttp import web
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from bridge.commit_model.launch import Activity, Course, Launch, Learner, check_launch
+from bridge.commit_model.launch import Launch, LaunchActivity, LaunchCourse, LaunchLearner, validate_launch
 from bridge.commit_model.responses import attempt_summary
 from bridge.commits.commands import OpenSession
 from bridge.errors import MalformedField
@@ -33,7 +33,7 @@ PLAYER = FOLDER / "player" / "node_modules" / "scorm-again" / "dist"
 SHOWN = 20
 """Enrollments that the start page shows."""
 
-_COURSE = Course("sample", "SCORM sample")
+_COURSE = LaunchCourse("sample", "SCORM sample")
 _VERSIONS: dict[str, ScormVersion] = {"1.2": "1.2", "2004": "2004"}
 
 
@@ -91,12 +91,12 @@ async def _launch(request: web.Request) -> web.StreamResponse:
     name = " ".join(request.query.get("learner", "").split())
     launch = Launch(
         lms_id=request.app[SANDBOX].lms_id,
-        learner=Learner(name.lower().replace(" ", "."), name),
-        activity=Activity(f"sample-{version}", f"Sample course (SCORM {version})", ""),
+        learner=LaunchLearner(name.lower().replace(" ", "."), name),
+        activity=LaunchActivity(f"sample-{version}", f"Sample course (SCORM {version})", ""),
         course=_COURSE,
         scorm_version=version,
     )
-    launch, _ = check_launch(launch)
+    launch, _ = validate_launch(launch)
     begun = await services(request).database.read(_begun, launch)
     opened = await services(request).commits.open_session(OpenSession(replace(launch, attempt_number=begun), None))
     start = f"/sandbox/?learner={quote(name)}"

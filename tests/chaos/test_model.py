@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import Engine, func, select
 
 from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
-from bridge.commit_model.launch import Activity, Course, Launch, Learner
+from bridge.commit_model.launch import Launch, LaunchActivity, LaunchCourse, LaunchLearner
 from bridge.commits.batch_executor import execute_batch
 from bridge.commits.commands import CloseIdleSession, Command, OpenSession, StoreCommit
 from bridge.commits.dependencies import CommitDependencies
@@ -233,7 +233,7 @@ class Machine(RuleBasedStateMachine):
         return StoreCommit(received, session_id, self.lms_id, None, "application/json", raw)
 
     def _launch(self, learner: str) -> Launch:
-        return Launch(self.lms_id, Learner(learner, ""), Activity("235", "", ""), Course("", ""))
+        return Launch(self.lms_id, LaunchLearner(learner, ""), LaunchActivity("235", "", ""), LaunchCourse("", ""))
 
     def _statements(self) -> list[str]:
         with reading(self.engine) as connection:

@@ -10,7 +10,7 @@ import uuid
 import pytest
 from msgspec.structs import replace
 
-from bridge.commit_model.launch import MAX_KEY_BYTES, Activity, Course, Launch, Learner
+from bridge.commit_model.launch import MAX_KEY_BYTES, Launch, LaunchActivity, LaunchCourse, LaunchLearner
 from bridge.commits.commands import OpenSession
 from bridge.mapping_library.enrollment_history import enrollment_histories
 from storage import journal_replay
@@ -115,11 +115,11 @@ def test_a_commit_without_a_course_finds_what_another_process_opened(database_ur
     engine = open_engine(database_url)
     one = Writer(engine)
     other = one.another()
-    in_course = Launch(one.lms_id, Learner("u1", "Ada"), Activity("unit 5", "", ""), Course("C1", ""))
+    in_course = Launch(one.lms_id, LaunchLearner("u1", "Ada"), LaunchActivity("unit 5", "", ""), LaunchCourse("C1", ""))
     session_id = one.do(OpenSession(in_course, None)).session_id
     for place, process in enumerate((other, one, other)):
         posting = process.posting(session_id, {"cmi": {"location": str(place)}, "scorm_version": "2004"})
-        unnamed = replace(posting, session_id=None, launch=replace(in_course, course=Course("", "")))
+        unnamed = replace(posting, session_id=None, launch=replace(in_course, course=LaunchCourse("", "")))
         assert json.loads(process.do(unnamed))["session_id"] == session_id
     engine.dispose()
 

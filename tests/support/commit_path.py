@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from bridge.commit_model.active_mappings import ActiveMappings
-from bridge.commit_model.launch import Activity, Course, Launch, Learner
+from bridge.commit_model.launch import Launch, LaunchActivity, LaunchCourse, LaunchLearner
 from bridge.commits.batch_executor import execute_batch
 from bridge.commits.commands import CloseIdleSession, Command, OpenSession, StoreCommit
 from bridge.commits.dependencies import CommitDependencies
@@ -59,7 +59,9 @@ class Writer:
 
     def open(self, learner: str = "u1") -> str:
         """Open a session."""
-        launch = Launch(self.lms_id, Learner(learner, "Ada"), Activity("unit 5", "", ""), Course("", ""))
+        launch = Launch(
+            self.lms_id, LaunchLearner(learner, "Ada"), LaunchActivity("unit 5", "", ""), LaunchCourse("", "")
+        )
         opened: str = self.do(OpenSession(launch, None)).session_id
         return opened
 
