@@ -18,11 +18,12 @@ from bridge.audit.components.render import page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mappings import known
 from bridge.errors import BridgeError
-from bridge.mapping_library import activation, impact
+from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.documents import compile_text
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
+from bridge.mapping_library.impact import ImpactRequest, measure_impact
 from bridge.mapping_library.preview import parse_body, preview_commit
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
@@ -131,8 +132,8 @@ async def _start(request: web.Request) -> web.StreamResponse:
     what = Compared(before.content_hash, after.content_hash, int(days), lms or None)
     span = JournalSpan(now - what.days * DAY, lms=what.lms)
     job = Job(what, current_account(request).name, now)
-    texts = before.definition, after.definition
-    jobs.start(request, job, lambda progress: impact.impact(parts.database.engine, texts, span, progress=progress))
+    compared = ImpactRequest(before.definition, after.definition, span)
+    jobs.start(request, job, lambda progress: measure_impact(parts.database.engine, compared, progress=progress))
     return redirect(f"/audit/mappings/impacts/{job.id}")
 
 
