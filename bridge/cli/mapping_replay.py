@@ -19,7 +19,7 @@ from bridge.clock import system_now
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError, find_document
 from bridge.mapping_library.explain import explain_commit
-from bridge.mapping_library.impact import CPU_COUNT, DEFAULT_DAYS, ImpactComparison, measure_impact
+from bridge.mapping_library.impact import CPU_COUNT, DEFAULT_DAYS, ImpactInput, measure_impact
 from bridge.mapping_library.preview import parse_body, preview_commit
 from bridge.mapping_library.reissue import Reissue, validate_span
 from bridge.operations.audit_context import AuditContext
@@ -105,7 +105,7 @@ def impact(
     with open_database(settings) as engine:
         with reading(engine) as connection:
             lms_id = None if lms is None else activation.find_lms(connection, lms)
-            request = ImpactComparison(
+            request = ImpactInput(
                 find_document(connection, against, lms_id).definition.text,
                 find_document(connection, document, lms_id).definition.text,
                 JournalSpan(system_now() - days * MILLISECONDS_PER_DAY, lms=lms),

@@ -47,7 +47,7 @@ Progress = Callable[[int, int], None]
 """Called with the number of enrollments that are done, and of all."""
 
 
-class ImpactComparison(NamedTuple):
+class ImpactInput(NamedTuple):
     """Two mapping documents, given as texts, and the span of commits by which they are compared."""
 
     old: str
@@ -61,7 +61,7 @@ def _ignore_progress(_done: int, _total: int) -> None:
 
 def measure_impact(
     engine: Engine,
-    request: ImpactComparison,
+    request: ImpactInput,
     *,
     processes: int = DEFAULT_PROCESSES,
     single_process_limit: int = SINGLE_PROCESS_LIMIT,
@@ -90,7 +90,7 @@ def measure_impact(
     return result
 
 
-def _parts(engine: Engine, url: str, request: ImpactComparison, processes: int) -> Iterator[tuple[Impact, int]]:
+def _parts(engine: Engine, url: str, request: ImpactInput, processes: int) -> Iterator[tuple[Impact, int]]:
     if not processes:
         for ids in _chunks(engine, request.span):
             yield _compare_enrollments(engine, request, ids), len(ids)
@@ -124,7 +124,7 @@ def _chunks(engine: Engine, span: JournalSpan) -> Iterator[list[int]]:
         after = ids[-1]
 
 
-def _in_process(url: str, request: ImpactComparison, ids: list[int]) -> Impact:
+def _in_process(url: str, request: ImpactInput, ids: list[int]) -> Impact:
     return _compare_enrollments(_engine(url), request, ids)
 
 
@@ -139,7 +139,7 @@ def _compile(*documents: str) -> tuple[CompiledMapping, ...]:
     return tuple(compile_text(text, "the document") for text in documents)
 
 
-def _compare_enrollments(engine: Engine, request: ImpactComparison, ids: list[int]) -> Impact:
+def _compare_enrollments(engine: Engine, request: ImpactInput, ids: list[int]) -> Impact:
     """Compare the statements that two documents make of some enrollments' commits."""
     old, new = _compile(request.old, request.new)
     result = Impact()
