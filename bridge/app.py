@@ -206,7 +206,7 @@ def _build(
 
 def _mappings(versions: ActiveMappings) -> list[CompiledMapping]:
     for_all, for_lms = versions.current()
-    return [one.mapping for one in (for_all, *for_lms.values())]
+    return [active.mapping for active in (for_all, *for_lms.values())]
 
 
 def _hurry(connection: Connection, names: Collection[str], now: int) -> None:

@@ -1,15 +1,15 @@
-"""Every answer that is not a success, as a tree.
+"""Every error response of the API, as a tree.
 
     BridgeError
       BadRequest 400            MalformedBody, MalformedSessionId, MalformedField, UnknownParameter
-      NotAllowed 401            NoToken, UnknownToken, BadCommitToken (CommitTokenExpired)
+      Unauthorized 401          NoToken, UnknownToken, BadCommitToken (CommitTokenExpired)
       NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
-      TooLarge 413              BodyTooLarge, BodyTooComplex
-      UnknownMedia 415          UnsupportedEncoding
+      ContentTooLarge 413       BodyTooLarge, BodyTooComplex
+      UnsupportedMediaType 415  UnsupportedEncoding
       Unprocessable 422         IdempotencyKeyReused
       OverLimit 429             SessionOverLimit, LearnerOverLimit, LmsOverLimit
-      TooMany 429               TooManyQuestions
+      TooManyRequests 429       TooManyQuestions
       Unavailable 503           DatabaseUnavailable, DiskLow, Overloaded, Busy, NotProcessed
 
 Each leaf has a stable `code`. The text says what was wrong, where, and what to do.
@@ -21,7 +21,7 @@ from typing import ClassVar
 
 
 class BridgeError(Exception):
-    """An answer other than success. `detail` is for people; `retry_after` is in seconds."""
+    """A response other than success. `detail` is for people; `retry_after` is in seconds."""
 
     status: ClassVar[int]
     code: ClassVar[str]
@@ -47,14 +47,14 @@ class MalformedBody(BadRequest):
 
 
 class MalformedSessionId(BadRequest):
-    """A session id is given that is not a UUID."""
+    """The session id is not a UUID."""
 
     code = "malformed-session-id"
     title = "The session id is not a UUID"
 
 
 class MalformedField(BadRequest):
-    """A field of the request has a value that cannot be used."""
+    """A field of the request has a value that is not valid."""
 
     code = "malformed-field"
     title = "A field cannot be used"
@@ -67,27 +67,27 @@ class UnknownParameter(BadRequest):
     title = "A query parameter is not known"
 
 
-class NotAllowed(BridgeError):
-    """The request does not show that it may."""
+class Unauthorized(BridgeError):
+    """The request is not authenticated."""
 
     status = 401
 
 
-class NoToken(NotAllowed):
-    """No token came with the request."""
+class NoToken(Unauthorized):
+    """The request has no token."""
 
     code = "no-token"
     title = "A token is needed"
 
 
-class UnknownToken(NotAllowed):
-    """The LMS token is not known or was revoked."""
+class UnknownToken(Unauthorized):
+    """The LMS token is unknown or revoked."""
 
     code = "unknown-token"
     title = "The token is not valid"
 
 
-class BadCommitToken(NotAllowed):
+class BadCommitToken(Unauthorized):
     """The token in the commit URL is forged, for another session, or expired."""
 
     code = "bad-commit-token"
@@ -103,20 +103,20 @@ class CommitTokenExpired(BadCommitToken):
 
 
 class NotFound(BridgeError):
-    """There is no such thing, or not for this LMS."""
+    """The resource does not exist, or not for this LMS."""
 
     status = 404
 
 
 class SessionUnknown(NotFound):
-    """The LMS has no such session. What another LMS has is not to be told from what nobody has."""
+    """The LMS has no such session; a session of another LMS is reported in the same way."""
 
     code = "session-unknown"
     title = "The session is not known"
 
     @classmethod
     def named(cls, session_id: str) -> SessionUnknown:
-        """Say so of a session that a commit names."""
+        """Return the error for a session that a commit names."""
         return cls(f"This LMS has no session {session_id}; open it with POST /v1/sessions or send its learner.")
 
 
@@ -140,54 +140,54 @@ class SessionMismatch(Conflict):
     title = "The session belongs to another learner or activity"
 
 
-class TooLarge(BridgeError):
-    """The request is larger than is taken."""
+class ContentTooLarge(BridgeError):
+    """The request is larger than is accepted."""
 
     status = 413
 
 
-class BodyTooLarge(TooLarge):
+class BodyTooLarge(ContentTooLarge):
     """The body is larger than the limit."""
 
     code = "body-too-large"
     title = "The body is too large"
 
 
-class BodyTooComplex(TooLarge):
+class BodyTooComplex(ContentTooLarge):
     """The body has more fields, parts or questions than are accepted, whatever its size."""
 
     code = "body-too-complex"
     title = "The body has too many parts"
 
 
-class UnknownMedia(BridgeError):
-    """The body comes in a form that is not taken."""
+class UnsupportedMediaType(BridgeError):
+    """The body is in a form that is not accepted."""
 
     status = 415
 
 
-class UnsupportedEncoding(UnknownMedia):
-    """The body is compressed in a way that is not taken."""
+class UnsupportedEncoding(UnsupportedMediaType):
+    """The body is compressed in a way that is not accepted."""
 
     code = "unsupported-encoding"
     title = "The body's Content-Encoding is not taken"
 
 
 class Unprocessable(BridgeError):
-    """The request can be understood, and cannot be meant."""
+    """The request is well-formed and contradicts itself or an earlier one."""
 
     status = 422
 
 
 class IdempotencyKeyReused(Unprocessable):
-    """An Idempotency-Key comes once more with another body."""
+    """The Idempotency-Key was used before with another body."""
 
     code = "idempotency-key-reused"
     title = "The Idempotency-Key was used for another commit"
 
 
-class TooMany(BridgeError):
-    """One client asks for more at a time than it may; nothing was done."""
+class TooManyRequests(BridgeError):
+    """One client has too many concurrent requests; nothing was done."""
 
     status = 429
 
@@ -219,7 +219,7 @@ class LmsOverLimit(OverLimit):
     title = "The LMS sends more than it may"
 
 
-class TooManyQuestions(TooMany):
+class TooManyQuestions(TooManyRequests):
     """An LMS has as many queries in progress as it may."""
 
     code = "too-many-questions"
@@ -261,7 +261,7 @@ class Busy(Unavailable):
 
 
 class NotProcessed(Unavailable):
-    """The commit brought an error of the bridge itself to light; it is logged."""
+    """The commit caused an error of the bridge itself, which is logged."""
 
     code = "not-processed"
     title = "The commit could not be processed"

@@ -92,7 +92,7 @@ def end_idle_session(
     arguments are those of `apply_commit`.
     """
     definition = mapping.definition
-    ending: Ending = "abandoned" if overlapped else definition.idle
+    ending = Ending.ABANDONED if overlapped else definition.idle
     update = end_idle(attempt, session, ending, definition.status, overlapped=overlapped)
     return _transition(mapping, context, update, enrollment, evaluations)
 

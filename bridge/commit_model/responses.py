@@ -171,5 +171,5 @@ def commit_response(
 
 def repeated_response(first: str, warnings: Sequence[CmiWarning]) -> bytes:
     """Return the first response once more, which differs in its disposition and warnings about the repetition."""
-    reply = msgspec.json.decode(first) | {"disposition": "duplicate"}
+    reply = msgspec.json.decode(first) | {"disposition": Disposition.DUPLICATE}
     return _encode(reply | {"warnings": [*reply["warnings"], *warnings]} if warnings else reply)

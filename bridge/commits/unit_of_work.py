@@ -18,12 +18,13 @@ from bridge.errors import SessionMismatch, SessionUnknown
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.launch import LaunchData
 from mappings.attempt.resuming import Resume, goes_on
-from mappings.attempt.state import AttemptState, SessionState
+from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.attempt.state import open_session as begin_session
 from mappings.definition.model import Identifier
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
 from storage.change_set import ChangeSet, CourseKey, store_course_registrations
+from storage.states import AttemptStatus
 
 REPEAT_WINDOW = 60_000
 """Milliseconds within which the same bytes, sent without a session id, are the same commit."""
@@ -272,7 +273,7 @@ class UnitOfWork:
             owner,
             number,
             scorm_version,
-            "active",
+            AttemptStatus.ACTIVE.value,
             "",
             self._now,
             changed=True,
@@ -369,4 +370,4 @@ def _entry(attempt: CachedAttempt, session: SessionState) -> str:
     """Return `cmi.entry` (SCORM 2004 RTE 4th edition 4.2.8): empty where a finished attempt is looked at."""
     if not attempt.state.commits:
         return "ab-initio"
-    return "resume" if session.records or attempt.state.ended != "terminated" else ""
+    return "resume" if session.records or attempt.state.ended != Ending.TERMINATED else ""

@@ -14,9 +14,9 @@ from typing import Any
 from bridge.errors import (
     BadRequest,
     BridgeError,
+    ContentTooLarge,
     MalformedBody,
     MalformedSessionId,
-    TooLarge,
     Unavailable,
     Unprocessable,
 )
@@ -85,7 +85,7 @@ def _respond(format_request: FormatRequest, commit_response: bytes | None, data:
 
 
 def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all commands
-    of_command = isinstance(error, (BadRequest, TooLarge, Unprocessable, Unavailable)) and not isinstance(
+    of_command = isinstance(error, (BadRequest, ContentTooLarge, Unprocessable, Unavailable)) and not isinstance(
         error, MalformedSessionId
     )
     code, name = (1, "Invalid Command") if of_command else (3, "Invalid Session ID")

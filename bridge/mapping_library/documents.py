@@ -29,7 +29,7 @@ def read_document(document: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        names = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.toml")))
+        names = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.toml")))
         raise DefinitionError(document, [Fault("file", 0, f"cannot be read ({error}); shipped are {names}")]) from None
 
 

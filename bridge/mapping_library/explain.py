@@ -13,6 +13,7 @@ from bridge.mapping_library.activation import compile_stored
 from bridge.mapping_library.enrollment_history import decode_commit, enrollment_histories
 from mappings.analysis.explain import Explanation
 from mappings.analysis.replay import Replay, ReplayedCommit
+from mappings.attempt.commit import Disposition
 from mappings.definition import CompiledMapping
 from mappings.definition.statement_context import StatementContext
 from storage import journal_replay
@@ -81,4 +82,4 @@ def explain_commit(
 
 def _duplicate(duplicate_of: int | None) -> Explanation:
     """Return the explanation of a commit that repeats another one: it did nothing."""
-    return Explanation("duplicate", duplicate_of, (), (), (), ())
+    return Explanation(Disposition.DUPLICATE, duplicate_of, (), (), (), ())

@@ -104,4 +104,4 @@ class MappingReloader(PeriodicTask):
 
 
 def _shown(for_all: ActiveMapping, for_lms: Mapping[int, ActiveMapping]) -> dict[str, object]:
-    return {"for_all": for_all.id, "for_lms": {lms_id: one.id for lms_id, one in for_lms.items()}}
+    return {"for_all": for_all.id, "for_lms": {lms_id: mapping.id for lms_id, mapping in for_lms.items()}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -15,16 +15,14 @@ from mappings.cmi.objectives import Objective
 from mappings.cmi.warnings import CmiWarning
 from mappings.definition.compiled import CompiledMapping
 from mappings.definition.model import ONCE, Rule
-from mappings.generation.statements import RuleEvaluation, Statement
+from mappings.generation.statements import RuleEvaluation, RuleOutcome, Statement
 
-Reason = Literal["fired", "once", "condition", "no-change", "held-back"]
-
-REASONS: dict[Reason, str] = {
-    "fired": "it made a statement",
-    "once": "it had already made its one statement",
-    "condition": "its condition was false",
-    "no-change": "its trigger did not occur",
-    "held-back": "its data may still be incomplete, so the statement is held back",
+REASONS: dict[RuleOutcome, str] = {
+    RuleOutcome.FIRED: "it made a statement",
+    RuleOutcome.ONCE: "it had already made its one statement",
+    RuleOutcome.CONDITION: "its condition was false",
+    RuleOutcome.NO_CHANGE: "its trigger did not occur",
+    RuleOutcome.HELD_BACK: "its data may still be incomplete, so the statement is held back",
 }
 """What can become of a rule at a commit."""
 
@@ -52,7 +50,7 @@ class RuleExplanation(msgspec.Struct, frozen=True):
     rule: str
     when: Trigger
     verb: str
-    reason: Reason
+    reason: RuleOutcome
     why: str
     change: int | None = None
     condition: str | None = None
@@ -109,10 +107,10 @@ def _change(one: Change) -> ChangeExplanation:
 def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> RuleExplanation:
     rule, about = one.rule, one.change.about
     why = REASONS[one.outcome]
-    if one.outcome == "once":
+    if one.outcome is RuleOutcome.ONCE:
         of_item = f" about {about.id}" if isinstance(about, (Interaction, Objective)) else ""
         why = f"{why}{of_item}: {ONCE[rule.once]}"
-    elif one.outcome == "condition" and rule.condition is not None:
+    elif one.outcome is RuleOutcome.CONDITION and rule.condition is not None:
         why = f"{why}: {rule.condition.text}"
     return RuleExplanation(
         rule.name,
@@ -129,13 +127,13 @@ def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> R
 
 
 def _silent(rule: Rule, verb: str, transition: Transition) -> RuleExplanation:
-    reason: Reason = "no-change"
+    reason: RuleOutcome = RuleOutcome.NO_CHANGE
     if (
         rule.when == "score.changed"
         and transition.attempt.score_pending_session == transition.session.number
-        and transition.disposition == "applied"
+        and transition.disposition == Disposition.APPLIED
     ) or (rule.when == "interaction.answered" and transition.attempt.emitted_interactions is not None):
-        reason = "held-back"
-    why = REASONS[reason] if reason == "held-back" else f"{REASONS[reason]}: {TRIGGERS[rule.when]}"
+        reason = RuleOutcome.HELD_BACK
+    why = REASONS[reason] if reason is RuleOutcome.HELD_BACK else f"{REASONS[reason]}: {TRIGGERS[rule.when]}"
     condition = None if rule.condition is None else rule.condition.text
     return RuleExplanation(rule.name, rule.when, verb, reason, why, condition=condition)

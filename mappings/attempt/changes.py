@@ -132,9 +132,9 @@ def ending_change(ended: Ending, session: SessionState, *, retold: bool = False)
 
 
 _ENDINGS: dict[Ending, Trigger] = {
-    "suspended": "session.suspended",
-    "terminated": "session.terminated",
-    "abandoned": "session.abandoned",
+    Ending.SUSPENDED: "session.suspended",
+    Ending.TERMINATED: "session.terminated",
+    Ending.ABANDONED: "session.abandoned",
 }
 
 

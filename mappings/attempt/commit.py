@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from enum import StrEnum
 
 import msgspec
 
@@ -11,9 +11,18 @@ from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import Tree
 from mappings.cmi.warnings import CmiWarning
 
-Disposition = Literal["applied", "duplicate", "stale", "late"]
-"""applied: merged. duplicate: an earlier commit once more. stale: older than one already applied. late: came after its
-session had ended. The last two are kept; they fill gaps and may raise a status, and never take anything back."""
+
+class Disposition(StrEnum):
+    """How a commit was classified. What is stale or late is kept: it fills gaps and may raise a status, no more."""
+
+    APPLIED = "applied"
+    """It was merged."""
+    DUPLICATE = "duplicate"
+    """It is an earlier commit once more."""
+    STALE = "stale"
+    """It is older than one that was applied."""
+    LATE = "late"
+    """It came after its session had ended."""
 
 
 class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from mappings.attempt.changes import ending_change, find_changes
+from mappings.attempt.commit import Disposition
 from mappings.attempt.merging import at_end
 from mappings.attempt.pass_marks import decides_at_end
 from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
@@ -32,9 +33,9 @@ def end_idle(
     history = (*session.idle_end_positions, turn)
     if session.commits == 0:
         return AttemptUpdate(
-            "applied",
+            Disposition.APPLIED,
             replace(attempt, idle_ends=attempt.idle_ends + 1),
-            replace(session, ended="abandoned", ended_idle=True, idle_end_positions=history),
+            replace(session, ended=Ending.ABANDONED, ended_idle=True, idle_end_positions=history),
             session.applied_at,
         )
     ended = idle if overlapped else _ending(session, idle)
@@ -52,7 +53,7 @@ def end_idle(
         known = at_end(known, policy)
     newest = session.number >= attempt.latest_active_session
     return AttemptUpdate(
-        "applied",
+        Disposition.APPLIED,
         replace(
             after,
             snapshot=known,
@@ -76,8 +77,8 @@ def end_idle(
 
 def _ending(session: SessionState, idle: Ending) -> Ending:
     if session.exit == "suspend":
-        return "suspended"
-    return "terminated" if _left(session) else idle
+        return Ending.SUSPENDED
+    return Ending.TERMINATED if _left(session) else idle
 
 
 def _left(session: SessionState) -> bool:

@@ -11,9 +11,9 @@ from mappings.cmi.warnings import CmiWarning, WarningCode, warn
 
 def order_warnings(disposition: Disposition, commit: Commit, session: SessionState) -> tuple[CmiWarning, ...]:
     """Return what is said of a late commit, and of one whose count fell back."""
-    if disposition == "late":
+    if disposition is Disposition.LATE:
         return (warn(WarningCode.SESSION_ENDED, "session_id", "", "had ended; open a session to go on playing"),)
-    if disposition == "stale" and commit.is_counted:
+    if disposition is Disposition.STALE and commit.is_counted:
         message = (
             f"is lower than {session.sequence}, which came before: this is taken as an older commit and replaces"
             " nothing; a client that starts again must count on"

@@ -56,7 +56,7 @@ def with_completion(attempt: AttemptState, known: Snapshot, said: Snapshot, poli
 def decides_at_end(known: Snapshot, session: SessionState, ended: Ending | None, policy: StatusPolicy) -> bool:
     """Return whether SCORM 1.2's rules for the end of a session apply."""
     version = known.scorm_version or session.launch.scorm_version
-    return ended == "terminated" and version == "1.2" and session.for_credit and policy.marks != "never"
+    return ended == Ending.TERMINATED and version == "1.2" and session.for_credit and policy.marks != "never"
 
 
 def status_at_end(known: Snapshot, policy: StatusPolicy) -> str | None:

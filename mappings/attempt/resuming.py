@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mappings.attempt.state import AttemptState
+from mappings.attempt.state import AttemptState, Ending
 from mappings.cmi.snapshot import ScormVersion
 
 Resume = Literal["auto", "broken-off", "suspended", "incomplete", "never"]
@@ -27,7 +27,7 @@ def goes_on(attempt: AttemptState, version: ScormVersion, rule: Resume) -> bool:
         return False
     known = attempt.snapshot
     unfinished = known.completion_status != "completed" and known.success_status not in {"passed", "failed"}
-    suspended = attempt.ended == "suspended"
+    suspended = attempt.ended == Ending.SUSPENDED
     if rule == "incomplete" or (rule == "auto" and version == "1.2"):
         return unfinished
     if rule == "suspended":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from enum import StrEnum
 
 import msgspec
 from msgspec.structs import replace
@@ -11,7 +11,16 @@ from mappings.attempt.launch import NO_LAUNCH_DATA, RECORDED_MODES, LaunchData
 from mappings.cmi.scores import Score
 from mappings.cmi.snapshot import EMPTY, Interactions, ScoreFields, Snapshot
 
-Ending = Literal["suspended", "terminated", "abandoned"]
+
+class Ending(StrEnum):
+    """How a session ends."""
+
+    SUSPENDED = "suspended"
+    """Its content was left to be resumed."""
+    TERMINATED = "terminated"
+    """Its content was finished or left for good."""
+    ABANDONED = "abandoned"
+    """Its content never said that it was left."""
 
 
 class AttemptState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):

@@ -24,6 +24,8 @@ from mappings.cmi.item_warnings import altered_interactions, item_warnings, unna
 from mappings.cmi.snapshot import EMPTY, Snapshot, fields_mask, says_items
 from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 
+_APPLIED, _DUPLICATE, _STALE, _LATE = Disposition  # an enum's members cost ten times as much to look up
+
 
 class AttemptUpdate(msgspec.Struct, frozen=True, gc=False):
     """What a commit did. Where it did nothing (a duplicate), the states are the ones given and `changes` is empty.
@@ -66,7 +68,7 @@ def update_attempt(
         replace(session, ended=None, ended_idle=False, end_revision=session.end_revision + 1) if returned else session
     )
     disposition, duplicate_of = classify(attempt, entered, received_commit, prior_commits)
-    if disposition == "duplicate":
+    if disposition is _DUPLICATE:
         repeated = repeated_number(received_commit, prior_commits, duplicate_of)
         return AttemptUpdate(
             disposition, attempt, session, received_at, warnings=repeated, duplicate_of=duplicate_of, recorded=False
@@ -90,12 +92,12 @@ def _recorded(
     commit, parsed_cmi, received_at = received_commit.commit, received_commit.parsed_cmi, received_commit.received_at
     at = _date(attempt, commit, received_at)
     warnings: tuple[CmiWarning, ...] = ()
-    if disposition != "applied" or commit.committed_at is not None:
+    if disposition is not _APPLIED or commit.committed_at is not None:
         warnings = (*time_warnings(commit, session, received_at), *order_warnings(disposition, commit, session))
     # after the end, only a client that counts its commits can prove that it has news of everything
     newest_session = session.number >= attempt.latest_active_session
-    newer = disposition == "applied" or (
-        disposition == "late" and newest_session and commit.sequence is not None and commit.sequence > session.sequence
+    newer = disposition is _APPLIED or (
+        disposition is _LATE and newest_session and commit.sequence is not None and commit.sequence > session.sequence
     )
     time = accumulate(
         attempt, session, parsed_cmi.snapshot, older=not newer, elapsed=max(0, received_at - session.applied_at) // 10
@@ -104,8 +106,8 @@ def _recorded(
     after = _with_exit(time.session, parts)
     # a last commit that was overtaken is the last one all the same
     ended: Ending | None = None
-    if (disposition != "late" and terminates(session, commit, parsed_cmi.snapshot)) or (
-        disposition == "stale" and ended_before(session, commit, parsed_cmi.snapshot)
+    if (disposition is not _LATE and terminates(session, commit, parsed_cmi.snapshot)) or (
+        disposition is _STALE and ended_before(session, commit, parsed_cmi.snapshot)
     ):
         ended = ending(after)
     merged = merge_commit(attempt, after, commit, parts, newest_session=newest_session, ended=ended, policy=policy)
@@ -117,7 +119,7 @@ def _recorded(
     # most commits bring no items
     if said.interactions or attempt.emitted_interactions is not None:
         before, untold = settled_interactions(attempt, merged.before, known, said, settled=settled)
-    scoring = defer_score(attempt, session, before, known, said, settled=settled or disposition != "applied")
+    scoring = defer_score(attempt, session, before, known, said, settled=settled or disposition is not _APPLIED)
     shown = replace(known, interactions=untold) if untold is not known.interactions else known
     range_warning = scores.score_warning(known) if _says_score(said) else None
     if range_warning is not None or says_items(said) or ended is not None or attempt.emitted_interactions is not None:
@@ -132,7 +134,7 @@ def _recorded(
         )
     started_at, resumed_at = _turns(attempt, session, said, returned=returned)
     changes = find_changes(scoring.before, shown, last_score=scoring.last, started_at=started_at, resumed_at=resumed_at)
-    end = ended or (session.ended if disposition == "late" else None)
+    end = ended or (session.ended if disposition is _LATE else None)
     if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
         changes = (*changes, ending_change(end, after, retold=ended is None))
         after = replace(after, emitted_time=after.time_spent, end_revision=after.end_revision + (ended is None))
@@ -140,13 +142,13 @@ def _recorded(
     before_time = session.time_spent + attempt.carried_over_time
     score_changed = scoring.score != attempt.score or known.success_status != attempt.snapshot.success_status
     # a session that was followed by another has no say in whether the attempt is over
-    is_heard = newest_session and (ended is not None or disposition == "applied")
+    is_heard = newest_session and (ended is not None or disposition is _APPLIED)
     # in two steps: with more than 14 keywords, CPython makes a dictionary of them first
     applied = replace(
         attempt,
         snapshot=known,
         latest_active_session=max(attempt.latest_active_session, session.number)
-        if disposition == "applied"
+        if disposition is _APPLIED
         else attempt.latest_active_session,
         score=scoring.score,
         passed_score=merged.passed_score,
@@ -212,7 +214,7 @@ def _with_session(known: Snapshot, session: SessionState) -> Snapshot:
 def ending(session: SessionState) -> Ending:
     """Return how a session ends that its content ends."""
     suspended = session.exit == "suspend" or session.nav_request == "suspendAll"
-    return "suspended" if suspended else "terminated"
+    return Ending.SUSPENDED if suspended else Ending.TERMINATED
 
 
 def _after(
@@ -229,7 +231,7 @@ def _after(
     commit, said = received_commit.commit, received_commit.parsed_cmi.snapshot
     if begun is not session.own_interactions:
         after = replace(after, own_interactions=begun)
-    if disposition == "applied":
+    if disposition is _APPLIED:
         after = replace(
             after,
             commits=session.commits + 1,
@@ -273,16 +275,16 @@ def _unrecorded(
     mode = entered.mode or ""
     after = (
         _with_exit(entered, SplitCommit(said, EMPTY, received_commit.parsed_cmi.cleared))
-        if disposition == "applied"
+        if disposition is _APPLIED
         else entered
     )
     if session.ended_idle:
         after = replace(after, ended=session.ended, ended_idle=True, end_revision=session.end_revision)
-    elif disposition == "applied" and terminates(session, commit, said):
+    elif disposition is _APPLIED and terminates(session, commit, said):
         after = replace(after, ended=ending(after))
-    if disposition == "applied":
+    if disposition is _APPLIED:
         after = replace(after, digest=received_commit.digest, applied_at=received_commit.received_at)
-    after = _counted(after, commit, newer=disposition == "applied")
+    after = _counted(after, commit, newer=disposition is _APPLIED)
     warning = warn(
         WarningCode.NOT_RECORDED, "cmi.mode", mode, "records nothing: the commit is kept in the journal alone"
     )

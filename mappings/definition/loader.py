@@ -7,7 +7,8 @@ import re
 import tomllib
 
 from mappings.attempt.changes import ABOUT_ITEMS, TRIGGERS
-from mappings.attempt.policy import ENDS_RETOLD, PASS_MARKS, RESULTS, StatusPolicy
+from mappings.attempt.policy import DEFAULT_POLICY, ENDS_RETOLD, PASS_MARKS, RESULTS, StatusPolicy
+from mappings.attempt.state import Ending
 from mappings.definition.conditions import Condition, compile_condition
 from mappings.definition.errors import DefinitionError, Fault
 from mappings.definition.model import (
@@ -85,7 +86,7 @@ def _document(top: TomlTable, text: str) -> MappingDefinition:
         course_iri=course_iri,
         cmi_extension=iris.iri("cmi_extension"),
         status=_status(status),
-        idle=status.word("idle", ENDINGS, "an ending"),
+        idle=_idle(status),
         actor=_actor(top.section("actor")),
         activities=activities,
         context=_context(top.section("context"), activities),
@@ -105,16 +106,22 @@ def _document(top: TomlTable, text: str) -> MappingDefinition:
 
 
 def _status(section: TomlTable) -> StatusPolicy:
+    default = DEFAULT_POLICY
     return StatusPolicy(
         failed_completes=section.flag("failed_completes"),
-        result=section.word("result", RESULTS, "a way to choose a result") if section.has("result") else "best",
+        result=section.word("result", RESULTS, "a way to choose a result") if section.has("result") else default.result,
         marks=section.word("pass_marks", PASS_MARKS, "a way to use marks")
         if section.has("pass_marks")
-        else "when-silent",
+        else default.marks,
         ends_retold=section.word("ends_retold", ENDS_RETOLD, "what becomes of an end")
         if section.has("ends_retold")
-        else "keep",
+        else default.ends_retold,
     )
+
+
+def _idle(section: TomlTable) -> Ending:
+    word = section.word("idle", ENDINGS, "an ending")
+    return Ending(word) if word in ENDINGS else Ending.ABANDONED  # what is no ending was noted
 
 
 def _own(iris: TomlTable, key: str) -> Template:

@@ -63,9 +63,9 @@ ONCE: dict[Once, str] = {
     "change": "a statement at every change",
 }
 ENDINGS: dict[Ending, str] = {
-    "suspended": "as if the content had suspended: the next launch resumes",
-    "terminated": "as if the content had finished",
-    "abandoned": "neither: the LRS learns that the learner left",
+    Ending.SUSPENDED: "as if the content had suspended: the next launch resumes",
+    Ending.TERMINATED: "as if the content had finished",
+    Ending.ABANDONED: "neither: the LRS learns that the learner left",
 }
 RESULT_PARTS: dict[ResultPart, str] = {
     "completion": "result.completion: true when completed, false when known to be incomplete",

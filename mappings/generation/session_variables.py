@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from mappings.attempt.changes import Change, Trigger
-from mappings.attempt.state import AttemptState, SessionState
+from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition.conditions import SettledValues
 from mappings.definition.statement_context import StatementContext
 
 _ENDED, _SUCCESS, _PART = "ended:", "success:", "part:"
 _ENDINGS: dict[Trigger, str] = {
-    "session.suspended": "suspended",
-    "session.terminated": "terminated",
-    "session.abandoned": "abandoned",
+    "session.suspended": Ending.SUSPENDED,
+    "session.terminated": Ending.TERMINATED,
+    "session.abandoned": Ending.ABANDONED,
 }
 _OUTCOMES: dict[Trigger, str] = {"success.passed": "passed", "success.failed": "failed"}
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)

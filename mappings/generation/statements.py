@@ -6,7 +6,8 @@ The same changes of the same attempt give the same bytes, ids included: a statem
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -40,7 +41,20 @@ _encode = msgspec.json.Encoder().encode
 _ITEMS = (Interaction, Objective)
 _NOTHING: frozenset[str] = frozenset()
 
-Outcome = Literal["fired", "once", "condition"]
+
+class RuleOutcome(StrEnum):
+    """What becomes of a rule at a commit."""
+
+    FIRED = "fired"
+    """It made a statement."""
+    ONCE = "once"
+    """It had made its one statement already."""
+    CONDITION = "condition"
+    """Its condition did not hold."""
+    NO_CHANGE = "no-change"
+    """What it speaks of did not happen."""
+    HELD_BACK = "held-back"
+    """What it speaks of may still be in the middle of being written, and is told later."""
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):
@@ -69,7 +83,7 @@ class RuleEvaluation(msgspec.Struct, frozen=True, gc=False):
 
     rule: Rule
     change: Change
-    outcome: Outcome
+    outcome: RuleOutcome
     variables: dict[str, Any] | None = None
     statement: Statement | None = None
 
@@ -159,7 +173,7 @@ class _StatementGenerator:
             spoken = f"{name}/{self._session.end_revision}"
         if once != "change" and spoken in self._spoken(once):
             if judged is not None:
-                judged.append(RuleEvaluation(rule, change, "once"))
+                judged.append(RuleEvaluation(rule, change, RuleOutcome.ONCE))
             return
         variables, condition = None, rule.condition
         if condition is not None:
@@ -170,7 +184,7 @@ class _StatementGenerator:
                 holds = condition.holds(variables)
             if not holds:
                 if judged is not None:
-                    judged.append(RuleEvaluation(rule, change, "condition", variables))
+                    judged.append(RuleEvaluation(rule, change, RuleOutcome.CONDITION, variables))
                 return
         count = self._fired[name] = self._fired.get(name, 0) + 1
         if once == "change":
@@ -185,7 +199,7 @@ class _StatementGenerator:
         statement = self._behind_voiding(rule, name, statement) if change.retold else statement
         self._statements.append(statement)
         if judged is not None:
-            judged.append(RuleEvaluation(rule, change, "fired", variables, statement))
+            judged.append(RuleEvaluation(rule, change, RuleOutcome.FIRED, variables, statement))
 
     def _spoken(self, once: Once) -> dict[str, Any]:
         """Return the names that have spoken, in the order they did; of each, a look-up however many there are."""

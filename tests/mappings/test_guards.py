@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from mappings.attempt import AttemptState, PriorCommit, SessionState, update_attempt
 from mappings.attempt.field_order import REORDER_WINDOW
 from mappings.attempt.ordering import classify, needs_duplicate_lookup
+from mappings.attempt.state import Ending
 from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, delta, received_commit, scorm_12
 
 
@@ -270,7 +271,7 @@ def test_every_later_repetition_of_a_late_commit_is_a_duplicate():
     [
         (SessionState(), received_commit(at_page(1), key="k")),
         (SessionState(digest="d"), received_commit(at_page(1), digest="d")),
-        (SessionState(ended="suspended"), received_commit(at_page(1))),
+        (SessionState(ended=Ending.SUSPENDED), received_commit(at_page(1))),
         (SessionState(client_session_time=2000), received_commit(after(10, 1))),
     ],
     ids=["key", "digest", "ended", "session_time"],

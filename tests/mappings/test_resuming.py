@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from mappings.attempt.resuming import RESUME, goes_on
-from mappings.attempt.state import AttemptState
+from mappings.attempt.state import AttemptState, Ending
 from mappings.cmi.snapshot import Snapshot
 
 INCOMPLETE = Snapshot(completion_status="incomplete")
 COMPLETED = Snapshot(completion_status="completed")
 FAILED = Snapshot(success_status="failed")
 KINDS = {
-    "suspended": AttemptState(commits=1, ended="suspended", snapshot=INCOMPLETE),
-    "suspended, completed": AttemptState(commits=1, ended="suspended", snapshot=COMPLETED),
-    "left": AttemptState(commits=1, ended="terminated", snapshot=INCOMPLETE),
-    "finished": AttemptState(commits=1, ended="terminated", snapshot=COMPLETED),
-    "failed": AttemptState(commits=1, ended="terminated", snapshot=FAILED),
-    "broken off": AttemptState(commits=1, ended="abandoned", broken_off=True, snapshot=INCOMPLETE),
-    "broken off, completed": AttemptState(commits=1, ended="abandoned", broken_off=True, snapshot=COMPLETED),
+    "suspended": AttemptState(commits=1, ended=Ending.SUSPENDED, snapshot=INCOMPLETE),
+    "suspended, completed": AttemptState(commits=1, ended=Ending.SUSPENDED, snapshot=COMPLETED),
+    "left": AttemptState(commits=1, ended=Ending.TERMINATED, snapshot=INCOMPLETE),
+    "finished": AttemptState(commits=1, ended=Ending.TERMINATED, snapshot=COMPLETED),
+    "failed": AttemptState(commits=1, ended=Ending.TERMINATED, snapshot=FAILED),
+    "broken off": AttemptState(commits=1, ended=Ending.ABANDONED, broken_off=True, snapshot=INCOMPLETE),
+    "broken off, completed": AttemptState(commits=1, ended=Ending.ABANDONED, broken_off=True, snapshot=COMPLETED),
     "open": AttemptState(commits=1, snapshot=INCOMPLETE),
     "open, to come back": AttemptState(commits=1, snapshot=Snapshot(exit="suspend")),
 }
