@@ -15,6 +15,7 @@ from bridge.audit.components.request_params import parse_time
 from mappings.xapi.timestamps import rfc3339
 from storage.deliveries import STATES, DeliveryFilter
 from storage.queries.documents import DocumentFilter
+from storage.states import DeliveryState
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMES = {
@@ -23,7 +24,7 @@ _NAMES = {
     "attempt": "An attempt id",
     "enrollment": "A registration",
 }
-DOCUMENT_STATES = ("waiting", "delivered", "dead")
+DOCUMENT_STATES = (DeliveryState.WAITING.value, DeliveryState.DELIVERED.value, DeliveryState.DEAD.value)
 RESOURCES = ("activities/state", "activities/profile", "agents/profile")
 
 
