@@ -88,7 +88,7 @@ def count_try(
 
 
 def succeeded(connection: Connection, own: str, shared: Sequence[str]) -> None:
-    """Undo `count_try` after a success: the failures that are counted by `own` are over, and those by each of `shared` are one less.
+    """Undo `count_try` after a success: delete the failures by `own`, and count one less by each of `shared`.
 
     `own` is the account or the browser; an address is shared. It keeps the others: who has an account of their own
     could else wipe out their tries at others'.
