@@ -175,7 +175,7 @@ class Site:
             **{path: each(path) for path in (
                 "/", "/charts/commits.svg", "/charts/statements.svg", "/charts/depth.svg", "/charts/age.svg",
                 "/learners", "/statements", "/documents", "/deliveries", "/mappings", "/mappings/draft", "/targets",
-                "/trail", "/sign-in",
+                "/log", "/sign-in",
             )},
             "/learners by the beginning of the id": asked("/learners", learner=lambda: learner()[:7]),
             "/learners by the beginning of the name": asked("/learners", name=lambda: f"Name {learner()[1:]}"),
@@ -223,7 +223,7 @@ class Site:
                 f"/mappings/{new}/preview", session=row(session.c.session_id), number=1
             ),
             "/mappings/impacts/{id}": each(self._report(new)),
-            "/trail by a part of the subject": asked("/trail", subject="nobody's"),
+            "/log by a part of the subject": asked("/log", subject="nobody's"),
         }  # fmt: skip
 
     def _report(self, version: str) -> str:

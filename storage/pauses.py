@@ -13,8 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import target_alarms
 from storage.outbox import truncate_answer
+from storage.states import AlarmState, RequestKind
 from storage.tables import pause
-from storage.target_alarms import AlarmState, RequestKind
 
 
 class Pause(NamedTuple):

@@ -7,40 +7,14 @@ it, end its alarms as well: running bridges see that and try at once.
 from __future__ import annotations
 
 from collections.abc import Collection
-from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.outbox import truncate_answer
+from storage.states import RequestKind
 from storage.tables import target_alarm
-
-
-class RequestKind(StrEnum):
-    """What a request to an LRS is for: each has permissions of its own there."""
-
-    STATEMENTS = "statements"
-    """Storing statements."""
-    VOIDING = "voiding"
-    """Storing statements that void others."""
-    READING = "reading"
-    """Reading a statement back, to see whether the LRS has what it would not take again."""
-    DOCUMENTS = "documents"
-    """Reading and writing state and profile documents."""
-
-
-class AlarmState(StrEnum):
-    """What is the matter."""
-
-    NOT_ALLOWED = "not-allowed"
-    """The LRS does not let the bridge in (401, or 403 for everything)."""
-    REFUSING = "refusing"
-    """The LRS refuses one statement after the other and takes none."""
-    UNREACHABLE = "unreachable"
-    """The LRS, or the way to it, is in trouble."""
-    FAULT = "fault"
-    """The bridge itself fails over what it is to send."""
 
 
 class TargetAlarm(NamedTuple):

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bridge.audit.access import auth_middleware, password_sign_in
 from bridge.audit.access.concurrency_limits import LIMITER, ConcurrencyLimiter
-from bridge.audit.components import jobs, render, sse
+from bridge.audit.components import background_jobs, render, sse
 from bridge.audit.components.error_pages import error_pages
 from bridge.audit.dependencies import DEPENDENCIES, AuditDependencies
 from bridge.audit.routes import ROUTES
@@ -25,7 +25,7 @@ HEADERS = {
 
 def create_audit(parts: AuditDependencies) -> web.Application:
     """Make the application."""
-    app = web.Application(middlewares=[error_pages, auth_middleware.authorize, render.write_pages])
+    app = web.Application(middlewares=[error_pages, auth_middleware.authorize, render.render_off_loop])
     app[DEPENDENCIES] = parts
     app[LIMITER] = ConcurrencyLimiter()
     app[PROXIES] = TrustedProxies(parts.settings.proxies)
@@ -33,7 +33,7 @@ def create_audit(parts: AuditDependencies) -> web.Application:
     render.set_up(app, ROUTES)
     sse.set_up(app)
     password_sign_in.set_up(app)
-    jobs.set_up(app)
+    background_jobs.set_up(app)
     app.on_response_prepare.append(_label)
     return app
 

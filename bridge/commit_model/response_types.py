@@ -12,15 +12,14 @@ from mappings.attempt.commit import Disposition
 from mappings.attempt.state import Ending
 from mappings.cmi.snapshot import Completion, Success
 from mappings.cmi.warnings import CmiWarning
-from storage.deliveries import STATES
-from storage.target_alarms import AlarmState, RequestKind
+from storage.states import AlarmState, AttemptStatus, DeliveryState, RequestKind
 
 ENUMS = {
     "AlarmState": tuple(AlarmState),
-    "AttemptStatus": ("active", *get_args(Ending)),
+    "AttemptStatus": tuple(AttemptStatus),
     "CommitDisposition": get_args(Disposition),
     "CompletionStatus": get_args(Completion),
-    "DeliveryState": STATES,
+    "DeliveryState": tuple(DeliveryState),
     "LaunchEntry": ("ab-initio", "resume", ""),
     "RequestKind": tuple(RequestKind),
     "SessionEnding": get_args(Ending),

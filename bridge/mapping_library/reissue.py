@@ -156,9 +156,7 @@ class Reissue:
             lambda connection: leases.share_out(connection, owner=owner, names=[_LEASE], lasts=LEASE_TTL)
         )
         if _LEASE not in shares.held:
-            raise ReissueInProgressError(
-                "Somebody re-issues statements at this moment; the audit log shows who. Try again later."
-            )
+            raise ReissueInProgressError("Another re-issue is running; the audit log shows whose. Try again later.")
 
     def _plan(self, connection: Connection, ids: list[int]) -> _Plan:
         by_id = {history.enrollment.id: history for history in journal_replay.histories(connection, ids)}

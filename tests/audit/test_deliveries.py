@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from bridge.audit.components.remediation import advice
+from bridge.audit.components.remediation import remediation_for
 from bridge.operations import delivery_operations
 from storage import audit_log
 from storage.engine import reading
@@ -38,10 +38,10 @@ async def test_those_in_trouble_are_shown_by_cause_each_with_what_to_do(bridge: 
     assert sum(numbers) == _in_state(bridge, "dead") + _in_state(bridge, "quarantined")
     assert "lrs-canary (number)" in text
     for state, outcome in (("dead", "refused"), ("dead", "conflict"), ("dead", "too-large"), ("quarantined", None)):
-        told = advice(state, outcome)
-        assert told.matter in text
-        assert all(step in text for step in told.steps)
-    assert "Retry them…" not in text
+        remediation = remediation_for(state, outcome)
+        assert remediation.problem in text
+        assert all(step in text for step in remediation.steps)
+    assert "Retry…" not in text
 
 
 async def test_the_numbers_of_targets_are_those_of_the_database(bridge: Bridge, auditor: Visitor) -> None:
@@ -97,7 +97,7 @@ async def test_a_retry_by_filter_says_how_many_and_which_and_is_kept_with_its_re
     assert (kept.by, kept.action, kept.affected, kept.reason) == ("ada", "retry", 2, "the profile is loaded now")
     assert json.loads(kept.subject) == {"target": TARGET, "state": "dead", "outcome": "refused", "status": 400}
     assert "Deliveries that will be sent again: " in await admin.text(done.headers["Location"])
-    assert "the profile is loaded now" in await admin.text("/audit/trail")
+    assert "the profile is loaded now" in await admin.text("/audit/log")
 
 
 async def test_a_single_one_is_discarded_and_its_statement_tells_so(bridge: Bridge, admin: Visitor) -> None:
@@ -153,7 +153,7 @@ async def test_nothing_is_done_without_a_reason_a_token_or_the_role(
         ("discard", "Select deliveries first"),
         ("retry?state=quarantined", "that are quarantined cannot be selected for retry"),
         ("discard?state=delivered", "that are delivered cannot be selected for discard"),
-        ("retry?statement=x", "looks like"),
+        ("retry?statement=x", "must look like"),
     ],
 )
 async def test_what_cannot_be_done_is_told_in_words(bridge: Bridge, admin: Visitor, path: str, words: str) -> None:
@@ -162,7 +162,7 @@ async def test_what_cannot_be_done_is_told_in_words(bridge: Bridge, admin: Visit
 
 
 async def test_where_nothing_is_left_to_do_the_page_says_so(bridge: Bridge, admin: Visitor) -> None:
-    for words in ("will be sent again", "Nothing was left"):
+    for words in ("will be sent again", "No deliveries were left to change."):
         done = await admin.post("/audit/deliveries/retry", target=TARGET, reason="x")
         assert words in await admin.text(done.headers["Location"])
     assert "There is nothing to retry." in await admin.text(f"/audit/deliveries/retry?target={TARGET}&rule=scored")
@@ -194,4 +194,4 @@ async def test_without_any_trouble_the_page_says_so(bridge: Bridge, admin: Visit
     fields = {"target": TARGET, "reason": "x"}
     for state in ("dead", "quarantined"):
         await admin.post("/audit/deliveries/discard", **fields, state=state)
-    assert "No delivery is dead or quarantined." in await admin.text("/audit/deliveries")
+    assert "No failed deliveries." in await admin.text("/audit/deliveries")

@@ -39,21 +39,21 @@ def _deliveries(bridge: Bridge) -> list[deliveries.Delivery]:
 
 async def test_every_page_about_targets_says_so_and_leads_to_what_can_be_done(bridge: Bridge, admin: Visitor) -> None:
     overview = await admin.text("/audit/")
-    assert "1 delivery met statements of another history at analytics" in overview
+    assert "1 delivery conflicts with statements of another history at analytics" in overview
     assert "state=dead&amp;target=analytics&amp;outcome=diverged" in overview
-    assert "other statements under the ids of" in await admin.text("/audit/targets")
+    assert "different statements under the ids of" in await admin.text("/audit/targets")
     causes = await admin.text("/audit/deliveries")
     assert "this database does not know" in causes
-    assert causes.count("Re-issue them under new ids…") == 1
+    assert causes.count("Re-issue under new ids…") == 1
     found = await admin.text(f"/audit/deliveries?{QUERY}")
-    assert "Re-issue all that this finds under new ids…" in found
-    assert "Retry all that this finds…" not in found
+    assert "Re-issue all results under new ids…" in found
+    assert "Retry all results…" not in found
 
 
 async def test_an_admin_re_issues_it_under_a_new_id_and_the_rest_stays_as_it_is(bridge: Bridge, admin: Visitor) -> None:
     before = _deliveries(bridge)
     page = f"/audit/deliveries/reissue?{QUERY}"
-    assert "What the\n  LRS has under those stays there." in await admin.text(page)
+    assert "What\n  the LRS has stays there." in await admin.text(page)
     fields = {"target": "analytics", "state": "dead", "outcome": "diverged"}
     done = await admin.post("/audit/deliveries/reissue", page=page, reason="Tuesday's backup", **fields)
     assert done.status == 303

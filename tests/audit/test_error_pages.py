@@ -35,9 +35,9 @@ async def _is_too_large(_request: web.Request) -> web.StreamResponse:
 @pytest.mark.parametrize(
     ("handler", "status", "words", "retry_after"),
     [
-        (_fails, 500, "The bridge has failed", None),
+        (_fails, 500, "Internal error", None),
         (_is_overloaded, 503, "Try again.", "7"),
-        (_is_too_large, 413, "This is too large", None),
+        (_is_too_large, 413, "Too large", None),
     ],
 )
 async def test_a_page_that_cannot_be_made_says_so(
@@ -60,18 +60,18 @@ async def test_a_page_that_cannot_be_made_says_so(
 
 async def test_a_database_that_does_not_answer_is_told_with_when_to_come_back(bridge: Bridge, auditor: Visitor) -> None:
     with writing(bridge.engine) as connection:
-        connection.exec_driver_sql("ALTER TABLE act RENAME TO elsewhere")
-    answer = await auditor.get("/audit/trail")
+        connection.exec_driver_sql("ALTER TABLE audit_log RENAME TO elsewhere")
+    answer = await auditor.get("/audit/log")
     text = await answer.text()
     # SQLite cannot tell a missing table from trouble, PostgreSQL can
     assert answer.status in {500, 503}
     assert "SELECT" not in text
     with writing(bridge.engine) as connection:
-        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO act")
-    assert (await auditor.get("/audit/trail")).status == 200
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO audit_log")
+    assert (await auditor.get("/audit/log")).status == 200
 
 
 async def test_what_an_address_is_not_for_is_told(admin: Visitor) -> None:
-    answer = await admin.client.put("/audit/trail")
+    answer = await admin.client.put("/audit/log")
     assert (answer.status, answer.headers["Allow"]) == (405, "GET")
-    assert "This address is not for that" in await answer.text()
+    assert "Method not allowed" in await answer.text()

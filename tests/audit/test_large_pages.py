@@ -49,7 +49,7 @@ async def test_the_page_of_an_attempt_with_large_commits_is_small_and_leads_to_a
     page = await auditor.text(f"/audit/attempts/{attempt}")
     assert len(page.encode()) < MAX_PAGE
     assert len(re.findall(r'<li class="commit"', page)) == 30
-    links = re.findall(r'href="(/audit/commits/[^"]+)#statements">All', page)
+    links = re.findall(r'href="(/audit/commits/[^"]+)#statements">Show all', page)
     assert links[0] == f"/audit/commits/{SESSION}/1"
     commit = await auditor.text(links[0])
     assert len(commit.encode()) < MAX_PAGE
@@ -64,7 +64,7 @@ async def test_all_statements_of_a_commit_are_there_page_after_page(
     while path is not None:
         page = await auditor.text(path)
         found += re.findall(r'id="statement-([^"]+)"', page)
-        following = re.search(r'href="([^"#]+)#statements">Next ones', page)
+        following = re.search(r'href="([^"#]+)#statements">Next page', page)
         path = None if following is None else following[1].replace("&amp;", "&")
     with bridge.engine.connect() as connection:
         rows = connection.exec_driver_sql("SELECT id FROM statement WHERE commit_number = 3 ORDER BY position")
@@ -76,7 +76,7 @@ async def test_an_attempt_of_very_many_sessions_is_told_page_after_page(
     bridge: Bridge, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timeline, "SESSIONS", 3)
-    monkeypatch.setattr(pages, "COMMITS", 5)
+    monkeypatch.setattr(pages, "MAX_COMMITS", 5)
     ids = [f"11111111-2222-4333-8444-{number:012x}" for number in range(7)]
     for each in ids:
         bridge.clock.advance(1)

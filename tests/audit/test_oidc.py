@@ -65,9 +65,9 @@ async def test_who_the_provider_signs_in_is_signed_in_with_the_role_it_tells(
 ) -> None:
     person = await meet(bridge)
     assert "Sign in with your organisation" in await person.text("/audit/sign-in")
-    answer = await _sign_in(person, "/audit/trail")
-    assert (answer.status, answer.headers["Location"]) == (303, "/audit/trail")
-    assert "ada <small>admin</small>" in await person.text("/audit/trail")
+    answer = await _sign_in(person, "/audit/log")
+    assert (answer.status, answer.headers["Location"]) == (303, "/audit/log")
+    assert "ada <small>admin</small>" in await person.text("/audit/log")
     found = _account(bridge)
     assert found is not None
     assert (found.issuer, found.subject, found.password) == (provider.issuer, "7", None)
@@ -87,7 +87,7 @@ async def test_a_role_that_has_changed_there_is_changed_here_with_the_next_sign_
     found = _account(bridge)
     assert found is not None
     assert (found.role, found.sees_names) == ("reader", True)
-    assert (await person.get("/audit/trail")).status == 403
+    assert (await person.get("/audit/log")).status == 403
     with reading(bridge.engine) as connection:
         assert audit_log.newest(connection)[0].reason == "admin -> reader who sees names"
 

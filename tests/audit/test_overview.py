@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from bridge.audit.pages.overview import age
+from bridge.audit.pages.overview import format_age
 from bridge.http.services import SERVICES
 from bridge.settings import TargetSettings
 from storage import pauses, target_alarms
@@ -49,14 +49,14 @@ async def learn(bridge: Bridge, minutes: int = 3) -> None:
 
 async def test_nothing_to_look_after_is_said_and_what_to_do_without_an_lrs(start: StartBridge, meet: Meet) -> None:
     page = await (await meet(await start(), "rita", "reader")).text("/audit/")
-    assert "Nothing needs looking after." in page
+    assert "No alarms." in page
     assert "Add a [[targets]] section" in page
 
 
 async def test_numbers_are_those_of_plain_counts(bridge: Bridge, reader: Visitor) -> None:
     await learn(bridge)
     page = await reader.text("/audit/")
-    assert fact(page, "Sessions open") == str(scalar(bridge, "SELECT count(*) FROM session WHERE ended IS NULL"))
+    assert fact(page, "Open sessions") == str(scalar(bridge, "SELECT count(*) FROM session WHERE ended IS NULL"))
     assert fact(page, "Commits in the last hour") == str(scalar(bridge, "SELECT count(*) FROM journal"))
     assert fact(page, "Statements in the last hour") == str(scalar(bridge, "SELECT count(*) FROM statement"))
     waiting = scalar(bridge, "SELECT count(*) FROM delivery WHERE state = 'waiting'")
@@ -93,10 +93,10 @@ async def test_alarms_come_first_each_with_what_to_do(bridge: Bridge, reader: Vi
     assert told == [
         ("1 dead delivery at lrs", "/audit/deliveries?state=dead&amp;target=lrs"),
         ("1 quarantined delivery at lrs", "/audit/deliveries?state=quarantined&amp;target=lrs"),
-        ("Statements wait for lrs for more than an hour", "/audit/targets#target-lrs"),
+        ("Statements have been waiting for lrs for more than an hour", "/audit/targets#target-lrs"),
         ("lrs is paused", "/audit/targets#target-lrs"),
     ]
-    assert page.index("<strong>") < page.index("Sessions open")
+    assert page.index("<strong>") < page.index("Open sessions")
     assert "eve paused it: it &lt;moves&gt;." in page
     assert table(page, "Waiting longest") == [["lrs", "2 h 2 min"]]
 
@@ -146,7 +146,7 @@ async def test_every_picture_has_words_and_an_address_that_changes_with_its_numb
     before = await reader.text("/audit/")
     pictures = re.findall(r'<img src="(/audit/charts/[^"]+)" alt="([^"]+)"', before)
     assert [address.split("/")[3].partition(".")[0] for address, _ in pictures] == list(CHARTS)
-    assert f"{scalar(bridge, 'SELECT count(*) FROM journal')} in all" in pictures[0][1]
+    assert f"{scalar(bridge, 'SELECT count(*) FROM journal')} in total" in pictures[0][1]
     await bridge.commit({"cmi.score.raw": "9"}, learner={"id": "another"})
     after = re.findall(r'<img src="(/audit/charts/[^"]+)"', await reader.text("/audit/"))
     assert after[:3] != [address for address, _ in pictures][:3]
@@ -156,7 +156,7 @@ async def test_every_picture_has_words_and_an_address_that_changes_with_its_numb
     ("minutes", "said"), [(0, "0 min"), (59, "59 min"), (60, "1 h 0 min"), (1439, "23 h 59 min"), (1500, "1 d 1 h")]
 )
 def test_how_long_something_waits_is_said_to_two_parts(minutes: int, said: str) -> None:
-    assert age(minutes) == said
+    assert format_age(minutes) == said
 
 
 async def test_alarms_about_the_bridge_itself_are_shown_while_they_last(bridge: Bridge, meet: Meet) -> None:

@@ -13,16 +13,16 @@ async def test_pages_show_who_is_signed_in_and_only_what_the_role_may_follow(rea
     text = await admin.text("/audit/targets")
     assert re.findall(r'<a href="(/audit/\w*)"( aria-current="page")?>', text)[-2:] == [
         ("/audit/targets", ' aria-current="page"'),
-        ("/audit/trail", ""),
+        ("/audit/log", ""),
     ]
     assert "ada <small>admin</small>" in text
-    assert '<a href="/audit/trail"' not in await reader.text("/audit/targets")
+    assert '<a href="/audit/log"' not in await reader.text("/audit/targets")
 
 
 async def test_an_address_that_leads_nowhere_is_told_on_a_page(admin: Visitor) -> None:
     answer = await admin.get("/audit/nothing")
     assert answer.status == 404
-    assert "There is nothing here" in await answer.text()
+    assert "Page not found" in await answer.text()
 
 
 async def test_every_answer_has_the_headers_that_keep_others_out(bridge: Bridge, meet: Meet, admin: Visitor) -> None:
@@ -52,5 +52,5 @@ async def test_files_are_kept_for_good_under_an_address_that_changes_with_them(b
 
 
 async def test_no_page_holds_script_or_style_of_its_own(bridge: Bridge, meet: Meet, admin: Visitor) -> None:
-    for text in [await admin.text(path) for path in ("/audit/targets", "/audit/trail")]:
+    for text in [await admin.text(path) for path in ("/audit/targets", "/audit/log")]:
         assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", text)

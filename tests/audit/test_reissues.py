@@ -10,7 +10,7 @@ import threading
 import pytest
 from sqlalchemy import text, update
 
-from bridge.audit.components.jobs import Job, Progress
+from bridge.audit.components.background_jobs import BackgroundJob, Progress
 from bridge.mapping_library import activation, reissue
 from mappings.analysis.impact import Impact
 from storage import audit_log, leases
@@ -86,13 +86,13 @@ async def test_a_preview_counts_by_rule_shows_examples_and_does_nothing(bridge: 
     assert f'href="{CHOICE}"' in await admin.text(f"/audit/mappings/{HASH}")
     form = await admin.text(CHOICE)
     assert 'name="since" value="2025-12-02"' in form
-    assert "It is not active" in form
+    assert "This version is not active" in form
 
     page = await admin.text(await _previewed(admin, bridge, learner="", until=""))
     numbers = _numbers(page)
     assert {rule: numbers[rule] for rule in BY_RULE} == BY_RULE
     assert numbers["All"][:3] == [str(EACH)] * 3
-    assert "would be replaced: voided and issued anew" in page
+    assert "statements would be replaced (voided and re-issued)" in page
     for badge in ("added", "dropped", "changed"):
         assert f">{badge}</span>" in page
     commit, statement = (re.search(rf'href="(/audit/{what}/[^"]+)"', page) for what in ("commits", "statements"))
@@ -118,16 +118,16 @@ async def test_it_is_done_with_a_reason_told_in_words_and_kept(
     page = await admin.text(run)
     numbers = _numbers(page)
     assert {rule: numbers[rule] for rule in BY_RULE} == BY_RULE
-    assert "were replaced: voided and issued anew" in page
-    assert fact(page, "Why") == "the score <was> wrong"
+    assert "statements were replaced (voided and re-issued)" in page
+    assert fact(page, "Reason") == "the score <was> wrong"
     assert _statements(bridge) == before + 4 * EACH
     (act,) = _acts(bridge)
     assert (act.by, act.affected, act.reason) == ("ada", 3 * EACH, "the score <was> wrong")
     assert json.loads(act.subject)["since"] == 1_577_836_800_000
-    assert "the score &lt;was&gt; wrong" in await auditor.text("/audit/trail?verb=reissue")
-    for path in set(re.findall(r'href="(/audit/(?:statements|commits|deliveries|trail|mappings)[^"]*)"', page)):
+    assert "the score &lt;was&gt; wrong" in await auditor.text("/audit/log?action=reissue")
+    for path in set(re.findall(r'href="(/audit/(?:statements|commits|deliveries|log|mappings)[^"]*)"', page)):
         assert (await admin.get(path.replace("&amp;", "&"))).status == 200
-    assert "This was done" in await admin.text(preview)
+    assert "This was run" in await admin.text(preview)
 
 
 async def test_what_was_voided_and_what_voids_it_lead_to_each_other(bridge: Bridge, admin: Visitor) -> None:
@@ -138,7 +138,7 @@ async def test_what_was_voided_and_what_voids_it_lead_to_each_other(bridge: Brid
         " WHERE s.rule = 'passed' AND e.learner_id = 'u1' ORDER BY s.position LIMIT 1",
     )
     voided = await admin.text(f"/audit/statements/{old[0]}")
-    link = re.search(r'It was voided .*?href="(/audit/statements/[^"]+)"', voided, re.DOTALL)
+    link = re.search(r'Voided by a re-issue.*?href="(/audit/statements/[^"]+)"', voided, re.DOTALL)
     assert link is not None
     voiding = await admin.text(link[1])
     assert f'voids <a href="/audit/statements/{old[0]}"' in voiding
@@ -157,7 +157,7 @@ async def test_a_button_that_is_pressed_twice_does_it_once(bridge: Bridge, admin
     }
     assert _statements(bridge) == before + 4 * EACH
     assert [one.reason for one in _acts(bridge)] == ["why"]
-    assert "There is nothing to do." in await admin.text(await _previewed(admin, bridge))
+    assert "Nothing to do." in await admin.text(await _previewed(admin, bridge))
 
 
 async def test_while_another_process_re_issues_nothing_is_done_and_that_is_told(bridge: Bridge, admin: Visitor) -> None:
@@ -165,7 +165,7 @@ async def test_while_another_process_re_issues_nothing_is_done_and_that_is_told(
     with writing(bridge.engine) as connection:
         leases.share_out(connection, owner=other, names=["mappings/reissue"], lasts=60_000)
     page = await admin.text(await _run(admin, bridge, preview))
-    assert "Somebody re-issues statements at this moment" in page
+    assert "Another re-issue is running" in page
     assert (_statements(bridge), _acts(bridge)) == (before, [])
 
     with writing(bridge.engine) as connection:
@@ -185,7 +185,7 @@ async def test_one_job_works_at_a_time_and_its_page_tells_how_far_it_is(bridge: 
 
     what = jobs_of(bridge).find(preview.rpartition("/")[2], object)
     assert what is not None
-    running = Job(what.what, "bob", START)
+    running = BackgroundJob(what.request, "bob", START)
     jobs_of(bridge).start(running, slow)
     await asyncio.to_thread(told.wait, 30)
     answer = await admin.get(f"/audit/mappings/reissues/{running.id}")
@@ -193,7 +193,7 @@ async def test_one_job_works_at_a_time_and_its_page_tells_how_far_it_is(bridge: 
     assert '<span class="number">3</span> of <span class="number">17</span> enrollments' in await answer.text()
     for path, fields in ((f"{preview}/run", {"reason": "x"}), (CHOICE, {"since": "2020-01-01"})):
         busy = await admin.post(path, page="/audit/targets", **fields)
-        assert (busy.status, "Nothing was done; try again" in await busy.text()) == (409, True)
+        assert (busy.status, "Nothing was done. Try again" in await busy.text()) == (409, True)
     assert (await admin.post(f"/audit/mappings/reissues/{running.id}/run", reason="x")).status == 409
     gate.set()
     await jobs_of(bridge).wait()
@@ -237,10 +237,10 @@ async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge,
     [
         ({"since": ""}, "Select statements first"),
         ({"since": "2026-01-03", "until": "2026-01-01"}, "ends before it begins"),
-        ({"since": "1.1.2026"}, "Dates are written like"),
+        ({"since": "1.1.2026"}, "Dates must look like"),
         ({"lms": "nobody"}, "No LMS has the name"),
-        ({"lms": "l" * 5000}, "No lms has"),
-        ({"activity": "x" * 5_000}, "No activity has"),
+        ({"lms": "l" * 5000}, "Not a valid lms."),
+        ({"activity": "x" * 5_000}, "Not a valid activity."),
         ({"learner": "\N{PARTY POPPER}<b>"}, None),
     ],
 )
@@ -251,9 +251,9 @@ async def test_a_choice_that_cannot_be_is_told_on_the_form_itself(
     page = await answer.text()
     if words is None:
         await jobs_of(bridge).wait()
-        assert "There is nothing to do." in await admin.text(answer.headers["Location"])
+        assert "Nothing to do." in await admin.text(answer.headers["Location"])
         return
-    assert (answer.status, words in page, "Look what it would do" in page) == (400, True, True)
+    assert (answer.status, words in page, "Replaces statements" in page) == (400, True, True)
 
 
 async def test_only_a_preview_that_is_kept_can_be_run(bridge: Bridge, admin: Visitor) -> None:

@@ -35,12 +35,12 @@ def _sign_in_cookie(person: Visitor) -> Morsel[str]:
 async def test_who_signs_in_comes_to_the_page_they_wanted(bridge: Bridge, meet: Meet) -> None:
     add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
-    sent = await person.get("/audit/trail?by=ada&verb=pause")
+    sent = await person.get("/audit/log?by=ada&action=pause")
     form = await person.text(sent.headers["Location"])
     wanted = re.search(r'name="next" value="([^"]*)"', form)
     assert wanted is not None
     answer = await person.sign_in("ada", next=wanted[1].replace("&amp;", "&"))
-    assert (answer.status, answer.headers["Location"]) == (303, "/audit/trail?by=ada&verb=pause")
+    assert (answer.status, answer.headers["Location"]) == (303, "/audit/log?by=ada&action=pause")
     assert (await person.get(answer.headers["Location"])).status == 200
 
 
@@ -151,7 +151,7 @@ async def test_a_new_password_another_role_and_an_end_hold_from_the_next_request
         kept.set_role(connection, "bob", "reader", who, sees_names=False)
         kept.remove_account(connection, "eve", who)
     assert [await _is_in(one) for one in (ada, bob, eve)] == [False, True, False]
-    assert (await bob.get("/audit/trail")).status == 403
+    assert (await bob.get("/audit/log")).status == 403
     assert (await ada.sign_in("ada")).status == 401
     assert (await ada.sign_in("ada", "another password")).status == 303
     assert (await eve.sign_in("eve")).status == 401

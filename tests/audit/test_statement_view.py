@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from bridge.audit.components.statement_view import StatementSummary, format_duration, summarize
+from bridge.audit.components.statement_view import StatementDescription, format_duration, summarize
 
 
-def summary_of(**parts: object) -> StatementSummary:
+def summary_of(**parts: object) -> StatementDescription:
     """Return the summary of a statement with these parts, as auditors see it."""
     return summarize(json.dumps(parts), sees_names=True, sees_cmi=True)
 
@@ -27,7 +27,7 @@ def test_all_parts_of_a_statement_are_in_its_summary() -> None:
             "response": "a",
         },
     )
-    assert summary == StatementSummary(
+    assert summary == StatementDescription(
         actor="Ada",
         verb="passed",
         object="Drill",
@@ -39,12 +39,12 @@ def test_all_parts_of_a_statement_are_in_its_summary() -> None:
 
 @pytest.mark.parametrize("odd", [None, 1, "x", [], {"x": 1}])
 def test_parts_of_unexpected_types_are_left_out(odd: object) -> None:
-    assert summary_of(actor=odd, verb=odd, object=odd, result=odd) == StatementSummary(actor="a learner")
+    assert summary_of(actor=odd, verb=odd, object=odd, result=odd) == StatementDescription(actor="a learner")
 
 
 @pytest.mark.parametrize("body", ["", "nothing", "[]", "[" * 100_000, b"\xff"])
 def test_what_is_no_statement_has_an_empty_summary(body: str | bytes) -> None:
-    assert summarize(body, sees_names=True, sees_cmi=True) == StatementSummary(actor="a learner")
+    assert summarize(body, sees_names=True, sees_cmi=True) == StatementDescription(actor="a learner")
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,9 @@ def test_an_actor_without_an_account_is_named_only_to_those_who_may_see_names(ac
 def test_the_object_of_a_voiding_statement_is_the_statement_that_it_voids() -> None:
     summary = summary_of(object={"objectType": "StatementRef", "id": "s1"})
     assert (summary.object, summary.object_id) == ("statement s1", "s1")
+
+
+@pytest.mark.parametrize(("success", "text"), [(True, "correct"), (False, "incorrect")])
+def test_an_answer_to_an_interaction_is_correct_or_incorrect(*, success: bool, text: str) -> None:
+    target = {"id": "https://x.example.org/1", "definition": {"interactionType": "fill-in"}}
+    assert summary_of(object=target, result={"success": success}).results == (text,)

@@ -74,11 +74,11 @@ async def test_a_filter_finds_exactly_those_that_it_names(
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("statement=12", "A statement&#39;s id looks like"),
-        ("state=gone", "there are: waiting, delivered, dead"),
-        ("since=yesterday", "Dates are written like"),
-        ("since=2026-99-01T0", "Times are written like"),
-        ("status=many", "A status is a number"),
+        ("statement=12", "A statement id must look like"),
+        ("state=gone", "must be one of: waiting, delivered, dead"),
+        ("since=yesterday", "Dates must look like"),
+        ("since=2026-99-01T0", "Times must look like"),
+        ("status=many", "The status must be a number"),
         ("after=nonsense", "cursor"),
     ],
 )
@@ -139,7 +139,7 @@ async def test_a_statement_that_there_is_not_is_told_in_words(
 ) -> None:
     answer = await admin.get(f"/audit/statements/{statement_id}")
     assert answer.status == 404
-    assert "No statement has this id" in await answer.text()
+    assert "There is no statement with this id" in await answer.text()
 
 
 async def test_a_reader_sees_neither_names_nor_what_learners_and_lrss_said(bridge: Bridge, reader: Visitor) -> None:

@@ -103,14 +103,14 @@ async def test_every_address_on_the_page_that_is_of_these_pages_leads_somewhere(
 
 async def test_what_a_commit_changed_is_told_before_and_after(attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
-    rows = dict(table(page, "What it changed"))
+    rows = dict(table(page, "Changes of this commit"))
     assert rows["Completion"] == "incomplete → completed"
     assert rows["Success"] == "unknown → passed"
     assert rows["Score"].startswith("raw 40, max 100")
     assert rows["Status"] == "active → terminated"
     assert rows["Time spent"] == "0 s → 12 min 3 s"
     first = await auditor.text(f"/audit/commits/{SESSION}/1")
-    assert dict(table(first, "What it changed"))["Completion"] == "nothing → incomplete"
+    assert dict(table(first, "Changes of this commit"))["Completion"] == "none → incomplete"
 
 
 async def test_a_commit_tells_how_it_came_and_what_became_of_it(bridge: Bridge, attempt: str, auditor: Visitor) -> None:
@@ -124,8 +124,8 @@ async def test_a_commit_tells_how_it_came_and_what_became_of_it(bridge: Bridge, 
         bridge, "SELECT id FROM statement WHERE commit_number = 2 ORDER BY position"
     )
     again = await auditor.text(f"/audit/commits/{SESSION}/3")
-    assert fact(again, "Repeats") == "Commit 2"
-    assert "It repeats an earlier commit" in again
+    assert fact(again, "Duplicate of") == "Commit 2"
+    assert "This commit repeats an earlier one" in again
     assert not anchors(again, "statement")
 
 
@@ -186,7 +186,7 @@ async def test_what_people_typed_comes_back_escaped(attempt: str, auditor: Visit
 async def test_a_long_attempt_comes_in_pages_and_changes_reach_over_them(
     bridge: Bridge, attempt: str, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timeline, "COMMITS", 1)
+    monkeypatch.setattr(timeline, "MAX_COMMITS", 1)
     found, page = [], await auditor.text(f"/audit/attempts/{attempt}")
     for _ in range(3):
         found += anchors(page, "commit")
@@ -195,7 +195,7 @@ async def test_a_long_attempt_comes_in_pages_and_changes_reach_over_them(
             break
         page = await auditor.text(following[1].replace("&amp;", "&"))
         if len(found) == 1:
-            assert dict(table(page, "What it changed"))["Completion"] == "incomplete → completed"
+            assert dict(table(page, "Changes of this commit"))["Completion"] == "incomplete → completed"
     assert found == [f"{SESSION}-{number}" for number in (1, 2, 3)]
 
 
@@ -222,7 +222,7 @@ async def test_a_commit_leads_to_its_place_in_the_timeline(attempt: str, auditor
 async def test_what_is_not_there_is_told_in_words(attempt: str, auditor: Visitor, path: str, what: str) -> None:
     answer = await auditor.get(f"/audit/{path}")
     assert answer.status == 404
-    assert f"There is no {what} of this id." in await answer.text()
+    assert f"There is no {what} with this id." in await answer.text()
 
 
 async def test_a_body_that_is_no_text_is_shown_all_the_same(bridge: Bridge, attempt: str, auditor: Visitor) -> None:
@@ -235,7 +235,7 @@ async def test_a_body_that_is_no_text_is_shown_all_the_same(bridge: Bridge, atte
 async def test_an_attempt_without_commits_says_that_it_waits(bridge: Bridge, auditor: Visitor) -> None:
     opened = await bridge.open()
     page = await auditor.text(f"/audit/attempts/{opened['attempt']['id']}")
-    assert "No commit has come yet." in page
+    assert "No commits yet." in page
 
 
 def test_json_of_bodies_is_not_changed_but_for_line_breaks() -> None:
@@ -252,10 +252,10 @@ async def test_a_commit_tells_which_rules_fired_and_why_the_others_did_not(
     made = column(bridge, "SELECT rule FROM statement WHERE commit_number = 2 ORDER BY position")
     fired = table(page, "Fired")
     assert sorted(row[0] for row in fired) == sorted(made)
-    told = re.findall(r'href="/audit/statements/([^"]+)">see it', page)
+    told = re.findall(r'href="/audit/statements/([^"]+)">show statement', page)
     assert sorted(told) == sorted(column(bridge, "SELECT id FROM statement WHERE commit_number = 2"))
     silent = {row[0]: row[2:] for row in table(page, "Not fired")}
-    assert silent["initialized"][0] == "nothing to tell"
+    assert silent["initialized"][0] == "no change"
     assert "the first commit of a new attempt" in silent["initialized"][1]
     assert not silent.keys() & {*made}
     assert "RESPONSECANARY&lt;script&gt;" in page
@@ -273,14 +273,14 @@ async def test_a_commit_that_cannot_be_read_again_is_shown_without_its_rules(
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE journal SET body = :body WHERE number = 1"), {"body": b"nothing"})
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
-    assert "Which rules fired cannot be told" in page
-    assert table(page, "What it changed")
+    assert "The rules cannot be shown" in page
+    assert table(page, "Changes of this commit")
 
 
 async def test_an_enrollment_with_many_commits_is_gone_through_when_asked(
     attempt: str, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rule_trace, "AT_ONCE", 2)
+    monkeypatch.setattr(rule_trace, "MAX_UNREQUESTED_COMMITS", 2)
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
     assert not table(page, "Fired")
     assert f'href="/audit/commits/{SESSION}/2?rules=1"' in page

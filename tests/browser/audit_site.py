@@ -78,8 +78,8 @@ async def sign_in(page: Page, origin: str, name: str = ADMIN) -> None:
 
 async def trail(page: Page) -> list[list[str]]:
     """Return who did what, to how many and why, the newest first."""
-    await page.get_by_role("link", name="Trail", exact=True).click()
-    await expect(page.get_by_role("heading", name="Trail", level=1)).to_be_visible()
+    await page.get_by_role("link", name="Audit log", exact=True).click()
+    await expect(page.get_by_role("heading", name="Audit log", level=1)).to_be_visible()
     rows = await page.locator("tbody tr").all()
     kept = [await row.locator("td").all_inner_texts() for row in rows]
     return [row[1:3] + row[4:] for row in kept]

@@ -118,7 +118,7 @@ async def test_every_page_is_whole_fits_and_shuts_nobody_out(
         await expect_no_barriers(page)
         # by keyboard: past the navigation to the page itself
         await page.keyboard.press("Tab")
-        await expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+        await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(page.locator("main")).to_be_focused()
 
@@ -190,8 +190,8 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
         for words in ("dead", "refused", "status 400", POISON, "The LRS takes no such statement"):
             await expect(cause).to_contain_text(words)
         lrs.app[FAULTS].exchange([])
-        await cause.get_by_role("link", name="Retry them").click()
-        await page.get_by_label("Why").fill("The LRS was mended <b>today</b>")
+        await cause.get_by_role("link", name="Retry…").click()
+        await page.get_by_label("Reason").fill("The LRS was mended <b>today</b>")
         await page.get_by_role("button", name="Retry 1").click()
 
         await page.goto(attempt)

@@ -32,7 +32,7 @@ DRAFT = SHIPPED.replace(OLD_RULE, NEW_RULE)
 MENDED = DRAFT.replace("\n[verbs.passed]", f"{VERB}\n[verbs.passed]")
 MOVED_ON = "https://verbs.example.org/moved-on"
 NONE = "\N{EN DASH}"
-"""What the trail shows where no reason was told."""
+"""What the audit log shows where no reason was given."""
 PROGRESSED = f"{VERBS}progressed"
 
 
@@ -59,17 +59,17 @@ async def test_a_mapping_is_drafted_judged_let_hold_taken_back_and_told_anew(
 
         # it holds at once, for a course that is being played
         await page.goto(draft)
-        await page.get_by_role("textbox", name="Why").fill("“progressed” says too little")
+        await page.get_by_role("textbox", name="Reason").fill("“progressed” says too little")
         await page.get_by_role("button", name="Activate").click()
-        await expect(page.get_by_role("status")).to_contain_text("It holds for all LMSs")
+        await expect(page.get_by_role("status")).to_contain_text("Activated for all LMSs")
         attempt = await turn_and_see(page, course, learner, PAGES[2], "moved on")
         told = await lrs_has(lrs, learner, *told, MOVED_ON)
 
         # and is taken back at once
         await page.get_by_role("link", name="Mappings", exact=True).click()
-        await page.get_by_role("textbox", name="Why").fill("reports look for “progressed”")
+        await page.get_by_role("textbox", name="Reason").fill("reports look for “progressed”")
         await page.get_by_role("button", name="Roll back").click()
-        await expect(page.get_by_role("status")).to_contain_text("What held before holds")
+        await expect(page.get_by_role("status")).to_contain_text("Rolled back")
         await turn_and_see(page, course, learner, PAGES[3], "progressed")
         told = await lrs_has(lrs, learner, *told, PROGRESSED)
 
@@ -94,20 +94,20 @@ async def draft_with_a_fault_is_mended(page: Page) -> str:
     await page.get_by_role("link", name="Mappings", exact=True).click()
     await page.get_by_role("link", name="scorm-profile").click()
     await page.get_by_role("link", name="Edit as a draft").click()
-    text = page.get_by_label("The document (TOML)")
+    text = page.get_by_label("Mapping (TOML)")
     await expect(text).to_have_value(SHIPPED)
     await text.fill(DRAFT)
-    await page.get_by_role("button", name="Check and keep").click()
+    await page.get_by_role("button", name="Validate and save").click()
     fault = page.get_by_role("alert")
-    await expect(fault).to_contain_text("1 fault; nothing was kept.")
+    await expect(fault).to_contain_text("1 fault. Nothing was saved.")
     line = DRAFT[: DRAFT.index(NEW_RULE) + len(NEW_RULE)].count("\n") + 1
     await fault.get_by_role("link", name=f"Line {line}").click()
     await expect(page.locator(f"#line-{line}")).to_have_text(re.compile('^verb = "moved-on"'))
     await expect(page.locator(f"#line-{line} + .fault")).to_contain_text("moved-on")
     await expect(text).to_have_value(DRAFT)
     await text.fill(MENDED)
-    await page.get_by_role("button", name="Check and keep").click()
-    await expect(page.get_by_role("status")).to_contain_text("is kept as a draft")
+    await page.get_by_role("button", name="Validate and save").click()
+    await expect(page.get_by_role("status")).to_contain_text("saved as a draft")
     return page.url.partition("?")[0]
 
 
@@ -130,7 +130,7 @@ async def turn_and_see(page: Page, course: CoursePage, learner: str, name: str, 
     await page.get_by_role("link", name="Attempt 1").click()
     newest = page.locator("li.commit").last.locator("li.statement")
     await expect(newest).to_have_count(1)
-    await expect(newest.locator(".said")).to_contain_text(verb)
+    await expect(newest.locator(".sentence")).to_contain_text(verb)
     await expect(newest.locator(".delivery")).to_contain_text("delivered")
     return page.url
 
@@ -140,14 +140,14 @@ async def re_issue(page: Page, *, replaced: int, reason: str) -> None:
     await page.get_by_role("link", name="Mappings", exact=True).click()
     active = page.get_by_role("row").filter(has=page.locator(".badge", has_text="active"))
     await active.get_by_role("link", name="scorm-profile").click()
-    await page.get_by_role("link", name="Tell the past anew").click()
-    await page.get_by_role("button", name="Look what it would do").click()
-    await expect(page.get_by_text(f"{replaced} would be replaced")).to_be_visible()
+    await page.get_by_role("link", name="Re-issue history").click()
+    await page.get_by_role("button", name="Preview").click()
+    await expect(page.get_by_text(f"{replaced} statements would be replaced")).to_be_visible()
     row = page.get_by_role("region", name="By rule").locator("tr", has_text="progressed")
     await expect(row.locator("td").nth(3)).to_have_text(str(replaced))
-    await page.get_by_label("Why").fill(reason)
-    await page.get_by_role("button", name="Void and issue these anew").click()
-    await expect(page.get_by_role("status")).to_contain_text(f"{replaced} were replaced")
+    await page.get_by_label("Reason").fill(reason)
+    await page.get_by_role("button", name="Void and re-issue").click()
+    await expect(page.get_by_role("status")).to_contain_text(f"{replaced} statements were replaced")
 
 
 async def expect_voided_and_replaced(page: Page, attempt: str) -> None:
@@ -156,15 +156,15 @@ async def expect_voided_and_replaced(page: Page, attempt: str) -> None:
     statements = page.locator("li.statement")
     ended = {}
     for said in ("moved on", "voided"):
-        one = statements.filter(has=page.locator(".said", has_text=said))
+        one = statements.filter(has=page.locator(".sentence", has_text=said))
         await expect(one).to_have_count(1)
         ended[said] = str(await one.get_attribute("id")).removeprefix("statement-")
         await expect(delivery(page, ended[said])).to_contain_text("delivered")
     commit = page.locator("li.commit").filter(has=page.locator(f"[id='statement-{ended['moved on']}']"))
-    new = commit.locator("li.statement").filter(has=page.locator(".said", has_text="progressed"))
+    new = commit.locator("li.statement").filter(has=page.locator(".sentence", has_text="progressed"))
     await expect(new.locator(".delivery")).to_contain_text("delivered")
     await page.locator(f"[id='statement-{ended['moved on']}']").get_by_role("link", name="Statement").click()
-    await page.get_by_text("It was voided").get_by_role("link").click()
+    await page.get_by_text("Voided by a re-issue").get_by_role("link").click()
     await expect(page).to_have_url(re.compile(ended["voided"]))
 
 

@@ -49,7 +49,7 @@ async def _signs_in(words: str) -> str:
     async with ClientSession(f"{origin}/", cookie_jar=CookieJar(unsafe=True)) as client:
         person = Visitor(client)
         assert (await person.sign_in(name, password)).status == 303
-        return await person.text("/audit/trail")
+        return await person.text("/audit/log")
 
 
 async def test_it_says_how_to_see_the_audit_pages_whenever_it_is_started() -> None:

@@ -46,7 +46,7 @@ def test_pausing_twice_and_resuming_what_flows_is_told(run: Run, database_url: s
     run("targets", "pause", "analytics", "--reason", "x", **environment)
     again = run("targets", "pause", "analytics", "--reason", "y", **environment)
     assert again.exit_code == 1
-    assert "analytics is paused already" in again.stderr
+    assert "analytics is already paused" in again.stderr
     run("targets", "resume", "analytics", **environment)
     again = run("targets", "resume", "analytics", **environment)
     assert again.exit_code == 1

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
-from bridge.audit.components.connection_test import try_connection
+from bridge.audit.components.connection_test import check_connection
 from bridge.routing import build_targets
 from bridge.sandbox.lrs import create_lrs
 from bridge.settings import TargetSettings
@@ -106,7 +106,7 @@ async def test_an_lrs_with_an_authority_of_its_own_that_wants_a_certificate_gets
         await bridge.commit(PASSED)
         await wait_until(lambda: settled(bridge))
         assert {way.state for way in ways(bridge).values()} == {"delivered"}
-        assert (await try_connection(build_targets([target], [])[0])).is_well
+        assert (await check_connection(build_targets([target], [])[0])).is_success
         await bridge.close()
 
 
@@ -120,8 +120,8 @@ async def test_without_authority_or_certificate_nothing_is_sent(tmp_path: Path, 
         del files["client_key_file"]
     async with lrs_over_tls(theirs, trusted=ours) as endpoint:
         target = TargetSettings(name="lrs", endpoint=endpoint, **files)
-        tested = await try_connection(build_targets([target], [])[0])
-    assert (tested.words, tested.is_well) == ("no answer", False)
+        tested = await check_connection(build_targets([target], [])[0])
+    assert (tested.summary, tested.is_success) == ("no answer", False)
 
 
 @asynccontextmanager

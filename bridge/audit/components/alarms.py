@@ -11,127 +11,128 @@ from bridge.system_alarms import AlarmCode, SystemAlarm
 from storage.diverged import DIVERGED
 from storage.queries.keyset import Count
 from storage.queries.overview import Alarm, Overview
-from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
+from storage.states import AlarmState, DeliveryState, RequestKind
+from storage.target_alarms import TargetAlarm
 
 
-class Told(NamedTuple):
-    """An alarm in words; `hint` says what to do, at `href`, whose words are `link`.
+class AlarmView(NamedTuple):
+    """An alarm in words; `hint` says what to do, and the link `label` leads to where.
 
-    `grave` ones are trouble; the others are as somebody wants it.
+    What is not `is_severe` is there because somebody wants it so.
     """
 
-    words: str
+    text: str
     since: int | None
     hint: str
     href: str
-    link: str
-    grave: bool = True
+    label: str
+    is_severe: bool = True
 
 
 _TROUBLE = {
     "diverged": (
-        "deliveries met statements of another history",
+        "deliveries conflict with statements of another history",
         "deliveries",
-        "dead",
-        "The database was restored from an older backup, or copied. Re-issue them under new ids, or give them up.",
+        DeliveryState.DEAD,
+        "The database was restored from an older backup, or copied. Re-issue them under new ids, or discard them.",
     ),
-    "dead": (
+    DeliveryState.DEAD: (
         "dead deliveries",
         "deliveries",
-        "dead",
-        "The LRS refused them. Read why, then send them again or give them up.",
+        DeliveryState.DEAD,
+        "The LRS refused them. See why, then retry or discard them.",
     ),
-    "quarantined": (
+    DeliveryState.QUARANTINED: (
         "quarantined deliveries",
         "deliveries",
-        "quarantined",
-        "Every LRS would refuse them: what the mapping made is no valid statement.",
+        DeliveryState.QUARANTINED,
+        "They were not sent, because the mapping made invalid statements.",
     ),
     "dead documents": (
         "dead documents",
         "documents",
-        "dead",
-        "The LRS refused them. Read why; when a learner's next commit changes one, it is sent anew.",
+        DeliveryState.DEAD,
+        "The LRS refused them. See why. A document is sent again when the learner's next commit changes it.",
     ),
 }
 
 _REMEDIES = {
-    (AlarmState.NOT_ALLOWED, False): "Mend the credentials, or what they may do, at the LRS or in the settings."
-    " It goes on by itself afterwards; nothing is lost.",
-    (
-        AlarmState.NOT_ALLOWED,
-        True,
-    ): "Let the bridge's credentials read statements at the LRS: it cannot tell whether the"
-    " LRS has what it would not take again. Then retry what is dead with the outcome `unverified`.",
-    (AlarmState.REFUSING, False): "After the first few, statements wait instead of becoming dead. Read what the LRS"
-    " answers: credentials, a gateway before it, or the mapping. It is tried now and then.",
-    (
-        AlarmState.UNREACHABLE,
-        False,
-    ): "Is the LRS running, and is the way to it open? It is tried at least once a minute; nothing is lost.",
-    (AlarmState.FAULT, False): "A fault of the bridge: please report what the log says under `forwarding_interrupted`."
-    " What it fails over is tried again and again; nothing is lost.",
+    (AlarmState.NOT_ALLOWED, False): "Correct the credentials or their permissions, at the LRS or in the settings."
+    " Delivery resumes by itself; nothing is lost.",
+    (AlarmState.NOT_ALLOWED, True): "Allow the bridge's credentials to read statements at the LRS: without that it"
+    " cannot check whether the LRS has what it reported as a conflict. Then retry the dead deliveries with the outcome"
+    " `unverified`.",
+    (AlarmState.REFUSING, False): "After the first few, statements wait instead of becoming dead. Read the LRS's"
+    " answer: the cause may be the credentials, a gateway in between, or the mapping. The bridge retries from time to"
+    " time.",
+    (AlarmState.UNREACHABLE, False): "Check that the LRS is running and can be reached from here. The bridge retries"
+    " at least once a minute; nothing is lost.",
+    (AlarmState.FAULT, False): "This is an error of the bridge. Please report what the log says under"
+    " `forwarding_interrupted`. The bridge keeps retrying; nothing is lost.",
 }
 
 
-def in_words(found: Overview, configured: Collection[str]) -> list[Told]:
-    """Return the alarms, grave ones first. `configured` are the names of targets that are."""
-    return sorted((_one(alarm, found, configured) for alarm in found.alarms), key=lambda one: not one.grave)
+def describe_alarms(overview: Overview, configured: Collection[str]) -> list[AlarmView]:
+    """Return the alarms of targets in words, severe ones first. `configured` are the names of configured targets."""
+    views = (_describe(alarm, overview, configured) for alarm in overview.alarms)
+    return sorted(views, key=lambda view: not view.is_severe)
 
 
-_OF_THE_BRIDGE = {
+_SYSTEM_ALARMS = {
     AlarmCode.LOW_DISK: (
         "The disk of the database is nearly full",
-        "Nothing new is stored, and players are told to try again. Make room; it goes on by itself.",
+        "No new commits are stored, and players are told to retry. Free some space; storing resumes by itself.",
     ),
     AlarmCode.NOT_STORED: (
         "Commits are not stored",
-        "Players are told to try again. Look at the database and its disk; it goes on by itself when writes succeed.",
+        "Players are told to retry. Check the database and its disk; storing resumes by itself.",
     ),
     AlarmCode.OVER_LIMIT: (
-        "A client sends more than it may",
-        "The log names it (client_over_limit); limits are set under [limits].",
+        "A client exceeds its limits",
+        "The log names it (client_over_limit). Limits are set under [limits].",
     ),
 }
 
 
-def of_bridge(raised: Iterable[SystemAlarm]) -> list[Told]:
+def describe_system_alarms(raised: Iterable[SystemAlarm]) -> list[AlarmView]:
     """Return the alarms about the bridge itself in words."""
-    return [_of_bridge(alarm) for alarm in raised]
+    return [_describe_system_alarm(alarm) for alarm in raised]
 
 
-def _of_bridge(alarm: SystemAlarm) -> Told:
-    words, hint = _OF_THE_BRIDGE[alarm.code]
+def _describe_system_alarm(alarm: SystemAlarm) -> AlarmView:
+    text, hint = _SYSTEM_ALARMS[alarm.code]
     detail = alarm.detail.rstrip(".")
     hint = f"{detail[:1].upper()}{detail[1:]}. {hint}"
-    return Told(words, alarm.since, hint, "/readyz", "See its state", grave=alarm.code is not AlarmCode.OVER_LIMIT)
+    is_severe = alarm.code is not AlarmCode.OVER_LIMIT
+    return AlarmView(text, alarm.since, hint, "/readyz", "Show its state", is_severe=is_severe)
 
 
-def number(count: Count) -> str:
-    """Say a number that may not have been counted to its end."""
-    said = f"{count.number:,}".replace(",", "\u202f")
-    return f"at least {said}" if count.is_lower_bound else said
+def format_count(count: Count) -> str:
+    """Return a number, with "at least" where counting stopped early."""
+    text = f"{count.number:,}".replace(",", "\u202f")
+    return f"at least {text}" if count.is_lower_bound else text
 
 
-def _one(alarm: Alarm, found: Overview, configured: Collection[str]) -> Told:
+def _describe(alarm: Alarm, overview: Overview, configured: Collection[str]) -> AlarmView:
     target = alarm.target or "no LRS yet"
-    where = f"/audit/targets#target-{quote(alarm.target)}"
+    href = f"/audit/targets#target-{quote(alarm.target)}"
     if alarm.detail is not None:
         hint = _remedy(alarm.detail)
-        return Told(f"{target} {describe_alarm(alarm.detail)}", alarm.since, hint, where, "See the target")
+        return AlarmView(f"{target} {describe_alarm(alarm.detail)}", alarm.since, hint, href, "Show the target")
     if alarm.kind == "paused":
-        pause = found.pauses[alarm.target]
-        hint = f"{pause.by} paused it: {pause.reason.rstrip('. ')}. Statements wait until somebody resumes it."
-        return Told(f"{target} is paused", alarm.since, hint, where, "Resume it", grave=False)
+        pause = overview.pauses[alarm.target]
+        hint = f"{pause.by} paused it: {pause.reason.rstrip('. ')}. Statements wait until it is resumed."
+        return AlarmView(f"{target} is paused", alarm.since, hint, href, "Resume it", is_severe=False)
     if alarm.kind == "late":
-        return _late(alarm, where, configured)
-    what, room, state, hint = _TROUBLE[alarm.kind]
-    said = "" if alarm.number is None else number(alarm.number)
-    if said == "1":
-        what = what.replace("deliveries", "delivery").replace("documents", "document")
+        return _describe_delay(alarm, href, configured)
+    noun, room, state, hint = _TROUBLE[alarm.kind]
+    count = "" if alarm.number is None else format_count(alarm.number)
+    if count == "1":
+        noun = noun.replace("deliveries conflict", "delivery conflicts").replace("deliveries", "delivery")
+        noun = noun.replace("documents", "document")
     query = {"state": state, "target": alarm.target} | ({"outcome": DIVERGED} if alarm.kind == DIVERGED else {})
     address = f"/audit/{room}?{urlencode(query)}"
-    return Told(f"{said} {what} at {target}", alarm.since, hint, address, "See why")
+    return AlarmView(f"{count} {noun} at {target}", alarm.since, hint, address, "See why")
 
 
 def _remedy(alarm: TargetAlarm) -> str:
@@ -139,12 +140,12 @@ def _remedy(alarm: TargetAlarm) -> str:
     return _REMEDIES.get((state, is_reading), _REMEDIES[state, False])
 
 
-def _late(alarm: Alarm, where: str, configured: Collection[str]) -> Told:
-    words = f"Statements wait for {alarm.target or 'an LRS'} for more than an hour"
+def _describe_delay(alarm: Alarm, href: str, configured: Collection[str]) -> AlarmView:
+    text = f"Statements have been waiting for {alarm.target or 'an LRS'} for more than an hour"
     if not alarm.target:
-        hint = "No LRS is configured. Add a [[targets]] section to the settings and start the bridge again."
+        hint = "No LRS is configured. Add a [[targets]] section to the settings and restart the bridge."
     elif alarm.target in configured:
-        hint = "Is the LRS down, or is more made than it takes? Its last trouble tells."
+        hint = "The LRS may be down, or slower than statements are made. Its last failure says more."
     else:
-        hint = "This target is not configured any more. Configure it again, or give its deliveries up."
-    return Told(words, alarm.since, hint, where, "See the target")
+        hint = "This target is no longer configured. Configure it again, or discard its deliveries."
+    return AlarmView(text, alarm.since, hint, href, "Show the target")

@@ -1,4 +1,4 @@
-"""The style sheet, scripts and pictures: a file's address changes with its content, so browsers keep it for good."""
+"""Style sheet, scripts and images: a file's address changes with its content, so browsers cache it forever."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from aiohttp import web
 from bridge.audit.access.auth_middleware import Route
 
 FOLDER = Path(__file__).parents[1] / "static"
-FOR_GOOD = "public, max-age=31536000, immutable"
+CACHE_FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 class Asset(NamedTuple):
-    """A file; `version` is of its content."""
+    """A static file; `version` changes with its content."""
 
     content: bytes
     content_type: str
@@ -26,7 +26,7 @@ class Asset(NamedTuple):
 
 @cache
 def assets() -> dict[str, Asset]:
-    """Return name -> file, for all there are."""
+    """Return all files by name."""
     return {path.name: _read(path) for path in sorted(FOLDER.iterdir()) if path.is_file()}
 
 
@@ -40,11 +40,11 @@ def asset_path(name: str) -> str:
 
 
 async def _asset(request: web.Request) -> web.StreamResponse:
-    found = assets().get(request.match_info["name"])
-    if found is None or found.version != request.match_info["version"]:
+    asset = assets().get(request.match_info["name"])
+    if asset is None or asset.version != request.match_info["version"]:
         raise web.HTTPNotFound
     return web.Response(
-        body=found.content, content_type=found.content_type, charset="utf-8", headers={"Cache-Control": FOR_GOOD}
+        body=asset.content, content_type=asset.content_type, charset="utf-8", headers={"Cache-Control": CACHE_FOREVER}
     )
 
 

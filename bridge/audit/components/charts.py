@@ -1,7 +1,7 @@
 """Charts as SVG files of their own: no script, one style sheet, light or dark as the viewer prefers.
 
 pygal draws them: it is pure Python without dependencies of weight, and marks what it draws by classes, so that a style
-sheet can have the colours. What it adds for scripts is taken out.
+sheet can have the colours. What it adds for scripts is removed.
 """
 
 from __future__ import annotations
@@ -24,39 +24,41 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module_
 # what pygal leaves room for; chart.css says how large text is
 _FONT_SIZES = {"label_font_size": 15, "major_label_font_size": 15, "value_font_size": 15}
 _STEPS = (1, 2, 5)
-_TAKEN_OUT = ("script", "desc")
+_REMOVED_TAGS = ("script", "desc")
 
 
 def per_minute(title: str, numbers: Mapping[str, int]) -> bytes:
-    """Draw a column for each minute, label -> number; every tenth has its label."""
+    """Draw a column for each minute, label -> number; every tenth column is labelled."""
     chart = pygal.Bar(width=640, height=180, spacing=4, margin=8, show_minor_x_labels=False, **_settings())
     chart.x_labels = list(numbers)
     chart.x_labels_major_every = 10
     chart.truncate_label = -1
     chart.y_labels = list(_marks(max(numbers.values(), default=0)))
     chart.add(title, list(numbers.values()))
-    return _finished(chart, title)
+    return _rendered(chart, title)
 
 
-def of_targets(title: str, numbers: Mapping[str, int], say: Callable[[int], str] = str, unit: int = 1) -> bytes:
-    """Draw a bar for each target, name -> number, with the number as `say` says it.
+def per_target(
+    title: str, numbers: Mapping[str, int], format_number: Callable[[int], str] = str, unit: int = 1
+) -> bytes:
+    """Draw a bar for each target, name -> number, labelled by `format_number`.
 
     The scale has its marks at round numbers of `unit`.
     """
     # drawn from below
-    shown = dict(reversed(list(numbers.items())))
-    chart = pygal.HorizontalBar(width=640, height=46 + 34 * max(len(shown), 1), spacing=4, margin=8, **_settings())
-    chart.x_labels = list(shown)
+    rows = dict(reversed(list(numbers.items())))
+    chart = pygal.HorizontalBar(width=640, height=46 + 34 * max(len(rows), 1), spacing=4, margin=8, **_settings())
+    chart.x_labels = list(rows)
     chart.truncate_label = 28
-    chart.y_labels = [mark * unit for mark in _marks(max(shown.values(), default=0) / unit)]
+    chart.y_labels = [mark * unit for mark in _marks(max(rows.values(), default=0) / unit)]
     chart.print_values, chart.print_values_position = True, "top"
-    chart.value_formatter = lambda value: say(round(value))
-    chart.add(title, list(shown.values()))
-    return _finished(chart, title)
+    chart.value_formatter = lambda value: format_number(round(value))
+    chart.add(title, list(rows.values()))
+    return _rendered(chart, title)
 
 
 def chart_response(drawing: bytes) -> web.Response:
-    """Answer with a chart: nothing in it may run or be loaded, whoever opens it by its own address."""
+    """Return the response with a chart; nothing in it may run or be loaded, also when it is opened directly."""
     policy = f"default-src 'none'; style-src 'sha256-{_style_digest()}'; frame-ancestors 'none'; sandbox"
     return web.Response(
         body=drawing, content_type="image/svg+xml", charset="utf-8", headers={"Content-Security-Policy": policy}
@@ -77,16 +79,16 @@ def _settings() -> dict[str, object]:
 def _marks(highest: float) -> Sequence[int]:
     """Return round numbers from 0 to the highest or above it, three to six of them."""
     size = 10 ** max(math.floor(math.log10(highest / 4)), 0) if highest > 4 else 1
-    step = next((size * one for one in _STEPS if size * one * 5 >= highest), size * 10)
+    step = next((size * step for step in _STEPS if size * step * 5 >= highest), size * 10)
     return range(0, step * max(math.ceil(highest / step), 1) + 1, step)
 
 
-def _finished(chart: pygal.Graph, title: str) -> bytes:
-    """Return the file, with our style sheet in place of pygal's, and without its scripts and what they would show."""
+def _rendered(chart: pygal.Graph, title: str) -> bytes:
+    """Return the SVG file, with our style sheet in place of pygal's, and without its scripts and tooltips."""
     root = chart.render_tree()
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in _TAKEN_OUT or "tooltip-overlay" in child.get("class", "") or child.tag is etree.Comment:
+            if child.tag in _REMOVED_TAGS or "tooltip-overlay" in child.get("class", "") or child.tag is etree.Comment:
                 parent.remove(child)
     root.attrib.pop("id", None)
     _, _, width, height = root.get("viewBox").split()

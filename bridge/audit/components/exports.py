@@ -1,4 +1,4 @@
-"""Files of all that a search finds, sent while it is read: a large one takes no more memory than a small one."""
+"""Search results as files, sent while they are read: a large one takes no more memory than a small one."""
 
 from __future__ import annotations
 
@@ -34,25 +34,27 @@ _FORMULA = re.compile("^(?=[\t\r\n])|((?:^|[;,:|\t\r\n])[ \u00a0]*)(?=[=+\\-@\uf
 end of a cell. It ignores spaces before a formula. The last four characters are full-width forms."""
 
 STALL_TIMEOUT = 60.0
-"""Seconds within which whoever asked for a file must take a part of it."""
-REST = 3.0
-"""Seconds of rest for each second that a file is worked on."""
+"""Seconds within which a client must receive a part of a file."""
+REST_FACTOR = 3.0
+"""Seconds of rest for each second of work on a file."""
 
 _TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 
 
 class SignedOutError(Exception):
-    """Whoever asked for a file may not have it any more."""
+    """The account may no longer have the file."""
 
 
-def columns(
-    request: web.Request, names: Sequence[str], **told: Callable[[Any], Any]
+def export_columns(
+    request: web.Request, names: Sequence[str], **overrides: Callable[[Any], Any]
 ) -> dict[str, Callable[[Any], Any]]:
-    """Return the columns of a file by the names of a row's fields, or as `told` for one of them.
+    """Return the columns of a file: name -> what a row has there, its field of that name or an override.
 
-    Times are as RFC 3339, time spent is as xAPI writes it; learners' names are only for who may see them.
+    Times are RFC 3339, durations ISO 8601; learners' names are only for who may see them.
     """
-    return {name: told.get(name) or _column(name) for name in names if name != "learner_name" or may_see_names(request)}
+    return {
+        name: overrides.get(name) or _column(name) for name in names if name != "learner_name" or may_see_names(request)
+    }
 
 
 def _column(name: str) -> Callable[[Any], Any]:
@@ -62,28 +64,28 @@ def _column(name: str) -> Callable[[Any], Any]:
     return (lambda row: format_timestamp(field(row))) if name.endswith("_at") else field
 
 
-async def send(
+async def send_file(
     request: web.Request,
     name: str,
     page: Callable[[Connection, str | None, int], ResultPage[T]],
     columns: Mapping[str, Callable[[T], Any]],
 ) -> web.StreamResponse:
-    """Answer with a file whose kind is the end of the path; `columns` gives name -> what a row has there.
+    """Send a file of the kind that the path ends in; `columns` are those of `export_columns`.
 
     CSV is for spreadsheets: it begins with the mark by which they know UTF-8, every cell is quoted, and an apostrophe
     stands before what they would take for a formula, also where they take another character for the separator. NDJSON
-    is for programs: there everything is as it is. Where the database fails on the way, or whoever asked signs out or
-    takes nothing for a minute, the connection is cut, so that nobody takes a part for the whole.
+    is for programs: values are as they are. Where the database fails on the way, or the client signs out or receives
+    nothing for a minute, the connection is aborted, so that nobody takes a part for the whole.
 
     Raises:
-        CursorError: the search told has a cursor that is none.
+        CursorError: the cursor of the search is not valid.
     """
     kind = request.path.rpartition(".")[2]
     lane = request.app[DEPENDENCIES].exports
-    lists = keyset.iterate_pages(lane.engine, page)
+    row_lists = keyset.iterate_pages(lane.engine, page)
 
     def part() -> bytes | None:
-        rows = next(lists, None)
+        rows = next(row_lists, None)
         if rows is None:
             return None
         cells = [[cell(row) for cell in columns.values()] for row in rows]
@@ -104,13 +106,13 @@ async def send(
         while content is not None:
             async with asyncio.timeout(STALL_TIMEOUT):
                 await response.write(content)
-            begun = loop.time()
+            started_at = loop.time()
             await _check(request)
             content = await lane.run(part)
-            # what is read and written here takes processor time that commits need: never more than a share of it
-            await asyncio.sleep((loop.time() - begun) * REST)
+            # reading and writing take processor time that commits need: never more than a share of it
+            await asyncio.sleep((loop.time() - started_at) * REST_FACTOR)
     except ConnectionResetError:
-        pass  # whoever asked has left
+        pass  # the client has left
     except (DBAPIError, BridgeError, TimeoutError, SignedOutError) as error:
         log.error("export_cut", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
         if request.transport is not None:
@@ -137,5 +139,5 @@ def _cell(value: Any) -> Any:
     if isinstance(value, str):
         return _FORMULA.sub(r"\1'", value)
     if isinstance(value, Mapping):
-        return _cell(", ".join(f"{key or '(no LRS yet)'}: {told}" for key, told in value.items()))
+        return _cell(", ".join(f"{key or '(no LRS yet)'}: {text}" for key, text in value.items()))
     return value

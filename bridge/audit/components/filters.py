@@ -1,4 +1,4 @@
-"""What people look for, as the address of a page tells it."""
+"""Search filters, parsed from the query of a page's address and written back to it."""
 
 from __future__ import annotations
 
@@ -10,107 +10,112 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import web
 
-from bridge.audit.components.filter_options import Vocabulary
-from bridge.audit.components.request_params import moment
+from bridge.audit.components.filter_options import FilterOptions
+from bridge.audit.components.request_params import parse_time
 from mappings.xapi.timestamps import rfc3339
 from storage.deliveries import STATES, DeliveryFilter
 from storage.queries.documents import DocumentFilter
+from storage.states import DeliveryState
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMES = {
-    "statement": "A statement's id",
-    "session": "A session's id",
-    "attempt": "An attempt's id",
+    "statement": "A statement id",
+    "session": "A session id",
+    "attempt": "An attempt id",
     "enrollment": "A registration",
 }
-DOCUMENT_STATES = ("waiting", "delivered", "dead")
+DOCUMENT_STATES = (DeliveryState.WAITING.value, DeliveryState.DELIVERED.value, DeliveryState.DEAD.value)
 RESOURCES = ("activities/state", "activities/profile", "agents/profile")
 
 
-def deliveries_told(told: Mapping[str, str], known: Vocabulary | None = None) -> DeliveryFilter:
-    """Read which statements or deliveries. A verb can be told by its name, where `known` has it.
+def parse_delivery_filter(fields: Mapping[str, str], options: FilterOptions | None = None) -> DeliveryFilter:
+    """Return the filter for statements or deliveries. A verb may be given by its name, where `options` have it.
 
-    A field `target` that is there and says `(none)` means what waits while no LRS is configured.
-
-    Raises:
-        web.HTTPBadRequest: something cannot be what it says, in words.
-    """
-    found: dict[str, Any] = {name: _text(told, name) for name in ("rule", "verb", "lms", "learner", "activity")}
-    found |= {name: _uuid(told, name) for name in ("statement", "session", "attempt")}
-    found |= {"target": _target(told), "state": _word(told, "state", STATES), "outcome": _text(told, "outcome")}
-    found["status"] = _number(told, "status")
-    if known is not None and found["verb"] is not None:
-        found["verb"] = known.verb_iri(found["verb"])
-    return DeliveryFilter(**found | _times(told))
-
-
-def documents_told(told: Mapping[str, str]) -> DocumentFilter:
-    """Read which documents.
+    The target `(none)` stands for what waits while no LRS is configured.
 
     Raises:
-        web.HTTPBadRequest: something cannot be what it says, in words.
+        web.HTTPBadRequest: a field is not valid.
     """
-    found: dict[str, Any] = {name: _text(told, name) for name in ("name", "lms", "learner", "activity", "course")}
-    found |= {name: _uuid(told, name) for name in ("attempt", "enrollment")}
-    found |= {"resource": _word(told, "resource", RESOURCES), "state": _word(told, "state", DOCUMENT_STATES)}
-    return DocumentFilter(**found | {"target": _target(told)} | _times(told))
+    values: dict[str, Any] = {name: _text(fields, name) for name in ("rule", "verb", "lms", "learner", "activity")}
+    values |= {name: _uuid(fields, name) for name in ("statement", "session", "attempt")}
+    values |= {
+        "target": _target(fields),
+        "state": _choice(fields, "state", STATES),
+        "outcome": _text(fields, "outcome"),
+    }
+    values["status"] = _number(fields, "status")
+    if options is not None and values["verb"] is not None:
+        values["verb"] = options.verb_iri(values["verb"])
+    return DeliveryFilter(**values | _times(fields))
+
+
+def parse_document_filter(fields: Mapping[str, str]) -> DocumentFilter:
+    """Return the filter for documents.
+
+    Raises:
+        web.HTTPBadRequest: a field is not valid.
+    """
+    values: dict[str, Any] = {name: _text(fields, name) for name in ("name", "lms", "learner", "activity", "course")}
+    values |= {name: _uuid(fields, name) for name in ("attempt", "enrollment")}
+    values |= {"resource": _choice(fields, "resource", RESOURCES), "state": _choice(fields, "state", DOCUMENT_STATES)}
+    return DocumentFilter(**values | {"target": _target(fields)} | _times(fields))
 
 
 def is_uuid(text: str) -> bool:
-    """Return whether a text is a UUID as the database has them."""
+    """Return whether a text is a UUID as the database stores them."""
     return _UUID.fullmatch(text) is not None
 
 
-def fields_of(which: DeliveryFilter) -> dict[str, str]:
-    """Return a filter as the fields that `deliveries_told` reads."""
-    found: dict[str, str] = {}
-    for name, value in msgspec.structs.asdict(which).items():
+def filter_fields(filter_: DeliveryFilter) -> dict[str, str]:
+    """Return a filter as the fields that `parse_delivery_filter` reads."""
+    values: dict[str, str] = {}
+    for name, value in msgspec.structs.asdict(filter_).items():
         if value is not None:
-            found[name] = rfc3339(value) if name in {"since", "until"} else str(value)
-    if which.target == "":
-        found["target"] = "(none)"
-    return found
+            values[name] = rfc3339(value) if name in {"since", "until"} else str(value)
+    if filter_.target == "":
+        values["target"] = "(none)"
+    return values
 
 
-def query_of(which: DeliveryFilter) -> str:
+def filter_query(filter_: DeliveryFilter) -> str:
     """Return a filter as the query of an address."""
-    return urlencode(fields_of(which))
+    return urlencode(filter_fields(filter_))
 
 
-def _text(told: Mapping[str, str], name: str) -> str | None:
-    return told.get(name, "").strip().replace("\0", "") or None
+def _text(fields: Mapping[str, str], name: str) -> str | None:
+    return fields.get(name, "").strip().replace("\0", "") or None
 
 
-def _target(told: Mapping[str, str]) -> str | None:
-    value = _text(told, "target")
+def _target(fields: Mapping[str, str]) -> str | None:
+    value = _text(fields, "target")
     return "" if value == "(none)" else value
 
 
-def _uuid(told: Mapping[str, str], name: str) -> str | None:
-    value = _text(told, name)
+def _uuid(fields: Mapping[str, str], name: str) -> str | None:
+    value = _text(fields, name)
     if value is not None and not is_uuid(value.lower()):
-        raise web.HTTPBadRequest(text=f"{_NAMES[name]} looks like 1b4e28ba-2fa1-41d2-883f-0016d3cca427.")
+        raise web.HTTPBadRequest(text=f"{_NAMES[name]} must look like 1b4e28ba-2fa1-41d2-883f-0016d3cca427.")
     return None if value is None else value.lower()
 
 
-def _word(told: Mapping[str, str], name: str, words: tuple[str, ...]) -> str | None:
-    value = _text(told, name)
-    if value is not None and value not in words:
-        raise web.HTTPBadRequest(text=f"There is no {name} of that name; there are: {', '.join(words)}.")
+def _choice(fields: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:
+    value = _text(fields, name)
+    if value is not None and value not in choices:
+        raise web.HTTPBadRequest(text=f"Unknown {name}. It must be one of: {', '.join(choices)}.")
     return value
 
 
-def _number(told: Mapping[str, str], name: str) -> int | None:
-    value = _text(told, name)
+def _number(fields: Mapping[str, str], name: str) -> int | None:
+    value = _text(fields, name)
     if value is None:
         return None
     if not (value.isascii() and value.isdigit() and len(value) <= 4):
-        raise web.HTTPBadRequest(text=f"A {name} is a number such as 400.")
+        raise web.HTTPBadRequest(text=f"The {name} must be a number such as 400.")
     return int(value)
 
 
-def _times(told: Mapping[str, str]) -> dict[str, int | None]:
+def _times(fields: Mapping[str, str]) -> dict[str, int | None]:
     return {
-        "since": moment(told.get("since", "").strip()),
-        "until": moment(told.get("until", "").strip(), after=True),
+        "since": parse_time(fields.get("since", "").strip()),
+        "until": parse_time(fields.get("until", "").strip(), after=True),
     }

@@ -1,75 +1,74 @@
-"""What to do about deliveries in trouble, by what came of the last try: one table of words."""
+"""What to do about deliveries in trouble, by the outcome of the last try: one table of words."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from storage.states import DeliveryState
 
-class Advice(NamedTuple):
-    """What is the matter and what to do about it.
 
-    `retry` tells whether a retry can help once that was done, `reissue` whether sending it under a new id can.
-    """
+class Remediation(NamedTuple):
+    """A problem, and the steps that solve it; afterwards a retry can help, or sending under a new id."""
 
-    matter: str
+    problem: str
     steps: tuple[str, ...]
-    retry: bool = True
-    reissue: bool = False
+    can_retry: bool = True
+    can_reissue: bool = False
 
 
-QUARANTINED = Advice(
-    "The mapping made something that no LRS would take, so it was never sent.",
+QUARANTINED = Remediation(
+    "The mapping made an invalid statement, so it was not sent.",
     (
-        "Read the problem and the statement: it names what is wrong in it, and the rule that made it.",
-        "Mend that rule in the mapping, or what the LMS sends; from then on statements are sound.",
-        "What is quarantined stays as it is: its bytes are frozen. Discard it once the cause is mended.",
+        "Read the problem and the statement: they name what is wrong, and the rule that made it.",
+        "Correct that rule in the mapping, or what the LMS sends. New statements will then be valid.",
+        "A quarantined statement never changes. Discard it once the cause is corrected.",
     ),
-    retry=False,
+    can_retry=False,
 )
-CONFLICT = Advice(
-    "The LRS has another statement of the same id, with a different content.",
+CONFLICT = Remediation(
+    "The LRS has a different statement with the same id.",
     (
-        "Look the id up in the LRS: somebody else wrote it, or an earlier installation of the bridge did.",
-        "If what the LRS has is right, discard this one.",
-        "If it is not, delete it in the LRS, if that can, and retry. Voiding it does not free the id.",
+        "Look up the id in the LRS: another system wrote it, or an earlier installation of the bridge.",
+        "If the statement in the LRS is right, discard this one.",
+        "If not, delete it in the LRS, where that is possible, and retry. Voiding it does not free the id.",
     ),
 )
-DIVERGED = Advice(
-    "The LRS has another statement under this id, which this database does not know: it was restored from an older"
+DIVERGED = Remediation(
+    "The LRS has a statement under this id that this database does not know: the database was restored from an older"
     " backup, or a copy of it sends to the same LRS.",
     (
-        "Make sure that one database alone sends to this LRS: a copy of it must have no targets, or others.",
-        "If the database was restored, re-issue these: they are sent under new ids. What the LRS has stays there.",
-        "If they are of a copy that should not have sent anything, discard them.",
+        "Make sure that only one database sends to this LRS. A copy must have no targets, or other ones.",
+        "If the database was restored, re-issue these under new ids. What the LRS has stays there.",
+        "If they come from a copy that should not have sent anything, discard them.",
     ),
-    retry=False,
-    reissue=True,
+    can_retry=False,
+    can_reissue=True,
 )
-REFUSED = Advice(
-    "The LRS takes no such statement. Its own words say why.",
+REFUSED = Remediation(
+    "The LRS refuses such statements. Its answer says why.",
     (
-        "Compare them with the statement and with the rule that made it.",
-        "If the LRS is set too strictly or lacks a profile, mend the LRS and retry: the same bytes are sent again.",
-        "If the mapping is at fault, mend it, so that new statements are taken; these are refused again: discard them.",
+        "Compare the answer with the statement and with the rule that made it.",
+        "If the LRS is too strict or lacks a profile, correct the LRS and retry: the same bytes are sent again.",
+        "If the mapping is wrong, correct it for new statements. These would be refused again: discard them.",
     ),
 )
-TOO_LARGE = Advice(
-    "This one statement is larger than the LRS, or a proxy before it, takes in a request.",
+TOO_LARGE = Remediation(
+    "This statement alone is larger than the LRS, or a proxy in between, accepts.",
     (
         "Raise the limit of the LRS and of the proxies before it (nginx: client_max_body_size), then retry.",
-        "Or let the mapping tell less, such as long responses and comments, and discard these.",
+        "Or let the mapping send less, such as no long responses and comments, and discard these.",
     ),
 )
-UNVERIFIED = Advice(
-    "The LRS says that it has a statement of this id, and does not let the bridge read it. It likely is ours.",
+UNVERIFIED = Remediation(
+    "The LRS reports that it has a statement with this id, and does not let the bridge read it. It is probably ours.",
     (
-        "Let the bridge's credentials read statements at the LRS, then retry: the two are compared.",
-        "If the LRS can allow no reading, look the id up there by hand, and discard this one if it is there.",
+        "Allow the bridge's credentials to read statements at the LRS, then retry: the two are compared.",
+        "If that is not possible, look up the id there, and discard this one if the LRS has it.",
     ),
 )
-UNKNOWN = Advice(
-    "It was given up, and the last try does not tell why.",
-    ("Look at the tries of the example, then retry: what fails again tells its cause anew.",),
+UNKNOWN = Remediation(
+    "It was given up, and the last try does not say why.",
+    ("Look at the tries of the example, then retry: the next failure will show its cause.",),
 )
 
 _BY_OUTCOME = {
@@ -81,6 +80,6 @@ _BY_OUTCOME = {
 }
 
 
-def advice(state: str, outcome: str | None) -> Advice:
-    """Return what to do about deliveries of a state whose last try had this outcome."""
-    return QUARANTINED if state == "quarantined" else _BY_OUTCOME.get(outcome or "", UNKNOWN)
+def remediation_for(state: str, outcome: str | None) -> Remediation:
+    """Return what to do about deliveries in this state whose last try had this outcome."""
+    return QUARANTINED if state == DeliveryState.QUARANTINED else _BY_OUTCOME.get(outcome or "", UNKNOWN)

@@ -1,4 +1,4 @@
-"""Pages out of templates. Everything that is filled in is escaped: it was written by learners, courses and LRSs."""
+"""Rendering templates to pages. All values are escaped: learners, courses and LRSs wrote them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import MAX_REASON_LENGTH
 from bridge.operations.target_status import describe_alarm_since
 from mappings.xapi.timestamps import rfc3339
+from storage.states import DeliveryState
 
 FOLDER = Path(__file__).parents[1] / "templates"
 NAVIGATION = (
@@ -33,7 +34,7 @@ NAVIGATION = (
     ("/refusals", "Refusals"),
     ("/mappings", "Mappings"),
     ("/targets", "Targets"),
-    ("/trail", "Trail"),
+    ("/log", "Audit log"),
 )
 
 
@@ -42,14 +43,14 @@ class NavigationEntry(NamedTuple):
 
     href: str
     title: str
-    is_here: bool
+    is_current: bool
 
 
-_ENTRIES = web.AppKey("entries", tuple[tuple[str, str, int], ...])
+_NAVIGATION = web.AppKey("navigation", tuple[tuple[str, str, int], ...])
 
 
 def set_up(app: web.Application, routes: Sequence[Route]) -> None:
-    """Prepare an application for `page`. The navigation has those of its entries that lead to one of the routes."""
+    """Set up an application for `render_page`. The navigation has the entries that lead to one of the routes."""
     environment = aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(FOLDER),
@@ -59,6 +60,7 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_path
+    environment.globals["DeliveryState"] = DeliveryState
     environment.globals["max_reason_length"] = MAX_REASON_LENGTH
     environment.filters["utc"] = rfc3339
     environment.filters["describe_alarm_since"] = describe_alarm_since
@@ -66,48 +68,48 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
     environment.filters["pretty_json"] = pretty_json
     environment.filters["compact_json"] = compact_json
     roles = {route.path: route.role for route in routes if route.method == "GET"}
-    app[_ENTRIES] = tuple((path, title, roles[path] or 0) for path, title in NAVIGATION if path in roles)
+    app[_NAVIGATION] = tuple((path, title, roles[path] or 0) for path, title in NAVIGATION if path in roles)
 
 
 def navigation(request: web.Request) -> list[NavigationEntry]:
-    """Return the entries that who is signed in may follow."""
-    who = optional_account(request)
+    """Return the entries that the account may open."""
+    account = optional_account(request)
     return [
         NavigationEntry(f"/audit{path}", title, _is_below(request.path, f"/audit{path}"))
-        for path, title, role in request.app[_ENTRIES]
-        if who is not None and who.role >= role
+        for path, title, role in request.app[_NAVIGATION]
+        if account is not None and account.role >= role
     ]
 
 
-class PageResponse(web.Response):
-    """A page that is written when it is sent, or before: off the event loop, as large ones take a while."""
+class HtmlResponse(web.Response):
+    """A page that is rendered when it is sent, or before: off the event loop, as large ones take a while."""
 
-    def __init__(self, write: Callable[[], str], status: int) -> None:
+    def __init__(self, render: Callable[[], str], status: int) -> None:
         super().__init__(status=status, content_type="text/html", charset="utf-8")
-        self._write: Callable[[], str] | None = write
+        self._render: Callable[[], str] | None = render
 
-    def written(self) -> PageResponse:
-        """Write it now, if it is not written yet."""
-        if self._write is not None:
-            self.text = self._write()
-            self._write = None
+    def rendered(self) -> HtmlResponse:
+        """Render it now, if it is not rendered yet, and return it."""
+        if self._render is not None:
+            self.text = self._render()
+            self._render = None
         return self
 
 
 @web.middleware
-async def write_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Write pages on the threads of those who look at them."""
+async def render_off_loop(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Render pages on the threads for people's work."""
     response = await handler(request)
-    if isinstance(response, PageResponse):
-        await request.app[DEPENDENCIES].database.run(response.written)
+    if isinstance(response, HtmlResponse):
+        await request.app[DEPENDENCIES].database.run(response.rendered)
     return response
 
 
-def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> PageResponse:
-    """Make a page. Templates get `values`, and `account`, `csrf_token`, `navigation`, `now`, `here` and others.
+def render_page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> HtmlResponse:
+    """Return a page. Templates get `values`, and `account`, `csrf_token`, `navigation`, `now`, `here` and others.
 
     `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `message` is
-    what the form before it did; `sees_names` and `sees_cmi` tell what may be shown.
+    what the form before it did; `sees_names` and `sees_cmi` say what may be shown.
     """
     context = {
         "account": optional_account(request),
@@ -123,11 +125,11 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
         "sees_cmi": may_see_cmi(request),
     }
     context |= values
-    return PageResponse(lambda: aiohttp_jinja2.render_string(template, request, context), status)
+    return HtmlResponse(lambda: aiohttp_jinja2.render_string(template, request, context), status)
 
 
 def _here_with(request: web.Request, changed: dict[str, Any]) -> str:
-    """Return the address of the page with parts of its query changed, or taken out where they are None."""
+    """Return the address of the page with parts of its query changed, or removed where they are None."""
     changed = dict(request.query) | {PARAM: None} | changed
     query = {name: value for name, value in changed.items() if value is not None}
     return str(request.rel_url.with_query(query))

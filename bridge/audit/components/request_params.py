@@ -8,94 +8,93 @@ from uuid import UUID
 from aiohttp import web
 
 
-def uuid_in(request: web.Request, name: str, what: str) -> str:
-    """Return a part of the path that is a UUID; `what` is what it is of.
+def uuid_param(request: web.Request, name: str, noun: str) -> str:
+    """Return a UUID in the path; `noun` is what it identifies.
 
     Raises:
-        web.HTTPNotFound: it is none, so there is nothing of this id.
+        web.HTTPNotFound: it is no UUID, so nothing has this id.
     """
-    told = request.match_info[name]
     try:
-        return str(UUID(told))
+        return str(UUID(request.match_info[name]))
     except ValueError:
-        raise nothing(what) from None
+        raise not_found(noun) from None
 
 
-def nothing(what: str) -> web.HTTPNotFound:
-    """Return the answer where there is nothing of the id that the address tells."""
+def not_found(noun: str) -> web.HTTPNotFound:
+    """Return the answer where nothing has the id in the address."""
     return web.HTTPNotFound(
-        text=f"There is no {what} of this id. The address may have been cut short, or it is of another bridge."
+        text=f"There is no {noun} with this id. The address may be incomplete, or belong to another bridge."
     )
 
 
-def text_in(request: web.Request, name: str) -> str | None:
-    """Return a part of the query without spaces around it, None where nothing is left.
+def text_param(request: web.Request, name: str) -> str | None:
+    """Return a query parameter without surrounding spaces, None where nothing is left.
 
     Raises:
-        web.HTTPBadRequest: it holds NUL, which no text in a database can.
+        web.HTTPBadRequest: it contains NUL, which no text in a database can.
     """
-    told = request.query.get(name, "").strip()
-    if "\0" in told:
-        raise web.HTTPBadRequest(text=f"A NUL character is in what is asked of {name}; nothing stored has one.")
-    return told or None
+    text = request.query.get(name, "").strip()
+    if "\0" in text:
+        raise web.HTTPBadRequest(text=f"The parameter {name} contains a NUL character; no stored text does.")
+    return text or None
 
 
-def choice_in(request: web.Request, name: str, choices: tuple[str, ...]) -> str | None:
-    """Return a part of the query that is one of a few words, None where it is empty.
+def choice_param(request: web.Request, name: str, choices: tuple[str, ...]) -> str | None:
+    """Return a query parameter that is one of these choices, None where it is empty.
 
     Raises:
         web.HTTPBadRequest: it is another word.
     """
-    told = request.query.get(name, "")
-    if told and told not in choices:
-        raise web.HTTPBadRequest(text=f"{name} is one of: {', '.join(choices)}.")
-    return told or None
+    text = request.query.get(name, "")
+    if text and text not in choices:
+        raise web.HTTPBadRequest(text=f"{name} must be one of: {', '.join(choices)}.")
+    return text or None
 
 
-def place_in(request: web.Request, name: str) -> int:
-    """Return a part of the query that is the number of the first thing to show, 1 where it is none."""
-    told = request.query.get(name, "")
-    return max(1, int(told)) if told.isascii() and told.isdecimal() and len(told) < 10 else 1
+def position_param(request: web.Request, name: str) -> int:
+    """Return a query parameter that is the number of the first item to show, 1 where there is none."""
+    text = request.query.get(name, "")
+    return max(1, int(text)) if text.isascii() and text.isdecimal() and len(text) < 10 else 1
 
 
-def next_place(first: int, shown: int, number: int) -> int | None:
-    """Return the number of the first thing of the next page, None where there is none: so many are there in all."""
+def next_position(first: int, shown: int, total: int) -> int | None:
+    """Return the number of the first item of the next page, None where there is none."""
     following = first + shown
-    return following if shown and following <= number else None
+    return following if shown and following <= total else None
 
 
-def midnight(date: str, *, after: bool = False) -> int | None:
+def parse_day(text: str, *, after: bool = False) -> int | None:
     """Return the beginning of a day (`2026-01-31`), or of the day `after` it, in milliseconds since the epoch, UTC.
 
-    None where none is told.
+    None for an empty text.
 
     Raises:
         web.HTTPBadRequest: it is no date.
     """
-    if not date:
+    if not text:
         return None
     try:
-        day = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=after)
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=after)
     except (ValueError, OverflowError):
-        raise web.HTTPBadRequest(text="Dates are written like 2026-01-31.") from None
+        raise web.HTTPBadRequest(text="Dates must look like 2026-01-31.") from None
     return int(day.timestamp() * 1000)
 
 
-def moment(told: str, *, after: bool = False) -> int | None:
-    """Return what `midnight` gives of a day, or a time (`2026-01-31T12:00:00.000Z`) in milliseconds as it is.
+def parse_time(text: str, *, after: bool = False) -> int | None:
+    """Return a time (`2026-01-31T12:00:00.000Z`) in milliseconds since the epoch, or a day as `parse_day` does.
 
     Raises:
         web.HTTPBadRequest: it is neither.
     """
-    if "T" not in told:
-        return midnight(told, after=after)
+    if "T" not in text:
+        return parse_day(text, after=after)
     try:
-        at = datetime.fromisoformat(told)
+        at = datetime.fromisoformat(text)
         return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise web.HTTPBadRequest(text="Times are written like 2026-01-31T12:00:00Z.") from None
+        raise web.HTTPBadRequest(text="Times must look like 2026-01-31T12:00:00Z.") from None
 
 
-def day_of(ms: int) -> str:
-    """Return the day of a moment, UTC, as `midnight` reads it."""
+def format_day(ms: int) -> str:
+    """Return the day of a moment, UTC, as `parse_day` reads it."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d")

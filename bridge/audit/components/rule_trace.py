@@ -1,4 +1,4 @@
-"""Which rules fired at a commit and which did not, and why: told by going through its enrollment once more."""
+"""Which rules fired at a commit and which did not, and why: found by replaying its enrollment."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from mappings.analysis.explain import ChangeExplanation, Explanation, RuleExplan
 from mappings.definition.errors import DefinitionError
 from storage.queries import timeline
 
-AT_ONCE = 300
-"""Commits of an enrollment that are gone through without being asked to: a hundred take some 20 milliseconds."""
+MAX_UNREQUESTED_COMMITS = 300
+"""Commits of an enrollment that are replayed without being asked to: a hundred take some 20 milliseconds."""
 
-BYTES_AT_ONCE = 1024 * 1024
+MAX_UNREQUESTED_BYTES = 1024 * 1024
 """Of their bodies, the same."""
 MAX_BYTES = 64 * 1024 * 1024
-"""Bytes of an enrollment's commits that are gone through for a page at all."""
-ROWS = 100
+"""Bytes of an enrollment's commits that are replayed for a page at all."""
+MAX_ROWS = 100
 """Rules, and changes, that a page shows."""
-MAX_VALUE_LENGTH = 2_000
+MAX_VALUE_CHARS = 2_000
 """Characters of a value."""
 
-_WORDS = {
+_STATES = {
     "fired": "fired",
-    "once": "made before",
+    "once": "already made",
     "condition": "condition not met",
-    "no-change": "nothing to tell",
-    "held-back": "told later",
+    "no-change": "no change",
+    "held-back": "deferred",
 }
 
 
-class RuleShown(NamedTuple):
-    """What became of a rule. `variables` is what its condition was asked with, as JSON; empty where not to be seen."""
+class RuleView(NamedTuple):
+    """What a rule did. `variables` are the inputs of its condition as JSON, empty where they may not be seen."""
 
     rule: str
     when: str
@@ -48,8 +48,8 @@ class RuleShown(NamedTuple):
     statement: str | None
 
 
-class ChangeShown(NamedTuple):
-    """A change as rules see it; before, after and what it is about as JSON."""
+class ChangeView(NamedTuple):
+    """A change as rules see it; before, after and what it is about are JSON."""
 
     meaning: str
     before: str
@@ -57,61 +57,68 @@ class ChangeShown(NamedTuple):
     about: str
 
 
-class Shown(NamedTuple):
-    """What became of the rules at a commit, or when its session was closed after it; `changes` only for auditors.
+class TraceSection(NamedTuple):
+    """What the rules did at a commit, or when its session was closed after it; `changes` are only for auditors.
 
-    Of each kind there are the first ones; `left_out` counts the others.
+    Each list has the first `MAX_ROWS`; `left_out` counts the others.
     """
 
     title: str
-    fired: list[RuleShown]
-    silent: list[RuleShown]
-    changes: list[ChangeShown]
+    fired: list[RuleView]
+    silent: list[RuleView]
+    changes: list[ChangeView]
     left_out: int
 
 
-class Rules(NamedTuple):
-    """What became of the rules. `fault` tells why that cannot be said, `commits` how many must be gone through."""
+class RuleTrace(NamedTuple):
+    """What the rules did. `fault` says why that cannot be shown, `commits` how many must be replayed for it."""
 
-    shown: Sequence[Shown]
+    sections: Sequence[TraceSection]
     commits: int
     fault: str = ""
-    is_asked_for: bool = True
+    is_replayed: bool = True
 
 
-def rules(connection: Connection, session_id: str, number: int, *, asked: bool, sees_cmi: bool) -> Rules:
-    """Explain a commit by the mapping that told it. Enrollments with many commits are gone through where `asked`."""
+def trace_rules(
+    connection: Connection, session_id: str, number: int, *, is_requested: bool, sees_cmi: bool
+) -> RuleTrace:
+    """Explain a commit by the mapping version it was processed with; long enrollments only where `is_requested`."""
     commits, size = timeline.enrollment_journal(connection, session_id)
     if size > MAX_BYTES:
-        return Rules((), commits, "The enrollment's commits are too large to be gone through for a page.")
-    if (commits > AT_ONCE or size > BYTES_AT_ONCE) and not asked:
-        return Rules((), commits, is_asked_for=False)
+        return RuleTrace((), commits, "The commits of this enrollment are too large to be replayed for a page.")
+    if (commits > MAX_UNREQUESTED_COMMITS or size > MAX_UNREQUESTED_BYTES) and not is_requested:
+        return RuleTrace((), commits, is_replayed=False)
     try:
-        found = explain_commit(connection, session_id, number)
+        explained = explain_commit(connection, session_id, number)
     except (UnreadableCommitError, DefinitionError, LibraryError) as error:
-        return Rules((), commits, str(error) if sees_cmi else "The journal cannot be read by this release.")
-    if found is None or found.explanation.duplicate_of is not None:
-        return Rules((), commits)
-    shown = [_shown("Rules", found.explanation, sees_cmi=sees_cmi)]
-    if found.closing is not None:
-        shown.append(_shown("Rules when the session was closed", found.closing, sees_cmi=sees_cmi))
-    return Rules(shown, commits)
+        return RuleTrace((), commits, str(error) if sees_cmi else "This release cannot read the journal.")
+    if explained is None or explained.explanation.duplicate_of is not None:
+        return RuleTrace((), commits)
+    sections = [_section("Rules", explained.explanation, sees_cmi=sees_cmi)]
+    if explained.closing is not None:
+        sections.append(_section("Rules when the session was closed", explained.closing, sees_cmi=sees_cmi))
+    return RuleTrace(sections, commits)
 
 
-def _shown(title: str, told: Explanation, *, sees_cmi: bool) -> Shown:
-    each = [_rule(one, sees_cmi=sees_cmi) for one in told.rules]
-    fired, silent = ([one for one in each if (one.state == "fired") is which] for which in (True, False))
-    altered = told.changes if sees_cmi else ()
-    left_out = sum(max(0, len(rows) - ROWS) for rows in (fired, silent, altered))
-    return Shown(title, fired[:ROWS], silent[:ROWS], [_change(one) for one in altered[:ROWS]], left_out)
+def _section(title: str, explanation: Explanation, *, sees_cmi: bool) -> TraceSection:
+    views = [_rule(rule, sees_cmi=sees_cmi) for rule in explanation.rules]
+    fired = [view for view in views if view.state == "fired"]
+    silent = [view for view in views if view.state != "fired"]
+    changes = explanation.changes if sees_cmi else ()
+    left_out = sum(max(0, len(rows) - MAX_ROWS) for rows in (fired, silent, changes))
+    return TraceSection(
+        title, fired[:MAX_ROWS], silent[:MAX_ROWS], [_change(change) for change in changes[:MAX_ROWS]], left_out
+    )
 
 
-def _rule(told: RuleExplanation, *, sees_cmi: bool) -> RuleShown:
-    variables = compact_json(told.variables, MAX_VALUE_LENGTH) if sees_cmi and told.variables else ""
-    state = _WORDS[told.reason]
-    return RuleShown(told.rule, told.when, state, told.why, told.condition, variables, told.statement)
+def _rule(rule: RuleExplanation, *, sees_cmi: bool) -> RuleView:
+    variables = compact_json(rule.variables, MAX_VALUE_CHARS) if sees_cmi and rule.variables else ""
+    state = _STATES[rule.reason]
+    return RuleView(rule.rule, rule.when, state, rule.why, rule.condition, variables, rule.statement)
 
 
-def _change(told: ChangeExplanation) -> ChangeShown:
-    before, after, about = (compact_json(value, MAX_VALUE_LENGTH) for value in (told.before, told.after, told.about))
-    return ChangeShown(told.meaning, before, after, about)
+def _change(change: ChangeExplanation) -> ChangeView:
+    before, after, about = (
+        compact_json(value, MAX_VALUE_CHARS) for value in (change.before, change.after, change.about)
+    )
+    return ChangeView(change.meaning, before, after, about)

@@ -1,4 +1,4 @@
-"""Server-sent events: pages that are open hear when something was stored, by whichever process."""
+"""Server-sent events: open pages are notified when something was stored, by whichever process."""
 
 from __future__ import annotations
 
@@ -20,101 +20,100 @@ from storage.queries import overview
 
 log = structlog.get_logger(__name__)
 
-LOOK = 1.0
-"""Seconds between looks while somebody listens; the database is left alone while nobody does."""
-BEAT = 15.0
-"""Seconds of silence after which a line goes out all the same: proxies close what is silent."""
-LASTS = 300.0
-"""Seconds that one connection lasts. Browsers connect again by themselves, if their sign-in still holds."""
+POLL_INTERVAL = 1.0
+"""Seconds between looks at the database while anybody listens; it is left alone while nobody does."""
+HEARTBEAT_INTERVAL = 15.0
+"""Seconds of silence after which a comment is sent: proxies close silent connections."""
+CONNECTION_TTL = 300.0
+"""Seconds that one connection lasts. Browsers reconnect by themselves, if their sign-in still holds."""
+MAX_AUTHORIZATION_CHECKS = 4
+"""Listeners whose sign-in is checked at a time."""
 
 
-CHECKS = 4
-"""Listeners whose sign-in is looked up at a time."""
+class ChangeNotifier:
+    """Notifies listeners when something was stored. One for each process."""
 
-
-class News:
-    """Tells listeners when something was stored. One for each process."""
-
-    def __init__(self, parts: AuditDependencies) -> None:
-        self._parts = parts
-        self._changed = asyncio.Condition()
-        self._number = 0
+    def __init__(self, dependencies: AuditDependencies) -> None:
+        self._dependencies = dependencies
+        self._condition = asyncio.Condition()
+        self._version = 0
         self._listeners = 0
-        self._watching: asyncio.Task[None] | None = None
-        self._stopped = False
-        # all listeners hear of the same thing at once, and each asks whether it still may
-        self.checks = asyncio.Semaphore(CHECKS)
+        self._poller: asyncio.Task[None] | None = None
+        self._is_stopped = False
+        # all listeners are notified at once, and each then checks its authorization
+        self.authorization_checks = asyncio.Semaphore(MAX_AUTHORIZATION_CHECKS)
 
     async def listen(self) -> AsyncGenerator[bool, None]:
-        """Return True whenever something was stored, False after each beat of silence; ends when the bridge stops."""
+        """Yield True whenever something was stored, False as a heartbeat; end when the bridge stops."""
         self._listeners += 1
-        if self._watching is None or self._watching.done():
-            self._watching = asyncio.create_task(self._watch())
-        seen = self._number
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll())
+        seen = self._version
         try:
-            while not self._stopped:
-                await self._news(seen)
-                is_new, seen = self._number != seen, self._number
-                if not self._stopped:
-                    yield is_new
+            while not self._is_stopped:
+                await self._wait_for_change(seen)
+                has_changed, seen = self._version != seen, self._version
+                if not self._is_stopped:
+                    yield has_changed
         finally:
             self._listeners -= 1
 
-    async def _news(self, seen: int) -> None:
+    async def _wait_for_change(self, seen: int) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(BEAT), self._changed:
-                while self._number == seen and not self._stopped:
-                    await self._changed.wait()
+            async with asyncio.timeout(HEARTBEAT_INTERVAL), self._condition:
+                while self._version == seen and not self._is_stopped:
+                    await self._condition.wait()
 
     async def stop(self) -> None:
-        """Let all listeners go."""
-        self._stopped = True
-        if self._watching is not None:
-            self._watching.cancel()
-        async with self._changed:
-            self._changed.notify_all()
+        """End all listeners."""
+        self._is_stopped = True
+        if self._poller is not None:
+            self._poller.cancel()
+        async with self._condition:
+            self._condition.notify_all()
 
-    async def _watch(self) -> None:
+    async def _poll(self) -> None:
         known: tuple[int, int, int] | None = None
         while self._listeners:
             try:
-                mark = await self._parts.database.read(overview.change_marker)
+                mark = await self._dependencies.database.read(overview.change_marker)
             except DBAPIError as error:
                 log.error("news_not_read", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
             else:
                 if known not in {None, mark}:
-                    async with self._changed:
-                        self._number += 1
-                        self._changed.notify_all()
+                    async with self._condition:
+                        self._version += 1
+                        self._condition.notify_all()
                 known = mark
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL_INTERVAL)
 
 
-NEWS = web.AppKey("news", News)
+NOTIFIER = web.AppKey("notifier", ChangeNotifier)
 
 
 def set_up(app: web.Application) -> None:
-    """Prepare an application for `/live`."""
-    made = app[NEWS] = News(app[DEPENDENCIES])
+    """Set up an application for `/live`."""
+    notifier = app[NOTIFIER] = ChangeNotifier(app[DEPENDENCIES])
 
     async def stop(_app: web.Application) -> None:
-        await made.stop()
+        await notifier.stop()
 
     app.on_shutdown.append(stop)
 
 
 async def _live(request: web.Request) -> web.StreamResponse:
+    notifier = request.app[NOTIFIER]
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     await response.prepare(request)
     await response.write(b": here\n\n")
-    # browsers connect again by themselves after what is not told here, if they may
+    # browsers reconnect by themselves after anything that ends this, if they may
     with contextlib.suppress(TimeoutError, ConnectionResetError, DBAPIError, BridgeError):
-        async with asyncio.timeout(LASTS), contextlib.aclosing(request.app[NEWS].listen()) as told:
-            async for is_new in told:
-                async with request.app[NEWS].checks:
+        async with asyncio.timeout(CONNECTION_TTL), contextlib.aclosing(notifier.listen()) as changes:
+            async for has_changed in changes:
+                async with notifier.authorization_checks:
                     if not await is_still_authorized(request):
                         break
-                await response.write(b"event: stored\ndata: new\n\n" if is_new else b": still here\n\n")
+                await response.write(b"event: stored\ndata: new\n\n" if has_changed else b": still here\n\n")
     return response
 
 

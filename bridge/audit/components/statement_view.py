@@ -12,7 +12,7 @@ from bridge.audit.components.json_view import truncate_text
 MAX_RESULTS = 20
 
 
-class StatementSummary(NamedTuple):
+class StatementDescription(NamedTuple):
     """A statement in words; `response` is what the learner answered, None where there is none or it is hidden.
 
     None of it is escaped. Actors, objects and responses were written by anybody.
@@ -26,7 +26,7 @@ class StatementSummary(NamedTuple):
     response: str | None = None
 
 
-def summarize(body: str | bytes, *, sees_names: bool, sees_cmi: bool) -> StatementSummary:
+def summarize(body: str | bytes, *, sees_names: bool, sees_cmi: bool) -> StatementDescription:
     """Return the summary of a statement's JSON.
 
     Without `sees_names` the actor is the learner's id; without `sees_cmi` there is no response. Whatever is missing or
@@ -35,12 +35,12 @@ def summarize(body: str | bytes, *, sees_names: bool, sees_cmi: bool) -> Stateme
     statement = _decoded(body)
     target, result = _object(statement.get("object")), _object(statement.get("result"))
     response = result.get("response")
-    return StatementSummary(
+    return StatementDescription(
         truncate_text(_actor_name(_object(statement.get("actor")), sees_names=sees_names)),
         truncate_text(_verb_name(_object(statement.get("verb")))),
         truncate_text(_object_name(target, sees_names=sees_names)),
         str(target.get("id", "")),
-        tuple(map(truncate_text, _results(result)[:MAX_RESULTS])),
+        tuple(map(truncate_text, _results(result, is_interaction=_is_interaction(target))[:MAX_RESULTS])),
         truncate_text(str(response)) if sees_cmi and response is not None else None,
     )
 
@@ -92,9 +92,14 @@ def _object_name(target: dict[str, Any], *, sees_names: bool) -> str:
             return _english(_object(target.get("definition")).get("name")) or str(target.get("id", ""))
 
 
-def _results(result: dict[str, Any]) -> list[str]:
+def _is_interaction(target: dict[str, Any]) -> bool:
+    return "interactionType" in _object(target.get("definition"))
+
+
+def _results(result: dict[str, Any], *, is_interaction: bool) -> list[str]:
     results = []
-    for name, yes, no in (("completion", "completed", "not completed"), ("success", "passed", "failed")):
+    success = ("correct", "incorrect") if is_interaction else ("passed", "failed")
+    for name, yes, no in (("completion", "completed", "not completed"), ("success", *success)):
         if isinstance(result.get(name), bool):
             results.append(yes if result[name] else no)
     score = _score(_object(result.get("score")))

@@ -1,4 +1,4 @@
-"""The audit trail: what people changed."""
+"""The audit log: what people changed."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
-from bridge.audit.components.render import page
-from bridge.audit.components.request_params import midnight, text_in
+from bridge.audit.components.render import render_page
+from bridge.audit.components.request_params import parse_day, text_param
 from bridge.audit.dependencies import DEPENDENCIES
 from storage import audit_log
 from storage.audit_log import AuditFilter, NumberedEntry
 from storage.queries.keyset import ResultPage, encode
 
 
-async def _trail(request: web.Request) -> web.StreamResponse:
-    told = request.query
+async def _audit_log(request: web.Request) -> web.StreamResponse:
+    params = request.query
     which = AuditFilter(
-        text_in(request, "by") or "",
-        text_in(request, "verb") or "",
-        text_in(request, "subject") or "",
-        midnight(told.get("since", "")),
-        midnight(told.get("until", ""), after=True),
+        text_param(request, "by") or "",
+        text_param(request, "action") or "",
+        text_param(request, "subject") or "",
+        parse_day(params.get("since", "")),
+        parse_day(params.get("until", ""), after=True),
     )
 
-    def look(connection: Connection) -> tuple[ResultPage[NumberedEntry], list[str]]:
-        return audit_log.search(connection, which, after=told.get("after")), audit_log.actions(connection)
+    def query(connection: Connection) -> tuple[ResultPage[NumberedEntry], list[str]]:
+        return audit_log.search(connection, which, after=params.get("after")), audit_log.actions(connection)
 
-    found, verbs = await request.app[DEPENDENCIES].database.read(look)
-    return page(
+    entries, actions = await request.app[DEPENDENCIES].database.read(query)
+    return render_page(
         request,
-        "trail.html",
-        page=found,
+        "audit_log.html",
+        page=entries,
         which=which,
-        verbs=verbs,
-        is_filtered=which != AuditFilter() or "after" in told,
+        actions=actions,
+        is_filtered=which != AuditFilter() or "after" in params,
         cursor_before=lambda number: encode((number + 1,)),
     )
 
 
-ROUTES = (Route("GET", "/trail", _trail, Role.AUDITOR),)
+ROUTES = (Route("GET", "/log", _audit_log, Role.AUDITOR),)

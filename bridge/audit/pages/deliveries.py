@@ -1,4 +1,4 @@
-"""Deliveries: those in trouble by their causes, with what to do about each, and retrying and discarding them."""
+"""Deliveries: failed ones by cause, with what to do about each, and retrying, re-issuing and discarding them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.posted_forms import form_of
 from bridge.audit.access.roles import Role, current_account, may_see_cmi
-from bridge.audit.components.filter_options import Vocabulary, vocabulary
-from bridge.audit.components.filters import deliveries_told, fields_of, query_of
+from bridge.audit.components.filter_options import FilterOptions, filter_options
+from bridge.audit.components.filters import filter_fields, filter_query, parse_delivery_filter
 from bridge.audit.components.flash import redirect_with_message
-from bridge.audit.components.remediation import Advice, advice
-from bridge.audit.components.render import page
+from bridge.audit.components.remediation import Remediation, remediation_for
+from bridge.audit.components.render import render_page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations import delivery_operations
 from bridge.operations.audit_context import AuditAction, AuditContext
@@ -26,7 +26,7 @@ from storage.queries import causes, deliveries
 from storage.queries.causes import Cause
 from storage.queries.keyset import READ, Count, ResultPage
 
-EXAMPLES = 5
+MAX_EXAMPLES = 5
 
 _DONE: dict[AuditAction, str] = {
     AuditAction.RETRY: "Deliveries that will be sent again: {number}.",
@@ -35,105 +35,114 @@ _DONE: dict[AuditAction, str] = {
 }
 
 
-class _Trouble(NamedTuple):
+class _CauseView(NamedTuple):
     """A cause with what to do about it; `query` finds its deliveries."""
 
     cause: Cause
-    advice: Advice
+    remediation: Remediation
     query: str
 
 
-class _DeliverySearch(NamedTuple):
+class _DeliveriesView(NamedTuple):
     page: ResultPage[Delivery]
-    known: Vocabulary
-    which: DeliveryFilter
-    states: list[TargetStatus]
+    options: FilterOptions
+    filter: DeliveryFilter
+    targets: list[TargetStatus]
     causes: causes.Causes | None
 
 
 async def _deliveries(request: web.Request) -> web.StreamResponse:
-    parts, told = request.app[DEPENDENCIES], request.query
+    dependencies, params = request.app[DEPENDENCIES], request.query
 
-    def look(connection: Connection) -> _DeliverySearch:
-        known = vocabulary(connection)
-        which = deliveries_told(told, known)
-        found = deliveries.search(connection, which, after=told.get("after"))
-        is_whole = which == DeliveryFilter() and "after" not in told
-        states = target_statuses(connection, parts.settings.targets) if is_whole else []
-        return _DeliverySearch(found, known, which, states, causes.causes(connection) if is_whole else None)
+    def query(connection: Connection) -> _DeliveriesView:
+        options = filter_options(connection)
+        which = parse_delivery_filter(params, options)
+        rows = deliveries.search(connection, which, after=params.get("after"))
+        is_unfiltered = which == DeliveryFilter() and "after" not in params
+        targets = target_statuses(connection, dependencies.settings.targets) if is_unfiltered else []
+        return _DeliveriesView(rows, options, which, targets, causes.causes(connection) if is_unfiltered else None)
 
-    found = await parts.database.read(look)
-    shows_cmi = may_see_cmi(request)
-    return page(
+    view = await dependencies.database.read(query)
+    sees_cmi = may_see_cmi(request)
+    return render_page(
         request,
         "deliveries.html",
-        page=ResultPage([one._replace(answer=None, problem=None) for one in found.page.rows], found.page.after),
-        which=found.which,
-        query_told=query_of(found.which),
-        known=found.known,
+        page=ResultPage([row._replace(answer=None, problem=None) for row in view.page.rows], view.page.after),
+        which=view.filter,
+        filter_query=filter_query(view.filter),
+        options=view.options,
         states=STATES,
-        can=_can(found.which),
-        targets=[one.name for one in parts.targets],
-        targets_now=found.states,
-        troubles=None if found.causes is None else [_trouble(one, shows=shows_cmi) for one in found.causes.causes],
-        of=None if found.causes is None else found.causes.of,
+        actions=_actions(view.filter),
+        targets=[target.name for target in dependencies.targets],
+        target_statuses=view.targets,
+        causes=None if view.causes is None else [_cause_view(cause, sees_cmi=sees_cmi) for cause in view.causes.causes],
+        failed=None if view.causes is None else view.causes.of,
     )
 
 
 async def _confirm(request: web.Request) -> web.StreamResponse:
-    return await _asked(request, deliveries_told(request.query))
+    return await _confirmation_page(request, parse_delivery_filter(request.query))
 
 
-async def _do(request: web.Request) -> web.StreamResponse:
-    parts, action = request.app[DEPENDENCIES], _action(request)
+async def _execute(request: web.Request) -> web.StreamResponse:
+    dependencies, action = request.app[DEPENDENCIES], _action(request)
     form = form_of(request)
-    which = deliveries_told(form.texts)
-    context = AuditContext(current_account(request).name, form.text("reason").strip(), parts.now())
+    which = parse_delivery_filter(form.texts)
+    context = AuditContext(current_account(request).name, form.text("reason").strip(), dependencies.now())
     if not context.reason:
-        return await _asked(request, which, status=400, fault="A reason is required.")
+        return await _confirmation_page(request, which, status=400, fault="A reason is required.")
     operation = DeliveryOperation(action, _filters(action, which), context)
-    steps, done = delivery_operations.execute(parts.database.engine, operation, parts.now, parts.database.transact), 0
-    # step by step: where the bridge is stopped meanwhile, no thread of it goes on
-    while (step := await parts.database.run(lambda: next(steps, None))) is not None:
-        done += step.changed
+    steps, changed = (
+        delivery_operations.execute(
+            dependencies.database.engine, operation, dependencies.now, dependencies.database.transact
+        ),
+        0,
+    )
+    # step by step: when the bridge stops in between, no thread of it continues
+    while (step := await dependencies.database.run(lambda: next(steps, None))) is not None:
+        changed += step.changed
     path = "/audit/deliveries" if which.statement is None else f"/audit/statements/{which.statement}"
-    words = _DONE[action].format(number=done) if done else "Nothing was left to be done."
-    return redirect_with_message(request, path, words)
+    message = _DONE[action].format(number=changed) if changed else "No deliveries were left to change."
+    return redirect_with_message(request, path, message)
 
 
-async def _asked(request: web.Request, which: DeliveryFilter, *, status: int = 200, fault: str = "") -> web.Response:
+async def _confirmation_page(
+    request: web.Request, which: DeliveryFilter, *, status: int = 200, fault: str = ""
+) -> web.Response:
     action = _action(request)
     filters = _filters(action, which)
 
-    def look(connection: Connection) -> list[tuple[str, deliveries.Some]]:
+    def query(connection: Connection) -> list[tuple[str, deliveries.Some]]:
         looked_at = READ // len(filters)
-        return [(str(one.state), deliveries.some(connection, one, EXAMPLES, looked_at=looked_at)) for one in filters]
+        return [
+            (str(part.state), deliveries.some(connection, part, MAX_EXAMPLES, looked_at=looked_at)) for part in filters
+        ]
 
-    found = await request.app[DEPENDENCIES].database.read(look)
-    counts = [(state, some.number) for state, some in found]
-    return page(
+    samples = await request.app[DEPENDENCIES].database.read(query)
+    counts = [(state, sample.number) for state, sample in samples]
+    return render_page(
         request,
-        "delivery_act.html",
+        "delivery_action.html",
         status=status,
         action=action,
-        fields=fields_of(which),
-        query_told=query_of(which),
-        counts=[one for one in counts if one[1].number or one[1].is_lower_bound],
-        total=Count(sum(one.number for _, one in counts), any(one.is_lower_bound for _, one in counts)),
-        examples=[one for _, some in found for one in some.newest][:EXAMPLES],
+        fields=filter_fields(which),
+        filter_query=filter_query(which),
+        counts=[(state, count) for state, count in counts if count.number or count.is_lower_bound],
+        total=Count(sum(count.number for _, count in counts), any(count.is_lower_bound for _, count in counts)),
+        examples=[delivery for _, sample in samples for delivery in sample.newest][:MAX_EXAMPLES],
         fault=fault,
     )
 
 
-def _trouble(cause: Cause, *, shows: bool) -> _Trouble:
+def _cause_view(cause: Cause, *, sees_cmi: bool) -> _CauseView:
     which = DeliveryFilter(
         target=cause.target, state=cause.state, rule=cause.rule, outcome=cause.outcome, status=cause.status
     )
-    shown = cause if shows else cause._replace(words="")
-    return _Trouble(shown, advice(cause.state, cause.outcome), query_of(which))
+    redacted = cause if sees_cmi else cause._replace(words="")
+    return _CauseView(redacted, remediation_for(cause.state, cause.outcome), filter_query(which))
 
 
-def _can(which: DeliveryFilter) -> list[AuditAction]:
+def _actions(which: DeliveryFilter) -> list[AuditAction]:
     """Return the actions that apply to everything that a filter selects."""
     if which == DeliveryFilter():
         return []
@@ -159,9 +168,9 @@ def _action(request: web.Request) -> AuditAction:
 ROUTES = (
     Route("GET", "/deliveries", _deliveries, Role.READER),
     Route("GET", "/deliveries/retry", _confirm, Role.ADMIN),
-    Route("POST", "/deliveries/retry", _do, Role.ADMIN),
+    Route("POST", "/deliveries/retry", _execute, Role.ADMIN),
     Route("GET", "/deliveries/reissue", _confirm, Role.ADMIN),
-    Route("POST", "/deliveries/reissue", _do, Role.ADMIN),
+    Route("POST", "/deliveries/reissue", _execute, Role.ADMIN),
     Route("GET", "/deliveries/discard", _confirm, Role.ADMIN),
-    Route("POST", "/deliveries/discard", _do, Role.ADMIN),
+    Route("POST", "/deliveries/discard", _execute, Role.ADMIN),
 )

@@ -1,4 +1,4 @@
-"""State and profile documents: looking for them, and one with its newest content and its deliveries."""
+"""State and profile documents: searching them, and one with its newest content and its deliveries."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from bridge.audit.access.concurrency_limits import WorkKind
 from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import exports
-from bridge.audit.components.filter_options import Vocabulary, vocabulary
-from bridge.audit.components.filters import DOCUMENT_STATES, RESOURCES, documents_told, is_uuid
+from bridge.audit.components.filter_options import FilterOptions, filter_options
+from bridge.audit.components.filters import DOCUMENT_STATES, RESOURCES, is_uuid, parse_document_filter
 from bridge.audit.components.json_view import text_file, view_of
-from bridge.audit.components.render import page
+from bridge.audit.components.render import render_page
+from bridge.audit.components.request_params import not_found
 from bridge.audit.dependencies import DEPENDENCIES
 from storage.queries import documents
-from storage.queries.documents import DocumentFilter, DocumentSummary
+from storage.queries.documents import DocumentFilter, DocumentLineage, DocumentSummary
 from storage.queries.enrollment_filter import WHOSE
 from storage.queries.keyset import ResultPage
 
@@ -27,89 +28,90 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-class _Account(msgspec.Struct, rename="camel"):
+class _AgentAccount(msgspec.Struct, rename="camel"):
     name: str
     home_page: str
 
 
-class _Agent(msgspec.Struct):
-    account: _Account | None = None
+class _DocumentAgent(msgspec.Struct):
+    account: _AgentAccount | None = None
     mbox: str = ""
     mbox_sha1sum: str = ""
 
 
 async def _documents(request: web.Request) -> web.StreamResponse:
-    parts, which = request.app[DEPENDENCIES], documents_told(request.query)
+    dependencies, which = request.app[DEPENDENCIES], parse_document_filter(request.query)
 
-    def look(connection: Connection) -> tuple[ResultPage[DocumentSummary], Vocabulary]:
-        return documents.search(connection, which, after=request.query.get("after")), vocabulary(connection)
+    def query(connection: Connection) -> tuple[ResultPage[DocumentSummary], FilterOptions]:
+        return documents.search(connection, which, after=request.query.get("after")), filter_options(connection)
 
-    found, known = await parts.database.read(look)
-    return page(
+    rows, options = await dependencies.database.read(query)
+    return render_page(
         request,
         "documents.html",
-        page=ResultPage([redact_name(request, row) for row in found.rows], found.after),
-        place_of=_place,
+        page=ResultPage([redact_name(request, row) for row in rows.rows], rows.after),
+        document_id_of=_document_id,
         which=which,
-        known=known,
+        options=options,
         states=DOCUMENT_STATES,
         resources=RESOURCES,
-        targets=[one.name for one in parts.targets],
+        targets=[target.name for target in dependencies.targets],
         is_filtered=which != DocumentFilter() or "after" in request.query,
     )
 
 
 async def _export(request: web.Request) -> web.StreamResponse:
-    which = documents_told(request.query)
+    which = parse_document_filter(request.query)
 
-    def search(connection: Connection, after: str | None, most: int) -> ResultPage[DocumentSummary]:
-        return documents.search(connection, which, after=after, most=most)
+    def search(connection: Connection, after: str | None, limit: int) -> ResultPage[DocumentSummary]:
+        return documents.search(connection, which, after=after, most=limit)
 
-    columns = exports.columns(
-        request, _COLUMNS, place=lambda row: _place(row.parameters), deliveries=lambda row: dict(row.deliveries)
+    columns = exports.export_columns(
+        request, _COLUMNS, place=lambda row: _document_id(row.parameters), deliveries=lambda row: dict(row.deliveries)
     )
-    return await exports.send(request, "documents", search, columns)
+    return await exports.send_file(request, "documents", search, columns)
 
 
 async def _document(request: web.Request) -> web.StreamResponse:
-    document_id, shows_cmi = request.match_info["id"].lower(), may_see_cmi(request)
-    found = (
-        await request.app[DEPENDENCIES].database.read(documents.lineage, document_id) if is_uuid(document_id) else None
-    )
-    if found is None:
-        raise web.HTTPNotFound(text="No document has this id.")
-    return page(
+    lineage = await _lineage(request)
+    return render_page(
         request,
         "document.html",
-        row=redact_name(request, found.document),
-        parameters=_parameters(found.document.parameters, sees_names=may_see_names(request)),
-        content=view_of(found.content) if shows_cmi else None,
-        size=len(found.content),
-        mapping=found.mapping,
-        mapping_hash=found.mapping_hash,
-        ways=[way._replace(tried=tuple(redact_answer(request, one) for one in way.tried)) for way in found.ways],
+        row=redact_name(request, lineage.document),
+        parameters=_parameters(lineage.document.parameters, sees_names=may_see_names(request)),
+        content=view_of(lineage.content) if may_see_cmi(request) else None,
+        size=len(lineage.content),
+        mapping=lineage.mapping,
+        mapping_hash=lineage.mapping_hash,
+        ways=[way._replace(tried=tuple(redact_answer(request, line) for line in way.tried)) for way in lineage.ways],
     )
 
 
 async def _content(request: web.Request) -> web.StreamResponse:
+    lineage = await _lineage(request)
+    return text_file(f"document-{lineage.document.id}.txt", lineage.content)
+
+
+async def _lineage(request: web.Request) -> DocumentLineage:
     document_id = request.match_info["id"].lower()
     if is_uuid(document_id):
-        found = await request.app[DEPENDENCIES].database.read(documents.lineage, document_id)
-        if found is not None:
-            return text_file(f"document-{document_id}.txt", found.content)
-    raise web.HTTPNotFound(text="No document has this id.")
+        lineage = await request.app[DEPENDENCIES].database.read(documents.lineage, document_id)
+        if lineage is not None:
+            return lineage
+    raise not_found("document")
 
 
 def _parameters(text: str, *, sees_names: bool = False) -> dict[str, str]:
-    """Return what the request for a document says, of the agent only what it is known by."""
-    told = msgspec.json.decode(text, type=dict[str, str])
+    """Return the parameters of the document's request, of the agent only its identifier."""
+    parameters = msgspec.json.decode(text, type=dict[str, str])
     return {
-        name: _identifier(value, sees_names=sees_names) if name == "agent" else value for name, value in told.items()
+        name: _identifier(value, sees_names=sees_names) if name == "agent" else value
+        for name, value in parameters.items()
     }
 
 
 def _identifier(text: str, *, sees_names: bool) -> str:
-    agent = msgspec.json.decode(text, type=_Agent)
+    agent = msgspec.json.decode(text, type=_DocumentAgent)
     if agent.account is not None:
         return f"{agent.account.name} at {agent.account.home_page}"
     if agent.mbox:
@@ -117,10 +119,10 @@ def _identifier(text: str, *, sees_names: bool) -> str:
     return f"the hash of an e-mail address, {agent.mbox_sha1sum}"
 
 
-def _place(parameters: str) -> str:
+def _document_id(parameters: str) -> str:
     """Return the stateId or profileId."""
-    told = _parameters(parameters)
-    return told.get("stateId") or told.get("profileId") or ""
+    by_name = _parameters(parameters)
+    return by_name.get("stateId") or by_name.get("profileId") or ""
 
 
 ROUTES = (

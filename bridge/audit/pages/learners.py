@@ -1,4 +1,4 @@
-"""Learners: their enrollments as people look for them, one enrollment with its attempts, and files of both."""
+"""Learners: searching their enrollments, one enrollment with its attempts, and both as files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bridge.audit.access.concurrency_limits import WorkKind
 from bridge.audit.access.redaction import redact_name
 from bridge.audit.access.roles import Role, may_see_names
 from bridge.audit.components import exports
-from bridge.audit.components.render import page
-from bridge.audit.components.request_params import choice_in, midnight, nothing, text_in, uuid_in
+from bridge.audit.components.render import render_page
+from bridge.audit.components.request_params import choice_param, not_found, parse_day, text_param, uuid_param
 from bridge.audit.dependencies import DEPENDENCIES
 from mappings.cmi.times import duration
 from storage import lms
@@ -25,86 +25,90 @@ from storage.queries.keyset import ResultPage
 
 
 async def _learners(request: web.Request) -> web.StreamResponse:
-    which, after = _asked(request), request.query.get("after") or None
+    which, after = _filter(request), request.query.get("after") or None
 
-    def look(connection: Connection) -> tuple[ResultPage[EnrollmentRow], list[str]]:
+    def query(connection: Connection) -> tuple[ResultPage[EnrollmentRow], list[str]]:
         return enrollments.search(connection, which, after=after), lms.names(connection)
 
-    found, lmss = await request.app[DEPENDENCIES].database.read(look)
-    return page(
+    enrollment_page, lms_names = await request.app[DEPENDENCIES].database.read(query)
+    return render_page(
         request,
         "learners.html",
-        page=ResultPage([redact_name(request, row) for row in found.rows], found.after),
+        page=ResultPage([redact_name(request, row) for row in enrollment_page.rows], enrollment_page.after),
         which=which,
-        lmss=lmss,
+        lms_names=lms_names,
         choices={"status": STATUSES, "completion": COMPLETIONS, "success": SUCCESSES},
         is_filtered=which != AttemptFilter() or after is not None,
-        rest=_rest(request),
+        export_query=_export_query(request),
     )
 
 
 async def _learners_file(request: web.Request) -> web.StreamResponse:
-    which = _asked(request)
+    which = _filter(request)
 
-    def part(connection: Connection, after: str | None, most: int) -> ResultPage[EnrollmentRow]:
-        return enrollments.search(connection, which, after=after, most=most)
+    def search(connection: Connection, after: str | None, limit: int) -> ResultPage[EnrollmentRow]:
+        return enrollments.search(connection, which, after=after, most=limit)
 
-    return await exports.send(request, "learners", part, exports.columns(request, EnrollmentRow._fields))
+    return await exports.send_file(request, "learners", search, exports.export_columns(request, EnrollmentRow._fields))
 
 
 async def _enrollment(request: web.Request) -> web.StreamResponse:
-    registration, after = uuid_in(request, "registration", "enrollment"), request.query.get("after") or None
+    registration, after = uuid_param(request, "registration", "enrollment"), request.query.get("after") or None
 
-    def look(connection: Connection) -> tuple[EnrollmentRow | None, ResultPage[AttemptRow]]:
+    def query(connection: Connection) -> tuple[EnrollmentRow | None, ResultPage[AttemptRow]]:
         which = AttemptFilter(enrollment=registration)
         return enrollments.one(connection, registration), attempts.search(connection, which, after=after)
 
-    one, its = await request.app[DEPENDENCIES].database.read(look)
-    if one is None:
-        raise nothing("enrollment")
-    return page(request, "enrollment.html", one=redact_name(request, one), page=its, duration=duration)
-
-
-async def _enrollment_file(request: web.Request) -> web.StreamResponse:
-    registration = uuid_in(request, "registration", "enrollment")
-    if await request.app[DEPENDENCIES].database.read(enrollments.one, registration) is None:
-        raise nothing("enrollment")
-
-    def part(connection: Connection, after: str | None, most: int) -> ResultPage[AttemptRow]:
-        return attempts.search(connection, AttemptFilter(enrollment=registration), after=after, most=most)
-
-    return await exports.send(request, f"attempts-{registration}", part, exports.columns(request, AttemptRow._fields))
-
-
-def _asked(request: web.Request) -> AttemptFilter:
-    """Return what is searched for.
-
-    Raises:
-        web.HTTPBadRequest: it cannot be searched for.
-        web.HTTPForbidden: a name is told by somebody who may not see names, and would learn them so.
-    """
-    name = text_in(request, "name")
-    if name is not None and not may_see_names(request):
-        raise web.HTTPForbidden(text="Your account does not see learners' names, so it cannot search by them.")
-    return AttemptFilter(
-        lms=text_in(request, "lms"),
-        learner=text_in(request, "learner_is"),
-        learner_prefix=text_in(request, "learner"),
-        learner_name=name,
-        activity=text_in(request, "activity"),
-        course=text_in(request, "course"),
-        status=choice_in(request, "status", STATUSES),
-        completion=choice_in(request, "completion", COMPLETIONS),
-        success=choice_in(request, "success", SUCCESSES),
-        since=midnight(request.query.get("since", "")),
-        until=midnight(request.query.get("until", ""), after=True),
+    enrollment, attempt_page = await request.app[DEPENDENCIES].database.read(query)
+    if enrollment is None:
+        raise not_found("enrollment")
+    return render_page(
+        request, "enrollment.html", enrollment=redact_name(request, enrollment), page=attempt_page, duration=duration
     )
 
 
-def _rest(request: web.Request) -> str:
-    """Return the query of the search without the page, for the files of all that it finds."""
-    told = {name: value for name, value in request.query.items() if value and name != "after"}
-    return f"?{urlencode(told)}" if told else ""
+async def _enrollment_file(request: web.Request) -> web.StreamResponse:
+    registration = uuid_param(request, "registration", "enrollment")
+    if await request.app[DEPENDENCIES].database.read(enrollments.one, registration) is None:
+        raise not_found("enrollment")
+
+    def search(connection: Connection, after: str | None, limit: int) -> ResultPage[AttemptRow]:
+        return attempts.search(connection, AttemptFilter(enrollment=registration), after=after, most=limit)
+
+    return await exports.send_file(
+        request, f"attempts-{registration}", search, exports.export_columns(request, AttemptRow._fields)
+    )
+
+
+def _filter(request: web.Request) -> AttemptFilter:
+    """Return the filter of the search.
+
+    Raises:
+        web.HTTPBadRequest: a parameter is not valid.
+        web.HTTPForbidden: the account may not see names, and would learn them by searching for one.
+    """
+    name = text_param(request, "name")
+    if name is not None and not may_see_names(request):
+        raise web.HTTPForbidden(text="Your account may not see learners' names, so it cannot search by name.")
+    return AttemptFilter(
+        lms=text_param(request, "lms"),
+        learner=text_param(request, "learner_is"),
+        learner_prefix=text_param(request, "learner"),
+        learner_name=name,
+        activity=text_param(request, "activity"),
+        course=text_param(request, "course"),
+        status=choice_param(request, "status", STATUSES),
+        completion=choice_param(request, "completion", COMPLETIONS),
+        success=choice_param(request, "success", SUCCESSES),
+        since=parse_day(request.query.get("since", "")),
+        until=parse_day(request.query.get("until", ""), after=True),
+    )
+
+
+def _export_query(request: web.Request) -> str:
+    """Return the query of the search without the position, for the files of all results."""
+    params = {name: value for name, value in request.query.items() if value and name != "after"}
+    return f"?{urlencode(params)}" if params else ""
 
 
 ROUTES = (

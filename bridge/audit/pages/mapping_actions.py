@@ -1,4 +1,4 @@
-"""What people do with mapping documents: keep a draft, let a version hold, take that back."""
+"""What admins do with mapping versions: save a draft, activate a version, roll back."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.posted_forms import MAX_DOCUMENT_BYTES, form_of
 from bridge.audit.access.roles import Role, current_account
 from bridge.audit.components.flash import OTHERS_FOLLOW, redirect_with_message
-from bridge.audit.components.render import page
+from bridge.audit.components.render import render_page
 from bridge.audit.dependencies import DEPENDENCIES
-from bridge.audit.pages.mappings import known
+from bridge.audit.pages.mappings import find_version
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import ActivationResult, LibraryError
 from bridge.mapping_library.documents import compile_text
@@ -30,13 +30,13 @@ class _Draft(NamedTuple):
 async def _draft(request: web.Request) -> web.StreamResponse:
     content_hash, text = request.query.get("from", ""), ""
     if content_hash:
-        text = (await request.app[DEPENDENCIES].database.read(known, content_hash)).definition
+        text = (await request.app[DEPENDENCIES].database.read(find_version, content_hash)).definition
     return _form(request, _Draft(text))
 
 
-async def _keep(request: web.Request) -> web.StreamResponse:
-    parts, by = request.app[DEPENDENCIES], current_account(request).name
-    draft = _sent(request)
+async def _save(request: web.Request) -> web.StreamResponse:
+    dependencies, by = request.app[DEPENDENCIES], current_account(request).name
+    draft = _posted_draft(request)
     if not draft.faults and not draft.text.strip():
         draft = draft._replace(faults=(Fault("file", 0, "is empty: paste a document or choose a file"),))
     if draft.faults:
@@ -45,9 +45,9 @@ async def _keep(request: web.Request) -> web.StreamResponse:
         mapping = compile_text(draft.text, "the draft")
     except DefinitionError as error:
         return _form(request, draft._replace(faults=error.faults), status=400)
-    context = AuditContext(by, "", parts.now())
+    context = AuditContext(by, "", dependencies.now())
 
-    def keep(connection: Connection, mapping: CompiledMapping) -> bool:
+    def save(connection: Connection, mapping: CompiledMapping) -> bool:
         document = mapping.definition
         if mapping_versions.find(connection, document.content_hash) is not None:
             return False
@@ -55,22 +55,22 @@ async def _keep(request: web.Request) -> web.StreamResponse:
         record(connection, context, AuditAction.SAVE_DRAFT, f"{document.name} {document.content_hash}")
         return True
 
-    is_new = await parts.database.write(keep, mapping)
-    words = "It has no faults, and is kept as a draft." if is_new else "It has no faults, and was kept already."
-    return redirect_with_message(request, f"/audit/mappings/{mapping.definition.content_hash}", words)
+    is_new = await dependencies.database.write(save, mapping)
+    message = "Valid, and saved as a draft." if is_new else "Valid, and already stored."
+    return redirect_with_message(request, f"/audit/mappings/{mapping.definition.content_hash}", message)
 
 
 async def _activate(request: web.Request) -> web.StreamResponse:
     content_hash = request.match_info["hash"]
 
     def activate(connection: Connection, lms: str, context: AuditContext) -> ActivationResult:
-        version = known(connection, content_hash)
+        version = find_version(connection, content_hash)
         lms_id = _lms(connection, lms)
         targets = request.app[DEPENDENCIES].settings.targets
         return activation.activate_version(connection, version.id, lms_id, targets=targets, context=context)
 
     path = f"/audit/mappings/{content_hash}"
-    return await _do(request, path, activate, f"It holds for {{whom}} from now on. {OTHERS_FOLLOW}")
+    return await _apply(request, path, activate, f"Activated for {{whom}}. {OTHERS_FOLLOW}")
 
 
 async def _roll_back(request: web.Request) -> web.StreamResponse:
@@ -78,36 +78,36 @@ async def _roll_back(request: web.Request) -> web.StreamResponse:
         targets = request.app[DEPENDENCIES].settings.targets
         return activation.roll_back(connection, _lms(connection, lms), targets=targets, context=context)
 
-    return await _do(
-        request, "/audit/mappings", roll_back, f"What held before holds for {{whom}} again. {OTHERS_FOLLOW}"
+    return await _apply(
+        request, "/audit/mappings", roll_back, f"Rolled back to the previous version for {{whom}}. {OTHERS_FOLLOW}"
     )
 
 
-async def _do(request: web.Request, path: str, act: object, words: str) -> web.StreamResponse:
-    parts, form = request.app[DEPENDENCIES], form_of(request)
+async def _apply(request: web.Request, path: str, operation: object, message: str) -> web.StreamResponse:
+    dependencies, form = request.app[DEPENDENCIES], form_of(request)
     lms, reason = (form.text(name).strip() for name in ("lms", "reason"))
     if not reason:
         raise web.HTTPBadRequest(text="A reason is required. Nothing was changed.")
-    context = AuditContext(current_account(request).name, reason, parts.now())
+    context = AuditContext(current_account(request).name, reason, dependencies.now())
     try:
-        done: ActivationResult = await parts.database.write(act, lms, context)  # type: ignore[arg-type]  # one of the two above
+        result: ActivationResult = await dependencies.database.write(operation, lms, context)  # type: ignore[arg-type]  # one of the two above
     except LibraryError as error:
         raise web.HTTPConflict(text=str(error)) from None
     except DefinitionError as error:
-        raise web.HTTPConflict(text=f"It has faults: {error.faults[0]}") from None
-    await parts.mapping_reloader.reload_now()
-    told = " ".join((words.format(whom=lms or "all LMSs without a version of their own"), *done.warnings))
-    return redirect_with_message(request, path, told)
+        raise web.HTTPConflict(text=f"The mapping has faults: {error.faults[0]}") from None
+    await dependencies.mapping_reloader.reload_now()
+    text = message.format(whom=lms or "all LMSs without a version of their own")
+    return redirect_with_message(request, path, " ".join((text, *result.warnings)))
 
 
-def _sent(request: web.Request) -> _Draft:
+def _posted_draft(request: web.Request) -> _Draft:
     form = form_of(request)
     if "file" in form.files:
         try:
             return _Draft(form.files["file"].decode())
         except UnicodeDecodeError as error:
             return _Draft("", (Fault("file", 0, f"is not text in UTF-8: {error.reason} at byte {error.start}"),))
-    # browsers end the lines of a form with two characters, which the document's hash would tell from the file's
+    # browsers end the lines of a form with CR LF, which would change the hash
     return _Draft(form.text("text").replace("\r\n", "\n"))
 
 
@@ -115,7 +115,7 @@ def _form(request: web.Request, draft: _Draft, *, status: int = 200) -> web.Resp
     by_line: dict[int, list[str]] = {}
     for fault in draft.faults:
         by_line.setdefault(fault.line, []).append(f"{fault.place}: {fault.message}")
-    return page(
+    return render_page(
         request,
         "mapping_draft.html",
         status=status,
@@ -132,7 +132,7 @@ def _lms(connection: Connection, name: str) -> int | None:
 
 ROUTES = (
     Route("GET", "/mappings/draft", _draft, Role.ADMIN),
-    Route("POST", "/mappings/draft", _keep, Role.ADMIN, MAX_DOCUMENT_BYTES),
+    Route("POST", "/mappings/draft", _save, Role.ADMIN, MAX_DOCUMENT_BYTES),
     Route("POST", "/mappings/rollback", _roll_back, Role.ADMIN),
     Route("POST", "/mappings/{hash}/activate", _activate, Role.ADMIN),
 )

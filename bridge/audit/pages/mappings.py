@@ -1,4 +1,4 @@
-"""Mapping documents: every version as a table that an admin reads, itself, and what differs between two."""
+"""Mapping versions: all of them, each as a table and as TOML, and the diff of two."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
-from bridge.audit.components.filter_options import read
-from bridge.audit.components.render import page
+from bridge.audit.components.filter_options import load_document
+from bridge.audit.components.render import render_page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.mapping_library.impact import DEFAULT_DAYS
 from mappings.definition.describe import describe
@@ -20,113 +20,117 @@ from storage import mapping_versions
 from storage.mapping_versions import Activation, WholeVersion
 
 
-class _Holding(NamedTuple):
-    """For whom a version holds, and when it was activated: the newest act at the end."""
+class _VersionUse(NamedTuple):
+    """For whom a version is active, and its activations, the newest last."""
 
     names: list[str]
-    acts: list[tuple[Activation, str]]
+    activations: list[tuple[Activation, str]]
 
 
-class _VersionList(NamedTuple):
+class _MappingsView(NamedTuple):
     versions: list[WholeVersion]
-    holding: dict[int, _Holding]
+    uses: dict[int, _VersionUse]
     lms: list[str]
 
 
-def _look(connection: Connection) -> _VersionList:
+def _mappings_view(connection: Connection) -> _MappingsView:
     names = mapping_versions.lms_names(connection)
-    found: dict[int, _Holding] = {}
+    uses: dict[int, _VersionUse] = {}
     for lms_id, version_id in mapping_versions.active(connection).items():
-        found.setdefault(version_id, _Holding([], [])).names.append(_whom(names, lms_id))
-    for act in mapping_versions.activations(connection):
-        if act.mapping_version_id is not None:
-            one = found.setdefault(act.mapping_version_id, _Holding([], []))
-            one.acts.append((act, _whom(names, act.lms_id)))
-    return _VersionList(mapping_versions.newest(connection), found, list(names.values()))
+        uses.setdefault(version_id, _VersionUse([], [])).names.append(_lms_label(names, lms_id))
+    for activation in mapping_versions.activations(connection):
+        if activation.mapping_version_id is not None:
+            use = uses.setdefault(activation.mapping_version_id, _VersionUse([], []))
+            use.activations.append((activation, _lms_label(names, activation.lms_id)))
+    return _MappingsView(mapping_versions.newest(connection), uses, list(names.values()))
 
 
-def _whom(names: dict[int, str], lms_id: int | None) -> str:
+def _lms_label(names: dict[int, str], lms_id: int | None) -> str:
     return "all LMSs" if lms_id is None else names[lms_id]
 
 
 async def _mappings(request: web.Request) -> web.StreamResponse:
-    found = await request.app[DEPENDENCIES].database.read(_look)
-    return page(
+    view = await request.app[DEPENDENCIES].database.read(_mappings_view)
+    return render_page(
         request,
         "mappings.html",
-        versions=[one._replace(definition="") for one in found.versions],
-        titles={one.id: _title(one) for one in found.versions},
-        holding=found.holding,
-        lms=found.lms,
+        versions=[version._replace(definition="") for version in view.versions],
+        titles={version.id: _title(version) for version in view.versions},
+        uses=view.uses,
+        lms=view.lms,
     )
 
 
 async def _mapping(request: web.Request) -> web.StreamResponse:
-    def look(connection: Connection) -> tuple[WholeVersion, _VersionList]:
-        return known(connection, request.match_info["hash"]), _look(connection)
+    def query(connection: Connection) -> tuple[WholeVersion, _MappingsView]:
+        return find_version(connection, request.match_info["hash"]), _mappings_view(connection)
 
-    version, found = await request.app[DEPENDENCIES].database.read(look)
-    document = read(version.definition, version.name)
-    words = None if isinstance(document, DefinitionError) else describe(document)
-    return page(
+    version, view = await request.app[DEPENDENCIES].database.read(query)
+    document = load_document(version.definition, version.name)
+    description = None if isinstance(document, DefinitionError) else describe(document)
+    return render_page(
         request,
         "mapping.html",
         version=version,
         title=_title(version),
-        words=words,
-        rules=None if words is None else words.rules,
+        description=description,
+        rules=None if description is None else description.rules,
         faults=document.faults if isinstance(document, DefinitionError) else (),
         lines=version.definition.splitlines(),
-        holding=found.holding.get(version.id, _Holding([], [])),
-        lms=found.lms,
+        use=view.uses.get(version.id, _VersionUse([], [])),
+        lms=view.lms,
         days=DEFAULT_DAYS,
-        others=[one._replace(definition="") for one in found.versions if one.id != version.id],
+        others=[other._replace(definition="") for other in view.versions if other.id != version.id],
     )
 
 
 async def _diff(request: web.Request) -> web.StreamResponse:
-    told = [request.query.get(name, "") for name in ("from", "to")]
+    hashes = [request.query.get(name, "") for name in ("from", "to")]
 
-    def look(connection: Connection) -> list[WholeVersion]:
-        return [known(connection, one) for one in told]
+    def query(connection: Connection) -> list[WholeVersion]:
+        return [find_version(connection, content_hash) for content_hash in hashes]
 
-    before, after = await request.app[DEPENDENCIES].database.read(look)
-    old, new = (read(one.definition, one.name) for one in (before, after))
-    rules, others, is_sound = [], [], False
+    before, after = await request.app[DEPENDENCIES].database.read(query)
+    old, new = (load_document(version.definition, version.name) for version in (before, after))
+    rules, others, is_readable = [], [], False
     if not isinstance(old, DefinitionError) and not isinstance(new, DefinitionError):
-        rules, others, is_sound = diff_rules(old, new), diff_settings(old, new), True
-    return page(
+        rules, others, is_readable = diff_rules(old, new), diff_settings(old, new), True
+    return render_page(
         request,
         "mapping_diff.html",
         before=before,
         after=after,
-        is_sound=is_sound,
+        is_readable=is_readable,
         rules=rules,
         others=others,
         rows=diff_lines(before.definition, after.definition),
     )
 
 
-def known(connection: Connection, content_hash: str) -> WholeVersion:
-    """Return the version of this hash.
+def find_version(connection: Connection, content_hash: str) -> WholeVersion:
+    """Return the version with this hash.
 
     Raises:
         web.HTTPNotFound: there is none.
     """
-    found = mapping_versions.find(connection, content_hash)
-    if found is None:
-        raise web.HTTPNotFound(text="No version of a mapping document has this hash.")
-    return found
+    version = mapping_versions.find(connection, content_hash)
+    if version is None:
+        raise web.HTTPNotFound(text="There is no mapping version with this hash.")
+    return version
 
 
-def whom_it_holds_for(connection: Connection, version_id: int) -> list[str]:
-    """Return for whom a version is active, in words."""
+def active_for(connection: Connection, version_id: int) -> list[str]:
+    """Return the LMSs for which a version is active, in words."""
     names = mapping_versions.lms_names(connection)
-    return [_whom(names, lms_id) for lms_id, own in mapping_versions.active(connection).items() if own == version_id]
+    return [
+        _lms_label(names, lms_id)
+        for lms_id, active in mapping_versions.active(connection).items()
+        if active == version_id
+    ]
 
 
 def _title(version: WholeVersion) -> str:
-    document = read(version.definition, version.name)
+    document = load_document(version.definition, version.name)
     return "" if isinstance(document, DefinitionError) else document.title
 
 

@@ -1,4 +1,4 @@
-"""The overview: what people must look after, then how much comes in and what waits."""
+"""The overview: what needs attention, then how much comes in and what waits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from aiohttp import web
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
 from bridge.audit.components import alarms
-from bridge.audit.components.charts import chart_response, of_targets, per_minute
-from bridge.audit.components.render import page
+from bridge.audit.components.charts import chart_response, per_minute, per_target
+from bridge.audit.components.render import render_page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.target_status import TargetState, target_state
 from mappings.xapi.timestamps import rfc3339
@@ -26,7 +26,7 @@ _HOUR, _DAY = 60, 24 * 60
 _NO_TARGET = "(no LRS yet)"
 
 
-class Line(NamedTuple):
+class TargetRow(NamedTuple):
     """A target in the table."""
 
     name: str
@@ -35,7 +35,7 @@ class Line(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A picture, and the numbers in it as a table, label -> text; `version` changes with them."""
+    """An image, and its numbers as a table, label -> text; `version` changes with them."""
 
     name: str
     title: str
@@ -45,56 +45,63 @@ class Chart(NamedTuple):
 
     @property
     def version(self) -> str:
-        """Return what makes the picture's address another one, or browsers would show the one they have."""
+        """The part of the image's address that changes with it, or browsers would show a cached one."""
         return hashlib.sha256(repr(self.numbers).encode()).hexdigest()[:12]
 
 
 async def _overview(request: web.Request) -> web.StreamResponse:
-    parts = request.app[DEPENDENCIES]
-    now = parts.now()
-    found = await parts.database.read(stored.overview, now, MINUTES)
-    configured = [one.name for one in parts.targets]
-    return page(
+    dependencies = request.app[DEPENDENCIES]
+    now = dependencies.now()
+    overview = await dependencies.database.read(stored.overview, now, MINUTES)
+    configured = [one.name for one in dependencies.targets]
+    return render_page(
         request,
         "overview.html",
-        alarms=[*alarms.of_bridge(parts.alarms.current()), *alarms.in_words(found, configured)],
-        lines=_lines(configured, found),
-        open_sessions=alarms.number(found.open_sessions),
-        commits=_sum(found.commits),
-        statements=_sum(found.statements),
-        count=alarms.number,
-        rates=[_rate("commits", found.commits), _rate("statements", found.statements)],
-        waits=_waits(found, now),
+        alarms=[
+            *alarms.describe_system_alarms(dependencies.alarms.current()),
+            *alarms.describe_alarms(overview, configured),
+        ],
+        targets=_target_rows(configured, overview),
+        open_sessions=alarms.format_count(overview.open_sessions),
+        commits=_sum(overview.commits),
+        statements=_sum(overview.statements),
+        count=alarms.format_count,
+        rates=[_rate("commits", overview.commits), _rate("statements", overview.statements)],
+        waits=_queue_charts(overview, now),
     )
 
 
-def _lines(configured: list[str], found: Overview) -> list[Line]:
-    lines = []
-    for name in [*configured, *sorted({*found.queues, *found.pauses} - {*configured})]:
-        alarms_of_target = [alarm for alarm in found.target_alarms if alarm.target == name]
-        state = target_state(found.pauses.get(name), alarms_of_target, is_configured=name in configured)
-        lines.append(Line(name, state, found.queues.get(name, Queue())))
-    return lines
+def _target_rows(configured: list[str], overview: Overview) -> list[TargetRow]:
+    rows = []
+    for name in [*configured, *sorted({*overview.queues, *overview.pauses} - {*configured})]:
+        alarms_of_target = [alarm for alarm in overview.target_alarms if alarm.target == name]
+        state = target_state(overview.pauses.get(name), alarms_of_target, is_configured=name in configured)
+        rows.append(TargetRow(name, state, overview.queues.get(name, Queue())))
+    return rows
 
 
 def _rate(name: str, rate: Rate) -> Chart:
     numbers, title = _minutes(rate), f"{name.capitalize()} per minute"
-    said = f"{title} in the last hour: {sum(numbers.values())} in all, at most {max(numbers.values())} in one minute."
-    told = {label: str(number) for label, number in numbers.items()}
-    return Chart(name, title, said, ("Minute (UTC)", name.capitalize()), told)
+    summary = (
+        f"{title} in the last hour: {sum(numbers.values())} in total, at most {max(numbers.values())} in one minute."
+    )
+    texts = {label: str(number) for label, number in numbers.items()}
+    return Chart(name, title, summary, ("Minute (UTC)", name.capitalize()), texts)
 
 
-def _waits(found: Overview, now: int) -> list[Chart]:
-    counts = {name or _NO_TARGET: alarms.number(one.waiting) for name, one in found.queues.items() if one.waiting[0]}
-    ages = {name: age(minutes) for name, minutes in _ages(found.queues, now).items()}
+def _queue_charts(overview: Overview, now: int) -> list[Chart]:
+    counts = {
+        name or _NO_TARGET: alarms.format_count(one.waiting) for name, one in overview.queues.items() if one.waiting[0]
+    }
+    ages = {name: format_age(minutes) for name, minutes in _ages(overview.queues, now).items()}
     charts = [
-        Chart("depth", "Statements waiting", _said("Statements waiting", counts), ("Target", "Waiting"), counts),
-        Chart("age", "Waiting longest", _said("Waiting longest", ages), ("Target", "For"), ages),
+        Chart("depth", "Statements waiting", _summary("Statements waiting", counts), ("Target", "Waiting"), counts),
+        Chart("age", "Waiting longest", _summary("Waiting longest", ages), ("Target", "For"), ages),
     ]
     return [one for one in charts if one.numbers]
 
 
-def _said(title: str, numbers: dict[str, str]) -> str:
+def _summary(title: str, numbers: dict[str, str]) -> str:
     return f"{title}: " + ", ".join(f"{name} {number}" for name, number in numbers.items()) + "."
 
 
@@ -107,13 +114,13 @@ def _sum(rate: Rate) -> int:
 
 
 def _ages(waits: dict[str, Queue], now: int) -> dict[str, int]:
-    """Return target -> the minutes that its oldest statement waits for."""
+    """Return target -> the minutes that its oldest statement has been waiting."""
     oldest = {name or _NO_TARGET: queue.oldest for name, queue in waits.items()}
     return {name: max(now - since, 0) // MINUTE for name, since in oldest.items() if since is not None}
 
 
-def age(minutes: int) -> str:
-    """Say how long something waits, to two parts: `2 d 3 h`, `3 h 5 min`, `7 min`."""
+def format_age(minutes: int) -> str:
+    """Say how long something waits, to two dependencies: `2 d 3 h`, `3 h 5 min`, `7 min`."""
     days, rest = divmod(minutes, _DAY)
     hours, rest = divmod(rest, _HOUR)
     if days:
@@ -122,29 +129,29 @@ def age(minutes: int) -> str:
 
 
 async def _commits_chart(request: web.Request) -> web.StreamResponse:
-    parts = request.app[DEPENDENCIES]
-    rate = await parts.database.read(stored.commits, parts.now(), MINUTES)
+    dependencies = request.app[DEPENDENCIES]
+    rate = await dependencies.database.read(stored.commits, dependencies.now(), MINUTES)
     return chart_response(per_minute("Commits per minute", _minutes(rate)))
 
 
 async def _statements_chart(request: web.Request) -> web.StreamResponse:
-    parts = request.app[DEPENDENCIES]
-    rate = await parts.database.read(stored.statements, parts.now(), MINUTES)
+    dependencies = request.app[DEPENDENCIES]
+    rate = await dependencies.database.read(stored.statements, dependencies.now(), MINUTES)
     return chart_response(per_minute("Statements per minute", _minutes(rate)))
 
 
 async def _depth_chart(request: web.Request) -> web.StreamResponse:
     waits = await request.app[DEPENDENCIES].database.read(queues, COUNTED)
     numbers = {name or _NO_TARGET: one.waiting.number for name, one in waits.items() if one.waiting.number}
-    return chart_response(of_targets("Statements waiting", numbers))
+    return chart_response(per_target("Statements waiting", numbers))
 
 
 async def _age_chart(request: web.Request) -> web.StreamResponse:
-    parts = request.app[DEPENDENCIES]
-    ages = _ages(await parts.database.read(queues, COUNTED), parts.now())
+    dependencies = request.app[DEPENDENCIES]
+    ages = _ages(await dependencies.database.read(queues, COUNTED), dependencies.now())
     longest = max(ages.values(), default=0)
     unit = _DAY if longest > 2 * _DAY else _HOUR if longest > 2 * _HOUR else 1
-    return chart_response(of_targets("Waiting longest", ages, age, unit))
+    return chart_response(per_target("Waiting longest", ages, format_age, unit))
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""Requests that were refused lately: what LMSs and players sent that could not be taken."""
+"""Refused requests: what LMSs and players sent that could not be accepted."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.roles import Role
-from bridge.audit.components.render import page
-from bridge.audit.components.request_params import text_in
+from bridge.audit.components.render import render_page
+from bridge.audit.components.request_params import text_param
 from bridge.audit.dependencies import DEPENDENCIES
 from storage import lms
 from storage.queries import refusals
@@ -18,24 +18,24 @@ from storage.refusals import MAX_KEPT
 
 
 async def _refusals(request: web.Request) -> web.StreamResponse:
-    which, after = RefusalFilter(text_in(request, "lms"), text_in(request, "code")), request.query.get("after")
+    which, after = RefusalFilter(text_param(request, "lms"), text_param(request, "code")), request.query.get("after")
 
-    def look(connection: Connection) -> tuple[ResultPage[RefusalRow], list[tuple[str, int]], list[str]]:
-        found = refusals.search(connection, which, after=after)
-        return found, refusals.numbers(connection), lms.names(connection)
+    def query(connection: Connection) -> tuple[ResultPage[RefusalRow], list[tuple[str, int]], list[str]]:
+        rows = refusals.search(connection, which, after=after)
+        return rows, refusals.numbers(connection), lms.names(connection)
 
-    found, numbers, lmss = await request.app[DEPENDENCIES].database.read(look)
-    return page(
+    refusal_page, counts, lms_names = await request.app[DEPENDENCIES].database.read(query)
+    return render_page(
         request,
         "refusals.html",
-        page=found,
+        page=refusal_page,
         which=which,
-        numbers=numbers,
-        lmss=lmss,
+        counts=counts,
+        lms_names=lms_names,
         kept=MAX_KEPT,
         is_filtered=which != RefusalFilter() or after is not None,
     )
 
 
-# what was wrong with a request can repeat some of what was in it
+# details can repeat parts of a request
 ROUTES = (Route("GET", "/refusals", _refusals, Role.AUDITOR),)

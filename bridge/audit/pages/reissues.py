@@ -1,4 +1,4 @@
-"""Telling the past anew by a version: chosen and looked at first, then done, with a reason."""
+"""Re-issuing history by a mapping version: selected and previewed first, then run, with a reason."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sqlalchemy import Connection
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.posted_forms import form_of
 from bridge.audit.access.roles import Role, current_account
-from bridge.audit.components import jobs
+from bridge.audit.components import background_jobs
+from bridge.audit.components.background_jobs import JOB_RUNNER, BackgroundJob, JobFunction, Progress
 from bridge.audit.components.flash import redirect
-from bridge.audit.components.jobs import JOBS, Job, Progress, Work
-from bridge.audit.components.render import page
-from bridge.audit.components.request_params import day_of, midnight
+from bridge.audit.components.render import render_page
+from bridge.audit.components.request_params import format_day, parse_day
 from bridge.audit.dependencies import DEPENDENCIES
-from bridge.audit.pages.mapping_preview import DAY, counted
-from bridge.audit.pages.mappings import known, whom_it_holds_for
+from bridge.audit.pages.mapping_preview import DAY, result_values
+from bridge.audit.pages.mappings import active_for, find_version
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.impact import DEFAULT_DAYS
@@ -35,10 +35,10 @@ _FIELDS = ("lms", "learner", "activity", "course", "since", "until")
 
 
 @dataclass
-class Reissued:
-    """What is told anew, and by which version.
+class ReissueRequest:
+    """What is re-issued, and by which version.
 
-    `reason` is None where it is only looked at; `run` is the id of the job that did it then.
+    `reason` is None for a preview; `run` is the id of the job that ran it afterwards.
     """
 
     version_id: int
@@ -51,121 +51,127 @@ class Reissued:
 
 async def _choose(request: web.Request) -> web.StreamResponse:
     now = request.app[DEPENDENCIES].now()
-    return await _form(request, {"since": day_of(now - DEFAULT_DAYS * DAY)} | dict(request.query))
+    return await _form(request, {"since": format_day(now - DEFAULT_DAYS * DAY)} | dict(request.query))
 
 
 async def _form(
-    request: web.Request, told: Mapping[str, str], *, status: int = 200, fault: str = ""
+    request: web.Request, fields: Mapping[str, str], *, status: int = 200, fault: str = ""
 ) -> web.StreamResponse:
-    def look(connection: Connection) -> tuple[WholeVersion, list[str], list[str]]:
-        version = known(connection, request.match_info["hash"])
+    def query(connection: Connection) -> tuple[WholeVersion, list[str], list[str]]:
+        version = find_version(connection, request.match_info["hash"])
         lms = list(mapping_versions.lms_names(connection).values())
-        return version, whom_it_holds_for(connection, version.id), lms
+        return version, active_for(connection, version.id), lms
 
-    version, holds_for, lms = await request.app[DEPENDENCIES].database.read(look)
-    return page(
+    version, active_lms, lms = await request.app[DEPENDENCIES].database.read(query)
+    return render_page(
         request,
         "mapping_reissue.html",
         status=status,
         version=version._replace(definition=""),
-        holds_for=holds_for,
+        active_for=active_lms,
         lms=lms,
-        told={name: told.get(name, "") for name in _FIELDS},
+        fields={name: fields.get(name, "") for name in _FIELDS},
         fault=fault,
     )
 
 
 async def _preview(request: web.Request) -> web.StreamResponse:
-    parts, form = request.app[DEPENDENCIES], form_of(request)
-    told = {name: form.text(name).strip() for name in _FIELDS}
+    dependencies, form = request.app[DEPENDENCIES], form_of(request)
+    fields = {name: form.text(name).strip() for name in _FIELDS}
 
-    def look(connection: Connection) -> WholeVersion:
-        if told["lms"]:
-            activation.find_lms(connection, told["lms"])
-        return known(connection, request.match_info["hash"])
+    def query(connection: Connection) -> WholeVersion:
+        if fields["lms"]:
+            activation.find_lms(connection, fields["lms"])
+        return find_version(connection, request.match_info["hash"])
 
-    now = parts.now()
+    now = dependencies.now()
     try:
-        span = _span(told)
-        version = await parts.database.read(look)
+        span = _span(fields)
+        version = await dependencies.database.read(query)
     except (LibraryError, web.HTTPBadRequest) as error:
-        words = error.text if isinstance(error, web.HTTPBadRequest) else str(error)
-        return await _form(request, told, status=400, fault=words or "")
+        fault = error.text if isinstance(error, web.HTTPBadRequest) else str(error)
+        return await _form(request, fields, status=400, fault=fault or "")
     if span.until is None:
-        # what comes between the preview and the act was in nobody's preview
+        # commits that arrive between the preview and the run were in nobody's preview
         span = span._replace(until=now + 1)
-    job = Job(Reissued(version.id, version.name, version.content_hash, span), current_account(request).name, now)
-    jobs.start(request, job, _work(request, job))
+    job = BackgroundJob(
+        ReissueRequest(version.id, version.name, version.content_hash, span), current_account(request).name, now
+    )
+    background_jobs.start(request, job, _job_function(request, job))
     return redirect(f"/audit/mappings/reissues/{job.id}")
 
 
-async def _look(request: web.Request) -> web.StreamResponse:
-    return _shown(request, _job(request))
+async def _show(request: web.Request) -> web.StreamResponse:
+    return _job_page(request, _job(request))
 
 
 async def _run(request: web.Request) -> web.StreamResponse:
-    looked, form = _job(request), form_of(request)
-    asked = looked.what
-    if asked.run is not None:
+    preview, form = _job(request), form_of(request)
+    previewed = preview.request
+    if previewed.run is not None:
         # the button was pressed twice
-        return redirect(f"/audit/mappings/reissues/{asked.run}")
-    if asked.reason is not None or looked.found is None:
-        raise web.HTTPConflict(text="Only what was previewed to its end can be told anew. Nothing was done.")
+        return redirect(f"/audit/mappings/reissues/{previewed.run}")
+    if previewed.reason is not None or preview.result is None:
+        raise web.HTTPConflict(text="Only a finished preview can be run. Nothing was done.")
     reason = form.text("reason").strip()
     if not reason:
-        return _shown(request, looked, status=400, fault="A reason is required. Nothing was done.")
-    what = Reissued(asked.version_id, asked.name, asked.content_hash, asked.span, reason)
-    job = Job(what, current_account(request).name, request.app[DEPENDENCIES].now())
-    jobs.start(request, job, _work(request, job))
-    asked.run = job.id
+        return _job_page(request, preview, status=400, fault="A reason is required. Nothing was done.")
+    reissue = ReissueRequest(previewed.version_id, previewed.name, previewed.content_hash, previewed.span, reason)
+    job = BackgroundJob(reissue, current_account(request).name, request.app[DEPENDENCIES].now())
+    background_jobs.start(request, job, _job_function(request, job))
+    previewed.run = job.id
     return redirect(f"/audit/mappings/reissues/{job.id}")
 
 
-def _work(request: web.Request, job: Job[Reissued]) -> Work:
-    parts, what = request.app[DEPENDENCIES], job.what
+def _job_function(request: web.Request, job: BackgroundJob[ReissueRequest]) -> JobFunction:
+    dependencies, reissue_request = request.app[DEPENDENCIES], job.request
 
-    def work(progress: Progress) -> Impact:
-        lane = parts.database
-        reissue = Reissue(lane.engine, what.version_id, what.span, parts.settings.targets, lane.transact)
-        if what.reason is None:
+    def run(progress: Progress) -> Impact:
+        lane = dependencies.database
+        reissue = Reissue(
+            lane.engine, reissue_request.version_id, reissue_request.span, dependencies.settings.targets, lane.transact
+        )
+        if reissue_request.reason is None:
             return reissue.preview(progress)
-        return reissue.run(AuditContext(job.by, what.reason, parts.now()), parts.now, progress)
+        return reissue.run(AuditContext(job.by, reissue_request.reason, dependencies.now()), dependencies.now, progress)
 
-    return work
+    return run
 
 
-def _shown(request: web.Request, job: Job[Reissued], *, status: int = 200, fault: str = "") -> web.Response:
-    response = page(
+def _job_page(
+    request: web.Request, job: BackgroundJob[ReissueRequest], *, status: int = 200, fault: str = ""
+) -> web.Response:
+    response = render_page(
         request,
         "reissue.html",
         status=status,
         job=job,
-        of=job.what,
+        reissue=job.request,
         fault=fault,
         id_of=_id_of,
-        **counted(job.found),
+        **result_values(job.result),
     )
-    return jobs.look_again(response, job)
+    return background_jobs.refresh_while_running(response, job)
 
 
-def _job(request: web.Request) -> Job[Reissued]:
-    found = request.app[JOBS].find(request.match_info["id"], Reissued)
-    if found is None:
+def _job(request: web.Request) -> BackgroundJob[ReissueRequest]:
+    job = request.app[JOB_RUNNER].find(request.match_info["id"], ReissueRequest)
+    if job is None:
         raise web.HTTPNotFound(
-            text="This is not kept any more. What was re-issued is in the trail; look at a preview anew from the"
+            text="This job is no longer kept. What was re-issued is in the audit log; a new preview starts on the"
             " version's page."
         )
-    return found
+    return job
 
 
-def _span(told: Mapping[str, str]) -> JournalSpan:
+def _span(fields: Mapping[str, str]) -> JournalSpan:
     for name in ("learner", "activity", "course", "lms"):
-        if "\0" in told[name] or len(told[name]) > MAX_ID_LENGTH:
-            raise web.HTTPBadRequest(text=f"No {name} has an id or a name like this.")
+        if "\0" in fields[name] or len(fields[name]) > MAX_ID_LENGTH:
+            raise web.HTTPBadRequest(text=f"Not a valid {name}.")
     span = JournalSpan(
-        midnight(told["since"]) or 0,
-        midnight(told["until"], after=True),
-        *(told[name] or None for name in ("lms", "learner", "activity", "course")),
+        parse_day(fields["since"]) or 0,
+        parse_day(fields["until"], after=True),
+        *(fields[name] or None for name in ("lms", "learner", "activity", "course")),
     )
     validate_span(span)
     return span
@@ -177,7 +183,7 @@ def _id_of(body: str) -> str:
 
 
 ROUTES = (
-    Route("GET", "/mappings/reissues/{id}", _look, Role.ADMIN),
+    Route("GET", "/mappings/reissues/{id}", _show, Role.ADMIN),
     Route("POST", "/mappings/reissues/{id}/run", _run, Role.ADMIN),
     Route("GET", "/mappings/{hash}/reissue", _choose, Role.ADMIN),
     Route("POST", "/mappings/{hash}/reissue", _preview, Role.ADMIN),

@@ -17,7 +17,7 @@ from bridge.audit.access.password_sign_in import (
 from bridge.audit.access.posted_forms import MAX_SIGN_IN_BYTES, form_of
 from bridge.audit.access.roles import Role
 from bridge.audit.components.flash import redirect
-from bridge.audit.components.render import page
+from bridge.audit.components.render import render_page
 from bridge.audit.dependencies import DEPENDENCIES
 from storage import sign_ins
 
@@ -59,7 +59,7 @@ def _sign_in_page(
     request[cookies.CSRF] = cookies.csrf_token(request, secret)
     client = request.app[OIDC_CLIENT]
     oidc_label = "" if client is None else client.label
-    response = page(
+    response = render_page(
         request, "sign_in.html", status=status, next=next_page, name=name, fault=fault, oidc_label=oidc_label
     )
     if cookies.SECRET not in request:
@@ -67,7 +67,7 @@ def _sign_in_page(
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Form realm="audit"'
     # small, and strangers ask for it: those who have signed in do not wait for them
-    return response.written()
+    return response.rendered()
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""Statements: looking for them, and one with all that led to it and all that became of it."""
+"""Statements: searching them, and one with where it came from and where it went."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from bridge.audit.access.concurrency_limits import WorkKind
 from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import exports
-from bridge.audit.components.filter_options import Vocabulary, vocabulary
-from bridge.audit.components.filters import deliveries_told, is_uuid
+from bridge.audit.components.filter_options import FilterOptions, filter_options
+from bridge.audit.components.filters import is_uuid, parse_delivery_filter
 from bridge.audit.components.json_view import TextView, text_file, truncate_text, view_of
-from bridge.audit.components.render import page
+from bridge.audit.components.render import render_page
+from bridge.audit.components.request_params import not_found
 from bridge.audit.components.statement_view import summarize
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.delivery_status import NextStep, next_step
@@ -32,90 +33,94 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-class _Way(NamedTuple):
+class _DeliveryView(NamedTuple):
     delivery: Delivery
     tries: list[TryLine]
     next: NextStep
 
 
-class _Found(NamedTuple):
+class _StatementPage(NamedTuple):
     origin: Origin
-    ways: list[_Way]
+    deliveries: list[_DeliveryView]
     received: TextView | None
     voided_by: str | None
 
 
 async def _statements(request: web.Request) -> web.StreamResponse:
-    parts = request.app[DEPENDENCIES]
+    dependencies = request.app[DEPENDENCIES]
 
-    def look(connection: Connection) -> tuple[ResultPage[StatementSummary], Vocabulary, DeliveryFilter]:
-        known = vocabulary(connection)
-        which = deliveries_told(request.query, known)
-        return statements.search(connection, which, after=request.query.get("after")), known, which
+    def query(connection: Connection) -> tuple[ResultPage[StatementSummary], FilterOptions, DeliveryFilter]:
+        options = filter_options(connection)
+        which = parse_delivery_filter(request.query, options)
+        return statements.search(connection, which, after=request.query.get("after")), options, which
 
-    found, known, which = await parts.database.read(look)
-    return page(
+    rows, options, which = await dependencies.database.read(query)
+    return render_page(
         request,
         "statements.html",
-        page=ResultPage([redact_name(request, row) for row in found.rows], found.after),
+        page=ResultPage([redact_name(request, row) for row in rows.rows], rows.after),
         which=which,
-        known=known,
+        options=options,
         states=STATES,
-        targets=[one.name for one in parts.targets],
+        targets=[target.name for target in dependencies.targets],
     )
 
 
 async def _export(request: web.Request) -> web.StreamResponse:
-    def look(connection: Connection) -> DeliveryFilter:
-        return deliveries_told(request.query, vocabulary(connection))
+    def query(connection: Connection) -> DeliveryFilter:
+        return parse_delivery_filter(request.query, filter_options(connection))
 
-    which = await request.app[DEPENDENCIES].database.read(look)
+    which = await request.app[DEPENDENCIES].database.read(query)
 
-    def search(connection: Connection, after: str | None, most: int) -> ResultPage[StatementSummary]:
-        return statements.search(connection, which, after=after, most=most)
+    def search(connection: Connection, after: str | None, limit: int) -> ResultPage[StatementSummary]:
+        return statements.search(connection, which, after=after, most=limit)
 
-    columns = exports.columns(request, _COLUMNS, deliveries=lambda row: dict(row.deliveries))
-    return await exports.send(request, "statements", search, columns)
+    columns = exports.export_columns(request, _COLUMNS, deliveries=lambda row: dict(row.deliveries))
+    return await exports.send_file(request, "statements", search, columns)
 
 
 async def _statement(request: web.Request) -> web.StreamResponse:
-    parts, statement_id = request.app[DEPENDENCIES], request.match_info["id"].lower()
-    shows_cmi, now = may_see_cmi(request), parts.now()
+    dependencies, statement_id = request.app[DEPENDENCIES], request.match_info["id"].lower()
+    sees_cmi, now = may_see_cmi(request), dependencies.now()
 
-    def look(connection: Connection) -> _Found | None:
-        its = statements.lineage(connection, statement_id) if is_uuid(statement_id) else None
-        if its is None:
+    def query(connection: Connection) -> _StatementPage | None:
+        lineage = statements.lineage(connection, statement_id) if is_uuid(statement_id) else None
+        if lineage is None:
             return None
-        ways = [_Way(way.delivery, way.tries, next_step(connection, way.delivery, now)) for way in its.ways]
-        origin = its.origin
-        came = timeline.received(connection, origin.session_id, origin.commit_number) if shows_cmi else None
-        ender = voiding_id(origin.id)
-        is_voided = statements.origin(connection, ender) is not None
-        return _Found(origin, ways, None if came is None else view_of(came.body), ender if is_voided else None)
+        deliveries = [
+            _DeliveryView(way.delivery, way.tries, next_step(connection, way.delivery, now)) for way in lineage.ways
+        ]
+        origin = lineage.origin
+        received = timeline.received(connection, origin.session_id, origin.commit_number) if sees_cmi else None
+        voiding = voiding_id(origin.id)
+        is_voided = statements.origin(connection, voiding) is not None
+        return _StatementPage(
+            origin, deliveries, None if received is None else view_of(received.body), voiding if is_voided else None
+        )
 
-    found = await parts.database.read(look)
-    if found is None:
-        raise web.HTTPNotFound(text="No statement has this id. It may be one of another bridge or another source.")
-    values: dict[str, Any] = {"received": found.received, "json": None, "problem": ""}
-    if shows_cmi:
-        values["json"] = view_of(found.origin.body.encode())
-        values["problem"] = truncate_text(found.origin.problem or "")
-    summary = summarize(found.origin.body, sees_names=may_see_names(request), sees_cmi=False)
-    return page(
+    view = await dependencies.database.read(query)
+    if view is None:
+        raise not_found("statement")
+    values: dict[str, Any] = {"received": view.received, "json": None, "problem": ""}
+    if sees_cmi:
+        values["json"] = view_of(view.origin.body.encode())
+        values["problem"] = truncate_text(view.origin.problem or "")
+    summary = summarize(view.origin.body, sees_names=may_see_names(request), sees_cmi=False)
+    return render_page(
         request,
         "statement.html",
         summary=summary,
-        origin=redact_name(request, found.origin._replace(body="", response=None, problem=None)),
-        voids=summary.object_id if found.origin.rule == RULE else None,
-        voided_by=found.voided_by,
-        is_quarantined=found.origin.problem is not None,
-        ways=[
+        origin=redact_name(request, view.origin._replace(body="", response=None, problem=None)),
+        voids=summary.object_id if view.origin.rule == RULE else None,
+        voided_by=view.voided_by,
+        is_quarantined=view.origin.problem is not None,
+        deliveries=[
             (
                 way.delivery._replace(answer=None, problem=None),
-                [redact_answer(request, one) for one in way.tries],
+                [redact_answer(request, line) for line in way.tries],
                 way.next,
             )
-            for way in found.ways
+            for way in view.deliveries
         ],
         **values,
     )
@@ -124,10 +129,10 @@ async def _statement(request: web.Request) -> web.StreamResponse:
 async def _body(request: web.Request) -> web.StreamResponse:
     statement_id = request.match_info["id"].lower()
     if is_uuid(statement_id):
-        found = await request.app[DEPENDENCIES].database.read(statements.origin, statement_id)
-        if found is not None:
-            return text_file(f"statement-{statement_id}.json", found.body.encode())
-    raise web.HTTPNotFound(text="No statement has this id. It may be one of another bridge or another source.")
+        view = await request.app[DEPENDENCIES].database.read(statements.origin, statement_id)
+        if view is not None:
+            return text_file(f"statement-{statement_id}.json", view.body.encode())
+    raise not_found("statement")
 
 
 ROUTES = (

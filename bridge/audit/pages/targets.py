@@ -1,4 +1,4 @@
-"""Targets: how each does, pausing it, and whether it answers."""
+"""Targets: the status of each, pausing and resuming it, and testing its connection."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.posted_forms import form_of
 from bridge.audit.access.roles import Role, current_account
-from bridge.audit.components.connection_test import Tested, try_connection
+from bridge.audit.components.connection_test import ConnectionTestResult, check_connection
 from bridge.audit.components.flash import OTHERS_FOLLOW, redirect_with_message
-from bridge.audit.components.render import page
+from bridge.audit.components.render import render_page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.target_status import target_statuses
@@ -25,55 +25,53 @@ async def _targets(request: web.Request) -> web.StreamResponse:
 
 
 async def _pause(request: web.Request) -> web.StreamResponse:
-    parts, name = request.app[DEPENDENCIES], _known(request)
+    dependencies, name = request.app[DEPENDENCIES], _configured_name(request)
     context = _context(request)
     if not context.reason:
         return await _page(request, status=400, fault="A reason is required.")
-    if not await parts.database.write(pause_target, name, context):
-        return await _page(request, status=409, fault=f"{name} is paused already.")
-    await parts.pauses.refresh_now()
-    return _done(
-        request, name, f"{name} is paused. What is on its way at this moment may still arrive. {OTHERS_FOLLOW}"
-    )
+    if not await dependencies.database.write(pause_target, name, context):
+        return await _page(request, status=409, fault=f"{name} is already paused.")
+    await dependencies.pauses.refresh_now()
+    return _done(request, name, f"Paused {name}. Requests under way may still arrive. {OTHERS_FOLLOW}")
 
 
 async def _resume(request: web.Request) -> web.StreamResponse:
-    parts, name = request.app[DEPENDENCIES], _known(request)
-    if not await parts.database.write(resume_target, name, _context(request)):
-        return await _page(request, status=409, fault=f"{name} is not paused, and nothing of it waits.")
-    await parts.pauses.refresh_now()
+    dependencies, name = request.app[DEPENDENCIES], _configured_name(request)
+    if not await dependencies.database.write(resume_target, name, _context(request)):
+        return await _page(request, status=409, fault=f"{name} is not paused, and nothing is waiting for it.")
+    await dependencies.pauses.refresh_now()
     return _done(request, name, f"Resumed {name}. {OTHERS_FOLLOW}")
 
 
-def _done(request: web.Request, name: str, words: str) -> web.Response:
-    return redirect_with_message(request, "/audit/targets", words, fragment=f"target-{name}")
+def _done(request: web.Request, name: str, message: str) -> web.Response:
+    return redirect_with_message(request, "/audit/targets", message, fragment=f"target-{name}")
 
 
 async def _test(request: web.Request) -> web.StreamResponse:
-    name = _known(request)
-    target = next(one for one in request.app[DEPENDENCIES].targets if one.name == name)
-    return await _page(request, tested=await try_connection(target))
+    name = _configured_name(request)
+    target = next(target for target in request.app[DEPENDENCIES].targets if target.name == name)
+    return await _page(request, test_result=await check_connection(target))
 
 
 async def _page(
-    request: web.Request, *, status: int = 200, fault: str = "", tested: Tested | None = None
+    request: web.Request, *, status: int = 200, fault: str = "", test_result: ConnectionTestResult | None = None
 ) -> web.Response:
-    parts = request.app[DEPENDENCIES]
+    dependencies = request.app[DEPENDENCIES]
 
-    def look(connection: Connection) -> list[dict[str, Any]]:
+    def query(connection: Connection) -> list[dict[str, Any]]:
         return [
-            one._asdict() | {"tries": stored.tries(connection, one.name)}
-            for one in target_statuses(connection, parts.settings.targets)
+            status._asdict() | {"tries": stored.tries(connection, status.name)}
+            for status in target_statuses(connection, dependencies.settings.targets)
         ]
 
-    found = await parts.database.read(look)
-    return page(request, "targets.html", status=status, targets=found, fault=fault, tested=tested)
+    statuses = await dependencies.database.read(query)
+    return render_page(request, "targets.html", status=status, targets=statuses, fault=fault, test_result=test_result)
 
 
-def _known(request: web.Request) -> str:
+def _configured_name(request: web.Request) -> str:
     name = request.match_info["name"]
-    if all(one.name != name for one in request.app[DEPENDENCIES].targets):
-        raise web.HTTPNotFound(text="No target of this name is configured.")
+    if all(target.name != name for target in request.app[DEPENDENCIES].targets):
+        raise web.HTTPNotFound(text="There is no target with this name.")
     return name
 
 

@@ -1,4 +1,4 @@
-"""One attempt as a timeline: what came in, what it changed, what was made of it, and what the LRSs said; one commit."""
+"""An attempt as a timeline: commits, what they changed, their statements and the LRSs' answers; and one commit."""
 
 from __future__ import annotations
 
@@ -12,171 +12,173 @@ from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import commit_diff, rule_trace
-from bridge.audit.components.commit_diff import CommitOutcome
+from bridge.audit.components.commit_diff import CommitDiff
 from bridge.audit.components.json_view import chars_per_text, text_file, truncate_text, view_of
-from bridge.audit.components.render import page
-from bridge.audit.components.request_params import next_place, nothing, place_in, uuid_in
-from bridge.audit.components.statement_view import StatementSummary, summarize
+from bridge.audit.components.render import render_page
+from bridge.audit.components.request_params import next_position, not_found, position_param, uuid_param
+from bridge.audit.components.statement_view import StatementDescription, summarize
 from bridge.audit.dependencies import DEPENDENCIES
 from storage.queries import timeline
 from storage.queries.keyset import ResultPage
 from storage.queries.lookups import DocumentLine
 from storage.queries.timeline import JournaledCommit, TimelineCommit, TimelineDelivery, TimelineStatement
 
-COMMITS = 50
+MAX_COMMITS = 50
 """Commits of a page."""
 
-WARNINGS = 5
+MAX_LISTED_WARNINGS = 5
 """Values that could not be used, of each commit on a page of many."""
-ALL_WARNINGS = 100
+MAX_WARNINGS = 100
 """The same where the page is about one commit."""
-ANSWER = 300
+MAX_ANSWER_CHARS = 300
 """Characters of what an LRS answered; the page of the statement has all of it."""
 
 _MAX_NUMBER = 2**31 - 1
 
 
-class StatementShown(NamedTuple):
-    """A statement; `json` is empty, as `line.body` always is, where it may not be seen or is too long to be shown."""
+class StatementView(NamedTuple):
+    """A statement; `json` is empty, as `line.body` always is, where it may not be seen or is too long."""
 
     line: TimelineStatement
-    summary: StatementSummary
+    summary: StatementDescription
     json: str
-    is_cut: bool
+    is_truncated: bool
 
 
-class CommitShown(NamedTuple):
-    """A commit. `opens` where it is the first of a session in a row, `session` is that one's number in the attempt."""
+class CommitView(NamedTuple):
+    """A commit; `opens` for the first of a session, `session` is that session's number in the attempt."""
 
     line: TimelineCommit
     session: int
     opens: bool
-    outcome: CommitOutcome
-    statements: list[StatementShown]
+    diff: CommitDiff
+    statements: list[StatementView]
 
 
-class DocumentShown(NamedTuple):
+class DocumentView(NamedTuple):
     """A document; `parameters` and `content` are empty where they may not be seen."""
 
     line: DocumentLine
     parameters: str
     content: str
-    is_cut: bool
+    is_truncated: bool
 
 
 async def _attempt(request: web.Request) -> web.StreamResponse:
-    uuid, after = uuid_in(request, "uuid", "attempt"), request.query.get("after") or None
-    first = place_in(request, "session")
+    uuid, after = uuid_param(request, "uuid", "attempt"), request.query.get("after") or None
+    first = position_param(request, "session")
 
-    def look(connection: Connection) -> dict[str, Any] | None:
-        found = timeline.timeline(connection, uuid, after=after, most=COMMITS, first_session=first)
-        if found is None:
+    def query(connection: Connection) -> dict[str, Any] | None:
+        stored = timeline.timeline(connection, uuid, after=after, most=MAX_COMMITS, first_session=first)
+        if stored is None:
             return None
-        shown = _shown(request, found.commits, found.before, found.places, most_warnings=WARNINGS)
+        commits = _commit_views(request, stored.commits, stored.before, stored.places, max_warnings=MAX_LISTED_WARNINGS)
         return {
-            "attempt": redact_name(request, found.attempt),
-            "sessions": found.sessions,
-            "all_sessions": found.all_sessions,
-            "next_session": next_place(first, len(found.sessions), found.all_sessions),
-            "page": ResultPage(shown, found.after),
-            "documents": [_document(request, one) for one in found.documents],
+            "attempt": redact_name(request, stored.attempt),
+            "sessions": stored.sessions,
+            "all_sessions": stored.all_sessions,
+            "next_session": next_position(first, len(stored.sessions), stored.all_sessions),
+            "page": ResultPage(commits, stored.after),
+            "documents": [_document(request, document) for document in stored.documents],
         }
 
-    values = await request.app[DEPENDENCIES].database.read(look)
+    values = await request.app[DEPENDENCIES].database.read(query)
     if values is None:
-        raise nothing("attempt")
-    return page(request, "attempt.html", **values)
+        raise not_found("attempt")
+    return render_page(request, "attempt.html", **values)
 
 
 async def _commit(request: web.Request) -> web.StreamResponse:
-    first = place_in(request, "statement")
-    session_id, number = _which(request)
+    first = position_param(request, "statement")
+    session_id, number = _commit_key(request)
 
-    def look(connection: Connection) -> dict[str, Any] | None:
-        found = timeline.received(connection, session_id, number, first_statement=first)
-        if found is None:
+    def query(connection: Connection) -> dict[str, Any] | None:
+        stored = timeline.received(connection, session_id, number, first_statement=first)
+        if stored is None:
             return None
-        told = rule_trace.rules(
-            connection, session_id, number, asked="rules" in request.query, sees_cmi=may_see_cmi(request)
+        trace = rule_trace.trace_rules(
+            connection, session_id, number, is_requested="rules" in request.query, sees_cmi=may_see_cmi(request)
         )
-        (shown,) = _shown(request, [found.commit], found.before, {session_id: 0}, most_warnings=ALL_WARNINGS)
+        (commit,) = _commit_views(request, [stored.commit], stored.before, {session_id: 0}, max_warnings=MAX_WARNINGS)
         return {
-            "attempt": redact_name(request, found.attempt),
-            "commit": shown,
-            "next_statement": next_place(first, len(shown.statements), found.commit.made),
-            "rules": told,
-            "at": found.at,
-            "body": view_of(found.body) if may_see_cmi(request) else None,
+            "attempt": redact_name(request, stored.attempt),
+            "commit": commit,
+            "next_statement": next_position(first, len(commit.statements), stored.commit.made),
+            "rules": trace,
+            "at": stored.at,
+            "body": view_of(stored.body) if may_see_cmi(request) else None,
         }
 
-    values = await request.app[DEPENDENCIES].database.read(look)
+    values = await request.app[DEPENDENCIES].database.read(query)
     if values is None:
-        raise nothing("commit")
-    return page(request, "commit.html", **values)
+        raise not_found("commit")
+    return render_page(request, "commit.html", **values)
 
 
 async def _body(request: web.Request) -> web.StreamResponse:
-    found = await _received(request)
-    return text_file(f"commit-{found.commit.session_id}-{found.commit.number}.txt", found.body)
+    stored = await _received(request)
+    return text_file(f"commit-{stored.commit.session_id}-{stored.commit.number}.txt", stored.body)
 
 
 async def _received(request: web.Request) -> JournaledCommit:
-    found = await request.app[DEPENDENCIES].database.read(timeline.received, *_which(request))
-    if found is None:
-        raise nothing("commit")
-    return found
+    stored = await request.app[DEPENDENCIES].database.read(timeline.received, *_commit_key(request))
+    if stored is None:
+        raise not_found("commit")
+    return stored
 
 
-def _which(request: web.Request) -> tuple[str, int]:
-    session_id, told = uuid_in(request, "session_id", "session"), request.match_info["number"]
-    number = int(told) if told.isascii() and told.isdecimal() and len(told) < 11 else 0
+def _commit_key(request: web.Request) -> tuple[str, int]:
+    session_id, text = uuid_param(request, "session_id", "session"), request.match_info["number"]
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 11 else 0
     if not 0 < number <= _MAX_NUMBER:
-        raise nothing("commit")
+        raise not_found("commit")
     return session_id, number
 
 
-def _shown(
+def _commit_views(
     request: web.Request,
     commits: Sequence[TimelineCommit],
     before: str | None,
     numbers: dict[str, int],
     *,
-    most_warnings: int,
-) -> list[CommitShown]:
-    outcomes = commit_diff.outcomes(commits, before, sees_cmi=may_see_cmi(request), most_warnings=most_warnings)
-    most = chars_per_text(sum(len(one.statements) for one in commits))
-    shown, of_session = [], ""
-    for one, outcome in zip(commits, outcomes, strict=True):
-        statements = [_statement(request, line, most) for line in one.statements]
-        opens = one.session_id != of_session
-        line = one._replace(response=None, statements=())
-        shown.append(CommitShown(line, numbers[one.session_id], opens, outcome, statements))
-        of_session = one.session_id
-    return shown
+    max_warnings: int,
+) -> list[CommitView]:
+    diffs = commit_diff.commit_diffs(commits, before, sees_cmi=may_see_cmi(request), max_warnings=max_warnings)
+    limit = chars_per_text(sum(len(commit.statements) for commit in commits))
+    views, last_session = [], ""
+    for commit, diff in zip(commits, diffs, strict=True):
+        statements = [_statement(request, line, limit) for line in commit.statements]
+        opens = commit.session_id != last_session
+        line = commit._replace(response=None, statements=())
+        views.append(CommitView(line, numbers[commit.session_id], opens, diff, statements))
+        last_session = commit.session_id
+    return views
 
 
-def _statement(request: web.Request, line: TimelineStatement, most: int) -> StatementShown:
+def _statement(request: web.Request, line: TimelineStatement, limit: int) -> StatementView:
     sees_cmi = may_see_cmi(request)
     summary = summarize(line.body, sees_names=may_see_names(request), sees_cmi=sees_cmi)
     # a statement's JSON has the learner's name and answers in many places
-    view = view_of(line.body.encode(), most) if sees_cmi and line.body else None
+    view = view_of(line.body.encode(), limit) if sees_cmi and line.body else None
     problem = truncate_text(line.problem) if sees_cmi and line.problem else None if line.problem is None else ""
-    ways = tuple(_way(request, way) for way in line.deliveries)
-    is_cut = sees_cmi and (view is None or view.is_truncated)
-    line = line._replace(body="", problem=problem, deliveries=ways)
-    return StatementShown(line, summary, "" if view is None else view.text, is_cut)
+    deliveries = tuple(_delivery(request, delivery) for delivery in line.deliveries)
+    is_truncated = sees_cmi and (view is None or view.is_truncated)
+    line = line._replace(body="", problem=problem, deliveries=deliveries)
+    return StatementView(line, summary, "" if view is None else view.text, is_truncated)
 
 
-def _way(request: web.Request, way: TimelineDelivery) -> TimelineDelivery:
-    tried = (redact_answer(request, one) for one in way.tried)
-    return way._replace(tried=tuple(one._replace(answer=truncate_text(one.answer, ANSWER)) for one in tried))
+def _delivery(request: web.Request, delivery: TimelineDelivery) -> TimelineDelivery:
+    tries = (redact_answer(request, line) for line in delivery.tried)
+    return delivery._replace(
+        tried=tuple(line._replace(answer=truncate_text(line.answer, MAX_ANSWER_CHARS)) for line in tries)
+    )
 
 
-def _document(request: web.Request, one: DocumentLine) -> DocumentShown:
-    is_cut = one.size > len(one.content)
+def _document(request: web.Request, line: DocumentLine) -> DocumentView:
+    is_truncated = line.size > len(line.content)
     if not may_see_cmi(request):
-        return DocumentShown(one, "", "", is_cut)
-    return DocumentShown(one, view_of(one.parameters.encode()).text, view_of(one.content).text, is_cut)
+        return DocumentView(line, "", "", is_truncated)
+    return DocumentView(line, view_of(line.parameters.encode()).text, view_of(line.content).text, is_truncated)
 
 
 ROUTES = (

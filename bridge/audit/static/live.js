@@ -1,5 +1,5 @@
-// Keeps parts of a page fresh: `data-live` ones are replaced when something was stored, `data-live="offer"` ones, or
-// those that somebody is at work in, when the viewer asks for it. Each needs an id. Pages work without all of this.
+// Keeps parts of a page up to date: `data-live` parts are replaced when something was stored; `data-live="offer"` parts,
+// and those that somebody is using, when the viewer asks for it. Each needs an id. Pages work without this script.
 "use strict";
 
 (() => {
@@ -7,7 +7,7 @@
   const PAUSE = 2000;
   if (!document.querySelector(SELECTOR) || !window.EventSource) return;
 
-  // as they came: this runs before times.js shows times in the viewer's zone
+  // the original HTML: this runs before times.js shows times in the viewer's zone
   const originals = new Map([...document.querySelectorAll(SELECTOR)].map((part) => [part.id, part.innerHTML]));
   let timer = null;
   let loading = false;
@@ -20,9 +20,9 @@
   };
 
   const replace = (part, fresh) => {
-    const taken = document.importNode(fresh, true);
-    part.replaceWith(taken);
-    taken.dispatchEvent(new CustomEvent("audit:fresh", { bubbles: true }));
+    const copy = document.importNode(fresh, true);
+    part.replaceWith(copy);
+    copy.dispatchEvent(new CustomEvent("audit:fresh", { bubbles: true }));
   };
 
   const offer = (part, fresh) => {
@@ -33,7 +33,7 @@
       notice.setAttribute("role", "status");
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = "There is something new: show it";
+      button.textContent = "Show new entries";
       notice.append(button);
       part.before(notice);
     }
@@ -57,7 +57,7 @@
         else replace(part, fresh);
       }
     } catch {
-      // the bridge is away, or the sign-in has ended: the page stays as it is
+      // the bridge cannot be reached, or the sign-in has ended: the page stays as it is
     } finally {
       loading = false;
       if (again) soon();
@@ -65,7 +65,7 @@
   };
 
   const soon = () => {
-    // what is being loaded may be of before this news
+    // what is being loaded may be older than this event
     again = loading;
     if (timer !== null || loading || document.hidden) return;
     timer = setTimeout(() => {
@@ -74,8 +74,8 @@
     }, PAUSE);
   };
 
-  const told = new EventSource("/audit/live");
-  told.addEventListener("stored", soon);
+  const events = new EventSource("/audit/live");
+  events.addEventListener("stored", soon);
   document.addEventListener("visibilitychange", soon);
-  window.addEventListener("pagehide", () => told.close());
+  window.addEventListener("pagehide", () => events.close());
 })();

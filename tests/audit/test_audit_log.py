@@ -1,4 +1,4 @@
-"""The trail: what people changed, looked for by who, what, to what and when."""
+"""The audit log: what people changed, looked for by who, what, to what and when."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def acts_kept(bridge: Bridge) -> None:
         audit_log.append(connection, AuditEntry(START + 2 * DAY, "ada", "resume", "analytics", 1, ""))
 
 
-def _verbs(text: str) -> list[str]:
-    return re.findall(r'<td data-label="Did">([^<]*)</td>', text)
+def _actions(text: str) -> list[str]:
+    return re.findall(r'<td data-label="Action">([^<]*)</td>', text)
 
 
 @pytest.mark.usefixtures("acts_kept")
@@ -38,7 +38,7 @@ def _verbs(text: str) -> list[str]:
         ("", ["resume", "discard", "pause"]),
         ("by=ada", ["resume", "pause"]),
         ("by=ad", []),
-        ("verb=discard", ["discard"]),
+        ("action=discard", ["discard"]),
         ("subject=analyt", ["resume", "pause"]),
         ("subject=50%25_", ["discard"]),
         ("subject=5_%25", []),
@@ -50,15 +50,15 @@ def _verbs(text: str) -> list[str]:
 async def test_acts_are_found_by_what_is_told_of_them_the_newest_first(
     auditor: Visitor, query: str, found: list[str]
 ) -> None:
-    text = await auditor.text(f"/audit/trail?{query}")
-    assert _verbs(text) == found
+    text = await auditor.text(f"/audit/log?{query}")
+    assert _actions(text) == found
     if not found:
-        assert "No act meets all of that." in text
+        assert "No matching entries." in text
 
 
 @pytest.mark.usefixtures("acts_kept")
 async def test_an_act_tells_all_that_is_kept_of_it(auditor: Visitor) -> None:
-    text = await auditor.text("/audit/trail?verb=discard")
+    text = await auditor.text("/audit/log?action=discard")
     for part in ("bob", "{&#34;learner&#34;:&#34;50%_a&#34;}", "12\u202f345", "test learners"):
         assert part in text
     assert '<time datetime="2026-01-02T00:00:00.000Z" title="2026-01-02T00:00:00.000Z">2026-01-02 00:00:00 UTC' in text
@@ -67,24 +67,24 @@ async def test_an_act_tells_all_that_is_kept_of_it(auditor: Visitor) -> None:
 async def test_pages_together_hold_each_act_once_whatever_is_added_meanwhile(bridge: Bridge, auditor: Visitor) -> None:
     with writing(bridge.engine) as connection:
         for number in range(120):
-            audit_log.append(connection, AuditEntry(START, "ada", f"verb-{number}", "x", 1, ""))
-    path, seen = "/audit/trail?by=ada", []
+            audit_log.append(connection, AuditEntry(START, "ada", f"action-{number}", "x", 1, ""))
+    path, seen = "/audit/log?by=ada", []
     while path:
         text = await auditor.text(path)
-        seen += _verbs(text)
+        seen += _actions(text)
         with writing(bridge.engine) as connection:
             audit_log.append(connection, AuditEntry(START, "ada", "later", "x", 1, ""))
         more = re.search(r'<a href="([^"]+)" rel="next">', text)
         path = more[1].replace("&amp;", "&") if more else ""
-    assert seen == [f"verb-{number}" for number in reversed(range(120))]
+    assert seen == [f"action-{number}" for number in reversed(range(120))]
 
 
 @pytest.mark.usefixtures("acts_kept")
 async def test_an_act_has_an_address_that_can_be_sent_to_somebody(auditor: Visitor) -> None:
-    text = await auditor.text("/audit/trail")
-    (address, anchor) = re.findall(r'<a href="(/audit/trail\?after=[^"#]+)#(act-\d+)">', text)[1]
+    text = await auditor.text("/audit/log")
+    (address, anchor) = re.findall(r'<a href="(/audit/log\?after=[^"#]+)#(entry-\d+)">', text)[1]
     there = await auditor.text(address)
-    assert _verbs(there)[0] == "discard"
+    assert _actions(there)[0] == "discard"
     assert f'id="{anchor}"' in there
 
 
@@ -92,38 +92,38 @@ async def test_an_act_has_an_address_that_can_be_sent_to_somebody(auditor: Visit
     "query", ["after=x", "after=WyJhIl0", "after=W3RydWVd", "after=%C3%A9", "since=1.1.2026", "until=9999-12-31"]
 )
 async def test_an_address_that_was_changed_by_hand_is_told_so(auditor: Visitor, query: str) -> None:
-    answer = await auditor.get(f"/audit/trail?{query}")
+    answer = await auditor.get(f"/audit/log?{query}")
     assert answer.status == 400
-    assert "This cannot be read" in await answer.text()
+    assert "Bad request" in await answer.text()
 
 
 async def test_what_people_and_learners_are_called_does_nothing_on_the_page(bridge: Bridge, auditor: Visitor) -> None:
     canary = "<img src=x onerror=alert(1)>\"'</script>"
     with writing(bridge.engine) as connection:
         audit_log.append(connection, AuditEntry(START, canary, "pause", canary, 1, canary))
-    text = await auditor.text("/audit/trail")
+    text = await auditor.text("/audit/log")
     assert "<img" not in text
     assert '</script>"' not in text
     assert text.count("&lt;img src=x onerror=alert(1)&gt;&#34;&#39;") == 3
 
 
 async def test_an_empty_trail_says_what_will_be_in_it(auditor: Visitor) -> None:
-    assert "Nobody has changed anything yet." in await auditor.text("/audit/trail")
+    assert "No entries yet." in await auditor.text("/audit/log")
 
 
 @pytest.mark.parametrize("text", ["%00", "%ED%A0%80", "%FF", "%F0%9F%98%80", "x" * 7000])
 async def test_no_text_in_an_address_makes_the_page_fail(auditor: Visitor, text: str) -> None:
-    for name in ("by", "verb", "subject", "since", "after"):
-        assert (await auditor.get(f"/audit/trail?{name}={text}")).status in {200, 400}
+    for name in ("by", "action", "subject", "since", "after"):
+        assert (await auditor.get(f"/audit/log?{name}={text}")).status in {200, 400}
 
 
 @pytest.mark.usefixtures("acts_kept")
-@pytest.mark.parametrize("name", ["by", "verb", "subject"])
+@pytest.mark.parametrize("name", ["by", "action", "subject"])
 async def test_what_nothing_stored_can_hold_is_told_so_and_what_is_too_long_is_in_no_act(
     auditor: Visitor, name: str
 ) -> None:
-    answer = await auditor.get(f"/audit/trail?{name}=a%00b")
-    assert (answer.status, f"A NUL character is in what is asked of {name}" in await answer.text()) == (400, True)
+    answer = await auditor.get(f"/audit/log?{name}=a%00b")
+    assert (answer.status, f"The parameter {name} contains a NUL character" in await answer.text()) == (400, True)
     for long in ("x" * 7000, "%25" * 2500, "_" * 7000, "%5C" * 2500):
-        assert "No act meets all of that." in await auditor.text(f"/audit/trail?{name}={long}")
-    assert (await auditor.get(f"/audit/trail?{name}={'x' * 20_000}")).status == 400
+        assert "No matching entries." in await auditor.text(f"/audit/log?{name}={long}")
+    assert (await auditor.get(f"/audit/log?{name}={'x' * 20_000}")).status == 400
