@@ -17,12 +17,12 @@ from storage.states import AlarmState, AttemptStatus, DeliveryState, RequestKind
 ENUMS = {
     "AlarmState": tuple(AlarmState),
     "AttemptStatus": tuple(AttemptStatus),
-    "CommitDisposition": get_args(Disposition),
+    "CommitDisposition": tuple(Disposition),
     "CompletionStatus": get_args(Completion),
     "DeliveryState": tuple(DeliveryState),
     "LaunchEntry": ("ab-initio", "resume", ""),
     "RequestKind": tuple(RequestKind),
-    "SessionEnding": get_args(Ending),
+    "SessionEnding": tuple(Ending),
     "SuccessStatus": get_args(Success),
 }
 """The values of text that stands for a state, by the name that its schema has."""
