@@ -14,9 +14,12 @@ RALPH := .judges/.ready
 CLIENTS := .clients/.ready
 RIVAL := .bench/.ready
 
+MIN_COVERAGE := 74
+
 # The layers that need no server: the core, the formats, storage on SQLite. What is marked slow is left out.
 QUICK := tests/mappings tests/formats tests/limits tests/mapping_library tests/sandbox tests/storage \
-  tests/test_documentation.py tests/test_glossary.py tests/test_promises.py tests/test_scorm_guide.py tests/test_warnings.py
+  tests/test_documentation.py tests/test_glossary.py tests/test_house.py \
+  tests/test_promises.py tests/test_scorm_guide.py tests/test_warnings.py
 
 .PHONY: help env run-env lock audit player test-tools bench-tools run test test-quick coverage screenshots chaos attack lint types imports check bench clean
 help:

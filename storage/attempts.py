@@ -187,7 +187,7 @@ def _locked(query: Select[Any]) -> Select[Any]:
 
 
 def _with_key(keys: Sequence[Sequence[Any]]) -> ColumnElement[bool]:
-    """Meet any of the keys, with or without a course.
+    """Return the condition of having any of the keys, with or without a course.
 
     They are spelled out, as SQLite uses no index for a row value that is one of a list.
     """
@@ -343,7 +343,7 @@ def load_attempts(connection: Connection, owner: Enrollment) -> list[Attempt]:
 
 
 def load_all(connection: Connection, owners: Sequence[Enrollment]) -> dict[int, tuple[list[Attempt], list[Session]]]:
-    """Give, by the enrollment's id, attempts in their order and all their sessions in the order they began."""
+    """Return, by the enrollment's id, attempts in their order and all their sessions in the order they began."""
     by_id = {one.id: one for one in owners}
     found: dict[int, tuple[list[Attempt], list[Session]]] = {one: ([], []) for one in by_id}
     rows = connection.execute(
@@ -436,7 +436,7 @@ def idle_sessions(connection: Connection, since: int, most: int) -> list[str]:
 
 
 def documents_due(connection: Connection, now: int, most: int) -> list[str]:
-    """Give, of each attempt whose documents are due, the session that had the newest commit; those due first."""
+    """Return, of each attempt whose documents are due, the session that had the newest commit; those due first."""
     newest = (
         select(session.c.session_id)
         .where(session.c.attempt_id == attempt.c.id, session.c.commits > 0)

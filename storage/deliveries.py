@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from storage import target_alarms
+from storage.states import DeliveryState
 from storage.tables import (
     attempt,
     delivery,
@@ -31,11 +32,11 @@ from storage.tables import (
     try_,
 )
 
-TROUBLED = ("dead", "quarantined", "discarded")
-STATES = ("waiting", "delivered", *TROUBLED)
-RETRIED = ("dead", "waiting")
+TROUBLED = (DeliveryState.DEAD, DeliveryState.QUARANTINED, DeliveryState.DISCARDED)
+STATES: tuple[str, ...] = tuple(state.value for state in DeliveryState)
+RETRIED = (DeliveryState.DEAD, DeliveryState.WAITING)
 """States of what a retry sends at once. What is quarantined would be refused by every LRS."""
-DISCARDED = ("waiting", "dead", "quarantined")
+DISCARDED = (DeliveryState.WAITING, DeliveryState.DEAD, DeliveryState.QUARANTINED)
 """States that a discard ends."""
 
 
@@ -178,7 +179,7 @@ def ahead(connection: Connection, one: Delivery, most: int) -> tuple[list[str], 
     before = (
         attempt.c.uuid == one.attempt_id,
         delivery.c.target == one.target,
-        delivery.c.state == "waiting",
+        delivery.c.state == DeliveryState.WAITING,
         delivery.c.position < one.position,
     )
     rows = connection.execute(
@@ -192,17 +193,25 @@ def ahead(connection: Connection, one: Delivery, most: int) -> tuple[list[str], 
 
 
 def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
-    """Let dead deliveries wait again, and waiting ones that were tried wait no longer; return how many.
+    """Retry dead deliveries, and waiting ones that were tried at once; return how many.
 
     The ids of their statements stay, and the alarms of their targets end, so that running bridges try at once. What
     the target has of their attempts by now, it has: a statement that is retried can arrive after later ones.
     """
     settled = select(delivery.c.id, delivery.c.settled_by).where(
-        delivery.c.id.in_(delivery_ids), delivery.c.state == "dead", delivery.c.settled_by.is_not(None)
+        delivery.c.id.in_(delivery_ids), delivery.c.state == DeliveryState.DEAD, delivery.c.settled_by.is_not(None)
     )
     connection.execute(insert(delivery_try).from_select(["delivery_id", "try_id"], settled))
-    moved = _move(connection, delivery_ids, ("dead",), state="waiting", not_before=0, settled_at=None, settled_by=None)
-    waits = delivery.c.id.in_(delivery_ids), delivery.c.state == "waiting", delivery.c.not_before > 0
+    moved = _move(
+        connection,
+        delivery_ids,
+        (DeliveryState.DEAD,),
+        state=DeliveryState.WAITING,
+        not_before=0,
+        settled_at=None,
+        settled_by=None,
+    )
+    waits = delivery.c.id.in_(delivery_ids), delivery.c.state == DeliveryState.WAITING, delivery.c.not_before > 0
     moved += connection.execute(update(delivery).where(*waits).values(not_before=0)).rowcount
     if moved:
         targets = connection.execute(select(delivery.c.target).where(delivery.c.id.in_(delivery_ids)).distinct())
@@ -215,7 +224,7 @@ def discard(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
 
     One that is on its way at this moment can still arrive: it counts as discarded all the same.
     """
-    return _move(connection, delivery_ids, DISCARDED, state="discarded", settled_at=now)
+    return _move(connection, delivery_ids, DISCARDED, state=DeliveryState.DISCARDED, settled_at=now)
 
 
 def of_state(state: str) -> list[ColumnElement[bool]]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, literal_column, select, update
 
 from storage.deliveries import of_state
 from storage.queries.keyset import Count, up_to
+from storage.states import DeliveryState
 from storage.tables import attempt, delivery, statement, try_
 
 DIVERGED = "diverged"
@@ -44,7 +45,9 @@ def count_by_target(connection: Connection, limit: int) -> dict[str, Count]:
     """Return target -> how many of its dead deliveries diverged, not counted further than `limit`; none where none."""
     targets = connection.execute(select(try_.c.target).where(_IS_DIVERGED).distinct()).scalars().all()
     counts = {
-        target: up_to(connection, _DEAD_AND_DIVERGED.where(*of_state("dead"), delivery.c.target == target), limit)
+        target: up_to(
+            connection, _DEAD_AND_DIVERGED.where(*of_state(DeliveryState.DEAD), delivery.c.target == target), limit
+        )
         for target in targets
     }
     return {target: count for target, count in counts.items() if count.number}
@@ -82,7 +85,7 @@ def load(connection: Connection, delivery_ids: Sequence[int]) -> list[DivergedDe
                 and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
             )
         )
-        .where(delivery.c.id.in_(delivery_ids), *of_state("dead"), _IS_DIVERGED)
+        .where(delivery.c.id.in_(delivery_ids), *of_state(DeliveryState.DEAD), _IS_DIVERGED)
         .order_by(delivery.c.attempt_id, delivery.c.position, delivery.c.target)
     )
     return [DivergedDelivery(*row) for row in rows]
@@ -102,6 +105,6 @@ def replace(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
     """Discard dead deliveries whose statements others take the place of, and return how many."""
     return connection.execute(
         update(delivery)
-        .where(delivery.c.id.in_(delivery_ids), *of_state("dead"))
-        .values(state="discarded", settled_at=now)
+        .where(delivery.c.id.in_(delivery_ids), *of_state(DeliveryState.DEAD))
+        .values(state=DeliveryState.DISCARDED, settled_at=now)
     ).rowcount

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from storage import leases
 from storage.outbox import UNASSIGNED, ShardLease, Try, add_tries
 from storage.prepared import Prepared, PreparedSelect, Rows, Write, write
+from storage.states import DeliveryState
 from storage.tables import document, document_delivery, document_try, lease
 
 
@@ -81,7 +82,7 @@ def _send_documents(rows: Rows) -> Insert:
     new = rows.insert(document_delivery)
     before, is_new = document_delivery.c, new.excluded.changes > literal_column("0")
     due = func.coalesce(before.settled_at, literal_column("0")) + new.excluded.min_interval_ms
-    waits = before.state == literal_column("'waiting'")
+    waits = before.state == literal_column(f"'{DeliveryState.WAITING}'")
     return new.on_conflict_do_update(
         index_elements=["document_id", "target"],
         set_={
@@ -113,7 +114,7 @@ _known = PreparedSelect(lambda ids: select(document.c.id, document.c.content).wh
 def store(
     connection: Connection, documents: Sequence[DocumentUpdate], targets: Callable[[DocumentRow], Sequence[str]]
 ) -> None:
-    """Keep the newest content of documents, each once, and let it wait for the targets that `targets` gives for it.
+    """Store the newest content of documents, each once, to be sent to the targets that `targets` returns for it.
 
     Content that is the same as before is sent to nobody who has it.
     """
@@ -125,7 +126,7 @@ def store(
     known = {row[0]: bytes(row[1]) for row in _known.rows(connection, ids)}
     changed = {one.row.id for one in ordered if known.get(one.row.id) != one.row.content}
     deliveries = [
-        (one.row.id, target, "waiting", int(one.row.id in changed), one.min_interval_ms, 0, 0)
+        (one.row.id, target, DeliveryState.WAITING.value, int(one.row.id in changed), one.min_interval_ms, 0, 0)
         for one in ordered
         for target in targets(one.row)
     ]
@@ -147,7 +148,7 @@ def claim(connection: Connection, part: ShardLease, *, now: int, most: int) -> l
         .join(document_delivery, document_delivery.c.document_id == document.c.id)
         .where(
             document_delivery.c.target == part.target,
-            document_delivery.c.state == "waiting",
+            document_delivery.c.state == DeliveryState.WAITING,
             document_delivery.c.not_before <= now,
             leases.holds(connection.dialect.name, literal(part.lease), literal(part.owner, lease.c.owner.type)),
         )
@@ -160,7 +161,7 @@ def claim(connection: Connection, part: ShardLease, *, now: int, most: int) -> l
 def settle(
     connection: Connection, done: Try, one: ClaimedDocument, state: str, now: int, *, not_before: int | None = None
 ) -> None:
-    """Note a try and what it means: its new state, unless newer content came meanwhile, which waits for its turn.
+    """Store a try and what it means: its new state, unless newer content came meanwhile, which waits for its turn.
 
     One that still waits goes behind the others, and is not tried before `not_before`, by default now.
     """
@@ -168,7 +169,7 @@ def settle(
     connection.execute(insert(document_try).values(document_id=one.id, try_id=try_id))
     delivery = document_delivery.c
     values: dict[str, Any] = {"tries": delivery.tries + 1, "not_before": now if not_before is None else not_before}
-    if state != "waiting":
+    if state != DeliveryState.WAITING:
         values |= {
             "state": case((delivery.changes == one.changes, state), else_=delivery.state),
             "not_before": case((delivery.changes == one.changes, 0), else_=delivery.min_interval_ms + now),
@@ -176,7 +177,7 @@ def settle(
         }
     connection.execute(
         update(document_delivery)
-        .where(delivery.document_id == one.id, delivery.target == done.target, delivery.state == "waiting")
+        .where(delivery.document_id == one.id, delivery.target == done.target, delivery.state == DeliveryState.WAITING)
         .values(values)
     )
 
@@ -206,7 +207,7 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
     _send.run(
         connection,
         [
-            (row.document_id, target, "waiting", row.changes, row.min_interval_ms, 0, 0)
+            (row.document_id, target, DeliveryState.WAITING.value, row.changes, row.min_interval_ms, 0, 0)
             for row in taken
             if row.name in names
         ],
@@ -231,13 +232,13 @@ def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) 
                 delete(document_delivery).where(delivery.target == target, delivery.document_id.in_(unwanted))
             )
     gone = delivery.target.not_in([UNASSIGNED, *switched_off])
-    connection.execute(delete(document_delivery).where(gone, delivery.state != "waiting"))
+    connection.execute(delete(document_delivery).where(gone, delivery.state != DeliveryState.WAITING))
 
 
 def hurry(connection: Connection, target: str, now: int) -> int:
-    """Let what waits for a target after a failed try be tried at once; return how many documents that is."""
+    """Retry what waits for a target after a failed try at once; return how many documents that is."""
     delivery = document_delivery.c
-    waits = delivery.target == target, delivery.state == "waiting", delivery.not_before > now
+    waits = delivery.target == target, delivery.state == DeliveryState.WAITING, delivery.not_before > now
     never_written = delivery.settled_at.is_(None), delivery.tries > 0
     return connection.execute(update(document_delivery).where(*waits, *never_written).values(not_before=now)).rowcount
 
@@ -246,7 +247,7 @@ def waiting(connection: Connection) -> dict[str, int]:
     """Return target -> number of documents that wait for it; those that wait for no target yet are under `""`."""
     rows = connection.execute(
         select(document_delivery.c.target, func.count())
-        .where(document_delivery.c.state == "waiting")
+        .where(document_delivery.c.state == DeliveryState.WAITING)
         .group_by(document_delivery.c.target)
     )
     return {row.target: row[1] for row in rows}

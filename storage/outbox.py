@@ -42,6 +42,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from storage import leases
 from storage.prepared import NewIds, PreparedQuery, Write, insert_into
+from storage.states import DeliveryState
 from storage.tables import delivery, delivery_try, lease, statement, try_
 
 UNASSIGNED = ""
@@ -57,8 +58,12 @@ MAX_ANSWER_LENGTH = 4_000
 """Characters kept of what an LRS answered."""
 
 
-SETTLED = ("delivered", "dead", "quarantined", "discarded")
+SETTLED = (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.QUARANTINED, DeliveryState.DISCARDED)
 """All states but `waiting`."""
+
+
+# plain text, which drivers take faster than members
+_WAITING, _QUARANTINED = DeliveryState.WAITING.value, DeliveryState.QUARANTINED.value
 
 
 class StatementRow(NamedTuple):
@@ -141,7 +146,7 @@ def adding(statements: Sequence[StatementRow], targets: Callable[[StatementRow],
             row.attempt_id,
             row.position,
             row.attempt_id % SHARDS,
-            "quarantined" if row.problem else "waiting",
+            _QUARANTINED if row.problem else _WAITING,
             0,
             0,
         )
@@ -156,7 +161,7 @@ def assign_waiting(connection: Connection, target: str, unwanted: Collection[str
 
     Those of statements of unwanted rules are forgotten, as if the target had been there when they were made.
     """
-    waits = delivery.c.target == UNASSIGNED, delivery.c.state == "waiting"
+    waits = delivery.c.target == UNASSIGNED, delivery.c.state == DeliveryState.WAITING
     if unwanted:
         of_unwanted = exists().where(
             statement.c.attempt_id == delivery.c.attempt_id,
@@ -169,7 +174,9 @@ def assign_waiting(connection: Connection, target: str, unwanted: Collection[str
 
 def has_unassigned(connection: Connection) -> bool:
     """Return whether deliveries wait for no target in particular."""
-    found = select(delivery.c.id).where(delivery.c.target == UNASSIGNED, delivery.c.state == "waiting").limit(1)
+    found = (
+        select(delivery.c.id).where(delivery.c.target == UNASSIGNED, delivery.c.state == DeliveryState.WAITING).limit(1)
+    )
     return connection.execute(found).first() is not None
 
 
@@ -228,7 +235,7 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
         .where(
             before.c.attempt_id == delivery.c.attempt_id,
             before.c.target.in_((target, literal_column(f"'{UNASSIGNED}'"))),
-            before.c.state == literal_column("'waiting'"),
+            before.c.state == literal_column(f"'{DeliveryState.WAITING}'"),
             before.c.position < delivery.c.position,
             # once more in the words of the index, which has those only that can hold something back
             or_(before.c.not_before > literal_column("0"), before.c.target == literal_column(f"'{UNASSIGNED}'")),
@@ -242,7 +249,7 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
         .where(
             delivery.c.target == target,
             delivery.c.shard == bindparam("shard", type_=Integer) if sharded else true(),
-            delivery.c.state == literal_column("'waiting'"),
+            delivery.c.state == literal_column(f"'{DeliveryState.WAITING}'"),
             _is_due(delivery.c.not_before, now),
             delivery.c.id.not_in(select(_each(dialect, "but"))),
             held_back.is_(None),
@@ -280,7 +287,7 @@ _TOLD = ("id", "state", "not_before", "settled_at", "settled_by")
 
 
 def _settle_told(dialect: str) -> Update:
-    """Make the UPDATE: PostgreSQL gets each column's values as an array, SQLite all rows as one JSON value."""
+    """Build the UPDATE: PostgreSQL gets each column's values as an array, SQLite all rows as one JSON value."""
     if dialect == "sqlite":
         each = func.json_each(bindparam("rows")).table_valued("value", name="told")
         told: dict[str, Any] = {
@@ -315,7 +322,7 @@ _new_try_ids = NewIds(try_)
 
 
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
-    """Note tries and what they mean for their deliveries. A delivery that is settled already stays as it is."""
+    """Store tries and what they mean for their deliveries. A delivery that is settled already stays as it is."""
     if not settlements:
         return
     try_ids = add_tries(connection, [one.done for one in settlements])
@@ -324,19 +331,24 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
         # somebody else settled some meanwhile: these are tries of theirs all the same
         for try_id, one in noted:
             others = delivery.c.id.in_(one.delivery_ids), delivery.c.settled_by.is_distinct_from(try_id)
-            if one.state != "waiting":
+            if one.state != DeliveryState.WAITING:
                 rows = select(delivery.c.id, literal(try_id)).where(*others)
                 connection.execute(insert(delivery_try).from_select(["delivery_id", "try_id"], rows))
     _insert_delivery_tries.run(
         connection,
-        [(delivery_id, try_id) for try_id, one in noted if one.state == "waiting" for delivery_id in one.delivery_ids],
+        [
+            (delivery_id, try_id)
+            for try_id, one in noted
+            if one.state == DeliveryState.WAITING
+            for delivery_id in one.delivery_ids
+        ],
     )
 
 
 def _settle(connection: Connection, noted: Sequence[tuple[int, Settlement]]) -> int:
     """Return deliveries their new states; return how many there were that had not been settled already."""
     rows = [
-        (delivery_id, one.state, one.not_before, one.settled_at, None if one.state == "waiting" else try_id)
+        (delivery_id, one.state, one.not_before, one.settled_at, None if one.state == DeliveryState.WAITING else try_id)
         for try_id, one in noted
         for delivery_id in one.delivery_ids
     ]
@@ -374,16 +386,21 @@ def tries_with(connection: Connection, delivery_id: int, outcome: str) -> int:
 
 
 def hurry(connection: Connection, target: str) -> int:
-    """Let what waits for a target after a try be tried at once; return how many deliveries that is."""
+    """Retry what waits for a target after a try at once; return how many deliveries that is."""
     # the index has those only that were tried: few of all that wait
-    waits = delivery.c.state == literal_column("'waiting'"), delivery.c.not_before > literal_column("0")
+    waits = (
+        delivery.c.state == literal_column(f"'{DeliveryState.WAITING}'"),
+        delivery.c.not_before > literal_column("0"),
+    )
     return connection.execute(update(delivery).where(delivery.c.target == target, *waits).values(not_before=0)).rowcount
 
 
 def waiting(connection: Connection) -> dict[str, int]:
     """Return target -> number of deliveries that wait for it; those that wait for no target yet are under `""`."""
     rows = connection.execute(
-        select(delivery.c.target, func.count()).where(delivery.c.state == "waiting").group_by(delivery.c.target)
+        select(delivery.c.target, func.count())
+        .where(delivery.c.state == DeliveryState.WAITING)
+        .group_by(delivery.c.target)
     )
     return {row.target: row[1] for row in rows}
 

@@ -7,40 +7,14 @@ it, end its alarms as well: running bridges see that and try at once.
 from __future__ import annotations
 
 from collections.abc import Collection
-from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.engine import insert_for
 from storage.outbox import truncate_answer
+from storage.states import RequestKind
 from storage.tables import target_alarm
-
-
-class RequestKind(StrEnum):
-    """What a request to an LRS is for: each has permissions of its own there."""
-
-    STATEMENTS = "statements"
-    """Storing statements."""
-    VOIDING = "voiding"
-    """Storing statements that void others."""
-    READING = "reading"
-    """Reading a statement back, to see whether the LRS has what it would not take again."""
-    DOCUMENTS = "documents"
-    """Reading and writing state and profile documents."""
-
-
-class AlarmState(StrEnum):
-    """What is the matter."""
-
-    NOT_ALLOWED = "not-allowed"
-    """The LRS does not let the bridge in (401, or 403 for everything)."""
-    REFUSING = "refusing"
-    """The LRS refuses one statement after the other and takes none."""
-    UNREACHABLE = "unreachable"
-    """The LRS, or the way to it, is in trouble."""
-    FAULT = "fault"
-    """The bridge itself fails over what it is to send."""
 
 
 class TargetAlarm(NamedTuple):
@@ -60,8 +34,12 @@ _COLUMNS = tuple(target_alarm.c[name] for name in TargetAlarm._fields)
 def begin(connection: Connection, alarm: TargetAlarm) -> bool:
     """Store an alarm, or that it is still so; return whether it is news. `since` stays while the state does."""
     alarm = alarm._replace(reason=truncate_answer(alarm.reason))
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
-    new = insert(target_alarm).values(alarm._asdict()).on_conflict_do_nothing().returning(target_alarm.c.target)
+    new = (
+        insert_for(connection, target_alarm)
+        .values(alarm._asdict())
+        .on_conflict_do_nothing()
+        .returning(target_alarm.c.target)
+    )
     if connection.execute(new).first() is not None:
         return True
     known = update(target_alarm).where(_is(alarm.target, alarm.request_kind))

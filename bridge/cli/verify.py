@@ -24,6 +24,7 @@ from mappings.cmi.render import render
 from mappings.generation.documents import JSON
 from storage.queries import lookups
 from storage.queries.lookups import AttemptReport, DeliveryLine, DocumentLine
+from storage.states import DeliveryState
 
 
 @click.command()
@@ -122,7 +123,7 @@ def _deliveries(lines: Sequence[DeliveryLine]) -> list[dict[str, Any]]:
             "tries": line.tries,
             "settled_at": format_timestamp(line.settled_at),
             "last_status": line.last_status,
-            "last_answer": line.last_answer if line.state != "delivered" else None,
+            "last_answer": line.last_answer if line.state != DeliveryState.DELIVERED else None,
         }
         for line in lines
     ]

@@ -11,6 +11,7 @@ from mappings.attempt.changes import Change
 from mappings.attempt.state import AttemptState
 from mappings.cmi.scores import Score
 from storage.attempts import Attempt, Enrollment
+from storage.states import AttemptStatus
 
 
 def update(session: CachedSession, before: AttemptState, received_at: int, changes: Sequence[Change]) -> None:
@@ -49,7 +50,7 @@ def update_attempt(attempt: CachedAttempt) -> None:
     row, state = attempt.row, attempt.state
     known, value = state.snapshot, state.score or Score()
     row.scorm_version = row.scorm_version or known.scorm_version
-    row.status = state.ended or "active"
+    row.status = state.ended or AttemptStatus.ACTIVE.value
     row.completion_status, row.success_status = known.completion_status, known.success_status
     row.score_scaled, row.score_raw, row.score_min, row.score_max = value.scaled, value.raw, value.min, value.max
     row.progress_measure = known.progress_measure

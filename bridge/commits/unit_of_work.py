@@ -24,6 +24,7 @@ from mappings.definition.model import Identifier
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
 from storage.change_set import ChangeSet, CourseKey, store_course_registrations
+from storage.states import AttemptStatus
 
 REPEAT_WINDOW = 60_000
 """Milliseconds within which the same bytes, sent without a session id, are the same commit."""
@@ -272,7 +273,7 @@ class UnitOfWork:
             owner,
             number,
             scorm_version,
-            "active",
+            AttemptStatus.ACTIVE.value,
             "",
             self._now,
             changed=True,

@@ -10,7 +10,8 @@ import structlog
 from bridge.clock import Now
 from bridge.database import Database
 from storage import target_alarms
-from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
+from storage.states import AlarmState, RequestKind
+from storage.target_alarms import TargetAlarm
 
 log = structlog.get_logger(__name__)
 

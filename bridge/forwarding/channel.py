@@ -13,7 +13,7 @@ from bridge.forwarding.isolation import Isolation
 from bridge.forwarding.outcomes import Outcome, Reply
 from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import Transport
-from storage.target_alarms import AlarmState, RequestKind
+from storage.states import AlarmState, RequestKind
 
 if TYPE_CHECKING:
     from bridge.forwarding.polling_worker import PollingWorker

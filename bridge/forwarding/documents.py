@@ -26,6 +26,7 @@ from bridge.forwarding.transport import TargetPausedError
 from storage import documents
 from storage.documents import ClaimedDocument
 from storage.outbox import ShardLease, Try
+from storage.states import DeliveryState
 
 log = structlog.get_logger(__name__)
 
@@ -104,17 +105,19 @@ class DocumentForwarder(PollingWorker):
         except Exception as error:  # noqa: BLE001 -- logged: no error stops what comes after it
             self._report_fault(error, document=document.name)
             outcome, reply = Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_error_place(error)}")
-        state = "waiting" if outcome in _WAITING else "delivered" if outcome is Outcome.DELIVERED else "dead"
+        state = DeliveryState.DELIVERED if outcome is Outcome.DELIVERED else DeliveryState.DEAD
+        if outcome in _WAITING:
+            state = DeliveryState.WAITING
         now = self._now()
         seconds, is_of_target = 0.0, False
-        if state == "waiting":
+        if state is DeliveryState.WAITING:
             seconds, is_of_target = await self._classify_failure(document, outcome, reply)
         else:
             self._channel.isolation.forget(document.id)
         done = Try(self._part.target, started, max(0, now - started), outcome.value, reply.status, reply.text)
         not_before = now + int(seconds * 1000)
         await self._database.write(documents.settle, done, document, state, now, not_before=not_before)
-        if state == "dead":
+        if state is DeliveryState.DEAD:
             log.error("document_dead", target=self._part.target, document=document.name, status=reply.status)
         return _DocumentResult(outcome, reply, is_of_target)
 

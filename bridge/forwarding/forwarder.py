@@ -28,7 +28,7 @@ from bridge.forwarding.statement_comparison import Comparison, Equality, compare
 from bridge.forwarding.transport import TargetPausedError
 from storage import outbox
 from storage.outbox import ClaimedBatch, ClaimedDelivery, Settlement, ShardLease, Try
-from storage.target_alarms import AlarmState, RequestKind
+from storage.states import AlarmState, DeliveryState, RequestKind
 
 log = structlog.get_logger(__name__)
 
@@ -182,7 +182,7 @@ class Forwarder(PollingWorker):
                     seconds = min(
                         seconds, MAX_OUTAGE_DELAY
                     )  # the breaker waits longer, once it closes the delivery need not
-                self._add_result(batch, "waiting", started, outcome, reply, seconds=seconds)
+                self._add_result(batch, DeliveryState.WAITING, started, outcome, reply, seconds=seconds)
             elif is_single:
                 await self._wait_by_itself(batch, started, outcome, reply)
             else:
@@ -194,7 +194,7 @@ class Forwarder(PollingWorker):
             await self._channel.record_response()
         if is_single:
             return await self._settle_single(batch, started, outcome, reply)
-        self._add_result(batch, "waiting", started, outcome, reply)
+        self._add_result(batch, DeliveryState.WAITING, started, outcome, reply)
         await self._begin_settling()
         await self._finish_settling()
         first, second = batch.halves()
@@ -216,7 +216,7 @@ class Forwarder(PollingWorker):
         alarms = self._channel.alarms
         if alarms.state(self._target, RequestKind.VOIDING) is not None and VOIDING in batch.body:
             await alarms.end(self._target, RequestKind.VOIDING)
-        self._add_result(batch, "delivered", started, outcome, reply)
+        self._add_result(batch, DeliveryState.DELIVERED, started, outcome, reply)
 
     async def _settle_single(self, single: Batch, started: int, outcome: Outcome, reply: Reply) -> bool:
         """Return up a statement that the LRS does not take, unless that says nothing of it; return whether it is."""
@@ -241,7 +241,7 @@ class Forwarder(PollingWorker):
                 self._wait_for(single, started, outcome, reply, failure)
                 return False
         self._forget(single)
-        self._add_result(single, "dead", started, outcome, reply)
+        self._add_result(single, DeliveryState.DEAD, started, outcome, reply)
         log.error("statement_dead", target=self._target, statement=claimed.statement_id, status=reply.status)
         if outcome is Outcome.DIVERGED:
             log.error(
@@ -316,7 +316,7 @@ class Forwarder(PollingWorker):
         seconds = await self._channel.record_failure(
             outcome, reply, max_delay=BASE_DELAY if is_known else None, is_sure=False
         )
-        self._add_result(batch, "waiting", started, outcome, reply, seconds=seconds)
+        self._add_result(batch, DeliveryState.WAITING, started, outcome, reply, seconds=seconds)
 
     async def _wait_by_itself(self, single: Batch, started: int, outcome: Outcome, reply: Reply) -> None:
         """Let one statement wait, with what comes after it in its attempt; or the target, where everything fails."""
@@ -348,7 +348,7 @@ class Forwarder(PollingWorker):
         )
         min_delay = 0.0 if is_immediate else BASE_DELAY
         seconds = max(min_delay, backoff_delay(failure.failures, self._random, requested, max_delay=max_delay))
-        self._add_result(single, "waiting", started, outcome, reply, seconds=seconds)
+        self._add_result(single, DeliveryState.WAITING, started, outcome, reply, seconds=seconds)
 
     def _add_result(
         self, batch: Batch, state: str, started: int, outcome: Outcome, reply: Reply, *, seconds: float = 0.0
@@ -357,7 +357,7 @@ class Forwarder(PollingWorker):
         now = self._now()
         not_before = now + int(seconds * 1000) if seconds else 0
         done = Try(self._part.target, started, max(0, now - started), outcome.value, reply.status, reply.text)
-        settled_at = None if state == "waiting" else now
+        settled_at = None if state == DeliveryState.WAITING else now
         self._results.append(
             Settlement(done, [delivery.id for delivery in batch.claimed], state, not_before, settled_at)
         )

@@ -14,7 +14,7 @@ from bridge.database import DATABASE_ERRORS, describe_error_place
 from bridge.forwarding.backoff import MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.channel import TargetChannel
 from bridge.forwarding.transport import TargetPausedError
-from storage.target_alarms import AlarmState
+from storage.states import AlarmState
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from bridge.forwarding.worker_pool import Worker
 from storage.outbox import SHARDS, ShardLease
-from storage.target_alarms import RequestKind
+from storage.states import RequestKind
 
 LEASE_PREFIX = "target "
 """How the leases of targets begin: whatever a target is called, it is no other work's lease."""

@@ -16,6 +16,7 @@ from storage import deliveries
 from storage.deliveries import DeliveryFilter
 from storage.diverged import DIVERGED
 from storage.engine import Transact, reading, transactions
+from storage.states import DeliveryState
 
 BATCH_SIZE = 100
 """Deliveries changed in one transaction: a few milliseconds, as commits wait for it."""
@@ -23,7 +24,7 @@ BATCH_SIZE = 100
 AFFECTED_STATES: dict[AuditAction, tuple[str, ...]] = {
     AuditAction.RETRY: deliveries.RETRIED,
     AuditAction.DISCARD: deliveries.DISCARDED,
-    AuditAction.REISSUE: ("dead",),
+    AuditAction.REISSUE: (DeliveryState.DEAD,),
 }
 """The delivery states that each action ends."""
 
@@ -71,7 +72,7 @@ def build_filters(action: AuditAction, selection: DeliveryFilter) -> list[Delive
     states = {selection.state} if selection.state is not None else {*AFFECTED_STATES[action]}
     if action is AuditAction.RETRY and selection.state is None and selection.statement is None:
         # a single statement is also sent earlier; of many, only the dead: very many wait that were never tried
-        states = {"dead"}
+        states = {DeliveryState.DEAD}
     return [msgspec.structs.replace(selection, state=state) for state in AFFECTED_STATES[action] if state in states]
 
 

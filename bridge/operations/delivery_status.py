@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from bridge.clock import format_timestamp
 from storage import deliveries, pauses
 from storage.deliveries import Delivery
+from storage.states import DeliveryState
 
 MAX_BLOCKING = 20
 """Blocking statements that are listed."""
@@ -30,17 +31,17 @@ class NextStep:
 
 
 _SETTLED = {
-    "delivered": "nothing, the LRS has stored it",
-    "discarded": "nothing, it was discarded",
-    "quarantined": "nothing, every LRS would refuse it",
-    "dead": "nothing, the LRS refused it; a retry sends it again",
+    DeliveryState.DELIVERED: "nothing, the LRS has stored it",
+    DeliveryState.DISCARDED: "nothing, it was discarded",
+    DeliveryState.QUARANTINED: "nothing, every LRS would refuse it",
+    DeliveryState.DEAD: "nothing, the LRS refused it; a retry sends it again",
 }
 
 
 def next_step(connection: Connection, delivery: Delivery, now: int) -> NextStep:
     """Return the next step of a delivery; `now` is in milliseconds since the epoch."""
-    if delivery.state != "waiting":
-        return NextStep(_SETTLED[delivery.state])
+    if delivery.state != DeliveryState.WAITING:
+        return NextStep(_SETTLED[DeliveryState(delivery.state)])
     if not delivery.target:
         return NextStep("it waits for a [[targets]] section that names an LRS")
     first, count = deliveries.ahead(connection, delivery, MAX_BLOCKING)

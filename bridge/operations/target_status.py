@@ -13,7 +13,8 @@ from storage import pauses, target_alarms
 from storage.pauses import Pause
 from storage.queries.keyset import Count
 from storage.queries.queues import Queue, queues
-from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
+from storage.states import AlarmState, RequestKind
+from storage.target_alarms import TargetAlarm
 
 
 class TargetState(StrEnum):

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from storage.deliveries import LAST_TRY, of_state
 from storage.queries.keyset import Count, up_to
+from storage.states import DeliveryState
 from storage.tables import delivery, statement, try_
 
 _BEGINNING = 160
@@ -57,7 +58,7 @@ def causes(connection: Connection, target: str | None = None, most: int = GROUPE
     """Group the newest dead and the newest quarantined deliveries, of each at most `most`, of one target or of all."""
     found: dict[tuple[Any, ...], Cause] = {}
     counts = []
-    for state in ("dead", "quarantined"):
+    for state in (DeliveryState.DEAD, DeliveryState.QUARANTINED):
         conditions = of_state(state)
         if target is not None:
             conditions.append(delivery.c.target == target)

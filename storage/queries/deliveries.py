@@ -13,6 +13,7 @@ from storage.deliveries import Delivery, DeliveryFilter, of_state
 from storage.outbox import SHARDS
 from storage.queries import enrollment_filter, queues
 from storage.queries.keyset import PAGE_SIZE, READ, Count, KeysetOrder, ResultPage, ScanLimit, among, cut, encode, up_to
+from storage.states import DeliveryState
 from storage.tables import delivery
 
 COUNTED = 10_000
@@ -108,7 +109,7 @@ def _newest(connection: Connection, which: DeliveryFilter, below: object, most: 
     conditions = of_state(str(which.state))
     targets = queues.targets(connection, delivery.c.target, conditions) if which.target is None else [which.target]
     parts = [query.where(*conditions, delivery.c.target == target) for target in targets]
-    if which.state == "waiting":
+    if which.state == DeliveryState.WAITING:
         parts = [part.where(delivery.c.shard == shard) for part in parts for shard in range(SHARDS)]
     if not parts:
         return []
@@ -135,4 +136,4 @@ def _is_of_state(which: DeliveryFilter) -> bool:
 
 def _is_indexed(which: DeliveryFilter) -> bool:
     """Return whether an index has the deliveries of a filter's state alone."""
-    return which.state is not None and which.state in {"waiting", *deliveries.TROUBLED}
+    return which.state is not None and which.state in {DeliveryState.WAITING, *deliveries.TROUBLED}

@@ -10,6 +10,7 @@ from storage.deliveries import TryLine
 from storage.queries.enrollment_filter import WHOSE, EnrollmentFilter, narrowed
 from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has
 from storage.queries.queues import document_state
+from storage.states import DeliveryState
 from storage.tables import attempt, document, document_delivery, document_try, enrollment, lms, mapping_version, try_
 
 
@@ -105,7 +106,7 @@ def search(
     is_few = is_few or which.attempt is not None
     way = _of_way(which)
     if way:
-        ids = None if is_few or which.state == "delivered" or which.state is None else _few(connection, way)
+        ids = None if is_few or which.state == DeliveryState.DELIVERED or which.state is None else _few(connection, way)
         if ids is not None:
             query, is_few = query.where(document.c.id.in_(ids)), True
         query = query.where(has(connection, document_delivery.c.document_id == document.c.id, *way, walked=not is_few))

@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, Connection, Select, false, or_, select
 
 from storage import deliveries
 from storage.queries.keyset import MAX_SORTED_ROWS, TimeSpan, begins, up_to
+from storage.states import AttemptStatus
 from storage.tables import attempt, enrollment, lms, session, statement
 
-STATUSES = ("active", "suspended", "terminated", "abandoned")
+STATUSES: tuple[str, ...] = tuple(status.value for status in AttemptStatus)
 """What an attempt can be."""
 COMPLETIONS = ("completed", "incomplete", "not attempted", "unknown")
 SUCCESSES = ("passed", "failed", "unknown")

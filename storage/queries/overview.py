@@ -11,6 +11,7 @@ from storage import pauses, target_alarms
 from storage.pauses import Pause
 from storage.queries.keyset import Count, up_to
 from storage.queries.queues import Queue, queues
+from storage.states import DeliveryState
 from storage.tables import audit_log, journal, session, statement, try_
 from storage.target_alarms import TargetAlarm
 
@@ -125,8 +126,8 @@ def alarms(
             found += [Alarm("target", target, since=trouble.since, detail=trouble) for trouble in its]
         for kind, number in (
             ("diverged", queue.diverged),
-            ("dead", queue.dead),
-            ("quarantined", queue.quarantined),
+            (DeliveryState.DEAD, queue.dead),
+            (DeliveryState.QUARANTINED, queue.quarantined),
             ("dead documents", queue.dead_documents),
         ):
             if number.number:

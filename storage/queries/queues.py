@@ -11,6 +11,7 @@ from storage import diverged
 from storage.deliveries import of_state
 from storage.outbox import SHARDS
 from storage.queries.keyset import Count, up_to
+from storage.states import DeliveryState
 from storage.tables import delivery, document_delivery, statement
 
 
@@ -39,12 +40,14 @@ def queues(connection: Connection, most: int = COUNTED) -> dict[str, Queue]:
     No number is counted further than `most`.
     """
     counted = {
-        "waiting": _by_target(connection, delivery.c.target, of_state("waiting"), most),
-        "dead": _by_target(connection, delivery.c.target, of_state("dead"), most),
-        "quarantined": _by_target(connection, delivery.c.target, of_state("quarantined"), most),
-        "waiting_documents": _by_target(connection, document_delivery.c.target, document_state("waiting"), most),
+        "waiting": _by_target(connection, delivery.c.target, of_state(DeliveryState.WAITING), most),
+        "dead": _by_target(connection, delivery.c.target, of_state(DeliveryState.DEAD), most),
+        "quarantined": _by_target(connection, delivery.c.target, of_state(DeliveryState.QUARANTINED), most),
+        "waiting_documents": _by_target(
+            connection, document_delivery.c.target, document_state(DeliveryState.WAITING), most
+        ),
         "diverged": diverged.count_by_target(connection, most),
-        "dead_documents": _by_target(connection, document_delivery.c.target, document_state("dead"), most),
+        "dead_documents": _by_target(connection, document_delivery.c.target, document_state(DeliveryState.DEAD), most),
     }
     names: set[str] = set().union(*counted.values())
     found = {}
@@ -60,8 +63,8 @@ def waiting_by_target(connection: Connection, most: int) -> tuple[dict[str, int]
 
     Those that wait for no target yet are under `""`.
     """
-    statements = _by_target(connection, delivery.c.target, of_state("waiting"), most)
-    documents = _by_target(connection, document_delivery.c.target, document_state("waiting"), most)
+    statements = _by_target(connection, delivery.c.target, of_state(DeliveryState.WAITING), most)
+    documents = _by_target(connection, document_delivery.c.target, document_state(DeliveryState.WAITING), most)
     return (
         {name: count.number for name, count in statements.items()},
         {name: count.number for name, count in documents.items()},
@@ -70,7 +73,7 @@ def waiting_by_target(connection: Connection, most: int) -> tuple[dict[str, int]
 
 def document_state(state: str) -> list[ColumnElement[bool]]:
     """Return the condition of a document's delivery, so that the indexes which have it are used."""
-    known = literal_column(f"'{state}'") if state in {"waiting", "dead"} else state
+    known = literal_column(f"'{state}'") if state in {DeliveryState.WAITING, DeliveryState.DEAD} else state
     return [document_delivery.c.state == known]
 
 
@@ -102,7 +105,7 @@ def _oldest(connection: Connection, target: str) -> int | None:
     firsts = [
         connection.execute(
             select(func.min(delivery.c.id)).where(
-                delivery.c.target == target, delivery.c.shard == shard, *of_state("waiting")
+                delivery.c.target == target, delivery.c.shard == shard, *of_state(DeliveryState.WAITING)
             )
         ).scalar_one()
         for shard in range(SHARDS)

@@ -10,6 +10,7 @@ from storage import deliveries
 from storage.deliveries import Delivery, DeliveryFilter, TryLine, of_last_try, of_state
 from storage.queries.enrollment_filter import WHOSE, conditions, few_attempts, of_statements
 from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has, up_to
+from storage.states import DeliveryState
 from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, statement
 
 
@@ -169,7 +170,7 @@ def _narrowed(connection: Connection, query: Select[Any], which: DeliveryFilter)
     query = query.where(*conditions(connection, whose, walked=True))
     if which.attempt is not None:
         query = query.where(attempt.c.uuid == which.attempt)
-    if way and which.state != "delivered" and which.state is not None:
+    if way and which.state != DeliveryState.DELIVERED and which.state is not None:
         some = select(delivery.c.attempt_id, delivery.c.position).where(*way)
         if not up_to(connection, some, MAX_SORTED_ROWS).is_lower_bound:
             its = some.distinct().subquery()

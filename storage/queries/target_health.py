@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from storage.outbox import Try
+from storage.states import DeliveryState
 from storage.tables import delivery, document_delivery, try_
 
 _ORDER = {"delivery": ("shard", "id"), "document_delivery": ("not_before",)}
@@ -60,7 +61,7 @@ def _next(connection: Connection, target: str) -> int | None:
     for table in (delivery, document_delivery):
         waiting = (
             select(table.c.tries, table.c.not_before)
-            .where(table.c.target == target, table.c.state == "waiting")
+            .where(table.c.target == target, table.c.state == DeliveryState.WAITING)
             .order_by(*(table.c[name] for name in _ORDER[table.name]))
             .limit(LOOKED_AT)
             .subquery()

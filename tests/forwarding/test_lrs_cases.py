@@ -21,8 +21,9 @@ from storage import deliveries, target_alarms
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
 from storage.queries.lookups import DeliveryLine
+from storage.states import AlarmState, RequestKind
 from storage.tables import statement
-from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
+from storage.target_alarms import TargetAlarm
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.deliveries import alarms, delivered, settled, statements, ways

@@ -106,6 +106,7 @@ _JSON = st.recursive(
 
 @given(_JSON, st.none() | st.sampled_from(["1.2", "2004"]))
 @settings(proven, max_examples=200)
+@pytest.mark.slow
 def test_no_input_makes_reading_fail(cmi, declared):
     assert isinstance(parse_cmi({"cmi": cmi, "adl": cmi}, declared=declared).snapshot, Snapshot)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +83,7 @@ def test_whatever_commits_come_documents_hold_what_was_asked_for_and_are_the_sam
 
 @given(SESSIONS)
 @proven
+@pytest.mark.slow
 def test_whole_sessions_make_documents_whatever_they_say(sessions):
     play = Play()
     for session in sessions:

@@ -302,6 +302,7 @@ _OPTIONAL_KEYS = re.compile(
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.slow
 def test_every_wrong_value_is_told_with_its_line(name):
     misplaced = []
     for at, place, _ in _pairs(DOCUMENTS[name]):

@@ -264,6 +264,7 @@ _COLLECTIONS = st.dictionaries(st.sampled_from(["0", "1", "2"]), _ITEMS, max_siz
 
 @given(_ITEMS)
 @proven
+@pytest.mark.slow
 def test_no_item_makes_reading_an_interaction_fail(sent):
     for one in (sent, clean(sent)):
         told = interaction(one)
@@ -273,6 +274,7 @@ def test_no_item_makes_reading_an_interaction_fail(sent):
 
 @given(_COLLECTIONS, st.sampled_from([None, "1.2", "2004"]))
 @proven
+@pytest.mark.slow
 def test_no_item_makes_reading_objectives_fail(sent, version):
     for items in (sent, {index: clean(one) for index, one in sent.items()}):
         assert all(isinstance(one, Objective) and own == one.id for own, one in objectives(items, version).items())
@@ -280,6 +282,7 @@ def test_no_item_makes_reading_objectives_fail(sent, version):
 
 @given(_COLLECTIONS, _COLLECTIONS, st.none() | st.text(max_size=5), st.none() | st.text(max_size=5))
 @proven
+@pytest.mark.slow
 def test_no_item_makes_finding_comments_fail(before, after, old_text, new_text):
     found = new_comments(
         Snapshot(comments=old_text, comments_from_learner=before),

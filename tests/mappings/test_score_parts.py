@@ -80,6 +80,7 @@ def scores_in_parts(draw):
 @pytest.mark.parametrize("end", ENDS)
 @given(scored=scores_in_parts(), again=st.booleans())
 @proven
+@pytest.mark.slow
 def test_parts_in_any_order_tell_what_one_commit_of_them_tells(end, scored, again):
     version, earlier, parts = scored
     split, whole = Told(version), Told(version)

@@ -89,6 +89,7 @@ def statements_of(sessions, mapping, *, full=False):
 @pytest.mark.parametrize("name", DOCUMENTS)
 @given(sessions=SESSIONS, full=st.booleans())
 @proven
+@pytest.mark.slow
 def test_everything_told_is_valid_and_has_an_id_of_its_own(name, sessions, full):
     told = statements_of(sessions, compiled(DOCUMENTS[name]), full=full)
     statements = [judged(one.body) for one in told]
@@ -100,6 +101,7 @@ def test_everything_told_is_valid_and_has_an_id_of_its_own(name, sessions, full)
 
 @given(SESSIONS)
 @proven
+@pytest.mark.slow
 def test_the_same_journal_gives_the_same_bytes(sessions):
     first, again = (statements_of(sessions, compiled()) for _ in range(2))
 
@@ -108,6 +110,7 @@ def test_the_same_journal_gives_the_same_bytes(sessions):
 
 @given(SESSIONS, st.sampled_from(["objective-completed", "objective-passed", "objective-failed", "completed"]))
 @proven
+@pytest.mark.slow
 def test_what_is_told_once_an_attempt_is_told_once_of_each_object(sessions, rule):
     objects = [judged(one.body)["object"]["id"] for one in statements_of(sessions, compiled()) if one.rule == rule]
 
@@ -116,6 +119,7 @@ def test_what_is_told_once_an_attempt_is_told_once_of_each_object(sessions, rule
 
 @given(SESSIONS)
 @proven
+@pytest.mark.slow
 def test_no_objective_fails_after_it_passed(sessions):
     passed = set()
     for one in statements_of(sessions, compiled()):
@@ -134,14 +138,17 @@ def rules(text, *statuses, key="core.lesson_status"):
 FAILED_COMPLETES = DOCUMENTS["scorm-profile"].replace("failed_completes = false", "failed_completes = true")
 
 
+@pytest.mark.slow
 def test_failed_completes_where_the_document_says_so():
     assert rules(FAILED_COMPLETES, "failed") == ["initialized", "completed", "failed"]
     assert rules(DOCUMENTS["scorm-profile"], "failed") == ["initialized", "failed"]
 
 
+@pytest.mark.slow
 def test_an_attempt_that_failed_and_passed_is_completed_once():
     assert rules(FAILED_COMPLETES, "failed", "incomplete", "passed") == ["initialized", "completed", "failed", "passed"]
 
 
+@pytest.mark.slow
 def test_failed_completes_speaks_of_scorm_12_only():
     assert rules(FAILED_COMPLETES, "failed", key="success_status") == ["initialized", "failed"]

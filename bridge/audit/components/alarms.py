@@ -11,7 +11,8 @@ from bridge.system_alarms import AlarmCode, SystemAlarm
 from storage.diverged import DIVERGED
 from storage.queries.keyset import Count
 from storage.queries.overview import Alarm, Overview
-from storage.target_alarms import AlarmState, RequestKind, TargetAlarm
+from storage.states import AlarmState, DeliveryState, RequestKind
+from storage.target_alarms import TargetAlarm
 
 
 class AlarmView(NamedTuple):
@@ -32,25 +33,25 @@ _TROUBLE = {
     "diverged": (
         "deliveries conflict with statements of another history",
         "deliveries",
-        "dead",
+        DeliveryState.DEAD,
         "The database was restored from an older backup, or copied. Re-issue them under new ids, or discard them.",
     ),
-    "dead": (
+    DeliveryState.DEAD: (
         "dead deliveries",
         "deliveries",
-        "dead",
+        DeliveryState.DEAD,
         "The LRS refused them. See why, then retry or discard them.",
     ),
-    "quarantined": (
+    DeliveryState.QUARANTINED: (
         "quarantined deliveries",
         "deliveries",
-        "quarantined",
+        DeliveryState.QUARANTINED,
         "They were not sent, because the mapping made invalid statements.",
     ),
     "dead documents": (
         "dead documents",
         "documents",
-        "dead",
+        DeliveryState.DEAD,
         "The LRS refused them. See why. A document is sent again when the learner's next commit changes it.",
     ),
 }

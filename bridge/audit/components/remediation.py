@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from storage.states import DeliveryState
+
 
 class Remediation(NamedTuple):
     """A problem, and the steps that solve it; afterwards a retry can help, or sending under a new id."""
@@ -80,4 +82,4 @@ _BY_OUTCOME = {
 
 def remediation_for(state: str, outcome: str | None) -> Remediation:
     """Return what to do about deliveries in this state whose last try had this outcome."""
-    return QUARANTINED if state == "quarantined" else _BY_OUTCOME.get(outcome or "", UNKNOWN)
+    return QUARANTINED if state == DeliveryState.QUARANTINED else _BY_OUTCOME.get(outcome or "", UNKNOWN)

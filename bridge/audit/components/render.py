@@ -22,6 +22,7 @@ from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import MAX_REASON_LENGTH
 from bridge.operations.target_status import describe_alarm_since
 from mappings.xapi.timestamps import rfc3339
+from storage.states import DeliveryState
 
 FOLDER = Path(__file__).parents[1] / "templates"
 NAVIGATION = (
@@ -59,6 +60,7 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_path
+    environment.globals["DeliveryState"] = DeliveryState
     environment.globals["max_reason_length"] = MAX_REASON_LENGTH
     environment.filters["utc"] = rfc3339
     environment.filters["describe_alarm_since"] = describe_alarm_since

@@ -15,7 +15,7 @@ from bridge.sandbox.lrs.app import create_lrs
 from bridge.sandbox.lrs.documents import DOCUMENTS, Document, DocumentStore
 from bridge.sandbox.lrs.faults import FAULTS, FaultRule, Faults, Match
 from bridge.sandbox.lrs.ledger import LEDGER, Arrival, Ledger
-from bridge.sandbox.lrs.store import STATEMENTS, StatementStore, StoredStatement
+from bridge.sandbox.lrs.store import STATEMENTS, LrsStatement, StatementStore
 from mappings.xapi.validation import Edition
 
 __all__ = [
@@ -30,8 +30,8 @@ __all__ = [
     "FaultRule",
     "Faults",
     "Ledger",
+    "LrsStatement",
     "Match",
     "StatementStore",
-    "StoredStatement",
     "create_lrs",
 ]

@@ -14,7 +14,7 @@ from bridge.audit.components.json_view import view_of
 from bridge.audit.components.statement_view import summarize
 from bridge.sandbox.lrs import gate
 from bridge.sandbox.lrs.ledger import LEDGER, Arrival
-from bridge.sandbox.lrs.store import STATEMENTS, StatementStore, StoredStatement
+from bridge.sandbox.lrs.store import STATEMENTS, LrsStatement, StatementStore
 from mappings.xapi.validation import syntax
 
 _NEWEST: Final = 50
@@ -88,7 +88,7 @@ def _empty(endpoint: str) -> str:
 </section>"""
 
 
-def _table(store: StatementStore, newest: Sequence[StoredStatement]) -> str:
+def _table(store: StatementStore, newest: Sequence[LrsStatement]) -> str:
     bodies = "\n".join(_body(stored, voided=store.is_voided(stored)) for stored in newest)
     return f"""<table>
 <caption>Newest statements first</caption>
@@ -98,7 +98,7 @@ def _table(store: StatementStore, newest: Sequence[StoredStatement]) -> str:
 </table>"""
 
 
-def _body(stored: StoredStatement, *, voided: bool) -> str:
+def _body(stored: LrsStatement, *, voided: bool) -> str:
     statement = stored.statement
     body = msgspec.json.encode(statement)
     summary, json = summarize(body, sees_names=True, sees_cmi=False), view_of(body).text

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.sandbox.lrs import parameters
-from bridge.sandbox.lrs.store import StatementStore, StoredStatement
+from bridge.sandbox.lrs.store import LrsStatement, StatementStore
 from mappings.xapi import statement_equality
 from mappings.xapi.validation import actors, shape, syntax
 
@@ -86,7 +86,7 @@ def find(store: StatementStore, query: Query, page_size: int) -> StatementPage:
     Voided statements are never among them; those that refer to one are, when the voided one meets the query.
     """
     size = min(query.limit or page_size, page_size)
-    found: list[StoredStatement] = []
+    found: list[LrsStatement] = []
     for stored in _from(store, query):
         if _in_time(stored, query) and not store.is_voided(stored) and _meets(store, stored, query):
             if len(found) == size:
@@ -95,7 +95,7 @@ def find(store: StatementStore, query: Query, page_size: int) -> StatementPage:
     return StatementPage([one.statement for one in found], None)
 
 
-def _from(store: StatementStore, query: Query) -> Iterator[StoredStatement]:
+def _from(store: StatementStore, query: Query) -> Iterator[LrsStatement]:
     everything = store.in_order()
     if query.ascending:
         yield from everything[query.start or 0 :]
@@ -104,15 +104,15 @@ def _from(store: StatementStore, query: Query) -> Iterator[StoredStatement]:
         yield from reversed(everything[:last])
 
 
-def _in_time(stored: StoredStatement, query: Query) -> bool:
+def _in_time(stored: LrsStatement, query: Query) -> bool:
     if query.since is not None and stored.stored <= query.since:
         return False
     return query.until is None or stored.stored <= query.until
 
 
-def _meets(store: StatementStore, stored: StoredStatement, query: Query) -> bool:
+def _meets(store: StatementStore, stored: LrsStatement, query: Query) -> bool:
     seen: set[str] = set()
-    one: StoredStatement | None = stored
+    one: LrsStatement | None = stored
     while one is not None and one.key not in seen:
         if _matches(one.statement, query):
             return True

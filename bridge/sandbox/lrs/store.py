@@ -16,7 +16,7 @@ from mappings.xapi.validation import Edition, syntax
 from mappings.xapi.validation.statement import VOIDED, object_type
 
 
-class StoredStatement(msgspec.Struct, frozen=True):
+class LrsStatement(msgspec.Struct, frozen=True):
     """A statement kept by the LRS.
 
     Attributes:
@@ -64,14 +64,14 @@ class StatementStore:
 
     def __init__(self, new_id: Callable[[], UUID]) -> None:
         self._new_id = new_id
-        self._order: list[StoredStatement] = []
-        self._by_key: dict[str, StoredStatement] = {}
+        self._order: list[LrsStatement] = []
+        self._by_key: dict[str, LrsStatement] = {}
         self._voided: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._order)
 
-    def in_order(self) -> Sequence[StoredStatement]:
+    def in_order(self) -> Sequence[LrsStatement]:
         """Return everything stored, in order of first arrival, voided statements included."""
         return tuple(self._order)
 
@@ -79,11 +79,11 @@ class StatementStore:
         """Return the statements alone, in order of first arrival, voided ones included."""
         return [stored.statement for stored in self._order]
 
-    def get(self, statement_id: str) -> StoredStatement | None:
+    def get(self, statement_id: str) -> LrsStatement | None:
         """Return the statement with this id, whatever its case, voided or not; None if there is none."""
         return self._by_key.get(statement_id.lower())
 
-    def is_voided(self, stored: StoredStatement) -> bool:
+    def is_voided(self, stored: LrsStatement) -> bool:
         """Return whether a stored voiding statement refers to it; a voiding statement itself cannot be voided."""
         return stored.key in self._voided and not stored.voids
 
@@ -119,7 +119,7 @@ class StatementStore:
 
     def _keep_one(self, received: dict[str, Any], at: datetime, authority: dict[str, Any], edition: Edition) -> str:
         statement_id: str = received.get("id") or str(self._new_id())
-        stored = StoredStatement(
+        stored = LrsStatement(
             key=statement_id.lower(),
             position=len(self._order),
             stored=at,

@@ -1,0 +1,152 @@
+"""What can be kept of the project's style by a test: names, docstrings and the size of modules."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("bridge", "mappings", "storage")
+MIGRATIONS = "storage/migrations/versions/"
+
+MIN_LINES, MAX_LINES, MAX_EXCEPTION = 40, 350, 500
+SMALL = {
+    "bridge/audit/access/redaction.py": "pages, files and live views redact alike",
+    "bridge/audit/access/signer.py": "cookies, flashes and page addresses are signed alike",
+    "bridge/audit/components/flash.py": "every form redirects with it",
+    "bridge/audit/dependencies.py": "what all pages are given",
+    "bridge/cli/exit_codes.py": "the one table of exit codes",
+    "bridge/commit_model/state_codec.py": "the one codec of states, for commits, replays and previews",
+    "bridge/commit_model/statement_context.py": "commits, replays and previews make it of rows alike",
+    "bridge/commits/dependencies.py": "what all steps of a commit are given",
+    "bridge/commits/package_scos.py": "a case of its own, which its docstring explains",
+    "bridge/forwarding/backoff.py": "one formula",
+    "bridge/forwarding/rate_limiter.py": "one limiter",
+    "bridge/http/attempts.py": "one resource",
+    "bridge/http/query_limiter.py": "one limiter",
+    "bridge/http/query_parameters.py": "every resource checks with it",
+    "bridge/loopback.py": "settings, the HTTP entry and the command line ask it",
+    "bridge/operations/targets.py": "pages and commands share it",
+    "bridge/settings/proxy.py": "one section of the settings",
+    "bridge/single_flight.py": "belongs to none of its callers",
+    "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
+    "mappings/attempt/resuming.py": "one rule, with its table of settings",
+    "mappings/definition/errors.py": "readers and compilers raise it",
+    "mappings/xapi/timestamps.py": "every layer writes times with it",
+    "storage/migrations/env.py": "Alembic's entry",
+    "storage/refusals.py": "one table",
+}
+"""Modules of fewer lines, and why each stands alone."""
+LARGE = {
+    "bridge/commits/unit_of_work.py": "one transaction's rows, all of which know each other",
+    "bridge/formats/native.py": "the format with all names that clients use",
+    "bridge/forwarding/forwarder.py": "the life of one batch",
+    "bridge/http/openapi_paths.py": "a table of all paths",
+    "storage/attempts.py": "three tables that are read and written together",
+    "storage/outbox.py": "one queue",
+    "storage/queries/timeline.py": "one page's queries",
+    "storage/tables.py": "all tables",
+}
+"""Modules of more lines, and what holds each together."""
+
+VERBS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        Abort Accept Activate Add Admit Advance Allow Alter Answer Append Apply Ask Assert Assign Authenticate
+        Authorize Bind Build Cache Calculate Call Cancel Change Check Choose Claim Classify Clear Close Collect
+        Combine Commit Compare Compile Complete Compute Configure Connect Convert Copy Count Create Decide Decode
+        Define Delete Deliver Derive Describe Detect Discard Dispatch Draw Drop Encode End Ensure Escape Estimate
+        Evaluate Execute Exit Expire Explain Export Extend Extract Fail Fetch Fill Filter Find Finish Flush Fold
+        Format Forward Free Generate Group Handle Hash Hide Hold Import Increment Initialize Insert Insist Install
+        Invalidate Issue Iterate Join Keep Let Limit Link List Listen Load Lock Log Look Make Manage Map Mark Match
+        Measure Merge Migrate Move Name Normalize Note Notify Open Order Pair Parse Pass Pause Poll Prepare Preview
+        Print Probe Process Prune Publish Put Queue Raise Read Receive Record Redact Redirect Reduce Refill Refuse
+        Register Reissue Reject Release Reload Remember Remove Render Renew Repeat Replace Replay Report Request
+        Require Reserve Reset Resolve Respond Resume Retry Return Revoke Roll Round Route Run Sample Save Say Schedule
+        Search Select Send Serialize Serve Set Settle Share Show Shut Sign Skip Sort Split Start Step Stop Store
+        Stream Strip Subscribe Sum Summarize Take Test Throttle Track Translate Truncate Try Turn Undo Unpack Unwrap
+        Update Upgrade Use Validate Verify Wait Walk Warn Watch Wrap Write Yield
+        """,
+    )
+)
+"""Verbs in the imperative that the docstring of a public function or method may begin with."""
+
+
+VAGUE = re.compile(
+    r"(^|_)(LONGEST|MOST|LARGEST|DEEPEST|BIGGEST|HIGHEST|LEAST|FEWEST|EVERY|BETWEEN|ENOUGH|FEW|MANY)(_|$)"
+)
+"""Words in constants for which `MAX_*`, `MIN_*`, `*_INTERVAL` and the like are the standard."""
+
+
+def _modules() -> list[Path]:
+    return [
+        path
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if "node_modules" not in path.parts and MIGRATIONS not in path.as_posix()
+    ]
+
+
+@cache
+def _trees() -> Mapping[str, ast.Module]:
+    """Return the syntax tree of each module by its path below the root."""
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"), str(path)) for path in _modules()
+    }
+
+
+def _functions(tree: ast.AST, *, inside: str = "") -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Yield the public functions, and methods of public classes, with their dotted names; no properties."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from _functions(node, inside=f"{inside}{node.name}.")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            decorators = {ast.unparse(decorator).rpartition(".")[2] for decorator in node.decorator_list}
+            if not decorators & {"property", "cached_property", "setter"}:
+                yield f"{inside}{node.name}", node
+
+
+def _constants(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        yield from (target.id for target in targets if isinstance(target, ast.Name) and target.id.isupper())
+
+
+def test_no_class_name_is_given_twice() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path, tree in _trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(path)
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_modules_are_neither_tiny_nor_huge() -> None:
+    sizes = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in _trees()}
+    modules = {path: size for path, size in sizes.items() if not path.endswith("__.py")}
+
+    assert {path for path, size in modules.items() if size < MIN_LINES} == SMALL.keys()
+    assert {path for path, size in modules.items() if size > MAX_LINES} == LARGE.keys()
+    assert max(sizes.values()) <= MAX_EXCEPTION
+
+
+def test_docstrings_of_functions_begin_with_a_verb_in_the_imperative() -> None:
+    others = []
+    for path, tree in _trees().items():
+        for name, node in _functions(tree):
+            first = re.match(r"[\w-]+", ast.get_docstring(node) or "")
+            if first is not None and first[0].replace("-", "").capitalize() not in VERBS:
+                others.append(f"{path}: {name}: {first[0]}")
+    assert others == []
+
+
+def test_limits_are_called_limits() -> None:
+    vague = [f"{path}: {name}" for path, tree in _trees().items() for name in _constants(tree) if VAGUE.search(name)]
+    assert vague == []
