@@ -136,7 +136,7 @@ def iterate_pages(
 
     Each is read in a transaction of its own, so that a long export holds nothing up; what is changed meanwhile can be
     found twice or not at all. `load_page` returns the page after a cursor, of a limited number of rows:
-    `lambda connection, after, limit: search(connection, filter, after=after, most=limit)`.
+    `lambda connection, after, limit: search(connection, filter, after=after, limit=limit)`.
     """
     after = None
     while True:
