@@ -64,7 +64,7 @@ async def _export(request: web.Request) -> web.StreamResponse:
     criteria = parse_document_filter(request.query)
 
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[DocumentSummary]:
-        return documents.search(connection, criteria, after=after, most=limit)
+        return documents.search(connection, criteria, after=after, limit=limit)
 
     columns = exports.export_columns(
         request, _COLUMNS, place=lambda row: _document_id(row.parameters), deliveries=lambda row: dict(row.deliveries)

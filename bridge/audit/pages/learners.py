@@ -47,7 +47,7 @@ async def _learners_file(request: web.Request) -> web.StreamResponse:
     criteria = _filter(request)
 
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[EnrollmentRow]:
-        return enrollments.search(connection, criteria, after=after, most=limit)
+        return enrollments.search(connection, criteria, after=after, limit=limit)
 
     return await exports.send_file(request, "learners", search, exports.export_columns(request, EnrollmentRow._fields))
 
@@ -73,7 +73,7 @@ async def _enrollment_file(request: web.Request) -> web.StreamResponse:
         raise not_found("enrollment")
 
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[AttemptRow]:
-        return attempts.search(connection, AttemptFilter(enrollment=registration), after=after, most=limit)
+        return attempts.search(connection, AttemptFilter(enrollment=registration), after=after, limit=limit)
 
     return await exports.send_file(
         request, f"attempts-{registration}", search, exports.export_columns(request, AttemptRow._fields)

@@ -73,7 +73,7 @@ async def _export(request: web.Request) -> web.StreamResponse:
     criteria = await request.app[DEPENDENCIES].database.read(query)
 
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[StatementSummary]:
-        return statements.search(connection, criteria, after=after, most=limit)
+        return statements.search(connection, criteria, after=after, limit=limit)
 
     columns = exports.export_columns(request, _COLUMNS, deliveries=lambda row: dict(row.deliveries))
     return await exports.send_file(request, "statements", search, columns)
