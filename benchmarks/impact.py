@@ -21,7 +21,7 @@ from benchmarks.processes import databases
 from benchmarks.report import Report
 from benchmarks.usage import memory
 from bridge.mapping_library.documents import load_mapping
-from bridge.mapping_library.impact import impact
+from bridge.mapping_library.impact import ImpactInput, measure_impact
 from storage.engine import open_engine
 from storage.journal_replay import JournalSpan
 
@@ -70,7 +70,9 @@ def _measure(engine: Engine, documents: tuple[str, str], processes: int) -> tupl
     best, used, commits = float("inf"), 0.0, 0
     for _ in range(ROUNDS):
         before, begun = _processor_seconds(), time.perf_counter()
-        found = impact(engine, documents, JournalSpan(), processes=processes, few=0)
+        found = measure_impact(
+            engine, ImpactInput(*documents, JournalSpan()), processes=processes, single_process_limit=0
+        )
         took = time.perf_counter() - begun
         if took < best:
             best, used, commits = took, _processor_seconds() - before, found.commits

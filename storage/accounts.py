@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import sign_ins
+from storage.engine import insert_for
 from storage.tables import account
 
 
@@ -40,8 +40,7 @@ class NewAccount(NamedTuple):
 
 def add(connection: Connection, new: NewAccount, now: int) -> int | None:
     """Store an account and return its id; None where one of this name, or of this issuer's person, is there."""
-    build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
-    row = build(account).values(**new._asdict(), created_at=now)
+    row = insert_for(connection, account).values(**new._asdict(), created_at=now)
     return connection.execute(row.on_conflict_do_nothing().returning(account.c.id)).scalar_one_or_none()
 
 
@@ -61,18 +60,18 @@ def by_subject(connection: Connection, issuer: str, subject: str) -> StoredAccou
 
 
 def set_role(connection: Connection, account_id: int, role: str, *, sees_names: bool) -> None:
-    """Change what an account may, from its next request on."""
+    """Update what an account may do, from its next request on."""
     connection.execute(update(account).where(account.c.id == account_id).values(role=role, sees_names=sees_names))
 
 
 def set_password(connection: Connection, account_id: int, password: str) -> None:
-    """Change an account's password and end all its sign-ins."""
+    """Update an account's password and end all its sign-ins."""
     connection.execute(update(account).where(account.c.id == account_id).values(password=password))
     sign_ins.end_all(connection, account_id)
 
 
 def remove(connection: Connection, account_id: int) -> None:
-    """End an account and its sign-ins. What it did stays in the audit log, by its name."""
+    """Delete an account and its sign-ins. What it did stays in the audit log, by its name."""
     sign_ins.end_all(connection, account_id)
     connection.execute(delete(account).where(account.c.id == account_id))
 

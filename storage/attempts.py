@@ -187,7 +187,7 @@ def _locked(query: Select[Any]) -> Select[Any]:
 
 
 def _with_key(keys: Sequence[Sequence[Any]]) -> ColumnElement[bool]:
-    """Meet any of the keys, with or without a course.
+    """Return the condition of having any of the keys, with or without a course.
 
     They are spelled out, as SQLite uses no index for a row value that is one of a list.
     """

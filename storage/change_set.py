@@ -51,7 +51,7 @@ _new_session_row = attrgetter("session_id", "attempt.id", "entry", "started_at",
 
 
 class ChangeSet:
-    """Rows as they were when they were noted: of each the newest, whatever becomes of the object it was taken from."""
+    """Rows as they were when they were added: of each the newest, whatever becomes of the object it was taken from."""
 
     def __init__(self) -> None:
         self._enrollments: dict[int, tuple[Any, ...]] = {}
@@ -61,7 +61,7 @@ class ChangeSet:
         self._new_sessions: dict[str, tuple[Any, ...]] = {}
 
     def enrollment(self, one: Enrollment) -> None:
-        """Note an enrollment, which has a new version then.
+        """Add an enrollment, which gets a new version.
 
         Whoever notes an attempt or session must note its enrollment, too: by its version others see that they did.
         """
@@ -70,21 +70,21 @@ class ChangeSet:
         self._enrollments[one.id] = _enrollment_row(one)
 
     def attempt(self, one: Attempt) -> None:
-        """Note an attempt."""
+        """Add an attempt."""
         if one.new:
             self._new_attempts[one.id] = _new_attempt_row(one)
         else:
             self._attempts[one.id] = _attempt_row(one)
 
     def session(self, one: Session) -> None:
-        """Note a session."""
+        """Add a session."""
         if one.new:
             self._new_sessions[one.session_id] = _new_session_row(one)
         else:
             self._sessions[one.session_id] = _session_row(one)
 
     def add(self, other: ChangeSet) -> None:
-        """Take over what another one has noted, of other enrollments."""
+        """Add the changes of another set, of other enrollments."""
         self._enrollments |= other._enrollments
         self._attempts |= other._attempts
         self._new_attempts |= other._new_attempts

@@ -45,7 +45,7 @@ def sqlite_path(url: str | URL) -> Path | None:
 
 
 def create_privately(engine: Engine) -> None:
-    """Let the file of a SQLite database, where it has to be created, be its owner's alone from the first moment on.
+    """Create the file of a SQLite database, where it is missing, for its owner alone from the first moment on.
 
     The mode is given when the file is made, so there is no moment at which others could open it; the process's umask
     can only take more away. A file that is there already keeps its mode.
@@ -124,7 +124,7 @@ class OpenFiles:
             self._verify_after = now + VERIFY_INTERVAL
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the connection that kept the files open."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -193,7 +193,7 @@ def ahead(connection: Connection, one: Delivery, most: int) -> tuple[list[str], 
 
 
 def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
-    """Let dead deliveries wait again, and waiting ones that were tried wait no longer; return how many.
+    """Retry dead deliveries, and waiting ones that were tried at once; return how many.
 
     The ids of their statements stay, and the alarms of their targets end, so that running bridges try at once. What
     the target has of their attempts by now, it has: a statement that is retried can arrive after later ones.

@@ -114,7 +114,7 @@ _known = PreparedSelect(lambda ids: select(document.c.id, document.c.content).wh
 def store(
     connection: Connection, documents: Sequence[DocumentUpdate], targets: Callable[[DocumentRow], Sequence[str]]
 ) -> None:
-    """Keep the newest content of documents, each once, and let it wait for the targets that `targets` gives for it.
+    """Store the newest content of documents, each once, to be sent to the targets that `targets` returns for it.
 
     Content that is the same as before is sent to nobody who has it.
     """
@@ -161,7 +161,7 @@ def claim(connection: Connection, part: ShardLease, *, now: int, most: int) -> l
 def settle(
     connection: Connection, done: Try, one: ClaimedDocument, state: str, now: int, *, not_before: int | None = None
 ) -> None:
-    """Note a try and what it means: its new state, unless newer content came meanwhile, which waits for its turn.
+    """Store a try and what it means: its new state, unless newer content came meanwhile, which waits for its turn.
 
     One that still waits goes behind the others, and is not tried before `not_before`, by default now.
     """
@@ -236,7 +236,7 @@ def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) 
 
 
 def hurry(connection: Connection, target: str, now: int) -> int:
-    """Let what waits for a target after a failed try be tried at once; return how many documents that is."""
+    """Retry what waits for a target after a failed try at once; return how many documents that is."""
     delivery = document_delivery.c
     waits = delivery.target == target, delivery.state == DeliveryState.WAITING, delivery.not_before > now
     never_written = delivery.settled_at.is_(None), delivery.tries > 0

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from psycopg.types.string import TextLoader
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -105,6 +106,11 @@ def transactions(engine: Engine) -> Transact:
             return function(connection)
 
     return transact
+
+
+def insert_for(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that knows ON CONFLICT, which each dialect has its own class for."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 @contextmanager

@@ -77,18 +77,18 @@ def _of(name: str) -> str:
 
 
 def give_back(connection: Connection, *, owner: str, names: Collection[str] | None = None) -> None:
-    """Free some of what a process holds; all of it, and its presence, where no names are given."""
+    """Release some of what a process holds; all of it, and its presence, where no names are given."""
     own = delete(lease).where(lease.c.owner == owner)
     connection.execute(own if names is None else own.where(lease.c.name.in_(names)))
 
 
 def holds(dialect: str, name: ColumnElement[str], owner: ColumnElement[str]) -> ColumnElement[bool]:
-    """Make the condition that a process holds a lease now."""
+    """Return the condition that a process holds a lease now."""
     return exists().where(lease.c.name == name, lease.c.owner == owner, lease.c.expires_at > clock(dialect))
 
 
 def clock(dialect: str) -> ColumnElement[int]:
-    """Make the expression for the database's own time, in milliseconds since the epoch."""
+    """Return the expression for the database's own time, in milliseconds since the epoch."""
     if dialect == "postgresql":
         return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
     return cast((func.julianday("now") - 2440587.5) * 86_400_000, BigInteger)

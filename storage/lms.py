@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.engine import insert_for
 from storage.tables import lms, signing_key, token
 
 
@@ -110,8 +110,9 @@ def signing_keys(connection: Connection) -> list[bytes]:
 
 def ensure_signing_key(connection: Connection, key: bytes, now: int) -> None:
     """Store the first signing key, unless there is one: of processes that start together, one's counts for all."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(signing_key).values(id=1, key=key, created_at=now).on_conflict_do_nothing())
+    connection.execute(
+        insert_for(connection, signing_key).values(id=1, key=key, created_at=now).on_conflict_do_nothing()
+    )
 
 
 def _one(connection: Connection, condition: ColumnElement[bool]) -> Lms | None:

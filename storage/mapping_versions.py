@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.engine import insert_for
 from storage.tables import lms, mapping_activation, mapping_version
 
 
@@ -51,9 +51,8 @@ _WHOLE = select(*(mapping_version.c[name] for name in WholeVersion._fields)).ord
 
 def ensure(connection: Connection, *, name: str, content_hash: str, definition: str, now: int) -> int:
     """Return the id of a version, stored if it is new."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(mapping_version)
+        insert_for(connection, mapping_version)
         .values(name=name, content_hash=content_hash, definition=definition, created_at=now)
         .on_conflict_do_nothing()
     )
@@ -89,7 +88,7 @@ def definition(connection: Connection, version_id: int) -> str:
 
 
 def lock(connection: Connection) -> None:
-    """Let no other transaction activate anything until this one ends."""
+    """Lock activations until this transaction ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"LOCK TABLE {mapping_activation.name} IN SHARE ROW EXCLUSIVE MODE"))
 

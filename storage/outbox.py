@@ -287,7 +287,7 @@ _TOLD = ("id", "state", "not_before", "settled_at", "settled_by")
 
 
 def _settle_told(dialect: str) -> Update:
-    """Make the UPDATE: PostgreSQL gets each column's values as an array, SQLite all rows as one JSON value."""
+    """Build the UPDATE: PostgreSQL gets each column's values as an array, SQLite all rows as one JSON value."""
     if dialect == "sqlite":
         each = func.json_each(bindparam("rows")).table_valued("value", name="told")
         told: dict[str, Any] = {
@@ -322,7 +322,7 @@ _new_try_ids = NewIds(try_)
 
 
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
-    """Note tries and what they mean for their deliveries. A delivery that is settled already stays as it is."""
+    """Store tries and what they mean for their deliveries. A delivery that is settled already stays as it is."""
     if not settlements:
         return
     try_ids = add_tries(connection, [one.done for one in settlements])
@@ -386,7 +386,7 @@ def tries_with(connection: Connection, delivery_id: int, outcome: str) -> int:
 
 
 def hurry(connection: Connection, target: str) -> int:
-    """Let what waits for a target after a try be tried at once; return how many deliveries that is."""
+    """Retry what waits for a target after a try at once; return how many deliveries that is."""
     # the index has those only that were tried: few of all that wait
     waits = (
         delivery.c.state == literal_column(f"'{DeliveryState.WAITING}'"),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import target_alarms
+from storage.engine import insert_for
 from storage.outbox import truncate_answer
 from storage.states import AlarmState, RequestKind
 from storage.tables import pause
@@ -36,9 +36,8 @@ _HOLDING = {AlarmState.NOT_ALLOWED, AlarmState.REFUSING}
 
 def begin(connection: Connection, wanted: Pause) -> bool:
     """Pause a target as people want it; return whether this is news."""
-    build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
     values = {name: getattr(wanted, name) for name in _OWN_FIELDS} | {"reason": truncate_answer(wanted.reason)}
-    new = build(pause).values(values).on_conflict_do_nothing().returning(pause.c.target)
+    new = insert_for(connection, pause).values(values).on_conflict_do_nothing().returning(pause.c.target)
     return connection.execute(new).first() is not None
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, case, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.engine import insert_for
 from storage.tables import account, sign_in, sign_in_failure
 
 
@@ -78,18 +78,17 @@ def count_try(
     if wait > 0:
         return int(wait)
     connection.execute(delete(sign_in_failure).where(sign_in_failure.c.last_failed_at <= now - forgotten_after))
-    build = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
     for subject in sorted(subjects):
         row = known.get(subject)
         number = 1 if row is None or row.last_failed_at <= now - forgotten_after else row.failures + 1
         told = {"failures": number, "last_failed_at": now, "blocked_until": now + delay(number, subjects[subject])}
-        new = build(sign_in_failure).values(subject=subject, **told)
+        new = insert_for(connection, sign_in_failure).values(subject=subject, **told)
         connection.execute(new.on_conflict_do_update(index_elements=["subject"], set_=told))
     return 0
 
 
 def succeeded(connection: Connection, own: str, shared: Sequence[str]) -> None:
-    """Take a try back: the failures that are counted by `own` are over, and those by each of `shared` are one less.
+    """Undo `count_try` after a success: delete the failures by `own`, and count one less by each of `shared`.
 
     `own` is the account or the browser; an address is shared. It keeps the others: who has an account of their own
     could else wipe out their tries at others'.
@@ -104,5 +103,5 @@ def succeeded(connection: Connection, own: str, shared: Sequence[str]) -> None:
 
 
 def forget_failures(connection: Connection, subject: str) -> None:
-    """Let a sign-in be tried at once."""
+    """Delete the failures, so that a sign-in may be tried at once."""
     connection.execute(delete(sign_in_failure).where(sign_in_failure.c.subject == subject))

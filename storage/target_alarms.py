@@ -10,8 +10,8 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.engine import insert_for
 from storage.outbox import truncate_answer
 from storage.states import RequestKind
 from storage.tables import target_alarm
@@ -34,8 +34,12 @@ _COLUMNS = tuple(target_alarm.c[name] for name in TargetAlarm._fields)
 def begin(connection: Connection, alarm: TargetAlarm) -> bool:
     """Store an alarm, or that it is still so; return whether it is news. `since` stays while the state does."""
     alarm = alarm._replace(reason=truncate_answer(alarm.reason))
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
-    new = insert(target_alarm).values(alarm._asdict()).on_conflict_do_nothing().returning(target_alarm.c.target)
+    new = (
+        insert_for(connection, target_alarm)
+        .values(alarm._asdict())
+        .on_conflict_do_nothing()
+        .returning(target_alarm.c.target)
+    )
     if connection.execute(new).first() is not None:
         return True
     known = update(target_alarm).where(_is(alarm.target, alarm.request_kind))

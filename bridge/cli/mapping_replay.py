@@ -19,8 +19,7 @@ from bridge.clock import system_now
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError, find_document
 from bridge.mapping_library.explain import explain_commit
-from bridge.mapping_library.impact import CPU_COUNT, DEFAULT_DAYS
-from bridge.mapping_library.impact import impact as compare
+from bridge.mapping_library.impact import CPU_COUNT, DEFAULT_DAYS, ImpactInput, measure_impact
 from bridge.mapping_library.preview import parse_body, preview_commit
 from bridge.mapping_library.reissue import Reissue, validate_span
 from bridge.operations.audit_context import AuditContext
@@ -106,15 +105,13 @@ def impact(
     with open_database(settings) as engine:
         with reading(engine) as connection:
             lms_id = None if lms is None else activation.find_lms(connection, lms)
-            texts = tuple(find_document(connection, name, lms_id).definition.text for name in (against, document))
-        with _show_progress() as advance:
-            result = compare(
-                engine,
-                (texts[0], texts[1]),
+            request = ImpactInput(
+                find_document(connection, against, lms_id).definition.text,
+                find_document(connection, document, lms_id).definition.text,
                 JournalSpan(system_now() - days * MILLISECONDS_PER_DAY, lms=lms),
-                processes=processes,
-                progress=advance,
             )
+        with _show_progress() as advance:
+            result = measure_impact(engine, request, processes=processes, progress=advance)
     if as_json:
         print_json(result)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,9 +12,7 @@ from typing import Any
 import click
 
 from storage.deliveries import STATES, DeliveryFilter
-from storage.queries.keyset import CursorError
-
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+from storage.queries.keyset import UUID_PATTERN, CursorError
 
 
 class UuidType(click.ParamType[str]):
@@ -25,7 +22,7 @@ class UuidType(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Validate it."""
-        if _UUID.fullmatch(value) is None:
+        if UUID_PATTERN.fullmatch(value.lower()) is None:
             self.fail(f"{value!r} is not a UUID.", param, ctx)
         return str(value).lower()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -14,15 +14,15 @@ from mappings.cmi.snapshot import Completion, Success
 from mappings.cmi.warnings import CmiWarning
 from storage.states import AlarmState, AttemptStatus, DeliveryState, RequestKind
 
-ENUMS = {
-    "AlarmState": tuple(AlarmState),
-    "AttemptStatus": tuple(AttemptStatus),
-    "CommitDisposition": get_args(Disposition),
+ENUMS: dict[str, Iterable[str]] = {
+    "AlarmState": AlarmState,
+    "AttemptStatus": AttemptStatus,
+    "CommitDisposition": Disposition,
     "CompletionStatus": get_args(Completion),
-    "DeliveryState": tuple(DeliveryState),
+    "DeliveryState": DeliveryState,
     "LaunchEntry": ("ab-initio", "resume", ""),
-    "RequestKind": tuple(RequestKind),
-    "SessionEnding": get_args(Ending),
+    "RequestKind": RequestKind,
+    "SessionEnding": Ending,
     "SuccessStatus": get_args(Success),
 }
 """The values of text that stands for a state, by the name that its schema has."""

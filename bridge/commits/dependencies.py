@@ -1,4 +1,4 @@
-"""What every commit is worked out with."""
+"""What every commit is applied with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mappings.definition.model import Identifier
 
 @dataclass(frozen=True)
 class CommitDependencies:
-    """What every commit is worked out with."""
+    """What every commit is applied with."""
 
     mappings: ActiveMappings
     now: Now

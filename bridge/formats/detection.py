@@ -1,4 +1,4 @@
-"""Telling which format a body is in from what it looks like; players label bodies with any content type they like.
+"""Detection of the format of a body from what it looks like; players label bodies with any content type they like.
 
 The table's order is part of what tells formats from each other: a body is in the first one that recognises it.
 """

@@ -68,8 +68,12 @@ def nullable(*schemas: Schema) -> Schema:
 def components() -> dict[str, Schema]:
     """Return all component schemas by name."""
     schemas: dict[str, Schema] = _with_named_enums(_bodies() | _responses())
-    names = {name: {"title": name, "type": "string", "enum": [*values]} for name, values in ENUMS.items()}
-    return schemas | names
+    return schemas | {name: _enum(name, values) for name, values in ENUMS.items()}
+
+
+def _enum(name: str, values: Iterable[str]) -> Schema:
+    schema: Schema = {"title": name, "type": "string", "enum": [*values]}
+    return schema | ({"description": values.__doc__} if isinstance(values, type) else {})
 
 
 def _with_named_enums(value: Any) -> Any:

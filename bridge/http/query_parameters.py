@@ -1,7 +1,7 @@
 """Query parameters that an address does not take: they are refused, as a misspelled filter would return everything.
 
-Health addresses ignore them, as load balancers add some. So do those that players post commits to: players mark their
-last commit by a parameter whose name the LMS chooses, and some formats ask by parameters.
+Health addresses ignore them, as load balancers add some. Addresses of commits take any, GET
+included: players mark their last commit by a parameter whose name the LMS chooses, and add some of their own.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import closing
 from functools import lru_cache
 from multiprocessing import get_context
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Engine
@@ -46,20 +47,27 @@ Progress = Callable[[int, int], None]
 """Called with the number of enrollments that are done, and of all."""
 
 
+class ImpactInput(NamedTuple):
+    """Two mapping documents, given as texts, and the span of commits by which they are compared."""
+
+    old: str
+    new: str
+    span: JournalSpan
+
+
 def _ignore_progress(_done: int, _total: int) -> None:
     """Do nothing."""
 
 
-def impact(
+def measure_impact(
     engine: Engine,
-    documents: tuple[str, str],
-    span: JournalSpan,
+    request: ImpactInput,
     *,
     processes: int = DEFAULT_PROCESSES,
     single_process_limit: int = SINGLE_PROCESS_LIMIT,
     progress: Progress = _ignore_progress,
 ) -> Impact:
-    """Compare the statements that two documents, given as texts, make of the commits of a span.
+    """Compare the statements that two documents make of the commits of a span.
 
     An enrollment is replayed from its beginning, but only statements of commits in the span count. Memory is bounded,
     whatever is stored; commits that are stored meanwhile may be included or not. Beyond `single_process_limit`
@@ -68,13 +76,13 @@ def impact(
     Raises:
         DefinitionError: a document has faults.
     """
-    _compile(*documents)
+    _compile(request.old, request.new)
     with reading(engine) as connection:
-        total = journal_replay.count(connection, span)
+        total = journal_replay.count(connection, request.span)
     progress(0, total)
     result, done = Impact(), 0
     url = engine.url.render_as_string(hide_password=False)
-    for part, enrollments in _parts(engine, url, (documents, span), processes if total > single_process_limit else 0):
+    for part, enrollments in _parts(engine, url, request, processes if total > single_process_limit else 0):
         result.add(part)
         done += enrollments
         progress(min(done, total), total)
@@ -82,19 +90,17 @@ def impact(
     return result
 
 
-def _parts(
-    engine: Engine, url: str, job: tuple[tuple[str, str], JournalSpan], processes: int
-) -> Iterator[tuple[Impact, int]]:
+def _parts(engine: Engine, url: str, request: ImpactInput, processes: int) -> Iterator[tuple[Impact, int]]:
     if not processes:
-        for ids in _chunks(engine, job[1]):
-            yield compare_enrollments(engine, job, ids), len(ids)
+        for ids in _chunks(engine, request.span):
+            yield _compare_enrollments(engine, request, ids), len(ids)
         return
-    chunks = _chunks(engine, job[1])
+    chunks = _chunks(engine, request.span)
     # not forked: threads of this process may hold locks that would never be released there
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         running: dict[Future[Impact], int] = {}
         for ids in chunks:
-            running[pool.submit(_in_process, url, job, ids)] = len(ids)
+            running[pool.submit(_in_process, url, request, ids)] = len(ids)
             if len(running) > processes * 2:
                 yield from _finished(running)
         while running:
@@ -118,8 +124,8 @@ def _chunks(engine: Engine, span: JournalSpan) -> Iterator[list[int]]:
         after = ids[-1]
 
 
-def _in_process(url: str, job: tuple[tuple[str, str], JournalSpan], ids: list[int]) -> Impact:
-    return compare_enrollments(_engine(url), job, ids)
+def _in_process(url: str, request: ImpactInput, ids: list[int]) -> Impact:
+    return _compare_enrollments(_engine(url), request, ids)
 
 
 @lru_cache(maxsize=1)
@@ -133,14 +139,13 @@ def _compile(*documents: str) -> tuple[CompiledMapping, ...]:
     return tuple(compile_text(text, "the document") for text in documents)
 
 
-def compare_enrollments(engine: Engine, job: tuple[tuple[str, str], JournalSpan], ids: list[int]) -> Impact:
+def _compare_enrollments(engine: Engine, request: ImpactInput, ids: list[int]) -> Impact:
     """Compare the statements that two documents make of some enrollments' commits."""
-    documents, span = job
-    old, new = _compile(*documents)
+    old, new = _compile(request.old, request.new)
     result = Impact()
     with reading(engine) as connection, closing(enrollment_histories(connection, ids)) as enrollments:
         for enrollment in enrollments:
-            result.add(_compare_enrollment(old, new, enrollment, span))
+            result.add(_compare_enrollment(old, new, enrollment, request.span))
     return result
 
 

@@ -186,8 +186,8 @@ class Reissue:
             added: list[tuple[Statement, tuple[str, ...]]] = []
             if step.stored is not None and step.stored.problem is None:
                 added.append((voiding(step.stored, now), targets))
-            if step.made is not None:
-                added.append((step.made, self._version.targets[step.made.rule]))
+            if step.replacement is not None:
+                added.append((step.replacement, self._version.targets[step.replacement.rule]))
             for statement, receivers in added:
                 position += 1
                 row = StatementRow(
@@ -247,7 +247,7 @@ class Reissue:
         for step in plan_reissue(
             [_kept(line) for line in lines.values()],
             [replayed.statement for replayed in made.values()],
-            told=replay.bodies,
+            current_bodies=replay.bodies,
             content_hash=self._version.mapping.definition.content_hash,
             hashes=self._hashes,
         ):
@@ -261,7 +261,7 @@ class Reissue:
             if step.kind == "same":
                 part.count("same", rule)
                 continue
-            bodies = (None if line is None else line.body, None if step.made is None else step.made.body)
+            bodies = (None if line is None else line.body, None if step.replacement is None else step.replacement.body)
             part.differs(step.kind, rule, (session_id, number), *bodies)
             steps.append(_ReissueStep(step, session_id, number, () if line is None else line.targets))
         return steps

@@ -82,7 +82,9 @@ def explain(mapping: CompiledMapping, transition: Transition, evaluations: Seque
         verb = mapping.definition.verbs[rule.verb].id
         own = by_rule.get(rule.name)
         rules += (
-            [_evaluated(one, verb, transition.changes) for one in own] if own else [_silent(rule, verb, transition)]
+            [_evaluated(evaluation, verb, transition.changes) for evaluation in own]
+            if own
+            else [_silent(rule, verb, transition)]
         )
     return Explanation(
         transition.disposition,
@@ -94,35 +96,39 @@ def explain(mapping: CompiledMapping, transition: Transition, evaluations: Seque
     )
 
 
-def _change(one: Change) -> ChangeExplanation:
+def _change(change: Change) -> ChangeExplanation:
     about = None
-    if one.about is not None:
-        kind = type(one.about).__name__.lower()
-        about = {"kind": kind} | msgspec.to_builtins(one.about)
+    if change.about is not None:
+        kind = type(change.about).__name__.lower()
+        about = {"kind": kind} | msgspec.to_builtins(change.about)
     return ChangeExplanation(
-        one.trigger, TRIGGERS[one.trigger], msgspec.to_builtins(one.before), msgspec.to_builtins(one.after), about
+        change.trigger,
+        TRIGGERS[change.trigger],
+        msgspec.to_builtins(change.before),
+        msgspec.to_builtins(change.after),
+        about,
     )
 
 
-def _evaluated(one: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> RuleExplanation:
-    rule, about = one.rule, one.change.about
-    why = REASONS[one.outcome]
-    if one.outcome is RuleOutcome.ONCE:
+def _evaluated(evaluation: RuleEvaluation, verb: str, changes: tuple[Change, ...]) -> RuleExplanation:
+    rule, about = evaluation.rule, evaluation.change.about
+    why = REASONS[evaluation.outcome]
+    if evaluation.outcome is RuleOutcome.ONCE:
         of_item = f" about {about.id}" if isinstance(about, (Interaction, Objective)) else ""
         why = f"{why}{of_item}: {ONCE[rule.once]}"
-    elif one.outcome is RuleOutcome.CONDITION and rule.condition is not None:
+    elif evaluation.outcome is RuleOutcome.CONDITION and rule.condition is not None:
         why = f"{why}: {rule.condition.text}"
     return RuleExplanation(
         rule.name,
         rule.when,
         verb,
-        one.outcome,
+        evaluation.outcome,
         why,
         # by identity: equal changes can come twice
-        next(place for place, change in enumerate(changes) if change is one.change),
+        next(place for place, change in enumerate(changes) if change is evaluation.change),
         None if rule.condition is None else rule.condition.text,
-        one.variables,
-        None if one.statement is None else one.statement.id,
+        evaluation.variables,
+        None if evaluation.statement is None else evaluation.statement.id,
     )
 
 

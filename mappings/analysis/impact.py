@@ -72,7 +72,11 @@ class Impact(msgspec.Struct):
         self._keep(ImpactExample(kind, rule, *of, before, after))
 
     def _keep(self, example: ImpactExample) -> None:
-        alike = [one for one in self.examples if one.kind == example.kind and one.rule == example.rule]
+        alike = [
+            kept_example
+            for kept_example in self.examples
+            if kept_example.kind == example.kind and kept_example.rule == example.rule
+        ]
         if len(alike) < MAX_EXAMPLES:
             self.examples.append(example)
 
@@ -103,10 +107,10 @@ class ImpactComparison:
         self._after: dict[str, _GeneratedStatement] = {}
         self.impact = Impact(enrollments=1)
 
-    def apply(self, one: JournalledCommit) -> None:
+    def apply(self, commit: JournalledCommit) -> None:
         """Return the next commit both ways."""
-        self._compare(self._old.apply(one), self._new.apply(one))
-        if self._since <= one.received_commit.received_at < self._until:
+        self._compare(self._old.apply(commit), self._new.apply(commit))
+        if self._since <= commit.received_commit.received_at < self._until:
             self.impact.commits += 1
 
     def skip(self, session_id: str) -> None:
@@ -131,24 +135,24 @@ class ImpactComparison:
         return self.impact
 
     def _differs(self, kind: Kind, before: _GeneratedStatement | None, after: _GeneratedStatement | None) -> None:
-        one = after or before
-        assert one is not None  # noqa: S101 -- one of the two made it
-        bodies = (None if made is None else made.statement.body for made in (before, after))
-        self.impact.differs(kind, one.statement.rule, (one.session_id, one.number), *bodies)
+        either = after or before
+        assert either is not None  # noqa: S101 -- one of the two made it
+        bodies = (None if generated is None else generated.statement.body for generated in (before, after))
+        self.impact.differs(kind, either.statement.rule, (either.session_id, either.number), *bodies)
 
     def _compare(self, old: Sequence[ReplayedCommit], new: Sequence[ReplayedCommit]) -> None:
         for before, after in zip(old, new, strict=True):
             if not self._since <= before.received_at < self._until:
                 continue
             # as a rule nothing differs, and then nothing is kept
-            for one, other in zip(before.statements, after.statements, strict=False):
-                if one.id == other.id and one.body == other.body:
-                    self.impact.count("same", other.rule)
+            for statement, counterpart in zip(before.statements, after.statements, strict=False):
+                if statement.id == counterpart.id and statement.body == counterpart.body:
+                    self.impact.count("same", counterpart.rule)
                 else:
-                    self._before[one.id] = _GeneratedStatement(one, before.session_id, before.number)
-                    self._after[other.id] = _GeneratedStatement(other, after.session_id, after.number)
+                    self._before[statement.id] = _GeneratedStatement(statement, before.session_id, before.number)
+                    self._after[counterpart.id] = _GeneratedStatement(counterpart, after.session_id, after.number)
             shared = min(len(before.statements), len(after.statements))
-            for one in before.statements[shared:]:
-                self._before[one.id] = _GeneratedStatement(one, before.session_id, before.number)
-            for one in after.statements[shared:]:
-                self._after[one.id] = _GeneratedStatement(one, after.session_id, after.number)
+            for statement in before.statements[shared:]:
+                self._before[statement.id] = _GeneratedStatement(statement, before.session_id, before.number)
+            for statement in after.statements[shared:]:
+                self._after[statement.id] = _GeneratedStatement(statement, after.session_id, after.number)

@@ -37,20 +37,20 @@ class StoredStatement(msgspec.Struct, frozen=True):
 class ReissueStep(msgspec.Struct, frozen=True):
     """What is done about one statement: unless it stays the `same`, what is stored is voided, and what is made added.
 
-    `of` is what the version would have made; `made` is that under the id it gets.
+    `of` is what the version would have made; `replacement` is that under the id it gets.
     """
 
     kind: Kind | Literal["same"]
     of: Statement | None
     stored: StoredStatement | None
-    made: Statement | None
+    replacement: Statement | None
 
 
 def plan_reissue(
     stored: Sequence[StoredStatement],
-    made: Sequence[Statement],
+    generated: Sequence[Statement],
     *,
-    told: Mapping[int, Mapping[str, str]],
+    current_bodies: Mapping[int, Mapping[str, str]],
     content_hash: str,
     hashes: Collection[str],
 ) -> Iterator[ReissueStep]:
@@ -58,38 +58,44 @@ def plan_reissue(
 
     Args:
         stored: what was made, all of it, those that void and those that took a place among them.
-        made: what the version would have made, under the ids it would have given.
-        told: version id -> id -> body, as those that are stored would be made now; names may have changed since.
+        generated: what the version would have made, under the ids it would have given.
+        current_bodies: version id -> id -> body, as stored ones would be made now; names may have changed.
         content_hash: of the version.
         hashes: of all versions that anything may have been told anew by.
     """
     # ends that a later commit made untrue were voided by the mapping itself, and are not made once more
-    own = {one.id for one in made if one.verb == VOIDED}
-    made = [one for one in made if one.verb != VOIDED and voiding_id(one.id) not in own]
-    ids = {one.id for one in stored}
-    voiding = {voiding_id(one.id) for one in stored}
-    standing = {one.id: one for one in stored if one.id not in voiding and voiding_id(one.id) not in ids}
-    for one in made:
-        names = [one.id, *(name for own in hashes for name in _names(one.id, own, ids))]
-        found = [standing.pop(name) for name in names if name in standing]
-        if not found:
-            yield ReissueStep("added", one, None, _renamed(one, content_hash, ids))
+    own = {statement.id for statement in generated if statement.verb == VOIDED}
+    generated = [
+        statement for statement in generated if statement.verb != VOIDED and voiding_id(statement.id) not in own
+    ]
+    ids = {statement.id for statement in stored}
+    voiding = {voiding_id(statement.id) for statement in stored}
+    standing = {
+        statement.id: statement
+        for statement in stored
+        if statement.id not in voiding and voiding_id(statement.id) not in ids
+    }
+    for statement in generated:
+        names = [statement.id, *(name for own in hashes for name in _names(statement.id, own, ids))]
+        candidates = [standing.pop(name) for name in names if name in standing]
+        if not candidates:
+            yield ReissueStep("added", statement, None, _renamed(statement, content_hash, ids))
             continue
-        newest = max(found, key=lambda kept: kept.position)
-        before = told.get(newest.version_id, {}).get(one.id, newest.body)
-        if _rest(one.body) in (_rest(newest.body), _rest(before)):
-            yield ReissueStep("same", one, newest, None)
+        newest = max(candidates, key=lambda earlier: earlier.position)
+        before = current_bodies.get(newest.version_id, {}).get(statement.id, newest.body)
+        if _rest(statement.body) in (_rest(newest.body), _rest(before)):
+            yield ReissueStep("same", statement, newest, None)
         else:
-            yield ReissueStep("changed", one, newest, _renamed(one, content_hash, ids))
-    for kept in standing.values():
-        if kept.problem is None:
-            yield ReissueStep("dropped", None, kept, None)
+            yield ReissueStep("changed", statement, newest, _renamed(statement, content_hash, ids))
+    for earlier in standing.values():
+        if earlier.problem is None:
+            yield ReissueStep("dropped", None, earlier, None)
 
 
-def voiding(kept: StoredStatement, at: int) -> Statement:
+def voiding(stored: StoredStatement, at: int) -> Statement:
     """Build the statement that voids one, with its actor and context, dated in milliseconds since the epoch."""
-    made = void(kept.id, kept.body, at)
-    return Statement(made.id, 0, RULE, VOIDED, made.body, made.problem)
+    statement = void(stored.id, stored.body, at)
+    return Statement(statement.id, 0, RULE, VOIDED, statement.body, statement.problem)
 
 
 def _names(statement_id: str, content_hash: str, taken: Collection[str]) -> Iterator[str]:
@@ -133,11 +139,11 @@ def with_id(body: str, statement_id: str) -> str:
     return f"{body[:_BEFORE_ID]}{statement_id}{body[_AFTER_ID:]}"
 
 
-def _renamed(one: Statement, content_hash: str, taken: Collection[str]) -> Statement:
+def _renamed(statement: Statement, content_hash: str, taken: Collection[str]) -> Statement:
     """Return a statement under the first id of a version that is free."""
-    turn = sum(1 for _ in _names(one.id, content_hash, taken))
-    own = _name(one.id, content_hash, turn)
-    return msgspec.structs.replace(one, id=own, body=with_id(one.body, own))
+    turn = sum(1 for _ in _names(statement.id, content_hash, taken))
+    own = _name(statement.id, content_hash, turn)
+    return msgspec.structs.replace(statement, id=own, body=with_id(statement.body, own))
 
 
 def _rest(body: str) -> str:

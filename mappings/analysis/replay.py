@@ -88,9 +88,10 @@ class _Attempt:
         self.context = story.context
         self.state = AttemptState()
         self.turn = 0
-        self.to_open = sorted(story.sessions, key=lambda one: (-one.opened, -one.number))
+        self.to_open = sorted(story.sessions, key=lambda session: (-session.opened, -session.number))
         self.to_close = sorted(
-            ((turn, one.session_id) for one in story.sessions for turn in one.closed), key=lambda one: -one[0]
+            ((turn, session.session_id) for session in story.sessions for turn in session.closed),
+            key=lambda session: -session[0],
         )
 
 
@@ -108,20 +109,20 @@ class Replay:
         self._explains = explains
         self._attempts = [_Attempt(story) for story in attempts]
         self._of_session = {
-            one.session_id: found
-            for story, found in zip(attempts, self._attempts, strict=True)
-            for one in story.sessions
+            session.session_id: attempt
+            for story, attempt in zip(attempts, self._attempts, strict=True)
+            for session in story.sessions
         }
         self._sessions: dict[str, _Session] = {}
         self._completed = self._passed = False
         self._enrollment = NEW_ENROLLMENT
 
-    def apply(self, one: JournalledCommit) -> list[ReplayedCommit]:
+    def apply(self, journalled: JournalledCommit) -> list[ReplayedCommit]:
         """Apply the next commit, and before it end the sessions that were ended before it came."""
-        attempt = self._of_session[one.session_id]
-        told = self._close_due(attempt)
-        session, received_commit = self._sessions[one.session_id], one.received_commit
-        session.number, session.received_at = one.number, received_commit.received_at
+        attempt = self._of_session[journalled.session_id]
+        replayed = self._close_due(attempt)
+        session, received_commit = self._sessions[journalled.session_id], journalled.received_commit
+        session.number, session.received_at = journalled.number, received_commit.received_at
         looks_up = needs_duplicate_lookup(session.state, received_commit)
         evaluations = self._evaluations(session)
         transition = apply_commit(
@@ -134,20 +135,20 @@ class Replay:
             enrollment=self._enrollment,
             evaluations=evaluations,
         )
-        told.append(self._take(attempt, session, transition, evaluations))
+        replayed.append(self._take(attempt, session, transition, evaluations))
         if transition.recorded or transition.duplicate_of is not None:
             attempt.turn += 1
         if transition.duplicate_of is not None:
-            return told
+            return replayed
         commit = received_commit.commit
         session.prior_commits.append(
-            PriorCommit(one.number, received_commit.digest, commit.sequence, received_commit.idempotency_key)
+            PriorCommit(journalled.number, received_commit.digest, commit.sequence, received_commit.idempotency_key)
         )
         if transition.session.for_credit:
             snapshot = transition.attempt.snapshot
             self._completed = self._completed or snapshot.completion_status == "completed"
             self._passed = self._passed or snapshot.success_status == "passed"
-        return told
+        return replayed
 
     def skip(self, session_id: str) -> None:
         """Skip a commit that cannot be read; the attempt had its turn all the same."""
@@ -160,7 +161,7 @@ class Replay:
 
     def _close_due(self, attempt: _Attempt) -> list[ReplayedCommit]:
         """End the sessions that were ended before the next commit, and open those that were opened."""
-        told: list[ReplayedCommit] = []
+        replayed: list[ReplayedCommit] = []
         self._open_due(attempt)
         while attempt.to_close and attempt.to_close[-1][0] == attempt.turn + 1:
             session = self._sessions[attempt.to_close.pop()[1]]
@@ -175,10 +176,10 @@ class Replay:
                 enrollment=self._enrollment,
                 evaluations=evaluations,
             )
-            told.append(self._take(attempt, session, transition, evaluations, closing=True))
+            replayed.append(self._take(attempt, session, transition, evaluations, closing=True))
             attempt.turn += 1
             self._open_due(attempt)
-        return told
+        return replayed
 
     def _open_due(self, attempt: _Attempt) -> None:
         while attempt.to_open and attempt.to_open[-1].opened <= attempt.turn:

@@ -107,22 +107,23 @@ def find_changes(
         started_at: that the attempt began, when, in milliseconds since the epoch; 0 with the commit, None not at all.
         resumed_at: likewise, that the session goes on with the attempt.
     """
-    found: list[Change] = []
+    changes: list[Change] = []
     if started_at is not None:
-        found.append(Change("attempt.started", at=started_at))
+        changes.append(Change("attempt.started", at=started_at))
     if resumed_at is not None:
-        found.append(Change("session.resumed", at=resumed_at))
+        changes.append(Change("session.resumed", at=resumed_at))
     if after is not before:
         if after.interactions is not before.interactions:
-            found += _answers(before.interactions or {}, after.interactions or {})
+            changes += _answers(before.interactions or {}, after.interactions or {})
         if after.objectives is not before.objectives:
-            found += _objectives(before, after)
+            changes += _objectives(before, after)
         if after.comments != before.comments or after.comments_from_learner is not before.comments_from_learner:
-            found += [
-                Change("comment.made", after=one.text, about=one, at=one.at) for one in new_comments(before, after)
+            changes += [
+                Change("comment.made", after=comment.text, about=comment, at=comment.at)
+                for comment in new_comments(before, after)
             ]
-        _add_status(before, after, last_score, found)
-    return tuple(found)
+        _add_status(before, after, last_score, changes)
+    return tuple(changes)
 
 
 def ending_change(ended: Ending, session: SessionState, *, retold: bool = False) -> Change:

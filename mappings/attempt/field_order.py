@@ -36,12 +36,12 @@ def split_commit(
     session: SessionState, commit: Commit, parsed_cmi: ParsedCmi, received_at: int, *, newer: bool, newest_session: bool
 ) -> SplitCommit:
     """Return what of a commit is news. A session that another one has followed has none once it is overtaken."""
-    said, cleared = parsed_cmi.snapshot, parsed_cmi.cleared
+    incoming, cleared = parsed_cmi.snapshot, parsed_cmi.cleared
     if newer:
-        return SplitCommit(said, EMPTY, cleared)
+        return SplitCommit(incoming, EMPTY, cleared)
     if commit.full or commit.echoes or not newest_session:
-        return SplitCommit(EMPTY, said, frozenset())
-    names = [name for name in _FIELDS if name in cleared or getattr(said, name) is not None]
+        return SplitCommit(EMPTY, incoming, frozenset())
+    names = [name for name in _FIELDS if name in cleared or getattr(incoming, name) is not None]
     if commit.sequence is not None:
         news = {name for name in names if commit.sequence > session.last_sequence_by_field.get(name, -1)}
     elif (
@@ -59,10 +59,10 @@ def split_commit(
         scores = set(SCORE_FIELDS) & set(names)
         news = news | scores if "success_status" in news else news - scores
     if not news:
-        return SplitCommit(EMPTY, said, frozenset())
+        return SplitCommit(EMPTY, incoming, frozenset())
     return SplitCommit(
-        replace(said, **{name: None for name in names if name not in news}),
-        replace(said, **dict.fromkeys(news)),
+        replace(incoming, **{name: None for name in names if name not in news}),
+        replace(incoming, **dict.fromkeys(news)),
         cleared & news,
     )
 
@@ -71,8 +71,8 @@ def record_fields(session: SessionState, commit: Commit, parsed_cmi: ParsedCmi, 
     """Return the session with what must be known of a delta, once another one is overtaken by it."""
     if commit.sequence is None and not ends:
         return session
-    said = parsed_cmi.snapshot
-    names = [name for name in _FIELDS if name in parsed_cmi.cleared or getattr(said, name) is not None]
+    incoming = parsed_cmi.snapshot
+    names = [name for name in _FIELDS if name in parsed_cmi.cleared or getattr(incoming, name) is not None]
     if commit.sequence is None:
         return replace(session, end_commit_fields=tuple(names))
     number = commit.sequence

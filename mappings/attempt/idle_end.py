@@ -39,14 +39,14 @@ def end_idle(
             session.applied_at,
         )
     ended = idle if overlapped else _ending(session, idle)
-    told = (
+    emitted = (
         attempt.snapshot
         if attempt.emitted_interactions is None
         else replace(attempt.snapshot, interactions=attempt.emitted_interactions)
     )
     last, after = attempt.score, attempt
     if attempt.score_pending_session == session.number:
-        told, last = without_score(told), attempt.last_emitted_score
+        emitted, last = without_score(emitted), attempt.last_emitted_score
         after = replace(attempt, score_pending_session=None, last_emitted_score=None)
     known = attempt.snapshot
     if _left(session) and decides_at_end(known, session, ended, policy):
@@ -71,7 +71,7 @@ def end_idle(
             overlap_positions=(*session.overlap_positions, turn) if overlapped else session.overlap_positions,
         ),
         max(session.applied_at, attempt.timestamp),
-        (*find_changes(told, known, last_score=last), ending_change(ended, session)),
+        (*find_changes(emitted, known, last_score=last), ending_change(ended, session)),
     )
 
 

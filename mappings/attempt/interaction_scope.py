@@ -15,33 +15,33 @@ from mappings.cmi.tree import item as clean
 
 
 def begin_interactions(
-    known: Snapshot, session: SessionState, said: Snapshot, *, settled: bool
+    known: Snapshot, session: SessionState, incoming: Snapshot, *, settled: bool
 ) -> tuple[Snapshot, tuple[str, ...]]:
     """Return the snapshot without interactions of earlier sessions whose indices this one uses anew.
 
     Content counts its interactions from nought in every session. An item that is wholly the earlier session's was
     loaded by the LMS and is no new answer; one without an id adds to what was loaded.
     """
-    if session.number <= 1 or not said.interactions or not known.interactions:
+    if session.number <= 1 or not incoming.interactions or not known.interactions:
         return known, session.own_interactions
     begun, loaded = set(session.own_interactions), known.interactions
     new = [
         index
-        for index, sent in said.interactions.items()
+        for index, sent in incoming.interactions.items()
         if index not in begun and loaded.get(index) != sent and _begins(loaded.get(index), sent, settled=settled)
     ]
     if not new:
         return known, session.own_interactions
     anew = frozenset(new)
-    kept = {index: item for index, item in loaded.items() if index not in anew}
-    return replace(known, interactions=kept), (*session.own_interactions, *new)
+    remaining = {index: item for index, item in loaded.items() if index not in anew}
+    return replace(known, interactions=remaining), (*session.own_interactions, *new)
 
 
 def _begins(loaded: Raw | None, sent: Raw, *, settled: bool) -> bool:
     if loaded is None:
         return sent != NULL
-    told = _set(clean(sent))
-    return not (settled and "id" not in told) and told != _set(from_json(loaded))
+    item = _set(clean(sent))
+    return not (settled and "id" not in item) and item != _set(from_json(loaded))
 
 
 def _set(item: Item) -> Item:
@@ -50,25 +50,25 @@ def _set(item: Item) -> Item:
     return {key: part for key, part in parts.items() if part not in ("", {})}
 
 
-def without_foreign(known: Snapshot, said: Snapshot, *, older: bool) -> Snapshot:
+def without_foreign(known: Snapshot, incoming: Snapshot, *, older: bool) -> Snapshot:
     """Return an earlier session's commit without interactions whose indices a later session uses by now."""
-    if not said.interactions or not known.interactions:
-        return said
+    if not incoming.interactions or not known.interactions:
+        return incoming
     loaded = known.interactions
-    own = {index: sent for index, sent in said.interactions.items() if not _foreign(loaded.get(index), sent, older)}
-    return said if len(own) == len(said.interactions) else replace(said, interactions=own)
+    own = {index: sent for index, sent in incoming.interactions.items() if not _foreign(loaded.get(index), sent, older)}
+    return incoming if len(own) == len(incoming.interactions) else replace(incoming, interactions=own)
 
 
 def _foreign(loaded: Raw | None, sent: Raw, older: bool) -> bool:  # noqa: FBT001 -- one word, used once
     """Return whether two items of one index are of two answers: by their ids and, of an older commit, by anything."""
     if loaded is None or loaded == sent:
         return False
-    known, told = from_json(loaded), _set(clean(sent))
-    return any(known.get(key) not in (None, "", told[key]) for key in (told if older else {"id"} & told.keys()))
+    known, item = from_json(loaded), _set(clean(sent))
+    return any(known.get(key) not in (None, "", item[key]) for key in (item if older else {"id"} & item.keys()))
 
 
 def settled_interactions(
-    attempt: AttemptState, before: Snapshot, known: Snapshot, said: Snapshot, *, settled: bool
+    attempt: AttemptState, before: Snapshot, known: Snapshot, incoming: Snapshot, *, settled: bool
 ) -> tuple[Snapshot, Interactions | None]:
     """Return the snapshot before the commit with the interactions that were told, and those that may be told now.
 
@@ -77,16 +77,16 @@ def settled_interactions(
     loaded, now = before.interactions, known.interactions
     if attempt.emitted_interactions is not None:
         # what this session uses anew was forgotten
-        told = {index: item for index, item in attempt.emitted_interactions.items() if index in (loaded or ())}
-        before = replace(before, interactions=told)
+        emitted = {index: item for index, item in attempt.emitted_interactions.items() if index in (loaded or ())}
+        before = replace(before, interactions=emitted)
     if settled or not now:
         return before, now
     earlier, old = before.interactions or {}, loaded or {}
-    written = [index for index in said.interactions or () if now.get(index) is not old.get(index)]
-    held: str | None = written[-1] if written else None
-    if held is None and attempt.emitted_interactions is not None:
-        held = next((index for index, item in now.items() if item != earlier.get(index)), None)
-    if held is None:
+    changed = [index for index in incoming.interactions or () if now.get(index) is not old.get(index)]
+    deferred: str | None = changed[-1] if changed else None
+    if deferred is None and attempt.emitted_interactions is not None:
+        deferred = next((index for index, item in now.items() if item != earlier.get(index)), None)
+    if deferred is None:
         return before, now
-    untold = {index: item for index, item in now.items() if index != held}
-    return before, untold | {held: earlier[held]} if held in earlier else untold
+    untold = {index: item for index, item in now.items() if index != deferred}
+    return before, untold | {deferred: earlier[deferred]} if deferred in earlier else untold

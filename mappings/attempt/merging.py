@@ -49,43 +49,43 @@ def merge_commit(
         ended: how the commit ends the session, None where it does not.
         policy: how the mapping document wants statuses to be understood.
     """
-    said, older = parts.newest, parts.older
+    incoming, older = parts.newest, parts.older
     before = attempt.snapshot if session.commits or not newest_session else at_launch(attempt.snapshot)
     begun = session.own_interactions
     if newest_session:
-        before, begun = begin_interactions(before, session, said, settled=commit.settled)
+        before, begun = begin_interactions(before, session, incoming, settled=commit.settled)
     else:
-        said, older = without_foreign(before, said, older=False), without_foreign(before, older, older=True)
-    if session.launch is not NO_LAUNCH_DATA and (given := session.launch.content_fields()):
+        incoming, older = without_foreign(before, incoming, older=False), without_foreign(before, older, older=True)
+    if session.launch is not NO_LAUNCH_DATA and (launch_fields := session.launch.content_fields()):
         # the LMS's word wins over what its player or its content make of it
-        said = replace(said, **given)
+        incoming = replace(incoming, **launch_fields)
     cleared = _cleared(session, commit, parts.cleared)
-    word = result.success_word(session, said, before, echoes=commit.echoes)
-    if word is None and said.success_status is not None:
-        said = replace(said, success_status=None)
+    word = result.success_word(session, incoming, before, echoes=commit.echoes)
+    if word is None and incoming.success_status is not None:
+        incoming = replace(incoming, success_status=None)
     by_mark = False
-    decided = pass_marks.success_by_passing_score(attempt, before, said, word, policy)
+    decided = pass_marks.success_by_passing_score(attempt, before, incoming, word, policy)
     if decided is not None and word != decided:
         word, by_mark = decided, True
-        said = replace(said, success_status=decided)
+        incoming = replace(incoming, success_status=decided)
     passed_score = attempt.passed_score
-    kept = result.keeps_passed(before, word, policy)
-    if kept:
-        said = result.without_result(said)
+    keeps_passed = result.keeps_passed(before, word, policy)
+    if keeps_passed:
+        incoming = result.without_result(incoming)
         cleared -= _RESULT
     elif word == "unknown" and before.success_status in {"passed", "failed"}:
-        said = replace(said, success_status="unknown")
+        incoming = replace(incoming, success_status="unknown")
     raised, known = None, before
     if older is not EMPTY:
         raised, older = _raising(session, commit, before, older, policy)
         known = merge(before, older, older=True)
     known = merge(
         known,
-        said,
+        incoming,
         cleared=cleared,
         clears_items=newest_session and (not commit.echoes or session.number == 1 or session.commits > 0),
     )
-    if kept:
+    if keeps_passed:
         known = known if passed_score is None else result.with_score(known, passed_score)
         passed_score = None
     else:
@@ -98,13 +98,13 @@ def merge_commit(
         session,
         MergeResult(
             before,
-            result.with_lesson_status(before, known, said if older is EMPTY else merge(older, said)),
+            result.with_lesson_status(before, known, incoming if older is EMPTY else merge(older, incoming)),
             begun,
             passed_score,
-            attempt.completion_by_threshold and said.completion_status in {None, "unknown", "not attempted"},
+            attempt.completion_by_threshold and incoming.completion_status in {None, "unknown", "not attempted"},
             by_mark if word is not None else attempt.success_by_passing_score,
         ),
-        said,
+        incoming,
         ended,
         policy,
     )
@@ -140,15 +140,15 @@ def _decided_by_marks(
     attempt: AttemptState,
     session: SessionState,
     merged: MergeResult,
-    said: Snapshot,
+    incoming: Snapshot,
     ended: Ending | None,
     policy: StatusPolicy,
 ) -> MergeResult:
     known = merged.known
-    if policy.failed_completes and said.lesson_status == "failed" and known.completion_status != "completed":
+    if policy.failed_completes and incoming.lesson_status == "failed" and known.completion_status != "completed":
         known = replace(known, completion_status="completed")
     if known.completion_threshold is not None:
-        completed = pass_marks.with_completion(attempt, known, said, policy)
+        completed = pass_marks.with_completion(attempt, known, incoming, policy)
         if completed is not None:
             return replace(merged, known=completed, completion_by_threshold=True)
     if pass_marks.decides_at_end(known, session, ended, policy):

@@ -27,13 +27,13 @@ def repeated_number(
 ) -> tuple[CmiWarning, ...]:
     """Return what is said of a commit that was taken for an earlier one by its number alone."""
     commit, key = received_commit.commit, received_commit.idempotency_key
-    for one in prior_commits:
-        if one.number == duplicate_of and one.digest != received_commit.digest and commit.is_counted:
-            if one.sequence != commit.sequence or (key is not None and key == one.idempotency_key):
+    for prior in prior_commits:
+        if prior.number == duplicate_of and prior.digest != received_commit.digest and commit.is_counted:
+            if prior.sequence != commit.sequence or (key is not None and key == prior.idempotency_key):
                 break
             message = (
-                f"is the number of commit {one.number} already, which had another body: nothing of this one was taken;"
-                " a client that starts again must count on"
+                f"is the number of commit {prior.number} already, which had another body: nothing of this one was"
+                " taken; a client that starts again must count on"
             )
             return (warn(WarningCode.SEQUENCE_REPEATED, "sequence", str(commit.sequence), message),)
     return ()

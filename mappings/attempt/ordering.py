@@ -29,7 +29,7 @@ def needs_duplicate_lookup(session: SessionState, received_commit: ReceivedCommi
     )
 
 
-def terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
+def terminates(session: SessionState, commit: Commit, incoming: Snapshot) -> bool:
     """Return whether a commit ends its session.
 
     Players that cannot say so still differ in their last commit: it alone carries `total_time`, unless they are set to
@@ -38,14 +38,14 @@ def terminates(session: SessionState, commit: Commit, said: Snapshot) -> bool:
     """
     if commit.terminated is not None:
         return commit.terminated
-    if not commit.full or said.total_time is None:
+    if not commit.full or incoming.total_time is None:
         return False
     return commit.beacon or session.seen_without_total_time
 
 
-def ended_before(session: SessionState, commit: Commit, said: Snapshot) -> bool:
+def ended_before(session: SessionState, commit: Commit, incoming: Snapshot) -> bool:
     """Return whether a stale commit shows that the one before it, which told the total time, was the last."""
-    return commit.terminated is None and commit.full and session.reports_total_time and said.total_time is None
+    return commit.terminated is None and commit.full and session.reports_total_time and incoming.total_time is None
 
 
 def classify(
@@ -62,7 +62,7 @@ def classify(
         stale = _is_older(attempt, session, received_commit, prior_commits)
     else:
         # a number that came before is, here, that of a count which started again
-        stale = sequence < session.sequence and all(one.sequence != sequence for one in prior_commits)
+        stale = sequence < session.sequence and all(prior.sequence != sequence for prior in prior_commits)
     return (_STALE if stale else _APPLIED), None
 
 
@@ -71,15 +71,15 @@ def find_repeated(
 ) -> int | None:
     """Return the number of the commit that this one repeats, None where it repeats none."""
     key, sequence, digest = received_commit.idempotency_key, received_commit.commit.sequence, received_commit.digest
-    for one in prior_commits:
-        if key is not None and one.idempotency_key == key:
-            return one.number
-        if sequence is not None and one.sequence == sequence:
+    for prior in prior_commits:
+        if key is not None and prior.idempotency_key == key:
+            return prior.number
+        if sequence is not None and prior.sequence == sequence:
             # a count that restarts repeats a number with other content; one that does not was sent again
-            if one.digest == digest or not received_commit.commit.restarts:
-                return one.number
-        elif sequence is None and one.digest == digest and _is_said_again(session, received_commit):
-            return one.number
+            if prior.digest == digest or not received_commit.commit.restarts:
+                return prior.number
+        elif sequence is None and prior.digest == digest and _is_said_again(session, received_commit):
+            return prior.number
     return None
 
 
@@ -99,18 +99,18 @@ def _is_said_again(session: SessionState, received_commit: ReceivedCommit) -> bo
 def _is_older(
     attempt: AttemptState, session: SessionState, received_commit: ReceivedCommit, prior_commits: Sequence[PriorCommit]
 ) -> bool:
-    said = received_commit.parsed_cmi.snapshot
-    went_back = 0 < (said.session_time or 0) < session.client_session_time
-    if went_back and any(one.digest == received_commit.digest for one in prior_commits):
+    incoming = received_commit.parsed_cmi.snapshot
+    went_back = 0 < (incoming.session_time or 0) < session.client_session_time
+    if went_back and any(prior.digest == received_commit.digest for prior in prior_commits):
         return True
     whole = received_commit.commit.full and session.commits > 0
     overtaken = received_commit.received_at - session.applied_at <= REORDER_WINDOW
     if not overtaken or not (went_back or whole):
         return False
-    if raises_status(attempt.snapshot, said) or terminates(session, received_commit.commit, said):
+    if raises_status(attempt.snapshot, incoming) or terminates(session, received_commit.commit, incoming):
         return False
     if went_back:
         return True
-    if session.reports_total_time and said.total_time is None:
+    if session.reports_total_time and incoming.total_time is None:
         return True
-    return len(said.interactions or ()) < session.max_interactions
+    return len(incoming.interactions or ()) < session.max_interactions

@@ -21,13 +21,13 @@ _NEVER_SET = frozenset({None, "not attempted"})
 
 
 def success_by_passing_score(
-    attempt: AttemptState, before: Snapshot, said: Snapshot, word: SuccessWord | None, policy: StatusPolicy
+    attempt: AttemptState, before: Snapshot, incoming: Snapshot, word: SuccessWord | None, policy: StatusPolicy
 ) -> SuccessWord | None:
     """Return the success that SCORM 2004's passing score decides, None where it decides nothing."""
-    mark = before.scaled_passing_score if said.scaled_passing_score is None else said.scaled_passing_score
+    mark = before.scaled_passing_score if incoming.scaled_passing_score is None else incoming.scaled_passing_score
     if mark is None or policy.marks == "never":
         return None
-    scaled = before.score_scaled if said.score_scaled is None else said.score_scaled
+    scaled = before.score_scaled if incoming.score_scaled is None else incoming.score_scaled
     if scaled is None:
         return None
     silent = word in _OPEN_SUCCESS and (
@@ -38,12 +38,14 @@ def success_by_passing_score(
     return "passed" if scaled >= mark else "failed"
 
 
-def with_completion(attempt: AttemptState, known: Snapshot, said: Snapshot, policy: StatusPolicy) -> Snapshot | None:
+def with_completion(
+    attempt: AttemptState, known: Snapshot, incoming: Snapshot, policy: StatusPolicy
+) -> Snapshot | None:
     """Return the snapshot with the completion that SCORM 2004's threshold decides, None where it decides nothing."""
     mark, measure = known.completion_threshold, known.progress_measure
     if policy.marks == "never" or mark is None or measure is None:
         return None
-    silent = said.completion_status in _OPEN_COMPLETION and (
+    silent = incoming.completion_status in _OPEN_COMPLETION and (
         attempt.completion_by_threshold or attempt.snapshot.completion_status in _OPEN_COMPLETION
     )
     if policy.marks == "when-silent" and not silent:

@@ -21,25 +21,25 @@ _NO_SCORE = dict.fromkeys(SCORE_FIELDS)
 _NO_RESULT: dict[str, Any] = {**_NO_SCORE, "success_status": None, "lesson_status": None}
 
 
-def success_word(session: SessionState, said: Snapshot, known: Snapshot, *, echoes: bool) -> SuccessWord | None:
+def success_word(session: SessionState, incoming: Snapshot, known: Snapshot, *, echoes: bool) -> SuccessWord | None:
     """Return what a commit says of success.
 
     A SCORM 1.2 status without a part on success (`incomplete`, `completed`) is a word on it only where another score
     comes with it: that score is not the one of what was said before. A client that echoes all it holds says `unknown`
     where it was merely not loaded with what was reached before: likewise, but where this session had said more.
     """
-    if said.success_status in {"passed", "failed"}:
-        return said.success_status
-    if said.success_status is None and said.lesson_status is None:
+    if incoming.success_status in {"passed", "failed"}:
+        return incoming.success_status
+    if incoming.success_status is None and incoming.lesson_status is None:
         return None
     if known.success_status not in {"passed", "failed"}:
         return "unknown"
-    if said.success_status is not None and not (
+    if incoming.success_status is not None and not (
         echoes and session.number > 1 and not in_mask("success_status", session.asserted_fields)
     ):
         return "unknown"
-    scored = said.score_raw is not None or said.score_scaled is not None
-    return "unknown" if scored and score_fields(known) != score_fields(said) else None
+    scored = incoming.score_raw is not None or incoming.score_scaled is not None
+    return "unknown" if scored and score_fields(known) != score_fields(incoming) else None
 
 
 def keeps_passed(known: Snapshot, word: SuccessWord | None, policy: StatusPolicy) -> bool:
@@ -47,9 +47,9 @@ def keeps_passed(known: Snapshot, word: SuccessWord | None, policy: StatusPolicy
     return policy.result == "best" and known.success_status == "passed" and word in {"failed", "unknown"}
 
 
-def without_result(said: Snapshot) -> Snapshot:
+def without_result(incoming: Snapshot) -> Snapshot:
     """Return what a commit says but for success, status and score."""
-    return replace(said, **_NO_RESULT)
+    return replace(incoming, **_NO_RESULT)
 
 
 def score_fields(known: Snapshot) -> ScoreFields:
@@ -62,16 +62,16 @@ def with_score(known: Snapshot, fields: ScoreFields) -> Snapshot:
     return replace(known, **dict(zip(SCORE_FIELDS, fields, strict=True)))
 
 
-def raised_by(known: Snapshot, said: Snapshot, overruled: frozenset[str]) -> Success | None:
+def raised_by(known: Snapshot, incoming: Snapshot, overruled: frozenset[str]) -> Success | None:
     """Return the success status that an older commit raises the attempt to, None where it raises nothing.
 
     What newer words overruled still stands where they came with the same score: they said nothing of it then.
     """
-    if said.success_status in overruled and score_fields(said) != score_fields(known):
+    if incoming.success_status in overruled and score_fields(incoming) != score_fields(known):
         return None
-    if said.success_status == "passed" and known.success_status != "passed":
+    if incoming.success_status == "passed" and known.success_status != "passed":
         return "passed"
-    if said.success_status == "failed" and known.success_status not in {"passed", "failed"}:
+    if incoming.success_status == "failed" and known.success_status not in {"passed", "failed"}:
         return "failed"
     return None
 
@@ -79,9 +79,9 @@ def raised_by(known: Snapshot, said: Snapshot, overruled: frozenset[str]) -> Suc
 _LOW = {None: -1, "not attempted": 0, "browsed": 1, "incomplete": 2}
 
 
-def with_lesson_status(before: Snapshot, known: Snapshot, said: Snapshot) -> Snapshot:
+def with_lesson_status(before: Snapshot, known: Snapshot, incoming: Snapshot) -> Snapshot:
     """Return a snapshot whose SCORM 1.2 status agrees with what it says of completion and success."""
-    if known.lesson_status is None and said.lesson_status is None:
+    if known.lesson_status is None and incoming.lesson_status is None:
         return known
     status: str | None
     if known.success_status in {"passed", "failed"}:
@@ -89,7 +89,7 @@ def with_lesson_status(before: Snapshot, known: Snapshot, said: Snapshot) -> Sna
     elif known.completion_status == "completed":
         status = "completed"
     else:
-        status = max((before.lesson_status, said.lesson_status), key=lambda word: _LOW.get(word, -1))
+        status = max((before.lesson_status, incoming.lesson_status), key=lambda word: _LOW.get(word, -1))
         if status not in _LOW:
             status = "incomplete"
     return known if status == known.lesson_status else replace(known, lesson_status=status)

@@ -40,7 +40,7 @@ def defer_score(
     session: SessionState,
     before: Snapshot,
     known: Snapshot,
-    said: Snapshot,
+    incoming: Snapshot,
     *,
     settled: bool,
 ) -> ScoreDeferral:
@@ -54,13 +54,13 @@ def defer_score(
     left: tuple[Change, ...] = ()
     if attempt.score_pending_session is not None and not own and attempt.score is not None:
         left = (Change("score.changed", attempt.last_emitted_score, attempt.score),)
-    told = attempt.last_emitted_score if own else attempt.score
+    emitted = attempt.last_emitted_score if own else attempt.score
     new = score(known)
     if new is None and (known.score_raw is not None or known.score_scaled is not None):
-        new = told
-    if not settled and new != told and _is_of_score(said):
-        return ScoreDeferral(new, session.number, told, before, new, left)
-    return ScoreDeferral(new, None, None, without_score(before) if own else before, told, left)
+        new = emitted
+    if not settled and new != emitted and _is_of_score(incoming):
+        return ScoreDeferral(new, session.number, emitted, before, new, left)
+    return ScoreDeferral(new, None, None, without_score(before) if own else before, emitted, left)
 
 
 def without_score(known: Snapshot) -> Snapshot:
@@ -68,6 +68,6 @@ def without_score(known: Snapshot) -> Snapshot:
     return replace(known, score_raw=None, score_scaled=None)
 
 
-def _is_of_score(said: Snapshot) -> bool:
+def _is_of_score(incoming: Snapshot) -> bool:
     nothing = dict.fromkeys(("scorm_version", "score_raw", "score_min", "score_max", "score_scaled"))
-    return replace(said, **nothing) == EMPTY
+    return replace(incoming, **nothing) == EMPTY

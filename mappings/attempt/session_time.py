@@ -26,7 +26,7 @@ class SessionTime(msgspec.Struct, frozen=True, gc=False):
 
 
 def accumulate(
-    attempt: AttemptState, session: SessionState, said: Snapshot, *, older: bool, elapsed: int
+    attempt: AttemptState, session: SessionState, incoming: Snapshot, *, older: bool, elapsed: int
 ) -> SessionTime:
     """Return the session with the time after a commit.
 
@@ -39,7 +39,7 @@ def accumulate(
     `elapsed` since the last one was applied, in centiseconds; before that, clients are believed, as those that were
     offline deliver an hour in a second.
     """
-    counted, total = said.session_time, said.total_time
+    counted, total = incoming.session_time, incoming.total_time
     if counted is None and total is None:
         return SessionTime(session, attempt.carried_over_time, attempt.client_total_time)
     largest = attempt.client_total_time
@@ -48,7 +48,7 @@ def accumulate(
     if counted:
         session, over = _of_session_time(attempt, session, counted, total, older=older, elapsed=elapsed)
     elif total is not None and not session.client_session_time:
-        session, over = _of_total_time(attempt, session, said, total)
+        session, over = _of_total_time(attempt, session, incoming, total)
     else:
         session, over = session if session.time_known else replace(session, time_known=True), 0
     return SessionTime(session, attempt.carried_over_time + over, largest)
@@ -80,14 +80,14 @@ def _of_session_time(
 
 
 def _of_total_time(
-    attempt: AttemptState, session: SessionState, said: Snapshot, total: int
+    attempt: AttemptState, session: SessionState, incoming: Snapshot, total: int
 ) -> tuple[SessionState, int]:
     base, over = session.total_time_baseline, 0
     if base is None:
-        known = [one for one in (session.prior_total_time, attempt.total_time) if 0 < one <= total]
+        known = [total_time for total_time in (session.prior_total_time, attempt.total_time) if 0 < total_time <= total]
         # a total below all that is known: an LMS that counts each attempt anew, or one that has missed something
         base = max(known, default=0 if session.number == 1 else total)
-        if not session.prior_total_time and attempt.commits == 0 and said.entry == "resume":
+        if not session.prior_total_time and attempt.commits == 0 and incoming.entry == "resume":
             base = over = total
     return replace(
         session, total_time_baseline=base, time_spent=max(session.time_spent, total - base), time_known=True

@@ -197,6 +197,6 @@ def open_session(
         credit=launch.credit,
         prior_total_time=prior_total_time,
     )
-    given = launch.content_fields() if session.records else {}
-    known = replace(attempt.snapshot, **given) if given else attempt.snapshot
+    fields = launch.content_fields() if session.records else {}
+    known = replace(attempt.snapshot, **fields) if fields else attempt.snapshot
     return replace(attempt, sessions=session.number, snapshot=known), session

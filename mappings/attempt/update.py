@@ -111,28 +111,33 @@ def _recorded(
     ):
         ended = ending(after)
     merged = merge_commit(attempt, after, commit, parts, newest_session=newest_session, ended=ended, policy=policy)
-    known, said, begun = merged.known, parsed_cmi.snapshot, merged.own_interactions
+    known, incoming, begun = merged.known, parsed_cmi.snapshot, merged.own_interactions
     if newest_session:
         known = _with_session(known, after)
     settled = commit.settled or ended is not None
     before, untold = merged.before, known.interactions
     # most commits bring no items
-    if said.interactions or attempt.emitted_interactions is not None:
-        before, untold = settled_interactions(attempt, merged.before, known, said, settled=settled)
-    scoring = defer_score(attempt, session, before, known, said, settled=settled or disposition is not _APPLIED)
+    if incoming.interactions or attempt.emitted_interactions is not None:
+        before, untold = settled_interactions(attempt, merged.before, known, incoming, settled=settled)
+    scoring = defer_score(attempt, session, before, known, incoming, settled=settled or disposition is not _APPLIED)
     shown = replace(known, interactions=untold) if untold is not known.interactions else known
-    range_warning = scores.score_warning(known) if _says_score(said) else None
-    if range_warning is not None or says_items(said) or ended is not None or attempt.emitted_interactions is not None:
-        altered = altered_interactions(merged.before, said)
+    range_warning = scores.score_warning(known) if _says_score(incoming) else None
+    if (
+        range_warning is not None
+        or says_items(incoming)
+        or ended is not None
+        or attempt.emitted_interactions is not None
+    ):
+        altered = altered_interactions(merged.before, incoming)
         # answers that were held back may be told now, whichever commit brought them
-        held = altered if attempt.emitted_interactions is None else None
+        looked_at = altered if attempt.emitted_interactions is None else None
         warnings = (
             *warnings,
-            *item_warnings(merged.before, said, altered),
+            *item_warnings(merged.before, incoming, altered),
             *(() if range_warning is None else (range_warning,)),
-            *unnamed(scoring.before, shown, held, settled=settled, ended=ended is not None),
+            *unnamed(scoring.before, shown, looked_at, settled=settled, ended=ended is not None),
         )
-    started_at, resumed_at = _turns(attempt, session, said, returned=returned)
+    started_at, resumed_at = _turns(attempt, session, incoming, returned=returned)
     changes = find_changes(scoring.before, shown, last_score=scoring.last, started_at=started_at, resumed_at=resumed_at)
     end = ended or (session.ended if disposition is _LATE else None)
     if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
@@ -183,32 +188,32 @@ def _recorded(
     )
 
 
-def _with_mode(session: SessionState, said: Snapshot) -> SessionState:
-    mode, credit = session.launch.mode or said.mode, session.launch.credit or said.credit
+def _with_mode(session: SessionState, incoming: Snapshot) -> SessionState:
+    mode, credit = session.launch.mode or incoming.mode, session.launch.credit or incoming.credit
     if (mode is None or mode == session.mode) and (credit is None or credit == session.credit):
         return session
     return replace(session, mode=mode or session.mode, credit=credit or session.credit)
 
 
 def _with_exit(session: SessionState, parts: SplitCommit) -> SessionState:
-    said = "" if "exit" in parts.cleared else parts.newest.exit
+    incoming = "" if "exit" in parts.cleared else parts.newest.exit
     request = parts.newest.nav_request
-    if (said is None or said == session.exit) and request is None:
+    if (incoming is None or incoming == session.exit) and request is None:
         return session
     return replace(
         session,
-        exit=session.exit if said is None else said,
-        exit_was_set=session.exit_was_set or bool(said),
+        exit=session.exit if incoming is None else incoming,
+        exit_was_set=session.exit_was_set or bool(incoming),
         nav_request=request or session.nav_request,
     )
 
 
 def _with_session(known: Snapshot, session: SessionState) -> Snapshot:
     """Return the attempt's snapshot with what holds of its newest session."""
-    said = session.exit or None
-    if said == known.exit and session.mode == known.mode and session.credit == known.credit:
+    incoming = session.exit or None
+    if incoming == known.exit and session.mode == known.mode and session.credit == known.credit:
         return known
-    return replace(known, exit=said, mode=session.mode, credit=session.credit)
+    return replace(known, exit=incoming, mode=session.mode, credit=session.credit)
 
 
 def ending(session: SessionState) -> Ending:
@@ -228,7 +233,7 @@ def _after(
     newer: bool,
 ) -> SessionState:
     """Return the session with what is remembered of the commit for those to come."""
-    commit, said = received_commit.commit, received_commit.parsed_cmi.snapshot
+    commit, incoming = received_commit.commit, received_commit.parsed_cmi.snapshot
     if begun is not session.own_interactions:
         after = replace(after, own_interactions=begun)
     if disposition is _APPLIED:
@@ -238,13 +243,13 @@ def _after(
             ended=ended,
             digest=received_commit.digest,
             applied_at=received_commit.received_at,
-            reports_total_time=said.total_time is not None,
-            seen_without_total_time=session.seen_without_total_time or said.total_time is None,
-            max_interactions=max(session.max_interactions, len(said.interactions or ())),
+            reports_total_time=incoming.total_time is not None,
+            seen_without_total_time=session.seen_without_total_time or incoming.total_time is None,
+            max_interactions=max(session.max_interactions, len(incoming.interactions or ())),
             cannot_signal_end=commit.terminated is None and not commit.full,
         )
         if commit.echoes and session.number > 1:
-            after = replace(after, asserted_fields=after.asserted_fields | fields_mask(said))
+            after = replace(after, asserted_fields=after.asserted_fields | fields_mask(incoming))
     elif ended is not None:
         after = replace(after, ended=ended)
     if not (commit.echoes or commit.full):
@@ -271,16 +276,16 @@ def _unrecorded(
     disposition: Disposition,
 ) -> AttemptUpdate:
     """Return what a commit of a review or a browse does: its session knows of it, the attempt does not."""
-    commit, said = received_commit.commit, received_commit.parsed_cmi.snapshot
+    commit, incoming = received_commit.commit, received_commit.parsed_cmi.snapshot
     mode = entered.mode or ""
     after = (
-        _with_exit(entered, SplitCommit(said, EMPTY, received_commit.parsed_cmi.cleared))
+        _with_exit(entered, SplitCommit(incoming, EMPTY, received_commit.parsed_cmi.cleared))
         if disposition is _APPLIED
         else entered
     )
     if session.ended_idle:
         after = replace(after, ended=session.ended, ended_idle=True, end_revision=session.end_revision)
-    elif disposition is _APPLIED and terminates(session, commit, said):
+    elif disposition is _APPLIED and terminates(session, commit, incoming):
         after = replace(after, ended=ending(after))
     if disposition is _APPLIED:
         after = replace(after, digest=received_commit.digest, applied_at=received_commit.received_at)
@@ -310,12 +315,12 @@ def _changes_end(attempt: AttemptState, known: Snapshot, value: scores.Score | N
 
 
 def _turns(
-    attempt: AttemptState, session: SessionState, said: Snapshot, *, returned: bool
+    attempt: AttemptState, session: SessionState, incoming: Snapshot, *, returned: bool
 ) -> tuple[int | None, int | None]:
     """Return when the attempt began and when the session went on with it: 0 with this commit, None not now."""
     if attempt.commits == 0:
         # content that was told to resume goes on with an attempt that began before the bridge saw it
-        return (None, session.launched_at) if said.entry == "resume" else (session.launched_at, None)
+        return (None, session.launched_at) if incoming.entry == "resume" else (session.launched_at, None)
     if session.commits:
         return None, 0 if returned else None
     return None, session.launched_at if session.resumes else None
@@ -328,5 +333,5 @@ def _date(attempt: AttemptState, commit: Commit, received_at: int) -> int:
     return max(at, attempt.timestamp)
 
 
-def _says_score(said: Snapshot) -> bool:
-    return said.score_raw is not None or said.score_min is not None or said.score_max is not None
+def _says_score(incoming: Snapshot) -> bool:
+    return incoming.score_raw is not None or incoming.score_min is not None or incoming.score_max is not None

@@ -27,19 +27,19 @@ def new_comments(before: Snapshot, after: Snapshot) -> list[Comment]:
 
     SCORM 1.2's text is told by what was added to it where it grew, whole where it became another.
     """
-    found: list[Comment] = []
+    comments: list[Comment] = []
     old, new = before.comments or "", after.comments or ""
     if new != old:
         text = (new.removeprefix(old)).strip()
         if text:
-            found.append(Comment("comments", text))
+            comments.append(Comment("comments", text))
     earlier = before.comments_from_learner or {}
     for index, item in (after.comments_from_learner or {}).items():
         text = _text(item)
         if text and text != _text(earlier.get(index, {})):
             extra = {name: value for name in ("location", "timestamp") if (value := scalar(item.get(name)))}
-            found.append(Comment(index, text, extra, _moment(extra.get("timestamp"))))
-    return found
+            comments.append(Comment(index, text, extra, _moment(extra.get("timestamp"))))
+    return comments
 
 
 def _moment(text: str | None) -> int:

@@ -56,24 +56,24 @@ def _unknown(_value: str) -> object:
     raise BadValue(WarningCode.UNKNOWN_ELEMENT, "is unknown")
 
 
-def altered_interactions(before: Snapshot, said: Snapshot) -> Mapping[str, Any]:
+def altered_interactions(before: Snapshot, incoming: Snapshot) -> Mapping[str, Any]:
     """Return the interactions of a commit that are not known by the same bytes, each decoded, by index."""
-    sent, known = said.interactions, before.interactions or {}
+    sent, known = incoming.interactions, before.interactions or {}
     if not sent:
         return {}
     return {index: from_json(sent[index]) for index in compress(sent, map(ne, sent.values(), map(known.get, sent)))}
 
 
-def item_warnings(before: Snapshot, said: Snapshot, altered: Mapping[str, Any]) -> Sequence[CmiWarning]:
+def item_warnings(before: Snapshot, incoming: Snapshot, altered: Mapping[str, Any]) -> Sequence[CmiWarning]:
     """Return what cannot be used of the items that a commit brought, where they are not known with the same content.
 
     `altered` are the interactions to look at.
     """
-    if not says_items(said):
+    if not says_items(incoming):
         return ()
     warnings: list[CmiWarning] = []
     for name in COLLECTIONS:
-        sent = getattr(said, name)
+        sent = getattr(incoming, name)
         if not sent:
             continue
         known = getattr(before, name) or {}

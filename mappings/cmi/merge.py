@@ -37,7 +37,7 @@ _NOTHING: frozenset[str] = frozenset()
 
 def merge(
     known: Snapshot,
-    said: Snapshot,
+    incoming: Snapshot,
     *,
     older: bool = False,
     cleared: frozenset[str] = _NOTHING,
@@ -47,7 +47,7 @@ def merge(
 
     Args:
         known: the one before it.
-        said: what the commit says.
+        incoming: what the commit says.
         older: the commit was sent before one already merged: it fills in what is not known yet and may still raise a
             status, but replaces nothing, and says nothing of the session.
         cleared: fields that it empties.
@@ -57,7 +57,7 @@ def merge(
     for field in cleared:
         if field not in _LATCHED and getattr(known, field) is not None:
             changed[field] = None
-    for field, value, before in zip(_FIELDS, astuple(said), astuple(known), strict=True):
+    for field, value, before in zip(_FIELDS, astuple(incoming), astuple(known), strict=True):
         if value is None or value == before:
             continue
         if field not in _SPECIAL:
@@ -81,21 +81,21 @@ def _replaces(field: str, value: Any, before: Any, *, older: bool) -> bool:
     return field in SESSION_FIELDS and not older
 
 
-def raises_status(known: Snapshot, said: Snapshot) -> bool:
+def raises_status(known: Snapshot, incoming: Snapshot) -> bool:
     """Return whether a commit carries a completion or success status that is further than what is known."""
     for field, ranks in _ONLY_UP.items():
-        value, before = getattr(said, field), getattr(known, field)
+        value, before = getattr(incoming, field), getattr(known, field)
         if value is not None and ranks[value] > (-1 if before is None else ranks[before]):
             return True
     return False
 
 
 def _merge_items(
-    known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool, clears: bool
+    known: Mapping[str, Item], incoming: Mapping[str, Any], *, older: bool, clears: bool
 ) -> dict[str, Item] | None:
     """Return the merged collection, or None where the commit says nothing new."""
     changed: dict[str, Item] = {}
-    for index, sent in said.items():
+    for index, sent in incoming.items():
         before = known.get(index)
         if before == sent:
             continue
@@ -105,19 +105,21 @@ def _merge_items(
     return {**known, **changed} if changed else None
 
 
-def _merge_interactions(known: Interactions, said: Interactions, *, older: bool, clears: bool) -> Interactions | None:
+def _merge_interactions(
+    known: Interactions, incoming: Interactions, *, older: bool, clears: bool
+) -> Interactions | None:
     """Merge interactions as `_merge_items` does, but each as JSON. Those with equal bytes cost one comparison."""
     changed: Interactions = {}
-    for index in compress(said, map(ne, said.values(), map(known.get, said))):
+    for index in compress(incoming, map(ne, incoming.values(), map(known.get, incoming))):
         before = from_json(known.get(index)) or {}
-        after = _merge_item(before, clean(said[index]), older=older, clears=clears)
+        after = _merge_item(before, clean(incoming[index]), older=older, clears=clears)
         if after != before:
             changed[index] = as_json(after)
     return {**known, **changed} if changed else None
 
 
 def _merge_objectives(
-    known: Mapping[str, Item], said: Mapping[str, Any], *, older: bool, clears: bool
+    known: Mapping[str, Item], incoming: Mapping[str, Any], *, older: bool, clears: bool
 ) -> dict[str, Item] | None:
     """Merge objectives as `_merge_items` does, but each with what is known of its id, at whichever index that was.
 
@@ -125,7 +127,7 @@ def _merge_objectives(
     """
     by_id = {own: (index, item) for index, item in known.items() if (own := scalar(item.get("id")))}
     changed: dict[str, Item] = {}
-    for sent_index, sent in said.items():
+    for sent_index, sent in incoming.items():
         index, before = sent_index, known.get(sent_index)
         if before == sent:
             continue
@@ -154,11 +156,11 @@ _SPECIAL = frozenset({*_LATCHED, *_MERGERS, *SESSION_FIELDS, *_TIMES, "scorm_ver
 """Fields that are not simply replaced by what is said last."""
 
 
-def _latch(known: Item, said: Item, merged: Item) -> Item:
+def _latch(known: Item, incoming: Item, merged: Item) -> Item:
     for name, (field, read) in _STATUSES.items():
-        before, now = _rank(field, read, known.get(name)), _rank(field, read, said.get(name))
+        before, now = _rank(field, read, known.get(name)), _rank(field, read, incoming.get(name))
         if name in merged and max(before, now) >= 0:
-            merged[name] = known[name] if before >= now else said[name]
+            merged[name] = known[name] if before >= now else incoming[name]
     return merged
 
 
@@ -177,11 +179,11 @@ def _rank(field: str, read: Callable[[str], str], word: object) -> int:
         return -1
 
 
-def _merge_item(known: Item, said: Item, *, older: bool, clears: bool) -> Item:
+def _merge_item(known: Item, incoming: Item, *, older: bool, clears: bool) -> Item:
     if not known:
-        return said
+        return incoming
     merged = dict(known)
-    for key, value in said.items():
+    for key, value in incoming.items():
         before = known.get(key)
         if isinstance(value, dict):
             if not isinstance(before, dict) and before not in (None, "") and (older or not value):

@@ -103,14 +103,14 @@ def _finding(name: str, group: str) -> tuple[WarningCode, str]:
     places = _places(name, group)
     if places:
         return WarningCode.MISPLACED_ELEMENT, f"belongs in the group {places} and was not read here"
-    meant = nearest(name, (own for own in _ALL.get(group, {}) if own != "n"))
-    if meant is not None:
-        return WarningCode.UNKNOWN_ELEMENT, f"{_UNKNOWN}; did you mean {meant}?"
-    meant = nearest(name, _names_anywhere())
-    if meant is not None:
+    suggestion = nearest(name, (own for own in _ALL.get(group, {}) if own != "n"))
+    if suggestion is not None:
+        return WarningCode.UNKNOWN_ELEMENT, f"{_UNKNOWN}; did you mean {suggestion}?"
+    suggestion = nearest(name, _names_anywhere())
+    if suggestion is not None:
         return (
             WarningCode.UNKNOWN_ELEMENT,
-            f"{_UNKNOWN}; did you mean {meant}? It belongs in the group {_places(meant, group)}.",
+            f"{_UNKNOWN}; did you mean {suggestion}? It belongs in the group {_places(suggestion, group)}.",
         )
     return WarningCode.UNKNOWN_ELEMENT, _UNKNOWN
 
@@ -121,14 +121,14 @@ def _names_anywhere() -> Iterable[str]:
 
 def _places(name: str, group: str) -> str:
     """Return the groups that have an element of this name, in words; those of items only where they are meant."""
-    found = [
+    paths = [
         path
         for path, own in _ALL.items()
         if name in own and path != group and (name in _OF_12.get(path, ()) or name in _OF_2004.get(path, ()))
     ]
-    near = found if _ITEM in group else [path for path in found if _ITEM not in path] or found
+    near = paths if _ITEM in group else [path for path in paths if _ITEM not in path] or paths
     if _ITEM in group:
-        near = [path for path in found if path.split(".")[1:2] == group.split(".")[1:2]] or found
+        near = [path for path in paths if path.split(".")[1:2] == group.split(".")[1:2]] or paths
     return " or ".join(path + _version_of(path, name) for path in near)
 
 

@@ -27,12 +27,12 @@ class Objective(msgspec.Struct, frozen=True, gc=False):
 
 def objectives(items: Mapping[str, Item] | None, version: ScormVersion | None) -> dict[str, Objective]:
     """Read all objectives that have an id, by that id; values that cannot be used are left out."""
-    found: dict[str, Objective] = {}
+    by_id: dict[str, Objective] = {}
     for item in (items or {}).values():
         own = scalar(item.get("id"))
         if own:
-            found[own] = _objective(own, item, version)
-    return found
+            by_id[own] = _objective(own, item, version)
+    return by_id
 
 
 def descriptions(items: Mapping[str, Item] | None) -> dict[str, str]:

@@ -141,35 +141,35 @@ def parse_cmi(tree: Mapping[str, Any], *, declared: ScormVersion | None = None) 
     like.
     """
     cmi = tree.get("cmi")
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     warnings: list[CmiWarning] = []
     cleared: set[str] = set()
     if len(tree) > 1 or not isinstance(cmi, dict):
         _check_roots(tree, warnings)
     if isinstance(cmi, dict):
-        _walk(cmi, _CMI, found, warnings, cleared)
+        _walk(cmi, _CMI, fields, warnings, cleared)
         if not cmi.keys().isdisjoint(COLLECTIONS):
             for name in COLLECTIONS:
                 if name in cmi:
-                    _take_items(name, cmi[name], found, warnings)
-        comments = found.get("comments")
+                    _take_items(name, cmi[name], fields, warnings)
+        comments = fields.get("comments")
         if comments is not None and "\0" in comments:
             # a statement tells them
             warnings.append(warn(WarningCode.NUL_REMOVED, "cmi.comments", comments, NUL_REMOVED))
-            found["comments"] = comments.replace("\0", "")
-        found["scorm_version"] = declared or _version(cmi)
+            fields["comments"] = comments.replace("\0", "")
+        fields["scorm_version"] = declared or _version(cmi)
     elif declared:
-        found["scorm_version"] = declared
+        fields["scorm_version"] = declared
     if "adl" in tree and (request := _nav_request(tree["adl"])):
-        found["nav_request"] = request
-    status = found.get("lesson_status")
+        fields["nav_request"] = request
+    status = fields.get("lesson_status")
     if status is not None:
         completion, success = LESSON_STATUS[status]
         if completion is not None:
-            found.setdefault("completion_status", completion)
+            fields.setdefault("completion_status", completion)
         if success is not None:
-            found.setdefault("success_status", success)
-    return ParsedCmi(Snapshot(**found), tuple(warnings), frozenset(cleared) if cleared else _NONE)
+            fields.setdefault("success_status", success)
+    return ParsedCmi(Snapshot(**fields), tuple(warnings), frozenset(cleared) if cleared else _NONE)
 
 
 _NONE: frozenset[str] = frozenset()
@@ -178,7 +178,7 @@ _NONE: frozenset[str] = frozenset()
 def _walk(
     branch: Mapping[str, Any],
     group: _NameGroup,
-    found: dict[str, Any],
+    fields: dict[str, Any],
     warnings: list[CmiWarning],
     cleared: set[str],
 ) -> None:
@@ -191,7 +191,7 @@ def _walk(
             continue
         if element is None:
             if key in groups:
-                _walk_group(value, groups[key], found, warnings, cleared)
+                _walk_group(value, groups[key], fields, warnings, cleared)
             elif key not in unread:
                 warn_of_unknown(key, value, path[:-1], path[:-1], warnings)
             continue
@@ -202,20 +202,20 @@ def _walk(
                 warnings.append(warn(WarningCode.NOT_TEXT, path + key, value, NOT_TEXT))
             continue
         if reader is None:
-            found[field] = text
+            fields[field] = text
             continue
         try:
-            found[field] = known.get(text) or reader(text)
+            fields[field] = known.get(text) or reader(text)
         except BadValue as bad:
             if text.strip():
                 warnings.append(warn(bad.code, path + key, text, str(bad)))
 
 
 def _walk_group(
-    value: object, group: _NameGroup, found: dict[str, Any], warnings: list[CmiWarning], cleared: set[str]
+    value: object, group: _NameGroup, fields: dict[str, Any], warnings: list[CmiWarning], cleared: set[str]
 ) -> None:
     if isinstance(value, dict):
-        _walk(value, group, found, warnings, cleared)
+        _walk(value, group, fields, warnings, cleared)
     elif value:
         name = group.path.removesuffix(".")
         warnings.append(warn(WarningCode.NOT_A_GROUP, name, value, NOT_A_GROUP))
@@ -240,27 +240,27 @@ _FOREIGN = frozenset({"nav", "ssp"})
 """Extensions that content uses of other run-time environments."""
 
 
-def _take_items(name: str, collection: object, found: dict[str, Any], warnings: list[CmiWarning]) -> None:
+def _take_items(name: str, collection: object, fields: dict[str, Any], warnings: list[CmiWarning]) -> None:
     if name == "comments_from_lms" and isinstance(collection, str) and collection:
-        told = {"0": {"comment": collection}}  # one text in SCORM 1.2
+        parsed_items = {"0": {"comment": collection}}  # one text in SCORM 1.2
     else:
-        told = items(collection)
-    if told:
-        found[name] = _each_as_json(told) if name == "interactions" else told
+        parsed_items = items(collection)
+    if parsed_items:
+        fields[name] = _each_as_json(parsed_items) if name == "interactions" else parsed_items
     if isinstance(collection, (dict, list)):
         if len(collection) > MAX_ITEMS:
             message = f"has more than {MAX_ITEMS} items; the rest is left out"
             warnings.append(warn(WarningCode.TOO_MANY, f"cmi.{name}", "", message))
-        elif isinstance(collection, dict) and told is not collection:
+        elif isinstance(collection, dict) and parsed_items is not collection:
             check_indices(collection, name, warnings)
-    elif collection and not told:
+    elif collection and not parsed_items:
         warnings.append(warn(WarningCode.NOT_A_GROUP, f"cmi.{name}", collection, NOT_A_GROUP))
 
 
-def _each_as_json(told: dict[str, Any]) -> Interactions:
-    if {*map(type, told.values())} == {Raw}:  # as most of many come: there is nothing to do
-        return told
-    return {index: as_json(one) for index, one in told.items()}
+def _each_as_json(collection: dict[str, Any]) -> Interactions:
+    if {*map(type, collection.values())} == {Raw}:  # as most of many come: there is nothing to do
+        return collection
+    return {index: as_json(item) for index, item in collection.items()}
 
 
 def _version(cmi: Mapping[str, Any]) -> ScormVersion | None:
@@ -269,7 +269,7 @@ def _version(cmi: Mapping[str, Any]) -> ScormVersion | None:
     if not _TELLING_2004.isdisjoint(cmi):
         return "2004"
     interactions = map(from_json, items(cmi.get("interactions")).values())
-    if any(isinstance(one, dict) and one.get("student_response") for one in interactions):
+    if any(isinstance(interaction, dict) and interaction.get("student_response") for interaction in interactions):
         return "1.2"
     return None
 

@@ -67,10 +67,10 @@ def score_warning(known: Snapshot, group: str | None = None) -> CmiWarning | Non
         )
     if _outside(version, raw, low, high):
         low, high = _bounds(version, low, high)
-        said = " and ".join(
+        bounds = " and ".join(
             f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
         )
-        return warn(WarningCode.SCORE_OUT_OF_RANGE, f"{group}.raw", raw, f"must be {said}; the score is left out")
+        return warn(WarningCode.SCORE_OUT_OF_RANGE, f"{group}.raw", raw, f"must be {bounds}; the score is left out")
     return None
 
 

@@ -79,18 +79,20 @@ COLLECTIONS = ("comments_from_learner", "comments_from_lms", "objectives", "inte
 EMPTY = Snapshot()
 
 
-def says_items(said: Snapshot) -> bool:
+def says_items(snapshot: Snapshot) -> bool:
     """Return whether a commit brings items of any collection."""
-    return bool(said.interactions or said.objectives or said.comments_from_learner or said.comments_from_lms)
+    return bool(
+        snapshot.interactions or snapshot.objectives or snapshot.comments_from_learner or snapshot.comments_from_lms
+    )
 
 
 _BITS = {name: 1 << place for place, name in enumerate(Snapshot.__struct_fields__)}
 
 
-def fields_mask(said: Snapshot) -> int:
+def fields_mask(snapshot: Snapshot) -> int:
     """Return the fields that are set, a bit each, in the order of the struct's fields: those to come go at its end."""
     mask = 0
-    for value, bit in zip(msgspec.structs.astuple(said), _BITS.values(), strict=True):
+    for value, bit in zip(msgspec.structs.astuple(snapshot), _BITS.values(), strict=True):
         if value is not None:
             mask |= bit
     return mask

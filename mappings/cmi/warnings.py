@@ -102,11 +102,11 @@ def limited(first: Sequence[CmiWarning], second: Sequence[CmiWarning]) -> tuple[
     """Return at most `MAX_WARNINGS` warnings of two lists; where some are left out, the last one says so."""
     if not first and not second:
         return ()
-    found = (*first, *second)
-    if len(found) <= MAX_WARNINGS:
-        return found
+    warnings = (*first, *second)
+    if len(warnings) <= MAX_WARNINGS:
+        return warnings
     message = f"There is more to warn of than the {MAX_WARNINGS - 1} warnings before this one; correct those first."
-    return (*found[: MAX_WARNINGS - 1], warn(WarningCode.MORE_WARNINGS, "", "", message))
+    return (*warnings[: MAX_WARNINGS - 1], warn(WarningCode.MORE_WARNINGS, "", "", message))
 
 
 def _shortened(text: str, length: int) -> str:

@@ -212,18 +212,20 @@ class BoundTemplateCache:
         known = self._by_session.get(context.session_id)
         if known is not None and (known.context == context or _tells_the_same(known, context)):
             return known
-        made = BoundTemplates(self._document, self._activity(context), context, self._templates.may_be_absent)
+        bound = BoundTemplates(self._document, self._activity(context), context, self._templates.may_be_absent)
         with self._adding:
             self._by_session.pop(context.session_id, None)
-            _remember(self._by_session, context.session_id, made, MAX_SESSIONS)
-        return made
+            _remember(self._by_session, context.session_id, bound, MAX_SESSIONS)
+        return bound
 
     def _activity(self, context: StatementContext) -> ActivityTemplates:
         key = _CONTEXT_OF_ACTIVITY(context) if self._shared else context
         known = self._by_activity.get(key)
         if known is None:
-            one = self._document
-            values = of_activity(context, one.activity_iri, one.course_iri, one.activity_in_course_iri)
+            definition = self._document
+            values = of_activity(
+                context, definition.activity_iri, definition.course_iri, definition.activity_in_course_iri
+            )
             known = ActivityTemplates(self._templates, values)
             with self._adding:
                 _remember(self._by_activity, key, known, MAX_ACTIVITIES)
@@ -256,8 +258,8 @@ def _tells_the_same(bound_templates: BoundTemplates, context: StatementContext) 
     return True
 
 
-def _remember(known: dict[_Key, _Made], key: _Key, made: _Made, most: int) -> None:
+def _remember(known: dict[_Key, _Made], key: _Key, value: _Made, limit: int) -> None:
     """Store one more and remove the oldest where there are too many."""
-    known[key] = made
-    if len(known) > most:
+    known[key] = value
+    if len(known) > limit:
         del known[next(iter(known))]

@@ -52,7 +52,9 @@ def compile_definition(definition: MappingDefinition, source: str) -> CompiledMa
                 break
     if faults:
         raise DefinitionError(source, faults)
-    of_commits = frozenset(one.slot for one in templates.placeholders if one.variable in OF_COMMITS)
+    of_commits = frozenset(
+        placeholder.slot for placeholder in templates.placeholders if placeholder.variable in OF_COMMITS
+    )
     unknown = of_commits & templates.may_be_absent
     tracks = "session.part" in of_commits or any(
         rule.condition is not None and any(map(rule.condition.asks_for, ("session.ended", "session.success")))

@@ -94,7 +94,7 @@ class Condition(msgspec.Struct, frozen=True):
     def asks_for(self, member: str) -> bool:
         """Return whether the text names a member, such as `session.ended`."""
         owner, _, name = member.partition(".")
-        return any(found == (owner, name) for found in _members(self.text))
+        return any(named == (owner, name) for named in _members(self.text))
 
 
 def _members(text: str) -> list[tuple[str, str]]:

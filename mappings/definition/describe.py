@@ -71,20 +71,20 @@ def describe(definition: MappingDefinition) -> MappingDescription:
     return MappingDescription(
         tuple(_rule(rule, definition) for rule in definition.rules),
         tuple(_who(definition)),
-        tuple(DescriptionLine(name, _activity(one)) for name, one in definition.activities.items()),
+        tuple(DescriptionLine(name, _activity(activity)) for name, activity in definition.activities.items()),
         tuple(_where(definition)),
         tuple(_documents(definition)),
     )
 
 
-def template_text(told: Template) -> str:
+def template_text(template: Template) -> str:
     """Write a template as the document does."""
-    return "".join(_place(part) if isinstance(part, Placeholder) else part for part in told)
+    return "".join(_place(part) if isinstance(part, Placeholder) else part for part in template)
 
 
-def display_name(told: Mapping[str, str], language: str) -> str:
+def display_name(display: Mapping[str, str], language: str) -> str:
     """Return a name in a language, else in the first that there is."""
-    return told.get(language) or next(iter(told.values()), "")
+    return display.get(language) or next(iter(display.values()), "")
 
 
 def _place(part: Placeholder) -> str:
@@ -98,8 +98,8 @@ def _value(value: Value) -> str:
 
 
 def _extension(extension: Extension) -> DescriptionLine:
-    key, held = extension
-    inner = held if isinstance(held, Mapping) else {"": held}
+    key, content = extension
+    inner = content if isinstance(content, Mapping) else {"": content}
     return DescriptionLine(
         f"Extension {template_text(key)}", "; ".join(f"{name} {_value(value)}".strip() for name, value in inner.items())
     )
@@ -148,17 +148,17 @@ def _who(definition: MappingDefinition) -> Iterator[DescriptionLine]:
         yield DescriptionLine("Name", template_text(actor.name))
 
 
-def _activity(one: ActivityTemplate) -> str:
-    told = [template_text(one.id), f"type {template_text(one.type)}"]
-    if one.name is not None:
-        told.append(f"name {template_text(one.name)}")
-    if one.description is not None:
-        told.append(f"description {template_text(one.description)}")
-    if one.interaction:
-        told.append("with its interaction type and correct responses")
-    if one.keep_iri:
-        told.append("where an item's id is an IRI already, that is the activity's id")
-    return "; ".join(told)
+def _activity(activity: ActivityTemplate) -> str:
+    parts = [template_text(activity.id), f"type {template_text(activity.type)}"]
+    if activity.name is not None:
+        parts.append(f"name {template_text(activity.name)}")
+    if activity.description is not None:
+        parts.append(f"description {template_text(activity.description)}")
+    if activity.interaction:
+        parts.append("with its interaction type and correct responses")
+    if activity.keep_iri:
+        parts.append("where an item's id is an IRI already, that is the activity's id")
+    return "; ".join(parts)
 
 
 def _where(definition: MappingDefinition) -> Iterator[DescriptionLine]:
@@ -189,11 +189,11 @@ def _where(definition: MappingDefinition) -> Iterator[DescriptionLine]:
 
 
 def _documents(definition: MappingDefinition) -> Iterator[DescriptionLine]:
-    for one in definition.documents:
-        parts = ", ".join(f"{part} ({DOCUMENT_PARTS[part]})" for part in one.content)
-        sent = "goes to every LRS" if one.send else "goes to no LRS"
+    for document in definition.documents:
+        parts = ", ".join(f"{part} ({DOCUMENT_PARTS[part]})" for part in document.content)
+        sent = "goes to every LRS" if document.send else "goes to no LRS"
         yield DescriptionLine(
-            one.name,
-            f"{one.resource} ({RESOURCES[one.resource]}), id {one.id}; holds {parts}; at least {one.every} s"
-            f" between two writes; {sent} whose settings do not override it",
+            document.name,
+            f"{document.resource} ({RESOURCES[document.resource]}), id {document.id}; holds {parts}; at least"
+            f" {document.every} s between two writes; {sent} whose settings do not override it",
         )

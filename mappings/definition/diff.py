@@ -61,31 +61,31 @@ _RULE = {
 
 def diff_rules(before: MappingDefinition, after: MappingDefinition) -> list[RuleDifference]:
     """Return the rules that differ: the new document's in its order, then those that were dropped."""
-    old, new = ({rule.name: rule for rule in describe(one).rules} for one in (before, after))
-    found = []
+    old, new = ({rule.name: rule for rule in describe(definition).rules} for definition in (before, after))
+    differences = []
     for name, rule in new.items():
         if name not in old:
-            found.append(RuleDifference(name, "added", tuple(_fields(None, rule))))
+            differences.append(RuleDifference(name, "added", tuple(_fields(None, rule))))
         elif rule != old[name]:
-            found.append(RuleDifference(name, "changed", tuple(_fields(old[name], rule))))
+            differences.append(RuleDifference(name, "changed", tuple(_fields(old[name], rule))))
     dropped = [
         RuleDifference(name, "dropped", tuple(_fields(rule, None))) for name, rule in old.items() if name not in new
     ]
-    return found + dropped
+    return differences + dropped
 
 
 def diff_settings(before: MappingDefinition, after: MappingDefinition) -> list[FieldDifference]:
     """Return what differs of all that is no rule."""
-    old, new = (dict(_others(describe(one))) for one in (before, after))
+    old, new = (dict(_others(describe(definition))) for definition in (before, after))
     names = list(dict.fromkeys([*new, *old]))
-    told = [
+    differences = [
         FieldDifference(name, old.get(name, ""), new.get(name, "")) for name in names if old.get(name) != new.get(name)
     ]
     both = {rule.name for rule in before.rules} & {rule.name for rule in after.rules}
-    order = [", ".join(rule.name for rule in one.rules if rule.name in both) for one in (before, after)]
+    order = [", ".join(rule.name for rule in definition.rules if rule.name in both) for definition in (before, after)]
     if order[0] != order[1]:
-        told.append(FieldDifference("order of the rules", *order))
-    return told
+        differences.append(FieldDifference("order of the rules", *order))
+    return differences
 
 
 def diff_lines(before: str, after: str) -> list[DiffRow]:
@@ -135,12 +135,12 @@ def _text(value: str | tuple[str, ...]) -> str:
     return value if isinstance(value, str) else "; ".join(value)
 
 
-def _others(told: MappingDescription) -> Iterator[tuple[str, str]]:
+def _others(description: MappingDescription) -> Iterator[tuple[str, str]]:
     sections: dict[str, tuple[DescriptionLine, ...]] = {
-        "actor": told.who,
-        "activity": told.what,
-        "context": told.where,
-        "document": told.documents,
+        "actor": description.who,
+        "activity": description.what,
+        "context": description.where,
+        "document": description.documents,
     }
     for section, lines in sections.items():
         for line in lines:

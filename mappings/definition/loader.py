@@ -235,17 +235,18 @@ def _condition(table: TomlTable) -> Condition | None:
 
 
 def _objectives(section: TomlTable, activities: dict[str, ActivityTemplate]) -> Objectives:
-    told = Objectives(
+    objectives = Objectives(
         section.word("as", activities, "an activity described in [activities]"),
         section.word("in", CONTEXT_LISTS, "a list of contextActivities"),
     )
-    activity = activities.get(told.activity)
+    activity = activities.get(objectives.activity)
     if activity is not None and (activity.interaction or "item.id" not in placeholders(activity.id)):
         section.fault(
-            "as", f"cannot be {told.activity}: an objective's activity is made of {{item.id}} and is no interaction"
+            "as",
+            f"cannot be {objectives.activity}: an objective's activity is made of {{item.id}} and is no interaction",
         )
     section.end()
-    return told
+    return objectives
 
 
 def _rules(
@@ -291,7 +292,7 @@ def _rules(
 
 
 def _xapi_documents(table: TomlTable, activities: dict[str, ActivityTemplate]) -> tuple[DocumentDefinition, ...]:
-    fixed = [name for name, one in activities.items() if not _of_items(one) and not _of_commits(one)]
+    fixed = [name for name, document in activities.items() if not _of_items(document) and not _of_commits(document)]
     kind = "an activity described in [activities] that is not made of {item.…} or of what commits change"
     documents: list[DocumentDefinition] = []
     for name, section in table.sections():
@@ -325,11 +326,11 @@ def _xapi_documents(table: TomlTable, activities: dict[str, ActivityTemplate]) -
         if listed in fixed and not placeholders(activities[listed].id) & _OF_ATTEMPTS:
             section.fault("attempts", f"cannot be {listed}, which is the same in all attempts")
     earlier: set[tuple[str, Template, str]] = set()
-    for one in documents:
-        activity = activities.get(one.activity or "")
-        place = one.resource, () if activity is None else activity.id, one.id
+    for document in documents:
+        activity = activities.get(document.activity or "")
+        place = document.resource, () if activity is None else activity.id, document.id
         if place in earlier:
-            table.fault(one.name, "has the resource, activity and id of an earlier document")
-        elif one.id and (activity is not None or one.resource == "agents/profile"):
+            table.fault(document.name, "has the resource, activity and id of an earlier document")
+        elif document.id and (activity is not None or document.resource == "agents/profile"):
             earlier.add(place)
     return tuple(documents)

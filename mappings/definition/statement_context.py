@@ -56,16 +56,18 @@ class Slots(dict[str, bytes]):
     def __missing__(self, slot: str) -> bytes:
         value = self._values.get(slot)
         if value is not None:
-            made = self[slot] = _encode(value)[1:-1]
-            return made
+            filled = self[slot] = _encode(value)[1:-1]
+            return filled
         variable, _, kind = slot.removesuffix("%").partition(":")
         value = self._values.get(variable)
         if value is None:
             if self._beyond is None:
                 raise KeyError(slot)
             return self._beyond[slot]
-        made = self[slot] = (as_kind(value, kind) or "null").encode() if kind else _encode(percent_encode(value))[1:-1]
-        return made
+        filled = self[slot] = (
+            (as_kind(value, kind) or "null").encode() if kind else _encode(percent_encode(value))[1:-1]
+        )
+        return filled
 
     def tell(self, slot: str) -> bool:
         """Return whether these values, not those beyond them, fill a hole."""

@@ -95,8 +95,11 @@ class StatementTemplates:
         self.placeholders = frozenset(_all_placeholders(definition))
         self.may_be_absent = frozenset(
             name
-            for one in self.placeholders
-            for name, may_be in ((one.variable, is_optional(one.variable)), (one.slot, one.kind is not None))
+            for placeholder in self.placeholders
+            for name, may_be in (
+                (placeholder.variable, is_optional(placeholder.variable)),
+                (placeholder.slot, placeholder.kind is not None),
+            )
             if may_be
         )
         self._of_rules: dict[tuple[str, frozenset[str]], StatementTemplate] = {}
@@ -122,8 +125,11 @@ def _all_placeholders(definition: MappingDefinition) -> Iterator[Placeholder]:
     templates: list[Template | None] = [actor.home_page, actor.account, actor.name, context.platform, context.language]
     for activity in definition.activities.values():
         templates += [activity.id, activity.type, activity.name, activity.description]
-    for key, held in (*context.extensions, *(one for rule in definition.rules for one in rule.extensions)):
-        values = list(held.values()) if isinstance(held, Mapping) else [held]
+    for key, content in (
+        *context.extensions,
+        *(extension for rule in definition.rules for extension in rule.extensions),
+    ):
+        values = list(content.values()) if isinstance(content, Mapping) else [content]
         templates += [key, *(value for value in values if isinstance(value, tuple))]
     for template in templates:
         yield from (part for part in template or () if isinstance(part, Placeholder))
@@ -141,7 +147,7 @@ def _takes_any_context(definition: MappingDefinition) -> bool:
         *(key for key, _ in definition.context.extensions),
         *rules,
     ]
-    iris += [template for one in definition.activities.values() for template in (one.id, one.type)]
+    iris += [template for activity in definition.activities.values() for template in (activity.id, activity.type)]
     registration = definition.context.registration
     return all(map(_begins_as_iri, iris)) and registration in {(Placeholder(name),) for name in _UUIDS}
 
@@ -228,15 +234,15 @@ def _words(definition: MappingDefinition, template: Template | None, absent: fro
 
 def _extensions(extensions: Sequence[Extension], absent: frozenset[str]) -> dict[str, Any]:
     """Return extensions with what is known; a table of which nothing is known is left out whole."""
-    made: dict[str, Any] = {}
-    for key, held in extensions:
-        if isinstance(held, Mapping):
-            values = {name: _value(part, absent) for name, part in held.items() if not _is_unknown(part, absent)}
-            if values or not held:
-                made[_fill(key, absent, iri=True)] = values
-        elif not _is_unknown(held, absent):
-            made[_fill(key, absent, iri=True)] = _value(held, absent)
-    return made
+    filled: dict[str, Any] = {}
+    for key, content in extensions:
+        if isinstance(content, Mapping):
+            values = {name: _value(part, absent) for name, part in content.items() if not _is_unknown(part, absent)}
+            if values or not content:
+                filled[_fill(key, absent, iri=True)] = values
+        elif not _is_unknown(content, absent):
+            filled[_fill(key, absent, iri=True)] = _value(content, absent)
+    return filled
 
 
 def _is_unknown(value: Value, absent: frozenset[str]) -> bool:

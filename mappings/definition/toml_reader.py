@@ -115,13 +115,13 @@ class TomlTable:
             return []
         if not value:
             self.fault(key, "needs at least one table")
-        found = []
+        tables = []
         for index, table in enumerate(value):
             if isinstance(table, dict):
-                found.append(TomlTable(table, (*self._path, key, index), self._faults))
+                tables.append(TomlTable(table, (*self._path, key, index), self._faults))
             else:
                 self._faults.add((*self._path, key, index), "must be a table")
-        return found
+        return tables
 
     def text(self, key: str, pattern: re.Pattern[str] | None = None, otherwise: str = "") -> str:
         """Return a text that is not empty."""

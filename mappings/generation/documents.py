@@ -58,55 +58,57 @@ def generate_documents(
     `attempts` are the id and number of the enrollment's attempts that have begun, in their order; where there are none,
     their list is not told.
     """
-    found = []
+    contents = []
     bound_templates = mapping.bind(context)
-    for one in mapping.definition.documents:
-        if one.name not in names:
+    for document in mapping.definition.documents:
+        if document.name not in names:
             continue
-        is_text = one.content == ("suspend_data",)
+        is_text = document.content == ("suspend_data",)
         content = (
             (attempt.snapshot.suspend_data or "").encode()
             if is_text
-            else _content(mapping, one, bound_templates, attempt, attempts)
+            else _content(mapping, document, bound_templates, attempt, attempts)
         )
         if content:
-            place = _place(mapping.definition, one, bound_templates)
-            found.append(DocumentContent(one.name, place, TEXT if is_text else JSON, content, one.every))
-    return found
+            place = _place(mapping.definition, document, bound_templates)
+            contents.append(DocumentContent(document.name, place, TEXT if is_text else JSON, content, document.every))
+    return contents
 
 
-def _place(mapping: MappingDefinition, one: DocumentDefinition, bound_templates: BoundTemplates) -> DocumentAddress:
-    known = bound_templates.addresses.get(one.name)
+def _place(
+    mapping: MappingDefinition, document: DocumentDefinition, bound_templates: BoundTemplates
+) -> DocumentAddress:
+    known = bound_templates.addresses.get(document.name)
     if known is None:
-        known = bound_templates.addresses[one.name] = _make_place(mapping, one, bound_templates)
+        known = bound_templates.addresses[document.name] = _make_place(mapping, document, bound_templates)
     return known
 
 
 def _make_place(
-    mapping: MappingDefinition, one: DocumentDefinition, bound_templates: BoundTemplates
+    mapping: MappingDefinition, document: DocumentDefinition, bound_templates: BoundTemplates
 ) -> DocumentAddress:
     parameters = {}
-    if one.activity is not None:
-        parameters["activityId"] = fill_iri(mapping.activities[one.activity].id, bound_templates.values)
-    if one.resource != "activities/profile":
+    if document.activity is not None:
+        parameters["activityId"] = fill_iri(mapping.activities[document.activity].id, bound_templates.values)
+    if document.resource != "activities/profile":
         parameters["agent"] = bound_templates.agent
-    parameters["stateId" if one.resource == "activities/state" else "profileId"] = one.id
-    written = _encode(parameters)
+    parameters["stateId" if document.resource == "activities/state" else "profileId"] = document.id
+    encoded = _encode(parameters)
     digest = _PLACES.copy()
-    digest.update(one.resource.encode() + b"\n" + written)
-    return DocumentAddress(as_uuid(digest.hexdigest()), one.resource, written.decode())
+    digest.update(document.resource.encode() + b"\n" + encoded)
+    return DocumentAddress(as_uuid(digest.hexdigest()), document.resource, encoded.decode())
 
 
 def _content(
     mapping: CompiledMapping,
-    one: DocumentDefinition,
+    document: DocumentDefinition,
     bound_templates: BoundTemplates,
     attempt: AttemptState,
     attempts: Sequence[tuple[str, int]],
 ) -> bytes:
     """Return a document's content as JSON, empty where nothing of it is known."""
-    told: dict[str, Any] = {}
-    for part in one.content:
+    fields: dict[str, Any] = {}
+    for part in document.content:
         value: Any
         of_snapshot = _OF_SNAPSHOT.get(part)
         if of_snapshot is not None:
@@ -114,13 +116,13 @@ def _content(
         elif part == "total_time":
             value = duration(attempt.total_time)
         elif part == "attempts":
-            template = mapping.definition.activities[one.attempts or ""].id
+            template = mapping.definition.activities[document.attempts or ""].id
             value = [fill_iri(template, of_attempt(bound_templates.values, uid, number)) for uid, number in attempts]
         else:
             value = bound_templates.context.learner_id if part == "learner_id" else bound_templates.context.learner_name
         if value or value == 0:
-            told[part] = value
-    return _encode(told) if told else b""
+            fields[part] = value
+    return _encode(fields) if fields else b""
 
 
 _PREFERENCES = attrgetter("audio_level", "language", "delivery_speed", "audio_captioning")
@@ -145,15 +147,15 @@ def _preferences(known: Snapshot) -> dict[str, Any]:
 def _comments(known: Snapshot) -> list[dict[str, str]]:
     if not known.comments_from_lms:
         return []
-    listed = sorted(known.comments_from_lms.items(), key=lambda one: int(one[0]))
-    return [told for _, item in listed if (told := _comment(item))]
+    listed = sorted(known.comments_from_lms.items(), key=lambda entry: int(entry[0]))
+    return [comment for _, item in listed if (comment := _comment(item))]
 
 
 def _comment(item: Item) -> dict[str, str]:
-    told = {name: scalar(item.get(name)) for name in ("comment", "location", "timestamp")}
-    if any(check_timestamp(told["timestamp"], "")):
-        told["timestamp"] = None
-    return {name: value for name, value in told.items() if value}
+    fields = {name: scalar(item.get(name)) for name in ("comment", "location", "timestamp")}
+    if any(check_timestamp(fields["timestamp"], "")):
+        fields["timestamp"] = None
+    return {name: value for name, value in fields.items() if value}
 
 
 def _passing_score(known: Snapshot) -> float | None:

@@ -226,10 +226,18 @@ class _StatementGenerator:
             return statement
         occurrence = self._context.session_id + earlier.removeprefix(name) + self._part
         known = self._bound_templates.statement_id(f"{name}\n{occurrence}")
-        made = void(known, statement.body, self._latest)
+        voiding = void(known, statement.body, self._latest)
         # under the rule's name: it goes to whoever got what it voids
         self._statements.append(
-            Statement(made.id, statement.position, rule.name, VOIDED, made.body, made.problem, f"{name}\nvoided{phase}")
+            Statement(
+                voiding.id,
+                statement.position,
+                rule.name,
+                VOIDED,
+                voiding.body,
+                voiding.problem,
+                f"{name}\nvoided{phase}",
+            )
         )
         return replace(statement, position=statement.position + 1)
 
@@ -278,15 +286,15 @@ class _StatementGenerator:
         if self._described is None:
             self._described = descriptions(self._attempt.snapshot.objectives)
         described = self._described
-        told: dict[bytes, None] = {}
+        activities: dict[bytes, None] = {}
         for own in named:
             description = described.get(own, "")
             slots = _item_slots(Objective(own, description), self._beyond)
             parts = self._bound_templates.activity(
                 activity, described=bool(description), own_iri=is_own_iri(own), unknown=self._unknown
             )
-            told[b"".join([part if isinstance(part, bytes) else slots[part] for part in parts])] = None
-        return b",".join(told)
+            activities[b"".join([part if isinstance(part, bytes) else slots[part] for part in parts])] = None
+        return b",".join(activities)
 
     def _variables(self, change: Change) -> dict[str, Any]:
         """Return what a condition can ask for; what is not known is left out, or null where it has no parts."""

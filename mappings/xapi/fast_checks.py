@@ -64,13 +64,13 @@ def is_sound_result(result: bytes) -> bool:
 
 def _is_sound(result: bytes) -> bool:
     try:
-        told = _decode(result)
+        parsed = _decode(result)
     except msgspec.MsgspecError:
         return False
     return (
-        (told.score is UNSET or _is_possible(told.score))
-        and (told.duration is UNSET or not any(check_duration(told.duration, "")))
-        and (told.extensions is UNSET or all(map(is_sound_iri, told.extensions)))
+        (parsed.score is UNSET or _is_possible(parsed.score))
+        and (parsed.duration is UNSET or not any(check_duration(parsed.duration, "")))
+        and (parsed.extensions is UNSET or all(map(is_sound_iri, parsed.extensions)))
     )
 
 
@@ -80,10 +80,10 @@ _is_known_to_be_sound = lru_cache(maxsize=_RESULTS_REMEMBERED)(_is_sound)
 def is_sound_activity(activity: bytes | Raw) -> bool:
     """Return whether an activity as JSON is sound at first sight; False says only that it must be looked at closely."""
     try:
-        told = _decode_activity(activity)
+        parsed = _decode_activity(activity)
     except msgspec.MsgspecError:
         return False
-    return not any(check_iri(told.id, "")) and (told.definition is UNSET or _is_sound_definition(told.definition))
+    return not any(check_iri(parsed.id, "")) and (parsed.definition is UNSET or _is_sound_definition(parsed.definition))
 
 
 def _is_sound_definition(definition: _Definition) -> bool:

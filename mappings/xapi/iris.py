@@ -42,10 +42,10 @@ def iri_problem(text: str) -> str | None:
     """Return what an IRI must be that this text is not, None where it is one."""
     if _PLAIN.fullmatch(text) is not None:
         return None
-    found = _IRI.fullmatch(text)
-    if found is None or not (found["rest"] or found["authority"]):
+    match = _IRI.fullmatch(text)
+    if match is None or not (match["rest"] or match["authority"]):
         return "an IRI with a scheme"
-    rest, authority = found["rest"], found["authority"]
+    rest, authority = match["rest"], match["authority"]
     place = None if authority is None else _AUTHORITY.fullmatch(authority)
     has_host = place is not None and bool(place["host"])
     conditions = {
@@ -56,7 +56,7 @@ def iri_problem(text: str) -> str | None:
         and rest.count("#") <= 1,
         "an IRI whose host and port are well-formed": authority is None
         or (place is not None and int(place["port"] or 0) <= _MAX_PORT),
-        "an IRI with a host after http://": has_host or found["scheme"].lower() not in {"http", "https"},
+        "an IRI with a host after http://": has_host or match["scheme"].lower() not in {"http", "https"},
     }
     return next((problem for problem, holds in conditions.items() if not holds), None)
 
@@ -71,8 +71,8 @@ def own_iri(text: str) -> str | None:
         return text
     if _OWN_IRI.fullmatch(text) is None:
         return None
-    made = sendable_iri(text)
-    return made if is_iri(made) else None
+    sendable = sendable_iri(text)
+    return sendable if is_iri(sendable) else None
 
 
 def is_own_iri(text: str) -> bool:
@@ -84,9 +84,9 @@ def sendable_iri(text: str) -> str:
     """Escape what an IRI cannot hold; a text that is an IRI stays as it is."""
     if is_iri(text):
         return text
-    text = _UNSENDABLE.sub(lambda found: quote(found[0], safe="", errors="replace"), _BAD_ESCAPE.sub("%25", text))
-    found = _HEAD.match(text)
-    head = "" if found is None else found[0]
+    text = _UNSENDABLE.sub(lambda match: quote(match[0], safe="", errors="replace"), _BAD_ESCAPE.sub("%25", text))
+    match = _HEAD.match(text)
+    head = "" if match is None else match[0]
     before, mark, fragment = text[len(head) :].partition("#")
     rest = before + mark + fragment.replace("#", "%23")
     return head + rest.replace("[", "%5B").replace("]", "%5D")

@@ -44,11 +44,11 @@ def fingerprint(statement: dict[str, Any]) -> Fingerprint:
     hashes, language tags and mail domains. A duration counts as written, cut to hundredths of a second. Everything
     else counts as written: 1 and 1.0 differ, and so do two names of one actor.
     """
-    told = statement.get("timestamp")
+    timestamp = statement.get("timestamp")
     compared = {name: value for name, value in statement.items() if name not in _ASSIGNED}
     return Fingerprint(
         content=msgspec.json.encode(_statement(compared), order="sorted"),
-        timestamp=syntax.instant(told) if isinstance(told, str) else None,
+        timestamp=syntax.instant(timestamp) if isinstance(timestamp, str) else None,
     )
 
 

@@ -66,16 +66,18 @@ class StatementValidator:
         return "; ".join(dict.fromkeys(faults)) or None
 
     def _faults_of_activities(self, body: bytes) -> list[str]:
-        told = _decode_activities(body)
+        parsed = _decode_activities(body)
         faults: list[str] = []
-        if not is_sound_activity(told.object):
-            faults += check_activity(_decode(told.object), "statement.object")
-        for group, activities in told.context.activities.items():
+        if not is_sound_activity(parsed.object):
+            faults += check_activity(_decode(parsed.object), "statement.object")
+        for group, activities in parsed.context.activities.items():
             for activity in map(bytes, activities):
                 if activity not in self._sound:
-                    found = list(check_activity(_decode(activity), f"statement.context.contextActivities.{group}"))
-                    faults += found
-                    if not found and len(activity) <= MAX_REMEMBERED_BYTES:
+                    activity_faults = list(
+                        check_activity(_decode(activity), f"statement.context.contextActivities.{group}")
+                    )
+                    faults += activity_faults
+                    if not activity_faults and len(activity) <= MAX_REMEMBERED_BYTES:
                         self._remember(activity)
         return faults
 

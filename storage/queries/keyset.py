@@ -43,7 +43,9 @@ READ = 5_000
 MAX_SORTED_ROWS = 500
 """Rows that are gathered and sorted rather than looked for in the order of time."""
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID_PATTERN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A UUID as it is stored, in lower case."""
+
 _FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -87,7 +89,7 @@ def decode(cursor: str) -> list[int | str | None]:
 
 
 def cut(rows: Sequence[T], most: int, key: Callable[[T], Sequence[int | str | None]]) -> ResultPage[T]:
-    """Make a page of rows of which one more than `most` was asked for; `key` gives what a row is sorted by."""
+    """Build a page of rows of which one more than `most` was asked for; `key` gives what a row is sorted by."""
     shown = list(rows[:most])
     return ResultPage(shown, encode(key(shown[-1])) if len(rows) > most else None)
 
@@ -284,7 +286,7 @@ def _fits(column: Column[Any], part: int | str | None) -> bool:
     if part is None:
         return bool(column.nullable)
     if isinstance(column.type, String):
-        return isinstance(part, str) and _UUID.fullmatch(part) is not None
+        return isinstance(part, str) and UUID_PATTERN.fullmatch(part) is not None
     largest = 2 ** (63 if isinstance(column.type, BigInteger) else 31) - 1
     return isinstance(part, int) and -largest <= part <= largest
 

@@ -310,7 +310,7 @@ def _with_statements(
 
 
 def _of_commits(commits: Sequence[TimelineCommit]) -> ColumnElement[bool]:
-    """Meet a session's commits by their first and last number: there are none between that are not asked for."""
+    """Return the condition of being of these commits of sessions, by the first and last number of each session's."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for one in commits:
         numbers[one.session_id].append(one.number)

@@ -187,7 +187,7 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
         await page.get_by_role("link", name="Deliveries").click()
         cause = page.locator("section.cause")
         await expect(cause).to_have_count(1)
-        for words in ("dead", "refused", "status 400", POISON, "The LRS takes no such statement"):
+        for words in ("dead", "refused", "status 400", POISON, "The LRS refuses such statements"):
             await expect(cause).to_contain_text(words)
         lrs.app[FAULTS].exchange([])
         await cause.get_by_role("link", name="Retry…").click()

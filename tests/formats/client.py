@@ -1,4 +1,4 @@
-"""Reading bodies as the doors do, and knocking at the doors of a whole bridge."""
+"""Parsing bodies as the formats do, and posting them to the addresses of a whole bridge."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def raw(body: str | bytes | object) -> bytes:
     return (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
-class Door:
-    """The door of one session for one format, or that for all of them."""
+class FormatClient:
+    """A client of one session that posts in one format, or in any."""
 
     def __init__(self, bridge: Bridge, opened: dict[str, Any], name: str | None) -> None:
         self.bridge = bridge
@@ -80,6 +80,6 @@ class Door:
         return told
 
 
-async def door(bridge: Bridge, name: str | None, **told: Any) -> Door:
-    """Open a session and return its door."""
-    return Door(bridge, await bridge.open(**told), name)
+async def open_format_client(bridge: Bridge, name: str | None, **told: Any) -> FormatClient:
+    """Open a session and return a client of it."""
+    return FormatClient(bridge, await bridge.open(**told), name)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from storage.engine import reading
 from storage.tables import journal
-from tests.formats.client import SUSPEND_DATA, Answer, commit, door, read
+from tests.formats.client import SUSPEND_DATA, Answer, commit, open_format_client, read
 from tests.support.bridge import Bridge
 
 OK = "error=0\r\nerror_text=Successful\r\n"
@@ -109,7 +109,7 @@ def test_a_flag_and_a_group_that_are_left_empty_empty_what_was_said() -> None:
 
 
 async def test_an_attempt_whose_last_flag_is_empty_is_not_suspended(bridge: Bridge) -> None:
-    at = await door(bridge, "aicc")
+    at = await open_format_client(bridge, "aicc")
     await at.post(form("PutParam", "[Core]\r\nLesson_Status=I,S\r\nTime=00:01:00\r\n[Core_Lesson]\r\nx=1\r\n"))
     await at.post(form("PutParam", "[Core]\r\nLesson_Status=P,\r\nTime=00:02:00\r\n[Core_Lesson]\r\n"))
     await at.post(form("ExitAU"))
@@ -164,7 +164,7 @@ def test_only_exit_au_ends_the_session() -> None:
 
 @pytest.mark.parametrize("name", [None, "aicc"])
 async def test_a_session_is_answered_as_hacp_wants_it(bridge: Bridge, name: str | None) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     answers = [
         await at.post(form("PutParam", PARAM)),
         await at.post(form("PutParam", PARAM.replace("00:05:30", "00:06:00"))),
@@ -185,7 +185,7 @@ async def test_a_session_is_answered_as_hacp_wants_it(bridge: Bridge, name: str 
 
 
 async def test_get_param_gives_back_what_was_put(bridge: Bridge) -> None:
-    at = await door(bridge, "aicc", learner={"id": "u1", "name": "Lovelace, Ada"})
+    at = await open_format_client(bridge, "aicc", learner={"id": "u1", "name": "Lovelace, Ada"})
     first = await at.post(form("GetParam"))
     await at.post(form("PutParam", PARAM.replace("p3", "page 3")))
     second = await at.post(form("getparam"))
@@ -211,7 +211,7 @@ async def test_get_param_gives_back_what_was_put(bridge: Bridge) -> None:
 
 
 async def test_asking_stores_nothing_and_get_never_does(bridge: Bridge) -> None:
-    at = await door(bridge, "aicc")
+    at = await open_format_client(bridge, "aicc")
     await at.post(form("GetParam"))
     refused = await at.get("command=ExitAU")
 
@@ -236,7 +236,7 @@ async def test_asking_stores_nothing_and_get_never_does(bridge: Bridge) -> None:
     ],
 )
 async def test_a_body_that_is_none_is_refused_as_an_invalid_command(bridge: Bridge, body: str, said: str) -> None:
-    at = await door(bridge, "aicc")
+    at = await open_format_client(bridge, "aicc")
     answer = await at.post(body)
 
     assert answer.status == 200
@@ -248,7 +248,7 @@ async def test_a_body_that_is_none_is_refused_as_an_invalid_command(bridge: Brid
 
 @pytest.mark.parametrize("command", ["GetParam", "PutPath", "ExitAU"])
 async def test_an_unknown_session_is_an_invalid_session_id(bridge: Bridge, command: str) -> None:
-    at = await door(bridge, "aicc")
+    at = await open_format_client(bridge, "aicc")
     for unknown in ("99999999-0000-4000-8000-000000000001", "SID-1"):
         at.address = f"/v1/formats/aicc/sessions/{unknown}/commits"
         answer = await at.post(form(command), Authorization=f"Bearer {bridge.token}")
@@ -258,21 +258,21 @@ async def test_an_unknown_session_is_an_invalid_session_id(bridge: Bridge, comma
 
 
 async def test_a_wrong_token_is_an_invalid_session_id(bridge: Bridge) -> None:
-    at = await door(bridge, "aicc")
+    at = await open_format_client(bridge, "aicc")
     at.address = at.address[:-4] + "AAAA"
 
     assert (await at.post(form("GetParam"))).text.startswith("error=3\r\nerror_text=Invalid Session ID: ")
 
 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
-    at = await door(bridge, "aicc")
+    at = await open_format_client(bridge, "aicc")
 
     assert (await at.post(form("PutParam", f"[Core]\r\n[Core_Lesson]\r\n{SUSPEND_DATA}"))).text == OK
     assert f"[Core_Lesson]\r\n{SUSPEND_DATA}\r\n" in (await at.post(form("GetParam"))).text
 
 
 async def test_what_of_the_data_cannot_be_used_is_warned_of(bridge: Bridge) -> None:
-    at = await door(bridge, "aicc")
+    at = await open_format_client(bridge, "aicc")
     await at.post(form("PutParam", "[Core]\r\nLesson_Staus=P\r\nScore=many\r\n[Objectives_Status]\r\nJ_Status.1=C\r\n"))
     rows = (
         '"interaction_id","type_interaction","student_response","latency"\r\n"","C","a",""\r\n"Q1","C","a","soon"\r\n'

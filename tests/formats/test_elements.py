@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.formats.client import SUSPEND_DATA, commit, door, read
+from tests.formats.client import SUSPEND_DATA, commit, open_format_client, read
 from tests.support.bridge import Bridge
 
 BODY = {
@@ -42,7 +42,7 @@ def test_the_map_becomes_the_tree() -> None:
 
 @pytest.mark.parametrize("name", [None, "elements"])
 async def test_the_same_map_again_says_nothing_new_and_ends_nothing(bridge: Bridge, name: str | None) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     answers = [await at.post(BODY, method="PUT", query="launch=1") for _ in range(3)]
     session = await at.session()
 
@@ -53,7 +53,7 @@ async def test_the_same_map_again_says_nothing_new_and_ends_nothing(bridge: Brid
 
 
 async def test_get_gives_the_map_to_go_on_with(bridge: Bridge) -> None:
-    at = await door(bridge, "elements", learner={"id": "u1", "name": "Ada"})
+    at = await open_format_client(bridge, "elements", learner={"id": "u1", "name": "Ada"})
     await at.post(BODY, method="PUT")
     told = (await at.get("launch=index.html")).json
 
@@ -77,7 +77,7 @@ async def test_get_gives_the_map_to_go_on_with(bridge: Bridge) -> None:
     ],
 )
 async def test_a_body_that_is_none_is_refused_as_a_problem(bridge: Bridge, body: str) -> None:
-    at = await door(bridge, "elements")
+    at = await open_format_client(bridge, "elements")
     answer = await at.post(body, method="PUT")
 
     assert (answer.status, answer.content_type) == (400, "application/problem+json")
@@ -87,7 +87,7 @@ async def test_a_body_that_is_none_is_refused_as_a_problem(bridge: Bridge, body:
 
 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
-    at = await door(bridge, "elements")
+    at = await open_format_client(bridge, "elements")
 
     assert (await at.post({"elements": {"cmi.suspend_data": SUSPEND_DATA}})).status == 200
     assert (await at.get()).json["elements"]["cmi.suspend_data"] == SUSPEND_DATA

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.formats.client import SUSPEND_DATA, commit, door, read
+from tests.formats.client import SUSPEND_DATA, commit, open_format_client, read
 from tests.support.bridge import Bridge
 
 BODY: dict[str, Any] = {
@@ -98,7 +98,7 @@ def test_a_status_nobody_set_says_nothing() -> None:
 
 @pytest.mark.parametrize("name", [None, "hyperf"])
 async def test_the_answer_has_its_status_in_it(bridge: Bridge, name: str | None) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     answer = await at.post(BODY)
 
     assert answer.status == 200
@@ -109,7 +109,7 @@ async def test_the_answer_has_its_status_in_it(bridge: Bridge, name: str | None)
 
 
 async def test_its_call_of_terminate_ends_the_session(bridge: Bridge) -> None:
-    at = await door(bridge, "hyperf")
+    at = await open_format_client(bridge, "hyperf")
     await at.post(BODY)
     answer = await at.post({"action": "terminate", "parameter": ""})
 
@@ -122,7 +122,7 @@ async def test_its_call_of_terminate_ends_the_session(bridge: Bridge) -> None:
     ["", "hello", "[]", "{}", '{"lesson": {}}', '{"lesson": [], "session": {}}', '{"lesson": "passed", "session": {}}'],
 )
 async def test_a_body_that_is_none_is_refused_with_its_status_in_it(bridge: Bridge, body: str) -> None:
-    at = await door(bridge, "hyperf")
+    at = await open_format_client(bridge, "hyperf")
     answer = await at.post(body)
     told = answer.json
 
@@ -145,7 +145,7 @@ def test_odd_values_are_no_reason_to_refuse(odd: object) -> None:
 
 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
-    at = await door(bridge, "hyperf")
+    at = await open_format_client(bridge, "hyperf")
 
     assert (await at.post(BODY | {"session": {"suspend_data": SUSPEND_DATA}})).status == 200
     assert (await at.session())["cmi"]["suspend_data"] == SUSPEND_DATA

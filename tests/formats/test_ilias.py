@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.formats.client import FORM, SUSPEND_DATA, door, read
+from tests.formats.client import FORM, SUSPEND_DATA, open_format_client, read
 from tests.support.bridge import Bridge
 
 BODY = {
@@ -25,7 +25,7 @@ def test_triples_become_the_tree() -> None:
 
 @pytest.mark.parametrize("name", [None, "ilias"])
 async def test_the_answer_is_the_one_text_that_is_taken_for_a_success(bridge: Bridge, name: str | None) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     answer = await at.post(BODY)
 
     assert (answer.status, answer.content_type, answer.text) == (200, "text/plain; charset=utf-8", "ok")
@@ -33,7 +33,7 @@ async def test_the_answer_is_the_one_text_that_is_taken_for_a_success(bridge: Br
 
 
 async def test_nothing_changed_is_a_success_that_stores_nothing(bridge: Bridge) -> None:
-    at = await door(bridge, "ilias")
+    at = await open_format_client(bridge, "ilias")
 
     assert (await at.post({"cmi": []})).text == "ok"
     assert (await at.session())["commits"] == []
@@ -53,7 +53,7 @@ async def test_nothing_changed_is_a_success_that_stores_nothing(bridge: Bridge) 
     ],
 )
 async def test_a_body_that_is_none_is_refused_in_words(bridge: Bridge, body: str) -> None:
-    at = await door(bridge, "ilias")
+    at = await open_format_client(bridge, "ilias")
     answer = await at.post(body)
 
     assert (answer.status, answer.content_type) == (400, "text/plain; charset=utf-8")
@@ -62,7 +62,7 @@ async def test_a_body_that_is_none_is_refused_in_words(bridge: Bridge, body: str
 
 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
-    at = await door(bridge, "ilias")
+    at = await open_format_client(bridge, "ilias")
 
     assert (await at.post({"cmi": [[5, "cmi.suspend_data", SUSPEND_DATA]]})).text == "ok"
     assert (await at.session())["cmi"]["suspend_data"] == SUSPEND_DATA

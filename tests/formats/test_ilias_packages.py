@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.formats.ilias import MAX_SCOS
-from tests.formats.client import FORM, Door, door, read
+from tests.formats.client import FORM, FormatClient, open_format_client, read
 from tests.support.bridge import Bridge
 from tests.support.mapping import DEFAULT
 from tests.support.replay import replayed, stored
@@ -24,7 +24,7 @@ SIX = [
 TWO_POSTS, ONE_POST = ([FIVE, SIX], [[*FIVE, *SIX]])
 
 
-async def _post(at: Door, *cmi: Any, **beside: Any) -> None:
+async def _post(at: FormatClient, *cmi: Any, **beside: Any) -> None:
     for one in cmi:
         answer = await at.post({"cmi": one} | beside, Content_Type=FORM)
         assert (answer.status, answer.text) == (200, "ok")
@@ -39,7 +39,7 @@ async def _enrollments(bridge: Bridge, query: str = "learner=u1") -> dict[str, d
 @pytest.mark.parametrize("name", [None, "ilias"])
 @pytest.mark.parametrize("posts", [TWO_POSTS, ONE_POST], ids=["two posts", "one post"])
 async def test_each_sco_of_a_package_has_data_of_its_own(bridge: Bridge, name: str | None, posts: list[Any]) -> None:
-    at = await door(bridge, name, activity={"id": "package", "name": "A package"}, scorm_version="1.2")
+    at = await open_format_client(bridge, name, activity={"id": "package", "name": "A package"}, scorm_version="1.2")
     await _post(at, *posts)
 
     found = await _enrollments(bridge)
@@ -60,7 +60,7 @@ async def test_each_sco_of_a_package_has_data_of_its_own(bridge: Bridge, name: s
 
 @pytest.mark.parametrize("posts", [TWO_POSTS, ONE_POST], ids=["two posts", "one post"])
 async def test_what_came_in_one_post_is_replayed_sco_by_sco(bridge: Bridge, posts: list[Any]) -> None:
-    at = await door(bridge, None, activity={"id": "package"}, scorm_version="1.2")
+    at = await open_format_client(bridge, None, activity={"id": "package"}, scorm_version="1.2")
     await _post(at, *posts)
     await _post(at, [[6, "cmi.core.lesson_status", "completed"]], totalTimeCentisec=4_200)
 
@@ -70,7 +70,7 @@ async def test_what_came_in_one_post_is_replayed_sco_by_sco(bridge: Bridge, post
 
 
 async def test_a_post_that_is_repeated_changes_nothing(bridge: Bridge) -> None:
-    at = await door(bridge, None, activity={"id": "package"}, scorm_version="1.2")
+    at = await open_format_client(bridge, None, activity={"id": "package"}, scorm_version="1.2")
     await _post(at, *ONE_POST)
     before = bridge.rules(activity="package"), bridge.rules(activity="6")
     await _post(at, *ONE_POST)
@@ -82,11 +82,13 @@ async def test_a_post_that_is_repeated_changes_nothing(bridge: Bridge) -> None:
 
 
 async def test_the_next_launch_knows_which_sco_its_activity_is_whatever_is_posted_first(bridge: Bridge) -> None:
-    first = await door(bridge, None, activity={"id": "package"}, scorm_version="1.2")
+    first = await open_format_client(bridge, None, activity={"id": "package"}, scorm_version="1.2")
     await _post(first, *TWO_POSTS)
-    again = await door(bridge, None, activity={"id": "package"}, scorm_version="1.2")
+    again = await open_format_client(bridge, None, activity={"id": "package"}, scorm_version="1.2")
     await _post(again, [[6, "cmi.core.lesson_location", "p2"]])
-    other = await door(bridge, None, learner={"id": "u2"}, activity={"id": "package"}, scorm_version="1.2")
+    other = await open_format_client(
+        bridge, None, learner={"id": "u2"}, activity={"id": "package"}, scorm_version="1.2"
+    )
     await _post(other, [[6, "cmi.core.lesson_status", "completed"]])
 
     (six,) = bridge.reports(activity="6")
@@ -98,7 +100,7 @@ async def test_the_next_launch_knows_which_sco_its_activity_is_whatever_is_poste
 
 @pytest.mark.parametrize("first", [SIX, [*FIVE, *SIX]], ids=["its own first", "another one's rest first"])
 async def test_an_activity_that_has_a_scos_id_is_that_sco(bridge: Bridge, first: list[Any]) -> None:
-    at = await door(bridge, None, activity={"id": "6"}, course={"id": "C"}, scorm_version="1.2")
+    at = await open_format_client(bridge, None, activity={"id": "6"}, course={"id": "C"}, scorm_version="1.2")
     await _post(at, first, FIVE, SIX)
 
     found = await _enrollments(bridge, "course=C")
@@ -106,7 +108,7 @@ async def test_an_activity_that_has_a_scos_id_is_that_sco(bridge: Bridge, first:
 
 
 async def test_a_post_of_too_many_scos_is_refused_in_words(bridge: Bridge) -> None:
-    at = await door(bridge, "ilias")
+    at = await open_format_client(bridge, "ilias")
     answer = await at.post({"cmi": [[one, "cmi.core.lesson_status", "passed"] for one in range(MAX_SCOS + 1)]})
 
     assert answer.status == 400
@@ -116,7 +118,7 @@ async def test_a_post_of_too_many_scos_is_refused_in_words(bridge: Bridge) -> No
 
 @pytest.mark.parametrize("name", [None, "ilias"])
 async def test_the_total_time_counts_where_the_content_tells_none(bridge: Bridge, name: str | None) -> None:
-    at = await door(bridge, name, scorm_version="1.2")
+    at = await open_format_client(bridge, name, scorm_version="1.2")
     body = {
         "cmi": [
             [7, "cmi.core.lesson_status", "passed"],
@@ -134,7 +136,7 @@ async def test_the_total_time_counts_where_the_content_tells_none(bridge: Bridge
 
 
 async def test_the_time_of_the_whole_package_is_not_another_scos(bridge: Bridge) -> None:
-    at = await door(bridge, None, activity={"id": "package"}, scorm_version="1.2")
+    at = await open_format_client(bridge, None, activity={"id": "package"}, scorm_version="1.2")
     await _post(at, FIVE, totalTimeCentisec=6_000)
     await _post(at, SIX, totalTimeCentisec=6_000)
 

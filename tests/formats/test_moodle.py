@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.formats.client import FORM, SUSPEND_DATA, commit, door, read
+from tests.formats.client import FORM, SUSPEND_DATA, commit, open_format_client, read
 from tests.support.bridge import Bridge
 
 PREFIX = "id=4&a=2&sesskey=k&attempt=1&scoid=7&"
@@ -98,7 +98,7 @@ def test_text_in_a_beacon_is_kept_as_it_was_typed() -> None:
 
 @pytest.mark.parametrize("name", [None, "moodle"])
 async def test_a_session_is_answered_as_moodle_answers_and_told_as_it_was(bridge: Bridge, name: str | None) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     answers = [
         await at.post(
             f"{PREFIX}cmi__core__lesson_status=incomplete&cmi__core__score__raw=85&cmi__core__score__max=100"
@@ -120,7 +120,7 @@ async def test_a_session_is_answered_as_moodle_answers_and_told_as_it_was(bridge
 
 
 async def test_the_beacon_of_a_closing_page_ends_the_session(bridge: Bridge) -> None:
-    at = await door(bridge, "moodle")
+    at = await open_format_client(bridge, "moodle")
     answer = await at.post(
         BEACON,
         query="api=beacon",
@@ -133,7 +133,7 @@ async def test_the_beacon_of_a_closing_page_ends_the_session(bridge: Bridge) -> 
 
 
 async def test_nothing_changed_is_a_success_that_stores_nothing(bridge: Bridge) -> None:
-    at = await door(bridge, "moodle")
+    at = await open_format_client(bridge, "moodle")
 
     assert (await at.post(PREFIX.rstrip("&"))).text == "true\n0"
     assert (await at.session())["commits"] == []
@@ -155,7 +155,7 @@ async def test_nothing_changed_is_a_success_that_stores_nothing(bridge: Bridge) 
     ],
 )
 async def test_a_body_that_is_none_is_refused_in_two_lines(bridge: Bridge, body: bytes) -> None:
-    at = await door(bridge, "moodle")
+    at = await open_format_client(bridge, "moodle")
     answer = await at.post(body)
 
     assert (answer.status, answer.text) == (200, "false\n101")
@@ -163,21 +163,21 @@ async def test_a_body_that_is_none_is_refused_in_two_lines(bridge: Bridge, body:
 
 
 async def test_a_wrong_token_is_refused_in_two_lines(bridge: Bridge) -> None:
-    at = await door(bridge, "moodle")
+    at = await open_format_client(bridge, "moodle")
     at.address = at.address[:-4] + "AAAA"
 
     assert (await at.post(FINISH)).text == "false\n101"
 
 
 async def test_a_body_that_is_too_large_is_refused_in_two_lines(bridge: Bridge) -> None:
-    at = await door(bridge, "moodle")
+    at = await open_format_client(bridge, "moodle")
     answer = await at.post(b"cmi__suspend_data=" + b"x" * (1024 * 1024))
 
     assert (answer.status, answer.text) == (200, "false\n101")
 
 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
-    at = await door(bridge, "moodle")
+    at = await open_format_client(bridge, "moodle")
     told: Any = {"cmi__suspend_data": SUSPEND_DATA, "cmi__core__lesson_status": "incomplete"}
     for body in (urlencode(told), multipart(told)):
         assert (await at.post(body)).text == "true\n0"

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from bridge.formats.openedx import MAX_QUESTIONS
-from tests.formats.client import FORM, SUSPEND_DATA, commit, door, read
+from tests.formats.client import FORM, SUSPEND_DATA, commit, open_format_client, read
 from tests.support.bridge import Bridge
 
 
@@ -45,7 +45,7 @@ def test_an_interaction_is_settled_once_content_has_gone_on_to_something_else() 
 
 @pytest.mark.parametrize("name", [None, "openedx"])
 async def test_a_list_is_answered_with_as_many_successes(bridge: Bridge, name: str | None) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     told = values(
         core__lesson_status="passed",
         core__score__raw="85",
@@ -63,7 +63,7 @@ async def test_a_list_is_answered_with_as_many_successes(bridge: Bridge, name: s
 
 
 async def test_values_can_be_asked_for(bridge: Bridge) -> None:
-    at = await door(bridge, "openedx")
+    at = await open_format_client(bridge, "openedx")
     await at.post(values(core__lesson_status="incomplete", core__lesson_location="p3"))
 
     assert (await at.post({"name": "cmi.core.lesson_status", "url": "https://x"})).json == {"value": "incomplete"}
@@ -75,7 +75,7 @@ async def test_values_can_be_asked_for(bridge: Bridge) -> None:
 
 
 async def test_an_empty_list_is_answered_with_one(bridge: Bridge) -> None:
-    at = await door(bridge, "openedx")
+    at = await open_format_client(bridge, "openedx")
 
     assert (await at.post([])).json == []
     assert (await at.session())["commits"] == []
@@ -97,7 +97,7 @@ async def test_an_empty_list_is_answered_with_one(bridge: Bridge) -> None:
     ],
 )
 async def test_a_body_that_is_none_is_refused_in_a_list(bridge: Bridge, body: str) -> None:
-    at = await door(bridge, "openedx")
+    at = await open_format_client(bridge, "openedx")
     answer = await at.post(body)
 
     assert answer.status == 400
@@ -107,7 +107,7 @@ async def test_a_body_that_is_none_is_refused_in_a_list(bridge: Bridge, body: st
 
 
 async def test_a_refusal_is_as_long_as_what_was_sent(bridge: Bridge) -> None:
-    at = await door(bridge, None)
+    at = await open_format_client(bridge, None)
     at.address = at.address.replace(at.session_id, "99999999-0000-4000-8000-000000000001").split("?")[0]
     answer = await at.post(
         values(location="p", suspend_data="s", progress_measure="1"), Authorization=f"Bearer {bridge.token}"
@@ -118,14 +118,14 @@ async def test_a_refusal_is_as_long_as_what_was_sent(bridge: Bridge) -> None:
 
 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
-    at = await door(bridge, "openedx")
+    at = await open_format_client(bridge, "openedx")
 
     assert (await at.post(json.dumps(values(suspend_data=SUSPEND_DATA)))).json == [{"result": "success"}]
     assert (await at.post({"name": "cmi.suspend_data"})).json == {"value": SUSPEND_DATA}
 
 
 async def test_more_questions_or_longer_answers_than_one_post_may_have_are_refused_in_its_words(bridge: Bridge) -> None:
-    at = await door(bridge, "openedx")
+    at = await open_format_client(bridge, "openedx")
     await at.post([{"name": "cmi.suspend_data", "value": "x" * 100_000}])
     many = await at.post([{"name": "cmi.location"}] * (MAX_QUESTIONS + 1))
     much = await at.post([{"name": "cmi.suspend_data"}] * 22)

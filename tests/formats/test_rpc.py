@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.formats.client import SUSPEND_DATA, commit, door, read
+from tests.formats.client import SUSPEND_DATA, commit, open_format_client, read
 from tests.support.bridge import Bridge
 
 TRUE = {"result": "true", "errorCode": "0"}
@@ -42,7 +42,7 @@ def test_commit_settles_what_was_said() -> None:
 
 @pytest.mark.parametrize("name", [None, "rpc"])
 async def test_a_session_is_answered_in_text(bridge: Bridge, name: str | None) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     answers = [
         await at.post(call("Initialize", "")),
         await at.post(call("SetValue", "cmi.core.lesson_status", "passed")),
@@ -59,7 +59,7 @@ async def test_a_session_is_answered_in_text(bridge: Bridge, name: str | None) -
 
 
 async def test_a_scores_parts_make_one_statement_at_the_commit(bridge: Bridge) -> None:
-    at = await door(bridge, "rpc")
+    at = await open_format_client(bridge, "rpc")
     await at.post(call("SetValue", "cmi.core.lesson_status", "passed"))
     for element, value in (("raw", 150), ("min", 0), ("max", 200)):
         await at.post(call("SetValue", f"cmi.core.score.{element}", value))
@@ -75,7 +75,7 @@ async def test_a_scores_parts_make_one_statement_at_the_commit(bridge: Bridge) -
 
 
 async def test_values_and_counts_can_be_asked_for(bridge: Bridge) -> None:
-    at = await door(bridge, "rpc", learner={"id": "u1", "name": "Ada"})
+    at = await open_format_client(bridge, "rpc", learner={"id": "u1", "name": "Ada"})
     before = await at.post(call("GetValue", "cmi.core.lesson_status"))
     for element, value in (
         ("cmi.core.lesson_location", "p3"),
@@ -120,7 +120,7 @@ async def test_values_and_counts_can_be_asked_for(bridge: Bridge) -> None:
     ],
 )
 async def test_a_body_that_is_none_is_refused_as_an_invalid_argument(bridge: Bridge, body: str) -> None:
-    at = await door(bridge, "rpc")
+    at = await open_format_client(bridge, "rpc")
     answer = await at.post(body)
     told = answer.json
 
@@ -130,7 +130,7 @@ async def test_a_body_that_is_none_is_refused_as_an_invalid_argument(bridge: Bri
 
 
 async def test_an_unknown_session_is_refused_in_text(bridge: Bridge) -> None:
-    at = await door(bridge, "rpc")
+    at = await open_format_client(bridge, "rpc")
     at.address = at.address.replace(at.session_id, "99999999-0000-4000-8000-000000000001").split("?")[0]
     answer = await at.post(call("Initialize", ""), Authorization=f"Bearer {bridge.token}")
 
@@ -140,7 +140,7 @@ async def test_an_unknown_session_is_refused_in_text(bridge: Bridge) -> None:
 
 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
-    at = await door(bridge, "rpc")
+    at = await open_format_client(bridge, "rpc")
 
     assert (await at.post(call("SetValue", "cmi.suspend_data", SUSPEND_DATA))).json == TRUE
     assert (await at.post(call("GetValue", "cmi.suspend_data"))).json["result"] == SUSPEND_DATA

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.formats.client import FORM, SUSPEND_DATA, commit, door, read
+from tests.formats.client import FORM, SUSPEND_DATA, commit, open_format_client, read
 from tests.support.bridge import Bridge
 
 TEXT = (
@@ -158,7 +158,7 @@ def test_only_whole_snapshots_are_taken_for_everything_that_is_known() -> None:
 
 @pytest.mark.parametrize("name", [None, "scorm-again"])
 async def test_a_session_of_text_is_answered_in_json(bridge: Bridge, name: str | None) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     answer = await at.post(TEXT, Content_Type="text/plain;charset=utf-8", Sec_Fetch_Mode="no-cors")
 
     assert (answer.status, answer.content_type) == (200, "application/json")
@@ -192,7 +192,7 @@ async def test_a_session_of_text_is_answered_in_json(bridge: Bridge, name: str |
 )
 async def test_a_body_that_is_none_is_refused_as_a_problem(bridge: Bridge, body: str | bytes) -> None:
     for name in ("scorm-again", None):
-        at = await door(bridge, name)
+        at = await open_format_client(bridge, name)
         answer = await at.post(body)
 
         assert (answer.status, answer.content_type) == (400, "application/problem+json")
@@ -213,7 +213,7 @@ async def test_a_body_that_is_none_is_refused_as_a_problem(bridge: Bridge, body:
     ids=["json", "flattened", "list", "wrapped", "params"],
 )
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge, body: object) -> None:
-    at = await door(bridge, None)
+    at = await open_format_client(bridge, None)
 
     assert (await at.post(body)).status == 200
     assert (await at.session())["cmi"]["suspend_data"] == SUSPEND_DATA

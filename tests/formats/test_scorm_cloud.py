@@ -11,7 +11,7 @@ import pytest
 
 from storage.engine import reading
 from storage.tables import journal
-from tests.formats.client import FORM, SUSPEND_DATA, Answer, commit, door, raw, read
+from tests.formats.client import FORM, SUSPEND_DATA, Answer, commit, open_format_client, raw, read
 from tests.support.bridge import Bridge
 
 RUNTIME: dict[str, Any] = {
@@ -195,7 +195,7 @@ async def test_it_is_taken_at_the_address_for_everything_too(bridge: Bridge) -> 
 
 
 async def test_it_can_be_posted_to_a_session_that_is_open(bridge: Bridge) -> None:
-    at = await door(bridge, None)
+    at = await open_format_client(bridge, None)
 
     assert (await at.post(BODY)).json["disposition"] == "applied"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.formats.client import SUSPEND_DATA, commit, door, read
+from tests.formats.client import SUSPEND_DATA, commit, open_format_client, read
 from tests.support.bridge import Bridge
 
 VALUES: dict[str, Any] = {
@@ -40,7 +40,7 @@ def test_a_whole_tree_at_the_same_address_is_scorm_agains() -> None:
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::5])
 async def test_the_order_of_arrival_does_not_matter(bridge: Bridge, order: tuple[int, ...]) -> None:
-    at = await door(bridge, None)
+    at = await open_format_client(bridge, None)
     names = list(VALUES)
     for place in order:
         answer = await at.post({"cmi": {names[place]: VALUES[names[place]]}})
@@ -61,7 +61,7 @@ TOLD = WHOLE | {"scaled": 0.85}  # raw / 100, as the SCORM Profile has it
 async def test_a_scores_parts_make_one_statement_and_one_best_score(
     bridge: Bridge, order: tuple[tuple[str, int], ...]
 ) -> None:
-    at = await door(bridge, None)
+    at = await open_format_client(bridge, None)
     for name, value in order:
         assert (await at.post({"cmi": {name: value}})).status == 200
     before = bridge.rules()
@@ -80,7 +80,7 @@ async def test_a_scores_parts_make_one_statement_and_one_best_score(
     ["", "hello", "{}", '{"cmi": {}}', '{"cmi": "cmi.core.exit"}', '{"cmi": null}', '{"cmi": ["cmi.core.exit"]}'],
 )
 async def test_a_body_that_is_none_is_refused_as_a_problem(bridge: Bridge, body: str) -> None:
-    at = await door(bridge, "single")
+    at = await open_format_client(bridge, "single")
     answer = await at.post(body)
 
     assert (answer.status, answer.json["code"]) == (400, "malformed-body")
@@ -88,7 +88,7 @@ async def test_a_body_that_is_none_is_refused_as_a_problem(bridge: Bridge, body:
 
 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
-    at = await door(bridge, "single")
+    at = await open_format_client(bridge, "single")
 
     assert (await at.post({"cmi": {"cmi.suspend_data": SUSPEND_DATA}})).status == 200
     assert (await at.get()).json["cmi"]["suspend_data"] == SUSPEND_DATA
@@ -104,7 +104,7 @@ WHOLE_TREE = {
 
 
 async def test_the_formats_own_door_takes_the_whole_tree_that_its_player_posts_at_the_end(bridge: Bridge) -> None:
-    at = await door(bridge, "single")
+    at = await open_format_client(bridge, "single")
     await at.post({"cmi": {"cmi.interactions.0.id": "Q1"}})
     await at.post({"cmi": {"cmi.interactions.0.student_response": "b"}})
 
@@ -117,7 +117,7 @@ async def test_the_formats_own_door_takes_the_whole_tree_that_its_player_posts_a
 
 
 async def test_the_formats_own_door_refuses_what_is_neither(bridge: Bridge) -> None:
-    at = await door(bridge, "single")
+    at = await open_format_client(bridge, "single")
 
     for body in ({"learner": "u1"}, [{"name": "cmi.core.exit", "value": "suspend"}], {"cmi": 5}):
         answer = await at.post(body)

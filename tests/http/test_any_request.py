@@ -73,7 +73,7 @@ def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
         return asyncio.run_coroutine_threadsafe(doing, loop).result()
 
     server = Server(tmp_path_factory.mktemp("served"), module_database_url)
-    token = run(server.new_token())
+    token = server.new_token()
     run(server.start())
     opening: Any = {"session_id": SESSION, "learner": {"id": "u1"}, "activity": {"id": "235"}}
     opened = requests.post(f"{server.url}/v1/sessions", json=opening, headers=_may(token), timeout=ANSWER_TIMEOUT)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bridge import formats
-from tests.formats.test_doors import BODIES
+from tests.formats.test_all_formats import BODIES
 from tests.http.test_openapi import routes
 from tests.support.accounts import register_lms
 from tests.support.bridge import Bridge

@@ -1,4 +1,4 @@
-"""Junk by name and recorded bodies bitten into at random, to every door: they are answered in words and never fail."""
+"""Junk by name and recorded bodies bitten into at random: they are answered in words and never fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.recordings import recording
 from tests.support.bridge import Bridge
 
 ROUNDS = 100
-"""Bodies for each door."""
+"""Bodies for each address."""
 BITES = (
     b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"1e999", b"NaN", b"-0", b"9" * 400, b'"', b"{", b"[[[[", b"\\ud800", b"%zz",
     b"&", b"=", b"cmi.", b".0.", b"null", b"{}", b"\r\n", b'{"id":', b"cmi.interactions.0.", b"n.99999.", b"PT",
@@ -66,7 +66,7 @@ REFUSED = {
 """Bodies that are refused, their headers and with which status."""
 
 
-def _doors(session_id: str) -> list[str]:
+def _addresses(session_id: str) -> list[str]:
     """Return every address that takes bodies."""
     return [
         "/v1/commits",
@@ -98,11 +98,11 @@ async def test_what_cannot_be_taken_is_refused_in_words_and_not_kept(bridge: Bri
 async def _post(
     bridge: Bridge, number: int, body: bytes, headers: dict[str, str]
 ) -> tuple[list[tuple[int, dict[str, Any]]], dict[str, Any]]:
-    """Post a body to the three doors, as a session's of an activity of its own; return answers and session."""
+    """Post a body to the three addresses, as a session's of an activity of its own; return answers and session."""
     opened = await bridge.open(activity={"id": f"{number}"})
     body = body.replace(b'"id":"235"', b'"id":"%d"' % number)
-    doors = "/v1/commits", f"/v1/sessions/{opened['session_id']}/commits", f"/scorm/progress/{number}/"
-    answers = [await bridge.post(path, data=io.BytesIO(body), headers=headers) for path in doors]
+    addresses = "/v1/commits", f"/v1/sessions/{opened['session_id']}/commits", f"/scorm/progress/{number}/"
+    answers = [await bridge.post(path, data=io.BytesIO(body), headers=headers) for path in addresses]
     _, session = await bridge.get(f"/v1/sessions/{opened['session_id']}")
     return answers, session
 
@@ -111,12 +111,12 @@ async def test_no_junk_makes_a_door_fail(bridge: Bridge) -> None:
     bodies: list[tuple[Any, dict[str, str]]] = [(body, {}) for body, _ in KEPT.values()] + [
         (body, headers) for body, headers, _ in REFUSED.values()
     ]
-    for door in _doors((await bridge.open())["session_id"]):
+    for address in _addresses((await bridge.open())["session_id"]):
         for body, headers in bodies:
             may = {"Authorization": f"Bearer {bridge.token}", "Content-Type": "text/plain"} | headers
-            async with bridge.client.post(door, data=io.BytesIO(body), headers=may) as response:
+            async with bridge.client.post(address, data=io.BytesIO(body), headers=may) as response:
                 await response.read()
-                assert response.status < 500, (door, body[:100])
+                assert response.status < 500, (address, body[:100])
 
 
 @pytest.fixture
@@ -146,16 +146,16 @@ async def test_no_bitten_body_makes_a_door_fail(bridge: Bridge, seed: int) -> No
     random = Random(seed)
     bodies = [one.body for name in recording.SCORM_AGAIN for one in recording.load(name)]
     bodies += [b'{"learner":{"id":"u1"},"activity":{"id":"1"},"cmi":{"core":{"lesson_status":"passed"}},"sequence":1}']
-    doors = _doors((await bridge.open())["session_id"])
+    addresses = _addresses((await bridge.open())["session_id"])
     kinds = ("application/json", "text/plain", "application/x-www-form-urlencoded", "\x80", "multipart/form-data")
     statuses = set()
-    for door in doors:
+    for address in addresses:
         for _ in range(ROUNDS):
             body = _bitten(random, random.choice(bodies))
             headers = {"Content-Type": random.choice(kinds), "Authorization": f"Bearer {bridge.token}"}
-            async with bridge.client.post(door, data=body, headers=headers) as response:
+            async with bridge.client.post(address, data=body, headers=headers) as response:
                 await response.read()
                 statuses.add(response.status)
-                assert response.status < 500, (door, headers, body)
+                assert response.status < 500, (address, headers, body)
     assert {200, 400} <= statuses
     assert (await bridge.commit({"core": {"lesson_status": "passed"}}, learner={"id": "after"}))["result"] is True

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from bridge.commit_model.response_types import ENUMS
 from bridge.formats import native
 from bridge.http.openapi import description
 from bridge.http.responses import RESPONSES
@@ -75,6 +76,11 @@ def test_the_schemas_of_responses_are_those_of_their_types(response: type[msgspe
     assert schema["properties"].keys() == {field.encode_name for field in fields}
     assert {*schema["required"]} == {field.encode_name for field in fields if field.default is not msgspec.UNSET}
     assert schema["description"]
+
+
+def test_every_enum_has_values() -> None:
+    assert all(map(tuple, ENUMS.values()))
+    assert len({frozenset(values) for values in ENUMS.values()}) == len(ENUMS)
 
 
 def test_every_operation_has_a_tag_that_is_described() -> None:

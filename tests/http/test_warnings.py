@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from storage.engine import reading
 from storage.tables import journal
-from tests.formats.client import door
+from tests.formats.client import open_format_client
 from tests.support.accounts import START
 from tests.support.bridge import Bridge
 
@@ -111,7 +111,7 @@ FORMATS: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("name", "body"), FORMATS)
 async def test_an_unknown_element_is_warned_of_in_every_format(bridge: Bridge, name: str, body: Any) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     assert (await at.post(body)).status == 200
     _, attempt = await bridge.get(f"/v1/sessions/{at.session_id}")
 

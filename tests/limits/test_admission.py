@@ -20,8 +20,8 @@ from bridge.settings import (
 )
 from storage.engine import reading
 from storage.tables import journal, session
-from tests.formats.client import door
-from tests.formats.test_doors import BODIES
+from tests.formats.client import open_format_client
+from tests.formats.test_all_formats import BODIES
 from tests.support.bridge import Bridge, StartBridge
 
 ONE = {"commits": 1, "commits_per_minute": 1}
@@ -78,7 +78,7 @@ async def test_over_a_budget_nothing_is_stored_and_the_answer_says_when_to_come_
 async def test_each_format_is_refused_in_its_own_words(start: StartBridge, name: str | None) -> None:
     """Where a format has no words for it, with problem JSON; Retry-After is there in any case."""
     bridge = await start(limits=LimitSettings(session=SessionBudgetSettings(**ONE)))
-    asked = await door(bridge, name)
+    asked = await open_format_client(bridge, name)
     body = BODIES[name or "native"][0]
     answers = []
     for _ in range(2):
@@ -117,7 +117,7 @@ async def test_while_the_disk_is_nearly_full_nothing_new_is_stored_and_it_is_unr
     bridge = await start()
     assert bridge.client.app is not None
     disk = bridge.client.app[SERVICES].disk
-    player = await door(bridge, None)
+    player = await open_format_client(bridge, None)
     disk.evaluate(10, 10**9)
     for address, body in (("/v1/commits", _body()), ("/v1/sessions", _body())):
         status, answer = await bridge.post(address, body)

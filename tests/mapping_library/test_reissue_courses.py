@@ -8,7 +8,7 @@ from bridge.operations.audit_context import AuditContext
 from mappings.definition import CompiledMapping
 from storage.engine import writing
 from storage.journal_replay import JournalSpan
-from tests.formats.client import door
+from tests.formats.client import open_format_client
 from tests.support.accounts import START
 from tests.support.bridge import Bridge
 from tests.support.mapping import DEFAULT, MASTERED, variant
@@ -28,7 +28,7 @@ def _reissue(bridge: Bridge, mapping: CompiledMapping, span: JournalSpan) -> tup
 
 
 async def test_the_version_that_told_it_has_nothing_to_tell_anew(bridge: Bridge) -> None:
-    at = await door(bridge, None, activity={"id": "package"}, scorm_version="1.2")
+    at = await open_format_client(bridge, None, activity={"id": "package"}, scorm_version="1.2")
     for sco in (5, 6):
         await at.post({"cmi": [[sco, "cmi.core.lesson_status", "passed"], [7, "cmi.core.lesson_location", f"{sco}"]]})
     for given in ({}, {"registration": OWN}, {}):

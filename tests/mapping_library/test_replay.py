@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
-from bridge.mapping_library.impact import impact
+from bridge.mapping_library.impact import ImpactInput, measure_impact
 from storage.engine import open_engine, reading, writing
 from storage.journal_replay import JournalSpan
 from storage.tables import journal
@@ -133,11 +133,11 @@ async def test_the_impact_of_a_version_is_counted_by_rule_with_examples(bridge: 
             bridge.clock.advance(60)
     new = variant(add=MASTERED, drop="attempt.started", **{'result = ["success", "score"]': 'result = ["success"]'})
     documents = DEFAULT.definition.text, new.definition.text
-    found = impact(bridge.engine, documents, JournalSpan(), processes=0)
+    found = measure_impact(bridge.engine, ImpactInput(*documents, JournalSpan()), processes=0)
     told = {rule: (one.added, one.dropped, one.changed, one.same) for rule, one in found.rules.items()}
-    shared = impact(bridge.engine, documents, JournalSpan(), processes=2, single_process_limit=0)
-    later = impact(bridge.engine, documents, JournalSpan(bridge.clock() - 60_000), processes=0)
-    nobody = impact(bridge.engine, documents, JournalSpan(lms="another"), processes=0)
+    shared = measure_impact(bridge.engine, ImpactInput(*documents, JournalSpan()), processes=2, single_process_limit=0)
+    later = measure_impact(bridge.engine, ImpactInput(*documents, JournalSpan(bridge.clock() - 60_000)), processes=0)
+    nobody = measure_impact(bridge.engine, ImpactInput(*documents, JournalSpan(lms="another")), processes=0)
 
     assert (found.enrollments, found.commits) == (5, 10)
     assert told == {
@@ -158,7 +158,7 @@ async def test_the_impact_of_a_version_is_counted_by_rule_with_examples(bridge: 
 
 async def test_the_same_document_has_no_impact(bridge: Bridge) -> None:
     await _play(bridge)
-    found = impact(bridge.engine, (DEFAULT.definition.text,) * 2, JournalSpan(), processes=0)
+    found = measure_impact(bridge.engine, ImpactInput(*(DEFAULT.definition.text,) * 2, JournalSpan()), processes=0)
 
     assert {(one.added, one.dropped, one.changed) for one in found.rules.values()} == {(0, 0, 0)}
     assert sum(one.same for one in found.rules.values()) == len(bridge.rules())
@@ -168,7 +168,7 @@ async def test_a_commit_that_cannot_be_read_any_more_is_left_out_and_counted(bri
     session_id = await _play(bridge)
     with writing(bridge.engine) as connection:
         connection.execute(update(journal).where(journal.c.number == 2).values(wire_format="of old"))
-    found = impact(bridge.engine, (DEFAULT.definition.text,) * 2, JournalSpan(), processes=0)
+    found = measure_impact(bridge.engine, ImpactInput(*(DEFAULT.definition.text,) * 2, JournalSpan()), processes=0)
 
     assert (found.skipped, found.commits) == (1, 3)
     with pytest.raises(UnreadableCommitError), reading(bridge.engine) as connection:

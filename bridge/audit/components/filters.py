@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -15,9 +14,9 @@ from bridge.audit.components.request_params import parse_time
 from mappings.xapi.timestamps import rfc3339
 from storage.deliveries import STATES, DeliveryFilter
 from storage.queries.documents import DocumentFilter
+from storage.queries.keyset import UUID_PATTERN
 from storage.states import DeliveryState
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMES = {
     "statement": "A statement id",
     "session": "A session id",
@@ -63,7 +62,7 @@ def parse_document_filter(fields: Mapping[str, str]) -> DocumentFilter:
 
 def is_uuid(text: str) -> bool:
     """Return whether a text is a UUID as the database stores them."""
-    return _UUID.fullmatch(text) is not None
+    return UUID_PATTERN.fullmatch(text) is not None
 
 
 def filter_fields(filter_: DeliveryFilter) -> dict[str, str]:

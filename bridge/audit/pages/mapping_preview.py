@@ -18,11 +18,12 @@ from bridge.audit.components.render import render_page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.audit.pages.mappings import find_version
 from bridge.errors import BridgeError
-from bridge.mapping_library import activation, impact
+from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.documents import compile_text
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
+from bridge.mapping_library.impact import ImpactInput, measure_impact
 from bridge.mapping_library.preview import parse_body, preview_commit
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
@@ -132,9 +133,9 @@ async def _start(request: web.Request) -> web.StreamResponse:
     comparison = ImpactRequest(before.content_hash, after.content_hash, int(days), lms or None)
     span = JournalSpan(now - comparison.days * DAY, lms=comparison.lms)
     job = BackgroundJob(comparison, current_account(request).name, now)
-    texts = before.definition, after.definition
+    compared = ImpactInput(before.definition, after.definition, span)
     background_jobs.start(
-        request, job, lambda progress: impact.impact(dependencies.database.engine, texts, span, progress=progress)
+        request, job, lambda progress: measure_impact(dependencies.database.engine, compared, progress=progress)
     )
     return redirect(f"/audit/mappings/impacts/{job.id}")
 

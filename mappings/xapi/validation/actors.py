@@ -100,8 +100,8 @@ def identity(actor: object) -> Identity | None:
     Two are the same when the same identifier has the same value (xAPI Communication 2.1.3). The domain of an
     mbox and the digits of a hash do not depend on case.
     """
-    found = shape.as_dict(actor)
-    match found:
+    properties = shape.as_dict(actor)
+    match properties:
         case {"mbox": str(mbox)}:
             return "mbox", lower_domain(mbox)
         case {"mbox_sha1sum": str(digest)}:

@@ -96,8 +96,8 @@ def object_type(statement: dict[str, Any]) -> object:
 
 
 def _check_version(value: object, at: str, *, edition: Edition) -> Iterator[str]:
-    told = Edition.of(value) if isinstance(value, str) else None
-    if told is None or (told is Edition.TWO and edition is Edition.ONE):
+    version = Edition.of(value) if isinstance(value, str) else None
+    if version is None or (version is Edition.TWO and edition is Edition.ONE):
         wanted = "1.0.x" if edition is Edition.ONE else "1.0.x or 2.0.x"
         yield shape.must_be(f"a version {wanted}", value, at)
 

@@ -100,17 +100,17 @@ def instant(text: str) -> datetime:
     Raises:
         ValueError: it is none; the message goes on after the text itself, as in "… has no time zone".
     """
-    found = _TIMESTAMP.fullmatch(text)
-    if found is None:
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
         raise ValueError("is not of the form 2026-01-31T12:00:00.000Z")
-    zone = found["zone"]
+    zone = match["zone"]
     if zone is None:
         raise ValueError("has no time zone")
     if zone == "-00:00":
         raise ValueError("has the zone -00:00, which says that the zone is unknown")
-    fraction = (found["fraction"] or "")[:6].ljust(6, "0")
+    fraction = (match["fraction"] or "")[:6].ljust(6, "0")
     try:
-        return datetime.fromisoformat(f"{found['date']}T{found['time']}.{fraction}{zone.upper()}").astimezone(UTC)
+        return datetime.fromisoformat(f"{match['date']}T{match['time']}.{fraction}{zone.upper()}").astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"is not in the calendar ({error})") from error
 

@@ -1,4 +1,4 @@
-"""What all doors have in common, and what no body whatsoever does to any format."""
+"""What all formats have in common, and what no body whatsoever does to any format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bridge.errors import BodyTooComplex, BridgeError, MalformedBody
 from bridge.formats import BY_NAME, FORMATS, CommitRequest, FormatRequest, FormatResponse, SessionData, detect, parse_as
 from mappings.cmi import parse_cmi
-from tests.formats.client import door
+from tests.formats.client import open_format_client
 from tests.formats.test_aicc import INTERACTIONS, PARAM, form
 from tests.formats.test_elements import BODY as ELEMENTS
 from tests.formats.test_hyperf import BODY as HYPERF
@@ -101,7 +101,7 @@ def test_a_mark_or_blanks_before_the_body_do_not_matter(name: str, body: bytes, 
 
 @pytest.mark.parametrize(("name", "body"), PAIRS)
 async def test_each_door_takes_its_own_format_and_stores_it(bridge: Bridge, name: str, body: bytes) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     answer = await at.post(body)
     (kept,) = (await at.session())["commits"]
 
@@ -117,7 +117,7 @@ async def test_an_address_without_a_format_leads_nowhere(bridge: Bridge) -> None
 
 @pytest.mark.parametrize("name", list(BY_NAME))
 async def test_a_door_needs_a_token_and_says_so_in_its_own_way(bridge: Bridge, name: str) -> None:
-    at = await door(bridge, name)
+    at = await open_format_client(bridge, name)
     at.address = at.address.split("?")[0]
     answer = await at.post(BODIES[name][0])
 
@@ -127,7 +127,7 @@ async def test_a_door_needs_a_token_and_says_so_in_its_own_way(bridge: Bridge, n
 
 @pytest.mark.parametrize("name", list(BY_NAME))
 async def test_get_tells_what_the_session_holds_and_stores_nothing(bridge: Bridge, name: str) -> None:
-    at = await door(bridge, name, learner={"id": "u1", "name": "Ada"})
+    at = await open_format_client(bridge, name, learner={"id": "u1", "name": "Ada"})
     answer = await at.get()
 
     assert answer.status == 200
