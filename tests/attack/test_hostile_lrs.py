@@ -145,9 +145,9 @@ async def test_an_identity_provider_may_answer_in_pieces_and_with_200_kb_of_keys
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (ABOUT, "it answers, and speaks xAPI 1.0.3"),
+        (ABOUT, "connected, supports xAPI 1.0.3"),
         (ABOUT + b" " * 1_048_576, "the answer is longer than 1,048,576 bytes"),
-        (b'{"version": ' + _nested(100_000).encode() + b"}", "it answers 200, not as an LRS does"),
+        (b'{"version": ' + _nested(100_000).encode() + b"}", "unexpected answer (200)"),
     ],
     ids=["long", "too long", "deep"],
 )
