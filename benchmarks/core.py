@@ -1,6 +1,6 @@
 """What a typical commit costs in the pure core, beside bare decoding and beside Open edX event-routing-backends.
 
-Run with `make bench` or `python -m benchmarks.core`. The commits of a session are folded one after another: each moves
+Run with `make bench` or `python -m benchmarks.core`. The commits of a session are applied one after another: each moves
 location, time and progress on, which makes a statement, and every fifth brings another score, which makes one more.
 Bodies are decoded as the service decodes them; what that takes more or less than bare decoding counts as the commit's.
 Rounds of everything compared are interleaved, and the medians of one run are set against each other, as the machine may
@@ -185,7 +185,7 @@ def _commit(
 
 
 def _fold(mapping: CompiledMapping, bodies: list[bytes]) -> tuple[float, int]:
-    """Fold a session's commits one after another: the cost of one after the first, and the statements of those."""
+    """Apply a session's commits one after another: the cost of one after the first, and the statements of those."""
     _, made = _commit(mapping, AttemptState(sessions=1), SessionState(number=1), bodies[0], 0)
     cost, statements = 0.0, 0
     for number, body in enumerate(bodies[1:], 1):

@@ -147,7 +147,7 @@ def _look(one: Stored) -> None:
     for _ in range(5):
         with reading(engine) as connection:
             begun = time.perf_counter()
-            outbox.claim(connection, part, now=FAR, most=50, most_bytes=512 * 1024)
+            outbox.claim(connection, part, now=FAR, limit=50, most_bytes=512 * 1024)
             times.append((time.perf_counter() - begun) * 1000)
     engine.dispose()
     one.look = statistics.median(times)
@@ -209,7 +209,7 @@ def _print_memory(report: Report, found: list[tuple[int, float, float]], stateme
     report.table(
         f"Memory while {statements:,} statements come to wait for an LRS that is down (SQLite)",
         ["statements waiting", "MiB", "most ever"],
-        [[f"{waiting:,}", f"{now:.1f}", f"{most:.1f}"] for waiting, now, most in found],
+        [[f"{waiting:,}", f"{now:.1f}", f"{limit:.1f}"] for waiting, now, limit in found],
     )
     half = [(waiting, now) for waiting, now, _ in found if waiting >= found[-1][0] / 2]
     slope = statistics.linear_regression(*zip(*half, strict=True)).slope * 1024 * 1000 if len(half) > 1 else 0.0

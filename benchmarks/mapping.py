@@ -74,15 +74,15 @@ def main() -> None:
     arrival = ReceivedCommit(
         commit=Commit(wire_format="native", tree=tree), parsed_cmi=reading, digest="0" * 64, received_at=NOW
     )
-    folded = update_attempt(attempt, session, arrival)
-    made = _map(mapping, folded)
+    update = update_attempt(attempt, session, arrival)
+    made = _map(mapping, update)
     verbs = [one.rule for one in made.statements]
     per_statement = len(made.statements)
 
     decode = measure(lambda: msgspec.json.decode(BODY))
     reads = measure(lambda: parse_cmi(tree))
-    folds = measure(lambda: update_attempt(attempt, session, arrival))
-    maps = measure(lambda: _map(mapping, folded))
+    updates = measure(lambda: update_attempt(attempt, session, arrival))
+    maps = measure(lambda: _map(mapping, update))
     with_tincan = measure(lambda: [_with_tincan(verb) for verb in verbs], calls=20)
 
     table = Table(title=f"One commit of {len(BODY)} bytes, {per_statement} statements ({', '.join(verbs)})")
@@ -92,15 +92,15 @@ def main() -> None:
     for name, cost in (
         ("decoding JSON with msgspec (baseline)", decode),
         ("reading CMI", reads),
-        ("judging, merging, finding changes", folds),
-        ("mapping with compiled skeletons", maps),
-        ("reading + changes + mapping", reads + folds + maps),
+        ("classifying, merging, finding changes", updates),
+        ("mapping with compiled templates", maps),
+        ("reading + changes + mapping", reads + updates + maps),
         ("mapping with tincan objects", with_tincan),
     ):
         table.add_row(name, f"{cost:.1f}", f"{cost / decode:.1f}")
     console = Console()
     console.print(table)
-    console.print(f"Mapping with tincan objects costs {with_tincan / maps:.0f} times what compiled skeletons cost.")
+    console.print(f"Mapping with tincan objects costs {with_tincan / maps:.0f} times what compiled templates cost.")
 
 
 def measure(function: Callable[[], object], calls: int = CALLS) -> float:
@@ -115,8 +115,8 @@ def measure(function: Callable[[], object], calls: int = CALLS) -> float:
     return statistics.median(rounds)
 
 
-def _map(mapping: Any, folded: Any) -> GeneratedStatements:
-    return generate_statements(mapping, CONTEXT, folded.attempt, folded.session, folded.changes, folded.at)
+def _map(mapping: Any, update: Any) -> GeneratedStatements:
+    return generate_statements(mapping, CONTEXT, update.attempt, update.session, update.changes, update.at)
 
 
 def _with_tincan(verb: str) -> str:

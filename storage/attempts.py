@@ -328,10 +328,14 @@ def numbered_attempt(connection: Connection, owner: Enrollment, number: int) -> 
     return None if row is None else _attempt(tuple(row), owner)
 
 
-def load_enrollments(connection: Connection, condition: ColumnElement[bool], most: int) -> list[Enrollment]:
+def load_enrollments(connection: Connection, condition: ColumnElement[bool], limit: int) -> list[Enrollment]:
     """Return the enrollments that meet a condition, in the order they began."""
     rows = connection.execute(
-        select(*_ENROLLMENT).select_from(_with_owner(enrollment)).where(condition).order_by(enrollment.c.id).limit(most)
+        select(*_ENROLLMENT)
+        .select_from(_with_owner(enrollment))
+        .where(condition)
+        .order_by(enrollment.c.id)
+        .limit(limit)
     )
     return [Enrollment(*row) for row in rows]
 
@@ -423,19 +427,19 @@ def newest_session(connection: Connection, owner: Attempt) -> Session | None:
     return None if row is None else _session(tuple(row), owner)
 
 
-def idle_sessions(connection: Connection, since: int, most: int) -> list[str]:
+def idle_sessions(connection: Connection, since: int, limit: int) -> list[str]:
     """Return open sessions from which nothing has come since a time, those that began first."""
     last = func.coalesce(session.c.last_commit_at, session.c.started_at)
     rows = connection.execute(
         select(session.c.session_id)
         .where(session.c.ended.is_(None), session.c.started_at < since, last < since)
         .order_by(session.c.started_at, session.c.session_id)
-        .limit(most)
+        .limit(limit)
     )
     return list(rows.scalars())
 
 
-def documents_due(connection: Connection, now: int, most: int) -> list[str]:
+def documents_due(connection: Connection, now: int, limit: int) -> list[str]:
     """Return, of each attempt whose documents are due, the session that had the newest commit; those due first."""
     newest = (
         select(session.c.session_id)
@@ -445,7 +449,10 @@ def documents_due(connection: Connection, now: int, most: int) -> list[str]:
         .scalar_subquery()
     )
     rows = connection.execute(
-        select(newest).where(attempt.c.documents_due <= now).order_by(attempt.c.documents_due, attempt.c.id).limit(most)
+        select(newest)
+        .where(attempt.c.documents_due <= now)
+        .order_by(attempt.c.documents_due, attempt.c.id)
+        .limit(limit)
     )
     return list(rows.scalars())
 

@@ -73,7 +73,7 @@ def search(
     if filter_.subject:
         query = query.where(audit_log.c.subject.contains(filter_.subject, autoescape=True))
     query = query.where(*TimeSpan(filter_.since, filter_.until).of(audit_log.c.at))
-    return _NEWEST.page(connection, query, _numbered, ScanLimit(), after=after or None, most=limit)
+    return _NEWEST.page(connection, query, _numbered, ScanLimit(), after=after or None, limit=limit)
 
 
 def _numbered(number: int, *columns: Any) -> NumberedEntry:

@@ -140,9 +140,9 @@ _SHOWN = select(
 ).select_from(_FROM.outerjoin(try_, try_.c.id == LAST_TRY))
 
 
-def find(connection: Connection, which: DeliveryFilter, *, most: int = 50) -> list[Delivery]:
+def find(connection: Connection, selection: DeliveryFilter, *, limit: int = 50) -> list[Delivery]:
     """Return deliveries, the newest first. Quick where an index finds them, as of a statement; else there are pages."""
-    query = chosen(which, delivery.c.id).order_by(delivery.c.id.desc()).limit(most)
+    query = chosen(selection, delivery.c.id).order_by(delivery.c.id.desc()).limit(limit)
     return shown(connection, list(connection.execute(query).scalars()))
 
 
@@ -152,13 +152,13 @@ def shown(connection: Connection, delivery_ids: Sequence[int]) -> list[Delivery]
     return [Delivery._make(row) for row in rows]
 
 
-def ids(connection: Connection, which: DeliveryFilter, *, after: int, most: int) -> list[int]:
+def ids(connection: Connection, selection: DeliveryFilter, *, after: int, limit: int) -> list[int]:
     """Return the ids above `after` of those that meet a filter, in their order."""
-    query = chosen(which, delivery.c.id).where(delivery.c.id > after).order_by(delivery.c.id).limit(most)
+    query = chosen(selection, delivery.c.id).where(delivery.c.id > after).order_by(delivery.c.id).limit(limit)
     return list(connection.execute(query).scalars())
 
 
-def tries(connection: Connection, delivery_id: int, most: int = 200) -> list[TryLine]:
+def tries(connection: Connection, delivery_id: int, limit: int = 200) -> list[TryLine]:
     """Return a delivery's last tries, at most so many, in their order."""
     without = select(delivery_try.c.try_id).where(delivery_try.c.delivery_id == delivery_id)
     settling = select(delivery.c.settled_by).where(delivery.c.id == delivery_id)
@@ -166,15 +166,15 @@ def tries(connection: Connection, delivery_id: int, most: int = 200) -> list[Try
         select(*(try_.c[name] for name in TryLine._fields))
         .where(try_.c.id.in_(without.union_all(settling)))
         .order_by(try_.c.id.desc())
-        .limit(most)
+        .limit(limit)
     )
     return [TryLine(*row) for row in rows][::-1]
 
 
-def ahead(connection: Connection, one: Delivery, most: int) -> tuple[list[str], int]:
+def ahead(connection: Connection, one: Delivery, limit: int) -> tuple[list[str], int]:
     """Return the statements of the same attempt that wait for the same target and must arrive before this one.
 
-    The first ones, at most `most`, and how many there are.
+    The first ones, at most `limit`, and how many there are.
     """
     before = (
         attempt.c.uuid == one.attempt_id,
@@ -183,10 +183,10 @@ def ahead(connection: Connection, one: Delivery, most: int) -> tuple[list[str], 
         delivery.c.position < one.position,
     )
     rows = connection.execute(
-        select(statement.c.id).select_from(_FROM).where(*before).order_by(delivery.c.position).limit(most)
+        select(statement.c.id).select_from(_FROM).where(*before).order_by(delivery.c.position).limit(limit)
     )
     first = list(rows.scalars())
-    if len(first) < most:
+    if len(first) < limit:
         return first, len(first)
     number = connection.execute(select(func.count()).select_from(_FROM).where(*before)).scalar_one()
     return first, number
@@ -236,9 +236,9 @@ def of_state(state: str) -> list[ColumnElement[bool]]:
     return [is_it, _IS_TROUBLED] if state in TROUBLED else [is_it]
 
 
-def of_last_try(which: DeliveryFilter) -> list[ColumnElement[bool]]:
+def of_last_try(selection: DeliveryFilter) -> list[ColumnElement[bool]]:
     """Return the conditions that a filter sets to the last try."""
-    told = ((_TRIED.c.outcome, which.outcome), (_TRIED.c.status, which.status))
+    told = ((_TRIED.c.outcome, selection.outcome), (_TRIED.c.status, selection.status))
     conditions = [column == value for column, value in told if value is not None]
     return [exists().where(_TRIED.c.id == LAST_TRY, *conditions)] if conditions else []
 
@@ -250,24 +250,31 @@ def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[
 
 
 def chosen(
-    which: DeliveryFilter, what: ColumnElement[Any], met: Sequence[ColumnElement[bool]] | None = None
+    selection: DeliveryFilter, what: ColumnElement[Any], met: Sequence[ColumnElement[bool]] | None = None
 ) -> Select[Any]:
     """Return the query for one column of the deliveries that meet a filter, which joins no more than it must.
 
     `met` are conditions that come to the same as the filter's and are used instead.
     """
-    of_statement = (which.statement, which.verb, which.rule, which.session, which.since, which.until)
-    of_attempt = (which.attempt, which.lms, which.learner, which.activity)
+    of_statement = (
+        selection.statement,
+        selection.verb,
+        selection.rule,
+        selection.session,
+        selection.since,
+        selection.until,
+    )
+    of_attempt = (selection.attempt, selection.lms, selection.learner, selection.activity)
     is_known = [any(one is not None for one in told) for told in (of_statement, of_attempt)]
     tables: FromClause = delivery
     if is_known[0]:
         tables = tables.join(statement, _ITS_STATEMENT)
     if is_known[1]:
         tables = tables.join(attempt, attempt.c.id == delivery.c.attempt_id).join(enrollment).join(lms)
-    return select(what).select_from(tables).where(*(conditions(which) if met is None else met))
+    return select(what).select_from(tables).where(*(conditions(selection) if met is None else met))
 
 
-def conditions(which: DeliveryFilter) -> list[ColumnElement[bool]]:
+def conditions(selection: DeliveryFilter) -> list[ColumnElement[bool]]:
     """Return what a delivery must meet, of a query that joins what it is about."""
     columns = {
         "target": delivery.c.target,
@@ -280,12 +287,12 @@ def conditions(which: DeliveryFilter) -> list[ColumnElement[bool]]:
         "session": statement.c.session_id,
         "attempt": attempt.c.uuid,
     }
-    told = {name: value for name in columns if (value := getattr(which, name)) is not None}
-    found = [columns[name] == value for name, value in told.items()] + of_last_try(which)
-    if which.state is not None:
-        found += of_state(which.state)
-    if which.since is not None:
-        found.append(statement.c.created_at >= which.since)
-    if which.until is not None:
-        found.append(statement.c.created_at < which.until)
+    told = {name: value for name in columns if (value := getattr(selection, name)) is not None}
+    found = [columns[name] == value for name, value in told.items()] + of_last_try(selection)
+    if selection.state is not None:
+        found += of_state(selection.state)
+    if selection.since is not None:
+        found.append(statement.c.created_at >= selection.since)
+    if selection.until is not None:
+        found.append(statement.c.created_at < selection.until)
     return found

@@ -134,7 +134,7 @@ def store(
     write(connection, [Write(_store, rows), Write(_send, deliveries)])
 
 
-def claim(connection: Connection, part: ShardLease, *, now: int, most: int) -> list[ClaimedDocument]:
+def claim(connection: Connection, part: ShardLease, *, now: int, limit: int) -> list[ClaimedDocument]:
     """Return documents that may be written now, those first that have waited longest.
 
     None where the process does not hold the part's lease.
@@ -153,7 +153,7 @@ def claim(connection: Connection, part: ShardLease, *, now: int, most: int) -> l
             leases.holds(connection.dialect.name, literal(part.lease), literal(part.owner, lease.c.owner.type)),
         )
         .order_by(document_delivery.c.not_before, document.c.id)
-        .limit(most)
+        .limit(limit)
     )
     return [ClaimedDocument._make(row) for row in rows]
 
@@ -188,10 +188,10 @@ def has_unassigned(connection: Connection) -> bool:
     return connection.execute(found).first() is not None
 
 
-def assign_waiting(connection: Connection, target: str, names: Collection[str], most: int = 1_000) -> int:
+def assign_waiting(connection: Connection, target: str, names: Collection[str], limit: int = 1_000) -> int:
     """Return documents that wait for no target in particular to this one, and forget those that are not of these names.
 
-    Where the target has one already, it goes on as if this had been stored for the target. At most `most`; tells how
+    Where the target has one already, it goes on as if this had been stored for the target. At most `limit`; tells how
     many it took.
     """
     delivery = document_delivery.c
@@ -200,7 +200,7 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
         .join(document)
         .where(delivery.target == UNASSIGNED)
         .order_by(delivery.document_id)
-        .limit(most)
+        .limit(limit)
         # what another process puts there meanwhile stays, and the order keeps the two from waiting in a circle
         .with_for_update(of=document_delivery)
     ).all()

@@ -60,10 +60,10 @@ def count(connection: Connection, span: JournalSpan) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def enrollment_ids(connection: Connection, span: JournalSpan, *, after: int, most: int) -> list[int]:
+def enrollment_ids(connection: Connection, span: JournalSpan, *, after: int, limit: int) -> list[int]:
     """Return the ids above `after` of enrollments that had a commit in a span or after it, in their order."""
     query = select(enrollment.c.id).select_from(enrollment.join(lms)).where(*_conditions(span))
-    rows = connection.execute(query.where(enrollment.c.id > after).order_by(enrollment.c.id).limit(most))
+    rows = connection.execute(query.where(enrollment.c.id > after).order_by(enrollment.c.id).limit(limit))
     return list(rows.scalars())
 
 

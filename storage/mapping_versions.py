@@ -70,9 +70,9 @@ def versions(connection: Connection) -> list[Version]:
     return [Version._make(row) for row in connection.execute(select(*columns).order_by(mapping_version.c.id.desc()))]
 
 
-def newest(connection: Connection, most: int = 500) -> list[WholeVersion]:
+def newest(connection: Connection, limit: int = 500) -> list[WholeVersion]:
     """Return the newest versions with their texts, the newest first."""
-    return [WholeVersion._make(row) for row in connection.execute(_WHOLE.limit(most))]
+    return [WholeVersion._make(row) for row in connection.execute(_WHOLE.limit(limit))]
 
 
 def find(connection: Connection, content_hash: str) -> WholeVersion | None:

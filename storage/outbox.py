@@ -185,19 +185,19 @@ def claim(
     part: ShardLease,
     *,
     now: int,
-    most: int,
+    limit: int,
     most_bytes: int,
     on_their_way: Collection[int] = (),
 ) -> ClaimedBatch:
     """Return deliveries that may be tried now, oldest first, an attempt's in its order and none before an earlier one.
 
-    At most `most`, and no more than `most_bytes` bytes of statements (but always one). None where the process does not
+    At most `limit`, and no more than `most_bytes` bytes of statements (but always one). None where the process does not
     hold the part's lease. Deliveries that are on their way are passed over, as if they were settled: whoever sends what
     comes after them sends it only when they are.
     """
     ids = ",".join(map(str, on_their_way))
     but = f"[{ids}]" if connection.dialect.name == "sqlite" else f"{{{ids}}}"
-    told = part._asdict() | {"now": now, "most": most, "but": but}
+    told = part._asdict() | {"now": now, "most": limit, "but": but}
     listed, bodies = _claims[part.shard is not None].execute(connection, told).fetchone()
     if bodies is None:
         return ClaimedBatch((), b"")

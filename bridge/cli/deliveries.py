@@ -47,7 +47,7 @@ def list_deliveries(
 ) -> None:
     """List deliveries, newest first."""
     with open_connection(settings) as connection, refuse_invalid_cursor():
-        page = stored.search(connection, selection, after=after, most=limit)
+        page = stored.search(connection, selection, after=after, limit=limit)
     if as_json:
         print_items([_as_object(delivery) for delivery in page.rows], page.after)
         return

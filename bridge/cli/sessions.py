@@ -60,9 +60,9 @@ def list_sessions(
         raise click.UsageError("--open cannot be combined with other filters.")
     with open_connection(settings) as connection, refuse_invalid_cursor():
         page: ResultPage[SessionRow] = (
-            stored.open_ones(connection, after=after, most=limit)
+            stored.open_ones(connection, after=after, limit=limit)
             if only_open
-            else stored.search(connection, selection, after=after, most=limit)
+            else stored.search(connection, selection, after=after, limit=limit)
         )
     if as_json:
         print_items([_as_object(row) for row in page.rows], page.after)

@@ -32,7 +32,7 @@ def list_statements(
 ) -> None:
     """List statements, newest first. With --target and --state, those with a delivery that matches both."""
     with open_connection(settings) as connection, refuse_invalid_cursor():
-        page = stored.search(connection, selection, after=after, most=limit)
+        page = stored.search(connection, selection, after=after, limit=limit)
     if as_json:
         print_items([_as_object(row) for row in page.rows], page.after)
         return

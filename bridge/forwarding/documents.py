@@ -77,7 +77,7 @@ class DocumentForwarder(PollingWorker):
             while not self._stopping.is_set() and await self._database.read(documents.has_unassigned):
                 await self._database.write(documents.assign_waiting, self._part.target, self._adopts)
         count = MAX_CONCURRENT_DOCUMENTS if self._breaker.is_closed else 1
-        claimed = await self._database.read(documents.claim, self._part, now=self._now(), most=count)
+        claimed = await self._database.read(documents.claim, self._part, now=self._now(), limit=count)
         results = [result for result in await asyncio.gather(*map(self._send, claimed)) if result is not None]
         troubles = [result for result in results if result.is_of_target]
         settled = [result for result in results if result.outcome not in _WAITING]

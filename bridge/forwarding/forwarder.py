@@ -137,7 +137,7 @@ class Forwarder(PollingWorker):
             outbox.claim,
             self._part,
             now=self._now(),
-            most=count,
+            limit=count,
             most_bytes=MAX_CLAIM_BYTES,
             on_their_way=in_flight,
         )

@@ -117,7 +117,7 @@ def _chunks(engine: Engine, span: JournalSpan) -> Iterator[list[int]]:
     after = 0
     while True:
         with reading(engine) as connection:
-            ids = journal_replay.enrollment_ids(connection, span, after=after, most=BATCH_SIZE)
+            ids = journal_replay.enrollment_ids(connection, span, after=after, limit=BATCH_SIZE)
         if not ids:
             return
         yield ids

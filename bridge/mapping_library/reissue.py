@@ -210,7 +210,7 @@ class Reissue:
         while True:
             progress(min(done, total), total)
             with reading(self._engine) as connection:
-                ids = journal_replay.enrollment_ids(connection, self._span, after=after, most=BATCH_SIZE)
+                ids = journal_replay.enrollment_ids(connection, self._span, after=after, limit=BATCH_SIZE)
             if not ids:
                 return
             yield ids

@@ -90,7 +90,7 @@ def execute(
         after = 0
         while True:
             with reading(engine) as connection:
-                ids = deliveries.ids(connection, selection, after=after, most=BATCH_SIZE)
+                ids = deliveries.ids(connection, selection, after=after, limit=BATCH_SIZE)
             if not ids:
                 break
 

@@ -1,4 +1,4 @@
-"""Mapping documents: read with all their errors, compiled once into statement skeletons."""
+"""Mapping definitions: loaded with all their faults, compiled once into statement templates."""
 
 from __future__ import annotations
 

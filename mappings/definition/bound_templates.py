@@ -1,4 +1,4 @@
-"""Skeletons filled in as far as the facts of an activity and of a session tell what stands in them.
+"""Statement templates filled in as far as an activity and a session tell what stands in them.
 
 Most of a statement is the same for all who learn with an activity: that is filled in once. What differs from session to
 session waits for the statement that needs it, as most sessions make few.
@@ -71,7 +71,7 @@ class ActivityTemplates:
         self._activities: dict[tuple[str, frozenset[str]], TemplateParts] = {}
 
     def statement_format(self, rule: Rule, absent: frozenset[str]) -> tuple[StatementFormat, StatementTemplate]:
-        """Return a rule's form, and the skeleton that it is of. `absent`: what else is empty."""
+        """Return a rule's statement format, and the template that it is of. `absent`: what else is empty."""
         known = self._rules.get((rule.name, absent))
         if known is None:
             own = self._templates.of_rule(rule, self._absent | absent)
@@ -122,7 +122,7 @@ class BoundTemplates:
     def statement_format(
         self, rule: Rule, *, described: bool, with_objectives: bool, own_iri: bool, unknown: frozenset[str]
     ) -> tuple[StatementFormat, Hashable]:
-        """Return a rule's form, which the session's holes and an item's fill, and what to judge it as.
+        """Return a rule's statement format, which the session's slots and an item's fill, and what to validate it as.
 
         `described`: the item has a description; `with_objectives`: it names some; `own_iri`: its id is an IRI;
         `unknown`: what is not known as of the commit. Where facts are of the usual kind, what is made of them is as
@@ -135,7 +135,7 @@ class BoundTemplates:
         return statement_format, statement_template if self._activity.sound else (statement_template, self.context)
 
     def activity(self, name: str, *, described: bool, own_iri: bool, unknown: frozenset[str]) -> TemplateParts:
-        """Return an activity of the document, as JSON in which the session's and an item's holes are left."""
+        """Return an activity of the document, as JSON in which the session's and an item's slots are left."""
         absent = self._absent_with(described=described, with_objectives=False, own_iri=own_iri, unknown=unknown)
         return self._activity.activity(name, absent)
 
@@ -192,7 +192,7 @@ _VARIANTS = {digit: f"{int(digit, 16) & 0x3 | 0x8:x}" for digit in "0123456789ab
 
 
 class BoundTemplateCache:
-    """The outlines of the sessions that were asked for last, and of their activities."""
+    """The bound templates of the sessions that were asked for last, and of their activities."""
 
     def __init__(self, definition: MappingDefinition, templates: StatementTemplates) -> None:
         self._document = definition
@@ -208,7 +208,7 @@ class BoundTemplateCache:
         self._adding = Lock()
 
     def of(self, context: StatementContext) -> BoundTemplates:
-        """Return the outline for facts; it is made anew where those of a session changed."""
+        """Return the templates bound to a context; they are bound anew where that of a session changed."""
         known = self._by_session.get(context.session_id)
         if known is not None and (known.context == context or _tells_the_same(known, context)):
             return known
@@ -246,7 +246,7 @@ _CONTEXT_OF_ACTIVITY = attrgetter(
 
 
 def _tells_the_same(bound_templates: BoundTemplates, context: StatementContext) -> bool:
-    """Return whether facts differ in nothing that stands in statements, and let them be the outline's then."""
+    """Return whether a context differs in nothing that stands in statements, and let it be the templates' then."""
     known = replace(
         bound_templates.context,
         enrollment_completed=context.enrollment_completed,

@@ -39,13 +39,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Slots(dict[str, bytes]):
-    """What fills holes, by their names: text as JSON without the quotes, made when it is first asked for.
+    """What fills slots, by their names: text as JSON without the quotes, made when it is first asked for.
 
-    A variable `x` that becomes part of an IRI is the hole `x%`, one that becomes a number `x:number`. What `values` do
+    A variable `x` that becomes part of an IRI is the slot `x%`, one that becomes a number `x:number`. What `values` do
     not tell is asked of `beyond`.
 
     Raises:
-        KeyError: neither tells what a hole asks for.
+        KeyError: neither tells what a slot asks for.
     """
 
     def __init__(self, values: Values, beyond: Slots | None = None) -> None:
@@ -70,7 +70,7 @@ class Slots(dict[str, bytes]):
         return filled
 
     def tell(self, slot: str) -> bool:
-        """Return whether these values, not those beyond them, fill a hole."""
+        """Return whether these values, not those beyond them, fill a slot."""
         return slot.removesuffix("%").partition(":")[0] in self._values
 
 

@@ -1,7 +1,7 @@
-"""Mapping documents compiled: each rule becomes a statement with holes, so that a commit only fills the holes.
+"""Mapping definitions compiled: each rule becomes a statement with slots, so that a commit only fills the slots.
 
 The statement is put together and checked with tincan, once a rule; what tincan makes of it is cut into literal bytes
-and holes. Building it with tincan for every commit would cost many times as much (`benchmarks/mapping.py` measures it).
+and slots. Building it with tincan for every commit would cost many times as much (`benchmarks/mapping.py` measures it).
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from mappings.xapi.fast_checks import is_sound_iri
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private use: no document holds them by accident, and tincan passes them through
 DEFINITION = "definition"
-"""The hole for the members of an interaction's definition that differ from answer to answer: JSON without braces."""
+"""The slot for the members of an interaction's definition that differ from answer to answer: JSON without braces."""
 OBJECTIVES = "objectives"
-"""The hole for the objectives that an interaction names: activities as JSON, with commas between them. Where it names
+"""The slot for the objectives that an interaction names: activities as JSON, with commas between them. Where it names
 none, this is `absent` as an empty variable is."""
 MBOX = "learner.mbox"
-"""The hole for the learner's e-mail address, or the hash of it, in whichever form the document names learners by; among
+"""The slot for the learner's e-mail address, or the hash of it, in whichever form the document names learners by; among
 what is `absent`, it says that they are named by account."""
 ITEM_IRI = "item.iri"
-"""The hole for an item's own id as an activity's; among what is `absent`, it says that it is no IRI."""
+"""The slot for an item's own id as an activity's; among what is `absent`, it says that it is no IRI."""
 _BARE = rf"{OBJECTIVES}|[^{_OPEN}{_CLOSE}]*:(?:{'|'.join(KINDS)})"
 _SLOT = re.compile(
     f'"interactionType":"other"|"{_OPEN}({_BARE}){_CLOSE}"|{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}'.encode()
 )
 
 TemplateParts = tuple[bytes | str, ...]
-"""Literal bytes, with the names of holes between them."""
+"""Literal bytes, with the names of slots between them."""
 
 
 class StatementFormat(msgspec.Struct, frozen=True):
     """A statement to be filled in by one formatting.
 
-    `format` is its JSON with `%b` for what stands in the holes: the id, those named in `before_result`, the result,
+    `format` is its JSON with `%b` for what stands in the slots: the id, those named in `before_result`, the result,
     those named in `after_result`, and the timestamp.
     """
 
@@ -68,7 +68,7 @@ class StatementTemplate(msgspec.Struct, frozen=True, eq=False):
     after_result: TemplateParts
 
     def fill(self, slots: Slots) -> StatementFormat:
-        """Return the statement with those holes filled that are told."""
+        """Return the statement with those slots filled that are known."""
         before, after = fill_known_slots(self.before_result, slots), fill_known_slots(self.after_result, slots)
         return StatementFormat(
             b'{"id":"%b",' + _format(before) + b"%b" + _format(after) + b',"timestamp":"%b"}',
@@ -82,7 +82,7 @@ def _format(parts: TemplateParts) -> bytes:
 
 
 class StatementTemplates:
-    """A document's statements and activities with holes, by the optional variables that are empty, each made once.
+    """A document's statements and activities with slots, by the optional variables that are empty, each made once.
 
     There are at most as many as combinations of those: few. `takes_any_context`: whether a context whose IRIs are sound
     makes sound statements whatever it is. `placeholders` are the definition's, but for those of [iris] and the
@@ -181,7 +181,7 @@ def _statement_template(definition: MappingDefinition, rule: Rule, absent: froze
     )
     head = statement.as_version("1.0.3")
     tail = context.as_version("1.0.3")
-    # a UUID's hole is not a UUID, which is what tincan would ask for, and a language's no language tag
+    # a UUID's slot is not a UUID, which is what tincan would ask for, and a language's no language tag
     tail = {"registration": _fill(definition.context.registration, absent), **tail}
     if (language := _optional(definition.context.language, absent)) is not None:
         tail["language"] = language
@@ -279,7 +279,7 @@ def _cut(statement: bytes) -> TemplateParts:
 
 
 def fill_known_slots(parts: TemplateParts, slots: Slots) -> TemplateParts:
-    """Fill those holes that are told, and join what is literal then."""
+    """Fill those slots that are told, and join what is literal then."""
     filled: list[bytes | str] = []
     for part in parts:
         now = slots[part] if isinstance(part, str) and slots.tell(part) else part

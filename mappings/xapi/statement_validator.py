@@ -1,4 +1,4 @@
-"""The gate: no statement passes that an LRS would refuse under either edition of xAPI.
+"""The statement validator: no statement passes that an LRS would refuse under either edition of xAPI.
 
 What a rule makes differs from one time to the next only in id, time and result, in ids and names, which can be any
 text where they stand, and in activities where it is about an interaction or objective. So the whole is judged once, and

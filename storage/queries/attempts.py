@@ -51,16 +51,16 @@ _NEWEST = KeysetOrder(attempt.c.last_commit_at, attempt.c.id)
 
 
 def search(
-    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = PAGE_SIZE
+    connection: Connection, selection: AttemptFilter, *, after: str | None = None, limit: int = PAGE_SIZE
 ) -> ResultPage[AttemptRow]:
     """Return a page of attempts; those that had no commit yet come last.
 
     Raises:
         ValueError: `after` is no cursor of this search.
     """
-    query, is_few = narrowed(connection, ROWS, which, attempt.c.enrollment_id)
-    query = query.where(*of_attempt(which))
-    return _NEWEST.page(connection, query, AttemptRow, ScanLimit(which.span, is_few), after=after, most=most)
+    query, is_few = narrowed(connection, ROWS, selection, attempt.c.enrollment_id)
+    query = query.where(*of_attempt(selection))
+    return _NEWEST.page(connection, query, AttemptRow, ScanLimit(selection.span, is_few), after=after, limit=limit)
 
 
 def one(connection: Connection, uuid: str) -> AttemptRow | None:

@@ -54,16 +54,16 @@ class Causes(NamedTuple):
     of: Count
 
 
-def causes(connection: Connection, target: str | None = None, most: int = GROUPED) -> Causes:
-    """Group the newest dead and the newest quarantined deliveries, of each at most `most`, of one target or of all."""
+def causes(connection: Connection, target: str | None = None, limit: int = GROUPED) -> Causes:
+    """Group the newest dead and the newest quarantined deliveries, of each at most `limit`, of one target or of all."""
     found: dict[tuple[Any, ...], Cause] = {}
     counts = []
     for state in (DeliveryState.DEAD, DeliveryState.QUARANTINED):
         conditions = of_state(state)
         if target is not None:
             conditions.append(delivery.c.target == target)
-        counts.append(up_to(connection, select(delivery.c.id).where(*conditions), most))
-        for row in _grouped(connection, conditions, most):
+        counts.append(up_to(connection, select(delivery.c.id).where(*conditions), limit))
+        for row in _grouped(connection, conditions, limit):
             key = (row.target, state, row.outcome, row.status, said(row.words), row.rule)
             one = Cause(*key, row.number, row.first, row.last, row.newest)
             known = found.get(key)
@@ -88,9 +88,9 @@ def _both(one: Cause, other: Cause) -> Cause:
     )
 
 
-def _grouped(connection: Connection, conditions: Sequence[ColumnElement[bool]], most: int) -> Sequence[Any]:
+def _grouped(connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int) -> Sequence[Any]:
     """Return the newest of some deliveries, those together that have the same last answer."""
-    newest = select(delivery.c.id).where(*conditions).order_by(delivery.c.id.desc()).limit(most).subquery()
+    newest = select(delivery.c.id).where(*conditions).order_by(delivery.c.id.desc()).limit(limit).subquery()
     # what is put in an id's place is shorter
     words = func.substr(func.coalesce(try_.c.answer, statement.c.problem, ""), 1, 3 * _BEGINNING)
     each = (

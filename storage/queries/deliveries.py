@@ -26,7 +26,7 @@ _NEWEST = KeysetOrder(delivery.c.id)
 
 
 def search(
-    connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = PAGE_SIZE
+    connection: Connection, selection: DeliveryFilter, *, after: str | None = None, limit: int = PAGE_SIZE
 ) -> ResultPage[Delivery]:
     """Return a page of deliveries.
 
@@ -36,11 +36,11 @@ def search(
     Raises:
         ValueError: `after` is no cursor of this search.
     """
-    query = _few(connection, which)
+    query = _few(connection, selection)
     if query is not None:
-        found = _NEWEST.page(connection, query, int, ScanLimit(few=True), after=after, most=most)
+        found = _NEWEST.page(connection, query, int, ScanLimit(few=True), after=after, limit=limit)
     else:
-        found = _looked_through(connection, which, after, most)
+        found = _looked_through(connection, selection, after, limit)
     return ResultPage(deliveries.shown(connection, found.rows), found.after)
 
 
@@ -52,88 +52,97 @@ class Some(NamedTuple):
 
 
 def some(
-    connection: Connection, which: DeliveryFilter, examples: int, *, most: int = COUNTED, looked_at: int | None = None
+    connection: Connection,
+    selection: DeliveryFilter,
+    examples: int,
+    *,
+    limit: int = COUNTED,
+    looked_at: int | None = None,
 ) -> Some:
-    """Count those that meet a filter, no further than `most`, and return so many examples.
+    """Count those that meet a filter, no further than `limit`, and return so many examples.
 
     What no index tells is counted among the newest of the state, or of all, of which `looked_at` are looked at, by
     default `READ`; the count then says that there are older ones, which may meet it.
     """
-    query = _few(connection, which)
-    if query is not None or (_is_of_state(which) and _is_indexed(which)):
-        query = deliveries.chosen(which, delivery.c.id) if query is None else query
-        newest = search(connection, which, most=examples).rows if examples else []
-        return Some(up_to(connection, query, most), newest)
+    query = _few(connection, selection)
+    if query is not None or (_is_of_state(selection) and _is_indexed(selection)):
+        query = deliveries.chosen(selection, delivery.c.id) if query is None else query
+        newest = search(connection, selection, limit=examples).rows if examples else []
+        return Some(up_to(connection, query, limit), newest)
     looked_at = READ if looked_at is None else looked_at
-    ids = _newest(connection, which, None, looked_at + 1)
-    met = [one for part in _that_meet(connection, which, ids[:looked_at]) for one in part]
+    ids = _newest(connection, selection, None, looked_at + 1)
+    met = [one for part in _that_meet(connection, selection, ids[:looked_at]) for one in part]
     return Some(Count(len(met), is_lower_bound=len(ids) > looked_at), deliveries.shown(connection, met[:examples]))
 
 
-def how_many(connection: Connection, which: DeliveryFilter, most: int = COUNTED) -> Count:
+def how_many(connection: Connection, selection: DeliveryFilter, limit: int = COUNTED) -> Count:
     """Count those that meet a filter as `some` does."""
-    return some(connection, which, 0, most=most).number
+    return some(connection, selection, 0, limit=limit).number
 
 
-def _few(connection: Connection, which: DeliveryFilter) -> Select[tuple[int]] | None:
+def _few(connection: Connection, selection: DeliveryFilter) -> Select[tuple[int]] | None:
     """Return the query of those that indexes find and that are few, None where they must be looked for."""
-    query = deliveries.chosen(which, delivery.c.id)
-    attempts = enrollment_filter.few_attempts(connection, which)
+    query = deliveries.chosen(selection, delivery.c.id)
+    attempts = enrollment_filter.few_attempts(connection, selection)
     if attempts is not None:
         return query.where(delivery.c.attempt_id.in_(attempts))
-    return None if which.statement is None else query
+    return None if selection.statement is None else query
 
 
-def _looked_through(connection: Connection, which: DeliveryFilter, after: str | None, most: int) -> ResultPage[int]:
+def _looked_through(
+    connection: Connection, selection: DeliveryFilter, after: str | None, limit: int
+) -> ResultPage[int]:
     below = None if after is None else _NEWEST.place(after)[0]
-    if _is_of_state(which):
-        return cut(_newest(connection, which, below, most + 1), most, lambda one: [one])
-    ids, found = _newest(connection, which, below, READ), list[int]()
-    for part in _that_meet(connection, which, ids):
+    if _is_of_state(selection):
+        return cut(_newest(connection, selection, below, limit + 1), limit, lambda one: [one])
+    ids, found = _newest(connection, selection, below, READ), list[int]()
+    for part in _that_meet(connection, selection, ids):
         found += part
-        if len(found) > most:
-            return cut(found[: most + 1], most, lambda one: [one])
+        if len(found) > limit:
+            return cut(found[: limit + 1], limit, lambda one: [one])
     return ResultPage(found, encode(ids[-1:]) if len(ids) == READ else None)
 
 
-def _newest(connection: Connection, which: DeliveryFilter, below: object, most: int) -> list[int]:
+def _newest(connection: Connection, selection: DeliveryFilter, below: object, limit: int) -> list[int]:
     """Return the ids, the newest first, of those that may meet a filter: all of its state and target, or all there are.
 
     Each target and shard is read from the end of its own part of the index, however long that is.
     """
-    query = select(delivery.c.id).order_by(delivery.c.id.desc()).limit(most)
+    query = select(delivery.c.id).order_by(delivery.c.id.desc()).limit(limit)
     if below is not None:
         query = query.where(delivery.c.id < below)
-    if not _is_indexed(which):
+    if not _is_indexed(selection):
         return list(connection.execute(query).scalars())
-    conditions = of_state(str(which.state))
-    targets = queues.targets(connection, delivery.c.target, conditions) if which.target is None else [which.target]
+    conditions = of_state(str(selection.state))
+    targets = (
+        queues.targets(connection, delivery.c.target, conditions) if selection.target is None else [selection.target]
+    )
     parts = [query.where(*conditions, delivery.c.target == target) for target in targets]
-    if which.state == DeliveryState.WAITING:
+    if selection.state == DeliveryState.WAITING:
         parts = [part.where(delivery.c.shard == shard) for part in parts for shard in range(SHARDS)]
     if not parts:
         return []
     each = union_all(*(select(part.subquery().c.id) for part in parts)).subquery()
-    return list(connection.execute(select(each.c.id).order_by(each.c.id.desc()).limit(most)).scalars())
+    return list(connection.execute(select(each.c.id).order_by(each.c.id.desc()).limit(limit)).scalars())
 
 
-def _that_meet(connection: Connection, which: DeliveryFilter, ids: list[int]) -> Iterator[list[int]]:
+def _that_meet(connection: Connection, selection: DeliveryFilter, ids: list[int]) -> Iterator[list[int]]:
     """Return those of some deliveries that meet a filter, some at a time, the newest first."""
-    elsewhere = msgspec.structs.replace(which, lms=None, learner=None, activity=None)
-    owners = enrollment_filter.conditions(connection, enrollment_filter.of_statements(which), walked=True)
-    query = deliveries.chosen(which, delivery.c.id, [*deliveries.conditions(elsewhere), *owners])
+    elsewhere = msgspec.structs.replace(selection, lms=None, learner=None, activity=None)
+    owners = enrollment_filter.conditions(connection, enrollment_filter.of_statements(selection), walked=True)
+    query = deliveries.chosen(selection, delivery.c.id, [*deliveries.conditions(elsewhere), *owners])
     query = query.order_by(delivery.c.id.desc())
     for first in range(0, len(ids), TOGETHER):
         part = query.where(among(connection, delivery.c.id, ids[first : first + TOGETHER]))
         yield list(connection.execute(part).scalars())
 
 
-def _is_of_state(which: DeliveryFilter) -> bool:
+def _is_of_state(selection: DeliveryFilter) -> bool:
     """Return whether a filter is about nothing but what the indexes of deliveries have."""
-    rest = msgspec.structs.replace(which, state=None, target=None)
-    return rest == DeliveryFilter() and (_is_indexed(which) or which == rest)
+    rest = msgspec.structs.replace(selection, state=None, target=None)
+    return rest == DeliveryFilter() and (_is_indexed(selection) or selection == rest)
 
 
-def _is_indexed(which: DeliveryFilter) -> bool:
+def _is_indexed(selection: DeliveryFilter) -> bool:
     """Return whether an index has the deliveries of a filter's state alone."""
-    return which.state is not None and which.state in {DeliveryState.WAITING, *deliveries.TROUBLED}
+    return selection.state is not None and selection.state in {DeliveryState.WAITING, *deliveries.TROUBLED}

@@ -88,30 +88,34 @@ _LAST_TRIES = 50
 
 
 def search(
-    connection: Connection, which: DocumentFilter, *, after: str | None = None, most: int = PAGE_SIZE
+    connection: Connection, selection: DocumentFilter, *, after: str | None = None, limit: int = PAGE_SIZE
 ) -> ResultPage[DocumentSummary]:
     """Return a page of documents. With `target` and `state`, those that have a delivery of which both are true.
 
     Raises:
         ValueError: `after` is no cursor of this search.
     """
-    query, is_few = narrowed(connection, _ROWS, which, attempt.c.enrollment_id)
+    query, is_few = narrowed(connection, _ROWS, selection, attempt.c.enrollment_id)
     for column, value in (
-        (document.c.name, which.name),
-        (document.c.resource, which.resource),
-        (attempt.c.uuid, which.attempt),
+        (document.c.name, selection.name),
+        (document.c.resource, selection.resource),
+        (attempt.c.uuid, selection.attempt),
     ):
         if value is not None:
             query = query.where(column == value)
-    is_few = is_few or which.attempt is not None
-    way = _of_way(which)
+    is_few = is_few or selection.attempt is not None
+    way = _of_way(selection)
     if way:
-        ids = None if is_few or which.state == DeliveryState.DELIVERED or which.state is None else _few(connection, way)
+        ids = (
+            None
+            if is_few or selection.state == DeliveryState.DELIVERED or selection.state is None
+            else _few(connection, way)
+        )
         if ids is not None:
             query, is_few = query.where(document.c.id.in_(ids)), True
         query = query.where(has(connection, document_delivery.c.document_id == document.c.id, *way, walked=not is_few))
-    span = TimeSpan(which.since, which.until)
-    found = _OF_ATTEMPTS.page(connection, query, DocumentSummary, ScanLimit(span, is_few), after=after, most=most)
+    span = TimeSpan(selection.since, selection.until)
+    found = _OF_ATTEMPTS.page(connection, query, DocumentSummary, ScanLimit(span, is_few), after=after, limit=limit)
     ways: dict[str, tuple[tuple[str, str], ...]] = {}
     for row in connection.execute(
         select(document_delivery.c.document_id, document_delivery.c.target, document_delivery.c.state)
@@ -156,9 +160,9 @@ def _tries(connection: Connection, document_id: str, target: str) -> tuple[TryLi
     return tuple(TryLine(*row) for row in rows)[::-1]
 
 
-def _of_way(which: DocumentFilter) -> list[ColumnElement[bool]]:
-    found = [] if which.target is None else [document_delivery.c.target == which.target]
-    return found if which.state is None else [*found, *document_state(which.state)]
+def _of_way(selection: DocumentFilter) -> list[ColumnElement[bool]]:
+    found = [] if selection.target is None else [document_delivery.c.target == selection.target]
+    return found if selection.state is None else [*found, *document_state(selection.state)]
 
 
 def _few(connection: Connection, way: list[ColumnElement[bool]]) -> list[str] | None:

@@ -67,7 +67,9 @@ WHOSE = {
 """Fields of rows of an attempt -> columns, of what joins attempt, enrollment and LMS."""
 
 
-def conditions(connection: Connection, which: EnrollmentFilter, *, walked: bool = False) -> list[ColumnElement[bool]]:
+def conditions(
+    connection: Connection, selection: EnrollmentFilter, *, walked: bool = False
+) -> list[ColumnElement[bool]]:
     """Return what an enrollment must meet.
 
     `walked` is for queries that walk another table's index.
@@ -75,35 +77,35 @@ def conditions(connection: Connection, which: EnrollmentFilter, *, walked: bool 
     found: list[ColumnElement[bool]] = []
     # SQLite takes an index of enrollments wherever it can, and then has to sort; PostgreSQL knows how many there are
     walked = walked and connection.dialect.name == "sqlite"
-    if which.lms is not None:
-        known = connection.execute(select(lms.c.id).where(lms.c.name == which.lms)).scalar_one_or_none()
+    if selection.lms is not None:
+        known = connection.execute(select(lms.c.id).where(lms.c.name == selection.lms)).scalar_one_or_none()
         owner = enrollment.c.lms_id + 0 if walked else enrollment.c.lms_id
         found.append(false() if known is None else owner == known)
     for column, value in (
-        (enrollment.c.learner_id, which.learner),
-        (enrollment.c.activity_id, which.activity),
-        (enrollment.c.course_id, which.course),
+        (enrollment.c.learner_id, selection.learner),
+        (enrollment.c.activity_id, selection.activity),
+        (enrollment.c.course_id, selection.course),
     ):
         if value is not None:
             found.append((column.concat("") if walked else column) == value)
-    if which.enrollment is not None:
-        found.append(enrollment.c.registration == which.enrollment)
+    if selection.enrollment is not None:
+        found.append(enrollment.c.registration == selection.enrollment)
     for column, prefix in (
-        (enrollment.c.learner_id, which.learner_prefix),
-        (enrollment.c.learner_name, which.learner_name),
+        (enrollment.c.learner_id, selection.learner_prefix),
+        (enrollment.c.learner_name, selection.learner_name),
     ):
         if prefix is not None:
             found.append(begins(connection, column.concat("") if walked else column, prefix))
     return found
 
 
-def few(connection: Connection, which: EnrollmentFilter) -> list[int] | None:
+def few(connection: Connection, selection: EnrollmentFilter) -> list[int] | None:
     """Return the ids of the enrollments where indexes find them and they are few; None where it must be searched."""
-    helped = (which.learner, which.learner_prefix, which.activity, which.course, which.enrollment)
+    helped = (selection.learner, selection.learner_prefix, selection.activity, selection.course, selection.enrollment)
     if all(one is None for one in helped):
         return None
-    query = select(enrollment.c.id).where(*conditions(connection, which))
-    if which.lms is None and which.enrollment is None:
+    query = select(enrollment.c.id).where(*conditions(connection, selection))
+    if selection.lms is None and selection.enrollment is None:
         # the index on learners begins with the LMS
         query = query.where(enrollment.c.lms_id.in_(list(connection.execute(select(lms.c.id)).scalars())))
     ids = list(connection.execute(query.limit(MAX_SORTED_ROWS + 1)).scalars())
@@ -111,26 +113,26 @@ def few(connection: Connection, which: EnrollmentFilter) -> list[int] | None:
 
 
 def narrowed(
-    connection: Connection, query: Select[Any], which: EnrollmentFilter, column: ColumnElement[int]
+    connection: Connection, query: Select[Any], selection: EnrollmentFilter, column: ColumnElement[int]
 ) -> tuple[Select[Any], bool]:
     """Return a query for the enrollments told, and whether they are few. `column` has an enrollment's id.
 
     The query must join enrollments.
     """
-    ids = few(connection, which)
+    ids = few(connection, selection)
     if ids is not None:
         return query.where(column.in_(ids)), True
-    return query.where(*conditions(connection, which, walked=True)), False
+    return query.where(*conditions(connection, selection, walked=True)), False
 
 
-def few_attempts(connection: Connection, which: deliveries.DeliveryFilter) -> list[int] | None:
+def few_attempts(connection: Connection, selection: deliveries.DeliveryFilter) -> list[int] | None:
     """Return the ids of the attempts where indexes find them and their statements are few, None else."""
-    if which.attempt is not None:
-        query = select(attempt.c.id).where(attempt.c.uuid == which.attempt)
-    elif which.session is not None:
-        query = select(session.c.attempt_id).where(session.c.session_id == which.session)
+    if selection.attempt is not None:
+        query = select(attempt.c.id).where(attempt.c.uuid == selection.attempt)
+    elif selection.session is not None:
+        query = select(session.c.attempt_id).where(session.c.session_id == selection.session)
     else:
-        enrollments = few(connection, of_statements(which))
+        enrollments = few(connection, of_statements(selection))
         if enrollments is None:
             return None
         query = select(attempt.c.id).where(attempt.c.enrollment_id.in_(enrollments))
@@ -141,9 +143,9 @@ def few_attempts(connection: Connection, which: deliveries.DeliveryFilter) -> li
     return None if up_to(connection, its, MAX_SORTED_ROWS).is_lower_bound else ids
 
 
-def of_statements(which: deliveries.DeliveryFilter) -> EnrollmentFilter:
+def of_statements(selection: deliveries.DeliveryFilter) -> EnrollmentFilter:
     """Return the part of a filter of statements and deliveries that is about enrollments."""
-    return EnrollmentFilter(lms=which.lms, learner=which.learner, activity=which.activity)
+    return EnrollmentFilter(lms=selection.lms, learner=selection.learner, activity=selection.activity)
 
 
 def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnElement[bool]]:
@@ -153,10 +155,10 @@ def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnEleme
     return [or_(column.is_(None), column == value) if value == "unknown" else column == value]
 
 
-def of_attempt(which: AttemptFilter) -> list[ColumnElement[bool]]:
+def of_attempt(selection: AttemptFilter) -> list[ColumnElement[bool]]:
     """Return the conditions that a filter sets to the statuses of an attempt."""
     found = [
-        *is_status(attempt.c.completion_status, which.completion),
-        *is_status(attempt.c.success_status, which.success),
+        *is_status(attempt.c.completion_status, selection.completion),
+        *is_status(attempt.c.success_status, selection.success),
     ]
-    return found if which.status is None else [*found, attempt.c.status == which.status]
+    return found if selection.status is None else [*found, attempt.c.status == selection.status]

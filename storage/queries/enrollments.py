@@ -41,23 +41,23 @@ _NEWEST = KeysetOrder(enrollment.c.last_commit_at, enrollment.c.id)
 
 
 def search(
-    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = PAGE_SIZE
+    connection: Connection, selection: AttemptFilter, *, after: str | None = None, limit: int = PAGE_SIZE
 ) -> ResultPage[EnrollmentRow]:
     """Return a page of enrollments. With `status`, those that have an attempt of it.
 
     Raises:
         ValueError: `after` is no cursor of this search.
     """
-    query, is_few = narrowed(connection, _ROWS, which, enrollment.c.id)
+    query, is_few = narrowed(connection, _ROWS, selection, enrollment.c.id)
     query = query.where(
-        *is_status(enrollment.c.completion_status, which.completion),
-        *is_status(enrollment.c.success_status, which.success),
+        *is_status(enrollment.c.completion_status, selection.completion),
+        *is_status(enrollment.c.success_status, selection.success),
     )
-    if which.status is not None:
+    if selection.status is not None:
         query = query.where(
-            exists().where(attempt.c.enrollment_id == enrollment.c.id, attempt.c.status == which.status)
+            exists().where(attempt.c.enrollment_id == enrollment.c.id, attempt.c.status == selection.status)
         )
-    return _NEWEST.page(connection, query, EnrollmentRow, ScanLimit(which.span, is_few), after=after, most=most)
+    return _NEWEST.page(connection, query, EnrollmentRow, ScanLimit(selection.span, is_few), after=after, limit=limit)
 
 
 def one(connection: Connection, registration: str) -> EnrollmentRow | None:

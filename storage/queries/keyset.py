@@ -88,16 +88,16 @@ def decode(cursor: str) -> list[int | str | None]:
         raise CursorError("The page's cursor is not one that was given out; start from the first page.") from None
 
 
-def cut(rows: Sequence[T], most: int, key: Callable[[T], Sequence[int | str | None]]) -> ResultPage[T]:
-    """Build a page of rows of which one more than `most` was asked for; `key` gives what a row is sorted by."""
-    shown = list(rows[:most])
-    return ResultPage(shown, encode(key(shown[-1])) if len(rows) > most else None)
+def cut(rows: Sequence[T], limit: int, key: Callable[[T], Sequence[int | str | None]]) -> ResultPage[T]:
+    """Build a page of rows of which one more than `limit` was asked for; `key` gives what a row is sorted by."""
+    shown = list(rows[:limit])
+    return ResultPage(shown, encode(key(shown[-1])) if len(rows) > limit else None)
 
 
-def up_to(connection: Connection, query: Select[Any], most: int) -> Count:
-    """Count the rows of a query exactly, and no further than `most`."""
-    number = connection.execute(select(func.count()).select_from(query.limit(most + 1).subquery())).scalar_one()
-    return Count(most, is_lower_bound=True) if number > most else Count(number)
+def up_to(connection: Connection, query: Select[Any], limit: int) -> Count:
+    """Count the rows of a query exactly, and no further than `limit`."""
+    number = connection.execute(select(func.count()).select_from(query.limit(limit + 1).subquery())).scalar_one()
+    return Count(limit, is_lower_bound=True) if number > limit else Count(number)
 
 
 def among(connection: Connection, column: Column[int], values: Sequence[int]) -> ColumnElement[bool]:
@@ -212,9 +212,9 @@ class KeysetOrder:
         reach: ScanLimit,
         *,
         after: str | None = None,
-        most: int = PAGE_SIZE,
+        limit: int = PAGE_SIZE,
     ) -> ResultPage[T]:
-        """Return the rows of a query after a cursor, each `make(*columns)`, at most `most`.
+        """Return the rows of a query after a cursor, each `make(*columns)`, at most `limit`.
 
         Raises:
             CursorError: the cursor is not one of this search.
@@ -238,15 +238,15 @@ class KeysetOrder:
                 part = part.where(columns[0] >= end[0], _row(columns, end) >= _values(columns, end))
             # what is sorted must not be looked for in the order of the index, which can be long
             order = [columns[0] + 0 if reach.few else columns[0], *columns[1:]]
-            part = part.order_by(*(column.desc() for column in order)).limit(most + 1 - len(found))
+            part = part.order_by(*(column.desc() for column in order)).limit(limit + 1 - len(found))
             found += connection.execute(part).all()
-            if len(found) > most:
+            if len(found) > limit:
                 break
             if end is not None:
                 lowest = [_lowest(column) for column in columns[len(end) :]]
                 return self._made(found, make, encode([*end, *lowest] if timed else [None, *end, *lowest]))
-        rest = encode(found[most - 1][-len(self._columns) :]) if len(found) > most else None
-        return self._made(found[:most], make, rest)
+        rest = encode(found[limit - 1][-len(self._columns) :]) if len(found) > limit else None
+        return self._made(found[:limit], make, rest)
 
     def _conditions(self, reach: ScanLimit, *, timed: bool) -> list[ColumnElement[bool]]:
         """Return those of the rows that have a time, or of those that have none."""

@@ -109,9 +109,9 @@ def enrollments(
     activity_id: str | None = None,
     course_id: str | None = None,
     after: int = 0,
-    most: int = 100,
+    limit: int = 100,
 ) -> list[Enrollment]:
-    """Return enrollments in the order they began, those with ids above `after`, at most `most`."""
+    """Return enrollments in the order they began, those with ids above `after`, at most `limit`."""
     conditions: list[ColumnElement[bool]] = [enrollment.c.id > after]
     for column, value in (
         (enrollment.c.lms_id, lms_id),
@@ -121,19 +121,19 @@ def enrollments(
     ):
         if value is not None:
             conditions.append(column == value)
-    return attempts.load_enrollments(connection, and_(*conditions), most)
+    return attempts.load_enrollments(connection, and_(*conditions), limit)
 
 
-def newest_enrollments(connection: Connection, lms_id: int, most: int) -> list[Enrollment]:
+def newest_enrollments(connection: Connection, lms_id: int, limit: int) -> list[Enrollment]:
     """Return the enrollments of an LMS that were last active, the newest first."""
     ids = connection.execute(
         select(enrollment.c.id)
         .where(enrollment.c.lms_id == lms_id)
         .order_by(enrollment.c.last_commit_at.desc().nulls_last(), enrollment.c.id.desc())
-        .limit(most)
+        .limit(limit)
     ).scalars()
     order = list(ids)
-    found = {one.id: one for one in attempts.load_enrollments(connection, enrollment.c.id.in_(order), most)}
+    found = {one.id: one for one in attempts.load_enrollments(connection, enrollment.c.id.in_(order), limit)}
     return [found[one] for one in order]
 
 

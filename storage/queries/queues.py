@@ -34,20 +34,20 @@ COUNTED = 100_000
 """Rows of a queue up to which they are counted."""
 
 
-def queues(connection: Connection, most: int = COUNTED) -> dict[str, Queue]:
+def queues(connection: Connection, limit: int = COUNTED) -> dict[str, Queue]:
     """Return target -> its queue, for targets that anything waits for or is in trouble at.
 
-    No number is counted further than `most`.
+    No number is counted further than `limit`.
     """
     counted = {
-        "waiting": _by_target(connection, delivery.c.target, of_state(DeliveryState.WAITING), most),
-        "dead": _by_target(connection, delivery.c.target, of_state(DeliveryState.DEAD), most),
-        "quarantined": _by_target(connection, delivery.c.target, of_state(DeliveryState.QUARANTINED), most),
+        "waiting": _by_target(connection, delivery.c.target, of_state(DeliveryState.WAITING), limit),
+        "dead": _by_target(connection, delivery.c.target, of_state(DeliveryState.DEAD), limit),
+        "quarantined": _by_target(connection, delivery.c.target, of_state(DeliveryState.QUARANTINED), limit),
         "waiting_documents": _by_target(
-            connection, document_delivery.c.target, document_state(DeliveryState.WAITING), most
+            connection, document_delivery.c.target, document_state(DeliveryState.WAITING), limit
         ),
-        "diverged": diverged.count_by_target(connection, most),
-        "dead_documents": _by_target(connection, document_delivery.c.target, document_state(DeliveryState.DEAD), most),
+        "diverged": diverged.count_by_target(connection, limit),
+        "dead_documents": _by_target(connection, document_delivery.c.target, document_state(DeliveryState.DEAD), limit),
     }
     names: set[str] = set().union(*counted.values())
     found = {}
@@ -58,13 +58,13 @@ def queues(connection: Connection, most: int = COUNTED) -> dict[str, Queue]:
     return found
 
 
-def waiting_by_target(connection: Connection, most: int) -> tuple[dict[str, int], dict[str, int]]:
-    """Return target -> deliveries of statements that wait, and of documents, counted no further than `most` each.
+def waiting_by_target(connection: Connection, limit: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Return target -> deliveries of statements that wait, and of documents, counted no further than `limit` each.
 
     Those that wait for no target yet are under `""`.
     """
-    statements = _by_target(connection, delivery.c.target, of_state(DeliveryState.WAITING), most)
-    documents = _by_target(connection, document_delivery.c.target, document_state(DeliveryState.WAITING), most)
+    statements = _by_target(connection, delivery.c.target, of_state(DeliveryState.WAITING), limit)
+    documents = _by_target(connection, document_delivery.c.target, document_state(DeliveryState.WAITING), limit)
     return (
         {name: count.number for name, count in statements.items()},
         {name: count.number for name, count in documents.items()},
@@ -92,10 +92,10 @@ def targets(
 
 
 def _by_target(
-    connection: Connection, target: ColumnElement[str], conditions: Sequence[ColumnElement[bool]], most: int
+    connection: Connection, target: ColumnElement[str], conditions: Sequence[ColumnElement[bool]], limit: int
 ) -> dict[str, Count]:
     return {
-        name: up_to(connection, select(target).where(*conditions, target == name), most)
+        name: up_to(connection, select(target).where(*conditions, target == name), limit)
         for name in targets(connection, target, conditions)
     }
 

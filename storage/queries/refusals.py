@@ -36,7 +36,7 @@ _NEWEST = KeysetOrder(refusal.c.id)
 
 
 def search(
-    connection: Connection, which: RefusalFilter, *, after: str | None = None, most: int = 50
+    connection: Connection, selection: RefusalFilter, *, after: str | None = None, limit: int = 50
 ) -> ResultPage[RefusalRow]:
     """Return refusals, the newest first.
 
@@ -44,11 +44,11 @@ def search(
         CursorError: `after` is no cursor of these pages.
     """
     query = select(refusal.c.id, lms.c.name, *_OWN).join_from(refusal, lms)
-    if which.lms is not None:
-        query = query.where(lms.c.name == which.lms)
-    if which.code is not None:
-        query = query.where(refusal.c.code == which.code)
-    return _NEWEST.page(connection, query, RefusalRow, ScanLimit(), after=after or None, most=most)
+    if selection.lms is not None:
+        query = query.where(lms.c.name == selection.lms)
+    if selection.code is not None:
+        query = query.where(refusal.c.code == selection.code)
+    return _NEWEST.page(connection, query, RefusalRow, ScanLimit(), after=after or None, limit=limit)
 
 
 def numbers(connection: Connection) -> list[tuple[str, int]]:

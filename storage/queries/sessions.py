@@ -45,26 +45,26 @@ _LATEST_OPENED = KeysetOrder(session.c.started_at, session.c.session_id)
 
 
 def search(
-    connection: Connection, which: AttemptFilter, *, after: str | None = None, most: int = PAGE_SIZE
+    connection: Connection, selection: AttemptFilter, *, after: str | None = None, limit: int = PAGE_SIZE
 ) -> ResultPage[SessionRow]:
     """Return a page of sessions. What the filter tells of status and time is about their attempts.
 
     Raises:
         ValueError: `after` is no cursor of this search.
     """
-    query, is_few = narrowed(connection, _ROWS, which, attempt.c.enrollment_id)
-    query = query.where(*of_attempt(which))
-    return _OF_ATTEMPTS.page(connection, query, SessionRow, ScanLimit(which.span, is_few), after=after, most=most)
+    query, is_few = narrowed(connection, _ROWS, selection, attempt.c.enrollment_id)
+    query = query.where(*of_attempt(selection))
+    return _OF_ATTEMPTS.page(connection, query, SessionRow, ScanLimit(selection.span, is_few), after=after, limit=limit)
 
 
-def open_ones(connection: Connection, *, after: str | None = None, most: int = PAGE_SIZE) -> ResultPage[SessionRow]:
+def open_ones(connection: Connection, *, after: str | None = None, limit: int = PAGE_SIZE) -> ResultPage[SessionRow]:
     """Return a page of sessions that have not ended, those first that began last.
 
     Raises:
         ValueError: `after` is no cursor of this list.
     """
     is_open = session.c.ended.is_(None)
-    return _LATEST_OPENED.page(connection, _ROWS, SessionRow, ScanLimit(among=(is_open,)), after=after, most=most)
+    return _LATEST_OPENED.page(connection, _ROWS, SessionRow, ScanLimit(among=(is_open,)), after=after, limit=limit)
 
 
 def one(connection: Connection, session_id: str) -> SessionRow | None:

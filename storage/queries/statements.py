@@ -120,19 +120,19 @@ _ITS_DELIVERY = and_(delivery.c.attempt_id == statement.c.attempt_id, delivery.c
 
 
 def search(
-    connection: Connection, which: DeliveryFilter, *, after: str | None = None, most: int = PAGE_SIZE
+    connection: Connection, selection: DeliveryFilter, *, after: str | None = None, limit: int = PAGE_SIZE
 ) -> ResultPage[StatementSummary]:
     """Return a page of statements. With `target` and `state`, those that have a delivery of which both are true.
 
     Raises:
         ValueError: `after` is no cursor of this search.
     """
-    query, is_few = _narrowed(connection, _ROWS, which)
-    for column, value in ((statement.c.verb, which.verb), (statement.c.rule, which.rule)):
+    query, is_few = _narrowed(connection, _ROWS, selection)
+    for column, value in ((statement.c.verb, selection.verb), (statement.c.rule, selection.rule)):
         if value is not None:
             query = query.where(column == value)
-    span = TimeSpan(which.since, which.until)
-    found = _NEWEST.page(connection, query, lambda *row: row, ScanLimit(span, is_few), after=after, most=most)
+    span = TimeSpan(selection.since, selection.until)
+    found = _NEWEST.page(connection, query, lambda *row: row, ScanLimit(span, is_few), after=after, limit=limit)
     ways = _ways(connection, [(row[0], row[1]) for row in found.rows])
     rows = [StatementSummary._make((*row[2:], ways.get((row[0], row[1]), ()))) for row in found.rows]
     return ResultPage(rows, found.after)
@@ -149,28 +149,28 @@ def lineage(connection: Connection, statement_id: str) -> Lineage | None:
     its = origin(connection, statement_id)
     if its is None:
         return None
-    found = deliveries.find(connection, DeliveryFilter(statement=statement_id), most=1_000)
+    found = deliveries.find(connection, DeliveryFilter(statement=statement_id), limit=1_000)
     return Lineage(its, [DeliveryLineage(one, deliveries.tries(connection, one.id)) for one in found])
 
 
-def _narrowed(connection: Connection, query: Select[Any], which: DeliveryFilter) -> tuple[Select[Any], bool]:
+def _narrowed(connection: Connection, query: Select[Any], selection: DeliveryFilter) -> tuple[Select[Any], bool]:
     """Return the query for what can be told of whose and where statements are, and whether it leaves few."""
-    way = _of_way(which)
-    whose = of_statements(which)
-    attempts = few_attempts(connection, which)
-    if which.session is not None:
-        query = query.where(statement.c.session_id == which.session)
-    if which.statement is not None or attempts is not None:
+    way = _of_way(selection)
+    whose = of_statements(selection)
+    attempts = few_attempts(connection, selection)
+    if selection.session is not None:
+        query = query.where(statement.c.session_id == selection.session)
+    if selection.statement is not None or attempts is not None:
         query = query.where(*conditions(connection, whose))
-        if which.statement is not None:
-            query = query.where(statement.c.id == which.statement)
+        if selection.statement is not None:
+            query = query.where(statement.c.id == selection.statement)
         if attempts is not None:
             query = query.where(statement.c.attempt_id.in_(attempts))
         return query.where(has(connection, _ITS_DELIVERY, *way, walked=False)) if way else query, True
     query = query.where(*conditions(connection, whose, walked=True))
-    if which.attempt is not None:
-        query = query.where(attempt.c.uuid == which.attempt)
-    if way and which.state != DeliveryState.DELIVERED and which.state is not None:
+    if selection.attempt is not None:
+        query = query.where(attempt.c.uuid == selection.attempt)
+    if way and selection.state != DeliveryState.DELIVERED and selection.state is not None:
         some = select(delivery.c.attempt_id, delivery.c.position).where(*way)
         if not up_to(connection, some, MAX_SORTED_ROWS).is_lower_bound:
             its = some.distinct().subquery()
@@ -179,10 +179,10 @@ def _narrowed(connection: Connection, query: Select[Any], which: DeliveryFilter)
     return query.where(has(connection, _ITS_DELIVERY, *way, walked=True)) if way else query, False
 
 
-def _of_way(which: DeliveryFilter) -> list[ColumnElement[bool]]:
-    found = [] if which.target is None else [delivery.c.target == which.target]
-    found += of_last_try(which)
-    return found if which.state is None else [*found, *of_state(which.state)]
+def _of_way(selection: DeliveryFilter) -> list[ColumnElement[bool]]:
+    found = [] if selection.target is None else [delivery.c.target == selection.target]
+    found += of_last_try(selection)
+    return found if selection.state is None else [*found, *of_state(selection.state)]
 
 
 def _ways(connection: Connection, keys: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[tuple[str, str], ...]]:

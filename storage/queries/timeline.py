@@ -142,9 +142,9 @@ _COMMIT: Select[Any] = select(
 
 
 def timeline(
-    connection: Connection, attempt_id: str, *, after: str | None = None, most: int = COMMITS, first_session: int = 1
+    connection: Connection, attempt_id: str, *, after: str | None = None, limit: int = COMMITS, first_session: int = 1
 ) -> Timeline | None:
-    """Return an attempt by its UUID with at most `most` commits, None where there is none.
+    """Return an attempt by its UUID with at most `limit` commits, None where there is none.
 
     Of its sessions, at most `SESSIONS` from number `first_session` on.
 
@@ -163,9 +163,9 @@ def timeline(
         .where(journal.c.session_id.in_(select(session.c.session_id).where(session.c.attempt_id == key)))
         .where(place > begins)
         .order_by(place)
-        .limit(most + 1)
+        .limit(limit + 1)
     ).all()
-    commits = [TimelineCommit(*row[:-1]) for row in rows[:most]]
+    commits = [TimelineCommit(*row[:-1]) for row in rows[:limit]]
     sessions = _sessions(connection, key, first_session)
     return Timeline(
         shown,
@@ -175,7 +175,7 @@ def timeline(
         _with_statements(connection, key, commits),
         lookups.documents(connection, key, most_bytes=CONTENT),
         _answer_before(connection, key, begins + 1),
-        encode([rows[most - 1][-1]]) if len(rows) > most else None,
+        encode([rows[limit - 1][-1]]) if len(rows) > limit else None,
     )
 
 
@@ -280,7 +280,7 @@ def _with_statements(
         (row[0], row[1]): int(row[2])
         for row in connection.execute(numbers.group_by(statement.c.session_id, statement.c.commit_number))
     }
-    most = STATEMENTS if sum(counts.values()) <= STATEMENTS else max(1, STATEMENTS // len(commits))
+    limit = STATEMENTS if sum(counts.values()) <= STATEMENTS else max(1, STATEMENTS // len(commits))
     body = case((func.length(statement.c.body) <= MAX_BODY_LENGTH, statement.c.body), else_="")
     rows = connection.execute(
         select(
@@ -293,7 +293,7 @@ def _with_statements(
         )
         .join(placed, and_(statement.c.attempt_id == key, placed.c.position == statement.c.position))
         .join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id)
-        .where(placed.c.place.between(first, first + most - 1))
+        .where(placed.c.place.between(first, first + limit - 1))
         .order_by(statement.c.position)
     ).all()
     ways = _deliveries(connection, key, [row.position for row in rows])
@@ -328,7 +328,7 @@ def _deliveries(connection: Connection, key: int, positions: Sequence[int]) -> d
         return found
     within = and_(delivery.c.attempt_id == key, among(connection, delivery.c.position, positions))
     number = connection.execute(select(func.count()).select_from(delivery).where(within)).scalar_one()
-    most = max(1, min(TRIES, ALL_TRIES // max(1, number)))
+    limit = max(1, min(TRIES, ALL_TRIES // max(1, number)))
     without = select(delivery_try.c.delivery_id, delivery_try.c.try_id).where(
         delivery_try.c.delivery_id.in_(select(delivery.c.id).where(within))
     )
@@ -340,7 +340,7 @@ def _deliveries(connection: Connection, key: int, positions: Sequence[int]) -> d
     for row in connection.execute(
         select(last.c.delivery_id, *(try_.c[name] for name in TryLine._fields))
         .join(try_, try_.c.id == last.c.try_id)
-        .where(last.c.back <= most)
+        .where(last.c.back <= limit)
         .order_by(last.c.try_id)
     ):
         tried[row.delivery_id].append(TryLine(*row[1:]))

@@ -88,11 +88,13 @@ async def test_a_client_behind_the_proxy_is_one_client_however_it_writes_its_hea
     assert found[:FREE_FAILURES_PER_ADDRESS] == [401] * FREE_FAILURES_PER_ADDRESS
 
 
-async def _until_refused(stranger: Visitor, guess: Callable[[int], tuple[str, dict[str, str]]], most: int) -> list[int]:
+async def _until_refused(
+    stranger: Visitor, guess: Callable[[int], tuple[str, dict[str, str]]], limit: int
+) -> list[int]:
     """Guess until one is refused; each costs a longer wait than the one before, so that the clock does not matter."""
     found: list[int] = []
     while 429 not in found:
-        assert len(found) < most, found
+        assert len(found) < limit, found
         name, headers = guess(len(found))
         found.append((await stranger.sign_in(name, "a wrong password", headers=headers)).status)
     return found

@@ -17,18 +17,18 @@ def _page(bodies: list[str], tries: dict[int, int] | None = None) -> ClaimedBatc
     return ClaimedBatch(claimed, ",".join(bodies).encode())
 
 
-def _cut(page: ClaimedBatch, most: int) -> list[Batch]:
+def _cut(page: ClaimedBatch, limit: int) -> list[Batch]:
     queue, found = BatchSplitter(page), []
-    while (batch := queue.take(most)) is not None:
+    while (batch := queue.take(limit)) is not None:
         found.append(batch)
     return found
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 7, 50])
-def test_all_of_a_page_goes_out_in_its_order_and_byte_for_byte(most: int) -> None:
+def test_all_of_a_page_goes_out_in_its_order_and_byte_for_byte(limit: int) -> None:
     bodies = [f'{{"n": {number}, "name": "☃{"x" * number}"}}' for number in range(7)]
-    batches = _cut(_page(bodies), most)
-    assert [len(batch.claimed) for batch in batches] == [min(most, 7 - at) for at in range(0, 7, most)]
+    batches = _cut(_page(bodies), limit)
+    assert [len(batch.claimed) for batch in batches] == [min(limit, 7 - at) for at in range(0, 7, limit)]
     for batch in batches:
         its = ",".join(bodies[one.position] for one in batch.claimed)
         assert batch.body.decode() == f"[{its}]"

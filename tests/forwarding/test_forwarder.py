@@ -86,7 +86,7 @@ async def test_no_statement_overtakes_one_of_its_attempt_that_waits_to_be_tried_
     first, others = statements(bridge, ["u1"])[0].id, {one.id for one in statements(bridge, ["u2", "u3"])}
     with writing(bridge.engine) as connection:
         hold(connection, [outbox.UNASSIGNED])
-        claimed = outbox.claim(connection, whole(outbox.UNASSIGNED), now=START, most=50, most_bytes=10**6).claimed
+        claimed = outbox.claim(connection, whole(outbox.UNASSIGNED), now=START, limit=50, most_bytes=10**6).claimed
         leases.give_back(connection, owner=whole().owner)
         delivery = next(one.id for one in claimed if one.statement_id == first)
         failed = Try("lrs", START, 1, "retry", 503, "down")

@@ -321,7 +321,7 @@ async def test_whoever_retries_or_resumes_hurries_what_waits(lrs: Lrs, start: St
             assert resume_target(connection, "lrs", AuditContext("ada", "", bridge.clock()))
         else:
             assert deliveries.retry(
-                connection, deliveries.ids(connection, DeliveryFilter(target="lrs"), after=0, most=100)
+                connection, deliveries.ids(connection, DeliveryFilter(target="lrs"), after=0, limit=100)
             )
     await wait_until(lambda: is_settled(bridge))
 

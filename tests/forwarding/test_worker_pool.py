@@ -29,8 +29,8 @@ LEASE_TTL = 0.6
 class Worker:
     """A sender that only says that it runs."""
 
-    def __init__(self, name: str, running: Counter[str], most: Counter[str]) -> None:
-        self._name, self._running, self._most = name, running, most
+    def __init__(self, name: str, running: Counter[str], limit: Counter[str]) -> None:
+        self._name, self._running, self._most = name, running, limit
         self._stopping = asyncio.Event()
         self.woken = 0
 
@@ -55,7 +55,7 @@ class Processes:
     def __init__(self, database_url: str) -> None:
         self._url = database_url
         self.running: Counter[str] = Counter()
-        self.most: Counter[str] = Counter()
+        self.limit: Counter[str] = Counter()
         self.share: dict[int, set[str]] = {}
 
     @asynccontextmanager
@@ -66,7 +66,7 @@ class Processes:
         def make(name: str) -> Callable[[], Worker]:
             def made() -> Worker:
                 self.share[number].add(name)
-                return Worker(name, self.running, self.most)
+                return Worker(name, self.running, self.limit)
 
             return made
 
@@ -103,7 +103,7 @@ async def test_a_second_process_takes_over_its_share_and_no_sender_ever_runs_twi
         async with processes.process(2):
             await wait_until(lambda: len(processes.share[2]) == 2 and processes.all_run())
         await wait_until(processes.all_run)
-    assert set(processes.most.values()) == {1}
+    assert set(processes.limit.values()) == {1}
 
 
 async def test_a_killed_process_s_senders_run_elsewhere_when_its_leases_ran_out(processes: Processes) -> None:

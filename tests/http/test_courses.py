@@ -175,7 +175,7 @@ async def test_a_replay_knows_the_registration_in_the_course(bridge: Bridge) -> 
         await bridge.commit({"location": "1"}, activity={"id": own}, course={"id": "C9"})
     _, told = await bridge.get("/v1/enrollments")
     with reading(bridge.engine) as connection:
-        ids = journal_replay.enrollment_ids(connection, JournalSpan(course="C9"), after=0, most=10)
+        ids = journal_replay.enrollment_ids(connection, JournalSpan(course="C9"), after=0, limit=10)
         found = [next(iter(story.attempts)) for story in enrollment_histories(connection, ids) if [*story.commits]]
     facts = [one.context for one in found]
 

@@ -163,10 +163,10 @@ async def test_counting_that_takes_long_is_no_reason_to_be_unready(
     counted = backlog.waiting_by_target  # type: ignore[attr-defined]  # replaced where it is used
     calls = []
 
-    def slow(connection: Connection, most: int) -> Any:
-        calls.append(most)
+    def slow(connection: Connection, limit: int) -> Any:
+        calls.append(limit)
         going_on.wait(30)
-        return counted(connection, most)
+        return counted(connection, limit)
 
     monkeypatch.setattr(backlog, "waiting_by_target", slow)
     try:

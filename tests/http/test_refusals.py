@@ -33,7 +33,7 @@ def _refusals(bridge: Bridge) -> Refusals:
 async def _kept(bridge: Bridge, **which: str) -> list[RefusalRow]:
     await _refusals(bridge).flush()
     with reading(bridge.engine) as connection:
-        return search(connection, RefusalFilter(**which), most=2_000).rows
+        return search(connection, RefusalFilter(**which), limit=2_000).rows
 
 
 def _path(address: str) -> str:

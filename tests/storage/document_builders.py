@@ -19,9 +19,9 @@ NOBODY = dict.fromkeys(LRS, (UNASSIGNED,))
 MIN_INTERVAL = 10_000
 
 
-def claim(connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50) -> list[ClaimedDocument]:
+def claim(connection: Connection, target: str = "lrs", *, now: int = NOW, limit: int = 50) -> list[ClaimedDocument]:
     """Claim what may be written now."""
-    return documents.claim(connection, whole(target), now=now, most=most)
+    return documents.claim(connection, whole(target), now=now, limit=limit)
 
 
 def contents(connection: Connection, target: str = "lrs", *, now: int = NOW) -> list[str]:

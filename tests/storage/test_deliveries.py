@@ -72,18 +72,18 @@ def test_a_retried_delivery_is_claimed_again_under_its_id_before_what_comes_afte
     engine: Engine, ids: list[str]
 ) -> None:
     with writing(engine) as connection:
-        chosen = deliveries.ids(connection, DeliveryFilter(state="dead"), after=0, most=10)
+        chosen = deliveries.ids(connection, DeliveryFilter(state="dead"), after=0, limit=10)
         assert deliveries.retry(connection, chosen) == 1
         assert deliveries.retry(connection, chosen) == 0
     with reading(engine) as connection:
-        page = outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000)
+        page = outbox.claim(connection, whole(), now=NOW, limit=50, most_bytes=10_000)
     assert [one.statement_id for one in page.claimed] == ids
 
 
 def test_what_a_retried_delivery_had_been_through_is_told_with_the_rest(engine: Engine, ids: list[str]) -> None:
     done = REFUSED._replace(outcome="delivered", status=200)
     with writing(engine) as connection:
-        (dead,) = deliveries.ids(connection, DeliveryFilter(target="lrs", state="dead"), after=0, most=10)
+        (dead,) = deliveries.ids(connection, DeliveryFilter(target="lrs", state="dead"), after=0, limit=10)
         deliveries.retry(connection, [dead])
         outbox.settle(connection, [Settlement(REFUSED, [dead], "dead", 0, NOW)])
         deliveries.retry(connection, [dead])
@@ -95,18 +95,18 @@ def test_what_a_retried_delivery_had_been_through_is_told_with_the_rest(engine: 
 
 def test_what_is_discarded_is_never_claimed_and_holds_nothing_back(engine: Engine, ids: list[str]) -> None:
     with writing(engine) as connection:
-        (first,) = deliveries.ids(connection, DeliveryFilter(target="lrs", statement=ids[0]), after=0, most=10)
+        (first,) = deliveries.ids(connection, DeliveryFilter(target="lrs", statement=ids[0]), after=0, limit=10)
         connection.execute(update(delivery).where(delivery.c.id == first).values(not_before=NOW + 1_000))
-        assert outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000).claimed[0].statement_id == ids[5]
+        assert outbox.claim(connection, whole(), now=NOW, limit=50, most_bytes=10_000).claimed[0].statement_id == ids[5]
         assert deliveries.discard(connection, [first], NOW) == 1
-        page = outbox.claim(connection, whole(), now=NOW, most=50, most_bytes=10_000)
+        page = outbox.claim(connection, whole(), now=NOW, limit=50, most_bytes=10_000)
     assert [one.statement_id for one in page.claimed] == [ids[at] for at in (2, 3, 4, 5, 6)]
 
 
 def test_a_settlement_that_comes_after_a_discard_changes_nothing(engine: Engine, ids: list[str]) -> None:
     """The delivery was on its way when it was given up: the try is kept, the delivery stays discarded."""
     with writing(engine) as connection:
-        (first,) = deliveries.ids(connection, DeliveryFilter(target="lrs", statement=ids[0]), after=0, most=10)
+        (first,) = deliveries.ids(connection, DeliveryFilter(target="lrs", statement=ids[0]), after=0, limit=10)
         deliveries.discard(connection, [first], NOW)
         outbox.settle(connection, [Settlement(REFUSED._replace(outcome="delivered"), [first], "delivered", 0, NOW)])
         (one,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[0]))
@@ -115,7 +115,7 @@ def test_a_settlement_that_comes_after_a_discard_changes_nothing(engine: Engine,
 
 def test_nothing_that_was_delivered_is_retried_or_discarded(engine: Engine, ids: list[str]) -> None:
     with writing(engine) as connection:
-        (first,) = deliveries.ids(connection, DeliveryFilter(target="lrs", statement=ids[0]), after=0, most=10)
+        (first,) = deliveries.ids(connection, DeliveryFilter(target="lrs", statement=ids[0]), after=0, limit=10)
         outbox.settle(connection, [Settlement(REFUSED._replace(outcome="delivered"), [first], "delivered", 0, NOW)])
         assert deliveries.retry(connection, [first]) == 0
         assert deliveries.discard(connection, [first], NOW) == 0

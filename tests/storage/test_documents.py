@@ -155,7 +155,7 @@ def test_what_is_tried_again_goes_behind_what_was_not_tried(engine: Engine) -> N
         session = launched(connection)
         many = [stored(connection, session, id=uid(number), name=f"d{number}") for number in range(5)]
         store(connection, *many, readers={one.row.name: ("lrs",) for one in many})
-        first = claim(connection, most=2)
+        first = claim(connection, limit=2)
         for one in first:
             settle(connection, one, "waiting", now=NOW + 1)
         order = [one.id for one in claim(connection, now=NOW + 1)]
@@ -169,7 +169,7 @@ def test_claiming_leaves_no_mark_and_gives_no_more_than_asked_for(engine: Engine
         session = launched(connection)
         store(connection, stored(connection, session), stored(connection, session, name="agent-profile"))
         assert claim(connection) == claim(connection)
-        assert claim(connection, most=1) == claim(connection)[:1]
+        assert claim(connection, limit=1) == claim(connection)[:1]
 
 
 def test_every_try_is_noted(engine: Engine) -> None:

@@ -83,7 +83,7 @@ def test_a_great_many_are_taken_over_bit_by_bit(engine: Engine) -> None:
         many = [stored(connection, session, id=uid(number), name=f"d{number}") for number in range(7)]
         names = [one.row.name for one in many]
         store(connection, *many, readers=dict.fromkeys(names, (UNASSIGNED,)))
-        taken = [documents.assign_waiting(connection, "lrs", names, most=3) for _ in range(4)]
+        taken = [documents.assign_waiting(connection, "lrs", names, limit=3) for _ in range(4)]
         assert (taken, documents.waiting(connection)) == ([3, 3, 1, 0], {"lrs": 7})
 
 
@@ -118,7 +118,7 @@ def test_nothing_is_lost_when_documents_change_while_they_are_written_and_taken_
         for turn in range(10):
             if number == 3:
                 with reading(engine) as connection:
-                    claimed = claim(connection, most=3)
+                    claimed = claim(connection, limit=3)
                 for one in claimed:
                     with writing(engine) as connection:
                         settle(connection, one)

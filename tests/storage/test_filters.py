@@ -18,7 +18,7 @@ def test_a_statement_waits_for_the_targets_of_its_rule_alone(engine: Engine) -> 
         rows[1] = rows[1]._replace(rule=SCORED)
         add(connection, rows, by_rule({"completed": ("lrs", "other"), SCORED: ("other",)}))
         assert outbox.waiting(connection) == {"lrs": 2, "other": 3}
-        claimed = outbox.claim(connection, whole(), now=0, most=9, most_bytes=999).claimed
+        claimed = outbox.claim(connection, whole(), now=0, limit=9, most_bytes=999).claimed
         assert [one.position for one in claimed] == [0, 2]
 
 
@@ -37,5 +37,5 @@ def test_what_waited_for_no_target_goes_to_one_that_wants_it_and_the_rest_holds_
         add(connection, rows, by_rule({"completed": (outbox.UNASSIGNED,), SCORED: (outbox.UNASSIGNED,)}))
         assert outbox.assign_waiting(connection, "lrs", [SCORED]) == 2
         assert outbox.waiting(connection) == {"lrs": 2}
-        claimed = outbox.claim(connection, whole(), now=0, most=9, most_bytes=999).claimed
+        claimed = outbox.claim(connection, whole(), now=0, limit=9, most_bytes=999).claimed
         assert [one.position for one in claimed] == [1, 2]

@@ -81,7 +81,7 @@ def test_enrollments_of_a_span_are_given_a_page_at_a_time(engine: Engine) -> Non
         ):
             found: list[int] = []
             after = 0
-            while page := journal_replay.enrollment_ids(connection, span, after=after, most=2):
+            while page := journal_replay.enrollment_ids(connection, span, after=after, limit=2):
                 found, after = found + page, page[-1]
             assert found == expected
             assert journal_replay.count(connection, span) == len(expected)

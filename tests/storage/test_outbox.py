@@ -21,15 +21,15 @@ PLENTY = 1_000_000
 
 
 def _claim(
-    connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
+    connection: Connection, target: str = "lrs", *, now: int = NOW, limit: int = 50, most_bytes: int = PLENTY
 ) -> list[ClaimedDelivery]:
-    return list(_page(connection, target, now=now, most=most, most_bytes=most_bytes).claimed)
+    return list(_page(connection, target, now=now, limit=limit, most_bytes=most_bytes).claimed)
 
 
 def _page(
-    connection: Connection, target: str = "lrs", *, now: int = NOW, most: int = 50, most_bytes: int = PLENTY
+    connection: Connection, target: str = "lrs", *, now: int = NOW, limit: int = 50, most_bytes: int = PLENTY
 ) -> ClaimedBatch:
-    return outbox.claim(connection, whole(target), now=now, most=most, most_bytes=most_bytes)
+    return outbox.claim(connection, whole(target), now=now, limit=limit, most_bytes=most_bytes)
 
 
 def _places(claimed: list[ClaimedDelivery]) -> list[tuple[int, int]]:
@@ -98,7 +98,7 @@ def test_what_was_added_first_is_claimed_first_and_an_attempt_keeps_its_order(en
         add(connection, [one[0], two[0], two[1], one[1]], to("lrs"))
         expected = [(first.attempt.id, 0), (second.attempt.id, 0), (second.attempt.id, 1), (first.attempt.id, 1)]
         assert _places(_claim(connection)) == expected
-        assert _places(_claim(connection, most=2)) == expected[:2]
+        assert _places(_claim(connection, limit=2)) == expected[:2]
 
 
 def test_claiming_leaves_no_mark(engine: Engine) -> None:
@@ -150,10 +150,10 @@ def test_what_is_on_its_way_is_passed_over_and_nothing_else(engine: Engine) -> N
         queue(connection, launched(connection, "u2"), 3)
         whole_page = _claim(connection)
         some = [whole_page[at].id for at in (0, 1, 3)]
-        page = outbox.claim(connection, whole(), now=NOW, most=2, most_bytes=PLENTY, on_their_way=some)
+        page = outbox.claim(connection, whole(), now=NOW, limit=2, most_bytes=PLENTY, on_their_way=some)
         assert list(page.claimed) == [whole_page[2], whole_page[4]]
         everything = [one.id for one in whole_page]
-        page = outbox.claim(connection, whole(), now=NOW, most=2, most_bytes=PLENTY, on_their_way=everything)
+        page = outbox.claim(connection, whole(), now=NOW, limit=2, most_bytes=PLENTY, on_their_way=everything)
         assert page == ((), b"")
 
 
@@ -305,9 +305,9 @@ _STEPS = st.lists(
 
 
 @settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=_STEPS, now=st.integers(0, 3), most=st.integers(1, 9), most_bytes=st.integers(0, 80))
+@given(steps=_STEPS, now=st.integers(0, 3), limit=st.integers(1, 9), most_bytes=st.integers(0, 80))
 def test_whatever_became_of_others_no_statement_overtakes_one_of_its_attempt(
-    engine: Engine, steps: list[tuple[int, str, int]], now: int, most: int, most_bytes: int
+    engine: Engine, steps: list[tuple[int, str, int]], now: int, limit: int, most_bytes: int
 ) -> None:
     with engine.connect() as connection, connection.begin() as transaction:
         for learner in ("u1", "u2", "u3"):
@@ -316,16 +316,16 @@ def test_whatever_became_of_others_no_statement_overtakes_one_of_its_attempt(
         for index, state, not_before in steps:
             tried(connection, [ids[index]], state, not_before=not_before)
         waiting = [row for row in _rows(connection) if row.state == "waiting"]
-        claimed = _places(_claim(connection, now=now, most=most, most_bytes=most_bytes))
+        claimed = _places(_claim(connection, now=now, limit=limit, most_bytes=most_bytes))
         for attempt_id in {row.attempt_id for row in waiting}:
             its = [row for row in waiting if row.attempt_id == attempt_id]
             ready = next((index for index, row in enumerate(its) if row.not_before > now), len(its))
             taken = [position for attempt, position in claimed if attempt == attempt_id]
             assert taken == [row.position for row in its[:ready]][: len(taken)]
-        whole = _places(_claim(connection, now=now, most=9))
+        whole = _places(_claim(connection, now=now, limit=9))
         assert claimed == whole[: len(claimed)]
         assert bool(claimed) == bool(whole)
-        assert len(claimed) <= most
+        assert len(claimed) <= limit
         transaction.rollback()
 
 

@@ -27,7 +27,7 @@ def replayed(engine: Engine, mapping: CompiledMapping) -> Told:
     """Return the same of what the journal becomes by a mapping, each attempt's in their order."""
     found: dict[int, Told] = {}
     with reading(engine) as connection:
-        ids = journal_replay.enrollment_ids(connection, JournalSpan(), after=0, most=1_000)
+        ids = journal_replay.enrollment_ids(connection, JournalSpan(), after=0, limit=1_000)
         for story in enrollment_histories(connection, ids):
             replay = Replay(mapping, story.attempts)
             told = [one for row in story.commits for one in replay.apply(decode_commit(row))]

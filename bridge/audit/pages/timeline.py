@@ -69,7 +69,7 @@ async def _attempt(request: web.Request) -> web.StreamResponse:
     first = position_param(request, "session")
 
     def query(connection: Connection) -> dict[str, Any] | None:
-        stored = timeline.timeline(connection, uuid, after=after, most=MAX_COMMITS, first_session=first)
+        stored = timeline.timeline(connection, uuid, after=after, limit=MAX_COMMITS, first_session=first)
         if stored is None:
             return None
         commits = _commit_views(request, stored.commits, stored.before, stored.places, max_warnings=MAX_LISTED_WARNINGS)

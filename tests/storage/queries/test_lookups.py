@@ -60,7 +60,7 @@ def test_enrollments_come_page_by_page_without_gap_or_repetition(engine: Engine)
         lms_id = add_lms(connection)
         ids = [add_enrollment(connection, lms_id, f"u{number}").id for number in range(7)]
         pages, after = [], 0
-        while page := lookups.enrollments(connection, lms_id=lms_id, after=after, most=3):
+        while page := lookups.enrollments(connection, lms_id=lms_id, after=after, limit=3):
             pages.append([row.id for row in page])
             after = page[-1].id
     assert pages == [ids[:3], ids[3:6], ids[6:]]
@@ -134,7 +134,7 @@ def test_a_report_tells_what_the_lrs_said_last(engine: Engine) -> None:
     with writing(engine) as connection:
         its = launched(connection)
         queue(connection, its, 2)
-        first, second = (one.id for one in outbox.claim(connection, whole(), now=NOW, most=9, most_bytes=999).claimed)
+        first, second = (one.id for one in outbox.claim(connection, whole(), now=NOW, limit=9, most_bytes=999).claimed)
         tried(connection, [first, second], "waiting", status=503, answer="down")
         tried(connection, [second], "dead", status=400, answer="actor: is missing")
         tried(connection, [first], "waiting", status=None, answer="ClientOSError: cut")
@@ -158,7 +158,7 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
             ("mirror", None, "ClientOSError: cut", "waiting"),
         ):
             (claimed,) = (
-                one for one in documents.claim(connection, whole(target), now=NOW, most=9) if one.id == state.row.id
+                one for one in documents.claim(connection, whole(target), now=NOW, limit=9) if one.id == state.row.id
             )
             documents.settle(connection, Try(target, NOW, 5, outcome, status, answer), claimed, outcome, NOW)
     with reading(engine) as connection:

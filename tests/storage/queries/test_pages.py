@@ -26,12 +26,12 @@ from tests.storage.queries.dataset import Attempt, Statement
 
 Search = Callable[[Connection, str | None], ResultPage[Any]]
 SEARCHES: dict[str, Search] = {
-    "registration": lambda c, after: enrollments.search(c, AttemptFilter(), after=after, most=2),
-    "uuid": lambda c, after: attempts.search(c, AttemptFilter(), after=after, most=2),
-    "session_id": lambda c, after: sessions.search(c, AttemptFilter(), after=after, most=2),
-    "id": lambda c, after: statements.search(c, stored_deliveries.DeliveryFilter(), after=after, most=2),
-    "position": lambda c, after: deliveries.search(c, stored_deliveries.DeliveryFilter(), after=after, most=2),
-    "name": lambda c, after: documents.search(c, DocumentFilter(), after=after, most=2),
+    "registration": lambda c, after: enrollments.search(c, AttemptFilter(), after=after, limit=2),
+    "uuid": lambda c, after: attempts.search(c, AttemptFilter(), after=after, limit=2),
+    "session_id": lambda c, after: sessions.search(c, AttemptFilter(), after=after, limit=2),
+    "id": lambda c, after: statements.search(c, stored_deliveries.DeliveryFilter(), after=after, limit=2),
+    "position": lambda c, after: deliveries.search(c, stored_deliveries.DeliveryFilter(), after=after, limit=2),
+    "name": lambda c, after: documents.search(c, DocumentFilter(), after=after, limit=2),
 }
 
 
@@ -171,7 +171,9 @@ def test_an_export_has_all_rows_of_all_pages(engine: Engine, monkeypatch: pytest
     with writing(engine) as connection:
         dataset.store(connection, made(8, NOW))
     lists = list(
-        keyset.iterate_pages(engine, lambda c, after, most: attempts.search(c, AttemptFilter(), after=after, most=most))
+        keyset.iterate_pages(
+            engine, lambda c, after, limit: attempts.search(c, AttemptFilter(), after=after, limit=limit)
+        )
     )
     assert [len(one) for one in lists] == [3, 3, 2]
     with reading(engine) as connection:

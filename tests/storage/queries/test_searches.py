@@ -108,11 +108,11 @@ def is_on_its_way(ways: dict[str, str], which: Any) -> bool:
 
 
 @tried
-@given(made=dataset.attempts, which=FILTERS, most=st.integers(1, 4))
-def test_enrollments(trial: Trial, made: list[Attempt], which: AttemptFilter, most: int) -> None:
+@given(made=dataset.attempts, which=FILTERS, limit=st.integers(1, 4))
+def test_enrollments(trial: Trial, made: list[Attempt], which: AttemptFilter, limit: int) -> None:
     with trial() as connection:
         owners = dataset.store(connection, made)
-        found = through(lambda after: enrollments.search(connection, which, after=after, most=most))
+        found = through(lambda after: enrollments.search(connection, which, after=after, limit=limit))
     expected = [
         one.registration
         for one in sorted(owners, key=lambda one: newest(one.at, one.id), reverse=True)
@@ -125,11 +125,11 @@ def test_enrollments(trial: Trial, made: list[Attempt], which: AttemptFilter, mo
 
 
 @tried
-@given(made=dataset.attempts, which=FILTERS, most=st.integers(1, 4))
-def test_attempts(trial: Trial, made: list[Attempt], which: AttemptFilter, most: int) -> None:
+@given(made=dataset.attempts, which=FILTERS, limit=st.integers(1, 4))
+def test_attempts(trial: Trial, made: list[Attempt], which: AttemptFilter, limit: int) -> None:
     with trial() as connection:
         dataset.store(connection, made)
-        found = through(lambda after: attempts.search(connection, which, after=after, most=most))
+        found = through(lambda after: attempts.search(connection, which, after=after, limit=limit))
     assert [one.uuid for one in found] == [one.uuid for one in _attempts(made, which)]
 
 
@@ -145,12 +145,12 @@ def _attempts(made: list[Attempt], which: AttemptFilter) -> list[Attempt]:
 
 
 @tried
-@given(made=dataset.attempts, which=FILTERS, most=st.integers(1, 4))
-def test_sessions(trial: Trial, made: list[Attempt], which: AttemptFilter, most: int) -> None:
+@given(made=dataset.attempts, which=FILTERS, limit=st.integers(1, 4))
+def test_sessions(trial: Trial, made: list[Attempt], which: AttemptFilter, limit: int) -> None:
     with trial() as connection:
         dataset.store(connection, made)
-        found = through(lambda after: sessions.search(connection, which, after=after, most=most))
-        opened = through(lambda after: sessions.open_ones(connection, after=after, most=most))
+        found = through(lambda after: sessions.search(connection, which, after=after, limit=limit))
+        opened = through(lambda after: sessions.open_ones(connection, after=after, limit=limit))
     expected = [its for one in _attempts(made, which) for its in sorted(one.sessions, reverse=True)]
     assert [one.session_id for one in found] == expected
     open_ones = [
@@ -160,11 +160,11 @@ def test_sessions(trial: Trial, made: list[Attempt], which: AttemptFilter, most:
 
 
 @tried
-@given(made=dataset.attempts, which=STATEMENTS, most=st.integers(1, 4))
-def test_statements(trial: Trial, made: list[Attempt], which: stored_deliveries.DeliveryFilter, most: int) -> None:
+@given(made=dataset.attempts, which=STATEMENTS, limit=st.integers(1, 4))
+def test_statements(trial: Trial, made: list[Attempt], which: stored_deliveries.DeliveryFilter, limit: int) -> None:
     with trial() as connection:
         dataset.store(connection, made)
-        found = through(lambda after: statements.search(connection, which, after=after, most=most))
+        found = through(lambda after: statements.search(connection, which, after=after, limit=limit))
     expected = [(made, owner) for made, owner in _statements(made, which) if is_on_its_way(made.ways, which)]
     expected.sort(key=lambda pair: pair[0].key, reverse=True)
     assert [one.id for one in found] == [one.id for one, _ in expected]
@@ -173,11 +173,11 @@ def test_statements(trial: Trial, made: list[Attempt], which: stored_deliveries.
 
 
 @tried
-@given(made=dataset.attempts, which=STATEMENTS, most=st.integers(1, 4))
-def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.DeliveryFilter, most: int) -> None:
+@given(made=dataset.attempts, which=STATEMENTS, limit=st.integers(1, 4))
+def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.DeliveryFilter, limit: int) -> None:
     with trial() as connection:
         dataset.store(connection, made)
-        found = through(lambda after: deliveries.search(connection, which, after=after, most=most))
+        found = through(lambda after: deliveries.search(connection, which, after=after, limit=limit))
         number, is_more = deliveries.how_many(connection, which)
     assert number <= len(found) if is_more else number == len(found)
     expected = [
@@ -230,11 +230,11 @@ def _statements(made: list[Attempt], which: stored_deliveries.DeliveryFilter) ->
 
 
 @tried
-@given(made=dataset.attempts, which=DOCUMENTS, most=st.integers(1, 4))
-def test_documents(trial: Trial, made: list[Attempt], which: DocumentFilter, most: int) -> None:
+@given(made=dataset.attempts, which=DOCUMENTS, limit=st.integers(1, 4))
+def test_documents(trial: Trial, made: list[Attempt], which: DocumentFilter, limit: int) -> None:
     with trial() as connection:
         dataset.store(connection, made)
-        found = through(lambda after: documents.search(connection, which, after=after, most=most))
+        found = through(lambda after: documents.search(connection, which, after=after, limit=limit))
     expected = [
         (newest(owner.at, owner.id, one.id), one)
         for owner in made

@@ -93,13 +93,13 @@ def test_documents_are_told(engine: Engine, its: Session) -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_its_pages_come_to_the_whole_of_it(engine: Engine, its: Session, most: int) -> None:
+def test_its_pages_come_to_the_whole_of_it(engine: Engine, its: Session, limit: int) -> None:
     with reading(engine) as connection:
         whole = _told(connection, its).commits
         found, after = [], None
         while True:
-            page = _told(connection, its, after=after, most=most)
-            assert len(page.commits) <= most
+            page = _told(connection, its, after=after, limit=limit)
+            assert len(page.commits) <= limit
             found += page.commits
             after = page.after
             if after is None:
