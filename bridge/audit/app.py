@@ -29,7 +29,9 @@ def create_audit(parts: AuditDependencies) -> web.Application:
     app[DEPENDENCIES] = parts
     app[LIMITER] = ConcurrencyLimiter()
     app[PROXIES] = TrustedProxies(parts.settings.proxies)
-    app[auth_middleware.ROUTE_TABLE] = {app.router.add_route(one.method, one.path, one.handler): one for one in ROUTES}
+    app[auth_middleware.ROUTE_TABLE] = {
+        app.router.add_route(route.method, route.path, route.handler): route for route in ROUTES
+    }
     render.set_up(app, ROUTES)
     sse.set_up(app)
     password_sign_in.set_up(app)

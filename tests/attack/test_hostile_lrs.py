@@ -30,7 +30,7 @@ from tests.audit.oidc_provider import CLIENT, SECRET, Provider
 from tests.support.accounts import FAST_HASHER, add_account
 from tests.support.bridge import Bridge, FakeClock, StartBridge
 from tests.support.browser import new_visitor
-from tests.support.deliveries import statements, ways
+from tests.support.deliveries import deliveries_by_id, statements
 from tests.support.http_server import Handler, in_pieces, serve
 from tests.support.lrs import accept, posted_ids
 from tests.support.server import Server
@@ -76,7 +76,7 @@ def _none_waits(bridge: Bridge) -> bool:
 
 
 def _all_settled(bridge: Bridge) -> bool:
-    found = ways(bridge)
+    found = deliveries_by_id(bridge)
     return bool(found) and {way.state for way in found.values()} == {"delivered"}
 
 
@@ -145,9 +145,9 @@ async def test_an_identity_provider_may_answer_in_pieces_and_with_200_kb_of_keys
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (ABOUT, "it answers, and speaks xAPI 1.0.3"),
+        (ABOUT, "connected, supports xAPI 1.0.3"),
         (ABOUT + b" " * 1_048_576, "the answer is longer than 1,048,576 bytes"),
-        (b'{"version": ' + _nested(100_000).encode() + b"}", "it answers 200, not as an LRS does"),
+        (b'{"version": ' + _nested(100_000).encode() + b"}", "unexpected answer (200)"),
     ],
     ids=["long", "too long", "deep"],
 )
@@ -193,7 +193,7 @@ async def test_a_hostile_token_endpoint_is_told_in_words_and_nothing_is_lost(
         oauth = {"token_url": f"{url}token", "client_id": "bridge", "client_secret": "s"}
         bridge = await start(targets=(_target(url, **oauth),))
         await bridge.commit(DONE)
-        await wait_until(lambda: any(words in (way.last_answer or "") for way in ways(bridge).values()))
+        await wait_until(lambda: any(words in (way.last_answer or "") for way in deliveries_by_id(bridge).values()))
         well.set()
         await wait_until(lambda: _all_settled(bridge))
         await bridge.close()
@@ -238,11 +238,13 @@ async def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_up_no_
         well = TargetSettings(name="well", endpoint=f"{url}well/", version="1.0.3")
         bridge = await start(targets=(_target(url), well))
         await bridge.commit(DONE)
-        await wait_until(lambda: {way.state for way in ways(bridge, "well").values()} == {"delivered"})
+        await wait_until(lambda: {way.state for way in deliveries_by_id(bridge, "well").values()} == {"delivered"})
         await wait_until(
-            lambda: any("no answer within 0.5 s" in (way.last_answer or "") for way in ways(bridge).values())
+            lambda: any(
+                "no answer within 0.5 s" in (way.last_answer or "") for way in deliveries_by_id(bridge).values()
+            )
         )
-        assert {way.state for way in ways(bridge).values()} == {"waiting"}
+        assert {way.state for way in deliveries_by_id(bridge).values()} == {"waiting"}
         over.set()
         await bridge.close()
 

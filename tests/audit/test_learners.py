@@ -124,7 +124,7 @@ async def test_what_cannot_be_searched_for_is_told_in_words(learned: Bridge, aud
 async def test_pages_follow_each_other_without_gap_or_repetition(
     learned: Bridge, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.queries.enrollments.search.__kwdefaults__", {"after": None, "most": 2})
+    monkeypatch.setattr("storage.queries.enrollments.search.__kwdefaults__", {"after": None, "limit": 2})
     found, page = [], await auditor.text("/audit/learners?course=c1")
     while True:
         found += shown(page)

@@ -17,7 +17,7 @@ from bridge.settings import SettingsError
 from storage.engine import reading
 from storage.tables import document_delivery
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.deliveries import settled
+from tests.support.deliveries import is_settled
 from tests.support.lrs import Lrs, StartLrs
 from tests.support.waiting import wait_until
 
@@ -75,7 +75,7 @@ def due(bridge: Bridge, target: str = "lrs") -> int:
 async def written(bridge: Bridge, target: str = "lrs") -> None:
     """Make the documents of what was committed, and wait until nothing that may be sent now is left."""
     await bridge.let_documents_follow()
-    await wait_until(lambda: settled(bridge) and not due(bridge, target))
+    await wait_until(lambda: is_settled(bridge) and not due(bridge, target))
 
 
 async def write(lrs: Lrs, parameters: dict[str, str], content: object, condition: dict[str, str]) -> int:

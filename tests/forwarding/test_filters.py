@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.settings import FilterSettings
 from tests.support.bridge import StartBridge
-from tests.support.deliveries import DONE, settled
+from tests.support.deliveries import DONE, is_settled
 from tests.support.lrs import StartLrs
 from tests.support.waiting import wait_until
 
@@ -22,7 +22,7 @@ async def test_each_target_gets_what_its_filter_lets_through_in_order(start_lrs:
     )
     answer = await bridge.commit(DONE)
     rules = {one["id"]: one["rule"] for one in answer["statements"]}
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     assert [rules[one] for one in everything.ids()] == list(rules.values())
     assert [rules[one] for one in results.ids()] == ["completed", "passed"]
     assert [rules[one] for one in rest.ids()] == ["completed"]

@@ -14,7 +14,15 @@ from storage.outbox import Settlement, Try
 from tests.storage.builders import hold, whole
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, Ids, StartBridge
-from tests.support.deliveries import DONE, LEARNERS, in_order, settled, statements, stored, ways
+from tests.support.deliveries import (
+    DONE,
+    LEARNERS,
+    assert_in_order,
+    deliveries_by_id,
+    is_settled,
+    statements,
+    store_statements,
+)
 from tests.support.lrs import POST, Lrs, StartLrs
 from tests.support.waiting import wait_until
 
@@ -26,12 +34,14 @@ async def test_statements_arrive_in_order_and_byte_for_byte_as_they_were_stored(
             await bridge.commit(
                 {"core": {"score": {"raw": str(number)}}}, learner={"id": learner, "name": "Ana Ćirić ☃"}
             )
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
     bodies = {one.id: one.body for one in statements(bridge)}
     for raw, arrival in zip(lrs.bodies, lrs.posts(), strict=True):
         assert raw.decode() == "[" + ",".join(bodies[one or ""] for one in arrival.statement_ids) + "]"
-    assert {(way.state, way.tries, way.last_status) for way in ways(bridge).values()} == {("delivered", 1, 200)}
+    assert {(way.state, way.tries, way.last_status) for way in deliveries_by_id(bridge).values()} == {
+        ("delivered", 1, 200)
+    }
 
 
 async def test_many_statements_go_together_but_never_too_many(lrs: Lrs, start: StartBridge) -> None:
@@ -40,8 +50,8 @@ async def test_many_statements_go_together_but_never_too_many(lrs: Lrs, start: S
         await bridge.commit({"core": {"score": {"raw": str(number)}}})
     await bridge.close()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, ids=ids)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
     assert [len(one.statement_ids) for one in lrs.posts()] == [50, len(lrs.ids()) - 50]
 
 
@@ -51,28 +61,28 @@ async def test_what_waits_when_the_bridge_stops_is_sent_when_it_starts_again(lrs
     await bridge.commit(DONE)
     await wait_until(lambda: len(lrs.posts()) >= 2)
     await bridge.close()
-    assert not settled(bridge)
+    assert not is_settled(bridge)
     lrs.script()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
 
 
 async def test_what_was_stored_before_an_lrs_was_configured_goes_to_it(lrs: Lrs, start: StartBridge) -> None:
-    bridge, ids = await stored(start)
-    assert {(way.state, way.tries) for way in ways(bridge, outbox.UNASSIGNED).values()} == {("waiting", 0)}
-    assert list(ways(bridge, outbox.UNASSIGNED)) == ids
+    bridge, ids = await store_statements(start)
+    assert {(way.state, way.tries) for way in deliveries_by_id(bridge, outbox.UNASSIGNED).values()} == {("waiting", 0)}
+    assert list(deliveries_by_id(bridge, outbox.UNASSIGNED)) == ids
     bridge = await start(targets=(lrs.settings("first"), lrs.settings("second")), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    assert {way.state for way in ways(bridge, "first").values()} == {"delivered"}
-    assert ways(bridge, "second") == {}
+    await wait_until(lambda: is_settled(bridge))
+    assert {way.state for way in deliveries_by_id(bridge, "first").values()} == {"delivered"}
+    assert deliveries_by_id(bridge, "second") == {}
     assert sorted(lrs.ids()) == sorted(ids)
 
 
 async def test_no_statement_overtakes_one_of_its_attempt_that_waits_to_be_tried_again(
     lrs: Lrs, start: StartBridge
 ) -> None:
-    bridge, _ = await stored(start)
+    bridge, _ = await store_statements(start)
     first, others = statements(bridge, ["u1"])[0].id, {one.id for one in statements(bridge, ["u2", "u3"])}
     with writing(bridge.engine) as connection:
         hold(connection, [outbox.UNASSIGNED])
@@ -85,10 +95,10 @@ async def test_no_statement_overtakes_one_of_its_attempt_that_waits_to_be_tried_
     await wait_until(lambda: set(lrs.ids()) == others)
     await bridge.commit({"core": {"score": {"raw": "99"}}}, learner={"id": "u2"})
     await wait_until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge, ["u2", "u3"])})
-    assert {way.state for way in ways(bridge).values()} == {"delivered", "waiting"}
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered", "waiting"}
     bridge.clock.advance(60)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
 
 
 async def test_an_lrs_that_asks_for_time_is_given_it_and_stopping_does_not_wait_for_it(
@@ -97,7 +107,7 @@ async def test_an_lrs_that_asks_for_time_is_given_it_and_stopping_does_not_wait_
     lrs.script(FaultRule(faults.Answer(503, {"Retry-After": "600"}, "back soon"), when=POST))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-    await wait_until(lambda: all(way.tries for way in ways(bridge).values()))
+    await wait_until(lambda: all(way.tries for way in deliveries_by_id(bridge).values()))
     async with asyncio.timeout(10):
         await bridge.close()
     assert len(lrs.posts()) == 1
@@ -107,8 +117,8 @@ async def test_an_lrs_that_asks_for_time_is_given_it_and_stopping_does_not_wait_
     lrs.script()
     bridge.clock.advance(600)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, clock=bridge.clock)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
 
 
 async def test_stopping_waits_for_the_request_under_way_and_notes_what_came_of_it(
@@ -129,7 +139,7 @@ async def test_stopping_waits_for_the_request_under_way_and_notes_what_came_of_i
     await wait_until(lambda: not _listens(bridge))
     go_on.set()
     await stopping
-    assert {one for one, way in ways(bridge).items() if way.state == "delivered"} == under_way
+    assert {one for one, way in deliveries_by_id(bridge).items() if way.state == "delivered"} == under_way
     assert set(lrs.ids()) == under_way
 
 
@@ -146,9 +156,9 @@ async def test_every_lrs_gets_every_statement(start_lrs: StartLrs, start: StartB
     bridge = await start(targets=tuple(lrs.settings(name) for name, lrs in lrss.items()))
     for learner in LEARNERS:
         await bridge.commit(DONE, learner={"id": learner})
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     for name, lrs in lrss.items():
-        assert {way.state for way in ways(bridge, name).values()} == {"delivered"}
+        assert {way.state for way in deliveries_by_id(bridge, name).values()} == {"delivered"}
         for learner in LEARNERS:
             its = [one.id for one in statements(bridge, [learner])]
             assert [one for one in lrs.ids() if one in its] == its
@@ -159,10 +169,10 @@ async def test_an_lrs_that_is_down_holds_up_no_other(start_lrs: StartLrs, start:
     down.script(FaultRule(faults.Answer(503), when=POST))
     bridge = await start(targets=(down.settings("down"), up.settings("up")))
     await bridge.commit(DONE)
-    await wait_until(lambda: {way.state for way in ways(bridge, "up").values()} == {"delivered"})
-    assert {way.state for way in ways(bridge, "down").values()} == {"waiting"}
+    await wait_until(lambda: {way.state for way in deliveries_by_id(bridge, "up").values()} == {"delivered"})
+    assert {way.state for way in deliveries_by_id(bridge, "down").values()} == {"waiting"}
     down.script()
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     assert down.ids() == up.ids()
 
 

@@ -26,7 +26,7 @@ from storage.tables import statement
 from storage.target_alarms import TargetAlarm
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, Ids, StartBridge
-from tests.support.deliveries import alarms, delivered, settled, statements, ways
+from tests.support.deliveries import alarms, all_delivered, deliveries_by_id, is_settled, statements
 from tests.support.lrs import POST, Fault, Lrs, StartLrs
 from tests.support.waiting import wait_until
 
@@ -83,7 +83,7 @@ async def test_one_statement_that_does_not_pass_holds_up_its_attempt_alone(
 
     def all_others() -> bool:
         bridge.clock.advance(0.1)
-        return delivered(bridge, OTHERS)
+        return all_delivered(bridge, OTHERS)
 
     await wait_until(all_others)
     await wait_until(lambda: last_try(bridge).tries > 0)
@@ -98,7 +98,7 @@ async def test_one_statement_that_does_not_pass_holds_up_its_attempt_alone(
     await wait_until(tried_again)
     for number in range(3):
         await bridge.commit(PASSED, learner={"id": f"later-{number}"})
-        await wait_until(partial(delivered, bridge, [f"later-{number}"]))
+        await wait_until(partial(all_delivered, bridge, [f"later-{number}"]))
     assert alarms(bridge) == {}
     assert last_try(bridge).state == "waiting"
 
@@ -116,7 +116,7 @@ async def test_a_statement_that_is_forbidden_while_nothing_else_is_sent_keeps_no
     assert alarms(bridge) == {}
     for learner in OTHERS:
         await bridge.commit(PASSED, learner={"id": learner})
-    await wait_until(lambda: delivered(bridge, OTHERS))
+    await wait_until(lambda: all_delivered(bridge, OTHERS))
     assert last_try(bridge).state == "waiting"
     assert alarms(bridge) == {}
 
@@ -145,10 +145,10 @@ async def test_a_403_for_everything_is_an_alarm_and_ends_by_itself(start_lrs: St
 
     def recovered() -> bool:
         bridge.clock.advance(60)
-        return delivered(bridge, OTHERS) and "statements" not in alarms(bridge)
+        return all_delivered(bridge, OTHERS) and "statements" not in alarms(bridge)
 
     await wait_until(recovered)
-    assert {way.state for way in ways(bridge).values()} <= {"delivered"}
+    assert {way.state for way in deliveries_by_id(bridge).values()} <= {"delivered"}
 
 
 @pytest.mark.parametrize("status", [400, 422])
@@ -207,7 +207,7 @@ async def test_a_known_id_answered_500_is_looked_at_and_delivered(start_lrs: Sta
 
     def all_there() -> bool:
         bridge.clock.advance(1)
-        return delivered(bridge, ["u1"], "a1")
+        return all_delivered(bridge, ["u1"], "a1")
 
     await wait_until(all_there)
 
@@ -235,13 +235,13 @@ async def test_a_duplicate_that_may_not_be_read_is_told_as_that_and_holds_up_not
 
     def no_more_waits() -> bool:
         bridge.clock.advance(5)
-        return settled(bridge)
+        return is_settled(bridge)
 
     await wait_until(no_more_waits)
-    way = ways(bridge).pop(duplicate)
+    way = deliveries_by_id(bridge).pop(duplicate)
     assert (way.state, way.last_status) == ("dead", status)
     assert "cannot be read back to be compared (403 statements/write only)" in (way.last_answer or "")
-    assert {one.state for id_, one in ways(bridge).items() if id_ != duplicate} == {"delivered"}
+    assert {one.state for id_, one in deliveries_by_id(bridge).items() if id_ != duplicate} == {"delivered"}
     assert alarms(bridge) == {RequestKind.READING: AlarmState.NOT_ALLOWED}
 
 
@@ -277,10 +277,10 @@ async def test_what_the_lrs_has_in_another_spelling_is_delivered_and_told_as_equ
 
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     with reading(bridge.engine) as connection:
         outcomes = {row[0] for row in connection.exec_driver_sql("SELECT outcome FROM try WHERE status = 409")}
-    way = ways(bridge)[taken.id]
+    way = deliveries_by_id(bridge)[taken.id]
     assert way.state == "delivered"
     assert "equivalent" in outcomes
     assert "spelled otherwise" in (way.last_answer or "")
@@ -298,7 +298,7 @@ async def test_a_breaker_that_is_open_shows_as_unreachable_and_ends_with_the_nex
     assert (alarm["target"], alarm["requests"], alarm["state"]) == ("lrs", "statements", "unreachable")
     assert alarm["since"].startswith("2026-01-01T00:00:00")
     lrs.script()
-    await wait_until(lambda: settled(bridge) and alarms(bridge) == {})
+    await wait_until(lambda: is_settled(bridge) and alarms(bridge) == {})
 
 
 @pytest.mark.parametrize("act", ["resume", "retry"])
@@ -323,7 +323,7 @@ async def test_whoever_retries_or_resumes_hurries_what_waits(lrs: Lrs, start: St
             assert deliveries.retry(
                 connection, deliveries.ids(connection, DeliveryFilter(target="lrs"), after=0, limit=100)
             )
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
 
 
 def _waits(bridge: Bridge) -> bool:
@@ -346,7 +346,7 @@ async def test_an_lrs_that_let_nobody_in_is_tried_at_once_after_a_start(
     await bridge.close()
     open_.set()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, random=lambda: 1.0)
-    await wait_until(lambda: settled(bridge) and alarms(bridge) == {})
+    await wait_until(lambda: is_settled(bridge) and alarms(bridge) == {})
 
 
 async def test_an_lrs_that_lets_no_statement_void_another_says_so_and_takes_the_others(
@@ -376,7 +376,7 @@ async def test_an_lrs_that_lets_no_statement_void_another_says_so_and_takes_the_
     await wait_until(lambda: sum(way.state == "waiting" for way in _ways(bridge).values()) == 1)
     assert _ways(bridge)[voiding.id].state == "waiting"
     await bridge.commit(PASSED, learner={"id": "another"})
-    await wait_until(lambda: delivered(bridge, ["another"]))
+    await wait_until(lambda: all_delivered(bridge, ["another"]))
     assert alarms(bridge) == {RequestKind.VOIDING: AlarmState.NOT_ALLOWED}
 
 

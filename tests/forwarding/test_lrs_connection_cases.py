@@ -11,7 +11,7 @@ from aiohttp import web
 from storage import target_alarms
 from storage.engine import reading
 from tests.support.bridge import StartBridge
-from tests.support.deliveries import alarms, settled, ways
+from tests.support.deliveries import alarms, deliveries_by_id, is_settled
 from tests.support.lrs import StartLrs
 from tests.support.waiting import wait_until
 
@@ -34,11 +34,11 @@ async def test_a_version_that_the_lrs_gave_up_is_asked_for_again(
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PASSED)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     versions[:] = ["2.0.0"]
     await bridge.commit(PASSED, learner={"id": "u2"})
-    await wait_until(lambda: settled(bridge))
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    await wait_until(lambda: is_settled(bridge))
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
 
 @pytest.mark.parametrize("about", ["large", "needs a version"])
@@ -58,8 +58,8 @@ async def test_about_may_be_large_and_may_want_the_version_header(
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PASSED)
-    await wait_until(lambda: settled(bridge))
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    await wait_until(lambda: is_settled(bridge))
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
 
 CLIENT_SECRET = "kT+9/x%2Fab=&ü"
@@ -96,9 +96,9 @@ async def test_an_oauth_client_is_known_by_what_rfc_6749_says(
     )
     bridge = await start(targets=(target,))
     await bridge.commit(PASSED)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     assert forms[0]["audience"] == ["https://lrs.example.org"]
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
 
 @pytest.mark.parametrize("status", [503, 429, 404, 201, 302])
@@ -117,7 +117,7 @@ async def test_what_the_token_endpoint_answered_is_what_people_read(
     words = f"the token endpoint answered {status}"
 
     def told() -> list[str]:
-        return [way.last_answer or "" for way in ways(bridge).values()]
+        return [way.last_answer or "" for way in deliveries_by_id(bridge).values()]
 
     await wait_until(lambda: any(words in text for text in told()))
     assert all("maintenance until noon" in text for text in told() if text)
@@ -137,7 +137,9 @@ async def test_where_a_redirect_points_to_is_told_and_not_followed(start_lrs: St
     bridge = await start(targets=(lrs.settings(version="1.0.3"),))
     await bridge.commit(PASSED)
     await wait_until(
-        lambda: any("redirects to /elsewhere/statements" in (way.last_answer or "") for way in ways(bridge).values())
+        lambda: any(
+            "redirects to /elsewhere/statements" in (way.last_answer or "") for way in deliveries_by_id(bridge).values()
+        )
     )
     await wait_until(lambda: alarms(bridge) == {"statements": "unreachable"})
     with reading(bridge.engine) as connection:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bridge.sandbox.lrs import DOCUMENTS
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.deliveries import alarms, settled, statements, ways
+from tests.support.deliveries import alarms, deliveries_by_id, is_settled, statements
 from tests.support.lrs import Lrs, StartLrs
 from tests.support.waiting import wait_until
 
@@ -52,9 +52,9 @@ async def test_a_target_that_lets_statements_in_and_no_documents_says_so(
     await bridge.commit({"completion_status": "incomplete", "location": "p2", "scaled_passing_score": "0.8"})
     await bridge.let_documents_follow()
     await wait_until(lambda: alarms(bridge) == {"documents": "not-allowed"})
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     await bridge.commit(PASSED)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     assert alarms(bridge) == {"documents": "not-allowed"}
 
 
@@ -158,9 +158,9 @@ async def test_nul_is_taken_out_of_responses_and_item_ids_with_a_warning(lrs: Lr
     assert [(one["code"], one["element"]) for one in answer["warnings"]] == [
         ("nul-removed", f"cmi.interactions.0.{name}") for name in ("id", "student_response")
     ]
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     (responded,) = [one for one in statements(bridge, ["u1"]) if one.rule == "responded"]
     assert "\\u0000" not in responded.body
     assert "%00" not in responded.body
     assert msgspec.json.decode(responded.body)["result"]["response"] == "ab"
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}

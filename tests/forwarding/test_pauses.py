@@ -10,7 +10,7 @@ from storage.engine import reading, writing
 from storage.pauses import Pause
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, Ids, StartBridge
-from tests.support.deliveries import DONE, in_order, settled, stored, ways
+from tests.support.deliveries import DONE, assert_in_order, deliveries_by_id, is_settled, store_statements
 from tests.support.lrs import Lrs, StartLrs
 from tests.support.waiting import wait_until
 
@@ -26,7 +26,7 @@ async def test_a_paused_target_gets_nothing_until_people_end_it_and_others_go_on
     start_lrs: StartLrs, start: StartBridge
 ) -> None:
     lrs, other = await start_lrs(), await start_lrs()
-    before, _ = await stored(start, ids=(ids := Ids()))
+    before, _ = await store_statements(start, ids=(ids := Ids()))
     with writing(before.engine) as connection:
         pauses.begin(connection, BY_PEOPLE)
     bridge = await start(targets=(other.settings("other"), lrs.settings()), token=before.token, ids=ids)
@@ -38,10 +38,10 @@ async def test_a_paused_target_gets_nothing_until_people_end_it_and_others_go_on
 
     await wait_until(other_has_all)
     assert not lrs.app[LEDGER].arrivals()
-    assert {way.state for way in ways(bridge).values()} <= {"waiting"}
+    assert {way.state for way in deliveries_by_id(bridge).values()} <= {"waiting"}
     with writing(bridge.engine) as connection:
         pauses.end(connection, "lrs")
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     assert len(lrs.ids()) == len(bridge.reports("u9")[0].statements)
 
 
@@ -56,7 +56,7 @@ async def test_an_lrs_that_does_not_let_the_bridge_in_is_paused_and_loses_nothin
     pause = _paused(bridge)["lrs"]
     assert (pause.automatic, pause.by) == (True, "scorm-bridge")
     assert pause.reason.startswith(f"the LRS answered {status}: who are you")
-    assert {way.state for way in ways(bridge).values()} == {"waiting"}
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"waiting"}
     status_told, told = await bridge.get("/readyz", token=None)
     assert (status_told, told["paused"]["lrs"]["automatic"]) == (200, True)
 
@@ -64,16 +64,16 @@ async def test_an_lrs_that_does_not_let_the_bridge_in_is_paused_and_loses_nothin
 
     def later() -> bool:
         bridge.clock.advance(1)
-        return settled(bridge) and not _paused(bridge)
+        return is_settled(bridge) and not _paused(bridge)
 
     await wait_until(later)
-    in_order(lrs, bridge)
+    assert_in_order(lrs, bridge)
 
 
 async def test_a_pause_of_people_outlasts_an_lrs_that_lets_the_bridge_in(lrs: Lrs, start: StartBridge) -> None:
     bridge = await start(targets=(lrs.settings(),), ids=(ids := Ids()))
     await bridge.commit(DONE)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     with writing(bridge.engine) as connection:
         pauses.begin(connection, BY_PEOPLE)
     await bridge.close()

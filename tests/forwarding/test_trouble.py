@@ -17,7 +17,16 @@ from storage.outbox import Settlement, Try
 from storage.tables import delivery, statement
 from tests.support.accounts import START
 from tests.support.bridge import StartBridge
-from tests.support.deliveries import DONE, LEARNERS, in_order, settled, settled_in_time, statements, stored, ways
+from tests.support.deliveries import (
+    DONE,
+    LEARNERS,
+    assert_in_order,
+    deliveries_by_id,
+    is_settled,
+    statements,
+    store_statements,
+    wait_until_settled,
+)
 from tests.support.lrs import GET, POST, Lrs, StartLrs
 from tests.support.waiting import wait_until
 
@@ -45,12 +54,12 @@ async def test_trouble_with_the_lrs_or_the_way_is_outlasted_and_everything_store
     lrs.script(FaultRule(trouble, when=POST, times=3))
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-    await settled_in_time(bridge)
-    in_order(lrs, bridge)
+    await wait_until_settled(bridge)
+    assert_in_order(lrs, bridge)
     assert len(lrs.posts()) >= 4
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
     # what the LRS breaks on (500) is parted, so that some of it is tried once more
-    assert max(way.tries for way in ways(bridge).values()) in {3, 4, 5}
+    assert max(way.tries for way in deliveries_by_id(bridge).values()) in {3, 4, 5}
 
 
 async def test_trouble_that_comes_in_between_puts_nothing_out_of_order(lrs: Lrs, start: StartBridge) -> None:
@@ -64,8 +73,8 @@ async def test_trouble_that_comes_in_between_puts_nothing_out_of_order(lrs: Lrs,
     for number in range(5):
         for learner in LEARNERS:
             await bridge.commit({"core": {"score": {"raw": str(number)}}}, learner={"id": learner})
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
     assert sum(lrs.app[FAULTS].report().fired) >= 4
 
 
@@ -77,8 +86,8 @@ async def test_the_second_half_of_a_batch_waits_for_the_first(lrs: Lrs, start: S
     await bridge.close()
     lrs.script(FaultRule(faults.Answer(413), when=POST, times=1), FaultRule(faults.Answer(503), when=POST, times=1))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
     assert [len(one.statement_ids) for one in lrs.posts()] == [9, 4, 4, 5]
 
 
@@ -101,23 +110,23 @@ async def test_what_was_read_ahead_does_not_overtake_what_failed(
     several = Match(method="POST", min_statements=2)  # a single one that is too large is dead
     lrs.script(*(FaultRule(trouble, when=several, after=after, times=1) for after in (1, 3, 6)))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await settled_in_time(bridge)
-    in_order(lrs, bridge)
+    await wait_until_settled(bridge)
+    assert_in_order(lrs, bridge)
     assert sum(lrs.app[FAULTS].report().fired) == 3
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
 
 @pytest.mark.parametrize("status", [400, 422])
 async def test_a_poison_dies_alone_and_its_reason_is_kept(lrs: Lrs, start: StartBridge, status: int) -> None:
-    bridge, ids = await stored(start)
+    bridge, ids = await store_statements(start)
     poison = statements(bridge, ["u2"])[1].id
     lrs.script(lrs.refuse(status, Match(method="POST", statement_ids=(poison,)), body="actor: ☃ is missing"))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge, but=[poison])
-    dead = ways(bridge)[poison]
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge, but=[poison])
+    dead = deliveries_by_id(bridge)[poison]
     assert (dead.state, dead.last_status, dead.last_answer) == ("dead", status, "actor: ☃ is missing")
-    assert {way.state for one, way in ways(bridge).items() if one != poison} == {"delivered"}
+    assert {way.state for one, way in deliveries_by_id(bridge).items() if one != poison} == {"delivered"}
     assert len(lrs.posts()) <= 3 * len(ids).bit_length()
 
 
@@ -126,30 +135,30 @@ async def test_a_statement_that_is_dead_does_not_hold_back_what_comes_after_it(l
     lrs.script(lrs.refuse(400, times=1))
     await bridge.commit({"core": {"score": {"raw": "1"}}})
     await bridge.commit(DONE)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     assert lrs.ids()
     assert bridge.rules()[-1] in {one.rule for one in statements(bridge) if one.id == lrs.ids()[-1]}
 
 
 async def test_a_statement_that_breaks_the_lrs_holds_back_nothing_but_its_attempt(lrs: Lrs, start: StartBridge) -> None:
     """It cannot be told from an LRS in trouble, so it is tried for ever; once the LRS bears it, all is in order."""
-    bridge, ids = await stored(start)
+    bridge, ids = await store_statements(start)
     its = [one.id for one in statements(bridge, ["u2"])]
     lrs.script(lrs.refuse(500, Match(method="POST", statement_ids=(its[1],))))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await bridge.commit({"core": {"score": {"raw": "99"}}}, learner={"id": "u3"})
     await wait_until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge)} - set(its[1:]))
-    assert {way.state for one, way in ways(bridge).items() if one in its[1:]} == {"waiting"}
+    assert {way.state for one, way in deliveries_by_id(bridge).items() if one in its[1:]} == {"waiting"}
     lrs.script()
-    await settled_in_time(bridge)
-    in_order(lrs, bridge)
+    await wait_until_settled(bridge)
+    assert_in_order(lrs, bridge)
     assert set(ids) <= set(lrs.ids())
 
 
 async def test_how_long_a_statement_that_broke_the_lrs_waits_does_not_grow_with_tries_while_it_was_away(
     lrs: Lrs, start: StartBridge
 ) -> None:
-    bridge, ids = await stored(start)
+    bridge, ids = await store_statements(start)
     first = statements(bridge, ["u1"])[0].id
     with writing(bridge.engine) as connection:
         outbox.assign_waiting(connection, "lrs")
@@ -160,9 +169,9 @@ async def test_how_long_a_statement_that_broke_the_lrs_waits_does_not_grow_with_
             outbox.settle(connection, [Settlement(away, waiting, "waiting", 0, None)])
     lrs.script(lrs.refuse(500, Match(method="POST", statement_ids=(first,)), times=1))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, random=lambda: 0.004)
-    await wait_until(lambda: ways(bridge)[first].tries == 13)
+    await wait_until(lambda: deliveries_by_id(bridge)[first].tries == 13)
     bridge.clock.advance(2)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     assert sorted(lrs.ids()) == sorted(ids)
 
 
@@ -172,12 +181,12 @@ async def test_an_lrs_that_is_never_idempotent_gets_every_statement_once(lrs: Lr
         FaultRule(faults.StoreThenCut(), when=POST, times=1),
         FaultRule(faults.KnownIsConflict()),
     )
-    bridge, _ = await stored(start)
+    bridge, _ = await store_statements(start)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
-    assert 409 in {way.last_status for way in ways(bridge).values()}
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
+    assert 409 in {way.last_status for way in deliveries_by_id(bridge).values()}
 
 
 @pytest.mark.parametrize(
@@ -203,9 +212,9 @@ async def test_a_conflict_that_cannot_be_looked_at_now_is_looked_at_later(
     )
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
 
 def _keep(lrs: Lrs, statement: dict[str, Any]) -> None:
@@ -227,17 +236,17 @@ def _void(lrs: Lrs, statement_id: str) -> None:
 async def test_a_statement_whose_id_has_another_content_at_the_lrs_is_dead(
     lrs: Lrs, start: StartBridge, *, voided: bool
 ) -> None:
-    bridge, ids = await stored(start)
+    bridge, ids = await store_statements(start)
     taken = statements(bridge, ["u1"])[1]
     _keep(lrs, msgspec.json.decode(taken.body) | {"verb": {"id": "http://example.org/verbs/another"}})
     if voided:
         _void(lrs, taken.id)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    dead = ways(bridge)[taken.id]
+    await wait_until(lambda: is_settled(bridge))
+    dead = deliveries_by_id(bridge)[taken.id]
     assert (dead.state, dead.last_status) == ("dead", 409)
     assert taken.id in (dead.last_answer or "")
-    assert [one for one, way in ways(bridge).items() if way.state != "delivered"] == [taken.id]
+    assert [one for one, way in deliveries_by_id(bridge).items() if way.state != "delivered"] == [taken.id]
     assert set(ids) <= set(lrs.ids())
 
 
@@ -245,15 +254,15 @@ async def test_a_statement_that_somebody_voided_before_the_bridge_heard_of_it_is
     lrs: Lrs, start: StartBridge
 ) -> None:
     """The LRS has it. It shows it as a voided one only, and sent again it may answer 409."""
-    bridge, ids = await stored(start)
+    bridge, ids = await store_statements(start)
     voided = statements(bridge, ["u1"])[1]
     _keep(lrs, msgspec.json.decode(voided.body))
     _void(lrs, voided.id)
     lrs.script(FaultRule(faults.KnownIsConflict()))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
-    assert ways(bridge)[voided.id].last_status == 409
+    await wait_until(lambda: is_settled(bridge))
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
+    assert deliveries_by_id(bridge)[voided.id].last_status == 409
     assert sorted(one for one in lrs.ids() if one in ids) == sorted(ids)
 
 
@@ -268,9 +277,9 @@ async def test_a_conflict_that_is_neither_in_force_nor_voided_yet_is_looked_at_u
     )
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
-    assert {way.state for way in ways(bridge).values()} == {"delivered"}
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
     asked = [
         one.target.partition("?")[2].partition("=")[0]
         for one in lrs.app[LEDGER].arrivals()
@@ -280,16 +289,16 @@ async def test_a_conflict_that_is_neither_in_force_nor_voided_yet_is_looked_at_u
 
 
 async def test_an_lrs_that_takes_little_at_once_gets_smaller_batches(lrs: Lrs, start: StartBridge) -> None:
-    bridge, ids = await stored(start)
+    bridge, ids = await store_statements(start)
     too_large = ids[4]
     lrs.script(
         FaultRule(faults.Answer(413, body="too large"), when=Match(method="POST", min_statements=3)),
         FaultRule(faults.Answer(413, body="far too large"), when=Match(method="POST", statement_ids=(too_large,))),
     )
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge, but=[too_large])
-    dead = ways(bridge)[too_large]
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge, but=[too_large])
+    dead = deliveries_by_id(bridge)[too_large]
     assert (dead.state, dead.last_status, dead.last_answer) == ("dead", 413, "far too large")
 
 
@@ -299,11 +308,11 @@ async def test_an_lrs_that_lets_nobody_in_loses_nothing(start_lrs: StartLrs, sta
     await bridge.commit(DONE)
     await wait_until(lambda: len(lrs.posts()) >= 3)
     await bridge.close()
-    assert {way.state for way in ways(bridge).values()} == {"waiting"}
+    assert {way.state for way in deliveries_by_id(bridge).values()} == {"waiting"}
     assert lrs.ids() == []
     bridge = await start(targets=(lrs.settings(username="ada", password="right"),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
 
 
 async def test_a_database_that_fails_for_a_while_does_not_end_forwarding(lrs: Lrs, start: StartBridge) -> None:
@@ -313,20 +322,20 @@ async def test_a_database_that_fails_for_a_while_does_not_end_forwarding(lrs: Lr
         connection.execute(text("ALTER TABLE try RENAME TO gone"))
     await bridge.commit(DONE)
     await wait_until(lambda: len(lrs.posts()) >= 3)
-    assert not settled(bridge)
+    assert not is_settled(bridge)
     with writing(bridge.engine) as connection:
         connection.execute(text("ALTER TABLE gone RENAME TO try"))
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)
 
 
 async def test_an_lrs_whose_address_is_wrong_is_tried_for_ever(lrs: Lrs, start: StartBridge) -> None:
     wrong = TargetSettings(name="lrs", endpoint=lrs.endpoint.replace("/xapi/", "/nowhere/"))
     bridge = await start(targets=(wrong,))
     await bridge.commit(DONE)
-    await wait_until(lambda: all(way.tries >= 2 for way in ways(bridge).values()))
-    assert {(way.state, way.last_status) for way in ways(bridge).values()} == {("waiting", 404)}
+    await wait_until(lambda: all(way.tries >= 2 for way in deliveries_by_id(bridge).values()))
+    assert {(way.state, way.last_status) for way in deliveries_by_id(bridge).values()} == {("waiting", 404)}
     await bridge.close()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    in_order(lrs, bridge)
+    await wait_until(lambda: is_settled(bridge))
+    assert_in_order(lrs, bridge)

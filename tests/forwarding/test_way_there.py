@@ -26,7 +26,7 @@ from bridge.routing import build_targets
 from bridge.sandbox.lrs import create_lrs
 from bridge.settings import TargetSettings
 from tests.support.bridge import StartBridge
-from tests.support.deliveries import settled, ways
+from tests.support.deliveries import deliveries_by_id, is_settled
 from tests.support.http_server import serve
 from tests.support.waiting import wait_until
 
@@ -104,8 +104,8 @@ async def test_an_lrs_with_an_authority_of_its_own_that_wants_a_certificate_gets
         )
         bridge = await start(targets=(target,))
         await bridge.commit(PASSED)
-        await wait_until(lambda: settled(bridge))
-        assert {way.state for way in ways(bridge).values()} == {"delivered"}
+        await wait_until(lambda: is_settled(bridge))
+        assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
         assert (await check_connection(build_targets([target], [])[0])).is_success
         await bridge.close()
 
@@ -172,8 +172,8 @@ async def test_a_target_behind_a_proxy_gets_statements(start: StartBridge, tmp_p
         )
         bridge = await start(targets=(target,))
         await bridge.commit(PASSED)
-        await wait_until(lambda: settled(bridge))
-        assert {way.state for way in ways(bridge).values()} == {"delivered"}
+        await wait_until(lambda: is_settled(bridge))
+        assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
         await bridge.close()
     await plain.close()
     assert seen
@@ -268,6 +268,6 @@ async def test_a_token_endpoint_is_reached_as_the_lrs_is(start: StartBridge, tmp
         )
         bridge = await start(targets=(target,))
         await bridge.commit(PASSED)
-        await wait_until(lambda: asked and settled(bridge))
-        assert {way.state for way in ways(bridge).values()} == {"delivered"}
+        await wait_until(lambda: asked and is_settled(bridge))
+        assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
         await bridge.close()

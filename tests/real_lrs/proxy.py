@@ -26,7 +26,7 @@ class Passed:
 
 
 @dataclass
-class Way:
+class LrsProxy:
     """A proxy in front of an LRS; `endpoint` is what a target is configured with.
 
     The answers to the first `lose` POSTs never arrive: after the LRS has given each, `meanwhile` is awaited and the
@@ -45,7 +45,7 @@ class Way:
 
 
 @asynccontextmanager
-async def way_to(endpoint: str) -> AsyncIterator[Way]:
+async def proxy_to(endpoint: str) -> AsyncIterator[LrsProxy]:
     """Lay a way to the LRS at an endpoint."""
     async with aiohttp.ClientSession() as session:
 
@@ -73,7 +73,7 @@ async def way_to(endpoint: str) -> AsyncIterator[Way]:
         app = web.Application(client_max_size=0)
         app.router.add_route("*", "/{resource:.*}", pass_on)
         async with TestServer(app) as server:
-            way = Way(str(server.make_url(urlsplit(endpoint).path)))
+            way = LrsProxy(str(server.make_url(urlsplit(endpoint).path)))
             yield way
 
 

@@ -11,11 +11,11 @@ import pytest
 from bridge.settings import TargetSettings
 from storage.engine import reading
 from tests.real_lrs.learning_locker import LearningLocker
-from tests.real_lrs.proxy import way_to
+from tests.real_lrs.proxy import proxy_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.deliveries import settled, statements, ways
+from tests.support.deliveries import deliveries_by_id, is_settled, statements
 from tests.support.lrs import NO_DOCUMENTS
 from tests.support.waiting import wait_until
 
@@ -78,8 +78,8 @@ async def test_what_the_lrs_has_under_our_id_decides(
     change(theirs)
     assert lrs.post([theirs]) == 200
     bridge = await start(targets=(_target(lrs.endpoint),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
-    found = ways(bridge)
+    await wait_until(lambda: is_settled(bridge))
+    found = deliveries_by_id(bridge)
     assert found.pop(taken.id).state == state
     assert {way.state for way in found.values()} == {"delivered"}
     with reading(bridge.engine) as connection:
@@ -91,18 +91,18 @@ async def test_what_the_lrs_has_under_our_id_decides(
 async def test_what_was_stored_although_its_answers_were_lost_is_delivered_once(
     lrs: RealLrs, start: StartBridge
 ) -> None:
-    async with way_to(lrs.endpoint) as way:
+    async with proxy_to(lrs.endpoint) as way:
         way.lose = 2
         bridge = await start(targets=(_target(way.endpoint),))
         await bridge.commit(CMI, learner={"id": "u1", "name": "Ada"}, terminated=True)
 
         def all_settled() -> bool:
             bridge.clock.advance(1)
-            return settled(bridge)
+            return is_settled(bridge)
 
         await wait_until(all_settled)
         await bridge.close()
     assert len(way.posts) > way.lose
-    assert {one.state for one in ways(bridge).values()} == {"delivered"}
+    assert {one.state for one in deliveries_by_id(bridge).values()} == {"delivered"}
     made = [one.id for one in statements(bridge, ["u1"])]
     assert [one["id"] for one in lrs.statements()] == made

@@ -21,12 +21,12 @@ from storage import tables
 from storage.engine import writing
 from storage.queries.lookups import StatementLine
 from tests.real_lrs import ralph
-from tests.real_lrs.proxy import Way, way_to
+from tests.real_lrs.proxy import LrsProxy, proxy_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME
 from tests.recordings import recording
 from tests.support.bridge import Bridge, Ids, StartBridge
-from tests.support.deliveries import DONE, settled, statements, stored, ways
+from tests.support.deliveries import DONE, deliveries_by_id, is_settled, statements, store_statements
 from tests.support.waiting import wait_until
 
 Version = Literal["auto", "1.0.3", "2.0.0"]
@@ -49,9 +49,9 @@ def lrs(running: Ralph) -> Ralph:
 
 
 @pytest.fixture
-async def way(lrs: Ralph) -> AsyncIterator[Way]:
+async def way(lrs: Ralph) -> AsyncIterator[LrsProxy]:
     """The way to it."""
-    async with way_to(lrs.endpoint) as laid:
+    async with proxy_to(lrs.endpoint) as laid:
         yield laid
 
 
@@ -96,14 +96,14 @@ def attempts_of(bridge: Bridge) -> list[list[StatementLine]]:
 
 @pytest.mark.parametrize("version", ["auto", "1.0.3", "2.0.0"])
 async def test_played_sessions_arrive_once_unchanged_and_in_order(
-    lrs: Ralph, way: Way, start: StartBridge, version: Version
+    lrs: Ralph, way: LrsProxy, start: StartBridge, version: Version
 ) -> None:
     bridge = await start(targets=(target(way.endpoint, version),))
     names = ["s12_json_common-true", "s2004_json_common-true", "s12_unload_pagehide_sync_beacon"]
     for name in names:
         opened = await bridge.open(learner={"id": name, "name": "Ana Ćirić ☃"}, scorm_version=recording.version(name))
         await recording.play(bridge, opened["commit_url"], recording.load(name))
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
 
     expect_stored(lrs, [statements(bridge, [name]) for name in names])
     deliveries = [way for one in statements(bridge, names) for way in one.deliveries]
@@ -112,13 +112,13 @@ async def test_played_sessions_arrive_once_unchanged_and_in_order(
 
 
 async def test_what_ralph_knows_already_is_delivered_when_its_answer_was_lost(
-    lrs: Ralph, way: Way, start: StartBridge
+    lrs: Ralph, way: LrsProxy, start: StartBridge
 ) -> None:
     """To the same again it answers 204 and nothing more."""
-    bridge, _ = await stored(start, ["u1"])
+    bridge, _ = await store_statements(start, ["u1"])
     way.lose = 2
     bridge = await start(targets=(target(way.endpoint),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
 
     first, *later = way.posts
     assert (first.status, first.answer != b"") == (200, True)
@@ -126,27 +126,27 @@ async def test_what_ralph_knows_already_is_delivered_when_its_answer_was_lost(
     # what may be one statement's trouble is looked for in halves, the bytes as they were
     sent = msgspec.json.decode(first.body)
     assert all(statement in sent for one in later for statement in msgspec.json.decode(one.body))
-    assert {(one.state, one.last_status) for one in ways(bridge).values()} == {("delivered", 204)}
+    assert {(one.state, one.last_status) for one in deliveries_by_id(bridge).values()} == {("delivered", 204)}
     expect_stored(lrs, [statements(bridge, ["u1"])])
 
 
 async def test_what_ralph_knows_already_is_delivered_together_with_what_is_new(
-    lrs: Ralph, way: Way, start: StartBridge
+    lrs: Ralph, way: LrsProxy, start: StartBridge
 ) -> None:
     """To known and new ones it answers with the ids of the new ones only."""
     ids = Ids()
-    bridge, known = await stored(start, ["u1"], ids=ids)
+    bridge, known = await store_statements(start, ["u1"], ids=ids)
     bridge = await start(targets=(target(way.endpoint),), token=bridge.token, ids=ids)
     way.lose = 1
     better = {"core": {"lesson_status": "passed", "score": {"raw": "95"}}}
     way.meanwhile = lambda: bridge.commit(better, learner={"id": "u1"})
-    await wait_until(lambda: settled(bridge) and len(way.posts) > 1)
+    await wait_until(lambda: is_settled(bridge) and len(way.posts) > 1)
 
     answered = [id_ for one in way.posts if one.answer for id_ in msgspec.json.decode(one.answer)]
     assert answered[: len(known)] == known
     assert answered == [one.id for one in statements(bridge, ["u1"])]
     assert len(answered) > len(known)
-    assert {one.state for one in ways(bridge).values()} == {"delivered"}
+    assert {one.state for one in deliveries_by_id(bridge).values()} == {"delivered"}
     expect_stored(lrs, [statements(bridge, ["u1"])])
 
 
@@ -154,27 +154,27 @@ async def test_a_statement_whose_id_ralph_has_with_another_content_is_dead_and_i
     lrs: Ralph, start: StartBridge
 ) -> None:
     """Asked for one statement it answers with a list."""
-    bridge, _ = await stored(start)
+    bridge, _ = await store_statements(start)
     taken = statements(bridge, ["u2"])[1]
     other = msgspec.json.decode(taken.body) | {"verb": {"id": "http://example.org/verbs/another"}}
     assert lrs.post(other) == 200
     bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
 
-    dead = ways(bridge)[taken.id]
+    dead = deliveries_by_id(bridge)[taken.id]
     assert (dead.state, dead.last_status) == ("dead", 409)
     assert taken.id in (dead.last_answer or "")
-    assert {one.state for id_, one in ways(bridge).items() if id_ != taken.id} == {"delivered"}
+    assert {one.state for id_, one in deliveries_by_id(bridge).items() if id_ != taken.id} == {"delivered"}
     found = lrs.statements()
     assert [content(one) for one in found if one["id"] == taken.id] == [content(other)]
-    assert sorted(one["id"] for one in found) == sorted(ways(bridge))
+    assert sorted(one["id"] for one in found) == sorted(deliveries_by_id(bridge))
 
 
 async def test_a_statement_that_ralph_refuses_is_dead_with_its_reason_and_its_neighbours_arrive(
     lrs: Ralph, start: StartBridge
 ) -> None:
     """It refuses with 422, where the standard has 400."""
-    bridge, _ = await stored(start)
+    bridge, _ = await store_statements(start)
     poison = statements(bridge, ["u2"])[1]
     # such a thing is never made: the bridge's own judge would have to overlook it
     spoilt = msgspec.json.decode(poison.body) | {"verb": {"display": {"en": "did"}}}
@@ -182,26 +182,26 @@ async def test_a_statement_that_ralph_refuses_is_dead_with_its_reason_and_its_ne
         body = msgspec.json.encode(spoilt).decode()
         connection.execute(update(tables.statement).where(tables.statement.c.id == poison.id).values(body=body))
     bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
 
-    dead = ways(bridge)[poison.id]
+    dead = deliveries_by_id(bridge)[poison.id]
     assert (dead.state, dead.last_status) == ("dead", 422)
     [reason] = msgspec.json.decode(dead.last_answer or "")["detail"]
     assert (reason["type"], reason["loc"][-2:]) == ("missing", ["verb", "id"])
-    assert {one.state for id_, one in ways(bridge).items() if id_ != poison.id} == {"delivered"}
+    assert {one.state for id_, one in deliveries_by_id(bridge).items() if id_ != poison.id} == {"delivered"}
     expect_stored(lrs, attempts_of(bridge), but=(poison.id,))
 
 
 async def test_ralph_without_the_right_password_gets_nothing_and_loses_nothing(lrs: Ralph, start: StartBridge) -> None:
     bridge = await start(targets=(target(lrs.endpoint, password="wrong"),))
     await bridge.commit(DONE)
-    await wait_until(lambda: all(one.tries for one in ways(bridge).values()))
+    await wait_until(lambda: all(one.tries for one in deliveries_by_id(bridge).values()))
     await bridge.close()
-    assert {(one.state, one.last_status) for one in ways(bridge).values()} == {("waiting", 401)}
+    assert {(one.state, one.last_status) for one in deliveries_by_id(bridge).values()} == {("waiting", 401)}
     assert lrs.statements() == []
 
     bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
     expect_stored(lrs, [statements(bridge, ["u1"])])
 
 

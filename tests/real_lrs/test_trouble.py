@@ -12,11 +12,11 @@ import pytest
 
 from bridge.settings import TargetSettings
 from tests.real_lrs.learning_locker import LearningLocker
-from tests.real_lrs.proxy import Way, way_to
+from tests.real_lrs.proxy import LrsProxy, proxy_to
 from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.deliveries import settled_in_time, statements
+from tests.support.deliveries import statements, wait_until_settled
 from tests.support.lrs import NO_DOCUMENTS
 from tests.support.waiting import wait_until
 
@@ -33,17 +33,17 @@ def lrs(request: pytest.FixtureRequest) -> Iterator[RealLrs]:
 
 
 @pytest.fixture
-async def way(lrs: RealLrs) -> AsyncIterator[Way]:
+async def way(lrs: RealLrs) -> AsyncIterator[LrsProxy]:
     """The way to it, with all kinds of trouble."""
     seed = secrets.randbelow(1 << 32)
     print(f"seed {seed}")  # noqa: T201 -- shown with a failure
-    async with way_to(lrs.endpoint) as laid:
+    async with proxy_to(lrs.endpoint) as laid:
         laid.trouble = [*DECK]
         Random(seed).shuffle(laid.trouble)
         yield laid
 
 
-async def _play(bridge: Bridge, way: Way) -> None:
+async def _play(bridge: Bridge, way: LrsProxy) -> None:
     """Commit turn by turn until all trouble was met."""
     number = 0
     while way.trouble:
@@ -68,7 +68,7 @@ def _content(statement: Any) -> bytes:
 
 
 async def test_whatever_is_lost_on_the_way_each_statement_is_stored_once_unchanged_and_in_order(
-    lrs: RealLrs, way: Way, start: StartBridge
+    lrs: RealLrs, way: LrsProxy, start: StartBridge
 ) -> None:
     target = TargetSettings(
         name="lrs",
@@ -80,7 +80,7 @@ async def test_whatever_is_lost_on_the_way_each_statement_is_stored_once_unchang
     )
     bridge = await start(targets=(target,))
     await _play(bridge, way)
-    await settled_in_time(bridge, step=60)
+    await wait_until_settled(bridge, step=60)
     made = {learner: statements(bridge, [learner]) for learner in LEARNERS}
     assert {one.state for lines in made.values() for line in lines for one in line.deliveries} == {"delivered"}
     found = lrs.statements()

@@ -11,7 +11,7 @@ from bridge.settings import TargetSettings
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.service import PASSWORD, USERNAME
 from tests.support.bridge import StartBridge
-from tests.support.deliveries import settled, statements, stored, ways
+from tests.support.deliveries import deliveries_by_id, is_settled, statements, store_statements
 from tests.support.waiting import wait_until
 
 VOIDING = {
@@ -36,7 +36,7 @@ def database_url(sqlite_url: str) -> str:
 async def test_a_voided_statement_is_delivered_if_it_is_the_same_and_dead_if_not(
     lrs: LearningLocker, start: StartBridge
 ) -> None:
-    bridge, ids = await stored(start)
+    bridge, ids = await store_statements(start)
     same, other = statements(bridge, ["u1"])[1], statements(bridge, ["u2"])[1]
     elsewhere = msgspec.json.decode(other.body) | {"verb": {"id": "http://example.org/verbs/another"}}
     for one in (msgspec.json.decode(same.body), elsewhere):
@@ -44,10 +44,10 @@ async def test_a_voided_statement_is_delivered_if_it_is_the_same_and_dead_if_not
         assert lrs.post(VOIDING | {"object": {"objectType": "StatementRef", "id": one["id"]}}) == 200
     target = TargetSettings(name="lrs", endpoint=lrs.endpoint, username=USERNAME, password=PASSWORD)
     bridge = await start(targets=(target,), token=bridge.token)
-    await wait_until(lambda: settled(bridge))
+    await wait_until(lambda: is_settled(bridge))
 
-    dead = ways(bridge)[other.id]
+    dead = deliveries_by_id(bridge)[other.id]
     assert (dead.state, dead.last_status) == ("dead", 409)
-    assert {one.state for id_, one in ways(bridge).items() if id_ != other.id} == {"delivered"}
+    assert {one.state for id_, one in deliveries_by_id(bridge).items() if id_ != other.id} == {"delivered"}
     in_force = [one["id"] for one in lrs.statements() if one["id"] in ids]
     assert sorted([*in_force, same.id, other.id]) == sorted(ids)

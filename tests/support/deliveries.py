@@ -21,18 +21,18 @@ def statements(bridge: Bridge, learners: Sequence[str] = LEARNERS) -> list[State
     return [one for learner in learners for report in bridge.reports(learner) for one in report.statements]
 
 
-def ways(bridge: Bridge, target: str = "lrs") -> dict[str, DeliveryLine]:
+def deliveries_by_id(bridge: Bridge, target: str = "lrs") -> dict[str, DeliveryLine]:
     """Return the delivery of each statement to a target, by the statement's id."""
     return {one.id: way for one in statements(bridge) for way in one.deliveries if way.target == target}
 
 
-def settled(bridge: Bridge) -> bool:
+def is_settled(bridge: Bridge) -> bool:
     """Return whether no statement waits for any target."""
     with reading(bridge.engine) as connection:
         return not outbox.waiting(connection)
 
 
-async def settled_in_time(bridge: Bridge, step: float = 1) -> None:
+async def wait_until_settled(bridge: Bridge, step: float = 1) -> None:
     """Set the bridge's clock on, by so many seconds at a time, until everything is settled.
 
     Once would not do: what is being tried meanwhile may be noted, and so wait from, after the clock was set on.
@@ -40,22 +40,24 @@ async def settled_in_time(bridge: Bridge, step: float = 1) -> None:
 
     def later() -> bool:
         bridge.clock.advance(step)
-        return settled(bridge)
+        return is_settled(bridge)
 
     await wait_until(later)
 
 
-def in_order(lrs: Lrs, bridge: Bridge, but: Sequence[str] = ()) -> None:
+def assert_in_order(lrs: Lrs, bridge: Bridge, but: Sequence[str] = ()) -> None:
     """Assert that the LRS has every statement (but some) once, and those of each attempt in their order."""
     arrived = lrs.ids()
     assert len(arrived) == len(set(arrived))
     for learner in LEARNERS:
         its = [one.id for one in statements(bridge, [learner]) if one.id not in but]
         assert [one for one in arrived if one in set(its)] == its
-    assert len(arrived) == len(ways(bridge)) - len(but)
+    assert len(arrived) == len(deliveries_by_id(bridge)) - len(but)
 
 
-async def stored(start: StartBridge, learners: Sequence[str] = LEARNERS, **changed: Any) -> tuple[Bridge, list[str]]:
+async def store_statements(
+    start: StartBridge, learners: Sequence[str] = LEARNERS, **changed: Any
+) -> tuple[Bridge, list[str]]:
     """Store statements of some learners, turn by turn, with a bridge that has no LRS and is stopped then."""
     bridge = await start(**changed)
     for cmi in ({"core": {"lesson_status": "incomplete", "score": {"raw": "40"}}}, DONE):
@@ -73,7 +75,7 @@ def alarms(bridge: Bridge) -> dict[str, str]:
         return {alarm.request_kind: alarm.state for alarm in target_alarms.current(connection)}
 
 
-def delivered(bridge: Bridge, learners: list[str], activity: str = "235") -> bool:
+def all_delivered(bridge: Bridge, learners: list[str], activity: str = "235") -> bool:
     """Return whether all statements of these learners have arrived."""
     states = [
         way.state

@@ -17,7 +17,7 @@ from storage.queries.keyset import ResultPage, encode
 
 async def _audit_log(request: web.Request) -> web.StreamResponse:
     params = request.query
-    which = AuditFilter(
+    criteria = AuditFilter(
         text_param(request, "by") or "",
         text_param(request, "action") or "",
         text_param(request, "subject") or "",
@@ -26,16 +26,16 @@ async def _audit_log(request: web.Request) -> web.StreamResponse:
     )
 
     def query(connection: Connection) -> tuple[ResultPage[NumberedEntry], list[str]]:
-        return audit_log.search(connection, which, after=params.get("after")), audit_log.actions(connection)
+        return audit_log.search(connection, criteria, after=params.get("after")), audit_log.actions(connection)
 
     entries, actions = await request.app[DEPENDENCIES].database.read(query)
     return render_page(
         request,
         "audit_log.html",
         page=entries,
-        which=which,
+        criteria=criteria,
         actions=actions,
-        is_filtered=which != AuditFilter() or "after" in params,
+        is_filtered=criteria != AuditFilter() or "after" in params,
         cursor_before=lambda number: encode((number + 1,)),
     )
 

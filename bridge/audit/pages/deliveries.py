@@ -56,11 +56,11 @@ async def _deliveries(request: web.Request) -> web.StreamResponse:
 
     def query(connection: Connection) -> _DeliveriesView:
         options = filter_options(connection)
-        which = parse_delivery_filter(params, options)
-        rows = deliveries.search(connection, which, after=params.get("after"))
-        is_unfiltered = which == DeliveryFilter() and "after" not in params
+        criteria = parse_delivery_filter(params, options)
+        rows = deliveries.search(connection, criteria, after=params.get("after"))
+        is_unfiltered = criteria == DeliveryFilter() and "after" not in params
         targets = target_statuses(connection, dependencies.settings.targets) if is_unfiltered else []
-        return _DeliveriesView(rows, options, which, targets, causes.causes(connection) if is_unfiltered else None)
+        return _DeliveriesView(rows, options, criteria, targets, causes.causes(connection) if is_unfiltered else None)
 
     view = await dependencies.database.read(query)
     sees_cmi = may_see_cmi(request)
@@ -68,7 +68,7 @@ async def _deliveries(request: web.Request) -> web.StreamResponse:
         request,
         "deliveries.html",
         page=ResultPage([row._replace(answer=None, problem=None) for row in view.page.rows], view.page.after),
-        which=view.filter,
+        criteria=view.filter,
         filter_query=filter_query(view.filter),
         options=view.options,
         states=STATES,
@@ -87,11 +87,11 @@ async def _confirm(request: web.Request) -> web.StreamResponse:
 async def _execute(request: web.Request) -> web.StreamResponse:
     dependencies, action = request.app[DEPENDENCIES], _action(request)
     form = form_of(request)
-    which = parse_delivery_filter(form.texts)
+    criteria = parse_delivery_filter(form.texts)
     context = AuditContext(current_account(request).name, form.text("reason").strip(), dependencies.now())
     if not context.reason:
-        return await _confirmation_page(request, which, status=400, fault="A reason is required.")
-    operation = DeliveryOperation(action, _filters(action, which), context)
+        return await _confirmation_page(request, criteria, status=400, fault="A reason is required.")
+    operation = DeliveryOperation(action, _filters(action, criteria), context)
     steps, changed = (
         delivery_operations.execute(
             dependencies.database.engine, operation, dependencies.now, dependencies.database.transact
@@ -101,16 +101,16 @@ async def _execute(request: web.Request) -> web.StreamResponse:
     # step by step: when the bridge stops in between, no thread of it continues
     while (step := await dependencies.database.run(lambda: next(steps, None))) is not None:
         changed += step.changed
-    path = "/audit/deliveries" if which.statement is None else f"/audit/statements/{which.statement}"
+    path = "/audit/deliveries" if criteria.statement is None else f"/audit/statements/{criteria.statement}"
     message = _DONE[action].format(number=changed) if changed else "No deliveries were left to change."
     return redirect_with_message(request, path, message)
 
 
 async def _confirmation_page(
-    request: web.Request, which: DeliveryFilter, *, status: int = 200, fault: str = ""
+    request: web.Request, criteria: DeliveryFilter, *, status: int = 200, fault: str = ""
 ) -> web.Response:
     action = _action(request)
-    filters = _filters(action, which)
+    filters = _filters(action, criteria)
 
     def query(connection: Connection) -> list[tuple[str, deliveries.Some]]:
         looked_at = READ // len(filters)
@@ -125,8 +125,8 @@ async def _confirmation_page(
         "delivery_action.html",
         status=status,
         action=action,
-        fields=filter_fields(which),
-        filter_query=filter_query(which),
+        fields=filter_fields(criteria),
+        filter_query=filter_query(criteria),
         counts=[(state, count) for state, count in counts if count.number or count.is_lower_bound],
         total=Count(sum(count.number for _, count in counts), any(count.is_lower_bound for _, count in counts)),
         examples=[delivery for _, sample in samples for delivery in sample.newest][:MAX_EXAMPLES],
@@ -135,28 +135,28 @@ async def _confirmation_page(
 
 
 def _cause_view(cause: Cause, *, sees_cmi: bool) -> _CauseView:
-    which = DeliveryFilter(
+    criteria = DeliveryFilter(
         target=cause.target, state=cause.state, rule=cause.rule, outcome=cause.outcome, status=cause.status
     )
     redacted = cause if sees_cmi else cause._replace(words="")
-    return _CauseView(redacted, remediation_for(cause.state, cause.outcome), filter_query(which))
+    return _CauseView(redacted, remediation_for(cause.state, cause.outcome), filter_query(criteria))
 
 
-def _actions(which: DeliveryFilter) -> list[AuditAction]:
+def _actions(criteria: DeliveryFilter) -> list[AuditAction]:
     """Return the actions that apply to everything that a filter selects."""
-    if which == DeliveryFilter():
+    if criteria == DeliveryFilter():
         return []
-    first = AuditAction.REISSUE if which.outcome == DIVERGED else AuditAction.RETRY
+    first = AuditAction.REISSUE if criteria.outcome == DIVERGED else AuditAction.RETRY
     return [
         action
         for action in (first, AuditAction.DISCARD)
-        if which.state is None or which.state in delivery_operations.AFFECTED_STATES[action]
+        if criteria.state is None or criteria.state in delivery_operations.AFFECTED_STATES[action]
     ]
 
 
-def _filters(action: AuditAction, which: DeliveryFilter) -> list[DeliveryFilter]:
+def _filters(action: AuditAction, criteria: DeliveryFilter) -> list[DeliveryFilter]:
     try:
-        return delivery_operations.build_filters(action, which)
+        return delivery_operations.build_filters(action, criteria)
     except InvalidSelectionError as error:
         raise web.HTTPBadRequest(text=str(error)) from None
 

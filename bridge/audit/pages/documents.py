@@ -40,10 +40,10 @@ class _DocumentAgent(msgspec.Struct):
 
 
 async def _documents(request: web.Request) -> web.StreamResponse:
-    dependencies, which = request.app[DEPENDENCIES], parse_document_filter(request.query)
+    dependencies, criteria = request.app[DEPENDENCIES], parse_document_filter(request.query)
 
     def query(connection: Connection) -> tuple[ResultPage[DocumentSummary], FilterOptions]:
-        return documents.search(connection, which, after=request.query.get("after")), filter_options(connection)
+        return documents.search(connection, criteria, after=request.query.get("after")), filter_options(connection)
 
     rows, options = await dependencies.database.read(query)
     return render_page(
@@ -51,20 +51,20 @@ async def _documents(request: web.Request) -> web.StreamResponse:
         "documents.html",
         page=ResultPage([redact_name(request, row) for row in rows.rows], rows.after),
         document_id_of=_document_id,
-        which=which,
+        criteria=criteria,
         options=options,
         states=DOCUMENT_STATES,
         resources=RESOURCES,
         targets=[target.name for target in dependencies.targets],
-        is_filtered=which != DocumentFilter() or "after" in request.query,
+        is_filtered=criteria != DocumentFilter() or "after" in request.query,
     )
 
 
 async def _export(request: web.Request) -> web.StreamResponse:
-    which = parse_document_filter(request.query)
+    criteria = parse_document_filter(request.query)
 
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[DocumentSummary]:
-        return documents.search(connection, which, after=after, limit=limit)
+        return documents.search(connection, criteria, after=after, limit=limit)
 
     columns = exports.export_columns(
         request, _COLUMNS, place=lambda row: _document_id(row.parameters), deliveries=lambda row: dict(row.deliveries)

@@ -25,29 +25,29 @@ from storage.queries.keyset import ResultPage
 
 
 async def _learners(request: web.Request) -> web.StreamResponse:
-    which, after = _filter(request), request.query.get("after") or None
+    criteria, after = _filter(request), request.query.get("after") or None
 
     def query(connection: Connection) -> tuple[ResultPage[EnrollmentRow], list[str]]:
-        return enrollments.search(connection, which, after=after), lms.names(connection)
+        return enrollments.search(connection, criteria, after=after), lms.names(connection)
 
     enrollment_page, lms_names = await request.app[DEPENDENCIES].database.read(query)
     return render_page(
         request,
         "learners.html",
         page=ResultPage([redact_name(request, row) for row in enrollment_page.rows], enrollment_page.after),
-        which=which,
+        criteria=criteria,
         lms_names=lms_names,
         choices={"status": STATUSES, "completion": COMPLETIONS, "success": SUCCESSES},
-        is_filtered=which != AttemptFilter() or after is not None,
+        is_filtered=criteria != AttemptFilter() or after is not None,
         export_query=_export_query(request),
     )
 
 
 async def _learners_file(request: web.Request) -> web.StreamResponse:
-    which = _filter(request)
+    criteria = _filter(request)
 
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[EnrollmentRow]:
-        return enrollments.search(connection, which, after=after, limit=limit)
+        return enrollments.search(connection, criteria, after=after, limit=limit)
 
     return await exports.send_file(request, "learners", search, exports.export_columns(request, EnrollmentRow._fields))
 
@@ -56,8 +56,8 @@ async def _enrollment(request: web.Request) -> web.StreamResponse:
     registration, after = uuid_param(request, "registration", "enrollment"), request.query.get("after") or None
 
     def query(connection: Connection) -> tuple[EnrollmentRow | None, ResultPage[AttemptRow]]:
-        which = AttemptFilter(enrollment=registration)
-        return enrollments.one(connection, registration), attempts.search(connection, which, after=after)
+        criteria = AttemptFilter(enrollment=registration)
+        return enrollments.one(connection, registration), attempts.search(connection, criteria, after=after)
 
     enrollment, attempt_page = await request.app[DEPENDENCIES].database.read(query)
     if enrollment is None:

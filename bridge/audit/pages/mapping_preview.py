@@ -157,7 +157,7 @@ def result_values(result: Impact | None) -> dict[str, Any]:
         "totals": {name: sum(getattr(counts, name) for _, counts in rules) for name in (*KINDS, "same")},
         "examples": []
         if result is None
-        else sorted(result.examples, key=lambda one: (KINDS.index(one.kind), one.rule)),
+        else sorted(result.examples, key=lambda example: (KINDS.index(example.kind), example.rule)),
     }
 
 

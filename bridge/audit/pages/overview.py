@@ -53,7 +53,7 @@ async def _overview(request: web.Request) -> web.StreamResponse:
     dependencies = request.app[DEPENDENCIES]
     now = dependencies.now()
     overview = await dependencies.database.read(stored.overview, now, MINUTES)
-    configured = [one.name for one in dependencies.targets]
+    configured = [target.name for target in dependencies.targets]
     return render_page(
         request,
         "overview.html",
@@ -91,14 +91,16 @@ def _rate(name: str, rate: Rate) -> Chart:
 
 def _queue_charts(overview: Overview, now: int) -> list[Chart]:
     counts = {
-        name or _NO_TARGET: alarms.format_count(one.waiting) for name, one in overview.queues.items() if one.waiting[0]
+        name or _NO_TARGET: alarms.format_count(queue.waiting)
+        for name, queue in overview.queues.items()
+        if queue.waiting.number
     }
     ages = {name: format_age(minutes) for name, minutes in _ages(overview.queues, now).items()}
     charts = [
         Chart("depth", "Statements waiting", _summary("Statements waiting", counts), ("Target", "Waiting"), counts),
         Chart("age", "Waiting longest", _summary("Waiting longest", ages), ("Target", "For"), ages),
     ]
-    return [one for one in charts if one.numbers]
+    return [chart for chart in charts if chart.numbers]
 
 
 def _summary(title: str, numbers: dict[str, str]) -> str:
@@ -106,11 +108,11 @@ def _summary(title: str, numbers: dict[str, str]) -> str:
 
 
 def _minutes(rate: Rate) -> dict[str, int]:
-    return {rfc3339(one.at)[11:16]: one.number for one in rate.minutes}
+    return {rfc3339(minute.at)[11:16]: minute.number for minute in rate.minutes}
 
 
 def _sum(rate: Rate) -> int:
-    return sum(one.number for one in rate.minutes)
+    return sum(minute.number for minute in rate.minutes)
 
 
 def _ages(waits: dict[str, Queue], now: int) -> dict[str, int]:
@@ -142,7 +144,7 @@ async def _statements_chart(request: web.Request) -> web.StreamResponse:
 
 async def _depth_chart(request: web.Request) -> web.StreamResponse:
     waits = await request.app[DEPENDENCIES].database.read(queues, COUNTED)
-    numbers = {name or _NO_TARGET: one.waiting.number for name, one in waits.items() if one.waiting.number}
+    numbers = {name or _NO_TARGET: queue.waiting.number for name, queue in waits.items() if queue.waiting.number}
     return chart_response(per_target("Statements waiting", numbers))
 
 

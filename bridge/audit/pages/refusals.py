@@ -18,10 +18,10 @@ from storage.refusals import MAX_KEPT
 
 
 async def _refusals(request: web.Request) -> web.StreamResponse:
-    which, after = RefusalFilter(text_param(request, "lms"), text_param(request, "code")), request.query.get("after")
+    criteria, after = RefusalFilter(text_param(request, "lms"), text_param(request, "code")), request.query.get("after")
 
     def query(connection: Connection) -> tuple[ResultPage[RefusalRow], list[tuple[str, int]], list[str]]:
-        rows = refusals.search(connection, which, after=after)
+        rows = refusals.search(connection, criteria, after=after)
         return rows, refusals.numbers(connection), lms.names(connection)
 
     refusal_page, counts, lms_names = await request.app[DEPENDENCIES].database.read(query)
@@ -29,11 +29,11 @@ async def _refusals(request: web.Request) -> web.StreamResponse:
         request,
         "refusals.html",
         page=refusal_page,
-        which=which,
+        criteria=criteria,
         counts=counts,
         lms_names=lms_names,
         kept=MAX_KEPT,
-        is_filtered=which != RefusalFilter() or after is not None,
+        is_filtered=criteria != RefusalFilter() or after is not None,
     )
 
 

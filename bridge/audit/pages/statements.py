@@ -51,15 +51,15 @@ async def _statements(request: web.Request) -> web.StreamResponse:
 
     def query(connection: Connection) -> tuple[ResultPage[StatementSummary], FilterOptions, DeliveryFilter]:
         options = filter_options(connection)
-        which = parse_delivery_filter(request.query, options)
-        return statements.search(connection, which, after=request.query.get("after")), options, which
+        criteria = parse_delivery_filter(request.query, options)
+        return statements.search(connection, criteria, after=request.query.get("after")), options, criteria
 
-    rows, options, which = await dependencies.database.read(query)
+    rows, options, criteria = await dependencies.database.read(query)
     return render_page(
         request,
         "statements.html",
         page=ResultPage([redact_name(request, row) for row in rows.rows], rows.after),
-        which=which,
+        criteria=criteria,
         options=options,
         states=STATES,
         targets=[target.name for target in dependencies.targets],
@@ -70,10 +70,10 @@ async def _export(request: web.Request) -> web.StreamResponse:
     def query(connection: Connection) -> DeliveryFilter:
         return parse_delivery_filter(request.query, filter_options(connection))
 
-    which = await request.app[DEPENDENCIES].database.read(query)
+    criteria = await request.app[DEPENDENCIES].database.read(query)
 
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[StatementSummary]:
-        return statements.search(connection, which, after=after, limit=limit)
+        return statements.search(connection, criteria, after=after, limit=limit)
 
     columns = exports.export_columns(request, _COLUMNS, deliveries=lambda row: dict(row.deliveries))
     return await exports.send_file(request, "statements", search, columns)
