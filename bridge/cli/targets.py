@@ -57,7 +57,7 @@ def pause_target(settings: Settings, name: str, reason: str, by: str) -> None:
         raise click.BadParameter(f"no target has the name {name!r}; there are: {', '.join(names) or 'none'}")
     with open_database(settings) as engine, writing(engine) as connection:
         if not operations.pause_target(connection, name, AuditContext(by, reason, system_now())):
-            raise click.ClickException(f"{name} is paused already; `scorm-bridge targets list` shows the reason.")
+            raise click.ClickException(f"{name} is already paused; `scorm-bridge targets list` shows the reason.")
     click.echo(
         f"Paused {name}: running bridges follow within a second. What is being sent now may still arrive.", err=True
     )
