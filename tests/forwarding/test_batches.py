@@ -24,7 +24,7 @@ def _cut(page: ClaimedBatch, limit: int) -> list[Batch]:
     return found
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, 7, 50])
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 50])
 def test_all_of_a_page_goes_out_in_its_order_and_byte_for_byte(limit: int) -> None:
     bodies = [f'{{"n": {number}, "name": "☃{"x" * number}"}}' for number in range(7)]
     batches = _cut(_page(bodies), limit)

@@ -92,7 +92,7 @@ def test_documents_are_told(engine: Engine, its: Session) -> None:
     assert (one.name, one.content, [way.target for way in one.deliveries]) == ("attempt-state", b'{"n":1}', ["lrs"])
 
 
-@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("limit", [1, 2, 3])
 def test_its_pages_come_to_the_whole_of_it(engine: Engine, its: Session, limit: int) -> None:
     with reading(engine) as connection:
         whole = _told(connection, its).commits
