@@ -90,6 +90,7 @@ class SandboxBridge:
             "verify",
             learner_id(learner),
             f"sample-{version}",
+            "--json",
         ]
         environment = {**os.environ, "SCORM_BRIDGE_DATABASE__URL": self.database_url}
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
