@@ -50,23 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     is_whole = options.attempts == WHOLE and not options.only
     report = Report("audit", __doc__ or "", kept=is_whole)
-    with databases() as made:
+    with databases() as database_set:
         for kind in options.kinds:
-            url = made.make(kind, "audited")
+            url = database_set.make(kind, "audited")
             engine = open_engine(url)
             begun = time.perf_counter()
             audited.fill(engine, options.attempts)
             print(f"{kind}: filled in {time.perf_counter() - begun:.0f} s", flush=True)
-            what = (
+            caption = (
                 f"{options.attempts:,} attempts, {options.attempts * 5:,} statements; at most {SLOWEST} ms in 95 of a"
                 " hundred"
             )
-            with Site(made.directory / kind, url, engine, options.attempts) as site:
+            with Site(database_set.directory / kind, url, engine, options.attempts) as site:
                 pages = [[*_row(name, times)] for name, times in site.times(options.rounds, options.only)]
-            report.table(f"Pages, {kind}: {what}", ["page", *_TIMES], pages)
-            queries = {name: one for name, one in _queries(options.attempts).items() if options.only in name}
+            report.table(f"Pages, {kind}: {caption}", ["page", *_TIMES], pages)
+            queries = {name: query for name, query in _queries(options.attempts).items() if options.only in name}
             report.table(
-                f"Queries, {kind}: {what}", ["query", *_TIMES, "rows"], _measured(engine, queries, options.rounds)
+                f"Queries, {kind}: {caption}", ["query", *_TIMES, "rows"], _measured(engine, queries, options.rounds)
             )
             engine.dispose()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -80,7 +80,7 @@ _TIMES = ("p50 ms", "p95 ms", "most ms")
 def _row(name: str, times: Sequence[float]) -> list[str]:
     ordered = sorted(times)
     p95 = ordered[min(int(len(ordered) * 0.95), len(ordered) - 1)]
-    row = [name, *(f"{one:.1f}" for one in (statistics.median(times), p95, ordered[-1]))]
+    row = [name, *(f"{duration:.1f}" for duration in (statistics.median(times), p95, ordered[-1]))]
     print(" ".join(row), flush=True)
     return row
 
@@ -88,22 +88,22 @@ def _row(name: str, times: Sequence[float]) -> list[str]:
 def _measured(engine: Engine, queries: dict[str, Query], rounds: int) -> list[list[str]]:
     rows = []
     for name, query in queries.items():
-        chance, times, found = Random(name), [], 0
+        chance, times, max_rows = Random(name), [], 0
         for number in range(rounds + 2):
             with reading(engine) as connection:
                 begun = time.perf_counter()
-                told = query(connection, chance)
+                result = query(connection, chance)
                 took = (time.perf_counter() - begun) * 1000
             if number >= 2:  # the first ones compile
                 times.append(took)
-                found = max(found, _size(told))
-        rows.append([*_row(name, times), f"{found:,}"])
+                max_rows = max(max_rows, _size(result))
+        rows.append([*_row(name, times), f"{max_rows:,}"])
     return rows
 
 
-def _size(told: Any) -> int:
-    rows = getattr(told, "rows", getattr(told, "commits", getattr(told, "causes", told)))
-    return len(rows) if isinstance(rows, list) else int(told is not None)
+def _size(result: Any) -> int:
+    rows = getattr(result, "rows", getattr(result, "commits", getattr(result, "causes", result)))
+    return len(rows) if isinstance(rows, list) else int(result is not None)
 
 
 def _queries(size: int) -> dict[str, Query]:
@@ -150,27 +150,27 @@ def _lists(some: Some) -> dict[str, Query]:
         "that are not there": lambda _: AttemptFilter(learner="nobody"),
         "of no status": lambda _: AttemptFilter(status="none"),
     }
-    found: dict[str, Query] = {}
+    queries: dict[str, Query] = {}
     for name, search in (
         ("enrollments", enrollments.search),
         ("attempts", attempts.search),
         ("sessions", sessions.search),
     ):
-        for words, which in whose.items():
-            found[f"{name} {words}"] = lambda c, r, search=search, which=which: search(c, which(r))
-    found["enrollments from any page on"] = lambda c, r: enrollments.search(c, AttemptFilter(), after=some.cursor(r))
-    found["attempts from any page on"] = lambda c, r: attempts.search(c, AttemptFilter(), after=some.cursor(r))
+        for words, make_filter in whose.items():
+            queries[f"{name} {words}"] = lambda c, r, search=search, make_filter=make_filter: search(c, make_filter(r))
+    queries["enrollments from any page on"] = lambda c, r: enrollments.search(c, AttemptFilter(), after=some.cursor(r))
+    queries["attempts from any page on"] = lambda c, r: attempts.search(c, AttemptFilter(), after=some.cursor(r))
     none, first = AttemptFilter(status="none"), "0" * 8 + "-0000" * 3 + "-" + "0" * 12
     inside = "from the midst of an import on, of no status"
-    found[f"enrollments {inside}"] = lambda c, r: enrollments.search(c, none, after=some.in_import(r))
-    found[f"attempts {inside}"] = lambda c, r: attempts.search(c, none, after=some.in_import(r))
-    found[f"sessions {inside}"] = lambda c, r: sessions.search(c, none, after=some.in_import(r, first))
-    return found
+    queries[f"enrollments {inside}"] = lambda c, r: enrollments.search(c, none, after=some.in_import(r))
+    queries[f"attempts {inside}"] = lambda c, r: attempts.search(c, none, after=some.in_import(r))
+    queries[f"sessions {inside}"] = lambda c, r: sessions.search(c, none, after=some.in_import(r, first))
+    return queries
 
 
 def _of_statements(some: Some) -> dict[str, Query]:
     filter_ = deliveries.DeliveryFilter
-    which: dict[str, Callable[[Connection, Random], deliveries.DeliveryFilter]] = {
+    filters: dict[str, Callable[[Connection, Random], deliveries.DeliveryFilter]] = {
         "all": lambda *_: filter_(),
         "of a verb": lambda *_: filter_(verb=VERB + "completed"),
         "of a rare verb": lambda *_: filter_(verb=VERB + "failed"),
@@ -193,20 +193,20 @@ def _of_statements(some: Some) -> dict[str, Query]:
         "by id": lambda c, r: filter_(statement=some.row(c, r, statement.c.id)),
         "of a rule that is not there": lambda *_: filter_(rule="none"),
     }
-    found: dict[str, Query] = {}
+    queries: dict[str, Query] = {}
     for name, search in (("statements", statements.search), ("deliveries", delivery_pages.search)):
-        for words, of in which.items():
-            found[f"{name} {words}"] = lambda c, r, search=search, of=of: search(c, of(c, r))
-    found["statements from any page on"] = lambda c, r: statements.search(c, filter_(), after=some.cursor(r, 0))
+        for words, of in filters.items():
+            queries[f"{name} {words}"] = lambda c, r, search=search, of=of: search(c, of(c, r))
+    queries["statements from any page on"] = lambda c, r: statements.search(c, filter_(), after=some.cursor(r, 0))
     none = filter_(rule="none")
-    found["statements from the midst of an import on, of a rule that is not there"] = lambda c, r: statements.search(
+    queries["statements from the midst of an import on, of a rule that is not there"] = lambda c, r: statements.search(
         c, none, after=some.in_import(r, 2)
     )
-    return found
+    return queries
 
 
 def _of_documents(some: Some) -> dict[str, Query]:
-    which: dict[str, Callable[[Random], DocumentFilter]] = {
+    filters: dict[str, Callable[[Random], DocumentFilter]] = {
         "all": lambda _: DocumentFilter(),
         "by name": lambda _: DocumentFilter(name="attempt-state"),
         "of a learner": lambda r: DocumentFilter(learner=some.learner(r)),
@@ -217,7 +217,7 @@ def _of_documents(some: Some) -> dict[str, Query]:
         "that are not there": lambda _: DocumentFilter(name="none"),
         "of an import that are not there": lambda _: DocumentFilter(name="none", **some.imported()),
     }
-    return {f"documents {words}": lambda c, r, of=of: documents.search(c, of(r)) for words, of in which.items()}
+    return {f"documents {words}": lambda c, r, of=of: documents.search(c, of(r)) for words, of in filters.items()}
 
 
 def _longest(connection: Connection, _: Random) -> object:

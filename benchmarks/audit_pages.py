@@ -73,12 +73,12 @@ class Visitor:
         begun = time.perf_counter()
         self._connection.request("GET", path, headers={"Cookie": self._cookie, "Accept": "text/html"})
         response = self._connection.getresponse()
-        told = response.read()
+        body = response.read()
         took = (time.perf_counter() - begun) * 1000
         self._keep(response.getheader("Set-Cookie"))
         if response.status != 200:
-            raise UnaskedError(f"{path} answered {response.status}: {told[-2000:].decode()}")
-        return told.decode(), took
+            raise UnaskedError(f"{path} answered {response.status}: {body[-2000:].decode()}")
+        return body.decode(), took
 
     def post(self, path: str, page: str, **fields: str) -> str:
         """Send a form that stands on a page; return where it leads."""
@@ -87,10 +87,10 @@ class Visitor:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         self._connection.request("POST", path, form, {"Cookie": self._cookie} | kind)
         response = self._connection.getresponse()
-        told = response.read()
+        body = response.read()
         self._keep(response.getheader("Set-Cookie"))
         if response.status not in {302, 303}:
-            raise UnaskedError(f"{path} answered {response.status}: {told[-2000:].decode()}")
+            raise UnaskedError(f"{path} answered {response.status}: {body[-2000:].decode()}")
         return response.headers["Location"]
 
     def close(self) -> None:
@@ -141,10 +141,10 @@ class Site:
                 yield name, [self.visitor.get(f"/audit{path}")[1] for path in paths][2:]  # the first ones compile
 
     def _check(self, chosen: dict[str, list[str]]) -> None:
-        told = {name.split()[0] for name in chosen}
-        pages = {one.path for one in ROUTES if one.method == "GET" and not _FILE.search(one.path)}
-        if told != pages - APART.keys():
-            raise UnaskedError(f"the pages are not those of the routes: {told ^ (pages - APART.keys())}")
+        paths = {name.split()[0] for name in chosen}
+        pages = {route.path for route in ROUTES if route.method == "GET" and not _FILE.search(route.path)}
+        if paths != pages - APART.keys():
+            raise UnaskedError(f"the pages are not those of the routes: {paths ^ (pages - APART.keys())}")
 
     def _addresses(self, connection: Connection, chance: Random, number: int) -> dict[str, list[str]]:
         """Return the name of each page, which begins with its route's path, -> so many addresses of it."""
@@ -158,9 +158,9 @@ class Site:
         def row(column: object) -> object:
             return lambda: some.row(connection, chance, column)  # type: ignore[arg-type]
 
-        def asked(path: str, **fields: object) -> list[str]:
+        def searches(path: str, **fields: object) -> list[str]:
             return [
-                f"{path}?{urlencode({name: one() if callable(one) else one for name, one in fields.items()})}"
+                f"{path}?{urlencode({name: value() if callable(value) else value for name, value in fields.items()})}"
                 for _ in range(number)
             ]
 
@@ -170,60 +170,60 @@ class Site:
         day = rfc3339(NOW - 86_400_000)[:10]
         registration = enrollment.c.registration
         registrations = connection.execute(select(registration).where(enrollment.c.id.between(1_000, 1_999))).scalars()
-        known = list(registrations)
+        registration_ids = list(registrations)
         return {
             **{path: each(path) for path in (
                 "/", "/charts/commits.svg", "/charts/statements.svg", "/charts/depth.svg", "/charts/age.svg",
                 "/learners", "/statements", "/documents", "/deliveries", "/mappings", "/mappings/draft", "/targets",
                 "/log", "/sign-in",
             )},
-            "/learners by the beginning of the id": asked("/learners", learner=lambda: learner()[:7]),
-            "/learners by the beginning of the name": asked("/learners", name=lambda: f"Name {learner()[1:]}"),
-            "/learners of an activity with many, failed": asked("/learners", activity="a1", success="failed"),
-            "/learners of no such course": asked("/learners", course="none"),
-            "/learners from any page on": asked("/learners", after=lambda: some.cursor(chance)),
-            "/learners from the midst of an import on, failed": asked(
+            "/learners by the beginning of the id": searches("/learners", learner=lambda: learner()[:7]),
+            "/learners by the beginning of the name": searches("/learners", name=lambda: f"Name {learner()[1:]}"),
+            "/learners of an activity with many, failed": searches("/learners", activity="a1", success="failed"),
+            "/learners of no such course": searches("/learners", course="none"),
+            "/learners from any page on": searches("/learners", after=lambda: some.cursor(chance)),
+            "/learners from the midst of an import on, failed": searches(
                 "/learners", success="failed", after=lambda: some.in_import(chance)
             ),
-            "/enrollments/{registration}": each("/enrollments/{}", lambda: chance.choice(known)),
+            "/enrollments/{registration}": each("/enrollments/{}", lambda: chance.choice(registration_ids)),
             "/attempts/{uuid}": each("/attempts/{}", row(attempt.c.uuid)),
             "/attempts/{uuid} with 2,000 commits": each(f"/attempts/{longest}"),
             "/commits/{session_id}/{number}": each("/commits/{}/1", row(session.c.session_id)),
             "/commits/{session_id}/{number} with its rules": each("/commits/{}/1?rules=1", row(session.c.session_id)),
-            "/statements of a verb": asked("/statements", verb="completed"),
-            "/statements of a rare verb": asked("/statements", verb=f"{VERB}failed"),
-            "/statements of a learner": asked("/statements", learner=learner),
-            "/statements of an activity with many": asked("/statements", activity="a1"),
-            "/statements of a rule that is not there": asked("/statements", rule="none"),
-            "/statements that are dead": asked("/statements", state="dead"),
-            "/statements of a day": asked("/statements", since=day, until=day),
-            "/statements of an import": asked("/statements", **imported),
-            "/statements of an import that are dead": asked("/statements", state="dead", **imported),
-            "/statements from the midst of an import on, of no rule": asked(
+            "/statements of a verb": searches("/statements", verb="completed"),
+            "/statements of a rare verb": searches("/statements", verb=f"{VERB}failed"),
+            "/statements of a learner": searches("/statements", learner=learner),
+            "/statements of an activity with many": searches("/statements", activity="a1"),
+            "/statements of a rule that is not there": searches("/statements", rule="none"),
+            "/statements that are dead": searches("/statements", state="dead"),
+            "/statements of a day": searches("/statements", since=day, until=day),
+            "/statements of an import": searches("/statements", **imported),
+            "/statements of an import that are dead": searches("/statements", state="dead", **imported),
+            "/statements from the midst of an import on, of no rule": searches(
                 "/statements", rule="none", after=lambda: some.in_import(chance, 2)
             ),
             "/statements/{id}": each("/statements/{}", row(statement.c.id)),
-            "/documents of an activity with many": asked("/documents", activity="a1"),
-            "/documents that are not there": asked("/documents", name="none"),
-            "/documents that are dead": asked("/documents", state="dead"),
-            "/documents of an import": asked("/documents", **imported),
+            "/documents of an activity with many": searches("/documents", activity="a1"),
+            "/documents that are not there": searches("/documents", name="none"),
+            "/documents that are dead": searches("/documents", state="dead"),
+            "/documents of an import": searches("/documents", **imported),
             "/documents/{id}": each("/documents/{}", row(document.c.id)),
-            "/deliveries that are dead": asked("/deliveries", state="dead"),
-            "/deliveries that wait": asked("/deliveries", state="waiting", target=TARGET),
-            "/deliveries of a learner": asked("/deliveries", learner=learner),
-            "/deliveries of a rule that is not there": asked("/deliveries", rule="none"),
-            "/deliveries/retry": asked("/deliveries/retry", target=TARGET, state="dead"),
-            "/deliveries/retry of a rule that is not there": asked("/deliveries/retry", rule="none"),
-            "/deliveries/discard": asked("/deliveries/discard", target=TARGET),
-            "/deliveries/discard of an activity with many": asked("/deliveries/discard", activity="a1"),
-            "/mappings/diff": asked("/mappings/diff", **{"from": old, "to": new}),
+            "/deliveries that are dead": searches("/deliveries", state="dead"),
+            "/deliveries that wait": searches("/deliveries", state="waiting", target=TARGET),
+            "/deliveries of a learner": searches("/deliveries", learner=learner),
+            "/deliveries of a rule that is not there": searches("/deliveries", rule="none"),
+            "/deliveries/retry": searches("/deliveries/retry", target=TARGET, state="dead"),
+            "/deliveries/retry of a rule that is not there": searches("/deliveries/retry", rule="none"),
+            "/deliveries/discard": searches("/deliveries/discard", target=TARGET),
+            "/deliveries/discard of an activity with many": searches("/deliveries/discard", activity="a1"),
+            "/mappings/diff": searches("/mappings/diff", **{"from": old, "to": new}),
             "/mappings/{hash}": each(f"/mappings/{old}"),
             "/mappings/{hash}/preview": each(f"/mappings/{old}/preview"),
-            "/mappings/{hash}/preview of a commit": asked(
+            "/mappings/{hash}/preview of a commit": searches(
                 f"/mappings/{new}/preview", session=row(session.c.session_id), number=1
             ),
             "/mappings/impacts/{id}": each(self._report(new)),
-            "/log by a part of the subject": asked("/log", subject="nobody's"),
+            "/log by a part of the subject": searches("/log", subject="nobody's"),
         }  # fmt: skip
 
     def _report(self, version: str) -> str:

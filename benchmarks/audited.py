@@ -137,7 +137,7 @@ def _texts() -> Texts:
         migrate(engine)
         journals.fill(engine, 1)
         with reading(engine) as connection:
-            found = connection.execute(
+            row = connection.execute(
                 text(
                     "SELECT journal.body, journal.response, statement.body, attempt.state, session.state"
                     " FROM journal JOIN session USING (session_id) JOIN attempt ON attempt.id = session.attempt_id"
@@ -146,12 +146,12 @@ def _texts() -> Texts:
                 )
             ).one()
         engine.dispose()
-    return Texts._make(found)
+    return Texts._make(row)
 
 
 def _inserts(dialect: str, attempts: int) -> list[str]:
     """Return the statements that fill the tables."""
-    told, mapping = _texts(), load_mapping("scorm-profile").definition
+    texts, mapping = _texts(), load_mapping("scorm-profile").definition
     versions = [mapping, compile_text(changed(mapping.text), "changed").definition]
     learners, owners, its_import = max(attempts // 20, 1), attempts * 4 // 5, imported(attempts)
 
@@ -168,8 +168,8 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
         return f"printf('%0{width}d', {number})"
 
     def at(number: str) -> str:
-        told = f"CASE WHEN {is_imported(number)} THEN {its_import.start} ELSE {number} END"
-        return f"{NOW} - CAST({attempts} - ({told}) AS bigint) * {STEP}"
+        ordinal = f"CASE WHEN {is_imported(number)} THEN {its_import.start} ELSE {number} END"
+        return f"{NOW} - CAST({attempts} - ({ordinal}) AS bigint) * {STEP}"
 
     def earlier(number: str) -> str:
         return f"CASE WHEN {number} % 2 = 0 AND NOT {is_imported(number)} THEN 300000 ELSE 0 END"
@@ -185,8 +185,8 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
 
     learner, round_ = f"((CAST(n AS bigint) * 7919) % {learners})", f"(n / {learners})"
     its, place = "(n / 5)", "(n % 5)"
-    made = f"CASE {place} " + " ".join(f"WHEN {at} THEN '{rule}'" for at, rule in enumerate(RULES)) + " END"
-    rule = f"CASE WHEN {place} = 3 AND {its} % 500 = 0 THEN 'failed' ELSE {made} END"
+    usual_rule = f"CASE {place} " + " ".join(f"WHEN {at} THEN '{rule}'" for at, rule in enumerate(RULES)) + " END"
+    rule = f"CASE WHEN {place} = 3 AND {its} % 500 = 0 THEN 'failed' ELSE {usual_rule} END"
     dead, quarantined = f"({place} = 1 AND {its} % 20 = 7)", f"({place} = 2 AND {its} % 200 = 9)"
     newest = attempts - attempts // 100
     state = (
@@ -206,8 +206,8 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
         ),
         *(
             "INSERT INTO mapping_version (id, name, content_hash, definition, created_at) VALUES"
-            f" ({number}, {quoted(one.name)}, '{one.content_hash}', {quoted(one.text)}, {number})"
-            for number, one in enumerate(versions, 1)
+            f" ({number}, {quoted(version.name)}, '{version.content_hash}', {quoted(version.text)}, {number})"
+            for number, version in enumerate(versions, 1)
         ),
         insert("enrollment", owners - 1, {
             "id": "n + 1", "registration": uid(REGISTRATION), "lms_id": "1",
@@ -227,7 +227,7 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             "completion_status": "CASE n % 4 WHEN 0 THEN 'incomplete' ELSE 'completed' END",
             "success_status": "CASE WHEN n % 1000 = 77 THEN 'failed' WHEN n % 10 < 7 THEN 'passed' END",
             "score_raw": "80", "total_time": "60000", "started_at": f"{at('n')} - 600000",
-            "last_commit_at": at("n"), "state": quoted(told.attempt),
+            "last_commit_at": at("n"), "state": quoted(texts.attempt),
         }),
         (
             "UPDATE enrollment SET last_commit_at = told.at FROM (SELECT enrollment_id, max(last_commit_at) AS at"
@@ -237,15 +237,15 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             "session_id": uid(SESSION), "attempt_id": "n + 1", "entry": "'ab-initio'", "commits": "1 + (n + 1) % 2",
             "started_at": f"{at('n')} - 600000", "last_commit_at": at("n"),
             "ended_at": f"CASE WHEN n % 100 NOT BETWEEN 3 AND 7 THEN {at('n')} END",
-            "ended": "CASE WHEN n % 100 NOT BETWEEN 3 AND 7 THEN 'terminated' END", "state": quoted(told.session),
+            "ended": "CASE WHEN n % 100 NOT BETWEEN 3 AND 7 THEN 'terminated' END", "state": quoted(texts.session),
         }),
         *(
             insert("journal", last, {
-                "session_id": uid(SESSION, own), "number": number, "received_at": when, "wire_format": "'native'",
+                "session_id": uid(SESSION, ordinal), "number": number, "received_at": when, "wire_format": "'native'",
                 "content_type": "'application/json'", "disposition": "'applied'", "digest": padded("n", 64),
-                "response": quoted(told.response), "body": blob(told.body), "mapping_version_id": "1",
+                "response": quoted(texts.response), "body": blob(texts.body), "mapping_version_id": "1",
             })
-            for last, own, number, when in (
+            for last, ordinal, number, when in (
                 (attempts - 1, "n", "1", f"{at('n')} - {earlier('n')}"),
                 (attempts // 2 - 1, "(n * 2)", "2", at("n * 2")),
                 (COMMITS, "(n * 0)", "n + 3", f"{at('0')} + n * 1000"),
@@ -256,7 +256,7 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             "commit_number": f"CASE WHEN {place} < 3 OR {its} % 2 = 1 THEN 1 ELSE 2 END", "mapping_version_id": "1",
             "rule": rule, "verb": f"'{VERB}' || {rule}",
             "created_at": f"{at(its)} - CASE WHEN {place} < 3 THEN {earlier(its)} ELSE 0 END",
-            "problem": f"CASE WHEN {quarantined} THEN 'its object has no id' END", "body": quoted(told.statement),
+            "problem": f"CASE WHEN {quarantined} THEN 'its object has no id' END", "body": quoted(texts.statement),
         }),
         insert("delivery", count - 1, {
             "id": "n + 1", "target": "'lrs'", "attempt_id": f"{its} + 1", "position": place,

@@ -39,17 +39,19 @@ ENROLLMENT = {
 
 async def commit(request: web.Request) -> web.Response:
     """Answer a commit without keeping anything."""
-    told = msgspec.json.decode(await request.read())
+    content = msgspec.json.decode(await request.read())
     answer = {
         "result": True,
         "errorCode": 0,
-        "session_id": told["session_id"],
+        "session_id": content["session_id"],
         "commit": 1,
         "disposition": "applied",
         "attempt": ATTEMPT,
         "enrollment": ENROLLMENT,
         "progress": {"completed": False, "passed": None, "score": 0.4, "measure": None, "location": "page-3"},
-        "statements": [{"id": told["session_id"], "verb": "http://adlnet.gov/expapi/verbs/scored", "rule": "scored"}],
+        "statements": [
+            {"id": content["session_id"], "verb": "http://adlnet.gov/expapi/verbs/scored", "rule": "scored"}
+        ],
         "warnings": [],
     }
     return web.Response(body=msgspec.json.encode(answer), content_type="application/json")

@@ -76,42 +76,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     report = Report("commits", __doc__ or "")
     with contextlib.ExitStack() as stack:
-        made = stack.enter_context(databases())
-        subjects = [stack.enter_context(one.server) and one for one in _subjects(made)]
-        run = Run(subjects, made, options.seconds, options.rounds)
+        database_set = stack.enter_context(databases())
+        subjects = [stack.enter_context(subject.server) and subject for subject in _subjects(database_set)]
+        run = Run(subjects, database_set, options.seconds, options.rounds)
         for connections in options.connections:
             run.throughput(connections)
         _print_throughput(report, subjects, options.connections)
         rates = {
-            one.name: median(map(_rate, one.results["closed", options.connections[-1]])) / 2
-            for one in subjects
-            if one.what == "bridge"
+            subject.name: median(map(_rate, subject.results["closed", options.connections[-1]])) / 2
+            for subject in subjects
+            if subject.what == "bridge"
         }
         run.latency(rates, options.connections[-1])
         _print_latency(report, subjects, rates, options.connections[-1])
 
 
-def _subjects(made: Databases) -> list[Subject]:
+def _subjects(database_set: Databases) -> list[Subject]:
     port = free_port()
-    found = [Subject(Process(sys.executable, "-m", "benchmarks.bare", str(port), port=port), "", BARE)]
+    subjects = [Subject(Process(sys.executable, "-m", "benchmarks.bare", str(port), port=port), "", BARE)]
     for kind in KINDS:
-        bridge = Bridge(made.directory / kind, made.make(kind, f"bridge_{kind.lower()}"))
-        found.append(Subject(bridge, bridge.token, "bridge", kind, bridge.url))
-    bridge = Bridge(made.directory / "two", made.make("PostgreSQL", "bridge_two"), workers=2)
-    found.append(Subject(bridge, bridge.token, TWO, "PostgreSQL", bridge.url))
+        bridge = Bridge(database_set.directory / kind, database_set.make(kind, f"bridge_{kind.lower()}"))
+        subjects.append(Subject(bridge, bridge.token, "bridge", kind, bridge.url))
+    bridge = Bridge(database_set.directory / "two", database_set.make("PostgreSQL", "bridge_two"), workers=2)
+    subjects.append(Subject(bridge, bridge.token, TWO, "PostgreSQL", bridge.url))
     for kind in KINDS:
-        port, url = free_port(), made.make(kind, f"orm_{kind.lower()}", empty=True)
+        port, url = free_port(), database_set.make(kind, f"orm_{kind.lower()}", empty=True)
         server = Process(sys.executable, "-m", "benchmarks.orm", str(port), url, port=port)
-        found.append(Subject(server, "", "ORM", kind, url))
-    return found
+        subjects.append(Subject(server, "", "ORM", kind, url))
+    return subjects
 
 
 class Run:
     """Runs of all subjects in turn. Every run has enrollments of its own."""
 
-    def __init__(self, subjects: Sequence[Subject], made: Databases, seconds: float, rounds: int) -> None:
+    def __init__(self, subjects: Sequence[Subject], database_set: Databases, seconds: float, rounds: int) -> None:
         self._subjects = subjects
-        self._made = made
+        self._database_set = database_set
         self._seconds = seconds
         self._rounds = rounds
         self._first = 0
@@ -119,40 +119,40 @@ class Run:
     def throughput(self, connections: int) -> None:
         """Post as fast as answers come."""
         for _ in range(self._rounds):
-            for one in self._subjects:
-                one.results["closed", connections].append(self._load(one, connections, 0.0))
+            for subject in self._subjects:
+                subject.results["closed", connections].append(self._load(subject, connections, 0.0))
 
     def latency(self, rates: Mapping[str, float], connections: int) -> None:
         """Post at fixed rates, each to the subject it is named for and to the bare handler."""
-        bare = next(one for one in self._subjects if one.what == BARE)
+        bare = next(subject for subject in self._subjects if subject.what == BARE)
         for _ in range(self._rounds):
-            for one in self._subjects:
-                if rate := rates.get(one.name):
-                    one.results[one.name, connections].append(self._load(one, connections, rate))
-                    bare.results[one.name, connections].append(self._load(bare, connections, rate))
+            for subject in self._subjects:
+                if rate := rates.get(subject.name):
+                    subject.results[subject.name, connections].append(self._load(subject, connections, rate))
+                    bare.results[subject.name, connections].append(self._load(bare, connections, rate))
 
-    def _load(self, one: Subject, connections: int, rate: float) -> dict[str, Any]:
+    def _load(self, subject: Subject, connections: int, rate: float) -> dict[str, Any]:
         result = load(
             {
-                "port": one.server.port,
-                "token": one.token,
+                "port": subject.server.port,
+                "token": subject.token,
                 "connections": connections,
                 "seconds": self._seconds,
                 "rate": rate,
-                "server": one.server.pid,
-                "database": self._made.postmaster if one.kind == "PostgreSQL" else None,
+                "server": subject.server.pid,
+                "database": self._database_set.postmaster if subject.kind == "PostgreSQL" else None,
                 "first": self._first,
             }
         )
         self._first += 1_000_000
         if result["other"]:
-            print("".join(one.server.log[-40:]), file=sys.stderr)
-        one.commits += sum(result["answered"].values())
-        check(one.what, one.url, result)
+            print("".join(subject.server.log[-40:]), file=sys.stderr)
+        subject.commits += sum(result["answered"].values())
+        check(subject.what, subject.url, result)
         return result
 
 
-def check(what: str, url: str, result: Mapping[str, Any]) -> None:
+def check(server: str, url: str, result: Mapping[str, Any]) -> None:
     """Look whether all that was answered with 200 is in the database.
 
     Raises:
@@ -164,20 +164,20 @@ def check(what: str, url: str, result: Mapping[str, Any]) -> None:
         return
     engine = open_engine(url)
     with reading(engine) as connection:
-        stored = {str(row[0]): row[1] for row in connection.execute(text(f"{COUNTS[what]} GROUP BY session_id"))}
+        stored = {str(row[0]): row[1] for row in connection.execute(text(f"{COUNTS[server]} GROUP BY session_id"))}
     engine.dispose()
-    lost = {one: count for one, count in result["answered"].items() if stored.get(one) != count}
+    lost = {session_id: count for session_id, count in result["answered"].items() if stored.get(session_id) != count}
     if lost:
-        raise MissingError(f"{what}: {len(lost)} sessions lack commits that were answered with 200")
+        raise MissingError(f"{server}: {len(lost)} sessions lack commits that were answered with 200")
 
 
-def statements_a_commit(one: Subject) -> float:
+def statements_a_commit(subject: Subject) -> float:
     """Return how many statements were made for a commit."""
-    engine = open_engine(one.url)
+    engine = open_engine(subject.url)
     with reading(engine) as connection:
-        statements: int = connection.execute(text(STATEMENTS[one.what])).scalar_one()
+        statements: int = connection.execute(text(STATEMENTS[subject.what])).scalar_one()
     engine.dispose()
-    return statements / one.commits
+    return statements / subject.commits
 
 
 def _rate(result: Mapping[str, Any]) -> float:
@@ -193,21 +193,21 @@ def _print_throughput(report: Report, subjects: Sequence[Subject], all_connectio
     for connections in all_connections:
         base = bare.results["closed", connections]
         rows = []
-        for one in subjects:
-            results = one.results["closed", connections]
-            least = OF_BARE.get((one.kind, connections)) if one.what == "bridge" else None
+        for subject in subjects:
+            results = subject.results["closed", connections]
+            least = OF_BARE.get((subject.kind, connections)) if subject.what == "bridge" else None
             rows.append(
                 [
-                    one.name,
+                    subject.name,
                     f"{median(map(_rate, results)):,.0f}",
                     f"{ratio([*map(_rate, results)], [*map(_rate, base)]):.3f}",
                     f"{median(map(_cpu_rate, results)):,.0f}",
                     f"{ratio([*map(_cpu_rate, results)], [*map(_cpu_rate, base)]):.3f}",
                     "" if least is None else f"{least}",
-                    f"{median(one['server_cpu'] / one['commits'] * 1000 for one in results):.3f}",
-                    f"{median(one['database_cpu'] / one['commits'] * 1000 for one in results):.3f}",
-                    f"{median(one['p50'] for one in results):.1f}",
-                    f"{median(one['p99'] for one in results):.1f}",
+                    f"{median(result['server_cpu'] / result['commits'] * 1000 for result in results):.3f}",
+                    f"{median(result['database_cpu'] / result['commits'] * 1000 for result in results):.3f}",
+                    f"{median(result['p50'] for result in results):.1f}",
+                    f"{median(result['p99'] for result in results):.1f}",
                 ]
             )
         report.table(
@@ -218,8 +218,12 @@ def _print_throughput(report: Report, subjects: Sequence[Subject], all_connectio
         )  # fmt: skip
         for kind in KINDS:
             ours, theirs = (
-                next(one.results["closed", connections] for one in subjects if (one.what, one.kind) == (what, kind))
-                for what in ("bridge", "ORM")
+                next(
+                    subject.results["closed", connections]
+                    for subject in subjects
+                    if (subject.what, subject.kind) == (server, kind)
+                )
+                for server in ("bridge", "ORM")
             )
             times, by_cpu = (ratio([*map(how, ours)], [*map(how, theirs)]) for how in (_rate, _cpu_rate))
             report.text(
@@ -229,50 +233,50 @@ def _print_throughput(report: Report, subjects: Sequence[Subject], all_connectio
         one_process, two = (
             [
                 (result["server_cpu"] + result["database_cpu"]) / result["commits"]
-                for one in subjects
-                if (one.what, one.kind) == (what, "PostgreSQL")
-                for result in one.results["closed", connections]
+                for subject in subjects
+                if (subject.what, subject.kind) == (server, "PostgreSQL")
+                for result in subject.results["closed", connections]
             ]
-            for what in ("bridge", TWO)
+            for server in ("bridge", TWO)
         )
         report.text(
             f"PostgreSQL, {connections} connections: two processes take {ratio(two, one_process):.2f} times the"
             f" processor time of one for a commit, the database's included (at most {MORE_FOR_TWO})."
         )
-    busy = median(one["own_cpu"] / one["seconds"] for one in base)
+    busy = median(result["own_cpu"] / result["seconds"] for result in base)
     sizes = (
-        median(one["bytes_answered"] for one in base),
-        median(one["bytes_answered"] for one in subjects[1].results["closed", all_connections[-1]]),
+        median(result["bytes_answered"] for result in base),
+        median(result["bytes_answered"] for result in subjects[1].results["closed", all_connections[-1]]),
     )
     report.text(
         f"The load generator used {busy:.0%} of a processor against the bare handler; answers have {sizes[0]:.0f} bytes"
         f" there and {sizes[1]:.0f} from the bridge. Statements a commit: "
-        + ", ".join(f"{one.name} {statements_a_commit(one):.2f}" for one in subjects if one.url)
+        + ", ".join(f"{subject.name} {statements_a_commit(subject):.2f}" for subject in subjects if subject.url)
         + ". Every commit that was answered with 200 was found in its database."
     )
 
 
 def _print_latency(report: Report, subjects: Sequence[Subject], rates: Mapping[str, float], connections: int) -> None:
     rows = []
-    for one in subjects:
-        if one.name not in rates:
+    for subject in subjects:
+        if subject.name not in rates:
             continue
-        for measured in (subjects[0], one):
-            results = measured.results[one.name, connections]
+        for measured in (subjects[0], subject):
+            results = measured.results[subject.name, connections]
             times = ratio(
                 [result["p99"] for result in results],
-                [result["p99"] for result in subjects[0].results[one.name, connections]],
+                [result["p99"] for result in subjects[0].results[subject.name, connections]],
             )
             rows.append(
                 [
                     f"{measured.name}",
-                    f"{rates[one.name]:,.0f}",
+                    f"{rates[subject.name]:,.0f}",
                     f"{median(map(_rate, results)):,.0f}",
                     f"{median(result['p50'] for result in results):.2f}",
-                    f"{P50:.0f}" if measured is one else "",
+                    f"{P50:.0f}" if measured is subject else "",
                     f"{median(result['p99'] for result in results):.2f}",
                     f"{times:.1f}",
-                    f"{TIMES_BARE_P99}" if measured is one else "",
+                    f"{TIMES_BARE_P99}" if measured is subject else "",
                     f"{median(result['longest'] for result in results):.1f}",
                 ]
             )

@@ -186,19 +186,19 @@ def _commit(
 
 def _fold(mapping: CompiledMapping, bodies: list[bytes]) -> tuple[float, int]:
     """Apply a session's commits one after another: the cost of one after the first, and the statements of those."""
-    _, made = _commit(mapping, AttemptState(sessions=1), SessionState(number=1), bodies[0], 0)
+    _, transition = _commit(mapping, AttemptState(sessions=1), SessionState(number=1), bodies[0], 0)
     cost, statements = 0.0, 0
     for number, body in enumerate(bodies[1:], 1):
-        one, made = _commit(mapping, made.attempt, made.session, body, number)
-        cost += one
-        statements += len(made.statements)
+        duration, transition = _commit(mapping, transition.attempt, transition.session, body, number)
+        cost += duration
+        statements += len(transition.statements)
     return cost / (len(bodies) - 1) * 1e6, statements
 
 
 def _state(mapping: CompiledMapping, body: bytes) -> bytes:
     """Return the attempt's state after a commit as it is stored."""
-    _, made = _commit(mapping, AttemptState(sessions=1), SessionState(number=1), body, 0)
-    return msgspec.json.encode(made.attempt)
+    _, transition = _commit(mapping, AttemptState(sessions=1), SessionState(number=1), body, 0)
+    return msgspec.json.encode(transition.attempt)
 
 
 def _store(state: bytes) -> float:
@@ -216,10 +216,10 @@ def _fold_again(mapping: CompiledMapping, bodies: tuple[bytes, bytes]) -> float:
     for _ in range(COMMITS):
         # the attempt's state is decoded anew, as the service does, so that no item is known by its identity
         attempt = msgspec.json.decode(msgspec.json.encode(before.attempt), type=AttemptState)
-        one, made = _commit(mapping, attempt, before.session, bodies[1], 1)
-        cost += one
-        if len(made.statements) != 1:
-            raise RuntimeError(f"one answer must make one statement, not {len(made.statements)}")
+        duration, transition = _commit(mapping, attempt, before.session, bodies[1], 1)
+        cost += duration
+        if len(transition.statements) != 1:
+            raise RuntimeError(f"one answer must make one statement, not {len(transition.statements)}")
     return cost / COMMITS * 1e6
 
 

@@ -68,8 +68,8 @@ class Crowd:
 
     async def _token(self) -> str:
         async with self._session.get("/audit/sign-in") as response:
-            found = re.search(r'name="csrf" value="([^"]+)"', await response.text())
-        return found[1] if found else ""
+            match = re.search(r'name="csrf" value="([^"]+)"', await response.text())
+        return match[1] if match else ""
 
     async def _sign_in(self, token: str) -> None:
         # guesses before may still keep people who are not known waiting

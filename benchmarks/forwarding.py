@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--commits", type=int, default=400, help="to find out how soon their statements arrive")
     options = parser.parse_args(arguments)
     report = Report("forwarding", __doc__ or "")
-    with databases() as made, Lrs() as lrs:
-        outboxes = {kind: Outbox(made, kind, options.statements) for kind in KINDS}
+    with databases() as database_set, Lrs() as lrs:
+        outboxes = {kind: Outbox(database_set, kind, options.statements) for kind in KINDS}
         drains: dict[str, list[dict[str, float]]] = {f"{kind}{more}": [] for kind in KINDS for more in ("", " all")}
         clients: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
         for number in range(options.rounds):
@@ -83,19 +83,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 drains[kind].append(_drain(lrs, outbox, f"{kind.lower()}_{number}", documents=False))
                 drains[f"{kind} all"].append(_drain(lrs, outbox, f"{kind.lower()}_all_{number}", documents=True))
         _print_drains(report, outboxes, drains, clients)
-        soon = {kind: _soon(made, lrs, kind, options.commits) for kind in KINDS}
+        soon = {kind: _soon(database_set, lrs, kind, options.commits) for kind in KINDS}
     _print_soon(report, soon)
 
 
 class Outbox:
     """A database whose statements wait for no target in particular, to be copied."""
 
-    def __init__(self, made: Databases, kind: str, statements: int) -> None:
-        self._made = made
-        self.directory = made.directory
+    def __init__(self, database_set: Databases, kind: str, statements: int) -> None:
+        self._database_set = database_set
+        self.directory = database_set.directory
         self.kind = kind
-        self.url = made.make(kind, f"outbox_{kind.lower()}")
-        bridge = Bridge(made.directory / f"outbox-{kind}", self.url)
+        self.url = database_set.make(kind, f"outbox_{kind.lower()}")
+        bridge = Bridge(database_set.directory / f"outbox-{kind}", self.url)
         with bridge:
             sessions = int(statements / A_SESSION) + 1
             load(
@@ -120,14 +120,14 @@ class Outbox:
     def copy(self, name: str) -> str:
         """Return the URL of a copy."""
         if self.kind == "PostgreSQL":
-            url = self._made.postgresql(name, template=self.url.partition("?")[0].rpartition("/")[2])
+            url = self._database_set.postgresql(name, template=self.url.partition("?")[0].rpartition("/")[2])
             engine = open_engine(url)
             with writing(engine) as connection:
                 # else whoever reads it first would have to write to disk what copying it left in memory
                 connection.execute(text("CHECKPOINT"))
             engine.dispose()
             return url
-        url = self._made.sqlite(name, empty=True)
+        url = self._database_set.sqlite(name, empty=True)
         source = Path(self.url.removeprefix("sqlite:///"))
         for end in ("", "-wal"):
             if Path(f"{source}{end}").exists():
@@ -155,7 +155,7 @@ def _client(lrs: Lrs, outbox: Outbox) -> dict[str, float]:
     cpu = time.process_time()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(post())
-    return _taken(lrs, outbox) | {"cpu": (time.process_time() - cpu) / len(bodies) * 1e6}
+    return _measure_arrivals(lrs, outbox) | {"cpu": (time.process_time() - cpu) / len(bodies) * 1e6}
 
 
 def _drain(lrs: Lrs, outbox: Outbox, name: str, *, documents: bool) -> dict[str, float]:
@@ -177,15 +177,15 @@ def _drain(lrs: Lrs, outbox: Outbox, name: str, *, documents: bool) -> dict[str,
     engine.dispose()
     if left:
         raise WrongError(f"{left} deliveries of {expected} are not settled")
-    return _taken(lrs, outbox) | {"cpu": cpu}
+    return _measure_arrivals(lrs, outbox) | {"cpu": cpu}
 
 
-def _taken(lrs: Lrs, outbox: Outbox) -> dict[str, float]:
+def _measure_arrivals(lrs: Lrs, outbox: Outbox) -> dict[str, float]:
     """Return the rate at which the LRS took statements, from its first request on; check that each came once."""
     log = lrs.ask("/log")
     lrs.ask("/log", "DELETE")
-    ids = [one for _, some in log for one in some]
-    if sorted(ids) != sorted(one for one, _ in outbox.statements):
+    ids = [statement_id for _, some in log for statement_id in some]
+    if sorted(ids) != sorted(statement_id for statement_id, _ in outbox.statements):
         raise WrongError(f"{len(set(ids))} statements in {len(ids)} arrived, {len(outbox.statements)} were waiting")
     return {"rate": (len(ids) - len(log[0][1])) / (log[-1][0] - log[0][0]), "together": len(ids) / len(log)}
 
@@ -196,11 +196,11 @@ def _target(lrs: Lrs, *, documents: bool) -> str:
     return f'[[targets]]\nname = "lrs"\nendpoint = "{lrs.endpoint}"\n{"" if documents else off}'
 
 
-def _soon(made: Databases, lrs: Lrs, kind: str, commits: int) -> list[float]:
+def _soon(database_set: Databases, lrs: Lrs, kind: str, commits: int) -> list[float]:
     """Post commits one at a time; return the milliseconds from each answer until its last statement was accepted."""
-    url, pauses = made.make(kind, f"soon_{kind.lower()}"), random.Random(1)
+    url, pauses = database_set.make(kind, f"soon_{kind.lower()}"), random.Random(1)
     answered: dict[str, float] = {}
-    with Bridge(made.directory / f"soon-{kind}", url, _target(lrs, documents=True)) as bridge:
+    with Bridge(database_set.directory / f"soon-{kind}", url, _target(lrs, documents=True)) as bridge:
         requests = Requests("127.0.0.1", bridge.port, bridge.token)
         with socket.create_connection(("127.0.0.1", bridge.port)) as connection:
             for number in range(commits):
@@ -211,19 +211,19 @@ def _soon(made: Databases, lrs: Lrs, kind: str, commits: int) -> list[float]:
                 if answer["statements"]:
                     answered[answer["statements"][-1]["id"]] = at
                 time.sleep(pauses.uniform(0.03, 0.06))
-    accepted = {one: at for at, ids in lrs.ask("/log") for one in ids}
+    accepted = {statement_id: at for at, ids in lrs.ask("/log") for statement_id in ids}
     lrs.ask("/log", "DELETE")
     if missing := answered.keys() - accepted.keys():
         raise WrongError(f"{len(missing)} of {len(answered)} statements did not arrive")
-    return sorted((accepted[one] - at) * 1000 for one, at in answered.items())
+    return sorted((accepted[statement_id] - at) * 1000 for statement_id, at in answered.items())
 
 
 def _answer(connection: socket.socket) -> tuple[Any, float]:
     data = b""
     while True:
         data += connection.recv(65536)
-        head, found, body = data.partition(b"\r\n\r\n")
-        if found and len(body) >= int(head.partition(b"Content-Length: ")[2].partition(b"\r")[0]):
+        head, separator, body = data.partition(b"\r\n\r\n")
+        if separator and len(body) >= int(head.partition(b"Content-Length: ")[2].partition(b"\r")[0]):
             at = time.monotonic()
             if b" 200 " not in head[:16]:
                 raise WrongError(f"a commit was not stored: {body!r}")
@@ -233,22 +233,22 @@ def _answer(connection: socket.socket) -> tuple[Any, float]:
 def _print_drains(report: Report, outboxes: dict[str, Outbox], drains: dict[str, Any], clients: dict[str, Any]) -> None:
     rows = []
     for kind, outbox in outboxes.items():
-        told = (
+        series = (
             ("aiohttp client", clients[kind]),
             ("forwarder", drains[kind]),
             ("with documents", drains[f"{kind} all"]),
         )
-        for name, results in told:
-            rates = [one["rate"] for one in results]
+        for name, results in series:
+            rates = [result["rate"] for result in results]
             rows.append(
                 [
                     f"{name}, {kind}",
                     f"{len(outbox.statements):,}",
                     f"{median(rates):,.0f}",
-                    f"{ratio(rates, [one['rate'] for one in clients[kind]]):.2f}",
+                    f"{ratio(rates, [result['rate'] for result in clients[kind]]):.2f}",
                     f"{OF_CLIENT}" if name == "forwarder" else "",
-                    f"{median(one['cpu'] for one in results):.0f}",
-                    f"{median(one['together'] for one in results):.0f}",
+                    f"{median(result['cpu'] for result in results):.0f}",
+                    f"{median(result['together'] for result in results):.0f}",
                 ]
             )
     report.table(

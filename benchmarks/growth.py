@@ -68,39 +68,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if min(options.attempts) < SESSIONS * (options.rounds + 1):
         parser.error(f"each round needs {SESSIONS} stored attempts of its own, and so does the warm-up")
     report = Report("growth", __doc__ or "")
-    with databases() as made:
+    with databases() as database_set:
         for kind in KINDS:
-            stored = [_stored(made, kind, attempts) for attempts in options.attempts]
+            stored = [_stored(database_set, kind, attempts) for attempts in options.attempts]
             _start(stored)
             _commit(stored, options.rounds)
-            for one in stored:
-                _look(one)
+            for store in stored:
+                _look(store)
             _print_growth(report, kind, stored)
-        _print_memory(report, _wait(made, options.statements), options.statements)
+        _print_memory(report, _wait(database_set, options.statements), options.statements)
 
 
-def _stored(made: Databases, kind: str, attempts: int) -> Stored:
+def _stored(database_set: Databases, kind: str, attempts: int) -> Stored:
     name = f"stored_{kind.lower()}_{attempts}"
-    bridge = Bridge(made.directory / name, made.make(kind, name))
+    bridge = Bridge(database_set.directory / name, database_set.make(kind, name))
     with bridge:
         fill(bridge, attempts)
     numbers = list(range(attempts))
     Random(attempts).shuffle(numbers)
-    one = Stored(bridge, kind, attempts, numbers)
+    store = Stored(bridge, kind, attempts, numbers)
     engine = open_engine(bridge.url)
     with reading(engine) as connection:
-        one.rows = connection.execute(text("SELECT count(*) FROM journal")).scalar_one()
+        store.rows = connection.execute(text("SELECT count(*) FROM journal")).scalar_one()
     engine.dispose()
-    return one
+    return store
 
 
 def _start(stored: Sequence[Stored]) -> None:
     for _ in range(3):
-        for one in stored:
+        for store in stored:
             begun = time.perf_counter()
-            with one.bridge:
-                _until_ready(one.bridge)
-                one.starts.append(time.perf_counter() - begun)
+            with store.bridge:
+                _until_ready(store.bridge)
+                store.starts.append(time.perf_counter() - begun)
 
 
 def _until_ready(bridge: Bridge) -> None:
@@ -113,32 +113,32 @@ def _until_ready(bridge: Bridge) -> None:
 
 def _commit(stored: Sequence[Stored], rounds: int) -> None:
     with contextlib.ExitStack() as stack:
-        for one in stored:
-            stack.enter_context(one.bridge)
+        for store in stored:
+            stack.enter_context(store.bridge)
         for number in range(rounds + 1):
-            for one in stored:
-                taken, one.unused = one.unused[:SESSIONS], one.unused[SESSIONS:]
+            for store in stored:
+                numbers, store.unused = store.unused[:SESSIONS], store.unused[SESSIONS:]
                 result = load(
                     {
-                        "port": one.bridge.port,
-                        "token": one.bridge.token,
+                        "port": store.bridge.port,
+                        "token": store.bridge.token,
                         "connections": CONNECTIONS,
                         "seconds": 600,
                         "warm_up": 0,
-                        "server": one.bridge.pid,
+                        "server": store.bridge.pid,
                         "first": 10_000_000 * (number + 1),
-                        "sessions": len(taken),
-                        "stored": taken,
+                        "sessions": len(numbers),
+                        "stored": numbers,
                     }
                 )
-                check("bridge", one.bridge.url, result)
+                check("bridge", store.bridge.url, result)
                 if number:  # the first round warms up
-                    one.rounds.append(result)
+                    store.rounds.append(result)
 
 
-def _look(one: Stored) -> None:
+def _look(store: Stored) -> None:
     """Find out what the forwarder's look for what waits costs, with all that is settled around it."""
-    engine = open_engine(one.bridge.url)
+    engine = open_engine(store.bridge.url)
     part = ShardLease("lrs", "lrs/0", random_id(), 0)
     with writing(engine) as connection:
         outbox.assign_waiting(connection, part.target)
@@ -150,16 +150,16 @@ def _look(one: Stored) -> None:
             outbox.claim(connection, part, now=FAR, limit=50, most_bytes=512 * 1024)
             times.append((time.perf_counter() - begun) * 1000)
     engine.dispose()
-    one.look = statistics.median(times)
+    store.look = statistics.median(times)
 
 
-def _wait(made: Databases, statements: int) -> list[tuple[int, float, float]]:
+def _wait(database_set: Databases, statements: int) -> list[tuple[int, float, float]]:
     """Commit while nobody listens at the target; return (statements that wait, MiB now, MiB at most) on the way."""
     target = f'[[targets]]\nname = "lrs"\nendpoint = "http://127.0.0.1:{free_port()}/xapi/"\n'
-    found: list[tuple[int, float, float]] = []
-    with Bridge(made.directory / "waiting", made.sqlite("waiting"), target) as bridge:
+    samples: list[tuple[int, float, float]] = []
+    with Bridge(database_set.directory / "waiting", database_set.sqlite("waiting"), target) as bridge:
         engine, first, waiting = open_engine(bridge.url), 0, 0
-        found.append((0, *memory(bridge.pid)))
+        samples.append((0, *memory(bridge.pid)))
         while waiting < statements:
             result = load(
                 {
@@ -171,30 +171,30 @@ def _wait(made: Databases, statements: int) -> list[tuple[int, float, float]]:
             check("bridge", bridge.url, result)
             with reading(engine) as connection:
                 waiting = outbox.waiting(connection)["lrs"]
-            found.append((waiting, *memory(bridge.pid)))
+            samples.append((waiting, *memory(bridge.pid)))
         engine.dispose()
-    return found
+    return samples
 
 
 def _print_growth(report: Report, kind: str, stored: Sequence[Stored]) -> None:
     rows = []
-    few = [one["server_cpu"] / one["commits"] for one in stored[0].rounds]
-    slow = [one["seconds"] / one["commits"] for one in stored[0].rounds]
-    for one in stored:
-        costs = [result["server_cpu"] / result["commits"] for result in one.rounds]
-        times = [result["seconds"] / result["commits"] for result in one.rounds]
+    few = [result["server_cpu"] / result["commits"] for result in stored[0].rounds]
+    slow = [result["seconds"] / result["commits"] for result in stored[0].rounds]
+    for store in stored:
+        costs = [result["server_cpu"] / result["commits"] for result in store.rounds]
+        times = [result["seconds"] / result["commits"] for result in store.rounds]
         rows.append(
             [
-                f"{one.attempts:,}",
-                f"{one.rows:,}",
+                f"{store.attempts:,}",
+                f"{store.rows:,}",
                 f"{median(costs) * 1e6:,.0f}",
                 f"{ratio(costs, few):.2f}",
                 f"{median(times) * 1e6:,.0f}",
                 f"{ratio(times, slow):.2f}",
                 f"{1 + FLAT:.2f}",
-                f"{median(one.starts):.2f}",
+                f"{median(store.starts):.2f}",
                 f"{START:.0f}",
-                f"{one.look:.1f}",
+                f"{store.look:.1f}",
             ]
         )
     report.table(
@@ -205,17 +205,17 @@ def _print_growth(report: Report, kind: str, stored: Sequence[Stored]) -> None:
     )  # fmt: skip
 
 
-def _print_memory(report: Report, found: list[tuple[int, float, float]], statements: int) -> None:
+def _print_memory(report: Report, samples: list[tuple[int, float, float]], statements: int) -> None:
     report.table(
         f"Memory while {statements:,} statements come to wait for an LRS that is down (SQLite)",
         ["statements waiting", "MiB", "most ever"],
-        [[f"{waiting:,}", f"{now:.1f}", f"{limit:.1f}"] for waiting, now, limit in found],
+        [[f"{waiting:,}", f"{now:.1f}", f"{limit:.1f}"] for waiting, now, limit in samples],
     )
-    half = [(waiting, now) for waiting, now, _ in found if waiting >= found[-1][0] / 2]
+    half = [(waiting, now) for waiting, now, _ in samples if waiting >= samples[-1][0] / 2]
     slope = statistics.linear_regression(*zip(*half, strict=True)).slope * 1024 * 1000 if len(half) > 1 else 0.0
     report.text(
         f"In the second half memory grew by {slope:.1f} KiB for 1,000 statements (about 0); it was never more than"
-        f" {found[-1][2]:.0f} MiB (at most {PEAK})."
+        f" {samples[-1][2]:.0f} MiB (at most {PEAK})."
     )
 
 

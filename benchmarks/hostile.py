@@ -133,14 +133,14 @@ def _json() -> _Rows:
         SESSION,
         _numbered(lambda n: b'"k%d":1' % n, b'{"cmi":{"core":{"lesson_location":{', b"}}}}"),
     )
-    for what, name in (("session_time", "time"), ("score", "score"), ("lesson_status", "status")):
+    for element, name in (("session_time", "time"), ("score", "score"), ("lesson_status", "status")):
         for text in (b"1", b" ", b":", b"1.", b"P1D", b"-"):
             value = _fill(text, b'"', b'"')
-            inside = b'{"raw":%b}' % value[: SIZE - 200] if what == "score" else value[: SIZE - 200]
+            inside = b'{"raw":%b}' % value[: SIZE - 200] if element == "score" else value[: SIZE - 200]
             if not inside.rstrip(b"}").endswith(b'"'):
-                inside = inside[:-1].rstrip(b"}") + (b'"}' if what == "score" else b'"')
+                inside = inside[:-1].rstrip(b"}") + (b'"}' if element == "score" else b'"')
             yield f"JSON: a {name} of {text.decode()!r}", SESSION, b'{"cmi":{"core":{"%b":%b}}}' % (
-                what.encode(), inside,
+                element.encode(), inside,
             )  # fmt: skip
 
 
@@ -397,8 +397,8 @@ def _launches() -> _Rows:
             ("unknown", [{} for _ in range(300_000)]),
             ("attempt", int("9" * 4_000)),
         ):
-            what = f"{entry}: {field} {type(value).__name__}"
-            yield what, entry, _compact(LAUNCH | cmi | {field: value})
+            name = f"{entry}: {field} {type(value).__name__}"
+            yield name, entry, _compact(LAUNCH | cmi | {field: value})
         yield f"{entry}: mended", entry, _compact(LAUNCH | cmi)[:-1] + rb',"a":"' + rb"\ud800" * 170_000 + b'"}'
     yield (
         "all-in-one: 2,000 answers",

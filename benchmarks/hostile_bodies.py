@@ -96,7 +96,7 @@ class Attacker:
         body = msgspec.json.encode({"learner": {"id": learner}, "activity": {"id": "235"}})
         return str(msgspec.json.decode(self.post("/v1/sessions", body)[1])["session_id"])
 
-    def attack(self, one: Hostile, longest: Longest) -> list[str]:
+    def attack(self, payload: Hostile, longest: Longest) -> list[str]:
         """Post the bodies of an attack and return a row of the table."""
         self.number += 1
         learner = f"u{self.number}-{uuid4()}"
@@ -109,22 +109,24 @@ class Attacker:
             "scorm-cloud form": "/v1/formats/scorm-cloud",
             SESSION: f"/v1/sessions/{session}/commits",
             "resumed": f"/v1/sessions/{session}/commits",
-        }.get(one.entry, f"/v1/formats/{one.entry}/sessions/{session}/commits")
+        }.get(payload.entry, f"/v1/formats/{payload.entry}/sessions/{session}/commits")
         # so that the session is one that is remembered
         self.post(f"/v1/sessions/{session}/commits", b'{"cmi":{"core":{"lesson_location":"a","exit":"suspend"}}}')
-        for body in one.bodies[:-1]:
-            assert self.post(path, body)[0] == 200, one.name
-        if one.entry == "resumed":
+        for body in payload.bodies[:-1]:
+            assert self.post(path, body)[0] == 200, payload.name
+        if payload.entry == "resumed":
             session = self.open(learner)
             path = f"/v1/sessions/{session}/commits"
             self.post(path, b'{"cmi":{"core":{"lesson_location":"b"}}}')
         longest.reset()
         began = time.perf_counter()
-        status, answer = self.post(path, one.bodies[-1], encoding=one.encoding, token="form" not in one.entry)
+        status, answer = self.post(
+            path, payload.bodies[-1], encoding=payload.encoding, token="form" not in payload.entry
+        )
         took = (time.perf_counter() - began) * 1000
         return [
-            one.name,
-            f"{len(one.bodies[-1]):,}",
+            payload.name,
+            f"{len(payload.bodies[-1]):,}",
             f"{status or 'none'}",
             f"{len(answer):,}",
             f"{took:,.0f}",
@@ -162,9 +164,9 @@ async def serve(directory: Path, only: str) -> list[list[str]]:
     rows: list[list[str]] = []
 
     def attack() -> None:
-        for one in hostile():
-            if only in one.name:
-                rows.append(attacker.attack(one, longest))
+        for payload in hostile():
+            if only in payload.name:
+                rows.append(attacker.attack(payload, longest))
                 print(*rows[-1], sep=" | ", flush=True)
 
     ticking = asyncio.create_task(tick(longest))

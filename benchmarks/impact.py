@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report = Report("impact", __doc__ or "")
     old = load_mapping("scorm-profile").definition.text
     documents = old, changed(old)
-    with databases() as made:
+    with databases() as database_set:
         for kind in ("SQLite", "PostgreSQL"):
-            engine = open_engine(made.make(kind, "impact"))
+            engine = open_engine(database_set.make(kind, "impact"))
             fill(engine, options.sessions)
             rows = [_measure(engine, documents, processes) for processes in (0, 1, 2)]
             engine.dispose()
@@ -70,13 +70,16 @@ def _measure(engine: Engine, documents: tuple[str, str], processes: int) -> tupl
     best, used, commits = float("inf"), 0.0, 0
     for _ in range(ROUNDS):
         before, begun = _processor_seconds(), time.perf_counter()
-        found = measure_impact(
+        impact = measure_impact(
             engine, ImpactInput(*documents, JournalSpan()), processes=processes, single_process_limit=0
         )
         took = time.perf_counter() - begun
         if took < best:
-            best, used, commits = took, _processor_seconds() - before, found.commits
-        if not all(any(getattr(one, kind) for one in found.rules.values()) for kind in ("added", "dropped", "changed")):
+            best, used, commits = took, _processor_seconds() - before, impact.commits
+        if not all(
+            any(getattr(rule_impact, kind) for rule_impact in impact.rules.values())
+            for kind in ("added", "dropped", "changed")
+        ):
             raise RuntimeError("the new document makes no difference of some kind")
     # of the helpers, what the largest one ever had
     peak = max(memory(os.getpid())[1], resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
@@ -85,8 +88,8 @@ def _measure(engine: Engine, documents: tuple[str, str], processes: int) -> tupl
 
 def _processor_seconds() -> float:
     """Return the processor time of this process and those it has waited for; not the database server's."""
-    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+    process, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return process.ru_utime + process.ru_stime + others.ru_utime + others.ru_stime
 
 
 if __name__ == "__main__":

@@ -53,14 +53,14 @@ def fill(engine: Engine, sessions: int) -> None:
 
 def _command(lms_id: int, session: int, number: int, at: int) -> StoreCommit:
     kind = session % workload.KINDS
-    told = msgspec.json.encode(workload.body(kind, number)).decode()
+    json_text = msgspec.json.encode(workload.body(kind, number)).decode()
     for hole, value in zip(
         workload.HOLES,
         (str(uuid.UUID(int=session + 1)), workload.learner(session), workload.activity(session), f"{at:016d}"),
         strict=True,
     ):
-        told = told.replace(hole, value)
-    body = told.encode()
+        json_text = json_text.replace(hole, value)
+    body = json_text.encode()
     whole = native.parse_all_in_one(body)
     if whole is None:
         raise RuntimeError("a body of the workload cannot be read")

@@ -204,14 +204,14 @@ async def run(job: Job) -> Result:
     """Post as the job says."""
     load, loop = Load(job), asyncio.get_running_loop()
     connections = [Connection(load, number) for number in range(job.connections)]
-    for one in connections:
-        await loop.create_connection(lambda one=one: one, "127.0.0.1", job.port)  # type: ignore[misc]
+    for connection in connections:
+        await loop.create_connection(lambda connection=connection: connection, "127.0.0.1", job.port)  # type: ignore[misc]
     ticking = None
     if job.rate:
         ticking = asyncio.create_task(_tick(load, connections))
     else:
-        for one in connections:
-            one.post()
+        for connection in connections:
+            connection.post()
     await asyncio.sleep(job.warm_up)
     before = _times(job)
     load.measuring = True
@@ -225,18 +225,18 @@ async def run(job: Job) -> Result:
     load.stopping = True
     if ticking is not None:
         await ticking
-    for one in connections:
-        one.finish()
+    for connection in connections:
+        connection.finish()
     async with asyncio.timeout(MAX_WAIT):
         await load.finished.wait()
-    wall, server, database, own = (now - then for now, then in zip(after, before, strict=True))
+    wall, server, database, generator = (now - then for now, then in zip(after, before, strict=True))
     took = sorted(load.latencies) or [0.0]
     return Result(
         commits=len(load.latencies),
         seconds=wall,
         server_cpu=server,
         database_cpu=database,
-        own_cpu=own,
+        own_cpu=generator,
         p50=took[len(took) // 2] * 1000,
         p99=took[len(took) * 99 // 100] * 1000,
         longest=took[-1] * 1000,

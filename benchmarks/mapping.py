@@ -75,9 +75,9 @@ def main() -> None:
         commit=Commit(wire_format="native", tree=tree), parsed_cmi=reading, digest="0" * 64, received_at=NOW
     )
     update = update_attempt(attempt, session, arrival)
-    made = _map(mapping, update)
-    verbs = [one.rule for one in made.statements]
-    per_statement = len(made.statements)
+    result = _map(mapping, update)
+    verbs = [statement.rule for statement in result.statements]
+    per_statement = len(result.statements)
 
     decode = measure(lambda: msgspec.json.decode(BODY))
     reads = measure(lambda: parse_cmi(tree))

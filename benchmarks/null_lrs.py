@@ -32,7 +32,7 @@ class NullLrs:
 
     async def statements(self, request: web.Request) -> web.Response:
         """Accept statements."""
-        ids = [one.id for one in _decode(await request.read())]
+        ids = [statement.id for statement in _decode(await request.read())]
         self._count += len(ids)
         self._log.append((time.monotonic(), ids))
         return _json(ids)

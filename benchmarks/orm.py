@@ -112,25 +112,27 @@ class Views:
         return web.Response(text=answer, content_type="application/json")
 
     def _store(self, body: bytes) -> str:
-        told = json.loads(body)
+        snapshot = json.loads(body)
         now = time.time()
         with Session(self._engine) as database, database.begin():
-            session, attempt, enrollment = _find(database, told)
+            session, attempt, enrollment = _find(database, snapshot)
             session.commits += 1
-            session.ended = told["terminated"]
+            session.ended = snapshot["terminated"]
             enrollment.last_commit_at = now
             database.add(CmiCommit(session_id=session.session_id, received_at=now, body=body))
-            statements = [_statement(rule, attempt, enrollment) for rule in _changes(attempt, enrollment, told)]
-            for one in statements:
+            statements = [_statement(rule, attempt, enrollment) for rule in _changes(attempt, enrollment, snapshot)]
+            for statement in statements:
                 database.add(
-                    Statement(id=str(one.id), attempt_id=attempt.id, state="waiting", body=one.to_json("1.0.3"))
+                    Statement(
+                        id=str(statement.id), attempt_id=attempt.id, state="waiting", body=statement.to_json("1.0.3")
+                    )
                 )
             answer = _answer(session, attempt, enrollment, statements)
         return json.dumps(answer)
 
 
-def _find(database: Session, told: dict[str, Any]) -> tuple[CmiSession, Attempt, Enrollment]:
-    learner, activity = told["learner"], told["activity"]
+def _find(database: Session, snapshot: dict[str, Any]) -> tuple[CmiSession, Attempt, Enrollment]:
+    learner, activity = snapshot["learner"], snapshot["activity"]
     enrollment = database.scalars(
         select(Enrollment).where(Enrollment.learner_id == learner["id"], Enrollment.activity_id == activity["id"])
     ).one_or_none()
@@ -141,7 +143,7 @@ def _find(database: Session, told: dict[str, Any]) -> tuple[CmiSession, Attempt,
         )  # fmt: skip
         database.add(enrollment)
         database.flush()
-    session = database.get(CmiSession, told["session_id"])
+    session = database.get(CmiSession, snapshot["session_id"])
     if session is not None:
         attempt = database.get(Attempt, session.attempt_id)
         assert attempt is not None
@@ -157,40 +159,40 @@ def _find(database: Session, told: dict[str, Any]) -> tuple[CmiSession, Attempt,
         )  # fmt: skip
         database.add(latest)
         database.flush()
-    session = CmiSession(session_id=told["session_id"], attempt_id=latest.id, commits=0, ended=False)
+    session = CmiSession(session_id=snapshot["session_id"], attempt_id=latest.id, commits=0, ended=False)
     database.add(session)
     database.flush()
     return session, latest, enrollment
 
 
-def _changes(attempt: Attempt, enrollment: Enrollment, told: dict[str, Any]) -> list[str]:
+def _changes(attempt: Attempt, enrollment: Enrollment, snapshot: dict[str, Any]) -> list[str]:
     """Bring the attempt up to a snapshot; return the verbs of what has changed."""
-    cmi = told["cmi"]
+    cmi = snapshot["cmi"]
     core = cmi.get("core", cmi)
     status = core.get("lesson_status", "")
     completion = core.get("completion_status", "completed" if status in {"passed", "completed"} else "incomplete")
     success = core.get("success_status", status if status in {"passed", "failed"} else "unknown")
     raw = float(core["score"]["raw"]) if core["score"]["raw"] else attempt.raw
     progress = float(cmi["progress_measure"]) if cmi.get("progress_measure") else None
-    found = [] if attempt.status else ["initialized"]
+    verbs = [] if attempt.status else ["initialized"]
     if raw != attempt.raw:
-        found.append("scored")
+        verbs.append("scored")
         enrollment.best_raw = max(raw or 0, enrollment.best_raw or 0)
     if progress != attempt.progress:
-        found.append("progressed")
+        verbs.append("progressed")
     if completion == "completed" != attempt.completion_status:
-        found.append("completed")
+        verbs.append("completed")
     if success != attempt.success_status and success in {"passed", "failed"}:
-        found.append(success)
+        verbs.append(success)
     ended = "suspended" if core["exit"] == "suspend" else "terminated"
-    if told["terminated"]:
-        found.append(ended)
-    attempt.status = ended if told["terminated"] else "active"
+    if snapshot["terminated"]:
+        verbs.append(ended)
+    attempt.status = ended if snapshot["terminated"] else "active"
     attempt.completion_status, attempt.success_status = completion, success
     attempt.raw, attempt.progress = raw, progress
     attempt.location = core.get("lesson_location", core.get("location", ""))
     attempt.suspend_data, attempt.session_time = cmi["suspend_data"], core["session_time"]
-    return found
+    return verbs
 
 
 def _statement(verb: str, attempt: Attempt, enrollment: Enrollment) -> Any:
@@ -236,13 +238,13 @@ def _statement(verb: str, attempt: Attempt, enrollment: Enrollment) -> Any:
 
 def _answer(session: CmiSession, attempt: Attempt, enrollment: Enrollment, statements: list[Any]) -> dict[str, Any]:
     statuses = {"completion_status": attempt.completion_status, "success_status": attempt.success_status}
-    known = {"id": attempt.id, "number": attempt.number, "status": attempt.status, "raw": attempt.raw}
+    summary = {"id": attempt.id, "number": attempt.number, "status": attempt.status, "raw": attempt.raw}
     return {
         "result": True,
         "errorCode": 0,
         "session_id": session.session_id,
         "commit": session.commits,
-        "attempt": known | statuses,
+        "attempt": summary | statuses,
         "enrollment": {
             "registration": enrollment.registration,
             "learner": {"id": enrollment.learner_id, "name": enrollment.learner_name},
@@ -251,7 +253,7 @@ def _answer(session: CmiSession, attempt: Attempt, enrollment: Enrollment, state
             "best_raw": enrollment.best_raw,
         }
         | statuses,
-        "statements": [{"id": str(one.id), "verb": one.verb.id} for one in statements],
+        "statements": [{"id": str(statement.id), "verb": statement.verb.id} for statement in statements],
     }
 
 

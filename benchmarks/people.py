@@ -57,86 +57,86 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report = Report("people", __doc__ or "")
     roots = {"before": options.against} if options.against else {}
     roots["after" if roots else "bridge"] = ROOT
-    with databases() as made:
+    with databases() as database_set:
         for kind in options.kinds:
             with contextlib.ExitStack() as stack:
                 subjects = [
-                    Subject(what, kind, stack.enter_context(_bridge(made, kind, what, root)))
-                    for what, root in roots.items()
+                    Subject(version, kind, stack.enter_context(_bridge(database_set, kind, version, root)))
+                    for version, root in roots.items()
                 ]
-                run = Run(made, options.seconds)
-                for one in subjects:
-                    run.fill(one, options.stored)
+                run = Run(database_set, options.seconds)
+                for subject in subjects:
+                    run.fill(subject, options.stored)
                 rate = run.commits(subjects[-1], 0.0)
                 rate = rate["commits"] / rate["seconds"] / 2
                 results = run.rounds(subjects, rate, options.rounds)
             _print(report, kind, rate, results)
 
 
-def _bridge(made: Databases, kind: str, what: str, root: Path) -> Bridge:
-    url = made.make(kind, f"{what}_{kind.lower()}")
+def _bridge(database_set: Databases, kind: str, version: str, root: Path) -> Bridge:
+    url = database_set.make(kind, f"{version}_{kind.lower()}")
     engine = open_engine(url)
     with writing(engine) as connection:
         accounts.add(
             connection, NewAccount(NAME, "admin", sees_names=True, password=passwords.hash_password(PASSWORD)), 0
         )
     engine.dispose()
-    return Bridge(made.directory / f"{what}-{kind}", url, SETTINGS, root=root)
+    return Bridge(database_set.directory / f"{version}-{kind}", url, SETTINGS, root=root)
 
 
 class Run:
     """Runs, each with enrollments of its own."""
 
-    def __init__(self, made: Databases, seconds: float) -> None:
-        self._made = made
+    def __init__(self, database_set: Databases, seconds: float) -> None:
+        self._database_set = database_set
         self._seconds = seconds
         self._first = 0
 
-    def fill(self, one: Subject, sessions: int) -> None:
+    def fill(self, subject: Subject, sessions: int) -> None:
         """Store sessions."""
-        self._load(one, sessions=sessions, seconds=600.0, connections=64)
+        self._load(subject, sessions=sessions, seconds=600.0, connections=64)
 
-    def commits(self, one: Subject, rate: float) -> dict[str, Any]:
+    def commits(self, subject: Subject, rate: float) -> dict[str, Any]:
         """Post commits, as fast as answers come where the rate is 0."""
-        return self._load(one, rate=rate, seconds=self._seconds, connections=CONNECTIONS)
+        return self._load(subject, rate=rate, seconds=self._seconds, connections=CONNECTIONS)
 
     def rounds(
         self, subjects: Sequence[Subject], rate: float, rounds: int
     ) -> dict[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]]:
         """Return (bridge, crowd) -> in each round what came of the commits, and of the crowd."""
-        found: dict[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = defaultdict(list)
+        results: dict[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = defaultdict(list)
         for _ in range(rounds):
             for crowd in CROWDS:
-                for one in subjects:
-                    with _crowd(one.bridge.port, crowd, self._seconds + 2) as asking:
-                        result = self.commits(one, rate)
-                        told = {} if asking is None else msgspec.json.decode(asking.communicate()[0])
-                    found[one.what, crowd].append((result, told))
-        return found
+                for subject in subjects:
+                    with _crowd(subject.bridge.port, crowd, self._seconds + 2) as asking:
+                        result = self.commits(subject, rate)
+                        crowd_counts = {} if asking is None else msgspec.json.decode(asking.communicate()[0])
+                    results[subject.what, crowd].append((result, crowd_counts))
+        return results
 
-    def _load(self, one: Subject, **job: Any) -> dict[str, Any]:
+    def _load(self, subject: Subject, **job: Any) -> dict[str, Any]:
         result = load(
             {
-                "port": one.bridge.port,
-                "token": one.bridge.token,
-                "server": one.bridge.pid,
-                "database": self._made.postmaster if one.kind == "PostgreSQL" else None,
+                "port": subject.bridge.port,
+                "token": subject.bridge.token,
+                "server": subject.bridge.pid,
+                "database": self._database_set.postmaster if subject.kind == "PostgreSQL" else None,
                 "first": self._first,
             }
             | job
         )
         self._first += 1_000_000
-        check("bridge", one.bridge.url, result)
+        check("bridge", subject.bridge.url, result)
         return result
 
 
 @contextlib.contextmanager
-def _crowd(port: int, what: str, seconds: float) -> Any:
-    if what == "alone":
+def _crowd(port: int, crowd: str, seconds: float) -> Any:
+    if crowd == "alone":
         yield None
         return
     job = {
-        "port": port, "what": what, "connections": PEOPLE, "seconds": seconds, "name": NAME, "password": PASSWORD,
+        "port": port, "what": crowd, "connections": PEOPLE, "seconds": seconds, "name": NAME, "password": PASSWORD,
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.crowd"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
@@ -157,21 +157,21 @@ def _print(
 ) -> None:
     rows = []
     for crowd in CROWDS:
-        for (what, of), runs in results.items():
+        for (version, of), runs in results.items():
             if of != crowd:
                 continue
             statuses: dict[str, int] = defaultdict(int)
-            for _, told in runs:
-                for status, number in told.get("statuses", {}).items():
+            for _, crowd_counts in runs:
+                for status, number in crowd_counts.get("statuses", {}).items():
                     statuses[status] += number
-            size = sum(told.get("bytes", 0) for _, told in runs) / len(runs) / 1e6
+            size = sum(crowd_counts.get("bytes", 0) for _, crowd_counts in runs) / len(runs) / 1e6
             rows.append(
                 [
-                    f"{crowd}, {what}",
-                    f"{median(one['p50'] for one, _ in runs):.1f}",
-                    f"{median(one['p99'] for one, _ in runs):.1f}",
-                    f"{median(one['longest'] for one, _ in runs):.0f}",
-                    f"{median(one['commits'] / one['seconds'] for one, _ in runs):,.0f}",
+                    f"{crowd}, {version}",
+                    f"{median(result['p50'] for result, _ in runs):.1f}",
+                    f"{median(result['p99'] for result, _ in runs):.1f}",
+                    f"{median(result['longest'] for result, _ in runs):.0f}",
+                    f"{median(result['commits'] / result['seconds'] for result, _ in runs):,.0f}",
                     ", ".join(f"{number} x {status}" for status, number in sorted(statuses.items())),
                     f"{size:.1f}" if crowd == "export" else "",
                 ]

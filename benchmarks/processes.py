@@ -167,11 +167,11 @@ class Databases:
 @contextlib.contextmanager
 def databases() -> Iterator[Databases]:
     """Return `Databases` that are closed afterwards."""
-    made = Databases()
+    database_set = Databases()
     try:
-        yield made
+        yield database_set
     finally:
-        made.close()
+        database_set.close()
 
 
 def load(job: Mapping[str, Any]) -> dict[str, Any]:

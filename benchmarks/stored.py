@@ -82,11 +82,11 @@ def _multiply(connection: Connection, table: str, attempts: int) -> None:
     for index, row in enumerate(rows):
         new = _changed(connection.dialect.name, table, index, row)
         names = [name for name in row if not (name == "id" and table in {"journal", "delivery"})]
-        kept = {f"p_{name}": row[name] for name in names if name not in new}
+        parameters = {f"p_{name}": row[name] for name in names if name not in new}
         values = ", ".join(new.get(name) or _parameter(connection, table, name) for name in names)
         connection.execute(
             text(f"{series} INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM series"),
-            kept | {"last": attempts - 1},
+            parameters | {"last": attempts - 1},
         )
 
 
@@ -107,7 +107,7 @@ def _changed(dialect: str, table: str, index: int, row: Any) -> dict[str, str]:
     document = {"id": uuid_of(dialect, 100 + index), "attempt_id": "n + 1", "session_id": session}
     learner = "'u' || lpad(CAST(n / 20 AS text), 8, '0')" if dialect == "postgresql" else "printf('u%08d', n / 20)"
     activity = "lpad(CAST(100 + n % 20 AS text), 4, '0')" if dialect == "postgresql" else "printf('%04d', 100 + n % 20)"
-    found: dict[str, dict[str, str]] = {
+    columns: dict[str, dict[str, str]] = {
         "enrollment": {
             "id": "n + 1", "registration": uuid_of(dialect, 2), "learner_id": learner, "activity_id": activity,
         },
@@ -119,7 +119,7 @@ def _changed(dialect: str, table: str, index: int, row: Any) -> dict[str, str]:
         "document": document,
         "document_delivery": {"document_id": uuid_of(dialect, 100 + index)},
     }  # fmt: skip
-    return {name: sql for name, sql in found[table].items() if name in row}
+    return {name: sql for name, sql in columns[table].items() if name in row}
 
 
 def numbers(dialect: str, first: int, last: str = ":last") -> str:

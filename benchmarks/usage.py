@@ -28,5 +28,5 @@ def family_seconds(pid: int) -> float:
 
 def memory(pid: int) -> tuple[float, float]:
     """Return the MiB of memory that a process has now, and the most it ever had."""
-    told = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return int(told["VmRSS"].split()[0]) / 1024, int(told["VmHWM"].split()[0]) / 1024
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0]) / 1024, int(fields["VmHWM"].split()[0]) / 1024

@@ -51,12 +51,12 @@ def all_of_them(connection: Connection) -> list[StoredAccount]:
 
 def by_name(connection: Connection, name: str) -> StoredAccount | None:
     """Return the account of a name."""
-    return _one(connection, account.c.name == name)
+    return _load_account(connection, account.c.name == name)
 
 
 def by_subject(connection: Connection, issuer: str, subject: str) -> StoredAccount | None:
     """Return the account of a person whom an OpenID Connect issuer signs in."""
-    return _one(connection, and_(account.c.issuer == issuer, account.c.subject == subject))
+    return _load_account(connection, and_(account.c.issuer == issuer, account.c.subject == subject))
 
 
 def set_role(connection: Connection, account_id: int, role: str, *, sees_names: bool) -> None:
@@ -76,6 +76,6 @@ def remove(connection: Connection, account_id: int) -> None:
     connection.execute(delete(account).where(account.c.id == account_id))
 
 
-def _one(connection: Connection, condition: ColumnElement[bool]) -> StoredAccount | None:
+def _load_account(connection: Connection, condition: ColumnElement[bool]) -> StoredAccount | None:
     row = connection.execute(select(*_COLUMNS).where(condition)).one_or_none()
     return None if row is None else StoredAccount(*row)

@@ -280,7 +280,7 @@ def ensure_enrollments(
         # locked first and read after: a row that was waited for is read as its last holder left it
         _lock_enrollments.rows(connection, keys)
     loaded = [Enrollment(*row) for row in _load_enrollments.rows(connection, keys)]
-    return {one.key: one for one in loaded}
+    return {owner.key: owner for owner in loaded}
 
 
 _NEW_ENROLLMENT = (*NewEnrollment.__slots__, "version", "total_attempts", "total_time", "created_at")
@@ -292,10 +292,10 @@ _insert_enrollments = Prepared(
 
 def known_courses(connection: Connection, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], set[str]]:
     """Return the courses in which learners are enrolled in activities, by LMS, learner and activity."""
-    found: dict[tuple[int, str, str], set[str]] = {}
+    courses: dict[tuple[int, str, str], set[str]] = {}
     for row in _known_courses.rows(connection, sorted(keys)):
-        found.setdefault((row[0], row[1], row[2]), set()).add(row[3])
-    return found
+        courses.setdefault((row[0], row[1], row[2]), set()).add(row[3])
+    return courses
 
 
 def sco_of(connection: Connection, owner: Enrollment) -> str:
@@ -315,7 +315,7 @@ def sco_of(connection: Connection, owner: Enrollment) -> str:
 
 def latest_attempts(connection: Connection, enrollments: Collection[Enrollment]) -> dict[int, Attempt]:
     """Return the attempt with the highest number of each enrollment, by enrollment id."""
-    by_id = {one.id: one for one in enrollments}
+    by_id = {owner.id: owner for owner in enrollments}
     rows = _latest_attempts.rows(connection, list(by_id))
     return {row[0]: _attempt(row[1:], by_id[row[0]]) for row in rows}
 
@@ -348,16 +348,16 @@ def load_attempts(connection: Connection, owner: Enrollment) -> list[Attempt]:
 
 def load_all(connection: Connection, owners: Sequence[Enrollment]) -> dict[int, tuple[list[Attempt], list[Session]]]:
     """Return, by the enrollment's id, attempts in their order and all their sessions in the order they began."""
-    by_id = {one.id: one for one in owners}
-    found: dict[int, tuple[list[Attempt], list[Session]]] = {one: ([], []) for one in by_id}
+    by_id = {owner.id: owner for owner in owners}
+    loaded: dict[int, tuple[list[Attempt], list[Session]]] = {enrollment_id: ([], []) for enrollment_id in by_id}
     rows = connection.execute(
         select(attempt.c.enrollment_id, *_ATTEMPT)
         .where(attempt.c.enrollment_id.in_(by_id))
         .order_by(attempt.c.enrollment_id, attempt.c.number)
     )
     for row in rows:
-        found[row[0]][0].append(_attempt(row[1:], by_id[row[0]]))
-    its = {one.id: one for attempts, _ in found.values() for one in attempts}
+        loaded[row[0]][0].append(_attempt(row[1:], by_id[row[0]]))
+    its = {stored.id: stored for attempts, _ in loaded.values() for stored in attempts}
     rows = connection.execute(
         select(attempt.c.id, *_SESSION)
         .select_from(session.join(attempt))
@@ -366,8 +366,8 @@ def load_all(connection: Connection, owners: Sequence[Enrollment]) -> dict[int, 
     )
     for row in rows:
         owner = its[row[0]]
-        found[owner.enrollment.id][1].append(_session(row[1:], owner))
-    return found
+        loaded[owner.enrollment.id][1].append(_session(row[1:], owner))
+    return loaded
 
 
 def latest_begun_attempt(connection: Connection, owner: Enrollment) -> Attempt | None:

@@ -60,28 +60,28 @@ class ChangeSet:
         self._sessions: dict[str, tuple[Any, ...]] = {}
         self._new_sessions: dict[str, tuple[Any, ...]] = {}
 
-    def enrollment(self, one: Enrollment) -> None:
+    def enrollment(self, enrollment: Enrollment) -> None:
         """Add an enrollment, which gets a new version.
 
         Whoever notes an attempt or session must note its enrollment, too: by its version others see that they did.
         """
-        if one.id not in self._enrollments:
-            one.version += 1
-        self._enrollments[one.id] = _enrollment_row(one)
+        if enrollment.id not in self._enrollments:
+            enrollment.version += 1
+        self._enrollments[enrollment.id] = _enrollment_row(enrollment)
 
-    def attempt(self, one: Attempt) -> None:
+    def attempt(self, attempt: Attempt) -> None:
         """Add an attempt."""
-        if one.new:
-            self._new_attempts[one.id] = _new_attempt_row(one)
+        if attempt.new:
+            self._new_attempts[attempt.id] = _new_attempt_row(attempt)
         else:
-            self._attempts[one.id] = _attempt_row(one)
+            self._attempts[attempt.id] = _attempt_row(attempt)
 
-    def session(self, one: Session) -> None:
+    def session(self, session: Session) -> None:
         """Add a session."""
-        if one.new:
-            self._new_sessions[one.session_id] = _new_session_row(one)
+        if session.new:
+            self._new_sessions[session.session_id] = _new_session_row(session)
         else:
-            self._sessions[one.session_id] = _session_row(one)
+            self._sessions[session.session_id] = _session_row(session)
 
     def add(self, other: ChangeSet) -> None:
         """Add the changes of another set, of other enrollments."""

@@ -64,14 +64,14 @@ def _create(path: Path) -> None:
 
 def readable_by_others(url: str) -> list[str]:
     """Return the database's files that somebody but their owner may read or write, with their modes: `x.db (0644)`."""
-    path, found = sqlite_path(url), []
+    path, files = sqlite_path(url), []
     for suffix in SUFFIXES if path is not None else ():
         file = Path(f"{path}{suffix}")
         with suppress(OSError):
             mode = stat.S_IMODE(file.stat().st_mode)
             if mode & 0o077:
-                found.append(f"{file} ({mode:04o})")
-    return found
+                files.append(f"{file} ({mode:04o})")
+    return files
 
 
 class OpenFiles:
@@ -134,7 +134,7 @@ class OpenFiles:
         try:
             # the log is opened by whoever reads first
             execute(connection, "SELECT count(*) FROM sqlite_master").close()
-            self._ids = [(one.st_dev, one.st_ino) for one in map(os.stat, self._names)]
+            self._ids = [(status.st_dev, status.st_ino) for status in map(os.stat, self._names)]
         except OSError as error:
             connection.close()
             raise _lost(str(error.filename), "is gone", error) from None
@@ -145,11 +145,11 @@ class OpenFiles:
         event.listen(self._engine, "do_connect", lambda *_: self.verify())
 
 
-def _lost(name: str, what: str, error: OSError | None = None) -> DatabaseFileLostError:
-    what = what if error is None or isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+def _lost(name: str, problem: str, error: OSError | None = None) -> DatabaseFileLostError:
+    problem = problem if error is None or isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
     if name.endswith(LOG_SUFFIX):
         # the last connection that closes writes the log, which it still has open, into the database file
         help_ = "Stop the bridge with SIGTERM, which saves what the log held, before anything else opens the database."
     else:
         help_ = "Move the file that the bridge had opened back, or stop the bridge and restore the database."
-    return DatabaseFileLostError(f"{name} {what}. Nothing is stored until this is corrected. {help_}")
+    return DatabaseFileLostError(f"{name} {problem}. Nothing is stored until this is corrected. {help_}")

@@ -99,7 +99,7 @@ class TryLine(NamedTuple):
     answer: str
 
 
-_IS_TROUBLED = delivery.c.state.in_([literal_column(f"'{one}'") for one in TROUBLED])
+_IS_TROUBLED = delivery.c.state.in_([literal_column(f"'{state}'") for state in TROUBLED])
 LAST_TRY = func.coalesce(
     delivery.c.settled_by,
     select(func.max(delivery_try.c.try_id)).where(delivery_try.c.delivery_id == delivery.c.id).scalar_subquery(),
@@ -171,16 +171,16 @@ def tries(connection: Connection, delivery_id: int, limit: int = 200) -> list[Tr
     return [TryLine(*row) for row in rows][::-1]
 
 
-def ahead(connection: Connection, one: Delivery, limit: int) -> tuple[list[str], int]:
+def ahead(connection: Connection, blocked: Delivery, limit: int) -> tuple[list[str], int]:
     """Return the statements of the same attempt that wait for the same target and must arrive before this one.
 
     The first ones, at most `limit`, and how many there are.
     """
     before = (
-        attempt.c.uuid == one.attempt_id,
-        delivery.c.target == one.target,
+        attempt.c.uuid == blocked.attempt_id,
+        delivery.c.target == blocked.target,
         delivery.c.state == DeliveryState.WAITING,
-        delivery.c.position < one.position,
+        delivery.c.position < blocked.position,
     )
     rows = connection.execute(
         select(statement.c.id).select_from(_FROM).where(*before).order_by(delivery.c.position).limit(limit)
@@ -238,8 +238,8 @@ def of_state(state: str) -> list[ColumnElement[bool]]:
 
 def of_last_try(selection: DeliveryFilter) -> list[ColumnElement[bool]]:
     """Return the conditions that a filter sets to the last try."""
-    told = ((_TRIED.c.outcome, selection.outcome), (_TRIED.c.status, selection.status))
-    conditions = [column == value for column, value in told if value is not None]
+    pairs = ((_TRIED.c.outcome, selection.outcome), (_TRIED.c.status, selection.status))
+    conditions = [column == value for column, value in pairs if value is not None]
     return [exists().where(_TRIED.c.id == LAST_TRY, *conditions)] if conditions else []
 
 
@@ -250,7 +250,7 @@ def _move(connection: Connection, delivery_ids: Sequence[int], states: Sequence[
 
 
 def chosen(
-    selection: DeliveryFilter, what: ColumnElement[Any], met: Sequence[ColumnElement[bool]] | None = None
+    selection: DeliveryFilter, column: ColumnElement[Any], met: Sequence[ColumnElement[bool]] | None = None
 ) -> Select[Any]:
     """Return the query for one column of the deliveries that meet a filter, which joins no more than it must.
 
@@ -265,13 +265,13 @@ def chosen(
         selection.until,
     )
     of_attempt = (selection.attempt, selection.lms, selection.learner, selection.activity)
-    is_known = [any(one is not None for one in told) for told in (of_statement, of_attempt)]
+    is_known = [any(value is not None for value in values) for values in (of_statement, of_attempt)]
     tables: FromClause = delivery
     if is_known[0]:
         tables = tables.join(statement, _ITS_STATEMENT)
     if is_known[1]:
         tables = tables.join(attempt, attempt.c.id == delivery.c.attempt_id).join(enrollment).join(lms)
-    return select(what).select_from(tables).where(*(conditions(selection) if met is None else met))
+    return select(column).select_from(tables).where(*(conditions(selection) if met is None else met))
 
 
 def conditions(selection: DeliveryFilter) -> list[ColumnElement[bool]]:
@@ -287,12 +287,12 @@ def conditions(selection: DeliveryFilter) -> list[ColumnElement[bool]]:
         "session": statement.c.session_id,
         "attempt": attempt.c.uuid,
     }
-    told = {name: value for name in columns if (value := getattr(selection, name)) is not None}
-    found = [columns[name] == value for name, value in told.items()] + of_last_try(selection)
+    values = {name: value for name in columns if (value := getattr(selection, name)) is not None}
+    clauses = [columns[name] == value for name, value in values.items()] + of_last_try(selection)
     if selection.state is not None:
-        found += of_state(selection.state)
+        clauses += of_state(selection.state)
     if selection.since is not None:
-        found.append(statement.c.created_at >= selection.since)
+        clauses.append(statement.c.created_at >= selection.since)
     if selection.until is not None:
-        found.append(statement.c.created_at < selection.until)
-    return found
+        clauses.append(statement.c.created_at < selection.until)
+    return clauses

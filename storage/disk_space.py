@@ -34,7 +34,7 @@ def directories(engine: Engine) -> list[Path]:
     if path is not None:
         return [Path(os.path.realpath(path)).parent]
     with reading(engine) as connection:
-        return [one for one in _postgresql(connection) if one.is_dir()]
+        return [directory for directory in _postgresql(connection) if directory.is_dir()]
 
 
 def _postgresql(connection: Connection) -> list[Path]:

@@ -74,8 +74,8 @@ class ClaimedDocument(NamedTuple):
 
 def _store_documents(rows: Rows) -> Insert:
     new = rows.insert(document)
-    told = {name: new.excluded[name] for name in DocumentRow._fields if name != "id"}
-    return new.on_conflict_do_update(index_elements=["id"], set_=told)
+    assignments = {name: new.excluded[name] for name in DocumentRow._fields if name != "id"}
+    return new.on_conflict_do_update(index_elements=["id"], set_=assignments)
 
 
 def _send_documents(rows: Rows) -> Insert:
@@ -108,7 +108,7 @@ _take = Prepared(
         document_delivery.c.document_id.in_(select(rows["key"])),
     ),
 )
-_known = PreparedSelect(lambda ids: select(document.c.id, document.c.content).where(document.c.id.in_(ids)))
+_load_contents = PreparedSelect(lambda ids: select(document.c.id, document.c.content).where(document.c.id.in_(ids)))
 
 
 def store(
@@ -121,16 +121,24 @@ def store(
     if not documents:
         return
     # in an order that all transactions share, so that none waits in a circle
-    ordered = sorted(documents, key=lambda one: one.row.id)
-    ids = [one.row.id for one in ordered]
-    known = {row[0]: bytes(row[1]) for row in _known.rows(connection, ids)}
-    changed = {one.row.id for one in ordered if known.get(one.row.id) != one.row.content}
+    ordered = sorted(documents, key=lambda change: change.row.id)
+    ids = [change.row.id for change in ordered]
+    contents = {row[0]: bytes(row[1]) for row in _load_contents.rows(connection, ids)}
+    changed = {change.row.id for change in ordered if contents.get(change.row.id) != change.row.content}
     deliveries = [
-        (one.row.id, target, DeliveryState.WAITING.value, int(one.row.id in changed), one.min_interval_ms, 0, 0)
-        for one in ordered
-        for target in targets(one.row)
+        (
+            change.row.id,
+            target,
+            DeliveryState.WAITING.value,
+            int(change.row.id in changed),
+            change.min_interval_ms,
+            0,
+            0,
+        )
+        for change in ordered
+        for target in targets(change.row)
     ]
-    rows = [one.row for one in ordered if one.row.id in changed]
+    rows = [change.row for change in ordered if change.row.id in changed]
     write(connection, [Write(_store, rows), Write(_send, deliveries)])
 
 
@@ -159,33 +167,35 @@ def claim(connection: Connection, part: ShardLease, *, now: int, limit: int) -> 
 
 
 def settle(
-    connection: Connection, done: Try, one: ClaimedDocument, state: str, now: int, *, not_before: int | None = None
+    connection: Connection, done: Try, claimed: ClaimedDocument, state: str, now: int, *, not_before: int | None = None
 ) -> None:
     """Store a try and what it means: its new state, unless newer content came meanwhile, which waits for its turn.
 
     One that still waits goes behind the others, and is not tried before `not_before`, by default now.
     """
     (try_id,) = add_tries(connection, [done])
-    connection.execute(insert(document_try).values(document_id=one.id, try_id=try_id))
+    connection.execute(insert(document_try).values(document_id=claimed.id, try_id=try_id))
     delivery = document_delivery.c
     values: dict[str, Any] = {"tries": delivery.tries + 1, "not_before": now if not_before is None else not_before}
     if state != DeliveryState.WAITING:
         values |= {
-            "state": case((delivery.changes == one.changes, state), else_=delivery.state),
-            "not_before": case((delivery.changes == one.changes, 0), else_=delivery.min_interval_ms + now),
+            "state": case((delivery.changes == claimed.changes, state), else_=delivery.state),
+            "not_before": case((delivery.changes == claimed.changes, 0), else_=delivery.min_interval_ms + now),
             "settled_at": now,
         }
     connection.execute(
         update(document_delivery)
-        .where(delivery.document_id == one.id, delivery.target == done.target, delivery.state == DeliveryState.WAITING)
+        .where(
+            delivery.document_id == claimed.id, delivery.target == done.target, delivery.state == DeliveryState.WAITING
+        )
         .values(values)
     )
 
 
 def has_unassigned(connection: Connection) -> bool:
     """Return whether documents wait for no target in particular."""
-    found = select(document_delivery.c.document_id).where(document_delivery.c.target == UNASSIGNED).limit(1)
-    return connection.execute(found).first() is not None
+    query = select(document_delivery.c.document_id).where(document_delivery.c.target == UNASSIGNED).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def assign_waiting(connection: Connection, target: str, names: Collection[str], limit: int = 1_000) -> int:
@@ -195,7 +205,7 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
     many it took.
     """
     delivery = document_delivery.c
-    taken = connection.execute(
+    rows = connection.execute(
         select(delivery.document_id, delivery.changes, delivery.min_interval_ms, document.c.name)
         .join(document)
         .where(delivery.target == UNASSIGNED)
@@ -208,12 +218,12 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
         connection,
         [
             (row.document_id, target, DeliveryState.WAITING.value, row.changes, row.min_interval_ms, 0, 0)
-            for row in taken
+            for row in rows
             if row.name in names
         ],
     )
-    _take.run(connection, [(row.document_id,) for row in taken])
-    return len(taken)
+    _take.run(connection, [(row.document_id,) for row in rows])
+    return len(rows)
 
 
 def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) -> None:

@@ -69,15 +69,15 @@ def earlier(
 
 def last_number(connection: Connection, session_id: str) -> int:
     """Return the number of a session's last commit that repeats no other; 0 where there is none."""
-    found = select(func.max(journal.c.number)).where(
+    query = select(func.max(journal.c.number)).where(
         journal.c.session_id == session_id, journal.c.duplicate_of.is_(None)
     )
-    return connection.execute(found).scalar_one() or 0
+    return connection.execute(query).scalar_one() or 0
 
 
 def response(connection: Connection, session_id: str, number: int) -> str:
     """Return the response to a commit, as JSON."""
-    found = connection.execute(
+    stored = connection.execute(
         select(journal.c.response).where(journal.c.session_id == session_id, journal.c.number == number)
     ).scalar_one()
-    return str(found)
+    return str(stored)

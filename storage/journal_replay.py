@@ -80,7 +80,7 @@ def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[
     Where not all of them are taken, this must be closed before the connection is.
     """
     columns = (journal.c[name] for name in JournalRow._fields if name != "enrollment_id")
-    found = connection.execute(
+    result = connection.execute(
         select(attempt.c.enrollment_id, *columns)
         .select_from(journal.join(session).join(attempt))
         .where(attempt.c.enrollment_id.in_(enrollment_ids), journal.c.duplicate_of.is_(None))
@@ -88,15 +88,15 @@ def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[
         .order_by(attempt.c.enrollment_id, journal.c.id),
         execution_options={"stream_results": True, "yield_per": TOGETHER},
     )
-    with found as rows:
+    with result as rows:
         for row in rows:
             yield JournalRow._make(row)
 
 
 def _conditions(span: JournalSpan) -> list[ColumnElement[bool]]:
-    found = [enrollment.c.last_commit_at >= span.since]
+    clauses = [enrollment.c.last_commit_at >= span.since]
     if span.until is not None:
-        found.append(enrollment.c.first_commit_at < span.until)
+        clauses.append(enrollment.c.first_commit_at < span.until)
     for column, value in (
         (lms.c.name, span.lms),
         (enrollment.c.learner_id, span.learner),
@@ -104,8 +104,8 @@ def _conditions(span: JournalSpan) -> list[ColumnElement[bool]]:
         (enrollment.c.course_id, span.course),
     ):
         if value is not None:
-            found.append(column == value)
-    return found
+            clauses.append(column == value)
+    return clauses
 
 
 class CommitOutcome(NamedTuple):
@@ -145,14 +145,14 @@ def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[in
     columns = (statement.c[name] for name in StatementRecord._fields if name != "targets")
     chosen = attempt.c.enrollment_id.in_(enrollment_ids)
     targets: dict[tuple[int, int], list[str]] = {}
-    for own, position, target in connection.execute(
+    for attempt_id, position, target in connection.execute(
         select(delivery.c.attempt_id, delivery.c.position, delivery.c.target)
         .join(attempt, attempt.c.id == delivery.c.attempt_id)
         .where(chosen)
         .order_by(delivery.c.id)
     ):
-        targets.setdefault((own, position), []).append(target)
-    found: dict[int, list[StatementRecord]] = {one: [] for one in enrollment_ids}
+        targets.setdefault((attempt_id, position), []).append(target)
+    records: dict[int, list[StatementRecord]] = {enrollment_id: [] for enrollment_id in enrollment_ids}
     for row in connection.execute(
         select(attempt.c.enrollment_id, *columns)
         .select_from(statement.join(attempt))
@@ -161,5 +161,5 @@ def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[in
     ):
         line = StatementRecord._make((*row[1:], ()))
         its = tuple(targets.get((line.attempt_id, line.position), ()))
-        found[row[0]].append(line._replace(targets=its))
-    return found
+        records[row[0]].append(line._replace(targets=its))
+    return records

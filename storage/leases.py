@@ -60,10 +60,10 @@ def share_out(connection: Connection, *, owner: str, names: Collection[str], las
         processes = {name for name in owners if name.startswith(everyone)} | {mine}
         wanted = sorted(its)
         fair = -(-len(wanted) // len(processes))
-        own = [name for name in wanted if owners.get(name) == owner]
-        free = [name for name in wanted if name not in owners][: max(0, fair - len(own))]
-        held.update(own, free)
-        excess.update(own[fair:])
+        current = [name for name in wanted if owners.get(name) == owner]
+        free = [name for name in wanted if name not in owners][: max(0, fair - len(current))]
+        held.update(current, free)
+        excess.update(current[fair:])
         new.update(free)
     if new:
         rows = [{"name": name, "owner": owner, "expires_at": now + lasts} for name in sorted(new)]
@@ -78,8 +78,8 @@ def _of(name: str) -> str:
 
 def give_back(connection: Connection, *, owner: str, names: Collection[str] | None = None) -> None:
     """Release some of what a process holds; all of it, and its presence, where no names are given."""
-    own = delete(lease).where(lease.c.owner == owner)
-    connection.execute(own if names is None else own.where(lease.c.name.in_(names)))
+    query = delete(lease).where(lease.c.owner == owner)
+    connection.execute(query if names is None else query.where(lease.c.name.in_(names)))
 
 
 def holds(dialect: str, name: ColumnElement[str], owner: ColumnElement[str]) -> ColumnElement[bool]:

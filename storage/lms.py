@@ -41,28 +41,28 @@ def add_token(
     Raises:
         HomePageError: the LMS exists with another home page.
     """
-    found = _one(connection, lms.c.name == name)
-    if found is None:
+    stored = _load_lms(connection, lms.c.name == name)
+    if stored is None:
         row = connection.execute(
             insert(lms)
             .values(name=name, home_page=home_page, origins=json.dumps(sorted(origins)), created_at=now)
             .returning(lms.c.id)
         ).scalar_one()
-        found = Lms(row, name, home_page, tuple(sorted(origins)))
-    elif found.home_page != home_page:
-        raise HomePageError(f"{name} is known with the home page {found.home_page}")
-    elif set(origins) - set(found.origins):
-        merged = tuple(sorted({*origins, *found.origins}))
-        connection.execute(lms.update().where(lms.c.id == found.id).values(origins=json.dumps(merged)))
-        found = Lms(found.id, name, home_page, merged)
-    connection.execute(insert(token).values(lms_id=found.id, digest=token_digest, created_at=now))
-    return found
+        stored = Lms(row, name, home_page, tuple(sorted(origins)))
+    elif stored.home_page != home_page:
+        raise HomePageError(f"{name} is known with the home page {stored.home_page}")
+    elif set(origins) - set(stored.origins):
+        merged = tuple(sorted({*origins, *stored.origins}))
+        connection.execute(lms.update().where(lms.c.id == stored.id).values(origins=json.dumps(merged)))
+        stored = Lms(stored.id, name, home_page, merged)
+    connection.execute(insert(token).values(lms_id=stored.id, digest=token_digest, created_at=now))
+    return stored
 
 
 def by_token(connection: Connection, token_digest: str) -> Lms | None:
     """Return the LMS of a token that is not revoked."""
     owner = select(token.c.lms_id).where(token.c.digest == token_digest, token.c.revoked_at.is_(None))
-    return _one(connection, lms.c.id.in_(owner))
+    return _load_lms(connection, lms.c.id.in_(owner))
 
 
 class TokenRow(NamedTuple):
@@ -82,7 +82,10 @@ def tokens(connection: Connection) -> list[TokenRow]:
 
 def revoke_token(connection: Connection, token_id: int, now: int) -> TokenRow | None:
     """Revoke a token and return it as it was; None where there is none, or it was revoked already."""
-    row = next((one for one in tokens(connection) if one.id == token_id and one.revoked_at is None), None)
+    row = next(
+        (token_row for token_row in tokens(connection) if token_row.id == token_id and token_row.revoked_at is None),
+        None,
+    )
     if row is not None:
         connection.execute(update(token).where(token.c.id == token_id).values(revoked_at=now))
     return row
@@ -90,7 +93,7 @@ def revoke_token(connection: Connection, token_id: int, now: int) -> TokenRow | 
 
 def by_name(connection: Connection, name: str) -> Lms | None:
     """Return the LMS of a name."""
-    return _one(connection, lms.c.name == name)
+    return _load_lms(connection, lms.c.name == name)
 
 
 def names(connection: Connection) -> list[str]:
@@ -115,7 +118,7 @@ def ensure_signing_key(connection: Connection, key: bytes, now: int) -> None:
     )
 
 
-def _one(connection: Connection, condition: ColumnElement[bool]) -> Lms | None:
+def _load_lms(connection: Connection, condition: ColumnElement[bool]) -> Lms | None:
     row = connection.execute(
         select(lms.c.id, lms.c.name, lms.c.home_page, lms.c.origins).where(condition)
     ).one_or_none()

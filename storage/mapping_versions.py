@@ -83,8 +83,8 @@ def find(connection: Connection, content_hash: str) -> WholeVersion | None:
 
 def definition(connection: Connection, version_id: int) -> str:
     """Return the text of a version."""
-    found = connection.execute(select(mapping_version.c.definition).where(mapping_version.c.id == version_id))
-    return str(found.scalar_one())
+    result = connection.execute(select(mapping_version.c.definition).where(mapping_version.c.id == version_id))
+    return str(result.scalar_one())
 
 
 def lock(connection: Connection) -> None:
@@ -93,9 +93,9 @@ def lock(connection: Connection) -> None:
         connection.execute(text(f"LOCK TABLE {mapping_activation.name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def activate(connection: Connection, one: Activation) -> None:
+def activate(connection: Connection, activation: Activation) -> None:
     """Add an activation. `lock` must have been called where it depends on earlier ones."""
-    connection.execute(insert(mapping_activation).values(one._asdict()))
+    connection.execute(insert(mapping_activation).values(activation._asdict()))
 
 
 def activations(connection: Connection) -> list[Activation]:
@@ -123,8 +123,8 @@ def active(connection: Connection) -> dict[int | None, int]:
 
 def active_for(connection: Connection, lms_id: int | None) -> int | None:
     """Return the id of the version that is active for an LMS: its own, else that for all; None without either."""
-    found = active(connection)
-    return found.get(lms_id, found.get(None))
+    active_versions = active(connection)
+    return active_versions.get(lms_id, active_versions.get(None))
 
 
 def lms_names(connection: Connection) -> dict[int, str]:
@@ -139,11 +139,11 @@ def before_current(history: Sequence[Activation], lms_id: int | None) -> list[in
     versions. An LMS begins with None: the version for all.
     """
     stack: list[int | None] = [] if lms_id is None else [None]
-    for one in history:
-        if one.lms_id != lms_id or (stack and stack[-1] == one.mapping_version_id):
+    for activation in history:
+        if activation.lms_id != lms_id or (stack and stack[-1] == activation.mapping_version_id):
             continue
-        if len(stack) > 1 and stack[-2] == one.mapping_version_id:
+        if len(stack) > 1 and stack[-2] == activation.mapping_version_id:
             stack.pop()
         else:
-            stack.append(one.mapping_version_id)
+            stack.append(activation.mapping_version_id)
     return stack

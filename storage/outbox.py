@@ -174,10 +174,10 @@ def assign_waiting(connection: Connection, target: str, unwanted: Collection[str
 
 def has_unassigned(connection: Connection) -> bool:
     """Return whether deliveries wait for no target in particular."""
-    found = (
+    query = (
         select(delivery.c.id).where(delivery.c.target == UNASSIGNED, delivery.c.state == DeliveryState.WAITING).limit(1)
     )
-    return connection.execute(found).first() is not None
+    return connection.execute(query).first() is not None
 
 
 def claim(
@@ -197,17 +197,17 @@ def claim(
     """
     ids = ",".join(map(str, on_their_way))
     but = f"[{ids}]" if connection.dialect.name == "sqlite" else f"{{{ids}}}"
-    told = part._asdict() | {"now": now, "most": limit, "but": but}
-    listed, bodies = _claims[part.shard is not None].execute(connection, told).fetchone()
+    parameters = part._asdict() | {"now": now, "most": limit, "but": but}
+    listed, bodies = _claims[part.shard is not None].execute(connection, parameters).fetchone()
     if bodies is None:
         return ClaimedBatch((), b"")
     claimed = _decode(listed)
     if isinstance(bodies, str):
         bodies = bodies.encode()
     if len(bodies) > most_bytes:
-        through = accumulate(one.size for one in claimed)
+        through = accumulate(entry.size for entry in claimed)
         claimed = claimed[: max(1, sum(size <= most_bytes for size in through))]
-        bodies = bodies[: sum(one.size for one in claimed) + len(claimed) - 1]
+        bodies = bodies[: sum(entry.size for entry in claimed) + len(claimed) - 1]
     return ClaimedBatch(claimed, bodies)
 
 
@@ -260,62 +260,68 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
         .subquery("due")
     )
     # SQLite's aggregates take the rows as they come, which is in the order of the subquery
-    found = (
+    claimable = (
         select(*due.c, statement.c.id.label("statement_id"), statement.c.body)
         .join(statement, and_(statement.c.attempt_id == due.c.attempt_id, statement.c.position == due.c.position))
         .order_by(due.c.id)
         .subquery("found")
     )
-    one = [found.c[name] for name in ClaimedDelivery._fields if name != "size"]
-    body = found.c.body
+    columns = [claimable.c[name] for name in ClaimedDelivery._fields if name != "size"]
+    body = claimable.c.body
     comma: ColumnElement[str] = literal_column("','")
     if dialect == "sqlite":
         in_bytes = func.length(cast(body, LargeBinary))
         query = select(
-            func.json_group_array(func.json_array(*one, in_bytes)), cast(func.group_concat(body, comma), LargeBinary)
+            func.json_group_array(func.json_array(*columns, in_bytes)),
+            cast(func.group_concat(body, comma), LargeBinary),
         )
     else:
-        rows = func.json_agg(aggregate_order_by(func.json_build_array(*one, func.octet_length(body)), found.c.id))
-        query = select(cast(rows, Text), func.string_agg(body, aggregate_order_by(comma, found.c.id)))
+        rows = func.json_agg(
+            aggregate_order_by(func.json_build_array(*columns, func.octet_length(body)), claimable.c.id)
+        )
+        query = select(cast(rows, Text), func.string_agg(body, aggregate_order_by(comma, claimable.c.id)))
     return query
 
 
 _claims = {sharded: PreparedQuery(partial(_claimable, sharded=sharded)) for sharded in (False, True)}
 
 
-_TOLD = ("id", "state", "not_before", "settled_at", "settled_by")
+_SETTLED_COLUMNS = ("id", "state", "not_before", "settled_at", "settled_by")
 
 
-def _settle_told(dialect: str) -> Update:
+def _build_settlement(dialect: str) -> Update:
     """Build the UPDATE: PostgreSQL gets each column's values as an array, SQLite all rows as one JSON value."""
     if dialect == "sqlite":
         each = func.json_each(bindparam("rows")).table_valued("value", name="told")
-        told: dict[str, Any] = {
-            name: func.json_extract(each.c.value, literal_column(f"'$[{place}]'")) for place, name in enumerate(_TOLD)
+        new_values: dict[str, Any] = {
+            name: func.json_extract(each.c.value, literal_column(f"'$[{place}]'"))
+            for place, name in enumerate(_SETTLED_COLUMNS)
         }
     else:
         # as subqueries, how long they are is not known: so few are looked up by their ids, however small the table is
         # believed to be
         arrays = [
-            select(cast(bindparam(name, type_=Text), ARRAY(delivery.c[name].type))).scalar_subquery() for name in _TOLD
+            select(cast(bindparam(name, type_=Text), ARRAY(delivery.c[name].type))).scalar_subquery()
+            for name in _SETTLED_COLUMNS
         ]
         rows = (
             func.unnest(*arrays)
-            .table_valued(*(column(name) for name in _TOLD), name="told")
+            .table_valued(*(column(name) for name in _SETTLED_COLUMNS), name="told")
             .render_derived(name="told")
         )
-        told = {name: rows.c[name] for name in _TOLD}
+        new_values = {name: rows.c[name] for name in _SETTLED_COLUMNS}
     return (
         update(delivery)
         # not `= 'waiting'`, or PostgreSQL may look through all that waits where it believes it to be little
         .where(
-            delivery.c.id == told.pop("id"), delivery.c.state.not_in([literal_column(f"'{one}'") for one in SETTLED])
+            delivery.c.id == new_values.pop("id"),
+            delivery.c.state.not_in([literal_column(f"'{state}'") for state in SETTLED]),
         )
-        .values(**told, tries=delivery.c.tries + literal_column("1"))
+        .values(**new_values, tries=delivery.c.tries + literal_column("1"))
     )
 
 
-_settling = PreparedQuery(_settle_told)
+_settling = PreparedQuery(_build_settlement)
 
 
 _new_try_ids = NewIds(try_)
@@ -325,39 +331,45 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     """Store tries and what they mean for their deliveries. A delivery that is settled already stays as it is."""
     if not settlements:
         return
-    try_ids = add_tries(connection, [one.done for one in settlements])
-    noted = list(zip(try_ids, settlements, strict=True))
-    if _settle(connection, noted) < sum(len(one.delivery_ids) for one in settlements):
+    try_ids = add_tries(connection, [settlement.done for settlement in settlements])
+    numbered = list(zip(try_ids, settlements, strict=True))
+    if _settle(connection, numbered) < sum(len(settlement.delivery_ids) for settlement in settlements):
         # somebody else settled some meanwhile: these are tries of theirs all the same
-        for try_id, one in noted:
-            others = delivery.c.id.in_(one.delivery_ids), delivery.c.settled_by.is_distinct_from(try_id)
-            if one.state != DeliveryState.WAITING:
+        for try_id, settlement in numbered:
+            others = delivery.c.id.in_(settlement.delivery_ids), delivery.c.settled_by.is_distinct_from(try_id)
+            if settlement.state != DeliveryState.WAITING:
                 rows = select(delivery.c.id, literal(try_id)).where(*others)
                 connection.execute(insert(delivery_try).from_select(["delivery_id", "try_id"], rows))
     _insert_delivery_tries.run(
         connection,
         [
             (delivery_id, try_id)
-            for try_id, one in noted
-            if one.state == DeliveryState.WAITING
-            for delivery_id in one.delivery_ids
+            for try_id, settlement in numbered
+            if settlement.state == DeliveryState.WAITING
+            for delivery_id in settlement.delivery_ids
         ],
     )
 
 
-def _settle(connection: Connection, noted: Sequence[tuple[int, Settlement]]) -> int:
+def _settle(connection: Connection, numbered: Sequence[tuple[int, Settlement]]) -> int:
     """Return deliveries their new states; return how many there were that had not been settled already."""
     rows = [
-        (delivery_id, one.state, one.not_before, one.settled_at, None if one.state == DeliveryState.WAITING else try_id)
-        for try_id, one in noted
-        for delivery_id in one.delivery_ids
+        (
+            delivery_id,
+            settlement.state,
+            settlement.not_before,
+            settlement.settled_at,
+            None if settlement.state == DeliveryState.WAITING else try_id,
+        )
+        for try_id, settlement in numbered
+        for delivery_id in settlement.delivery_ids
     ]
     if connection.dialect.name == "sqlite":
-        told = {"rows": msgspec.json.encode(rows).decode()}
+        parameters = {"rows": msgspec.json.encode(rows).decode()}
     else:
-        columns = zip(_TOLD, zip(*rows, strict=True), strict=True)
-        told = {name: _array(values) for name, values in columns}
-    return int(_settling.execute(connection, told).rowcount)
+        columns = zip(_SETTLED_COLUMNS, zip(*rows, strict=True), strict=True)
+        parameters = {name: _array(values) for name, values in columns}
+    return int(_settling.execute(connection, parameters).rowcount)
 
 
 def _array(values: Iterable[object]) -> str:
@@ -370,17 +382,20 @@ def add_tries(connection: Connection, tries: Sequence[Try]) -> Sequence[int]:
     ids = _new_try_ids.take(connection, len(tries))
     _insert_tries.run(
         connection,
-        [(own, *one._replace(answer=truncate_answer(one.answer))) for own, one in zip(ids, tries, strict=True)],
+        [
+            (try_id, *done._replace(answer=truncate_answer(done.answer)))
+            for try_id, done in zip(ids, tries, strict=True)
+        ],
     )
     return ids
 
 
 def tries_with(connection: Connection, delivery_id: int, outcome: str) -> int:
     """Count the tries of a delivery that came to this."""
-    noted = select(func.count()).select_from(delivery_try.join(try_))
+    query = select(func.count()).select_from(delivery_try.join(try_))
     return int(
         connection.execute(
-            noted.where(delivery_try.c.delivery_id == delivery_id, try_.c.outcome == outcome)
+            query.where(delivery_try.c.delivery_id == delivery_id, try_.c.outcome == outcome)
         ).scalar_one()
     )
 

@@ -48,11 +48,11 @@ def end(connection: Connection, target: str) -> bool:
 
 def current(connection: Connection) -> dict[str, Pause]:
     """Return target -> its pause: that of people, or the alarm that holds its statements back."""
-    found = {
+    pauses = {
         alarm.target: Pause(alarm.target, alarm.since, BRIDGE, alarm.reason, automatic=True)
         for alarm in target_alarms.current(connection)
         if alarm.request_kind == RequestKind.STATEMENTS and alarm.state in _HOLDING
     }
     rows = connection.execute(select(*_COLUMNS))
-    found |= {row.target: Pause(row.target, row.since, row.by, row.reason, automatic=False) for row in rows}
-    return dict(sorted(found.items()))
+    pauses |= {row.target: Pause(row.target, row.since, row.by, row.reason, automatic=False) for row in rows}
+    return dict(sorted(pauses.items()))

@@ -79,7 +79,7 @@ class Rows:
         self._is_sqlite = dialect.name == "sqlite"
         self._columns = columns
         self._row: Any = (
-            _told(columns)
+            _values_table(columns)
             if self._is_sqlite
             else func.jsonb_array_elements(bindparam("rows", type_=JSONB)).column_valued("told")
         )
@@ -87,8 +87,8 @@ class Rows:
     def __getitem__(self, name: str) -> ColumnElement[Any]:
         """Return a row's value by its parameter's name."""
         if self._is_sqlite:
-            found: ColumnElement[Any] = self._row.c[name]
-            return found
+            result: ColumnElement[Any] = self._row.c[name]
+            return result
         column = self._columns[name]
         place = list(self._columns).index(name)
         value: ColumnElement[Any] = self._row.op("->>")(literal_column(str(place)))
@@ -107,10 +107,10 @@ class Rows:
         return make(table).from_select(list(self._columns), rows, include_defaults=False)
 
 
-def _told(columns: Mapping[str, Column[Any]]) -> CTE:
+def _values_table(columns: Mapping[str, Column[Any]]) -> CTE:
     """Return a table of one row; `Prepared` puts as many in its place as there are."""
     row: list[Any] = [tuple(bindparam(name) for name in columns)]
-    return values(*(column(name, one.type) for name, one in columns.items()), name="told").data(row).cte("told")
+    return values(*(column(name, source.type) for name, source in columns.items()), name="told").data(row).cte("told")
 
 
 class Prepared:
@@ -145,15 +145,15 @@ class Prepared:
     def text(self, of: Dialect, count: int = 1) -> str:
         """Return the statement in a dialect, on SQLite for so many rows."""
         dialect = typing.cast("DefaultDialect", of)
-        known = self._compiled.get((dialect.name, count))
-        if known is None:
+        sql = self._compiled.get((dialect.name, count))
+        if sql is None:
             if count == 1:
-                known = self._build(Rows(dialect, self._columns)).compile(dialect=dialect).string
+                sql = self._build(Rows(dialect, self._columns)).compile(dialect=dialect).string
             else:
                 row = "(" + ", ".join("?" * len(self._columns)) + ")"
-                known = self.text(dialect).replace(f"VALUES {row}", f"VALUES {', '.join([row] * count)}", 1)
-            self._compiled[dialect.name, count] = known
-        return known
+                sql = self.text(dialect).replace(f"VALUES {row}", f"VALUES {', '.join([row] * count)}", 1)
+            self._compiled[dialect.name, count] = sql
+        return sql
 
 
 class Write(NamedTuple):
@@ -163,7 +163,7 @@ class Write(NamedTuple):
     rows: Sequence[tuple[Any, ...]]
 
 
-_as_one: dict[tuple[Prepared, ...], str] = {}
+_combined_texts: dict[tuple[Prepared, ...], str] = {}
 
 
 def write(connection: Connection, writes: Sequence[Write]) -> None:
@@ -172,20 +172,20 @@ def write(connection: Connection, writes: Sequence[Write]) -> None:
     PostgreSQL gets all of them as one: it is not waited for once for each, which on a busy machine takes longer than
     what it does. It checks foreign keys at the end. SQLite executes them in their order.
     """
-    writes = [one for one in writes if one.rows]
+    writes = [entry for entry in writes if entry.rows]
     if connection.dialect.name == "sqlite":
-        for one in writes:
-            one.statement.in_parts(connection, one.rows)
+        for entry in writes:
+            entry.statement.in_parts(connection, entry.rows)
         return
     if not writes:
         return
-    statements = tuple(one.statement for one in writes)
-    text = _as_one.get(statements)
+    statements = tuple(entry.statement for entry in writes)
+    text = _combined_texts.get(statements)
     if text is None:
-        *parts, last = (one.text(connection.dialect) for one in statements)
+        *parts, last = (entry.text(connection.dialect) for entry in statements)
         named = ", ".join(f"write_{number} AS ({part})" for number, part in enumerate(parts))
-        text = _as_one[statements] = f"WITH {named} {last}" if named else last
-    execute(connection, text, [_encode(one.rows).decode() for one in writes])
+        text = _combined_texts[statements] = f"WITH {named} {last}" if named else last
+    execute(connection, text, [_encode(entry.rows).decode() for entry in writes])
 
 
 def insert_into(table: Table, names: Sequence[str]) -> Prepared:
@@ -219,8 +219,8 @@ class PreparedSelect:
         # what is over is the last value once more
         padded = [*values, *[values[-1]] * (places - len(values))]
         flat = tuple(padded) if self._width == 1 else tuple(part for value in padded for part in value)
-        found: Sequence[Any] = execute(connection, text, flat).fetchall()
-        return found
+        rows: Sequence[Any] = execute(connection, text, flat).fetchall()
+        return rows
 
     def _compile(self, dialect: Dialect, places: int) -> str:
         parts: list[Any] = [bindparam(f"value_{number}") for number in range(places * self._width)]
@@ -241,15 +241,15 @@ class PreparedQuery:
         self._build = build
         self._compiled: dict[str, tuple[str, Sequence[str], dict[str, Any]]] = {}
 
-    def execute(self, connection: Connection, told: Mapping[str, Any]) -> Any:
-        """Execute it, and return the driver's cursor; the values told must be of types that the driver takes."""
+    def execute(self, connection: Connection, parameters: Mapping[str, Any]) -> Any:
+        """Execute it, and return the driver's cursor; the parameters must be of types that the driver takes."""
         dialect = typing.cast("DefaultDialect", connection.dialect)
-        known = self._compiled.get(dialect.name)
-        if known is None:
+        entry = self._compiled.get(dialect.name)
+        if entry is None:
             compiled = self._build(dialect.name).compile(dialect=dialect)
-            known = self._compiled[dialect.name] = compiled.string, compiled.positiontup or (), compiled.params
-        text, names, constants = known
-        every = {**constants, **told}
+            entry = self._compiled[dialect.name] = compiled.string, compiled.positiontup or (), compiled.params
+        text, names, constants = entry
+        every = {**constants, **parameters}
         return execute(connection, text, tuple(every[name] for name in names))
 
 
@@ -266,9 +266,11 @@ class NewIds:
         return [rows[0] + number for number in range(1, count + 1)] if connection.dialect.name == "sqlite" else rows
 
 
-def _new_ids(own: Column[int], dialect: str) -> Select[Any]:
+def _new_ids(id_column: Column[int], dialect: str) -> Select[Any]:
     if dialect == "sqlite":
-        return select(func.coalesce(func.max(own), literal_column("0")))
-    sequence = func.pg_get_serial_sequence(literal_column(f"'{own.table.name}'"), literal_column(f"'{own.name}'"))
+        return select(func.coalesce(func.max(id_column), literal_column("0")))
+    sequence = func.pg_get_serial_sequence(
+        literal_column(f"'{id_column.table.name}'"), literal_column(f"'{id_column.name}'")
+    )
     count = cast(bindparam("count"), Integer)
     return select(func.nextval(sequence)).select_from(func.generate_series(literal_column("1"), count))

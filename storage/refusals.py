@@ -31,8 +31,8 @@ class Refusal(NamedTuple):
 
 def add(connection: Connection, refusals: Sequence[Refusal]) -> None:
     """Store refusals, in their order, and forget what is too old of the same LMSs."""
-    connection.execute(insert(refusal), [one._asdict() for one in refusals])
-    for lms_id in {one.lms_id for one in refusals}:
+    connection.execute(insert(refusal), [entry._asdict() for entry in refusals])
+    for lms_id in {entry.lms_id for entry in refusals}:
         ids = select(refusal.c.id).where(refusal.c.lms_id == lms_id).order_by(refusal.c.id.desc())
         newest_old = connection.execute(ids.offset(MAX_KEPT).limit(1)).scalar_one_or_none()
         if newest_old is not None:

@@ -73,27 +73,27 @@ def count_try(
         .order_by(sign_in_failure.c.subject)
         .with_for_update()
     )
-    known = {row.subject: row for row in rows}
-    wait = max((row.blocked_until - now for row in known.values()), default=0)
+    stored = {row.subject: row for row in rows}
+    wait = max((row.blocked_until - now for row in stored.values()), default=0)
     if wait > 0:
         return int(wait)
     connection.execute(delete(sign_in_failure).where(sign_in_failure.c.last_failed_at <= now - forgotten_after))
     for subject in sorted(subjects):
-        row = known.get(subject)
+        row = stored.get(subject)
         number = 1 if row is None or row.last_failed_at <= now - forgotten_after else row.failures + 1
-        told = {"failures": number, "last_failed_at": now, "blocked_until": now + delay(number, subjects[subject])}
-        new = insert_for(connection, sign_in_failure).values(subject=subject, **told)
-        connection.execute(new.on_conflict_do_update(index_elements=["subject"], set_=told))
+        values = {"failures": number, "last_failed_at": now, "blocked_until": now + delay(number, subjects[subject])}
+        new = insert_for(connection, sign_in_failure).values(subject=subject, **values)
+        connection.execute(new.on_conflict_do_update(index_elements=["subject"], set_=values))
     return 0
 
 
-def succeeded(connection: Connection, own: str, shared: Sequence[str]) -> None:
-    """Undo `count_try` after a success: delete the failures by `own`, and count one less by each of `shared`.
+def succeeded(connection: Connection, subject: str, shared: Sequence[str]) -> None:
+    """Undo `count_try` after a success: delete the failures by `subject`, and count one less by each of `shared`.
 
-    `own` is the account or the browser; an address is shared. It keeps the others: who has an account of their own
+    `subject` is the account or the browser; an address is shared. It keeps the others: who has an account of their own
     could else wipe out their tries at others'.
     """
-    connection.execute(delete(sign_in_failure).where(sign_in_failure.c.subject == own))
+    connection.execute(delete(sign_in_failure).where(sign_in_failure.c.subject == subject))
     failures = sign_in_failure.c.failures
     connection.execute(
         update(sign_in_failure)

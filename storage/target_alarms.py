@@ -42,11 +42,11 @@ def begin(connection: Connection, alarm: TargetAlarm) -> bool:
     )
     if connection.execute(new).first() is not None:
         return True
-    known = update(target_alarm).where(_is(alarm.target, alarm.request_kind))
-    changed = known.where(target_alarm.c.state != alarm.state).values(alarm._asdict())
+    existing = update(target_alarm).where(_is(alarm.target, alarm.request_kind))
+    changed = existing.where(target_alarm.c.state != alarm.state).values(alarm._asdict())
     if connection.execute(changed).rowcount:
         return True
-    connection.execute(known.values(seen_at=alarm.seen_at, reason=alarm.reason))
+    connection.execute(existing.values(seen_at=alarm.seen_at, reason=alarm.reason))
     return False
 
 

@@ -56,7 +56,7 @@ class Causes(NamedTuple):
 
 def causes(connection: Connection, target: str | None = None, limit: int = GROUPED) -> Causes:
     """Group the newest dead and the newest quarantined deliveries, of each at most `limit`, of one target or of all."""
-    found: dict[tuple[Any, ...], Cause] = {}
+    by_key: dict[tuple[Any, ...], Cause] = {}
     counts = []
     for state in (DeliveryState.DEAD, DeliveryState.QUARANTINED):
         conditions = of_state(state)
@@ -65,26 +65,26 @@ def causes(connection: Connection, target: str | None = None, limit: int = GROUP
         counts.append(up_to(connection, select(delivery.c.id).where(*conditions), limit))
         for row in _grouped(connection, conditions, limit):
             key = (row.target, state, row.outcome, row.status, said(row.words), row.rule)
-            one = Cause(*key, row.number, row.first, row.last, row.newest)
-            known = found.get(key)
-            found[key] = one if known is None else _both(known, one)
-    examples = _statements(connection, [one.example for one in found.values()])
-    shown = [one._replace(example=examples[one.example]) for one in found.values()]
-    shown.sort(key=lambda one: (-one.number, -one.last, one.example))
-    return Causes(shown, Count(sum(one.number for one in counts), any(one.is_lower_bound for one in counts)))
+            cause = Cause(*key, row.number, row.first, row.last, row.newest)
+            earlier = by_key.get(key)
+            by_key[key] = cause if earlier is None else _both(earlier, cause)
+    examples = _statements(connection, [cause.example for cause in by_key.values()])
+    shown = [cause._replace(example=examples[cause.example]) for cause in by_key.values()]
+    shown.sort(key=lambda cause: (-cause.number, -cause.last, cause.example))
+    return Causes(shown, Count(sum(count.number for count in counts), any(count.is_lower_bound for count in counts)))
 
 
 def said(words: str) -> str:
     """Return the beginning of an answer or problem without what differs from one statement to the next."""
-    return _VARYING.sub(lambda found: f"({found.lastgroup})" if found.lastgroup else " ", words).strip()[:_BEGINNING]
+    return _VARYING.sub(lambda match: f"({match.lastgroup})" if match.lastgroup else " ", words).strip()[:_BEGINNING]
 
 
-def _both(one: Cause, other: Cause) -> Cause:
-    return one._replace(
-        number=one.number + other.number,
-        first=min(one.first, other.first),
-        last=max(one.last, other.last),
-        example=max(one.example, other.example),
+def _both(cause: Cause, other: Cause) -> Cause:
+    return cause._replace(
+        number=cause.number + other.number,
+        first=min(cause.first, other.first),
+        last=max(cause.last, other.last),
+        example=max(cause.example, other.example),
     )
 
 

@@ -38,10 +38,10 @@ def search(
     """
     query = _few(connection, selection)
     if query is not None:
-        found = _NEWEST.page(connection, query, int, ScanLimit(few=True), after=after, limit=limit)
+        page = _NEWEST.page(connection, query, int, ScanLimit(few=True), after=after, limit=limit)
     else:
-        found = _looked_through(connection, selection, after, limit)
-    return ResultPage(deliveries.shown(connection, found.rows), found.after)
+        page = _looked_through(connection, selection, after, limit)
+    return ResultPage(deliveries.shown(connection, page.rows), page.after)
 
 
 class Some(NamedTuple):
@@ -71,7 +71,7 @@ def some(
         return Some(up_to(connection, query, limit), newest)
     looked_at = READ if looked_at is None else looked_at
     ids = _newest(connection, selection, None, looked_at + 1)
-    met = [one for part in _that_meet(connection, selection, ids[:looked_at]) for one in part]
+    met = [delivery_id for part in _that_meet(connection, selection, ids[:looked_at]) for delivery_id in part]
     return Some(Count(len(met), is_lower_bound=len(ids) > looked_at), deliveries.shown(connection, met[:examples]))
 
 
@@ -94,13 +94,13 @@ def _looked_through(
 ) -> ResultPage[int]:
     below = None if after is None else _NEWEST.place(after)[0]
     if _is_of_state(selection):
-        return cut(_newest(connection, selection, below, limit + 1), limit, lambda one: [one])
-    ids, found = _newest(connection, selection, below, READ), list[int]()
+        return cut(_newest(connection, selection, below, limit + 1), limit, lambda delivery_id: [delivery_id])
+    ids, matching = _newest(connection, selection, below, READ), list[int]()
     for part in _that_meet(connection, selection, ids):
-        found += part
-        if len(found) > limit:
-            return cut(found[: limit + 1], limit, lambda one: [one])
-    return ResultPage(found, encode(ids[-1:]) if len(ids) == READ else None)
+        matching += part
+        if len(matching) > limit:
+            return cut(matching[: limit + 1], limit, lambda delivery_id: [delivery_id])
+    return ResultPage(matching, encode(ids[-1:]) if len(ids) == READ else None)
 
 
 def _newest(connection: Connection, selection: DeliveryFilter, below: object, limit: int) -> list[int]:

@@ -115,15 +115,15 @@ def search(
             query, is_few = query.where(document.c.id.in_(ids)), True
         query = query.where(has(connection, document_delivery.c.document_id == document.c.id, *way, walked=not is_few))
     span = TimeSpan(selection.since, selection.until)
-    found = _OF_ATTEMPTS.page(connection, query, DocumentSummary, ScanLimit(span, is_few), after=after, limit=limit)
+    page = _OF_ATTEMPTS.page(connection, query, DocumentSummary, ScanLimit(span, is_few), after=after, limit=limit)
     ways: dict[str, tuple[tuple[str, str], ...]] = {}
     for row in connection.execute(
         select(document_delivery.c.document_id, document_delivery.c.target, document_delivery.c.state)
-        .where(document_delivery.c.document_id.in_([one.id for one in found.rows]))
+        .where(document_delivery.c.document_id.in_([summary.id for summary in page.rows]))
         .order_by(document_delivery.c.target)
     ):
         ways[row.document_id] = (*ways.get(row.document_id, ()), (row.target, row.state))
-    return ResultPage([one._replace(deliveries=ways.get(one.id, ())) for one in found.rows], found.after)
+    return ResultPage([summary._replace(deliveries=ways.get(summary.id, ())) for summary in page.rows], page.after)
 
 
 def lineage(connection: Connection, document_id: str) -> DocumentLineage | None:
@@ -135,7 +135,7 @@ def lineage(connection: Connection, document_id: str) -> DocumentLineage | None:
     ).one_or_none()
     if row is None:
         return None
-    *told, content, mapping, mapping_hash = row
+    *columns, content, mapping, mapping_hash = row
     names = DocumentDelivery._fields[:-1]
     ways = [
         DocumentDelivery._make((*way, _tries(connection, document_id, way.target)))
@@ -145,7 +145,7 @@ def lineage(connection: Connection, document_id: str) -> DocumentLineage | None:
             .order_by(document_delivery.c.target)
         )
     ]
-    shown = DocumentSummary._make((*told, tuple((way.target, way.state) for way in ways)))
+    shown = DocumentSummary._make((*columns, tuple((way.target, way.state) for way in ways)))
     return DocumentLineage(shown, bytes(content), mapping, mapping_hash, ways)
 
 
@@ -161,8 +161,8 @@ def _tries(connection: Connection, document_id: str, target: str) -> tuple[TryLi
 
 
 def _of_way(selection: DocumentFilter) -> list[ColumnElement[bool]]:
-    found = [] if selection.target is None else [document_delivery.c.target == selection.target]
-    return found if selection.state is None else [*found, *document_state(selection.state)]
+    clauses = [] if selection.target is None else [document_delivery.c.target == selection.target]
+    return clauses if selection.state is None else [*clauses, *document_state(selection.state)]
 
 
 def _few(connection: Connection, way: list[ColumnElement[bool]]) -> list[str] | None:

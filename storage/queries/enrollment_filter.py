@@ -74,35 +74,35 @@ def conditions(
 
     `walked` is for queries that walk another table's index.
     """
-    found: list[ColumnElement[bool]] = []
+    clauses: list[ColumnElement[bool]] = []
     # SQLite takes an index of enrollments wherever it can, and then has to sort; PostgreSQL knows how many there are
     walked = walked and connection.dialect.name == "sqlite"
     if selection.lms is not None:
-        known = connection.execute(select(lms.c.id).where(lms.c.name == selection.lms)).scalar_one_or_none()
+        lms_id = connection.execute(select(lms.c.id).where(lms.c.name == selection.lms)).scalar_one_or_none()
         owner = enrollment.c.lms_id + 0 if walked else enrollment.c.lms_id
-        found.append(false() if known is None else owner == known)
+        clauses.append(false() if lms_id is None else owner == lms_id)
     for column, value in (
         (enrollment.c.learner_id, selection.learner),
         (enrollment.c.activity_id, selection.activity),
         (enrollment.c.course_id, selection.course),
     ):
         if value is not None:
-            found.append((column.concat("") if walked else column) == value)
+            clauses.append((column.concat("") if walked else column) == value)
     if selection.enrollment is not None:
-        found.append(enrollment.c.registration == selection.enrollment)
+        clauses.append(enrollment.c.registration == selection.enrollment)
     for column, prefix in (
         (enrollment.c.learner_id, selection.learner_prefix),
         (enrollment.c.learner_name, selection.learner_name),
     ):
         if prefix is not None:
-            found.append(begins(connection, column.concat("") if walked else column, prefix))
-    return found
+            clauses.append(begins(connection, column.concat("") if walked else column, prefix))
+    return clauses
 
 
 def few(connection: Connection, selection: EnrollmentFilter) -> list[int] | None:
     """Return the ids of the enrollments where indexes find them and they are few; None where it must be searched."""
     helped = (selection.learner, selection.learner_prefix, selection.activity, selection.course, selection.enrollment)
-    if all(one is None for one in helped):
+    if all(value is None for value in helped):
         return None
     query = select(enrollment.c.id).where(*conditions(connection, selection))
     if selection.lms is None and selection.enrollment is None:
@@ -157,8 +157,8 @@ def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnEleme
 
 def of_attempt(selection: AttemptFilter) -> list[ColumnElement[bool]]:
     """Return the conditions that a filter sets to the statuses of an attempt."""
-    found = [
+    clauses = [
         *is_status(attempt.c.completion_status, selection.completion),
         *is_status(attempt.c.success_status, selection.success),
     ]
-    return found if selection.status is None else [*found, attempt.c.status == selection.status]
+    return clauses if selection.status is None else [*clauses, attempt.c.status == selection.status]

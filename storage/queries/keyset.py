@@ -157,12 +157,12 @@ class TimeSpan(NamedTuple):
 
     def of(self, column: ColumnElement[int]) -> list[ColumnElement[bool]]:
         """Return the conditions that a column's times are within."""
-        found = []
+        clauses = []
         if self.since is not None:
-            found.append(column >= self.since)
+            clauses.append(column >= self.since)
         if self.until is not None:
-            found.append(column < self.until)
-        return found
+            clauses.append(column < self.until)
+        return clauses
 
 
 class ScanLimit(NamedTuple):
@@ -221,7 +221,7 @@ class KeysetOrder:
         """
         key = None if after is None else self.place(after)
         query = query.add_columns(*(column.label(f"key_{at}") for at, column in enumerate(self._columns)))
-        found: list[Any] = []
+        rows: list[Any] = []
         for timed in (True, False):
             if not timed and (not self._time.nullable or reach.span != TimeSpan()):
                 break
@@ -238,24 +238,24 @@ class KeysetOrder:
                 part = part.where(columns[0] >= end[0], _row(columns, end) >= _values(columns, end))
             # what is sorted must not be looked for in the order of the index, which can be long
             order = [columns[0] + 0 if reach.few else columns[0], *columns[1:]]
-            part = part.order_by(*(column.desc() for column in order)).limit(limit + 1 - len(found))
-            found += connection.execute(part).all()
-            if len(found) > limit:
+            part = part.order_by(*(column.desc() for column in order)).limit(limit + 1 - len(rows))
+            rows += connection.execute(part).all()
+            if len(rows) > limit:
                 break
             if end is not None:
                 lowest = [_lowest(column) for column in columns[len(end) :]]
-                return self._made(found, make, encode([*end, *lowest] if timed else [None, *end, *lowest]))
-        rest = encode(found[limit - 1][-len(self._columns) :]) if len(found) > limit else None
-        return self._made(found[:limit], make, rest)
+                return self._result_page(rows, make, encode([*end, *lowest] if timed else [None, *end, *lowest]))
+        rest = encode(rows[limit - 1][-len(self._columns) :]) if len(rows) > limit else None
+        return self._result_page(rows[:limit], make, rest)
 
     def _conditions(self, reach: ScanLimit, *, timed: bool) -> list[ColumnElement[bool]]:
         """Return those of the rows that have a time, or of those that have none."""
-        found = [*reach.among, *reach.span.of(self._time)] if timed else [*reach.among]
+        clauses = [*reach.among, *reach.span.of(self._time)] if timed else [*reach.among]
         if self._time.nullable:
-            found.append(self._time.is_not(None) if timed else self._time.is_(None))
-        return found
+            clauses.append(self._time.is_not(None) if timed else self._time.is_(None))
+        return clauses
 
-    def _made(self, rows: Sequence[Any], make: Callable[..., T], after: str | None) -> ResultPage[T]:
+    def _result_page(self, rows: Sequence[Any], make: Callable[..., T], after: str | None) -> ResultPage[T]:
         return ResultPage([make(*row[: -len(self._columns)]) for row in rows], after)
 
     def _end(
@@ -270,16 +270,16 @@ class KeysetOrder:
         It is told by all columns that are of the time's table: by its time alone, it would have all rows above it that
         share a millisecond, as those of an import do.
         """
-        own = [column for column in columns if column.table is self._time.table]
-        walked = select(*own).where(*conditions).order_by(*(column.desc() for column in own))
+        time_columns = [column for column in columns if column.table is self._time.table]
+        walked = select(*time_columns).where(*conditions).order_by(*(column.desc() for column in time_columns))
         if key is not None:
             here = list(key[-len(columns) :])
-            lower = zip(columns[len(own) :], here[len(own) :], strict=True)
+            lower = zip(columns[len(time_columns) :], here[len(time_columns) :], strict=True)
             is_done = all(part == _lowest(each) for each, part in lower)
-            row, values = _row(own, here), _values(own, here)
-            walked = walked.where(own[0] <= here[0], row < values if is_done else row <= values)
-        found = connection.execute(walked.offset(READ - 1).limit(1)).one_or_none()
-        return None if found is None else list(found)
+            row, values = _row(time_columns, here), _values(time_columns, here)
+            walked = walked.where(time_columns[0] <= here[0], row < values if is_done else row <= values)
+        last = connection.execute(walked.offset(READ - 1).limit(1)).one_or_none()
+        return None if last is None else list(last)
 
 
 def _fits(column: Column[Any], part: int | str | None) -> bool:

@@ -133,8 +133,8 @@ def newest_enrollments(connection: Connection, lms_id: int, limit: int) -> list[
         .limit(limit)
     ).scalars()
     order = list(ids)
-    found = {one.id: one for one in attempts.load_enrollments(connection, enrollment.c.id.in_(order), limit)}
-    return [found[one] for one in order]
+    by_id = {owner.id: owner for owner in attempts.load_enrollments(connection, enrollment.c.id.in_(order), limit)}
+    return [by_id[enrollment_id] for enrollment_id in order]
 
 
 def find_session(connection: Connection, session_id: str) -> Session | None:
@@ -147,8 +147,8 @@ def find_attempt(connection: Connection, uuid: str) -> Attempt | None:
     owner = attempts.load_enrollments(
         connection, enrollment.c.id.in_(select(attempt.c.enrollment_id).where(attempt.c.uuid == uuid)), 1
     )
-    found = attempts.load_attempts(connection, owner[0]) if owner else []
-    return next((one for one in found if one.uuid == uuid), None)
+    candidates = attempts.load_attempts(connection, owner[0]) if owner else []
+    return next((candidate for candidate in candidates if candidate.uuid == uuid), None)
 
 
 def latest_attempt(connection: Connection, owner: Enrollment) -> Attempt | None:
@@ -158,18 +158,18 @@ def latest_attempt(connection: Connection, owner: Enrollment) -> Attempt | None:
 
 def reports(connection: Connection, owner: Enrollment) -> list[AttemptReport]:
     """Return an enrollment's attempts in their order, each with all there is to it."""
-    return [report(connection, one) for one in attempts.load_attempts(connection, owner)]
+    return [report(connection, stored) for stored in attempts.load_attempts(connection, owner)]
 
 
-def report(connection: Connection, one: Attempt) -> AttemptReport:
+def report(connection: Connection, stored: Attempt) -> AttemptReport:
     """Return all there is to an attempt."""
-    sessions = attempts.load_attempt_sessions(connection, one)
+    sessions = attempts.load_attempt_sessions(connection, stored)
     return AttemptReport(
-        one,
+        stored,
         sessions,
         _commits(connection, [row.session_id for row in sessions]),
-        _statements(connection, one.id),
-        documents(connection, one.id),
+        _statements(connection, stored.id),
+        documents(connection, stored.id),
     )
 
 

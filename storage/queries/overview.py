@@ -103,27 +103,27 @@ def rate(connection: Connection, time: Column[Any], now: int, minutes: int) -> R
     if number == COUNTED:  # the minute that it ends in is not counted whole
         since = min(first - first % MINUTE + MINUTE, this)
     at = time - time % MINUTE
-    found = {
+    counts = {
         row.at: row.number
         for row in connection.execute(
             select(at.label("at"), func.count().label("number")).where(time >= since, time < until).group_by("at")
         )
     }
-    return Rate(since, [Minute(each, found.get(each, 0)) for each in range(since, until, MINUTE)])
+    return Rate(since, [Minute(each, counts.get(each, 0)) for each in range(since, until, MINUTE)])
 
 
 def alarms(
     waits: dict[str, Queue], paused: dict[str, Pause], now: int, troubles: Sequence[TargetAlarm] = ()
 ) -> list[Alarm]:
     """Return what people must look after, target by target."""
-    found = []
+    raised = []
     for target in sorted({*waits, *paused, *(trouble.target for trouble in troubles)}):
         pause, queue = paused.get(target), waits.get(target, Queue())
         if pause is not None and not pause.automatic:
-            found.append(Alarm("paused", target, since=pause.since))
+            raised.append(Alarm("paused", target, since=pause.since))
         else:  # nothing is tried of what people have paused: what was the matter before says nothing
             its = (trouble for trouble in troubles if trouble.target == target)
-            found += [Alarm("target", target, since=trouble.since, detail=trouble) for trouble in its]
+            raised += [Alarm("target", target, since=trouble.since, detail=trouble) for trouble in its]
         for kind, number in (
             ("diverged", queue.diverged),
             (DeliveryState.DEAD, queue.dead),
@@ -131,10 +131,10 @@ def alarms(
             ("dead documents", queue.dead_documents),
         ):
             if number.number:
-                found.append(Alarm(kind, target, number))
+                raised.append(Alarm(kind, target, number))
         if queue.oldest is not None and queue.oldest <= now - LATE:
-            found.append(Alarm("late", target, queue.waiting, queue.oldest))
-    return found
+            raised.append(Alarm("late", target, queue.waiting, queue.oldest))
+    return raised
 
 
 def change_marker(connection: Connection) -> tuple[int, int, int]:

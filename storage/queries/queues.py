@@ -50,12 +50,12 @@ def queues(connection: Connection, limit: int = COUNTED) -> dict[str, Queue]:
         "dead_documents": _by_target(connection, document_delivery.c.target, document_state(DeliveryState.DEAD), limit),
     }
     names: set[str] = set().union(*counted.values())
-    found = {}
+    by_target = {}
     for target in sorted(names):
         numbers: Mapping[str, Any] = {name: its[target] for name, its in counted.items() if target in its}
         oldest = _oldest(connection, target) if target in counted["waiting"] else None
-        found[target] = Queue(**numbers, oldest=oldest)
-    return found
+        by_target[target] = Queue(**numbers, oldest=oldest)
+    return by_target
 
 
 def waiting_by_target(connection: Connection, limit: int) -> tuple[dict[str, int], dict[str, int]]:
@@ -73,8 +73,8 @@ def waiting_by_target(connection: Connection, limit: int) -> tuple[dict[str, int
 
 def document_state(state: str) -> list[ColumnElement[bool]]:
     """Return the condition of a document's delivery, so that the indexes which have it are used."""
-    known = literal_column(f"'{state}'") if state in {DeliveryState.WAITING, DeliveryState.DEAD} else state
-    return [document_delivery.c.state == known]
+    value = literal_column(f"'{state}'") if state in {DeliveryState.WAITING, DeliveryState.DEAD} else state
+    return [document_delivery.c.state == value]
 
 
 def targets(
@@ -110,7 +110,7 @@ def _oldest(connection: Connection, target: str) -> int | None:
         ).scalar_one()
         for shard in range(SHARDS)
     ]
-    made = (
+    query = (
         select(func.min(statement.c.created_at))
         .select_from(
             delivery.join(
@@ -118,7 +118,7 @@ def _oldest(connection: Connection, target: str) -> int | None:
                 and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
             )
         )
-        .where(delivery.c.id.in_([one for one in firsts if one is not None]))
+        .where(delivery.c.id.in_([delivery_id for delivery_id in firsts if delivery_id is not None]))
     )
-    found: int | None = connection.execute(made).scalar_one()
-    return found
+    created_at: int | None = connection.execute(query).scalar_one()
+    return created_at

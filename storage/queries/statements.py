@@ -132,10 +132,10 @@ def search(
         if value is not None:
             query = query.where(column == value)
     span = TimeSpan(selection.since, selection.until)
-    found = _NEWEST.page(connection, query, lambda *row: row, ScanLimit(span, is_few), after=after, limit=limit)
-    ways = _ways(connection, [(row[0], row[1]) for row in found.rows])
-    rows = [StatementSummary._make((*row[2:], ways.get((row[0], row[1]), ()))) for row in found.rows]
-    return ResultPage(rows, found.after)
+    page = _NEWEST.page(connection, query, lambda *row: row, ScanLimit(span, is_few), after=after, limit=limit)
+    ways = _ways(connection, [(row[0], row[1]) for row in page.rows])
+    rows = [StatementSummary._make((*row[2:], ways.get((row[0], row[1]), ()))) for row in page.rows]
+    return ResultPage(rows, page.after)
 
 
 def origin(connection: Connection, statement_id: str) -> Origin | None:
@@ -149,8 +149,8 @@ def lineage(connection: Connection, statement_id: str) -> Lineage | None:
     its = origin(connection, statement_id)
     if its is None:
         return None
-    found = deliveries.find(connection, DeliveryFilter(statement=statement_id), limit=1_000)
-    return Lineage(its, [DeliveryLineage(one, deliveries.tries(connection, one.id)) for one in found])
+    rows = deliveries.find(connection, DeliveryFilter(statement=statement_id), limit=1_000)
+    return Lineage(its, [DeliveryLineage(row, deliveries.tries(connection, row.id)) for row in rows])
 
 
 def _narrowed(connection: Connection, query: Select[Any], selection: DeliveryFilter) -> tuple[Select[Any], bool]:
@@ -180,13 +180,13 @@ def _narrowed(connection: Connection, query: Select[Any], selection: DeliveryFil
 
 
 def _of_way(selection: DeliveryFilter) -> list[ColumnElement[bool]]:
-    found = [] if selection.target is None else [delivery.c.target == selection.target]
-    found += of_last_try(selection)
-    return found if selection.state is None else [*found, *of_state(selection.state)]
+    clauses = [] if selection.target is None else [delivery.c.target == selection.target]
+    clauses += of_last_try(selection)
+    return clauses if selection.state is None else [*clauses, *of_state(selection.state)]
 
 
 def _ways(connection: Connection, keys: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[tuple[str, str], ...]]:
-    found: dict[tuple[int, int], tuple[tuple[str, str], ...]] = {}
+    states: dict[tuple[int, int], tuple[tuple[str, str], ...]] = {}
     rows = connection.execute(
         select(delivery.c.attempt_id, delivery.c.position, delivery.c.target, delivery.c.state)
         .where(delivery.c.attempt_id.in_({key[0] for key in keys}), delivery.c.position.in_({key[1] for key in keys}))
@@ -194,5 +194,5 @@ def _ways(connection: Connection, keys: list[tuple[int, int]]) -> dict[tuple[int
     )
     for row in rows:
         key = row.attempt_id, row.position
-        found[key] = (*found.get(key, ()), (row.target, row.state))
-    return found
+        states[key] = (*states.get(key, ()), (row.target, row.state))
+    return states

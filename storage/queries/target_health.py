@@ -37,17 +37,19 @@ class Tries(NamedTuple):
 def tries(connection: Connection, target: str) -> Tries:
     """Return how a target does; times are milliseconds since the epoch."""
     newest = select(func.coalesce(func.max(try_.c.id), 0)).scalar_subquery()
-    own = (try_.c.id > newest - LOOKED_AT, try_.c.target == target)
+    recent = (try_.c.id > newest - LOOKED_AT, try_.c.target == target)
     is_well = try_.c.outcome.in_(("delivered", "equivalent"))
     well = connection.execute(
-        select(try_.c.id, try_.c.started_at).where(*own, is_well).order_by(try_.c.id.desc()).limit(1)
+        select(try_.c.id, try_.c.started_at).where(*recent, is_well).order_by(try_.c.id.desc()).limit(1)
     ).one_or_none()
     since = 0 if well is None else well.id
     failures = connection.execute(
-        select(func.count()).select_from(try_).where(*own, ~is_well, try_.c.id > since)
+        select(func.count()).select_from(try_).where(*recent, ~is_well, try_.c.id > since)
     ).scalar_one()
     columns = [try_.c[name] for name in Try._fields]
-    error = connection.execute(select(*columns).where(*own, ~is_well).order_by(try_.c.id.desc()).limit(1)).one_or_none()
+    error = connection.execute(
+        select(*columns).where(*recent, ~is_well).order_by(try_.c.id.desc()).limit(1)
+    ).one_or_none()
     return Tries(
         None if well is None else well.started_at,
         failures,
@@ -68,4 +70,4 @@ def _next(connection: Connection, target: str) -> int | None:
         )
         tried = select(func.min(waiting.c.not_before)).where(waiting.c.tries > 0, waiting.c.not_before > 0)
         first.append(connection.execute(tried).scalar_one())
-    return min((one for one in first if one is not None), default=None)
+    return min((due for due in first if due is not None), default=None)

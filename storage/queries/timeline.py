@@ -171,7 +171,7 @@ def timeline(
         shown,
         sessions,
         connection.execute(select(func.count()).where(session.c.attempt_id == key)).scalar_one(),
-        _places(connection, key, {one.session_id for one in commits}),
+        _places(connection, key, {commit.session_id for commit in commits}),
         _with_statements(connection, key, commits),
         lookups.documents(connection, key, most_bytes=CONTENT),
         _answer_before(connection, key, begins + 1),
@@ -216,8 +216,8 @@ def received(
     ).one_or_none()
     if row is None:
         return None
-    *told, body, place = row
-    line = TimelineCommit(*told)
+    *columns, body, place = row
+    line = TimelineCommit(*columns)
     if body is None:
         body = connection.execute(
             select(journal.c.body).where(this, journal.c.number == line.duplicate_of)
@@ -231,14 +231,14 @@ def received(
 def _answer_before(connection: Connection, key: int, place: int) -> str | None:
     """Return the answer to the last of an attempt's commits below a place in the journal; duplicates have none."""
     newest = journal.c.id + 0
-    found: str | None = connection.execute(
+    answer: str | None = connection.execute(
         select(journal.c.response)
         .where(journal.c.session_id.in_(select(session.c.session_id).where(session.c.attempt_id == key)))
         .where(newest < place, journal.c.response.is_not(None))
         .order_by(newest.desc())
         .limit(1)
     ).scalar_one_or_none()
-    return found
+    return answer
 
 
 def enrollment_journal(connection: Connection, session_id: str) -> tuple[int, int]:
@@ -297,23 +297,23 @@ def _with_statements(
         .order_by(statement.c.position)
     ).all()
     ways = _deliveries(connection, key, [row.position for row in rows])
-    made: dict[tuple[str, int], list[TimelineStatement]] = defaultdict(list)
+    by_commit: dict[tuple[str, int], list[TimelineStatement]] = defaultdict(list)
     for row in rows:
-        made[row.session_id, row.commit_number].append(TimelineStatement(*row[2:], tuple(ways[row.position])))
+        by_commit[row.session_id, row.commit_number].append(TimelineStatement(*row[2:], tuple(ways[row.position])))
     return [
-        one._replace(
-            statements=tuple(made.get((one.session_id, one.number), ())),
-            made=counts.get((one.session_id, one.number), 0),
+        commit._replace(
+            statements=tuple(by_commit.get((commit.session_id, commit.number), ())),
+            made=counts.get((commit.session_id, commit.number), 0),
         )
-        for one in commits
+        for commit in commits
     ]
 
 
 def _of_commits(commits: Sequence[TimelineCommit]) -> ColumnElement[bool]:
     """Return the condition of being of these commits of sessions, by the first and last number of each session's."""
     numbers: dict[str, list[int]] = defaultdict(list)
-    for one in commits:
-        numbers[one.session_id].append(one.number)
+    for commit in commits:
+        numbers[commit.session_id].append(commit.number)
     return or_(
         *(
             and_(statement.c.session_id == session_id, statement.c.commit_number.between(min(its), max(its)))
@@ -323,9 +323,9 @@ def _of_commits(commits: Sequence[TimelineCommit]) -> ColumnElement[bool]:
 
 
 def _deliveries(connection: Connection, key: int, positions: Sequence[int]) -> dict[int, list[TimelineDelivery]]:
-    found: dict[int, list[TimelineDelivery]] = defaultdict(list)
+    by_position: dict[int, list[TimelineDelivery]] = defaultdict(list)
     if not positions:
-        return found
+        return by_position
     within = and_(delivery.c.attempt_id == key, among(connection, delivery.c.position, positions))
     number = connection.execute(select(func.count()).select_from(delivery).where(within)).scalar_one()
     limit = max(1, min(TRIES, ALL_TRIES // max(1, number)))
@@ -348,5 +348,5 @@ def _deliveries(connection: Connection, key: int, positions: Sequence[int]) -> d
     for row in connection.execute(
         select(delivery.c.position, *(delivery.c[name] for name in names)).where(within).order_by(delivery.c.id)
     ):
-        found[row.position].append(TimelineDelivery._make((*row[1:], tuple(tried.get(row.id, ())))))
-    return found
+        by_position[row.position].append(TimelineDelivery._make((*row[1:], tuple(tried.get(row.id, ())))))
+    return by_position
