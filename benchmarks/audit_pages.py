@@ -45,6 +45,7 @@ APART = {
     "/sign-in/oidc/back": "nobody signs in elsewhere here",
     "/commits/{session_id}/{number}/body": "a file",
     "/statements/{id}/body": "a file",
+    "/mappings/reissues/{id}": "shows a re-issue of the whole history, which takes hours here",
     "/documents/{id}/content": "a file",
 }
 """Routes that give no page, and why; so do all whose paths end like files of all that a search finds."""
@@ -175,7 +176,7 @@ class Site:
             **{path: each(path) for path in (
                 "/", "/charts/commits.svg", "/charts/statements.svg", "/charts/depth.svg", "/charts/age.svg",
                 "/learners", "/statements", "/documents", "/deliveries", "/mappings", "/mappings/draft", "/targets",
-                "/log", "/sign-in",
+                "/refusals", "/log", "/sign-in",
             )},
             "/learners by the beginning of the id": searches("/learners", learner=lambda: learner()[:7]),
             "/learners by the beginning of the name": searches("/learners", name=lambda: f"Name {learner()[1:]}"),
@@ -216,8 +217,10 @@ class Site:
             "/deliveries/retry of a rule that is not there": searches("/deliveries/retry", rule="none"),
             "/deliveries/discard": searches("/deliveries/discard", target=TARGET),
             "/deliveries/discard of an activity with many": searches("/deliveries/discard", activity="a1"),
+            "/deliveries/reissue": searches("/deliveries/reissue", target=TARGET, state="dead"),
             "/mappings/diff": searches("/mappings/diff", **{"from": old, "to": new}),
             "/mappings/{hash}": each(f"/mappings/{old}"),
+            "/mappings/{hash}/reissue": each(f"/mappings/{old}/reissue"),
             "/mappings/{hash}/preview": each(f"/mappings/{old}/preview"),
             "/mappings/{hash}/preview of a commit": searches(
                 f"/mappings/{new}/preview", session=row(session.c.session_id), number=1
