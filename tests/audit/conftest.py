@@ -26,16 +26,16 @@ async def meet() -> AsyncIterator[Meet]:
     met: list[Visitor] = []
 
     async def meeting(bridge: Bridge, name: str = "", role: str = "", *, sees_names: bool = False) -> Visitor:
-        made = new_visitor(bridge.url)
-        met.append(made)
+        visitor = new_visitor(bridge.url)
+        met.append(visitor)
         if name:
             add_account(bridge.engine, name, role, sees_names=sees_names)
-            assert (await made.sign_in(name)).status == 303
-        return made
+            assert (await visitor.sign_in(name)).status == 303
+        return visitor
 
     yield meeting
-    for one in met:
-        await one.client.close()
+    for person in met:
+        await person.client.close()
 
 
 @pytest.fixture

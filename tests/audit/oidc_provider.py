@@ -71,30 +71,30 @@ class Provider:
         )
 
     async def _authorize(self, request: web.Request) -> web.Response:
-        told = dict(request.query)
-        self.requests.append(told)
-        assert told["response_type"] == "code"
-        assert told["code_challenge_method"] == "S256"
-        answer = {"state": told["state"], "iss": self.issuer}
+        parameters = dict(request.query)
+        self.requests.append(parameters)
+        assert parameters["response_type"] == "code"
+        assert parameters["code_challenge_method"] == "S256"
+        answer = {"state": parameters["state"], "iss": self.issuer}
         if self.error:
             answer["error"] = self.error
         else:
             answer["code"] = secrets.token_urlsafe(16)
-            self.codes[answer["code"]] = told
-        return web.Response(status=302, headers={"Location": f"{told['redirect_uri']}?{urlencode(answer)}"})
+            self.codes[answer["code"]] = parameters
+        return web.Response(status=302, headers={"Location": f"{parameters['redirect_uri']}?{urlencode(answer)}"})
 
     async def _token(self, request: web.Request) -> web.Response:
         form = await request.post()
         scheme, _, encoded = request.headers["Authorization"].partition(" ")
         user, _, password = b64decode(encoded).decode().partition(":")
-        told = self.codes.pop(str(form["code"]), None)
+        parameters = self.codes.pop(str(form["code"]), None)
         if (
             scheme != "Basic"
             or (unquote_plus(user), unquote_plus(password)) != (CLIENT, SECRET)
-            or told is None
+            or parameters is None
             or form["grant_type"] != "authorization_code"
-            or form["redirect_uri"] != told["redirect_uri"]
-            or create_s256_code_challenge(str(form["code_verifier"])) != told["code_challenge"]
+            or form["redirect_uri"] != parameters["redirect_uri"]
+            or create_s256_code_challenge(str(form["code_verifier"])) != parameters["code_challenge"]
         ):
             return web.json_response({"error": "invalid_grant"}, status=400)
         access_token, now = secrets.token_urlsafe(16), self.now() // 1000
@@ -103,7 +103,7 @@ class Provider:
             "aud": CLIENT,
             "iat": now,
             "exp": now + 300,
-            "nonce": told["nonce"],
+            "nonce": parameters["nonce"],
             "at_hash": create_half_hash(access_token, "ES256").decode(),
         }
         header = {"alg": "ES256", "kid": self.key.kid}

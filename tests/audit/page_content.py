@@ -42,6 +42,6 @@ def table(page: str, label: str) -> list[list[str]]:
 
 def fact(page: str, name: str) -> str:
     """Return what stands under a name in a list of facts."""
-    found = re.search(rf"<dt>{re.escape(name)}</dt>\s*<dd[^>]*>(.*?)</dd>", page, re.DOTALL)
-    assert found is not None, name
-    return " ".join(unescape(re.sub(r"<[^>]+>", "", found[1])).split())
+    match = re.search(rf"<dt>{re.escape(name)}</dt>\s*<dd[^>]*>(.*?)</dd>", page, re.DOTALL)
+    assert match is not None, name
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", match[1])).split())

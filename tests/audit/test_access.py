@@ -93,8 +93,8 @@ async def test_a_form_without_its_browsers_own_token_is_answered_403(
 
 
 async def test_a_cookie_that_the_bridge_did_not_sign_is_none(bridge: Bridge, meet: Meet) -> None:
-    known = await meet(bridge, "ada", "admin")
-    cookie = next(one for one in known.client.cookie_jar if one.key == COOKIE)
+    visitor = await meet(bridge, "ada", "admin")
+    cookie = next(entry for entry in visitor.client.cookie_jar if entry.key == COOKIE)
     for wrong in (cookie.value[:-1] + ("A" if cookie.value[-1] != "A" else "B"), "x", ".", "é", cookie.value + "."):
         stranger = await meet(bridge)
         answer = await stranger.client.get("/audit/targets", headers={"Cookie": f"{cookie.key}={wrong}"})

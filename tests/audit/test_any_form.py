@@ -27,8 +27,12 @@ CASES = {"": 150, "full": 5_000}[os.environ.get("CHAOS", "")]
 """Forms and filters made at random for each database."""
 ANSWER_TIMEOUT = 20
 """Seconds after which a request counts as hanging."""
-POSTED = [one for one in ROUTES if one.method == "POST" and one.path not in {"/sign-out", "/targets/{name}/test"}]
-LOOKED_AT = [one for one in ROUTES if one.method == "GET" and "live" not in one.path and "static" not in one.path]
+POSTED = [
+    route for route in ROUTES if route.method == "POST" and route.path not in {"/sign-out", "/targets/{name}/test"}
+]
+LOOKED_AT = [
+    route for route in ROUTES if route.method == "GET" and "live" not in route.path and "static" not in route.path
+]
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
 FIELDS = (
     *("name", "password", "next", "reason", "target", "state", "lms", "learner", "activity", "since", "until", "days"),
@@ -94,8 +98,8 @@ def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
     browser = requests.Session()
     sign_in = f"{server.url}/audit/sign-in"
     token = csrf_token(browser.get(sign_in, timeout=ANSWER_TIMEOUT).text)
-    told = {"csrf": token, "name": "ada", "password": PASSWORD}
-    assert browser.post(sign_in, data=told, timeout=ANSWER_TIMEOUT).status_code == 200
+    credentials = {"csrf": token, "name": "ada", "password": PASSWORD}
+    assert browser.post(sign_in, data=credentials, timeout=ANSWER_TIMEOUT).status_code == 200
     csrf = csrf_token(browser.get(f"{server.url}/audit/targets", timeout=ANSWER_TIMEOUT).text)
     yield Served(server, browser, csrf, version)
     browser.close()
@@ -131,15 +135,15 @@ def _encoded(text: str) -> str:
 @st.composite
 def forms(draw: st.DrawFn, csrf: str) -> tuple[bytes, str]:
     """Make a body and its content type: mostly forms with the browser's token, whole or with a bite taken out."""
-    told = draw(fields)
+    values = draw(fields)
     if draw(st.booleans()):
         body = "&".join(
-            f"{_encoded(name)}={_encoded(value)}" for name, value in ({"csrf": csrf} | told).items()
+            f"{_encoded(name)}={_encoded(value)}" for name, value in ({"csrf": csrf} | values).items()
         ).encode()
         content_type = URLENCODED
     else:
         body, content_type = b"", MULTIPART
-        for name, value in ({"csrf": csrf} | told).items():
+        for name, value in ({"csrf": csrf} | values).items():
             head = f'--b\r\nContent-Disposition: form-data; name="{name}"'.encode(errors="surrogatepass")
             head += b'; filename="f"' if name == "file" else b""
             headers = "" if name == "csrf" else draw(st.sampled_from(PART_HEADERS))
@@ -180,10 +184,10 @@ def test_every_form_is_answered(served: Served, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_every_filter_is_answered(served: Served, data: st.DataObject) -> None:
     route = data.draw(st.sampled_from(LOOKED_AT))
-    told = data.draw(fields)
+    values = data.draw(fields)
     query = "&".join(
         f"{quote(name.encode(errors='surrogatepass'))}={quote(value.encode(errors='surrogatepass')[:500])}"
-        for name, value in told.items()
+        for name, value in values.items()
     )
     answer = served.browser.get(f"{served.path(route)}?{query}", allow_redirects=False, timeout=ANSWER_TIMEOUT)
 

@@ -33,7 +33,7 @@ def _actions(text: str) -> list[str]:
 
 @pytest.mark.usefixtures("acts_kept")
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("", ["resume", "discard", "pause"]),
         ("by=ada", ["resume", "pause"]),
@@ -48,11 +48,11 @@ def _actions(text: str) -> list[str]:
     ],
 )
 async def test_acts_are_found_by_what_is_told_of_them_the_newest_first(
-    auditor: Visitor, query: str, found: list[str]
+    auditor: Visitor, query: str, expected: list[str]
 ) -> None:
     text = await auditor.text(f"/audit/log?{query}")
-    assert _actions(text) == found
-    if not found:
+    assert _actions(text) == expected
+    if not expected:
         assert "No matching entries." in text
 
 

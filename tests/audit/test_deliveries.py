@@ -33,7 +33,7 @@ def _in_state(bridge: Bridge, state: str, more: str = "") -> int:
 
 async def test_those_in_trouble_are_shown_by_cause_each_with_what_to_do(bridge: Bridge, auditor: Visitor) -> None:
     text = await auditor.text("/audit/deliveries")
-    numbers = [int(one) for one in _COUNT.findall(text)]
+    numbers = [int(number) for number in _COUNT.findall(text)]
     assert numbers == [2, 1, 1, 1]
     assert sum(numbers) == _in_state(bridge, "dead") + _in_state(bridge, "quarantined")
     assert "lrs-canary (number)" in text
@@ -47,9 +47,9 @@ async def test_those_in_trouble_are_shown_by_cause_each_with_what_to_do(bridge: 
 async def test_the_numbers_of_targets_are_those_of_the_database(bridge: Bridge, auditor: Visitor) -> None:
     text = await auditor.text("/audit/deliveries")
     for state in ("waiting", "dead", "quarantined"):
-        found = re.search(rf'target={TARGET}&amp;state={state}"><span class="number">(\d+)<', text)
-        assert found is not None
-        assert int(found[1]) == _in_state(bridge, state)
+        match = re.search(rf'target={TARGET}&amp;state={state}"><span class="number">(\d+)<', text)
+        assert match is not None
+        assert int(match[1]) == _in_state(bridge, state)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_a_list_holds_exactly_what_its_filter_names(bridge: Bridge, audito
 
 async def test_links_of_a_cause_find_its_deliveries_alone(bridge: Bridge, admin: Visitor) -> None:
     text = await admin.text("/audit/deliveries")
-    links = [one.replace("&amp;", "&") for one in re.findall(r'href="(/audit/deliveries/retry\?[^"]+)"', text)]
+    links = [address.replace("&amp;", "&") for address in re.findall(r'href="(/audit/deliveries/retry\?[^"]+)"', text)]
     assert len(links) == 3
     for link, number in zip(links, [2, 1, 1], strict=True):
         assert re.search(rf'Retry\s+<span class="number">{number}</span>', await admin.text(link)), link
@@ -84,18 +84,18 @@ async def test_a_retry_by_filter_says_how_many_and_which_and_is_kept_with_its_re
     bridge: Bridge, admin: Visitor
 ) -> None:
     page = f"/audit/deliveries/retry?target={TARGET}&outcome=refused&status=400"
-    asked = await admin.text(page)
-    assert re.search(r'Retry\s+<span class="number">2</span>', asked)
-    assert len(re.findall(r"#delivery-\d+", asked)) == 2
+    question = await admin.text(page)
+    assert re.search(r'Retry\s+<span class="number">2</span>', question)
+    assert len(re.findall(r"#delivery-\d+", question)) == 2
     fields = {"target": TARGET, "outcome": "refused", "status": "400", "reason": "the profile is loaded now"}
     before = _in_state(bridge, "dead")
     done = await admin.post("/audit/deliveries/retry", page=page, **fields)
     assert done.status == 303
     assert _in_state(bridge, "dead") == before - 2
     with reading(bridge.engine) as connection:
-        kept = audit_log.newest(connection)[0]
-    assert (kept.by, kept.action, kept.affected, kept.reason) == ("ada", "retry", 2, "the profile is loaded now")
-    assert json.loads(kept.subject) == {"target": TARGET, "state": "dead", "outcome": "refused", "status": 400}
+        act = audit_log.newest(connection)[0]
+    assert (act.by, act.action, act.affected, act.reason) == ("ada", "retry", 2, "the profile is loaded now")
+    assert json.loads(act.subject) == {"target": TARGET, "state": "dead", "outcome": "refused", "status": 400}
     assert "Deliveries that will be sent again: " in await admin.text(done.headers["Location"])
     assert "the profile is loaded now" in await admin.text("/audit/log")
 
@@ -125,7 +125,7 @@ async def test_very_many_are_done_in_steps_each_of_which_is_kept(
     assert done.status == 303
     assert (_in_state(bridge, "waiting"), _in_state(bridge, "discarded")) == (0, waiting)
     with reading(bridge.engine) as connection:
-        numbers = [one.affected for one in audit_log.newest(connection) if one.action == "discard"]
+        numbers = [act.affected for act in audit_log.newest(connection) if act.action == "discard"]
     assert (sum(numbers), len(numbers)) == (waiting, -(-waiting // 7))
 
 
@@ -143,7 +143,7 @@ async def test_nothing_is_done_without_a_reason_a_token_or_the_role(
         assert (await person.post(path, **fields, reason="x")).status == 403
     assert _in_state(bridge, "dead") == before
     with reading(bridge.engine) as connection:
-        assert not [one for one in audit_log.newest(connection) if one.action == "retry"]
+        assert not [act for act in audit_log.newest(connection) if act.action == "retry"]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ async def test_a_reader_sees_causes_but_not_what_lrss_said(bridge: Bridge, reade
         text = await reader.text(path)
         for secret in ("lrs-canary", "problem-canary", "cmi-canary", "Ada"):
             assert secret not in text
-    assert [int(one) for one in _COUNT.findall(await reader.text("/audit/deliveries"))] == [2, 1, 1, 1]
+    assert [int(number) for number in _COUNT.findall(await reader.text("/audit/deliveries"))] == [2, 1, 1, 1]
 
 
 async def test_what_people_and_lrss_said_is_shown_and_does_nothing(bridge: Bridge, admin: Visitor) -> None:
@@ -186,8 +186,8 @@ async def test_what_people_and_lrss_said_is_shown_and_does_nothing(bridge: Bridg
         text = await admin.text(path)
         assert SCRIPT not in text
         assert "<b>" not in text
-    told = await admin.text(f"/audit/deliveries/discard?rule={quote(COMMENT)}")
-    assert "<img src=x" not in told
+    page = await admin.text(f"/audit/deliveries/discard?rule={quote(COMMENT)}")
+    assert "<img src=x" not in page
 
 
 async def test_without_any_trouble_the_page_says_so(bridge: Bridge, admin: Visitor) -> None:

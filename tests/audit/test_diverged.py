@@ -26,9 +26,9 @@ async def bridge(bridge: Bridge) -> Bridge:
     with writing(bridge.engine) as connection:
         connection.execute(update(delivery).values(target="analytics"))
         newest, second, *_ = deliveries.find(connection, DeliveryFilter(target="analytics"))
-        for one, outcome, status in ((newest, "diverged", 409), (second, "refused", 400)):
+        for row, outcome, status in ((newest, "diverged", 409), (second, "refused", 400)):
             done = Try("analytics", START, 7, outcome, status, "another statement")
-            outbox.settle(connection, [Settlement(done, [one.id], "dead", 0, START)])
+            outbox.settle(connection, [Settlement(done, [row.id], "dead", 0, START)])
     return bridge
 
 
@@ -45,9 +45,9 @@ async def test_every_page_about_targets_says_so_and_leads_to_what_can_be_done(br
     causes = await admin.text("/audit/deliveries")
     assert "this database does not know" in causes
     assert causes.count("Re-issue under new ids…") == 1
-    found = await admin.text(f"/audit/deliveries?{QUERY}")
-    assert "Re-issue all results under new ids…" in found
-    assert "Retry all results…" not in found
+    page = await admin.text(f"/audit/deliveries?{QUERY}")
+    assert "Re-issue all results under new ids…" in page
+    assert "Retry all results…" not in page
 
 
 async def test_an_admin_re_issues_it_under_a_new_id_and_the_rest_stays_as_it_is(bridge: Bridge, admin: Visitor) -> None:
@@ -58,15 +58,15 @@ async def test_an_admin_re_issues_it_under_a_new_id_and_the_rest_stays_as_it_is(
     done = await admin.post("/audit/deliveries/reissue", page=page, reason="Tuesday's backup", **fields)
     assert done.status == 303
 
-    new, old, *others = _deliveries(bridge)
+    new, old, *rest = _deliveries(bridge)
     assert (old.statement_id, old.state) == (before[0].statement_id, "discarded")
-    assert others == before[1:]
+    assert rest == before[1:]
     assert (new.state, new.rule, new.session_id) == ("waiting", old.rule, old.session_id)
     assert new.position == len(before) + 1
-    bodies = {one.id: json.loads(one.body) for one in bridge.reports()[0].statements}
+    bodies = {statement.id: json.loads(statement.body) for statement in bridge.reports()[0].statements}
     assert bodies[new.statement_id] == bodies[old.statement_id] | {"id": new.statement_id}
     with reading(bridge.engine) as connection:
-        act = next(one for one in audit_log.newest(connection) if one.action == "reissue")
+        act = next(entry for entry in audit_log.newest(connection) if entry.action == "reissue")
     assert (act.by, act.affected, act.reason) == ("ada", 1, "Tuesday's backup")
     assert "another history" not in await admin.text("/audit/")
 
@@ -77,7 +77,7 @@ async def test_the_session_goes_on_behind_it(bridge: Bridge, admin: Visitor) -> 
     count = len(_deliveries(bridge))
     report = bridge.reports()[0]
     await bridge.commit({"core": {"score": {"raw": "90"}}}, session_id=report.sessions[0].session_id)
-    positions = [one.position for one in bridge.reports()[0].statements]
+    positions = [statement.position for statement in bridge.reports()[0].statements]
     assert positions == list(range(1, count + 2))
 
 
@@ -88,4 +88,4 @@ async def test_nothing_else_can_be_re_issued(bridge: Bridge, admin: Visitor, aud
     assert (await auditor.get(f"/audit/deliveries/reissue?{QUERY}")).status == 403
     refused = await admin.post("/audit/deliveries/reissue", page=f"/audit/deliveries?{QUERY}", target="analytics")
     assert refused.status == 400  # no reason
-    assert sorted(one.state for one in _deliveries(bridge)).count("dead") == 2
+    assert sorted(row.state for row in _deliveries(bridge)).count("dead") == 2

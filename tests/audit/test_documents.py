@@ -66,8 +66,8 @@ async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge
     while path:
         text = await admin.text(path)
         shown += _ROW.findall(text)
-        found = re.search(r'<a href="([^"]+)" rel="next">', text)
-        path = found[1].replace("&amp;", "&") if found else ""
+        match = re.search(r'<a href="([^"]+)" rel="next">', text)
+        path = match[1].replace("&amp;", "&") if match else ""
     assert len(shown) == len(set(shown)) == scalar(bridge, "SELECT count(*) FROM document") > 50
 
 

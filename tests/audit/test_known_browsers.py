@@ -20,8 +20,8 @@ async def _guess(person: Visitor, name: str, times: int) -> list[int]:
 
 
 def _device(person: Visitor) -> Morsel[str]:
-    (found,) = [one for one in person.client.cookie_jar if one.key.startswith(COOKIE_PREFIX)]
-    return found
+    (device,) = [cookie for cookie in person.client.cookie_jar if cookie.key.startswith(COOKIE_PREFIX)]
+    return device
 
 
 async def _try_with(person: Visitor, name: str, cookies: dict[str, str], password: str = PASSWORD) -> int:
@@ -30,8 +30,8 @@ async def _try_with(person: Visitor, name: str, cookies: dict[str, str], passwor
     data = {"csrf": token, "name": name, "password": password}
     url = person.client._base_url
     assert url is not None
-    own = {one.key: one.value for one in person.client.cookie_jar}
-    header = "; ".join(f"{key}={value}" for key, value in (own | cookies).items())
+    known_cookies = {cookie.key: cookie.value for cookie in person.client.cookie_jar}
+    header = "; ".join(f"{key}={value}" for key, value in (known_cookies | cookies).items())
     answer = await person.client.post(
         "/audit/sign-in", data=data, headers={"Cookie": header}, cookies={}, allow_redirects=False
     )
@@ -87,9 +87,17 @@ async def test_a_cookie_that_was_altered_is_of_another_account_or_ran_out_makes_
     ada, eve = await meet(bridge, "ada", "admin"), await meet(bridge, "eve", "reader")
     stranger = await meet(bridge)
     await _guess(stranger, "ada", FREE_FAILURES)
-    name, value, others = _device(ada).key, _device(ada).value, _device(eve).value
+    name, value, foreign_value = _device(ada).key, _device(ada).value, _device(eve).value
     device, owner, rest = value.split(".", 2)
-    for forged in (others, f"x{value}", f"{device}.{owner}.1{rest}", "", "a.b.c", ".".join("\u00e9" * 4), value[:-1]):
+    for forged in (
+        foreign_value,
+        f"x{value}",
+        f"{device}.{owner}.1{rest}",
+        "",
+        "a.b.c",
+        ".".join("\u00e9" * 4),
+        value[:-1],
+    ):
         assert await _try_with(stranger, "ada", {name: forged}) == 429, forged
     assert await _try_with(stranger, "ada", {name: value}, "wrong") == 401, "as it is, it is taken"
     bridge.clock.advance(BROWSER_TTL)
@@ -105,16 +113,16 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
     bridge = await start(public_url=f"{scheme}://b.example.org", audit=AuditSettings())
     add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
-    cookies = {one.key: one.value for one in person.client.cookie_jar}
+    cookies = {morsel.key: morsel.value for morsel in person.client.cookie_jar}
     page = await person.get("/audit/sign-in")
-    cookies = {key: one.value for key, one in page.cookies.items()}
+    cookies = {key: morsel.value for key, morsel in page.cookies.items()}
     answer = await person.client.post(
         "/audit/sign-in",
         data={"csrf": csrf_token(await page.text()), "name": "ada", "password": PASSWORD},
         cookies=cookies,
         allow_redirects=False,
     )
-    (cookie,) = [one for one in answer.headers.getall("Set-Cookie") if one.startswith(COOKIE_PREFIX)]
+    (cookie,) = [header for header in answer.headers.getall("Set-Cookie") if header.startswith(COOKIE_PREFIX)]
     parts = set(cookie.split("; "))
     assert {"HttpOnly", "SameSite=Strict", "Path=/audit/sign-in", f"Max-Age={BROWSER_TTL}"} <= parts
     assert ("Secure" in parts) is is_secure
@@ -125,7 +133,7 @@ async def test_who_fails_to_sign_in_is_not_known(bridge: Bridge, meet: Meet) -> 
     add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     answer = await person.sign_in("ada", "wrong")
-    assert not [one for one in answer.headers.getall("Set-Cookie", []) if one.startswith(COOKIE_PREFIX)]
+    assert not [header for header in answer.headers.getall("Set-Cookie", []) if header.startswith(COOKIE_PREFIX)]
 
 
 @pytest.mark.parametrize(
@@ -157,22 +165,22 @@ async def test_guesses_through_a_proxy_count_by_the_client_however_it_is_spelled
     bridge = await start(audit=AuditSettings(behind_proxy=True))
     person = await meet(bridge)
     token = csrf_token(await person.text("/audit/sign-in"))
-    found = []
+    observed_statuses = []
     for number, each in enumerate(headers):
         data = {"csrf": token, "name": f"name {number}", "password": "wrong"}
         answer = await person.client.post("/audit/sign-in", data=data, headers=each, allow_redirects=False)
-        found.append(answer.status)
-    assert found == [401] * FREE_FAILURES_PER_ADDRESS + [statuses]
+        observed_statuses.append(answer.status)
+    assert observed_statuses == [401] * FREE_FAILURES_PER_ADDRESS + [statuses]
 
 
 async def test_lines_that_a_client_adds_to_what_the_proxy_says_change_nothing(start: StartBridge, meet: Meet) -> None:
     bridge = await start(audit=AuditSettings(behind_proxy=True))
     person = await meet(bridge)
     token = csrf_token(await person.text("/audit/sign-in"))
-    found = []
+    statuses = []
     for number in range(FREE_FAILURES_PER_ADDRESS + 1):
         data = {"csrf": token, "name": f"name {number}", "password": "wrong"}
         lines = [("X-Forwarded-For", f"192.0.2.{number}"), ("X-Forwarded-For", "198.51.100.7")]
         answer = await person.client.post("/audit/sign-in", data=data, headers=lines, allow_redirects=False)
-        found.append(answer.status)
-    assert found == [401] * FREE_FAILURES_PER_ADDRESS + [429]
+        statuses.append(answer.status)
+    assert statuses == [401] * FREE_FAILURES_PER_ADDRESS + [429]

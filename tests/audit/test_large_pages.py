@@ -60,16 +60,16 @@ async def test_all_statements_of_a_commit_are_there_page_after_page(
 ) -> None:
     monkeypatch.setattr(timeline, "STATEMENTS", 25)
     path: str | None = f"/audit/commits/{SESSION}/3"
-    found: list[str] = []
+    ids_on_pages: list[str] = []
     while path is not None:
         page = await auditor.text(path)
-        found += re.findall(r'id="statement-([^"]+)"', page)
+        ids_on_pages += re.findall(r'id="statement-([^"]+)"', page)
         following = re.search(r'href="([^"#]+)#statements">Next page', page)
         path = None if following is None else following[1].replace("&amp;", "&")
     with bridge.engine.connect() as connection:
         rows = connection.exec_driver_sql("SELECT id FROM statement WHERE commit_number = 3 ORDER BY position")
-        assert found == [row[0] for row in rows]
-    assert len(found) > 50
+        assert ids_on_pages == [row[0] for row in rows]
+    assert len(ids_on_pages) > 50
 
 
 async def test_an_attempt_of_very_many_sessions_is_told_page_after_page(
@@ -82,13 +82,13 @@ async def test_an_attempt_of_very_many_sessions_is_told_page_after_page(
         bridge.clock.advance(1)
         answer = await bridge.commit({"cmi.exit": "suspend"}, **(MANY | {"session_id": each, "terminated": True}))
     path: str | None = f"/audit/attempts/{answer['attempt']['id']}"
-    found: list[str] = []
+    ids_on_pages: list[str] = []
     while path is not None:
         page = await auditor.text(path)
-        found += re.findall(r'<tr id="session-([^"]+)"', page)
+        ids_on_pages += re.findall(r'<tr id="session-([^"]+)"', page)
         following = re.search(r'href="([^"]+)">Next sessions', page)
         path = None if following is None else following[1].replace("&amp;", "&")
-    assert found == ids
+    assert ids_on_pages == ids
     assert "Session 5</a>" in page, "commits tell the number of their session, wherever the list of sessions is"
 
 

@@ -125,15 +125,15 @@ async def test_pages_follow_each_other_without_gap_or_repetition(
     learned: Bridge, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.queries.enrollments.search.__kwdefaults__", {"after": None, "limit": 2})
-    found, page = [], await auditor.text("/audit/learners?course=c1")
+    enrollment_ids, page = [], await auditor.text("/audit/learners?course=c1")
     while True:
-        found += shown(page)
+        enrollment_ids += shown(page)
         following = re.search(r'<a href="([^"]+)" rel="next">', page)
         if following is None:
             break
         assert "course=c1" in following[1]
         page = await auditor.text(following[1].replace("&amp;", "&"))
-    assert found == column(learned, ALL)
+    assert enrollment_ids == column(learned, ALL)
 
 
 async def test_nothing_stored_says_what_to_do_next(auditor: Visitor) -> None:
@@ -141,7 +141,7 @@ async def test_nothing_stored_says_what_to_do_next(auditor: Visitor) -> None:
 
 
 async def test_what_people_typed_comes_back_escaped(learned: Bridge, auditor: Visitor) -> None:
-    for path in ("/audit/learners", *(f"/audit/enrollments/{one}" for one in column(learned, ALL))):
+    for path in ("/audit/learners", *(f"/audit/enrollments/{enrollment_id}" for enrollment_id in column(learned, ALL))):
         page = await auditor.text(path)
         assert "<script>alert" not in page
         assert "Topic <" not in page
@@ -154,11 +154,11 @@ async def test_what_people_typed_comes_back_escaped(learned: Bridge, auditor: Vi
 async def test_a_reader_sees_no_names_and_cannot_search_by_them(learned: Bridge, reader: Visitor) -> None:
     enrollments = column(learned, ALL)
     paths = ["/audit/learners", "/audit/learners.csv", "/audit/learners.ndjson"]
-    for one in enrollments:
+    for enrollment_id in enrollments:
         paths += [
-            f"/audit/enrollments/{one}",
-            f"/audit/enrollments/{one}/attempts.csv",
-            f"/audit/enrollments/{one}/attempts.ndjson",
+            f"/audit/enrollments/{enrollment_id}",
+            f"/audit/enrollments/{enrollment_id}/attempts.csv",
+            f"/audit/enrollments/{enrollment_id}/attempts.ndjson",
         ]
     for path in paths:
         text = await reader.text(path)
@@ -197,10 +197,10 @@ async def test_an_enrollment_shows_its_totals_and_its_attempts(learned: Bridge, 
     ]
 
 
-@pytest.mark.parametrize("known", ["nothing", "00000000-0000-4000-8000-0000000000ff", "%00", "1%27%20OR%201"])
+@pytest.mark.parametrize("enrollment_id", ["nothing", "00000000-0000-4000-8000-0000000000ff", "%00", "1%27%20OR%201"])
 @pytest.mark.parametrize("rest", ["", "/attempts.csv", "/attempts.ndjson"])
-async def test_an_enrollment_that_is_not_there_is_told_in_words(reader: Visitor, known: str, rest: str) -> None:
-    answer = await reader.get(f"/audit/enrollments/{known}{rest}")
+async def test_an_enrollment_that_is_not_there_is_told_in_words(reader: Visitor, enrollment_id: str, rest: str) -> None:
+    answer = await reader.get(f"/audit/enrollments/{enrollment_id}{rest}")
     assert answer.status == 404
     assert "There is no enrollment with this id." in await answer.text()
 
@@ -219,8 +219,8 @@ async def test_a_file_has_all_that_the_search_finds(
         assert 'filename="learners.ndjson"' in answer.headers["Content-Disposition"]
         rows = [json.loads(line) for line in (await answer.text()).splitlines()]
         assert [row["registration"] for row in rows] == wanted
-        told = await (await auditor.get(f"/audit/learners.csv{query}")).text(encoding="utf-8-sig")
-        cells = list(csv.DictReader(io.StringIO(told, newline="")))
+        content = await (await auditor.get(f"/audit/learners.csv{query}")).text(encoding="utf-8-sig")
+        cells = list(csv.DictReader(io.StringIO(content, newline="")))
         assert [row["registration"] for row in cells] == wanted
     assert {
         row["learner_name"] for row in map(json.loads, (await auditor.text("/audit/learners.ndjson")).splitlines())

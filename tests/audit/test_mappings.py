@@ -46,16 +46,16 @@ async def _keep(admin: Visitor, bridge: Bridge, text: str = STRICTER) -> str:
 
 
 async def test_every_version_is_listed_with_whom_it_is_active_for(bridge: Bridge, admin: Visitor) -> None:
-    own = await _keep(admin, bridge)
+    version = await _keep(admin, bridge)
     text = await admin.text("/audit/mappings")
-    for one in _hashes(bridge):
-        assert one[:12] in text
+    for content_hash in _hashes(bridge):
+        assert content_hash[:12] in text
     assert len(re.findall(r"<tr>\s*<td data-label=\"Mapping\"", text)) == scalar(
         bridge, "SELECT count(*) FROM mapping_version"
     )
     assert "all LMSs" in text
     assert ">draft<" in text
-    assert f"to={own}" in text
+    assert f"to={version}" in text
 
 
 async def test_a_version_is_read_as_a_table_of_its_rules_and_as_itself(bridge: Bridge, reader: Visitor) -> None:
@@ -76,15 +76,15 @@ async def test_a_version_that_there_is_not_is_told_in_words(admin: Visitor, path
 
 
 async def test_what_differs_is_shown_rules_first_then_line_by_line(bridge: Bridge, admin: Visitor) -> None:
-    own = await _keep(admin, bridge)
+    version = await _keep(admin, bridge)
     first = _hashes(bridge)[0]
-    text = await admin.text(f"/audit/mappings/diff?from={first}&to={own}")
+    text = await admin.text(f"/audit/mappings/diff?from={first}&to={version}")
     rules, lines = text[: text.index("Line by line")], text[text.index("Line by line") :]
     assert "<ins>score.scaled &gt; 0.9</ins>" in rules
     assert len(re.findall("<ins>", lines)) == 1
     assert "<del>session.mode == &#34;normal&#34;" in rules
     assert len(re.findall("<del>", lines)) == 1
-    assert "No differences." in await admin.text(f"/audit/mappings/diff?from={own}&to={own}")
+    assert "No differences." in await admin.text(f"/audit/mappings/diff?from={version}&to={version}")
 
 
 async def test_faults_of_a_draft_are_told_at_their_place_and_nothing_is_kept(bridge: Bridge, admin: Visitor) -> None:
@@ -102,18 +102,18 @@ async def test_faults_of_a_draft_are_told_at_their_place_and_nothing_is_kept(bri
 
 
 async def test_a_file_is_kept_byte_by_byte_and_only_once(bridge: Bridge, admin: Visitor) -> None:
-    own = await _keep(admin, bridge)
+    version = await _keep(admin, bridge)
     for content, status in ((STRICTER.encode(), 303), (b"\xff\xfe", 400)):
         form = FormData({"csrf": csrf_token(await admin.text(DRAFT)), "text": ""})
         form.add_field("file", content, filename="mapping.toml")
         answer = await admin.client.post(DRAFT, data=form, allow_redirects=False)
         assert answer.status == status
-    assert _hashes(bridge)[1:] == [own]
+    assert _hashes(bridge)[1:] == [version]
 
 
 async def test_a_version_is_activated_seen_in_effect_and_rolled_back(bridge: Bridge, admin: Visitor) -> None:
-    own = await _keep(admin, bridge)
-    page = f"/audit/mappings/{own}"
+    version = await _keep(admin, bridge)
+    page = f"/audit/mappings/{version}"
     assert bridge.client.app is not None
     # without it, what holds is what the page let hold
     bridge.client.app[MAPPING_RELOADER].stop()
@@ -128,26 +128,26 @@ async def test_a_version_is_activated_seen_in_effect_and_rolled_back(bridge: Bri
     await bridge.commit({"core": {"lesson_status": "passed", "score": {"raw": "85"}}}, learner={"id": "later"})
     assert "passed" in bridge.rules("later")
     with reading(bridge.engine) as connection:
-        kept = [(one.action, one.by, one.reason) for one in audit_log.newest(connection, 3)]
-    assert kept[:2] == [("rollback", "ada", "too strict"), ("activate", "ada", "only the best pass")]
+        acts = [(act.action, act.by, act.reason) for act in audit_log.newest(connection, 3)]
+    assert acts[:2] == [("rollback", "ada", "too strict"), ("activate", "ada", "only the best pass")]
     again = await admin.post("/audit/mappings/rollback", page="/audit/mappings", lms="nobody", reason="x")
     assert (again.status, "No LMS has the name" in await again.text()) == (409, True)
 
 
 async def test_a_stored_commit_is_explained_by_any_version(bridge: Bridge, admin: Visitor, auditor: Visitor) -> None:
-    own = await _keep(admin, bridge)
+    strict_version = await _keep(admin, bridge)
     ((session, number),) = rows(
         bridge,
         "SELECT s.session_id, s.commit_number FROM statement s JOIN attempt a ON a.id = s.attempt_id"
         " JOIN enrollment e ON e.id = a.enrollment_id WHERE s.rule = 'passed' AND e.learner_id = 'u1'",
     )
-    for version, fired in ((_hashes(bridge)[0], True), (own, False)):
+    for version, fired in ((_hashes(bridge)[0], True), (strict_version, False)):
         text = await auditor.text(f"/audit/mappings/{version}/preview?session={session}&number={number}")
         fired_row = r'data-label="Rule"[^>]*>passed</td><td data-label="State"><span class="badge good">fired'
         assert bool(re.search(fired_row, text)) == fired
         assert SCRIPT not in text
-        made = re.findall(r"<summary>([\w-]+) <small>", text)
-        assert ("passed" in made) == fired
+        rules = re.findall(r"<summary>([\w-]+) <small>", text)
+        assert ("passed" in rules) == fired
     assert "its condition was false" in text
 
 
@@ -173,8 +173,8 @@ async def test_a_pasted_commit_is_shown_with_what_it_becomes_and_nothing_is_stor
 
 
 async def test_an_impact_report_counts_what_would_be_another_statement(bridge: Bridge, admin: Visitor) -> None:
-    own = await _keep(admin, bridge)
-    page = f"/audit/mappings/{own}"
+    version = await _keep(admin, bridge)
+    page = f"/audit/mappings/{version}"
     started = await admin.post(f"{page}/impact", page=page, days="30", lms="")
     assert started.status == 303
     await jobs_of(bridge).wait()

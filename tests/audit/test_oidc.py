@@ -22,10 +22,10 @@ from tests.support.browser import Visitor
 
 @pytest.fixture
 async def provider() -> AsyncIterator[Provider]:
-    made = Provider(FakeClock())
-    await made.server.start_server()
-    yield made
-    await made.server.close()
+    new_provider = Provider(FakeClock())
+    await new_provider.server.start_server()
+    yield new_provider
+    await new_provider.server.close()
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ async def bridge(start: StartBridge, provider: Provider) -> Bridge:
 
 async def _to_the_provider(person: Visitor, next_page: str = "") -> str:
     """Return the address that the provider sends a person back to."""
-    left = await person.get(f"/audit/sign-in/oidc{next_page and '?next=' + next_page}")
-    assert left.status == 303, await left.text()
-    answer = await person.client.get(left.headers["Location"], allow_redirects=False)
+    redirect = await person.get(f"/audit/sign-in/oidc{next_page and '?next=' + next_page}")
+    assert redirect.status == 303, await redirect.text()
+    answer = await person.client.get(redirect.headers["Location"], allow_redirects=False)
     return answer.headers["Location"]
 
 
@@ -68,11 +68,11 @@ async def test_who_the_provider_signs_in_is_signed_in_with_the_role_it_tells(
     answer = await _sign_in(person, "/audit/log")
     assert (answer.status, answer.headers["Location"]) == (303, "/audit/log")
     assert "ada <small>admin</small>" in await person.text("/audit/log")
-    found = _account(bridge)
-    assert found is not None
-    assert (found.issuer, found.subject, found.password) == (provider.issuer, "7", None)
+    account = _account(bridge)
+    assert account is not None
+    assert (account.issuer, account.subject, account.password) == (provider.issuer, "7", None)
     with reading(bridge.engine) as connection:
-        assert [(one.by, one.action, one.subject) for one in audit_log.newest(connection)] == [
+        assert [(act.by, act.action, act.subject) for act in audit_log.newest(connection)] == [
             (provider.issuer, "make-account", "ada")
         ]
 
@@ -84,9 +84,9 @@ async def test_a_role_that_has_changed_there_is_changed_here_with_the_next_sign_
     await _sign_in(person)
     provider.claims["roles"] = "trainers"
     await _sign_in(person)
-    found = _account(bridge)
-    assert found is not None
-    assert (found.role, found.sees_names) == ("reader", True)
+    account = _account(bridge)
+    assert account is not None
+    assert (account.role, account.sees_names) == ("reader", True)
     assert (await person.get("/audit/log")).status == 403
     with reading(bridge.engine) as connection:
         assert audit_log.newest(connection)[0].reason == "admin -> reader who sees names"
@@ -107,8 +107,8 @@ async def test_the_highest_role_counts_and_who_has_none_does_not_come_in(
 ) -> None:
     provider.claims = {"sub": "7", "preferred_username": "ada"} | claims
     answer = await _sign_in(await meet(bridge))
-    found = _account(bridge)
-    assert (answer.status, found and found.role) == ((403, None) if role is None else (303, role))
+    account = _account(bridge)
+    assert (answer.status, account and account.role) == ((403, None) if role is None else (303, role))
 
 
 async def test_nobody_takes_an_account_that_has_a_password_here_by_its_name(bridge: Bridge, meet: Meet) -> None:
@@ -159,13 +159,13 @@ async def test_an_id_token_of_another_key_is_refused_and_of_a_key_made_since_is_
 async def test_an_answer_counts_in_the_browser_that_asked_only_and_once_and_for_ten_minutes(
     bridge: Bridge, meet: Meet
 ) -> None:
-    asked, other = await meet(bridge), await meet(bridge)
-    back = await _to_the_provider(asked)
+    browser, other = await meet(bridge), await meet(bridge)
+    back = await _to_the_provider(browser)
     await other.text("/audit/sign-in")
     assert (await other.get(back)).status == 403
-    assert (await asked.get(back)).status == 303
+    assert (await browser.get(back)).status == 303
     # the sign-in gave another secret, and the provider's code is spent
-    assert (await asked.get(back)).status == 403
+    assert (await browser.get(back)).status == 403
     late = await meet(bridge)
     back = await _to_the_provider(late)
     bridge.clock.advance(601)

@@ -31,10 +31,10 @@ HOUR = 3_600
 @pytest.fixture
 async def bridge(start: StartBridge) -> Bridge:
     """A bridge with a target that people have paused, so that nothing leaves."""
-    made = await start(targets=(TargetSettings(name="lrs", endpoint="http://127.0.0.1:9/xapi/"),))
-    with writing(made.engine) as connection:
-        pauses.begin(connection, Pause("lrs", made.clock(), "eve", "it <moves>", automatic=False))
-    return made
+    new_bridge = await start(targets=(TargetSettings(name="lrs", endpoint="http://127.0.0.1:9/xapi/"),))
+    with writing(new_bridge.engine) as connection:
+        pauses.begin(connection, Pause("lrs", new_bridge.clock(), "eve", "it <moves>", automatic=False))
+    return new_bridge
 
 
 async def learn(bridge: Bridge, minutes: int = 3) -> None:
@@ -89,8 +89,8 @@ async def test_alarms_come_first_each_with_what_to_do(bridge: Bridge, reader: Vi
         connection.execute(text("UPDATE delivery SET state = 'dead' WHERE id IN (SELECT min(id) FROM delivery)"))
         connection.execute(text("UPDATE delivery SET state = 'quarantined' WHERE id IN (SELECT max(id) FROM delivery)"))
     page = await reader.text("/audit/")
-    told = re.findall(r"<strong>([^<]+)</strong>.*?<a href=\"([^\"]+)\"", page, re.DOTALL)
-    assert told == [
+    alarms = re.findall(r"<strong>([^<]+)</strong>.*?<a href=\"([^\"]+)\"", page, re.DOTALL)
+    assert alarms == [
         ("1 dead delivery at lrs", "/audit/deliveries?state=dead&amp;target=lrs"),
         ("1 quarantined delivery at lrs", "/audit/deliveries?state=quarantined&amp;target=lrs"),
         ("Statements have been waiting for lrs for more than an hour", "/audit/targets#target-lrs"),
@@ -153,10 +153,10 @@ async def test_every_picture_has_words_and_an_address_that_changes_with_its_numb
 
 
 @pytest.mark.parametrize(
-    ("minutes", "said"), [(0, "0 min"), (59, "59 min"), (60, "1 h 0 min"), (1439, "23 h 59 min"), (1500, "1 d 1 h")]
+    ("minutes", "expected"), [(0, "0 min"), (59, "59 min"), (60, "1 h 0 min"), (1439, "23 h 59 min"), (1500, "1 d 1 h")]
 )
-def test_how_long_something_waits_is_said_to_two_parts(minutes: int, said: str) -> None:
-    assert format_age(minutes) == said
+def test_how_long_something_waits_is_said_to_two_parts(minutes: int, expected: str) -> None:
+    assert format_age(minutes) == expected
 
 
 async def test_alarms_about_the_bridge_itself_are_shown_while_they_last(bridge: Bridge, meet: Meet) -> None:

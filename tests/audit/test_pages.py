@@ -42,9 +42,9 @@ async def test_every_answer_has_the_headers_that_keep_others_out(bridge: Bridge,
 
 async def test_files_are_kept_for_good_under_an_address_that_changes_with_them(bridge: Bridge, meet: Meet) -> None:
     stranger = await meet(bridge)
-    found = re.findall(r'(?:href|src)="(/audit/static/[^"]+)"', await stranger.text("/audit/sign-in"))
-    assert {path.rpartition("/")[2] for path in found} == {"audit.css", "icon.svg", "times.js"}
-    for path in found:
+    paths = re.findall(r'(?:href|src)="(/audit/static/[^"]+)"', await stranger.text("/audit/sign-in"))
+    assert {path.rpartition("/")[2] for path in paths} == {"audit.css", "icon.svg", "times.js"}
+    for path in paths:
         answer = await stranger.get(path)
         assert (answer.status, "immutable" in answer.headers["Cache-Control"]) == (200, True)
         of_another_release = path.replace(path.split("/")[3], "0123456789abcdef")

@@ -42,11 +42,11 @@ class Lrs:
     async def take(self, request: web.Request) -> web.Response:
         """Take statements."""
         self.requests += 1
-        told = [one["id"] for one in await request.json()]
+        statement_ids = [statement["id"] for statement in await request.json()]
         if self.requests > SHARDS:
             await self.opened.wait()
-        self.ids += told
-        return web.json_response(told)
+        self.ids += statement_ids
+        return web.json_response(statement_ids)
 
     def settings(self, name: str) -> TargetSettings:
         """Return a target that is this LRS, without documents: each of them would have requests of its own."""
@@ -60,18 +60,18 @@ class Lrs:
 @pytest.fixture
 async def lrss() -> AsyncIterator[tuple[Lrs, Lrs]]:
     """Two LRSs; the second one is open."""
-    made = Lrs(), Lrs()
-    for one in made:
+    servers = Lrs(), Lrs()
+    for lrs in servers:
         app = web.Application()
-        app.router.add_post("/xapi/statements", one.take)
-        one.server = TestServer(app)
-        await one.server.start_server()
-    made[1].opened.set()
-    yield made
-    for one in made:
-        one.opened.set()
-        assert one.server is not None
-        await one.server.close()
+        app.router.add_post("/xapi/statements", lrs.take)
+        lrs.server = TestServer(app)
+        await lrs.server.start_server()
+    servers[1].opened.set()
+    yield servers
+    for lrs in servers:
+        lrs.opened.set()
+        assert lrs.server is not None
+        await lrs.server.close()
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ def _states(bridge: Bridge, target: str, learners: list[str]) -> list[str]:
     return [
         way.state
         for learner in learners
-        for one in bridge.reports(learner)[0].statements
-        for way in one.deliveries
+        for statement in bridge.reports(learner)[0].statements
+        for way in statement.deliveries
         if way.target == target
     ]
 

@@ -34,7 +34,7 @@ def _codes(text: str) -> list[str]:
 
 @pytest.mark.usefixtures("refused")
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("", ["session-unknown", "malformed-body", "malformed-field"]),
         ("?lms=lms", ["session-unknown", "malformed-field"]),
@@ -45,12 +45,12 @@ def _codes(text: str) -> list[str]:
     ],
 )
 async def test_refusals_are_found_by_lms_and_code_the_newest_first(
-    auditor: Visitor, query: str, found: list[str]
+    auditor: Visitor, query: str, expected: list[str]
 ) -> None:
     text = await auditor.text(f"/audit/refusals{query}")
 
-    assert _codes(text) == found
-    if not found:
+    assert _codes(text) == expected
+    if not expected:
         assert "No matching refused requests." in text
 
 

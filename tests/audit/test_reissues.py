@@ -53,12 +53,12 @@ async def bridge(bridge: Bridge) -> Bridge:
     return bridge
 
 
-async def _previewed(admin: Visitor, bridge: Bridge, **told: str) -> str:
+async def _previewed(admin: Visitor, bridge: Bridge, **fields: str) -> str:
     """Look what would be done about all that was stored, and return the address of the preview."""
-    asked = await admin.post(CHOICE, page=CHOICE, **{"since": "2020-01-01"} | told)
-    assert asked.status == 303, await asked.text()
+    answer = await admin.post(CHOICE, page=CHOICE, **{"since": "2020-01-01"} | fields)
+    assert answer.status == 303, await answer.text()
     await jobs_of(bridge).wait()
-    return asked.headers["Location"]
+    return answer.headers["Location"]
 
 
 async def _run(admin: Visitor, bridge: Bridge, preview: str, reason: str = "the score was wrong") -> str:
@@ -70,7 +70,7 @@ async def _run(admin: Visitor, bridge: Bridge, preview: str, reason: str = "the 
 
 def _acts(bridge: Bridge) -> list[AuditEntry]:
     with reading(bridge.engine) as connection:
-        return [one for one in audit_log.newest(connection) if one.action == "reissue"]
+        return [act for act in audit_log.newest(connection) if act.action == "reissue"]
 
 
 def _statements(bridge: Bridge) -> int:
@@ -95,7 +95,7 @@ async def test_a_preview_counts_by_rule_shows_examples_and_does_nothing(bridge: 
     assert "statements would be replaced (voided and re-issued)" in page
     for badge in ("added", "dropped", "changed"):
         assert f">{badge}</span>" in page
-    commit, statement = (re.search(rf'href="(/audit/{what}/[^"]+)"', page) for what in ("commits", "statements"))
+    commit, statement = (re.search(rf'href="(/audit/{name}/[^"]+)"', page) for name in ("commits", "statements"))
     assert commit is not None
     assert statement is not None
     assert "scored" in await admin.text(commit[1])
@@ -108,8 +108,8 @@ async def test_it_is_done_with_a_reason_told_in_words_and_kept(
     bridge: Bridge, admin: Visitor, auditor: Visitor
 ) -> None:
     before, preview = _statements(bridge), await _previewed(admin, bridge)
-    for told in ({}, {"reason": "  "}):
-        refused = await admin.post(f"{preview}/run", page=preview, **told)
+    for fields in ({}, {"reason": "  "}):
+        refused = await admin.post(f"{preview}/run", page=preview, **fields)
         assert (refused.status, "A reason is required" in await refused.text()) == (400, True)
     assert _statements(bridge) == before
     bridge.clock.advance(60)
@@ -152,11 +152,11 @@ async def test_a_button_that_is_pressed_twice_does_it_once(bridge: Bridge, admin
     later = await admin.post(f"{preview}/run", page=preview, reason="once more")
     await jobs_of(bridge).wait()
 
-    assert {(one.status, one.headers["Location"]) for one in (*pressed, later)} == {
+    assert {(answer.status, answer.headers["Location"]) for answer in (*pressed, later)} == {
         (303, pressed[0].headers["Location"])
     }
     assert _statements(bridge) == before + 4 * EACH
-    assert [one.reason for one in _acts(bridge)] == ["why"]
+    assert [act.reason for act in _acts(bridge)] == ["why"]
     assert "Nothing to do." in await admin.text(await _previewed(admin, bridge))
 
 
@@ -175,19 +175,19 @@ async def test_while_another_process_re_issues_nothing_is_done_and_that_is_told(
 
 
 async def test_one_job_works_at_a_time_and_its_page_tells_how_far_it_is(bridge: Bridge, admin: Visitor) -> None:
-    preview, gate, told = await _previewed(admin, bridge), threading.Event(), threading.Event()
+    preview, gate, started = await _previewed(admin, bridge), threading.Event(), threading.Event()
 
     def slow(progress: Progress) -> Impact:
         progress(3, 17)
-        told.set()
+        started.set()
         assert gate.wait(30)
         return Impact()
 
-    what = jobs_of(bridge).find(preview.rpartition("/")[2], object)
-    assert what is not None
-    running = BackgroundJob(what.request, "bob", START)
+    preview_job = jobs_of(bridge).find(preview.rpartition("/")[2], object)
+    assert preview_job is not None
+    running = BackgroundJob(preview_job.request, "bob", START)
     jobs_of(bridge).start(running, slow)
-    await asyncio.to_thread(told.wait, 30)
+    await asyncio.to_thread(started.wait, 30)
     answer = await admin.get(f"/audit/mappings/reissues/{running.id}")
     assert answer.headers["Refresh"] == "2"
     assert '<span class="number">3</span> of <span class="number">17</span> enrollments' in await answer.text()
@@ -233,7 +233,7 @@ async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge,
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("fields", "words"),
     [
         ({"since": ""}, "Select statements first"),
         ({"since": "2026-01-03", "until": "2026-01-01"}, "ends before it begins"),
@@ -245,9 +245,9 @@ async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge,
     ],
 )
 async def test_a_choice_that_cannot_be_is_told_on_the_form_itself(
-    bridge: Bridge, admin: Visitor, told: dict[str, str], words: str | None
+    bridge: Bridge, admin: Visitor, fields: dict[str, str], words: str | None
 ) -> None:
-    answer = await admin.post(CHOICE, page=CHOICE, **{"since": "2020-01-01"} | told)
+    answer = await admin.post(CHOICE, page=CHOICE, **{"since": "2020-01-01"} | fields)
     page = await answer.text()
     if words is None:
         await jobs_of(bridge).wait()

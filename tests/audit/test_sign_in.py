@@ -13,7 +13,7 @@ from argon2 import PasswordHasher, extract_parameters
 from bridge import passwords
 from bridge.audit.access.cookies import COOKIE
 from bridge.audit.access.login_throttle import FREE_FAILURES, FREE_FAILURES_PER_ADDRESS, account_subject
-from bridge.operations import accounts as kept
+from bridge.operations import accounts as account_operations
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import AuditSettings
 from storage import accounts
@@ -29,7 +29,7 @@ async def _is_in(person: Visitor) -> bool:
 
 
 def _sign_in_cookie(person: Visitor) -> Morsel[str]:
-    return next(one for one in person.client.cookie_jar if one.key == COOKIE)
+    return next(cookie for cookie in person.client.cookie_jar if cookie.key == COOKIE)
 
 
 async def test_who_signs_in_comes_to_the_page_they_wanted(bridge: Bridge, meet: Meet) -> None:
@@ -85,8 +85,10 @@ def test_an_unknown_name_costs_what_a_wrong_password_does(monkeypatch: pytest.Mo
     assert not passwords.verify_password("wrong", stored)
     assert not passwords.verify_password("wrong", None)
     assert not passwords.verify_password("of nobody", None)
-    assert [one == stored for one in verified] == [True, False, False]
-    assert {str(extract_parameters(one)) for one in verified} == {str(extract_parameters(PasswordHasher().hash("x")))}
+    assert [password_hash == stored for password_hash in verified] == [True, False, False]
+    assert {str(extract_parameters(password_hash)) for password_hash in verified} == {
+        str(extract_parameters(PasswordHasher().hash("x")))
+    }
     assert passwords.verify_password(PASSWORD, stored)
 
 
@@ -147,10 +149,12 @@ async def test_a_new_password_another_role_and_an_end_hold_from_the_next_request
     ada, bob, eve = [await meet(bridge, name, "admin") for name in ("ada", "bob", "eve")]
     who = AuditContext("root", "", bridge.clock())
     with writing(bridge.engine) as connection:
-        kept.set_password(connection, "ada", passwords.hash_password("another password"), who, account_subject("ada"))
-        kept.set_role(connection, "bob", "reader", who, sees_names=False)
-        kept.remove_account(connection, "eve", who)
-    assert [await _is_in(one) for one in (ada, bob, eve)] == [False, True, False]
+        account_operations.set_password(
+            connection, "ada", passwords.hash_password("another password"), who, account_subject("ada")
+        )
+        account_operations.set_role(connection, "bob", "reader", who, sees_names=False)
+        account_operations.remove_account(connection, "eve", who)
+    assert [await _is_in(person) for person in (ada, bob, eve)] == [False, True, False]
     assert (await bob.get("/audit/log")).status == 403
     assert (await ada.sign_in("ada")).status == 401
     assert (await ada.sign_in("ada", "another password")).status == 303
@@ -197,14 +201,14 @@ async def test_behind_a_proxy_addresses_are_those_that_the_proxy_tells(start: St
     add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     token = csrf_token(await person.text("/audit/sign-in"))
-    for told, status in (("192.0.2.1", 429), ("192.0.2.1, 192.0.2.2", 303)):
+    for forwarded_for, status in (("192.0.2.1", 429), ("192.0.2.1, 192.0.2.2", 303)):
         for number in range(FREE_FAILURES_PER_ADDRESS):
-            data = {"csrf": token, "name": f"{told} {number}", "password": "wrong"}
+            data = {"csrf": token, "name": f"{forwarded_for} {number}", "password": "wrong"}
             await person.client.post("/audit/sign-in", data=data, headers={"X-Forwarded-For": "192.0.2.1"})
         answer = await person.client.post(
             "/audit/sign-in",
             data={"csrf": token, "name": "ada", "password": PASSWORD},
-            headers={"X-Forwarded-For": told},
+            headers={"X-Forwarded-For": forwarded_for},
             allow_redirects=False,
         )
         assert answer.status == status
@@ -248,9 +252,9 @@ async def test_no_name_or_password_makes_the_page_fail(bridge: Bridge, meet: Mee
     person = await meet(bridge)
     token = csrf_token(await person.text("/audit/sign-in"))
     for name, password in ((text, PASSWORD), ("ada", text)):
-        told = urlencode({"csrf": token, "name": name, "password": password}, errors="surrogatepass")
+        form = urlencode({"csrf": token, "name": name, "password": password}, errors="surrogatepass")
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = await person.client.post("/audit/sign-in", data=told, headers=headers)
+        answer = await person.client.post("/audit/sign-in", data=form, headers=headers)
         assert answer.status == {"\0": 400, "x" * 100_000: 413}.get(text, 401)
 
 
@@ -259,10 +263,10 @@ async def test_neither_passwords_nor_secrets_are_stored(bridge: Bridge, meet: Me
     cookie = _sign_in_cookie(person)
     secret = cookie.value.partition(".")[0]
     with reading(bridge.engine) as connection:
-        (found,) = accounts.all_of_them(connection)
+        (account,) = accounts.all_of_them(connection)
         stored = [str(row) for row in connection.exec_driver_sql("SELECT * FROM sign_in")]
-    assert found.password is not None
-    assert found.password.startswith("$argon2id$")
-    assert PASSWORD not in found.password
+    assert account.password is not None
+    assert account.password.startswith("$argon2id$")
+    assert PASSWORD not in account.password
     assert len(stored) == 1
     assert secret not in stored[0]

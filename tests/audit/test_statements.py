@@ -96,8 +96,8 @@ async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge
     while path:
         text = await admin.text(path)
         shown += _ROW.findall(text)
-        found = re.search(r'<a href="([^"]+)" rel="next">', text)
-        path = found[1].replace("&amp;", "&") if found else ""
+        match = re.search(r'<a href="([^"]+)" rel="next">', text)
+        path = match[1].replace("&amp;", "&") if match else ""
         assert "lms=lms" in (path or "lms=lms")
     assert len(shown) == len(set(shown)) == scalar(bridge, "SELECT count(*) FROM statement")
 
@@ -112,8 +112,8 @@ async def test_one_statement_is_shown_with_all_that_led_to_it_and_all_that_becam
         " WHERE s.rule = 'passed' AND e.learner_id = 'u1'",
     )
     text = await auditor.text(f"/audit/statements/{statement_id}")
-    for told in (str(attempt_id), str(session_id), version, "&#34;score&#34;", "lrs-canary 17", "cmi-canary"):
-        assert told in text
+    for fragment in (str(attempt_id), str(session_id), version, "&#34;score&#34;", "lrs-canary 17", "cmi-canary"):
+        assert fragment in text
     assert "a retry sends it again" in text
     assert "Retry…" not in text  # an auditor changes nothing
     assert str(statement_id).upper() != str(statement_id)
@@ -121,13 +121,13 @@ async def test_one_statement_is_shown_with_all_that_led_to_it_and_all_that_becam
 
 
 async def test_what_waits_tells_what_is_ahead_of_it(bridge: Bridge, auditor: Visitor) -> None:
-    found = rows(
+    id_rows = rows(
         bridge,
         "SELECT s.id FROM statement s JOIN attempt a ON a.id = s.attempt_id JOIN enrollment e"
         " ON e.id = a.enrollment_id WHERE e.learner_id = 'u2' AND s.rule IN ('initialized', 'commented', 'scored')"
         " ORDER BY s.position",
     )
-    first, second = (str(row[0]) for row in found[:2])
+    first, second = (str(row[0]) for row in id_rows[:2])
     text = await auditor.text(f"/audit/statements/{second}")
     assert "Must arrive before it: 1" in text
     assert f'<a href="/audit/statements/{first}">' in text
@@ -144,7 +144,7 @@ async def test_a_statement_that_there_is_not_is_told_in_words(
 
 async def test_a_reader_sees_neither_names_nor_what_learners_and_lrss_said(bridge: Bridge, reader: Visitor) -> None:
     paths = ["/audit/statements", "/audit/statements.csv", "/audit/statements.ndjson"]
-    paths += [f"/audit/statements/{one}" for one in _ids(bridge)]
+    paths += [f"/audit/statements/{statement_id}" for statement_id in _ids(bridge)]
     for path in paths:
         text = await reader.text(path)
         for secret in (*SECRETS, "lrs-canary", "problem-canary", "suspended-canary"):
@@ -157,20 +157,20 @@ async def test_a_reader_who_may_see_names_sees_them_and_no_more(bridge: Bridge, 
     text = await person.text("/audit/statements")
     assert "Ada" in text
     ids = _ids(bridge)
-    for path in [f"/audit/statements/{one}" for one in ids]:
+    for path in [f"/audit/statements/{statement_id}" for statement_id in ids]:
         assert "cmi-canary" not in await person.text(path)
     assert "learner_name" in await person.text("/audit/statements.csv")
 
 
 async def test_what_people_typed_is_shown_and_does_nothing(bridge: Bridge, admin: Visitor) -> None:
-    for path in ["/audit/statements", *(f"/audit/statements/{one}" for one in _ids(bridge))]:
+    for path in ["/audit/statements", *(f"/audit/statements/{statement_id}" for statement_id in _ids(bridge))]:
         text = await admin.text(path)
         assert SCRIPT not in text
         assert "<img src=x" not in text
         assert "<b>" not in re.sub(r"<b>(LMS|Enrollment|Attempt|Session|Commit|Rule|Statement)</b>", "", text)
-    told = await admin.text(f"/audit/statements?learner={quote(SCRIPT)}&rule={quote(COMMENT)}")
-    assert SCRIPT not in told
-    assert "<img src=x" not in told
+    page = await admin.text(f"/audit/statements?learner={quote(SCRIPT)}&rule={quote(COMMENT)}")
+    assert SCRIPT not in page
+    assert "<img src=x" not in page
 
 
 async def test_files_are_safe_in_spreadsheets_and_exact_for_programs(bridge: Bridge, admin: Visitor) -> None:

@@ -50,15 +50,15 @@ async def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it_and_why(
     assert (await admin.post("/audit/targets/analytics/resume")).status == 409
     with reading(bridge.engine) as connection:
         assert pauses.current(connection) == {}
-        assert [one[1:] for one in audit_log.newest(connection)] == [
+        assert [row[1:] for row in audit_log.newest(connection)] == [
             ("ada", "resume", "analytics", 1, "moved"),
             ("ada", "pause", "analytics", 1, "moving house"),
         ]
 
 
 async def test_a_pause_wants_a_reason(bridge: Bridge, admin: Visitor) -> None:
-    for told in ({}, {"reason": "  "}):
-        answer = await admin.post("/audit/targets/analytics/pause", **told)
+    for fields in ({}, {"reason": "  "}):
+        answer = await admin.post("/audit/targets/analytics/pause", **fields)
         assert (answer.status, "A reason is required" in await answer.text()) == (400, True)
     with reading(bridge.engine) as connection:
         assert pauses.current(connection) == {}
@@ -106,7 +106,7 @@ async def test_the_last_trouble_and_the_failures_since_the_last_delivery_are_tol
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "told"),
+    ("outcomes", "expected"),
     [
         (["retry", "delivered"], "closed"),
         (["retry", "refused"], "closed"),
@@ -114,12 +114,12 @@ async def test_the_last_trouble_and_the_failures_since_the_last_delivery_are_tol
     ],
 )
 async def test_the_breaker_is_open_while_the_newest_try_met_trouble(
-    bridge: Bridge, reader: Visitor, outcomes: list[str], told: str
+    bridge: Bridge, reader: Visitor, outcomes: list[str], expected: str
 ) -> None:
     with writing(bridge.engine) as connection:
-        for one in outcomes:
-            outbox.add_tries(connection, [Try("analytics", START, 5, one, None, "")])
-    assert _facts(await reader.text("/audit/targets"))["Circuit breaker"] == told
+        for outcome in outcomes:
+            outbox.add_tries(connection, [Try("analytics", START, 5, outcome, None, "")])
+    assert _facts(await reader.text("/audit/targets"))["Circuit breaker"] == expected
 
 
 async def test_an_lrs_that_lets_nobody_in_is_an_alarm(bridge: Bridge, reader: Visitor, admin: Visitor) -> None:

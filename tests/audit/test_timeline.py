@@ -45,9 +45,9 @@ SECOND = {
 }
 
 
-async def tell(bridge: Bridge, cmi: dict[str, Any], **told: Any) -> dict[str, Any]:
+async def tell(bridge: Bridge, cmi: dict[str, Any], **fields: Any) -> dict[str, Any]:
     bridge.clock.advance(1)
-    return await bridge.commit(cmi, **(WHOSE | {"session_id": SESSION, "scorm_version": "2004"} | told))
+    return await bridge.commit(cmi, **(WHOSE | {"session_id": SESSION, "scorm_version": "2004"} | fields))
 
 
 @pytest.fixture
@@ -95,9 +95,9 @@ async def test_every_address_on_the_page_that_is_of_these_pages_leads_somewhere(
     bridge: Bridge, attempt: str, auditor: Visitor
 ) -> None:
     page = await auditor.text(f"/audit/attempts/{attempt}")
-    found = set(re.findall(r'href="(/audit/(?:attempts|commits|enrollments|learners|targets)[^"#]*)', page))
-    assert len(found) >= 5
-    for path in found:
+    addresses = set(re.findall(r'href="(/audit/(?:attempts|commits|enrollments|learners|targets)[^"#]*)', page))
+    assert len(addresses) >= 5
+    for path in addresses:
         await auditor.text(path.replace("&amp;", "&"))
 
 
@@ -139,8 +139,8 @@ async def test_a_statement_is_told_as_a_sentence_with_its_rule_and_mapping(
     for rule in column(bridge, "SELECT rule FROM statement"):
         assert f'#rule-{rule}"><code>{rule}</code></a>' in page
     assert scalar(bridge, "SELECT content_hash FROM mapping_version")[:12] in page
-    told = re.findall(r'aria-label="Statement">(.*?)</pre>', page, re.DOTALL)
-    assert len(told) == scalar(bridge, "SELECT count(*) FROM statement")
+    sentences = re.findall(r'aria-label="Statement">(.*?)</pre>', page, re.DOTALL)
+    assert len(sentences) == scalar(bridge, "SELECT count(*) FROM statement")
 
 
 async def test_a_delivery_is_told_with_its_tries_and_what_the_lrs_said(attempt: str, auditor: Visitor) -> None:
@@ -153,11 +153,11 @@ async def test_a_delivery_is_told_with_its_tries_and_what_the_lrs_said(attempt: 
 async def test_auditors_see_what_came_as_it_came(bridge: Bridge, attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/1")
     assert "SUSPENDCANARY" in page
-    for number, kept in ((1, 1), (2, 2), (3, 2)):
+    for number, stored_number in ((1, 1), (2, 2), (3, 2)):
         answer = await auditor.get(f"/audit/commits/{SESSION}/{number}/body")
         with reading(bridge.engine) as connection:
             query = text("SELECT body FROM journal WHERE number = :number")
-            assert await answer.read() == bytes(connection.execute(query, {"number": kept}).scalar_one())
+            assert await answer.read() == bytes(connection.execute(query, {"number": stored_number}).scalar_one())
         assert answer.content_type == "text/plain"
         assert answer.headers["Content-Disposition"].startswith("attachment")
 
@@ -187,27 +187,27 @@ async def test_a_long_attempt_comes_in_pages_and_changes_reach_over_them(
     bridge: Bridge, attempt: str, auditor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timeline, "MAX_COMMITS", 1)
-    found, page = [], await auditor.text(f"/audit/attempts/{attempt}")
+    commits, page = [], await auditor.text(f"/audit/attempts/{attempt}")
     for _ in range(3):
-        found += anchors(page, "commit")
+        commits += anchors(page, "commit")
         following = re.search(r'<a href="([^"]+)" rel="next">', page)
         if following is None:
             break
         page = await auditor.text(following[1].replace("&amp;", "&"))
-        if len(found) == 1:
+        if len(commits) == 1:
             assert dict(table(page, "Changes of this commit"))["Completion"] == "incomplete → completed"
-    assert found == [f"{SESSION}-{number}" for number in (1, 2, 3)]
+    assert commits == [f"{SESSION}-{number}" for number in (1, 2, 3)]
 
 
 async def test_a_commit_leads_to_its_place_in_the_timeline(attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
-    found = re.search(r'href="(/audit/attempts/[^"]+)#(commit-[^"]+)"', page)
-    assert found is not None
-    assert f'id="{found[2]}"' in await auditor.text(found[1])
+    match = re.search(r'href="(/audit/attempts/[^"]+)#(commit-[^"]+)"', page)
+    assert match is not None
+    assert f'id="{match[2]}"' in await auditor.text(match[1])
 
 
 @pytest.mark.parametrize(
-    ("path", "what"),
+    ("path", "noun"),
     [
         ("attempts/nothing", "attempt"),
         ("attempts/00000000-0000-4000-8000-0000000000ff", "attempt"),
@@ -219,10 +219,10 @@ async def test_a_commit_leads_to_its_place_in_the_timeline(attempt: str, auditor
         (f"commits/{SESSION}/x/body", "commit"),
     ],
 )
-async def test_what_is_not_there_is_told_in_words(attempt: str, auditor: Visitor, path: str, what: str) -> None:
+async def test_what_is_not_there_is_told_in_words(attempt: str, auditor: Visitor, path: str, noun: str) -> None:
     answer = await auditor.get(f"/audit/{path}")
     assert answer.status == 404
-    assert f"There is no {what} with this id." in await answer.text()
+    assert f"There is no {noun} with this id." in await answer.text()
 
 
 async def test_a_body_that_is_no_text_is_shown_all_the_same(bridge: Bridge, attempt: str, auditor: Visitor) -> None:
@@ -249,15 +249,15 @@ async def test_a_commit_tells_which_rules_fired_and_why_the_others_did_not(
     bridge: Bridge, attempt: str, auditor: Visitor
 ) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
-    made = column(bridge, "SELECT rule FROM statement WHERE commit_number = 2 ORDER BY position")
+    rules = column(bridge, "SELECT rule FROM statement WHERE commit_number = 2 ORDER BY position")
     fired = table(page, "Fired")
-    assert sorted(row[0] for row in fired) == sorted(made)
-    told = re.findall(r'href="/audit/statements/([^"]+)">show statement', page)
-    assert sorted(told) == sorted(column(bridge, "SELECT id FROM statement WHERE commit_number = 2"))
+    assert sorted(row[0] for row in fired) == sorted(rules)
+    statement_ids = re.findall(r'href="/audit/statements/([^"]+)">show statement', page)
+    assert sorted(statement_ids) == sorted(column(bridge, "SELECT id FROM statement WHERE commit_number = 2"))
     silent = {row[0]: row[2:] for row in table(page, "Not fired")}
     assert silent["initialized"][0] == "no change"
     assert "the first commit of a new attempt" in silent["initialized"][1]
-    assert not silent.keys() & {*made}
+    assert not silent.keys() & {*rules}
     assert "RESPONSECANARY&lt;script&gt;" in page
 
 

@@ -33,8 +33,8 @@ def password_file(tmp_path: Path) -> str:
 
 
 def _listed(run: Run, url: str) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(run("accounts", "list", "--json", **{URL: url}).stdout)["items"]
-    return [{name: value for name, value in one.items() if name != "created_at"} for one in found]
+    items: list[dict[str, object]] = json.loads(run("accounts", "list", "--json", **{URL: url}).stdout)["items"]
+    return [{name: value for name, value in item.items() if name != "created_at"} for item in items]
 
 
 def test_an_account_is_made_changed_and_removed_and_it_is_kept_who_did_it(
@@ -42,8 +42,8 @@ def test_an_account_is_made_changed_and_removed_and_it_is_kept_who_did_it(
 ) -> None:
     environment = {URL: database_url}
     by = ("--by", "root")
-    made = run("accounts", "create", "ada", "--role", "admin", "--password-file", password_file, *by, **environment)
-    assert (made.exit_code, made.stdout) == (0, "")
+    result = run("accounts", "create", "ada", "--role", "admin", "--password-file", password_file, *by, **environment)
+    assert (result.exit_code, result.stdout) == (0, "")
     assert _listed(run, database_url) == [
         {"name": "ada", "role": "admin", "sees_names": True, "signs_in_at": None},
     ]
@@ -58,7 +58,7 @@ def test_an_account_is_made_changed_and_removed_and_it_is_kept_who_did_it(
     assert "There are no accounts yet" in run("accounts", "list", **environment).stderr
     engine = open_engine(database_url)
     with reading(engine) as connection:
-        assert [(one.by, one.action, one.subject, one.reason) for one in reversed(audit_log.newest(connection))] == [
+        assert [(act.by, act.action, act.subject, act.reason) for act in reversed(audit_log.newest(connection))] == [
             ("root", "make-account", "ada", "admin"),
             ("root", "change-role", "ada", "admin -> reader; holiday"),
             ("root", "change-role", "ada", "reader -> reader who sees names"),
@@ -75,11 +75,11 @@ def test_a_password_is_asked_for_twice_and_never_shown(run: Run, database_url: s
     assert PASSWORD not in result.output
     engine = open_engine(database_url)
     with reading(engine) as connection:
-        found = accounts.by_name(connection, "ada")
+        account = accounts.by_name(connection, "ada")
     engine.dispose()
-    assert found is not None
-    assert found.role == "reader"
-    assert passwords.verify_password(PASSWORD, found.password)
+    assert account is not None
+    assert account.role == "reader"
+    assert passwords.verify_password(PASSWORD, account.password)
 
 
 def test_a_password_can_come_from_standard_input(database_url: str) -> None:

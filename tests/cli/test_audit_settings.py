@@ -54,6 +54,6 @@ def test_what_is_wrong_is_told(run: Run, change: tuple[str, str], words: str) ->
 def test_an_issuer_on_this_machine_needs_no_tls(tmp_path: Path, issuer: str) -> None:
     file = tmp_path / "local.toml"
     file.write_text(OIDC.replace("https://login.example.org/realm", issuer))
-    found = load_settings(file).audit.oidc
-    assert found is not None
-    assert found.issuer == issuer
+    provider = load_settings(file).audit.oidc
+    assert provider is not None
+    assert provider.issuer == issuer

@@ -31,22 +31,22 @@ async def bridge(start: StartBridge) -> Bridge:
         await bridge.commit(PASSED, learner={"id": learner})
     with writing(bridge.engine) as connection:
         connection.execute(update(delivery).values(target="analytics"))
-        (one,) = stored.find(connection, DeliveryFilter(statement=_ids(bridge)[1]))
+        (row,) = stored.find(connection, DeliveryFilter(statement=_ids(bridge)[1]))
         done = Try("analytics", START, 7, "refused", 400, "no such verb here")
-        outbox.settle(connection, [Settlement(done, [one.id], "dead", 0, START)])
+        outbox.settle(connection, [Settlement(done, [row.id], "dead", 0, START)])
     return bridge
 
 
 def _ids(bridge: Bridge, learner: str = "u1") -> list[str]:
-    return [one.id for one in bridge.reports(learner)[0].statements]
+    return [statement.id for statement in bridge.reports(learner)[0].statements]
 
 
 def _states(bridge: Bridge) -> list[str]:
-    return [way.state for one in bridge.reports()[0].statements for way in one.deliveries]
+    return [way.state for statement in bridge.reports()[0].statements for way in statement.deliveries]
 
 
 @pytest.fixture
-def told(run: Run, database_url: str) -> Any:
+def run_json(run: Run, database_url: str) -> Any:
     """Run a command and read the JSON that it prints."""
 
     def runner(*arguments: str) -> Any:
@@ -57,20 +57,22 @@ def told(run: Run, database_url: str) -> Any:
     return runner
 
 
-async def test_deliveries_are_listed_by_what_is_asked_for(bridge: Bridge, told: Any) -> None:
-    assert [one["statement_id"] for one in told("list", "--learner", "u2")["items"]] == _ids(bridge, "u2")[::-1]
-    (dead,) = told("list", "--state", "dead")["items"]
+async def test_deliveries_are_listed_by_what_is_asked_for(bridge: Bridge, run_json: Any) -> None:
+    assert [item["statement_id"] for item in run_json("list", "--learner", "u2")["items"]] == _ids(bridge, "u2")[::-1]
+    (dead,) = run_json("list", "--state", "dead")["items"]
     assert (dead["statement_id"], dead["status"], dead["answer"]) == (_ids(bridge)[1], 400, "no such verb here")
-    assert told("list", "--since", "2026-01-02") == {"items": [], "next": None}
-    assert told("list", "--until", "2026-01-01T01:00:00+01:00", "--learner", "u1")["items"] == []
-    assert len(told("list", "--since", "2026-01-01", "--learner", "u1")["items"]) == len(_ids(bridge))
+    assert run_json("list", "--since", "2026-01-02") == {"items": [], "next": None}
+    assert run_json("list", "--until", "2026-01-01T01:00:00+01:00", "--learner", "u1")["items"] == []
+    assert len(run_json("list", "--since", "2026-01-01", "--learner", "u1")["items"]) == len(_ids(bridge))
 
 
-async def test_a_list_goes_on_where_the_last_page_ended(bridge: Bridge, told: Any, run: Run, database_url: str) -> None:
-    first = told("list", "--limit", "2")
-    rest = told("list", "--after", first["next"])
+async def test_a_list_goes_on_where_the_last_page_ended(
+    bridge: Bridge, run_json: Any, run: Run, database_url: str
+) -> None:
+    first = run_json("list", "--limit", "2")
+    rest = run_json("list", "--after", first["next"])
     expected = (_ids(bridge) + _ids(bridge, "u2"))[::-1]
-    assert [one["statement_id"] for one in first["items"] + rest["items"]] == expected
+    assert [item["statement_id"] for item in first["items"] + rest["items"]] == expected
     shown = run("deliveries", "list", "--limit", "2", **{URL: database_url})
     assert f"--after {first['next']}" in shown.stderr
     assert expected[0] in shown.stdout
@@ -78,19 +80,19 @@ async def test_a_list_goes_on_where_the_last_page_ended(bridge: Bridge, told: An
 
 
 async def test_a_statement_is_explained_with_its_commit_its_rule_and_what_the_lrs_said(
-    bridge: Bridge, told: Any, run: Run, database_url: str
+    bridge: Bridge, run_json: Any, run: Run, database_url: str
 ) -> None:
     report = bridge.reports()[0]
-    one = told("explain", _ids(bridge)[1], "--body")
-    assert (one["rule"], one["learner"], one["activity"]) == (report.statements[1].rule, "u1", "235")
-    assert (one["session"], one["commit"]["number"], one["commit"]["format"]) == (
+    statement = run_json("explain", _ids(bridge)[1], "--body")
+    assert (statement["rule"], statement["learner"], statement["activity"]) == (report.statements[1].rule, "u1", "235")
+    assert (statement["session"], statement["commit"]["number"], statement["commit"]["format"]) == (
         report.statements[1].session_id,
         1,
         "native",
     )
-    assert one["mapping"] == "scorm-profile"
-    assert one["body"]["id"] == _ids(bridge)[1]
-    (way,) = one["deliveries"]
+    assert statement["mapping"] == "scorm-profile"
+    assert statement["body"]["id"] == _ids(bridge)[1]
+    (way,) = statement["deliveries"]
     assert (way["state"], way["tries"][0]["status"], way["tries"][0]["duration_ms"]) == ("dead", 400, 7)
     assert "a retry sends it again" in way["next"]
     shown = run("deliveries", "explain", _ids(bridge)[1], **{URL: database_url})
@@ -98,14 +100,14 @@ async def test_a_statement_is_explained_with_its_commit_its_rule_and_what_the_lr
     assert "400 refused in 7 ms: no such verb here" in shown.stdout
 
 
-async def test_what_a_waiting_delivery_waits_for_is_told(bridge: Bridge, told: Any) -> None:
+async def test_what_a_waiting_delivery_waits_for_is_told(bridge: Bridge, run_json: Any) -> None:
     first, third = _ids(bridge)[0], _ids(bridge)[2]
-    assert "as soon as" in told("explain", first)["deliveries"][0]["next"]
-    waits_for = told("explain", third)["deliveries"][0]["next"]
+    assert "as soon as" in run_json("explain", first)["deliveries"][0]["next"]
+    waits_for = run_json("explain", third)["deliveries"][0]["next"]
     assert waits_for == f"it waits for 1 earlier statement of its attempt, the first is {first}"
     with writing(bridge.engine) as connection:
         pauses.begin(connection, Pause("analytics", START, "ada", "moving house", automatic=False))
-    assert "ada paused analytics: moving house" in told("explain", first)["deliveries"][0]["next"]
+    assert "ada paused analytics: moving house" in run_json("explain", first)["deliveries"][0]["next"]
 
 
 async def test_dead_ones_wait_again_under_the_same_id(bridge: Bridge, run: Run, database_url: str) -> None:
@@ -116,7 +118,7 @@ async def test_dead_ones_wait_again_under_the_same_id(bridge: Bridge, run: Run, 
     assert set(_states(bridge)) == {"waiting"}
     assert _ids(bridge) == before
     with reading(bridge.engine) as connection:
-        (act,) = [one for one in audit_log.newest(connection) if one.action == "retry"]
+        (act,) = [entry for entry in audit_log.newest(connection) if entry.action == "retry"]
     assert (act.by, act.action, act.affected, json.loads(act.subject)) == (
         "ada",
         "retry",
@@ -125,12 +127,12 @@ async def test_dead_ones_wait_again_under_the_same_id(bridge: Bridge, run: Run, 
     )
 
 
-async def test_what_is_discarded_stays_to_be_seen(bridge: Bridge, run: Run, database_url: str, told: Any) -> None:
+async def test_what_is_discarded_stays_to_be_seen(bridge: Bridge, run: Run, database_url: str, run_json: Any) -> None:
     done = run("deliveries", "discard", "--learner", "u1", "--reason", "a test learner", "--yes", **{URL: database_url})
     assert done.exit_code == 0
     assert set(_states(bridge)) == {"discarded"}
-    assert len(told("list", "--state", "discarded")["items"]) == len(_ids(bridge))
-    assert told("explain", _ids(bridge)[0])["deliveries"][0]["next"] == "nothing, it was discarded"
+    assert len(run_json("list", "--state", "discarded")["items"]) == len(_ids(bridge))
+    assert run_json("explain", _ids(bridge)[0])["deliveries"][0]["next"] == "nothing, it was discarded"
 
 
 async def test_nothing_is_done_without_a_yes(bridge: Bridge, run: Run, database_url: str) -> None:

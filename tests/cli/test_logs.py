@@ -92,7 +92,7 @@ def test_a_log_for_people_has_the_same_secrets_left_out_and_begins_no_line_that_
 
 
 @pytest.mark.parametrize(
-    ("text", "left"),
+    ("text", "expected"),
     [
         (f"/v1/sessions/x/commits?token={COMMIT_TOKEN}&a=1", f"/v1/sessions/x/commits?token={HIDDEN}&a=1"),
         (f"b'GET /x?token={CANARY}\\x00 HTTP/1.1'", f"b'GET /x?token={HIDDEN} HTTP/1.1'"),
@@ -107,5 +107,5 @@ def test_a_log_for_people_has_the_same_secrets_left_out_and_begins_no_line_that_
         ("a token is needed; tokens: 3", "a token is needed; tokens: 3"),
     ],
 )
-def test_secrets_are_left_out_wherever_they_stand_and_nothing_else(text: str, left: str) -> None:
-    assert redact(text) == left
+def test_secrets_are_left_out_wherever_they_stand_and_nothing_else(text: str, expected: str) -> None:
+    assert redact(text) == expected

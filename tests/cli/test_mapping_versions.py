@@ -38,9 +38,9 @@ def ours(tmp_path: Path) -> str:
     text = read_document("scorm-profile")
     head, first, *rules = text.split("[[rules]]")
     assert 'name = "initialized"' in first
-    own = '\nname = "mastered"\nwhen = "score.changed"\nif = "score.scaled >= 0.9"\nverb = "scored"\nobject = "sco"\n'
+    rule = '\nname = "mastered"\nwhen = "score.changed"\nif = "score.scaled >= 0.9"\nverb = "scored"\nobject = "sco"\n'
     path = tmp_path / "ours.toml"
-    path.write_text("[[rules]]".join([head, *rules, own + 'once = "attempt"\n']), encoding="utf-8")
+    path.write_text("[[rules]]".join([head, *rules, rule + 'once = "attempt"\n']), encoding="utf-8")
     return str(path)
 
 
@@ -54,18 +54,18 @@ async def test_a_version_is_activated_listed_and_rolled_back(bridge: Bridge, map
     versions = mapping("list", "--json")["items"]
     table = mapping("list").stdout
     mapping("activate", "minimal", "--lms", "lms", "--reason", "pilot", "--by", "ada", "--yes")
-    own = mapping("list", "--json")["items"]
+    with_pilot = mapping("list", "--json")["items"]
     mapping("rollback", "--reason", "too many", "--by", "ada")
     mapping("rollback", "--lms", "lms", "--reason", "too few", "--by", "ada")
     after = mapping("list", "--json")["items"]
 
     assert "is active for all" in done.stderr
-    assert [(one["holds_for"], len(one["activations"])) for one in versions] == [(["all"], 1), ([], 1)]
+    assert [(version["holds_for"], len(version["activations"])) for version in versions] == [(["all"], 1), ([], 1)]
     assert "mastery counts" in table
-    assert [one["holds_for"] for one in own] == [["lms"], ["all"], []]
-    assert [one["holds_for"] for one in after] == [[], [], ["all"]]
+    assert [version["holds_for"] for version in with_pilot] == [["lms"], ["all"], []]
+    assert [version["holds_for"] for version in after] == [[], [], ["all"]]
     with reading(bridge.engine) as connection:
-        assert [one.action for one in audit_log.newest(connection)] == ["rollback", "rollback", "activate", "activate"]
+        assert [act.action for act in audit_log.newest(connection)] == ["rollback", "rollback", "activate", "activate"]
 
 
 async def test_nothing_is_activated_without_consent(bridge: Bridge, run: Run, database_url: str, ours: str) -> None:
@@ -81,10 +81,10 @@ async def test_a_document_with_faults_is_not_activated_and_all_of_them_are_liste
 ) -> None:
     _spoil(ours)
     result = run("mapping", "activate", ours, "--reason", "why", "--yes", **{URL: database_url})
-    told = run("mapping", "check", ours, "--json", **{URL: database_url})
-    faults = json.loads(told.stdout)["faults"]
+    listing = run("mapping", "check", ours, "--json", **{URL: database_url})
+    faults = json.loads(listing.stdout)["faults"]
 
-    assert (result.exit_code, told.exit_code) == (1, 1)
+    assert (result.exit_code, listing.exit_code) == (1, 1)
     assert "'past' is not a verb" in result.stderr
     assert "rules[19].name: must be lower-case letters" in result.stderr
     assert [fault["place"] for fault in faults] == ["rules[5].verb", "rules[11].verb", "rules[19].name"]
@@ -125,21 +125,21 @@ async def test_what_cannot_be_done_is_said(
 
 async def test_a_document_is_shown_as_a_table_as_data_and_as_it_is(bridge: Bridge, mapping: Mapping) -> None:
     table = mapping("show").stdout
-    told = mapping("show", "minimal", "--json")
+    document = mapping("show", "minimal", "--json")
     text = mapping("show", "minimal", "--text").stdout
 
     assert "the attempt became passed" in table
-    assert [one["name"] for one in told["rules"]] == ["completed", "passed", "failed"]
-    assert [part.partition(":")[0] for part in told["rules"][1]["result"]] == ["result.success", "result.score"]
+    assert [rule["name"] for rule in document["rules"]] == ["completed", "passed", "failed"]
+    assert [part.partition(":")[0] for part in document["rules"][1]["result"]] == ["result.success", "result.score"]
     assert text == read_document("minimal")
 
 
 async def test_differences_are_told_by_rule_and_line_by_line(bridge: Bridge, mapping: Mapping, ours: str) -> None:
-    found = mapping("diff", "active", ours, "--json")
+    differences = mapping("diff", "active", ours, "--json")
     words = mapping("diff", "active", ours).stdout
 
-    assert (found["added"], found["dropped"], found["changed"]) == (["mastered"], ["initialized"], [])
-    assert '+name = "mastered"' in found["text"]
+    assert (differences["added"], differences["dropped"], differences["changed"]) == (["mastered"], ["initialized"], [])
+    assert '+name = "mastered"' in differences["text"]
     assert "dropped: initialized" in words
     assert "There are no differences" in mapping("diff", "active").stderr
 
@@ -149,11 +149,11 @@ async def test_a_pasted_commit_is_previewed_with_the_reasons(
 ) -> None:
     body = tmp_path / "commit.json"
     body.write_text(json.dumps({"cmi": PASSED}), encoding="utf-8")
-    found = mapping("preview", ours, str(body), "--json")
+    preview = mapping("preview", ours, str(body), "--json")
     words = mapping("preview", ours, str(body)).stdout
 
-    assert [one["rule"] for one in found["statements"]] == ["scored", "mastered", "completed", "passed"]
-    assert {one["rule"]: one["reason"] for one in found["rules"]}["failed"] == "no-change"
+    assert [statement["rule"] for statement in preview["statements"]] == ["scored", "mastered", "completed", "passed"]
+    assert {rule["rule"]: rule["reason"] for rule in preview["rules"]}["failed"] == "no-change"
     assert "rule mastered: fired, made" in words
 
 
@@ -167,19 +167,19 @@ async def test_a_commit_of_a_stored_session_is_previewed_as_the_next_or_as_it_wa
     after = mapping("preview", "active", str(body), "--session", session_id, "--json")
     before = mapping("preview", ours, "--session", session_id, "--number", "1", "--json")
 
-    assert [one["rule"] for one in after["statements"]] == ["scored"]
+    assert [statement["rule"] for statement in after["statements"]] == ["scored"]
     assert after["changes"][0]["before"]["raw"] == 95
-    assert [one["rule"] for one in before["statements"]] == ["scored", "mastered", "completed", "passed"]
+    assert [statement["rule"] for statement in before["statements"]] == ["scored", "mastered", "completed", "passed"]
 
 
 async def test_the_impact_is_told_by_rule_with_examples(bridge: Bridge, mapping: Mapping, ours: str) -> None:
     await bridge.commit(PASSED)
-    found = mapping("impact", ours, "--days", "36500", "--json")
+    impact = mapping("impact", ours, "--days", "36500", "--json")
     words = mapping("impact", ours, "--days", "36500", "--lms", "lms").stdout
     recent = mapping("impact", ours, "--json")
 
-    assert found["rules"]["mastered"] == {"added": 1, "dropped": 0, "changed": 0, "same": 0}
-    assert found["rules"]["initialized"]["dropped"] == 1
+    assert impact["rules"]["mastered"] == {"added": 1, "dropped": 0, "changed": 0, "same": 0}
+    assert impact["rules"]["initialized"]["dropped"] == 1
     assert "added by mastered, commit 1" in words
     assert recent["commits"] == 0
 

@@ -38,9 +38,9 @@ def test_every_list_has_items_and_what_continues_it(path: tuple[str, ...], run: 
     assert json.loads(result.stdout) == {"items": [], "next": None}
 
 
-@pytest.mark.parametrize("what", ["deliveries", "sessions", "statements"])
-def test_what_continues_no_list_is_refused(what: str, run: Run, database_url: str) -> None:
-    result = run(what, "list", "--after", "nonsense", **{KEY: database_url})
+@pytest.mark.parametrize("command", ["deliveries", "sessions", "statements"])
+def test_what_continues_no_list_is_refused(command: str, run: Run, database_url: str) -> None:
+    result = run(command, "list", "--after", "nonsense", **{KEY: database_url})
 
     assert result.exit_code == ExitCode.USAGE
     assert "--after" in result.stderr

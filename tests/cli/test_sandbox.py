@@ -19,9 +19,9 @@ def _sandbox() -> Iterator[str]:
     """Run a sandbox until the block ends; return what it says before it listens."""
     ports = []
     for _ in range(2):
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            ports.append(str(one.getsockname()[1]))
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            ports.append(str(listener.getsockname()[1]))
     process = subprocess.Popen(
         [SCRIPT, "sandbox", "--port", ports[0], "--lrs-port", ports[1]],
         stdout=subprocess.PIPE,
@@ -43,9 +43,9 @@ def _sandbox() -> Iterator[str]:
 
 async def _signs_in(words: str) -> str:
     """Sign in with what was said; return the trail."""
-    found = re.search(r"(http://\S+)/audit/ .*; name (\S+), password (\S+)\n", words)
-    assert found is not None, words
-    origin, name, password = found.groups()
+    match = re.search(r"(http://\S+)/audit/ .*; name (\S+), password (\S+)\n", words)
+    assert match is not None, words
+    origin, name, password = match.groups()
     async with ClientSession(f"{origin}/", cookie_jar=CookieJar(unsafe=True)) as client:
         person = Visitor(client)
         assert (await person.sign_in(name, password)).status == 303

@@ -27,7 +27,7 @@ async def bridge(start: StartBridge) -> Bridge:
 
 
 @pytest.fixture
-def told(run: Run, database_url: str) -> Any:
+def run_json(run: Run, database_url: str) -> Any:
     """Run a command and read the JSON that it prints."""
 
     def runner(*arguments: str) -> Any:
@@ -39,12 +39,16 @@ def told(run: Run, database_url: str) -> Any:
 
 
 def _all(bridge: Bridge) -> list[str]:
-    ids = [[one.id for one in bridge.reports(*whose)[0].statements] for whose in (("u1", "235"), ("u2", "236"))]
+    ids = [
+        [statement.id for statement in bridge.reports(*whose)[0].statements] for whose in (("u1", "235"), ("u2", "236"))
+    ]
     return (ids[0] + ids[1])[::-1]
 
 
-async def test_sessions_are_listed_by_what_is_asked_for(bridge: Bridge, told: Any, run: Run, database_url: str) -> None:
-    newest, oldest = told("sessions", "list")["items"]
+async def test_sessions_are_listed_by_what_is_asked_for(
+    bridge: Bridge, run_json: Any, run: Run, database_url: str
+) -> None:
+    newest, oldest = run_json("sessions", "list")["items"]
     assert (newest["learner_id"], newest["ended"], newest["commits"]) == ("u2", None, 1)
     assert (oldest["learner_id"], oldest["learner_name"], oldest["ended"]) == ("u1", "Ada", "terminated")
     assert oldest["last_commit_at"] == "2026-01-01T00:00:00.000Z"
@@ -58,53 +62,57 @@ async def test_sessions_are_listed_by_what_is_asked_for(bridge: Bridge, told: An
         ("--since", "2026-01-01T00:01:00Z"),
         ("--enrollment", newest["registration"]),
     ):
-        assert told("sessions", "list", *arguments)["items"] == [newest]
-    assert told("sessions", "list", "--until", "2026-01-01T00:01:00Z")["items"] == [oldest]
-    assert told("sessions", "list", "--learner", "u3") == {"items": [], "next": None}
+        assert run_json("sessions", "list", *arguments)["items"] == [newest]
+    assert run_json("sessions", "list", "--until", "2026-01-01T00:01:00Z")["items"] == [oldest]
+    assert run_json("sessions", "list", "--learner", "u3") == {"items": [], "next": None}
     shown = run("sessions", "list", **{URL: database_url})
     assert shown.stdout.index(newest["session_id"]) < shown.stdout.index(oldest["session_id"])
 
 
-async def test_sessions_are_chosen_by_the_statuses_that_pages_offer(told: Any, bridge: Bridge) -> None:
+async def test_sessions_are_chosen_by_the_statuses_that_pages_offer(run_json: Any, bridge: Bridge) -> None:
     await bridge.commit({"completion_status": "not attempted"}, learner={"id": "u3"})
     for option, words in (("--status", STATUSES), ("--completion", COMPLETIONS), ("--success", SUCCESSES)):
-        chosen = [[one["learner_id"] for one in told("sessions", "list", option, word)["items"]] for word in words]
+        chosen = [
+            [item["learner_id"] for item in run_json("sessions", "list", option, word)["items"]] for word in words
+        ]
         assert sorted(chain(*chosen)) == ["u1", "u2", "u3"]
-    assert [one["learner_id"] for one in told("sessions", "list", "--completion", "not attempted")["items"]] == ["u3"]
+    assert [item["learner_id"] for item in run_json("sessions", "list", "--completion", "not attempted")["items"]] == [
+        "u3"
+    ]
 
 
 async def test_statements_are_listed_by_what_is_asked_for(
-    bridge: Bridge, told: Any, run: Run, database_url: str
+    bridge: Bridge, run_json: Any, run: Run, database_url: str
 ) -> None:
-    everything = told("statements", "list")["items"]
-    assert [one["id"] for one in everything] == _all(bridge)
+    everything = run_json("statements", "list")["items"]
+    assert [statement["id"] for statement in everything] == _all(bridge)
     assert everything[0]["deliveries"] == [{"target": None, "state": "waiting"}]
     for arguments, chosen in (
-        (("--learner", "u1"), [one for one in everything if one["learner_id"] == "u1"]),
-        (("--rule", "passed"), [one for one in everything if one["rule"] == "passed"]),
+        (("--learner", "u1"), [statement for statement in everything if statement["learner_id"] == "u1"]),
+        (("--rule", "passed"), [statement for statement in everything if statement["rule"] == "passed"]),
         (("--state", "waiting"), everything),
         (("--state", "dead"), []),
         (("--statement", everything[1]["id"]), [everything[1]]),
     ):
-        assert told("statements", "list", *arguments)["items"] == chosen
+        assert run_json("statements", "list", *arguments)["items"] == chosen
     shown = run("statements", "list", "--limit", "1", **{URL: database_url})
     assert everything[0]["id"] in shown.stdout
     assert "no LRS yet: waiting" in shown.stdout
     assert everything[1]["id"] not in shown.stdout
 
 
-@pytest.mark.parametrize("what", ["sessions", "statements"])
-async def test_a_list_goes_on_where_the_last_page_ended(bridge: Bridge, told: Any, what: str) -> None:
-    found: list[Any] = []
+@pytest.mark.parametrize("command", ["sessions", "statements"])
+async def test_a_list_goes_on_where_the_last_page_ended(bridge: Bridge, run_json: Any, command: str) -> None:
+    items: list[Any] = []
     more: list[str] = []
     while True:
-        page = told(what, "list", "--limit", "1", *more)
-        found += page["items"]
+        page = run_json(command, "list", "--limit", "1", *more)
+        items += page["items"]
         if page["next"] is None:
             break
         more = ["--after", page["next"]]
-    assert found == told(what, "list")["items"]
-    assert len(found) >= 2
+    assert items == run_json(command, "list")["items"]
+    assert len(items) >= 2
 
 
 @pytest.mark.parametrize(
@@ -131,13 +139,17 @@ async def test_what_is_not_there_is_told_in_words(bridge: Bridge, run: Run, data
 
 
 async def test_a_statement_is_explained_down_to_the_commit_as_it_was_received(
-    bridge: Bridge, told: Any, run: Run, database_url: str
+    bridge: Bridge, run_json: Any, run: Run, database_url: str
 ) -> None:
     first = _all(bridge)[-1]
-    one = told("explain", first, "--body")
-    assert (one["learner"], one["commit"]["disposition"], one["left"]["success_status"]) == ("u1", "applied", "passed")
-    assert json.loads(one["received"])["cmi"] == PASSED
-    assert one["body"]["id"] == first
-    assert told("deliveries", "explain", first, "--body") == one
+    statement = run_json("explain", first, "--body")
+    assert (statement["learner"], statement["commit"]["disposition"], statement["left"]["success_status"]) == (
+        "u1",
+        "applied",
+        "passed",
+    )
+    assert json.loads(statement["received"])["cmi"] == PASSED
+    assert statement["body"]["id"] == first
+    assert run_json("deliveries", "explain", first, "--body") == statement
     shown = run("explain", first, **{URL: database_url})
     assert "which left the attempt terminated, completed, passed" in shown.stdout

@@ -48,9 +48,9 @@ def _serving(**environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def _free_port() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
 
 
 def test_on_a_database_that_was_not_migrated_it_says_what_to_do(script: Script) -> None:
@@ -81,22 +81,25 @@ def test_a_mapping_document_that_is_not_there_is_told_with_those_that_are(run: R
 
 
 @pytest.mark.parametrize(
-    ("document", "known"),
+    ("document", "documents_there"),
     [
         ("scorm-profile", "activity-state, attempt-state, adl-suspend-data, activity-profile, agent-profile"),
         ("minimal", "none"),
     ],
 )
 def test_a_document_that_the_mapping_document_does_not_have_is_told_with_those_that_are(
-    run: Run, script: Script, document: str, known: str
+    run: Run, script: Script, document: str, documents_there: str
 ) -> None:
     run("migrate")
     documents = {"agent-profil": False, "suspend": True}
     lrs = {"name": "lrs", "endpoint": "http://127.0.0.1:1/", "password": CANARY, "documents": documents}
     result = script("serve", SCORM_BRIDGE_TARGETS=json.dumps([lrs]), SCORM_BRIDGE_MAPPING__DOCUMENT=document)
     assert (result.returncode, result.stdout) == (78, "")
-    told = "targets.lrs.documents: agent-profil, suspend is no document of the mapping document; there are: " + known
-    assert told in result.stderr
+    message = (
+        "targets.lrs.documents: agent-profil, suspend is no document of the mapping document; there are: "
+        + documents_there
+    )
+    assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert CANARY not in result.stderr
 
@@ -153,10 +156,10 @@ def test_its_log_can_be_json_and_holds_no_password(run: Run) -> None:
 
 def test_a_port_that_is_taken_is_told(run: Run, script: Script) -> None:
     run("migrate")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        result = script("serve", SCORM_BRIDGE_SERVER__PORT=str(taken.getsockname()[1]))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        result = script("serve", SCORM_BRIDGE_SERVER__PORT=str(listener.getsockname()[1]))
     assert result.returncode not in {0, 78}
     assert "in use" in result.stderr
     assert "Traceback" not in result.stderr

@@ -48,8 +48,8 @@ def test_all_that_is_wrong_is_told_at_once(run: Run) -> None:
     assert result.stdout == ""
     lines = result.stderr.splitlines()
     assert lines[0] == "The settings cannot be used:"
-    told = {line.partition(":")[0] for line in lines[1:]}
-    assert told == {
+    places = {line.partition(":")[0] for line in lines[1:]}
+    assert places == {
         "server.port",
         "server.host",
         "server.prot",
@@ -157,9 +157,9 @@ def test_what_is_wrong_in_the_environment_is_told_like_the_rest(run: Run, name: 
 
 
 def test_a_file_that_is_not_there_is_an_error_only_when_it_was_asked_for(run: Run) -> None:
-    asked = run("--config", "other.toml", "migrate")
-    assert (asked.exit_code, asked.stdout) == (78, "")
-    assert "there is no settings file other.toml" in asked.stderr
+    result = run("--config", "other.toml", "migrate")
+    assert (result.exit_code, result.stdout) == (78, "")
+    assert "there is no settings file other.toml" in result.stderr
     assert run("migrate").exit_code == 0
 
 
@@ -198,7 +198,9 @@ def test_the_environment_wins_over_the_file_key_by_key(monkeypatch: pytest.Monke
 
 def test_targets_can_be_given_in_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCORM_BRIDGE_TARGETS", '[{"name": "lrs", "endpoint": "https://lrs.example.org"}]')
-    assert [(one.name, one.endpoint) for one in load_settings(None).targets] == [("lrs", "https://lrs.example.org/")]
+    assert [(target.name, target.endpoint) for target in load_settings(None).targets] == [
+        ("lrs", "https://lrs.example.org/")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_targets_can_be_given_in_the_environment_alone(monkeypatch: pytest.Monke
 )
 def test_documents_are_switched_by_name_for_each_target(lines: str) -> None:
     Path("scorm-bridge.toml").write_text(TARGET + lines + TARGET.replace('"lrs"', '"second"'))
-    assert {one.name: one.documents for one in load_settings(None).targets} == {
+    assert {target.name: target.documents for target in load_settings(None).targets} == {
         "lrs": {"agent-profile": False, "adl-suspend-data": True},
         "second": {},
     }
@@ -221,21 +223,21 @@ def test_documents_are_switched_by_name_for_each_target(lines: str) -> None:
 def test_documents_can_be_switched_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     target = {"name": "lrs", "endpoint": "https://lrs.example.org", "documents": {"agent-profile": False}}
     monkeypatch.setenv("SCORM_BRIDGE_TARGETS", json.dumps([target]))
-    assert [one.documents for one in load_settings(None).targets] == [{"agent-profile": False}]
+    assert [settings.documents for settings in load_settings(None).targets] == [{"agent-profile": False}]
 
 
 def test_a_password_comes_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRS_PASSWORD", " in the environment ☃")
     Path("password").write_text("in a file ☃\n", encoding="utf-8")
-    kept = {
+    lines = {
         "plain": "password = 'in the settings'",
         "environment": "password_env = 'LRS_PASSWORD'",
         "file": "password_file = 'password'",
         "none": "",
     }
-    sections = [f"{TARGET.replace('lrs', name, 1)}{line}\n" for name, line in kept.items()]
+    sections = [f"{TARGET.replace('lrs', name, 1)}{line}\n" for name, line in lines.items()]
     Path("scorm-bridge.toml").write_text("".join(sections))
-    assert {one.name: one.secret("password") for one in load_settings(None).targets} == {
+    assert {target.name: target.secret("password") for target in load_settings(None).targets} == {
         "plain": "in the settings",
         "environment": " in the environment ☃",
         "file": "in a file ☃",

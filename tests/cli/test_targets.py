@@ -26,15 +26,15 @@ def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it(run: Run, data
     listed = run("targets", "list", **environment)
     assert "analytics is paused by ada, since" in listed.stdout
     assert "moving house" in listed.stdout
-    (told,) = json.loads(run("targets", "list", "--json", **environment).stdout)["items"]
-    assert (told["state"], told["waiting"], told["pause"]["by"]) == ("paused", 0, "ada")
+    (row,) = json.loads(run("targets", "list", "--json", **environment).stdout)["items"]
+    assert (row["state"], row["waiting"], row["pause"]["by"]) == ("paused", 0, "ada")
 
     assert run("targets", "resume", "analytics", "--by", "bob", **environment).exit_code == 0
-    (told,) = json.loads(run("targets", "list", "--json", **environment).stdout)["items"]
-    assert (told["state"], told["pause"]) == ("flowing", None)
+    (row,) = json.loads(run("targets", "list", "--json", **environment).stdout)["items"]
+    assert (row["state"], row["pause"]) == ("flowing", None)
     engine = open_engine(database_url)
     with reading(engine) as connection:
-        assert [(one.action, one.by, one.subject, one.reason) for one in audit_log.newest(connection)] == [
+        assert [(act.action, act.by, act.subject, act.reason) for act in audit_log.newest(connection)] == [
             ("resume", "bob", "analytics", ""),
             ("pause", "ada", "analytics", "moving house"),
         ]
@@ -69,8 +69,8 @@ def test_an_lrs_that_does_not_let_the_bridge_in_is_told_apart_from_one_that_peop
     engine.dispose()
     shown = run("targets", "list", file=FILE, **{URL: database_url}).stdout
     assert "analytics denies the bridge access, since 2026-01-01T00:00:00.000Z: the LRS answered 401: no" in shown
-    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
-    assert (told["state"], told["pause"]["reason"]) == ("unauthorized", "the LRS answered 401: no")
+    (row,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
+    assert (row["state"], row["pause"]["reason"]) == ("unauthorized", "the LRS answered 401: no")
 
 
 def test_a_target_that_is_unreachable_shows_since_when(run: Run, database_url: str) -> None:
@@ -87,15 +87,15 @@ def test_a_target_that_is_unreachable_shows_since_when(run: Run, database_url: s
     assert "analytics is unreachable since 2026-01-01T00:00:00.000Z: the LRS answered 503: down" in shown
     assert "unreachable since 2026-01-01T00:00:00.000Z  " in shown
     assert "analytics denies the bridge access (documents), since 2026-01-01T00:00:00.000Z" in shown
-    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
-    assert (told["state"], told["pause"]) == ("unreachable", None)
-    assert [(one["requests"], one["state"], one["since"]) for one in told["alarms"]] == [
+    (row,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
+    assert (row["state"], row["pause"]) == ("unreachable", None)
+    assert [(entry["requests"], entry["state"], entry["since"]) for entry in row["alarms"]] == [
         ("statements", "unreachable", "2026-01-01T00:00:00.000Z"),
         ("documents", "not-allowed", "2026-01-01T00:00:00.000Z"),
     ]
     assert run("targets", "resume", "analytics", file=FILE, **{URL: database_url}).exit_code == 0
-    (told,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
-    assert (told["state"], told["alarms"]) == ("flowing", [])
+    (row,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
+    assert (row["state"], row["alarms"]) == ("flowing", [])
 
 
 async def test_what_waits_is_counted_whether_its_target_is_configured_or_not(
@@ -104,9 +104,9 @@ async def test_what_waits_is_counted_whether_its_target_is_configured_or_not(
     bridge = await start()
     await bridge.commit({"core": {"lesson_status": "passed"}})
     await bridge.let_documents_follow()
-    found = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
-    assert [(one["name"], one["state"]) for one in found] == [("analytics", "flowing"), ("", "not configured")]
-    assert found[1]["waiting"] == len(bridge.rules())
-    assert found[1]["waiting_documents"] > 0
-    assert found[1]["oldest_waiting"] == "2026-01-01T00:00:00.000Z"
+    rows = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
+    assert [(row["name"], row["state"]) for row in rows] == [("analytics", "flowing"), ("", "not configured")]
+    assert rows[1]["waiting"] == len(bridge.rules())
+    assert rows[1]["waiting_documents"] > 0
+    assert rows[1]["oldest_waiting"] == "2026-01-01T00:00:00.000Z"
     assert "(no LRS yet)" in run("targets", "list", file=FILE, **{URL: database_url}).stdout

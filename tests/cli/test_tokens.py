@@ -120,7 +120,7 @@ async def test_a_revoked_token_is_refused_by_a_running_bridge_and_the_others_are
     environment = {"SCORM_BRIDGE_DATABASE__URL": database_url}
     other = run(*CREATE, HOME, **environment).stdout.strip()
     listed = json.loads(run("tokens", "list", "--json", **environment).stdout)["items"]
-    assert [(one["lms"], one["revoked_at"]) for one in listed] == [("lms", None), ("moodle", None)]
+    assert [(row["lms"], row["revoked_at"]) for row in listed] == [("lms", None), ("moodle", None)]
     for token in (bridge.token, other):
         assert (await bridge.get("/v1/enrollments", token=token))[0] == 200
 
@@ -130,7 +130,7 @@ async def test_a_revoked_token_is_refused_by_a_running_bridge_and_the_others_are
     assert (await bridge.get("/v1/enrollments"))[0] == 401
     assert (await bridge.get("/v1/enrollments", token=other))[0] == 200
     shown = json.loads(run("tokens", "list", "--json", **environment).stdout)["items"]
-    assert [one["revoked_at"] is None for one in shown] == [False, True]
+    assert [row["revoked_at"] is None for row in shown] == [False, True]
     with reading(bridge.engine) as connection:
         (act,) = audit_log.newest(connection)
     assert (act.by, act.action, act.subject, act.reason) == ("ada", "revoke-token", f"lms, token {number}", "it leaked")

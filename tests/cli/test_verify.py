@@ -35,8 +35,8 @@ async def test_all_that_is_stored_is_shown(start: StartBridge, run: Run, databas
         assert shown in result.stdout
     for answer in (first, second):
         assert answer["session_id"] in result.stdout
-        for one in answer["statements"]:
-            assert f"{one['rule']} {one['id']}" in result.stdout
+        for statement in answer["statements"]:
+            assert f"{statement['rule']} {statement['id']}" in result.stdout
     assert "raw 85" in result.stdout
 
 
@@ -47,12 +47,12 @@ async def test_a_course_can_be_chosen_where_the_activity_is_in_several(
     for course in ("C1", "C2"):
         await bridge.commit(PASSED, course={"id": course})
     both = run("verify", "u1", "235", "--json", **{KEY: database_url})
-    one = run("verify", "u1", "235", "--course", "C2", **{KEY: database_url})
+    in_course = run("verify", "u1", "235", "--course", "C2", **{KEY: database_url})
     none = run("verify", "u1", "235", "--course", "C3", **{KEY: database_url})
 
-    assert [found["course"]["id"] for found in json.loads(both.stdout)["items"]] == ["C1", "C2"]
-    assert "u1 in 235 of course C2 of lms" in one.stdout
-    assert "C1" not in one.stdout
+    assert [item["course"]["id"] for item in json.loads(both.stdout)["items"]] == ["C1", "C2"]
+    assert "u1 in 235 of course C2 of lms" in in_course.stdout
+    assert "C1" not in in_course.stdout
     assert none.exit_code == 1
     assert none.stderr == "Nothing is stored for learner 'u1' and activity '235' in course 'C3'.\n"
 
@@ -66,10 +66,10 @@ async def test_documents_are_shown_with_the_commit_that_changed_them_last(
     await bridge.commit({"core": {"lesson_location": "p2"}})
     await bridge.let_documents_follow()
     lines = run("verify", "u1", "235", **{KEY: database_url}).stdout.splitlines()
-    told = [words[-1].strip() for line in lines if len(words := line.split("── ")) > 1]
-    first, second = (at for at, line in enumerate(told) if line.startswith("commit "))
-    assert "agent-profile agents/profile no LRS yet: waiting" in told[first:second]
-    assert "attempt-state activities/state no LRS yet: waiting" in told[second:]
+    entries = [words[-1].strip() for line in lines if len(words := line.split("── ")) > 1]
+    first, second = (at for at, line in enumerate(entries) if line.startswith("commit "))
+    assert "agent-profile agents/profile no LRS yet: waiting" in entries[first:second]
+    assert "attempt-state activities/state no LRS yet: waiting" in entries[second:]
 
 
 async def test_json_holds_what_was_stored_and_sent(start: StartBridge, run: Run, database_url: str) -> None:
@@ -86,16 +86,22 @@ async def test_json_holds_what_was_stored_and_sent(start: StartBridge, run: Run,
     assert (attempt["number"], attempt["success_status"], attempt["score"]["raw"]) == (1, "passed", 85)
     assert attempt["cmi"]
     assert session["session_id"] == answer["session_id"]
-    assert [one["disposition"] for one in session["commits"]] == ["applied"]
-    assert [one["id"] for one in attempt["statements"]] == [one["id"] for one in answer["statements"]]
-    ways = [way for one in attempt["statements"] for way in one["deliveries"]]
-    ways += [way for one in attempt["documents"] for way in one["deliveries"]]
+    assert [commit["disposition"] for commit in session["commits"]] == ["applied"]
+    assert [statement["id"] for statement in attempt["statements"]] == [
+        statement["id"] for statement in answer["statements"]
+    ]
+    ways = [way for statement in attempt["statements"] for way in statement["deliveries"]]
+    ways += [way for document in attempt["documents"] for way in document["deliveries"]]
     assert {(way["target"], way["state"], way["tries"]) for way in ways} == {(None, "waiting", 0)}
-    (profile,) = (one for one in attempt["documents"] if one["name"] == "agent-profile")
+    (profile,) = (document for document in attempt["documents"] if document["name"] == "agent-profile")
     assert (profile["content"], profile["content_type"]) == ({"learner_id": "u1"}, "application/json")
     assert profile["parameters"]["profileId"] == "https://w3id.org/xapi/scorm/agent-profile"
     assert (profile["session_id"], profile["commit"]) == (answer["session_id"], 1)
-    assert {one["name"] for one in attempt["documents"]} == {"activity-state", "attempt-state", "agent-profile"}
+    assert {document["name"] for document in attempt["documents"]} == {
+        "activity-state",
+        "attempt-state",
+        "agent-profile",
+    }
 
 
 async def test_what_went_wrong_at_the_lrs_is_shown_without_its_password(
@@ -118,7 +124,7 @@ async def test_what_went_wrong_at_the_lrs_is_shown_without_its_password(
         assert "waiting" in result.stdout
         assert "canary-7c1e" not in result.stdout + result.stderr
     (attempt,) = json.loads(result.stdout)["items"][0]["attempts"]
-    (suspended,) = (one for one in attempt["documents"] if one["name"] == "adl-suspend-data")
+    (suspended,) = (document for document in attempt["documents"] if document["name"] == "adl-suspend-data")
     assert (suspended["content"], suspended["content_type"]) == ("s1", "text/plain")
     assert suspended["deliveries"][0]["state"] == "waiting"
 

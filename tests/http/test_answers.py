@@ -33,33 +33,33 @@ async def answer(reader: asyncio.StreamReader) -> tuple[str, list[tuple[str, str
 async def test_one_connection_takes_commit_after_commit(bridge: Bridge) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", bridge.client.port)
     writer.write(request(bridge) + request(bridge))
-    told = [await answer(reader) for _ in range(2)]
+    responses = [await answer(reader) for _ in range(2)]
     writer.close()
 
-    assert [first for first, _, _ in told] == ["HTTP/1.1 200 OK"] * 2
-    assert [msgspec.json.decode(body)["disposition"] for _, _, body in told] == ["applied", "duplicate"]
+    assert [first for first, _, _ in responses] == ["HTTP/1.1 200 OK"] * 2
+    assert [msgspec.json.decode(body)["disposition"] for _, _, body in responses] == ["applied", "duplicate"]
 
 
 @pytest.mark.parametrize(
-    ("version", "asked", "added"),
+    ("version", "header", "added"),
     [
         ("1.1", "Connection: close", [("connection", "close")]),
         ("1.0", "Connection: keep-alive", [("connection", "keep-alive")]),
     ],
 )
 async def test_a_usual_answer_has_the_headers_of_any_other(
-    bridge: Bridge, version: str, asked: str, added: list[tuple[str, str]]
+    bridge: Bridge, version: str, header: str, added: list[tuple[str, str]]
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", bridge.client.port)
     writer.write(request(bridge))
     _, usual, _ = await answer(reader)
-    writer.write(request(bridge, asked, version=version))
+    writer.write(request(bridge, header, version=version))
     first, other, _ = await answer(reader)
     writer.close()
 
     assert first == f"HTTP/{version} 200 OK"
     assert sorted(name for name, _ in usual) == sorted(name for name, _ in other if name != "connection")
-    assert [one for one in other if one[0] == "connection"] == added
+    assert [pair for pair in other if pair[0] == "connection"] == added
     assert dict(usual)["content-type"] == dict(other)["content-type"]
     assert dict(usual)["server"] == dict(other)["server"] == "scorm-bridge"
     assert parsedate_to_datetime(dict(usual)["date"]).tzinfo is not None
@@ -77,12 +77,12 @@ async def test_no_response_says_which_versions_of_what_made_it(bridge: Bridge, p
 
 async def test_what_a_commit_made_is_listed_up_to_a_bound_and_the_rest_is_counted(bridge: Bridge) -> None:
     interactions = [{"id": f"q{number}", "type": "numeric", "student_response": "x"} for number in range(300)]
-    told = await bridge.commit({"interactions": interactions}, sequence=1)
-    made = len(bridge.rules())
+    answer_body = await bridge.commit({"interactions": interactions}, sequence=1)
+    total = len(bridge.rules())
 
-    assert len(told["statements"]) == 200
-    assert told["omitted"] == {"statements": made - 200, "warnings": 0}
-    assert await bridge.commit({"interactions": interactions}, sequence=1) == told | {"disposition": "duplicate"}
+    assert len(answer_body["statements"]) == 200
+    assert answer_body["omitted"] == {"statements": total - 200, "warnings": 0}
+    assert await bridge.commit({"interactions": interactions}, sequence=1) == answer_body | {"disposition": "duplicate"}
 
 
 async def test_an_answer_to_a_page_is_labelled_for_its_origin(bridge: Bridge) -> None:

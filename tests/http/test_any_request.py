@@ -120,7 +120,7 @@ def test_requests_were_both_taken_and_refused(served: Served) -> None:
     operations = {label for label, _ in served.seen}
     for_anyone = {"GET /healthz", "GET /readyz", "GET /openapi.json"}
 
-    assert len(operations) == len([one for paths in description()["paths"].values() for one in paths])
+    assert len(operations) == len([operation for paths in description()["paths"].values() for operation in paths])
     assert operations - {label for label, status in served.seen if status == 200} == set()
     assert operations - for_anyone - {label for label, status in served.seen if 400 <= status < 500} == set()
     print(f"{served.seen.total()} requests: {sorted(served.seen.items())}")  # noqa: T201 -- `pytest -s` shows the figure

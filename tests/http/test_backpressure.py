@@ -57,18 +57,18 @@ async def test_above_the_high_mark_commits_are_refused_until_fewer_than_the_low_
     waiting = [await line.join() for _ in range(6)]
     await line.until(6)
 
-    status, after, told = await line.post()
-    assert (status, after, told["code"], told["result"]) == (503, "2", "overloaded", False)
+    status, after, answer = await line.post()
+    assert (status, after, answer["code"], answer["result"]) == (503, "2", "overloaded", False)
     gate.through.release()
     assert (await first)[0] == 200
     await line.until(4)
     assert (await line.post())[0] == 503
     gate.through.release()
-    assert [(await one)[0] for one in waiting[:2]] == [200, 200]
+    assert [(await response)[0] for response in waiting[:2]] == [200, 200]
     await line.until(2)
     again = await line.join()
     gate.through.release(100)
-    assert [(await one)[0] for one in [*waiting, again]] == [200] * 7
+    assert [(await response)[0] for response in [*waiting, again]] == [200] * 7
     assert _rows(slow) == 8
 
 
@@ -90,16 +90,18 @@ async def test_around_the_marks_it_changes_its_mind_once_for_each_crossing_and_k
             under_way, done = 2, done + under_way
         await line.until(2)
     gate.through.release(100)
-    assert {(await one)[0] for one in accepted} == {200}
+    assert {(await response)[0] for response in accepted} == {200}
 
-    assert sum(one != other for one, other in pairwise(minds)) == 5
+    assert sum(mind != other for mind, other in pairwise(minds)) == 5
     assert minds.count(503) == 30
     assert _rows(slow) == len(accepted)
 
 
 def _rows(bridge: Bridge) -> int:
     with reading(bridge.engine) as connection:
-        counts = [connection.execute(select(func.count()).select_from(one)).scalar_one() for one in (journal, session)]
+        counts = [
+            connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (journal, session)
+        ]
     assert counts[0] == counts[1]
     return counts[0]
 

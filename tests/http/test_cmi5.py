@@ -31,14 +31,14 @@ async def bridge(bridge: Bridge) -> Bridge:
     return bridge
 
 
-def told(bridge: Bridge, activity: str = "235") -> list[dict[str, Any]]:
+def statements(bridge: Bridge, activity: str = "235") -> list[dict[str, Any]]:
     """Return the statements of learner u1 in an activity, attempt after attempt."""
-    return [json.loads(one.body) for report in bridge.reports("u1", activity) for one in report.statements]
+    return [json.loads(statement.body) for report in bridge.reports("u1", activity) for statement in report.statements]
 
 
 def verbs(bridge: Bridge, activity: str = "235") -> list[str]:
     """Return their verbs."""
-    return [one["verb"]["display"]["en-US"] for one in told(bridge, activity)]
+    return [statement["verb"]["display"]["en-US"] for statement in statements(bridge, activity)]
 
 
 async def post(bridge: Bridge, opened: dict[str, Any], cmi: dict[str, Any], **beside: Any) -> None:
@@ -53,9 +53,11 @@ async def test_all_activities_of_a_course_share_a_registration(bridge: Bridge) -
     for activity in ("sco1", "sco2"):
         opened = await bridge.open(activity={"id": activity}, course={"id": "C9"}, scorm_version="2004")
         await post(bridge, opened, {"completion_status": "completed"}, terminated=True)
-    found = {one["context"]["registration"] for name in ("sco1", "sco2") for one in told(bridge, name)}
-    assert len(found) == 1
-    assert {one["object"]["id"].rpartition("/")[0] for one in told(bridge, "sco1")} == {
+    registrations = {
+        statement["context"]["registration"] for name in ("sco1", "sco2") for statement in statements(bridge, name)
+    }
+    assert len(registrations) == 1
+    assert {statement["object"]["id"].rpartition("/")[0] for statement in statements(bridge, "sco1")} == {
         "https://lms.example.org/courses/C9"
     }
 
@@ -91,12 +93,16 @@ async def test_who_failed_by_the_end_of_a_session_has_failed(bridge: Bridge, exi
     await post(bridge, opened, {"core": FAILED})
     if exit_ is None:
         await post(bridge, await bridge.open(attempt=2), {"core": {"lesson_status": "incomplete"}})
-        found = told(bridge)[:3]
+        learner_statements = statements(bridge)[:3]
     else:
         await post(bridge, opened, {"core": {"exit": exit_}}, terminated=True)
-        found = told(bridge)
-    assert [one["verb"]["display"]["en-US"] for one in found] == ["initialized", "failed", last]
-    assert found[1]["result"] == {
+        learner_statements = statements(bridge)
+    assert [statement["verb"]["display"]["en-US"] for statement in learner_statements] == [
+        "initialized",
+        "failed",
+        last,
+    ]
+    assert learner_statements[1]["result"] == {
         "success": False,
         "score": {"scaled": 0.8, "raw": 8, "min": 0, "max": 10},
         "duration": "PT1M",
@@ -122,8 +128,11 @@ async def test_a_later_session_ends_the_learners_earlier_ones(bridge: Bridge) ->
     assert verbs(bridge) == ["initialized"]
     await post(bridge, second, {"core": {"lesson_status": "passed"}})
     await post(bridge, second, {"core": {"lesson_status": "passed"}}, terminated=True)
-    found = told(bridge)
-    assert [(one["verb"]["display"]["en-US"], one["context"]["extensions"][SESSION_ID]) for one in found] == [
+    learner_statements = statements(bridge)
+    assert [
+        (statement["verb"]["display"]["en-US"], statement["context"]["extensions"][SESSION_ID])
+        for statement in learner_statements
+    ] == [
         ("initialized", first["session_id"]),
         ("abandoned", first["session_id"]),
         ("initialized", second["session_id"]),
@@ -131,7 +140,7 @@ async def test_a_later_session_ends_the_learners_earlier_ones(bridge: Bridge) ->
         ("passed", second["session_id"]),
         ("terminated", second["session_id"]),
     ]
-    assert found[1]["result"]["duration"] == "PT1M"
+    assert learner_statements[1]["result"]["duration"] == "PT1M"
     _, session = await bridge.get(f"/v1/sessions/{unused['session_id']}")
     assert session["ended_at"] is None
     assert replayed(bridge.engine, CMI5) == stored(bridge.engine)
@@ -145,10 +154,17 @@ async def test_a_session_that_was_ended_for_a_later_attempt_goes_on_as_another_o
     second = await bridge.open(attempt=2)
     await post(bridge, second, {"core": {"lesson_status": "incomplete"}})
     await post(bridge, first, {"core": {"lesson_status": "passed"}})
-    own = [one for one in told(bridge) if one["context"]["extensions"][SESSION_ID].startswith(first["session_id"])]
+    session_statements = [
+        statement
+        for statement in statements(bridge)
+        if statement["context"]["extensions"][SESSION_ID].startswith(first["session_id"])
+    ]
     assert [
-        (one["verb"]["display"]["en-US"], one["context"]["extensions"][SESSION_ID].removeprefix(first["session_id"]))
-        for one in own
+        (
+            statement["verb"]["display"]["en-US"],
+            statement["context"]["extensions"][SESSION_ID].removeprefix(first["session_id"]),
+        )
+        for statement in session_statements
     ] == [("initialized", ""), ("abandoned", ""), ("initialized", "-2"), ("completed", "-2"), ("passed", "-2")]
     assert replayed(bridge.engine, CMI5) == stored(bridge.engine)
 
@@ -169,7 +185,7 @@ async def test_scores_are_as_cmi5_has_them(bridge: Bridge, version: str, cmi: di
     """9.5.1."""
     status = {"core": cmi.get("core", {}) | {"lesson_status": "passed"}} if version == "1.2" else {}
     await bridge.commit(cmi | (status or {"success_status": "passed"}), scorm_version=version)
-    (passed,) = [one for one in told(bridge) if one["verb"]["display"]["en-US"] == "passed"]
+    (passed,) = [statement for statement in statements(bridge) if statement["verb"]["display"]["en-US"] == "passed"]
     assert passed["result"].get("score") == score
 
 
@@ -186,14 +202,14 @@ async def test_the_mastery_score_is_told_as_a_number(
 ) -> None:
     """9.6.3.2."""
     await bridge.commit(cmi, scorm_version="2004")
-    for one in told(bridge):
-        is_judged = one["verb"]["display"]["en-US"] == "passed"
-        assert one["context"]["extensions"].get(MASTERY) == (mastery if is_judged else None)
+    for statement in statements(bridge):
+        is_judged = statement["verb"]["display"]["en-US"] == "passed"
+        assert statement["context"]["extensions"].get(MASTERY) == (mastery if is_judged else None)
 
 
 async def test_what_is_told_once_an_enrollment_is_told_once_however_much_comes_at_once(bridge: Bridge) -> None:
     opened = [await bridge.open(attempt=number) for number in range(1, 9)]
-    await asyncio.gather(*(bridge.post(f"/v1/sessions/{one['session_id']}/commits", PASSED) for one in opened))
+    await asyncio.gather(*(bridge.post(f"/v1/sessions/{session['session_id']}/commits", PASSED) for session in opened))
     assert verbs(bridge).count("completed") == verbs(bridge).count("passed") == 1
     assert verbs(bridge).count("terminated") + verbs(bridge).count("abandoned") == 8
 
@@ -204,8 +220,8 @@ async def test_what_is_told_once_an_enrollment_is_told_once_by_two_processes(
     other = await start(token=bridge.token, clock=bridge.clock, ids=Ids(1_000))
     await bridge.open()
     for number in range(1, 9):
-        one = await bridge.open(attempt=number)
-        asked = bridge if number % 2 else other
-        assert (await asked.post(f"/v1/sessions/{one['session_id']}/commits", PASSED))[0] == 200
+        session = await bridge.open(attempt=number)
+        process = bridge if number % 2 else other
+        assert (await process.post(f"/v1/sessions/{session['session_id']}/commits", PASSED))[0] == 200
     assert verbs(bridge).count("completed") == verbs(bridge).count("passed") == 1
     assert replayed(bridge.engine, CMI5) == stored(bridge.engine)

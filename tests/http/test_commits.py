@@ -23,7 +23,7 @@ async def test_an_answer_tells_state_progress_statements_and_warnings(bridge: Br
     assert answer["attempt"]["status"] == "terminated"
     assert answer["enrollment"]["best_score"] == {"scaled": 0.9}
     assert answer["progress"] == {"completed": True, "passed": True, "score": 0.9, "measure": None, "location": "end"}
-    assert [one["rule"] for one in answer["statements"]] == [
+    assert [statement["rule"] for statement in answer["statements"]] == [
         "initialized",
         "scored",
         "completed",
@@ -77,8 +77,8 @@ async def test_an_idempotency_key_with_another_body_is_refused_and_nothing_of_it
     body = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": {"core": {"score": {"raw": "10"}}}}
     headers = {"Idempotency-Key": "k1"}
     _, first = await bridge.post("/v1/commits", body | {"terminated": terminated}, headers=headers)
-    for told in ({}, {"session_id": first["session_id"]}):
-        other = body | {"cmi": {"core": {"score": {"raw": "11"}}}} | told
+    for fields in ({}, {"session_id": first["session_id"]}):
+        other = body | {"cmi": {"core": {"score": {"raw": "11"}}}} | fields
         status, answer = await bridge.post("/v1/commits", other, headers=headers)
         assert (status, answer["code"], answer["result"]) == (422, "idempotency-key-reused", False)
 
@@ -105,7 +105,7 @@ async def test_identical_commits_are_kept_but_count_once(bridge: Bridge) -> None
     (report,) = bridge.reports()
 
     assert again == first | {"disposition": "duplicate"}
-    assert [one.disposition for one in report.commits] == ["applied", "duplicate", "duplicate", "duplicate"]
+    assert [commit.disposition for commit in report.commits] == ["applied", "duplicate", "duplicate", "duplicate"]
     assert report.attempt.total_time == 6000
 
 
@@ -148,12 +148,12 @@ async def test_a_client_time_dates_the_statements_unless_it_lies_ahead(bridge: B
     ahead = await bridge.commit({"core": {"score": {"raw": "2"}}}, committed_at="2026-01-01T12:00:00Z")
     (report,) = bridge.reports()
 
-    assert [json.loads(one.body)["timestamp"] for one in report.statements] == [
+    assert [json.loads(statement.body)["timestamp"] for statement in report.statements] == [
         "2025-12-31T23:00:00.000Z",
         "2025-12-31T23:00:00.000Z",
         "2026-01-01T00:00:00.000Z",
     ]
-    assert [one["code"] for one in ahead["warnings"]] == ["future-time"]
+    assert [warning["code"] for warning in ahead["warnings"]] == ["future-time"]
 
 
 async def test_statements_are_never_dated_before_earlier_ones_of_their_attempt(bridge: Bridge) -> None:
@@ -161,7 +161,7 @@ async def test_statements_are_never_dated_before_earlier_ones_of_their_attempt(b
     bridge.clock.advance(-3600)
     await bridge.commit({"core": {"score": {"raw": "2"}}})
     (report,) = bridge.reports()
-    times = [json.loads(one.body)["timestamp"] for one in report.statements]
+    times = [json.loads(statement.body)["timestamp"] for statement in report.statements]
 
     assert times == sorted(times)
 
@@ -186,9 +186,9 @@ async def test_a_bad_value_is_warned_of_and_never_becomes_a_statement(
     (report,) = bridge.reports()
 
     assert answer["result"] is True
-    assert [(one["element"], one["code"]) for one in answer["warnings"]] == [(element, code)]
-    assert [one.rule for one in report.statements if one.rule != "scored"] == ["initialized"]
-    assert all("150" not in one.body for one in report.statements)
+    assert [(warning["element"], warning["code"]) for warning in answer["warnings"]] == [(element, code)]
+    assert [statement.rule for statement in report.statements if statement.rule != "scored"] == ["initialized"]
+    assert all("150" not in statement.body for statement in report.statements)
 
 
 async def test_an_impossible_score_takes_the_last_possible_one_from_nobody(bridge: Bridge) -> None:
@@ -196,7 +196,7 @@ async def test_an_impossible_score_takes_the_last_possible_one_from_nobody(bridg
     await bridge.commit({"core": {"score": {"raw": "150"}}})
     await bridge.commit({"core": {"lesson_status": "passed"}}, terminated=True)
     (report,) = bridge.reports()
-    results = {one.rule: json.loads(one.body).get("result") for one in report.statements}
+    results = {statement.rule: json.loads(statement.body).get("result") for statement in report.statements}
 
     assert results["passed"]["score"] == {"scaled": 0.85, "raw": 85}
     assert results["terminated"]["score"] == {"scaled": 0.85, "raw": 85}

@@ -261,9 +261,9 @@ async def test_where_the_bridge_works_for_all_of_them_a_new_one_is_asked_to_come
         assert refused.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: " in refused
         site.go_on.set()
-        for one in busy:
-            assert b"waited" in await response(one)
-            await close(one)
+        for connection in busy:
+            assert b"waited" in await response(connection)
+            await close(connection)
 
 
 async def test_of_responses_that_nobody_reads_the_oldest_is_cut_off_beyond_the_limit() -> None:

@@ -26,17 +26,20 @@ OTHER = "6e2f4d2f-8d1c-4d1b-8b5f-1c7d7b4f3e22"
 
 
 async def _enrollments(bridge: Bridge, query: str = "") -> list[tuple[str, str, str]]:
-    status, told = await bridge.get(f"/v1/enrollments?{query}")
+    status, answer = await bridge.get(f"/v1/enrollments?{query}")
     assert status == 200
-    return [(one["course"]["id"], one["activity"]["id"], one["completion_status"]) for one in told["enrollments"]]
+    return [
+        (enrollment["course"]["id"], enrollment["activity"]["id"], enrollment["completion_status"])
+        for enrollment in answer["enrollments"]
+    ]
 
 
 def _registrations(bridge: Bridge, activity: str = "235") -> set[str]:
     """Return what the statements of learner u1 in an activity say their registration is."""
     return {
-        json.loads(one.body)["context"]["registration"]
+        json.loads(statement.body)["context"]["registration"]
         for report in bridge.reports(activity=activity)
-        for one in report.statements
+        for statement in report.statements
     }
 
 
@@ -63,7 +66,9 @@ async def test_a_session_that_is_known_needs_no_course(bridge: Bridge) -> None:
     again = await bridge.open(session_id=opened["session_id"])
 
     assert answer["enrollment"]["course"]["id"] == again["enrollment"]["course"]["id"] == "C1"
-    assert [one for one in await _enrollments(bridge) if one[2] == "completed"] == [("C1", "235", "completed")]
+    assert [enrollment for enrollment in await _enrollments(bridge) if enrollment[2] == "completed"] == [
+        ("C1", "235", "completed")
+    ]
 
 
 async def test_a_session_of_no_course_stays_so_when_its_commits_name_one(bridge: Bridge) -> None:
@@ -90,7 +95,7 @@ async def test_commits_that_leave_course_and_session_out_are_of_the_only_course(
         answer = await bridge.commit({"location": location}, scorm_version="2004")
         assert answer["session_id"] == opened["session_id"]
 
-    assert [one[:2] for one in await _enrollments(bridge)] == [("C1", "235")]
+    assert [enrollment[:2] for enrollment in await _enrollments(bridge)] == [("C1", "235")]
 
 
 async def test_where_there_are_several_courses_what_names_none_is_of_none(bridge: Bridge) -> None:
@@ -99,7 +104,7 @@ async def test_where_there_are_several_courses_what_names_none_is_of_none(bridge
     await bridge.commit({"location": "none"}, scorm_version="2004")
     await bridge.commit({"location": "none again"}, scorm_version="2004")
 
-    assert [one[:2] for one in await _enrollments(bridge)] == [("C1", "235"), ("C2", "235"), ("", "235")]
+    assert [enrollment[:2] for enrollment in await _enrollments(bridge)] == [("C1", "235"), ("C2", "235"), ("", "235")]
 
 
 async def test_what_names_a_course_is_not_what_had_none(bridge: Bridge) -> None:
@@ -113,11 +118,13 @@ async def test_what_names_a_course_is_not_what_had_none(bridge: Bridge) -> None:
 
 def test_a_commit_without_a_course_finds_what_another_process_opened(database_url: str) -> None:
     engine = open_engine(database_url)
-    one = Writer(engine)
-    other = one.another()
-    in_course = Launch(one.lms_id, LaunchLearner("u1", "Ada"), LaunchActivity("unit 5", "", ""), LaunchCourse("C1", ""))
-    session_id = one.do(OpenSession(in_course, None)).session_id
-    for place, process in enumerate((other, one, other)):
+    writer = Writer(engine)
+    other = writer.another()
+    in_course = Launch(
+        writer.lms_id, LaunchLearner("u1", "Ada"), LaunchActivity("unit 5", "", ""), LaunchCourse("C1", "")
+    )
+    session_id = writer.do(OpenSession(in_course, None)).session_id
+    for place, process in enumerate((other, writer, other)):
         posting = process.posting(session_id, {"cmi": {"location": str(place)}, "scorm_version": "2004"})
         unnamed = replace(posting, session_id=None, launch=replace(in_course, course=LaunchCourse("", "")))
         assert json.loads(process.do(unnamed))["session_id"] == session_id
@@ -128,19 +135,21 @@ def test_a_commit_without_a_course_finds_what_another_process_opened(database_ur
 async def test_all_activities_of_a_course_have_one_registration(bridge: Bridge, *, given_first: bool) -> None:
     """As cmi5 8.1.4 and 9.6.1 want it: the registration is of the course."""
     given = {"registration": OWN} if given_first else {}
-    told = [
-        (await bridge.open(activity={"id": own}, course={"id": "C9"}, **(given if own == "sco1" else {})))["enrollment"]
-        for own in ("sco1", "sco2")
+    enrollments = [
+        (await bridge.open(activity={"id": activity}, course={"id": "C9"}, **(given if activity == "sco1" else {})))[
+            "enrollment"
+        ]
+        for activity in ("sco1", "sco2")
     ]
-    registrations = {one["course"]["registration"] for one in told}
+    registrations = {row["course"]["registration"] for row in enrollments}
 
     assert len(registrations) == 1
     (registration,) = registrations
     assert uuid.UUID(registration).version == (4 if given_first else 5)
     if given_first:
-        assert {one["registration"] for one in told} == {OWN.lower()} == registrations
+        assert {row["registration"] for row in enrollments} == {OWN.lower()} == registrations
     else:
-        assert len({one["registration"] for one in told} | registrations) == 3
+        assert len({row["registration"] for row in enrollments} | registrations) == 3
 
 
 async def test_the_lmss_own_registration_is_that_of_statements_and_is_kept(bridge: Bridge) -> None:
@@ -151,8 +160,8 @@ async def test_the_lmss_own_registration_is_that_of_statements_and_is_kept(bridg
 
     assert _registrations(bridge) == _registrations(bridge, "236") == {OWN.lower()}
     assert answer["enrollment"]["registration"] == OWN.lower()
-    _, told = await bridge.get("/v1/enrollments")
-    assert {one["registration"] for one in told["enrollments"]} == {OWN.lower()}
+    _, listing = await bridge.get("/v1/enrollments")
+    assert {enrollment["registration"] for enrollment in listing["enrollments"]} == {OWN.lower()}
     assert replayed(bridge.engine, DEFAULT) == stored(bridge.engine)
 
 
@@ -171,16 +180,18 @@ async def test_a_registration_holds_from_the_session_on_that_it_was_given_with(b
 
 
 async def test_a_replay_knows_the_registration_in_the_course(bridge: Bridge) -> None:
-    for own in ("sco1", "sco2"):
-        await bridge.commit({"location": "1"}, activity={"id": own}, course={"id": "C9"})
-    _, told = await bridge.get("/v1/enrollments")
+    for activity in ("sco1", "sco2"):
+        await bridge.commit({"location": "1"}, activity={"id": activity}, course={"id": "C9"})
+    _, answer = await bridge.get("/v1/enrollments")
     with reading(bridge.engine) as connection:
         ids = journal_replay.enrollment_ids(connection, JournalSpan(course="C9"), after=0, limit=10)
-        found = [next(iter(story.attempts)) for story in enrollment_histories(connection, ids) if [*story.commits]]
-    facts = [one.context for one in found]
+        attempts = [next(iter(story.attempts)) for story in enrollment_histories(connection, ids) if [*story.commits]]
+    facts = [attempt.context for attempt in attempts]
 
-    assert {one.course_registration for one in facts} == {one["course"]["registration"] for one in told["enrollments"]}
-    assert len({one.registration for one in facts}) == len(facts) == 2
+    assert {fact.course_registration for fact in facts} == {
+        enrollment["course"]["registration"] for enrollment in answer["enrollments"]
+    }
+    assert len({fact.registration for fact in facts}) == len(facts) == 2
 
 
 @pytest.mark.parametrize("registration", ["1", "no-uuid", OWN + "0", 7])

@@ -51,8 +51,8 @@ def _for(*lines: str) -> Headers:
         ("::ffff:192.0.2.1", "192.0.2.1"),
         ("fe80::1%eth0", "fe80::1"),
         *(
-            (one, "None")
-            for one in ("", "unknown", "_hidden", "192.0.2.1:x", "192.0.2.1:123456", "[::1", "[::1]x", "1.2.3")
+            (unreadable, "None")
+            for unreadable in ("", "unknown", "_hidden", "192.0.2.1:x", "192.0.2.1:123456", "[::1", "[::1]x", "1.2.3")
         ),
     ],
 )

@@ -51,13 +51,13 @@ async def test_a_score_that_was_still_being_written_is_told_at_the_end(bridge: B
     before = bridge.rules()
     bridge.clock.advance(IDLE_AFTER + 1)
     await _reaper(bridge).reap()
-    told = (await bridge.get("/v1/enrollments?learner=u1"))[1]
+    answer = (await bridge.get("/v1/enrollments?learner=u1"))[1]
     (report,) = bridge.reports()
 
     assert before == ["initialized"]
     assert bridge.rules() == ["initialized", "scored", "abandoned"]
     assert json.loads(report.statements[1].body)["result"] == {"score": {"scaled": 0.85, "raw": 85, "max": 200}}
-    assert told["enrollments"][0]["best_score"] == {"scaled": 0.425, "raw": 85, "max": 200}
+    assert answer["enrollments"][0]["best_score"] == {"scaled": 0.425, "raw": 85, "max": 200}
 
 
 async def test_a_score_that_turns_out_to_be_impossible_stands_nowhere(bridge: Bridge) -> None:

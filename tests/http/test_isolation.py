@@ -77,8 +77,8 @@ class Two:
         """Send a request with a token; return status and answer."""
         path, body = request
         headers = {"Authorization": f"Bearer {token}"}
-        told = {"data": body} if isinstance(body, bytes) else {"json": body}
-        async with self.bridge.client.request(method, path, headers=headers, **told) as response:
+        keywords = {"data": body} if isinstance(body, bytes) else {"json": body}
+        async with self.bridge.client.request(method, path, headers=headers, **keywords) as response:
             text = await response.text()
             return response.status, await response.json(content_type=None) if text.startswith("{") else text
 
@@ -91,9 +91,9 @@ class Two:
 @pytest.fixture
 async def two(bridge: Bridge) -> Two:
     """An LMS with a session, and one without."""
-    told = await bridge.commit({"core": {"lesson_status": "incomplete"}, "suspend_data": "own"})
+    answer = await bridge.commit({"core": {"lesson_status": "incomplete"}, "suspend_data": "own"})
     token = register_lms(bridge.engine, uuid.uuid4().hex).token
-    return Two(bridge, Ids(told["session_id"], told["attempt"]["id"]), token)
+    return Two(bridge, Ids(answer["session_id"], answer["attempt"]["id"]), token)
 
 
 async def test_every_route_has_a_rule(bridge: Bridge) -> None:
@@ -129,10 +129,10 @@ async def test_at_no_format_s_door_is_there_a_session_of_another_lms(two: Two) -
     for name, (body, *_) in BODIES.items():
         for method in ("POST", "PUT", "GET"):
             answers = []
-            for one in (two.ids.session, UNKNOWN):
-                address = DOOR.format(format=name, session_id=one)
+            for session_id in (two.ids.session, UNKNOWN):
+                address = DOOR.format(format=name, session_id=session_id)
                 status, answer = await two.ask(method, (address, None if method == "GET" else body), two.stranger)
-                answers.append((status, _without(answer, one)))
+                answers.append((status, _without(answer, session_id)))
             assert answers[0] == answers[1], (name, method)
 
     assert await two.everything() == before
@@ -161,6 +161,6 @@ def _part(answer: Any, names: tuple[str, ...]) -> Any:
 
 def _without(answer: Any, *ids: str) -> str:
     text = str(answer)
-    for one in ids:
-        text = text.replace(one, "…")
+    for session_id in ids:
+        text = text.replace(session_id, "…")
     return text

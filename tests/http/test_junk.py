@@ -84,14 +84,16 @@ async def test_what_is_odd_and_can_be_understood_is_kept(bridge: Bridge) -> None
 
         assert [(status, answer["result"]) for status, answer in answers] == [(200, True)] * 3, name
         assert session["cmi"].get("suspend_data") == suspend_data, name
-        assert [one["disposition"] for one in session["commits"]] == ["applied", "duplicate", "duplicate"], name
+        assert [commit["disposition"] for commit in session["commits"]] == ["applied", "duplicate", "duplicate"], name
 
 
 async def test_what_cannot_be_taken_is_refused_in_words_and_not_kept(bridge: Bridge) -> None:
     for number, (name, (body, headers, expected)) in enumerate(REFUSED.items()):
         answers, session = await _post(bridge, number, body, headers)
 
-        assert [(status, one["result"], one["status"]) for status, one in answers] == [(expected, False, expected)] * 3
+        assert [(status, answer["result"], answer["status"]) for status, answer in answers] == [
+            (expected, False, expected)
+        ] * 3
         assert session["commits"] == [], name
 
 
@@ -144,7 +146,7 @@ def _bitten(random: Random, body: bytes) -> bytes:
 
 async def test_no_bitten_body_makes_a_door_fail(bridge: Bridge, seed: int) -> None:
     random = Random(seed)
-    bodies = [one.body for name in recording.SCORM_AGAIN for one in recording.load(name)]
+    bodies = [request.body for name in recording.SCORM_AGAIN for request in recording.load(name)]
     bodies += [b'{"learner":{"id":"u1"},"activity":{"id":"1"},"cmi":{"core":{"lesson_status":"passed"}},"sequence":1}']
     addresses = _addresses((await bridge.open())["session_id"])
     kinds = ("application/json", "text/plain", "application/x-www-form-urlencoded", "\x80", "multipart/form-data")

@@ -52,7 +52,7 @@ async def use(bridge: Bridge, document: str) -> None:
 
 def statements(bridge: Bridge, learner: str = "u1") -> list[dict[str, Any]]:
     """Return the statements that are stored of a learner."""
-    return [json.loads(one.body) for report in bridge.reports(learner) for one in report.statements]
+    return [json.loads(statement.body) for report in bridge.reports(learner) for statement in report.statements]
 
 
 def holding(bridge: Bridge, word: str) -> set[str]:
@@ -74,11 +74,11 @@ async def test_attributes_are_kept_with_the_enrollment_and_told(bridge: Bridge) 
     await bridge.commit(PASSED)
     await bridge.commit(PASSED, learner={"id": "u2", "attributes": {"grade": "seventh", "staff": "maybe"}})
 
-    told = {"department": 'Sales "East"', "grade": 7, "staff": True}
-    for one in statements(bridge):
-        assert told.items() <= one["context"]["extensions"][SCORM].items()
-    for one in statements(bridge, "u2"):
-        assert not told.keys() & one["context"]["extensions"][SCORM].keys()
+    expected = {"department": 'Sales "East"', "grade": 7, "staff": True}
+    for statement in statements(bridge):
+        assert expected.items() <= statement["context"]["extensions"][SCORM].items()
+    for statement in statements(bridge, "u2"):
+        assert not expected.keys() & statement["context"]["extensions"][SCORM].keys()
     assert replayed(bridge.engine, compile_text(DEPARTMENT, "x")) == stored(bridge.engine)
 
 
@@ -88,9 +88,9 @@ async def test_an_all_in_one_commit_brings_attributes_up_to_date(bridge: Bridge)
         attributes = {} if department is None else {"attributes": {"department": department}}
         core = {"core": {"lesson_status": "incomplete", "score": {"raw": str(ord(department or "C"))}}}
         await bridge.commit(core, learner={"id": "u1"} | attributes)
-    told = [one["context"]["extensions"][SCORM]["department"] for one in statements(bridge)]
+    departments = [statement["context"]["extensions"][SCORM]["department"] for statement in statements(bridge)]
 
-    assert told == ["A", "A", "A", "B"]
+    assert departments == ["A", "A", "A", "B"]
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ async def test_attributes_at_their_bounds_are_taken(bridge: Bridge) -> None:
     attributes = {f"{'a' * 62}{number:02}": "ü" * (MAX_ATTRIBUTE_BYTES // 2) for number in range(MAX_ATTRIBUTES)}
     await bridge.open(learner={"id": "u1", "attributes": attributes | {"a" * 62 + "00": "line\nbreak\0"}})
     with reading(bridge.engine) as connection:
-        kept = json.loads(connection.execute(select(enrollment.c.learner_attributes)).scalar_one())
+        stored_attributes = json.loads(connection.execute(select(enrollment.c.learner_attributes)).scalar_one())
 
-    assert kept == attributes | {"a" * 62 + "00": "line break "}
+    assert stored_attributes == attributes | {"a" * 62 + "00": "line break "}
 
 
 async def test_descriptions_are_told_of_activity_and_course(bridge: Bridge) -> None:
@@ -187,8 +187,8 @@ async def test_an_address_that_a_document_needs_is_with_the_enrollment_only(brid
     mbox = f"mailto:{CANARY}"
     expected = mbox if identifier == "mbox" else hashlib.sha1(mbox.encode()).hexdigest()
     nowhere = set() if identifier == "mbox_sha1sum" else {"enrollment.learner_mbox", "statement.body"}
-    for one in [*statements(bridge), *statements(bridge, "u9")]:
-        assert one["actor"] == {"objectType": "Agent", "name": one["actor"]["name"], identifier: expected}
+    for statement in [*statements(bridge), *statements(bridge, "u9")]:
+        assert statement["actor"] == {"objectType": "Agent", "name": statement["actor"]["name"], identifier: expected}
     await bridge.let_documents_follow()
 
     assert holding(bridge, "canary") - {"document.parameters"} == nowhere
@@ -199,7 +199,7 @@ async def test_learners_without_an_address_are_known_by_their_account(bridge: Br
     await use(bridge, by("mbox"))
     for learner, email in (("u1", None), ("u2", "no address"), ("u3", "a@b@c.org"), ("u4", "a#b@c.org")):
         await bridge.commit(PASSED, learner={"id": learner, "email": email})
-        (actor, *_) = [one["actor"] for one in statements(bridge, learner)]
+        (actor, *_) = [statement["actor"] for statement in statements(bridge, learner)]
         assert actor == {"objectType": "Agent", "account": {"homePage": "https://lms.example.org", "name": learner}}
 
 
@@ -219,23 +219,27 @@ async def test_an_address_is_forgotten_once_no_document_needs_it(bridge: Bridge)
 
 def test_what_content_says_is_left_as_it_is() -> None:
     inside = '{"suspend_data":"{\\"email\\":\\"a@b.org\\"}","x":1.0,"big":123456789012345678901234567890}'
-    told = '{"learner":{"id":"u1","email":"a@b.org"},"cmi":' + inside + "}"
+    posted_body = '{"learner":{"id":"u1","email":"a@b.org"},"cmi":' + inside + "}"
 
-    assert without_email(told.encode()) == ('{"learner":{"id":"u1"},"cmi":' + inside + "}").encode()
+    assert without_email(posted_body.encode()) == ('{"learner":{"id":"u1"},"cmi":' + inside + "}").encode()
     for body in (inside, '{"cmi":' + inside + "}", "a=1&email=a@b.org", "email", "", "{", '{"learner":"email"}'):
         assert without_email(body.encode()) == body.encode()
 
 
 def test_in_a_form_the_address_alone_is_emptied() -> None:
     inside = json.dumps({"suspend_data": json.dumps({"email": "kept@b.org"})})
-    told = f'{{"learner": {{"id": 1, "email" : "ü.a@b.org"}}, "cmi": {inside}}}'
-    for value in (quote_plus(told), told, quote_plus(told).replace("%22", "%22").replace("+", "%20")):
-        found = without_email(f"a=1&data={value}&b=2".encode()).decode()
-        assert "b.org" in found
-        assert "a@b.org" not in found
-        assert "a%40b.org" not in found
-        assert found.startswith("a=1&data=")
-        assert found.endswith("&b=2")
+    posted_body = f'{{"learner": {{"id": 1, "email" : "ü.a@b.org"}}, "cmi": {inside}}}'
+    for value in (
+        quote_plus(posted_body),
+        posted_body,
+        quote_plus(posted_body).replace("%22", "%22").replace("+", "%20"),
+    ):
+        form = without_email(f"a=1&data={value}&b=2".encode()).decode()
+        assert "b.org" in form
+        assert "a@b.org" not in form
+        assert "a%40b.org" not in form
+        assert form.startswith("a=1&data=")
+        assert form.endswith("&b=2")
 
 
 @pytest.mark.parametrize(

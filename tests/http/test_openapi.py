@@ -37,16 +37,16 @@ async def test_every_route_is_described_and_nothing_else(bridge: Bridge) -> None
 
 
 async def test_anyone_may_read_the_description(bridge: Bridge) -> None:
-    status, told = await bridge.get("/openapi.json", token=None)
+    status, answer = await bridge.get("/openapi.json", token=None)
 
-    assert (status, told) == (200, description())
+    assert (status, answer) == (200, description())
 
 
 def test_every_parameter_of_an_address_is_described() -> None:
     for path, operations in description()["paths"].items():
         for operation in operations.values():
-            told = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
-            assert told == {part[1:-1] for part in path.split("/") if part.startswith("{")}, path
+            names = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"}
+            assert names == {part[1:-1] for part in path.split("/") if part.startswith("{")}, path
 
 
 def test_every_component_is_referred_to_and_every_reference_has_its_component() -> None:
@@ -87,12 +87,14 @@ def test_every_operation_has_a_tag_that_is_described() -> None:
     document = description()
     tags = {tag["name"] for tag in document["tags"]}
 
-    used = {tag for methods in document["paths"].values() for one in methods.values() for tag in one["tags"]}
+    used = {
+        tag for methods in document["paths"].values() for operation in methods.values() for tag in operation["tags"]
+    }
     assert used == tags
 
 
 def _references(value: Any) -> list[str]:
     if isinstance(value, dict):
-        own = [value["$ref"]] if "$ref" in value else []
-        return own + [one for part in value.values() for one in _references(part)]
-    return [one for part in value for one in _references(part)] if isinstance(value, list) else []
+        references = [value["$ref"]] if "$ref" in value else []
+        return references + [reference for part in value.values() for reference in _references(part)]
+    return [reference for part in value for reference in _references(part)] if isinstance(value, list) else []

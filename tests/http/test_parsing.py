@@ -24,9 +24,9 @@ LIGHT, HEAVY = b"{}", b'"",' * LIGHT_BYTES
 
 @pytest.fixture
 def queue() -> Iterator[ParsingQueue]:
-    made = ParsingQueue()
-    yield made
-    made.close()
+    new_queue = ParsingQueue()
+    yield new_queue
+    new_queue.close()
 
 
 class Held:

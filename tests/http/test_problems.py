@@ -184,9 +184,9 @@ async def test_a_body_that_cannot_be_unpacked_is_refused_with_what_to_do(
 async def test_a_session_takes_no_body_that_cannot_be_unpacked_and_goes_on(bridge: Bridge) -> None:
     path = URL((await bridge.open())["commit_url"]).relative()
     status, answer = await bridge.post(path, data=b"\x0b", token=None, headers={"Content-Encoding": "br"})
-    taken, _ = await bridge.post(path, {"cmi": {"suspend_data": "x"}}, token=None)
+    following_status, _ = await bridge.post(path, {"cmi": {"suspend_data": "x"}}, token=None)
 
-    assert (status, answer["result"], taken) == (415, False, 200)
+    assert (status, answer["result"], following_status) == (415, False, 200)
 
 
 async def test_a_question_whose_empty_body_is_said_to_be_compressed_is_answered(bridge: Bridge) -> None:

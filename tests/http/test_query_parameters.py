@@ -21,15 +21,15 @@ async def test_every_address_that_takes_no_others_refuses_an_unknown_one(bridge:
     attempt = (await bridge.open(session_id=SESSION))["attempt"]["id"]
     for name in STRICT:
         method, path, operation = OPERATIONS[name]
-        known = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"]
+        names = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"]
         address = path.format(session_id=SESSION, attempt_id=attempt)
 
         status, problem = await _send(bridge, method, f"{address}?since=2026-01-31")
         assert (status, problem["code"]) == (400, "unknown-parameter"), name
         assert "'since'" in problem["detail"]
-        assert all(parameter in problem["detail"] for parameter in known), name
+        assert all(parameter in problem["detail"] for parameter in names), name
 
-        query = "&".join(f"{parameter}=0" for parameter in known)
+        query = "&".join(f"{parameter}=0" for parameter in names)
         assert (await _send(bridge, method, f"{address}?{query}"))[0] == 200, name
 
 

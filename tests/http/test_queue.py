@@ -22,15 +22,16 @@ def _learner(queued: QueuedCommand) -> str | None:
 
 async def _all_at_once(bridge: Bridge) -> dict[str, tuple[int, Any]]:
     bodies = [
-        {"learner": {"id": one}, "activity": "235", "cmi": {"core": {"lesson_location": one}}} for one in LEARNERS
+        {"learner": {"id": learner}, "activity": "235", "cmi": {"core": {"lesson_location": learner}}}
+        for learner in LEARNERS
     ]
     answers = await asyncio.gather(*(bridge.post("/v1/commits", body) for body in bodies))
     return dict(zip(LEARNERS, answers, strict=True))
 
 
 def _is_own(learner: str, answer: tuple[int, Any]) -> bool:
-    status, told = answer
-    return status == 200 and (told["enrollment"]["learner"]["id"], told["progress"]["location"]) == (learner, learner)
+    status, body = answer
+    return status == 200 and (body["enrollment"]["learner"]["id"], body["progress"]["location"]) == (learner, learner)
 
 
 async def test_a_commit_that_cannot_be_queued_leaves_its_neighbours_their_own_answers(
@@ -47,9 +48,9 @@ async def test_a_commit_that_cannot_be_queued_leaves_its_neighbours_their_own_an
         patched.setattr(WriteQueue, "add", failing)
         for _ in range(2):
             answers = await _all_at_once(bridge)
-            status, told = answers.pop(UNLUCKY)
-            assert (status, told["code"]) == (503, "not-processed")
-            assert all(_is_own(*one) for one in answers.items())
+            status, body = answers.pop(UNLUCKY)
+            assert (status, body["code"]) == (503, "not-processed")
+            assert all(_is_own(*item) for item in answers.items())
     assert _is_own(UNLUCKY, (await _all_at_once(bridge))[UNLUCKY])
 
 
@@ -67,9 +68,9 @@ async def test_a_commit_that_is_queued_and_cannot_be_prepared_is_stored_all_the_
 
     monkeypatch.setattr(WriteQueue, "_hand_over", failing)
     for _ in range(3):
-        assert all(_is_own(*one) for one in (await _all_at_once(bridge)).items())
+        assert all(_is_own(*item) for item in (await _all_at_once(bridge)).items())
     assert len(failed) == 3
-    assert [len(bridge.reports(one)[0].commits) for one in LEARNERS] == [3] * len(LEARNERS)
+    assert [len(bridge.reports(learner)[0].commits) for learner in LEARNERS] == [3] * len(LEARNERS)
 
 
 async def test_a_stop_waits_for_no_commit_that_was_never_queued(

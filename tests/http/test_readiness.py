@@ -88,7 +88,7 @@ async def test_after_a_commit_that_was_not_stored_it_is_unready_until_as_much_ca
         broken.setattr(batch_executor, "_store", _fail)
         assert (await bridge.post("/v1/commits", body))[0] == 503
     status, answer = await bridge.get("/readyz", token=None)
-    assert (status, [one["code"] for one in answer["alarms"]]) == (503, ["commits-not-stored"])
+    assert (status, [alarm["code"] for alarm in answer["alarms"]]) == (503, ["commits-not-stored"])
     assert probes == []
     clock.seconds += FAILURE_HOLD
     status, answer = await bridge.get("/readyz", token=None)

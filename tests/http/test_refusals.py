@@ -30,10 +30,10 @@ def _refusals(bridge: Bridge) -> Refusals:
     return bridge.client.app[SERVICES].refusals
 
 
-async def _kept(bridge: Bridge, **which: str) -> list[RefusalRow]:
+async def _stored_rows(bridge: Bridge, **criteria: str) -> list[RefusalRow]:
     await _refusals(bridge).flush()
     with reading(bridge.engine) as connection:
-        return search(connection, RefusalFilter(**which), limit=2_000).rows
+        return search(connection, RefusalFilter(**criteria), limit=2_000).rows
 
 
 def _path(address: str) -> str:
@@ -58,17 +58,17 @@ async def test_a_refusal_is_one_line_of_the_log_and_kept_without_body_and_token(
     await bridge.post("/v1/sessions", {"learner": {"id": "u\n1"}, "activity": "235"})
     await bridge.get("/v1/sessions/00000000-0000-4000-8000-0000000000ff")
 
-    newest = await _kept(bridge)
-    assert [(one.status, one.code, one.method) for one in reversed(newest)] == [
+    newest = await _stored_rows(bridge)
+    assert [(row.status, row.code, row.method) for row in reversed(newest)] == [
         (400, "malformed-body", "POST"),
         (400, "malformed-field", "POST"),
         (404, "session-unknown", "GET"),
     ]
-    assert {(one.lms, one.at) for one in newest} == {("lms", START)}
+    assert {(row.lms, row.at) for row in newest} == {("lms", START)}
     assert newest[-1].path == path
-    told = [one for one in logged if one["event"] == "request_refused"]
-    assert [one["code"] for one in told] == [one.code for one in reversed(newest)]
-    assert not any(MARKER in str(one) or token in str(one) for one in [*newest, *logged])
+    entries = [entry for entry in logged if entry["event"] == "request_refused"]
+    assert [entry["code"] for entry in entries] == [row.code for row in reversed(newest)]
+    assert not any(MARKER in str(record) or token in str(record) for record in [*newest, *logged])
     codes = (400, "malformed-body"), (400, "malformed-field"), (404, "session-unknown")
     assert _refusals(bridge).counts == dict.fromkeys(codes, 1)
 
@@ -82,8 +82,8 @@ async def test_a_refusal_in_a_formats_own_words_is_kept_as_what_it_is(bridge: Br
     async with bridge.client.post(path, data=b'{"nothing": "of this format"}') as answer:
         assert answer.status == status
 
-    (one,) = await _kept(bridge)
-    assert (one.status, one.code, one.wire_format) == (400, "malformed-body", name)
+    (row,) = await _stored_rows(bridge)
+    assert (row.status, row.code, row.wire_format) == (400, "malformed-body", name)
 
 
 async def test_nothing_is_kept_of_strangers(bridge: Bridge) -> None:
@@ -93,7 +93,7 @@ async def test_nothing_is_kept_of_strangers(bridge: Bridge) -> None:
         assert status in {401, 404}
     await bridge.post("/v1/commits", {"cmi": {}}, token=new_token())
 
-    assert await _kept(bridge) == []
+    assert await _stored_rows(bridge) == []
     assert sum(_refusals(bridge).counts.values()) == 5
 
 
@@ -102,15 +102,15 @@ async def test_an_expired_commit_url_is_kept(bridge: Bridge) -> None:
     bridge.clock.advance(8 * 86_400)
     status, _ = await bridge.post(_path(opened["commit_url"]), {"cmi": {"suspend_data": MARKER}}, token=None)
 
-    (one,) = await _kept(bridge)
-    assert (status, one.status, one.code) == (401, 401, "bad-commit-token")
+    (row,) = await _stored_rows(bridge)
+    assert (status, row.status, row.code) == (401, 401, "bad-commit-token")
 
 
 async def test_answers_that_may_succeed_later_are_no_refusals(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.commits.service.HIGH_WATERMARK", 0)
     status, _ = await bridge.post("/v1/commits", {"learner": "u1", "activity": "235", "cmi": {}})
 
-    assert (status, await _kept(bridge)) == (503, [])
+    assert (status, await _stored_rows(bridge)) == (503, [])
     assert not _refusals(bridge).counts
 
 
@@ -124,9 +124,9 @@ async def test_the_last_ones_of_each_lms_are_kept(bridge: Bridge, monkeypatch: p
         if number < 3:
             await bridge.post("/v1/sessions", {}, token=token)
 
-    assert len(await _kept(bridge, lms="lms")) == 5
-    assert len(await _kept(bridge, lms="other")) == 3
-    assert {one.path for one in await _kept(bridge, lms="lms")} == {"/v1/sessions", "/v1/commits"}
+    assert len(await _stored_rows(bridge, lms="lms")) == 5
+    assert len(await _stored_rows(bridge, lms="other")) == 3
+    assert {row.path for row in await _stored_rows(bridge, lms="lms")} == {"/v1/sessions", "/v1/commits"}
 
 
 async def test_what_waits_to_be_stored_is_bounded(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ async def test_what_waits_to_be_stored_is_bounded(bridge: Bridge, monkeypatch: p
     for number in range(7):
         await bridge.get(f"/v1/sessions/00000000-0000-4000-8000-00000000000{number}")
 
-    assert [one.path[-1] for one in await _kept(bridge)] == ["6", "5", "4"]
+    assert [row.path[-1] for row in await _stored_rows(bridge)] == ["6", "5", "4"]
 
 
 async def test_what_could_not_be_stored_is_stored_later_in_its_order(
@@ -150,7 +150,7 @@ async def test_what_could_not_be_stored_is_stored_later_in_its_order(
         with pytest.raises(OperationalError):
             await _refusals(bridge).flush()
 
-    assert [one.path[-1] for one in await _kept(bridge)] == ["2", "1", "0"]
+    assert [row.path[-1] for row in await _stored_rows(bridge)] == ["2", "1", "0"]
 
 
 async def test_a_bridge_that_stops_stores_what_waits(bridge: Bridge) -> None:
@@ -168,5 +168,5 @@ async def test_any_address_can_be_kept(bridge: Bridge, path: str) -> None:
     status, _ = await bridge.get(f"/v1/attempts/{path}")
 
     assert status == 400
-    (one,) = await _kept(bridge)
-    assert len(one.path) <= waiting_refusals.MAX_TEXT_LENGTH
+    (row,) = await _stored_rows(bridge)
+    assert len(row.path) <= waiting_refusals.MAX_TEXT_LENGTH

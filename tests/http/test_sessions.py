@@ -130,14 +130,14 @@ async def test_a_session_tells_its_commits_statements_documents_and_where_they_a
 
     assert status == 200
     assert session["ended"] == "suspended"
-    assert [one["disposition"] for one in session["commits"]] == ["applied"]
-    assert [one["rule"] for one in session["statements"]] == [
+    assert [commit["disposition"] for commit in session["commits"]] == ["applied"]
+    assert [statement["rule"] for statement in session["statements"]] == [
         "initialized",
         "objective-completed",
         "scored",
         "suspended",
     ]
-    assert {way["state"] for one in session["statements"] for way in one["deliveries"]} == {"waiting"}
+    assert {way["state"] for statement in session["statements"] for way in statement["deliveries"]} == {"waiting"}
     way = {"target": None, "state": "waiting", "tries": 0}
     assert session["documents"] == [
         {"name": name, "resource": resource, "commit": 1, "deliveries": [way]}
@@ -156,9 +156,11 @@ async def test_a_session_tells_the_documents_that_it_changed_last(bridge: Bridge
     bridge.clock.advance(1)
     second = await bridge.commit({"core": {"lesson_location": "p9"}})
     await bridge.let_documents_follow()
-    told = [(await bridge.get(f"/v1/sessions/{one['session_id']}"))[1]["documents"] for one in (first, second)]
+    documents_by_session = [
+        (await bridge.get(f"/v1/sessions/{session['session_id']}"))[1]["documents"] for session in (first, second)
+    ]
 
-    assert [[one["name"] for one in documents] for documents in told] == [
+    assert [[document["name"] for document in documents] for documents in documents_by_session] == [
         ["activity-state", "agent-profile"],
         ["attempt-state"],
     ]
@@ -169,13 +171,13 @@ async def test_enrollments_can_be_asked_for_by_learner_and_by_activity(bridge: B
         for activity in ("a", "b"):
             await bridge.commit(FINISHED, learner={"id": learner}, activity={"id": activity})
 
-    async def found(query: str) -> list[tuple[str, str]]:
+    async def enrollments(query: str) -> list[tuple[str, str]]:
         _, answer = await bridge.get(f"/v1/enrollments{query}")
-        return [(one["learner"]["id"], one["activity"]["id"]) for one in answer["enrollments"]]
+        return [(enrollment["learner"]["id"], enrollment["activity"]["id"]) for enrollment in answer["enrollments"]]
 
-    assert len(await found("")) == 4
-    assert await found("?learner=u2") == [("u2", "a"), ("u2", "b")]
-    assert await found("?learner=u1&activity=b") == [("u1", "b")]
+    assert len(await enrollments("")) == 4
+    assert await enrollments("?learner=u2") == [("u2", "a"), ("u2", "b")]
+    assert await enrollments("?learner=u1&activity=b") == [("u1", "b")]
 
 
 async def test_names_that_the_lms_tells_later_are_kept(bridge: Bridge) -> None:
@@ -220,8 +222,8 @@ async def test_a_session_cannot_be_used_for_another_learner_or_activity(bridge: 
 
 async def test_a_commit_url_permits_commits_to_its_own_session_until_it_expires(start: StartBridge) -> None:
     bridge = await start(commit_token_lifetime=60)
-    one, other = await bridge.open(), await bridge.open(learner={"id": "u2"})
-    token = urlsplit(one["commit_url"]).query
+    opened, other = await bridge.open(), await bridge.open(learner={"id": "u2"})
+    token = urlsplit(opened["commit_url"]).query
     data = b'{"cmi":{"suspend_data":"x"}}'
     forged = "E" if token.endswith("A") else "A"
 
@@ -230,12 +232,12 @@ async def test_a_commit_url_permits_commits_to_its_own_session_until_it_expires(
         return "stored" if status == 200 else f"{status} {answer['code']}"
 
     assert await code(f"/v1/sessions/{other['session_id']}/commits?{token}") == "401 bad-commit-token"
-    assert await code(f"/v1/sessions/{one['session_id']}/commits?{token[:-1]}{forged}") == "401 bad-commit-token"
-    assert await code(f"/v1/sessions/{one['session_id']}/commits?token=") == "401 bad-commit-token"
-    assert await code(f"/v1/sessions/{one['session_id']}/commits") == "401 no-token"
-    assert await code(f"/v1/sessions/{one['session_id']}/commits?{token}") == "stored"
+    assert await code(f"/v1/sessions/{opened['session_id']}/commits?{token[:-1]}{forged}") == "401 bad-commit-token"
+    assert await code(f"/v1/sessions/{opened['session_id']}/commits?token=") == "401 bad-commit-token"
+    assert await code(f"/v1/sessions/{opened['session_id']}/commits") == "401 no-token"
+    assert await code(f"/v1/sessions/{opened['session_id']}/commits?{token}") == "stored"
     bridge.clock.advance(61)
-    assert await code(f"/v1/sessions/{one['session_id']}/commits?{token}") == "401 bad-commit-token"
+    assert await code(f"/v1/sessions/{opened['session_id']}/commits?{token}") == "401 bad-commit-token"
 
 
 async def test_a_restarted_bridge_still_takes_the_commit_urls_it_gave(start: StartBridge) -> None:
@@ -303,5 +305,5 @@ async def test_ids_of_sessions_are_uuids_that_tell_the_order_in_which_they_began
 
     assert ids == sorted(ids)
     assert len(set(ids)) == 5
-    assert {(one.variant, one.version) for one in ids} == {(uuid.RFC_4122, 7)}
+    assert {(session_id.variant, session_id.version) for session_id in ids} == {(uuid.RFC_4122, 7)}
     assert ids[0].int >> 80 == START

@@ -16,19 +16,19 @@ Opened = list[Engine]
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     """The databases that are opened."""
-    made: Opened = []
+    engines: Opened = []
 
     def opening(url: str) -> Engine:
-        made.append(open_engine(url))
-        return made[-1]
+        engines.append(open_engine(url))
+        return engines[-1]
 
     monkeypatch.setattr(bridge.app, "open_engine", opening)
-    return made
+    return engines
 
 
-def _kept(opened: Opened) -> list[int]:
+def _idle_connections(opened: Opened) -> list[int]:
     """Return how many connections each keeps for later."""
-    return [one.pool.checkedin() for one in opened if isinstance(one.pool, QueuePool)]
+    return [engine.pool.checkedin() for engine in opened if isinstance(engine.pool, QueuePool)]
 
 
 def test_whatever_fails_when_it_is_put_together_the_database_is_closed(
@@ -40,7 +40,7 @@ def test_whatever_fails_when_it_is_put_together_the_database_is_closed(
     monkeypatch.setattr(bridge.app, "mount", fail)
     with pytest.raises(RuntimeError, match="no pages"):
         create_app(Settings(database=DatabaseSettings(url=database_url)))
-    assert _kept(opened) == [0]
+    assert _idle_connections(opened) == [0]
 
 
 def test_a_schema_that_is_not_current_leaves_no_connection(database_url: str, opened: Opened) -> None:
@@ -50,4 +50,4 @@ def test_a_schema_that_is_not_current_leaves_no_connection(database_url: str, op
     engine.dispose()
     with pytest.raises(SchemaError):
         create_app(Settings(database=DatabaseSettings(url=database_url)))
-    assert _kept(opened) == [0]
+    assert _idle_connections(opened) == [0]

@@ -17,7 +17,7 @@ WHO: dict[str, Any] = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
 
 
 def _codes(answer: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(one["element"], one["code"]) for one in answer["warnings"]]
+    return [(warning["element"], warning["code"]) for warning in answer["warnings"]]
 
 
 ODD: list[tuple[dict[str, Any], list[str], str]] = [
@@ -31,18 +31,20 @@ ODD: list[tuple[dict[str, Any], list[str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("told", "elements", "words"), ODD)
+@pytest.mark.parametrize(("fields", "elements", "words"), ODD)
 async def test_unknown_keys_of_an_opening_are_warned_of(
-    bridge: Bridge, told: dict[str, Any], elements: list[str], words: str
+    bridge: Bridge, fields: dict[str, Any], elements: list[str], words: str
 ) -> None:
-    opened = await bridge.open(**told)
-    assert _codes(opened) == [(one, "unknown-key") for one in elements]
-    assert all(words in one["message"] and one["value"] == "" for one in opened["warnings"])
+    opened = await bridge.open(**fields)
+    assert _codes(opened) == [(element, "unknown-key") for element in elements]
+    assert all(words in warning["message"] and warning["value"] == "" for warning in opened["warnings"])
 
-    status, answer = await bridge.post("/v1/commits", WHO | told | {"cmi": {"core": {"exit": "suspend"}}})
-    assert (status, sorted(_codes(answer))) == (200, sorted((one, "unknown-key") for one in elements))
-    status, answer = await bridge.post("/scorm/progress/235/", WHO | told | {"cmi_data": {"core": {"exit": "logout"}}})
-    assert (status, sorted(_codes(answer))) == (200, sorted((one, "unknown-key") for one in elements))
+    status, answer = await bridge.post("/v1/commits", WHO | fields | {"cmi": {"core": {"exit": "suspend"}}})
+    assert (status, sorted(_codes(answer))) == (200, sorted((element, "unknown-key") for element in elements))
+    status, answer = await bridge.post(
+        "/scorm/progress/235/", WHO | fields | {"cmi_data": {"core": {"exit": "logout"}}}
+    )
+    assert (status, sorted(_codes(answer))) == (200, sorted((element, "unknown-key") for element in elements))
 
 
 async def test_a_misspelt_key_of_a_commit_is_warned_of(bridge: Bridge) -> None:
@@ -61,14 +63,14 @@ async def test_what_players_add_to_their_commits_is_not_warned_of(bridge: Bridge
 
 @pytest.mark.parametrize("control", ["\n", "\t", "\0", "\x1b", "\x7f"])
 async def test_a_control_character_in_a_name_is_replaced_and_warned_of(bridge: Bridge, control: str) -> None:
-    told = {
+    fields = {
         "learner": {"id": "u1", "name": f"Ada{control}Lovelace"},
         "activity": {"id": "235", "name": f"Safety{control}first"},
         "course": {"id": "c", "name": f"{control}C"},
     }
-    names = [(f"{one}.name", "control-character") for one in ("learner", "activity", "course")]
-    assert _codes(await bridge.open(**told)) == names
-    answer = await bridge.commit({"core": {"lesson_status": "passed"}}, **told)
+    names = [(f"{field}.name", "control-character") for field in ("learner", "activity", "course")]
+    assert _codes(await bridge.open(**fields)) == names
+    answer = await bridge.commit({"core": {"lesson_status": "passed"}}, **fields)
 
     assert _codes(answer) == names
     assert answer["enrollment"]["learner"]["name"] == "Ada Lovelace"
@@ -87,7 +89,7 @@ async def test_a_commit_before_the_launch_is_warned_of_where_the_lms_opened_the_
     bridge.clock.advance(60)
     for committed_at, codes in (("2025-12-31T23:59:00Z", ["time-before-launch"]), ("2026-01-01T00:00:30Z", [])):
         answer = await bridge.commit({}, session_id=opened["session_id"], committed_at=committed_at)
-        assert [one["code"] for one in answer["warnings"]] == codes
+        assert [warning["code"] for warning in answer["warnings"]] == codes
     answer = await bridge.commit({}, learner={"id": "u2"}, committed_at="2025-12-31T23:59:00Z")
     assert answer["warnings"] == []
     assert bridge.clock() > START

@@ -78,19 +78,19 @@ async def test_over_a_budget_nothing_is_stored_and_the_answer_says_when_to_come_
 async def test_each_format_is_refused_in_its_own_words(start: StartBridge, name: str | None) -> None:
     """Where a format has no words for it, with problem JSON; Retry-After is there in any case."""
     bridge = await start(limits=LimitSettings(session=SessionBudgetSettings(**ONE)))
-    asked = await open_format_client(bridge, name)
+    client = await open_format_client(bridge, name)
     body = BODIES[name or "native"][0]
     answers = []
     for _ in range(2):
-        async with bridge.client.post(asked.address, data=body) as response:
+        async with bridge.client.post(client.address, data=body) as response:
             answers.append((response.status, response.headers, await response.text()))
     first, second = answers
     assert first[0] == 200, first[2]
     assert "Retry-After" not in first[1]
     assert int(second[1]["Retry-After"]) > 0
     assert _stored(bridge)[0] == 1
-    known = None if name is None else formats.BY_NAME[name]
-    if known is None or known.respond_error is None:
+    wire_format = None if name is None else formats.BY_NAME[name]
+    if wire_format is None or wire_format.respond_error is None:
         assert (second[0], json.loads(second[2])["code"]) == (429, SessionOverLimit.code)
     else:
         assert second[2] != first[2]
@@ -105,12 +105,12 @@ async def test_a_refusal_is_logged_once_for_a_client_and_shown_as_an_alarm_for_a
         for learner in ("u1", "u2"):
             for _ in range(5):
                 await bridge.post("/v1/commits", _body(learner))
-        assert [str(one.code) for one in alarms.current()] == ["over-limit"]
+        assert [str(alarm.code) for alarm in alarms.current()] == ["over-limit"]
         clock.seconds += 601
         assert alarms.current() == []
-    names = [one["event"] for one in logged]
+    names = [entry["event"] for entry in logged]
     assert (names.count("client_over_limit"), names.count("alarm_raised"), names.count("alarm_cleared")) == (2, 1, 1)
-    assert not [one for one in logged if "u1" in str(one)]
+    assert not [entry for entry in logged if "u1" in str(entry)]
 
 
 async def test_while_the_disk_is_nearly_full_nothing_new_is_stored_and_it_is_unready(start: StartBridge) -> None:
@@ -124,7 +124,7 @@ async def test_while_the_disk_is_nearly_full_nothing_new_is_stored_and_it_is_unr
         assert (status, answer["code"]) == (503, DiskLow.code)
     assert (await player.post({"cmi": {"a": "b"}})).status == 503
     status, answer = await bridge.get("/readyz", token=None)
-    assert (status, [one["code"] for one in answer["alarms"]]) == (503, ["low-disk"])
+    assert (status, [alarm["code"] for alarm in answer["alarms"]]) == (503, ["low-disk"])
     assert _stored(bridge) == (0, 1)
     disk.evaluate(10**9, 10**9)
     assert (await bridge.post("/v1/commits", _body()))[0] == 200

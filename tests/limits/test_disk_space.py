@@ -71,8 +71,8 @@ def test_below_the_mark_it_is_low_until_a_quarter_more_is_free_and_each_change_i
             judged.append(disk.is_low)
             assert (disk.problem is not None) == disk.is_low == bool(alarms.current())
     assert judged == [False, False, True, True, True, True, True, False, False, True]
-    assert [one["event"] for one in logged] == ["alarm_raised", "alarm_cleared", "alarm_raised"]
-    assert [one.code for one in alarms.current()] == [AlarmCode.LOW_DISK]
+    assert [entry["event"] for entry in logged] == ["alarm_raised", "alarm_cleared", "alarm_raised"]
+    assert [alarm.code for alarm in alarms.current()] == [AlarmCode.LOW_DISK]
 
 
 def test_on_a_small_disk_the_mark_is_a_tenth_of_it(engine: Engine) -> None:

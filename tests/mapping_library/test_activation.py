@@ -51,16 +51,16 @@ def test_the_settings_activate_their_document_once_and_again_only_when_its_conte
     _follow(engine)
     first = _active(engine)
     _follow(engine)
-    own = _activate(engine, LESS)
+    version_id = _activate(engine, LESS)
     _follow(engine)
-    assert _active(engine) == own
+    assert _active(engine) == version_id
 
     _follow(engine, MORE)
 
     with reading(engine) as connection:
-        told = [(one.by, one.mapping_version_id) for one in mapping_versions.activations(connection)]
-    assert told == [("settings", first), ("ada", own), ("settings", _active(engine))]
-    assert _active(engine) not in {first, own}
+        rows = [(row.by, row.mapping_version_id) for row in mapping_versions.activations(connection)]
+    assert rows == [("settings", first), ("ada", version_id), ("settings", _active(engine))]
+    assert _active(engine) not in {first, version_id}
 
 
 def test_processes_that_start_at_once_activate_once(engine: Engine) -> None:
@@ -74,10 +74,10 @@ def test_an_lms_has_its_own_version_or_that_for_all(engine: Engine) -> None:
     _follow(engine)
     for_all = _active(engine)
     with writing(engine) as connection:
-        one, other = add_lms(connection, "one"), add_lms(connection, "other")
-    own = _activate(engine, LESS, one)
+        lms, other = add_lms(connection, "one"), add_lms(connection, "other")
+    version_id = _activate(engine, LESS, lms)
 
-    assert (_active(engine, one), _active(engine, other), _active(engine)) == (own, for_all, for_all)
+    assert (_active(engine, lms), _active(engine, other), _active(engine)) == (version_id, for_all, for_all)
 
 
 def test_rolling_back_goes_back_one_version_each_time_and_never_in_a_circle(engine: Engine) -> None:
@@ -120,12 +120,12 @@ def test_every_act_is_kept_with_who_and_why(engine: Engine) -> None:
     _roll_back(engine, lms_id)
 
     with reading(engine) as connection:
-        kept = audit_log.newest(connection)
-    assert [(one.action, one.by, one.reason) for one in kept] == [
+        acts = audit_log.newest(connection)
+    assert [(act.action, act.by, act.reason) for act in acts] == [
         ("rollback", "ada", "to try it"),
         ("activate", "ada", "to try it"),
     ]
-    assert json.loads(kept[1].subject) == {"lms": "campus", "mapping_version": version_id}
+    assert json.loads(acts[1].subject) == {"lms": "campus", "mapping_version": version_id}
 
 
 def test_a_version_with_faults_is_never_activated_and_all_of_them_are_told(engine: Engine) -> None:
@@ -158,21 +158,21 @@ def test_a_filter_that_names_a_rule_the_version_has_not_is_a_warning(engine: Eng
         version_id = activation.store_version(connection, LESS, NOW)
         done = activation.activate_version(connection, version_id, None, targets=[target], context=CONTEXT)
 
-    (told,) = done.warnings
-    assert told.startswith("targets.lrs.filter: scored is no rule or verb")
+    (warning,) = done.warnings
+    assert warning.startswith("targets.lrs.filter: scored is no rule or verb")
 
 
 def test_versions_are_found_by_name_and_by_the_beginning_of_their_hash(engine: Engine) -> None:
     with writing(engine) as connection:
-        ids = [activation.store_version(connection, one, NOW) for one in (DEFAULT, MORE, LESS)]
-        found = [
-            activation.find_version(connection, told).id
-            for told in ("minimal", "scorm-profile", DEFAULT.definition.content_hash[:8])
+        ids = [activation.store_version(connection, mapping, NOW) for mapping in (DEFAULT, MORE, LESS)]
+        version_ids = [
+            activation.find_version(connection, text).id
+            for text in ("minimal", "scorm-profile", DEFAULT.definition.content_hash[:8])
         ]
-        assert found == [ids[2], ids[1], ids[0]]
-        for told in ("none", MORE.definition.content_hash[:3]):
+        assert version_ids == [ids[2], ids[1], ids[0]]
+        for name in ("none", MORE.definition.content_hash[:3]):
             with pytest.raises(LibraryError):
-                activation.find_version(connection, told)
+                activation.find_version(connection, name)
         with pytest.raises(LibraryError, match="No LMS"):
             activation.find_lms(connection, "nowhere")
         assert not connection.execute(select(mapping_activation)).all()

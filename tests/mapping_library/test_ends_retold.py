@@ -21,23 +21,23 @@ async def _late(bridge: Bridge) -> list[dict[str, object]]:
     await bridge.commit({"core": {"lesson_status": "passed"}}, session_id=first["session_id"])
     await bridge.commit({"core": {"session_time": "00:05:00"}}, session_id=first["session_id"])
     (report,) = bridge.reports()
-    return [json.loads(one.body) | {"rule": one.rule} for one in report.statements]
+    return [json.loads(statement.body) | {"rule": statement.rule} for statement in report.statements]
 
 
 async def test_the_first_end_is_voided_before_the_second_is_told(bridge: Bridge) -> None:
     await use(bridge, VOIDING)
-    told = await _late(bridge)
-    ends = [one for one in told if one["rule"] == "terminated"]
-    kept = [one for one in ends if one["verb"]["id"] != VOIDED]  # type: ignore[index]  # JSON
+    statements = await _late(bridge)
+    ends = [statement for statement in statements if statement["rule"] == "terminated"]
+    valid_ends = [end for end in ends if end["verb"]["id"] != VOIDED]  # type: ignore[index]  # JSON
 
-    assert [one["verb"]["id"] == VOIDED for one in ends] == [False, True, False, True, False]  # type: ignore[index]
-    assert [one["object"]["id"] for one in ends if one not in kept] == [one["id"] for one in kept[:-1]]  # type: ignore[index]
+    assert [end["verb"]["id"] == VOIDED for end in ends] == [False, True, False, True, False]  # type: ignore[index]
+    assert [end["object"]["id"] for end in ends if end not in valid_ends] == [end["id"] for end in valid_ends[:-1]]  # type: ignore[index]
     assert replayed(bridge.engine, compile_definition(load_definition(VOIDING, "voiding"), "voiding")) == stored(
         bridge.engine
     )
 
 
 async def test_by_default_both_ends_stay(bridge: Bridge) -> None:
-    told = await _late(bridge)
+    statements = await _late(bridge)
 
-    assert not [one for one in told if one["verb"]["id"] == VOIDED]  # type: ignore[index]  # JSON
+    assert not [statement for statement in statements if statement["verb"]["id"] == VOIDED]  # type: ignore[index]  # JSON

@@ -51,23 +51,27 @@ def _reissue(bridge: Bridge, mapping: CompiledMapping = NEW, span: JournalSpan =
     with writing(bridge.engine) as connection:
         version_id = activation.store_version(connection, mapping, START)
     work = Reissue(bridge.engine, version_id, span, ())
-    found = (
+    impact = (
         work.preview(_nobody) if preview else work.run(AuditContext("ada", "by mistake", START), bridge.clock, _nobody)
     )
-    return {rule: (one.added, one.dropped, one.changed, one.same) for rule, one in found.rules.items()}
+    return {rule: (counts.added, counts.dropped, counts.changed, counts.same) for rule, counts in impact.rules.items()}
 
 
 def _bodies(bridge: Bridge, learner: str = "u1") -> list[dict[str, Any]]:
     (report,) = bridge.reports(learner)
-    return [json.loads(one.body) for one in report.statements]
+    return [json.loads(statement.body) for statement in report.statements]
 
 
 def _standing(bridge: Bridge, learner: str = "u1") -> list[str]:
     """Return the rules of the statements that are not voided and void none."""
     (report,) = bridge.reports(learner)
-    ids = {one.id for one in report.statements}
-    voiding = {voiding_id(one.id) for one in report.statements}
-    return [one.rule for one in report.statements if voiding_id(one.id) not in ids and one.id not in voiding]
+    ids = {statement.id for statement in report.statements}
+    voiding = {voiding_id(statement.id) for statement in report.statements}
+    return [
+        statement.rule
+        for statement in report.statements
+        if voiding_id(statement.id) not in ids and statement.id not in voiding
+    ]
 
 
 DIFFERENT = {
@@ -94,18 +98,18 @@ async def test_what_differs_is_voided_and_told_anew_behind_everything_else(bridg
     after = _bodies(bridge)
 
     assert after[:4] == before
-    assert [one.position for one in report.statements] == list(range(1, 9))
-    assert [one.rule for one in report.statements[4:]] == ["mastered", "voided", "passed", "voided"]
-    voids = {one["object"]["id"]: one for one in after if one["verb"]["id"] == VOIDED}
+    assert [statement.position for statement in report.statements] == list(range(1, 9))
+    assert [statement.rule for statement in report.statements[4:]] == ["mastered", "voided", "passed", "voided"]
+    voids = {statement["object"]["id"]: statement for statement in after if statement["verb"]["id"] == VOIDED}
     initialized, passed = before[0], before[3]
     assert set(voids) == {initialized["id"], passed["id"]}
-    for one in voids.values():
-        assert one["object"]["objectType"] == "StatementRef"
-        assert one["context"] == passed["context"]
-        assert one["actor"] == passed["actor"]
-        assert one["timestamp"] == "2026-01-01T01:00:00.000Z"
-        assert [*check_statement(one, "", Edition.ONE), *check_statement(one, "", Edition.TWO)] == []
-        assert str(tincan.Statement.from_json(json.dumps(one)).object.id) == one["object"]["id"]
+    for void in voids.values():
+        assert void["object"]["objectType"] == "StatementRef"
+        assert void["context"] == passed["context"]
+        assert void["actor"] == passed["actor"]
+        assert void["timestamp"] == "2026-01-01T01:00:00.000Z"
+        assert [*check_statement(void, "", Edition.ONE), *check_statement(void, "", Edition.TWO)] == []
+        assert str(tincan.Statement.from_json(json.dumps(void)).object.id) == void["object"]["id"]
     new = after[6]
     assert new["id"] != passed["id"]
     assert new["result"] == {"success": True}
@@ -115,7 +119,7 @@ async def test_what_differs_is_voided_and_told_anew_behind_everything_else(bridg
 async def test_what_is_voided_goes_to_those_who_got_it_and_what_is_new_to_those_who_get_it(bridge: Bridge) -> None:
     _reissue(bridge)
     (report,) = bridge.reports()
-    ways = [[(way.target, way.state) for way in one.deliveries] for one in report.statements[4:]]
+    ways = [[(way.target, way.state) for way in statement.deliveries] for statement in report.statements[4:]]
 
     # the re-issuing process had no targets
     assert ways == [[("", "waiting")], [("analytics", "waiting")], [("", "waiting")], [("analytics", "waiting")]]
@@ -129,18 +133,18 @@ async def test_done_twice_it_does_nothing_twice_and_every_part_is_kept_as_an_act
     assert _bodies(bridge) == once
     assert {counts[:3] for counts in again.values()} == {(0, 0, 0)}
     with reading(bridge.engine) as connection:
-        kept = [one for one in audit_log.newest(connection) if one.action == "reissue"]
-    assert [(one.by, one.reason, one.affected) for one in kept] == [("ada", "by mistake", 6)]
+        acts = [act for act in audit_log.newest(connection) if act.action == "reissue"]
+    assert [(act.by, act.reason, act.affected) for act in acts] == [("ada", "by mistake", 6)]
 
 
 async def test_back_and_forth_the_version_asked_for_last_is_what_stands(bridge: Bridge) -> None:
-    told: dict[str, Any] = {}
+    rules_by_version: dict[str, Any] = {}
     for mapping in (NEW, DEFAULT, load_mapping("minimal"), NEW, DEFAULT):
         _reissue(bridge, mapping)
         name = mapping.definition.content_hash
-        assert told.setdefault(name, sorted(_standing(bridge))) == sorted(_standing(bridge))
+        assert rules_by_version.setdefault(name, sorted(_standing(bridge))) == sorted(_standing(bridge))
         assert {counts[:3] for counts in _reissue(bridge, mapping, preview=True).values()} == {(0, 0, 0)}
-    ids = [one["id"] for one in _bodies(bridge)]
+    ids = [statement["id"] for statement in _bodies(bridge)]
 
     assert sorted(_standing(bridge)) == ["completed", "initialized", "passed", "scored"]
     assert len(ids) == len(set(ids))
@@ -166,16 +170,16 @@ async def test_a_name_that_has_changed_since_is_no_reason_to_void_anything(bridg
 
 async def test_a_running_session_goes_on_behind_it_and_says_nothing_twice(bridge: Bridge) -> None:
     opened = await bridge.open(learner={"id": "u3"})
-    told = {"session_id": opened["session_id"], "learner": {"id": "u3"}}
-    await bridge.commit(CMI, **told)
+    fields = {"session_id": opened["session_id"], "learner": {"id": "u3"}}
+    await bridge.commit(CMI, **fields)
     _reissue(bridge)
     with writing(bridge.engine) as connection:
         version_id = activation.store_version(connection, NEW, START)
         activation.activate_version(connection, version_id, None, targets=(), context=AuditContext("ada", "why", START))
     await bridge.client.app[MAPPING_RELOADER].run_once()
     bridge.clock.advance(60)
-    answer = await bridge.commit({"core": {"score": {"raw": "97", "max": "100"}}}, **told, terminated=True)
+    answer = await bridge.commit({"core": {"score": {"raw": "97", "max": "100"}}}, **fields, terminated=True)
     (report,) = bridge.reports("u3")
 
-    assert [one["rule"] for one in answer["statements"]] == ["scored", "terminated"]
-    assert [one.position for one in report.statements] == list(range(1, 11))
+    assert [statement["rule"] for statement in answer["statements"]] == ["scored", "terminated"]
+    assert [statement.position for statement in report.statements] == list(range(1, 11))

@@ -20,11 +20,11 @@ def _reissue(bridge: Bridge, mapping: CompiledMapping, span: JournalSpan) -> tup
     """Re-issue; return how many enrollments were looked at, and what was done to how many statements."""
     with writing(bridge.engine) as connection:
         version_id = activation.store_version(connection, mapping, START)
-    found = Reissue(bridge.engine, version_id, span, ()).run(
+    impact = Reissue(bridge.engine, version_id, span, ()).run(
         AuditContext("ada", "by mistake", START), bridge.clock, lambda _a, _b: None
     )
     kinds = ("added", "dropped", "changed", "same")
-    return found.enrollments, {one: sum(getattr(rule, one) for rule in found.rules.values()) for one in kinds}
+    return impact.enrollments, {kind: sum(getattr(rule, kind) for rule in impact.rules.values()) for kind in kinds}
 
 
 async def test_the_version_that_told_it_has_nothing_to_tell_anew(bridge: Bridge) -> None:
@@ -51,5 +51,5 @@ async def test_a_course_alone_can_be_told_anew(bridge: Bridge) -> None:
 
     assert (in_course[0], in_none[0]) == (1, 1)
     assert in_course[1]["added"] == in_none[1]["added"] > 0
-    rules = [[one.rule for one in report.statements] for report in bridge.reports()]
-    assert ["mastered" in one for one in rules] == [False, True, True]
+    rules = [[statement.rule for statement in report.statements] for report in bridge.reports()]
+    assert ["mastered" in names for names in rules] == [False, True, True]

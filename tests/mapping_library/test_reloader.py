@@ -37,22 +37,22 @@ async def _look(bridge: Bridge) -> None:
     await bridge.client.app[MAPPING_RELOADER].run_once()
 
 
-async def _told(bridge: Bridge, learner: str, **told: object) -> list[str]:
-    answer = await bridge.commit(PASSED, learner={"id": learner}, **told)
-    return [one["rule"] for one in answer["statements"]]
+async def _rules(bridge: Bridge, learner: str, **fields: object) -> list[str]:
+    answer = await bridge.commit(PASSED, learner={"id": learner}, **fields)
+    return [statement["rule"] for statement in answer["statements"]]
 
 
 async def test_commits_are_told_by_what_is_active_now_and_by_what_was_after_a_rollback(bridge: Bridge) -> None:
-    before = await _told(bridge, "u1")
+    before = await _rules(bridge, "u1")
     _activate(bridge, MINIMAL)
     await _look(bridge)
-    while_minimal = await _told(bridge, "u2")
+    while_minimal = await _rules(bridge, "u2")
     _activate(bridge, None, back=True)
     await _look(bridge)
 
     assert before == ["initialized", "scored", "completed", "passed"]
     assert while_minimal == ["completed", "passed"]
-    assert await _told(bridge, "u3") == before
+    assert await _rules(bridge, "u3") == before
 
 
 async def test_it_looks_by_itself_within_a_second(bridge: Bridge) -> None:
@@ -60,7 +60,7 @@ async def test_it_looks_by_itself_within_a_second(bridge: Bridge) -> None:
     _activate(bridge, MINIMAL)
     learner = 0
     async with asyncio.timeout(20):
-        while await _told(bridge, f"u{learner}") != ["completed", "passed"]:
+        while await _rules(bridge, f"u{learner}") != ["completed", "passed"]:
             learner += 1
 
 
@@ -76,9 +76,9 @@ async def test_an_lms_with_a_version_of_its_own_is_told_by_that_and_others_are_n
         *(bridge.post("/v1/commits", body | {"learner": {"id": f"w{n}"}}) for n in range(5)),
     )
 
-    assert [one["rule"] for one in theirs["statements"]] == ["completed", "passed"]
+    assert [statement["rule"] for statement in theirs["statements"]] == ["completed", "passed"]
     assert [len(answer["statements"]) for _, answer in answers] == [2] * 5 + [4] * 5
-    assert await _told(bridge, "u1") == ["initialized", "scored", "completed", "passed"]
+    assert await _rules(bridge, "u1") == ["initialized", "scored", "completed", "passed"]
 
 
 async def test_what_an_open_session_has_told_once_is_not_told_again_by_another_version(bridge: Bridge) -> None:
@@ -90,8 +90,8 @@ async def test_what_an_open_session_has_told_once_is_not_told_again_by_another_v
     cmi["core"]["score"]["raw"] = "97"
     second = await bridge.commit(cmi, session_id=opened["session_id"])
 
-    assert [one["rule"] for one in first["statements"]] == ["initialized", "scored", "completed"]
-    assert [one["rule"] for one in second["statements"]] == ["scored", "mastered"]
+    assert [statement["rule"] for statement in first["statements"]] == ["initialized", "scored", "completed"]
+    assert [statement["rule"] for statement in second["statements"]] == ["scored", "mastered"]
 
 
 async def test_a_restart_goes_on_with_what_people_activated(start: StartBridge) -> None:
@@ -100,19 +100,19 @@ async def test_a_restart_goes_on_with_what_people_activated(start: StartBridge) 
     await first.close()
     again = await start(token=first.token)
 
-    assert await _told(again, "u1") == ["completed", "passed"]
+    assert await _rules(again, "u1") == ["completed", "passed"]
 
 
 async def test_every_process_on_one_database_follows(start: StartBridge, database_url: str) -> None:
     if database_url.startswith("sqlite"):
         pytest.skip("SQLite has one bridge at a time")
-    one = await start()
-    other = await start(token=one.token, ids=Ids(1_000))
-    _activate(one, MINIMAL)
-    await _look(one)
+    first = await start()
+    other = await start(token=first.token, ids=Ids(1_000))
+    _activate(first, MINIMAL)
+    await _look(first)
     await _look(other)
 
-    assert await _told(one, "u1") == await _told(other, "u2") == ["completed", "passed"]
+    assert await _rules(first, "u1") == await _rules(other, "u2") == ["completed", "passed"]
 
 
 async def test_a_version_that_cannot_be_read_leaves_what_held_before(bridge: Bridge) -> None:
@@ -123,7 +123,7 @@ async def test_a_version_that_cannot_be_read_leaves_what_held_before(bridge: Bri
         mapping_versions.activate(connection, mapping_versions.Activation(None, version_id, START, "x", "y"))
     await _look(bridge)
 
-    assert await _told(bridge, "u1") == ["initialized", "scored", "completed", "passed"]
+    assert await _rules(bridge, "u1") == ["initialized", "scored", "completed", "passed"]
 
 
 async def test_filters_hold_for_the_rules_of_each_version(start: StartBridge) -> None:
@@ -132,13 +132,13 @@ async def test_filters_hold_for_the_rules_of_each_version(start: StartBridge) ->
     )
     with pytest.raises(SettingsError, match="mastered is no rule or verb"):
         await start(targets=(target,))
-    known = target.model_copy(update={"filter": FilterSettings(without=("initialized",))})
-    bridge = await start(targets=(known,))
+    filtered_target = target.model_copy(update={"filter": FilterSettings(without=("initialized",))})
+    bridge = await start(targets=(filtered_target,))
     _activate(bridge, variant(add=MASTERED))
     await bridge.close()
     again = await start(targets=(target,), token=bridge.token)
-    assert await _told(again, "u1") == ["initialized", "scored", "mastered", "completed", "passed"]
+    assert await _rules(again, "u1") == ["initialized", "scored", "mastered", "completed", "passed"]
     (report,) = again.reports()
-    gets = {one.rule: [way.target for way in one.deliveries] for one in report.statements}
+    gets = {statement.rule: [way.target for way in statement.deliveries] for statement in report.statements}
 
     assert gets == {"initialized": [], "scored": ["lrs"], "mastered": [], "completed": ["lrs"], "passed": ["lrs"]}

@@ -59,10 +59,10 @@ def test_whatever_was_committed_the_journal_gives_exactly_what_is_stored(
         session_id = ids[number] if together else writer.open()
         for tree, terminated, settled, sequence in session:
             marks = {"sequence": sequence, "terminated": terminated}
-            told = {name: value for name, value in marks.items() if value is not None}
+            fields = {name: value for name, value in marks.items() if value is not None}
             cmi = scorm_12(tree) if full else delta(tree)
             # settled: as one of many small posts, or marked as the last one by the address
-            writer.post(session_id, cmi | told, **({} if settled else {"last": "true"}))
+            writer.post(session_id, cmi | fields, **({} if settled else {"last": "true"}))
         if closed[number]:
             writer.close(session_id)
     try:
@@ -93,15 +93,15 @@ async def test_a_stored_commit_is_explained_as_it_was_told(bridge: Bridge) -> No
     assert third is not None
     assert again is not None
     (report,) = bridge.reports()
-    made = [one.id for one in report.statements if one.commit_number == 3]
-    rules = {one.rule: one for one in third.explanation.rules}
+    statement_ids = [statement.id for statement in report.statements if statement.commit_number == 3]
+    rules = {rule.rule: rule for rule in third.explanation.rules}
     (change,) = third.explanation.changes
 
     assert nothing is None
     assert second.explanation.statements == ()
-    assert [one.id for one in third.explanation.statements] == made
+    assert [statement.id for statement in third.explanation.statements] == statement_ids
     assert (change.trigger, change.before["raw"], change.after["raw"]) == ("score.changed", 40, 95)
-    assert (rules["scored"].reason, rules["scored"].statement) == ("fired", made[0])
+    assert (rules["scored"].reason, rules["scored"].statement) == ("fired", statement_ids[0])
     assert rules["initialized"].reason == "no-change"
     assert third.version_id is not None
     assert (again.explanation.disposition, again.explanation.duplicate_of) == ("duplicate", 3)
@@ -115,12 +115,12 @@ async def test_a_stored_commit_is_explained_by_another_mapping_as_if_that_had_al
         third = explain_commit(connection, session_id, 3, mapping=mapping)
     assert first is not None
     assert third is not None
-    silent = next(one for one in first.explanation.rules if one.rule == "mastered")
+    silent = next(rule for rule in first.explanation.rules if rule.rule == "mastered")
 
     assert (silent.reason, silent.condition) == ("condition", "score.scaled >= 0.9")
     assert silent.variables is not None
     assert silent.variables["score"] == {"scaled": 0.4, "raw": 40, "max": 100}
-    assert [one.rule for one in third.explanation.statements] == ["scored", "mastered"]
+    assert [statement.rule for statement in third.explanation.statements] == ["scored", "mastered"]
     assert third.version_id is None
 
 
@@ -133,43 +133,48 @@ async def test_the_impact_of_a_version_is_counted_by_rule_with_examples(bridge: 
             bridge.clock.advance(60)
     new = variant(add=MASTERED, drop="attempt.started", **{'result = ["success", "score"]': 'result = ["success"]'})
     documents = DEFAULT.definition.text, new.definition.text
-    found = measure_impact(bridge.engine, ImpactInput(*documents, JournalSpan()), processes=0)
-    told = {rule: (one.added, one.dropped, one.changed, one.same) for rule, one in found.rules.items()}
+    impact = measure_impact(bridge.engine, ImpactInput(*documents, JournalSpan()), processes=0)
+    counts_by_rule = {
+        rule: (counts.added, counts.dropped, counts.changed, counts.same) for rule, counts in impact.rules.items()
+    }
     shared = measure_impact(bridge.engine, ImpactInput(*documents, JournalSpan()), processes=2, single_process_limit=0)
     later = measure_impact(bridge.engine, ImpactInput(*documents, JournalSpan(bridge.clock() - 60_000)), processes=0)
     nobody = measure_impact(bridge.engine, ImpactInput(*documents, JournalSpan(lms="another")), processes=0)
 
-    assert (found.enrollments, found.commits) == (5, 10)
-    assert told == {
+    assert (impact.enrollments, impact.commits) == (5, 10)
+    assert counts_by_rule == {
         "initialized": (0, 5, 0, 0),
         "scored": (0, 0, 0, 10),
         "completed": (0, 0, 0, 5),
         "passed": (0, 0, 5, 0),
         "mastered": (5, 0, 0, 0),
     }
-    assert {(one.kind, one.rule) for one in found.examples} == {
+    assert {(example.kind, example.rule) for example in impact.examples} == {
         ("dropped", "initialized"), ("changed", "passed"), ("added", "mastered"),
     }  # fmt: skip
-    assert (shared.rules, shared.commits) == (found.rules, found.commits)
+    assert (shared.rules, shared.commits) == (impact.rules, impact.commits)
     assert later.commits == 1
-    assert [(rule, one.added, one.same) for rule, one in later.rules.items()] == [("scored", 0, 1), ("mastered", 1, 0)]
+    assert [(rule, counts.added, counts.same) for rule, counts in later.rules.items()] == [
+        ("scored", 0, 1),
+        ("mastered", 1, 0),
+    ]
     assert nobody.commits == 0
 
 
 async def test_the_same_document_has_no_impact(bridge: Bridge) -> None:
     await _play(bridge)
-    found = measure_impact(bridge.engine, ImpactInput(*(DEFAULT.definition.text,) * 2, JournalSpan()), processes=0)
+    impact = measure_impact(bridge.engine, ImpactInput(*(DEFAULT.definition.text,) * 2, JournalSpan()), processes=0)
 
-    assert {(one.added, one.dropped, one.changed) for one in found.rules.values()} == {(0, 0, 0)}
-    assert sum(one.same for one in found.rules.values()) == len(bridge.rules())
+    assert {(counts.added, counts.dropped, counts.changed) for counts in impact.rules.values()} == {(0, 0, 0)}
+    assert sum(counts.same for counts in impact.rules.values()) == len(bridge.rules())
 
 
 async def test_a_commit_that_cannot_be_read_any_more_is_left_out_and_counted(bridge: Bridge) -> None:
     session_id = await _play(bridge)
     with writing(bridge.engine) as connection:
         connection.execute(update(journal).where(journal.c.number == 2).values(wire_format="of old"))
-    found = measure_impact(bridge.engine, ImpactInput(*(DEFAULT.definition.text,) * 2, JournalSpan()), processes=0)
+    impact = measure_impact(bridge.engine, ImpactInput(*(DEFAULT.definition.text,) * 2, JournalSpan()), processes=0)
 
-    assert (found.skipped, found.commits) == (1, 3)
+    assert (impact.skipped, impact.commits) == (1, 3)
     with pytest.raises(UnreadableCommitError), reading(bridge.engine) as connection:
         explain_commit(connection, session_id, 3)
