@@ -138,13 +138,13 @@ def test_modules_are_neither_tiny_nor_huge() -> None:
 
 
 def test_docstrings_of_functions_begin_with_a_verb_in_the_imperative() -> None:
-    others = []
+    violations = []
     for path, tree in _trees().items():
         for name, node in _functions(tree):
             first = re.match(r"[\w-]+", ast.get_docstring(node) or "")
             if first is not None and first[0].replace("-", "").capitalize() not in VERBS:
-                others.append(f"{path}: {name}: {first[0]}")
-    assert others == []
+                violations.append(f"{path}: {name}: {first[0]}")
+    assert violations == []
 
 
 def test_limits_are_called_limits() -> None:

@@ -36,7 +36,11 @@ def _entries() -> list[list[str]]:
 def pins() -> Pins:
     """Return name -> the release that the lock names for this Python on this platform."""
     requirements = [Requirement(entry[0]) for entry in _entries()]
-    return {canonicalize_name(one.name): one for one in requirements if one.marker is None or one.marker.evaluate()}
+    return {
+        canonicalize_name(requirement.name): requirement
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate()
+    }
 
 
 def _is_met(pins: Pins, wanted: Requirement) -> bool:
@@ -73,7 +77,7 @@ def test_the_lock_satisfies_what_its_own_packages_ask_for(pins: Pins) -> None:
         looked += 1
         for line in metadata_requires(name) or ():
             wanted = Requirement(line)
-            if any(wanted.marker is None or wanted.marker.evaluate({"extra": one}) for one in ("", *pin.extras)):
+            if any(wanted.marker is None or wanted.marker.evaluate({"extra": extra}) for extra in ("", *pin.extras)):
                 assert _is_met(pins, wanted), f"{name}: {line}"
     assert looked > 10
 
@@ -82,7 +86,7 @@ def test_each_file_of_the_lock_is_known_by_its_hash() -> None:
     for requirement, *hashes in _entries():
         assert Requirement(requirement).url is None
         assert hashes, requirement
-        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), requirement
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", digest) for digest in hashes), requirement
 
 
 def test_the_lock_names_no_host_and_no_path() -> None:
@@ -92,7 +96,10 @@ def test_the_lock_names_no_host_and_no_path() -> None:
 
 
 def test_the_lock_holds_no_tools_for_development(pins: Pins) -> None:
-    tools = {canonicalize_name(Requirement(one).name) for one in PROJECT["project"]["optional-dependencies"]["dev"]}
+    tools = {
+        canonicalize_name(Requirement(requirement).name)
+        for requirement in PROJECT["project"]["optional-dependencies"]["dev"]
+    }
     used_by_others = {"packaging", "tomlkit"}  # hatchling's
     assert (tools & pins.keys()) <= used_by_others
 
@@ -128,8 +135,12 @@ async def feed() -> AsyncIterator[tuple[str, set[str]]]:
         if package["name"] not in vulnerable:
             return web.json_response({})
         ranges = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "99.0"}]}]
-        found = {"id": "PYSEC-2026-1", "summary": "a flaw", "affected": [{"package": package, "ranges": ranges}]}
-        return web.json_response({"vulns": [found]})
+        vulnerability = {
+            "id": "PYSEC-2026-1",
+            "summary": "a flaw",
+            "affected": [{"package": package, "ranges": ranges}],
+        }
+        return web.json_response({"vulns": [vulnerability]})
 
     async with serve(query) as url:
         yield url, vulnerable
@@ -138,17 +149,17 @@ async def feed() -> AsyncIterator[tuple[str, set[str]]]:
 async def test_an_audit_fails_where_a_feed_knows_a_vulnerability(audit: Audit, feed: tuple[str, set[str]]) -> None:
     url, vulnerable = feed
     vulnerable.add("aiohttp")
-    status, said = await audit(url)
-    assert (status, "aiohttp" in said, "PYSEC-2026-1, fixed in 99.0" in said) == (1, True, True), said
+    status, output = await audit(url)
+    assert (status, "aiohttp" in output, "PYSEC-2026-1, fixed in 99.0" in output) == (1, True, True), output
 
 
 async def test_an_audit_passes_where_a_feed_knows_of_none(audit: Audit, feed: tuple[str, set[str]]) -> None:
-    status, said = await audit(feed[0])
-    assert status == 0, said
-    looked, listed = re.findall(r"no known vulnerability of (\d+) of the (\d+) packages", said)[0]
+    status, output = await audit(feed[0])
+    assert status == 0, output
+    looked, listed = re.findall(r"no known vulnerability of (\d+) of the (\d+) packages", output)[0]
     assert looked == listed
 
 
 async def test_an_audit_passes_and_says_so_where_no_feed_can_be_reached(audit: Audit, unused_tcp_port: int) -> None:
-    status, said = await audit(f"http://127.0.0.1:{unused_tcp_port}/")
-    assert (status, "nothing was looked for" in said) == (0, True), said
+    status, output = await audit(f"http://127.0.0.1:{unused_tcp_port}/")
+    assert (status, "nothing was looked for" in output) == (0, True), output

@@ -79,11 +79,11 @@ async def test_attempts_whose_documents_cannot_be_made_hold_up_no_others(
     assert bridge.client.app is not None
     builder = bridge.client.app[DOCUMENT_BUILDER]
     make = builder._commits.build_documents
-    asked: list[int] = []
+    numbers: list[int] = []
 
     async def broken(making: Any) -> int:
         number = sessions[making.session_id]
-        asked.append(number)
+        numbers.append(number)
         if number < 5:
             raise RuntimeError("these always fail")
         return int(await make(making))
@@ -91,7 +91,7 @@ async def test_attempts_whose_documents_cannot_be_made_hold_up_no_others(
     monkeypatch.setattr(builder._commits, "build_documents", broken)
     for _ in range(4):
         await builder.build(bridge.clock() + 86_400_000)
-    assert {one for one in asked if one >= 5} == {5, 6, 7, 8, 9}
+    assert {number for number in numbers if number >= 5} == {5, 6, 7, 8, 9}
     assert all(bridge.reports(f"u{number}")[0].documents for number in range(5, 10))
     # and a page of which nothing succeeds is no reason to look again at once
     bridge.clock.advance(MAX_ITEM_DELAY)

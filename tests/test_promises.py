@@ -27,7 +27,7 @@ def test_a_promise_has_a_proof_that_is_there_or_says_that_it_is_none(row: list[s
         return
     named = re.findall(r"`([^`]+)`", proof)
     assert named
-    for one in named:
-        file, _, test = one.partition("::")
+    for reference in named:
+        file, _, test = reference.partition("::")
         text = (ROOT / file).read_text(encoding="utf-8")
-        assert not test or re.search(rf"^ *(?:async )?def {test}\(", text, re.MULTILINE), one
+        assert not test or re.search(rf"^ *(?:async )?def {test}\(", text, re.MULTILINE), reference

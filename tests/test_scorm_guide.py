@@ -19,8 +19,8 @@ def test_every_row_of_the_guide_names_a_test() -> None:
     assert len(ROWS) == len(rows) > 20
 
 
-@pytest.mark.parametrize(("what", "shown_by"), ROWS, ids=[what for what, _ in ROWS])
-def test_the_test_that_a_row_names_is_there(what: str, shown_by: str) -> None:
+@pytest.mark.parametrize(("subject", "shown_by"), ROWS, ids=[subject for subject, _ in ROWS])
+def test_the_test_that_a_row_names_is_there(subject: str, shown_by: str) -> None:
     path, _, name = shown_by.partition("::")
 
-    assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), what
+    assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), subject

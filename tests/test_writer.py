@@ -28,9 +28,9 @@ def clock() -> _Clock:
 @pytest.fixture
 def writer(database_url: str, clock: _Clock) -> Iterator[Writer]:
     engine = open_engine(database_url)
-    made = Writer(engine, OpenFiles(engine), "test", clock)
-    yield made
-    made.close()
+    new_writer = Writer(engine, OpenFiles(engine), "test", clock)
+    yield new_writer
+    new_writer.close()
     engine.dispose()
 
 
@@ -55,8 +55,8 @@ def test_commits_go_before_people_who_came_first(writer: Writer, clock: _Clock) 
     commits = [writer.queue(done.append, f"commit {number}") for number in range(3)]
     assert writer.low_priority_waiting == 3
     go_on.set()
-    for one in (*commits, *people):
-        one.result(30)
+    for future in (*commits, *people):
+        future.result(30)
     assert done == ["first", *(f"commit {n}" for n in range(3)), *(f"person {n}" for n in range(3))]
 
 
@@ -74,8 +74,8 @@ def test_people_have_their_turn_now_and_then_while_commits_never_cease(writer: W
 
     writer.queue(commit, 7)
     go_on.set()
-    for one in people:
-        one.result(30)
+    for future in people:
+        future.result(30)
     assert done[1:7] == ["commit", "commit", "person", "commit", "commit", "person"]
 
 
@@ -96,7 +96,7 @@ def test_what_is_queued_is_done_before_it_is_closed_and_nothing_after(database_u
     waiting = [writer.queue(int), writer.queue_low_priority(int)]
     go_on.set()
     writer.close()
-    assert [one.result(0) for one in waiting] == [0, 0]
+    assert [future.result(0) for future in waiting] == [0, 0]
     with pytest.raises(RuntimeError):
         writer.queue(int)
     writer.close()

@@ -118,7 +118,7 @@ async def play(learners: list[Learner], stopped: asyncio.Event) -> list[float]:
     """Let learners commit until stopped, each on a connection of its own; return how long each commit took, sorted."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         took = await asyncio.gather(*(learner.play(session, stopped) for learner in learners))
-    return sorted(seconds for one in took for seconds in one)
+    return sorted(seconds for durations in took for seconds in durations)
 
 
 async def play_for(learners: list[Learner], seconds: float) -> list[float]:

@@ -66,15 +66,15 @@ class TestFloods:
         honest = await lms.post(other, {"cmi": {"suspend_data": "mine"}}, token="")
 
         assert honest.status == 200
-        assert {(one.status, one.body["code"]) for one in refused} == {(429, "session-over-limit")}
-        assert all(int(one.headers["Retry-After"]) >= 1 for one in refused)
+        assert {(refusal.status, refusal.body["code"]) for refusal in refused} == {(429, "session-over-limit")}
+        assert all(int(refusal.headers["Retry-After"]) >= 1 for refusal in refused)
         assert refused[0].headers["Content-Type"] == "application/problem+json"
         number, size = _journalled(database_url)
         assert number == mib + 16 - len(refused) + 1
         assert (mib - 4) * MIB <= size <= (mib + 8) * MIB
         assert lms.server.log.count("client_over_limit") == 1
         assert lms.server.log.count("alarm_raised") == 1
-        assert [one["code"] for one in (await lms.ready()).body["alarms"]] == ["over-limit"]
+        assert [alarm["code"] for alarm in (await lms.ready()).body["alarms"]] == ["over-limit"]
 
     @pytest.mark.parametrize("scope", ["session", "learner", "lms"])
     async def test_each_budget_counts_what_comes_by_any_way(
@@ -108,8 +108,8 @@ class TestFloods:
         engine.dispose()
         replies = await asyncio.gather(*(lms.ready() for _ in range(300)))
 
-        assert {one.status for one in replies} == {200}
-        assert "canary" not in "".join(str(one.body) for one in replies)
+        assert {reply.status for reply in replies} == {200}
+        assert "canary" not in "".join(str(reply.body) for reply in replies)
         assert replies[-1].body["waiting"] == {"lrs": waiting}
         assert replies[-1].body["paused"]["lrs"]["automatic"] is False
 
@@ -131,7 +131,7 @@ class TestDisks:
         assert (await lms.until_committed(503)).body["code"] == "database-unavailable"
         for _ in range(20):
             reply = await lms.ready()
-            assert (reply.status, [one["code"] for one in reply.body["alarms"]]) == (503, ["commits-not-stored"])
+            assert (reply.status, [alarm["code"] for alarm in reply.body["alarms"]]) == (503, ["commits-not-stored"])
             assert (await lms.commit()).status == 503
         filled.unlink()
         ready = await lms.until_ready(200)
@@ -150,7 +150,7 @@ class TestDisks:
         assert (refused.body["code"], refused.body["result"]) == ("disk-low", False)
         assert int(refused.headers["Retry-After"]) > 0
         unready = await lms.ready()
-        assert (unready.status, [one["code"] for one in unready.body["alarms"]]) == (503, ["low-disk"])
+        assert (unready.status, [alarm["code"] for alarm in unready.body["alarms"]]) == (503, ["low-disk"])
         free = shutil.disk_usage(disk).free
         for _ in range(50):
             assert (await lms.commit(cmi={"suspend_data": "x" * 100_000})).status == 503
@@ -197,9 +197,9 @@ class TestFiles:
         path = _path(sqlite_url)
         lms = await _lms(http, new_server, sqlite_url)
         assert (await lms.commit()).status == 200
-        kept = path.rename(path.with_suffix(".kept"))
+        backup = path.rename(path.with_suffix(".kept"))
         if deed == "replaced":
-            shutil.copy(kept, path)
+            shutil.copy(backup, path)
         await lms.until_committed(503)
         for _ in range(3):
             refused = await lms.commit()
@@ -207,7 +207,7 @@ class TestFiles:
         unready = await lms.ready()
         assert (unready.status, str(path) in unready.body["reason"]) == (503, False)
         assert f"{path} is {'gone' if deed == 'deleted' else 'another file now'}" in lms.server.log
-        kept.rename(path)
+        backup.rename(path)
         await lms.until_ready(200)
         assert (await lms.commit("u2")).status == 200
 
@@ -256,7 +256,7 @@ class TestFiles:
         finally:
             os.umask(before)
         assert (await lms.commit()).status == 200
-        modes = {one.name: oct(one.stat().st_mode & 0o777) for one in place.iterdir()}
+        modes = {file.name: oct(file.stat().st_mode & 0o777) for file in place.iterdir()}
         assert modes == {"bridge.db": "0o600", "bridge.db-wal": "0o600", "bridge.db-shm": "0o600"}
         assert "readable_by_others" not in lms.server.log
         await lms.server.stop()
@@ -295,5 +295,5 @@ async def _run(command: str, url: str) -> tuple[Any, str]:
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(30):
-        _, said = await process.communicate()
-    return process.returncode, said.decode()
+        _, output = await process.communicate()
+    return process.returncode, output.decode()

@@ -45,20 +45,20 @@ BROKEN = {
     *("multipart: continued header lines", "multipart: nested", "openedx: broken at the end", "text: blanks"),
     *("wrapper: a form of texts", "wrapper: form in JSON in form", "wrapper: in wrapper"),
     *(
-        f"{entry}: {what}"
+        f"{entry}: {case}"
         for entry in (ALL_IN_ONE, PROGRESS, OPEN)
-        for what in ("activity dict", "attempt int", "learner dict", "scorm_version str", "session_id str")
+        for case in ("activity dict", "attempt int", "learner dict", "scorm_version str", "session_id str")
     ),
     *(f"{entry}: committed_at str" for entry in (ALL_IN_ONE, PROGRESS)),
 }
 WITHOUT_A_TOKEN = "scorm-cloud form"
 
 
-def expected(one: Hostile) -> int:
+def expected(attack: Hostile) -> int:
     """Return the status that a body is answered with."""
-    if one.entry == WITHOUT_A_TOKEN:
+    if attack.entry == WITHOUT_A_TOKEN:
         return 401
-    return 413 if one.name in TOO_COMPLEX else 400 if one.name in BROKEN else 200
+    return 413 if attack.name in TOO_COMPLEX else 400 if attack.name in BROKEN else 200
 
 
 @dataclass
@@ -100,11 +100,11 @@ class Watched:
             self.commits.append((time.perf_counter() - began) * 1000)
             await asyncio.sleep(0.005)
 
-    def told(self, what: str) -> str:
+    def summary(self, label: str) -> str:
         """Say what was seen."""
         health, commits = sorted(self.health), sorted(self.commits)
         return (
-            f"{what}: /healthz {len(health)} times, median {health[len(health) // 2]:.1f} ms,"
+            f"{label}: /healthz {len(health)} times, median {health[len(health) // 2]:.1f} ms,"
             f" at most {health[-1]:.0f} ms;"
             f" honest commits median {commits[len(commits) // 2]:.1f} ms, at most {commits[-1]:.0f} ms"
         )
@@ -123,9 +123,9 @@ async def watched(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Watched]:
     await server.start()
     connector = TCPConnector(limit=0)
     async with ClientSession(timeout=ClientTimeout(total=TIMEOUT), connector=connector) as client:
-        one = Watched(server, client, token)
-        looking = asyncio.create_task(one.look())
-        yield one
+        watch = Watched(server, client, token)
+        looking = asyncio.create_task(watch.look())
+        yield watch
         assert not looking.done(), looking.exception()
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
@@ -137,23 +137,23 @@ async def watched(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Watched]:
 
 async def test_every_hostile_body_is_answered_and_nobody_waits_for_it(attacks: list[Hostile], watched: Watched) -> None:
     wrong = []
-    for number, one in enumerate(attacks):
+    for number, attack in enumerate(attacks):
         learner = f"u{number}"
         session = await watched.open(learner)
-        path = path_of(one, session)
-        for body in one.bodies[:-1]:
-            assert (await watched.post(path, body))[0] == 200, one.name
-        if one.entry == "resumed":
+        path = path_of(attack, session)
+        for body in attack.bodies[:-1]:
+            assert (await watched.post(path, body))[0] == 200, attack.name
+        if attack.entry == "resumed":
             await watched.post(path, b'{"cmi":{"core":{"exit":"suspend"}}}')
-            path = path_of(one, await watched.open(learner))
+            path = path_of(attack, await watched.open(learner))
         status, answer = await watched.post(
-            path, one.bodies[-1], token=one.entry != WITHOUT_A_TOKEN, encoding=one.encoding
+            path, attack.bodies[-1], token=attack.entry != WITHOUT_A_TOKEN, encoding=attack.encoding
         )
-        if status != expected(one):
-            wrong.append((one.name, status, answer[:200]))
-        assert len(answer) < 2 * 1024 * 1024, one.name
+        if status != expected(attack):
+            wrong.append((attack.name, status, answer[:200]))
+        assert len(answer) < 2 * 1024 * 1024, attack.name
 
-    print(watched.told(f"{number + 1} hostile bodies"))
+    print(watched.summary(f"{number + 1} hostile bodies"))
     assert wrong == []
 
 
@@ -161,20 +161,22 @@ async def test_strangers_with_hostile_bodies_are_refused_at_every_entry(
     attacks: list[Hostile], watched: Watched
 ) -> None:
     session = await watched.open("u1")
-    chosen = [one for one in attacks if one.name.startswith(("multipart", "form", "wrapper", "scorm-cloud", "open"))]
+    chosen = [
+        attack for attack in attacks if attack.name.startswith(("multipart", "form", "wrapper", "scorm-cloud", "open"))
+    ]
     began, refused = time.perf_counter(), 0
 
     async def stranger(first: int) -> None:
         nonlocal refused
-        for one in chosen[first::STRANGERS]:
-            for path in {path_of(one, session), "/v1/formats/scorm-cloud", "/v1/commits"}:
-                status, _ = await watched.post(path, one.bodies[-1], token=False)
-                assert status == 401 or (status == 200 and path.split("/")[3] in {"aicc", "moodle", "rpc"}), one.name
+        for attack in chosen[first::STRANGERS]:
+            for path in {path_of(attack, session), "/v1/formats/scorm-cloud", "/v1/commits"}:
+                status, _ = await watched.post(path, attack.bodies[-1], token=False)
+                assert status == 401 or (status == 200 and path.split("/")[3] in {"aicc", "moodle", "rpc"}), attack.name
                 refused += 1
 
     await asyncio.gather(*(stranger(first) for first in range(STRANGERS)))
 
-    print(watched.told(f"{refused} bodies of strangers in {time.perf_counter() - began:.1f} s"))
+    print(watched.summary(f"{refused} bodies of strangers in {time.perf_counter() - began:.1f} s"))
 
 
 async def test_hostile_sign_in_forms_are_refused(watched: Watched) -> None:
@@ -205,7 +207,7 @@ async def test_hostile_sign_in_forms_are_refused(watched: Watched) -> None:
         }.items()
     }
 
-    print(watched.told(f"sign-in forms {statuses}"))
+    print(watched.summary(f"sign-in forms {statuses}"))
     assert statuses == {
         **dict.fromkeys(("many fields", "many parts", "parameters", "a mebibyte"), 413),
         **dict.fromkeys(("nested", "cut short", "no such charset", "NUL"), 400),
@@ -221,9 +223,9 @@ async def _post_form(watched: Watched, url: str, body: bytes, content_type: str,
         return answer.status
 
 
-def path_of(one: Hostile, session: str) -> str:
+def path_of(attack: Hostile, session: str) -> str:
     """Return the address that a body is posted to."""
-    known = {
+    paths = {
         ALL_IN_ONE: "/v1/commits",
         PROGRESS: "/scorm/progress/235/",
         OPEN: "/v1/sessions",
@@ -232,4 +234,4 @@ def path_of(one: Hostile, session: str) -> str:
         SESSION: f"/v1/sessions/{session}/commits",
         "resumed": f"/v1/sessions/{session}/commits",
     }
-    return known.get(one.entry) or f"/v1/formats/{one.entry}/sessions/{session}/commits"
+    return paths.get(attack.entry) or f"/v1/formats/{attack.entry}/sessions/{session}/commits"

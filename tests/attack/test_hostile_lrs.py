@@ -71,13 +71,15 @@ def _deliveries(bridge: Bridge) -> dict[str, DeliveryLine]:
 
 
 def _none_waits(bridge: Bridge) -> bool:
-    found = _deliveries(bridge)
-    return len(found) == len(statements(bridge, LEARNERS)) and all(way.state != "waiting" for way in found.values())
+    deliveries = _deliveries(bridge)
+    return len(deliveries) == len(statements(bridge, LEARNERS)) and all(
+        way.state != "waiting" for way in deliveries.values()
+    )
 
 
 def _all_settled(bridge: Bridge) -> bool:
-    found = deliveries_by_id(bridge)
-    return bool(found) and {way.state for way in found.values()} == {"delivered"}
+    deliveries = deliveries_by_id(bridge)
+    return bool(deliveries) and {way.state for way in deliveries.values()} == {"delivered"}
 
 
 async def _stored(start: StartBridge) -> Bridge:
@@ -90,11 +92,11 @@ async def _stored(start: StartBridge) -> Bridge:
 
 
 async def test_every_answer_may_arrive_in_pieces_with_oauth_and_a_version_that_is_asked_for(start: StartBridge) -> None:
-    asked: Counter[str] = Counter()
+    requests: Counter[str] = Counter()
     token = "t" * 3_000
 
     async def lrs(request: web.Request) -> web.StreamResponse:
-        asked[request.path] += 1
+        requests[request.path] += 1
         if request.path == "/token":
             return await in_pieces(request, msgspec.json.encode({"access_token": token, "expires_in": 3600}), size=50)
         if request.headers.get("Authorization") != f"Bearer {token}":
@@ -111,8 +113,8 @@ async def test_every_answer_may_arrive_in_pieces_with_oauth_and_a_version_that_i
         await bridge.commit(DONE)
         await wait_until(lambda: _all_settled(bridge))
         await bridge.close()
-    assert asked["/token"] == 1
-    assert asked["/xapi/about"] == 1
+    assert requests["/token"] == 1
+    assert requests["/xapi/about"] == 1
 
 
 async def test_an_identity_provider_may_answer_in_pieces_and_with_200_kb_of_keys(start: StartBridge) -> None:
@@ -134,8 +136,8 @@ async def test_an_identity_provider_may_answer_in_pieces_and_with_200_kb_of_keys
     bridge = await start(audit=AuditSettings(oidc=oidc))
     provider.now = bridge.clock
     person = new_visitor(bridge.url)
-    left = await person.get("/audit/sign-in/oidc")
-    there = await person.client.get(left.headers["Location"], allow_redirects=False)
+    redirect = await person.get("/audit/sign-in/oidc")
+    there = await person.client.get(redirect.headers["Location"], allow_redirects=False)
     back = await person.get(there.headers["Location"])
     assert (back.status, back.headers["Location"]) == (303, "/audit/")
     await person.client.close()
@@ -275,12 +277,12 @@ async def test_a_conflict_with_a_hostile_statement_is_dead_with_a_reason_and_not
     async with serve(lrs) as url:
         bridge = await start(targets=(_target(url),), token=bridge.token)
         await wait_until(lambda: _none_waits(bridge))
-        found = _deliveries(bridge)
-        dead = found.pop(poison)
+        deliveries = _deliveries(bridge)
+        dead = deliveries.pop(poison)
         assert (dead.state, dead.last_status) == ("dead", 409)
         assert reason in (dead.last_answer or "")
         assert "I have it" in (dead.last_answer or "")
-        assert {way.state for way in found.values()} == {"delivered"}
+        assert {way.state for way in deliveries.values()} == {"delivered"}
         await bridge.close()
 
 
@@ -289,7 +291,7 @@ async def test_a_delivery_that_the_bridge_itself_fails_over_waits_alone_with_gro
 ) -> None:
     """Whatever the fault: it is logged once a try, told of the delivery, and everything else of its shard goes on."""
     bridge = await _stored(start)
-    its = [one.id for one in statements(bridge, LEARNERS[2:3])]
+    its = [statement.id for statement in statements(bridge, LEARNERS[2:3])]
     failures: list[int] = []
 
     def broken(_sent: bytes, _stored: dict[str, Any]) -> Comparison:
@@ -307,14 +309,18 @@ async def test_a_delivery_that_the_bridge_itself_fails_over_waits_alone_with_gro
         return await accept(request)
 
     def others_delivered() -> bool:
-        return {way.state for one, way in _deliveries(bridge).items() if one not in its} == {"delivered"}
+        return {way.state for statement_id, way in _deliveries(bridge).items() if statement_id not in its} == {
+            "delivered"
+        }
 
     with structlog.testing.capture_logs() as logs:
         async with serve(lrs) as url:
             bridge = await start(targets=(_target(url),), token=bridge.token, random=lambda: 1.0)
             await wait_until(others_delivered)
             await wait_until(lambda: failures)
-            assert {way.state for one, way in _deliveries(bridge).items() if one in its} == {"waiting"}
+            assert {way.state for statement_id, way in _deliveries(bridge).items() if statement_id in its} == {
+                "waiting"
+            }
             for _ in range(8):  # commits that come meanwhile wake its senders, and do not hurry it
                 await bridge.commit(DONE | {"exit": ""}, learner={"id": LEARNERS[2]})
             assert len(failures) == 1
@@ -326,9 +332,9 @@ async def test_a_delivery_that_the_bridge_itself_fails_over_waits_alone_with_gro
             assert pauses[-1] >= 4_000
             await wait_until(lambda: "RuntimeError" in (_deliveries(bridge)[its[0]].last_answer or ""))
             await bridge.close()
-    told = [line for line in logs if line["event"] == "forwarding_interrupted"]
-    assert len(told) == len(failures)
-    assert "words that may tell" not in str([line["error"] for line in told])
+    events = [line for line in logs if line["event"] == "forwarding_interrupted"]
+    assert len(events) == len(failures)
+    assert "words that may tell" not in str([line["error"] for line in events])
 
 
 async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes_it(
@@ -355,11 +361,11 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
             await wait_until(lambda: "delivered" in {way.state for way in _deliveries(bridge).values()})
             await bridge.close()
     assert all(after - before >= polling_worker.POLL_INTERVAL for before, after in pairwise(failures))
-    told = [line for line in logs if line["event"] == "forwarding_interrupted"]
-    assert len(told) == len(failures) > 1
-    assert [line["failures"] for line in told] == list(range(1, len(told) + 1))
+    events = [line for line in logs if line["event"] == "forwarding_interrupted"]
+    assert len(events) == len(failures) > 1
+    assert [line["failures"] for line in events] == list(range(1, len(events) + 1))
     # the traceback stands there once, not with every try
-    assert [line["exc_info"] is not None for line in told] == [True] + [False] * (len(told) - 1)
+    assert [line["exc_info"] is not None for line in events] == [True] + [False] * (len(events) - 1)
 
 
 @pytest.mark.parametrize("bad", ["deep", "long"])
@@ -380,13 +386,18 @@ async def test_a_hostile_document_is_dead_with_a_reason_and_no_other_waits_for_i
         await bridge.let_documents_follow()
 
         def states() -> dict[str, DeliveryLine]:
-            return {one.name: way for report in bridge.reports() for one in report.documents for way in one.deliveries}
+            return {
+                document.name: way
+                for report in bridge.reports()
+                for document in report.documents
+                for way in document.deliveries
+            }
 
         await wait_until(lambda: states() and all(way.state != "waiting" for way in states().values()))
-        found = states()
+        deliveries = states()
         reason = "nested too deeply" if bad == "deep" else "longer than 4,194,304 bytes"
-        assert {name for name, way in found.items() if way.state == "dead"} == {"attempt-state", "activity-state"}
-        assert all(reason in (way.last_answer or "") for way in found.values() if way.state == "dead")
+        assert {name for name, way in deliveries.items() if way.state == "dead"} == {"attempt-state", "activity-state"}
+        assert all(reason in (way.last_answer or "") for way in deliveries.values() if way.state == "dead")
         assert written
         assert set(written) <= {"/xapi/activities/profile", "/xapi/agents/profile"}
         await bridge.close()
@@ -428,7 +439,7 @@ async def test_a_bridge_whose_lrs_hangs_stops_quickly_and_sends_what_it_cancelle
             stored: set[str] = set()
             for learner in LEARNERS:
                 (enrollment,) = await server.verify(learner, "1")
-                stored |= {one["id"] for one in enrollment["attempts"][0]["statements"]}
+                stored |= {statement["id"] for statement in enrollment["attempts"][0]["statements"]}
             await wait_until(lambda: arrived.keys() == stored)
             assert set(arrived.values()) == {1}
             assert await server.stop() == 0

@@ -49,14 +49,14 @@ async def test_forty_exports_of_one_account_are_two_at_a_time_and_commits_go_on(
         assert (await ada.sign_in("ada")).status == 303
         for _ in range(3):
             await asyncio.gather(*(_commit(lms, n, {"cmi.score.raw": "1"}) for n in range(COMMITS)))
-        asked = [asyncio.create_task(_export(ada, "/audit/statements.csv")) for _ in range(EXPORTS)]
+        exports = [asyncio.create_task(_export(ada, "/audit/statements.csv")) for _ in range(EXPORTS)]
         times = []
         for number in range(COMMITS):
             begun = time.perf_counter()
             await _commit(lms, number, {"cmi.score.raw": "2"})
             times.append((time.perf_counter() - begun) * 1000)
         async with asyncio.timeout(120):
-            answers = await asyncio.gather(*asked)
+            answers = await asyncio.gather(*exports)
         again, _ = await _export(ada, "/audit/statements.csv")
     record_property("commit_p50_ms", sorted(times)[COMMITS // 2])
     record_property("commit_p99_ms", sorted(times)[COMMITS * 99 // 100])
@@ -93,9 +93,9 @@ async def test_the_page_of_an_attempt_with_thirty_large_commits_stays_small(
             assert len(await ada.text(f"/audit/{path}")) < MAX_PAGE, path
     for path in (f"attempts/{attempt}", f"sessions/{session}"):
         async with http.get(f"{server.url}/v1/{path}", headers=lms.headers) as response:
-            told = await response.json()
-        assert len(told["statements"]) <= 500
-        assert told["next"]["statements"] is not None
+            page = await response.json()
+        assert len(page["statements"]) <= 500
+        assert page["next"]["statements"] is not None
 
 
 @pytest.mark.parametrize("ends", ["signs out", "account is removed"])

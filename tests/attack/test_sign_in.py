@@ -82,19 +82,19 @@ async def test_a_client_behind_the_proxy_is_one_client_however_it_writes_its_hea
         lambda n: {"Forwarded": f'for=192.0.2.{n}, for="[2001:db8:0:1::{n + 1:x}]:{4000 + n}"'},
     )
     async with new_visitor(server.url) as stranger:
-        found = await _until_refused(
+        statuses = await _until_refused(
             stranger, lambda n: (f"name {n}", spellings[n % 3](n)), FREE_FAILURES_PER_ADDRESS + 8
         )
-    assert found[:FREE_FAILURES_PER_ADDRESS] == [401] * FREE_FAILURES_PER_ADDRESS
+    assert statuses[:FREE_FAILURES_PER_ADDRESS] == [401] * FREE_FAILURES_PER_ADDRESS
 
 
 async def _until_refused(
     stranger: Visitor, guess: Callable[[int], tuple[str, dict[str, str]]], limit: int
 ) -> list[int]:
     """Guess until one is refused; each costs a longer wait than the one before, so that the clock does not matter."""
-    found: list[int] = []
-    while 429 not in found:
-        assert len(found) < limit, found
-        name, headers = guess(len(found))
-        found.append((await stranger.sign_in(name, "a wrong password", headers=headers)).status)
-    return found
+    statuses: list[int] = []
+    while 429 not in statuses:
+        assert len(statuses) < limit, statuses
+        name, headers = guess(len(statuses))
+        statuses.append((await stranger.sign_in(name, "a wrong password", headers=headers)).status)
+    return statuses

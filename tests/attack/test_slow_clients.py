@@ -138,7 +138,7 @@ async def test_more_silent_connections_than_descriptors_shut_nobody_out(
         writer.close()
     await server.says("connections_ended")
     assert await server.stop() == 0
-    events = {one["event"]: one for one in map(json.loads, server.log.splitlines())}
+    events = {event["event"]: event for event in map(json.loads, server.log.splitlines())}
     assert events["max_connections_lowered"]["to"] < 1000
     assert events["connections_ended"]["evicted"] > 0
     assert usage.descriptors <= 1024

@@ -69,9 +69,9 @@ async def test_a_client_that_never_reads_is_read_from_no_longer_and_costs_no_mem
     size = await large_answer(server.url, token, "mallory")
     usage, before = Usage(server.pid), resident_memory(server.pid)
     watching = asyncio.create_task(usage.watch())
-    asked, duplicate = 1000, request(token, commit("mallory", suspend_data="y"))
+    count, duplicate = 1000, request(token, commit("mallory", suspend_data="y"))
     with await never_reading(server.port) as client:
-        sending = asyncio.create_task(asyncio.get_running_loop().sock_sendall(client, duplicate * asked))
+        sending = asyncio.create_task(asyncio.get_running_loop().sock_sendall(client, duplicate * count))
         assert await given_up(client)
         await asyncio.gather(sending, return_exceptions=True)
     handled = stored_commits(sqlite_url) - 1
@@ -79,10 +79,10 @@ async def test_a_client_that_never_reads_is_read_from_no_longer_and_costs_no_mem
     await watching
 
     print(
-        f"{asked} unread answers of {size:,} bytes asked for with {asked * len(duplicate):,} bytes over one "
+        f"{count} unread answers of {size:,} bytes asked for with {count * len(duplicate):,} bytes over one "
         f"connection: {handled} handled, memory {before / MIB:.0f} -> {usage.memory / MIB:.0f} MiB"
     )
-    assert 0 < handled < asked / 4
+    assert 0 < handled < count / 4
     assert usage.memory - before < 32 * MIB
     async with aiohttp.ClientSession() as session:
         await Learner(server, token, "honest").commit(session)

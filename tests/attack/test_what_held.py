@@ -56,9 +56,9 @@ async def test_bombs_are_refused_and_honest_commits_are_taken_meanwhile(
     async with probe:
         for number in range(ROUNDS[is_full]):
             bombs = [asyncio.create_task(throw(name)) for name in BOMBS]
-            taken = await lms.commit("honest", "1", {"suspend_data": f"{number}"})
+            answer = await lms.commit("honest", "1", {"suspend_data": f"{number}"})
             await asyncio.gather(*bombs)
-            assert taken.body["disposition"] == "applied"
+            assert answer.body["disposition"] == "applied"
     figures(
         f"{probe.summary()}; RSS {before / 1e6:.0f} -> {peak_memory(lms.server.pid) / 1e6:.0f} MB at most; {statuses}"
     )
@@ -103,9 +103,9 @@ async def test_an_lms_gets_nothing_of_another_one(lms: Lms, http: aiohttp.Client
 async def test_a_forged_form_does_nothing(lms: Lms, name: str) -> None:
     async with new_visitor(lms.server.url) as admin, new_visitor(lms.server.url) as stranger:
         assert (await admin.sign_in("ada")).status == 303
-        others = csrf_token(await stranger.text("/audit/sign-in"))
+        foreign_token = csrf_token(await stranger.text("/audit/sign-in"))
         form = {"reason": "forged"} | {
-            "no token": {}, "another browser's token": {"csrf": others}, "junk": {"csrf": "x" * 50},
+            "no token": {}, "another browser's token": {"csrf": foreign_token}, "junk": {"csrf": "x" * 50},
         }[name]  # fmt: skip
         for page in ("/audit/targets/lrs/pause", "/audit/deliveries/discard?target=lrs", "/audit/sign-out"):
             headers = {"Origin": "https://evil.example"}

@@ -81,8 +81,8 @@ async def trail(page: Page) -> list[list[str]]:
     await page.get_by_role("link", name="Audit log", exact=True).click()
     await expect(page.get_by_role("heading", name="Audit log", level=1)).to_be_visible()
     rows = await page.locator("tbody tr").all()
-    kept = [await row.locator("td").all_inner_texts() for row in rows]
-    return [row[1:3] + row[4:] for row in kept]
+    texts = [await row.locator("td").all_inner_texts() for row in rows]
+    return [row[1:3] + row[4:] for row in texts]
 
 
 def delivery(page: Page, statement: str) -> Locator:
@@ -128,9 +128,9 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     bridge = await start_bridge(database_url=database_url, clock=clock, ids=ids)
     await fill(bridge)
     grace = {"learner": {"id": "grace", "name": "Grace Hopper"}, "scorm_version": "2004", "session_id": SESSION}
-    for number, told in enumerate((*TOLD, TOLD[-1]), 1):
+    for number, cmi in enumerate((*TOLD, TOLD[-1]), 1):
         clock.advance(90)
-        await bridge.commit(told, **grace, sequence=min(number, len(TOLD)), terminated=number > 1)
+        await bridge.commit(cmi, **grace, sequence=min(number, len(TOLD)), terminated=number > 1)
     await bridge.post("/v1/sessions", {"learner": {"id": f"u\n{'1' * 200}"}, "activity": "235"})
     await bridge.post(f"/v1/sessions/{SESSION}/commits", data=b"cmi")
     await bridge.let_documents_follow()
@@ -176,19 +176,19 @@ def _paths(bridge: Bridge) -> dict[str, str]:
             {"id": SESSION},
         ).one()
         (dead, *_) = deliveries.find(connection, DeliveryFilter(state="dead"))
-        kept = connection.execute(text("SELECT min(id) FROM document")).scalar_one()
+        document_id = connection.execute(text("SELECT min(id) FROM document")).scalar_one()
         older, newer = connection.execute(text("SELECT content_hash FROM mapping_version ORDER BY id")).scalars()
-    known = {"registration": registration, "uuid": attempt, "session_id": SESSION, "number": 2, "hash": older}
+    values = {"registration": registration, "uuid": attempt, "session_id": SESSION, "number": 2, "hash": older}
     queries = {
         "deliveries-retry": {"target": TARGET, "state": "dead"},
         "deliveries-discard": {"target": TARGET, "state": "quarantined"},
         "deliveries-reissue": {"target": TARGET},
         "mappings-diff": {"from": older, "to": newer},
     }
-    ids = {"statements-id": dead.statement_id, "documents-id": kept}
-    own = {"mappings-hash-reissue": {"hash": newer}}
+    ids = {"statements-id": dead.statement_id, "documents-id": document_id}
+    overrides = {"mappings-hash-reissue": {"hash": newer}}
     return {
-        name: f"/audit{route.path.format_map(known | {'id': ids.get(name, '')} | own.get(name, {}))}"
+        name: f"/audit{route.path.format_map(values | {'id': ids.get(name, '')} | overrides.get(name, {}))}"
         + (f"?{urlencode(queries[name])}" if name in queries else "")
         for name, route in PAGES.items()
     }

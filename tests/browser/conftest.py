@@ -52,7 +52,11 @@ class Watch:
 
     def unexpected(self) -> list[str]:
         """Return the complaints that no test asked for."""
-        return [one for one in self.complaints if not any(re.search(pattern, one) for pattern in self.expected)]
+        return [
+            complaint
+            for complaint in self.complaints
+            if not any(re.search(pattern, complaint) for pattern in self.expected)
+        ]
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning", "assert"}:

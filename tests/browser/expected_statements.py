@@ -150,32 +150,32 @@ async def expect_every_type(lrs: LearningLocker, learner: str, version: str) -> 
     """Wait until the LRS has the right answers to questions of all types, each once, and look at them."""
 
     async def look() -> list[dict[str, Any]]:
-        found = await asyncio.to_thread(stored, lrs, learner)
-        return [one for one in found if one["verb"]["id"] == f"{VERBS}responded"]
+        statements = await asyncio.to_thread(stored, lrs, learner)
+        return [statement for statement in statements if statement["verb"]["id"] == f"{VERBS}responded"]
 
     answers = await poll(look, lambda seen: len(seen) >= len(EVERY_TYPE[version]))
-    definitions = [one["object"]["definition"] for one in answers]
-    told = [
+    definitions = [answer["object"]["definition"] for answer in answers]
+    rows = [
         (
-            one["object"]["id"].rpartition("/interactions/")[2],
+            answer["object"]["id"].rpartition("/interactions/")[2],
             definition["interactionType"],
             definition.get("correctResponsesPattern", []),
-            one["result"]["response"],
+            answer["result"]["response"],
         )
-        for one, definition in zip(answers, definitions, strict=True)
+        for answer, definition in zip(answers, definitions, strict=True)
     ]
-    assert told == EVERY_TYPE[version]
+    assert rows == EVERY_TYPE[version]
     neutral = {"in-your-words", "how-sure", "time-of-day"}
-    assert {question for (question, *_), one in zip(told, answers, strict=True) if "success" not in one["result"]} == (
-        neutral
-    )
-    assert all(one["result"].get("success", True) for one in answers)
+    assert {
+        question for (question, *_), answer in zip(rows, answers, strict=True) if "success" not in answer["result"]
+    } == (neutral)
+    assert all(answer["result"].get("success", True) for answer in answers)
 
 
 def answered(version: str, question: str, *, right: bool = True) -> Line:
     """Return what the answer to a question tells."""
     kind, correct, incorrect = ANSWERS[question, version]
-    own = {
+    cmi = {
         "id": question,
         "type": kind,
         "result": "correct" if right else {"1.2": "wrong", "2004": "incorrect"}[version],
@@ -186,7 +186,7 @@ def answered(version: str, question: str, *, right: bool = True) -> Line:
         "response": correct if right else incorrect,
         "success": right,
         "duration": LATENCY,
-        "extensions": {f"{HOME_PAGE}/xapi/extensions/cmi": own},
+        "extensions": {f"{HOME_PAGE}/xapi/extensions/cmi": cmi},
     }
     return ("responded", result, f"/interactions/{question}")
 
@@ -198,8 +198,8 @@ def seen(version: str, first: int, last: int, *, wrong: tuple[str, ...] = ()) ->
     """
     lines: list[Line] = []
     for page in range(first, last + 1):
-        left = PAGES[page - 2] if page > 1 else ""
-        lines += [answered(version, left, right=left not in wrong)] if left in QUESTIONS else []
+        previous = PAGES[page - 2] if page > 1 else ""
+        lines += [answered(version, previous, right=previous not in wrong)] if previous in QUESTIONS else []
         lines += SEEN[page - 1 : page] if version == "2004" else []
     return lines
 
@@ -250,15 +250,15 @@ async def expect_statements(lrs: LearningLocker, learner: str, version: str, lin
     async def look() -> list[dict[str, Any]]:
         return await asyncio.to_thread(stored, lrs, learner)
 
-    found = await poll(look, lambda seen: _told(seen) == expected)
-    assert _told(found) == expected
-    times = [datetime.fromisoformat(one["timestamp"]) for one in found]
+    statements = await poll(look, lambda seen: _told(seen) == expected)
+    assert _told(statements) == expected
+    times = [datetime.fromisoformat(statement["timestamp"]) for statement in statements]
     assert times == sorted(times)
-    return found
+    return statements
 
 
 def _told(statements: list[dict[str, Any]]) -> list[Told]:
-    return [(one["verb"]["id"], one["object"]["id"], one.get("result")) for one in statements]
+    return [(statement["verb"]["id"], statement["object"]["id"], statement.get("result")) for statement in statements]
 
 
 def extension(statement: dict[str, Any]) -> dict[str, Any]:

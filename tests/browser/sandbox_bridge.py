@@ -39,7 +39,7 @@ _READ_ATTEMPTS = """articles => articles.map(article => ({
 
 def _states(attempts: list[dict[str, Any]]) -> set[str]:
     """Return the states of all deliveries of attempts."""
-    return {state for one in attempts for row in one["statements"] for _, state in row["deliveries"]}
+    return {state for attempt in attempts for row in attempt["statements"] for _, state in row["deliveries"]}
 
 
 @dataclass
@@ -76,8 +76,8 @@ class SandboxBridge:
         async def look() -> list[dict[str, Any]]:
             await page.goto(self.start_page)
             shown = page.locator(f'article.attempt[data-learner="{learner}"]')
-            found: list[dict[str, Any]] = await shown.evaluate_all(_READ_ATTEMPTS)
-            return found
+            rows: list[dict[str, Any]] = await shown.evaluate_all(_READ_ATTEMPTS)
+            return rows
 
         attempts = await poll(look, lambda seen: _states(seen) == {delivery})
         assert _states(attempts) == {delivery}

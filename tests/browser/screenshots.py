@@ -23,7 +23,7 @@ SIZES: dict[str, ViewportSize] = {"desktop": DESKTOP, "phone": PHONE}
 
 async def take(site: AuditSite, browser: Browser, folder: Path) -> int:
     """Write a picture of each page as high as it is; return how many."""
-    taken = 0
+    count = 0
     for size, viewport in SIZES.items():
         context = await browser.new_context(viewport=viewport, is_mobile=size == "phone")
         page = await context.new_page()
@@ -38,9 +38,9 @@ async def take(site: AuditSite, browser: Browser, folder: Path) -> int:
                 await page.emulate_media(color_scheme=scheme)
                 shade = "" if scheme == "light" else "-dark"
                 await page.screenshot(path=folder / f"{name}-{size}{shade}.png", full_page=True)
-                taken += 1
+                count += 1
         await context.close()
-    return taken
+    return count
 
 
 async def main(folder: Path) -> None:
@@ -48,8 +48,8 @@ async def main(folder: Path) -> None:
     executable = shutil.which("chromium")
     if executable is None:
         sys.exit("This needs chromium: run `make test-tools`.")
-    with tempfile.TemporaryDirectory() as made:
-        url = f"sqlite:///{made}/bridge.db"
+    with tempfile.TemporaryDirectory() as directory:
+        url = f"sqlite:///{directory}/bridge.db"
         engine = open_engine(url)
         migrate(engine)
         engine.dispose()
@@ -57,10 +57,10 @@ async def main(folder: Path) -> None:
             site = await start_site(url, str(lrs.make_url("/xapi/")))
             async with async_playwright() as playwright:
                 browser = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-                taken = await take(site, browser, folder)
+                count = await take(site, browser, folder)
                 await browser.close()
             await site.bridge.close()
-    sys.stdout.write(f"{taken} pictures are in {folder}/\n")
+    sys.stdout.write(f"{count} pictures are in {folder}/\n")
 
 
 if __name__ == "__main__":

@@ -175,12 +175,12 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
             await course.expect_end("suspended")
         waiting = statements.filter(has_text="waiting")
         await expect(waiting).to_have_count(3)
-        poison, *sound = [str(await one.get_attribute("id")).removeprefix("statement-") for one in await waiting.all()]
+        poison, *sound = [str(await row.get_attribute("id")).removeprefix("statement-") for row in await waiting.all()]
         refusal = Answer(400, body=f"{POISON} {poison}")
         lrs.app[FAULTS].exchange([FaultRule(refusal, Match(method="POST", statement_ids=(poison,)))])
         await expect(delivery(page, poison)).to_contain_text("dead")
-        for one in sound:
-            await expect(delivery(page, one)).to_contain_text("delivered")
+        for statement_id in sound:
+            await expect(delivery(page, statement_id)).to_contain_text("delivered")
         assert await page.evaluate("window.stayed")
 
         # what is the matter, and what to do about it
@@ -196,7 +196,7 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
 
         await page.goto(attempt)
         await expect(delivery(page, poison)).to_contain_text("delivered")
-        assert [one["id"] for one in lrs.app[STATEMENTS].statements()].count(poison) == 1
+        assert [statement["id"] for statement in lrs.app[STATEMENTS].statements()].count(poison) == 1
         await page.get_by_role("link", name="Deliveries").click()
         await expect(cause).to_have_count(0)
         assert await trail(page) == [

@@ -63,9 +63,9 @@ async def test_a_course_saved_and_left_goes_on_where_it_was_and_its_times_add_up
     )
 
     spent = [
-        isodate.parse_duration(one["result"]["duration"]).total_seconds()
-        for one in statements
-        if one["verb"]["display"]["en-US"] in {"suspended", "terminated"}
+        isodate.parse_duration(statement["result"]["duration"]).total_seconds()
+        for statement in statements
+        if statement["verb"]["display"]["en-US"] in {"suspended", "terminated"}
     ]
     assert 20 * 60 < spent[0] < 24 * 60
     assert 5 * 60 < spent[1] < 9 * 60
@@ -74,7 +74,7 @@ async def test_a_course_saved_and_left_goes_on_where_it_was_and_its_times_add_up
     assert hours * 3600 + minutes * 60 + seconds == pytest.approx(sum(spent), abs=0.001)
     assert_one_attempt_in_two_sessions(statements)
     stored = await bridge.verify(learner, version)
-    assert [one["ended"] for one in stored["attempts"][0]["sessions"]] == ["suspended", "terminated"]
+    assert [session["ended"] for session in stored["attempts"][0]["sessions"]] == ["suspended", "terminated"]
 
 
 async def test_a_tab_closed_in_the_middle_loses_nothing(
@@ -146,27 +146,27 @@ async def test_a_finished_course_launched_again_is_a_second_attempt(
     await leave(course)
     statements = await expect_statements(lrs, learner, version, [*first, *suspended_on(version, 1)])
 
-    numbers = [extension(one)["attempt"] for one in statements]
+    numbers = [extension(statement)["attempt"] for statement in statements]
     assert numbers == ["1"] * len(first) + ["2"] * (len(statements) - len(first))
     assert len(registrations(statements)) == 1
     shown = await bridge.shown_attempts(page, learner)
-    assert [(one["number"], one["fields"]["success"]) for one in shown] == [(2, "unknown"), (1, "passed")]
+    assert [(attempt["number"], attempt["fields"]["success"]) for attempt in shown] == [(2, "unknown"), (1, "passed")]
     stored = await bridge.verify(learner, version)
     assert (stored["total_attempts"], stored["success_status"], stored["best_score"]["scaled"]) == (2, "passed", 0.8)
 
 
 def registrations(statements: list[dict[str, Any]]) -> set[str]:
     """Return the registrations of statements."""
-    return {one["context"]["registration"] for one in statements}
+    return {statement["context"]["registration"] for statement in statements}
 
 
 def assert_one_attempt_in_two_sessions(statements: list[dict[str, Any]]) -> None:
     """Check that all statements are of one attempt, of which those from `resumed` on are of another session."""
     assert len(registrations(statements)) == 1
-    assert {extension(one)["attempt"] for one in statements} == {"1"}
-    assert len({one["context"]["contextActivities"]["grouping"][1]["id"] for one in statements}) == 1
-    verbs = [one["verb"]["display"]["en-US"] for one in statements]
-    sessions = [extension(one)["session_id"] for one in statements]
+    assert {extension(statement)["attempt"] for statement in statements} == {"1"}
+    assert len({statement["context"]["contextActivities"]["grouping"][1]["id"] for statement in statements}) == 1
+    verbs = [statement["verb"]["display"]["en-US"] for statement in statements]
+    sessions = [extension(statement)["session_id"] for statement in statements]
     turn = verbs.index("resumed")
     assert len(set(sessions[:turn])) == len(set(sessions[turn:])) == 1
     assert sessions[0] != sessions[-1]

@@ -46,14 +46,18 @@ async def test_an_attempt_that_was_left_can_be_looked_up_at_the_lrs(
     await bridge.shown_attempts(page, learner)
 
     first = keeper.store.statements()[0]
-    grouping = [one["id"] for one in first["context"]["contextActivities"]["grouping"]]
-    (attempt,) = (one for one in grouping if one.startswith(f"{HOME_PAGE}/courses/sample/sample-{version}?attemptId="))
-    told = {"preferences": PREFERENCES} if version == "2004" else {}
+    grouping = [activity["id"] for activity in first["context"]["contextActivities"]["grouping"]]
+    (attempt,) = (
+        activity_id
+        for activity_id in grouping
+        if activity_id.startswith(f"{HOME_PAGE}/courses/sample/sample-{version}?attemptId=")
+    )
+    preferences = {"preferences": PREFERENCES} if version == "2004" else {}
     place = {"credit": "credit", "mode": "normal", "location": "what-resumes", "total_time": DURATION}
     expected = {
         "activity-state": {"attempts": [attempt]},
-        "attempt-state": place | told,
-        "agent-profile": {"learner_id": learner_id(learner), "learner_name": learner} | told,
+        "attempt-state": place | preferences,
+        "agent-profile": {"learner_id": learner_id(learner), "learner_name": learner} | preferences,
     }
     if version == "2004":
         expected["activity-profile"] = {"time_limit_action": "continue,no message"}
@@ -66,4 +70,4 @@ async def test_an_attempt_that_was_left_can_be_looked_up_at_the_lrs(
 
 def _held(keeper: Lrs) -> dict[str, Any]:
     documents = keeper.app[DOCUMENTS].matching(lambda _: True)
-    return {name.removeprefix(PROFILE): json.loads(one.content) for name, one in documents}
+    return {name.removeprefix(PROFILE): json.loads(document.content) for name, document in documents}

@@ -52,7 +52,7 @@ async def test_a_mapping_is_drafted_judged_let_hold_taken_back_and_told_anew(
     async with watched_page(browser, Watch()) as learners_page:
         course = await bridge.launch(learners_page, learner, "2004")
         await course.turn_to(PAGES[1])
-        told = await lrs_has(lrs, learner, "initialized", PROGRESSED, PROGRESSED)
+        verbs = await lrs_has(lrs, learner, "initialized", PROGRESSED, PROGRESSED)
 
         draft = await draft_with_a_fault_is_mended(page)
         await impact_is_of_what_is_stored(page, changed=2)
@@ -63,7 +63,7 @@ async def test_a_mapping_is_drafted_judged_let_hold_taken_back_and_told_anew(
         await page.get_by_role("button", name="Activate").click()
         await expect(page.get_by_role("status")).to_contain_text("Activated for all LMSs")
         attempt = await turn_and_see(page, course, learner, PAGES[2], "moved on")
-        told = await lrs_has(lrs, learner, *told, MOVED_ON)
+        verbs = await lrs_has(lrs, learner, *verbs, MOVED_ON)
 
         # and is taken back at once
         await page.get_by_role("link", name="Mappings", exact=True).click()
@@ -71,12 +71,12 @@ async def test_a_mapping_is_drafted_judged_let_hold_taken_back_and_told_anew(
         await page.get_by_role("button", name="Roll back").click()
         await expect(page.get_by_role("status")).to_contain_text("Rolled back")
         await turn_and_see(page, course, learner, PAGES[3], "progressed")
-        told = await lrs_has(lrs, learner, *told, PROGRESSED)
+        verbs = await lrs_has(lrs, learner, *verbs, PROGRESSED)
 
         # what was made while it held is told anew, the old way
         await re_issue(page, replaced=1, reason="one of them was left over")
-        told.remove(MOVED_ON)
-        await lrs_has(lrs, learner, *told, VOIDED, PROGRESSED)
+        verbs.remove(MOVED_ON)
+        await lrs_has(lrs, learner, *verbs, VOIDED, PROGRESSED)
         await expect_voided_and_replaced(page, attempt)
 
         # the course has noticed nothing
@@ -155,11 +155,11 @@ async def expect_voided_and_replaced(page: Page, attempt: str) -> None:
     await page.goto(attempt)
     statements = page.locator("li.statement")
     ended = {}
-    for said in ("moved on", "voided"):
-        one = statements.filter(has=page.locator(".sentence", has_text=said))
-        await expect(one).to_have_count(1)
-        ended[said] = str(await one.get_attribute("id")).removeprefix("statement-")
-        await expect(delivery(page, ended[said])).to_contain_text("delivered")
+    for verb in ("moved on", "voided"):
+        row = statements.filter(has=page.locator(".sentence", has_text=verb))
+        await expect(row).to_have_count(1)
+        ended[verb] = str(await row.get_attribute("id")).removeprefix("statement-")
+        await expect(delivery(page, ended[verb])).to_contain_text("delivered")
     commit = page.locator("li.commit").filter(has=page.locator(f"[id='statement-{ended['moved on']}']"))
     new = commit.locator("li.statement").filter(has=page.locator(".sentence", has_text="progressed"))
     await expect(new.locator(".delivery")).to_contain_text("delivered")
@@ -173,8 +173,8 @@ async def lrs_has(lrs: LearningLocker, learner: str, *verbs: str) -> list[str]:
     expected = [verb if ":" in verb else f"{VERBS}{verb}" for verb in verbs]
 
     async def look() -> list[str]:
-        return [one["verb"]["id"] for one in await asyncio.to_thread(stored, lrs, learner)]
+        return [statement["verb"]["id"] for statement in await asyncio.to_thread(stored, lrs, learner)]
 
-    found = await poll(look, lambda seen: seen == expected)
-    assert found == expected
-    return found
+    stored_verbs = await poll(look, lambda seen: seen == expected)
+    assert stored_verbs == expected
+    return stored_verbs

@@ -40,7 +40,7 @@ async def test_a_course_is_played_without_its_lrs_and_told_in_order_once_it_is_t
 
     expected = [STARTED, *seen(version, 1, 9), *passed(100, 1)]
     [attempt] = await alone.shown_attempts(page, learner, delivery="waiting")
-    assert [one["rule"] for one in attempt["statements"]] == rules(expected)
+    assert [statement["rule"] for statement in attempt["statements"]] == rules(expected)
     assert attempt["fields"]["success"] == "passed"
     assert stored(lrs, learner) == []
 

@@ -57,8 +57,9 @@ async def test_a_passed_course_is_told_once_in_order_and_the_same_everywhere(
     [shown] = await bridge.shown_attempts(page, learner)
     stored = await bridge.verify(learner, version)
     [verified] = stored["attempts"]
-    assert [(one["id"], one["rule"], _deliveries(one)) for one in verified["statements"]] == [
-        (one["id"], rule, [(TARGET, "delivered")]) for one, rule in zip(statements, rules(expected), strict=True)
+    assert [(statement["id"], statement["rule"], _deliveries(statement)) for statement in verified["statements"]] == [
+        (statement["id"], rule, [(TARGET, "delivered")])
+        for statement, rule in zip(statements, rules(expected), strict=True)
     ]
     assert shown["statements"] == [{"rule": rule, "deliveries": [[TARGET, "delivered"]]} for rule in rules(expected)]
     score = {"scaled": 1, "raw": 100, "min": 0, "max": 100}
@@ -124,11 +125,11 @@ async def test_every_statement_says_who_what_and_in_which_attempt(
             "name": {"en-US": f"Sample course (SCORM {version})"},
         }
         assert statement["context"]["registration"] == stored["registration"]
-        assert [one["id"] for one in statement["context"]["contextActivities"]["grouping"]] == [
+        assert [activity["id"] for activity in statement["context"]["contextActivities"]["grouping"]] == [
             f"{HOME_PAGE}/courses/sample",
             f"{sco}?attemptId={attempt['id']}",
         ]
-        assert [one["id"] for one in statement["context"]["contextActivities"]["category"]] == [
+        assert [activity["id"] for activity in statement["context"]["contextActivities"]["category"]] == [
             "https://w3id.org/xapi/scorm"
         ]
         assert extension(statement) == {
@@ -138,10 +139,10 @@ async def test_every_statement_says_who_what_and_in_which_attempt(
             "session_id": session["session_id"],
         }
     assert str(UUID(stored["registration"])) == stored["registration"]
-    times = [datetime.fromisoformat(one["timestamp"]) for one in statements]
+    times = [datetime.fromisoformat(statement["timestamp"]) for statement in statements]
     assert began <= times[0]
     assert times[-1] <= datetime.now(UTC)
 
 
 def _deliveries(statement: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(one["target"], one["state"]) for one in statement["deliveries"]]
+    return [(delivery["target"], delivery["state"]) for delivery in statement["deliveries"]]

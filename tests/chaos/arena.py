@@ -101,7 +101,7 @@ class Arena:
             assert await server.stop() == 0
             await server.start()
         last = [statement for client in self.clients for statement in await client.commit()]
-        wanted = {one.id for one in stored(self.engine).statements} | {*last}
+        wanted = {statement.id for statement in stored(self.engine).statements} | {*last}
         await self.lrs.until_kept(wanted - self.lrs.poison, STUCK)
         for server in self.servers:
             assert await server.stop() == 0
@@ -114,26 +114,26 @@ class Arena:
             TimeoutError: it has not, in a long time.
         """
         async with asyncio.timeout(STUCK):
-            while not all(self.lrs.faults[one] for one in faults):
+            while not all(self.lrs.faults[fault] for fault in faults):
                 await self.lrs.next_answer()
 
     def tell(self, **figures: object) -> None:
         """Print what this run came to; `pytest -s` shows it."""
-        told = {"commits": len(self.ledger.acked), "statements": len(self.lrs.kept)} | figures
-        print(", ".join(f"{name} {value}" for name, value in told.items()))
+        totals = {"commits": len(self.ledger.acked), "statements": len(self.lrs.kept)} | figures
+        print(", ".join(f"{name} {value}" for name, value in totals.items()))
 
     def _judge(self) -> None:
         seen = stored(self.engine)
         broken = violations(self.ledger, seen, self.lrs.kept, self.lrs.changed)
         if broken:
-            told: dict[str, Any] = {
+            evidence: dict[str, Any] = {
                 "broken": broken,
                 "acked": [[*name, ids] for name, ids in self.ledger.acked.items()],
                 "unknown": sorted(self.ledger.unknown),
-                "statements": [asdict(one) | {"body": one.body.decode()} for one in seen.statements],
+                "statements": [asdict(statement) | {"body": statement.body.decode()} for statement in seen.statements],
                 "arrived": list(self.lrs.kept),
             }
-            self.history.write_bytes(msgspec.json.encode(told))
+            self.history.write_bytes(msgspec.json.encode(evidence))
             pytest.fail(f"{len(broken)} broken, such as {_some(broken)}; what was seen is in {self.history}")
 
 

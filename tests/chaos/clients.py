@@ -66,7 +66,7 @@ class Client:
         while True:
             answer = await self._post(name, body)
             if answer is not None:
-                self._ledger.acked[name] = [one["id"] for one in answer["statements"]]
+                self._ledger.acked[name] = [statement["id"] for statement in answer["statements"]]
                 if self._random.random() < 0.1:
                     # an answer that was lost on its way: the player sends it once more
                     self._ledger.repeated += 1
@@ -79,8 +79,8 @@ class Client:
         try:
             async with self._http.post(f"{url}/v1/commits", json=body, headers=self._headers) as response:
                 self._ledger.statuses[response.status] += 1
-                told: dict[str, Any] = await response.json(content_type=None)
-                return told if response.status == 200 else None
+                content: dict[str, Any] = await response.json(content_type=None)
+                return content if response.status == 200 else None
         except (aiohttp.ClientError, TimeoutError, ValueError):
             self._ledger.unknown.add(name)
             return None

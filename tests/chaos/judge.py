@@ -66,37 +66,47 @@ def violations(ledger: Ledger, bridge: Stored, arrived: Mapping[str, bytes], cha
 
     `arrived` is what the LRS has, by id in the order of first arrival; `changed` are ids that it saw with two contents.
     """
-    found: list[str] = []
-    issued = {one.id: one for one in bridge.statements}
+    problems: list[str] = []
+    issued = {row.id: row for row in bridge.statements}
     for (learner, number), ids in ledger.acked.items():
         if number not in bridge.commits.get(learner, ()):
-            found.append(f"commit {number} of {learner} was answered 200 and is not in the journal")
-        found += [f"statement {one} was promised and is not stored" for one in ids if one not in issued]
+            problems.append(f"commit {number} of {learner} was answered 200 and is not in the journal")
+        problems += [
+            f"statement {statement_id} was promised and is not stored"
+            for statement_id in ids
+            if statement_id not in issued
+        ]
     for learner, numbers in bridge.commits.items():
-        twice = sorted({one for one in numbers if numbers.count(one) > 1})
-        found += [f"commit {one} of {learner} was taken twice" for one in twice]
-        found += [f"commit {one} of {learner} was never sent" for one in numbers if (learner, one) not in ledger.issued]
-    for one in issued.values():
-        if one.state == "delivered" and one.id not in arrived:
-            found.append(f"statement {one.id} counts as delivered and the LRS does not have it")
-        elif one.state == "dead" and not one.tries:
-            found.append(f"statement {one.id} is dead and nothing says why")
-        elif one.state not in {"delivered", "dead"}:
-            found.append(f"statement {one.id} is {one.state}")
-        if one.state == "dead" and one.id in arrived:
-            found.append(f"statement {one.id} counts as dead and the LRS has it")
-    found += [f"statement {one} arrived and was never made" for one in arrived if one not in issued]
-    found += [f"statement {one} arrived with other bytes" for one, body in arrived.items()
-              if one in issued and issued[one].body != body]  # fmt: skip
-    found += [f"statement {one} was sent with two contents" for one in changed]
-    found += _inversions([issued[one] for one in arrived if one in issued])
-    return found
+        twice = sorted({commit for commit in numbers if numbers.count(commit) > 1})
+        problems += [f"commit {commit} of {learner} was taken twice" for commit in twice]
+        problems += [
+            f"commit {commit} of {learner} was never sent"
+            for commit in numbers
+            if (learner, commit) not in ledger.issued
+        ]
+    for row in issued.values():
+        if row.state == "delivered" and row.id not in arrived:
+            problems.append(f"statement {row.id} counts as delivered and the LRS does not have it")
+        elif row.state == "dead" and not row.tries:
+            problems.append(f"statement {row.id} is dead and nothing says why")
+        elif row.state not in {"delivered", "dead"}:
+            problems.append(f"statement {row.id} is {row.state}")
+        if row.state == "dead" and row.id in arrived:
+            problems.append(f"statement {row.id} counts as dead and the LRS has it")
+    problems += [
+        f"statement {statement_id} arrived and was never made" for statement_id in arrived if statement_id not in issued
+    ]
+    problems += [f"statement {statement_id} arrived with other bytes" for statement_id, body in arrived.items()
+              if statement_id in issued and issued[statement_id].body != body]  # fmt: skip
+    problems += [f"statement {statement_id} was sent with two contents" for statement_id in changed]
+    problems += _inversions([issued[statement_id] for statement_id in arrived if statement_id in issued])
+    return problems
 
 
 def _inversions(arrived: Sequence[Issued]) -> list[str]:
-    found, last = [], dict[int, int]()
-    for one in arrived:
-        if one.position <= last.get(one.attempt_id, -1):
-            found.append(f"statement {one.id} arrived after later ones of its attempt")
-        last[one.attempt_id] = max(one.position, last.get(one.attempt_id, -1))
-    return found
+    problems, last = [], dict[int, int]()
+    for row in arrived:
+        if row.position <= last.get(row.attempt_id, -1):
+            problems.append(f"statement {row.id} arrived after later ones of its attempt")
+        last[row.attempt_id] = max(row.position, last.get(row.attempt_id, -1))
+    return problems

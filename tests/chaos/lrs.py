@@ -70,23 +70,23 @@ class ChaosLrs:
         """
         missing = {*ids}
 
-        def left() -> int:
-            missing.difference_update([one for one in missing if one in self.kept])
+        def count_missing() -> int:
+            missing.difference_update([statement_id for statement_id in missing if statement_id in self.kept])
             return len(missing)
 
-        await wait_while_decreasing(left, self.next_answer, seconds)
+        await wait_while_decreasing(count_missing, self.next_answer, seconds)
 
     async def _about(self, _request: web.Request) -> web.Response:
         return web.json_response({"version": ["1.0.3"]})
 
     async def _get(self, request: web.Request) -> web.Response:
-        found = self.kept.get(request.query.get("statementId", ""))
-        return web.Response(status=404) if found is None else web.Response(body=found, content_type="application/json")
+        body = self.kept.get(request.query.get("statementId", ""))
+        return web.Response(status=404) if body is None else web.Response(body=body, content_type="application/json")
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
         body = await request.read()
-        parts = [bytes(one) for one in msgspec.json.decode(body, type=list[msgspec.Raw])]
+        parts = [bytes(part) for part in msgspec.json.decode(body, type=list[msgspec.Raw])]
         came = {msgspec.json.decode(part, type=_Told).id: part for part in parts}
         fault = self._fault()
         self.faults[fault] += 1
@@ -113,14 +113,16 @@ class ChaosLrs:
         if self.poison & came.keys():
             self.faults["400"] += 1
             return web.Response(status=400, text="refused: " + ", ".join(sorted(self.poison & came.keys())))
-        self.changed += [one for one, part in came.items() if self.kept.get(one, part) != part]
+        self.changed += [
+            statement_id for statement_id, part in came.items() if self.kept.get(statement_id, part) != part
+        ]
         if fault == "conflict" and self.kept.keys() & came.keys():
             self.faults["409"] += 1
             return web.Response(status=409)
-        for one, part in came.items():
-            if one in self.kept:
+        for statement_id, part in came.items():
+            if statement_id in self.kept:
                 self.faults["again"] += 1
-            self.kept.setdefault(one, part)
+            self.kept.setdefault(statement_id, part)
         if fault == "kept-cut":
             self._cut(request)
         if fault.startswith("kept-5"):

@@ -42,7 +42,7 @@ async def test_a_jump_loses_nothing_and_dates_no_statement_before_an_earlier_one
 
     await wait_until(arrived)
     (report,) = bridge.reports()
-    assert list(chaos_lrs.kept) == [one.id for one in report.statements]
-    dates = [msgspec.json.decode(one.body)["timestamp"] for one in report.statements]
+    assert list(chaos_lrs.kept) == [statement.id for statement in report.statements]
+    dates = [msgspec.json.decode(statement.body)["timestamp"] for statement in report.statements]
     assert dates == sorted(dates)
     assert bridge.clock() != START

@@ -44,14 +44,14 @@ def cluster() -> Iterator[Any]:
 
 def _children(pid: int, pattern: str = "") -> list[int]:
     """Return the processes of a database server, those whose title matches."""
-    found = subprocess.run(["pgrep", "-P", str(pid), "-f", pattern], capture_output=True, text=True, check=False)
-    return [int(one) for one in found.stdout.split()]
+    result = subprocess.run(["pgrep", "-P", str(pid), "-f", pattern], capture_output=True, text=True, check=False)
+    return [int(child) for child in result.stdout.split()]
 
 
 def _signal(number: signal.Signals, pids: Sequence[int]) -> None:
-    for one in pids:
+    for pid in pids:
         with suppress(ProcessLookupError):
-            os.kill(one, number)
+            os.kill(pid, number)
 
 
 class TestPostgreSQL:

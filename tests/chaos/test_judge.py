@@ -38,8 +38,8 @@ def test_kept_promises_are_no_violations() -> None:
     ],
 )
 def test_a_broken_promise_is_found(bridge: Stored, arrived: dict[str, bytes], words: str) -> None:
-    (found,) = violations(LEDGER, bridge, arrived)
-    assert words in found
+    (violation,) = violations(LEDGER, bridge, arrived)
+    assert words in violation
 
 
 def test_a_statement_with_two_contents_is_found() -> None:

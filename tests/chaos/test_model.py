@@ -67,7 +67,7 @@ class Machine(RuleBasedStateMachine):
             version = mapping_versions.ensure(
                 connection, name="m", content_hash="0" * 64, definition=MAPPING.definition.text, now=START
             )
-        rules = {one.name: ("lrs",) for one in MAPPING.definition.rules}
+        rules = {mapping_rule.name: ("lrs",) for mapping_rule in MAPPING.definition.rules}
         self.dependencies = CommitDependencies(
             ActiveMappings(ActiveMapping(version, MAPPING, rules, {})), self.clock, self.ids
         )
@@ -81,29 +81,29 @@ class Machine(RuleBasedStateMachine):
         assert opened.session_id
         self.sessions[opened.session_id] = Known(learner)
 
-    @precondition(lambda self: any(not one.ended for one in self.sessions.values()))
+    @precondition(lambda self: any(not model.ended for model in self.sessions.values()))
     @rule(data=st.data(), minutes=st.integers(0, 5), status=STATUSES, ends=st.booleans())
     def commit(self, data: st.DataObject, minutes: int, status: str, *, ends: bool) -> None:
         """Post the next commit of an open session."""
         session_id = data.draw(st.sampled_from(self._open_ones()))
         self._check(self._do(self._next(session_id, minutes, status, ends=ends)))
 
-    @precondition(lambda self: sum(not one.ended for one in self.sessions.values()) > 1)
+    @precondition(lambda self: sum(not model.ended for model in self.sessions.values()) > 1)
     @rule(data=st.data(), status=STATUSES, fails=st.booleans(), comes_between=st.booleans())
     def commit_together(self, data: st.DataObject, status: str, *, fails: bool, comes_between: bool) -> None:
         """Post several commits that wait together.
 
         Meanwhile the other process may commit to a session of one of their enrollments, and the transaction may fail.
         """
-        first, *others = data.draw(st.lists(st.sampled_from(self._open_ones()), min_size=2, max_size=5))
+        first, *other_ids = data.draw(st.lists(st.sampled_from(self._open_ones()), min_size=2, max_size=5))
         mine, other = self.processes if data.draw(st.booleans()) else self.processes[::-1]
-        others = [one for one in others if one != first]
-        for session_id in others:
+        other_ids = [other_id for other_id in other_ids if other_id != first]
+        for session_id in other_ids:
             mine.add(QueuedCommand(self._next(session_id, 1, status)))
         if comes_between:
             (between,) = self._run(other, [self._next(first, 1, "incomplete")])
             self._check(between)
-        if fails and others:
+        if fails and other_ids:
             batch = mine.next_batch()
             assert batch is not None
             with self.engine.connect() as connection, connection.begin() as transaction:
@@ -114,15 +114,15 @@ class Machine(RuleBasedStateMachine):
             results = self._store(mine, batch)
         else:
             results = self._run(mine, [])
-        assert len(results) == len(others)
+        assert len(results) == len(other_ids)
         for result in results:
             self._check(result)
 
-    @precondition(lambda self: any(one.bodies for one in self.sessions.values()))
+    @precondition(lambda self: any(model.bodies for model in self.sessions.values()))
     @rule(data=st.data())
     def repeat(self, data: st.DataObject) -> None:
         """Send a commit once more, whenever: it has no effect but a line in the journal."""
-        session_id = data.draw(st.sampled_from([one for one, known in self.sessions.items() if known.bodies]))
+        session_id = data.draw(st.sampled_from([key for key, model in self.sessions.items() if model.bodies]))
         before = self._statements()
         answer = self._post(session_id, data.draw(st.sampled_from(self.sessions[session_id].bodies)))
         assert answer["disposition"] == "duplicate"
@@ -132,10 +132,10 @@ class Machine(RuleBasedStateMachine):
     def nobody_comes(self) -> None:
         """Let a day pass, after which every open session is idle; any of them may go on."""
         self.clock.advance(86_400)
-        for session_id, known in self.sessions.items():
-            if not known.ended and not known.idle:
+        for session_id, model in self.sessions.items():
+            if not model.ended and not model.idle:
                 assert self._do(CloseIdleSession(session_id, self.clock())) is True
-                known.idle = True
+                model.idle = True
 
     @invariant()
     def everything_adds_up(self) -> None:
@@ -150,23 +150,23 @@ class Machine(RuleBasedStateMachine):
             numbers: dict[str, list[int]] = {}
             for row in connection.execute(select(journal.c.session_id, journal.c.number).order_by(journal.c.number)):
                 numbers.setdefault(str(row.session_id), []).append(row.number)
-            found = {
+            by_learner = {
                 owner.learner_id: (owner, lookups.reports(connection, owner))
                 for owner in lookups.enrollments(connection)
             }
-        assert all(one == list(range(1, len(one) + 1)) for one in numbers.values())
-        for learner, (owner, reports) in found.items():
-            assert [one.attempt.number for one in reports] == list(range(1, len(reports) + 1))
-            begun = [one for one in reports if one.attempt.last_commit_at is not None]
+        assert all(series == list(range(1, len(series) + 1)) for series in numbers.values())
+        for learner, (owner, reports) in by_learner.items():
+            assert [report.attempt.number for report in reports] == list(range(1, len(reports) + 1))
+            begun = [report for report in reports if report.attempt.last_commit_at is not None]
             assert owner.total_attempts == len(begun) >= len(reports) - 1
-            spent = sum(known.minutes for known in self.sessions.values() if known.learner == learner)
-            assert owner.total_time == sum(one.attempt.total_time for one in reports)
+            spent = sum(model.minutes for model in self.sessions.values() if model.learner == learner)
+            assert owner.total_time == sum(report.attempt.total_time for report in reports)
             assert owner.total_time == spent * 6_000
             assert (owner.success_status == "passed") == (learner in self.passed)
             for report in reports:
-                positions = [one.position for one in report.statements]
+                positions = [statement.position for statement in report.statements]
                 assert positions == list(range(1, len(positions) + 1))
-                dates = [msgspec.json.decode(one.body)["timestamp"] for one in report.statements]
+                dates = [msgspec.json.decode(statement.body)["timestamp"] for statement in report.statements]
                 assert dates == sorted(dates)
 
     def teardown(self) -> None:
@@ -174,23 +174,23 @@ class Machine(RuleBasedStateMachine):
         assert replayed(self.engine, MAPPING) == stored(self.engine)
 
     def _open_ones(self) -> list[str]:
-        return [one for one, known in self.sessions.items() if not known.ended]
+        return [session_id for session_id, model in self.sessions.items() if not model.ended]
 
     def _next(self, session_id: str, minutes: int, status: str, *, ends: bool = False) -> StoreCommit:
         """Make a session's next commit, and let the model know of it."""
-        known = self.sessions[session_id]
-        known.minutes += minutes
+        model = self.sessions[session_id]
+        model.minutes += minutes
         self.clock.advance(60 * minutes + 1)
-        counted = f"{known.minutes // 60:04}:{known.minutes % 60:02}:00"
+        counted = f"{model.minutes // 60:04}:{model.minutes % 60:02}:00"
         body = {
             "cmi": {"core": {"lesson_status": status, "session_time": counted}},
-            "sequence": len(known.bodies) + 1,
+            "sequence": len(model.bodies) + 1,
             "terminated": ends,
         }
-        known.bodies.append(body)
-        known.ended, known.idle = ends, False
+        model.bodies.append(body)
+        model.ended, model.idle = ends, False
         if status == "passed":
-            self.passed.add(known.learner)
+            self.passed.add(model.learner)
         return self._posting(session_id, body)
 
     def _check(self, result: object) -> None:
@@ -218,8 +218,8 @@ class Machine(RuleBasedStateMachine):
     def _post(self, session_id: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = self._do(self._posting(session_id, body))
         assert isinstance(answer, bytes)
-        told: dict[str, Any] = msgspec.json.decode(answer)
-        return told
+        content: dict[str, Any] = msgspec.json.decode(answer)
+        return content
 
     def _posting(self, session_id: str, body: dict[str, Any]) -> StoreCommit:
         raw = msgspec.json.encode(body)
@@ -238,10 +238,10 @@ class Machine(RuleBasedStateMachine):
     def _statements(self) -> list[str]:
         with reading(self.engine) as connection:
             return [
-                one.id
+                statement.id
                 for owner in lookups.enrollments(connection)
                 for report in lookups.reports(connection, owner)
-                for one in report.statements
+                for statement in report.statements
             ]
 
 

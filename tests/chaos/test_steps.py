@@ -64,11 +64,11 @@ async def test_a_commit_is_stored_whole_or_not_at_all_whatever_fails(bridge: Bri
         again = await bridge.commit(CMI, **who, sequence=2)
         assert again["disposition"] == "applied"
         (report,) = bridge.reports(f"u{number}")
-        assert [one.id for one in report.statements][-len(again["statements"]) :] == [
-            one["id"] for one in again["statements"]
+        assert [statement.id for statement in report.statements][-len(again["statements"]) :] == [
+            statement["id"] for statement in again["statements"]
         ]
-        assert all(len(one.deliveries) == 1 for one in report.statements)
+        assert all(len(statement.deliveries) == 1 for statement in report.statements)
     else:
         pytest.fail("no run got through")
-    tables = {word for one in hit for word in one.split() if word in metadata.tables}
+    tables = {word for sql in hit for word in sql.split() if word in metadata.tables}
     assert {"enrollment", "session", "journal", "statement", "delivery"} <= tables

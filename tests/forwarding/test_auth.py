@@ -53,13 +53,13 @@ class Guarded:
 @pytest.fixture
 async def guarded() -> AsyncIterator[Guarded]:
     """Start one."""
-    one = Guarded()
-    one.answers.set()
+    site = Guarded()
+    site.answers.set()
     app = web.Application()
-    app.add_routes([web.post("/xapi/statements", one.statements), web.post("/token", one.token)])
+    app.add_routes([web.post("/xapi/statements", site.statements), web.post("/token", site.token)])
     async with TestServer(app) as server:
-        one.url = str(server.make_url("/"))
-        yield one
+        site.url = str(server.make_url("/"))
+        yield site
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ asked_for = st.none() | st.floats(0, 1e12)
 
 @small
 @given(failures, shares, asked_for)
-def test_a_wait_is_never_negative_and_never_longer_than_the_longest(count: int, share: float, asked: float) -> None:
-    assert 0 <= backoff_delay(count, lambda: share, asked) <= MAX_DELAY
+def test_a_wait_is_never_negative_and_never_longer_than_the_longest(count: int, share: float, wait: float) -> None:
+    assert 0 <= backoff_delay(count, lambda: share, wait) <= MAX_DELAY
 
 
 @small
@@ -47,14 +47,14 @@ def test_the_jitter_is_full(count: int, share: float) -> None:
 
 @small
 @given(failures, shares, st.floats(0, MAX_DELAY))
-def test_what_the_lrs_asks_for_is_waited_at_least(count: int, share: float, asked: float) -> None:
-    assert backoff_delay(count, lambda: share, asked) >= asked
-    assert backoff_delay(count, lambda: share, asked) == max(backoff_delay(count, lambda: share), asked)
+def test_what_the_lrs_asks_for_is_waited_at_least(count: int, share: float, wait: float) -> None:
+    assert backoff_delay(count, lambda: share, wait) >= wait
+    assert backoff_delay(count, lambda: share, wait) == max(backoff_delay(count, lambda: share), wait)
 
 
-@pytest.mark.parametrize("asked", [MAX_DELAY + 1, 1e9, 1e300, math.inf])
-def test_an_lrs_that_asks_for_more_than_the_longest_gets_the_longest(asked: float) -> None:
-    assert backoff_delay(1, lambda: 0.0, asked) == MAX_DELAY
+@pytest.mark.parametrize("wait", [MAX_DELAY + 1, 1e9, 1e300, math.inf])
+def test_an_lrs_that_asks_for_more_than_the_longest_gets_the_longest(wait: float) -> None:
+    assert backoff_delay(1, lambda: 0.0, wait) == MAX_DELAY
 
 
 def test_no_wait_asked_for_is_no_wait_added() -> None:

@@ -18,10 +18,10 @@ def _page(bodies: list[str], tries: dict[int, int] | None = None) -> ClaimedBatc
 
 
 def _cut(page: ClaimedBatch, limit: int) -> list[Batch]:
-    queue, found = BatchSplitter(page), []
+    queue, batches = BatchSplitter(page), []
     while (batch := queue.take(limit)) is not None:
-        found.append(batch)
-    return found
+        batches.append(batch)
+    return batches
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 50])
@@ -30,9 +30,9 @@ def test_all_of_a_page_goes_out_in_its_order_and_byte_for_byte(limit: int) -> No
     batches = _cut(_page(bodies), limit)
     assert [len(batch.claimed) for batch in batches] == [min(limit, 7 - at) for at in range(0, 7, limit)]
     for batch in batches:
-        its = ",".join(bodies[one.position] for one in batch.claimed)
+        its = ",".join(bodies[row.position] for row in batch.claimed)
         assert batch.body.decode() == f"[{its}]"
-    assert [one.position for batch in batches for one in batch.claimed] == list(range(7))
+    assert [row.position for batch in batches for row in batch.claimed] == list(range(7))
 
 
 def test_nothing_is_cut_out_of_an_empty_page() -> None:

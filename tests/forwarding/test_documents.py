@@ -43,33 +43,33 @@ ANY_DOCUMENT = {
 def held(lrs: Lrs) -> dict[str, Any]:
     """Return what an LRS has, by the last part of the document's id."""
     return {
-        name.removeprefix(PROFILE): json.loads(one.content) if one.is_json else one.content.decode()
-        for name, one in lrs.app[DOCUMENTS].matching(lambda _: True)
+        name.removeprefix(PROFILE): json.loads(document.content) if document.is_json else document.content.decode()
+        for name, document in lrs.app[DOCUMENTS].matching(lambda _: True)
     }
 
 
 def requests(lrs: Lrs, method: str = "PUT") -> list[dict[str, str]]:
     """Return the parameters of the requests for documents, in order of arrival."""
     return [
-        {name: values[0] for name, values in parse_qs(urlsplit(one.target).query).items()}
-        for one in lrs.app[LEDGER].arrivals()
-        if one.method == method and urlsplit(one.target).path.startswith("/xapi/a") and "?" in one.target
+        {name: values[0] for name, values in parse_qs(urlsplit(request.target).query).items()}
+        for request in lrs.app[LEDGER].arrivals()
+        if request.method == method and urlsplit(request.target).path.startswith("/xapi/a") and "?" in request.target
     ]
 
 
 def writes(lrs: Lrs) -> Counter[str]:
     """Count the writes of each document."""
-    return Counter((one.get("stateId") or one["profileId"]).removeprefix(PROFILE) for one in requests(lrs))
+    return Counter((query.get("stateId") or query["profileId"]).removeprefix(PROFILE) for query in requests(lrs))
 
 
 def due(bridge: Bridge, target: str = "lrs") -> int:
     """Return how many documents may be written now."""
     with reading(bridge.engine) as connection:
         way = document_delivery.c
-        found = select(func.count()).where(
+        query = select(func.count()).where(
             way.target == target, way.state == "waiting", way.not_before <= bridge.clock()
         )
-        return connection.execute(found).scalar_one()
+        return connection.execute(query).scalar_one()
 
 
 async def written(bridge: Bridge, target: str = "lrs") -> None:
@@ -111,7 +111,7 @@ async def test_the_lrs_has_what_the_profile_asks_for(lrs: Lrs, start: StartBridg
         },
     }
     agent = {"account": {"homePage": "https://lms.example.org", "name": "u1"}, "objectType": "Agent"}
-    (state,) = [one for one in requests(lrs) if one.get("stateId") == ATTEMPT_STATE]
+    (state,) = [query for query in requests(lrs) if query.get("stateId") == ATTEMPT_STATE]
     assert (state["activityId"], json.loads(state["agent"])) == (f"{sco}?attemptId={uuid}", agent)
 
 
@@ -180,7 +180,7 @@ async def test_every_attempt_is_in_the_list_in_order(lrs: Lrs, start: StartBridg
         await written(bridge)
     uuids = [report.attempt.uuid for report in bridge.reports() if report.commits]
     attempts = held(lrs)["activity-state"]["attempts"]
-    assert [one.partition("attemptId=")[2] for one in attempts] == uuids
+    assert [activity_id.partition("attemptId=")[2] for activity_id in attempts] == uuids
 
 
 async def test_what_others_wrote_into_a_document_stays(lrs: Lrs, start: StartBridge) -> None:
@@ -254,7 +254,7 @@ async def test_a_document_whose_address_an_lrs_does_not_take_holds_up_no_other(
     await bridge.commit(PLAYED)
     await written(bridge)
     assert held(lrs).keys() == DEFAULT - {"agent-profile"}
-    (dead,) = (one for one in bridge.reports()[0].documents if one.name == "agent-profile")
+    (dead,) = (document for document in bridge.reports()[0].documents if document.name == "agent-profile")
     assert [(way.state, way.last_status) for way in dead.deliveries] == [("dead", status)]
 
 

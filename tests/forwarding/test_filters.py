@@ -21,8 +21,8 @@ async def test_each_target_gets_what_its_filter_lets_through_in_order(start_lrs:
         )
     )
     answer = await bridge.commit(DONE)
-    rules = {one["id"]: one["rule"] for one in answer["statements"]}
+    rules = {statement["id"]: statement["rule"] for statement in answer["statements"]}
     await wait_until(lambda: is_settled(bridge))
-    assert [rules[one] for one in everything.ids()] == list(rules.values())
-    assert [rules[one] for one in results.ids()] == ["completed", "passed"]
-    assert [rules[one] for one in rest.ids()] == ["completed"]
+    assert [rules[statement_id] for statement_id in everything.ids()] == list(rules.values())
+    assert [rules[statement_id] for statement_id in results.ids()] == ["completed", "passed"]
+    assert [rules[statement_id] for statement_id in rest.ids()] == ["completed"]

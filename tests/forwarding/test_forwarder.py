@@ -36,9 +36,11 @@ async def test_statements_arrive_in_order_and_byte_for_byte_as_they_were_stored(
             )
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge)
-    bodies = {one.id: one.body for one in statements(bridge)}
+    bodies = {statement.id: statement.body for statement in statements(bridge)}
     for raw, arrival in zip(lrs.bodies, lrs.posts(), strict=True):
-        assert raw.decode() == "[" + ",".join(bodies[one or ""] for one in arrival.statement_ids) + "]"
+        assert (
+            raw.decode() == "[" + ",".join(bodies[statement_id or ""] for statement_id in arrival.statement_ids) + "]"
+        )
     assert {(way.state, way.tries, way.last_status) for way in deliveries_by_id(bridge).values()} == {
         ("delivered", 1, 200)
     }
@@ -52,7 +54,7 @@ async def test_many_statements_go_together_but_never_too_many(lrs: Lrs, start: S
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, ids=ids)
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge)
-    assert [len(one.statement_ids) for one in lrs.posts()] == [50, len(lrs.ids()) - 50]
+    assert [len(post.statement_ids) for post in lrs.posts()] == [50, len(lrs.ids()) - 50]
 
 
 async def test_what_waits_when_the_bridge_stops_is_sent_when_it_starts_again(lrs: Lrs, start: StartBridge) -> None:
@@ -83,18 +85,21 @@ async def test_no_statement_overtakes_one_of_its_attempt_that_waits_to_be_tried_
     lrs: Lrs, start: StartBridge
 ) -> None:
     bridge, _ = await store_statements(start)
-    first, others = statements(bridge, ["u1"])[0].id, {one.id for one in statements(bridge, ["u2", "u3"])}
+    first, other_ids = (
+        statements(bridge, ["u1"])[0].id,
+        {statement.id for statement in statements(bridge, ["u2", "u3"])},
+    )
     with writing(bridge.engine) as connection:
         hold(connection, [outbox.UNASSIGNED])
         claimed = outbox.claim(connection, whole(outbox.UNASSIGNED), now=START, limit=50, most_bytes=10**6).claimed
         leases.give_back(connection, owner=whole().owner)
-        delivery = next(one.id for one in claimed if one.statement_id == first)
+        delivery = next(row.id for row in claimed if row.statement_id == first)
         failed = Try("lrs", START, 1, "retry", 503, "down")
         outbox.settle(connection, [Settlement(failed, [delivery], "waiting", START + 60_000, None)])
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
-    await wait_until(lambda: set(lrs.ids()) == others)
+    await wait_until(lambda: set(lrs.ids()) == other_ids)
     await bridge.commit({"core": {"score": {"raw": "99"}}}, learner={"id": "u2"})
-    await wait_until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge, ["u2", "u3"])})
+    await wait_until(lambda: set(lrs.ids()) == {statement.id for statement in statements(bridge, ["u2", "u3"])})
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered", "waiting"}
     bridge.clock.advance(60)
     await wait_until(lambda: is_settled(bridge))
@@ -134,12 +139,14 @@ async def test_stopping_waits_for_the_request_under_way_and_notes_what_came_of_i
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit({"core": {"score": {"raw": "1"}}})
     await arrived.wait()
-    under_way = {one for one in lrs.posts()[0].statement_ids if one}
+    under_way = {statement_id for statement_id in lrs.posts()[0].statement_ids if statement_id}
     stopping = asyncio.create_task(bridge.close())
     await wait_until(lambda: not _listens(bridge))
     go_on.set()
     await stopping
-    assert {one for one, way in deliveries_by_id(bridge).items() if way.state == "delivered"} == under_way
+    assert {
+        statement_id for statement_id, way in deliveries_by_id(bridge).items() if way.state == "delivered"
+    } == under_way
     assert set(lrs.ids()) == under_way
 
 
@@ -160,8 +167,8 @@ async def test_every_lrs_gets_every_statement(start_lrs: StartLrs, start: StartB
     for name, lrs in lrss.items():
         assert {way.state for way in deliveries_by_id(bridge, name).values()} == {"delivered"}
         for learner in LEARNERS:
-            its = [one.id for one in statements(bridge, [learner])]
-            assert [one for one in lrs.ids() if one in its] == its
+            its = [statement.id for statement in statements(bridge, [learner])]
+            assert [statement_id for statement_id in lrs.ids() if statement_id in its] == its
 
 
 async def test_an_lrs_that_is_down_holds_up_no_other(start_lrs: StartLrs, start: StartBridge) -> None:
@@ -189,4 +196,4 @@ async def test_what_a_process_without_an_lrs_stores_goes_on_its_way_in_order(lrs
     await wait_until(lambda: len(lrs.ids()) == 10)
 
     (report,) = sending.reports()
-    assert lrs.ids() == [one.id for one in report.statements]
+    assert lrs.ids() == [statement.id for statement in report.statements]

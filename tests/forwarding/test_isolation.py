@@ -30,7 +30,7 @@ def test_a_permission_may_be_missing_where_nothing_ever_passed_or_several_attemp
 def test_when_nothing_of_several_attempts_passes_the_target_is_to_blame() -> None:
     isolation = Isolation()
     failures = [isolation.record_failure(number, number) for number in range(TARGET_FAILURE_ATTEMPTS + 1)]
-    assert [one.is_target_wide for one in failures] == [False] * (TARGET_FAILURE_ATTEMPTS - 1) + [True, True]
+    assert [failure.is_target_wide for failure in failures] == [False] * (TARGET_FAILURE_ATTEMPTS - 1) + [True, True]
     isolation.record_success()
     assert not isolation.record_failure("new", "new").is_target_wide
 

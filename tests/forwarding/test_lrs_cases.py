@@ -48,9 +48,9 @@ def last_try(bridge: Bridge) -> DeliveryLine:
     return next(
         way
         for report in bridge.reports("p", "ap")
-        for one in report.statements
-        for way in one.deliveries
-        if "POISON" in one.body
+        for line in report.statements
+        for way in line.deliveries
+        if "POISON" in line.body
     )
 
 
@@ -173,31 +173,31 @@ async def test_when_everything_is_refused_the_target_pauses_after_the_first_few(
         await bridge.commit(PASSED, learner={"id": "another"})
     refusing.clear()
 
-    def found() -> list[str]:
+    def states() -> list[str]:
         lines = statements(bridge, [*learners, "another"])
         return [way.state for line in lines for way in line.deliveries]
 
     def recovered() -> bool:
         bridge.clock.advance(10)
-        return "waiting" not in found() and alarms(bridge) == {}
+        return "waiting" not in states() and alarms(bridge) == {}
 
     await wait_until(recovered)
     # in shards beside each other one more each can be on its way
-    assert found().count("dead") <= MAX_REFUSED_IN_A_ROW + 4
-    assert found().count("delivered") > 50
+    assert states().count("dead") <= MAX_REFUSED_IN_A_ROW + 4
+    assert states().count("delivered") > 50
 
 
 async def test_a_known_id_answered_500_is_looked_at_and_delivered(start_lrs: StartLrs, start: StartBridge) -> None:
     """The first answer is lost, and the LRS breaks on what it knows."""
-    known: set[str] = set()
+    stored_ids: set[str] = set()
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
         if request.method != "POST":
             return None
-        ids = {one["id"] for one in msgspec.json.decode(await request.read())}
-        if ids & known:
+        ids = {body["id"] for body in msgspec.json.decode(await request.read())}
+        if ids & stored_ids:
             return web.Response(status=500, text="Internal Server Error")
-        known.update(ids)
+        stored_ids.update(ids)
         return None
 
     lrs = await start_lrs(fault)
@@ -241,18 +241,18 @@ async def test_a_duplicate_that_may_not_be_read_is_told_as_that_and_holds_up_not
     way = deliveries_by_id(bridge).pop(duplicate)
     assert (way.state, way.last_status) == ("dead", status)
     assert "cannot be read back to be compared (403 statements/write only)" in (way.last_answer or "")
-    assert {one.state for id_, one in deliveries_by_id(bridge).items() if id_ != duplicate} == {"delivered"}
+    assert {delivery.state for id_, delivery in deliveries_by_id(bridge).items() if id_ != duplicate} == {"delivered"}
     assert alarms(bridge) == {RequestKind.READING: AlarmState.NOT_ALLOWED}
 
 
 RESPELLINGS: dict[str, Callable[[dict[str, Any]], None]] = {
-    "duration": lambda one: one["result"].update(duration="PT0H1M30.00S"),
-    "float32": lambda one: one["result"]["score"].update(scaled=0.8500000238418579),
-    "order": lambda one: one["context"]["contextActivities"]["grouping"].reverse(),
-    "single": lambda one: one["context"]["contextActivities"].update(
-        category=one["context"]["contextActivities"]["category"][0]
+    "duration": lambda body: body["result"].update(duration="PT0H1M30.00S"),
+    "float32": lambda body: body["result"]["score"].update(scaled=0.8500000238418579),
+    "order": lambda body: body["context"]["contextActivities"]["grouping"].reverse(),
+    "single": lambda body: body["context"]["contextActivities"].update(
+        category=body["context"]["contextActivities"]["category"][0]
     ),
-    "name": lambda one: one["actor"].pop("name"),
+    "name": lambda body: body["actor"].pop("name"),
 }
 
 
@@ -264,15 +264,15 @@ async def test_what_the_lrs_has_in_another_spelling_is_delivered_and_told_as_equ
     cmi = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "00:01:30"}}
     await bridge.commit(cmi, learner={"id": "u1", "name": "Ada"}, course={"id": "c"}, terminated=True)
     await bridge.close()
-    taken = next(one for one in statements(bridge, ["u1"]) if one.rule == "terminated")
-    theirs = msgspec.json.decode(taken.body)
+    line = next(row for row in statements(bridge, ["u1"]) if row.rule == "terminated")
+    theirs = msgspec.json.decode(line.body)
     theirs["actor"].setdefault("name", "Ada")
     RESPELLINGS[respelling](theirs)
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
         if request.method == "POST":
-            return web.Response(status=409) if taken.id.encode() in await request.read() else None
-        is_asked = request.method == "GET" and request.query.get("statementId") == taken.id
+            return web.Response(status=409) if line.id.encode() in await request.read() else None
+        is_asked = request.method == "GET" and request.query.get("statementId") == line.id
         return web.json_response(theirs) if is_asked else None
 
     lrs = await start_lrs(fault)
@@ -280,7 +280,7 @@ async def test_what_the_lrs_has_in_another_spelling_is_delivered_and_told_as_equ
     await wait_until(lambda: is_settled(bridge))
     with reading(bridge.engine) as connection:
         outcomes = {row[0] for row in connection.exec_driver_sql("SELECT outcome FROM try WHERE status = 409")}
-    way = deliveries_by_id(bridge)[taken.id]
+    way = deliveries_by_id(bridge)[line.id]
     assert way.state == "delivered"
     assert "equivalent" in outcomes
     assert "spelled otherwise" in (way.last_answer or "")
@@ -381,4 +381,4 @@ async def test_an_lrs_that_lets_no_statement_void_another_says_so_and_takes_the_
 
 
 def _ways(bridge: Bridge) -> dict[str, DeliveryLine]:
-    return {one.id: way for one in statements(bridge, OTHERS[:3]) for way in one.deliveries if way.target == "lrs"}
+    return {line.id: way for line in statements(bridge, OTHERS[:3]) for way in line.deliveries if way.target == "lrs"}

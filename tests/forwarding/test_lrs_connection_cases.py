@@ -76,13 +76,13 @@ async def test_an_oauth_client_is_known_by_what_rfc_6749_says(
             form = parse_qs((await request.read()).decode())
             forms.append(form)
             if posted:
-                told = form["client_id"][0], form["client_secret"][0]
+                credentials = form["client_id"][0], form["client_secret"][0]
                 assert "Authorization" not in request.headers
             else:
                 basic = b64decode(request.headers["Authorization"].removeprefix("Basic ")).decode()
                 name, _, secret = basic.partition(":")
-                told = unquote_plus(name), unquote_plus(secret)
-            is_known = told == ("bridge:1", CLIENT_SECRET)
+                credentials = unquote_plus(name), unquote_plus(secret)
+            is_known = credentials == ("bridge:1", CLIENT_SECRET)
             return web.json_response({"access_token": "t"}) if is_known else web.Response(status=401)
         return web.Response(status=401) if request.headers.get("Authorization") != "Bearer t" else None
 
@@ -116,13 +116,13 @@ async def test_what_the_token_endpoint_answered_is_what_people_read(
     await bridge.commit(PASSED)
     words = f"the token endpoint answered {status}"
 
-    def told() -> list[str]:
+    def last_answers() -> list[str]:
         return [way.last_answer or "" for way in deliveries_by_id(bridge).values()]
 
-    await wait_until(lambda: any(words in text for text in told()))
-    assert all("maintenance until noon" in text for text in told() if text)
+    await wait_until(lambda: any(words in text for text in last_answers()))
+    assert all("maintenance until noon" in text for text in last_answers() if text)
     if status == 302:
-        assert any("redirects to https://id.example/x" in text for text in told())
+        assert any("redirects to https://id.example/x" in text for text in last_answers())
     await wait_until(lambda: alarms(bridge) == {"statements": "unreachable"})
 
 

@@ -15,12 +15,12 @@ from tests.support.waiting import wait_until
 PASSED = {"core": {"lesson_status": "passed"}}
 
 
-async def held(bridge: Bridge, kept: dict[str, bytes], content: bytes) -> None:
+async def held(bridge: Bridge, contents: dict[str, bytes], content: bytes) -> None:
     """Wait until one of the documents that are kept holds this; what waits for its turn is waited for."""
 
     def is_paused() -> bool:
         bridge.clock.advance(1)
-        return any(content in one for one in kept.values())
+        return any(content in body for body in contents.values())
 
     await wait_until(is_paused)
 
@@ -63,7 +63,7 @@ async def test_a_target_that_lets_statements_in_and_no_documents_says_so(
 async def test_a_document_that_is_missing_is_written_however_the_lrs_says_so(
     start_lrs: StartLrs, start: StartBridge, missing: int, written: int
 ) -> None:
-    kept: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
         if not request.path.startswith(("/xapi/activities/", "/xapi/agents/")):
@@ -71,52 +71,52 @@ async def test_a_document_that_is_missing_is_written_however_the_lrs_says_so(
         key = str(request.rel_url)
         if request.method == "GET":
             assert request.headers["Accept-Encoding"] == "identity"
-            if key not in kept:
+            if key not in contents:
                 return web.Response(status=missing)
-            return web.Response(body=kept[key], headers={"ETag": '"1"'})
-        if request.headers.get("If-Match") != ('"1"' if key in kept else None):
+            return web.Response(body=contents[key], headers={"ETag": '"1"'})
+        if request.headers.get("If-Match") != ('"1"' if key in contents else None):
             return web.Response(status=412)
-        kept[key] = await request.read()
+        contents[key] = await request.read()
         return web.Response(status=written)
 
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit({"completion_status": "incomplete", "location": "p2", "scaled_passing_score": "0.8"})
     await bridge.let_documents_follow()
-    await wait_until(lambda: len(kept) == 4)
+    await wait_until(lambda: len(contents) == 4)
     bridge.clock.advance(100)
     await bridge.commit({"location": "p3"})
     await bridge.let_documents_follow()
-    await held(bridge, kept, b"p3")
+    await held(bridge, contents, b"p3")
 
 
 @pytest.mark.parametrize("shown", ['W/"1"', '"1-gzip"', 'W/"1-gzip"', '"1--gzip"', '"1;gzip"', '"1-br"'])
 async def test_an_etag_that_a_proxy_changed_is_understood(start_lrs: StartLrs, start: StartBridge, shown: str) -> None:
-    kept: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
         if not request.path.startswith(("/xapi/activities/", "/xapi/agents/")):
             return None
         key = str(request.rel_url)
         if request.method == "GET":
-            if key not in kept:
+            if key not in contents:
                 return web.Response(status=404)
-            return web.Response(body=kept[key], headers={"ETag": shown})
-        if request.headers.get("If-Match") != ('"1"' if key in kept else None):
+            return web.Response(body=contents[key], headers={"ETag": shown})
+        if request.headers.get("If-Match") != ('"1"' if key in contents else None):
             return web.Response(status=412)
-        kept[key] = await request.read()
+        contents[key] = await request.read()
         return web.Response(status=204)
 
     lrs = await start_lrs(fault)
     bridge = await start(targets=(lrs.settings(documents={"adl-suspend-data": True}),))
     await bridge.commit({"location": "p1", "suspend_data": "first" * 50})
     await bridge.let_documents_follow()
-    await held(bridge, kept, b"p1")
+    await held(bridge, contents, b"p1")
     bridge.clock.advance(100)
     await bridge.commit({"location": "p2", "suspend_data": "second" * 50})
     await bridge.let_documents_follow()
-    await held(bridge, kept, b"p2")
-    await held(bridge, kept, b"second")
+    await held(bridge, contents, b"p2")
+    await held(bridge, contents, b"second")
 
 
 IDS = [
@@ -144,8 +144,8 @@ async def test_an_id_that_is_no_iri_quite_is_sent_all_the_same(lrs: Lrs, start: 
     await bridge.let_documents_follow()
 
     def ways_of(kind: str) -> set[str]:
-        lines = [one for report in bridge.reports("u1", id_) for one in getattr(report, kind)]
-        return {way.state for one in lines for way in one.deliveries}
+        lines = [line for report in bridge.reports("u1", id_) for line in getattr(report, kind)]
+        return {way.state for line in lines for way in line.deliveries}
 
     await wait_until(lambda: ways_of("statements") == ways_of("documents") == {"delivered"})
     assert len(lrs.ids()) == len(answer["statements"])
@@ -155,11 +155,11 @@ async def test_nul_is_taken_out_of_responses_and_item_ids_with_a_warning(lrs: Lr
     bridge = await start(targets=(lrs.settings(),))
     interactions = {"0": {"id": "q\x001", "type": "fill-in", "student_response": "a\x00b", "result": "correct"}}
     answer = await bridge.commit({"interactions": interactions}, scorm_version="1.2")
-    assert [(one["code"], one["element"]) for one in answer["warnings"]] == [
+    assert [(warning["code"], warning["element"]) for warning in answer["warnings"]] == [
         ("nul-removed", f"cmi.interactions.0.{name}") for name in ("id", "student_response")
     ]
     await wait_until(lambda: is_settled(bridge))
-    (responded,) = [one for one in statements(bridge, ["u1"]) if one.rule == "responded"]
+    (responded,) = [statement for statement in statements(bridge, ["u1"]) if statement.rule == "responded"]
     assert "\\u0000" not in responded.body
     assert "%00" not in responded.body
     assert msgspec.json.decode(responded.body)["result"]["response"] == "ab"

@@ -96,8 +96,8 @@ def test_no_answer_is_trouble_with_the_way() -> None:
 
 def test_only_a_known_status_ever_settles_a_document() -> None:
     """A 404 is none of them: where there is no such document one can be written, so it tells of a wrong address."""
-    found = {status: classify_document(Reply(status, "")) for status in range(100, 600)}
-    assert {status: outcome for status, outcome in found.items() if outcome is not Outcome.RETRY} == {
+    outcomes = {status: classify_document(Reply(status, "")) for status in range(100, 600)}
+    assert {status: outcome for status, outcome in outcomes.items() if outcome is not Outcome.RETRY} == {
         200: Outcome.DELIVERED,
         201: Outcome.DELIVERED,
         204: Outcome.DELIVERED,
@@ -113,7 +113,7 @@ def test_only_a_known_status_ever_settles_a_document() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("header", "seconds"),
     [
         ("0", 0),
         ("7", 7),
@@ -127,16 +127,16 @@ def test_only_a_known_status_ever_settles_a_document() -> None:
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
     ],
 )
-def test_the_wait_that_is_asked_for_is_seconds_or_a_date(told: str, seconds: float) -> None:
-    assert retry_after(Reply(503, "", {"Retry-After": told}), NOW) == seconds
+def test_the_wait_that_is_asked_for_is_seconds_or_a_date(header: str, seconds: float) -> None:
+    assert retry_after(Reply(503, "", {"Retry-After": header}), NOW) == seconds
 
 
 @pytest.mark.parametrize(
-    "told",
+    "header",
     ["", " ", "soon", "-5", "+5", "1.5", "1e3", "0x10", "٣", "²", "7 s", "7, 8", "NaN", "inf", "\x00", *NO_DATES],
 )
-def test_a_wait_that_cannot_be_read_is_none(told: str) -> None:
-    assert retry_after(Reply(503, "", {"Retry-After": told}), NOW) is None
+def test_a_wait_that_cannot_be_read_is_none(header: str) -> None:
+    assert retry_after(Reply(503, "", {"Retry-After": header}), NOW) is None
 
 
 def test_a_date_without_a_zone_is_one_in_greenwich(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,9 +151,9 @@ def test_a_date_without_a_zone_is_one_in_greenwich(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_huge_wait_is_a_number_that_can_be_waited() -> None:
-    told = retry_after(Reply(429, "", {"Retry-After": "9" * 400}), NOW)
-    assert told is not None
-    assert 3600 < told < math.inf
+    wait = retry_after(Reply(429, "", {"Retry-After": "9" * 400}), NOW)
+    assert wait is not None
+    assert 3600 < wait < math.inf
 
 
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER", "Retry-after"])
@@ -167,9 +167,9 @@ def test_no_header_asks_for_nothing() -> None:
 
 
 @settings(max_examples=200, derandomize=True, deadline=None)
-@given(status=st.none() | st.integers(100, 599), text=st.text(max_size=40), told=st.text(max_size=40))
-def test_no_answer_at_all_is_more_than_the_table_can_bear(status: int | None, text: str, told: str) -> None:
-    reply = Reply(status, text, {"Retry-After": told})
+@given(status=st.none() | st.integers(100, 599), text=st.text(max_size=40), header=st.text(max_size=40))
+def test_no_answer_at_all_is_more_than_the_table_can_bear(status: int | None, text: str, header: str) -> None:
+    reply = Reply(status, text, {"Retry-After": header})
     assert classify(reply, SENT) in Outcome
-    asked = retry_after(reply, NOW)
-    assert asked is None or 0 <= asked < math.inf
+    wait = retry_after(reply, NOW)
+    assert wait is None or 0 <= wait < math.inf

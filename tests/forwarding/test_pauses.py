@@ -34,7 +34,7 @@ async def test_a_paused_target_gets_nothing_until_people_end_it_and_others_go_on
 
     def other_has_all() -> bool:
         way = bridge.reports("u9")[0].statements[-1].deliveries
-        return {one.target: one.state for one in way}.get("other") == "delivered"
+        return {delivery.target: delivery.state for delivery in way}.get("other") == "delivered"
 
     await wait_until(other_has_all)
     assert not lrs.app[LEDGER].arrivals()
@@ -57,8 +57,8 @@ async def test_an_lrs_that_does_not_let_the_bridge_in_is_paused_and_loses_nothin
     assert (pause.automatic, pause.by) == (True, "scorm-bridge")
     assert pause.reason.startswith(f"the LRS answered {status}: who are you")
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"waiting"}
-    status_told, told = await bridge.get("/readyz", token=None)
-    assert (status_told, told["paused"]["lrs"]["automatic"]) == (200, True)
+    status_told, readiness = await bridge.get("/readyz", token=None)
+    assert (status_told, readiness["paused"]["lrs"]["automatic"]) == (200, True)
 
     lrs.script()
 
@@ -81,4 +81,4 @@ async def test_a_pause_of_people_outlasts_an_lrs_that_lets_the_bridge_in(lrs: Lr
     await again.commit(DONE, learner={"id": "u2"})
     await again.close()
     assert _paused(again) == {"lrs": BY_PEOPLE}
-    assert {one.state for line in again.reports("u2")[0].statements for one in line.deliveries} == {"waiting"}
+    assert {delivery.state for line in again.reports("u2")[0].statements for delivery in line.deliveries} == {"waiting"}

@@ -29,19 +29,19 @@ class _Loop:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> _Loop:
     """A clock that nobody waits for."""
-    made = _Loop()
-    running: Callable[[], Any] = lambda: made  # noqa: E731 -- as short as it is
+    loop = _Loop()
+    running: Callable[[], Any] = lambda: loop  # noqa: E731 -- as short as it is
     monkeypatch.setattr(asyncio, "get_running_loop", running)
-    monkeypatch.setattr(asyncio, "sleep", made.sleep)
-    return made
+    monkeypatch.setattr(asyncio, "sleep", loop.sleep)
+    return loop
 
 
 async def _times(rate: RateLimiter, clock: _Loop, count: int) -> list[float]:
-    told = []
+    times = []
     for _ in range(count):
         await rate.acquire()
-        told.append(round(clock.now - 100, 6))
-    return told
+        times.append(round(clock.now - 100, 6))
+    return times
 
 
 def _run(rate: RateLimiter, clock: _Loop, count: int) -> list[float]:

@@ -64,9 +64,9 @@ def _text(value: Any) -> str:
 
 def test_a_statement_is_the_same_as_itself_however_its_json_is_written() -> None:
     spread = msgspec.json.format(msgspec.json.encode(SENT, order="sorted"), indent=4).decode()
-    found = find(spread, SENT["id"])
-    assert found is not None
-    assert _same(SENT, found)
+    statement = find(spread, SENT["id"])
+    assert statement is not None
+    assert _same(SENT, statement)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ async def test_a_long_statement_comes_back_whole(lrs: Lrs, session: aiohttp.Clie
 
 
 @pytest.mark.parametrize(
-    ("told", "spoken"),
+    ("about", "spoken"),
     [
         (b'{"version": ["1.0.3", "2.0.0"]}', "1.0.3"),
         (b'{"version": ["2.0.0"]}', "2.0.0"),
@@ -97,13 +97,13 @@ async def test_a_long_statement_comes_back_whole(lrs: Lrs, session: aiohttp.Clie
     ],
 )
 async def test_the_version_is_one_that_the_lrs_says_it_speaks(
-    session: aiohttp.ClientSession, told: bytes, spoken: str
+    session: aiohttp.ClientSession, about: bytes, spoken: str
 ) -> None:
     versions: list[str | None] = []
 
     async def answer(request: web.Request) -> web.Response:
         if request.path == "/about":
-            return web.Response(body=told)
+            return web.Response(body=about)
         versions.append(request.headers.get("X-Experience-API-Version"))
         return web.Response(status=204)
 
@@ -113,7 +113,7 @@ async def test_the_version_is_one_that_the_lrs_says_it_speaks(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "about",
     [
         b'{"version": ["0.95"]}',
         b'{"version": [2, null]}',
@@ -125,14 +125,14 @@ async def test_the_version_is_one_that_the_lrs_says_it_speaks(
     ],
 )
 async def test_nothing_is_sent_to_an_lrs_whose_version_cannot_be_told(
-    session: aiohttp.ClientSession, told: bytes
+    session: aiohttp.ClientSession, about: bytes
 ) -> None:
     """In a wrong version every statement would be refused, and so be dead."""
     posted: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
         if request.path == "/about":
-            return web.Response(body=told)
+            return web.Response(body=about)
         posted.append(request.path)
         return web.Response(status=400)
 
@@ -147,7 +147,7 @@ async def test_an_lrs_that_said_what_it_speaks_is_not_asked_again(lrs: Lrs, sess
     for _ in range(3):
         await to.post(_listed(STATEMENT))
     await to.get(ID)
-    assert [one.target for one in lrs.app[LEDGER].arrivals()].count("/xapi/about") == 1
+    assert [request.target for request in lrs.app[LEDGER].arrivals()].count("/xapi/about") == 1
 
 
 @pytest.mark.parametrize("trouble", [429, 500, 503, 401, 302])
@@ -169,7 +169,7 @@ async def test_a_version_that_is_set_is_used_without_asking(
 ) -> None:
     lrs = await start_lrs(editions=editions)
     assert (await Transport(session, lrs.target(version=version)).post(_listed(STATEMENT))).status == 200
-    assert [one.target for one in lrs.app[LEDGER].arrivals()] == ["/xapi/statements"]
+    assert [request.target for request in lrs.app[LEDGER].arrivals()] == ["/xapi/statements"]
 
 
 @pytest.mark.parametrize(("password", "status"), [("pä:ss ☃", 200), ("wrong", 401), ("", 401)])
@@ -222,9 +222,9 @@ async def test_a_cut_connection_is_no_answer(lrs: Lrs, session: aiohttp.ClientSe
 
 
 async def test_a_refused_connection_is_no_answer(session: aiohttp.ClientSession) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
-        to = Transport(session, _target(f"http://127.0.0.1:{taken.getsockname()[1]}/xapi/", version="auto"))
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        to = Transport(session, _target(f"http://127.0.0.1:{sock.getsockname()[1]}/xapi/", version="auto"))
         reply = await to.post(_listed(STATEMENT))
     assert reply.status is None
     assert "ClientConnectorError" in reply.text
@@ -354,8 +354,8 @@ async def test_a_request_whose_turn_comes_when_its_target_is_paused_is_not_begun
 
     monkeypatch.setattr(RateLimiter, "acquire", acquire)
     to = Transport(session, lrs.target(), lambda: bool(held))
-    for asked in (to.post(_listed(STATEMENT)), to.get(ID), to.read_document("activities/state", {})):
+    for request in (to.post(_listed(STATEMENT)), to.get(ID), to.read_document("activities/state", {})):
         with pytest.raises(TargetPausedError):
-            await asked
+            await request
     assert lrs.app[LEDGER].arrivals() == ()
     assert len(held) == 3

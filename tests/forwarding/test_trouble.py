@@ -46,7 +46,7 @@ from tests.support.waiting import wait_until
         faults.StoreThenAnswer(500),
         faults.StoreThenAnswer(504, body="upstream"),
     ],
-    ids=lambda one: f"{type(one).__name__}-{getattr(one, 'status', '')}",
+    ids=lambda value: f"{type(value).__name__}-{getattr(value, 'status', '')}",
 )
 async def test_trouble_with_the_lrs_or_the_way_is_outlasted_and_everything_stored_once(
     lrs: Lrs, start: StartBridge, trouble: faults.Decision
@@ -88,7 +88,7 @@ async def test_the_second_half_of_a_batch_waits_for_the_first(lrs: Lrs, start: S
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge)
-    assert [len(one.statement_ids) for one in lrs.posts()] == [9, 4, 4, 5]
+    assert [len(post.statement_ids) for post in lrs.posts()] == [9, 4, 4, 5]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,9 @@ async def test_a_poison_dies_alone_and_its_reason_is_kept(lrs: Lrs, start: Start
     assert_in_order(lrs, bridge, but=[poison])
     dead = deliveries_by_id(bridge)[poison]
     assert (dead.state, dead.last_status, dead.last_answer) == ("dead", status, "actor: ☃ is missing")
-    assert {way.state for one, way in deliveries_by_id(bridge).items() if one != poison} == {"delivered"}
+    assert {way.state for statement_id, way in deliveries_by_id(bridge).items() if statement_id != poison} == {
+        "delivered"
+    }
     assert len(lrs.posts()) <= 3 * len(ids).bit_length()
 
 
@@ -137,18 +139,20 @@ async def test_a_statement_that_is_dead_does_not_hold_back_what_comes_after_it(l
     await bridge.commit(DONE)
     await wait_until(lambda: is_settled(bridge))
     assert lrs.ids()
-    assert bridge.rules()[-1] in {one.rule for one in statements(bridge) if one.id == lrs.ids()[-1]}
+    assert bridge.rules()[-1] in {line.rule for line in statements(bridge) if line.id == lrs.ids()[-1]}
 
 
 async def test_a_statement_that_breaks_the_lrs_holds_back_nothing_but_its_attempt(lrs: Lrs, start: StartBridge) -> None:
     """It cannot be told from an LRS in trouble, so it is tried for ever; once the LRS bears it, all is in order."""
     bridge, ids = await store_statements(start)
-    its = [one.id for one in statements(bridge, ["u2"])]
+    its = [line.id for line in statements(bridge, ["u2"])]
     lrs.script(lrs.refuse(500, Match(method="POST", statement_ids=(its[1],))))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await bridge.commit({"core": {"score": {"raw": "99"}}}, learner={"id": "u3"})
-    await wait_until(lambda: set(lrs.ids()) == {one.id for one in statements(bridge)} - set(its[1:]))
-    assert {way.state for one, way in deliveries_by_id(bridge).items() if one in its[1:]} == {"waiting"}
+    await wait_until(lambda: set(lrs.ids()) == {line.id for line in statements(bridge)} - set(its[1:]))
+    assert {way.state for statement_id, way in deliveries_by_id(bridge).items() if statement_id in its[1:]} == {
+        "waiting"
+    }
     lrs.script()
     await wait_until_settled(bridge)
     assert_in_order(lrs, bridge)
@@ -199,7 +203,7 @@ async def test_an_lrs_that_is_never_idempotent_gets_every_statement_once(lrs: Lr
         faults.Answer(200, {"Content-Type": "text/html"}, "<title>Sign in</title>"),
         faults.Cut(),
     ],
-    ids=lambda one: f"{type(one).__name__}-{getattr(one, 'status', '')}",
+    ids=lambda value: f"{type(value).__name__}-{getattr(value, 'status', '')}",
 )
 async def test_a_conflict_that_cannot_be_looked_at_now_is_looked_at_later(
     lrs: Lrs, start: StartBridge, trouble: faults.Decision
@@ -237,16 +241,18 @@ async def test_a_statement_whose_id_has_another_content_at_the_lrs_is_dead(
     lrs: Lrs, start: StartBridge, *, voided: bool
 ) -> None:
     bridge, ids = await store_statements(start)
-    taken = statements(bridge, ["u1"])[1]
-    _keep(lrs, msgspec.json.decode(taken.body) | {"verb": {"id": "http://example.org/verbs/another"}})
+    line = statements(bridge, ["u1"])[1]
+    _keep(lrs, msgspec.json.decode(line.body) | {"verb": {"id": "http://example.org/verbs/another"}})
     if voided:
-        _void(lrs, taken.id)
+        _void(lrs, line.id)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
-    dead = deliveries_by_id(bridge)[taken.id]
+    dead = deliveries_by_id(bridge)[line.id]
     assert (dead.state, dead.last_status) == ("dead", 409)
-    assert taken.id in (dead.last_answer or "")
-    assert [one for one, way in deliveries_by_id(bridge).items() if way.state != "delivered"] == [taken.id]
+    assert line.id in (dead.last_answer or "")
+    assert [statement_id for statement_id, way in deliveries_by_id(bridge).items() if way.state != "delivered"] == [
+        line.id
+    ]
     assert set(ids) <= set(lrs.ids())
 
 
@@ -263,7 +269,7 @@ async def test_a_statement_that_somebody_voided_before_the_bridge_heard_of_it_is
     await wait_until(lambda: is_settled(bridge))
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
     assert deliveries_by_id(bridge)[voided.id].last_status == 409
-    assert sorted(one for one in lrs.ids() if one in ids) == sorted(ids)
+    assert sorted(statement_id for statement_id in lrs.ids() if statement_id in ids) == sorted(ids)
 
 
 async def test_a_conflict_that_is_neither_in_force_nor_voided_yet_is_looked_at_until_it_is_there(
@@ -280,12 +286,12 @@ async def test_a_conflict_that_is_neither_in_force_nor_voided_yet_is_looked_at_u
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge)
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
-    asked = [
-        one.target.partition("?")[2].partition("=")[0]
-        for one in lrs.app[LEDGER].arrivals()
-        if "atementId=" in one.target
+    parameters = [
+        request.target.partition("?")[2].partition("=")[0]
+        for request in lrs.app[LEDGER].arrivals()
+        if "atementId=" in request.target
     ]
-    assert asked[:5] == ["statementId", "voidedStatementId"] * 2 + ["statementId"]
+    assert parameters[:5] == ["statementId", "voidedStatementId"] * 2 + ["statementId"]
 
 
 async def test_an_lrs_that_takes_little_at_once_gets_smaller_batches(lrs: Lrs, start: StartBridge) -> None:

@@ -223,7 +223,7 @@ def test_a_password_from_a_file_loses_what_editors_add_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("options", "words"),
     [
         ({"ca_file": "/nowhere.pem"}, "names /nowhere.pem, which is not a file"),
         ({"client_key_file": __file__}, "goes with a client_certificate_file"),
@@ -235,9 +235,9 @@ def test_a_password_from_a_file_loses_what_editors_add_and_nothing_else(
         ({"audience": "x"}, "go with a client_id"),
     ],
 )
-def test_settings_of_the_way_that_cannot_be_used_are_refused_at_start(told: dict[str, Any], words: str) -> None:
+def test_settings_of_the_way_that_cannot_be_used_are_refused_at_start(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
-        TargetSettings(name="lrs", endpoint="https://lrs.example.org/", **told)
+        TargetSettings(name="lrs", endpoint="https://lrs.example.org/", **options)
 
 
 def test_a_proxys_password_is_not_shown() -> None:
@@ -251,10 +251,10 @@ async def test_a_token_endpoint_is_reached_as_the_lrs_is(start: StartBridge, tmp
     authority = Authority(tmp_path, "their-authority")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*authority.issue("id"))
-    asked: list[str] = []
+    paths: list[str] = []
 
     async def token(request: web.Request) -> web.Response:
-        asked.append(request.path)
+        paths.append(request.path)
         return web.json_response({"access_token": "t"})
 
     async with serve(token, tls=context) as url, lrs_over_tls(authority) as endpoint:
@@ -268,6 +268,6 @@ async def test_a_token_endpoint_is_reached_as_the_lrs_is(start: StartBridge, tmp
         )
         bridge = await start(targets=(target,))
         await bridge.commit(PASSED)
-        await wait_until(lambda: asked and is_settled(bridge))
+        await wait_until(lambda: paths and is_settled(bridge))
         assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
         await bridge.close()

@@ -64,11 +64,11 @@ class Processes:
         self.share[number] = set()
 
         def make(name: str) -> Callable[[], Worker]:
-            def made() -> Worker:
+            def make_worker() -> Worker:
                 self.share[number].add(name)
                 return Worker(name, self.running, self.limit)
 
-            return made
+            return make_worker
 
         database = Database(open_engine(self._url))
         pool = WorkerPool(

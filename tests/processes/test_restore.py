@@ -85,7 +85,7 @@ class Site:
         async with asyncio.timeout(DEADLINE):
             while True:
                 listed = await self.deliveries()
-                if len(listed) == count and not any(one["state"] == "waiting" for one in listed):
+                if len(listed) == count and not any(delivery["state"] == "waiting" for delivery in listed):
                     return listed
 
     async def target(self) -> dict[str, Any]:

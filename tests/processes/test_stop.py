@@ -29,7 +29,11 @@ async def test_stopped_by_sigterm_it_ends_with_status_nought_and_goes_on_when_st
         assert await server.stop() == 0
 
     (enrollment,) = await server.verify("u1", "1")
-    assert [one["rule"] for one in enrollment["attempts"][0]["statements"]] == ["initialized", "scored", "scored"]
+    assert [statement["rule"] for statement in enrollment["attempts"][0]["statements"]] == [
+        "initialized",
+        "scored",
+        "scored",
+    ]
 
 
 async def test_load_balancers_are_told_before_it_stops_listening(

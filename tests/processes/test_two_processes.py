@@ -59,8 +59,8 @@ async def test_fifty_first_commits_of_one_new_session_at_once_make_one_attempt(p
     assert sorted(answer["commit"] for _, answer in answers) == list(range(1, TOGETHER + 1))
     assert enrollment["total_attempts"] == 1
     assert [commit["number"] for commit in session["commits"]] == list(range(1, TOGETHER + 1))
-    assert [one["rule"] for one in attempt["statements"]].count("initialized") == 1
-    assert [one["rule"] for one in attempt["statements"]].count("scored") == TOGETHER
+    assert [statement["rule"] for statement in attempt["statements"]].count("initialized") == 1
+    assert [statement["rule"] for statement in attempt["statements"]].count("scored") == TOGETHER
 
 
 async def test_first_commits_of_fifty_sessions_of_one_enrollment_at_once_make_fifty_attempts_without_gaps(
@@ -89,7 +89,7 @@ async def test_first_commits_of_fifty_sessions_of_one_attempt_that_goes_on_are_a
 
     assert {status for status, _ in answers} == {200}
     assert (enrollment["total_attempts"], len(attempt["sessions"])) == (1, TOGETHER)
-    assert [one["rule"] for one in attempt["statements"]].count("initialized") == 1
+    assert [statement["rule"] for statement in attempt["statements"]].count("initialized") == 1
 
 
 async def test_commits_of_one_session_through_both_processes_lose_no_time(pair: Pair) -> None:

@@ -22,8 +22,8 @@ COMMITS = 60
 
 def children(pid: int) -> set[int]:
     """Return the processes that a process started."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return set(map(int, found))
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return set(map(int, pids))
 
 
 def runs(pid: int) -> bool:
@@ -70,9 +70,9 @@ async def test_workers_share_a_port_and_a_killed_one_is_replaced_and_nothing_is_
     # ten times initialized, and scored at each commit
     await lrs.wait_until(lambda: len(lrs.store.statements()) == 10 + COMMITS, 60)
     scores: dict[str, list[float]] = {}
-    for one in lrs.store.statements():
-        if "result" in one:
-            scores.setdefault(one["actor"]["account"]["name"], []).append(one["result"]["score"]["raw"])
+    for statement in lrs.store.statements():
+        if "result" in statement:
+            scores.setdefault(statement["actor"]["account"]["name"], []).append(statement["result"]["score"]["raw"])
     assert list(scores.values()) == [list(range(COMMITS // 10))] * 10
     assert await server.stop() == 0
     assert not any(map(runs, first))

@@ -107,13 +107,13 @@ class RealLrs(ABC):
             probe.bind((HOST, 0))
             self._port: int = probe.getsockname()[1]
         self._output = directory / "output.txt"
-        kept = directory / "kept"
-        kept.mkdir()
+        storage = directory / "kept"
+        storage.mkdir()
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 command,
                 cwd=directory,
-                env={**os.environ, **self.environment(kept, self._port)},
+                env={**os.environ, **self.environment(storage, self._port)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -73,19 +73,19 @@ async def test_what_the_lrs_has_under_our_id_decides(
     lrs: RealLrs, start: StartBridge, change: Callable[[dict[str, Any]], None], state: str, outcome: str
 ) -> None:
     bridge = await _stored(start)
-    taken = next(one for one in statements(bridge, ["u1"]) if one.rule == "terminated")
-    theirs = msgspec.json.decode(taken.body)
+    statement = next(line for line in statements(bridge, ["u1"]) if line.rule == "terminated")
+    theirs = msgspec.json.decode(statement.body)
     change(theirs)
     assert lrs.post([theirs]) == 200
     bridge = await start(targets=(_target(lrs.endpoint),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
-    found = deliveries_by_id(bridge)
-    assert found.pop(taken.id).state == state
-    assert {way.state for way in found.values()} == {"delivered"}
+    deliveries = deliveries_by_id(bridge)
+    assert deliveries.pop(statement.id).state == state
+    assert {way.state for way in deliveries.values()} == {"delivered"}
     with reading(bridge.engine) as connection:
         outcomes = {row[0] for row in connection.exec_driver_sql("SELECT outcome FROM try")}
     assert outcome in outcomes
-    assert sorted(one["id"] for one in lrs.statements()) == sorted(one.id for one in statements(bridge, ["u1"]))
+    assert sorted(stored["id"] for stored in lrs.statements()) == sorted(line.id for line in statements(bridge, ["u1"]))
 
 
 async def test_what_was_stored_although_its_answers_were_lost_is_delivered_once(
@@ -103,6 +103,6 @@ async def test_what_was_stored_although_its_answers_were_lost_is_delivered_once(
         await wait_until(all_settled)
         await bridge.close()
     assert len(way.posts) > way.lose
-    assert {one.state for one in deliveries_by_id(bridge).values()} == {"delivered"}
-    made = [one.id for one in statements(bridge, ["u1"])]
-    assert [one["id"] for one in lrs.statements()] == made
+    assert {delivery.state for delivery in deliveries_by_id(bridge).values()} == {"delivered"}
+    ids = [statement.id for statement in statements(bridge, ["u1"])]
+    assert [statement["id"] for statement in lrs.statements()] == ids

@@ -86,8 +86,8 @@ def test_statements_come_in_the_order_stored_over_all_pages(lrs: LearningLocker)
     for batch in batches:
         assert lrs.post(batch) == 200
 
-    found = lrs.statements(activity=activity, limit="3")
-    assert [stored["id"] for stored in found] == [sent["id"] for batch in batches for sent in batch]
+    statements = lrs.statements(activity=activity, limit="3")
+    assert [stored["id"] for stored in statements] == [sent["id"] for batch in batches for sent in batch]
 
 
 def test_nothing_runs_after_leaving() -> None:

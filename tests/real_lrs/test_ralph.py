@@ -76,17 +76,17 @@ def target(endpoint: str, version: Version = "auto", password: str = PASSWORD) -
 def content(statement: Any) -> bytes:
     """Return a statement without what an LRS adds, in one form; 1 and 1.0 differ."""
     added = {"stored", "authority"}
-    return msgspec.json.encode({key: one for key, one in statement.items() if key not in added}, order="sorted")
+    return msgspec.json.encode({key: value for key, value in statement.items() if key not in added}, order="sorted")
 
 
 def expect_stored(lrs: Ralph, attempts: list[list[StatementLine]], but: tuple[str, ...] = ()) -> None:
     """Assert that the LRS has each statement once and as it was made, but some, and each attempt's in their order."""
-    found = lrs.statements()
-    assert len(found) == sum(map(len, attempts)) - len(but)
+    stored = lrs.statements()
+    assert len(stored) == sum(map(len, attempts)) - len(but)
     for attempt in attempts:
-        ids = {one.id for one in attempt}
-        its = [content(one) for one in found if one["id"] in ids]
-        assert its == [content(msgspec.json.decode(one.body)) for one in attempt if one.id not in but]
+        ids = {line.id for line in attempt}
+        its = [content(statement) for statement in stored if statement["id"] in ids]
+        assert its == [content(msgspec.json.decode(line.body)) for line in attempt if line.id not in but]
 
 
 def attempts_of(bridge: Bridge) -> list[list[StatementLine]]:
@@ -106,9 +106,9 @@ async def test_played_sessions_arrive_once_unchanged_and_in_order(
     await wait_until(lambda: is_settled(bridge))
 
     expect_stored(lrs, [statements(bridge, [name]) for name in names])
-    deliveries = [way for one in statements(bridge, names) for way in one.deliveries]
-    assert {(one.state, one.last_status) for one in deliveries} == {("delivered", 200)}
-    assert {one.version for one in way.posts} == {"2.0.0" if version == "2.0.0" else "1.0.3"}
+    deliveries = [way for statement in statements(bridge, names) for way in statement.deliveries]
+    assert {(delivery.state, delivery.last_status) for delivery in deliveries} == {("delivered", 200)}
+    assert {post.version for post in way.posts} == {"2.0.0" if version == "2.0.0" else "1.0.3"}
 
 
 async def test_what_ralph_knows_already_is_delivered_when_its_answer_was_lost(
@@ -122,11 +122,13 @@ async def test_what_ralph_knows_already_is_delivered_when_its_answer_was_lost(
 
     first, *later = way.posts
     assert (first.status, first.answer != b"") == (200, True)
-    assert {(one.status, one.answer) for one in later} == {(204, b"")}
+    assert {(post.status, post.answer) for post in later} == {(204, b"")}
     # what may be one statement's trouble is looked for in halves, the bytes as they were
     sent = msgspec.json.decode(first.body)
-    assert all(statement in sent for one in later for statement in msgspec.json.decode(one.body))
-    assert {(one.state, one.last_status) for one in deliveries_by_id(bridge).values()} == {("delivered", 204)}
+    assert all(statement in sent for post in later for statement in msgspec.json.decode(post.body))
+    assert {(delivery.state, delivery.last_status) for delivery in deliveries_by_id(bridge).values()} == {
+        ("delivered", 204)
+    }
     expect_stored(lrs, [statements(bridge, ["u1"])])
 
 
@@ -135,18 +137,18 @@ async def test_what_ralph_knows_already_is_delivered_together_with_what_is_new(
 ) -> None:
     """To known and new ones it answers with the ids of the new ones only."""
     ids = Ids()
-    bridge, known = await store_statements(start, ["u1"], ids=ids)
+    bridge, known_ids = await store_statements(start, ["u1"], ids=ids)
     bridge = await start(targets=(target(way.endpoint),), token=bridge.token, ids=ids)
     way.lose = 1
     better = {"core": {"lesson_status": "passed", "score": {"raw": "95"}}}
     way.meanwhile = lambda: bridge.commit(better, learner={"id": "u1"})
     await wait_until(lambda: is_settled(bridge) and len(way.posts) > 1)
 
-    answered = [id_ for one in way.posts if one.answer for id_ in msgspec.json.decode(one.answer)]
-    assert answered[: len(known)] == known
-    assert answered == [one.id for one in statements(bridge, ["u1"])]
-    assert len(answered) > len(known)
-    assert {one.state for one in deliveries_by_id(bridge).values()} == {"delivered"}
+    answered = [id_ for post in way.posts if post.answer for id_ in msgspec.json.decode(post.answer)]
+    assert answered[: len(known_ids)] == known_ids
+    assert answered == [statement.id for statement in statements(bridge, ["u1"])]
+    assert len(answered) > len(known_ids)
+    assert {delivery.state for delivery in deliveries_by_id(bridge).values()} == {"delivered"}
     expect_stored(lrs, [statements(bridge, ["u1"])])
 
 
@@ -155,19 +157,21 @@ async def test_a_statement_whose_id_ralph_has_with_another_content_is_dead_and_i
 ) -> None:
     """Asked for one statement it answers with a list."""
     bridge, _ = await store_statements(start)
-    taken = statements(bridge, ["u2"])[1]
-    other = msgspec.json.decode(taken.body) | {"verb": {"id": "http://example.org/verbs/another"}}
+    statement = statements(bridge, ["u2"])[1]
+    other = msgspec.json.decode(statement.body) | {"verb": {"id": "http://example.org/verbs/another"}}
     assert lrs.post(other) == 200
     bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
 
-    dead = deliveries_by_id(bridge)[taken.id]
+    dead = deliveries_by_id(bridge)[statement.id]
     assert (dead.state, dead.last_status) == ("dead", 409)
-    assert taken.id in (dead.last_answer or "")
-    assert {one.state for id_, one in deliveries_by_id(bridge).items() if id_ != taken.id} == {"delivered"}
-    found = lrs.statements()
-    assert [content(one) for one in found if one["id"] == taken.id] == [content(other)]
-    assert sorted(one["id"] for one in found) == sorted(deliveries_by_id(bridge))
+    assert statement.id in (dead.last_answer or "")
+    assert {delivery.state for id_, delivery in deliveries_by_id(bridge).items() if id_ != statement.id} == {
+        "delivered"
+    }
+    stored = lrs.statements()
+    assert [content(row) for row in stored if row["id"] == statement.id] == [content(other)]
+    assert sorted(row["id"] for row in stored) == sorted(deliveries_by_id(bridge))
 
 
 async def test_a_statement_that_ralph_refuses_is_dead_with_its_reason_and_its_neighbours_arrive(
@@ -188,16 +192,18 @@ async def test_a_statement_that_ralph_refuses_is_dead_with_its_reason_and_its_ne
     assert (dead.state, dead.last_status) == ("dead", 422)
     [reason] = msgspec.json.decode(dead.last_answer or "")["detail"]
     assert (reason["type"], reason["loc"][-2:]) == ("missing", ["verb", "id"])
-    assert {one.state for id_, one in deliveries_by_id(bridge).items() if id_ != poison.id} == {"delivered"}
+    assert {delivery.state for id_, delivery in deliveries_by_id(bridge).items() if id_ != poison.id} == {"delivered"}
     expect_stored(lrs, attempts_of(bridge), but=(poison.id,))
 
 
 async def test_ralph_without_the_right_password_gets_nothing_and_loses_nothing(lrs: Ralph, start: StartBridge) -> None:
     bridge = await start(targets=(target(lrs.endpoint, password="wrong"),))
     await bridge.commit(DONE)
-    await wait_until(lambda: all(one.tries for one in deliveries_by_id(bridge).values()))
+    await wait_until(lambda: all(delivery.tries for delivery in deliveries_by_id(bridge).values()))
     await bridge.close()
-    assert {(one.state, one.last_status) for one in deliveries_by_id(bridge).values()} == {("waiting", 401)}
+    assert {(delivery.state, delivery.last_status) for delivery in deliveries_by_id(bridge).values()} == {
+        ("waiting", 401)
+    }
     assert lrs.statements() == []
 
     bridge = await start(targets=(target(lrs.endpoint),), token=bridge.token)
@@ -219,7 +225,7 @@ def test_statements_come_in_the_order_stored_over_all_pages(lrs: Ralph) -> None:
     for batch in (sent[:2], sent[2:]):
         assert lrs.post(batch) == 200
 
-    assert [one["id"] for one in lrs.statements(limit="2")] == [one["id"] for one in sent]
+    assert [statement["id"] for statement in lrs.statements(limit="2")] == [statement["id"] for statement in sent]
 
 
 async def test_nothing_runs_after_leaving() -> None:

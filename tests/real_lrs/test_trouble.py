@@ -63,7 +63,8 @@ async def _play(bridge: Bridge, way: LrsProxy) -> None:
 def _content(statement: Any) -> bytes:
     """Return a statement without what an LRS adds, in one form."""
     return msgspec.json.encode(
-        {key: one for key, one in statement.items() if key not in {"stored", "authority", "version"}}, order="sorted"
+        {key: value for key, value in statement.items() if key not in {"stored", "authority", "version"}},
+        order="sorted",
     )
 
 
@@ -81,13 +82,15 @@ async def test_whatever_is_lost_on_the_way_each_statement_is_stored_once_unchang
     bridge = await start(targets=(target,))
     await _play(bridge, way)
     await wait_until_settled(bridge, step=60)
-    made = {learner: statements(bridge, [learner]) for learner in LEARNERS}
-    assert {one.state for lines in made.values() for line in lines for one in line.deliveries} == {"delivered"}
-    found = lrs.statements()
-    assert len(found) == sum(map(len, made.values()))
-    for lines in made.values():
-        ids = {one.id for one in lines}
-        assert [_content(one) for one in found if one["id"] in ids] == [
-            _content(msgspec.json.decode(one.body)) for one in lines
+    by_learner = {learner: statements(bridge, [learner]) for learner in LEARNERS}
+    assert {delivery.state for lines in by_learner.values() for line in lines for delivery in line.deliveries} == {
+        "delivered"
+    }
+    stored = lrs.statements()
+    assert len(stored) == sum(map(len, by_learner.values()))
+    for lines in by_learner.values():
+        ids = {line.id for line in lines}
+        assert [_content(statement) for statement in stored if statement["id"] in ids] == [
+            _content(msgspec.json.decode(line.body)) for line in lines
         ]
-    assert all(way.met[one] >= DECK.count(one) for one in DECK)
+    assert all(way.met[fault] >= DECK.count(fault) for fault in DECK)

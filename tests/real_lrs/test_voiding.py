@@ -39,15 +39,15 @@ async def test_a_voided_statement_is_delivered_if_it_is_the_same_and_dead_if_not
     bridge, ids = await store_statements(start)
     same, other = statements(bridge, ["u1"])[1], statements(bridge, ["u2"])[1]
     elsewhere = msgspec.json.decode(other.body) | {"verb": {"id": "http://example.org/verbs/another"}}
-    for one in (msgspec.json.decode(same.body), elsewhere):
-        assert lrs.post(one) == 200
-        assert lrs.post(VOIDING | {"object": {"objectType": "StatementRef", "id": one["id"]}}) == 200
+    for statement in (msgspec.json.decode(same.body), elsewhere):
+        assert lrs.post(statement) == 200
+        assert lrs.post(VOIDING | {"object": {"objectType": "StatementRef", "id": statement["id"]}}) == 200
     target = TargetSettings(name="lrs", endpoint=lrs.endpoint, username=USERNAME, password=PASSWORD)
     bridge = await start(targets=(target,), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
 
     dead = deliveries_by_id(bridge)[other.id]
     assert (dead.state, dead.last_status) == ("dead", 409)
-    assert {one.state for id_, one in deliveries_by_id(bridge).items() if id_ != other.id} == {"delivered"}
-    in_force = [one["id"] for one in lrs.statements() if one["id"] in ids]
+    assert {delivery.state for id_, delivery in deliveries_by_id(bridge).items() if id_ != other.id} == {"delivered"}
+    in_force = [stored["id"] for stored in lrs.statements() if stored["id"] in ids]
     assert sorted([*in_force, same.id, other.id]) == sorted(ids)

@@ -48,7 +48,7 @@ class Lrs:
     async def get(self, **params):
         return await self.ask("GET", "statements", params=params)
 
-    async def found(self, **params):
+    async def matching_ids(self, **params):
         """Return the ids that a query finds."""
         answer = await (await self.get(**params)).json()
         return [statement["id"] for statement in answer["statements"]]
@@ -94,7 +94,7 @@ def new_id():
 def statement():
     """Make a valid statement with the given properties changed; None leaves a property out."""
 
-    def made(statement_id=None, **changes):
+    def make(statement_id=None, **changes):
         whole = {
             "id": statement_id,
             "actor": {"account": {"homePage": "https://lms.example.org", "name": "u42"}},
@@ -104,4 +104,4 @@ def statement():
         } | changes
         return {name: value for name, value in whole.items() if value is not None}
 
-    return made
+    return make

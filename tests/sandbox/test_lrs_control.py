@@ -17,12 +17,19 @@ async def test_the_ledger_has_every_request_in_order_whatever_became_of_it(lrs, 
     await lrs.get(statementId=new_id(1))
     await lrs.client.post("/xapi/statements", json=statement(new_id(1)))
     arrivals = await (await lrs.client.get("/control/ledger")).json()
-    made = "00000000-0000-0000-0000-000000000001"
+    generated_id = "00000000-0000-0000-0000-000000000001"
     assert [
-        (one["number"], one["method"], one["statement_ids"], one["first_arrival"], one["stored"], one["status"])
-        for one in arrivals
+        (
+            arrival["number"],
+            arrival["method"],
+            arrival["statement_ids"],
+            arrival["first_arrival"],
+            arrival["stored"],
+            arrival["status"],
+        )
+        for arrival in arrivals
     ] == [
-        (1, "POST", [new_id(1), None], [True, True], [new_id(1), made], 200),
+        (1, "POST", [new_id(1), None], [True, True], [new_id(1), generated_id], 200),
         (2, "POST", [new_id(2)], [True], [], 503),
         (3, "POST", [new_id(2), new_id(1)], [False, False], [new_id(2)], 200),
         (4, "POST", [new_id(3)], [True], [], 400),
@@ -31,8 +38,8 @@ async def test_the_ledger_has_every_request_in_order_whatever_became_of_it(lrs, 
     ]
     assert arrivals[0]["at"] == "2026-01-31T12:00:00Z"
     assert arrivals[1]["at"] == "2026-01-31T12:00:01Z"
-    assert [one["faults"] for one in arrivals] == [[], ["down"], [], [], [], []]
-    assert {one["outcome"] for one in arrivals} == {"answered"}
+    assert [arrival["faults"] for arrival in arrivals] == [[], ["down"], [], [], [], []]
+    assert {arrival["outcome"] for arrival in arrivals} == {"answered"}
     assert arrivals[4]["target"] == f"/xapi/statements?statementId={new_id(1)}"
 
 
@@ -44,13 +51,16 @@ async def test_one_id_twice_in_a_request_arrives_first_once(lrs, statement, new_
 async def test_a_body_that_is_no_json_is_in_the_ledger_too(lrs):
     for data in (b"{", b"[1, {}]", b'{"id": 7}', b"[" * 9999):
         await lrs.ask("POST", "statements", data=data)
-    assert [one.statement_ids for one in lrs.ledger.arrivals()] == [(), (None, None), (None,), ()]
+    assert [arrival.statement_ids for arrival in lrs.ledger.arrivals()] == [(), (None, None), (None,), ()]
 
 
 async def test_unknown_addresses_and_methods_are_in_the_ledger(lrs):
     assert (await lrs.ask("GET", "nowhere")).status == 404
     assert (await lrs.ask("PATCH", "statements")).status == 405
-    assert [(one.outcome, one.status) for one in lrs.ledger.arrivals()] == [("answered", 404), ("answered", 405)]
+    assert [(arrival.outcome, arrival.status) for arrival in lrs.ledger.arrivals()] == [
+        ("answered", 404),
+        ("answered", 405),
+    ]
 
 
 async def test_the_control_itself_is_not_in_the_ledger(lrs):
@@ -62,8 +72,8 @@ async def test_the_control_itself_is_not_in_the_ledger(lrs):
 async def test_statements_are_given_in_order_of_first_arrival(lrs, statement, new_id):
     for number in (2, 1, 2, 3):
         await lrs.post(statement(new_id(number)))
-    kept = await (await lrs.client.get("/control/statements")).json()
-    assert [one["id"] for one in kept] == [new_id(2), new_id(1), new_id(3)]
+    statements = await (await lrs.client.get("/control/statements")).json()
+    assert [stored["id"] for stored in statements] == [new_id(2), new_id(1), new_id(3)]
 
 
 async def test_the_control_empties_everything_and_the_script_begins_anew(lrs, statement, new_id):

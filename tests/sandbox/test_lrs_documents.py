@@ -26,12 +26,12 @@ NEW = {"If-None-Match": "*"}
 def ask(lrs):
     """Ask a document resource, in a given method and with a body or not."""
 
-    async def asked(method, path, params, body=None, **options):
+    async def send(method, path, params, body=None, **options):
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         headers = JSON | options.pop("headers", {})
         return await lrs.ask(method, path, params=params, data=data, headers=headers, **options)
 
-    return asked
+    return send
 
 
 @everywhere

@@ -17,8 +17,8 @@ def parent(activities):
     return {"context": {"contextActivities": {"parent": activities}}}
 
 
-def duration(told):
-    return {"result": {"duration": told}}
+def duration(value):
+    return {"result": {"duration": value}}
 
 
 EQUAL = [

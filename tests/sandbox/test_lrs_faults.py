@@ -21,16 +21,16 @@ async def test_an_answer_comes_before_anything_is_stored(lrs, statement):
 async def test_store_then_answer_hides_that_all_went_well(lrs, statement, new_id):
     lrs.script({"then": {"do": "store_then_answer", "status": 500}})
     assert (await lrs.post(statement(new_id(1)))).status == 500
-    assert [one["id"] for one in lrs.store.statements()] == [new_id(1)]
+    assert [stored["id"] for stored in lrs.store.statements()] == [new_id(1)]
     assert lrs.last().stored == (new_id(1),)
 
 
-@pytest.mark.parametrize(("action", "kept"), [("cut", 0), ("store_then_cut", 1)])
-async def test_a_cut_connection_gives_no_answer(lrs, statement, action, kept):
+@pytest.mark.parametrize(("action", "count"), [("cut", 0), ("store_then_cut", 1)])
+async def test_a_cut_connection_gives_no_answer(lrs, statement, action, count):
     lrs.script({"then": {"do": action}})
     with pytest.raises(ClientConnectionError):
         await lrs.post(statement())
-    assert len(lrs.store) == kept
+    assert len(lrs.store) == count
     assert (lrs.last().outcome, lrs.last().status, lrs.last().faults) == ("cut", None, (action,))
 
 
@@ -72,7 +72,7 @@ async def test_the_first_rule_that_decides_hides_the_request_from_the_rest(lrs):
     lrs.script(first, DOWN | {"name": "second", "after": 1})
     assert [(await lrs.get()).status for _ in range(3)] == [429, 200, 503]
     assert lrs.faults.report().matched == (3, 2)
-    assert [one.faults for one in lrs.ledger.arrivals()] == [("first",), (), ("second",)]
+    assert [arrival.faults for arrival in lrs.ledger.arrivals()] == [("first",), (), ("second",)]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ async def test_the_first_rule_that_decides_hides_the_request_from_the_rest(lrs):
 async def test_a_rule_is_for_the_requests_it_says(lrs, statement, new_id, when, hit):
     named = {"{second}": new_id(2), "{SECOND}": new_id(2).upper(), "{other}": new_id(3)}
     if "statement_ids" in when:
-        when = when | {"statement_ids": [named[one] for one in when["statement_ids"]]}
+        when = when | {"statement_ids": [named[name] for name in when["statement_ids"]]}
     lrs.script(DOWN | {"when": when})
     answer = await lrs.post([statement(new_id(1)), statement(new_id(2))])
     assert answer.status == (503 if hit else 200)

@@ -200,14 +200,18 @@ GOOD = [
     {"verb": {"id": "http://example.org/öffnete", "display": {"zh-Hant-TW": "", "x-own": "", "i-klingon": ""}}},
     {"result": {"score": {"scaled": -1, "raw": 0, "min": 0, "max": 100}, "success": False}},
     {"result": {"score": {"raw": -5}, "completion": True, "response": "a[,]b"}},
-    *({"result": {"duration": told}} for told in ("PT0S", "P4W", "PT1H30M1.23S", "P3Y1M29DT4H35M59.14S", "PT0,5H")),
+    *({"result": {"duration": value}} for value in ("PT0S", "P4W", "PT1H30M1.23S", "P3Y1M29DT4H35M59.14S", "PT0,5H")),
     {"result": {"extensions": {"https://example.org/e": {"any": None, "thing": [None]}}}},
     {"context": {"contextActivities": {"parent": ACTIVITY, "grouping": [ACTIVITY], "other": []}}},
     {"context": {"team": GROUP, "instructor": AGENT, "statement": REFERENCE, "language": "de-CH-1996"}},
     {"context": {"registration": "12345678-1234-5678-1234-567812345678", "platform": "LMS"}},
     *(
-        {"timestamp": told}
-        for told in ("2026-01-31T12:00:00Z", "2008-09-15T15:53:00.601+00:00", "2026-01-31T12:00:00.123456789-11:30")
+        {"timestamp": timestamp}
+        for timestamp in (
+            "2026-01-31T12:00:00Z",
+            "2008-09-15T15:53:00.601+00:00",
+            "2026-01-31T12:00:00.123456789-11:30",
+        )
     ),
     {"timestamp": None},
     {"timestamp": "2999-01-01T00:00:00Z"},

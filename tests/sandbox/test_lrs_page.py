@@ -16,8 +16,8 @@ async def page(lrs):
 
 def cells(text, label):
     """Return the text of every cell of a column, from the top."""
-    found = re.findall(rf'<td data-label="{label}"[^>]*>(.*?)</td>', text, re.DOTALL)
-    return [unescape(re.sub(r"<[^>]+>", "", one)).strip() for one in found]
+    matches = re.findall(rf'<td data-label="{label}"[^>]*>(.*?)</td>', text, re.DOTALL)
+    return [unescape(re.sub(r"<[^>]+>", "", match)).strip() for match in matches]
 
 
 async def test_an_empty_page_says_what_to_do_next(lrs):

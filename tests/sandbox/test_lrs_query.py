@@ -29,10 +29,10 @@ async def filled(lrs, statement, new_id, clock):
         await lrs.post(statement(statement_id, **change))
         clock.move(seconds=1)
 
-    async def found(**params):
-        return sorted(ids.index(one) for one in await lrs.found(**params))
+    async def indexes(**params):
+        return sorted(ids.index(match) for match in await lrs.matching_ids(**params))
 
-    return found
+    return indexes
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ async def test_a_query_finds_what_meets_every_filter(filled, params, expected):
 async def test_authority_counts_among_related_agents(start, statement, new_id):
     lrs = await start(credentials={})
     await lrs.post(statement(new_id(1)))
-    [kept] = lrs.store.statements()
-    assert await lrs.found(agent=json.dumps(kept["authority"])) == []
-    assert await lrs.found(agent=json.dumps(kept["authority"]), related_agents="true") == [new_id(1)]
+    [stored] = lrs.store.statements()
+    assert await lrs.matching_ids(agent=json.dumps(stored["authority"])) == []
+    assert await lrs.matching_ids(agent=json.dumps(stored["authority"]), related_agents="true") == [new_id(1)]
 
 
 async def test_context_agents_and_groups_count_among_related_agents(lrs, statement, new_id):
@@ -78,8 +78,8 @@ async def test_context_agents_and_groups_count_among_related_agents(lrs, stateme
     }
     await lrs.post(statement(new_id(1), context=context), version="2.0.0")
     for agent in ({"mbox_sha1sum": hashed["mbox_sha1sum"].lower()}, ADA):
-        assert await lrs.found(agent=json.dumps(agent)) == []
-        assert await lrs.found(agent=json.dumps(agent), related_agents="true") == [new_id(1)]
+        assert await lrs.matching_ids(agent=json.dumps(agent)) == []
+        assert await lrs.matching_ids(agent=json.dumps(agent), related_agents="true") == [new_id(1)]
 
 
 @pytest.mark.usefixtures("filled")
@@ -92,8 +92,8 @@ async def test_pages_give_every_statement_once_in_order(lrs, new_id, ascending):
         pages.append(answer["statements"])
     assert [len(page) for page in pages] == [3, 3, 1]
     expected = [new_id(number) for number in range(7)]
-    found = [one["id"] for page in pages for one in page]
-    assert found == (expected if ascending == "true" else expected[::-1])
+    ids = [stored["id"] for page in pages for stored in page]
+    assert ids == (expected if ascending == "true" else expected[::-1])
 
 
 async def test_further_pages_do_not_shift_when_statements_arrive_meanwhile(lrs, statement, new_id):
@@ -102,7 +102,7 @@ async def test_further_pages_do_not_shift_when_statements_arrive_meanwhile(lrs, 
     await lrs.post(statement(new_id(9)))
     headers = {"X-Experience-API-Version": "1.0.3"}
     second = await (await lrs.client.get(first["more"], headers=headers)).json()
-    assert [one["id"] for one in second["statements"]] == [new_id(1), new_id(0)]
+    assert [stored["id"] for stored in second["statements"]] == [new_id(1), new_id(0)]
 
 
 async def test_the_lrs_limits_a_page_on_its_own(start, statement, new_id):
@@ -117,14 +117,14 @@ async def test_the_lrs_limits_a_page_on_its_own(start, statement, new_id):
 async def test_statements_that_refer_to_each_other_do_not_trap_a_query(lrs, statement, new_id):
     for one, other in ((1, 2), (2, 1)):
         await lrs.post(statement(new_id(one), object={"objectType": "StatementRef", "id": new_id(other)}))
-    assert await lrs.found(verb="urn:never") == []
+    assert await lrs.matching_ids(verb="urn:never") == []
 
 
 async def test_a_statement_about_a_voided_one_is_found_by_what_that_was(lrs, statement, new_id):
     await lrs.post(statement(new_id(1), verb={"id": "urn:tried"}))
     voided = {"id": "http://adlnet.gov/expapi/verbs/voided"}
     await lrs.post(statement(new_id(2), verb=voided, object={"objectType": "StatementRef", "id": new_id(1)}))
-    assert await lrs.found(verb="urn:tried") == [new_id(2)]
+    assert await lrs.matching_ids(verb="urn:tried") == [new_id(2)]
 
 
 @pytest.mark.parametrize(

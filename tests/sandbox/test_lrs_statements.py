@@ -20,9 +20,9 @@ def reference(statement_id):
 async def test_a_batch_is_answered_with_its_ids_in_order(lrs, statement, new_id):
     answer = await lrs.post([statement(new_id(2)), statement(), statement(new_id(1))])
     assert answer.status == 200
-    made = "00000000-0000-0000-0000-000000000001"
-    assert await answer.json() == [new_id(2), made, new_id(1)]
-    assert [one["id"] for one in lrs.store.statements()] == [new_id(2), made, new_id(1)]
+    generated_id = "00000000-0000-0000-0000-000000000001"
+    assert await answer.json() == [new_id(2), generated_id, new_id(1)]
+    assert [stored["id"] for stored in lrs.store.statements()] == [new_id(2), generated_id, new_id(1)]
 
 
 async def test_a_batch_with_one_invalid_statement_stores_nothing(lrs, statement, new_id):
@@ -42,7 +42,7 @@ async def test_a_batch_of_known_and_new_statements_stores_the_new_ones(lrs, stat
     await lrs.post(statement(new_id(1)))
     answer = await lrs.post([statement(new_id(2)), statement(new_id(1)), statement(new_id(3))])
     assert await answer.json() == [new_id(2), new_id(1), new_id(3)]
-    assert [one["id"] for one in lrs.store.statements()] == [new_id(1), new_id(2), new_id(3)]
+    assert [stored["id"] for stored in lrs.store.statements()] == [new_id(1), new_id(2), new_id(3)]
 
 
 async def test_the_lrs_sets_stored_authority_version_and_a_missing_timestamp(start, statement, new_id):
@@ -52,34 +52,34 @@ async def test_the_lrs_sets_stored_authority_version_and_a_missing_timestamp(sta
     )
     answer = await lrs.post(sent, headers={"Authorization": encode_basic_auth("ada", "secret")})
     assert answer.status == 200
-    [kept] = lrs.store.statements()
-    assert kept["stored"] == kept["timestamp"] == "2026-01-31T12:00:00.000Z"
-    assert kept["authority"]["account"]["name"] == "ada"
-    assert kept["version"] == "1.0.0"
+    [stored] = lrs.store.statements()
+    assert stored["stored"] == stored["timestamp"] == "2026-01-31T12:00:00.000Z"
+    assert stored["authority"]["account"]["name"] == "ada"
+    assert stored["version"] == "1.0.0"
 
 
 async def test_an_lrs_with_nothing_given_keeps_the_time_in_utc_and_makes_ids(aiohttp_client, statement):
     client = await aiohttp_client(create_lrs())
     answer = await client.post("/xapi/statements", json=statement(), headers={"X-Experience-API-Version": "1.0.3"})
-    [made] = await answer.json()
-    [kept] = client.app[STATEMENTS].in_order()
-    assert kept.key == str(uuid.UUID(made))
-    assert kept.stored.utcoffset() == timedelta(0)
+    [generated_id] = await answer.json()
+    [stored] = client.app[STATEMENTS].in_order()
+    assert stored.key == str(uuid.UUID(generated_id))
+    assert stored.stored.utcoffset() == timedelta(0)
 
 
-@pytest.mark.parametrize(("version", "told"), [("1.0", "1.0.0"), ("1.0.9", "1.0.0"), ("2.0.0", "2.0.0")])
-async def test_a_statement_without_a_version_gets_that_of_the_request(lrs, statement, version, told):
+@pytest.mark.parametrize(("version", "expected"), [("1.0", "1.0.0"), ("1.0.9", "1.0.0"), ("2.0.0", "2.0.0")])
+async def test_a_statement_without_a_version_gets_that_of_the_request(lrs, statement, version, expected):
     await lrs.post(statement(), version=version)
-    assert [one["version"] for one in lrs.store.statements()] == [told]
+    assert [stored["version"] for stored in lrs.store.statements()] == [expected]
 
 
 async def test_single_context_activities_are_given_back_as_arrays(lrs, statement, new_id):
     context = {"contextActivities": {"parent": {"id": "urn:a"}}}
     inner = {"objectType": "SubStatement", **statement(timestamp=None), "context": context}
     await lrs.post(statement(new_id(1), context=context, object=inner))
-    kept = await (await lrs.get(statementId=new_id(1))).json()
+    stored = await (await lrs.get(statementId=new_id(1))).json()
     listed = {"contextActivities": {"parent": [{"id": "urn:a"}]}}
-    assert kept["context"] == kept["object"]["context"] == listed
+    assert stored["context"] == stored["object"]["context"] == listed
 
 
 async def test_a_statement_can_be_put_and_fetched(lrs, statement, new_id):
@@ -115,11 +115,11 @@ async def test_an_unknown_statement_is_404(lrs, new_id):
 @pytest.mark.parametrize("voiding_first", [False, True])
 async def test_a_voided_statement_is_found_by_its_voided_id_only(lrs, statement, new_id, voiding_first):
     both = [statement(new_id(1)), statement(new_id(2), verb=VOIDED, object=reference(new_id(1)))]
-    for one in reversed(both) if voiding_first else both:
-        assert (await lrs.post(one)).status == 200
+    for body in reversed(both) if voiding_first else both:
+        assert (await lrs.post(body)).status == 200
     assert (await lrs.get(statementId=new_id(1))).status == 404
     assert (await (await lrs.get(voidedStatementId=new_id(1))).json())["id"] == new_id(1)
-    assert await lrs.found() == [new_id(2)]
+    assert await lrs.matching_ids() == [new_id(2)]
 
 
 async def test_a_voiding_statement_cannot_be_voided(lrs, statement, new_id):

@@ -120,7 +120,7 @@ def launched(connection: Connection, learner: str = "u1", lms_id: int | None = N
 
 def entry(session: Session, number: int = 1, **changed: Any) -> JournalEntry:
     """Make a row of the journal."""
-    made = JournalEntry(
+    row = JournalEntry(
         session_id=session.session_id,
         number=number,
         received_at=NOW + number,
@@ -136,7 +136,7 @@ def entry(session: Session, number: int = 1, **changed: Any) -> JournalEntry:
         request_metadata=None,
         mapping_version_id=1,
     )
-    return made._replace(**changed)
+    return row._replace(**changed)
 
 
 def statements(connection: Connection, session: Session, bodies: Sequence[str], first: int = 0) -> list[StatementRow]:

@@ -26,15 +26,15 @@ def claim(connection: Connection, target: str = "lrs", *, now: int = NOW, limit:
 
 def contents(connection: Connection, target: str = "lrs", *, now: int = NOW) -> list[str]:
     """Return the contents that may be written now."""
-    return [one.content.decode() for one in claim(connection, target, now=now)]
+    return [row.content.decode() for row in claim(connection, target, now=now)]
 
 
 def settle(
-    connection: Connection, one: ClaimedDocument, state: str = "delivered", *, now: int = NOW, target: str = "lrs"
+    connection: Connection, row: ClaimedDocument, state: str = "delivered", *, now: int = NOW, target: str = "lrs"
 ) -> None:
     """Settle a document as a try of it would, with the status that goes with its new state."""
     status = {"delivered": 204, "dead": 400}.get(state, 503)
-    documents.settle(connection, Try(target, now, 5, state, status, "answer"), one, state, now)
+    documents.settle(connection, Try(target, now, 5, state, status, "answer"), row, state, now)
 
 
 def store(
@@ -53,5 +53,5 @@ def states(connection: Connection) -> dict[tuple[str, str], str]:
 def store_and_settle(connection: Connection, session: Session, **changed: Any) -> None:
     """Store a document and write it at once."""
     store(connection, stored(connection, session, **changed))
-    for one in claim(connection):
-        settle(connection, one)
+    for row in claim(connection):
+        settle(connection, row)

@@ -49,8 +49,8 @@ FIXED = {
 
 def _new_values(row: Enrollment | Attempt | Session) -> dict[str, Any]:
     """Return every column that may change a value that no other column has."""
-    names = [one.name for one in fields(row) if one.name not in FIXED[type(row)] | {"changed", "new"}]
-    types = {one.name: str(one.type) for one in fields(row)}
+    names = [field.name for field in fields(row) if field.name not in FIXED[type(row)] | {"changed", "new"}]
+    types = {field.name: str(field.type) for field in fields(row)}
     return (
         {
             name: f"{name} ☃" if "str" in types[name] else number + 0.25 if "float" in types[name] else 2**31 + number
@@ -83,12 +83,12 @@ def test_an_enrollment_is_created_once_and_found_again(engine: Engine) -> None:
 def test_new_and_known_enrollments_come_together(engine: Engine) -> None:
     with writing(engine) as connection:
         lms_id, other = add_lms(connection), add_lms(connection, "other")
-        known = add_enrollment(connection, lms_id, "u1")
+        owner = add_enrollment(connection, lms_id, "u1")
         wanted = [new_enrollment(lms, learner) for lms in (other, lms_id) for learner in ("u3", "u1", "u2")]
-        found = attempts.ensure_enrollments(connection, wanted, NOW)
-        assert found.keys() == {new.key for new in wanted}
-        assert len({row.id for row in found.values()}) == 6
-        assert found[lms_id, "u1", "235", "12"] == known
+        enrollments = attempts.ensure_enrollments(connection, wanted, NOW)
+        assert enrollments.keys() == {new.key for new in wanted}
+        assert len({row.id for row in enrollments.values()}) == 6
+        assert enrollments[lms_id, "u1", "235", "12"] == owner
 
 
 def test_no_enrollments_wanted_are_none_found(engine: Engine) -> None:
@@ -102,7 +102,7 @@ def test_threads_that_race_for_a_new_enrollment_get_the_same_row(engine: Engine)
 
     def ensure(number: int) -> tuple[int, str]:
         learners = ("u1", "u2") if number % 2 else ("u2", "u1")
-        wanted = [new_enrollment(lms_id, one, registration=uid(number, one)) for one in learners]
+        wanted = [new_enrollment(lms_id, learner, registration=uid(number, learner)) for learner in learners]
         with writing(engine) as connection:
             row = attempts.ensure_enrollments(connection, wanted, NOW)[lms_id, "u1", "235", "12"]
             return row.id, row.registration
@@ -163,14 +163,14 @@ def test_sessions_of_one_attempt_share_the_object(engine: Engine) -> None:
         second = add_session(connection, first.attempt, "s2")
         third = add_session(connection, add_attempt(connection, first.attempt.enrollment, 2), "s3")
         other = launched(connection, "u2")
-    wanted = [one.session_id for one in (first, second, third, other)]
+    wanted = [session.session_id for session in (first, second, third, other)]
     with reading(engine) as connection:
-        found = attempts.load_sessions(connection, [*wanted, uid("unknown")])
-    assert found.keys() == set(wanted)
-    assert found[first.session_id].attempt is found[second.session_id].attempt
-    assert found[third.session_id].attempt is not found[first.session_id].attempt
-    assert found[third.session_id].attempt.enrollment is found[first.session_id].attempt.enrollment
-    assert found[other.session_id].attempt.enrollment.learner_id == "u2"
+        sessions = attempts.load_sessions(connection, [*wanted, uid("unknown")])
+    assert sessions.keys() == set(wanted)
+    assert sessions[first.session_id].attempt is sessions[second.session_id].attempt
+    assert sessions[third.session_id].attempt is not sessions[first.session_id].attempt
+    assert sessions[third.session_id].attempt.enrollment is sessions[first.session_id].attempt.enrollment
+    assert sessions[other.session_id].attempt.enrollment.learner_id == "u2"
 
 
 def test_no_sessions_asked_for_are_none_found(engine: Engine) -> None:
@@ -287,9 +287,9 @@ def test_the_latest_attempt_is_the_one_with_the_highest_number(engine: Engine) -
         add_attempt(connection, owner, 9)
         other = launched(connection, "u2").attempt.enrollment
         without = add_enrollment(connection, owner.lms_id, "u3")
-        found = attempts.latest_attempts(connection, [owner, other, without])
-    assert {key: one.number for key, one in found.items()} == {owner.id: 10, other.id: 1}
-    assert found[owner.id].enrollment is owner
+        latest = attempts.latest_attempts(connection, [owner, other, without])
+    assert {key: attempt.number for key, attempt in latest.items()} == {owner.id: 10, other.id: 1}
+    assert latest[owner.id].enrollment is owner
 
 
 def test_no_enrollments_have_no_latest_attempts(engine: Engine) -> None:
@@ -312,8 +312,8 @@ def test_attempts_come_in_the_order_of_their_numbers(engine: Engine) -> None:
         for number in (3, 2, 11):
             add_attempt(connection, owner, number)
         loaded = attempts.load_attempts(connection, owner)
-    assert [one.number for one in loaded] == [1, 2, 3, 11]
-    assert all(one.enrollment is owner for one in loaded)
+    assert [attempt.number for attempt in loaded] == [1, 2, 3, 11]
+    assert all(attempt.enrollment is owner for attempt in loaded)
 
 
 def test_sessions_come_in_the_order_they_began(engine: Engine) -> None:
@@ -322,8 +322,8 @@ def test_sessions_come_in_the_order_they_began(engine: Engine) -> None:
         for name, later in (("late", 20), ("early", -20), ("middle", 10)):
             add_session(connection, owner, name, NOW + later)
         loaded = attempts.load_attempt_sessions(connection, owner)
-    assert [one.started_at - NOW for one in loaded] == [-20, 0, 10, 20]
-    assert all(one.attempt is owner for one in loaded)
+    assert [session.started_at - NOW for session in loaded] == [-20, 0, 10, 20]
+    assert all(session.attempt is owner for session in loaded)
 
 
 def test_the_open_session_is_the_one_that_began_last_and_has_not_ended(engine: Engine) -> None:
@@ -334,8 +334,8 @@ def test_the_open_session_is_the_one_that_began_last_and_has_not_ended(engine: E
         third.ended, third.ended_at, third.changed = "suspended", NOW + 3, True
         save(connection, third)
         assert attempts.open_session(connection, first.attempt) == second
-        for one in (first, second):
-            one.ended, one.changed = "terminated", True
+        for session in (first, second):
+            session.ended, session.changed = "terminated", True
         save(connection, first, second)
         assert attempts.open_session(connection, first.attempt) is None
 

@@ -38,7 +38,7 @@ def files(engine: Engine) -> Iterator[OpenFiles]:
 
 
 def _modes(directory: Path) -> dict[str, str]:
-    return {one.name: f"{one.stat().st_mode & 0o777:o}" for one in directory.iterdir() if one.is_file()}
+    return {file.name: f"{file.stat().st_mode & 0o777:o}" for file in directory.iterdir() if file.is_file()}
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])

@@ -24,20 +24,20 @@ def ids(engine: Engine) -> list[str]:
     """Five statements of u1 and two of u2 for two targets; of those to `lrs` the second is dead."""
     with writing(engine) as connection:
         hold(connection, ["lrs", "other"])
-        made = queue(connection, launched(connection, "u1"), 5, ["lrs", "other"])
-        made += queue(connection, launched(connection, "u2"), 2, ["lrs", "other"])
-        dead = deliveries.find(connection, DeliveryFilter(target="lrs", statement=made[1]))[0]
+        statement_ids = queue(connection, launched(connection, "u1"), 5, ["lrs", "other"])
+        statement_ids += queue(connection, launched(connection, "u2"), 2, ["lrs", "other"])
+        dead = deliveries.find(connection, DeliveryFilter(target="lrs", statement=statement_ids[1]))[0]
         outbox.settle(connection, [Settlement(REFUSED, [dead.id], "dead", 0, NOW)])
-    return made
+    return statement_ids
 
 
-def _find(engine: Engine, **which: Any) -> list[str]:
+def _find(engine: Engine, **criteria: Any) -> list[str]:
     with reading(engine) as connection:
-        return [one.statement_id for one in deliveries.find(connection, DeliveryFilter(**which))]
+        return [row.statement_id for row in deliveries.find(connection, DeliveryFilter(**criteria))]
 
 
 @pytest.mark.parametrize(
-    ("which", "expected"),
+    ("criteria", "expected"),
     [
         ({"target": "lrs"}, [6, 5, 4, 3, 2, 1, 0]),
         ({"target": "lrs", "state": "dead"}, [1]),
@@ -52,19 +52,19 @@ def _find(engine: Engine, **which: Any) -> list[str]:
     ],
 )
 def test_those_are_found_that_meet_all_that_is_told(
-    engine: Engine, ids: list[str], which: dict[str, Any], expected: list[int]
+    engine: Engine, ids: list[str], criteria: dict[str, Any], expected: list[int]
 ) -> None:
-    assert _find(engine, **which) == [ids[at] for at in expected]
+    assert _find(engine, **criteria) == [ids[at] for at in expected]
     with reading(engine) as connection:
-        assert pages.how_many(connection, DeliveryFilter(**which)) == Count(len(expected))
+        assert pages.how_many(connection, DeliveryFilter(**criteria)) == Count(len(expected))
 
 
 def test_a_delivery_tells_its_statement_and_its_last_try(engine: Engine, ids: list[str]) -> None:
     with reading(engine) as connection:
-        (one,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[1]))
-        assert (one.learner_id, one.activity_id, one.lms, one.rule) == ("u1", "235", "lms-of-u1", "completed")
-        assert (one.state, one.tries, one.outcome, one.status, one.answer) == ("dead", 1, "refused", 400, "no verb")
-        (line,) = deliveries.tries(connection, one.id)
+        (row,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[1]))
+        assert (row.learner_id, row.activity_id, row.lms, row.rule) == ("u1", "235", "lms-of-u1", "completed")
+        assert (row.state, row.tries, row.outcome, row.status, row.answer) == ("dead", 1, "refused", 400, "no verb")
+        (line,) = deliveries.tries(connection, row.id)
     assert (line.started_at, line.duration_ms, line.outcome, line.answer) == (NOW, 12, "refused", "no verb")
 
 
@@ -77,7 +77,7 @@ def test_a_retried_delivery_is_claimed_again_under_its_id_before_what_comes_afte
         assert deliveries.retry(connection, chosen) == 0
     with reading(engine) as connection:
         page = outbox.claim(connection, whole(), now=NOW, limit=50, most_bytes=10_000)
-    assert [one.statement_id for one in page.claimed] == ids
+    assert [row.statement_id for row in page.claimed] == ids
 
 
 def test_what_a_retried_delivery_had_been_through_is_told_with_the_rest(engine: Engine, ids: list[str]) -> None:
@@ -88,9 +88,9 @@ def test_what_a_retried_delivery_had_been_through_is_told_with_the_rest(engine: 
         outbox.settle(connection, [Settlement(REFUSED, [dead], "dead", 0, NOW)])
         deliveries.retry(connection, [dead])
         outbox.settle(connection, [Settlement(done, [dead], "delivered", 0, NOW)])
-        assert [one.outcome for one in deliveries.tries(connection, dead)] == [REFUSED.outcome] * 2 + ["delivered"]
-        (one,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[1]))
-        assert (one.state, one.tries, one.outcome) == ("delivered", 3, "delivered")
+        assert [line.outcome for line in deliveries.tries(connection, dead)] == [REFUSED.outcome] * 2 + ["delivered"]
+        (row,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[1]))
+        assert (row.state, row.tries, row.outcome) == ("delivered", 3, "delivered")
 
 
 def test_what_is_discarded_is_never_claimed_and_holds_nothing_back(engine: Engine, ids: list[str]) -> None:
@@ -100,7 +100,7 @@ def test_what_is_discarded_is_never_claimed_and_holds_nothing_back(engine: Engin
         assert outbox.claim(connection, whole(), now=NOW, limit=50, most_bytes=10_000).claimed[0].statement_id == ids[5]
         assert deliveries.discard(connection, [first], NOW) == 1
         page = outbox.claim(connection, whole(), now=NOW, limit=50, most_bytes=10_000)
-    assert [one.statement_id for one in page.claimed] == [ids[at] for at in (2, 3, 4, 5, 6)]
+    assert [row.statement_id for row in page.claimed] == [ids[at] for at in (2, 3, 4, 5, 6)]
 
 
 def test_a_settlement_that_comes_after_a_discard_changes_nothing(engine: Engine, ids: list[str]) -> None:
@@ -109,8 +109,8 @@ def test_a_settlement_that_comes_after_a_discard_changes_nothing(engine: Engine,
         (first,) = deliveries.ids(connection, DeliveryFilter(target="lrs", statement=ids[0]), after=0, limit=10)
         deliveries.discard(connection, [first], NOW)
         outbox.settle(connection, [Settlement(REFUSED._replace(outcome="delivered"), [first], "delivered", 0, NOW)])
-        (one,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[0]))
-    assert (one.state, one.outcome) == ("discarded", "delivered")
+        (row,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[0]))
+    assert (row.state, row.outcome) == ("discarded", "delivered")
 
 
 def test_nothing_that_was_delivered_is_retried_or_discarded(engine: Engine, ids: list[str]) -> None:

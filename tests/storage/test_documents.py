@@ -27,13 +27,13 @@ from tests.storage.document_builders import (
 def test_a_document_is_kept_as_it_is_and_waits_for_its_targets(engine: Engine) -> None:
     content, parameters = b"a\x00b \xf0\x9f\x98\x80", '{"agent":"{\\"name\\":\\"\\u0000\\"}"}'
     with writing(engine) as connection:
-        one = stored(connection, launched(connection), content, parameters=parameters, content_type="text/plain")
-        store(connection, one, readers={"attempt-state": ("first", "second")})
+        change = stored(connection, launched(connection), content, parameters=parameters, content_type="text/plain")
+        store(connection, change, readers={"attempt-state": ("first", "second")})
     with reading(engine) as connection:
         for target in ("first", "second"):
             (claimed,) = claim(connection, target)
             assert claimed == ClaimedDocument(
-                one.row.id, "attempt-state", "activities/state", parameters, "text/plain", content, 1, 0
+                change.row.id, "attempt-state", "activities/state", parameters, "text/plain", content, 1, 0
             )
         assert claim(connection, "third") == []
         assert documents.waiting(connection) == {"first": 1, "second": 1}
@@ -154,13 +154,13 @@ def test_what_is_tried_again_goes_behind_what_was_not_tried(engine: Engine) -> N
     with writing(engine) as connection:
         session = launched(connection)
         many = [stored(connection, session, id=uid(number), name=f"d{number}") for number in range(5)]
-        store(connection, *many, readers={one.row.name: ("lrs",) for one in many})
+        store(connection, *many, readers={change.row.name: ("lrs",) for change in many})
         first = claim(connection, limit=2)
-        for one in first:
-            settle(connection, one, "waiting", now=NOW + 1)
-        order = [one.id for one in claim(connection, now=NOW + 1)]
-        assert set(order[:3]) == {one.row.id for one in many} - {one.id for one in first}
-        assert set(order[3:]) == {one.id for one in first}
+        for row in first:
+            settle(connection, row, "waiting", now=NOW + 1)
+        order = [row.id for row in claim(connection, now=NOW + 1)]
+        assert set(order[:3]) == {change.row.id for change in many} - {row.id for row in first}
+        assert set(order[3:]) == {row.id for row in first}
         assert documents.waiting(connection) == {"lrs": 5}
 
 
@@ -198,11 +198,11 @@ def test_a_document_that_is_switched_off_is_not_sent_and_is_new_when_it_is_switc
         session = launched(connection)
         state, profile = stored(connection, session), stored(connection, session, name="agent-profile")
         store(connection, state, profile, readers=dict.fromkeys(LRS, ("lrs", "other")))
-        settle(connection, next(one for one in claim(connection) if one.name == "agent-profile"))
+        settle(connection, next(row for row in claim(connection) if row.name == "agent-profile"))
         documents.forget(connection, {"lrs": list(LRS), "other": []})
         assert documents.waiting(connection) == {"other": 2}
         store(connection, profile, readers=dict.fromkeys(LRS, ("lrs", "other")))
-        assert [one.name for one in claim(connection)] == ["agent-profile"]
+        assert [row.name for row in claim(connection)] == ["agent-profile"]
 
 
 def test_of_a_target_that_is_gone_only_what_waits_is_kept(engine: Engine) -> None:
@@ -210,7 +210,7 @@ def test_of_a_target_that_is_gone_only_what_waits_is_kept(engine: Engine) -> Non
         session = launched(connection)
         state, profile = stored(connection, session), stored(connection, session, name="agent-profile")
         store(connection, state, profile)
-        settle(connection, next(one for one in claim(connection) if one.name == "agent-profile"))
+        settle(connection, next(row for row in claim(connection) if row.name == "agent-profile"))
         store(connection, state, profile, readers=NOBODY)
         documents.forget(connection, {})
         assert states(connection)["agent-profile", "lrs"] == "delivered"

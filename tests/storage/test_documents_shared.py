@@ -81,53 +81,53 @@ def test_a_great_many_are_taken_over_bit_by_bit(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
         many = [stored(connection, session, id=uid(number), name=f"d{number}") for number in range(7)]
-        names = [one.row.name for one in many]
+        names = [change.row.name for change in many]
         store(connection, *many, readers=dict.fromkeys(names, (UNASSIGNED,)))
-        taken = [documents.assign_waiting(connection, "lrs", names, limit=3) for _ in range(4)]
-        assert (taken, documents.waiting(connection)) == ([3, 3, 1, 0], {"lrs": 7})
+        counts = [documents.assign_waiting(connection, "lrs", names, limit=3) for _ in range(4)]
+        assert (counts, documents.waiting(connection)) == ([3, 3, 1, 0], {"lrs": 7})
 
 
 def test_transactions_that_store_the_same_documents_at_once_do_not_lock_each_other_out(engine: Engine) -> None:
     """They come in any order; whoever is last wins, and every document waits for every target."""
     with writing(engine) as connection:
         session = launched(connection)
-        made = [stored(connection, session, id=uid(number), name=f"d{number}") for number in range(20)]
-    readers = {one.row.name: ("lrs", "other") for one in made}
+        changes = [stored(connection, session, id=uid(number), name=f"d{number}") for number in range(20)]
+    readers = {change.row.name: ("lrs", "other") for change in changes}
 
     def work(number: int) -> None:
-        mine = [one._replace(row=one.row._replace(content=b"%d" % number)) for one in made]
+        mine = [change._replace(row=change.row._replace(content=b"%d" % number)) for change in changes]
         for shift in range(10):
             with writing(engine) as connection:
                 documents.store(connection, mine[shift:][:: -1 if number % 2 else 1] + mine[:shift], by_name(readers))
 
     at_once(4, work)
     with reading(engine) as connection:
-        found = claim(connection)
-        assert len(found) == len(made)
-        assert {one.content for one in found} <= {b"0", b"1", b"2", b"3"}
-        assert documents.waiting(connection) == {"lrs": len(made), "other": len(made)}
+        rows = claim(connection)
+        assert len(rows) == len(changes)
+        assert {row.content for row in rows} <= {b"0", b"1", b"2", b"3"}
+        assert documents.waiting(connection) == {"lrs": len(changes), "other": len(changes)}
 
 
 def test_nothing_is_lost_when_documents_change_while_they_are_written_and_taken_over(engine: Engine) -> None:
     with writing(engine) as connection:
         session = launched(connection)
-        made = [stored(connection, session, id=uid(number), name=f"d{number}") for number in range(10)]
-    names = [one.row.name for one in made]
+        changes = [stored(connection, session, id=uid(number), name=f"d{number}") for number in range(10)]
+    names = [change.row.name for change in changes]
 
     def work(number: int) -> None:
         for turn in range(10):
             if number == 3:
                 with reading(engine) as connection:
                     claimed = claim(connection, limit=3)
-                for one in claimed:
+                for row in claimed:
                     with writing(engine) as connection:
-                        settle(connection, one)
+                        settle(connection, row)
                 continue
             with writing(engine) as connection:
                 if number == 2:
                     documents.assign_waiting(connection, "lrs", names)
                 else:
-                    mine = [one._replace(row=one.row._replace(content=b"%d" % turn)) for one in made]
+                    mine = [change._replace(row=change.row._replace(content=b"%d" % turn)) for change in changes]
                     documents.store(
                         connection, mine, by_name(dict.fromkeys(names, ("lrs",) if number else (UNASSIGNED,)))
                     )
@@ -135,8 +135,8 @@ def test_nothing_is_lost_when_documents_change_while_they_are_written_and_taken_
     at_once(4, work)
     with writing(engine) as connection:
         documents.assign_waiting(connection, "lrs", names)
-        for one in claim(connection):
-            settle(connection, one)
+        for row in claim(connection):
+            settle(connection, row)
         assert states(connection) == {(name, "lrs"): "delivered" for name in names}
 
 
@@ -145,8 +145,8 @@ def test_what_another_process_stores_during_a_takeover_is_taken_over_too(engine:
     turns = range(60)
     with writing(engine) as connection:
         session = launched(connection)
-        made = [stored(connection, session, id=uid(turn), name=f"d{turn}") for turn in turns]
-    names = [one.row.name for one in made]
+        changes = [stored(connection, session, id=uid(turn), name=f"d{turn}") for turn in turns]
+    names = [change.row.name for change in changes]
 
     def work(number: int) -> None:
         for turn in turns:
@@ -154,9 +154,9 @@ def test_what_another_process_stores_during_a_takeover_is_taken_over_too(engine:
                 if number:
                     documents.assign_waiting(connection, "lrs", names)
                 else:
-                    documents.store(connection, [made[turn]], by_name(dict.fromkeys(names, (UNASSIGNED,))))
+                    documents.store(connection, [changes[turn]], by_name(dict.fromkeys(names, (UNASSIGNED,))))
 
     at_once(2, work)
     with writing(engine) as connection:
         documents.assign_waiting(connection, "lrs", names)
-        assert documents.waiting(connection) == {"lrs": len(made)}
+        assert documents.waiting(connection) == {"lrs": len(changes)}

@@ -19,7 +19,7 @@ def test_a_statement_waits_for_the_targets_of_its_rule_alone(engine: Engine) -> 
         add(connection, rows, by_rule({"completed": ("lrs", "other"), SCORED: ("other",)}))
         assert outbox.waiting(connection) == {"lrs": 2, "other": 3}
         claimed = outbox.claim(connection, whole(), now=0, limit=9, most_bytes=999).claimed
-        assert [one.position for one in claimed] == [0, 2]
+        assert [row.position for row in claimed] == [0, 2]
 
 
 def test_a_statement_that_no_target_wants_is_kept_and_waits_for_none(engine: Engine) -> None:
@@ -38,4 +38,4 @@ def test_what_waited_for_no_target_goes_to_one_that_wants_it_and_the_rest_holds_
         assert outbox.assign_waiting(connection, "lrs", [SCORED]) == 2
         assert outbox.waiting(connection) == {"lrs": 2}
         claimed = outbox.claim(connection, whole(), now=0, limit=9, most_bytes=999).claimed
-        assert [one.position for one in claimed] == [1, 2]
+        assert [row.position for row in claimed] == [1, 2]

@@ -43,7 +43,7 @@ def test_bytes_are_kept_that_are_no_text_at_all(engine: Engine) -> None:
         session = launched(connection)
         append(connection, [entry(session, number, body=body) for number, body in enumerate(bodies, 1)])
     with reading(engine) as connection:
-        assert [one.body for one in _stored(connection)] == bodies
+        assert [row.body for row in _stored(connection)] == bodies
 
 
 @settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -52,7 +52,7 @@ def test_any_body_comes_back_byte_for_byte(engine: Engine, bodies: list[bytes]) 
     with engine.connect() as connection, connection.begin() as transaction:
         session = launched(connection)
         append(connection, [entry(session, number, body=body) for number, body in enumerate(bodies, 1)])
-        assert [one.body for one in _stored(connection)] == bodies
+        assert [row.body for row in _stored(connection)] == bodies
         transaction.rollback()
 
 
@@ -72,10 +72,10 @@ def test_the_earlier_commits_that_may_be_repeated_are_found_by_digest_sequence_o
     with reading(engine) as connection:
 
         def numbers(number: int = 9, sequence: int | None = None, key: str | None = None) -> list[int]:
-            found = journal.earlier(
+            rows = journal.earlier(
                 connection, session.session_id, digest=f"{number:064x}", sequence=sequence, idempotency_key=key
             )
-            return [one.number for one in found]
+            return [row.number for row in rows]
 
         assert numbers() == []
         assert numbers(4) == [4]

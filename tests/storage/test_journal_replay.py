@@ -30,7 +30,8 @@ def _play(connection: Connection, lms_id: int, learner: str, at: int = NOW) -> A
     sessions = [add_session(connection, add_attempt(connection, owner, number)) for number in (1, 2)]
     for number in (1, 2):
         append(
-            connection, [entry(one, number, received_at=at, body=f"{one.entry}{number}".encode()) for one in sessions]
+            connection,
+            [entry(session, number, received_at=at, body=f"{session.entry}{number}".encode()) for session in sessions],
         )
     append(connection, [entry(sessions[0], 3, received_at=at, body=None, response=None, duplicate_of=1)])
     owner.first_commit_at = owner.last_commit_at = at
@@ -57,11 +58,11 @@ def test_a_history_has_all_attempts_and_sessions(engine: Engine) -> None:
         one, sessions = _play(connection, lms_id, "u1")
         other, _ = _play(connection, lms_id, "u2")
     with reading(engine) as connection:
-        found = journal_replay.histories(connection, [other.id, one.id])
+        histories = journal_replay.histories(connection, [other.id, one.id])
 
-    assert [history.enrollment.id for history in found] == [one.id, other.id]
-    assert [its.number for its in found[0].attempts] == [1, 2]
-    assert {str(its.session_id) for its in found[0].sessions} == {its.session_id for its in sessions}
+    assert [history.enrollment.id for history in histories] == [one.id, other.id]
+    assert [its.number for its in histories[0].attempts] == [1, 2]
+    assert {str(its.session_id) for its in histories[0].sessions} == {its.session_id for its in sessions}
 
 
 def test_enrollments_of_a_span_are_given_a_page_at_a_time(engine: Engine) -> None:
@@ -79,11 +80,11 @@ def test_enrollments_of_a_span_are_given_a_page_at_a_time(engine: Engine) -> Non
             (JournalSpan(course="12"), ids),
             (JournalSpan(course=""), []),
         ):
-            found: list[int] = []
+            all_ids: list[int] = []
             after = 0
             while page := journal_replay.enrollment_ids(connection, span, after=after, limit=2):
-                found, after = found + page, page[-1]
-            assert found == expected
+                all_ids, after = all_ids + page, page[-1]
+            assert all_ids == expected
             assert journal_replay.count(connection, span) == len(expected)
 
 
@@ -93,9 +94,9 @@ def test_statements_are_given_with_the_targets_they_went_to(engine: Engine) -> N
         add(connection, statements(connection, session, ["{}"], 1), to("lrs", "mirror"))
         add(connection, statements(connection, session, ['{"n":2}'], 2), to())
     with reading(engine) as connection:
-        found = journal_replay.statements(connection, [owner.id])
+        by_enrollment = journal_replay.statements(connection, [owner.id])
 
-    assert [(one.position, one.body, one.targets) for one in found[owner.id]] == [
+    assert [(statement.position, statement.body, statement.targets) for statement in by_enrollment[owner.id]] == [
         (1, "{}", ("lrs", "mirror")),
         (2, '{"n":2}', ()),
     ]

@@ -42,10 +42,10 @@ def held(engine: Engine, process: int, names: Sequence[str] = NAMES) -> set[str]
     with reading(engine) as connection:
         owner = uid("process", process)
         return {
-            one
-            for one in names
+            name
+            for name in names
             if connection.execute(
-                select(leases.holds(connection.dialect.name, literal(one), literal(owner, lease.c.owner.type)))
+                select(leases.holds(connection.dialect.name, literal(name), literal(owner, lease.c.owner.type)))
             ).scalar_one()
         }
 
@@ -84,14 +84,14 @@ def test_a_process_that_comes_back_late_has_lost_what_another_took(engine: Engin
 
 
 def test_a_process_that_has_nothing_to_do_with_a_target_takes_nothing_from_those_who_have(engine: Engine) -> None:
-    others = ("other/0", "other/1", "other/2")
+    other_names = ("other/0", "other/1", "other/2")
     assert share(engine, 1, ()).held == frozenset()
-    assert share(engine, 2, others).held == frozenset(others)
+    assert share(engine, 2, other_names).held == frozenset(other_names)
     assert share(engine, 3).held == frozenset(NAMES)
-    assert share(engine, 4, (*NAMES, *others)).held == frozenset()
+    assert share(engine, 4, (*NAMES, *other_names)).held == frozenset()
     assert len(share(engine, 3).excess) == 2
-    assert len(share(engine, 2, others).excess) == 1
-    assert len(share(engine, 4, (*NAMES, *others)).held) == 3
+    assert len(share(engine, 2, other_names).excess) == 1
+    assert len(share(engine, 4, (*NAMES, *other_names)).held) == 3
 
 
 def test_the_database_s_clock_tells_the_time(engine: Engine) -> None:
@@ -114,14 +114,14 @@ def test_no_name_is_ever_two_processes_and_shares_become_even(
     for process, stays in steps:
         share(engine, process, names, DAY if stays else GONE)
         alive = alive | {process} if stays else alive - {process}
-        each = [held(engine, one, names) for one in range(1, 5)]
+        each = [held(engine, holder, names) for holder in range(1, 5)]
         assert sum(map(len, each)) == len(set().union(*each))
     for _ in range(2):
         for process in alive:
             share(engine, process, names)
     if alive:
-        assert set().union(*(held(engine, one, names) for one in alive)) == set(names)
-        assert max(len(held(engine, one, names)) for one in alive) <= math.ceil(count / len(alive))
+        assert set().union(*(held(engine, holder, names) for holder in alive)) == set(names)
+        assert max(len(held(engine, holder, names)) for holder in alive) <= math.ceil(count / len(alive))
 
 
 def test_processes_that_look_at_the_same_time_share_without_overlap(engine: Engine) -> None:
@@ -129,10 +129,10 @@ def test_processes_that_look_at_the_same_time_share_without_overlap(engine: Engi
     names = [f"lrs/{number}" for number in range(8)]
 
     def look(process: int) -> None:
-        own = open_engine(url)
+        new_engine = open_engine(url)
         for _ in range(5):
-            share(own, process, names)
-        own.dispose()
+            share(new_engine, process, names)
+        new_engine.dispose()
 
     at_once(4, look)
     each = [held(engine, process, names) for process in range(4)]

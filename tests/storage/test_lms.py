@@ -59,9 +59,9 @@ def test_another_home_page_is_refused_and_nothing_is_stored(engine: Engine) -> N
         _add(connection, "two", home_page="https://new.example.org")
     with reading(engine) as connection:
         assert lms.by_token(connection, lms.digest("two")) is None
-        found = lms.by_name(connection, "lms")
-        assert found is not None
-        assert found.home_page == HOME
+        row = lms.by_name(connection, "lms")
+        assert row is not None
+        assert row.home_page == HOME
 
 
 def test_origins_are_added_and_never_taken_away(engine: Engine) -> None:
@@ -76,9 +76,9 @@ def test_origins_are_added_and_never_taken_away(engine: Engine) -> None:
         assert _add(connection, "4").origins == ("https://a", "https://b", "https://c")
         _add(connection, "5", "other", origins=("https://d",))
     with reading(engine) as connection:
-        found = lms.by_name(connection, "lms")
-        assert found is not None
-        assert found.origins == ("https://a", "https://b", "https://c")
+        row = lms.by_name(connection, "lms")
+        assert row is not None
+        assert row.origins == ("https://a", "https://b", "https://c")
         assert lms.origins(connection) == {"https://a", "https://b", "https://c", "https://d"}
 
 

@@ -68,9 +68,9 @@ def test_two_that_migrate_a_new_database_at_once_both_succeed(fresh_engine: Engi
     url = fresh_engine.url.render_as_string(hide_password=False)
 
     def run(_number: int) -> None:
-        own = open_engine(url)
-        migrate(own)
-        own.dispose()
+        new_engine = open_engine(url)
+        migrate(new_engine)
+        new_engine.dispose()
 
     at_once(2, run)
 
@@ -79,7 +79,7 @@ def test_two_that_migrate_a_new_database_at_once_both_succeed(fresh_engine: Engi
         assert lms.by_name(connection, "none") is None
 
 
-REVISIONS = [one.revision for one in ScriptDirectory(str(Path(migrations.__file__).parent)).walk_revisions()]
+REVISIONS = [script.revision for script in ScriptDirectory(str(Path(migrations.__file__).parent)).walk_revisions()]
 FIRST = (
     tables.lms, enrollment, attempt, session, journal, tables.mapping_version, statement, delivery, tables.try_,
     tables.delivery_try,
@@ -124,7 +124,9 @@ def test_a_schema_without_courses_is_not_gone_back_to_once_they_are_needed(fresh
     migrate(fresh_engine)
     with writing(fresh_engine) as connection:
         lms_id = add_lms(connection)
-        wanted = [new_enrollment(lms_id, course_id=one, registration=uid(one)) for one in ("", "C1", "C2")]
+        wanted = [
+            new_enrollment(lms_id, course_id=course_id, registration=uid(course_id)) for course_id in ("", "C1", "C2")
+        ]
         attempts.ensure_enrollments(connection, wanted, NOW)
     with pytest.raises(RuntimeError, match="the same activity in several courses"):
         migrations._run(fresh_engine, partial(command.downgrade, revision="0013"))
@@ -145,17 +147,17 @@ def test_enrollments_keep_all_they_had_when_they_become_those_of_a_course(fresh_
     with writing(fresh_engine) as connection:
         lms_id = add_lms(connection)
         for activity, course in courses.items():
-            told = {"registration": uid(activity), "lms_id": lms_id, "activity": activity, "course": course}
-            connection.execute(old, told)
+            values = {"registration": uid(activity), "lms_id": lms_id, "activity": activity, "course": course}
+            connection.execute(old, values)
     migrate(fresh_engine)
     with reading(fresh_engine) as connection:
         rows = attempts.load_enrollments(connection, enrollment.c.lms_id == lms_id, 10)
         assert _differences(connection) == []
-    assert [(one.activity_id, one.course_id, one.registration) for one in rows] == [
+    assert [(row.activity_id, row.course_id, row.registration) for row in rows] == [
         (activity, course, uid(activity)) for activity, course in courses.items()
     ]
-    kept = {(one.total_attempts, one.total_time, one.sco, one.course_registration) for one in rows}
-    assert kept == {(3, 77, "", None)}
+    stored = {(row.total_attempts, row.total_time, row.sco, row.course_registration) for row in rows}
+    assert stored == {(3, 77, "", None)}
 
 
 def test_an_older_schema_has_the_try_that_settled_a_delivery_where_it_looks_for_it(fresh_engine: Engine) -> None:

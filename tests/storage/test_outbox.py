@@ -33,7 +33,7 @@ def _page(
 
 
 def _places(claimed: list[ClaimedDelivery]) -> list[tuple[int, int]]:
-    return [(one.attempt_id, one.position) for one in claimed]
+    return [(row.attempt_id, row.position) for row in claimed]
 
 
 def _rows(connection: Connection) -> Sequence[Row[Any]]:
@@ -87,7 +87,7 @@ def test_the_first_target_gets_what_waited_for_none(engine: Engine) -> None:
         assert outbox.assign_waiting(connection, "lrs") == 3
         assert outbox.assign_waiting(connection, "later") == 0
         assert outbox.waiting(connection) == {"lrs": 3, "other": 2}
-        assert [one.position for one in _claim(connection)] == [0, 1, 2]
+        assert [row.position for row in _claim(connection)] == [0, 1, 2]
 
 
 def test_what_was_added_first_is_claimed_first_and_an_attempt_keeps_its_order(engine: Engine) -> None:
@@ -114,7 +114,7 @@ def test_claiming_leaves_no_mark(engine: Engine) -> None:
 def test_a_claim_for_one_target_gives_nothing_of_another(engine: Engine) -> None:
     with writing(engine) as connection:
         queue(connection, launched(connection), 2, ["first", "second"])
-        tried(connection, [one.id for one in _claim(connection, "first")], "delivered")
+        tried(connection, [row.id for row in _claim(connection, "first")], "delivered")
         assert _claim(connection, "first") == []
         assert len(_claim(connection, "second")) == 2
         assert outbox.waiting(connection) == {"second": 2}
@@ -140,7 +140,7 @@ def test_no_more_bytes_are_claimed_than_asked_for_but_always_one_statement(
     with writing(engine) as connection:
         add(connection, statements(connection, launched(connection), bodies), to("lrs"))
         page = _page(connection, most_bytes=most_bytes)
-        assert [one.size for one in page.claimed] == [len(body.encode()) for body in bodies[:claimed]]
+        assert [row.size for row in page.claimed] == [len(body.encode()) for body in bodies[:claimed]]
         assert page.bodies == ",".join(bodies[:claimed]).encode()
 
 
@@ -152,7 +152,7 @@ def test_what_is_on_its_way_is_passed_over_and_nothing_else(engine: Engine) -> N
         some = [whole_page[at].id for at in (0, 1, 3)]
         page = outbox.claim(connection, whole(), now=NOW, limit=2, most_bytes=PLENTY, on_their_way=some)
         assert list(page.claimed) == [whole_page[2], whole_page[4]]
-        everything = [one.id for one in whole_page]
+        everything = [row.id for row in whole_page]
         page = outbox.claim(connection, whole(), now=NOW, limit=2, most_bytes=PLENTY, on_their_way=everything)
         assert page == ((), b"")
 
@@ -160,7 +160,7 @@ def test_what_is_on_its_way_is_passed_over_and_nothing_else(engine: Engine) -> N
 def test_many_answers_are_noted_together_each_with_its_own_deliveries(engine: Engine) -> None:
     with writing(engine) as connection:
         queue(connection, launched(connection), 6)
-        ids = [one.id for one in _claim(connection)]
+        ids = [row.id for row in _claim(connection)]
         done = Try("lrs", NOW, 5, "delivered", 200, "[]")
         refused = done._replace(outcome="refused", status=400, answer="no")
         away = done._replace(outcome="retry", status=503, answer="down")
@@ -181,9 +181,11 @@ def test_many_answers_are_noted_together_each_with_its_own_deliveries(engine: En
             ("waiting", 1, NOW + 9, None),
             ("waiting", 1, NOW + 9, None),
         ]
-        told = [[(one.outcome, one.answer) for one in deliveries.tries(connection, own)] for own in ids]
+        tries = [
+            [(line.outcome, line.answer) for line in deliveries.tries(connection, delivery_id)] for delivery_id in ids
+        ]
         assert (
-            told
+            tries
             == [[("delivered", "[]")]] * 2 + [[("refused", "no")], [("delivered", "[]")]] + [[("retry", "down")]] * 2
         )
 
@@ -221,13 +223,13 @@ def test_what_is_settled_holds_nobody_back(engine: Engine, state: str) -> None:
     with writing(engine) as connection:
         queue(connection, launched(connection), 3)
         tried(connection, [_claim(connection)[0].id], state, not_before=NOW + 10)
-        assert [one.position for one in _claim(connection)] == [1, 2]
+        assert [row.position for row in _claim(connection)] == [1, 2]
 
 
 def test_a_try_is_noted_with_what_came_of_it(engine: Engine) -> None:
     with writing(engine) as connection:
         queue(connection, launched(connection), 2)
-        first, second = (one.id for one in _claim(connection))
+        first, second = (row.id for row in _claim(connection))
         tried(connection, [first, second], "waiting", not_before=NOW + 7, outcome="retry", status=None, answer="cut")
         tried(connection, [first], "delivered", outcome="delivered", status=200, answer='["a"]')
     with reading(engine) as connection:
@@ -236,11 +238,11 @@ def test_a_try_is_noted_with_what_came_of_it(engine: Engine) -> None:
             Try("lrs", NOW, 5, "retry", None, "cut"),
             Try("lrs", NOW, 5, "delivered", 200, '["a"]'),
         ]
-        assert [(one.outcome, one.status) for one in deliveries.tries(connection, first)] == [
+        assert [(line.outcome, line.status) for line in deliveries.tries(connection, first)] == [
             ("retry", None),
             ("delivered", 200),
         ]
-        assert [one.outcome for one in deliveries.tries(connection, second)] == ["retry"]
+        assert [line.outcome for line in deliveries.tries(connection, second)] == ["retry"]
         assert [(row.state, row.tries, row.not_before, row.settled_at) for row in _rows(connection)] == [
             ("delivered", 2, 0, NOW),
             ("waiting", 1, NOW + 7, None),
@@ -272,7 +274,7 @@ def test_settling_touches_no_other_delivery(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kept"),
+    ("answer", "expected"),
     [
         ("", ""),
         ("☃" * 4_000, "☃" * 4_000),
@@ -281,11 +283,11 @@ def test_settling_touches_no_other_delivery(engine: Engine) -> None:
     ],
     ids=["empty", "just fits", "too long", "odd"],
 )
-def test_an_answer_of_any_length_is_kept_as_far_as_it_is_kept(engine: Engine, answer: str, kept: str) -> None:
+def test_an_answer_of_any_length_is_kept_as_far_as_it_is_kept(engine: Engine, answer: str, expected: str) -> None:
     with writing(engine) as connection:
         queue(connection, launched(connection), 1)
         tried(connection, [_claim(connection)[0].id], "dead", answer=answer)
-        assert connection.execute(select(try_.c.answer)).scalar_one() == kept
+        assert connection.execute(select(try_.c.answer)).scalar_one() == expected
 
 
 @pytest.mark.parametrize("answer", ["a\x00b", "reason \udcff\udcfe"], ids=["NUL", "lone surrogates"])
@@ -320,8 +322,8 @@ def test_whatever_became_of_others_no_statement_overtakes_one_of_its_attempt(
         for attempt_id in {row.attempt_id for row in waiting}:
             its = [row for row in waiting if row.attempt_id == attempt_id]
             ready = next((index for index, row in enumerate(its) if row.not_before > now), len(its))
-            taken = [position for attempt, position in claimed if attempt == attempt_id]
-            assert taken == [row.position for row in its[:ready]][: len(taken)]
+            positions = [position for attempt, position in claimed if attempt == attempt_id]
+            assert positions == [row.position for row in its[:ready]][: len(positions)]
         whole = _places(_claim(connection, now=now, limit=9))
         assert claimed == whole[: len(claimed)]
         assert bool(claimed) == bool(whole)
@@ -332,6 +334,6 @@ def test_whatever_became_of_others_no_statement_overtakes_one_of_its_attempt(
 def test_a_clock_that_was_set_back_makes_nothing_wait_longer_than_anything_ever_waits(engine: Engine) -> None:
     with writing(engine) as connection:
         queue(connection, launched(connection), 2)
-        for wait, found in ((1, 0), (outbox.MAX_WAIT, 0), (outbox.MAX_WAIT + 1, 2), (86_400_000, 2)):
+        for wait, count in ((1, 0), (outbox.MAX_WAIT, 0), (outbox.MAX_WAIT + 1, 2), (86_400_000, 2)):
             connection.execute(update(delivery).values(not_before=NOW + wait))
-            assert len(_claim(connection)) == found
+            assert len(_claim(connection)) == count

@@ -18,11 +18,11 @@ BY_ITSELF = TargetAlarm("lrs", "statements", "not-allowed", NOW + 1, NOW + 1, "t
 
 
 def _begin(engine: Engine, *wanted: Pause) -> list[bool]:
-    told = []
-    for one in wanted:
+    results = []
+    for pause in wanted:
         with writing(engine) as connection:
-            told.append(pauses.begin(connection, one))
-    return told
+            results.append(pauses.begin(connection, pause))
+    return results
 
 
 def _current(engine: Engine) -> list[Pause]:
@@ -53,7 +53,7 @@ def test_an_alarm_that_holds_statements_back_reads_as_a_pause_that_nobody_made(e
     with writing(engine) as connection:
         assert pauses.end(connection, "lrs")
         assert not pauses.end(connection, "lrs")
-    assert [one.automatic for one in _current(engine)] == [True]
+    assert [pause.automatic for pause in _current(engine)] == [True]
 
 
 @pytest.mark.parametrize(("kind", "state"), [("documents", "not-allowed"), ("statements", "unreachable")])
@@ -83,7 +83,7 @@ def test_of_several_processes_that_are_not_let_in_one_has_the_news(engine: Engin
 
 def test_what_an_lrs_says_can_be_kept_whatever_it_is(engine: Engine) -> None:
     _alarm(engine, BY_ITSELF._replace(reason="no\x00 \ud800"))
-    assert [one.reason for one in _current(engine)] == ["no\ufffd ?"]
+    assert [pause.reason for pause in _current(engine)] == ["no\ufffd ?"]
 
 
 def test_acts_are_told_newest_first(engine: Engine) -> None:

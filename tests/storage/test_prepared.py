@@ -38,7 +38,7 @@ def test_rows_that_refer_to_each_other_are_stored_together(engine: Engine, execu
         (attempt_id,) = attempts.new_attempt_ids(connection, 1)
         its = Attempt(attempt_id, uid("its"), owner, 1, "1.2", "active", "{}", NOW, new=True)
         begun = Session(uid("begun"), its, "ab-initio", "{}", NOW, new=True)
-        made = [
+        new_rows = [
             row._replace(attempt_id=attempt_id, session_id=begun.session_id, id=uid("made", row.position))
             for row in rows
         ]
@@ -49,10 +49,10 @@ def test_rows_that_refer_to_each_other_are_stored_together(engine: Engine, execu
         executed.clear()
         write(
             connection,
-            [*changed.writes(), journal.appending([entry(begun)]), *outbox.adding(made, to("lrs", "mirror"))],
+            [*changed.writes(), journal.appending([entry(begun)]), *outbox.adding(new_rows, to("lrs", "mirror"))],
         )
     with reading(engine) as connection:
-        found = [
+        counts = [
             connection.execute(select(func.count()).where(column == value)).scalar_one()
             for column, value in (
                 (attempt.c.uuid, its.uuid),
@@ -62,7 +62,7 @@ def test_rows_that_refer_to_each_other_are_stored_together(engine: Engine, execu
                 (delivery.c.attempt_id, attempt_id),
             )
         ]
-    assert found == [1, 1, 1, 2, 4]
+    assert counts == [1, 1, 1, 2, 4]
     assert len(executed) == {"postgresql": 1, "sqlite": 6}[engine.dialect.name]
 
 

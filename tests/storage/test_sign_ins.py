@@ -26,9 +26,9 @@ def _try(engine: Engine, now: int = NOW, **subjects: int) -> int:
 @pytest.fixture
 def ada(engine: Engine) -> int:
     with writing(engine) as connection:
-        made = accounts.add(connection, ADA, NOW)
-    assert made is not None
-    return made
+        account_id = accounts.add(connection, ADA, NOW)
+    assert account_id is not None
+    return account_id
 
 
 def _begin(engine: Engine, ada: int, digest: str, until: int) -> None:
@@ -51,9 +51,9 @@ def test_ends_are_of_one_sign_in_or_of_all(engine: Engine, ada: int) -> None:
         _begin(engine, ada, digest, NOW + 10)
     with writing(engine) as connection:
         sign_ins.end(connection, "a")
-        assert [sign_ins.find(connection, one, NOW) is not None for one in "abc"] == [False, True, True]
+        assert [sign_ins.find(connection, digest, NOW) is not None for digest in "abc"] == [False, True, True]
         accounts.set_password(connection, ada, "another")
-        assert not any(sign_ins.find(connection, one, NOW) for one in "abc")
+        assert not any(sign_ins.find(connection, digest, NOW) for digest in "abc")
         accounts.remove(connection, ada)
         assert accounts.all_of_them(connection) == []
 
@@ -65,9 +65,9 @@ def test_names_and_people_of_an_issuer_are_there_once(engine: Engine, ada: int) 
         assert accounts.add(connection, person, NOW) is not None
         assert accounts.add(connection, person._replace(name="robert"), NOW) is None
         assert accounts.add(connection, person._replace(name="eve", subject="8"), NOW) is not None
-        found = accounts.by_subject(connection, "https://login.example.org", "7")
-    assert found is not None
-    assert found.name == "bob"
+        account = accounts.by_subject(connection, "https://login.example.org", "7")
+    assert account is not None
+    assert account.name == "bob"
 
 
 def test_after_the_free_ones_each_failure_costs_a_wait_that_runs_out(engine: Engine) -> None:

@@ -202,8 +202,12 @@ def _fill(connection: Connection) -> None:
             " VALUES (:session_id, :attempt_id, 'ab-initio', 1, 1, :state)"
         ),
         [
-            {"session_id": one, "attempt_id": number, "state": "{}" if one == session_ids[-1] else OLD_SESSION}
-            for number, one in zip(numbers, session_ids, strict=True)
+            {
+                "session_id": session_id,
+                "attempt_id": number,
+                "state": "{}" if session_id == session_ids[-1] else OLD_SESSION,
+            }
+            for number, session_id in zip(numbers, session_ids, strict=True)
         ],
     )
     connection.execute(

@@ -108,16 +108,16 @@ class Bridge:
         async with self.client.get(path, headers=headers) as response:
             return response.status, await response.json(content_type=None)
 
-    async def commit(self, cmi: dict[str, Any], **told: Any) -> dict[str, Any]:
+    async def commit(self, cmi: dict[str, Any], **fields: Any) -> dict[str, Any]:
         """Post an all-in-one commit that must succeed; by default of learner u1 in activity 235."""
-        body = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": cmi} | told
+        body = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": cmi} | fields
         status, answer = await self.post("/v1/commits", body)
         assert status == 200, answer
         return answer
 
-    async def open(self, **told: Any) -> dict[str, Any]:
+    async def open(self, **fields: Any) -> dict[str, Any]:
         """Open a session that must open; by default of learner u1 in activity 235."""
-        status, answer = await self.post("/v1/sessions", {"learner": {"id": "u1"}, "activity": {"id": "235"}} | told)
+        status, answer = await self.post("/v1/sessions", {"learner": {"id": "u1"}, "activity": {"id": "235"}} | fields)
         assert status == 200, answer
         return answer
 
@@ -132,18 +132,18 @@ class Bridge:
 
     def rules(self, learner: str = "u1", activity: str = "235") -> list[str]:
         """Return the rules whose statements were stored, attempt after attempt in their order."""
-        return [one.rule for report in self.reports(learner, activity) for one in report.statements]
+        return [statement.rule for report in self.reports(learner, activity) for statement in report.statements]
 
     def durations(self, learner: str = "u1", activity: str = "235") -> list[str | None]:
         """Return the durations that the ends of sessions were told with, in their order."""
         ends = {"suspended", "terminated", "abandoned"}
-        told = [
-            json.loads(one.body)
+        statements = [
+            json.loads(statement.body)
             for report in self.reports(learner, activity)
-            for one in report.statements
-            if one.rule in ends
+            for statement in report.statements
+            if statement.rule in ends
         ]
-        return [one.get("result", {}).get("duration") for one in told]
+        return [statement.get("result", {}).get("duration") for statement in statements]
 
     async def let_documents_follow(self) -> None:
         """Make the documents of all that was committed, due or not."""

@@ -42,9 +42,9 @@ class Writer:
 
     def another(self) -> Self:
         """Return another process of the same service."""
-        found = copy(self)
-        found.queue = WriteQueue(self.dependencies)
-        return found
+        writer = copy(self)
+        writer.queue = WriteQueue(self.dependencies)
+        return writer
 
     def do(self, command: Command) -> Any:
         """Execute a command as a batch of its own, and return its result."""

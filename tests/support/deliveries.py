@@ -18,12 +18,14 @@ LEARNERS = ("u1", "u2", "u3")
 
 def statements(bridge: Bridge, learners: Sequence[str] = LEARNERS) -> list[StatementLine]:
     """Return what is stored of some learners, attempt after attempt in its order."""
-    return [one for learner in learners for report in bridge.reports(learner) for one in report.statements]
+    return [statement for learner in learners for report in bridge.reports(learner) for statement in report.statements]
 
 
 def deliveries_by_id(bridge: Bridge, target: str = "lrs") -> dict[str, DeliveryLine]:
     """Return the delivery of each statement to a target, by the statement's id."""
-    return {one.id: way for one in statements(bridge) for way in one.deliveries if way.target == target}
+    return {
+        statement.id: way for statement in statements(bridge) for way in statement.deliveries if way.target == target
+    }
 
 
 def is_settled(bridge: Bridge) -> bool:
@@ -50,8 +52,8 @@ def assert_in_order(lrs: Lrs, bridge: Bridge, but: Sequence[str] = ()) -> None:
     arrived = lrs.ids()
     assert len(arrived) == len(set(arrived))
     for learner in LEARNERS:
-        its = [one.id for one in statements(bridge, [learner]) if one.id not in but]
-        assert [one for one in arrived if one in set(its)] == its
+        its = [statement.id for statement in statements(bridge, [learner]) if statement.id not in but]
+        assert [statement_id for statement_id in arrived if statement_id in set(its)] == its
     assert len(arrived) == len(deliveries_by_id(bridge)) - len(but)
 
 
@@ -63,7 +65,7 @@ async def store_statements(
     for cmi in ({"core": {"lesson_status": "incomplete", "score": {"raw": "40"}}}, DONE):
         for learner in learners:
             await bridge.commit(cmi, learner={"id": learner})
-    ids = [one.id for one in statements(bridge)]
+    ids = [statement.id for statement in statements(bridge)]
     assert len(ids) >= 3 * len(learners)
     await bridge.close()
     return bridge, ids

@@ -25,13 +25,13 @@ def stored(engine: Engine) -> Told:
 
 def replayed(engine: Engine, mapping: CompiledMapping) -> Told:
     """Return the same of what the journal becomes by a mapping, each attempt's in their order."""
-    found: dict[int, Told] = {}
+    by_attempt: dict[int, Told] = {}
     with reading(engine) as connection:
         ids = journal_replay.enrollment_ids(connection, JournalSpan(), after=0, limit=1_000)
         for story in enrollment_histories(connection, ids):
             replay = Replay(mapping, story.attempts)
-            told = [one for row in story.commits for one in replay.apply(decode_commit(row))]
-            for one in (*told, *replay.finish()):
-                its = found.setdefault(story.attempt_ids[one.session_id], [])
-                its += [(made.id, one.session_id, one.number, made.body) for made in one.statements]
-    return [line for own in sorted(found) for line in found[own]]
+            results = [result for row in story.commits for result in replay.apply(decode_commit(row))]
+            for result in (*results, *replay.finish()):
+                its = by_attempt.setdefault(story.attempt_ids[result.session_id], [])
+                its += [(line.id, result.session_id, result.number, line.body) for line in result.statements]
+    return [line for attempt_id in sorted(by_attempt) for line in by_attempt[attempt_id]]

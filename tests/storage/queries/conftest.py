@@ -43,9 +43,9 @@ def through(page: Callable[[str | None], ResultPage[Any]], most_pages: int = 80)
     rows: list[Any] = []
     after = None
     for _ in range(most_pages):
-        found = page(after)
-        rows += found.rows
-        if found.after is None:
+        result = page(after)
+        rows += result.rows
+        if result.after is None:
             return rows
-        after = found.after
+        after = result.after
     raise AssertionError("the pages do not come to an end")

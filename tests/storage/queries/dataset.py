@@ -86,7 +86,7 @@ class Enrollment:
     @property
     def at(self) -> int | None:
         """Return when its last commit came."""
-        return max((one.at for one in self.attempts if one.at is not None), default=None)
+        return max((new_attempt.at for new_attempt in self.attempts if new_attempt.at is not None), default=None)
 
 
 _TIMES = st.integers(NOW, NOW + 3)
@@ -122,23 +122,27 @@ attempts = st.lists(
 )
 
 
-def store(connection: Connection, made: list[Attempt]) -> list[Enrollment]:
+def store(connection: Connection, new_attempts: list[Attempt]) -> list[Enrollment]:
     """Put attempts into empty tables, and return the enrollments that they are of."""
     for number, name in enumerate(("lms1", "lms2"), 1):
         _insert(connection, lms, id=number, name=name, home_page="https://x", origins="[]", created_at=0)
     _insert(connection, mapping_version, id=1, name="m", content_hash="0" * 64, definition="", created_at=0)
-    return add(connection, made)
+    return add(connection, new_attempts)
 
 
-def add(connection: Connection, made: list[Attempt], begins: int = 1) -> list[Enrollment]:
+def add(connection: Connection, new_attempts: list[Attempt], begins: int = 1) -> list[Enrollment]:
     """Add attempts of enrollments that are not there yet, with ids from a number on."""
     owners: dict[tuple[str, str, str], Enrollment] = {}
-    for one in made:
-        key = one.lms, one.learner, one.activity if begins == 1 else f"{one.activity}{begins}"
+    for new_attempt in new_attempts:
+        key = (
+            new_attempt.lms,
+            new_attempt.learner,
+            new_attempt.activity if begins == 1 else f"{new_attempt.activity}{begins}",
+        )
         registration = uid("enrollment", *key)
         owner = owners.setdefault(key, Enrollment(begins + len(owners), registration, []))
-        owner.attempts.append(one)
-        one.registration = owner.registration
+        owner.attempts.append(new_attempt)
+        new_attempt.registration = owner.registration
     for key, owner in owners.items():
         last = owner.attempts[-1]
         _insert(
@@ -148,12 +152,12 @@ def add(connection: Connection, made: list[Attempt], begins: int = 1) -> list[En
             course_id=ACTIVITIES.get(key[2], ""), course_name="", total_attempts=len(owner.attempts), total_time=0,
             created_at=0, completion_status=last.completion, success_status=last.success, last_commit_at=owner.at,
         )  # fmt: skip
-        for number, one in enumerate(owner.attempts, 1):
-            one.id = begins + next(at for at, each in enumerate(made) if each is one)
-            _store_attempt(connection, one, owner.id, number)
-    for one in made:  # as they come, so that deliveries are numbered in this order
-        _store_statements(connection, one)
-        _store_documents(connection, one)
+        for number, new_attempt in enumerate(owner.attempts, 1):
+            new_attempt.id = begins + next(at for at, each in enumerate(new_attempts) if each is new_attempt)
+            _store_attempt(connection, new_attempt, owner.id, number)
+    for new_attempt in new_attempts:  # as they come, so that deliveries are numbered in this order
+        _store_statements(connection, new_attempt)
+        _store_documents(connection, new_attempt)
     return list(owners.values())
 
 
@@ -161,57 +165,62 @@ def _insert(connection: Connection, table: Table, **values: Any) -> None:
     connection.execute(insert(table).values(values))
 
 
-def _store_attempt(connection: Connection, one: Attempt, owner: int, number: int) -> None:
-    one.uuid = uid("attempt", one.id)
+def _store_attempt(connection: Connection, new_attempt: Attempt, owner: int, number: int) -> None:
+    new_attempt.uuid = uid("attempt", new_attempt.id)
     _insert(
         connection, attempt,
-        id=one.id, uuid=one.uuid, enrollment_id=owner, number=number, status=one.status,
-        completion_status=one.completion, success_status=one.success, total_time=0, started_at=NOW,
-        last_commit_at=one.at, state="{}",
+        id=new_attempt.id, uuid=new_attempt.uuid, enrollment_id=owner, number=number, status=new_attempt.status,
+        completion_status=new_attempt.completion, success_status=new_attempt.success, total_time=0, started_at=NOW,
+        last_commit_at=new_attempt.at, state="{}",
     )  # fmt: skip
-    for at, is_open in enumerate(one.open):
-        one.sessions.append(uid("session", one.id, at))
+    for at, is_open in enumerate(new_attempt.open):
+        new_attempt.sessions.append(uid("session", new_attempt.id, at))
         _insert(
             connection, session,
-            session_id=one.sessions[-1], attempt_id=one.id, entry="resume", commits=1, started_at=NOW + one.id % 3,
-            ended=None if is_open else "terminated", state="{}",
+            session_id=new_attempt.sessions[-1], attempt_id=new_attempt.id, entry="resume", commits=1,
+            started_at=NOW + new_attempt.id % 3, ended=None if is_open else "terminated", state="{}",
         )  # fmt: skip
         _insert(
             connection, journal,
-            session_id=one.sessions[-1], number=1, received_at=one.at or NOW, wire_format="native",
+            session_id=new_attempt.sessions[-1], number=1, received_at=new_attempt.at or NOW, wire_format="native",
             content_type="application/json", disposition="applied", digest="0" * 64, response="{}", body=b"{}",
             mapping_version_id=1,
         )  # fmt: skip
 
 
-def _store_statements(connection: Connection, one: Attempt) -> None:
-    for position, made in enumerate(one.statements):
-        made.id, made.key = uid("statement", one.id, position), (made.at, one.id, position)
-        made.session %= len(one.sessions)
+def _store_statements(connection: Connection, new_attempt: Attempt) -> None:
+    for position, new_statement in enumerate(new_attempt.statements):
+        new_statement.id, new_statement.key = (
+            uid("statement", new_attempt.id, position),
+            (new_statement.at, new_attempt.id, position),
+        )
+        new_statement.session %= len(new_attempt.sessions)
         _insert(
             connection, statement,
-            attempt_id=one.id, position=position, id=made.id, session_id=one.sessions[made.session], commit_number=1,
-            mapping_version_id=1, rule=made.rule, verb=f"http://verbs/{made.rule}", created_at=made.at, body="{}",
+            attempt_id=new_attempt.id, position=position, id=new_statement.id,
+            session_id=new_attempt.sessions[new_statement.session], commit_number=1, mapping_version_id=1,
+            rule=new_statement.rule, verb=f"http://verbs/{new_statement.rule}", created_at=new_statement.at, body="{}",
         )  # fmt: skip
-        for target, state in made.ways.items():
+        for target, state in new_statement.ways.items():
             _insert(
                 connection, delivery,
-                target=target, attempt_id=one.id, position=position, shard=one.id % SHARDS, state=state, tries=0,
-                not_before=0,
+                target=target, attempt_id=new_attempt.id, position=position, shard=new_attempt.id % SHARDS,
+                state=state, tries=0, not_before=0,
             )  # fmt: skip
 
 
-def _store_documents(connection: Connection, one: Attempt) -> None:
-    for number, made in enumerate(one.documents):
-        made.id = uid("document", one.id, number)
+def _store_documents(connection: Connection, new_attempt: Attempt) -> None:
+    for number, new_document in enumerate(new_attempt.documents):
+        new_document.id = uid("document", new_attempt.id, number)
         _insert(
             connection, document,
-            id=made.id, name=made.name, resource="activities/state", parameters="{}", content_type="application/json",
-            content=b"{}", attempt_id=one.id, session_id=one.sessions[0], commit_number=1, mapping_version_id=1,
-            changed_at=NOW,
+            id=new_document.id, name=new_document.name, resource="activities/state", parameters="{}",
+            content_type="application/json", content=b"{}", attempt_id=new_attempt.id,
+            session_id=new_attempt.sessions[0], commit_number=1, mapping_version_id=1, changed_at=NOW,
         )  # fmt: skip
-        for target, state in made.ways.items():
+        for target, state in new_document.ways.items():
             _insert(
                 connection, document_delivery,
-                document_id=made.id, target=target, state=state, changes=1, min_interval_ms=0, tries=0, not_before=0,
+                document_id=new_document.id, target=target, state=state, changes=1, min_interval_ms=0, tries=0,
+                not_before=0,
             )  # fmt: skip

@@ -22,10 +22,10 @@ def ids(engine: Engine) -> list[str]:
         bad = statements(connection, its, ["{}"], 5)[0]._replace(problem="object 12 has no id")
         add(connection, [bad], to("lrs"))
         for at in range(5):
-            (one,) = deliveries.find(connection, DeliveryFilter(statement=ids[at]))
-            tried(connection, [one.id], "waiting", answer="busy", outcome="retry", status=503)
+            (delivery,) = deliveries.find(connection, DeliveryFilter(statement=ids[at]))
+            tried(connection, [delivery.id], "waiting", answer="busy", outcome="retry", status=503)
             words = f"bad verb in {ids[at]} at line {at}" if at < 3 else "too large"
-            tried(connection, [one.id], "dead", answer=words, outcome="refused", status=400)
+            tried(connection, [delivery.id], "dead", answer=words, outcome="refused", status=400)
         (retried,) = deliveries.find(connection, DeliveryFilter(statement=ids[4]))
         deliveries.retry(connection, [retried.id])
     return [*ids, bad.id]
@@ -37,14 +37,14 @@ def _told(engine: Engine, *how: object) -> Causes:
 
 
 def test_causes_are_told_the_commonest_first_with_an_example(engine: Engine, ids: list[str]) -> None:
-    told = _told(engine)
-    assert told.of == Count(5)
-    assert sorted(told.causes, key=lambda one: one.words) == [
+    result = _told(engine)
+    assert result.of == Count(5)
+    assert sorted(result.causes, key=lambda cause: cause.words) == [
         ("lrs", "dead", "refused", 400, "bad verb in (id) at line (number)", "completed", 3, NOW, NOW, ids[2]),
         ("lrs", "quarantined", None, None, "object (number) has no id", "completed", 1, NOW, NOW, ids[5]),
         ("lrs", "dead", "refused", 400, "too large", "completed", 1, NOW, NOW, ids[3]),
     ]
-    assert told.causes[0].number == 3
+    assert result.causes[0].number == 3
 
 
 def test_those_of_another_target_are_left_out(engine: Engine, ids: list[str]) -> None:
@@ -54,9 +54,9 @@ def test_those_of_another_target_are_left_out(engine: Engine, ids: list[str]) ->
 
 
 def test_where_there_are_very_many_the_newest_are_told(engine: Engine, ids: list[str]) -> None:
-    told = _told(engine, None, 2)
-    assert told.of == Count(3, is_lower_bound=True)
-    assert {one.example for one in told.causes} == {ids[2], ids[3], ids[5]}
+    result = _told(engine, None, 2)
+    assert result.of == Count(3, is_lower_bound=True)
+    assert {cause.example for cause in result.causes} == {ids[2], ids[3], ids[5]}
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ def test_a_statement_tells_where_it_comes_from_and_where_it_went(engine: Engine)
     with writing(engine) as connection:
         its = launched(connection)
         ids = queue(connection, its, 2, ["lrs", "mirror"])
-        (one,) = deliveries.find(connection, DeliveryFilter(statement=ids[1], target="lrs"))
-        tried(connection, [one.id], "dead", answer="no verb", outcome="refused", status=400)
-        told = statements.lineage(connection, ids[1])
+        (delivery,) = deliveries.find(connection, DeliveryFilter(statement=ids[1], target="lrs"))
+        tried(connection, [delivery.id], "dead", answer="no verb", outcome="refused", status=400)
+        lineage = statements.lineage(connection, ids[1])
         assert statements.lineage(connection, uid("unknown")) is None
-    assert told is not None
-    origin = told.origin
+    assert lineage is not None
+    origin = lineage.origin
     assert (origin.id, origin.body, origin.rule, origin.mapping) == (ids[1], '{"n":1}', "completed", "m")
     assert (origin.learner_id, origin.attempt_id, origin.registration) == (
         "u1",
@@ -34,8 +34,8 @@ def test_a_statement_tells_where_it_comes_from_and_where_it_went(engine: Engine)
         "native",
         "{}",
     )
-    assert {way.delivery.target: way.delivery.state for way in told.ways} == {"lrs": "dead", "mirror": "waiting"}
-    assert [line.answer for way in told.ways for line in way.tries] == ["no verb"]
+    assert {way.delivery.target: way.delivery.state for way in lineage.ways} == {"lrs": "dead", "mirror": "waiting"}
+    assert [line.answer for way in lineage.ways for line in way.tries] == ["no verb"]
 
 
 def test_a_document_tells_where_it_comes_from_and_where_it_went(engine: Engine) -> None:
@@ -45,9 +45,9 @@ def test_a_document_tells_where_it_comes_from_and_where_it_went(engine: Engine) 
         document_builders.store(connection, row, readers={"attempt-state": ("lrs", "mirror")})
         (claimed,) = document_builders.claim(connection)
         document_builders.settle(connection, claimed, "dead", now=NOW + 1)
-        told = documents.lineage(connection, row.row.id)
+        lineage = documents.lineage(connection, row.row.id)
         assert documents.lineage(connection, uid("unknown")) is None
-    assert told is not None
-    assert (told.content, told.mapping, told.document.learner_id) == (b'{"n":7}', "m", "u1")
-    assert told.document.deliveries == (("lrs", "dead"), ("mirror", "waiting"))
-    assert [[line.status for line in way.tried] for way in told.ways] == [[400], []]
+    assert lineage is not None
+    assert (lineage.content, lineage.mapping, lineage.document.learner_id) == (b'{"n":7}', "m", "u1")
+    assert lineage.document.deliveries == (("lrs", "dead"), ("mirror", "waiting"))
+    assert [[line.status for line in way.tried] for way in lineage.ways] == [[400], []]

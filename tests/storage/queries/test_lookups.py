@@ -43,16 +43,16 @@ def test_enrollments_are_found_by_what_is_asked_for(engine: Engine) -> None:
                 for activity in ("235", "236"):
                     add_enrollment(connection, lms_id, learner, activity)
 
-        def asked(**conditions: Any) -> list[tuple[int, str, str]]:
-            found = lookups.enrollments(connection, **conditions)
-            return [(row.lms_id, row.learner_id, row.activity_id) for row in found]
+        def keys(**conditions: Any) -> list[tuple[int, str, str]]:
+            rows = lookups.enrollments(connection, **conditions)
+            return [(row.lms_id, row.learner_id, row.activity_id) for row in rows]
 
-        assert len(asked()) == 8
-        assert asked(lms_id=two, learner_id="u2") == [(two, "u2", "235"), (two, "u2", "236")]
-        assert asked(learner_id="u1", activity_id="235") == [(one, "u1", "235"), (two, "u1", "235")]
-        assert asked(lms_id=one, learner_id="u1", activity_id="236") == [(one, "u1", "236")]
-        assert asked(learner_id="U1") == []
-        assert asked(learner_id="") == []
+        assert len(keys()) == 8
+        assert keys(lms_id=two, learner_id="u2") == [(two, "u2", "235"), (two, "u2", "236")]
+        assert keys(learner_id="u1", activity_id="235") == [(one, "u1", "235"), (two, "u1", "235")]
+        assert keys(lms_id=one, learner_id="u1", activity_id="236") == [(one, "u1", "236")]
+        assert keys(learner_id="U1") == []
+        assert keys(learner_id="") == []
 
 
 def test_enrollments_come_page_by_page_without_gap_or_repetition(engine: Engine) -> None:
@@ -94,9 +94,9 @@ def test_an_attempt_is_found_with_its_enrollment(engine: Engine) -> None:
         its = launched(connection)
         add_attempt(connection, its.attempt.enrollment, 2)
     with reading(engine) as connection:
-        found = lookups.find_attempt(connection, its.attempt.uuid)
-        assert found is not None
-        assert (found.id, found.enrollment.id) == (its.attempt.id, its.attempt.enrollment.id)
+        attempt = lookups.find_attempt(connection, its.attempt.uuid)
+        assert attempt is not None
+        assert (attempt.id, attempt.enrollment.id) == (its.attempt.id, its.attempt.enrollment.id)
         assert lookups.find_attempt(connection, uid("unknown")) is None
 
 
@@ -134,7 +134,7 @@ def test_a_report_tells_what_the_lrs_said_last(engine: Engine) -> None:
     with writing(engine) as connection:
         its = launched(connection)
         queue(connection, its, 2)
-        first, second = (one.id for one in outbox.claim(connection, whole(), now=NOW, limit=9, most_bytes=999).claimed)
+        first, second = (row.id for row in outbox.claim(connection, whole(), now=NOW, limit=9, most_bytes=999).claimed)
         tried(connection, [first, second], "waiting", status=503, answer="down")
         tried(connection, [second], "dead", status=400, answer="actor: is missing")
         tried(connection, [first], "waiting", status=None, answer="ClientOSError: cut")
@@ -158,12 +158,14 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
             ("mirror", None, "ClientOSError: cut", "waiting"),
         ):
             (claimed,) = (
-                one for one in documents.claim(connection, whole(target), now=NOW, limit=9) if one.id == state.row.id
+                document
+                for document in documents.claim(connection, whole(target), now=NOW, limit=9)
+                if document.id == state.row.id
             )
             documents.settle(connection, Try(target, NOW, 5, outcome, status, answer), claimed, outcome, NOW)
     with reading(engine) as connection:
         report, of_other = (
-            one for owner in (its, other) for one in lookups.reports(connection, owner.attempt.enrollment)
+            report for owner in (its, other) for report in lookups.reports(connection, owner.attempt.enrollment)
         )
     assert of_other.documents == []
     assert report.documents == [
@@ -179,15 +181,15 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
         documents.store(connection, [newer], by_name(readers))
     with reading(engine) as connection:
         report, of_other = (
-            one for owner in (its, other) for one in lookups.reports(connection, owner.attempt.enrollment)
+            report for owner in (its, other) for report in lookups.reports(connection, owner.attempt.enrollment)
         )
-    assert [one.name for one in report.documents] == ["attempt-state"]
-    assert [(one.name, one.content) for one in of_other.documents] == [("activity-profile", b'{"n":2}')]
+    assert [document.name for document in report.documents] == ["attempt-state"]
+    assert [(document.name, document.content) for document in of_other.documents] == [("activity-profile", b'{"n":2}')]
 
 
-def _line(one: DocumentUpdate, *deliveries: DeliveryLine) -> DocumentLine:
+def _line(update: DocumentUpdate, *deliveries: DeliveryLine) -> DocumentLine:
     names = [name for name in DocumentLine.__slots__ if name not in {"deliveries", "size"}]
-    return DocumentLine(**{name: getattr(one.row, name) for name in names}, deliveries=list(deliveries))
+    return DocumentLine(**{name: getattr(update.row, name) for name in names}, deliveries=list(deliveries))
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -28,14 +28,18 @@ tried = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCh
 
 
 @tried
-@given(made=dataset.attempts)
-def test_queues(trial: Trial, made: list[Attempt]) -> None:
+@given(new_attempts=dataset.attempts)
+def test_queues(trial: Trial, new_attempts: list[Attempt]) -> None:
     with trial() as connection:
-        dataset.store(connection, made)
+        dataset.store(connection, new_attempts)
         whole, cut = queues.queues(connection), queues.queues(connection, 1)
         dead = deliveries.how_many(connection, DeliveryFilter(state="dead"))
-    ways = Counter(way for owner in made for one in owner.statements for way in one.ways.items())
-    of_documents = Counter(way for owner in made for one in owner.documents for way in one.ways.items())
+    ways = Counter(
+        way for owner in new_attempts for new_statement in owner.statements for way in new_statement.ways.items()
+    )
+    of_documents = Counter(
+        way for owner in new_attempts for new_document in owner.documents for way in new_document.ways.items()
+    )
     named = {target for target, state in ways if state in {"waiting", "dead", "quarantined"}} | {
         target for target, state in of_documents if state in {"waiting", "dead"}
     }
@@ -45,23 +49,23 @@ def test_queues(trial: Trial, made: list[Attempt]) -> None:
         numbers += [of_documents[target, state] for state in ("waiting", "dead")]
         assert list(whole[target][:5]) == [Count(number) for number in numbers]
         assert list(cut[target][:5]) == [Count(min(number, 1), number > 1) for number in numbers]
-    assert dead == Count(sum(one.dead.number for one in whole.values()))
+    assert dead == Count(sum(queue.dead.number for queue in whole.values()))
 
 
 def test_the_oldest_is_the_first_that_still_waits_of_any_attempt(trial: Trial) -> None:
-    made = [
+    new_attempts = [
         Attempt(
             "lms1", learner, "a", "active", None, None, NOW, [True],
-            [dataset.Statement("scored", at, 0, {"lrs": state}) for at, state in told],
+            [dataset.Statement("scored", at, 0, {"lrs": state}) for at, state in states],
         )
-        for learner, told in (
+        for learner, states in (
             ("u1", [(NOW, "delivered"), (NOW + 5, "waiting")]),
             ("u2", [(NOW + 7, "waiting"), (NOW + 1, "dead")]),
             ("u12", [(NOW + 2, "waiting")]),
         )
     ]  # fmt: skip
     with trial() as connection:
-        dataset.store(connection, made)
+        dataset.store(connection, new_attempts)
         assert queues.queues(connection)["lrs"].oldest == NOW + 2
 
 
@@ -117,20 +121,20 @@ def test_alarms_tell_what_people_must_look_after() -> None:
 
 
 def test_the_overview_has_it_all(engine: Engine) -> None:
-    made = [
+    new_attempts = [
         Attempt(
             "lms1", "u1", "a", "active", None, None, NOW, [True, False],
             [dataset.Statement("scored", NOW, 0, {"lrs": "dead"})],
         )
     ]  # fmt: skip
     with writing(engine) as connection:
-        dataset.store(connection, made)
+        dataset.store(connection, new_attempts)
         pauses.begin(connection, Pause("lrs", NOW, "ada", "moving", automatic=False))
     with reading(engine) as connection:
-        told = overview.overview(connection, NOW)
+        result = overview.overview(connection, NOW)
         rate = overview.rate(connection, statement.c.created_at, NOW, 60)
-    assert [one.kind for one in told.alarms] == ["paused", "dead"]
-    assert told.commits.minutes[-1] == Minute(NOW, 2)
-    assert told.statements == rate
-    assert told.statements.minutes[-1] == Minute(NOW, 1)
-    assert (told.open_sessions, set(told.queues), set(told.pauses)) == (Count(1), {"lrs"}, {"lrs"})
+    assert [alarm.kind for alarm in result.alarms] == ["paused", "dead"]
+    assert result.commits.minutes[-1] == Minute(NOW, 2)
+    assert result.statements == rate
+    assert result.statements.minutes[-1] == Minute(NOW, 1)
+    assert (result.open_sessions, set(result.queues), set(result.pauses)) == (Count(1), {"lrs"}, {"lrs"})

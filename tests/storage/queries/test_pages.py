@@ -35,7 +35,7 @@ SEARCHES: dict[str, Search] = {
 }
 
 
-def made(count: int, at: int) -> list[Attempt]:
+def new_attempts(count: int, at: int) -> list[Attempt]:
     return [
         Attempt(
             "lms1", f"u{'12'[number % 2]}", "a", "active", None, None, at + number // 3 if number else None, [True],
@@ -51,11 +51,11 @@ def made(count: int, at: int) -> list[Attempt]:
 def test_what_was_there_is_on_the_pages_once_though_more_is_added_meanwhile(trial: Trial, name: str) -> None:
     search = SEARCHES[name]
     with trial() as connection:
-        dataset.store(connection, made(7, NOW))
+        dataset.store(connection, new_attempts(7, NOW))
         expected = _all(connection, search)
         first = search(connection, None)
         with_more = [*first.rows]
-        dataset.add(connection, made(3, NOW + 60_000), begins=100)
+        dataset.add(connection, new_attempts(3, NOW + 60_000), begins=100)
         after = first.after
         while after is not None:
             page = search(connection, after)
@@ -63,7 +63,7 @@ def test_what_was_there_is_on_the_pages_once_though_more_is_added_meanwhile(tria
             after = page.after
         assert len(expected) >= 2
         # what never had a commit stands at the end, and so does what is added of it
-        assert [one for one in with_more if one in expected] == expected
+        assert [row for row in with_more if row in expected] == expected
         assert len(_all(connection, search)) > len(expected)
 
 
@@ -90,7 +90,7 @@ def _all(connection: Connection, search: Search) -> list[Any]:
 def test_a_cursor_that_was_never_given_out_is_an_error_in_words_or_a_place(trial: Trial, cursor: str) -> None:
     """Never an error of the database: whatever stands in an address."""
     with trial() as connection:
-        dataset.store(connection, made(2, NOW))
+        dataset.store(connection, new_attempts(2, NOW))
         for search in (*SEARCHES.values(), lambda c, after: timeline.timeline(c, uid("attempt", 1), after=after)):
             words = _refused(lambda search=search: search(connection, cursor))  # type: ignore[misc]
             assert words is None or "start from the first page" in words
@@ -116,7 +116,7 @@ def test_a_cursor_holds_its_key_and_can_stand_in_an_address(key: list[int | str 
 
 def test_the_cursor_of_one_search_is_not_taken_by_another(trial: Trial) -> None:
     with trial() as connection:
-        dataset.store(connection, made(7, NOW))
+        dataset.store(connection, new_attempts(7, NOW))
         after = SEARCHES["uuid"](connection, None).after
         assert after is not None
         for name in ("session_id", "id", "position", "name"):
@@ -137,7 +137,7 @@ def test_a_page_reads_no_more_than_it_may_and_tells_where_to_go_on(
 ) -> None:
     monkeypatch.setattr(keyset, "READ", 3)
     with trial() as connection:
-        dataset.store(connection, made(7, NOW))
+        dataset.store(connection, new_attempts(7, NOW))
         page = attempts.search(connection, AttemptFilter(status="terminated"))
         assert page.rows == []
         assert page.after is not None
@@ -156,7 +156,10 @@ def test_what_came_in_one_millisecond_is_not_all_read_for_one_page(
     with trial() as connection:
         dataset.store(
             connection,
-            [replace(one, at=NOW, statements=[replace(its, at=NOW) for its in one.statements]) for one in made(7, NOW)],
+            [
+                replace(attempt, at=NOW, statements=[replace(its, at=NOW) for its in attempt.statements])
+                for attempt in new_attempts(7, NOW)
+            ],
         )
         for name, search in none.items():
             page, looked = search(connection, None), 1
@@ -169,18 +172,18 @@ def test_what_came_in_one_millisecond_is_not_all_read_for_one_page(
 def test_an_export_has_all_rows_of_all_pages(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyset, "PAGE_SIZE", 3)
     with writing(engine) as connection:
-        dataset.store(connection, made(8, NOW))
+        dataset.store(connection, new_attempts(8, NOW))
     lists = list(
         keyset.iterate_pages(
             engine, lambda c, after, limit: attempts.search(c, AttemptFilter(), after=after, limit=limit)
         )
     )
-    assert [len(one) for one in lists] == [3, 3, 2]
+    assert [len(rows) for rows in lists] == [3, 3, 2]
     with reading(engine) as connection:
-        assert [row for one in lists for row in one] == attempts.search(connection, AttemptFilter()).rows
+        assert [row for rows in lists for row in rows] == attempts.search(connection, AttemptFilter()).rows
 
 
 def test_the_last_page_has_no_next_one() -> None:
-    assert keyset.cut([3, 2, 1], 2, lambda one: (one,)) == ResultPage([3, 2], keyset.encode((2,)))
-    assert keyset.cut([3, 2], 2, lambda one: (one,)) == ResultPage([3, 2], None)
-    assert keyset.cut([], 2, lambda one: (one,)) == ResultPage([], None)
+    assert keyset.cut([3, 2, 1], 2, lambda number: (number,)) == ResultPage([3, 2], keyset.encode((2,)))
+    assert keyset.cut([3, 2], 2, lambda number: (number,)) == ResultPage([3, 2], None)
+    assert keyset.cut([], 2, lambda number: (number,)) == ResultPage([], None)

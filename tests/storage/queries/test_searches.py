@@ -70,29 +70,32 @@ STATEMENTS = st.builds(
 )
 
 
-def is_whose(one: Attempt, which: Any) -> bool:
+def is_whose(attempt: Attempt, criteria: Any) -> bool:
     """Return whether an attempt's enrollment meets what a filter tells of it."""
-    names = dataset.LEARNERS[one.learner]
+    names = dataset.LEARNERS[attempt.learner]
     return (
-        which.lms in {None, one.lms}
-        and which.learner in {None, one.learner}
-        and one.learner.startswith(which.learner_prefix or "")
-        and names.startswith(which.learner_name or "")
-        and which.activity in {None, one.activity}
-        and which.course in {None, dataset.ACTIVITIES[one.activity]}
+        criteria.lms in {None, attempt.lms}
+        and criteria.learner in {None, attempt.learner}
+        and attempt.learner.startswith(criteria.learner_prefix or "")
+        and names.startswith(criteria.learner_name or "")
+        and criteria.activity in {None, attempt.activity}
+        and criteria.course in {None, dataset.ACTIVITIES[attempt.activity]}
     )
 
 
-def is_within(at: int | None, which: Any) -> bool:
+def is_within(at: int | None, criteria: Any) -> bool:
     """Return whether a time is within a filter's."""
     if at is None:
-        return which.since is None and which.until is None
-    return (which.since is None or at >= which.since) and (which.until is None or at < which.until)
+        return criteria.since is None and criteria.until is None
+    return (criteria.since is None or at >= criteria.since) and (criteria.until is None or at < criteria.until)
 
 
-def is_done(one: Attempt, which: AttemptFilter) -> bool:
+def is_done(attempt: Attempt, criteria: AttemptFilter) -> bool:
     """Return whether completion and success are a filter's."""
-    return which.completion in {None, one.completion or "unknown"} and which.success in {None, one.success or "unknown"}
+    return criteria.completion in {None, attempt.completion or "unknown"} and criteria.success in {
+        None,
+        attempt.success or "unknown",
+    }
 
 
 def newest(at: int | None, *rest: Any) -> Any:
@@ -100,93 +103,106 @@ def newest(at: int | None, *rest: Any) -> Any:
     return (at is not None, at or 0, *rest)
 
 
-def is_on_its_way(ways: dict[str, str], which: Any) -> bool:
+def is_on_its_way(ways: dict[str, str], criteria: Any) -> bool:
     """Return whether one delivery has a filter's target and state."""
-    if which.target is None and which.state is None:
+    if criteria.target is None and criteria.state is None:
         return True
-    return any(which.target in {None, target} and which.state in {None, state} for target, state in ways.items())
+    return any(criteria.target in {None, target} and criteria.state in {None, state} for target, state in ways.items())
 
 
 @tried
-@given(made=dataset.attempts, which=FILTERS, limit=st.integers(1, 4))
-def test_enrollments(trial: Trial, made: list[Attempt], which: AttemptFilter, limit: int) -> None:
+@given(new_attempts=dataset.attempts, criteria=FILTERS, limit=st.integers(1, 4))
+def test_enrollments(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFilter, limit: int) -> None:
     with trial() as connection:
-        owners = dataset.store(connection, made)
-        found = through(lambda after: enrollments.search(connection, which, after=after, limit=limit))
+        owners = dataset.store(connection, new_attempts)
+        rows = through(lambda after: enrollments.search(connection, criteria, after=after, limit=limit))
     expected = [
-        one.registration
-        for one in sorted(owners, key=lambda one: newest(one.at, one.id), reverse=True)
-        if is_whose(one.attempts[0], which)
-        and is_within(one.at, which)
-        and is_done(one.attempts[-1], which)
-        and which.status in {None, *(its.status for its in one.attempts)}
+        enrollment.registration
+        for enrollment in sorted(owners, key=lambda enrollment: newest(enrollment.at, enrollment.id), reverse=True)
+        if is_whose(enrollment.attempts[0], criteria)
+        and is_within(enrollment.at, criteria)
+        and is_done(enrollment.attempts[-1], criteria)
+        and criteria.status in {None, *(its.status for its in enrollment.attempts)}
     ]
-    assert [one.registration for one in found] == expected
+    assert [row.registration for row in rows] == expected
 
 
 @tried
-@given(made=dataset.attempts, which=FILTERS, limit=st.integers(1, 4))
-def test_attempts(trial: Trial, made: list[Attempt], which: AttemptFilter, limit: int) -> None:
+@given(new_attempts=dataset.attempts, criteria=FILTERS, limit=st.integers(1, 4))
+def test_attempts(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFilter, limit: int) -> None:
     with trial() as connection:
-        dataset.store(connection, made)
-        found = through(lambda after: attempts.search(connection, which, after=after, limit=limit))
-    assert [one.uuid for one in found] == [one.uuid for one in _attempts(made, which)]
+        dataset.store(connection, new_attempts)
+        rows = through(lambda after: attempts.search(connection, criteria, after=after, limit=limit))
+    assert [row.uuid for row in rows] == [attempt.uuid for attempt in _attempts(new_attempts, criteria)]
 
 
-def _attempts(made: list[Attempt], which: AttemptFilter) -> list[Attempt]:
+def _attempts(new_attempts: list[Attempt], criteria: AttemptFilter) -> list[Attempt]:
     return [
-        one
-        for one in sorted(made, key=lambda one: newest(one.at, one.id), reverse=True)
-        if is_whose(one, which)
-        and is_within(one.at, which)
-        and is_done(one, which)
-        and which.status in {None, one.status}
+        attempt
+        for attempt in sorted(new_attempts, key=lambda attempt: newest(attempt.at, attempt.id), reverse=True)
+        if is_whose(attempt, criteria)
+        and is_within(attempt.at, criteria)
+        and is_done(attempt, criteria)
+        and criteria.status in {None, attempt.status}
     ]
 
 
 @tried
-@given(made=dataset.attempts, which=FILTERS, limit=st.integers(1, 4))
-def test_sessions(trial: Trial, made: list[Attempt], which: AttemptFilter, limit: int) -> None:
+@given(new_attempts=dataset.attempts, criteria=FILTERS, limit=st.integers(1, 4))
+def test_sessions(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFilter, limit: int) -> None:
     with trial() as connection:
-        dataset.store(connection, made)
-        found = through(lambda after: sessions.search(connection, which, after=after, limit=limit))
+        dataset.store(connection, new_attempts)
+        rows = through(lambda after: sessions.search(connection, criteria, after=after, limit=limit))
         opened = through(lambda after: sessions.open_ones(connection, after=after, limit=limit))
-    expected = [its for one in _attempts(made, which) for its in sorted(one.sessions, reverse=True)]
-    assert [one.session_id for one in found] == expected
+    expected = [its for attempt in _attempts(new_attempts, criteria) for its in sorted(attempt.sessions, reverse=True)]
+    assert [row.session_id for row in rows] == expected
     open_ones = [
-        (NOW + one.id % 3, its) for one in made for its, is_open in zip(one.sessions, one.open, strict=True) if is_open
+        (NOW + attempt.id % 3, its)
+        for attempt in new_attempts
+        for its, is_open in zip(attempt.sessions, attempt.open, strict=True)
+        if is_open
     ]
-    assert [one.session_id for one in opened] == [its for _, its in sorted(open_ones, reverse=True)]
+    assert [row.session_id for row in opened] == [its for _, its in sorted(open_ones, reverse=True)]
 
 
 @tried
-@given(made=dataset.attempts, which=STATEMENTS, limit=st.integers(1, 4))
-def test_statements(trial: Trial, made: list[Attempt], which: stored_deliveries.DeliveryFilter, limit: int) -> None:
+@given(new_attempts=dataset.attempts, criteria=STATEMENTS, limit=st.integers(1, 4))
+def test_statements(
+    trial: Trial, new_attempts: list[Attempt], criteria: stored_deliveries.DeliveryFilter, limit: int
+) -> None:
     with trial() as connection:
-        dataset.store(connection, made)
-        found = through(lambda after: statements.search(connection, which, after=after, limit=limit))
-    expected = [(made, owner) for made, owner in _statements(made, which) if is_on_its_way(made.ways, which)]
-    expected.sort(key=lambda pair: pair[0].key, reverse=True)
-    assert [one.id for one in found] == [one.id for one, _ in expected]
-    assert [dict(one.deliveries) for one in found] == [one.ways for one, _ in expected]
-    assert [(one.attempt_id, one.learner_id) for one in found] == [(one.uuid, one.learner) for _, one in expected]
-
-
-@tried
-@given(made=dataset.attempts, which=STATEMENTS, limit=st.integers(1, 4))
-def test_deliveries(trial: Trial, made: list[Attempt], which: stored_deliveries.DeliveryFilter, limit: int) -> None:
-    with trial() as connection:
-        dataset.store(connection, made)
-        found = through(lambda after: deliveries.search(connection, which, after=after, limit=limit))
-        number, is_more = deliveries.how_many(connection, which)
-    assert number <= len(found) if is_more else number == len(found)
+        dataset.store(connection, new_attempts)
+        rows = through(lambda after: statements.search(connection, criteria, after=after, limit=limit))
     expected = [
-        (one.id, target, state)
-        for one, _ in _statements(made, which)
-        for target, state in one.ways.items()
-        if which.target in {None, target} and which.state in {None, state}
+        (statement, owner)
+        for statement, owner in _statements(new_attempts, criteria)
+        if is_on_its_way(statement.ways, criteria)
     ]
-    assert [(one.statement_id, one.target, one.state) for one in found] == expected[::-1]
+    expected.sort(key=lambda pair: pair[0].key, reverse=True)
+    assert [row.id for row in rows] == [statement.id for statement, _ in expected]
+    assert [dict(row.deliveries) for row in rows] == [statement.ways for statement, _ in expected]
+    assert [(row.attempt_id, row.learner_id) for row in rows] == [
+        (attempt.uuid, attempt.learner) for _, attempt in expected
+    ]
+
+
+@tried
+@given(new_attempts=dataset.attempts, criteria=STATEMENTS, limit=st.integers(1, 4))
+def test_deliveries(
+    trial: Trial, new_attempts: list[Attempt], criteria: stored_deliveries.DeliveryFilter, limit: int
+) -> None:
+    with trial() as connection:
+        dataset.store(connection, new_attempts)
+        rows = through(lambda after: deliveries.search(connection, criteria, after=after, limit=limit))
+        number, is_more = deliveries.how_many(connection, criteria)
+    assert number <= len(rows) if is_more else number == len(rows)
+    expected = [
+        (statement.id, target, state)
+        for statement, _ in _statements(new_attempts, criteria)
+        for target, state in statement.ways.items()
+        if criteria.target in {None, target} and criteria.state in {None, state}
+    ]
+    assert [(row.statement_id, row.target, row.state) for row in rows] == expected[::-1]
 
 
 @pytest.mark.parametrize(("read", "passed"), [(2, Count(0, is_lower_bound=True)), (3, Count(1))])
@@ -197,9 +213,9 @@ def test_deliveries_are_counted_among_the_newest_of_their_state_where_no_index_t
     monkeypatch.setattr(deliveries, "READ", read)
     ways = [{"lrs": "dead"}, {"mirror": "dead"}, {"lrs": "dead"}, {"lrs": "waiting"}]
     rules = ["passed", "scored", "scored", "passed"]
-    told = [Statement(rule, NOW, 0, way) for rule, way in zip(rules, ways, strict=True)]
+    new_statements = [Statement(rule, NOW, 0, way) for rule, way in zip(rules, ways, strict=True)]
     with trial() as connection:
-        dataset.store(connection, [Attempt("lms1", "u1", "a", "active", None, None, NOW, [True], told)])
+        dataset.store(connection, [Attempt("lms1", "u1", "a", "active", None, None, NOW, [True], new_statements)])
         dead, scored, of_passed = (
             stored_deliveries.DeliveryFilter(state="dead", rule=rule) for rule in (None, "scored", "passed")
         )
@@ -208,61 +224,65 @@ def test_deliveries_are_counted_among_the_newest_of_their_state_where_no_index_t
         assert deliveries.how_many(connection, scored) == Count(2, is_lower_bound=read == 2)
         assert deliveries.how_many(connection, of_passed) == passed
         some = deliveries.some(connection, scored, 1)
-    assert [one.target for one in some.newest] == ["lrs"]
+    assert [row.target for row in some.newest] == ["lrs"]
 
 
-def _statements(made: list[Attempt], which: stored_deliveries.DeliveryFilter) -> list[tuple[Statement, Attempt]]:
+def _statements(
+    new_attempts: list[Attempt], criteria: stored_deliveries.DeliveryFilter
+) -> list[tuple[Statement, Attempt]]:
     """Return the statements that meet all but what is told of deliveries, in the order they were stored."""
     return [
-        (one, owner)
-        for owner in made
-        for one in owner.statements
-        if which.lms in {None, owner.lms}
-        and which.learner in {None, owner.learner}
-        and which.activity in {None, owner.activity}
-        and which.rule in {None, one.rule}
-        and which.verb in {None, f"http://verbs/{one.rule}"}
-        and which.statement in {None, one.id}
-        and which.attempt in {None, owner.uuid}
-        and which.session in {None, owner.sessions[one.session]}
-        and is_within(one.at, which)
+        (statement, owner)
+        for owner in new_attempts
+        for statement in owner.statements
+        if criteria.lms in {None, owner.lms}
+        and criteria.learner in {None, owner.learner}
+        and criteria.activity in {None, owner.activity}
+        and criteria.rule in {None, statement.rule}
+        and criteria.verb in {None, f"http://verbs/{statement.rule}"}
+        and criteria.statement in {None, statement.id}
+        and criteria.attempt in {None, owner.uuid}
+        and criteria.session in {None, owner.sessions[statement.session]}
+        and is_within(statement.at, criteria)
     ]
 
 
 @tried
-@given(made=dataset.attempts, which=DOCUMENTS, limit=st.integers(1, 4))
-def test_documents(trial: Trial, made: list[Attempt], which: DocumentFilter, limit: int) -> None:
+@given(new_attempts=dataset.attempts, criteria=DOCUMENTS, limit=st.integers(1, 4))
+def test_documents(trial: Trial, new_attempts: list[Attempt], criteria: DocumentFilter, limit: int) -> None:
     with trial() as connection:
-        dataset.store(connection, made)
-        found = through(lambda after: documents.search(connection, which, after=after, limit=limit))
+        dataset.store(connection, new_attempts)
+        rows = through(lambda after: documents.search(connection, criteria, after=after, limit=limit))
     expected = [
-        (newest(owner.at, owner.id, one.id), one)
-        for owner in made
-        for one in owner.documents
-        if is_whose(owner, which)
-        and is_within(owner.at, which)
-        and which.name in {None, one.name}
-        and is_on_its_way(one.ways, which)
+        (newest(owner.at, owner.id, document.id), document)
+        for owner in new_attempts
+        for document in owner.documents
+        if is_whose(owner, criteria)
+        and is_within(owner.at, criteria)
+        and criteria.name in {None, document.name}
+        and is_on_its_way(document.ways, criteria)
     ]
     expected.sort(key=lambda pair: pair[0], reverse=True)
-    assert [(one.id, dict(one.deliveries)) for one in found] == [(one.id, one.ways) for _, one in expected]
+    assert [(row.id, dict(row.deliveries)) for row in rows] == [
+        (document.id, document.ways) for _, document in expected
+    ]
 
 
-@given(made=dataset.attempts)
+@given(new_attempts=dataset.attempts)
 @tried
-def test_of_each_row_the_one_that_is_asked_for_is_given(trial: Trial, made: list[Attempt]) -> None:
+def test_of_each_row_the_one_that_is_asked_for_is_given(trial: Trial, new_attempts: list[Attempt]) -> None:
     with trial() as connection:
-        owners: list[Enrollment] = dataset.store(connection, made)
+        owners: list[Enrollment] = dataset.store(connection, new_attempts)
         for owner in owners:
-            told = enrollments.one(connection, owner.registration)
-            assert told is not None
-            assert (told.learner_id, told.last_commit_at) == (owner.attempts[0].learner, owner.at)
-        for one in made:
-            shown = attempts.one(connection, one.uuid)
+            row = enrollments.one(connection, owner.registration)
+            assert row is not None
+            assert (row.learner_id, row.last_commit_at) == (owner.attempts[0].learner, owner.at)
+        for attempt in new_attempts:
+            shown = attempts.one(connection, attempt.uuid)
             assert shown is not None
-            assert (shown.registration, shown.status, shown.lms) == (one.registration, one.status, one.lms)
-            assert [sessions.one(connection, its).attempt_id for its in one.sessions] == [  # type: ignore[union-attr]
-                one.uuid for _ in one.sessions
+            assert (shown.registration, shown.status, shown.lms) == (attempt.registration, attempt.status, attempt.lms)
+            assert [sessions.one(connection, its).attempt_id for its in attempt.sessions] == [  # type: ignore[union-attr]
+                attempt.uuid for _ in attempt.sessions
             ]
         assert enrollments.one(connection, uid("none")) is None
         assert attempts.one(connection, uid("none")) is None

@@ -49,38 +49,38 @@ def its(engine: Engine) -> Session:
 
 
 def _told(connection: Connection, its: Session, **how: object) -> Timeline:
-    found = timeline.timeline(connection, its.attempt.uuid, **how)  # type: ignore[arg-type]
-    assert found is not None
-    return found
+    result = timeline.timeline(connection, its.attempt.uuid, **how)  # type: ignore[arg-type]
+    assert result is not None
+    return result
 
 
 def test_commits_are_told_in_the_order_they_came_with_the_statements_they_made(engine: Engine, its: Session) -> None:
     with reading(engine) as connection:
-        told = _told(connection, its)
-    assert (told.attempt.uuid, told.attempt.learner_id, told.after) == (its.attempt.uuid, "u1", None)
-    assert {one.session_id for one in told.sessions} == {its.session_id, uid("second")}
-    assert [(one.session_id == its.session_id, one.number) for one in told.commits] == [
+        result = _told(connection, its)
+    assert (result.attempt.uuid, result.attempt.learner_id, result.after) == (its.attempt.uuid, "u1", None)
+    assert {session.session_id for session in result.sessions} == {its.session_id, uid("second")}
+    assert [(commit.session_id == its.session_id, commit.number) for commit in result.commits] == [
         (True, 1),
         (False, 1),
         (True, 2),
         (True, 3),
     ]
-    assert [[row.position for row in one.statements] for one in told.commits] == [[0, 1], [2], [], []]
-    assert [one.size for one in told.commits] == [2, 12, 12, None]
-    third, fourth = told.commits[2:]
+    assert [[row.position for row in commit.statements] for commit in result.commits] == [[0, 1], [2], [], []]
+    assert [commit.size for commit in result.commits] == [2, 12, 12, None]
+    third, fourth = result.commits[2:]
     assert (third.response, third.sequence, fourth.duplicate_of, fourth.response) == ('{"n":2}', 7, 2, None)
-    line = told.commits[0].statements[0]
+    line = result.commits[0].statements[0]
     assert (line.rule, line.mapping, line.body) == ("completed", "m", '{"n":0}')
     assert [way.target for way in line.deliveries] == ["lrs", "mirror"]
 
 
 def test_deliveries_have_their_last_tries_and_tell_how_many_there_were(engine: Engine, its: Session) -> None:
     with writing(engine) as connection:
-        (one,) = deliveries.find(connection, DeliveryFilter(statement=uid(its.attempt.uuid, 0), target="lrs"))
+        (delivery,) = deliveries.find(connection, DeliveryFilter(statement=uid(its.attempt.uuid, 0), target="lrs"))
         for number in range(timeline.TRIES + 2):
-            tried(connection, [one.id], "waiting", answer=f"try {number}")
-        told = _told(connection, its)
-    lrs, mirror = told.commits[0].statements[0].deliveries
+            tried(connection, [delivery.id], "waiting", answer=f"try {number}")
+        result = _told(connection, its)
+    lrs, mirror = result.commits[0].statements[0].deliveries
     assert (lrs.tries, mirror.tries, mirror.tried) == (timeline.TRIES + 2, 0, ())
     assert [line.answer for line in lrs.tried] == [f"try {number}" for number in range(2, timeline.TRIES + 2)]
 
@@ -88,23 +88,27 @@ def test_deliveries_have_their_last_tries_and_tell_how_many_there_were(engine: E
 def test_documents_are_told(engine: Engine, its: Session) -> None:
     with writing(engine) as connection:
         document_builders.store(connection, stored(connection, its, b'{"n":1}'))
-        (one,) = _told(connection, its).documents
-    assert (one.name, one.content, [way.target for way in one.deliveries]) == ("attempt-state", b'{"n":1}', ["lrs"])
+        (document,) = _told(connection, its).documents
+    assert (document.name, document.content, [way.target for way in document.deliveries]) == (
+        "attempt-state",
+        b'{"n":1}',
+        ["lrs"],
+    )
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_its_pages_come_to_the_whole_of_it(engine: Engine, its: Session, limit: int) -> None:
     with reading(engine) as connection:
         whole = _told(connection, its).commits
-        found, after = [], None
+        commits, after = [], None
         while True:
             page = _told(connection, its, after=after, limit=limit)
             assert len(page.commits) <= limit
-            found += page.commits
+            commits += page.commits
             after = page.after
             if after is None:
                 break
-    assert found == whole
+    assert commits == whole
 
 
 def test_a_commit_is_given_as_it_was_received(engine: Engine, its: Session) -> None:
@@ -134,6 +138,6 @@ def test_of_an_attempt_that_is_not_there_nothing_is_told(engine: Engine, its: Se
 def test_an_attempt_without_a_commit_is_told(engine: Engine) -> None:
     with writing(engine) as connection:
         its = launched(connection)
-        told = _told(connection, its)
-    assert (told.commits, told.documents, told.after, len(told.sessions)) == ([], [], None, 1)
-    assert told.attempt.started_at <= NOW
+        result = _told(connection, its)
+    assert (result.commits, result.documents, result.after, len(result.sessions)) == ([], [], None, 1)
+    assert result.attempt.started_at <= NOW
