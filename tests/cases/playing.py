@@ -60,7 +60,11 @@ class Case:
         """Return the statements about a learner of the case."""
         first = self.case["requests"][0]["body"]
         reports = self.bridge.reports(_with(first["learner"]["id"], suffix), _with(first["activity"]["id"], suffix))
-        return [json.loads(one.body) | {"rule": one.rule} for report in reports for one in report.statements]
+        return [
+            json.loads(statement.body) | {"rule": statement.rule}
+            for report in reports
+            for statement in report.statements
+        ]
 
     async def _commit(self, request: dict[str, Any]) -> Any:
         opened = self._sessions[request["session"] - 1]
@@ -83,10 +87,10 @@ def _with(name: str, suffix: str) -> str:
 
 def verbs(statements: list[dict[str, Any]]) -> list[str]:
     """Return the rules of statements."""
-    return [one["rule"] for one in statements]
+    return [statement["rule"] for statement in statements]
 
 
 def result_of(statements: list[dict[str, Any]], rule: str) -> dict[str, Any]:
     """Return the result of the newest statement of a rule."""
-    found: dict[str, Any] = [one for one in statements if one["rule"] == rule][-1].get("result", {})
-    return found
+    result: dict[str, Any] = [statement for statement in statements if statement["rule"] == rule][-1].get("result", {})
+    return result

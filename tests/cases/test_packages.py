@@ -18,7 +18,7 @@ async def test_each_sco_of_a_package_has_its_own_data_whether_posted_apart_or_to
     await case.play()
 
     assert case.answers == ["ok"] * 3
-    openings = [one["body"] for one in case.case["requests"] if one["path"] == "/v1/sessions"]
+    openings = [request["body"] for request in case.case["requests"] if request["path"] == "/v1/sessions"]
     for opening in openings:
         learner, activity = opening["learner"]["id"], opening["activity"]["id"]
         with reading(bridge.engine) as connection:
@@ -35,18 +35,18 @@ async def test_each_sco_of_a_package_has_its_own_data_whether_posted_apart_or_to
 
 async def test_the_scos_of_a_course_have_one_registration(bridge: Bridge) -> None:
     case = Case(bridge, "registration-per-sco")
-    told = []
+    enrollments = []
     for verb, value in case.case["steps"]:
         if verb == "open":
             opened = await bridge.open(**value)
-            told.append(opened["enrollment"])
+            enrollments.append(opened["enrollment"])
         else:
             answer = await bridge.commit(**value, activity=None, learner=None, session_id=opened["session_id"])
-            told.append(answer["enrollment"])
+            enrollments.append(answer["enrollment"])
 
-    assert len(told) == 4
-    assert {one["activity"]["id"] for one in told} == {"sco1", "sco2"}
-    (registration,) = {one["course"]["registration"] for one in told}
+    assert len(enrollments) == 4
+    assert {enrollment["activity"]["id"] for enrollment in enrollments} == {"sco1", "sco2"}
+    (registration,) = {enrollment["course"]["registration"] for enrollment in enrollments}
     bodies = [json.loads(body) for *_, body in replayed(bridge.engine, load_mapping("cmi5"))]
-    assert {one["object"]["id"].rpartition("/")[2] for one in bodies} == {"sco1", "sco2"}
-    assert {one["context"]["registration"] for one in bodies} == {registration}
+    assert {body["object"]["id"].rpartition("/")[2] for body in bodies} == {"sco1", "sco2"}
+    assert {body["context"]["registration"] for body in bodies} == {registration}

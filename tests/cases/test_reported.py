@@ -38,7 +38,9 @@ async def test_a_session_left_over_night_goes_on_whatever_its_player(bridge: Bri
         assert (attempt["cmi"]["core"]["lesson_location"], attempt["cmi"]["suspend_data"]) == ("p9", "B"), suffix
         assert result_of(statements, "passed")["score"]["raw"] == 90, suffix
         assert verbs(statements).count("resumed") == 1, suffix
-        assert all(commit["disposition"] == "applied" for one in attempt["sessions"] for commit in one["commits"])
+        assert all(
+            commit["disposition"] == "applied" for session in attempt["sessions"] for commit in session["commits"]
+        )
 
 
 async def test_the_exit_that_was_said_last_counts_empty_or_not(bridge: Bridge) -> None:
@@ -73,7 +75,7 @@ async def test_a_review_records_nothing(bridge: Bridge) -> None:
         assert (enrollment["success_status"], enrollment["total_time"]) == ("failed", "PT10M")
         assert (enrollment["total_attempts"], enrollment["best_score"]["scaled"]) == (1, 0.4)
         assert not {"passed", "responded"} & set(verbs(statements))
-    assert [one["code"] for one in case.answers[-1]["warnings"]] == ["not-recorded"]
+    assert [warning["code"] for warning in case.answers[-1]["warnings"]] == ["not-recorded"]
 
 
 async def test_the_best_score_is_the_best_of_results_and_not_of_what_came_before_them(bridge: Bridge) -> None:
@@ -97,7 +99,7 @@ async def test_a_value_that_a_terminate_overtook_is_the_attempts(bridge: Bridge)
 async def test_a_second_terminate_adds_no_time(bridge: Bridge) -> None:
     case = Case(bridge, "time-doubled-by-second-terminate")
     await case.play()
-    durations = [one["result"]["duration"] for one in case.statements() if one["rule"] == "suspended"]
+    durations = [statement["result"]["duration"] for statement in case.statements() if statement["rule"] == "suspended"]
 
     assert case.enrollment()["attempts"][0]["total_time"] == "PT15M"
     assert durations == ["PT10M", "PT5M"]
@@ -127,8 +129,10 @@ async def test_what_was_passed_stays_whole(bridge: Bridge) -> None:
 async def test_a_late_status_has_its_own_score_and_the_end_is_told_anew(bridge: Bridge) -> None:
     case = Case(bridge, "passed-with-anothers-score-late")
     await case.step()
-    ends = [one for report in bridge.reports() for one in report.statements if one.rule == "terminated"]
-    first, second = (json.loads(one.body)["result"] for one in ends)
+    ends = [
+        statement for report in bridge.reports() for statement in report.statements if statement.rule == "terminated"
+    ]
+    first, second = (json.loads(statement.body)["result"] for statement in ends)
 
     assert bridge.rules()[-3:] == ["completed", "passed", "terminated"]
     assert (second["success"], second["score"]["scaled"]) == (True, 0.9)
@@ -149,7 +153,7 @@ async def test_an_attempt_begins_when_the_lms_opens_it(bridge: Bridge) -> None:
     case = Case(bridge, "initialized-dated-at-first-commit")
     await case.step()
     (report,) = bridge.reports()
-    times = {one.rule: json.loads(one.body)["timestamp"] for one in report.statements}
+    times = {statement.rule: json.loads(statement.body)["timestamp"] for statement in report.statements}
 
     assert (times["initialized"], times["terminated"]) == ("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:05.000Z")
 

@@ -32,15 +32,15 @@ class Answer:
 
 def read(body: str | bytes | object, **post: Any) -> tuple[str, FormatRequest]:
     """Recognise a body; return the format's name and the call. Anything but text and bytes is posted as JSON."""
-    found, call = detect(CommitRequest(raw(body), **post))
-    return found.name, call
+    wire_format, call = detect(CommitRequest(raw(body), **post))
+    return wire_format.name, call
 
 
 def commit(body: str | bytes | object, **post: Any) -> Commit:
     """Recognise a body that has something to store."""
-    found = read(body, **post)[1].commit
-    assert found is not None
-    return found
+    decoded = read(body, **post)[1].commit
+    assert decoded is not None
+    return decoded
 
 
 def raw(body: str | bytes | object) -> bytes:
@@ -75,11 +75,11 @@ class FormatClient:
 
     async def session(self) -> dict[str, Any]:
         """Return the session as the LMS sees it."""
-        status, told = await self.bridge.get(f"/v1/sessions/{self.session_id}")
+        status, body = await self.bridge.get(f"/v1/sessions/{self.session_id}")
         assert status == 200
-        return told
+        return body
 
 
-async def open_format_client(bridge: Bridge, name: str | None, **told: Any) -> FormatClient:
+async def open_format_client(bridge: Bridge, name: str | None, **opening: Any) -> FormatClient:
     """Open a session and return a client of it."""
-    return FormatClient(bridge, await bridge.open(**told), name)
+    return FormatClient(bridge, await bridge.open(**opening), name)

@@ -80,7 +80,7 @@ def test_case_line_ends_and_encoding_do_not_matter(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "status", "end"),
+    ("sent", "status", "end"),
     [
         ("P", "passed", None),
         ("Completed", "completed", None),
@@ -91,8 +91,8 @@ def test_case_line_ends_and_encoding_do_not_matter(body: str) -> None:
         ("zzz", "zzz", None),
     ],
 )
-def test_only_the_first_letter_of_a_status_counts(told: str, status: str, end: str | None) -> None:
-    core = commit(form("PutParam", f"[core]\nlesson_status={told}\n")).tree["cmi"]["core"]
+def test_only_the_first_letter_of_a_status_counts(sent: str, status: str, end: str | None) -> None:
+    core = commit(form("PutParam", f"[core]\nlesson_status={sent}\n")).tree["cmi"]["core"]
 
     assert core["lesson_status"] == status
     assert core.get("exit") == end
@@ -156,10 +156,10 @@ def test_tables_become_collections() -> None:
 
 
 def test_only_exit_au_ends_the_session() -> None:
-    found = commit(form("ExitAU"))
+    decoded = commit(form("ExitAU"))
 
-    assert found.terminated is True
-    assert found.tree == {}
+    assert decoded.terminated is True
+    assert decoded.tree == {}
 
 
 @pytest.mark.parametrize("name", [None, "aicc"])
@@ -177,8 +177,10 @@ async def test_a_session_is_answered_as_hacp_wants_it(bridge: Bridge, name: str 
     ]
     session = await at.session()
 
-    assert [(one.status, one.content_type, one.text) for one in answers] == [(200, "text/plain; charset=utf-8", OK)] * 8
-    assert [one["disposition"] for one in session["commits"]] == ["applied"] * 4 + ["duplicate"]
+    assert [(answer.status, answer.content_type, answer.text) for answer in answers] == [
+        (200, "text/plain; charset=utf-8", OK)
+    ] * 8
+    assert [commit["disposition"] for commit in session["commits"]] == ["applied"] * 4 + ["duplicate"]
     assert session["ended"] == "suspended"
     assert session["attempt"]["total_time"] == "PT6M"
     assert session["attempt"]["score"] == {"scaled": 0.85, "raw": 85, "min": 0, "max": 100}
@@ -189,7 +191,7 @@ async def test_get_param_gives_back_what_was_put(bridge: Bridge) -> None:
     first = await at.post(form("GetParam"))
     await at.post(form("PutParam", PARAM.replace("p3", "page 3")))
     second = await at.post(form("getparam"))
-    asked: Answer = await at.get("command=GetParam&session_id=SID")
+    answer: Answer = await at.get("command=GetParam&session_id=SID")
 
     assert first.text == (
         f"{OK}version=4.0\r\naicc_data=[Core]\r\nStudent_ID=u1\r\nStudent_Name=Lovelace, Ada\r\nLesson_Location=\r\n"
@@ -207,7 +209,7 @@ async def test_get_param_gives_back_what_was_put(bridge: Bridge) -> None:
         "Audio=5\r\n",
     ):
         assert line in second.text
-    assert asked.text == second.text
+    assert answer.text == second.text
 
 
 async def test_asking_stores_nothing_and_get_never_does(bridge: Bridge) -> None:
@@ -220,7 +222,7 @@ async def test_asking_stores_nothing_and_get_never_does(bridge: Bridge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "beginning"),
     [
         ("", "error=1\r\nerror_text=Invalid Command: The body is empty"),
         ("hello", "error=1\r\nerror_text=Invalid Command: The body is not JSON"),
@@ -235,12 +237,12 @@ async def test_asking_stores_nothing_and_get_never_does(bridge: Bridge) -> None:
         ('{"cmi": {}}', "error=1\r\nerror_text=Invalid Command: The body is not in the format aicc"),
     ],
 )
-async def test_a_body_that_is_none_is_refused_as_an_invalid_command(bridge: Bridge, body: str, said: str) -> None:
+async def test_a_body_that_is_none_is_refused_as_an_invalid_command(bridge: Bridge, body: str, beginning: str) -> None:
     at = await open_format_client(bridge, "aicc")
     answer = await at.post(body)
 
     assert answer.status == 200
-    assert answer.text.startswith(said)
+    assert answer.text.startswith(beginning)
     assert answer.text.endswith("\r\n")
     assert answer.text.count("\r\n") == 2
     assert (await at.session())["commits"] == []
@@ -281,8 +283,10 @@ async def test_what_of_the_data_cannot_be_used_is_warned_of(bridge: Bridge) -> N
 
     with reading(bridge.engine) as connection:
         replies = connection.execute(select(journal.c.response).order_by(journal.c.number)).scalars().all()
-    found = [[(one["element"], one["code"]) for one in json.loads(str(reply))["warnings"]] for reply in replies]
-    assert [sorted(one) for one in found] == [
+    warnings = [
+        [(warning["element"], warning["code"]) for warning in json.loads(str(reply))["warnings"]] for reply in replies
+    ]
+    assert [sorted(listed) for listed in warnings] == [
         [
             ("cmi.core.lesson_staus", "unknown-element"),
             ("cmi.core.score.raw", "not-a-number"),

@@ -86,9 +86,9 @@ def test_a_body_of_each_format_is_recognised_whatever_its_label(name: str, body:
         "text/plain",
         "multipart/form-data",
     ):
-        found, call = detect(CommitRequest(body, content_type))
+        wire_format, call = detect(CommitRequest(body, content_type))
 
-        assert found.name == name
+        assert wire_format.name == name
         assert call.commit is not None
         assert call.commit.tree["cmi"]
 
@@ -103,10 +103,10 @@ def test_a_mark_or_blanks_before_the_body_do_not_matter(name: str, body: bytes, 
 async def test_each_door_takes_its_own_format_and_stores_it(bridge: Bridge, name: str, body: bytes) -> None:
     at = await open_format_client(bridge, name)
     answer = await at.post(body)
-    (kept,) = (await at.session())["commits"]
+    (commit,) = (await at.session())["commits"]
 
     assert answer.status == 200
-    assert kept["format"].startswith(name)
+    assert commit["format"].startswith(name)
 
 
 async def test_an_address_without_a_format_leads_nowhere(bridge: Bridge) -> None:
@@ -139,10 +139,10 @@ async def test_get_tells_what_the_session_holds_and_stores_nothing(bridge: Bridg
 @settings(max_examples=400)
 def test_no_bytes_make_recognition_raise_anything_but_its_own_error(body: bytes, query: dict[str, str]) -> None:
     try:
-        found, call = detect(CommitRequest(body, query=query))
+        wire_format, call = detect(CommitRequest(body, query=query))
     except BridgeError:
         return
-    answered(found.name, call)
+    answered(wire_format.name, call)
 
 
 @given(name=st.sampled_from(sorted(BY_NAME)), body=bodies, query=queries)
@@ -163,9 +163,9 @@ def test_any_state_can_be_told_in_any_format(tree: Any, name: str) -> None:
     state = SessionData(cmi, {"0": tree})
 
     assert isinstance(state.value(f"cmi.{name}"), str)
-    for one in FORMATS:
-        assert isinstance(one.respond(FormatRequest(requested=()), None, state), FormatResponse)
-        assert isinstance(one.respond(FormatRequest(requested=("cmi.core",)), None, state), FormatResponse)
+    for format_ in FORMATS:
+        assert isinstance(format_.respond(FormatRequest(requested=()), None, state), FormatResponse)
+        assert isinstance(format_.respond(FormatRequest(requested=("cmi.core",)), None, state), FormatResponse)
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ def answered(name: str, call: FormatRequest) -> None:
     if call.commit is not None:
         parse_cmi(call.commit.tree, declared=call.commit.scorm_version)
         assert call.commit.sequence is None or 0 <= call.commit.sequence < 1 << 62
-    told = BY_NAME[name].respond(call, b"{}" if call.commit else None, None if call.commit else SessionData({}, {}))
+    response = BY_NAME[name].respond(call, b"{}" if call.commit else None, None if call.commit else SessionData({}, {}))
 
-    assert told.status == 200
+    assert response.status == 200
 
 
 def refused(name: str, error: BridgeError, call: FormatRequest | None) -> None:

@@ -46,8 +46,8 @@ async def test_the_same_map_again_says_nothing_new_and_ends_nothing(bridge: Brid
     answers = [await at.post(BODY, method="PUT", query="launch=1") for _ in range(3)]
     session = await at.session()
 
-    assert [(one.status, one.json["result"]) for one in answers] == [(200, True)] * 3
-    assert [one.json["disposition"] for one in answers] == ["applied", "duplicate", "duplicate"]
+    assert [(answer.status, answer.json["result"]) for answer in answers] == [(200, True)] * 3
+    assert [answer.json["disposition"] for answer in answers] == ["applied", "duplicate", "duplicate"]
     assert session["ended"] is None
     assert session["attempt"]["total_time"] == "PT2M"
 
@@ -55,12 +55,12 @@ async def test_the_same_map_again_says_nothing_new_and_ends_nothing(bridge: Brid
 async def test_get_gives_the_map_to_go_on_with(bridge: Bridge) -> None:
     at = await open_format_client(bridge, "elements", learner={"id": "u1", "name": "Ada"})
     await at.post(BODY, method="PUT")
-    told = (await at.get("launch=index.html")).json
+    body = (await at.get("launch=index.html")).json
 
-    assert told["result"] is True
-    assert told["elements"]["cmi.core.lesson_status"] == "passed"
-    assert told["elements"]["cmi.core.student_name"] == "Ada"
-    assert all(isinstance(value, str) for value in told["elements"].values())
+    assert body["result"] is True
+    assert body["elements"]["cmi.core.lesson_status"] == "passed"
+    assert body["elements"]["cmi.core.student_name"] == "Ada"
+    assert all(isinstance(value, str) for value in body["elements"].values())
 
 
 @pytest.mark.parametrize(

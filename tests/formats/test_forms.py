@@ -101,12 +101,12 @@ def test_a_form_may_have_as_many_fields_as_moodle_asks_php_to_take() -> None:
 def test_of_an_unknown_sender_s_form_only_a_short_one_is_looked_into() -> None:
     few, many = "&a=b" * (MAX_FIELDS_UNAUTHENTICATED - 1), "&a=b" * MAX_FIELDS_UNAUTHENTICATED
     part = HEAD + b"\r\n\r\n\r\n"
-    own = part.replace(b'"a"', b'"password"').replace(b"\r\n\r\n\r\n", b"\r\n\r\ns3cret\r\n")
+    password = part.replace(b'"a"', b'"password"').replace(b"\r\n\r\n\r\n", b"\r\n\r\ns3cret\r\n")
 
     assert form_field(f"password=s3cret{few}".encode(), "password") == "s3cret"
     assert form_field(f"password=s3cret{many}".encode(), "password") is None
-    assert form_field(form(own, part * (MAX_FIELDS_UNAUTHENTICATED - 1)), "password") == "s3cret"
-    assert form_field(form(own, part * MAX_FIELDS_UNAUTHENTICATED), "password") is None
+    assert form_field(form(password, part * (MAX_FIELDS_UNAUTHENTICATED - 1)), "password") == "s3cret"
+    assert form_field(form(password, part * MAX_FIELDS_UNAUTHENTICATED), "password") is None
     assert form_field(b'{"password":"s3cret"}', "password") is None
 
 

@@ -90,10 +90,10 @@ def test_it_becomes_the_tree_again() -> None:
 
 
 def test_a_status_nobody_set_says_nothing() -> None:
-    told = commit(BODY | {"lesson": {"status": "unknown"}, "score": None}).tree["cmi"]["core"]
+    core = commit(BODY | {"lesson": {"status": "unknown"}, "score": None}).tree["cmi"]["core"]
 
-    assert "lesson_status" not in told
-    assert "score" not in told
+    assert "lesson_status" not in core
+    assert "score" not in core
 
 
 @pytest.mark.parametrize("name", [None, "hyperf"])
@@ -124,11 +124,11 @@ async def test_its_call_of_terminate_ends_the_session(bridge: Bridge) -> None:
 async def test_a_body_that_is_none_is_refused_with_its_status_in_it(bridge: Bridge, body: str) -> None:
     at = await open_format_client(bridge, "hyperf")
     answer = await at.post(body)
-    told = answer.json
+    refusal = answer.json
 
     assert answer.status == 400
-    assert told.pop("message").endswith(".")
-    assert told == {"status": 400, "success": False, "result": False, "errorCode": 101}
+    assert refusal.pop("message").endswith(".")
+    assert refusal == {"status": 400, "success": False, "result": False, "errorCode": 101}
     assert (await at.session())["commits"] == []
 
 

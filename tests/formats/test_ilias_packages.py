@@ -25,15 +25,15 @@ TWO_POSTS, ONE_POST = ([FIVE, SIX], [[*FIVE, *SIX]])
 
 
 async def _post(at: FormatClient, *cmi: Any, **beside: Any) -> None:
-    for one in cmi:
-        answer = await at.post({"cmi": one} | beside, Content_Type=FORM)
+    for elements in cmi:
+        answer = await at.post({"cmi": elements} | beside, Content_Type=FORM)
         assert (answer.status, answer.text) == (200, "ok")
 
 
 async def _enrollments(bridge: Bridge, query: str = "learner=u1") -> dict[str, dict[str, Any]]:
-    status, told = await bridge.get(f"/v1/enrollments?{query}")
+    status, body = await bridge.get(f"/v1/enrollments?{query}")
     assert status == 200
-    return {one["activity"]["id"]: one for one in told["enrollments"]}
+    return {enrollment["activity"]["id"]: enrollment for enrollment in body["enrollments"]}
 
 
 @pytest.mark.parametrize("name", [None, "ilias"])
@@ -42,9 +42,9 @@ async def test_each_sco_of_a_package_has_data_of_its_own(bridge: Bridge, name: s
     at = await open_format_client(bridge, name, activity={"id": "package", "name": "A package"}, scorm_version="1.2")
     await _post(at, *posts)
 
-    found = await _enrollments(bridge)
-    assert found.keys() == {"package", "6"}
-    five, six = found["package"], found["6"]
+    enrollments = await _enrollments(bridge)
+    assert enrollments.keys() == {"package", "6"}
+    five, six = enrollments["package"], enrollments["6"]
     assert (five["success_status"], five["completion_status"], five["best_score"]["raw"]) == ("passed", "completed", 90)
     assert (six["success_status"], six["completion_status"]) == ("unknown", "incomplete")
     assert six["course"]["id"] == "package"
@@ -52,8 +52,8 @@ async def test_each_sco_of_a_package_has_data_of_its_own(bridge: Bridge, name: s
     assert (await at.session())["cmi"]["suspend_data"] == "five"
     (attempt,) = bridge.reports(activity="6")
     (session,) = attempt.sessions
-    status, told = await bridge.get(f"/v1/sessions/{session.session_id}")
-    assert (status, told["cmi"]["suspend_data"], told["cmi"]["core"]["lesson_location"]) == (200, "six", "p1")
+    status, body = await bridge.get(f"/v1/sessions/{session.session_id}")
+    assert (status, body["cmi"]["suspend_data"], body["cmi"]["core"]["lesson_location"]) == (200, "six", "p1")
     assert "passed" in bridge.rules(activity="package")
     assert "passed" not in bridge.rules(activity="6")
 
@@ -64,9 +64,9 @@ async def test_what_came_in_one_post_is_replayed_sco_by_sco(bridge: Bridge, post
     await _post(at, *posts)
     await _post(at, [[6, "cmi.core.lesson_status", "completed"]], totalTimeCentisec=4_200)
 
-    told = stored(bridge.engine)
-    assert len(told) > 4
-    assert replayed(bridge.engine, DEFAULT) == told
+    statements = stored(bridge.engine)
+    assert len(statements) > 4
+    assert replayed(bridge.engine, DEFAULT) == statements
 
 
 async def test_a_post_that_is_repeated_changes_nothing(bridge: Bridge) -> None:
@@ -76,9 +76,12 @@ async def test_a_post_that_is_repeated_changes_nothing(bridge: Bridge) -> None:
     await _post(at, *ONE_POST)
 
     assert (bridge.rules(activity="package"), bridge.rules(activity="6")) == before
-    assert [one.disposition for own in ("package", "6") for r in bridge.reports(activity=own) for one in r.commits] == [
-        "applied", "duplicate", "applied", "duplicate",
-    ]  # fmt: skip
+    assert [
+        commit.disposition
+        for activity in ("package", "6")
+        for report in bridge.reports(activity=activity)
+        for commit in report.commits
+    ] == ["applied", "duplicate", "applied", "duplicate"]
 
 
 async def test_the_next_launch_knows_which_sco_its_activity_is_whatever_is_posted_first(bridge: Bridge) -> None:
@@ -103,13 +106,16 @@ async def test_an_activity_that_has_a_scos_id_is_that_sco(bridge: Bridge, first:
     at = await open_format_client(bridge, None, activity={"id": "6"}, course={"id": "C"}, scorm_version="1.2")
     await _post(at, first, FIVE, SIX)
 
-    found = await _enrollments(bridge, "course=C")
-    assert {own: one["success_status"] for own, one in found.items()} == {"6": "unknown", "5": "passed"}
+    enrollments = await _enrollments(bridge, "course=C")
+    assert {activity: enrollment["success_status"] for activity, enrollment in enrollments.items()} == {
+        "6": "unknown",
+        "5": "passed",
+    }
 
 
 async def test_a_post_of_too_many_scos_is_refused_in_words(bridge: Bridge) -> None:
     at = await open_format_client(bridge, "ilias")
-    answer = await at.post({"cmi": [[one, "cmi.core.lesson_status", "passed"] for one in range(MAX_SCOS + 1)]})
+    answer = await at.post({"cmi": [[sco, "cmi.core.lesson_status", "passed"] for sco in range(MAX_SCOS + 1)]})
 
     assert answer.status == 400
     assert f"at most {MAX_SCOS}" in answer.text
@@ -140,14 +146,16 @@ async def test_the_time_of_the_whole_package_is_not_another_scos(bridge: Bridge)
     await _post(at, FIVE, totalTimeCentisec=6_000)
     await _post(at, SIX, totalTimeCentisec=6_000)
 
-    found = await _enrollments(bridge)
-    assert found["package"]["total_time"] == "PT1M"
-    assert found["6"]["total_time"] == "PT0S"
+    enrollments = await _enrollments(bridge)
+    assert enrollments["package"]["total_time"] == "PT1M"
+    assert enrollments["6"]["total_time"] == "PT0S"
 
 
-@pytest.mark.parametrize("told", [0, -5, True, "33025", None, 10**18])
-def test_a_total_time_that_says_nothing_is_left_out(told: object) -> None:
-    _, call = read({"cmi": [[7, "cmi.core.lesson_status", "passed"]], "totalTimeCentisec": told}, content_type=FORM)
+@pytest.mark.parametrize("total_time", [0, -5, True, "33025", None, 10**18])
+def test_a_total_time_that_says_nothing_is_left_out(total_time: object) -> None:
+    _, call = read(
+        {"cmi": [[7, "cmi.core.lesson_status", "passed"]], "totalTimeCentisec": total_time}, content_type=FORM
+    )
 
     assert call.commit is not None
     assert call.commit.tree == {"cmi": {"core": {"lesson_status": "passed"}}}

@@ -22,8 +22,8 @@ ITEMS = st.dictionaries(st.sampled_from(["id", "type", "result", "x"]), LEAVES |
 ANSWERS = [{"id": f"q{number}", "type": "choice", "learner_response": "a"} for number in range(120)]
 
 
-def body(interactions: Any, **others: Any) -> dict[str, Any]:
-    return {"cmi": {"suspend_data": "x" * LONG, "interactions": interactions}, **others}
+def body(interactions: Any, **fields: Any) -> dict[str, Any]:
+    return {"cmi": {"suspend_data": "x" * LONG, "interactions": interactions}, **fields}
 
 
 def compact(value: Any) -> bytes:
@@ -31,15 +31,15 @@ def compact(value: Any) -> bytes:
 
 
 def interactions(data: bytes) -> dict[str, Any]:
-    told = parse_cmi(decode(data)).snapshot.interactions or {}
-    return {index: item(one) for index, one in told.items()}
+    packed = parse_cmi(decode(data)).snapshot.interactions or {}
+    return {index: item(interaction) for index, interaction in packed.items()}
 
 
 def test_interactions_of_a_long_body_are_left_as_json() -> None:
-    told = decode(compact(body({"0": ANSWERS[0], "1": ANSWERS[1]}, sequence=3, learner={"id": "u1"})))
+    decoded = decode(compact(body({"0": ANSWERS[0], "1": ANSWERS[1]}, sequence=3, learner={"id": "u1"})))
 
-    assert all(isinstance(one, msgspec.Raw) for one in told["cmi"]["interactions"].values())
-    assert (told["sequence"], told["learner"], told["cmi"]["suspend_data"]) == (3, {"id": "u1"}, "x" * LONG)
+    assert all(isinstance(interaction, msgspec.Raw) for interaction in decoded["cmi"]["interactions"].values())
+    assert (decoded["sequence"], decoded["learner"], decoded["cmi"]["suspend_data"]) == (3, {"id": "u1"}, "x" * LONG)
 
 
 @given(st.dictionaries(st.sampled_from(["0", "1", "2", "_count"]), ITEMS) | st.lists(ITEMS, max_size=3) | LEAVES)

@@ -49,12 +49,12 @@ def test_scorm_12_names_become_the_tree() -> None:
 
 
 def test_scorm_2004_names_become_the_tree() -> None:
-    found = commit(
+    decoded = commit(
         f"{PREFIX}cmi__interactions__0__learner_response=b&cmi__comments_from_learner__0__comment=hi"
         "&cmi__completion_status=completed&adl__nav__request=continue"
     )
 
-    assert found.tree == {
+    assert decoded.tree == {
         "cmi": {
             "interactions": {"0": {"learner_response": "b"}},
             "comments_from_learner": {"0": {"comment": "hi"}},
@@ -82,18 +82,18 @@ def test_no_commit_is_taken_for_everything_that_is_known() -> None:
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=----FormBoundaryX1", "", "text/plain"])
 def test_the_beacon_is_read_by_its_own_first_line(content_type: str) -> None:
-    found = commit(BEACON, content_type=content_type)
+    decoded = commit(BEACON, content_type=content_type)
 
-    assert found.tree == {"cmi": {"core": {"total_time": "00:02:00"}}}
-    assert found.terminated is True
-    assert found.beacon is True
+    assert decoded.tree == {"cmi": {"core": {"total_time": "00:02:00"}}}
+    assert decoded.terminated is True
+    assert decoded.beacon is True
 
 
 def test_text_in_a_beacon_is_kept_as_it_was_typed() -> None:
     text = "é = & %41 + \r\n--x\r\n  line\n"
-    found = commit(multipart({"cmi__suspend_data": text, "cmi__comments": "x"}))
+    decoded = commit(multipart({"cmi__suspend_data": text, "cmi__comments": "x"}))
 
-    assert found.tree == {"cmi": {"suspend_data": text, "comments": "x"}}
+    assert decoded.tree == {"cmi": {"suspend_data": text, "comments": "x"}}
 
 
 @pytest.mark.parametrize("name", [None, "moodle"])
@@ -109,13 +109,13 @@ async def test_a_session_is_answered_as_moodle_answers_and_told_as_it_was(bridge
     ]
     session = await at.session()
 
-    assert {(one.status, one.content_type, one.text) for one in answers} == {
+    assert {(answer.status, answer.content_type, answer.text) for answer in answers} == {
         (200, "text/plain; charset=utf-8", "true\n0")
     }
     assert session["ended"] == "suspended"
     assert session["attempt"]["total_time"] == "PT2M"
     assert session["attempt"]["score"] == {"scaled": 0.85, "raw": 85, "max": 100}
-    assert [one["disposition"] for one in session["commits"]] == ["applied", "applied", "applied", "duplicate"]
+    assert [commit["disposition"] for commit in session["commits"]] == ["applied", "applied", "applied", "duplicate"]
     assert bridge.rules() == ["initialized", "scored", "completed", "passed", "suspended"]
 
 
@@ -178,7 +178,7 @@ async def test_a_body_that_is_too_large_is_refused_in_two_lines(bridge: Bridge) 
 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
     at = await open_format_client(bridge, "moodle")
-    told: Any = {"cmi__suspend_data": SUSPEND_DATA, "cmi__core__lesson_status": "incomplete"}
-    for body in (urlencode(told), multipart(told)):
+    elements: Any = {"cmi__suspend_data": SUSPEND_DATA, "cmi__core__lesson_status": "incomplete"}
+    for body in (urlencode(elements), multipart(elements)):
         assert (await at.post(body)).text == "true\n0"
         assert (await at.session())["cmi"]["suspend_data"] == SUSPEND_DATA

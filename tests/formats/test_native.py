@@ -43,8 +43,8 @@ def read(body: Any) -> Any:
 @proven
 @given(BODIES)
 @example({"learner": {"id": "u1"}, "activity": "7", "cmi": {"core": {"exit": "suspend"}}, "other": [1e300]})
-def test_a_body_read_at_once_says_what_it_says_step_by_step(told: dict[str, Any]) -> None:
-    body = json.dumps(told).encode()
+def test_a_body_read_at_once_says_what_it_says_step_by_step(fields: dict[str, Any]) -> None:
+    body = json.dumps(fields).encode()
     whole = native.parse_all_in_one(body)
 
     if whole is not None:

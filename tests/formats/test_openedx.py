@@ -13,8 +13,8 @@ from tests.formats.client import FORM, SUSPEND_DATA, commit, open_format_client,
 from tests.support.bridge import Bridge
 
 
-def values(**told: Any) -> list[dict[str, Any]]:
-    return [{"name": f"cmi.{name.replace('__', '.')}", "value": value} for name, value in told.items()]
+def values(**elements: Any) -> list[dict[str, Any]]:
+    return [{"name": f"cmi.{name.replace('__', '.')}", "value": value} for name, value in elements.items()]
 
 
 def test_a_list_becomes_the_tree_and_the_last_of_a_name_wins() -> None:
@@ -46,18 +46,18 @@ def test_an_interaction_is_settled_once_content_has_gone_on_to_something_else() 
 @pytest.mark.parametrize("name", [None, "openedx"])
 async def test_a_list_is_answered_with_as_many_successes(bridge: Bridge, name: str | None) -> None:
     at = await open_format_client(bridge, name)
-    told = values(
+    elements = values(
         core__lesson_status="passed",
         core__score__raw="85",
         core__session_time="00:02:00",
         core__exit="suspend",
     )
-    answer = await at.post(told, Content_Type=FORM)
-    one = await at.post(told[0])
+    answer = await at.post(elements, Content_Type=FORM)
+    single = await at.post(elements[0])
 
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert answer.json == [{"result": "success"}] * 4
-    assert one.json == {"result": "success"}
+    assert single.json == {"result": "success"}
     assert bridge.rules() == ["initialized", "scored", "completed", "passed"]
     assert (await at.session())["ended"] is None
 
@@ -101,7 +101,7 @@ async def test_a_body_that_is_none_is_refused_in_a_list(bridge: Bridge, body: st
     answer = await at.post(body)
 
     assert answer.status == 400
-    assert [one["result"] for one in answer.json] == ["error"]
+    assert [item["result"] for item in answer.json] == ["error"]
     assert answer.json[0]["detail"].endswith(".")
     assert (await at.session())["commits"] == []
 
@@ -114,7 +114,7 @@ async def test_a_refusal_is_as_long_as_what_was_sent(bridge: Bridge) -> None:
     )
 
     assert answer.status == 404
-    assert [one["result"] for one in answer.json] == ["error"] * 3
+    assert [item["result"] for item in answer.json] == ["error"] * 3
 
 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
@@ -134,4 +134,4 @@ async def test_more_questions_or_longer_answers_than_one_post_may_have_are_refus
     assert (many.status, much.status, enough.status) == (413, 413, 200)
     for answer in (many, much):
         assert msgspec.json.decode(answer.text)[0]["result"] == "error"
-    assert [one["value"] for one in msgspec.json.decode(enough.text)] == ["x" * 100_000] * 20
+    assert [item["value"] for item in msgspec.json.decode(enough.text)] == ["x" * 100_000] * 20

@@ -18,13 +18,13 @@ def call(method: str, *parameters: Any) -> dict[str, Any]:
 
 
 def test_set_value_becomes_the_tree_and_may_be_part_of_something() -> None:
-    name, found = read(call("SetValue", "cmi.interactions.0.id", "Q1"))
+    name, request = read(call("SetValue", "cmi.interactions.0.id", "Q1"))
 
     assert name == "rpc"
-    assert found.commit is not None
-    assert found.commit.tree == {"cmi": {"interactions": {"0": {"id": "Q1"}}}}
-    assert found.commit.settled is False
-    assert found.commit.terminated is False
+    assert request.commit is not None
+    assert request.commit.tree == {"cmi": {"interactions": {"0": {"id": "Q1"}}}}
+    assert request.commit.settled is False
+    assert request.commit.terminated is False
 
 
 @pytest.mark.parametrize("method", ["Terminate", "LMSFinish", "Finish", "LMSTerminate", "terminate"])
@@ -33,11 +33,11 @@ def test_terminate_by_any_name_ends_the_session(method: str) -> None:
 
 
 def test_commit_settles_what_was_said() -> None:
-    found = commit(call("Commit", ""))
+    decoded = commit(call("Commit", ""))
 
-    assert found.settled is True
-    assert found.terminated is False
-    assert found.tree == {}
+    assert decoded.settled is True
+    assert decoded.terminated is False
+    assert decoded.tree == {}
 
 
 @pytest.mark.parametrize("name", [None, "rpc"])
@@ -53,7 +53,9 @@ async def test_a_session_is_answered_in_text(bridge: Bridge, name: str | None) -
         await at.post(call("Terminate", "")),
     ]
 
-    assert [(one.status, one.content_type, one.json) for one in answers] == [(200, "application/json", TRUE)] * 7
+    assert [(answer.status, answer.content_type, answer.json) for answer in answers] == [
+        (200, "application/json", TRUE)
+    ] * 7
     assert bridge.rules() == ["initialized", "completed", "passed", "scored", "terminated"]
     assert (await at.session())["attempt"]["total_time"] == "PT2M"
 
@@ -67,7 +69,7 @@ async def test_a_scores_parts_make_one_statement_at_the_commit(bridge: Bridge) -
     await at.post(call("Commit", ""))
     await at.post(call("Terminate", ""))
     (report,) = bridge.reports()
-    scores = [json.loads(one.body)["result"] for one in report.statements if one.rule == "scored"]
+    scores = [json.loads(statement.body)["result"] for statement in report.statements if statement.rule == "scored"]
 
     assert before == ["initialized", "completed", "passed"]
     assert bridge.rules() == ["initialized", "completed", "passed", "scored", "terminated"]
@@ -84,18 +86,18 @@ async def test_values_and_counts_can_be_asked_for(bridge: Bridge) -> None:
     ):
         await at.post(call("SetValue", element, value))
 
-    async def asked(element: str) -> str:
-        told = (await at.post(call("GetValue", element))).json
-        assert told["errorCode"] == "0"
-        return told["result"]
+    async def get_value(element: str) -> str:
+        answer = (await at.post(call("GetValue", element))).json
+        assert answer["errorCode"] == "0"
+        return answer["result"]
 
     assert before.json == {"result": "not attempted", "errorCode": "0"}
-    assert await asked("cmi.core.lesson_location") == "p3"
-    assert await asked("cmi.core.student_name") == "Ada"
-    assert await asked("cmi.interactions._count") == "5"
-    assert await asked("cmi.objectives._count") == "0"
-    assert await asked("cmi.learner_name") == "Ada"
-    assert await asked("nonsense") == ""
+    assert await get_value("cmi.core.lesson_location") == "p3"
+    assert await get_value("cmi.core.student_name") == "Ada"
+    assert await get_value("cmi.interactions._count") == "5"
+    assert await get_value("cmi.objectives._count") == "0"
+    assert await get_value("cmi.learner_name") == "Ada"
+    assert await get_value("nonsense") == ""
     assert (await at.post(call("GetLastError"))).json == {"result": "0", "errorCode": "0"}
     assert (await at.post(call("GetDiagnostic", "0"))).json == {"result": "", "errorCode": "0"}
 
@@ -122,10 +124,10 @@ async def test_values_and_counts_can_be_asked_for(bridge: Bridge) -> None:
 async def test_a_body_that_is_none_is_refused_as_an_invalid_argument(bridge: Bridge, body: str) -> None:
     at = await open_format_client(bridge, "rpc")
     answer = await at.post(body)
-    told = answer.json
+    refusal = answer.json
 
-    assert (answer.status, told.pop("detail")[-1:]) == (200, ".")
-    assert told == {"result": "false", "errorCode": "201"}
+    assert (answer.status, refusal.pop("detail")[-1:]) == (200, ".")
+    assert refusal == {"result": "false", "errorCode": "201"}
     assert (await at.session())["commits"] == []
 
 

@@ -48,10 +48,12 @@ def test_text_is_split_where_elements_begin_and_nothing_is_decoded(content_type:
 
 
 def test_text_that_is_a_form_in_truth_is_decoded() -> None:
-    told = {"cmi.suspend_data": "é & = % + ü", "cmi.core.lesson_location": "a b"}
+    elements = {"cmi.suspend_data": "é & = % + ü", "cmi.core.lesson_location": "a b"}
 
-    assert commit(urlencode(told)).tree == {"cmi": {"suspend_data": "é & = % + ü", "core": {"lesson_location": "a b"}}}
-    assert commit(urlencode({"session": "1"} | told)).tree == commit(urlencode(told)).tree
+    assert commit(urlencode(elements)).tree == {
+        "cmi": {"suspend_data": "é & = % + ü", "core": {"lesson_location": "a b"}}
+    }
+    assert commit(urlencode({"session": "1"} | elements)).tree == commit(urlencode(elements)).tree
 
 
 def test_a_percent_sign_alone_does_not_make_it_a_form() -> None:
@@ -70,12 +72,12 @@ def test_a_percent_sign_alone_does_not_make_it_a_form() -> None:
     ],
 )
 def test_what_is_appended_to_the_text_counts_and_marks(end: str, sequence: int | None, terminated: object) -> None:
-    found = commit(f"{TEXT}{end}")
+    decoded = commit(f"{TEXT}{end}")
 
-    assert found.sequence == sequence
-    assert found.terminated is terminated
+    assert decoded.sequence == sequence
+    assert decoded.terminated is terminated
     if terminated is not None or sequence is not None:
-        assert found.tree == TREE
+        assert decoded.tree == TREE
 
 
 def test_marks_inside_a_value_are_the_learners() -> None:
@@ -95,17 +97,17 @@ def test_marks_inside_a_value_are_the_learners() -> None:
     ],
 )
 def test_the_envelope_holds_a_tree_a_map_a_list_or_a_text(data: object) -> None:
-    found = commit({"completionStatus": "incomplete", "totalTimeSeconds": 0, "score": {}, "runtimeData": data})
+    decoded = commit({"completionStatus": "incomplete", "totalTimeSeconds": 0, "score": {}, "runtimeData": data})
 
-    assert found.wire_format == "scorm-again-common"
-    assert found.tree["cmi"]["core"]["lesson_status"] == "passed"
-    assert "objectives" not in found.tree["cmi"]
+    assert decoded.wire_format == "scorm-again-common"
+    assert decoded.tree["cmi"]["core"]["lesson_status"] == "passed"
+    assert "objectives" not in decoded.tree["cmi"]
 
 
 def test_a_list_keeps_what_is_in_its_texts() -> None:
-    found = commit({"runtimeData": ["cmi.suspend_data=a=b&c", "cmi.interactions=[object Object]", 3, "x=y"]})
+    decoded = commit({"runtimeData": ["cmi.suspend_data=a=b&c", "cmi.interactions=[object Object]", 3, "x=y"]})
 
-    assert found.tree == {"cmi": {"suspend_data": "a=b&c"}}
+    assert decoded.tree == {"cmi": {"suspend_data": "a=b&c"}}
 
 
 @pytest.mark.parametrize(

@@ -126,10 +126,10 @@ def test_results_and_run_time_data_become_the_tree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "scaled"), [(85.0, 0.85), (100, 1), (1, 1), (0.85, 0.85), (0, 0), (-0.5, -0.5), ("33.3", 0.333)]
+    ("sent", "scaled"), [(85.0, 0.85), (100, 1), (1, 1), (0.85, 0.85), (0, 0), (-0.5, -0.5), ("33.3", 0.333)]
 )
-def test_a_score_above_1_is_taken_as_per_cent(told: Any, scaled: float) -> None:
-    assert commit(without_details(score={"scaled": told})).tree["cmi"]["score"] == {"scaled": scaled}
+def test_a_score_above_1_is_taken_as_per_cent(sent: Any, scaled: float) -> None:
+    assert commit(without_details(score={"scaled": sent})).tree["cmi"]["score"] == {"scaled": scaled}
 
 
 def test_of_several_scos_only_what_has_an_id_of_its_own_is_taken() -> None:
@@ -145,8 +145,8 @@ def test_of_several_scos_only_what_has_an_id_of_its_own_is_taken() -> None:
 @pytest.mark.parametrize("way", ["bearer", "basic", "form"])
 async def test_a_postback_opens_its_session_however_it_shows_the_token(bridge: Bridge, way: str) -> None:
     if way == "form":
-        told = {"username": "x", "password": bridge.token, "data": json.dumps(BODY)}
-        answer = await knock(bridge, urlencode(told), Content_Type=FORM)
+        fields = {"username": "x", "password": bridge.token, "data": json.dumps(BODY)}
+        answer = await knock(bridge, urlencode(fields), Content_Type=FORM)
     else:
         answer = await knock(bridge, BODY, Authorization=basic(bridge) if way == "basic" else f"Bearer {bridge.token}")
     (report,) = bridge.reports("u7", "C-1")
@@ -168,19 +168,19 @@ async def test_the_password_of_a_form_is_not_kept(bridge: Bridge) -> None:
 
 
 async def test_an_instance_is_one_session_and_the_next_one_a_new_attempt(bridge: Bridge) -> None:
-    async def told(**changed: Any) -> dict[str, Any]:
+    async def post(**changed: Any) -> dict[str, Any]:
         return (await knock(bridge, BODY | changed, Authorization=basic(bridge))).json
 
-    first = await told()
-    again = await told()
-    newer = await told(updated="2025-12-31T23:30:00Z", score={"scaled": 90})
-    older = await told(updated="2025-12-31T23:10:00Z", registrationSuccess="FAILED")
-    restarted = await told(instance=1, updated="2025-12-31T23:40:00Z")
+    first = await post()
+    again = await post()
+    newer = await post(updated="2025-12-31T23:30:00Z", score={"scaled": 90})
+    older = await post(updated="2025-12-31T23:10:00Z", registrationSuccess="FAILED")
+    restarted = await post(instance=1, updated="2025-12-31T23:40:00Z")
 
     assert again["disposition"] == "duplicate"
     assert newer["disposition"] == "applied"
     assert older["disposition"] == "stale"
-    assert len({one["session_id"] for one in (first, again, newer, older)}) == 1
+    assert len({answer["session_id"] for answer in (first, again, newer, older)}) == 1
     assert restarted["session_id"] != first["session_id"]
     assert [first["attempt"]["number"], restarted["attempt"]["number"]] == [1, 2]
 

@@ -68,7 +68,7 @@ async def test_a_scores_parts_make_one_statement_and_one_best_score(
     tree = {"cmi": {"core": {"score": {"raw": "85", "min": "10", "max": "200"}}}}
     answer = await at.post(tree, query="isTerminateCommit=true")
     (report,) = bridge.reports()
-    scores = [json.loads(one.body)["result"] for one in report.statements if one.rule == "scored"]
+    scores = [json.loads(statement.body)["result"] for statement in report.statements if statement.rule == "scored"]
 
     assert before == ["initialized"]
     assert scores == [{"score": TOLD}]

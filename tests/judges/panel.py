@@ -49,5 +49,5 @@ def verdicts(judge: str, statements: Sequence[str]) -> dict[str, list[str]]:
     )
     if done.returncode:
         raise RuntimeError(f"{judge} ended with status {done.returncode}.\n{done.stderr.decode(errors='replace')}")
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    return dict(zip(statements, found, strict=True))
+    reasons = [json.loads(line) for line in done.stdout.splitlines()]
+    return dict(zip(statements, reasons, strict=True))

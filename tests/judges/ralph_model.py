@@ -22,16 +22,16 @@ def verdict(line: str) -> list[str]:
         faults = error.errors(include_url=False)
         # each kind of actor or object complains of not being meant; the one that was meant complains deepest inside
         deepest = max(len(fault["loc"]) for fault in faults)
-        return [_said(fault) for fault in faults if len(fault["loc"]) == deepest]
+        return [_described(fault) for fault in faults if len(fault["loc"]) == deepest]
     except Exception as error:  # noqa: BLE001 -- the model refuses some values by failing over them
         return [f"{type(error).__name__}: {error}"]
     return []
 
 
-def _said(fault: Any) -> str:
+def _described(fault: Any) -> str:
     return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']} {fault['input']!r}"
 
 
 if __name__ == "__main__":
-    for told in sys.stdin:
-        sys.stdout.write(json.dumps(verdict(told)) + "\n")
+    for statement in sys.stdin:
+        sys.stdout.write(json.dumps(verdict(statement)) + "\n")

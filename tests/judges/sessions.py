@@ -134,10 +134,10 @@ _EDGES = [
 @cache
 def sampled() -> dict[str, str]:
     """Return the statements that may be sent of a fixed sample of sessions, with the mapping document of each."""
-    found: dict[str, str] = {}
+    statements: dict[str, str] = {}
 
-    @given(attempt=_ATTEMPTS, told=_FACTS)
-    @example(attempt=_EDGES, told={})
+    @given(attempt=_ATTEMPTS, learner_facts=_FACTS)
+    @example(attempt=_EDGES, learner_facts={})
     @settings(
         max_examples=EXAMPLES,
         derandomize=True,
@@ -146,16 +146,16 @@ def sampled() -> dict[str, str]:
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def collect(attempt, told):
+    def collect(attempt, learner_facts):
         for name, text in DOCUMENTS.items():
-            for body in _play(compiled(text), attempt, facts(**told)):
-                found[body] = name
+            for body in _play(compiled(text), attempt, facts(**learner_facts)):
+                statements[body] = name
 
     collect()
-    return found
+    return statements
 
 
-def _play(mapping, attempt, told):
+def _play(mapping, attempt, context):
     play, at = None, NOON
     document = mapping.definition
     for commits, end in attempt:
@@ -163,12 +163,12 @@ def _play(mapping, attempt, told):
         for count, tree in enumerate(commits, 1):
             at += 10 * SECOND
             terminated = True if end == "terminated" and count == len(commits) else None
-            yield from _tell(mapping, told, play, play.send(tree, at=at, terminated=terminated))
+            yield from _tell(mapping, context, play, play.send(tree, at=at, terminated=terminated))
         if end == "idle" and play.session.ended is None:
-            yield from _tell(mapping, told, play, end_idle(play.attempt, play.session, document.idle))
+            yield from _tell(mapping, context, play, end_idle(play.attempt, play.session, document.idle))
 
 
-def _tell(mapping, told, play, done):
-    made = generate_statements(mapping, told, done.attempt, done.session, done.changes, done.at)
-    play.attempt, play.session = made.attempt, made.session
-    return [one.body for one in made.statements if one.problem is None]
+def _tell(mapping, context, play, done):
+    generated = generate_statements(mapping, context, done.attempt, done.session, done.changes, done.at)
+    play.attempt, play.session = generated.attempt, generated.session
+    return [statement.body for statement in generated.statements if statement.problem is None]

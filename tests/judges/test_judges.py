@@ -91,7 +91,7 @@ def recorded():
 
 def one_of_each():
     """Return a statement of each rule of each shipped document, for a learner and a course with each odd id."""
-    known = Snapshot(
+    snapshot = Snapshot(
         completion_status="completed",
         success_status="passed",
         score_raw=8.5,
@@ -103,11 +103,11 @@ def one_of_each():
     return [
         statement.body
         for text in DOCUMENTS.values()
-        for own in ODD_IDS
+        for odd_id in ODD_IDS
         for statement in generate_statements(
             compiled(text),
-            facts(learner_id=own, activity_id=own, course_id=own, learner_name=own, activity_name=own),
-            reached(known),
+            facts(learner_id=odd_id, activity_id=odd_id, course_id=odd_id, learner_name=odd_id, activity_name=odd_id),
+            reached(snapshot),
             SessionState(time_spent=33_025),
             changes,
             NOON,
@@ -123,45 +123,45 @@ def judge(request):
 
 
 @pytest.fixture(scope="module")
-def found(judge):
+def reasons(judge):
     """Return what the judge finds wrong with each statement of this module, asked once for all."""
     statements = [json.dumps(SOUND), *(broken(changes) for changes in BROKEN.values())]
     statements += [*recorded(), *one_of_each(), *sampled()]
     return panel.verdicts(judge, list(dict.fromkeys(statements)))
 
 
-def refused(found, statements):
+def refused(reasons, statements):
     """Return the statements that the judge refused, with its reasons."""
-    return {statement: found[statement] for statement in statements if found[statement]}
+    return {statement: reasons[statement] for statement in statements if reasons[statement]}
 
 
-def test_a_judge_takes_a_sound_statement(found):
-    assert found[json.dumps(SOUND)] == []
+def test_a_judge_takes_a_sound_statement(reasons):
+    assert reasons[json.dumps(SOUND)] == []
 
 
 @pytest.mark.parametrize("fault", list(BROKEN))
-def test_a_judge_refuses_a_broken_statement(found, judge, fault):
-    assert bool(found[broken(BROKEN[fault])]) == (fault not in OVERLOOKED[judge])
+def test_a_judge_refuses_a_broken_statement(reasons, judge, fault):
+    assert bool(reasons[broken(BROKEN[fault])]) == (fault not in OVERLOOKED[judge])
 
 
-def test_the_statements_of_all_recordings_are_accepted(found):
-    assert refused(found, recorded()) == {}
+def test_the_statements_of_all_recordings_are_accepted(reasons):
+    assert refused(reasons, recorded()) == {}
 
 
-def test_a_statement_of_each_rule_is_accepted_whatever_the_ids(found):
-    assert refused(found, one_of_each()) == {}
+def test_a_statement_of_each_rule_is_accepted_whatever_the_ids(reasons):
+    assert refused(reasons, one_of_each()) == {}
 
 
-def test_the_statements_of_made_up_sessions_are_accepted(found):
-    assert refused(found, sampled()) == {}
+def test_the_statements_of_made_up_sessions_are_accepted(reasons):
+    assert refused(reasons, sampled()) == {}
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_the_made_up_sessions_make_statements_of_every_rule(name):
-    told = Counter(json.loads(body)["verb"]["id"] for body, made_by in sampled().items() if made_by == name)
+    verbs = Counter(json.loads(body)["verb"]["id"] for body, made_by in sampled().items() if made_by == name)
     document = compiled(DOCUMENTS[name]).definition
 
-    assert set(told) == {document.verbs[rule.verb].id for rule in document.rules}
+    assert set(verbs) == {document.verbs[rule.verb].id for rule in document.rules}
 
 
 def test_a_judge_that_is_not_installed_says_how_to_install_it(judge, monkeypatch, tmp_path):

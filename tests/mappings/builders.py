@@ -93,8 +93,8 @@ def _changed(whole, changes):
 
 def page(number, status="incomplete", seconds=None, **changes):
     """Return a full SCORM 1.2 snapshot of a learner on a page, some seconds after it was loaded."""
-    told = {} if seconds is None else {"core.session_time": f"00:00:{seconds}"}
-    return scorm_12({"core.lesson_location": str(number), "core.lesson_status": status} | told | changes)
+    times = {} if seconds is None else {"core.session_time": f"00:00:{seconds}"}
+    return scorm_12({"core.lesson_location": str(number), "core.lesson_status": status} | times | changes)
 
 
 def delta(changes):
@@ -107,7 +107,7 @@ def numbered(*items):
     return {str(index): item for index, item in enumerate(items)}
 
 
-def kept(items):
+def stored_items(items):
     """Return interactions as snapshots keep them."""
     return {index: as_json(item) for index, item in items.items()}
 

@@ -9,7 +9,7 @@ from mappings.generation.documents import generate_documents
 from tests.mappings.builders import Play, scorm_2004
 from tests.mappings.statement_builders import ATTEMPT, compiled, facts
 
-NAMES = tuple(one.name for one in compiled().definition.documents)
+NAMES = tuple(document.name for document in compiled().definition.documents)
 SCO = "https://lms.example.org/courses/7/235"
 OTHER = "44444444-4444-4444-8444-444444444444"
 PARTS_12 = {
@@ -47,23 +47,25 @@ PARTS_2004 = {
 
 def contents(attempt, *, mapping=None, names=NAMES, attempts=(), **who):
     """Return the documents of an attempt by their names."""
-    found = generate_documents(
+    documents = generate_documents(
         mapping or compiled(),
         facts(**who),
         attempt,
         names=names,
         attempts=attempts,
     )
-    assert [one.name for one in found] == [name for name in NAMES if name in {one.name for one in found}]
-    return {one.name: one for one in found}
+    assert [document.name for document in documents] == [
+        name for name in NAMES if name in {document.name for document in documents}
+    ]
+    return {document.name: document for document in documents}
 
 
-def told(known, **options):
+def bodies(known, **options):
     """Return what the documents of an attempt say, by their names; for a snapshot, of the attempt that knows it."""
     attempt = known if isinstance(known, AttemptState) else AttemptState(snapshot=known)
     return {
-        name: json.loads(one.content) if one.content_type == "application/json" else one.content.decode()
-        for name, one in contents(attempt, **options).items()
+        name: json.loads(document.content) if document.content_type == "application/json" else document.content.decode()
+        for name, document in contents(attempt, **options).items()
     }
 
 
@@ -74,6 +76,6 @@ def after(tree, **options):
 
 def places(**who):
     """Return the place of each document of an attempt that has all of them."""
-    found = contents(after(scorm_2004(PARTS_2004)), attempts=[(ATTEMPT, 2)], **who)
-    assert tuple(found) == NAMES
-    return {name: one.place for name, one in found.items()}
+    documents = contents(after(scorm_2004(PARTS_2004)), attempts=[(ATTEMPT, 2)], **who)
+    assert tuple(documents) == NAMES
+    return {name: document.place for name, document in documents.items()}

@@ -137,7 +137,7 @@ def tell(*triggers, known=None, spent=0, mapping=None, at=NOON, **changes):
         facts(**changes),
         reached(known or Snapshot()),
         SessionState(time_spent=spent, time_known=True),
-        [change_of(one, spent) if isinstance(one, str) else one for one in triggers],
+        [change_of(trigger, spent) if isinstance(trigger, str) else trigger for trigger in triggers],
         at,
     )
     return [judged(statement.body) for statement in done.statements]
@@ -182,7 +182,7 @@ def judged(body):
     assert str(uuid.UUID(context["registration"])) == context["registration"]
     groups = context["contextActivities"]
     assert set(groups) <= {"parent", "grouping", "category", "other"}
-    activities = [statement["object"], *(one for group in groups.values() for one in group)]
+    activities = [statement["object"], *(activity for group in groups.values() for activity in group)]
     for activity in activities:
         definition = activity["definition"]
         assert set(activity) == {"objectType", "id", "definition"}
@@ -192,7 +192,11 @@ def judged(body):
         assert "correctResponsesPattern" not in definition or "interactionType" in definition
     extensions = [*context.get("extensions", ()), *statement.get("result", {}).get("extensions", ())]
     iris = [verb["id"], actor["account"]["homePage"], *extensions]
-    for iri in [*iris, *(one["id"] for one in activities), *(one["definition"]["type"] for one in activities)]:
+    for iri in [
+        *iris,
+        *(activity["id"] for activity in activities),
+        *(activity["definition"]["type"] for activity in activities),
+    ]:
         assert _IRI.fullmatch(iri), iri
     assert _TIMESTAMP.fullmatch(statement["timestamp"])
     assert datetime.fromisoformat(statement["timestamp"]).tzinfo is not None
@@ -207,12 +211,12 @@ def _judge_result(result):
     assert isinstance(result.get("response", ""), str)
     assert all(result[key] in (True, False) for key in ("completion", "success") if key in result)
     assert "duration" not in result or _DURATION.fullmatch(result["duration"])
-    told = result.get("score")
-    if told is not None:
-        assert told
-        assert set(told) <= {"scaled", "raw", "min", "max"}
-        low, high, raw = told.get("min"), told.get("max"), told.get("raw")
-        assert -1 <= told.get("scaled", 0) <= 1
+    score = result.get("score")
+    if score is not None:
+        assert score
+        assert set(score) <= {"scaled", "raw", "min", "max"}
+        low, high, raw = score.get("min"), score.get("max"), score.get("raw")
+        assert -1 <= score.get("scaled", 0) <= 1
         assert low is None or high is None or low < high
         assert raw is None or low is None or low <= raw
         assert raw is None or high is None or raw <= high

@@ -15,9 +15,9 @@ THIRD = {"id": "Q3", "type": "numeric", "student_response": "4", "result": "0.5"
 REVISED = FIRST | {"student_response": "b", "result": "correct"}
 
 
-def whole(*interactions, made=scorm_12, **changes):
+def whole(*interactions, build=scorm_12, **changes):
     """Return a full snapshot with these interactions."""
-    return made({"interactions": numbered(*interactions)} | changes)
+    return build({"interactions": numbered(*interactions)} | changes)
 
 
 def only(**elements):
@@ -28,7 +28,10 @@ def only(**elements):
 def answers(done):
     """Return what a commit told of answers: id, response, success or score."""
     about = [change.about for change in done.changes if change.trigger == "interaction.answered"]
-    return [(one.id, one.response, one.success if one.raw is None else one.raw) for one in about]
+    return [
+        (interaction.id, interaction.response, interaction.success if interaction.raw is None else interaction.raw)
+        for interaction in about
+    ]
 
 
 Q1, Q1_REVISED, Q2, Q3 = ("Q1", "a", False), ("Q1", "b", True), ("Q2", "true", True), ("Q3", "4", 0.5)
@@ -36,7 +39,7 @@ Q1, Q1_REVISED, Q2, Q3 = ("Q1", "a", False), ("Q1", "b", True), ("Q2", "true", T
 
 def stored(play):
     """Return a play whose attempt and session went to the database and came back."""
-    attempt, session = (msgspec.json.decode(msgspec.json.encode(one), type=type(one)) for one in state(play))
+    attempt, session = (msgspec.json.decode(msgspec.json.encode(part), type=type(part)) for part in state(play))
     play.attempt, play.session = attempt, session
     return play
 
@@ -47,7 +50,7 @@ def state(play):
 
 def all_told(play):
     """Return the answers of all commits of a play."""
-    return [one for done in play.folds for one in answers(done)]
+    return [answer for done in play.folds for answer in answers(done)]
 
 
 def suspended(*interactions, **options):
@@ -123,14 +126,14 @@ def test_moodles_differences_tell_each_answer_once():
     assert [answers(play.send(tree)) for tree in sent] == [[Q1], [], [Q2], [Q1_REVISED]]
 
 
-def one_by_one(play, index, item, *, back_from_storage=False, **others):
+def one_by_one(play, index, item, *, back_from_storage=False, **options):
     """Send an interaction element by element and return what each commit told."""
-    told = []
+    batches = []
     for name, value in item.items():
-        told.append(answers(play.send(only(**{f"{index}_{name}": value}), settled=False, **others)))
+        batches.append(answers(play.send(only(**{f"{index}_{name}": value}), settled=False, **options)))
         if back_from_storage:
             stored(play)
-    return told
+    return batches
 
 
 @pytest.mark.parametrize("back_from_storage", [False, True])
@@ -200,12 +203,12 @@ def test_a_batch_of_elements_tells_all_but_the_interaction_it_ends_in():
     assert answers(play.send(delta({}), terminated=True)) == [Q2]
 
 
-@pytest.mark.parametrize("made", [scorm_12, scorm_2004])
-def test_a_resumed_session_that_counts_from_nought_tells_its_answers(made):
+@pytest.mark.parametrize("build", [scorm_12, scorm_2004])
+def test_a_resumed_session_that_counts_from_nought_tells_its_answers(build):
     play = suspended(FIRST, SECOND)
 
-    assert answers(play.send(whole(THIRD, made=made), full=True)) == [Q3]
-    assert answers(play.send(whole(THIRD, REVISED, made=made), full=True)) == [Q1_REVISED]
+    assert answers(play.send(whole(THIRD, build=build), full=True)) == [Q3]
+    assert answers(play.send(whole(THIRD, REVISED, build=build), full=True)) == [Q1_REVISED]
 
 
 def test_a_resumed_session_does_not_mix_its_elements_with_the_earlier_ones():
@@ -214,9 +217,9 @@ def test_a_resumed_session_does_not_mix_its_elements_with_the_earlier_ones():
     assert spelled_out(play.known.interactions)["0"] == {"id": "Q9", "type": "choice"}
     play.send(whole({"id": "Q9", "type": "choice", "student_response": "b"}), full=True)
 
-    (told,) = [change.about for done in play.folds for change in done.changes if change.about is not None]
-    assert (told.id, told.response, told.success, told.description) == ("Q9", "b", None, "")
-    assert "weighting" not in told.cmi
+    (interaction,) = [change.about for done in play.folds for change in done.changes if change.about is not None]
+    assert (interaction.id, interaction.response, interaction.success, interaction.description) == ("Q9", "b", None, "")
+    assert "weighting" not in interaction.cmi
 
 
 def test_the_same_answer_in_a_resumed_session_is_told_again_where_the_content_forgot_the_first():
@@ -241,17 +244,17 @@ def test_a_resumed_session_of_single_elements_after_one_that_never_ended_tells_i
     one_by_one(first, 1, SECOND)
     second = stored(first).next_session()
 
-    told = [one for commit in one_by_one(second, 0, FIRST | {"latency": "00:00:09"}) for one in commit]
-    told += answers(second.send(delta({"core.lesson_location": "2"})))
-    assert sorted(told) == [Q1, Q2]
+    collected = [answer for commit in one_by_one(second, 0, FIRST | {"latency": "00:00:09"}) for answer in commit]
+    collected += answers(second.send(delta({"core.lesson_location": "2"})))
+    assert sorted(collected) == [Q1, Q2]
 
 
-@pytest.mark.parametrize("made", [scorm_12, scorm_2004])
-def test_a_resumed_session_that_loaded_the_earlier_interactions_does_not_tell_them_again(made):
+@pytest.mark.parametrize("build", [scorm_12, scorm_2004])
+def test_a_resumed_session_that_loaded_the_earlier_interactions_does_not_tell_them_again(build):
     play = suspended(FIRST, SECOND)
 
-    assert answers(play.send(whole(FIRST, SECOND, made=made), full=True)) == []
-    assert answers(play.send(whole(FIRST, SECOND, THIRD, made=made), full=True)) == [Q3]
+    assert answers(play.send(whole(FIRST, SECOND, build=build), full=True)) == []
+    assert answers(play.send(whole(FIRST, SECOND, THIRD, build=build), full=True)) == [Q3]
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ proven = settings(deadline=None, max_examples=80, derandomize=True, database=Non
 def warning(changes):
     """Return the one warning of a delta, and its snapshot."""
     reading = parse_cmi(delta(changes))
-    (found,) = reading.warnings
-    return found, reading.snapshot
+    (issue,) = reading.warnings
+    return issue, reading.snapshot
 
 
 @pytest.mark.parametrize(
@@ -62,19 +62,19 @@ def warning(changes):
     ],
 )
 def test_a_bad_value_is_warned_of_and_left_out(element, sent, code, message, value):
-    found, known = warning({element: sent})
+    issue, snapshot = warning({element: sent})
 
-    assert (found.element, found.code, found.value) == (f"cmi.{element}", code, value)
-    assert found.message.startswith(message)
-    assert msgspec.structs.replace(known, scorm_version=None) == EMPTY
+    assert (issue.element, issue.code, issue.value) == (f"cmi.{element}", code, value)
+    assert issue.message.startswith(message)
+    assert msgspec.structs.replace(snapshot, scorm_version=None) == EMPTY
 
 
 @pytest.mark.parametrize("length", [MAX_VALUE_LENGTH, MAX_VALUE_LENGTH + 1, 100_000])
 def test_a_warning_repeats_only_the_beginning_of_a_long_value(length):
-    found, _ = warning({"core.score.raw": "x" * length})
+    issue, _ = warning({"core.score.raw": "x" * length})
 
-    assert len(found.value) == MAX_VALUE_LENGTH
-    assert found.value.endswith("…") == (length > MAX_VALUE_LENGTH)
+    assert len(issue.value) == MAX_VALUE_LENGTH
+    assert issue.value.endswith("…") == (length > MAX_VALUE_LENGTH)
 
 
 def test_a_bad_value_never_spoils_its_neighbours():
@@ -82,7 +82,7 @@ def test_a_bad_value_never_spoils_its_neighbours():
         delta({"core.score.raw": "abc", "core.score.max": "10", "core.exit": "?", "core.lesson_location": "3"})
     )
 
-    assert {found.element for found in reading.warnings} == {"cmi.core.score.raw", "cmi.core.exit"}
+    assert {warning.element for warning in reading.warnings} == {"cmi.core.score.raw", "cmi.core.exit"}
     assert reading.snapshot == Snapshot(scorm_version="1.2", score_max=10, location="3")
 
 

@@ -15,7 +15,7 @@ from mappings.cmi.merge import merge
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import EMPTY, Snapshot
-from tests.mappings.builders import Play, delta, kept, page, scorm_12
+from tests.mappings.builders import Play, delta, page, scorm_12, stored_items
 
 proven = settings(deadline=None, max_examples=100, derandomize=True, database=None)
 
@@ -31,18 +31,18 @@ snapshots = st.builds(
     location=st.sampled_from([None, "2"]),
     suspend_data=st.sampled_from([None, "x"]),
     exit=st.sampled_from([None, "suspend"]),
-    interactions=st.sampled_from([None, kept({"0": {"id": "Q1"}})]),
+    interactions=st.sampled_from([None, stored_items({"0": {"id": "Q1"}})]),
 )
 
 
 def sequence(*statuses):
     """Return the triggers of SCORM 1.2 statuses that come one after the other."""
-    known, found = EMPTY, []
+    known, triggers = EMPTY, []
     for status in statuses:
         after = merge(known, parse_cmi(delta({"core.lesson_status": status})).snapshot)
-        found += [change.trigger for change in find_changes(known, after)]
+        triggers += [change.trigger for change in find_changes(known, after)]
         known = after
-    return found
+    return triggers
 
 
 def test_every_trigger_is_described_once():
@@ -72,9 +72,9 @@ def test_there_are_changes_exactly_where_something_tellable_changed(before, afte
 @given(snapshots, snapshots, st.sampled_from([None, 0, 5]), st.sampled_from([None, 0, 5]))
 @proven
 def test_changes_come_in_the_order_of_the_triggers_and_each_once(before, after, started, resumed):
-    found = [change.trigger for change in find_changes(before, after, started_at=started, resumed_at=resumed)]
+    triggers = [change.trigger for change in find_changes(before, after, started_at=started, resumed_at=resumed)]
 
-    assert found == [trigger for trigger in TRIGGERS if trigger in set(found)]
+    assert triggers == [trigger for trigger in TRIGGERS if trigger in set(triggers)]
 
 
 def test_everything_at_once_comes_in_one_order():
@@ -103,9 +103,9 @@ def test_a_turn_of_the_session_is_told_without_any_difference(turn, trigger):
 
 @pytest.mark.parametrize(("before", "after"), [(None, "3"), ("2", "3"), ("", "3")])
 def test_another_place_in_the_content_is_a_change(before, after):
-    found = find_changes(replace(EMPTY, location=before), replace(EMPTY, location=after))
+    changes = find_changes(replace(EMPTY, location=before), replace(EMPTY, location=after))
 
-    assert found == (Change("location.changed", before, after),)
+    assert changes == (Change("location.changed", before, after),)
     assert find_changes(replace(EMPTY, location=after), replace(EMPTY, location=after, credit="credit")) == ()
 
 
@@ -128,7 +128,7 @@ def test_the_end_of_a_session_tells_the_time_that_none_has_told(session, duratio
         {"location": ""},
         {"suspend_data": "y"},
         {"exit": "suspend"},
-        {"interactions": kept({"0": {"id": "Q2"}})},
+        {"interactions": stored_items({"0": {"id": "Q2"}})},
         {"completion_status": "incomplete"},
         {"success_status": "unknown"},
         {"score_max": 100},
@@ -167,9 +167,9 @@ def test_a_score_is_another_if_it_differs_from_the_last_possible_one():
 
 
 def test_progress_back_to_nought_is_a_change():
-    found = find_changes(Snapshot(progress_measure=0.5), Snapshot(progress_measure=0))
+    changes = find_changes(Snapshot(progress_measure=0.5), Snapshot(progress_measure=0))
 
-    assert found == (Change("progress.changed", 0.5, 0),)
+    assert changes == (Change("progress.changed", 0.5, 0),)
 
 
 def test_scorm_12s_passed_implies_completed():

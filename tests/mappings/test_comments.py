@@ -9,7 +9,7 @@ from mappings.cmi.snapshot import EMPTY, Snapshot
 from tests.mappings.builders import Play, delta, numbered, scorm_12, scorm_2004
 
 
-def told(done):
+def comment_texts(done):
     """Return the texts of the comments that a commit told."""
     return [change.about.text for change in done.changes if change.trigger == "comment.made"]
 
@@ -17,7 +17,7 @@ def told(done):
 def texts(*trees, **options):
     """Return the comments that each of a session's commits told."""
     play = Play()
-    return [told(play.send(tree, **options)) for tree in trees]
+    return [comment_texts(play.send(tree, **options)) for tree in trees]
 
 
 def old(text):
@@ -58,9 +58,9 @@ def test_scorm_2004s_comments_are_told_one_by_one():
 
 def test_a_comments_place_and_time_are_kept():
     item = {"comment": "Too fast", "location": "p1", "timestamp": "2026-01-31T12:00:00"}
-    (found,) = new_comments(EMPTY, Snapshot(comments_from_learner={"3": item}))
+    (comment,) = new_comments(EMPTY, Snapshot(comments_from_learner={"3": item}))
 
-    assert found == Comment("3", "Too fast", {"location": "p1", "timestamp": "2026-01-31T12:00:00"})
+    assert comment == Comment("3", "Too fast", {"location": "p1", "timestamp": "2026-01-31T12:00:00"})
 
 
 def test_a_comment_that_was_written_again_is_told_whole():
@@ -90,14 +90,18 @@ def test_a_resumed_session_tells_its_own_comments_and_not_the_earlier_ones():
     first.send(scorm_12({"comments": "Dull", "core.exit": "suspend"}), terminated=True)
     second = first.next_session()
 
-    assert [told(second.send(tree)) for tree in (old(""), old("Dull"), old("Better now"))] == [[], [], ["Better now"]]
+    assert [comment_texts(second.send(tree)) for tree in (old(""), old("Dull"), old("Better now"))] == [
+        [],
+        [],
+        ["Better now"],
+    ]
 
 
 def test_an_older_text_is_not_told_again():
     play = Play()
     play.send(delta({"comments": "Dull. Very"}), sequence=3)
 
-    assert told(play.send(delta({"comments": "Dull"}), sequence=2)) == []
+    assert comment_texts(play.send(delta({"comments": "Dull"}), sequence=2)) == []
     assert play.known.comments == "Dull. Very"
 
 
@@ -105,4 +109,4 @@ def test_a_missing_comment_of_an_older_commit_is_told_once():
     play = Play()
     play.send(new(), sequence=3)
 
-    assert [told(play.send(new({"comment": "Dull"}), sequence=count)) for count in (2, 1)] == [["Dull"], []]
+    assert [comment_texts(play.send(new({"comment": "Dull"}), sequence=count)) for count in (2, 1)] == [["Dull"], []]

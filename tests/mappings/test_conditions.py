@@ -33,13 +33,13 @@ def with_condition(condition, when="score.changed", text=SHIPPED):
     )
 
 
-def speaks(condition, known=KNOWN, change="score.changed", **changes):
+def speaks(condition, snapshot=KNOWN, change="score.changed", **changes):
     """Return whether a rule with a condition makes a statement."""
     change = change_of(change) if isinstance(change, str) else change
-    attempt = AttemptState(snapshot=known, score=score(known), total_time=360_000)
+    attempt = AttemptState(snapshot=snapshot, score=score(snapshot), total_time=360_000)
     mapping = compiled(with_condition(condition, change.trigger))
-    made = generate_statements(mapping, facts(**changes), attempt, SessionState(time_spent=6_050), [change], NOON)
-    return "conditional" in [statement.rule for statement in made.statements]
+    generated = generate_statements(mapping, facts(**changes), attempt, SessionState(time_spent=6_050), [change], NOON)
+    return "conditional" in [statement.rule for statement in generated.statements]
 
 
 NEUTRAL = interaction({"id": "Q", "learner_response": "a", "result": "neutral"})
@@ -70,8 +70,8 @@ def test_a_rule_speaks_where_its_condition_holds(condition):
     assert speaks(condition, Snapshot(**{**_fields(KNOWN), "score_max": 100, "scorm_version": "1.2"}))
 
 
-def _fields(known):
-    return {name: getattr(known, name) for name in known.__struct_fields__}
+def _fields(snapshot):
+    return {name: getattr(snapshot, name) for name in snapshot.__struct_fields__}
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ def test_a_rule_that_was_silent_can_still_speak():
     )
     attempt, rules = AttemptState(), []
     for raw in (40, 60, 70):
-        known = Snapshot(score_raw=raw, success_status="passed")
+        snapshot = Snapshot(score_raw=raw, success_status="passed")
         attempt = generate_statements(
             mapping,
             facts(),
-            AttemptState(snapshot=known, score=score(known), firing_counts=attempt.firing_counts),
+            AttemptState(snapshot=snapshot, score=score(snapshot), firing_counts=attempt.firing_counts),
             SessionState(),
             [Change("success.passed")],
             NOON,

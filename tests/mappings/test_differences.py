@@ -27,24 +27,24 @@ def _document(*changes: tuple[str, str]) -> MappingDefinition:
 def test_every_shipped_document_has_all_its_rules_in_words() -> None:
     for path in SHIPPED.glob("*.toml"):
         document = load_definition(path.read_text(encoding="utf-8"), path.name)
-        told = describe(document)
-        assert [rule.name for rule in told.rules] == [rule.name for rule in document.rules]
-        assert all(rule.when and rule.verb and rule.object_id and rule.often for rule in told.rules)
-        assert len(told.documents) == len(document.documents)
+        description = describe(document)
+        assert [rule.name for rule in description.rules] == [rule.name for rule in document.rules]
+        assert all(rule.when and rule.verb and rule.object_id and rule.often for rule in description.rules)
+        assert len(description.documents) == len(document.documents)
 
 
 def test_a_condition_is_told_with_what_its_names_mean() -> None:
     condition = 'if = "score.scaled > 0.5 && [1, 2].exists(x, x == attempt.number)"'
     rule = 'name = "passed"\nwhen = "success.passed"\n'
     document = _document((rule + FOR_CREDIT, f"{rule}{condition}\n"))
-    (told,) = [one for one in describe(document).rules if one.name == "passed"]
-    assert [name for name, _ in told.means] == ["attempt", "score"]
+    (described,) = [rule for rule in describe(document).rules if rule.name == "passed"]
+    assert [name for name, _ in described.means] == ["attempt", "score"]
 
 
 def test_nothing_differs_from_a_document_to_itself() -> None:
-    one = _document()
-    assert diff_rules(one, one) == []
-    assert diff_settings(one, one) == []
+    document = _document()
+    assert diff_rules(document, document) == []
+    assert diff_settings(document, document) == []
 
 
 def test_rules_that_were_added_dropped_or_changed_are_told_with_what_changed() -> None:
@@ -52,19 +52,23 @@ def test_rules_that_were_added_dropped_or_changed_are_told_with_what_changed() -
         ('name = "progressed"\n', 'name = "moved-on"\n'),
         ('verb = "suspended"\nobject = "sco"', 'verb = "terminated"\nobject = "course"'),
     )
-    found = {one.name: one for one in diff_rules(_document(), changed)}
-    assert {name: one.kind for name, one in found.items()} == {
+    differences = {difference.name: difference for difference in diff_rules(_document(), changed)}
+    assert {name: difference.kind for name, difference in differences.items()} == {
         "moved-on": "added",
         "suspended": "changed",
         "progressed": "dropped",
     }
-    assert [one.name for one in found["suspended"].fields] == ["verb", "verb's name", "object", "object's id"]
+    assert [field.name for field in differences["suspended"].fields] == ["verb", "verb's name", "object", "object's id"]
 
 
 def test_what_is_no_rule_is_told_by_itself_and_a_new_rule_is_no_new_order() -> None:
     before, after = _document(), _document(('account = "{learner.id}"', 'account = "{learner.name|x}"'))
-    (one,) = diff_settings(before, after)
-    assert (one.name, one.before, one.after) == ("actor: Account's name", "{learner.id}", "{learner.name|x}")
+    (difference,) = diff_settings(before, after)
+    assert (difference.name, difference.before, difference.after) == (
+        "actor: Account's name",
+        "{learner.id}",
+        "{learner.name|x}",
+    )
     assert diff_settings(before, _document(('name = "progressed"\n', 'name = "moved-on"\n'))) == []
 
 

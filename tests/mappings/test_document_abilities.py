@@ -45,19 +45,19 @@ def with_extensions(*lines, rule=""):
     return compiled(SMALL.replace('once = "attempt"', f'once = "attempt"\n{rule}') + table)
 
 
-def extensions(mapping, known=None, session=None, **who):
+def extensions(mapping, snapshot=None, session=None, **who):
     """Return the extensions of a statement's context."""
     done = generate_statements(
         mapping,
         facts(**who),
-        reached(known or Snapshot()),
+        reached(snapshot or Snapshot()),
         session or SessionState(),
         [Change("completion.completed")],
         NOON,
     )
-    (made,) = done.statements
-    statement = json.loads(made.body)
-    assert made.problem is None
+    (generated,) = done.statements
+    statement = json.loads(generated.body)
+    assert generated.problem is None
     assert [*check_statement(statement, "", Edition.ONE), *check_statement(statement, "", Edition.TWO)] == []
     return statement["context"].get("extensions", {})
 
@@ -73,12 +73,12 @@ def test_the_learners_place_can_be_an_activity(location, part):
 
 def test_each_commits_place_is_told_in_statements_of_one_session():
     mapping = compiled(SHIPPED + PLACE)
-    told = [
+    statements = [
         tell("location.changed", mapping=mapping, known=Snapshot(location=place))[0] for place in ("1", "2", None, "1")
     ]
 
-    assert [one["object"]["id"].rpartition("/")[2] for one in told] == ["1", "2", "none", "1"]
-    assert ["name" in one["object"]["definition"] for one in told] == [True, True, False, True]
+    assert [statement["object"]["id"].rpartition("/")[2] for statement in statements] == ["1", "2", "none", "1"]
+    assert ["name" in statement["object"]["definition"] for statement in statements] == [True, True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -111,20 +111,20 @@ def test_each_commits_place_is_told_in_statements_of_one_session():
 def test_an_extension_holds_texts_numbers_and_booleans_and_is_left_out_where_it_is_not_known(value, held):
     attributes = json.dumps({"grade": "-7.5", "staff": "TRUE"})
     session = SessionState(mode="review", credit="no-credit")
-    found = extensions(
+    extension_values = extensions(
         with_extensions(("v", value)), Snapshot(scaled_passing_score=0.85), session, learner_attributes=attributes
     )
     if held is ...:
-        assert found == {}
+        assert extension_values == {}
     elif held is None:
-        assert found == {"x:v": {"a": 2, "b": 1, "c": "x", "e": "?"}}
+        assert extension_values == {"x:v": {"a": 2, "b": 1, "c": "x", "e": "?"}}
     else:
-        assert found == {"x:v": held}
-        assert type(found["x:v"]) is type(held)
+        assert extension_values == {"x:v": held}
+        assert type(extension_values["x:v"]) is type(held)
 
 
 @pytest.mark.parametrize(
-    ("known", "expected"),
+    ("snapshot", "expected"),
     [
         (Snapshot(scaled_passing_score=0.123456), 0.1235),
         (Snapshot(scaled_passing_score=1), 1),
@@ -136,10 +136,10 @@ def test_an_extension_holds_texts_numbers_and_booleans_and_is_left_out_where_it_
         (Snapshot(), None),
     ],
 )
-def test_the_score_to_pass_is_told_from_0_to_1(known, expected):
+def test_the_score_to_pass_is_told_from_0_to_1(snapshot, expected):
     mapping = with_extensions(rule='extensions = { "x:m" = "{mastery_score:number}" }')
 
-    assert extensions(mapping, known).get("x:m") == expected
+    assert extensions(mapping, snapshot).get("x:m") == expected
 
 
 def test_a_rules_extensions_are_told_with_the_contexts_and_win():
@@ -222,10 +222,10 @@ def test_a_rules_extensions_are_told_with_the_contexts_and_win():
     ],
 )
 def test_a_fault_says_where_and_what(old, new, place, message):
-    (found,) = faults(changed(old, new))
+    (fault,) = faults(changed(old, new))
 
-    assert found.place == place
-    assert found.message.startswith(message)
+    assert fault.place == place
+    assert fault.message.startswith(message)
 
 
 def test_an_activity_that_commits_change_has_no_documents():
@@ -233,13 +233,13 @@ def test_an_activity_that_commits_change_has_no_documents():
         '[documents.d]\nresource = "activities/state"\nid = "x:d"\nactivity = "page"\ncontent = ["location"]\n'
         "every = 1\nsend = true\n"
     )
-    (found,) = faults(SHIPPED + PLACE + document)
+    (fault,) = faults(SHIPPED + PLACE + document)
 
-    assert found.place == "documents.d.activity"
+    assert fault.place == "documents.d.activity"
 
 
 @pytest.mark.parametrize(
-    ("language", "known", "expected"),
+    ("language", "learner_language", "expected"),
     [
         ('"{learner.language}"', "de-CH", "de-CH"),
         ('"{learner.language}"', "deutsch", None),
@@ -248,7 +248,7 @@ def test_an_activity_that_commits_change_has_no_documents():
         ('"fr"', "de", "fr"),
     ],
 )
-def test_platform_and_language_can_be_told(language, known, expected):
+def test_platform_and_language_can_be_told(language, learner_language, expected):
     text = changed("category = []", f'category = []\nplatform = "{{lms.name}} {{location}}"\nlanguage = {language}')
     mapping = compiled(text)
     statements = [
@@ -256,7 +256,7 @@ def test_platform_and_language_can_be_told(language, known, expected):
             generate_statements(
                 mapping,
                 facts(),
-                reached(Snapshot(language=known, location=place)),
+                reached(Snapshot(language=learner_language, location=place)),
                 SessionState(),
                 [Change("completion.completed")],
                 NOON,
@@ -267,17 +267,17 @@ def test_platform_and_language_can_be_told(language, known, expected):
         for place in ("p1", None)
     ]
 
-    assert [one["context"].get("language") for one in statements] == [expected, expected]
-    assert [one["context"].get("platform") for one in statements] == ["Example LMS p1", None]
-    for one in statements:
-        assert [*check_statement(one, "", Edition.ONE), *check_statement(one, "", Edition.TWO)] == []
+    assert [statement["context"].get("language") for statement in statements] == [expected, expected]
+    assert [statement["context"].get("platform") for statement in statements] == ["Example LMS p1", None]
+    for body in statements:
+        assert [*check_statement(body, "", Edition.ONE), *check_statement(body, "", Edition.TWO)] == []
 
 
 @pytest.mark.parametrize("name", ["Doe, Jane", ""])
 def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name):
     mbox = "mailto:jane@example.org"
     digest = hashlib.sha1(mbox.encode()).hexdigest()
-    for identifier, kept, expected in (
+    for identifier, learner_mbox, expected in (
         ("mbox", mbox, {"mbox": mbox}),
         ("mbox_sha1sum", mbox, {"mbox_sha1sum": digest}),
         ("mbox_sha1sum", digest, {"mbox_sha1sum": digest}),
@@ -286,7 +286,7 @@ def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name):
         ("account", mbox, {"account": {"homePage": "https://lms.example.org/", "name": "u42"}}),
     ):
         mapping = compiled(SHIPPED.replace('identifier = "account"', f'identifier = "{identifier}"'))
-        who = facts(learner_mbox=kept, learner_name=name)
+        who = facts(learner_mbox=learner_mbox, learner_name=name)
         done = generate_statements(mapping, who, AttemptState(), SessionState(), [Change("attempt.started")], NOON)
         statement = json.loads(done.statements[0].body)
 
@@ -302,10 +302,10 @@ def test_the_registration_in_a_course_is_one_for_all_its_activities():
         (statement,) = tell("attempt.started", mapping=mapping, **who)
         return statement["context"]["registration"]
 
-    one = registration()
-    assert registration(activity_id="236", registration=OTHER, attempt_id=OTHER) == one
-    assert len({one, registration(course_id="8"), registration(learner_id="u2"), registration(lms="2")}) == 4
-    assert registration(course_id="", activity_id="7") == one
+    shared = registration()
+    assert registration(activity_id="236", registration=OTHER, attempt_id=OTHER) == shared
+    assert len({shared, registration(course_id="8"), registration(learner_id="u2"), registration(lms="2")}) == 4
+    assert registration(course_id="", activity_id="7") == shared
     assert registration(course_registration=OTHER) == OTHER
 
 
@@ -322,21 +322,24 @@ def test_the_registration_in_a_course_is_one_for_all_its_activities():
     ],
 )
 def test_scorm_12_is_scaled_by_100_or_by_its_range_as_the_document_says(raw, low, high, expected):
-    known = Snapshot(scorm_version="1.2", score_raw=raw, score_min=low, score_max=high)
+    snapshot = Snapshot(scorm_version="1.2", score_raw=raw, score_min=low, score_max=high)
     by_range = compiled(SHIPPED.replace('scaled_score = "raw/100"', 'scaled_score = "range"'))
-    (statement,), (other,) = tell("score.changed", known=known), tell("score.changed", known=known, mapping=by_range)
+    (statement,), (other,) = (
+        tell("score.changed", known=snapshot),
+        tell("score.changed", known=snapshot, mapping=by_range),
+    )
 
     assert statement["result"]["score"].get("scaled") == expected
-    assert other["result"]["score"].get("scaled") == score(known).scaled
+    assert other["result"]["score"].get("scaled") == score(snapshot).scaled
 
 
 def test_scorm_2004_is_scaled_as_the_content_says_whatever_the_document_says():
-    for known in (
+    for snapshot in (
         Snapshot(scorm_version="2004", score_raw=8, score_min=0, score_max=10),
         Snapshot(scorm_version="2004", score_raw=8, score_min=0, score_max=10, score_scaled=0.3),
     ):
-        (statement,) = tell("score.changed", known=known)
-        assert statement["result"]["score"]["scaled"] == score(known).scaled
+        (statement,) = tell("score.changed", known=snapshot)
+        assert statement["result"]["score"]["scaled"] == score(snapshot).scaled
 
 
 def test_a_condition_sees_the_score_as_it_is_told():
@@ -344,7 +347,9 @@ def test_a_condition_sees_the_score_as_it_is_told():
         '\n[[rules]]\nname = "low"\nwhen = "score.changed"\nif = "score.scaled < 0.1 && change.after.scaled < 0.1"\n'
         'verb = "scored"\nobject = "sco"\nonce = "change"\n'
     )
-    known = Snapshot(scorm_version="1.2", score_raw=8, score_min=0, score_max=10)
-    found = tell(Change("score.changed", None, Score(0.8, 8, 0, 10)), known=known, mapping=compiled(SHIPPED + rule))
+    snapshot = Snapshot(scorm_version="1.2", score_raw=8, score_min=0, score_max=10)
+    statements = tell(
+        Change("score.changed", None, Score(0.8, 8, 0, 10)), known=snapshot, mapping=compiled(SHIPPED + rule)
+    )
 
-    assert len(found) == 2
+    assert len(statements) == 2

@@ -77,14 +77,14 @@ def users(tree, path):
     kind, name = path
     if kind == "verbs":
         return {f"rules[{index}].verb" for index, rule in enumerate(tree["rules"]) if rule["verb"] == name}
-    found = {f"context.{key}" for key in ("grouping", "category") if name in tree["context"][key]}
+    places = {f"context.{key}" for key in ("grouping", "category") if name in tree["context"][key]}
     for index, rule in enumerate(tree["rules"]):
-        found |= {f"rules[{index}].{key}" for key in ("parent", "category") if name in rule.get(key, ())}
-        found |= {f"rules[{index}].object"} if rule["object"] == name else set()
-        found |= {f"rules[{index}].objectives.as"} if rule.get("objectives", {}).get("as") == name else set()
-    for own, document in tree.get("documents", {}).items():
-        found |= {f"documents.{own}.{key}" for key in ("activity", "attempts") if document.get(key) == name}
-    return found
+        places |= {f"rules[{index}].{key}" for key in ("parent", "category") if name in rule.get(key, ())}
+        places |= {f"rules[{index}].object"} if rule["object"] == name else set()
+        places |= {f"rules[{index}].objectives.as"} if rule.get("objectives", {}).get("as") == name else set()
+    for document_name, document in tree.get("documents", {}).items():
+        places |= {f"documents.{document_name}.{key}" for key in ("activity", "attempts") if document.get(key) == name}
+    return places
 
 
 def toml(value):
@@ -96,7 +96,7 @@ def toml(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def found(tree):
+def fault_places(tree):
     """Return the places of a document's faults; none where it loads and compiles."""
     text = "\n".join(f"{key} = {toml(value)}" for key, value in tree.items())
     try:
@@ -132,9 +132,9 @@ def renamed(whole, path):
 
 def retyped(whole, path):
     """Return the document with values of each other type at a key, each with the places of which all must be told."""
-    own = type(at(whole, path))
+    type_ = type(at(whole, path))
     for kind, value in OTHERS.items():
-        if not isinstance(value, own):
+        if not isinstance(value, type_):
             tree = copy.deepcopy(whole)
             at(tree, path[:-1])[path[-1]] = value
             yield f" as {kind}", tree, {place_of(path)}
@@ -150,7 +150,7 @@ def blanked(whole, path):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_mutations_begin_with_a_sound_document(name):
-    assert found(tomllib.loads(DOCUMENTS[name])) == set()
+    assert fault_places(tomllib.loads(DOCUMENTS[name])) == set()
 
 
 @pytest.mark.parametrize("mutate", [dropped, renamed, retyped, blanked])
@@ -162,7 +162,7 @@ def test_every_mutation_is_caught_at_its_key_or_harmless_by_the_rule(name, mutat
     for path in paths(whole):
         for how, tree, expected in mutate(whole, path):
             count += 1
-            places = found(tree)
+            places = fault_places(tree)
             if not places:
                 harmless.add(path)
             elif not expected <= places:

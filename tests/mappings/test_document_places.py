@@ -16,8 +16,8 @@ from tests.mappings.statement_builders import ATTEMPT, ODD_IDS, SHIPPED, compile
 
 def test_a_document_keeps_its_place_whatever_is_told_there():
     assert places() == places(session_id=OTHER, learner_name="", activity_name="", registration=OTHER, lms="lms-2")
-    assert all(one.id == str(uuid.UUID(one.id)) for one in places().values())
-    assert len({one.id for one in places().values()}) == len(NAMES)
+    assert all(place.id == str(uuid.UUID(place.id)) for place in places().values())
+    assert len({place.id for place in places().values()}) == len(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ def test_a_place_is_the_request_s_parameters():
         },
     )
     attempt = f"{SCO}?attemptId={ATTEMPT}"
-    found = {
-        name: (one.resource, json.loads(one.parameters) | _agent(json.loads(one.parameters)))
-        for name, one in places().items()
+    requests = {
+        name: (place.resource, json.loads(place.parameters) | _agent(json.loads(place.parameters)))
+        for name, place in places().items()
     }
 
-    assert found == {
+    assert requests == {
         "activity-state": (
             "activities/state",
             {"activityId": SCO, "agent": agent, "stateId": profile + "activity-state"},
@@ -75,15 +75,15 @@ def _agent(parameters):
     return {"agent": json.loads(parameters["agent"])} if "agent" in parameters else {}
 
 
-@pytest.mark.parametrize("own", ODD_IDS)
-def test_an_odd_id_makes_a_proper_place(own):
-    for one in places(learner_id=own, activity_id=own, course_id=own).values():
-        parameters = json.loads(one.parameters)
+@pytest.mark.parametrize("odd_id", ODD_IDS)
+def test_an_odd_id_makes_a_proper_place(odd_id):
+    for place in places(learner_id=odd_id, activity_id=odd_id, course_id=odd_id).values():
+        parameters = json.loads(place.parameters)
         if "activityId" in parameters:
             assert [*check_iri(parameters["activityId"], "")] == []
         if "agent" in parameters:
             agent = json.loads(parameters["agent"])
-            assert agent == {"account": {"homePage": "https://lms.example.org/", "name": own}, "objectType": "Agent"}
+            assert agent == {"account": {"homePage": "https://lms.example.org/", "name": odd_id}, "objectType": "Agent"}
             assert [*check_agent(agent, "")] == []
 
 
@@ -95,5 +95,7 @@ def test_the_account_s_name_can_be_put_together_and_have_a_fallback():
         ('say \\"{learner.id}\\" \\\\', "", 'say "u42" \\'),
     ):
         text = SHIPPED.replace('account = "{learner.id}"', f'account = "{template}"')
-        (one,) = contents(AttemptState(), mapping=compiled(text), names={"agent-profile"}, learner_name=name).values()
-        assert json.loads(json.loads(one.place.parameters)["agent"])["account"]["name"] == account
+        (document,) = contents(
+            AttemptState(), mapping=compiled(text), names={"agent-profile"}, learner_name=name
+        ).values()
+        assert json.loads(json.loads(document.place.parameters)["agent"])["account"]["name"] == account

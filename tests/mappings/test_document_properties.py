@@ -58,17 +58,17 @@ def nulls(value):
     return value is None or any(map(nulls, below))
 
 
-def judged(one):
+def judged(document):
     """Return a document that says what its mapping asks for, and nothing of no value."""
-    (described,) = (each for each in compiled().definition.documents if each.name == one.name)
-    assert one.content
-    assert set(json.loads(one.place.parameters)) <= {"activityId", "agent", "stateId", "profileId"}
-    if one.content_type == "application/json":
-        value = json.loads(one.content)
+    (described,) = (each for each in compiled().definition.documents if each.name == document.name)
+    assert document.content
+    assert set(json.loads(document.place.parameters)) <= {"activityId", "agent", "stateId", "profileId"}
+    if document.content_type == "application/json":
+        value = json.loads(document.content)
         assert list(value) == [part for part in described.content if part in value]
         assert not nulls(value)
         assert all(part not in ("", [], {}) for part in value.values())
-    return one
+    return document
 
 
 @given(COMMITS)
@@ -77,8 +77,8 @@ def test_whatever_commits_come_documents_hold_what_was_asked_for_and_are_the_sam
     states = played(commits)
     for now, (_, _, listed) in zip(states[1:], commits, strict=False):
         options = {"attempts": [(ATTEMPT, 1)] if listed else ()}
-        found = [judged(one) for one in contents(now, **options).values()]
-        assert found == list(contents(now, **options).values())
+        documents = [judged(document) for document in contents(now, **options).values()]
+        assert documents == list(contents(now, **options).values())
 
 
 @given(SESSIONS)
@@ -89,6 +89,6 @@ def test_whole_sessions_make_documents_whatever_they_say(sessions):
     for session in sessions:
         for tree, terminated, settled, sequence in session:
             play.send(delta(tree), terminated=terminated, settled=settled, sequence=sequence)
-            for one in contents(play.attempt, session_id=SESSION).values():
-                judged(one)
+            for document in contents(play.attempt, session_id=SESSION).values():
+                judged(document)
         play = play.next_session()

@@ -95,11 +95,11 @@ def test_each_resource_holds_its_parts_and_no_others(resource, part):
         text += 'attempts = "attempt"\n'
     text = SMALL + text + ATTEMPTS[ATTEMPTS.index("[activities") :]
     if part in PARTS_OF[resource]:
-        assert [one.content for one in documents(text)] == [(part,)]
+        assert [document.content for document in documents(text)] == [(part,)]
     else:
-        (found,) = faults(text)
-        assert found.place.endswith(".content")
-        assert found.message == f"cannot hold {part}: {resource} is {RESOURCES[resource]}"
+        (fault,) = faults(text)
+        assert fault.place.endswith(".content")
+        assert fault.message == f"cannot hold {part}: {resource} is {RESOURCES[resource]}"
 
 
 STATES, LIST, PROFILE = "documents.state", "documents.attempts", "documents.learner"
@@ -202,11 +202,11 @@ STATES, LIST, PROFILE = "documents.state", "documents.attempts", "documents.lear
 )
 def test_a_fault_says_where_and_what(old, new, place, message):
     text = changed(old, new, WHOLE)
-    (found,) = faults(text)
+    (fault,) = faults(text)
 
-    assert found.place == place
-    assert found.message.startswith(message)
-    assert found.line
+    assert fault.place == place
+    assert fault.message.startswith(message)
+    assert fault.line
 
 
 @pytest.mark.parametrize(
@@ -214,26 +214,26 @@ def test_a_fault_says_where_and_what(old, new, place, message):
     [("documents = 7", "documents"), ("documents = [1]", "documents"), ("documents.state = 7", "documents.state")],
 )
 def test_documents_that_are_no_tables_are_a_fault(table, place):
-    found = faults(f"{table}\n{SMALL}")
+    problems = faults(f"{table}\n{SMALL}")
 
-    assert (found[0].place, found[0].message[:16]) == (place, "must be a table,")
+    assert (problems[0].place, problems[0].message[:16]) == (place, "must be a table,")
 
 
 @pytest.mark.parametrize("name", ["state", "learner"])
 def test_two_documents_of_one_place_are_a_fault(name):
     described = {"state": STATE, "learner": LEARNER}[name]
     text = WHOLE + described.replace(f"[documents.{name}]", "[documents.again]")
-    (found,) = faults(text)
+    (fault,) = faults(text)
 
-    assert (found.place, found.line) == ("documents.again", line_of(text, "[documents.again]"))
-    assert found.message == "has the resource, activity and id of an earlier document"
+    assert (fault.place, fault.line) == ("documents.again", line_of(text, "[documents.again]"))
+    assert fault.message == "has the resource, activity and id of an earlier document"
 
 
 def test_two_documents_of_one_activity_under_two_names_are_at_one_place():
     same = SMALL[SMALL.index("[activities.sco]") : SMALL.index("[context]")].replace("sco", "lesson")
     again = STATE.replace("documents.state", "documents.again").replace('"sco"', '"lesson"')
 
-    assert [one.place for one in faults(WHOLE + same + again)] == ["documents.again"]
+    assert [fault.place for fault in faults(WHOLE + same + again)] == ["documents.again"]
 
 
 def test_documents_of_other_resources_activities_or_ids_have_places_of_their_own():
@@ -249,7 +249,7 @@ def test_documents_of_other_resources_activities_or_ids_have_places_of_their_own
 
 def test_documents_without_a_place_are_not_told_to_share_one():
     bare = "\n[documents.{}]\n" + STATE.split("\n", 4)[-1]
-    found = faults(SMALL + bare.format("one") + bare.format("two"))
+    problems = faults(SMALL + bare.format("one") + bare.format("two"))
 
-    assert {one.message[:10] for one in found} == {"is missing"}
-    assert {one.place.rpartition(".")[0] for one in found} == {"documents.one", "documents.two"}
+    assert {fault.message[:10] for fault in problems} == {"is missing"}
+    assert {fault.place.rpartition(".")[0] for fault in problems} == {"documents.one", "documents.two"}

@@ -63,8 +63,8 @@ def faults(text):
 
 def line_of(text, words):
     """Return the number of the one line that begins so."""
-    (found,) = [at for at, line in enumerate(text.splitlines(), 1) if line.startswith(words)]
-    return found
+    (number,) = [at for at, line in enumerate(text.splitlines(), 1) if line.startswith(words)]
+    return number
 
 
 def changed(old, new, text=SMALL):
@@ -77,8 +77,8 @@ def changed(old, new, text=SMALL):
 def test_a_sound_document_loads_and_compiles(text):
     compiled = compile_definition(load_definition(text, "test.toml"), "test.toml")
 
-    found = [rule for rules in compiled.rules.values() for rule in rules]
-    assert sorted(rule.name for rule in found) == sorted(rule.name for rule in compiled.definition.rules)
+    all_rules = [rule for rules in compiled.rules.values() for rule in rules]
+    assert sorted(rule.name for rule in all_rules) == sorted(rule.name for rule in compiled.definition.rules)
     for rules in compiled.rules.values():
         assert rules == [rule for rule in compiled.definition.rules if rule in rules]
 
@@ -115,9 +115,9 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file():
         ('once = "attempt"', 'once = "ever"\nresult = ["score", "score", "grade"]\ncolour = "red"'),
     ]:
         text = changed(old, new, text)
-    found = faults(text)
+    problems = faults(text)
 
-    assert [(fault.place, fault.line) for fault in found] == [
+    assert [(fault.place, fault.line) for fault in problems] == [
         ("mapping.name", 2),
         ("mapping.language", 4),
         ("actor.home_page", 16),
@@ -191,10 +191,10 @@ def test_an_error_lists_every_fault_with_its_line_and_place():
     ],
 )
 def test_a_fault_says_where_and_what(old, new, place, message):
-    (found,) = faults(changed(old, new))
+    (fault,) = faults(changed(old, new))
 
-    assert found.place == place
-    assert found.message.startswith(message)
+    assert fault.place == place
+    assert fault.message.startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -207,24 +207,24 @@ def test_a_fault_says_where_and_what(old, new, place, message):
 )
 def test_an_unknown_key_is_told_with_all_that_could_be_meant(old, new, meant):
     """Optional ones too: a misspelt key is most often one that is not there under its right name."""
-    (found,) = faults(changed(old, new))
+    (fault,) = faults(changed(old, new))
 
-    assert meant in re.split(r"[ ,]+", found.message)
+    assert meant in re.split(r"[ ,]+", fault.message)
 
 
 def test_two_rules_of_one_name_are_a_fault():
     rule = SMALL[SMALL.index("[[rules]]") :]
-    (found,) = faults(SMALL + rule)
+    (fault,) = faults(SMALL + rule)
 
-    assert (found.place, found.line) == ("rules[1].name", 39)
-    assert found.message == "is the name of an earlier rule too: completed"
+    assert (fault.place, fault.line) == ("rules[1].name", 39)
+    assert fault.message == "is the name of an earlier rule too: completed"
 
 
 def test_rules_without_names_are_not_told_to_share_one():
     rule = SMALL[SMALL.index("[[rules]]") :].replace('name = "completed"\n', "")
-    found = faults(SMALL[: SMALL.index("[[rules]]")] + rule + rule)
+    problems = faults(SMALL[: SMALL.index("[[rules]]")] + rule + rule)
 
-    assert [(fault.place, fault.message[:10]) for fault in found] == [
+    assert [(fault.place, fault.message[:10]) for fault in problems] == [
         ("rules[0].name", "is missing"),
         ("rules[1].name", "is missing"),
     ]
@@ -240,9 +240,9 @@ def test_rules_without_names_are_not_told_to_share_one():
     ],
 )
 def test_a_document_without_rules_is_a_fault(rules, place, message):
-    (found,) = faults(rules + "\n" + SMALL[: SMALL.index("[[rules]]")])
+    (fault,) = faults(rules + "\n" + SMALL[: SMALL.index("[[rules]]")])
 
-    assert (found.place, found.message) == (place, message)
+    assert (fault.place, fault.message) == (place, message)
 
 
 def test_an_empty_document_lists_every_table_that_is_missing():
@@ -262,24 +262,24 @@ def test_an_empty_document_lists_every_table_that_is_missing():
     ],
 )
 def test_a_syntax_error_tells_its_line(text, line):
-    (found,) = faults(text)
+    (fault,) = faults(text)
 
-    assert (found.place, found.line) == ("file", line)
-    assert found.message.startswith("is not TOML: ")
+    assert (fault.place, fault.line) == ("file", line)
+    assert fault.message.startswith("is not TOML: ")
 
 
 def test_a_syntax_error_at_the_end_of_the_file_says_so():
-    (found,) = faults('[mapping]\nname = "small')
+    (fault,) = faults('[mapping]\nname = "small')
 
-    assert (found.place, found.line) == ("file", 0)
-    assert "at end of document" in found.message
+    assert (fault.place, fault.line) == ("file", 0)
+    assert "at end of document" in fault.message
 
 
 @pytest.mark.parametrize("value", ["[" * 5_000, "9" * 5_000], ids=["nesting", "digits"])
 def test_what_no_toml_reader_takes_is_a_fault_too(value):
-    (found,) = faults(f"[mapping]\nname = {value}\n")
+    (fault,) = faults(f"[mapping]\nname = {value}\n")
 
-    assert found.place == "file"
+    assert fault.place == "file"
 
 
 def _pairs(text):
@@ -309,9 +309,9 @@ def test_every_wrong_value_is_told_with_its_line(name):
         lines = DOCUMENTS[name].splitlines()
         wrong = "[7.5]" if place.startswith("context.extensions.") else "7.5"
         lines[at - 1] = lines[at - 1].split(" = ")[0] + f" = {wrong}"
-        found = [(fault.place, fault.line) for fault in faults("\n".join(lines))]
-        if (place, at) not in found:
-            misplaced.append((place, at, found))
+        places = [(fault.place, fault.line) for fault in faults("\n".join(lines))]
+        if (place, at) not in places:
+            misplaced.append((place, at, places))
 
     assert misplaced == []
 
@@ -323,9 +323,9 @@ def test_every_missing_key_is_told_with_the_line_of_its_table(name):
         if _OPTIONAL_KEYS.fullmatch(place) is None:
             lines = DOCUMENTS[name].splitlines()
             lines[at - 1] = ""
-            found = [(fault.place, fault.line) for fault in faults("\n".join(lines))]
-            if (place, header) not in found:
-                misplaced.append((place, header, found))
+            places = [(fault.place, fault.line) for fault in faults("\n".join(lines))]
+            if (place, header) not in places:
+                misplaced.append((place, header, places))
 
     assert misplaced == []
 
@@ -368,7 +368,7 @@ def test_a_text_with_braces_that_mean_nothing_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    "known", [CONTEXT_LISTS, DOCUMENT_PARTS, ENDINGS, ONCE, RESOURCES, RESULT_PARTS, TRIGGERS, VARIABLES]
+    "words", [CONTEXT_LISTS, DOCUMENT_PARTS, ENDINGS, ONCE, RESOURCES, RESULT_PARTS, TRIGGERS, VARIABLES]
 )
-def test_every_word_of_a_document_is_explained(known):
-    assert all(text.strip() for text in known.values())
+def test_every_word_of_a_document_is_explained(words):
+    assert all(text.strip() for text in words.values())

@@ -41,17 +41,20 @@ JOURNAL = [
 """The commits of two sessions, as `statements_of` takes them."""
 
 
-def told() -> str:
+def bodies() -> str:
     """Return each statement of the golden changes, and those of a journal in each mapping document."""
     journals = [
-        "\n".join(one.body for one in statements_of(JOURNAL, compiled(DOCUMENTS[name]))) for name in sorted(DOCUMENTS)
+        "\n".join(statement.body for statement in statements_of(JOURNAL, compiled(DOCUMENTS[name])))
+        for name in sorted(DOCUMENTS)
     ]
     return "\n".join([everything(), *journals])
 
 
 @pytest.mark.slow
 def test_the_same_journal_gives_the_same_bytes_in_every_process() -> None:
-    script = "import sys; from tests.mappings.test_every_process import told; sys.stdout.buffer.write(told().encode())"
+    script = (
+        "import sys; from tests.mappings.test_every_process import bodies; sys.stdout.buffer.write(bodies().encode())"
+    )
     running = [
         subprocess.Popen(
             [sys.executable, "-c", script],
@@ -63,5 +66,5 @@ def test_the_same_journal_gives_the_same_bytes_in_every_process() -> None:
     ]
     printed = [process.communicate(timeout=120)[0].decode() for process in running]
 
-    assert told().count("\n") > 30
-    assert set(printed) == {told()}
+    assert bodies().count("\n") > 30
+    assert set(printed) == {bodies()}

@@ -311,8 +311,8 @@ def test_a_request_to_suspend_all_suspends():
 def test_a_last_commit_is_recognised(before, tree, options, ended):
     """Wire format 1.3: marked, or the total time told where the session's other commits did not."""
     play = Play()
-    for one in before:
-        play.send(one, full=True)
+    for earlier in before:
+        play.send(earlier, full=True)
     done = play.send(tree, at=NOON + MINUTE, **options)
 
     assert (done.session.ended is not None) == ended
@@ -327,7 +327,7 @@ def test_a_commit_is_dated_by_its_client_but_never_in_the_future(committed_at, a
     done = Play().send(page(1), committed_at=committed_at)
 
     assert done.at == at
-    assert [found.code for found in done.warnings] == (["future-time"] if (committed_at or 0) > NOON else [])
+    assert [warning.code for warning in done.warnings] == (["future-time"] if (committed_at or 0) > NOON else [])
 
 
 @pytest.mark.parametrize("committed_at", [None, NOON - DAY, NOON + DAY])
@@ -341,7 +341,7 @@ def test_warnings_of_a_commit_come_with_its_fold():
     tree = delta({"core.session_time": "soon", "core.score.raw": "150"})
     done = Play().send(tree, committed_at=NOON + 1, declared="1.2")
 
-    assert [found.code for found in done.warnings] == ["bad-time", "future-time", "score-out-of-range"]
+    assert [warning.code for warning in done.warnings] == ["bad-time", "future-time", "score-out-of-range"]
 
 
 def test_an_impossible_score_is_told_with_the_commit_that_brought_it_only():
@@ -366,9 +366,9 @@ def test_an_impossible_score_takes_no_possible_one_back():
 def test_content_that_was_told_to_resume_goes_on_with_an_attempt_that_the_bridge_does_not_know(entry):
     """A learner who was migrated in the middle of a course: the attempt began elsewhere."""
     play = Play()
-    told = {} if entry is None else {"core.entry": entry}
-    first = play.send(delta({"core.lesson_status": "incomplete"} | told))
-    second = play.send(delta({"core.lesson_status": "incomplete", "core.lesson_location": "2"} | told))
+    entry_element = {} if entry is None else {"core.entry": entry}
+    first = play.send(delta({"core.lesson_status": "incomplete"} | entry_element))
+    second = play.send(delta({"core.lesson_status": "incomplete", "core.lesson_location": "2"} | entry_element))
 
     assert triggers(first) == ["session.resumed" if entry == "resume" else "attempt.started"]
     assert triggers(second) == []

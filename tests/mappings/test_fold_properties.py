@@ -50,9 +50,9 @@ def outcome(play):
 def test_duplicates_change_nothing_wherever_they_arrive(kind, pages, data):
     commits = session_of(pages, kind)
     once, often = Play(), Play()
-    for count, one in enumerate(commits, 1):
-        once.take(one)
-        often.take(one)
+    for count, commit in enumerate(commits, 1):
+        once.take(commit)
+        often.take(commit)
         for again in data.draw(st.lists(st.sampled_from(commits[:count]), max_size=3)):
             assert often.take(replace(again, received_at=NOON + DAY)).disposition != "applied"
 
@@ -64,9 +64,9 @@ def test_duplicates_change_nothing_wherever_they_arrive(kind, pages, data):
 def test_nothing_reached_is_ever_taken_back_whatever_the_order(pages, data):
     commits = session_of(pages, "numbered")
     play, latest = Play(), max(range(len(pages)))
-    for one in data.draw(st.permutations(commits)):
+    for commit in data.draw(st.permutations(commits)):
         before = play.attempt
-        play.take(one)
+        play.take(commit)
         if before.snapshot.completion_status == "completed":
             assert play.known.completion_status == "completed"
         if before.snapshot.success_status == "passed":
@@ -82,8 +82,8 @@ def test_nothing_reached_is_ever_taken_back_whatever_the_order(pages, data):
 def test_no_status_ever_has_another_commits_score(pages, data):
     """Whatever the order commits arrive in: success and score are a pair that one of them had."""
     play, pairs = Play(), {(_success(status), raw) for _, status, raw in pages}
-    for one in data.draw(st.permutations(session_of(pages, "numbered"))):
-        play.take(one)
+    for commit in data.draw(st.permutations(session_of(pages, "numbered"))):
+        play.take(commit)
 
         assert (_success(play.known.success_status), play.known.score_raw) in pairs
 
@@ -97,10 +97,10 @@ def _success(status):
 def test_the_order_of_a_sessions_commits_does_not_change_what_was_reached(pages, data):
     in_order, scrambled = Play(), Play()
     commits = session_of(pages, "numbered")
-    for one in commits:
-        in_order.take(one)
-    for one in data.draw(st.permutations(commits)):
-        scrambled.take(one)
+    for commit in commits:
+        in_order.take(commit)
+    for commit in data.draw(st.permutations(commits)):
+        scrambled.take(commit)
 
     fields = ["completion_status", "location"]
     words = [status for _, status, _ in pages]
@@ -121,8 +121,8 @@ def test_dates_never_run_backwards(pages, clocks):
     """Even where the server's clock does, and whatever the client says."""
     play, dates = Play(), []
     for (number, status, _), (moved, committed) in zip(pages, clocks, strict=False):
-        told = None if committed is None else NOON + committed
-        done = play.send(page(number, status), at=NOON + moved, committed_at=told)
+        committed_at = None if committed is None else NOON + committed
+        done = play.send(page(number, status), at=NOON + moved, committed_at=committed_at)
         if done.disposition != "duplicate":
             dates.append(done.at)
             play.attempt = replace(play.attempt, timestamp=done.at)

@@ -113,12 +113,12 @@ _OF_A_KIND = {
 
 
 def _problem(mapping, who):
-    (made,) = generate_statements(
+    (generated,) = generate_statements(
         mapping, facts(**who), AttemptState(), SessionState(number=1), [change_of("completion.completed")], NOON
     ).statements
-    statement = msgspec.json.decode(made.body)
+    statement = msgspec.json.decode(generated.body)
     whole = [fault for edition in Edition for fault in check_statement(statement, "statement", edition)]
-    return made.problem, whole
+    return generated.problem, whole
 
 
 @given(

@@ -319,11 +319,11 @@ def test_leaving_the_journal_out_where_the_guards_allow_it_changes_nothing(kind)
     """What `update_attempt` promises of `earlier`: for every session of up to five such commits, a minute apart."""
     for commits in itertools.product(_KINDS[kind], repeat=5):
         attempt, session, journal = AttemptState(), SessionState(), []
-        for number, one in enumerate(commits, 1):
-            arrived = replace(one, received_at=NOON + number * MINUTE)
+        for number, commit in enumerate(commits, 1):
+            arrived = replace(commit, received_at=NOON + number * MINUTE)
             done = update_attempt(attempt, session, arrived, prior_commits=journal)
             if not needs_duplicate_lookup(session, arrived):
                 assert update_attempt(attempt, session, arrived) == done
             attempt, session = done.attempt, done.session
             if done.disposition != "duplicate":
-                journal.append(PriorCommit(number, one.digest, one.commit.sequence, one.idempotency_key))
+                journal.append(PriorCommit(number, commit.digest, commit.commit.sequence, commit.idempotency_key))

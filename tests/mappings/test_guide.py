@@ -59,9 +59,9 @@ def _table(head: str, rows: Mapping[str, str]) -> str:
 
 
 def _section(text: str, mark: str) -> str:
-    found = re.search(rf"<!-- {mark} -->\n(.*?)(?=\n\n#|\Z)", text, re.DOTALL)
-    assert found is not None
-    return found.group(1).strip()
+    match = re.search(rf"<!-- {mark} -->\n(.*?)(?=\n\n#|\Z)", text, re.DOTALL)
+    assert match is not None
+    return match.group(1).strip()
 
 
 @pytest.mark.parametrize("mark", TABLES)
@@ -69,9 +69,9 @@ def test_the_guide_tells_what_there_is(mark: str) -> None:
     text = GUIDE.read_text(encoding="utf-8")
     expected = _table(*TABLES[mark])
     if os.environ.get("REWRITE_GUIDE"):
-        found = re.search(rf"<!-- {mark} -->\n.*?(?=\n\n#|\Z)", text, re.DOTALL)
-        assert found is not None
-        text = text.replace(found.group(), f"<!-- {mark} -->\n\n{expected}")
+        match = re.search(rf"<!-- {mark} -->\n.*?(?=\n\n#|\Z)", text, re.DOTALL)
+        assert match is not None
+        text = text.replace(match.group(), f"<!-- {mark} -->\n\n{expected}")
         GUIDE.write_text(text.rstrip() + "\n", encoding="utf-8")
 
     assert _section(text, mark) == expected
@@ -79,7 +79,9 @@ def test_the_guide_tells_what_there_is(mark: str) -> None:
 
 def test_the_guides_rule_works_as_it_stands_in_the_guide() -> None:
     guide = GUIDE.read_text(encoding="utf-8")
-    examples = [re.sub(r"(?m)^   ", "", one) for one in re.findall(r"   ```toml\n(.*?)   ```", guide, re.DOTALL)]
+    examples = [
+        re.sub(r"(?m)^   ", "", example) for example in re.findall(r"   ```toml\n(.*?)   ```", guide, re.DOTALL)
+    ]
     document = (ROOT / "mappings" / "minimal.toml").read_text(encoding="utf-8") + "\n" + "\n".join(examples)
     compiled = compile_definition(load_definition(document, "guide"), "guide")
 

@@ -16,19 +16,19 @@ from tests.mappings.builders import numbered
 proven = settings(deadline=None, max_examples=150, derandomize=True, database=None)
 
 
-def old(kind, response, *patterns, **others):
+def old(kind, response, *patterns, **elements):
     """Return an interaction as SCORM 1.2 content sends it."""
-    return item("student_response", kind, response, patterns, others)
+    return item("student_response", kind, response, patterns, elements)
 
 
-def new(kind, response, *patterns, **others):
+def new(kind, response, *patterns, **elements):
     """Return an interaction as SCORM 2004 content sends it."""
-    return item("learner_response", kind, response, patterns, others)
+    return item("learner_response", kind, response, patterns, elements)
 
 
-def item(key, kind, response, patterns, others):
-    told = {"id": "Q1", "type": kind, key: response} | others
-    return told | {"correct_responses": numbered(*({"pattern": one} for one in patterns))} if patterns else told
+def item(key, kind, response, patterns, elements):
+    sent = {"id": "Q1", "type": kind, key: response} | elements
+    return sent | {"correct_responses": numbered(*({"pattern": pattern} for pattern in patterns))} if patterns else sent
 
 
 TABLE = [
@@ -89,9 +89,9 @@ TABLE = [
 
 @pytest.mark.parametrize(("sent", "response", "patterns"), TABLE, ids=lambda value: str(value)[:60])
 def test_responses_and_patterns_are_written_with_xapis_delimiters(sent, response, patterns):
-    told = interaction(sent)
+    reading = interaction(sent)
 
-    assert (told.type, told.response, told.patterns) == (sent["type"], response, patterns)
+    assert (reading.type, reading.response, reading.patterns) == (sent["type"], response, patterns)
 
 
 def test_every_type_is_in_the_table():
@@ -110,10 +110,10 @@ def test_every_type_is_in_the_table():
     ],
 )
 def test_a_type_that_xapi_does_not_know_is_other(sent, kind):
-    told = interaction(old(sent, "x"))
+    reading = interaction(old(sent, "x"))
 
-    assert told.type == kind
-    assert told.cmi.get("type", "") == sent
+    assert reading.type == kind
+    assert reading.cmi.get("type", "") == sent
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,12 @@ def test_a_type_that_xapi_does_not_know_is_other(sent, kind):
         ("", None, None),
     ],
 )
-@pytest.mark.parametrize("made", [old, new])
-def test_a_result_is_a_verdict_or_a_score(made, result, success, raw):
-    told = interaction(made("choice", "a", result=result))
+@pytest.mark.parametrize("build", [old, new])
+def test_a_result_is_a_verdict_or_a_score(build, result, success, raw):
+    reading = interaction(build("choice", "a", result=result))
 
-    assert (told.success, told.raw) == (success, raw)
-    assert told.cmi.get("result", "") == result
+    assert (reading.success, reading.raw) == (success, raw)
+    assert reading.cmi.get("result", "") == result
 
 
 @pytest.mark.parametrize(
@@ -155,18 +155,18 @@ def test_a_result_is_a_verdict_or_a_score(made, result, success, raw):
         ("", None),
     ],
 )
-@pytest.mark.parametrize("made", [old, new])
-def test_the_latency_is_the_duration(made, latency, duration):
-    assert interaction(made("choice", "a", latency=latency)).duration == duration
+@pytest.mark.parametrize("build", [old, new])
+def test_the_latency_is_the_duration(build, latency, duration):
+    assert interaction(build("choice", "a", latency=latency)).duration == duration
 
 
 def test_scorms_own_words_are_kept():
-    told = interaction(
+    reading = interaction(
         old("choice", "a", weighting="2", result="wrong", time="12:30:00", latency="00:00:05")
         | {"objectives": {"0": {"id": "O1"}, "1": {"id": ""}, "2": {"id": "O2"}}}
     )
 
-    assert told == Interaction(
+    assert reading == Interaction(
         id="Q1",
         type="choice",
         response="a",
@@ -178,10 +178,10 @@ def test_scorms_own_words_are_kept():
 
 
 def test_scorm_2004s_own_words_are_kept():
-    told = interaction(new("likert", "agree", timestamp="2026-01-31T12:00:00", description="Well?", weighting="0"))
+    reading = interaction(new("likert", "agree", timestamp="2026-01-31T12:00:00", description="Well?", weighting="0"))
 
-    assert told.description == "Well?"
-    assert told.cmi == {"id": "Q1", "type": "likert", "weighting": "0", "timestamp": "2026-01-31T12:00:00"}
+    assert reading.description == "Well?"
+    assert reading.cmi == {"id": "Q1", "type": "likert", "weighting": "0", "timestamp": "2026-01-31T12:00:00"}
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ LIKERT = "".join(f"{letter}____{number}___" for number, letter in enumerate("ABC
 
 
 @pytest.mark.parametrize(
-    ("sent", "own", "kind", "response", "success"),
+    ("sent", "id_", "kind", "response", "success"),
     [
         ({"id": URN, "type": "choice", "learner_response": "a"}, URN, "choice", "a", None),
         (
@@ -225,10 +225,10 @@ LIKERT = "".join(f"{letter}____{number}___" for number, letter in enumerate("ABC
         ({"id": "a b#c", "type": "x", "learner_response": "y", "result": "correct"}, "a b#c", "other", "y", True),
     ],
 )
-def test_what_real_content_sends_is_told(sent, own, kind, response, success):
-    for told in (interaction(sent), interaction(clean(sent))):
-        assert (told.id, told.type, told.response, told.success) == (own, kind, response, success)
-        assert told.cmi["id"] == own
+def test_what_real_content_sends_is_told(sent, id_, kind, response, success):
+    for reading in (interaction(sent), interaction(clean(sent))):
+        assert (reading.id, reading.type, reading.response, reading.success) == (id_, kind, response, success)
+        assert reading.cmi["id"] == id_
 
 
 @pytest.mark.parametrize("sent", [new("choice", "", result="correct"), old("choice", "", result="wrong")])
@@ -240,9 +240,9 @@ def test_a_result_before_any_response_says_nothing_of_the_learner(sent):
 
 def test_patterns_of_scorm_12_are_rewritten_with_its_responses():
     sent = {"id": "Q1", "type": "matching", "student_response": "1.a", "result": "wrong", "time": "12:30:00"}
-    told = interaction(sent | {"correct_responses": {"0": {"pattern": "{1.a,2.b}"}}})
+    reading = interaction(sent | {"correct_responses": {"0": {"pattern": "{1.a,2.b}"}}})
 
-    assert told.patterns == ("1[.]a[,]2[.]b",)
+    assert reading.patterns == ("1[.]a[,]2[.]b",)
 
 
 _WORDS = st.sampled_from(
@@ -266,30 +266,33 @@ _COLLECTIONS = st.dictionaries(st.sampled_from(["0", "1", "2"]), _ITEMS, max_siz
 @proven
 @pytest.mark.slow
 def test_no_item_makes_reading_an_interaction_fail(sent):
-    for one in (sent, clean(sent)):
-        told = interaction(one)
-        assert (told is None) == (answer(one) is None)
-        assert told is None or (told.id and told.type in TYPES)
+    for item_sent in (sent, clean(sent)):
+        reading = interaction(item_sent)
+        assert (reading is None) == (answer(item_sent) is None)
+        assert reading is None or (reading.id and reading.type in TYPES)
 
 
 @given(_COLLECTIONS, st.sampled_from([None, "1.2", "2004"]))
 @proven
 @pytest.mark.slow
 def test_no_item_makes_reading_objectives_fail(sent, version):
-    for items in (sent, {index: clean(one) for index, one in sent.items()}):
-        assert all(isinstance(one, Objective) and own == one.id for own, one in objectives(items, version).items())
+    for items in (sent, {index: clean(sent_item) for index, sent_item in sent.items()}):
+        assert all(
+            isinstance(objective, Objective) and id_ == objective.id
+            for id_, objective in objectives(items, version).items()
+        )
 
 
 @given(_COLLECTIONS, _COLLECTIONS, st.none() | st.text(max_size=5), st.none() | st.text(max_size=5))
 @proven
 @pytest.mark.slow
 def test_no_item_makes_finding_comments_fail(before, after, old_text, new_text):
-    found = new_comments(
+    comments = new_comments(
         Snapshot(comments=old_text, comments_from_learner=before),
         Snapshot(comments=new_text, comments_from_learner=after),
     )
 
-    assert all(isinstance(one, Comment) and one.text for one in found)
+    assert all(isinstance(comment, Comment) and comment.text for comment in comments)
 
 
 @pytest.mark.timeout(30)  # a pattern that goes back over every blank takes minutes
@@ -297,17 +300,17 @@ def test_no_item_makes_finding_comments_fail(before, after, old_text, new_text):
 def test_patterns_of_numbers_take_no_longer_than_their_length(text):
     sent = {str(number): {"pattern": f" {text} "} for number in range(30)}
 
-    told = interaction({"id": "i", "type": "numeric", "learner_response": "1", "correct_responses": sent})
+    reading = interaction({"id": "i", "type": "numeric", "learner_response": "1", "correct_responses": sent})
 
-    assert told is not None
-    assert all("[:]" not in pattern for pattern in told.patterns)
+    assert reading is not None
+    assert all("[:]" not in pattern for pattern in reading.patterns)
 
 
 def test_no_more_patterns_and_objectives_are_told_than_an_lrs_can_use():
     sent = {str(number): {"pattern": f"p{number}", "id": f"o{number}"} for number in range(2_000)}
 
-    told = interaction({"id": "i", "learner_response": "a", "correct_responses": sent, "objectives": sent})
+    reading = interaction({"id": "i", "learner_response": "a", "correct_responses": sent, "objectives": sent})
 
-    assert told is not None
-    assert (len(told.patterns), len(told.objectives)) == (MAX_LIST_ITEMS, MAX_LIST_ITEMS)
-    assert told.objectives[-1] == f"o{MAX_LIST_ITEMS - 1}"
+    assert reading is not None
+    assert (len(reading.patterns), len(reading.objectives)) == (MAX_LIST_ITEMS, MAX_LIST_ITEMS)
+    assert reading.objectives[-1] == f"o{MAX_LIST_ITEMS - 1}"

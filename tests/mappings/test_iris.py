@@ -118,13 +118,13 @@ def test_what_no_escape_makes_an_iri_is_an_id(text):
 )
 @proven
 def test_one_judge_decides_what_is_made_and_what_is_taken(text):
-    made = own_iri(text)
-    assert made is None or is_iri(made)
+    iri = own_iri(text)
+    assert iri is None or is_iri(iri)
     assert is_iri(text) == (not any(check_iri(text, "")))
     if is_iri(text):
         assert sendable_iri(text) == text
-    if made is not None:
-        assert sendable_iri(made) == made
+    if iri is not None:
+        assert sendable_iri(iri) == iri
 
 
 @pytest.mark.parametrize("tag", ["en", "en-US", "de-CH-1996", "zh-Hant-TW", "sl-rozaj-biske"])

@@ -24,9 +24,9 @@ PARENT = [OBJECT]
 PARENTED = CONTEXT | {"contextActivities": CONTEXT["contextActivities"] | {"parent": PARENT}}
 
 
-def golden(rule, verb, activity, result, *, own=None, context=PARENTED):
+def golden(rule, verb, activity, result, *, item_id=None, context=PARENTED):
     """Return a statement in full; `own` is the item's id where the statement is about one."""
-    name = rule if own is None else f"{rule}\n{own}"
+    name = rule if item_id is None else f"{rule}\n{item_id}"
     occurrence = "attempt" if rule in {"objective-completed", "objective-passed", "objective-failed"} else "1"
     return {
         "id": str(uuid.uuid5(uuid.UUID(ATTEMPT), f"lms-1\n{name}\n{occurrence}")),
@@ -180,19 +180,23 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "version", "response", "patterns", "others", "activity", "result"), ANSWERS, ids=str)
+@pytest.mark.parametrize(
+    ("kind", "version", "response", "patterns", "elements", "activity", "result"), ANSWERS, ids=str
+)
 def test_an_answer_makes_the_statement_of_the_scorm_profile(
-    kind, version, response, patterns, others, activity, result
+    kind, version, response, patterns, elements, activity, result
 ):
     key = "student_response" if version == "1.2" else "learner_response"
-    sent = {"id": "Q1", "type": kind, key: response, "weighting": "1"} | others
+    sent = {"id": "Q1", "type": kind, key: response, "weighting": "1"} | elements
     sent["correct_responses"] = numbered(*({"pattern": pattern} for pattern in patterns))
     (statement,) = tell(Change("interaction.answered", about=interaction(sent)))
     own_words = {"id": "Q1", "type": kind, "weighting": "1"} | {
-        name: value for name, value in others.items() if name == "result"
+        name: value for name, value in elements.items() if name == "result"
     }
 
-    assert statement == golden("responded", "responded", activity, result | {"extensions": {CMI: own_words}}, own="Q1")
+    assert statement == golden(
+        "responded", "responded", activity, result | {"extensions": {CMI: own_words}}, item_id="Q1"
+    )
 
 
 def test_every_type_has_its_golden_statement():
@@ -224,7 +228,7 @@ ABOUT_OBJECTIVES = {
 def test_an_objective_makes_the_statements_of_the_scorm_profile(verb):
     (statement,) = tell(f"objective.{verb}")
 
-    assert statement == golden(f"objective-{verb}", verb, OBJECTIVE_ACTIVITY, ABOUT_OBJECTIVES[verb], own="O 1")
+    assert statement == golden(f"objective-{verb}", verb, OBJECTIVE_ACTIVITY, ABOUT_OBJECTIVES[verb], item_id="O 1")
 
 
 def test_an_objective_that_failed_makes_the_statement_of_the_scorm_profile():
@@ -232,7 +236,7 @@ def test_an_objective_that_failed_makes_the_statement_of_the_scorm_profile():
     (statement,) = tell(Change("objective.failed", about=about))
     result = {"success": False, "score": {"scaled": -0.5}}
 
-    assert statement == golden("objective-failed", "failed", OBJECTIVE_ACTIVITY, result, own="O 1")
+    assert statement == golden("objective-failed", "failed", OBJECTIVE_ACTIVITY, result, item_id="O 1")
 
 
 @pytest.mark.parametrize(
@@ -255,63 +259,63 @@ def test_an_interaction_is_described_where_the_content_did():
     assert statement["object"]["id"] == f"{SCO}/interactions/Q%201"
 
 
-@pytest.mark.parametrize("own", [*ODD_IDS, "scormdriver:Test_Your_Knowledge_A_52-year-old_…", " "], ids=ascii)
-def test_any_id_of_an_item_becomes_an_iri_and_an_interactions_is_told_as_it_is_too(own):
-    answer = interaction({"id": own, "type": "other", "learner_response": own, "description": own})
+@pytest.mark.parametrize("item_id", [*ODD_IDS, "scormdriver:Test_Your_Knowledge_A_52-year-old_…", " "], ids=ascii)
+def test_any_id_of_an_item_becomes_an_iri_and_an_interactions_is_told_as_it_is_too(item_id):
+    answer = interaction({"id": item_id, "type": "other", "learner_response": item_id, "description": item_id})
     answered, passed = tell(
-        Change("interaction.answered", about=answer), Change("objective.passed", about=Objective(own, own))
+        Change("interaction.answered", about=answer), Change("objective.passed", about=Objective(item_id, item_id))
     )
 
     assert answered["object"]["id"].rpartition("/interactions/")[2] == passed["object"]["id"].rpartition("/")[2]
-    assert answered["result"]["extensions"][CMI]["id"] == own
-    assert answered["object"]["definition"]["description"] == {"en-US": own}
+    assert answered["result"]["extensions"][CMI]["id"] == item_id
+    assert answered["object"]["definition"]["description"] == {"en-US": item_id}
 
 
-@pytest.mark.parametrize("own", ["urn:ADL:objective-id-0001", "https://skills.example.org/o/1?a=b", "tag:x,2026:ü"])
-def test_an_objectives_id_that_is_an_iri_stays_one_and_an_interactions_does_not(own):
-    answer = interaction({"id": own, "type": "other", "learner_response": "a"})
+@pytest.mark.parametrize("item_id", ["urn:ADL:objective-id-0001", "https://skills.example.org/o/1?a=b", "tag:x,2026:ü"])
+def test_an_objectives_id_that_is_an_iri_stays_one_and_an_interactions_does_not(item_id):
+    answer = interaction({"id": item_id, "type": "other", "learner_response": "a"})
     answered, passed, other = tell(
         Change("interaction.answered", about=answer),
-        Change("objective.passed", about=Objective(own)),
+        Change("objective.passed", about=Objective(item_id)),
         Change("objective.passed", about=Objective("O1")),
     )
 
-    assert passed["object"]["id"] == own
+    assert passed["object"]["id"] == item_id
     assert other["object"]["id"] == f"{SCO}/objectives/O1"
-    assert answered["object"]["id"] == f"{SCO}/interactions/{encoded(own)}"
+    assert answered["object"]["id"] == f"{SCO}/interactions/{encoded(item_id)}"
 
 
 def test_items_of_one_commit_are_told_each_as_itself():
     first = interaction({"id": "Q1", "type": "choice", "learner_response": "a", "description": "One?"})
     second = interaction({"id": "Q2", "type": "numeric", "learner_response": "4"})
     statements = tell(
-        *(Change("interaction.answered", about=one) for one in (first, second, first)), "objective.passed"
+        *(Change("interaction.answered", about=item) for item in (first, second, first)), "objective.passed"
     )
 
-    assert [one["object"]["definition"].get("interactionType") for one in statements] == [
+    assert [statement["object"]["definition"].get("interactionType") for statement in statements] == [
         "choice",
         "numeric",
         "choice",
         None,
     ]
-    assert ["description" in one["object"]["definition"] for one in statements] == [True, False, True, True]
-    assert len({one["id"] for one in statements}) == 4
+    assert ["description" in statement["object"]["definition"] for statement in statements] == [True, False, True, True]
+    assert len({statement["id"] for statement in statements}) == 4
 
 
 @pytest.mark.parametrize("trigger", ["interaction.answered", "objective.passed", "comment.made"])
 def test_tincan_reads_back_what_was_meant(trigger):
-    (told,) = tell(trigger)
-    statement = tincan.Statement.from_json(json.dumps(told))
-    definition, meant = statement.object.definition, told["object"]["definition"]
+    (sent,) = tell(trigger)
+    statement = tincan.Statement.from_json(json.dumps(sent))
+    definition, meant = statement.object.definition, sent["object"]["definition"]
 
-    assert statement.object.id == told["object"]["id"]
+    assert statement.object.id == sent["object"]["id"]
     assert definition.interaction_type == meant.get("interactionType")
     assert [*(definition.correct_responses_pattern or ())] == meant.get("correctResponsesPattern", [])
     assert dict(definition.description or {}) == meant.get("description", {})
-    assert statement.result.response == told["result"].get("response")
-    assert statement.result.success == told["result"].get("success")
+    assert statement.result.response == sent["result"].get("response")
+    assert statement.result.success == sent["result"].get("success")
     parents = statement.context.context_activities.parent or ()
-    assert [one.id for one in parents] == ([] if trigger == "comment.made" else [SCO])
+    assert [parent.id for parent in parents] == ([] if trigger == "comment.made" else [SCO])
 
 
 @pytest.mark.parametrize(

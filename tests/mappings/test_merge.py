@@ -11,7 +11,7 @@ from mappings.cmi.merge import merge, raises_status
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.snapshot import COLLECTIONS, EMPTY, SESSION_FIELDS, Snapshot
 from mappings.cmi.tree import unflatten
-from tests.mappings.builders import Play, delta, flatten, kept, page, scorm_12, scorm_2004, spelled_out
+from tests.mappings.builders import Play, delta, flatten, page, scorm_12, scorm_2004, spelled_out, stored_items
 
 proven = settings(deadline=None, max_examples=70, derandomize=True, database=None)
 
@@ -32,7 +32,7 @@ _ITEM = st.fixed_dictionaries(
     },
 )
 _COLLECTION = st.none() | st.dictionaries(st.sampled_from("012"), _ITEM, max_size=3)
-_INTERACTIONS = _COLLECTION.map(lambda items: None if items is None else kept(items))
+_INTERACTIONS = _COLLECTION.map(lambda items: None if items is None else stored_items(items))
 _NUMBERS = st.none() | st.sampled_from([0, 0.5, 1, 85])
 _TEXT = st.none() | st.sampled_from(["1", "2"])
 snapshots = st.builds(
@@ -54,7 +54,7 @@ snapshots = st.builds(
     interactions=_INTERACTIONS,
     objectives=_COLLECTION,
 )
-known_snapshots = snapshots.map(lambda said: merge(EMPTY, said))
+known_snapshots = snapshots.map(lambda snapshot: merge(EMPTY, snapshot))
 
 ELEMENTS = {
     "cmi.core.lesson_status": LESSON,
@@ -169,8 +169,8 @@ def test_an_older_commit_says_nothing_of_the_sessions_end(field):
 
 @given(known_snapshots, snapshots)
 @proven
-def test_an_older_commit_replaces_nothing(known, said):
-    merged = merge(known, said, older=True)
+def test_an_older_commit_replaces_nothing(known, update):
+    merged = merge(known, update, older=True)
 
     for field in Snapshot.__struct_fields__:
         before, after = getattr(known, field), getattr(merged, field)
@@ -184,37 +184,37 @@ def test_an_older_commit_replaces_nothing(known, said):
 
 @given(known_snapshots, snapshots, st.booleans())
 @proven
-def test_merging_twice_is_merging_once(known, said, older):
-    once = merge(known, said, older=older)
+def test_merging_twice_is_merging_once(known, update, older):
+    once = merge(known, update, older=older)
 
-    assert merge(once, said, older=older) is once
-
-
-@given(known_snapshots, snapshots, st.booleans())
-@proven
-def test_merging_changes_neither_of_the_two(known, said, older):
-    before, sent = msgspec.json.encode(known), msgspec.json.encode(said)
-    merge(known, said, older=older)
-
-    assert (msgspec.json.encode(known), msgspec.json.encode(said)) == (before, sent)
+    assert merge(once, update, older=older) is once
 
 
 @given(known_snapshots, snapshots, st.booleans())
 @proven
-def test_times_are_never_merged(known, said, older):
+def test_merging_changes_neither_of_the_two(known, update, older):
+    before, sent = msgspec.json.encode(known), msgspec.json.encode(update)
+    merge(known, update, older=older)
+
+    assert (msgspec.json.encode(known), msgspec.json.encode(update)) == (before, sent)
+
+
+@given(known_snapshots, snapshots, st.booleans())
+@proven
+def test_times_are_never_merged(known, update, older):
     """They are added up per session, where they can start again."""
-    merged = merge(known, said, older=older)
+    merged = merge(known, update, older=older)
 
     assert (merged.session_time, merged.total_time) == (None, None)
 
 
 @given(known_snapshots, snapshots)
 @proven
-def test_raises_status_tells_what_merging_does(known, said):
-    merged = merge(known, said, older=True)
+def test_raises_status_tells_what_merging_does(known, update):
+    merged = merge(known, update, older=True)
     statuses = ("lesson_status", "completion_status", "success_status")
 
-    assert raises_status(known, said) == any(getattr(merged, one) != getattr(known, one) for one in statuses)
+    assert raises_status(known, update) == any(getattr(merged, status) != getattr(known, status) for status in statuses)
 
 
 def test_items_merge_element_by_element():
@@ -253,9 +253,9 @@ def test_items_that_are_none_are_left_out(junk):
     ],
 )
 def test_an_older_item_of_another_shape_replaces_nothing(before, sent):
-    known = Snapshot(interactions=kept({"0": before}))
+    known = Snapshot(interactions=stored_items({"0": before}))
 
-    assert merge(known, Snapshot(interactions=kept({"0": sent})), older=True) == known
+    assert merge(known, Snapshot(interactions=stored_items({"0": sent})), older=True) == known
 
 
 @pytest.mark.parametrize("unset", ["", {}, []], ids=repr)
@@ -289,10 +289,10 @@ def test_a_snapshot_cut_into_deltas_is_the_same_as_the_whole(flat, places):
 def test_a_repeated_older_commit_changes_nothing_wherever_it_arrives(sent, data):
     # whether an older commit raises success is decided before it is merged
     nothing = {"lesson_status": None, "success_status": None}
-    said = [msgspec.structs.replace(parse_cmi(unflatten(flat)).snapshot, **nothing) for flat in sent]
+    snapshots_sent = [msgspec.structs.replace(parse_cmi(unflatten(flat)).snapshot, **nothing) for flat in sent]
     known = EMPTY
-    for count, one in enumerate(said, 1):
-        known = merge(known, one)
-        assert merge(known, one) is known
-        again = said[data.draw(st.integers(0, count - 1))]
+    for count, snapshot in enumerate(snapshots_sent, 1):
+        known = merge(known, snapshot)
+        assert merge(known, snapshot) is known
+        again = snapshots_sent[data.draw(st.integers(0, count - 1))]
         assert merge(known, again, older=True) is known

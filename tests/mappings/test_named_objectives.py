@@ -25,16 +25,16 @@ LISTS = {"scorm-profile": "other", "cmi5": "parent"}
 """Where the shipped documents have objectives."""
 
 
-def answered(*named, own="Q1"):
+def answered(*named, item_id="Q1"):
     """Return the change that an interaction of these objectives was answered."""
-    objectives = numbered(*({"id": one} for one in named))
-    return Change("interaction.answered", about=interaction(ANSWER | {"id": own, "objectives": objectives}))
+    objectives = numbered(*({"id": objective_id} for objective_id in named))
+    return Change("interaction.answered", about=interaction(ANSWER | {"id": item_id, "objectives": objectives}))
 
 
 def listed(statement, place="other"):
     """Return the objectives in a list of a statement's context activities."""
     activities = statement["context"]["contextActivities"].get(place, [])
-    return [one for one in activities if one["definition"]["type"] == TYPE]
+    return [activity for activity in activities if activity["definition"]["type"] == TYPE]
 
 
 def activity(name, **definition):
@@ -49,10 +49,10 @@ def activity(name, **definition):
 def statements_of(play, mapping, tree):
     """Return the statements about answers of one commit."""
     done = play.send(tree, full=True)
-    made = generate_statements(mapping, facts(), done.attempt, done.session, done.changes, done.at)
-    play.attempt, play.session = made.attempt, made.session
-    told = [judged(one.body) for one in made.statements]
-    return [one for one in told if "/interactions/" in one["object"]["id"]]
+    generated = generate_statements(mapping, facts(), done.attempt, done.session, done.changes, done.at)
+    play.attempt, play.session = generated.attempt, generated.session
+    statements = [judged(statement.body) for statement in generated.statements]
+    return [statement for statement in statements if "/interactions/" in statement["object"]["id"]]
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -72,7 +72,7 @@ def test_every_shipped_document_that_tells_interactions_tells_their_objectives()
 def test_objectives_stand_behind_the_activities_that_their_list_has_already(place):
     mapping = compiled(SHIPPED.replace(KEY, f'objectives = {{ as = "objective", in = "{place}" }}'))
     (bare,), (statement,) = tell(answered(), mapping=mapping), tell(answered("O1", "O2"), mapping=mapping)
-    before, after = (one["context"]["contextActivities"] for one in (bare, statement))
+    before, after = (body["context"]["contextActivities"] for body in (bare, statement))
 
     assert after == before | {place: [*before.get(place, []), activity("O1"), activity("O2")]}
 
@@ -88,18 +88,22 @@ def test_an_interaction_without_objectives_is_told_as_without_the_key(name):
     )
 
 
-@pytest.mark.parametrize("own", [*ODD_IDS, "urn:adapt:objective:c-05", " "], ids=ascii)
-def test_an_objective_with_any_id_is_the_activity_that_statements_about_it_speak_of(own):
-    statement, passed = tell(answered(own), Change("objective.passed", about=Objective(own)))
+@pytest.mark.parametrize("objective_id", [*ODD_IDS, "urn:adapt:objective:c-05", " "], ids=ascii)
+def test_an_objective_with_any_id_is_the_activity_that_statements_about_it_speak_of(objective_id):
+    statement, passed = tell(answered(objective_id), Change("objective.passed", about=Objective(objective_id)))
 
     assert listed(statement) == [passed["object"]]
 
 
-@pytest.mark.parametrize("own", [*ODD_IDS, "O1"], ids=ascii)
-def test_an_objective_is_described_as_the_content_described_it(own):
-    known = Snapshot(objectives=numbered({"id": "another", "description": "No"}, {"id": own, "description": own}))
+@pytest.mark.parametrize("objective_id", [*ODD_IDS, "O1"], ids=ascii)
+def test_an_objective_is_described_as_the_content_described_it(objective_id):
+    snapshot = Snapshot(
+        objectives=numbered({"id": "another", "description": "No"}, {"id": objective_id, "description": objective_id})
+    )
     statement, passed = tell(
-        answered(own, "unknown"), Change("objective.passed", about=Objective(own, own)), known=known
+        answered(objective_id, "unknown"),
+        Change("objective.passed", about=Objective(objective_id, objective_id)),
+        known=snapshot,
     )
 
     assert listed(statement) == [passed["object"], activity("unknown")]
@@ -114,38 +118,38 @@ def test_an_objective_named_twice_is_told_once():
 def test_answers_of_one_commit_have_each_their_own_objectives():
     counts = [2, 0, 1, 250, 0]
     statements = tell(
-        *(answered(*(f"O{n}" for n in range(count)), own=f"Q{at}") for at, count in enumerate(counts)),
+        *(answered(*(f"O{n}" for n in range(count)), item_id=f"Q{at}") for at, count in enumerate(counts)),
         "objective.passed",
     )
 
-    assert [len(listed(one)) for one in statements] == [*counts, 0]
+    assert [len(listed(statement)) for statement in statements] == [*counts, 0]
 
 
-@pytest.mark.parametrize(("made", "description"), [(scorm_12, {}), (scorm_2004, {"description": {"en-US": "Fire"}})])
-def test_what_content_set_is_told(made, description):
+@pytest.mark.parametrize(("build", "description"), [(scorm_12, {}), (scorm_2004, {"description": {"en-US": "Fire"}})])
+def test_what_content_set_is_told(build, description):
     play, mapping = Play(), compiled()
     named = numbered({"id": "O1"}, {"id": ""}, {})
     answer = {"id": "Q1", "type": "choice", "learner_response": "a", "result": "correct", "objectives": named}
     objective = {"id": "O1"} | ({"description": "Fire"} if description else {})
     (statement,) = statements_of(
-        play, mapping, made({"interactions": numbered(answer), "objectives": numbered(objective)})
+        play, mapping, build({"interactions": numbered(answer), "objectives": numbered(objective)})
     )
 
     assert listed(statement) == [activity("O1", **description)]
 
 
 def test_tincan_reads_back_what_was_meant():
-    (told,) = tell(answered("O 1", "O/2"))
-    other = tincan.Statement.from_json(json.dumps(told)).context.context_activities.other
+    (sent,) = tell(answered("O 1", "O/2"))
+    other = tincan.Statement.from_json(json.dumps(sent)).context.context_activities.other
 
-    assert [(one.id, one.definition.type) for one in other] == [
+    assert [(activity.id, activity.definition.type) for activity in other] == [
         (f"{SCO}/objectives/O%201", TYPE),
         (f"{SCO}/objectives/O%2F2", TYPE),
     ]
 
 
 @pytest.mark.parametrize(
-    ("told", "place", "message"),
+    ("changed_key", "place", "message"),
     [
         ('objectives = { as = "objectives", in = "other" }', "rules[2].objectives.as", "is not an activity described"),
         ('objectives = { as = "objective", in = "others" }', "rules[2].objectives.in", "is not a list of"),
@@ -156,9 +160,9 @@ def test_tincan_reads_back_what_was_meant():
         ('objectives = { as = "objective", in = "other", at = "1" }', "rules[2].objectives.at", "is not known here"),
     ],
 )
-def test_objectives_that_cannot_be_told_are_a_fault(told, place, message):
+def test_objectives_that_cannot_be_told_are_a_fault(changed_key, place, message):
     with pytest.raises(DefinitionError) as caught:
-        load_definition(SHIPPED.replace(KEY, told), "test.toml")
+        load_definition(SHIPPED.replace(KEY, changed_key), "test.toml")
     (fault,) = caught.value.faults
 
     assert fault.place == place

@@ -21,7 +21,7 @@ def new(*items, **changes):
     return scorm_2004({"objectives": numbered(*items)} | changes)
 
 
-def told(done):
+def objective_events(done):
     """Return what a commit told of objectives: the trigger's second word and the id."""
     return [
         (change.trigger.split(".")[1], change.about.id)
@@ -35,9 +35,9 @@ def statements_of(play, *trees):
     made_all = []
     for tree in trees:
         done = play.send(tree)
-        made = generate_statements(compiled(), facts(), done.attempt, done.session, done.changes, done.at)
-        play.attempt, play.session = made.attempt, made.session
-        made_all += [one.rule for one in made.statements if one.rule.startswith("objective-")]
+        generated = generate_statements(compiled(), facts(), done.attempt, done.session, done.changes, done.at)
+        play.attempt, play.session = generated.attempt, generated.session
+        made_all += [statement.rule for statement in generated.statements if statement.rule.startswith("objective-")]
     return made_all
 
 
@@ -49,7 +49,7 @@ def test_each_thing_reached_is_told_in_the_order_of_the_triggers():
     item = {"id": "A", "success_status": "passed", "completion_status": "completed", "progress_measure": "1"}
     done = Play().send(new(item | {"score": {"scaled": "0.9"}}))
 
-    assert told(done) == [("scored", "A"), ("progressed", "A"), ("completed", "A"), ("passed", "A")]
+    assert objective_events(done) == [("scored", "A"), ("progressed", "A"), ("completed", "A"), ("passed", "A")]
     assert [change.after for change in done.changes if change.about] == [
         Score(scaled=0.9),
         1,
@@ -59,13 +59,15 @@ def test_each_thing_reached_is_told_in_the_order_of_the_triggers():
 
 
 def test_nothing_is_told_of_an_objective_that_was_not_touched():
-    assert told(Play().send(old(UNTOUCHED))) == []
+    assert objective_events(Play().send(old(UNTOUCHED))) == []
 
 
 def test_a_snapshot_that_repeats_objectives_tells_them_once():
     play = Play()
 
-    assert [told(play.send(tree)) for tree in (old(PASSED), old(PASSED, UNTOUCHED), old(PASSED, location="2"))] == [
+    assert [
+        objective_events(play.send(tree)) for tree in (old(PASSED), old(PASSED, UNTOUCHED), old(PASSED, location="2"))
+    ] == [
         [("scored", "A"), ("completed", "A"), ("passed", "A")],
         [],
         [],
@@ -73,15 +75,15 @@ def test_a_snapshot_that_repeats_objectives_tells_them_once():
 
 
 def test_an_objective_without_an_id_is_not_told():
-    assert told(Play().send(old(PASSED | {"id": ""}))) == []
-    assert told(Play().send(delta({"objectives": {"0": {"status": "passed"}}}))) == []
+    assert objective_events(Play().send(old(PASSED | {"id": ""}))) == []
+    assert objective_events(Play().send(delta({"objectives": {"0": {"status": "passed"}}}))) == []
 
 
 def test_an_objective_whose_id_comes_later_is_told_then():
     play = Play()
     play.send(delta({"objectives": {"0": {"status": "failed"}}}))
 
-    assert told(play.send(delta({"objectives": {"0": {"id": "A"}}}))) == [("failed", "A")]
+    assert objective_events(play.send(delta({"objectives": {"0": {"id": "A"}}}))) == [("failed", "A")]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_an_objective_whose_id_comes_later_is_told_then():
     ],
 )
 def test_scorm_12s_status_words(status, triggers):
-    assert told(Play().send(old({"id": "A", "status": status}))) == [(one, "A") for one in triggers]
+    assert objective_events(Play().send(old({"id": "A", "status": status}))) == [(trigger, "A") for trigger in triggers]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_scores_and_progress_are_told_at_every_change():
         for scaled, progress in sent
     ]
 
-    assert [[trigger for trigger, _ in told(play.send(tree))] for tree in trees] == [
+    assert [[trigger for trigger, _ in objective_events(play.send(tree))] for tree in trees] == [
         ["scored", "progressed"],
         ["progressed"],
         ["scored"],
@@ -159,7 +161,7 @@ def test_each_objective_is_told_for_itself(first):
     items = [PASSED, PASSED | {"id": "B"}]
     play.send(old(items[first]))
 
-    assert told(play.send(old(items[first], items[1 - first]))) == [
+    assert objective_events(play.send(old(items[first], items[1 - first]))) == [
         (trigger, items[1 - first]["id"]) for trigger in ("scored", "completed", "passed")
     ]
 
@@ -169,8 +171,8 @@ def test_an_objective_that_moved_to_another_index_is_not_told_again():
     play.send(old(PASSED, **{"core.exit": "suspend"}), terminated=True)
     play = play.next_session()
 
-    assert told(play.send(old(UNTOUCHED, PASSED))) == []
-    assert told(play.send(old(UNTOUCHED | {"status": "failed"}, PASSED))) == [("failed", "B")]
+    assert objective_events(play.send(old(UNTOUCHED, PASSED))) == []
+    assert objective_events(play.send(old(UNTOUCHED | {"status": "failed"}, PASSED))) == [("failed", "B")]
 
 
 def test_an_objective_takes_nothing_from_the_one_that_had_its_index():
@@ -178,7 +180,7 @@ def test_an_objective_takes_nothing_from_the_one_that_had_its_index():
     play.send(new({"id": "A", "success_status": "passed", "score": {"scaled": "0.9"}, "description": "First"}))
     play.send(new({"id": "B", "success_status": "", "score": {"scaled": ""}, "description": ""}))
 
-    assert [id_ for _, id_ in told(play.folds[1])] == []
+    assert [id_ for _, id_ in objective_events(play.folds[1])] == []
     assert objectives(play.known.objectives, "2004")["B"] == Objective(id="B")
 
 
@@ -211,7 +213,7 @@ def test_an_older_commit_takes_nothing_from_an_objective_and_adds_missing_ones_o
     play.send(old(PASSED), sequence=3)
     older = [old(UNTOUCHED | {"id": "A", "status": "incomplete"}, {"id": "B", "status": "failed"})] * 2
 
-    assert [told(play.send(tree, sequence=2, at=NOON + DAY)) for tree in older] == [[("failed", "B")], []]
+    assert [objective_events(play.send(tree, sequence=2, at=NOON + DAY)) for tree in older] == [[("failed", "B")], []]
     assert objectives(play.known.objectives, "1.2")["A"].success_status == "passed"
 
 
@@ -219,5 +221,5 @@ def test_an_older_commit_with_other_indices_mixes_no_objectives():
     play = Play()
     play.send(old({"id": "B", "status": "incomplete"}, PASSED), sequence=3)
 
-    assert told(play.send(old(PASSED), sequence=2)) == []
+    assert objective_events(play.send(old(PASSED), sequence=2)) == []
     assert objectives(play.known.objectives, "1.2")["B"] == Objective(id="B", completion_status="incomplete")

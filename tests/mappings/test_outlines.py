@@ -37,7 +37,7 @@ WHO = [
 ]
 
 
-def told(mapping, who):
+def output_for(mapping, who):
     """Return all that a mapping makes for these facts: statements with their problems, and documents."""
     attempt, session = (
         reached(Snapshot(score_raw=80, mode="normal", suspend_data="x")),
@@ -45,27 +45,27 @@ def told(mapping, who):
     )
     item = interaction(ANSWER | {"objectives": {"0": {"id": "O 1"}}})
     changes = [Change("attempt.started"), Change("interaction.answered", about=item), Change("score.changed")]
-    made = generate_statements(mapping, facts(**who), attempt, session, changes, NOON)
-    names = {one.name for one in mapping.definition.documents}
+    generated = generate_statements(mapping, facts(**who), attempt, session, changes, NOON)
+    names = {document.name for document in mapping.definition.documents}
     begun = [(ENROLLMENT, 1)]
-    kept = generate_documents(mapping, facts(**who), attempt, names=names, attempts=begun)
-    return made.statements, kept
+    documents = generate_documents(mapping, facts(**who), attempt, names=names, attempts=begun)
+    return generated.statements, documents
 
 
 @pytest.mark.parametrize("text", [SHIPPED, OF_LEARNERS, OF_SESSIONS, WITH_PERCENTS])
 def test_what_is_told_of_a_session_does_not_depend_on_who_was_told_of_before(text):
     document = load_definition(text, "test.toml")
-    alone = [told(compile_definition(document, "test.toml"), who) for who in WHO]
+    alone = [output_for(compile_definition(document, "test.toml"), who) for who in WHO]
     shared = compile_definition(document, "test.toml")
 
-    for one, other in itertools.permutations(range(len(WHO)), 2):
-        assert told(shared, WHO[one]) == alone[one]
-        assert told(shared, WHO[other]) == alone[other]
+    for first, other in itertools.permutations(range(len(WHO)), 2):
+        assert output_for(shared, WHO[first]) == alone[first]
+        assert output_for(shared, WHO[other]) == alone[other]
 
 
 def test_an_iri_can_be_made_of_what_differs_from_learner_to_learner():
     mapping = compile_definition(load_definition(OF_LEARNERS, "test.toml"), "test.toml")
-    bodies = [told(mapping, {"learner_id": own})[0][0].body for own in ("u42", "u43")]
+    bodies = [output_for(mapping, {"learner_id": learner_id})[0][0].body for learner_id in ("u42", "u43")]
 
     assert ["/u42/235" in bodies[0], "/u43/235" in bodies[1]] == [True, True]
     assert ["/u43/" in bodies[0], "/u42/" in bodies[1]] == [False, False]
@@ -74,4 +74,4 @@ def test_an_iri_can_be_made_of_what_differs_from_learner_to_learner():
 def test_a_percent_sign_of_the_document_s_own_stays_what_it_is():
     mapping = compile_definition(load_definition(WITH_PERCENTS, "test.toml"), "test.toml")
 
-    assert '"course_id":"100 %, %b, %s and 7"' in told(mapping, {})[0][0].body
+    assert '"course_id":"100 %, %b, %s and 7"' in output_for(mapping, {})[0][0].body

@@ -61,7 +61,7 @@ SCORM_2004 = {
 BOTH = [*SCORM_12.items(), *SCORM_2004.items()]
 
 
-def said(tree, **options):
+def snapshot_of(tree, **options):
     """Return what a tree that is sound says."""
     reading = parse_cmi(tree, **options)
     assert reading.warnings == ()
@@ -71,7 +71,7 @@ def said(tree, **options):
 @pytest.mark.parametrize(("element", "case"), BOTH, ids=[f"{name}={case[0]}" for name, case in BOTH])
 def test_every_element_is_read_flat_and_nested(element, case):
     text, field, value = case
-    nested, flat = said(delta({element: text})), said(unflatten({f"cmi.{element}": text}))
+    nested, flat = snapshot_of(delta({element: text})), snapshot_of(unflatten({f"cmi.{element}": text}))
 
     assert getattr(nested, field) == value
     assert type(getattr(nested, field)) is type(value)
@@ -80,12 +80,12 @@ def test_every_element_is_read_flat_and_nested(element, case):
 
 @pytest.mark.parametrize(("elements", "version"), [(SCORM_12, "1.2"), (SCORM_2004, "2004")])
 def test_a_whole_snapshot_is_read_at_once(elements, version):
-    known = said(delta({name: text for name, (text, _, _) in elements.items()}))
+    snapshot = snapshot_of(delta({name: text for name, (text, _, _) in elements.items()}))
 
-    assert {field: getattr(known, field) for _, field, _ in elements.values()} == {
+    assert {field: getattr(snapshot, field) for _, field, _ in elements.values()} == {
         field: value for _, field, value in elements.values()
     }
-    assert known.scorm_version == version
+    assert snapshot.scorm_version == version
 
 
 def test_every_field_of_a_snapshot_can_be_read():
@@ -96,11 +96,11 @@ def test_every_field_of_a_snapshot_can_be_read():
 
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
 def test_an_untouched_snapshot_says_the_same_flat_and_nested(build):
-    assert said(unflatten(flatten(build()))) == said(build())
+    assert snapshot_of(unflatten(flatten(build()))) == snapshot_of(build())
 
 
 def test_an_untouched_scorm_12_snapshot_says_little():
-    assert said(scorm_12()) == Snapshot(
+    assert snapshot_of(scorm_12()) == Snapshot(
         scorm_version="1.2",
         lesson_status="not attempted",
         completion_status="not attempted",
@@ -114,16 +114,16 @@ def test_an_untouched_scorm_12_snapshot_says_little():
 
 def test_collections_keep_items_as_sent_and_leave_keywords_out():
     tree = delta({"interactions": {"0": {"id": "Q1"}, "_count": "1", "_children": "id,type"}, "objectives": {}})
-    known = said(tree)
+    snapshot = snapshot_of(tree)
 
-    assert spelled_out(known.interactions) == {"0": {"id": "Q1"}}
-    assert known.objectives is None
+    assert spelled_out(snapshot.interactions) == {"0": {"id": "Q1"}}
+    assert snapshot.objectives is None
 
 
 def test_collections_sent_as_lists_are_numbered():
-    known = said(delta({"objectives": [{"id": "a"}, {"id": "b"}]}))
+    snapshot = snapshot_of(delta({"objectives": [{"id": "a"}, {"id": "b"}]}))
 
-    assert known.objectives == {"0": {"id": "a"}, "1": {"id": "b"}}
+    assert snapshot.objectives == {"0": {"id": "a"}, "1": {"id": "b"}}
 
 
 @pytest.mark.parametrize("empty", ["", None, {}, []], ids=repr)
@@ -131,17 +131,19 @@ def test_collections_sent_as_lists_are_numbered():
     "element", ["core.score", "core.exit", "core.score.raw", "suspend_data", "interactions", "core"]
 )
 def test_what_is_empty_is_not_set(element, empty):
-    assert said(delta({element: empty})) == EMPTY or said(delta({element: empty})) == Snapshot(scorm_version="1.2")
+    assert snapshot_of(delta({element: empty})) == EMPTY or snapshot_of(delta({element: empty})) == Snapshot(
+        scorm_version="1.2"
+    )
 
 
 @pytest.mark.parametrize("element", ["core.score.raw", "core.session_time", "core.lesson_status", "progress_measure"])
 def test_spaces_where_a_value_belongs_are_not_set(element):
-    assert said(delta({element: "  "})).score_raw is None
+    assert snapshot_of(delta({element: "  "})).score_raw is None
 
 
 @pytest.mark.parametrize("tree", [{}, {"cmi": None}, {"cmi": []}, {"cmi": {}}, {"adl": 1}], ids=repr)
 def test_a_tree_without_cmi_data_says_nothing(tree):
-    assert said(tree) == EMPTY
+    assert snapshot_of(tree) == EMPTY
 
 
 @pytest.mark.parametrize(
@@ -177,7 +179,7 @@ def test_the_version_is_told_by_what_only_one_of_them_has(tree, version):
 @pytest.mark.parametrize("declared", ["1.2", "2004"])
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004, dict])
 def test_a_declared_version_wins_over_the_looks(build, declared):
-    assert said(build(), declared=declared).scorm_version == declared
+    assert snapshot_of(build(), declared=declared).scorm_version == declared
 
 
 @pytest.mark.parametrize(
@@ -193,15 +195,15 @@ def test_a_declared_version_wins_over_the_looks(build, declared):
 )
 def test_scorm_12s_one_status_tells_completion_and_success(status, completion, success):
     """Passed implies completed; failed says nothing of completion (wire format 3.5)."""
-    known = said(delta({"core.lesson_status": status}))
+    snapshot = snapshot_of(delta({"core.lesson_status": status}))
 
-    assert (known.completion_status, known.success_status) == (completion, success)
+    assert (snapshot.completion_status, snapshot.success_status) == (completion, success)
 
 
 def test_a_completion_that_is_told_wins_over_the_one_that_follows():
-    known = said(delta({"core.lesson_status": "passed", "completion_status": "incomplete"}))
+    snapshot = snapshot_of(delta({"core.lesson_status": "passed", "completion_status": "incomplete"}))
 
-    assert (known.completion_status, known.success_status) == ("incomplete", "passed")
+    assert (snapshot.completion_status, snapshot.success_status) == ("incomplete", "passed")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +227,7 @@ def test_a_completion_that_is_told_wins_over_the_one_that_follows():
     ],
 )
 def test_words_are_understood_in_every_spelling(element, spelling, field, word):
-    assert getattr(said(delta({element: spelling})), field) == word
+    assert getattr(snapshot_of(delta({element: spelling})), field) == word
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,7 @@ def test_words_are_understood_in_every_spelling(element, spelling, field, word):
     ids=repr,
 )
 def test_scores_are_read_leniently(sent, raw):
-    value = said(delta({"core.score.raw": sent})).score_raw
+    value = snapshot_of(delta({"core.score.raw": sent})).score_raw
 
     assert value == raw
     assert type(value) is type(raw)
@@ -275,7 +277,9 @@ def test_scores_are_read_leniently(sent, raw):
 def test_the_bounds_of_a_measure_belong_to_it(element, bounds):
     field = element.replace(".", "_")
 
-    assert [getattr(said(delta({element: bound})), field) for bound in bounds] == [int(bound) for bound in bounds]
+    assert [getattr(snapshot_of(delta({element: bound})), field) for bound in bounds] == [
+        int(bound) for bound in bounds
+    ]
 
 
 @pytest.mark.parametrize(
@@ -290,11 +294,11 @@ def test_the_bounds_of_a_measure_belong_to_it(element, bounds):
     ],
 )
 def test_json_numbers_and_booleans_are_text_where_text_belongs(element, sent, field, value):
-    assert getattr(said(delta({element: sent})), field) == value
+    assert getattr(snapshot_of(delta({element: sent})), field) == value
 
 
 def test_keywords_of_scorm_say_nothing():
-    assert said(delta({"_version": "3.4", "core._children": "x", "core.score._children": "raw"})) == Snapshot(
+    assert snapshot_of(delta({"_version": "3.4", "core._children": "x", "core.score._children": "raw"})) == Snapshot(
         scorm_version="1.2"
     )
 
@@ -313,4 +317,4 @@ def test_keywords_of_scorm_say_nothing():
     ],
 )
 def test_a_navigation_request_is_read(adl, request_):
-    assert said({"adl": adl}).nav_request == request_
+    assert snapshot_of({"adl": adl}).nav_request == request_

@@ -45,6 +45,6 @@ def test_a_re_issue_by_a_mapping_takes_a_renamed_statement_for_what_it_is() -> N
         StoredStatement(ONE, 1, "rule", 1, None, BODY),
         StoredStatement(new, 2, "rule", 1, None, with_id(BODY, new)),
     ]
-    made = Statement(ONE, 1, "rule", "http://example.org/verb", BODY)
-    (step,) = plan_reissue(stored, [made], current_bodies={}, content_hash=HASH, hashes=[HASH])
+    statement = Statement(ONE, 1, "rule", "http://example.org/verb", BODY)
+    (step,) = plan_reissue(stored, [statement], current_bodies={}, content_hash=HASH, hashes=[HASH])
     assert (step.kind, step.stored) == ("same", stored[1])

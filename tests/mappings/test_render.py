@@ -9,7 +9,7 @@ from mappings.cmi.merge import merge
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.render import LaunchValues, render
 from mappings.cmi.snapshot import EMPTY, Snapshot
-from tests.mappings.builders import delta, flatten, kept
+from tests.mappings.builders import delta, flatten, stored_items
 
 WHO = {"learner_id": "u42", "learner_name": "Doe, Jane", "entry": "resume", "total_time": 33_025}
 
@@ -58,18 +58,18 @@ SCORM_2004 = {
 
 @pytest.mark.parametrize(("version", "elements"), [("1.2", SCORM_12), ("2004", SCORM_2004)])
 def test_a_player_is_given_back_every_element_as_text(version, elements):
-    known = merge(EMPTY, parse_cmi(delta(elements)).snapshot)
-    given = flatten(render(known, version, LaunchValues(**WHO)))
+    snapshot = merge(EMPTY, parse_cmi(delta(elements)).snapshot)
+    given = flatten(render(snapshot, version, LaunchValues(**WHO)))
 
     assert {name: given[name] for name in elements} == elements
 
 
 @pytest.mark.parametrize(("version", "elements"), [("1.2", SCORM_12), ("2004", SCORM_2004)])
 def test_what_a_player_is_given_reads_as_what_was_known(version, elements):
-    known = merge(EMPTY, parse_cmi(delta(elements)).snapshot)
-    again = merge(EMPTY, parse_cmi({"cmi": render(known, version, LaunchValues(**WHO))}).snapshot)
+    snapshot = merge(EMPTY, parse_cmi(delta(elements)).snapshot)
+    again = merge(EMPTY, parse_cmi({"cmi": render(snapshot, version, LaunchValues(**WHO))}).snapshot)
 
-    assert replace(again, entry=None, mode=None, credit=None) == known
+    assert replace(again, entry=None, mode=None, credit=None) == snapshot
 
 
 def test_a_new_attempt_is_told_who_the_learner_is_and_little_else():
@@ -104,21 +104,21 @@ def test_the_time_of_all_sessions_is_told_in_the_versions_own_format(version, ti
 def test_interactions_of_earlier_sessions_are_given_back_where_content_can_read_them():
     """SCORM 2004 RTE 4.2.9: they last as long as the attempt. SCORM 1.2's can only be written."""
     item = {"id": "Q1", "learner_response": "a"}
-    known = Snapshot(scorm_version="2004", interactions=kept({"0": item}))
+    snapshot = Snapshot(scorm_version="2004", interactions=stored_items({"0": item}))
 
-    assert render(known, "2004", LaunchValues(**WHO))["interactions"] == {"0": item}
-    assert "interactions" not in render(known, "1.2", LaunchValues(**WHO))
+    assert render(snapshot, "2004", LaunchValues(**WHO))["interactions"] == {"0": item}
+    assert "interactions" not in render(snapshot, "1.2", LaunchValues(**WHO))
 
 
 def test_the_last_sessions_exit_and_times_are_not_given_back():
-    known = Snapshot(exit="suspend", nav_request="suspendAll", session_time=5)
+    snapshot = Snapshot(exit="suspend", nav_request="suspendAll", session_time=5)
 
-    assert render(known, "2004", LaunchValues(**WHO)) == render(EMPTY, "2004", LaunchValues(**WHO))
-    assert render(known, "1.2", LaunchValues(**WHO)) == render(EMPTY, "1.2", LaunchValues(**WHO))
+    assert render(snapshot, "2004", LaunchValues(**WHO)) == render(EMPTY, "2004", LaunchValues(**WHO))
+    assert render(snapshot, "1.2", LaunchValues(**WHO)) == render(EMPTY, "1.2", LaunchValues(**WHO))
 
 
 @pytest.mark.parametrize(
-    ("known", "status"),
+    ("snapshot", "status"),
     [
         (Snapshot(completion_status="completed", success_status="failed"), "failed"),
         (Snapshot(completion_status="incomplete", success_status="passed"), "passed"),
@@ -128,5 +128,5 @@ def test_the_last_sessions_exit_and_times_are_not_given_back():
         (Snapshot(lesson_status="browsed", completion_status="incomplete"), "browsed"),
     ],
 )
-def test_an_attempt_begun_in_scorm_2004_is_told_in_scorm_12s_one_status(known, status):
-    assert render(known, "1.2", LaunchValues(**WHO))["core"]["lesson_status"] == status
+def test_an_attempt_begun_in_scorm_2004_is_told_in_scorm_12s_one_status(snapshot, status):
+    assert render(snapshot, "1.2", LaunchValues(**WHO))["core"]["lesson_status"] == status

@@ -40,7 +40,7 @@ ONCE = SHIPPED.replace(
 
 def test_a_rule_of_once_an_enrollment_speaks_once_in_all_attempts():
     assert ONCE != SHIPPED
-    mapping, enrollment, told = compiled(ONCE), EnrollmentState(), []
+    mapping, enrollment, rule_names = compiled(ONCE), EnrollmentState(), []
     for number, uid in enumerate((ATTEMPT, ENROLLMENT, OTHER), 1):
         session = SessionState(credit="no-credit" if number == 1 else None)
         done = generate_statements(
@@ -53,9 +53,9 @@ def test_a_rule_of_once_an_enrollment_speaks_once_in_all_attempts():
             enrollment=enrollment,
         )
         enrollment = done.enrollment
-        told.append([one.rule for one in done.statements])
+        rule_names.append([statement.rule for statement in done.statements])
 
-    assert told == [[], ["completed"], []]
+    assert rule_names == [[], ["completed"], []]
     assert enrollment == EnrollmentState(("completed",))
 
 
@@ -80,7 +80,7 @@ def test_of_items_each_is_told_once_an_enrollment():
     ],
 )
 def test_the_shipped_rules_tell_no_completion_success_or_score_of_what_does_not_count(mode, credit, speaks):
-    known = Snapshot(completion_status="completed", success_status="passed", score_scaled=0.9)
+    snapshot = Snapshot(completion_status="completed", success_status="passed", score_scaled=0.9)
     triggers = [
         "objective.scored", "objective.completed", "objective.passed", "objective.failed", "score.changed",
         "completion.completed", "success.passed", "success.failed", "session.terminated",
@@ -88,22 +88,22 @@ def test_the_shipped_rules_tell_no_completion_success_or_score_of_what_does_not_
     done = generate_statements(
         compiled(),
         facts(),
-        reached(known),
+        reached(snapshot),
         SessionState(mode=mode, credit=credit, time_spent=100),
         [*map(change_of, triggers)],
         NOON,
     )
-    told = {one.rule: json.loads(one.body) for one in done.statements}
+    bodies = {statement.rule: json.loads(statement.body) for statement in done.statements}
 
     if speaks:
-        assert list(told) == [
+        assert list(bodies) == [
             "objective-scored", "objective-completed", "objective-passed", "objective-failed", "scored", "completed",
             "passed", "failed", "terminated",
         ]  # fmt: skip
-        assert told["terminated"]["result"].keys() == {"completion", "success", "score", "duration"}
+        assert bodies["terminated"]["result"].keys() == {"completion", "success", "score", "duration"}
     else:
-        assert list(told) == ["terminated-without-credit"]
-        assert told["terminated-without-credit"]["result"] == {"duration": "PT5M30.25S"}
+        assert list(bodies) == ["terminated-without-credit"]
+        assert bodies["terminated-without-credit"]["result"] == {"duration": "PT5M30.25S"}
 
 
 def test_a_condition_of_few_answers_is_worked_out_once_for_each_and_remembers_a_bounded_number():
@@ -146,7 +146,7 @@ def test_a_condition_can_ask_for_attributes():
 def test_statements_of_a_session_are_told_with_the_facts_of_now():
     text = changed("category = []", 'category = []\nextensions = {"x:d" = "{learner.attributes.d}"}')
     mapping = compiled(text)
-    told = []
+    values = []
     for value in ("1", "2"):
         done = generate_statements(
             mapping,
@@ -156,9 +156,9 @@ def test_statements_of_a_session_are_told_with_the_facts_of_now():
             [Change("completion.completed")],
             NOON,
         )
-        told.append(json.loads(done.statements[0].body)["context"]["extensions"]["x:d"])
+        values.append(json.loads(done.statements[0].body)["context"]["extensions"]["x:d"])
 
-    assert told == ["1", "2"]
+    assert values == ["1", "2"]
 
 
 def test_the_smallest_document_tells_the_attempts_number():
@@ -169,7 +169,7 @@ def test_the_smallest_document_tells_the_attempts_number():
 
 def test_a_session_that_goes_on_after_its_end_was_told_is_another_one_to_rules_and_statements():
     mapping = compiled(DOCUMENTS["cmi5"])
-    attempt, session, told = AttemptState(), SessionState(), []
+    attempt, session, statements = AttemptState(), SessionState(), []
     for changes in (
         ["attempt.started", "session.abandoned"],
         ["completion.completed"],
@@ -180,13 +180,15 @@ def test_a_session_that_goes_on_after_its_end_was_told_is_another_one_to_rules_a
     ):
         done = generate_statements(mapping, facts(), attempt, session, [*map(change_of, changes)], NOON)
         attempt, session = done.attempt, done.session
-        told += [json.loads(one.body) for one in done.statements]
-    ids = [one["context"]["extensions"]["https://w3id.org/xapi/cmi5/context/extensions/sessionid"] for one in told]
+        statements += [json.loads(statement.body) for statement in done.statements]
+    ids = [
+        sent["context"]["extensions"]["https://w3id.org/xapi/cmi5/context/extensions/sessionid"] for sent in statements
+    ]
 
-    assert [one["verb"]["display"]["en-US"] for one in told] == [
+    assert [sent["verb"]["display"]["en-US"] for sent in statements] == [
         *("initialized", "abandoned"),
         *("initialized", "completed", "terminated"),
         *("initialized", "terminated"),
     ]
     assert ids == [SESSION] * 2 + [f"{SESSION}-2"] * 3 + [f"{SESSION}-3"] * 2
-    assert len({one["id"] for one in told}) == len(told)
+    assert len({sent["id"] for sent in statements}) == len(statements)

@@ -33,17 +33,22 @@ class Told:
         self.version, self.play = version, Play()
         self.mapping, self.statements = compiled(text), []
 
-    def made(self, done):
+    def generate(self, done):
         who = facts(session_id=f"22222222-2222-4222-8222-00000000000{self.play.session.number}")
-        made = generate_statements(self.mapping, who, done.attempt, done.session, done.changes, done.at)
-        states = (msgspec.json.decode(msgspec.json.encode(one), type=type(one)) for one in (made.attempt, made.session))
+        generated = generate_statements(self.mapping, who, done.attempt, done.session, done.changes, done.at)
+        states = (
+            msgspec.json.decode(msgspec.json.encode(part), type=type(part))
+            for part in (generated.attempt, generated.session)
+        )
         self.play.attempt, self.play.session = states
-        self.statements += [(one.rule, judged(one.body).get("result", {})) for one in made.statements]
-        return [one.rule for one in made.statements]
+        self.statements += [
+            (statement.rule, judged(statement.body).get("result", {})) for statement in generated.statements
+        ]
+        return [statement.rule for statement in generated.statements]
 
     def send(self, elements, **options):
         """Commit elements; return the rules that spoke."""
-        return self.made(self.play.send(delta(elements), declared=self.version, **options))
+        return self.generate(self.play.send(delta(elements), declared=self.version, **options))
 
     def set(self, name, value):
         """Post one element."""
@@ -55,7 +60,7 @@ class Told:
             self.play = self.play.next_session() if how == "next session" else self.play
             return self.set(*PLACE[self.version])
         if how == "idle":
-            return self.made(end_idle(self.play.attempt, self.play.session, "abandoned"))
+            return self.generate(end_idle(self.play.attempt, self.play.session, "abandoned"))
         if how == "status":
             return self.set(*STATUS[self.version])
         return self.send({}, terminated=how == "terminated")
@@ -84,15 +89,15 @@ def scores_in_parts(draw):
 def test_parts_in_any_order_tell_what_one_commit_of_them_tells(end, scored, again):
     version, earlier, parts = scored
     split, whole = Told(version), Told(version)
-    for one in (split, whole):
-        one.send({PLACE[version][0]: "p1"} | (earlier or {}))
+    for teller in (split, whole):
+        teller.send({PLACE[version][0]: "p1"} | (earlier or {}))
     for name, value in parts:
         split.set(name, value)
         if again:
             split.set(name, value)
     whole.send(dict(parts))
-    for one in (split, whole):
-        one.end(end)
+    for teller in (split, whole):
+        teller.end(end)
 
     assert split.scores == whole.scores
     assert len(split.scores) <= 1 + bool(earlier)
@@ -106,16 +111,16 @@ def test_parts_in_any_order_tell_what_one_commit_of_them_tells(end, scored, agai
 def test_every_session_that_ends_however_leaves_its_last_score_told(scored, ends):
     version, _, parts = scored
     assume(parts)
-    told = Told(version)
+    teller = Told(version)
     for count, end in enumerate(ends):
         if count:
-            told.play = told.play.next_session()
+            teller.play = teller.play.next_session()
         for name, value in parts[count:] + parts[:count]:
-            told.set(name, value)
-        told.end(end)
+            teller.set(name, value)
+        teller.end(end)
 
-    last = told.play.attempt.score
-    assert told.scores[-1:] == ([] if last is None else [msgspec.to_builtins(last)])
+    last = teller.play.attempt.score
+    assert teller.scores[-1:] == ([] if last is None else [msgspec.to_builtins(last)])
 
 
 PARTS = [("core.score.raw", "85"), ("core.score.max", "200"), ("core.score.min", "10")]
@@ -124,11 +129,11 @@ PARTS = [("core.score.raw", "85"), ("core.score.max", "200"), ("core.score.min",
 @pytest.mark.parametrize("order", list(itertools.permutations(PARTS)))
 @pytest.mark.parametrize("end", ENDS)
 def test_a_score_of_three_parts_is_told_once_with_its_range(order, end):
-    told = Told("1.2")
+    teller = Told("1.2")
 
-    assert [told.set(*part).count("scored") for part in order] == [0, 0, 0]
-    assert told.end(end).count("scored") == 1
-    assert told.scores == [{"scaled": 0.394737, "raw": 85, "min": 10, "max": 200}]
+    assert [teller.set(*part).count("scored") for part in order] == [0, 0, 0]
+    assert teller.end(end).count("scored") == 1
+    assert teller.scores == [{"scaled": 0.394737, "raw": 85, "min": 10, "max": 200}]
 
 
 @pytest.mark.parametrize(
@@ -136,77 +141,79 @@ def test_a_score_of_three_parts_is_told_once_with_its_range(order, end):
     [("core.lesson_location", "2"), ("core.session_time", "00:01:00"), ("suspend_data", "x"), ("core.exit", "suspend")],
 )
 def test_whatever_else_is_written_shows_that_a_score_is_there(element, value):
-    told = Told("1.2")
-    told.set("core.score.raw", "85")
+    teller = Told("1.2")
+    teller.set("core.score.raw", "85")
 
-    assert told.set(element, value) == ["scored"]
+    assert teller.set(element, value) == ["scored"]
 
 
 @pytest.mark.parametrize(
     ("element", "value"), [("core.score.min", ""), ("core.score.max", "x"), ("core.student_name", "Ada"), ("x.y", "1")]
 )
 def test_what_says_nothing_does_not_tell_a_score_early(element, value):
-    told = Told("1.2")
-    told.set("core.score.raw", "85")
+    teller = Told("1.2")
+    teller.set("core.score.raw", "85")
 
-    assert told.set(element, value) == []
-    assert told.set("core.lesson_location", "2") == ["scored"]
+    assert teller.set(element, value) == []
+    assert teller.set("core.lesson_location", "2") == ["scored"]
 
 
 def test_a_status_between_a_scores_parts_carries_the_score_as_known():
-    told = Told("1.2")
-    told.set("core.score.raw", "85")
+    teller = Told("1.2")
+    teller.set("core.score.raw", "85")
 
-    assert told.set("core.lesson_status", "passed") == ["scored", "completed", "passed"]
-    assert told.statements[-1] == ("passed", {"success": True, "score": {"scaled": 0.85, "raw": 85}})
-    told.set("core.score.max", "200")
-    assert told.end("terminated") == ["scored", "terminated"]
-    assert told.scores == [{"scaled": 0.85, "raw": 85}, {"scaled": 0.425, "raw": 85, "max": 200}]
+    assert teller.set("core.lesson_status", "passed") == ["scored", "completed", "passed"]
+    assert teller.statements[-1] == ("passed", {"success": True, "score": {"scaled": 0.85, "raw": 85}})
+    teller.set("core.score.max", "200")
+    assert teller.end("terminated") == ["scored", "terminated"]
+    assert teller.scores == [{"scaled": 0.85, "raw": 85}, {"scaled": 0.425, "raw": 85, "max": 200}]
 
 
 def test_a_score_that_is_written_over_at_once_is_told_as_it_is_in_the_end():
-    told = Told("1.2")
+    teller = Told("1.2")
     for raw in ("10", "20", "30"):
-        told.set("core.score.raw", raw)
-    told.end("element")
+        teller.set("core.score.raw", raw)
+    teller.end("element")
 
-    assert told.scores == [{"scaled": 0.3, "raw": 30}]
+    assert teller.scores == [{"scaled": 0.3, "raw": 30}]
 
 
 def test_a_score_that_is_as_it_was_in_the_end_is_not_told_again():
-    told = Told("1.2")
-    told.send({"core.score.raw": "80"})
-    told.set("core.score.raw", "85")
-    told.set("core.score.raw", "80")
-    told.end("terminated")
+    teller = Told("1.2")
+    teller.send({"core.score.raw": "80"})
+    teller.set("core.score.raw", "85")
+    teller.set("core.score.raw", "80")
+    teller.end("terminated")
 
-    assert told.scores == [{"scaled": 0.8, "raw": 80}]
+    assert teller.scores == [{"scaled": 0.8, "raw": 80}]
 
 
 def test_a_score_that_turns_out_to_be_impossible_was_none():
-    told = Told("2004")
-    told.send({"score.raw": "1"})
-    told.set("score.raw", "9")
-    assert told.play.attempt.score == Score(raw=9)
-    told.set("score.max", "3")
-    told.end("terminated")
+    teller = Told("2004")
+    teller.send({"score.raw": "1"})
+    teller.set("score.raw", "9")
+    assert teller.play.attempt.score == Score(raw=9)
+    teller.set("score.max", "3")
+    teller.end("terminated")
 
-    assert told.scores == [{"raw": 1}]
-    assert told.play.attempt.score == Score(raw=1)
+    assert teller.scores == [{"raw": 1}]
+    assert teller.play.attempt.score == Score(raw=1)
 
 
 @pytest.mark.parametrize("settled", [True, False])
 def test_a_score_left_by_a_session_is_told_before_the_next_ones(settled):
     """Each with its own value, and each judged by rules and conditions as itself."""
     high = '[[rules]]\nname = "high"\nwhen = "score.changed"\nif = "score.raw > 80"\nverb = "passed"\nobject = "sco"\n'
-    told = Told("1.2", f'{BY_RANGE}\n{high}result = ["score"]\nonce = "change"\n')
-    told.set("core.score.raw", "85")
-    told.play = told.play.next_session()
+    teller = Told("1.2", f'{BY_RANGE}\n{high}result = ["score"]\nonce = "change"\n')
+    teller.set("core.score.raw", "85")
+    teller.play = teller.play.next_session()
 
-    assert told.send({"core.score.raw": "60"}, settled=settled) == ["scored", "high", "resumed"] + ["scored"] * settled
-    assert told.end("terminated") == ["scored"] * (not settled) + ["completed", "terminated"]
-    assert told.scores == [{"scaled": 0.85, "raw": 85}, {"scaled": 0.6, "raw": 60}]
-    assert told.statements[-1][1]["score"] == {"scaled": 0.6, "raw": 60}
+    assert (
+        teller.send({"core.score.raw": "60"}, settled=settled) == ["scored", "high", "resumed"] + ["scored"] * settled
+    )
+    assert teller.end("terminated") == ["scored"] * (not settled) + ["completed", "terminated"]
+    assert teller.scores == [{"scaled": 0.85, "raw": 85}, {"scaled": 0.6, "raw": 60}]
+    assert teller.statements[-1][1]["score"] == {"scaled": 0.6, "raw": 60}
 
 
 def test_a_session_that_is_given_up_does_not_tell_what_another_one_is_writing():
@@ -225,23 +232,27 @@ def test_a_session_that_is_given_up_does_not_tell_what_another_one_is_writing():
 
 
 def test_a_last_commit_of_one_part_tells_the_score():
-    told = Told("1.2")
-    told.set("core.score.raw", "85")
+    teller = Told("1.2")
+    teller.set("core.score.raw", "85")
 
-    assert told.send({"core.score.max": "200"}, settled=False, terminated=True) == ["scored", "completed", "terminated"]
+    assert teller.send({"core.score.max": "200"}, settled=False, terminated=True) == [
+        "scored",
+        "completed",
+        "terminated",
+    ]
 
 
 def test_a_commit_that_comes_too_late_is_not_waited_with():
-    told = Told("1.2")
-    told.send({}, terminated=True)
+    teller = Told("1.2")
+    teller.send({}, terminated=True)
 
-    assert told.send({"core.score.raw": "85"}, settled=False, at=NOON + MINUTE) == ["scored", "terminated"]
+    assert teller.send({"core.score.raw": "85"}, settled=False, at=NOON + MINUTE) == ["scored", "terminated"]
 
 
 def test_a_score_does_not_show_that_an_interaction_is_there():
-    told = Told("1.2")
+    teller = Told("1.2")
     for name, value in {"id": "Q1", "type": "choice", "student_response": "a", "result": "correct"}.items():
-        told.set(f"interactions.0.{name}", value)
+        teller.set(f"interactions.0.{name}", value)
 
-    assert told.set("core.score.raw", "85") == []
-    assert told.set("interactions.1.id", "Q2") == ["responded", "scored"]
+    assert teller.set("core.score.raw", "85") == []
+    assert teller.set("interactions.1.id", "Q2") == ["responded", "scored"]

@@ -68,15 +68,15 @@ def test_a_scorm_2004_score_is_scaled_as_given_or_by_its_range(raw, low, high, s
     assert score(of("2004", raw, low, high, scaled)) == expected
 
 
-@pytest.mark.parametrize("known", [of("1.2"), of("1.2", high=100), of("2004", low=0, high=10), of(None, low=0)])
-def test_a_range_alone_is_no_score(known):
+@pytest.mark.parametrize("snapshot", [of("1.2"), of("1.2", high=100), of("2004", low=0, high=10), of(None, low=0)])
+def test_a_range_alone_is_no_score(snapshot):
     """Players send SCORM 1.2's `max` as 100 though the content never set it (wire format 1.2.5)."""
-    assert score(known) is None
-    assert score_warning(known) is None
+    assert score(snapshot) is None
+    assert score_warning(snapshot) is None
 
 
 @pytest.mark.parametrize(
-    ("known", "element", "message"),
+    ("snapshot", "element", "message"),
     [
         (of("1.2", 101), "cmi.core.score.raw", "must be at least 0 and at most 100; the score is left out"),
         (of("1.2", -1), "cmi.core.score.raw", "must be at least 0 and at most 100; the score is left out"),
@@ -87,38 +87,38 @@ def test_a_range_alone_is_no_score(known):
         (of("2004", -1, 0), "cmi.score.raw", "must be at least 0; the score is left out"),
     ],
 )
-def test_a_score_out_of_range_is_left_out_and_told(known, element, message):
-    found = score_warning(known)
+def test_a_score_out_of_range_is_left_out_and_told(snapshot, element, message):
+    warning = score_warning(snapshot)
 
-    assert score(known) is None
-    assert (found.code, found.element, found.message) == ("score-out-of-range", element, message)
-    assert found.value == str(known.score_raw)
+    assert score(snapshot) is None
+    assert (warning.code, warning.element, warning.message) == ("score-out-of-range", element, message)
+    assert warning.value == str(snapshot.score_raw)
 
 
 @pytest.mark.parametrize(
-    ("known", "element", "message"),
+    ("snapshot", "element", "message"),
     [
         (of("1.2", 85, 100, 100), "cmi.core.score.max", "must be above cmi.core.score.min, which is 100; "),
         (of("2004", 8, 10, 0.5), "cmi.score.max", "must be above cmi.score.min, which is 10; the range is left out"),
     ],
 )
-def test_an_impossible_range_is_left_out_and_told(known, element, message):
-    found = score_warning(known)
+def test_an_impossible_range_is_left_out_and_told(snapshot, element, message):
+    warning = score_warning(snapshot)
 
-    assert (found.code, found.element) == ("score-range", element)
-    assert found.message.startswith(message)
+    assert (warning.code, warning.element) == ("score-range", element)
+    assert warning.message.startswith(message)
 
 
 def test_a_score_that_is_left_out_beside_its_range_is_told_too():
-    known = of("1.2", 150, 50, 40)
+    snapshot = of("1.2", 150, 50, 40)
 
-    assert score(known) is None
-    assert "score" in score_warning(known).message.rpartition(";")[2]
+    assert score(snapshot) is None
+    assert "score" in score_warning(snapshot).message.rpartition(";")[2]
 
 
-@pytest.mark.parametrize("known", [of("1.2", 85), of("1.2", 0, 0, 100), of("2004", 85), of("2004", 5, 0, 10, 0.5)])
-def test_a_sound_score_finds_nothing(known):
-    assert score_warning(known) is None
+@pytest.mark.parametrize("snapshot", [of("1.2", 85), of("1.2", 0, 0, 100), of("2004", 85), of("2004", 5, 0, 10, 0.5)])
+def test_a_sound_score_finds_nothing(snapshot):
+    assert score_warning(snapshot) is None
 
 
 def test_a_default_maximum_from_a_player_is_no_score():
@@ -136,14 +136,14 @@ _SCALED = st.none() | st.floats(-1, 1) | st.sampled_from([-1, 0, 1])
 
 @given(st.builds(of, st.sampled_from([None, "1.2", "2004"]), _REAL, _REAL, _REAL, _SCALED))
 @proven
-def test_every_score_obeys_xapis_rules(known):
+def test_every_score_obeys_xapis_rules(snapshot):
     """Scaled in -1..1, min < max, raw within both, all of them finite numbers, and not a range alone."""
-    value = score(known)
+    value = score(snapshot)
     if value is None:
         return
-    told = [number for number in (value.scaled, value.raw, value.min, value.max) if number is not None]
+    numbers = [number for number in (value.scaled, value.raw, value.min, value.max) if number is not None]
 
-    assert all(math.isfinite(number) for number in told)
+    assert all(math.isfinite(number) for number in numbers)
     assert value.scaled is not None or value.raw is not None
     assert value.scaled is None or -1 <= value.scaled <= 1
     assert value.min is None or value.max is None or value.min < value.max
@@ -162,16 +162,16 @@ def test_a_range_too_wide_to_subtract_gives_a_finite_share(raw):
 
 @given(st.builds(of, st.sampled_from([None, "1.2", "2004"]), _REAL, _REAL, _REAL, _SCALED))
 @proven
-def test_a_raw_score_that_is_not_told_is_warned_of(known):
-    value = score(known)
-    if known.score_raw is not None and (value is None or value.raw is None):
-        assert score_warning(known) is not None
+def test_a_raw_score_that_is_not_told_is_warned_of(snapshot):
+    value = score(snapshot)
+    if snapshot.score_raw is not None and (value is None or value.raw is None):
+        assert score_warning(snapshot) is not None
 
 
 @given(st.sampled_from(["1.2", "2004"]), st.integers(0, 1000), st.integers(0, 1000))
 @proven
-def test_more_points_never_scale_to_less(version, one, other):
-    low, high = (score(of(version, points / 10, 0, 100)).scaled for points in sorted((one, other)))
+def test_more_points_never_scale_to_less(version, first, other):
+    low, high = (score(of(version, points / 10, 0, 100)).scaled for points in sorted((first, other)))
 
     assert low <= high
 

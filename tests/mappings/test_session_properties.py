@@ -67,7 +67,7 @@ SESSIONS = st.lists(st.lists(_COMMITS, max_size=5), min_size=1, max_size=3)
 
 def statements_of(sessions, mapping, *, full=False):
     """Return the statements of an attempt, from its journal."""
-    play, told = Play(policy=mapping.definition.status), []
+    play, statements = Play(policy=mapping.definition.status), []
     for count, session in enumerate(sessions):
         who = facts(session_id=f"22222222-2222-4222-8222-00000000000{count}", activity_id="unit 5")
         for tree, terminated, settled, sequence in session:
@@ -79,11 +79,11 @@ def statements_of(sessions, mapping, *, full=False):
                 settled=settled,
                 sequence=sequence,
             )
-            made = generate_statements(mapping, who, done.attempt, done.session, done.changes, done.at)
-            play.attempt, play.session = made.attempt, made.session
-            told += made.statements
+            generated = generate_statements(mapping, who, done.attempt, done.session, done.changes, done.at)
+            play.attempt, play.session = generated.attempt, generated.session
+            statements += generated.statements
         play = play.next_session()
-    return told
+    return statements
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -91,12 +91,12 @@ def statements_of(sessions, mapping, *, full=False):
 @proven
 @pytest.mark.slow
 def test_everything_told_is_valid_and_has_an_id_of_its_own(name, sessions, full):
-    told = statements_of(sessions, compiled(DOCUMENTS[name]), full=full)
-    statements = [judged(one.body) for one in told]
+    generated = statements_of(sessions, compiled(DOCUMENTS[name]), full=full)
+    statements = [judged(statement.body) for statement in generated]
 
-    assert [one.problem for one in told] == [None] * len(told)
-    assert len({one["id"] for one in statements}) == len(statements)
-    assert [one.position for one in told] == list(range(1, len(told) + 1))
+    assert [statement.problem for statement in generated] == [None] * len(generated)
+    assert len({statement["id"] for statement in statements}) == len(statements)
+    assert [statement.position for statement in generated] == list(range(1, len(generated) + 1))
 
 
 @given(SESSIONS)
@@ -105,14 +105,18 @@ def test_everything_told_is_valid_and_has_an_id_of_its_own(name, sessions, full)
 def test_the_same_journal_gives_the_same_bytes(sessions):
     first, again = (statements_of(sessions, compiled()) for _ in range(2))
 
-    assert [one.body for one in first] == [one.body for one in again]
+    assert [statement.body for statement in first] == [statement.body for statement in again]
 
 
 @given(SESSIONS, st.sampled_from(["objective-completed", "objective-passed", "objective-failed", "completed"]))
 @proven
 @pytest.mark.slow
 def test_what_is_told_once_an_attempt_is_told_once_of_each_object(sessions, rule):
-    objects = [judged(one.body)["object"]["id"] for one in statements_of(sessions, compiled()) if one.rule == rule]
+    objects = [
+        judged(statement.body)["object"]["id"]
+        for statement in statements_of(sessions, compiled())
+        if statement.rule == rule
+    ]
 
     assert len(set(objects)) == len(objects)
 
@@ -122,17 +126,17 @@ def test_what_is_told_once_an_attempt_is_told_once_of_each_object(sessions, rule
 @pytest.mark.slow
 def test_no_objective_fails_after_it_passed(sessions):
     passed = set()
-    for one in statements_of(sessions, compiled()):
-        own = judged(one.body)["object"]["id"]
-        assert one.rule != "objective-failed" or own not in passed
-        if one.rule == "objective-passed":
-            passed.add(own)
+    for statement in statements_of(sessions, compiled()):
+        objective = judged(statement.body)["object"]["id"]
+        assert statement.rule != "objective-failed" or objective not in passed
+        if statement.rule == "objective-passed":
+            passed.add(objective)
 
 
 def rules(text, *statuses, key="core.lesson_status"):
     """Return the rules that spoke of statuses which came one after the other."""
     sessions = [[(dict.fromkeys([key], status), None, True, None) for status in statuses]]
-    return [one.rule for one in statements_of(sessions, compiled(text))]
+    return [statement.rule for statement in statements_of(sessions, compiled(text))]
 
 
 FAILED_COMPLETES = DOCUMENTS["scorm-profile"].replace("failed_completes = false", "failed_completes = true")

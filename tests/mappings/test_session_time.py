@@ -20,14 +20,14 @@ MIN = 6_000
 
 def times(session=None, total=None, **changes):
     """Return a tree that tells times, in centiseconds."""
-    told = {"core.session_time": session, "core.total_time": total}
-    return delta({name: timespan(value) for name, value in told.items() if value is not None} | changes)
+    spans = {"core.session_time": session, "core.total_time": total}
+    return delta({name: timespan(value) for name, value in spans.items() if value is not None} | changes)
 
 
-def counted(*told):
+def counted(*reported):
     """Return what was spent in a session that told these pairs of session time and total time, an hour apart."""
     play = Play()
-    for number, (session, total) in enumerate(told):
+    for number, (session, total) in enumerate(reported):
         play.send(times(session, total, location=str(number)), at=NOON + number * 60 * MINUTE)
     return play.session.time_spent, play.attempt.total_time
 
@@ -216,10 +216,10 @@ _TOLD = st.tuples(
 
 @given(st.lists(_TOLD, max_size=6), st.integers(0, HOUR))
 @proven
-def test_an_attempts_time_never_falls_and_is_what_was_carried_over_and_spent(told, known):
+def test_an_attempts_time_never_falls_and_is_what_was_carried_over_and_spent(reported, prior_total):
     """Whatever clients tell in whatever order."""
-    play = Play(session=SessionState(number=1, prior_total_time=known))
-    for number, (session, total, sequence, passed) in enumerate(told):
+    play = Play(session=SessionState(number=1, prior_total_time=prior_total))
+    for number, (session, total, sequence, passed) in enumerate(reported):
         before = play.attempt
         play.send(times(session, total, location=str(number)), sequence=sequence, at=NOON + number * MINUTE * passed)
 
@@ -230,8 +230,8 @@ def test_an_attempts_time_never_falls_and_is_what_was_carried_over_and_spent(tol
 @given(st.integers(0, HOUR), st.integers(0, HOUR), st.booleans(), st.integers(0, HOUR))
 @proven
 def test_telling_the_same_times_again_adds_nothing(session_time, total_time, older, elapsed):
-    said = Snapshot(session_time=session_time, total_time=total_time)
-    once = accumulate(AttemptState(), SessionState(number=1), said, older=False, elapsed=HOUR)
+    snapshot = Snapshot(session_time=session_time, total_time=total_time)
+    once = accumulate(AttemptState(), SessionState(number=1), snapshot, older=False, elapsed=HOUR)
     attempt = AttemptState(
         commits=1,
         total_time=once.session.time_spent + once.carried_over_time,
@@ -239,10 +239,10 @@ def test_telling_the_same_times_again_adds_nothing(session_time, total_time, old
         client_total_time=once.client_total_time,
     )
 
-    assert accumulate(attempt, once.session, said, older=older, elapsed=elapsed) == once
+    assert accumulate(attempt, once.session, snapshot, older=older, elapsed=elapsed) == once
 
 
 @given(st.lists(st.integers(1, HOUR), min_size=1, max_size=6).map(sorted))
 @proven
-def test_a_counter_that_only_rises_is_the_time_spent(told):
-    assert counted(*((session, None) for session in told)) == (told[-1], told[-1])
+def test_a_counter_that_only_rises_is_the_time_spent(reported):
+    assert counted(*((session, None) for session in reported)) == (reported[-1], reported[-1])

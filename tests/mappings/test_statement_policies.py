@@ -29,10 +29,10 @@ class Teller:
     def send(self, tree, **options):
         """Fold a commit and return the rules that spoke."""
         done = self.play.send(tree, **options)
-        made = generate_statements(self.mapping, self.context, done.attempt, done.session, done.changes, done.at)
-        self.play.attempt, self.play.session = made.attempt, made.session
-        self.statements += made.statements
-        return [statement.rule for statement in made.statements]
+        generated = generate_statements(self.mapping, self.context, done.attempt, done.session, done.changes, done.at)
+        self.play.attempt, self.play.session = generated.attempt, generated.session
+        self.statements += generated.statements
+        return [statement.rule for statement in generated.statements]
 
     def next_session(self):
         """Return a teller of the attempt's next session."""
@@ -55,23 +55,27 @@ result = {result}
 
 def test_no_changes_make_no_statements_and_leave_the_states_alone():
     attempt, session = AttemptState(), SessionState()
-    made = generate_statements(compiled(), facts(), attempt, session, (), NOON)
+    generated = generate_statements(compiled(), facts(), attempt, session, (), NOON)
 
-    assert made.statements == ()
-    assert made.attempt is attempt
-    assert made.session is session
+    assert generated.statements == ()
+    assert generated.attempt is attempt
+    assert generated.session is session
 
 
 def test_statements_come_in_the_order_of_the_changes_with_positions_from_one():
-    made = generate_statements(
-        compiled(), facts(), AttemptState(), SessionState(), [change_of(one) for one in TOLD], NOON
+    generated = generate_statements(
+        compiled(), facts(), AttemptState(), SessionState(), [change_of(trigger) for trigger in TOLD], NOON
     )
 
-    assert [statement.position for statement in made.statements] == list(range(1, 18))
-    assert [statement.rule for statement in made.statements][:3] == ["initialized", "resumed", "responded"]
-    assert [judged(one.body)["verb"]["id"] for one in made.statements] == [one.verb for one in made.statements]
-    assert [judged(one.body)["id"] for one in made.statements] == [one.id for one in made.statements]
-    assert (made.attempt.statements, made.attempt.timestamp) == (17, NOON)
+    assert [statement.position for statement in generated.statements] == list(range(1, 18))
+    assert [statement.rule for statement in generated.statements][:3] == ["initialized", "resumed", "responded"]
+    assert [judged(statement.body)["verb"]["id"] for statement in generated.statements] == [
+        statement.verb for statement in generated.statements
+    ]
+    assert [judged(statement.body)["id"] for statement in generated.statements] == [
+        statement.id for statement in generated.statements
+    ]
+    assert (generated.attempt.statements, generated.attempt.timestamp) == (17, NOON)
 
 
 def test_a_rule_of_once_an_attempt_speaks_once():
@@ -109,8 +113,8 @@ def test_a_rule_of_every_change_speaks_at_each_with_an_id_of_its_own():
         teller.send(delta({"core.score.raw": raw}), at=NOON + int(raw) * MINUTE)
     scored = [statement for statement in teller.statements if statement.rule == "scored"]
 
-    assert [judged(one.body)["result"]["score"]["raw"] for one in scored] == [40, 85, 40]
-    assert len({one.id for one in scored}) == 3
+    assert [judged(statement.body)["result"]["score"]["raw"] for statement in scored] == [40, 85, 40]
+    assert len({statement.id for statement in scored}) == 3
 
 
 def test_making_statements_again_from_the_same_journal_gives_the_same_statements():
@@ -156,7 +160,7 @@ def test_statements_are_never_dated_before_the_attempts_last_one():
     teller.send(delta({"core.score.raw": "40"}))
     teller.send(delta({"core.score.raw": "85"}), committed_at=NOON - DAY)
 
-    assert {judged(one.body)["timestamp"] for one in teller.statements} == {"2026-01-31T12:00:00.000Z"}
+    assert {judged(statement.body)["timestamp"] for statement in teller.statements} == {"2026-01-31T12:00:00.000Z"}
 
 
 @pytest.mark.parametrize(
@@ -262,12 +266,12 @@ def test_whatever_is_committed_no_lrs_refuses_what_leaves(commits, declared):
             at=NOON + moved,
             full=bool(moved % 2),
         )
-    statements = [judged(one.body) for one in teller.statements]
-    ids, dates = [one["id"] for one in statements], [one["timestamp"] for one in statements]
+    statements = [judged(statement.body) for statement in teller.statements]
+    ids, dates = [statement["id"] for statement in statements], [statement["timestamp"] for statement in statements]
 
     assert len(set(ids)) == len(ids)
     assert dates == sorted(dates)
-    assert [one.position for one in teller.statements] == list(range(1, len(ids) + 1))
+    assert [statement.position for statement in teller.statements] == list(range(1, len(ids) + 1))
 
 
 def test_a_whole_session_of_a_player_is_told_as_the_scorm_profile_asks():
@@ -277,7 +281,7 @@ def test_a_whole_session_of_a_player_is_told_as_the_scorm_profile_asks():
     last = {"core.lesson_status": "passed", "core.score.raw": "85", "core.total_time": "00:05:30.25"}
     teller.send(scorm_12(last | {"core.session_time": "00:05:30.25"}), full=True, beacon=True)
 
-    assert [(one.position, one.rule) for one in teller.statements] == list(
+    assert [(statement.position, statement.rule) for statement in teller.statements] == list(
         enumerate(["initialized", "scored", "scored", "completed", "passed", "terminated"], 1)
     )
     assert judged(teller.statements[-1].body)["result"] == {
@@ -290,7 +294,7 @@ def test_a_whole_session_of_a_player_is_told_as_the_scorm_profile_asks():
 
 @pytest.mark.parametrize("spent", [0, 1, 99, 360_000])
 def test_the_duration_is_the_sessions_and_not_the_attempts(spent):
-    made = generate_statements(
+    generated = generate_statements(
         compiled(),
         facts(),
         AttemptState(snapshot=Snapshot(), total_time=10**6),
@@ -300,7 +304,7 @@ def test_the_duration_is_the_sessions_and_not_the_attempts(spent):
     )
 
     assert (
-        judged(made.statements[0].body)["result"]["duration"]
+        judged(generated.statements[0].body)["result"]["duration"]
         == {
             0: "PT0S",
             1: "PT0.01S",

@@ -110,12 +110,12 @@ GOLDEN = {
         {"completion": True, "success": True, "score": SCORE, "duration": "PT5M30.25S"},
     ),
 }
-ABOUT_THE_SCO = [one for one in TOLD if one.split(".")[0] not in {"interaction", "objective", "comment"}]
+ABOUT_THE_SCO = [trigger for trigger in TOLD if trigger.split(".")[0] not in {"interaction", "objective", "comment"}]
 
 
 def golden(verb, occurrence, result):
     """Return a statement in full."""
-    told = {} if result is None else {"result": result}
+    result_part = {} if result is None else {"result": result}
     return {
         "id": str(uuid.uuid5(uuid.UUID(ATTEMPT), f"lms-1\n{verb}\n{occurrence}")),
         "actor": ACTOR,
@@ -123,7 +123,7 @@ def golden(verb, occurrence, result):
         "object": OBJECT,
         "context": CONTEXT,
         "timestamp": "2026-01-31T12:00:00.000Z",
-    } | told
+    } | result_part
 
 
 @pytest.mark.parametrize("trigger", GOLDEN)
@@ -134,8 +134,8 @@ def test_each_change_makes_the_statement_of_the_scorm_profile(trigger):
 
 
 def test_a_failure_makes_the_statement_of_the_scorm_profile():
-    known = Snapshot(scorm_version="1.2", success_status="failed", score_raw=40)
-    (statement,) = tell("success.failed", known=known)
+    snapshot = Snapshot(scorm_version="1.2", success_status="failed", score_raw=40)
+    (statement,) = tell("success.failed", known=snapshot)
 
     assert statement == golden("failed", "attempt", {"success": False, "score": {"scaled": 0.4, "raw": 40}})
 
@@ -145,7 +145,7 @@ def test_every_trigger_has_its_golden_statement():
 
 
 @pytest.mark.parametrize(
-    ("known", "result"),
+    ("snapshot", "result"),
     [
         (Snapshot(), {"duration": "PT0S"}),
         (Snapshot(completion_status="incomplete"), {"completion": False, "duration": "PT0S"}),
@@ -157,8 +157,8 @@ def test_every_trigger_has_its_golden_statement():
         (Snapshot(score_max=100), {"duration": "PT0S"}),
     ],
 )
-def test_a_result_holds_what_is_known_and_nothing_else(known, result):
-    (statement,) = tell("session.terminated", known=known)
+def test_a_result_holds_what_is_known_and_nothing_else(snapshot, result):
+    (statement,) = tell("session.terminated", known=snapshot)
 
     assert statement["result"] == result
 
@@ -179,24 +179,24 @@ def test_progress_is_told_in_whole_per_cent_and_never_rounded_up(measure, per_ce
 
 @pytest.mark.parametrize("trigger", ABOUT_THE_SCO)
 def test_tincan_reads_back_what_was_meant(trigger):
-    (told,) = tell(trigger, known=KNOWN, spent=33_025)
-    body = next(one for one in everything().splitlines() if told["id"] in one)
+    (sent,) = tell(trigger, known=KNOWN, spent=33_025)
+    body = next(line for line in everything().splitlines() if sent["id"] in line)
     statement = tincan.Statement.from_json(body)
 
-    assert str(statement.id) == told["id"]
+    assert str(statement.id) == sent["id"]
     assert statement.actor.account.home_page == "https://lms.example.org/"
     assert (statement.actor.account.name, statement.actor.name) == ("u42", "Doe, Jane")
-    assert statement.verb.id == told["verb"]["id"]
-    assert dict(statement.verb.display) == told["verb"]["display"]
+    assert statement.verb.id == sent["verb"]["id"]
+    assert dict(statement.verb.display) == sent["verb"]["display"]
     assert statement.object.id == "https://lms.example.org/courses/7/235"
     assert statement.object.definition.type == "http://adlnet.gov/expapi/activities/lesson"
     assert dict(statement.object.definition.name) == {"en-US": "Fire safety"}
     assert str(statement.context.registration) == ENROLLMENT
     activities = statement.context.context_activities
-    assert [one.definition.type.rsplit("/")[-1] for one in activities.grouping] == ["course", "attempt"]
-    assert [one.id for one in activities.category] == ["https://w3id.org/xapi/scorm"]
+    assert [activity.definition.type.rsplit("/")[-1] for activity in activities.grouping] == ["course", "attempt"]
+    assert [activity.id for activity in activities.category] == ["https://w3id.org/xapi/scorm"]
     assert statement.timestamp == datetime(2026, 1, 31, 12, tzinfo=UTC)
-    result, meant = statement.result, told.get("result", {})
+    result, meant = statement.result, sent.get("result", {})
     assert (result is None) == (not meant)
     if result is not None:
         assert (result.completion, result.success) == (meant.get("completion"), meant.get("success"))
@@ -238,10 +238,10 @@ def test_compiling_again_gives_the_same_bytes():
     assert everything() == before
 
 
-@pytest.mark.parametrize("told", list(itertools.product([True, False], repeat=4)), ids=str)
-def test_names_that_the_lms_did_not_tell_are_left_out(told):
+@pytest.mark.parametrize("flags", list(itertools.product([True, False], repeat=4)), ids=str)
+def test_names_that_the_lms_did_not_tell_are_left_out(flags):
     names = {"learner_name": "Doe", "activity_name": "Fire", "course_name": "Safety", "activity_type": "urn:x:quiz"}
-    given = {key: value if tell_it else "" for (key, value), tell_it in zip(names.items(), told, strict=True)}
+    given = {key: value if tell_it else "" for (key, value), tell_it in zip(names.items(), flags, strict=True)}
     (statement,) = tell("attempt.started", **given)
     sco, course = statement["object"]["definition"], statement["context"]["contextActivities"]["grouping"][0]
 
@@ -275,12 +275,12 @@ def test_any_id_becomes_an_iri_and_is_told_as_it_is_too(own_id):
     (statement,) = tell("attempt.started", activity_id=own_id, course_id=own_id, learner_id=own_id)
     part = encoded(own_id)
     course, attempt = statement["context"]["contextActivities"]["grouping"]
-    own = statement["context"]["extensions"]["https://lms.example.org/xapi/extensions/scorm"]
+    scorm_ids = statement["context"]["extensions"]["https://lms.example.org/xapi/extensions/scorm"]
 
     assert course["id"] == f"https://lms.example.org/courses/{part}"
     assert statement["object"]["id"] == f"{course['id']}/{part}"
     assert attempt["id"] == f"{course['id']}/{part}?attemptId={ATTEMPT}"
-    assert (own["activity_id"], own["course_id"], statement["actor"]["account"]["name"]) == (own_id,) * 3
+    assert (scorm_ids["activity_id"], scorm_ids["course_id"], statement["actor"]["account"]["name"]) == (own_id,) * 3
 
 
 @pytest.mark.parametrize(

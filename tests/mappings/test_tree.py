@@ -70,7 +70,7 @@ def test_a_flattened_tree_nests_back(tree):
 
 
 @pytest.mark.parametrize(
-    ("collection", "found"),
+    ("collection", "numbered"),
     [
         ({"0": "a", "1": "b"}, {"0": "a", "1": "b"}),
         (["a", "b"], {"0": "a", "1": "b"}),
@@ -81,8 +81,8 @@ def test_a_flattened_tree_nests_back(tree):
         (5, {}),
     ],
 )
-def test_a_collection_is_its_numbered_items(collection, found):
-    assert items(collection) == found
+def test_a_collection_is_its_numbered_items(collection, numbered):
+    assert items(collection) == numbered
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from tests.mappings.builders import DAY, NOON, SECOND, Play, delta, numbered, sc
 proven = settings(deadline=None, max_examples=200, derandomize=True, database=None)
 
 
-def said(tree):
+def warnings_of(tree):
     """Return element and code of each warning that a commit gets, in their order."""
-    return [(one.element, one.code.value) for one in Play().send(tree).warnings]
+    return [(warning.element, warning.code.value) for warning in Play().send(tree).warnings]
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def said(tree):
 )
 def test_an_element_that_scorm_does_not_have_is_warned_of_with_the_one_that_was_meant(element, meant):
     for tree in (delta({element: "x"}), unflatten({f"cmi.{element}": "x"})):
-        (one,) = parse_cmi(tree).warnings
-        assert (one.code, one.element) == (
+        (warning,) = parse_cmi(tree).warnings
+        assert (warning.code, warning.element) == (
             "unknown-element",
             f"cmi.{element}"[: MAX_NAME_LENGTH - 1] + "…" * (len(element) > 160),
         )
-        assert one.message.endswith(meant)
+        assert warning.message.endswith(meant)
 
 
 @pytest.mark.parametrize(
@@ -63,10 +63,10 @@ def test_an_element_that_scorm_does_not_have_is_warned_of_with_the_one_that_was_
     ],
 )
 def test_an_element_outside_its_group_is_warned_of_with_its_group(element, where):
-    (one,) = parse_cmi(delta({element: "x"})).warnings
+    (warning,) = parse_cmi(delta({element: "x"})).warnings
 
-    assert (one.code, one.element) == ("misplaced-element", f"cmi.{element}")
-    assert one.message == f"belongs in the group {where} and was not read here"
+    assert (warning.code, warning.element) == ("misplaced-element", f"cmi.{element}")
+    assert warning.message == f"belongs in the group {where} and was not read here"
 
 
 def test_a_name_that_lacks_its_beginning_is_warned_of():
@@ -74,7 +74,7 @@ def test_a_name_that_lacks_its_beginning_is_warned_of():
         {"cmi.core.exit": "suspend", "core.lesson_status": "passed", "adl.nav.reqest": "continue", "foo": "1"}
     )
 
-    assert [(one.element, one.code.value) for one in parse_cmi(tree).warnings] == [
+    assert [(warning.element, warning.code.value) for warning in parse_cmi(tree).warnings] == [
         ("core", "misplaced-element"),
         ("adl.nav.reqest", "unknown-element"),
         ("foo", "unknown-element"),
@@ -84,7 +84,10 @@ def test_a_name_that_lacks_its_beginning_is_warned_of():
 @pytest.mark.parametrize("value", ["", None, {}, []], ids=repr)
 def test_what_is_empty_is_never_warned_of(value):
     assert (
-        said(delta({"nonsense": value, "core.nonsense": value, "interactions.0": {"id": "q", "nonsense": value}})) == []
+        warnings_of(
+            delta({"nonsense": value, "core.nonsense": value, "interactions.0": {"id": "q", "nonsense": value}})
+        )
+        == []
     )
 
 
@@ -113,18 +116,21 @@ def test_nothing_that_scorm_or_aicc_has_is_called_unknown(group):
         for name in names.names(group)
         if name != "n" and f"{group}.{name}" not in names._ALL
     }
-    codes = {one.code for one in Play().send(unflatten(flat)).warnings}
+    codes = {warning.code for warning in Play().send(unflatten(flat)).warnings}
 
     assert codes.isdisjoint({"unknown-element", "misplaced-element", "bad-index", "not-a-group"})
 
 
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
 def test_a_whole_snapshot_of_a_player_is_not_warned_of(build):
-    assert said(build({"_version": "1.0", "core._children": "x"} if build is scorm_12 else {"_version": "1.0"})) == []
+    assert (
+        warnings_of(build({"_version": "1.0", "core._children": "x"} if build is scorm_12 else {"_version": "1.0"}))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
-    ("item", "found"),
+    ("item", "problems"),
     [
         ({"id": "q", "type": "choices"}, [("type", "unknown-word")]),
         ({"id": "q", "latency": "12 sec"}, [("latency", "bad-time")]),
@@ -149,15 +155,15 @@ def test_a_whole_snapshot_of_a_player_is_not_warned_of(build):
         ({"id": "q", "learner_response": 5, "timestamp": "2026-01-01T00:00:00", "description": ""}, []),
     ],
 )
-def test_an_interaction_that_cannot_be_used_is_warned_of(item, found):
-    expected = [(f"cmi.interactions.0.{name}".removesuffix("."), code) for name, code in found]
+def test_an_interaction_that_cannot_be_used_is_warned_of(item, problems):
+    expected = [(f"cmi.interactions.0.{name}".removesuffix("."), code) for name, code in problems]
 
-    assert said(delta({"interactions": {"0": item}})) == expected
-    assert said(delta({"interactions": [item]})) == expected
+    assert warnings_of(delta({"interactions": {"0": item}})) == expected
+    assert warnings_of(delta({"interactions": [item]})) == expected
 
 
 @pytest.mark.parametrize(
-    ("item", "found"),
+    ("item", "problems"),
     [
         ({"id": "o", "status": "done"}, [("status", "unknown-word")]),
         ({"id": "o", "success_status": "completed"}, [("success_status", "unknown-word")]),
@@ -172,27 +178,28 @@ def test_an_interaction_that_cannot_be_used_is_warned_of(item, found):
         ({"id": "o", "status": "", "score": {"raw": "", "min": "", "max": "100"}}, []),
     ],
 )
-def test_an_objective_that_cannot_be_used_is_warned_of(item, found):
+def test_an_objective_that_cannot_be_used_is_warned_of(item, problems):
     tree = delta({"objectives": {"0": item}, "core.lesson_location": "1"})
 
-    assert said(tree) == [(f"cmi.objectives.0.{name}", code) for name, code in found]
+    assert warnings_of(tree) == [(f"cmi.objectives.0.{name}", code) for name, code in problems]
 
 
 @pytest.mark.parametrize("name", ["interactions", "objectives", "comments_from_learner", "comments_from_lms"])
 @pytest.mark.parametrize("index", ["-1", "first", "1.5", "", "٣", str(MAX_ITEMS), "9" * 5_000])
 def test_an_index_that_is_none_is_warned_of(name, index):
     item = {"comment": "x"} if name.startswith("comments") else {"id": "q"}
-    (one,) = Play().send(delta({name: {index: item, "_count": "1", "0": item}})).warnings
+    (warning,) = Play().send(delta({name: {index: item, "_count": "1", "0": item}})).warnings
 
-    assert (one.code, one.value[:60]) == ("bad-index", index[:60])
-    assert one.element.startswith(f"cmi.{name}.{index}"[:100])
+    assert (warning.code, warning.value[:60]) == ("bad-index", index[:60])
+    assert warning.element.startswith(f"cmi.{name}.{index}"[:100])
 
 
 def test_an_item_that_is_repeated_by_every_snapshot_is_warned_of_once():
     play, items = Play(), numbered({"learner_response": "a"}, {"id": "q", "latency": "soon"})
     for place in range(3):
         codes = {
-            one.code.value for one in play.send(scorm_2004({"interactions": items, "location": f"{place}"})).warnings
+            warning.code.value
+            for warning in play.send(scorm_2004({"interactions": items, "location": f"{place}"})).warnings
         }
         assert codes == ({"missing-id", "bad-time"} if place == 0 else set())
 
@@ -209,30 +216,32 @@ def test_elements_that_are_set_one_by_one_may_have_their_id_last():
     play.send(delta({"interactions.1.result": "correct"}), settled=False)
     last = play.send({}, terminated=True)
 
-    assert [(one.element, one.code.value) for one in last.warnings] == [("cmi.interactions.1.id", "missing-id")]
+    assert [(warning.element, warning.code.value) for warning in last.warnings] == [
+        ("cmi.interactions.1.id", "missing-id")
+    ]
 
 
 def test_an_objective_without_an_id_is_told_at_the_end_of_one_by_one():
     play = Play()
     assert play.send(delta({"objectives.0.status": "passed"}), settled=False).warnings == ()
 
-    (one,) = play.send({}, terminated=True).warnings
-    assert (one.element, one.code.value) == ("cmi.objectives.0.id", "missing-id")
+    (warning,) = play.send({}, terminated=True).warnings
+    assert (warning.element, warning.code.value) == ("cmi.objectives.0.id", "missing-id")
 
 
 def test_an_answer_has_no_more_warnings_than_it_may_and_says_that_there_are_more():
     many = {f"nonsense{place}": "x" for place in range(10_000)}
     items = {str(place): {"latency": "soon", "result": "x"} for place in range(MAX_ITEMS)}
     for tree in (delta(many), delta({"interactions": items}), delta({"interactions": {"0": {"id": "q"} | many}})):
-        found = Play().send(tree).warnings
-        assert (len(found), found[-1].code) == (MAX_WARNINGS, WarningCode.MORE_WARNINGS)
-        assert WarningCode.MORE_WARNINGS not in [one.code for one in found[:-1]]
+        warnings = Play().send(tree).warnings
+        assert (len(warnings), warnings[-1].code) == (MAX_WARNINGS, WarningCode.MORE_WARNINGS)
+        assert WarningCode.MORE_WARNINGS not in [warning.code for warning in warnings[:-1]]
 
 
 def test_a_comment_of_scorm_12_loses_its_nul_characters():
     reading = parse_cmi(delta({"comments": "a\0b"}))
 
-    assert (reading.snapshot.comments, [one.code.value for one in reading.warnings]) == ("ab", ["nul-removed"])
+    assert (reading.snapshot.comments, [warning.code.value for warning in reading.warnings]) == ("ab", ["nul-removed"])
 
 
 def test_suspend_data_keeps_every_character():
@@ -245,7 +254,7 @@ def test_suspend_data_keeps_every_character():
 def test_a_thousands_separator_is_warned_of_and_the_number_left_out(number):
     reading = parse_cmi(delta({"core.score.raw": number}))
 
-    assert [one.code.value for one in reading.warnings] == ["thousands-separator"]
+    assert [warning.code.value for warning in reading.warnings] == ["thousands-separator"]
     assert reading.snapshot.score_raw is None
 
 
@@ -265,10 +274,10 @@ def test_a_count_that_falls_back_is_warned_of(sequences, codes):
     play = Play()
     for number in sequences[:-1]:
         assert play.send(delta({"core.lesson_location": f"p{number}"}), sequence=number).warnings == ()
-    found = play.send(delta({"core.lesson_location": "other"}), sequence=sequences[-1]).warnings
+    warnings = play.send(delta({"core.lesson_location": "other"}), sequence=sequences[-1]).warnings
 
-    assert [one.code.value for one in found] == codes
-    assert all((one.element, one.value) == ("sequence", str(sequences[-1])) for one in found)
+    assert [warning.code.value for warning in warnings] == codes
+    assert all((warning.element, warning.value) == ("sequence", str(sequences[-1])) for warning in warnings)
 
 
 def _whole_distance(first, second):
@@ -292,7 +301,10 @@ def test_a_bounded_distance_is_the_whole_one_within_its_bound(first, second, lim
     assert distance(first, second, limit) == min(_whole_distance(first, second), limit + 1)
 
 
-@given(st.sampled_from(sorted({name for own in names._ALL.values() for name in own if len(name) > 4})), st.data())
+@given(
+    st.sampled_from(sorted({name for element_names in names._ALL.values() for name in element_names if len(name) > 4})),
+    st.data(),
+)
 @proven
 def test_one_letter_that_is_wrong_never_hides_what_was_meant(name, data):
     place = data.draw(st.integers(0, len(name) - 1))
@@ -317,9 +329,9 @@ def test_keywords_are_known_everywhere():
 )
 def test_a_time_before_the_launch_is_warned_of(launched_at, committed_at, codes):
     play = Play(session=SessionState(number=1, launched_at=launched_at))
-    found = play.send(delta({"core.lesson_location": "1"}), at=NOON + SECOND, committed_at=committed_at).warnings
+    warnings = play.send(delta({"core.lesson_location": "1"}), at=NOON + SECOND, committed_at=committed_at).warnings
 
-    assert [(one.element, one.code.value) for one in found] == [("committed_at", code) for code in codes]
+    assert [(warning.element, warning.code.value) for warning in warnings] == [("committed_at", code) for code in codes]
 
 
 @pytest.mark.parametrize("group", ["interactions", "objectives", "comments_from_learner"])

@@ -8,14 +8,14 @@ from mappings.attempt.state import AttemptState
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition.model import DOCUMENT_PARTS, PARTS_OF
 from tests.mappings.builders import NOON, Play, delta, scorm_12, scorm_2004
-from tests.mappings.document_builders import NAMES, OTHER, PARTS_12, PARTS_2004, SCO, after, contents, told
+from tests.mappings.document_builders import NAMES, OTHER, PARTS_12, PARTS_2004, SCO, after, bodies, contents
 from tests.mappings.statement_builders import ATTEMPT, SHIPPED, compiled
 
 
 def test_each_part_of_scorm_12_is_told_where_the_profile_has_it():
     attempt = after(scorm_12(PARTS_12 | {"core.session_time": "00:10:00.5"}))
 
-    assert told(attempt, attempts=[(ATTEMPT, 2)]) == {
+    assert bodies(attempt, attempts=[(ATTEMPT, 2)]) == {
         "activity-state": {"attempts": [f"{SCO}?attemptId={ATTEMPT}"]},
         "attempt-state": {
             "comments_from_lms": [{"comment": "Well done"}],
@@ -44,7 +44,7 @@ def test_each_part_of_scorm_2004_is_told_where_the_profile_has_it():
     attempt = after(scorm_2004(PARTS_2004 | {"session_time": "PT10M"}))
     preferences = {"audio_level": 0.5, "language": "de-CH", "delivery_speed": 1, "audio_captioning": -1}
 
-    assert told(attempt) == {
+    assert bodies(attempt) == {
         "attempt-state": {
             "comments_from_lms": [{"comment": "Well done", "location": "p1", "timestamp": "2026-01-31T11:59:00Z"}],
             "credit": "credit",
@@ -67,11 +67,11 @@ def test_each_part_of_scorm_2004_is_told_where_the_profile_has_it():
 
 def test_every_part_belongs_to_a_resource_and_is_told_by_the_scorm_profile():
     assert frozenset().union(*PARTS_OF.values()) == set(DOCUMENT_PARTS)
-    assert {part for one in compiled().definition.documents for part in one.content} == set(DOCUMENT_PARTS)
+    assert {part for document in compiled().definition.documents for part in document.content} == set(DOCUMENT_PARTS)
 
 
 @pytest.mark.parametrize(
-    ("known", "name", "part"),
+    ("snapshot", "name", "part"),
     [
         (Snapshot(audio_level=-1), "agent-profile", "preferences"),
         (Snapshot(delivery_speed=-0.5), "agent-profile", "preferences"),
@@ -87,12 +87,12 @@ def test_every_part_belongs_to_a_resource_and_is_told_by_the_scorm_profile():
         (Snapshot(comments_from_lms={"0": {"timestamp": "soon"}}), "attempt-state", "comments_from_lms"),
     ],
 )
-def test_what_the_shape_has_no_room_for_is_left_out(known, name, part):
-    assert part not in told(known)[name]
+def test_what_the_shape_has_no_room_for_is_left_out(snapshot, name, part):
+    assert part not in bodies(snapshot)[name]
 
 
 @pytest.mark.parametrize(
-    "known",
+    "snapshot",
     [
         Snapshot(),
         Snapshot(time_limit_action="exit"),
@@ -106,30 +106,30 @@ def test_what_the_shape_has_no_room_for_is_left_out(known, name, part):
         Snapshot(suspend_data=""),
     ],
 )
-def test_a_document_that_would_say_nothing_is_none(known):
-    assert set(told(known)) == {"attempt-state", "agent-profile"}
+def test_a_document_that_would_say_nothing_is_none(snapshot):
+    assert set(bodies(snapshot)) == {"attempt-state", "agent-profile"}
 
 
 def test_of_preferences_those_are_told_that_fit():
-    known = Snapshot(audio_level=-1, language="xx_YY", delivery_speed=2, audio_captioning=0)
+    snapshot = Snapshot(audio_level=-1, language="xx_YY", delivery_speed=2, audio_captioning=0)
 
-    assert told(known)["agent-profile"]["preferences"] == {"delivery_speed": 2, "audio_captioning": 0}
+    assert bodies(snapshot)["agent-profile"]["preferences"] == {"delivery_speed": 2, "audio_captioning": 0}
 
 
 @pytest.mark.parametrize("language", ["de", "gsw", "de-CH", "zho-CHN", "sr-RS-Latn"])
 def test_a_language_that_the_profile_knows_is_told(language):
-    assert told(Snapshot(language=language))["attempt-state"]["preferences"] == {"language": language}
+    assert bodies(Snapshot(language=language))["attempt-state"]["preferences"] == {"language": language}
 
 
 @pytest.mark.parametrize(("mastery", "scaled"), [(0, 0), (80, 0.8), (57.5, 0.575), (100, 1)])
 def test_a_mastery_score_is_per_cent(mastery, scaled):
-    assert told(Snapshot(mastery_score=mastery))["activity-profile"] == {"scaled_passing_score": scaled}
+    assert bodies(Snapshot(mastery_score=mastery))["activity-profile"] == {"scaled_passing_score": scaled}
 
 
 def test_a_scaled_passing_score_wins_over_a_mastery_score():
-    known = Snapshot(scaled_passing_score=0, mastery_score=80)
+    snapshot = Snapshot(scaled_passing_score=0, mastery_score=80)
 
-    assert told(known)["activity-profile"] == {"scaled_passing_score": 0}
+    assert bodies(snapshot)["activity-profile"] == {"scaled_passing_score": 0}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_scaled_passing_score_wins_over_a_mastery_score():
     [("00:30:00", 1800), ("PT1H", 3600), ("PT0.25S", 0.25), ("00:00:01.5", 1.5), ("P1D", 86400)],
 )
 def test_a_time_limit_is_in_seconds(time, seconds):
-    (limit,) = told(Snapshot(max_time_allowed=time))["activity-profile"].values()
+    (limit,) = bodies(Snapshot(max_time_allowed=time))["activity-profile"].values()
 
     assert (limit, type(limit)) == (seconds, type(seconds))
 
@@ -146,8 +146,8 @@ def test_the_lms_s_comments_are_a_text_in_scorm_12_and_a_list_in_scorm_2004():
     of_12 = after(delta({"comments_from_lms": "One text"}), declared="1.2")
     of_2004 = after(delta({"comments_from_lms": [{"comment": "First"}, {"comment": "Second", "location": "p2"}]}))
 
-    assert told(of_12)["attempt-state"]["comments_from_lms"] == [{"comment": "One text"}]
-    assert told(of_2004)["attempt-state"]["comments_from_lms"] == [
+    assert bodies(of_12)["attempt-state"]["comments_from_lms"] == [{"comment": "One text"}]
+    assert bodies(of_2004)["attempt-state"]["comments_from_lms"] == [
         {"comment": "First"},
         {"comment": "Second", "location": "p2"},
     ]
@@ -155,16 +155,16 @@ def test_the_lms_s_comments_are_a_text_in_scorm_12_and_a_list_in_scorm_2004():
 
 def test_the_lms_s_comments_are_in_the_order_of_their_numbers():
     sent = {str(number): {"comment": f"c{number}"} for number in (10, 2, 0, 11, 1)}
-    comments = told(after(delta({"comments_from_lms": sent})))["attempt-state"]["comments_from_lms"]
+    comments = bodies(after(delta({"comments_from_lms": sent})))["attempt-state"]["comments_from_lms"]
 
-    assert [one["comment"] for one in comments] == ["c0", "c1", "c2", "c10", "c11"]
+    assert [comment["comment"] for comment in comments] == ["c0", "c1", "c2", "c10", "c11"]
 
 
 @pytest.mark.parametrize("timestamp", ["yesterday", "2026-01-31", "2026-01-31T12:00:00", "2026-02-30T12:00:00Z", ""])
 def test_a_comment_with_a_time_that_is_none_is_told_without_it(timestamp):
     sent = {"0": {"comment": "Look", "timestamp": timestamp}}
 
-    assert told(after(delta({"comments_from_lms": sent})))["attempt-state"]["comments_from_lms"] == [
+    assert bodies(after(delta({"comments_from_lms": sent})))["attempt-state"]["comments_from_lms"] == [
         {"comment": "Look"}
     ]
 
@@ -172,39 +172,39 @@ def test_a_comment_with_a_time_that_is_none_is_told_without_it(timestamp):
 def test_a_comment_that_is_no_text_says_nothing():
     sent = {"0": {"comment": {"x": "y"}, "location": ["p1"]}, "1": {"comment": 7}}
 
-    assert told(after(delta({"comments_from_lms": sent})))["attempt-state"]["comments_from_lms"] == [{"comment": "7"}]
+    assert bodies(after(delta({"comments_from_lms": sent})))["attempt-state"]["comments_from_lms"] == [{"comment": "7"}]
 
 
 def test_a_learner_whose_name_is_not_known_has_none():
-    assert told(Snapshot(), learner_name="")["agent-profile"] == {"learner_id": "u42"}
+    assert bodies(Snapshot(), learner_name="")["agent-profile"] == {"learner_id": "u42"}
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "😀 名前", "\u2028", '{"a":1}', " ", "s" * 64_000])
 def test_suspend_data_is_a_text_as_the_content_wrote_it(text):
-    one = contents(AttemptState(snapshot=Snapshot(suspend_data=text)))["adl-suspend-data"]
+    document = contents(AttemptState(snapshot=Snapshot(suspend_data=text)))["adl-suspend-data"]
 
-    assert (one.content_type, one.content.decode()) == ("text/plain", text)
+    assert (document.content_type, document.content.decode()) == ("text/plain", text)
 
 
 def test_the_attempts_are_told_in_the_order_given():
     attempts = [(OTHER, 1), (ATTEMPT, 2)]
 
-    assert told(Snapshot(), attempts=attempts)["activity-state"] == {
+    assert bodies(Snapshot(), attempts=attempts)["activity-state"] == {
         "attempts": [f"{SCO}?attemptId={OTHER}", f"{SCO}?attemptId={ATTEMPT}"]
     }
-    assert "activity-state" not in told(Snapshot(), attempts=())
+    assert "activity-state" not in bodies(Snapshot(), attempts=())
 
 
 def test_an_attempt_is_told_by_its_number_where_the_mapping_says_so():
     text = SHIPPED.replace('"{activity.iri}{attempt.query}"', '"{activity.iri}/attempts/{attempt.number}"')
 
-    assert told(Snapshot(), mapping=compiled(text), attempts=[(OTHER, 1), (ATTEMPT, 2)])["activity-state"] == {
+    assert bodies(Snapshot(), mapping=compiled(text), attempts=[(OTHER, 1), (ATTEMPT, 2)])["activity-state"] == {
         "attempts": [f"{SCO}/attempts/1", f"{SCO}/attempts/2"]
     }
 
 
 @pytest.mark.parametrize(
-    ("said", "names"),
+    ("elements", "names"),
     [
         ({}, set()),
         ({"core.exit": "suspend"}, set()),
@@ -228,10 +228,10 @@ def test_an_attempt_is_told_by_its_number_where_the_mapping_says_so():
         (PARTS_12, set()),
     ],
 )
-def test_what_a_commit_says_changes_only_the_documents_that_tell_it(said, names):
+def test_what_a_commit_says_changes_only_the_documents_that_tell_it(elements, names):
     play = Play()
-    before = told(play.send(delta(PARTS_12)).attempt, attempts=[(ATTEMPT, 2)])
-    now = told(play.send(delta(said), at=NOON + 1).attempt, attempts=[(ATTEMPT, 2)])
+    before = bodies(play.send(delta(PARTS_12)).attempt, attempts=[(ATTEMPT, 2)])
+    now = bodies(play.send(delta(elements), at=NOON + 1).attempt, attempts=[(ATTEMPT, 2)])
 
     assert set(before) == set(now) == set(NAMES)
     assert {name for name in NAMES if before[name] != now[name]} == names
@@ -240,18 +240,18 @@ def test_what_a_commit_says_changes_only_the_documents_that_tell_it(said, names)
 def test_only_the_documents_asked_for_are_given():
     attempt = after(scorm_2004(PARTS_2004))
 
-    assert set(told(attempt, names={"agent-profile", "adl-suspend-data", "unknown"})) == {
+    assert set(bodies(attempt, names={"agent-profile", "adl-suspend-data", "unknown"})) == {
         "adl-suspend-data",
         "agent-profile",
     }
-    assert told(attempt, names=()) == {}
+    assert bodies(attempt, names=()) == {}
 
 
 def test_every_is_the_mapping_document_s():
     text = SHIPPED.replace("every = 10", "every = 7", 1)
-    found = contents(AttemptState(), mapping=compiled(text), attempts=[(ATTEMPT, 1)])
+    documents = contents(AttemptState(), mapping=compiled(text), attempts=[(ATTEMPT, 1)])
 
-    assert {name: one.every for name, one in found.items()} == {
+    assert {name: document.every for name, document in documents.items()} == {
         "activity-state": 7,
         "attempt-state": 10,
         "agent-profile": 10,

@@ -21,10 +21,10 @@ async def test_a_recording_replayed_gives_exactly_the_stored_statements(bridge: 
     commits = recording.load(name)
     await recording.play(bridge, opened["commit_url"], commits)
     await recording.play(bridge, opened["commit_url"], commits)
-    found = stored(bridge.engine)
+    statements = stored(bridge.engine)
 
-    assert found
-    assert replayed(bridge.engine, MAPPING) == found
+    assert statements
+    assert replayed(bridge.engine, MAPPING) == statements
 
 
 @pytest.mark.parametrize("earlier", SUSPENDED_EARLIER.values(), ids=[*SUSPENDED_EARLIER])

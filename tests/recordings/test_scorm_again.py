@@ -62,11 +62,11 @@ async def test_a_recording_played_twice_makes_nothing_more_and_takes_nothing_bac
     commits = recording.load(name)
     await recording.play(bridge, opened["commit_url"], commits)
     (before,) = bridge.reports()
-    bodies = [one.body for one in before.statements]
+    bodies = [statement.body for statement in before.statements]
     answers = await recording.play(bridge, opened["commit_url"], commits)
     (after,) = bridge.reports()
 
-    assert [one.body for one in after.statements] == bodies
+    assert [statement.body for statement in after.statements] == bodies
     assert after.attempt == before.attempt or after.attempt.last_commit_at != before.attempt.last_commit_at
     assert {answer["disposition"] for answer in answers} <= {"duplicate", "late"}
 
@@ -85,23 +85,23 @@ async def test_no_statement_that_may_come_once_comes_twice(bridge: Bridge, name:
 async def _compare(bridge: Bridge, name: str, answers: list[dict[str, Any]]) -> None:
     await bridge.let_documents_follow()
     (report,) = bridge.reports()
-    found = {
+    result = {
         "dispositions": [answer["disposition"] for answer in answers],
-        "statements": [json.loads(one.body) for one in report.statements],
-        "documents": [_shown(one) for one in report.documents],
+        "statements": [json.loads(statement.body) for statement in report.statements],
+        "documents": [_shown(document) for document in report.documents],
     }
     path = GOLDEN / f"{name}.json"
     if os.environ.get("REWRITE_GOLDEN"):
-        path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    assert found == json.loads(path.read_text(encoding="utf-8"))
+    assert result == json.loads(path.read_text(encoding="utf-8"))
 
 
-def _shown(one: DocumentLine) -> dict[str, Any]:
-    content = one.content.decode()
+def _shown(document: DocumentLine) -> dict[str, Any]:
+    content = document.content.decode()
     return {
-        "name": one.name,
-        "resource": one.resource,
-        "parameters": json.loads(one.parameters),
-        "content": json.loads(content) if one.content_type == "application/json" else content,
+        "name": document.name,
+        "resource": document.resource,
+        "parameters": json.loads(document.parameters),
+        "content": json.loads(content) if document.content_type == "application/json" else content,
     }

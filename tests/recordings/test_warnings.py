@@ -16,4 +16,4 @@ async def test_no_commit_of_a_recording_is_warned_of_but_after_its_end(bridge: B
     assert opened["warnings"] == []
     for answer in answers:
         late = [("session_id", "session-ended")] if answer["disposition"] == "late" else []
-        assert [(one["element"], one["code"]) for one in answer["warnings"]] == late
+        assert [(warning["element"], warning["code"]) for warning in answer["warnings"]] == late
