@@ -390,16 +390,6 @@ def add_tries(connection: Connection, tries: Sequence[Try]) -> Sequence[int]:
     return ids
 
 
-def tries_with(connection: Connection, delivery_id: int, outcome: str) -> int:
-    """Count the tries of a delivery that came to this."""
-    query = select(func.count()).select_from(delivery_try.join(try_))
-    return int(
-        connection.execute(
-            query.where(delivery_try.c.delivery_id == delivery_id, try_.c.outcome == outcome)
-        ).scalar_one()
-    )
-
-
 def hurry(connection: Connection, target: str) -> int:
     """Retry what waits for a target after a try at once; return how many deliveries that is."""
     # the index has those only that were tried: few of all that wait
