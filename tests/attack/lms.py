@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from tests.support.server import Server
-
-DEADLINE = 30
-"""Seconds after which something that does not happen is a fault."""
+from tests.support.waiting import poll
 
 
 @dataclass(frozen=True)
@@ -70,14 +68,14 @@ class Lms:
 
     async def until_ready(self, status: int) -> Reply:
         """Ask until the answer has this status."""
-        async with asyncio.timeout(DEADLINE):
-            while (reply := await self.ready()).status != status:  # noqa: ASYNC110 -- the bridge sets no event
-                await asyncio.sleep(0.05)
-        return reply
+        return await _reply_with(status, self.ready)
 
     async def until_committed(self, status: int) -> Reply:
         """Commit until the answer has this status."""
-        async with asyncio.timeout(DEADLINE):
-            while (reply := await self.commit()).status != status:  # noqa: ASYNC110 -- likewise
-                await asyncio.sleep(0.05)
-        return reply
+        return await _reply_with(status, self.commit)
+
+
+async def _reply_with(status: int, ask: Callable[[], Awaitable[Reply]]) -> Reply:
+    reply = await poll(ask, lambda reply: reply.status == status)
+    assert reply.status == status
+    return reply
