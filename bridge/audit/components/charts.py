@@ -20,6 +20,8 @@ from pygal.etree import etree
 
 # for maps that are not installed pygal puts a finder of modules in, of a kind that Python 3.11 warns of at every import
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
+# pygal takes lxml where it is installed, whose comments have no attributes: charts depend on nothing else that is there
+etree.to_etree()
 
 # what pygal leaves room for; chart.css says how large text is
 _FONT_SIZES = {"label_font_size": 15, "major_label_font_size": 15, "value_font_size": 15}
