@@ -31,6 +31,7 @@ from bridge.sandbox.change_stream import CHANGES, add_stream
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.times import read_time, timespan
 from storage.queries import lookups, overview
+from storage.states import AttemptStatus
 
 FOLDER = Path(__file__).parent
 PLAYER = FOLDER / "player" / "node_modules" / "scorm-again" / "dist"
@@ -154,7 +155,7 @@ def _begun(connection: Connection, launch: Launch) -> int | None:
         connection, lms_id=launch.lms_id, learner_id=launch.learner.id, activity_id=launch.activity.id
     ):
         latest = lookups.latest_attempt(connection, owner)
-        return latest.number if latest is not None and latest.status != "terminated" else None
+        return latest.number if latest is not None and latest.status != AttemptStatus.TERMINATED else None
     return None
 
 
