@@ -23,7 +23,7 @@ class ChangeStream:
         self._is_stopped = False
 
     def notify(self) -> None:
-        """Tell every open page that something changed."""
+        """Notify every open page that something changed."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
