@@ -41,6 +41,7 @@ from bridge.limits.disk_space import DiskSpace
 from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
+from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import build_targets, unwanted_documents
 from bridge.settings import Settings
@@ -171,7 +172,7 @@ def _build(
         mount(app, parts)
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
-        async with open_session() as session:
+        async with open_session(settings.outgoing_guard()) as session:
             owner = random_id()
             workers = build_workers(database, session, targets, app[PAUSE_MONITOR], owner=owner, now=now, random=random)
             worker_pool = WorkerPool(database, workers, owner=owner)
@@ -199,6 +200,10 @@ def _build(
     app.cleanup_ctx.append(run)
     if exposed := readable_by_others(settings.database.url):
         log.warning("database_readable_by_others", files=exposed, remedy="chmod 600: they hold learners' data and keys")
+    if exposed := [target.name for target in targets if is_readable_on_the_way(target.endpoint)]:
+        log.warning(
+            "target_not_encrypted", targets=exposed, remedy="https: credentials and learners' data are sent there"
+        )
     if not targets:
         log.warning("no_lrs_configured", consequence="commits are accepted, statements wait for a [[targets]] section")
     return app

@@ -12,7 +12,7 @@ from bridge.settings.limits import (
 )
 from bridge.settings.loader import Settings, SettingsError, load_settings
 from bridge.settings.proxy import HeaderName, ProxySettings
-from bridge.settings.sections import DatabaseSettings, LogSettings, ServerSettings
+from bridge.settings.sections import DatabaseSettings, LogSettings, OutgoingSettings, ServerSettings
 from bridge.settings.target import FilterSettings, TargetSettings
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "LmsBudgetSettings",
     "LogSettings",
     "OidcSettings",
+    "OutgoingSettings",
     "ProxySettings",
     "ServerSettings",
     "SessionBudgetSettings",
