@@ -108,7 +108,7 @@ def _show_plan(plan: MigrationPlan, *, as_json: bool) -> None:
 @AS_JSON
 @click.pass_obj
 def backup(settings: Settings, file: Path, *, as_json: bool) -> None:
-    """Back the SQLite database up to FILE, while the bridge runs. The copy is checked, and no file overwritten.
+    """Copy the SQLite database to FILE, while the bridge runs. The copy is checked, and no file overwritten.
 
     For PostgreSQL, which brings its own tools, the commands to use are shown.
 

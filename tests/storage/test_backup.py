@@ -85,8 +85,12 @@ def test_no_file_is_overwritten(kind: str, engine: Engine, sqlite_url: str, tmp_
 
 def test_a_file_that_appears_meanwhile_is_not_overwritten(engine: Engine, sqlite_url: str, tmp_path: Path) -> None:
     file = tmp_path / "copy.db"
+
+    def appear(_done: int, _total: int) -> None:
+        file.write_bytes(b"mine")
+
     with pytest.raises(BackupError, match="not overwritten"):
-        copy_sqlite(sqlite_url, file, lambda *_: file.write_bytes(b"mine") and None)
+        copy_sqlite(sqlite_url, file, appear)
     assert file.read_bytes() == b"mine"
     assert not list(tmp_path.glob("*.partial"))
     engine.dispose()
