@@ -21,7 +21,7 @@ QUICK := tests/mappings tests/formats tests/limits tests/mapping_library tests/s
   tests/test_documentation.py tests/test_glossary.py tests/test_house.py \
   tests/test_promises.py tests/test_scorm_guide.py tests/test_warnings.py
 
-.PHONY: help env run-env lock audit player test-tools bench-tools run test test-quick coverage screenshots chaos attack lint types imports check bench clean
+.PHONY: help env run-env lock audit player test-tools bench-tools run test test-quick coverage screenshots chaos attack lint types imports docs check bench clean
 help:
 	@echo "make run          try the bridge with a sample course and a sandbox LRS"
 	@echo "make test         all tests, on SQLite and PostgreSQL"
@@ -32,7 +32,8 @@ help:
 	@echo "make attack       attacks on a running bridge, with figures: minutes"
 	@echo "make lock         take the newest releases of what the bridge uses into $(LOCK)"
 	@echo "make audit        look for known vulnerabilities of what the lock names"
-	@echo "make check        lint, types, import rules"
+	@echo "make docs         the documentation as a web site, in .site/"
+	@echo "make check        lint, types, import rules, documentation"
 	@echo "make bench        the benchmarks"
 
 env: $(BIN)/.ready
@@ -131,7 +132,10 @@ types: env
 imports: env
 	$(BIN)/lint-imports
 
-check: lint types imports
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+check: lint types imports docs
 
 bench-tools: $(RIVAL)
 
@@ -148,4 +152,4 @@ bench: env bench-tools
 
 clean:
 	rm -rf .run $(RUN) $(VENV) .judges .clients .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \
-	  tests/judges/npm/node_modules tests/browser/npm/node_modules tests/clients/npm/node_modules .screenshots
+	  tests/judges/npm/node_modules tests/browser/npm/node_modules tests/clients/npm/node_modules .screenshots .site

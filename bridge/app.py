@@ -45,6 +45,7 @@ from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
 from bridge.metrics import Metrics
 from bridge.metrics.exchange import MetricsExchange
+from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import build_targets, unwanted_documents
 from bridge.service_metrics import ServiceMetrics
@@ -197,7 +198,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     metrics.add_source(ServiceMetrics(database=kind, tasks=tasks, alarms=alarms, health=health, disk=disk).read)
 
     async def run(_app: web.Application) -> AsyncIterator[None]:
-        async with open_session() as session:
+        async with open_session(settings.outgoing_guard()) as session:
             owner = random_id()
             workers = build_workers(
                 database,
@@ -227,6 +228,10 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     app.cleanup_ctx.append(run)
     if exposed := readable_by_others(settings.database.url):
         log.warning("database_readable_by_others", files=exposed, remedy="chmod 600: they hold learners' data and keys")
+    if exposed := [target.name for target in targets if is_readable_on_the_way(target.endpoint)]:
+        log.warning(
+            "target_not_encrypted", targets=exposed, remedy="https: credentials and learners' data are sent there"
+        )
     if not targets:
         log.warning("no_lrs_configured", consequence="commits are accepted, statements wait for a [[targets]] section")
     return app

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *DECISIONS]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 PLACE = re.compile(r"`((?:bridge|mappings|storage|tests|benchmarks|docs)/[\w./*{}-]*)(?:::(\w+(?:\.\w+)*))?`")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)

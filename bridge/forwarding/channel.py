@@ -11,12 +11,12 @@ from bridge.clock import Now
 from bridge.forwarding.alarms import TargetAlarms
 from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.isolation import Isolation
-from bridge.forwarding.outcomes import Outcome, Reply
+from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import Transport
 from bridge.metrics import Metrics, Sample
 from bridge.metrics.catalog import BREAKER_OPEN, LRS_DURATION, TRIES
-from storage.states import AlarmState, RequestKind
+from storage.states import AlarmState, RequestKind, TryOutcome
 
 if TYPE_CHECKING:
     from bridge.forwarding.polling_worker import PollingWorker
@@ -56,9 +56,9 @@ class TargetChannel:
         """Return the alarms of all targets."""
         return self.pauses.alarms
 
-    def count_tries(self, outcome: Outcome, deliveries: int, duration_ms: int) -> None:
+    def count_tries(self, outcome: TryOutcome, deliveries: int, duration_ms: int) -> None:
         """Count the results of an exchange with the LRS."""
-        self.metrics.count(TRIES, (self.target, self.kind, outcome.value), deliveries)
+        self.metrics.count(TRIES, (self.target, self.kind, outcome), deliveries)
         self.metrics.observe(LRS_DURATION, duration_ms / 1000, (self.target, self.kind))
 
     def wake(self) -> None:
@@ -85,7 +85,7 @@ class TargetChannel:
         await self.alarms.end(self.target, self.kind, AlarmState.UNREACHABLE, AlarmState.FAULT)
 
     async def record_failure(
-        self, outcome: Outcome, reply: Reply, *, max_delay: float | None = None, is_sure: bool = True
+        self, outcome: TryOutcome, reply: Reply, *, max_delay: float | None = None, is_sure: bool = True
     ) -> float:
         """Record a failure of the target as a whole, and return the seconds until it is probed.
 
@@ -96,9 +96,9 @@ class TargetChannel:
         await self.record_isolated_failure(outcome, reply, failures=failures if is_sure else 0)
         return seconds
 
-    async def record_isolated_failure(self, outcome: Outcome, reply: Reply, *, failures: int = 0) -> None:
+    async def record_isolated_failure(self, outcome: TryOutcome, reply: Reply, *, failures: int = 0) -> None:
         """Record that a delivery failed, so often, while no other is known to succeed; raise an alarm if that lasts."""
-        if outcome is Outcome.REFUSED:
+        if outcome is TryOutcome.REFUSED:
             return
         time = asyncio.get_running_loop().time()
         if self._failing_since is None:
@@ -112,8 +112,8 @@ class TargetChannel:
         return (Sample(BREAKER_OPEN, (self.target, self.kind), not self.breaker.is_closed),)
 
 
-def _is_denied(outcome: Outcome) -> bool:
-    return outcome is Outcome.NOT_ALLOWED
+def _is_denied(outcome: TryOutcome) -> bool:
+    return outcome is TryOutcome.NOT_ALLOWED
 
 
 def reply_text(reply: Reply) -> str:

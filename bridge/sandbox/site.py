@@ -27,6 +27,7 @@ from bridge.http.sessions import commit_url
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.times import read_time, timespan
 from storage.queries import lookups
+from storage.states import AttemptStatus
 
 FOLDER = Path(__file__).parent
 PLAYER = FOLDER / "player" / "node_modules" / "scorm-again" / "dist"
@@ -128,7 +129,7 @@ def _begun(connection: Connection, launch: Launch) -> int | None:
         connection, lms_id=launch.lms_id, learner_id=launch.learner.id, activity_id=launch.activity.id
     ):
         latest = lookups.latest_attempt(connection, owner)
-        return latest.number if latest is not None and latest.status != "terminated" else None
+        return latest.number if latest is not None and latest.status != AttemptStatus.TERMINATED else None
     return None
 
 

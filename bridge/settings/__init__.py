@@ -13,7 +13,7 @@ from bridge.settings.limits import (
 from bridge.settings.loader import Settings, SettingsError, load_settings
 from bridge.settings.observability import MetricsSettings
 from bridge.settings.proxy import HeaderName, ProxySettings
-from bridge.settings.sections import DatabaseSettings, LogSettings, ServerSettings
+from bridge.settings.sections import DatabaseSettings, LogSettings, OutgoingSettings, ServerSettings
 from bridge.settings.target import FilterSettings, TargetSettings
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "LogSettings",
     "MetricsSettings",
     "OidcSettings",
+    "OutgoingSettings",
     "ProxySettings",
     "ServerSettings",
     "SessionBudgetSettings",

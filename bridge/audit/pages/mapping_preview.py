@@ -28,6 +28,7 @@ from bridge.mapping_library.preview import parse_body, preview_commit
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import KINDS, Impact
 from mappings.definition import DefinitionError
+from mappings.definition.diff import DifferenceKind
 from storage import mapping_versions
 from storage.journal_replay import JournalSpan
 from storage.mapping_versions import WholeVersion
@@ -154,7 +155,7 @@ def result_values(result: Impact | None) -> dict[str, Any]:
     return {
         "result": result,
         "rules": rules,
-        "totals": {name: sum(getattr(counts, name) for _, counts in rules) for name in (*KINDS, "same")},
+        "totals": {name: sum(getattr(counts, name) for _, counts in rules) for name in (*KINDS, DifferenceKind.SAME)},
         "examples": []
         if result is None
         else sorted(result.examples, key=lambda example: (KINDS.index(example.kind), example.rule)),
