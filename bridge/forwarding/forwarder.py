@@ -356,6 +356,7 @@ class Forwarder(PollingWorker):
         """Add the result of a batch, which is stored later; the next try is after `seconds`."""
         now = self._now()
         not_before = now + int(seconds * 1000) if seconds else 0
+        self._channel.count_tries(outcome, len(batch.claimed), max(0, now - started))
         done = Try(self._part.target, started, max(0, now - started), outcome, reply.status, reply.text)
         settled_at = None if state == DeliveryState.WAITING else now
         self._results.append(

@@ -90,7 +90,8 @@ def _rendered(chart: pygal.Graph, title: str) -> bytes:
     root = chart.render_tree()
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in _REMOVED_TAGS or "tooltip-overlay" in child.get("class", "") or child.tag is etree.Comment:
+            # pygal draws with lxml where that is installed, whose comments have no attributes
+            if child.tag is etree.Comment or child.tag in _REMOVED_TAGS or "tooltip-overlay" in child.get("class", ""):
                 parent.remove(child)
     root.attrib.pop("id", None)
     _, _, width, height = root.get("viewBox").split()

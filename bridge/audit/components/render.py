@@ -129,6 +129,7 @@ def render_page(request: web.Request, template: str, *, status: int = 200, **val
         "now": request.app[DEPENDENCIES].now(),
         "here": request.rel_url.raw_path,
         "query": dict(request.query),
+        "filters": _filters(request),
         "query_text": _query_text(request),
         "here_with": lambda **changed: _here_with(request, changed),
         "message": message_of(request),
@@ -146,10 +147,14 @@ def _here_with(request: web.Request, changed: dict[str, Any]) -> str:
     return str(request.rel_url.with_query(query))
 
 
+def _filters(request: web.Request) -> dict[str, str]:
+    """Return the parts of the query that narrow the search down."""
+    return {name: value for name, value in request.query.items() if value.strip() and name not in {"after", PARAM}}
+
+
 def _query_text(request: web.Request) -> str:
     """Return the query with its question mark, without what belongs to one page of a search alone."""
-    query = {name: value for name, value in request.query.items() if name not in {"after", PARAM}}
-    return str(URL.build(query=query))
+    return str(URL.build(query={name: value for name, value in request.query.items() if name not in {"after", PARAM}}))
 
 
 def _is_below(path: str, entry: str) -> bool:
