@@ -21,7 +21,7 @@ QUICK := tests/mappings tests/formats tests/limits tests/mapping_library tests/s
   tests/test_documentation.py tests/test_glossary.py tests/test_house.py \
   tests/test_promises.py tests/test_scorm_guide.py tests/test_warnings.py
 
-.PHONY: help env run-env lock audit player test-tools bench-tools run test test-quick coverage screenshots chaos attack lint types imports docs check bench clean
+.PHONY: help env run-env lock audit player test-tools bench-tools run test test-quick coverage screenshots chaos attack soak lint types imports docs check bench clean
 help:
 	@echo "make run          try the bridge with a sample course and a sandbox LRS"
 	@echo "make test         all tests, on SQLite and PostgreSQL"
@@ -30,6 +30,7 @@ help:
 	@echo "make screenshots  a picture of each audit page, in .screenshots/"
 	@echo "make chaos        the tests of promises under trouble, at length: hours"
 	@echo "make attack       attacks on a running bridge, with figures: minutes"
+	@echo "make soak         two hours at half load with an LRS that fails, on each database"
 	@echo "make lock         take the newest releases of what the bridge uses into $(LOCK)"
 	@echo "make dist         wheel and source distribution, in dist/"
 	@echo "make audit        look for known vulnerabilities of what the lock names"
@@ -130,6 +131,9 @@ chaos: env
 
 attack: env
 	CHAOS=full $(BIN)/python -m pytest -s --timeout 900 tests/attack $(ARGS)
+
+soak: env
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lint: env
 	$(BIN)/ruff check .

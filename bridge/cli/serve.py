@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import click
 import structlog
@@ -153,8 +154,11 @@ def errors_as_exit_codes() -> Iterator[None]:
 )
 @click.option("--listener", type=int, hidden=True, help="Descriptor of a socket that listens.")
 @click.option("--parent", type=int, hidden=True, help="Descriptor of a pipe that ends with the parent process.")
+@click.option("--metrics", type=click.Path(path_type=Path), hidden=True, help="Where metrics are shared, and a name.")
 @click.pass_context
-def serve(context: click.Context, *, workers: int, listener: int | None, parent: int | None) -> None:
+def serve(
+    context: click.Context, *, workers: int, listener: int | None, parent: int | None, metrics: Path | None
+) -> None:
     """Run the bridge."""
     settings: Settings = context.obj
     with errors_as_exit_codes():
@@ -169,4 +173,4 @@ def serve(context: click.Context, *, workers: int, listener: int | None, parent:
             if parent is not None:
                 stop_with_parent(loop, parent)
             shared = None if listener is None else socket.socket(fileno=listener)
-            run_app(create_app(settings), settings, loop, shared)
+            run_app(create_app(settings, shared_metrics=metrics), settings, loop, shared)
