@@ -39,6 +39,7 @@ from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
 from bridge.mapping_library.activation import activate_configured
+from bridge.mapping_library.adoption import adoption_for
 from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
 from bridge.periodic_task import PeriodicTask
@@ -173,7 +174,12 @@ def _build(
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session() as session:
             owner = random_id()
-            workers = build_workers(database, session, targets, app[PAUSE_MONITOR], owner=owner, now=now, random=random)
+            workers = {}
+            if targets:
+                adoption = adoption_for(targets[0], settings.targets[0], now)
+                workers = build_workers(
+                    database, session, targets, app[PAUSE_MONITOR], adoption, owner=owner, now=now, random=random
+                )
             worker_pool = WorkerPool(database, workers, owner=owner)
             worker_pools.append(worker_pool)
             tasks: list[PeriodicTask] = [

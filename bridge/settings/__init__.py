@@ -14,6 +14,7 @@ from bridge.settings.loader import Settings, SettingsError, load_settings
 from bridge.settings.proxy import HeaderName, ProxySettings
 from bridge.settings.sections import DatabaseSettings, LogSettings, ServerSettings
 from bridge.settings.target import FilterSettings, TargetSettings
+from bridge.settings.target_form import PseudonymKeySettings
 
 __all__ = [
     "AuditSettings",
@@ -27,6 +28,7 @@ __all__ = [
     "LogSettings",
     "OidcSettings",
     "ProxySettings",
+    "PseudonymKeySettings",
     "ServerSettings",
     "SessionBudgetSettings",
     "Settings",
