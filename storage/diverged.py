@@ -1,6 +1,6 @@
 """Deliveries that met a statement of another history of this database: it was restored from an older backup, or copied.
 
-Such a delivery is dead, and the last try of it came to `DIVERGED`.
+Such a delivery is dead, and the last try of it came to `TryOutcome.DIVERGED`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ from sqlalchemy import Connection, and_, literal_column, select, update
 
 from storage.deliveries import of_state
 from storage.queries.keyset import Count, up_to
-from storage.states import DeliveryState
+from storage.states import DeliveryState, TryOutcome
 from storage.tables import attempt, delivery, statement, target_statement, try_
 
-DIVERGED = "diverged"
-"""The outcome of a try."""
-
-_IS_DIVERGED = try_.c.outcome == literal_column(f"'{DIVERGED}'")
+_IS_DIVERGED = try_.c.outcome == literal_column(f"'{TryOutcome.DIVERGED}'")
 _DEAD_AND_DIVERGED = (
     select(delivery.c.id).select_from(delivery.join(try_, try_.c.id == delivery.c.settled_by)).where(_IS_DIVERGED)
 )

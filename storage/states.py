@@ -33,6 +33,33 @@ class DeliveryState(StrEnum):
     """People gave it up."""
 
 
+class TryOutcome(StrEnum):
+    """What a try came to."""
+
+    DELIVERED = "delivered"
+    """The LRS has it."""
+    EQUIVALENT = "equivalent"
+    """The LRS has it, spelled its own way: as good as delivered."""
+    UNVERIFIED = "unverified"
+    """The LRS says that it has a statement of this id, and it cannot be read back to be compared."""
+    RETRY = "retry"
+    """The LRS or the network is in trouble: wait and send the same again."""
+    BROKE = "broke"
+    """The LRS failed (500): it is in trouble, or one of the statements makes it fail."""
+    NOT_ALLOWED = "not-allowed"
+    """The LRS denies the bridge access: wait, and raise an alarm."""
+    REFUSED = "refused"
+    """The LRS refuses such a statement: split the batch; a single one becomes dead."""
+    CONFLICT = "conflict"
+    """The LRS has a statement of one of these ids: split the batch; a single one is compared."""
+    DIVERGED = "diverged"
+    """The LRS has a statement of another history of this database under the id: people may reissue it."""
+    TOO_LARGE = "too-large"
+    """More than the LRS accepts at once: split the batch; a single one becomes dead."""
+    FAULT = "fault"
+    """The bridge itself failed unexpectedly: split the batch; a single one waits."""
+
+
 class RequestKind(StrEnum):
     """What a request to an LRS is for: each has permissions of its own there."""
 

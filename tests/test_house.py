@@ -32,6 +32,7 @@ SMALL = {
     "bridge/http/query_parameters.py": "every resource checks with it",
     "bridge/loopback.py": "settings, the HTTP entry and the command line ask it",
     "bridge/operations/targets.py": "pages and commands share it",
+    "bridge/settings/observability.py": "one section of the settings",
     "bridge/settings/proxy.py": "one section of the settings",
     "bridge/single_flight.py": "belongs to none of its callers",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
@@ -82,6 +83,19 @@ VAGUE = re.compile(
     r"(^|_)(LONGEST|MOST|LARGEST|DEEPEST|BIGGEST|HIGHEST|LEAST|FEWEST|EVERY|BETWEEN|ENOUGH|FEW|MANY)(_|$)"
 )
 """Words in constants for which `MAX_*`, `MIN_*`, `*_INTERVAL` and the like are the standard."""
+
+
+STATE_ENUMS = frozenset(
+    {"AlarmState", "AttemptStatus", "DeliveryState", "DifferenceKind", "Disposition", "Ending", "RequestKind"}
+    | {"RuleOutcome", "TargetState", "TryOutcome"}
+)
+"""Enums whose values no code compares with as text: members are found by every search, words are not."""
+OTHER_WORDS = {
+    ("bridge/commits/store_commit.py", "abandoned"): "a policy of mappings",
+    ("mappings/analysis/replay.py", "abandoned"): "a policy of mappings",
+    ("mappings/attempt/resuming.py", "suspended"): "a policy of mappings",
+}
+"""Comparisons with the same word that is no state."""
 
 
 def _modules() -> list[Path]:
@@ -151,3 +165,53 @@ def test_docstrings_of_functions_begin_with_a_verb_in_the_imperative() -> None:
 def test_limits_are_called_limits() -> None:
     vague = [f"{path}: {name}" for path, tree in _trees().items() for name in _constants(tree) if VAGUE.search(name)]
     assert vague == []
+
+
+def _state_words() -> set[str]:
+    return {
+        statement.value.value
+        for tree in _trees().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and node.name in STATE_ENUMS
+        for statement in node.body
+        if isinstance(statement, ast.Assign)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    }
+
+
+def _compared_words(tree: ast.Module) -> Iterator[str]:
+    """Yield the text literals that a module compares with."""
+    for node in ast.walk(tree):
+        for side in [node.left, *node.comparators] if isinstance(node, ast.Compare) else []:
+            for value in side.elts if isinstance(side, ast.Tuple | ast.Set | ast.List) else [side]:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield value.value
+
+
+def test_states_are_compared_with_members_and_not_with_words() -> None:
+    states = _state_words()
+    compared = {(path, word) for path, tree in _trees().items() for word in _compared_words(tree) if word in states}
+
+    assert compared == OTHER_WORDS.keys()
+
+
+def test_templates_compare_with_members_and_not_with_words() -> None:
+    comparison = re.compile(r"(?:[=!]=|equalto\",|\bin \()\s*[\"'](?P<word>[^\"']+)[\"']")
+    states = _state_words()
+    violations = [
+        f"{path.name}: {match['word']}"
+        for path in sorted((ROOT / "bridge/audit/templates").rglob("*.html"))
+        for match in comparison.finditer(path.read_text(encoding="utf-8"))
+        if match["word"] in states
+    ]
+
+    assert violations == []
+
+
+def test_one_pattern_tells_what_a_uuid_is() -> None:
+    """Storage, which knows no xAPI, asks the standard library; in what LRSs answer it looks for ids amid other text."""
+    pattern = re.compile(r"\[[0-9A-Fa-f-]+\]\{8\}")
+    places = [path for path in _trees() if pattern.search((ROOT / path).read_text(encoding="utf-8"))]
+
+    assert set(places) == {"mappings/xapi/validation/syntax.py", "storage/queries/causes.py"}

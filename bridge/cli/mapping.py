@@ -19,11 +19,12 @@ from bridge.cli.output import print_items, print_json, print_table
 from bridge.clock import format_timestamp, system_now
 from bridge.errors import BridgeError
 from bridge.mapping_library import activation
-from bridge.mapping_library.activation import ActivationResult, LibraryError, find_document
+from bridge.mapping_library.activation import ACTIVE, ActivationResult, LibraryError, find_document
 from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
+from mappings.analysis.impact import KINDS
 from mappings.definition import DefinitionError
 from mappings.definition.describe import describe
 from mappings.definition.diff import diff_rules, diff_settings
@@ -100,7 +101,7 @@ def list_versions(settings: Settings, *, as_json: bool) -> None:
 
 
 @mapping.command()
-@click.argument("document", default="active")
+@click.argument("document", default=ACTIVE)
 @LMS
 @click.option("--text", "as_text", is_flag=True, help="Print the document itself.")
 @AS_JSON
@@ -131,7 +132,7 @@ def show(settings: Settings, document: str, lms: str | None, *, as_text: bool, a
 
 @mapping.command()
 @click.argument("old")
-@click.argument("new", default="active")
+@click.argument("new", default=ACTIVE)
 @AS_JSON
 @click.pass_obj
 def diff(settings: Settings, old: str, new: str, *, as_json: bool) -> None:
@@ -139,7 +140,7 @@ def diff(settings: Settings, old: str, new: str, *, as_json: bool) -> None:
     with open_connection(settings) as connection:
         before, after = find_document(connection, old).definition, find_document(connection, new).definition
     rules = diff_rules(before, after)
-    names = {kind: [rule.name for rule in rules if rule.kind == kind] for kind in ("added", "dropped", "changed")}
+    names: dict[str, list[str]] = {kind: [rule.name for rule in rules if rule.kind == kind] for kind in KINDS}
     others = [field.name for field in diff_settings(before, after)]
     text = list(
         difflib.unified_diff(

@@ -17,7 +17,7 @@ from bridge.cli.options import AS_JSON, BY, YES, TimeType, UuidType
 from bridge.cli.output import open_console, print_json, print_table
 from bridge.clock import system_now
 from bridge.mapping_library import activation
-from bridge.mapping_library.activation import LibraryError, find_document
+from bridge.mapping_library.activation import ACTIVE, LibraryError, find_document
 from bridge.mapping_library.explain import explain_commit
 from bridge.mapping_library.impact import CPU_COUNT, DEFAULT_DAYS, ImpactInput, measure_impact
 from bridge.mapping_library.preview import parse_body, preview_commit
@@ -26,6 +26,7 @@ from bridge.operations.audit_context import AuditContext
 from bridge.settings import Settings
 from mappings.analysis.explain import Explanation
 from mappings.analysis.impact import Impact
+from mappings.generation.statements import RuleOutcome
 from storage.engine import reading, writing
 from storage.journal_replay import JournalSpan
 
@@ -80,7 +81,7 @@ def preview(
 
 @click.command()
 @click.argument("document")
-@click.option("--against", default="active", show_default=True, help="The document to compare with.")
+@click.option("--against", default=ACTIVE, show_default=True, help="The document to compare with.")
 @click.option(
     "--days",
     type=click.IntRange(1, 36_500),
@@ -197,9 +198,9 @@ def _as_lines(explanation: Explanation) -> list[str]:
         lines.append(f"  changed: {change.trigger}{about}{values}")
     lines += [f"  warning: {warning.element}: {warning.message}" for warning in explanation.warnings]
     for rule in explanation.rules:
-        result = f"fired, made {rule.statement}" if rule.reason == "fired" else f"silent, {rule.why}"
+        result = f"fired, made {rule.statement}" if rule.reason == RuleOutcome.FIRED else f"silent, {rule.why}"
         lines.append(f"  rule {rule.rule}: {result}")
-        if rule.reason == "condition" and rule.variables is not None:
+        if rule.reason == RuleOutcome.CONDITION and rule.variables is not None:
             lines.append(f"    evaluated with {msgspec.json.encode(rule.variables).decode()}")
     for statement in explanation.statements:
         body = msgspec.json.format(statement.body.encode()).decode()

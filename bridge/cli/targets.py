@@ -16,6 +16,7 @@ from bridge.operations.target_status import ALARM_STATES, TargetStatus, describe
 from bridge.settings import Settings
 from storage.engine import writing
 from storage.queries.keyset import Count
+from storage.states import RequestKind
 
 _COUNTS = ("waiting", "waiting_documents", "dead", "quarantined")
 
@@ -78,7 +79,8 @@ def resume_target(settings: Settings, name: str, reason: str, by: str) -> None:
 
 def _as_row(status: dict[str, Any]) -> tuple[str, ...]:
     counts = (f"{'at least ' if name in status['more'] else ''}{status[name]}" for name in _COUNTS)
-    since = next((f" since {alarm['since']}" for alarm in status["alarms"] if alarm["requests"] == "statements"), "")
+    of_statements = (alarm for alarm in status["alarms"] if alarm["requests"] == RequestKind.STATEMENTS)
+    since = next((f" since {alarm['since']}" for alarm in of_statements), "")
     state = status["state"] + (since if status["state"] in ALARM_STATES.values() else "")
     return (
         status["name"] or "(no LRS yet)", state, *counts, status["oldest_waiting"] or "", status["endpoint"] or "",

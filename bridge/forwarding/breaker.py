@@ -8,7 +8,8 @@ from collections.abc import Callable
 import structlog
 
 from bridge.forwarding.backoff import MAX_DELAY, MAX_OUTAGE_DELAY, backoff_delay
-from bridge.forwarding.outcomes import Outcome, Reply, retry_after
+from bridge.forwarding.outcomes import Reply, retry_after
+from storage.states import TryOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ class Breaker:
         self._failures = 0
         self._end_probe()
 
-    def record_failure(self, outcome: Outcome, reply: Reply, now: int, *, max_delay: float | None = None) -> float:
+    def record_failure(self, outcome: TryOutcome, reply: Reply, now: int, *, max_delay: float | None = None) -> float:
         """Open it, and return the seconds until the next probe; `now` is in milliseconds since the epoch.
 
         `max_delay` is the maximum in seconds, unless the LRS asks for more.
@@ -74,15 +75,15 @@ class Breaker:
         self._failures += 1
         if max_delay is None:
             # credentials are corrected by people, and no sooner for being tried
-            max_delay = MAX_DELAY if outcome is Outcome.NOT_ALLOWED else MAX_OUTAGE_DELAY
+            max_delay = MAX_DELAY if outcome is TryOutcome.NOT_ALLOWED else MAX_OUTAGE_DELAY
         seconds = backoff_delay(self._failures, self._random, retry_after(reply, now), max_delay=max_delay)
         self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
         self._end_probe()
-        level = log.error if outcome is Outcome.NOT_ALLOWED else log.warning
+        level = log.error if outcome is TryOutcome.NOT_ALLOWED else log.warning
         level(
             "target_in_trouble",
             target=self._target,
-            outcome=outcome.value,
+            outcome=str(outcome),
             status=reply.status,
             # what an LRS answers can hold learners' data; it is kept with the try
             fault=reply.text[:200] if reply.status is None else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ from bridge.clock import Now
 from bridge.forwarding.alarms import TargetAlarms
 from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.isolation import Isolation
-from bridge.forwarding.outcomes import Outcome, Reply
+from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import Transport
-from storage.states import AlarmState, RequestKind
+from bridge.metrics import Metrics, Sample
+from bridge.metrics.catalog import BREAKER_OPEN, LRS_DURATION, TRIES
+from storage.states import AlarmState, RequestKind, TryOutcome
 
 if TYPE_CHECKING:
     from bridge.forwarding.polling_worker import PollingWorker
@@ -39,17 +42,24 @@ class TargetChannel:
     breaker: Breaker
     pauses: PauseMonitor
     now: Now
+    metrics: Metrics
     isolation: Isolation = field(default_factory=Isolation)
     workers: set[PollingWorker] = field(default_factory=set)
     _failing_since: float | None = None
 
     def __post_init__(self) -> None:
         self.alarms.on_external_end(self.target, self.probe_now)
+        self.metrics.add_source(self._measure_breaker)
 
     @property
     def alarms(self) -> TargetAlarms:
         """Return the alarms of all targets."""
         return self.pauses.alarms
+
+    def count_tries(self, outcome: TryOutcome, deliveries: int, duration_ms: int) -> None:
+        """Count the results of an exchange with the LRS."""
+        self.metrics.count(TRIES, (self.target, self.kind, outcome), deliveries)
+        self.metrics.observe(LRS_DURATION, duration_ms / 1000, (self.target, self.kind))
 
     def wake(self) -> None:
         """Let all its workers poll now."""
@@ -75,7 +85,7 @@ class TargetChannel:
         await self.alarms.end(self.target, self.kind, AlarmState.UNREACHABLE, AlarmState.FAULT)
 
     async def record_failure(
-        self, outcome: Outcome, reply: Reply, *, max_delay: float | None = None, is_sure: bool = True
+        self, outcome: TryOutcome, reply: Reply, *, max_delay: float | None = None, is_sure: bool = True
     ) -> float:
         """Record a failure of the target as a whole, and return the seconds until it is probed.
 
@@ -86,9 +96,9 @@ class TargetChannel:
         await self.record_isolated_failure(outcome, reply, failures=failures if is_sure else 0)
         return seconds
 
-    async def record_isolated_failure(self, outcome: Outcome, reply: Reply, *, failures: int = 0) -> None:
+    async def record_isolated_failure(self, outcome: TryOutcome, reply: Reply, *, failures: int = 0) -> None:
         """Record that a delivery failed, so often, while no other is known to succeed; raise an alarm if that lasts."""
-        if outcome is Outcome.REFUSED:
+        if outcome is TryOutcome.REFUSED:
             return
         time = asyncio.get_running_loop().time()
         if self._failing_since is None:
@@ -98,9 +108,12 @@ class TargetChannel:
             state = AlarmState.NOT_ALLOWED if _is_denied(outcome) else AlarmState.UNREACHABLE
             await self.alarms.begin(self.target, self.kind, state, reply_text(reply))
 
+    def _measure_breaker(self) -> Iterable[Sample]:
+        return (Sample(BREAKER_OPEN, (self.target, self.kind), not self.breaker.is_closed),)
 
-def _is_denied(outcome: Outcome) -> bool:
-    return outcome is Outcome.NOT_ALLOWED
+
+def _is_denied(outcome: TryOutcome) -> bool:
+    return outcome is TryOutcome.NOT_ALLOWED
 
 
 def reply_text(reply: Reply) -> str:

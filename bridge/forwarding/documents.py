@@ -21,13 +21,13 @@ from bridge.clock import Now
 from bridge.database import DATABASE_ERRORS, Database, describe_error_place
 from bridge.forwarding.backoff import BASE_DELAY, MAX_DELAY, MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.channel import TargetChannel
-from bridge.forwarding.outcomes import Outcome, Reply, classify_document, may_be_of_one, retry_after
+from bridge.forwarding.outcomes import Reply, classify_document, may_be_of_one, retry_after
 from bridge.forwarding.polling_worker import PollingWorker
 from bridge.forwarding.transport import TargetPausedError
 from storage import documents
 from storage.documents import ClaimedDocument
 from storage.outbox import ShardLease, Try
-from storage.states import DeliveryState
+from storage.states import DeliveryState, TryOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -38,14 +38,14 @@ MAX_CONCURRENT_DOCUMENTS = 4
 """Documents that are sent to one LRS at the same time."""
 MAX_READS = 5
 """Reads of a document that others write too, before it waits for a while."""
-_WAITING = {Outcome.RETRY, Outcome.BROKE, Outcome.NOT_ALLOWED, Outcome.CONFLICT, Outcome.FAULT}
+_WAITING = {TryOutcome.RETRY, TryOutcome.BROKE, TryOutcome.NOT_ALLOWED, TryOutcome.CONFLICT, TryOutcome.FAULT}
 """Outcomes after which a document waits: it never becomes dead for trouble with the LRS or the network."""
 
 
 class _DocumentResult(NamedTuple):
     """The result of sending a document. `is_of_target`: the LRS as a whole is in trouble."""
 
-    outcome: Outcome
+    outcome: TryOutcome
     reply: Reply
     is_of_target: bool
 
@@ -80,7 +80,7 @@ class DocumentForwarder(PollingWorker):
         settled = [result for result in results if result.outcome not in _WAITING]
         if settled:
             self._record_progress()
-        if any(result.outcome is Outcome.DELIVERED for result in settled):
+        if any(result.outcome is TryOutcome.DELIVERED for result in settled):
             await self._channel.record_success()
         if troubles:
             await self._channel.record_failure(troubles[0].outcome, troubles[0].reply)
@@ -101,8 +101,8 @@ class DocumentForwarder(PollingWorker):
             raise
         except Exception as error:  # noqa: BLE001 -- logged: no error stops what comes after it
             self._report_fault(error, document=document.name)
-            outcome, reply = Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_error_place(error)}")
-        state = DeliveryState.DELIVERED if outcome is Outcome.DELIVERED else DeliveryState.DEAD
+            outcome, reply = TryOutcome.FAULT, Reply(None, f"the bridge failed over it: {describe_error_place(error)}")
+        state = DeliveryState.DELIVERED if outcome is TryOutcome.DELIVERED else DeliveryState.DEAD
         if outcome in _WAITING:
             state = DeliveryState.WAITING
         now = self._now()
@@ -111,35 +111,39 @@ class DocumentForwarder(PollingWorker):
             seconds, is_of_target = await self._classify_failure(document, outcome, reply)
         else:
             self._channel.isolation.forget(document.id)
-        done = Try(self._part.target, started, max(0, now - started), outcome.value, reply.status, reply.text)
+        self._channel.count_tries(outcome, 1, max(0, now - started))
+        done = Try(self._part.target, started, max(0, now - started), outcome, reply.status, reply.text)
         not_before = now + int(seconds * 1000)
         await self._database.write(documents.settle, done, document, state, now, not_before=not_before)
         if state is DeliveryState.DEAD:
             log.error("document_dead", target=self._part.target, document=document.name, status=reply.status)
         return _DocumentResult(outcome, reply, is_of_target)
 
-    async def _classify_failure(self, document: ClaimedDocument, outcome: Outcome, reply: Reply) -> tuple[float, bool]:
+    async def _classify_failure(
+        self, document: ClaimedDocument, outcome: TryOutcome, reply: Reply
+    ) -> tuple[float, bool]:
         """Return the seconds that a document waits by itself, and whether the target as a whole is in trouble."""
-        is_own = outcome in {Outcome.CONFLICT, Outcome.FAULT}
+        is_own = outcome in {TryOutcome.CONFLICT, TryOutcome.FAULT}
         if not is_own and not may_be_of_one(reply, outcome):
             return 0.0, True
         failure = self._channel.isolation.record_failure(document.id, document.id, says_nothing_of_others=is_own)
         if failure.is_target_wide:
             return 0.0, True
-        if not is_own and not failure.is_isolated and (outcome is not Outcome.NOT_ALLOWED or failure.may_be_permission):
+        is_denied = outcome is TryOutcome.NOT_ALLOWED and not failure.may_be_permission
+        if not (is_own or failure.is_isolated or is_denied):
             await self._channel.record_isolated_failure(outcome, reply, failures=failure.failures)
         max_delay = MAX_DELAY if failure.is_isolated else MAX_OUTAGE_DELAY
-        floor = BASE_DELAY if outcome is Outcome.FAULT else 0.0
+        floor = BASE_DELAY if outcome is TryOutcome.FAULT else 0.0
         requested = retry_after(reply, self._now())
         return max(floor, backoff_delay(failure.failures, self._random, requested, max_delay=max_delay)), False
 
-    async def _write(self, document: ClaimedDocument) -> tuple[Outcome, Reply]:
+    async def _write(self, document: ClaimedDocument) -> tuple[TryOutcome, Reply]:
         parameters = msgspec.json.decode(document.parameters, type=dict[str, str])
         reply, refused = Reply(None, ""), set[str]()
         for _ in range(MAX_READS):
             current = await self._transport.read_document(document.resource, parameters)
             if current.is_truncated:
-                return Outcome.TOO_LARGE, current
+                return TryOutcome.TOO_LARGE, current
             # some LRSs answer 204, or 200 without content, where xAPI asks for 404
             is_empty = current.status == 204 or (current.status == 200 and not current.text)
             content = document.content
@@ -151,9 +155,9 @@ class DocumentForwarder(PollingWorker):
                         else document.content
                     )
                 except TooDeepError:
-                    return Outcome.REFUSED, Reply(200, "the document there is nested too deeply to be merged")
+                    return TryOutcome.REFUSED, Reply(200, "the document there is nested too deeply to be merged")
                 if content == current.text.encode():
-                    return Outcome.DELIVERED, current
+                    return TryOutcome.DELIVERED, current
             elif current.status != 404 and not is_empty:
                 return classify_document(current), current
             # a condition that was refused is not sent again, as long as there is another one
@@ -162,10 +166,10 @@ class DocumentForwarder(PollingWorker):
             headers = {"Content-Type": document.content_type} | condition
             reply = await self._transport.write_document(document.resource, parameters, content, headers)
             outcome = classify_document(reply)
-            if outcome is not Outcome.CONFLICT:
+            if outcome is not TryOutcome.CONFLICT:
                 return outcome, reply
             refused.add(str(condition))
-        return Outcome.CONFLICT, reply
+        return TryOutcome.CONFLICT, reply
 
 
 class TooDeepError(ValueError):

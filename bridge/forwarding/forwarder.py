@@ -23,13 +23,13 @@ from bridge.forwarding.batches import Batch, BatchSplitter
 from bridge.forwarding.channel import TargetChannel, reply_text
 from bridge.forwarding.divergence import is_diverged
 from bridge.forwarding.isolation import Failure
-from bridge.forwarding.outcomes import Outcome, Reply, classify, may_be_of_one, retry_after, speaks_of_duplicate
+from bridge.forwarding.outcomes import Reply, classify, find_statement, may_be_of_one, retry_after, speaks_of_duplicate
 from bridge.forwarding.polling_worker import PollingWorker
-from bridge.forwarding.statement_comparison import Comparison, Equality, compare, find
 from bridge.forwarding.transport import TargetPausedError
+from mappings.xapi.statement_equality import Comparison, Equality, compare
 from storage import outbox
 from storage.outbox import ClaimedBatch, ClaimedDelivery, Settlement, ShardLease, Try
-from storage.states import AlarmState, DeliveryState, RequestKind
+from storage.states import AlarmState, DeliveryState, RequestKind, TryOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -172,13 +172,13 @@ class Forwarder(PollingWorker):
         started = self._now()
         outcome, reply = await self._exchange(batch)
         is_single = len(batch.claimed) == 1
-        if outcome in {Outcome.DELIVERED, Outcome.EQUIVALENT}:
+        if outcome in {TryOutcome.DELIVERED, TryOutcome.EQUIVALENT}:
             await self._delivered(batch, started, outcome, reply)
             return True
-        if outcome in {Outcome.RETRY, Outcome.BROKE, Outcome.NOT_ALLOWED}:
+        if outcome in {TryOutcome.RETRY, TryOutcome.BROKE, TryOutcome.NOT_ALLOWED}:
             if not may_be_of_one(reply, outcome):
                 seconds = await self._channel.record_failure(outcome, reply)
-                if outcome is Outcome.NOT_ALLOWED:
+                if outcome is TryOutcome.NOT_ALLOWED:
                     seconds = min(
                         seconds, MAX_OUTAGE_DELAY
                     )  # the breaker waits longer, once it closes the delivery need not
@@ -188,9 +188,9 @@ class Forwarder(PollingWorker):
             else:
                 await self._suspect(batch, started, outcome, reply)
             return False
-        if outcome is Outcome.FAULT:
+        if outcome is TryOutcome.FAULT:
             self._breaker.release()  # it says nothing about the LRS
-        elif not (is_single and outcome is Outcome.REFUSED):
+        elif not (is_single and outcome is TryOutcome.REFUSED):
             await self._channel.record_response()
         if is_single:
             return await self._settle_single(batch, started, outcome, reply)
@@ -198,7 +198,7 @@ class Forwarder(PollingWorker):
         await self._begin_settling()
         await self._finish_settling()
         first, second = batch.halves()
-        if outcome is Outcome.TOO_LARGE:
+        if outcome is TryOutcome.TOO_LARGE:
             self._batch_size = len(first.claimed)
         # the second half may hold later statements of the first half's attempts: it goes only when that one is settled
         return await self._send(first) and not self._stopping.is_set() and await self._send(second)
@@ -208,7 +208,7 @@ class Forwarder(PollingWorker):
         is_refusing = self._channel.alarms.state(self._target, RequestKind.STATEMENTS) is AlarmState.REFUSING
         return 1 if is_refusing else self._batch_size
 
-    async def _delivered(self, batch: Batch, started: int, outcome: Outcome, reply: Reply) -> None:
+    async def _delivered(self, batch: Batch, started: int, outcome: TryOutcome, reply: Reply) -> None:
         self._batch_size = min(BATCH_SIZE, 2 * self._batch_size)
         self._record_progress()
         self._forget(batch)
@@ -218,12 +218,12 @@ class Forwarder(PollingWorker):
             await alarms.end(self._target, RequestKind.VOIDING)
         self._add_result(batch, DeliveryState.DELIVERED, started, outcome, reply)
 
-    async def _settle_single(self, single: Batch, started: int, outcome: Outcome, reply: Reply) -> bool:
+    async def _settle_single(self, single: Batch, started: int, outcome: TryOutcome, reply: Reply) -> bool:
         """Return up a statement that the LRS does not take, unless that says nothing of it; return whether it is."""
         (claimed,) = single.claimed
         isolation = self._channel.isolation
-        waits = outcome in {Outcome.FAULT, Outcome.UNVERIFIED}
-        if outcome is Outcome.REFUSED:
+        waits = outcome in {TryOutcome.FAULT, TryOutcome.UNVERIFIED}
+        if outcome is TryOutcome.REFUSED:
             known = self._channel.alarms.state(self._target, RequestKind.STATEMENTS)
             waits = not isolation.record_refusal(claimed.attempt_id, is_refusing=known is AlarmState.REFUSING)
             if waits:
@@ -237,13 +237,13 @@ class Forwarder(PollingWorker):
             failure = isolation.record_failure(claimed.id, claimed.attempt_id, says_nothing_of_others=True)
             is_forbidden = self._channel.alarms.state(self._target, RequestKind.READING) is not None
             # reading may be forbidden only temporarily; what cannot be read yet, because it is new, waits
-            if outcome is not Outcome.UNVERIFIED or not is_forbidden or failure.failures < MAX_UNVERIFIED:
+            if outcome is not TryOutcome.UNVERIFIED or not is_forbidden or failure.failures < MAX_UNVERIFIED:
                 self._wait_for(single, started, outcome, reply, failure)
                 return False
         self._forget(single)
         self._add_result(single, DeliveryState.DEAD, started, outcome, reply)
         log.error("statement_dead", target=self._target, statement=claimed.statement_id, status=reply.status)
-        if outcome is Outcome.DIVERGED:
+        if outcome is TryOutcome.DIVERGED:
             log.error(
                 "history_diverged",
                 target=self._target,
@@ -260,23 +260,23 @@ class Forwarder(PollingWorker):
             self._limits.pop(claimed.id, None)
             self._channel.isolation.forget(claimed.id)
 
-    async def _exchange(self, batch: Batch) -> tuple[Outcome, Reply]:
+    async def _exchange(self, batch: Batch) -> tuple[TryOutcome, Reply]:
         """Send a batch and return the outcome; an unexpected error counts as one of these statements' own."""
         try:
             reply = await self._transport.post(batch.body)
             outcome = classify(reply, batch.statement_ids)
             if len(batch.claimed) == 1 and (
-                outcome is Outcome.CONFLICT or reply.status == 500 or speaks_of_duplicate(reply)
+                outcome is TryOutcome.CONFLICT or reply.status == 500 or speaks_of_duplicate(reply)
             ):
                 outcome, reply = await self._compare(batch, outcome, reply)
         except (TargetPausedError, *DATABASE_ERRORS):
             raise
         except Exception as error:  # noqa: BLE001 -- logged: no error stops what comes after it
             self._report_fault(error, statements=len(batch.claimed), first=batch.claimed[0].statement_id)
-            return Outcome.FAULT, Reply(None, f"the bridge failed over it: {describe_error_place(error)}")
+            return TryOutcome.FAULT, Reply(None, f"the bridge failed over it: {describe_error_place(error)}")
         return outcome, reply
 
-    async def _compare(self, single: Batch, outcome: Outcome, refusal: Reply) -> tuple[Outcome, Reply]:
+    async def _compare(self, single: Batch, outcome: TryOutcome, refusal: Reply) -> tuple[TryOutcome, Reply]:
         """Compare with what the LRS has under an id that it refuses; somebody may have voided the statement there.
 
         LRSs answer 409 to what they have, or 400 or 500; it is sent again where an answer was lost.
@@ -286,26 +286,26 @@ class Forwarder(PollingWorker):
         for voided in (False, True):
             reply = await self._transport.get(statement_id, voided=voided)
             if reply.is_truncated:
-                return Outcome.CONFLICT, _with_reason(refusal, "the LRS has another statement under this id", reply)
+                return TryOutcome.CONFLICT, _with_reason(refusal, "the LRS has another statement under this id", reply)
             if reply.status in {200, 404}:
                 await self._channel.alarms.end(self._target, RequestKind.READING)
-            stored = find(reply.text, statement_id) if reply.status == 200 else None
+            stored = find_statement(reply.text, statement_id) if reply.status == 200 else None
             if stored is not None:
                 return _verdict(compare(single.body[1:-1], stored), single, stored, refusal)
             if reply.status != 404:
                 break
-        if outcome is not Outcome.CONFLICT and not speaks_of_duplicate(refusal):
+        if outcome is not TryOutcome.CONFLICT and not speaks_of_duplicate(refusal):
             return outcome, refusal
         if reply.status in {401, 403}:
             await self._channel.alarms.begin(
                 self._target, RequestKind.READING, AlarmState.NOT_ALLOWED, reply_text(reply)
             )
-        elif outcome is Outcome.REFUSED:
+        elif outcome is TryOutcome.REFUSED:
             return outcome, refusal
         reason = "the LRS says that it has this statement, and it cannot be read back to be compared"
-        return Outcome.UNVERIFIED, _with_reason(refusal, reason, reply)
+        return TryOutcome.UNVERIFIED, _with_reason(refusal, reason, reply)
 
-    async def _suspect(self, batch: Batch, started: int, outcome: Outcome, reply: Reply) -> None:
+    async def _suspect(self, batch: Batch, started: int, outcome: TryOutcome, reply: Reply) -> None:
         """Let a batch that failed be sent again in halves: one of its statements may be at fault, or the LRS."""
         is_known = any(claimed.id in self._limits for claimed in batch.claimed)
         half = max(1, len(batch.claimed) // 2)
@@ -318,10 +318,10 @@ class Forwarder(PollingWorker):
         )
         self._add_result(batch, DeliveryState.WAITING, started, outcome, reply, seconds=seconds)
 
-    async def _wait_by_itself(self, single: Batch, started: int, outcome: Outcome, reply: Reply) -> None:
+    async def _wait_by_itself(self, single: Batch, started: int, outcome: TryOutcome, reply: Reply) -> None:
         """Let one statement wait, with what comes after it in its attempt; or the target, where everything fails."""
         (claimed,) = single.claimed
-        is_voiding = outcome is Outcome.NOT_ALLOWED and VOIDING in single.body
+        is_voiding = outcome is TryOutcome.NOT_ALLOWED and VOIDING in single.body
         failure = self._channel.isolation.record_failure(
             claimed.id, claimed.attempt_id, says_nothing_of_others=is_voiding
         )
@@ -333,46 +333,47 @@ class Forwarder(PollingWorker):
                 await self._channel.alarms.begin(
                     self._target, RequestKind.VOIDING, AlarmState.NOT_ALLOWED, reply_text(reply)
                 )
-            elif not failure.is_isolated and (outcome is not Outcome.NOT_ALLOWED or failure.may_be_permission):
+            elif not failure.is_isolated and (outcome is not TryOutcome.NOT_ALLOWED or failure.may_be_permission):
                 await self._channel.record_isolated_failure(outcome, reply, failures=failure.failures)
         self._wait_for(single, started, outcome, reply, failure)
 
-    def _wait_for(self, single: Batch, started: int, outcome: Outcome, reply: Reply, failure: Failure) -> None:
+    def _wait_for(self, single: Batch, started: int, outcome: TryOutcome, reply: Reply, failure: Failure) -> None:
         """Let one statement wait, longer with each failure of its own."""
         # unless others succeed, the LRS may be unreachable, which is probed every minute
         max_delay = MAX_DELAY if failure.is_isolated else MAX_OUTAGE_DELAY
         requested = retry_after(reply, self._now())
         # an answer that was lost once or twice is no reason to wait long
-        is_immediate = outcome is Outcome.UNVERIFIED or (
-            failure.failures < MAX_IMMEDIATE_FAILURES and outcome is not Outcome.BROKE
+        is_immediate = outcome is TryOutcome.UNVERIFIED or (
+            failure.failures < MAX_IMMEDIATE_FAILURES and outcome is not TryOutcome.BROKE
         )
         min_delay = 0.0 if is_immediate else BASE_DELAY
         seconds = max(min_delay, backoff_delay(failure.failures, self._random, requested, max_delay=max_delay))
         self._add_result(single, DeliveryState.WAITING, started, outcome, reply, seconds=seconds)
 
     def _add_result(
-        self, batch: Batch, state: str, started: int, outcome: Outcome, reply: Reply, *, seconds: float = 0.0
+        self, batch: Batch, state: str, started: int, outcome: TryOutcome, reply: Reply, *, seconds: float = 0.0
     ) -> None:
         """Add the result of a batch, which is stored later; the next try is after `seconds`."""
         now = self._now()
         not_before = now + int(seconds * 1000) if seconds else 0
-        done = Try(self._part.target, started, max(0, now - started), outcome.value, reply.status, reply.text)
+        self._channel.count_tries(outcome, len(batch.claimed), max(0, now - started))
+        done = Try(self._part.target, started, max(0, now - started), outcome, reply.status, reply.text)
         settled_at = None if state == DeliveryState.WAITING else now
         self._results.append(
             Settlement(done, [delivery.id for delivery in batch.claimed], state, not_before, settled_at)
         )
 
 
-def _verdict(comparison: Comparison, single: Batch, stored: dict[str, Any], refusal: Reply) -> tuple[Outcome, Reply]:
+def _verdict(comparison: Comparison, single: Batch, stored: dict[str, Any], refusal: Reply) -> tuple[TryOutcome, Reply]:
     """Return the outcome of a comparison with the statement that the LRS has."""
     answer = f"it answered {refusal.status}: {refusal.text}"
     if comparison.equality is Equality.DIFFERENT:
         words = f"the LRS has another statement under this id: {comparison.difference}; {answer}"
-        outcome = Outcome.DIVERGED if is_diverged(single.body[1:-1], stored) else Outcome.CONFLICT
+        outcome = TryOutcome.DIVERGED if is_diverged(single.body[1:-1], stored) else TryOutcome.CONFLICT
         return outcome, replace(refusal, text=words)
     if comparison.equality is Equality.EQUIVALENT:
-        return Outcome.EQUIVALENT, replace(refusal, text=f"the LRS has it: {comparison.difference}; {answer}")
-    return Outcome.DELIVERED, refusal
+        return TryOutcome.EQUIVALENT, replace(refusal, text=f"the LRS has it: {comparison.difference}; {answer}")
+    return TryOutcome.DELIVERED, refusal
 
 
 def _with_reason(refusal: Reply, words: str, reply: Reply) -> Reply:

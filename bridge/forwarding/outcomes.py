@@ -11,38 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from enum import Enum
+from typing import Any
 
 import msgspec
 
+from storage.states import TryOutcome
+
 MAX_LOCATION_LENGTH = 500
 """Characters of a redirect's Location that are shown."""
-
-
-class Outcome(Enum):
-    """The outcome of a try."""
-
-    DELIVERED = "delivered"
-    EQUIVALENT = "equivalent"
-    """The LRS has it, spelled its own way: as good as delivered."""
-    UNVERIFIED = "unverified"
-    """The LRS says that it has a statement of this id, and it cannot be read back to be compared."""
-    RETRY = "retry"
-    """The LRS or the network is in trouble: wait and send the same again."""
-    BROKE = "broke"
-    """The LRS failed (500): it is in trouble, or one of the statements makes it fail."""
-    NOT_ALLOWED = "not-allowed"
-    """The LRS denies the bridge access: wait, and raise an alarm."""
-    REFUSED = "refused"
-    """The LRS refuses such a statement: split the batch; a single one becomes dead."""
-    CONFLICT = "conflict"
-    """The LRS has a statement of one of these ids: split the batch; a single one is compared."""
-    DIVERGED = "diverged"
-    """The LRS has a statement of another history of this database under the id: people may reissue it."""
-    TOO_LARGE = "too-large"
-    """More than the LRS accepts at once: split the batch; a single one becomes dead."""
-    FAULT = "fault"
-    """The bridge itself failed unexpectedly: split the batch; a single one waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +52,27 @@ class Reply:
         return location[:MAX_LOCATION_LENGTH].encode(errors="replace").decode()
 
 
-_BY_STATUS: Mapping[int, Outcome] = {
-    204: Outcome.DELIVERED,
-    400: Outcome.REFUSED,
-    401: Outcome.NOT_ALLOWED,
-    403: Outcome.NOT_ALLOWED,
-    409: Outcome.CONFLICT,
-    413: Outcome.TOO_LARGE,
-    422: Outcome.REFUSED,
-    500: Outcome.BROKE,
+_BY_STATUS: Mapping[int, TryOutcome] = {
+    204: TryOutcome.DELIVERED,
+    400: TryOutcome.REFUSED,
+    401: TryOutcome.NOT_ALLOWED,
+    403: TryOutcome.NOT_ALLOWED,
+    409: TryOutcome.CONFLICT,
+    413: TryOutcome.TOO_LARGE,
+    422: TryOutcome.REFUSED,
+    500: TryOutcome.BROKE,
 }
 _BY_STATUS_OF_DOCUMENTS = {
     **_BY_STATUS,
-    200: Outcome.DELIVERED,
-    201: Outcome.DELIVERED,
-    412: Outcome.CONFLICT,
-    414: Outcome.TOO_LARGE,  # its id is in the URL
-    500: Outcome.RETRY,
+    200: TryOutcome.DELIVERED,
+    201: TryOutcome.DELIVERED,
+    412: TryOutcome.CONFLICT,
+    414: TryOutcome.TOO_LARGE,  # its id is in the URL
+    500: TryOutcome.RETRY,
 }
 
 
-def classify(reply: Reply, sent: Sequence[str]) -> Outcome:
+def classify(reply: Reply, sent: Sequence[str]) -> TryOutcome:
     """Return what a reply to a POST of statements with these ids means.
 
     A 200 counts only with a list of ids that were sent (some LRSs leave out those they knew): a login page, a proxy's
@@ -104,23 +80,23 @@ def classify(reply: Reply, sent: Sequence[str]) -> Outcome:
     themselves is trouble with the network or the LRS.
     """
     if reply.status is None:
-        return Outcome.RETRY
+        return TryOutcome.RETRY
     if reply.status == 200:
-        return Outcome.DELIVERED if _are_ids(reply.text, sent) else Outcome.RETRY
-    return _BY_STATUS.get(reply.status, Outcome.RETRY)
+        return TryOutcome.DELIVERED if _are_ids(reply.text, sent) else TryOutcome.RETRY
+    return _BY_STATUS.get(reply.status, TryOutcome.RETRY)
 
 
 _OF_THE_NETWORK = {401, 404, 429, 503}
 _DUPLICATE = re.compile(r"duplicate|already (?:exist|stored|been)|conflict|unique|exists", re.IGNORECASE)
 
 
-def may_be_of_one(reply: Reply, outcome: Outcome) -> bool:
+def may_be_of_one(reply: Reply, outcome: TryOutcome) -> bool:
     """Return whether a failure may be about one statement or document, though it looks like trouble with the LRS.
 
     Firewalls and LRSs answer 403, 406, 412, 500, 502, 504, a page instead of ids, or nothing, to a single one that they
     block or fail on. What is plainly about the network (401, 404, 429, 503, a redirect, no connection) is not.
     """
-    if outcome not in {Outcome.RETRY, Outcome.BROKE, Outcome.NOT_ALLOWED} or reply.is_preliminary:
+    if outcome not in {TryOutcome.RETRY, TryOutcome.BROKE, TryOutcome.NOT_ALLOWED} or reply.is_preliminary:
         return False
     if reply.status is None:
         return reply.is_cut or reply.is_truncated
@@ -132,11 +108,28 @@ def speaks_of_duplicate(reply: Reply) -> bool:
     return reply.status in {400, 500} and _DUPLICATE.search(reply.text) is not None
 
 
-def classify_document(reply: Reply) -> Outcome:
+def classify_document(reply: Reply) -> TryOutcome:
     """Return what a reply to a request for a document means. A conflict: somebody else wrote it meanwhile."""
     if reply.status is None:
-        return Outcome.RETRY
-    return _BY_STATUS_OF_DOCUMENTS.get(reply.status, Outcome.RETRY)
+        return TryOutcome.RETRY
+    return _BY_STATUS_OF_DOCUMENTS.get(reply.status, TryOutcome.RETRY)
+
+
+def find_statement(answer: str, statement_id: str) -> dict[str, Any] | None:
+    """Return a statement of an LRS's answer to a request for its id.
+
+    Some LRSs answer with a list, as they do to other questions, and an empty one where xAPI asks for 404. None where
+    the statement is not in it, as in a page that somebody put in front of the LRS.
+    """
+    try:
+        content = msgspec.json.decode(answer)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    listed = content.get("statements") if isinstance(content, dict) else None
+    for candidate in listed if isinstance(listed, list) else [content]:
+        if isinstance(candidate, dict) and str(candidate.get("id", "")).lower() == statement_id.lower():
+            return candidate
+    return None
 
 
 def retry_after(reply: Reply, now: int) -> float | None:

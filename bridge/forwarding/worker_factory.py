@@ -19,6 +19,7 @@ from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from bridge.forwarding.worker_pool import Worker
+from bridge.metrics import Metrics
 from storage import documents, outbox
 from storage.outbox import SHARDS, ShardLease
 from storage.states import RequestKind
@@ -61,6 +62,7 @@ def build_workers(  # noqa: PLR0913 -- time, chance and who it is are injected
     owner: str,
     now: Now,
     random: Callable[[], float],
+    metrics: Metrics,
 ) -> dict[str, Callable[[], Worker]]:
     """Return what makes each worker, by its lease; those of the first target adopt what waits for no target yet.
 
@@ -71,7 +73,7 @@ def build_workers(  # noqa: PLR0913 -- time, chance and who it is are injected
     for target in targets:
         transport = Transport(session, target, partial(pauses.is_paused, target.name))
         channel = TargetChannel(
-            target.name, RequestKind.STATEMENTS, transport, Breaker(target.name, random), pauses, now
+            target.name, RequestKind.STATEMENTS, transport, Breaker(target.name, random), pauses, now, metrics
         )
         first = target is targets[0]
         for shard in range(SHARDS):
@@ -87,7 +89,7 @@ def build_workers(  # noqa: PLR0913 -- time, chance and who it is are injected
             )
         part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/documents", owner)
         channel = TargetChannel(
-            target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now
+            target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now, metrics
         )
         factories[part.lease] = partial(
             DocumentForwarder,

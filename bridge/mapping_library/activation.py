@@ -15,6 +15,8 @@ from mappings.definition import CompiledMapping
 from storage import mapping_versions
 from storage.mapping_versions import Activation, Version
 
+ACTIVE = "active"
+"""The name of the version that is active."""
 SETTINGS = "settings"
 """Who activates what the settings name."""
 MIN_HASH_PREFIX = 4
@@ -142,14 +144,14 @@ def find_version(connection: Connection, name_or_hash: str) -> Version:
 def find_document(connection: Connection, name: str, lms_id: int | None = None) -> CompiledMapping:
     """Return a document by its name.
 
-    That is a file (`….toml`), `active` for the active version of an LMS or of all, the beginning of a version's hash,
+    That is a file (`….toml`), `ACTIVE` for the active version of an LMS or of all, the beginning of a version's hash,
     the name of a shipped document, or that of a version, whose newest is meant.
 
     Raises:
         DefinitionError: it is not there, or has faults.
         LibraryError: nothing is active.
     """
-    if name == "active":
+    if name == ACTIVE:
         version_id = mapping_versions.active_for(connection, lms_id)
         if version_id is None:
             raise LibraryError("No version is active yet: the first start of the bridge activates one.")

@@ -29,6 +29,7 @@ from bridge.settings import TargetSettings
 from mappings.analysis.impact import Impact
 from mappings.analysis.reissue import RULE, ReissueStep, StoredStatement, plan_reissue, voiding
 from mappings.definition import CompiledMapping
+from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import Statement
 from storage import attempts, journal_replay, leases, mapping_versions, outbox
 from storage.attempts import Attempt, Session
@@ -276,8 +277,8 @@ class Reissue:
             else:
                 assert line is not None  # noqa: S101 -- what is not made was stored
                 session_id, number, rule = line.session_id, line.commit_number, line.rule
-            if step.kind == "same":
-                part.count("same", rule)
+            if step.kind is DifferenceKind.SAME:
+                part.count(DifferenceKind.SAME, rule)
                 continue
             bodies = (None if line is None else line.body, None if step.replacement is None else step.replacement.body)
             part.differs(step.kind, rule, (session_id, number), *bodies)
@@ -316,7 +317,7 @@ def _update_states(attempt: Attempt, sessions: Sequence[Session], steps: Sequenc
     state = decode_attempt_state(attempt.state)
     fired, by_id = dict(state.firing_counts), {session.session_id: session for session in sessions}
     for step, session_id, _, _ in steps:
-        if step.kind != "added" or step.of is None:
+        if step.kind is not DifferenceKind.ADDED or step.of is None:
             continue
         name, _, occurrence = step.of.key.rpartition("\n")
         its_session, phase, number = occurrence.partition("/")

@@ -14,9 +14,8 @@ from bridge.operations import delivery_reissue
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from storage import deliveries
 from storage.deliveries import DeliveryFilter
-from storage.diverged import DIVERGED
 from storage.engine import Transact, reading, transactions
-from storage.states import DeliveryState
+from storage.states import DeliveryState, TryOutcome
 
 BATCH_SIZE = 100
 """Deliveries changed in one transaction: a few milliseconds, as commits wait for it."""
@@ -62,11 +61,11 @@ def build_filters(action: AuditAction, selection: DeliveryFilter) -> list[Delive
     if selection == DeliveryFilter():
         raise InvalidSelectionError("Select deliveries first: by target, statement, rule or the like.")
     if action is AuditAction.REISSUE:
-        if selection.outcome not in {None, DIVERGED}:
+        if selection.outcome not in {None, TryOutcome.DIVERGED}:
             raise InvalidSelectionError(
-                f"Only deliveries with the outcome {DIVERGED} can be reissued, not {selection.outcome}."
+                f"Only deliveries with the outcome {TryOutcome.DIVERGED} can be reissued, not {selection.outcome}."
             )
-        selection = msgspec.structs.replace(selection, outcome=DIVERGED)
+        selection = msgspec.structs.replace(selection, outcome=TryOutcome.DIVERGED)
     if selection.state is not None and selection.state not in AFFECTED_STATES[action]:
         raise InvalidSelectionError(f"Deliveries that are {selection.state} cannot be selected for {action}.")
     states = {selection.state} if selection.state is not None else {*AFFECTED_STATES[action]}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
 from mappings.analysis.replay import AttemptHistory, JournalledCommit, Replay, ReplayedCommit
 from mappings.definition.compiled import CompiledMapping
+from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import Statement
 
-Kind = Literal["added", "dropped", "changed"]
-KINDS: tuple[Kind, ...] = ("added", "dropped", "changed")
+KINDS = (DifferenceKind.ADDED, DifferenceKind.DROPPED, DifferenceKind.CHANGED)
+"""How statements differ."""
 MAX_EXAMPLES = 3
 """Examples that are kept of each kind and rule."""
 
@@ -32,7 +32,7 @@ class ImpactExample(msgspec.Struct, frozen=True):
     It is of the commit with this number of a session.
     """
 
-    kind: Kind
+    kind: DifferenceKind
     rule: str
     session_id: str
     number: int
@@ -56,17 +56,19 @@ class Impact(msgspec.Struct):
         self.skipped += other.skipped
         for rule, counts in other.rules.items():
             own = self.rules.setdefault(rule, RuleCounts())
-            for name in (*KINDS, "same"):
+            for name in (*KINDS, DifferenceKind.SAME):
                 setattr(own, name, getattr(own, name) + getattr(counts, name))
         for example in other.examples:
             self._keep(example)
 
-    def count(self, kind: Kind | Literal["same"], rule: str) -> None:
+    def count(self, kind: DifferenceKind, rule: str) -> None:
         """Count a statement."""
         own = self.rules.setdefault(rule, RuleCounts())
         setattr(own, kind, getattr(own, kind) + 1)
 
-    def differs(self, kind: Kind, rule: str, of: tuple[str, int], before: str | None, after: str | None) -> None:
+    def differs(
+        self, kind: DifferenceKind, rule: str, of: tuple[str, int], before: str | None, after: str | None
+    ) -> None:
         """Count a statement that differs, and show it if few like it are shown; `of`: session id and commit."""
         self.count(kind, rule)
         self._keep(ImpactExample(kind, rule, *of, before, after))
@@ -125,16 +127,18 @@ class ImpactComparison:
         for own, before in self._before.items():
             after = self._after.pop(own, None)
             if after is None:
-                self._differs("dropped", before, None)
+                self._differs(DifferenceKind.DROPPED, before, None)
             elif after.statement.body == before.statement.body:
-                self.impact.count("same", after.statement.rule)
+                self.impact.count(DifferenceKind.SAME, after.statement.rule)
             else:
-                self._differs("changed", before, after)
+                self._differs(DifferenceKind.CHANGED, before, after)
         for after in self._after.values():
-            self._differs("added", None, after)
+            self._differs(DifferenceKind.ADDED, None, after)
         return self.impact
 
-    def _differs(self, kind: Kind, before: _GeneratedStatement | None, after: _GeneratedStatement | None) -> None:
+    def _differs(
+        self, kind: DifferenceKind, before: _GeneratedStatement | None, after: _GeneratedStatement | None
+    ) -> None:
         either = after or before
         assert either is not None  # noqa: S101 -- one of the two made it
         bodies = (None if generated is None else generated.statement.body for generated in (before, after))
@@ -147,7 +151,7 @@ class ImpactComparison:
             # as a rule nothing differs, and then nothing is kept
             for statement, counterpart in zip(before.statements, after.statements, strict=False):
                 if statement.id == counterpart.id and statement.body == counterpart.body:
-                    self.impact.count("same", counterpart.rule)
+                    self.impact.count(DifferenceKind.SAME, counterpart.rule)
                 else:
                     self._before[statement.id] = _GeneratedStatement(statement, before.session_id, before.number)
                     self._after[counterpart.id] = _GeneratedStatement(counterpart, after.session_id, after.number)

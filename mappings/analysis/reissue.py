@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Literal
 
 import msgspec
 
-from mappings.analysis.impact import Kind
+from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import Statement
 from mappings.xapi.voiding import VOIDED, void, voiding_id
 
@@ -40,7 +39,7 @@ class ReissueStep(msgspec.Struct, frozen=True):
     `of` is what the version would have made; `replacement` is that under the id it gets.
     """
 
-    kind: Kind | Literal["same"]
+    kind: DifferenceKind
     of: Statement | None
     stored: StoredStatement | None
     replacement: Statement | None
@@ -79,17 +78,17 @@ def plan_reissue(
         names = [statement.id, *(name for own in hashes for name in _names(statement.id, own, ids))]
         candidates = [standing.pop(name) for name in names if name in standing]
         if not candidates:
-            yield ReissueStep("added", statement, None, _renamed(statement, content_hash, ids))
+            yield ReissueStep(DifferenceKind.ADDED, statement, None, _renamed(statement, content_hash, ids))
             continue
         newest = max(candidates, key=lambda earlier: earlier.position)
         before = current_bodies.get(newest.version_id, {}).get(statement.id, newest.body)
         if _rest(statement.body) in (_rest(newest.body), _rest(before)):
-            yield ReissueStep("same", statement, newest, None)
+            yield ReissueStep(DifferenceKind.SAME, statement, newest, None)
         else:
-            yield ReissueStep("changed", statement, newest, _renamed(statement, content_hash, ids))
+            yield ReissueStep(DifferenceKind.CHANGED, statement, newest, _renamed(statement, content_hash, ids))
     for earlier in standing.values():
         if earlier.problem is None:
-            yield ReissueStep("dropped", None, earlier, None)
+            yield ReissueStep(DifferenceKind.DROPPED, None, earlier, None)
 
 
 def voiding(stored: StoredStatement, at: int) -> Statement:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
-from typing import Literal
+from enum import StrEnum
 
 import msgspec
 
 from mappings.definition.describe import DescriptionLine, MappingDescription, RuleDescription, describe
 from mappings.definition.model import MappingDefinition
 
-Kind = Literal["same", "added", "dropped", "changed", "skipped"]
+
+class DifferenceKind(StrEnum):
+    """How something differs between two mappings."""
+
+    SAME = "same"
+    """It is in both."""
+    ADDED = "added"
+    """It is in the later one alone."""
+    DROPPED = "dropped"
+    """It is in the earlier one alone."""
+    CHANGED = "changed"
+    """It is in both, and differs."""
+    SKIPPED = "skipped"
+    """It stands for lines that are the same and not shown."""
+
 
 CONTEXT_LINES = 3
 """Lines that are the same and shown before and after those that are not."""
@@ -29,7 +43,7 @@ class RuleDifference(msgspec.Struct, frozen=True):
     """A rule that was added, dropped or changed; `fields` has what."""
 
     name: str
-    kind: Kind
+    kind: DifferenceKind
     fields: tuple[FieldDifference, ...] = ()
 
 
@@ -39,7 +53,7 @@ class DiffRow(msgspec.Struct, frozen=True):
     A `skipped` row stands for lines that are the same, its numbers are of the first of them.
     """
 
-    kind: Kind
+    kind: DifferenceKind
     left: int = 0
     before: str = ""
     right: int = 0
@@ -65,13 +79,12 @@ def diff_rules(before: MappingDefinition, after: MappingDefinition) -> list[Rule
     differences = []
     for name, rule in new.items():
         if name not in old:
-            differences.append(RuleDifference(name, "added", tuple(_fields(None, rule))))
+            differences.append(RuleDifference(name, DifferenceKind.ADDED, tuple(_fields(None, rule))))
         elif rule != old[name]:
-            differences.append(RuleDifference(name, "changed", tuple(_fields(old[name], rule))))
-    dropped = [
-        RuleDifference(name, "dropped", tuple(_fields(rule, None))) for name, rule in old.items() if name not in new
-    ]
-    return differences + dropped
+            differences.append(RuleDifference(name, DifferenceKind.CHANGED, tuple(_fields(old[name], rule))))
+    dropped = ((name, rule) for name, rule in old.items() if name not in new)
+    differences += [RuleDifference(name, DifferenceKind.DROPPED, tuple(_fields(rule, None))) for name, rule in dropped]
+    return differences
 
 
 def diff_settings(before: MappingDefinition, after: MappingDefinition) -> list[FieldDifference]:
@@ -95,16 +108,17 @@ def diff_lines(before: str, after: str) -> list[DiffRow]:
     for kind, left, left_end, right, right_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind == "equal":
             same = [
-                DiffRow("same", left + at + 1, old[left + at], right + at + 1, new[right + at])
+                DiffRow(DifferenceKind.SAME, left + at + 1, old[left + at], right + at + 1, new[right + at])
                 for at in range(left_end - left)
             ]
             rows += _shortened(same, at_start=left == 0, at_end=left_end == len(old) and right_end == len(new))
             continue
         for at in range(max(left_end - left, right_end - right)):
             has_old, has_new = left + at < left_end, right + at < right_end
+            either = DifferenceKind.DROPPED if has_old else DifferenceKind.ADDED
             rows.append(
                 DiffRow(
-                    "changed" if has_old and has_new else "dropped" if has_old else "added",
+                    DifferenceKind.CHANGED if has_old and has_new else either,
                     left + at + 1 if has_old else 0,
                     old[left + at] if has_old else "",
                     right + at + 1 if has_new else 0,
@@ -120,7 +134,7 @@ def _shortened(same: list[DiffRow], *, at_start: bool, at_end: bool) -> list[Dif
         return same
     skipped = same[head : len(same) - tail]
     note = f"{len(skipped)} lines are the same"
-    gap = DiffRow("skipped", skipped[0].left, note, skipped[0].right, note)
+    gap = DiffRow(DifferenceKind.SKIPPED, skipped[0].left, note, skipped[0].right, note)
     return [*same[:head], gap, *same[len(same) - tail :]]
 
 

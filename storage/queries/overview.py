@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, func, select
@@ -11,7 +12,6 @@ from storage import pauses, target_alarms
 from storage.pauses import Pause
 from storage.queries.keyset import Count, up_to
 from storage.queries.queues import Queue, queues
-from storage.states import DeliveryState
 from storage.tables import audit_log, journal, session, statement, try_
 from storage.target_alarms import TargetAlarm
 
@@ -42,14 +42,29 @@ class Rate(NamedTuple):
     minutes: list[Minute]
 
 
+class AlarmKind(StrEnum):
+    """What an alarm of the overview is about."""
+
+    PAUSED = "paused"
+    """Somebody paused the target."""
+    TARGET = "target"
+    """A request to the target fails: its alarm is the detail."""
+    DIVERGED = "diverged"
+    """The LRS has statements of another history of the database."""
+    DEAD = "dead"
+    """Statements are not sent any more."""
+    QUARANTINED = "quarantined"
+    """Statements are invalid."""
+    DEAD_DOCUMENTS = "dead documents"
+    """Documents are not sent any more."""
+    LATE = "late"
+    """Statements have waited for long."""
+
+
 class Alarm(NamedTuple):
-    """What people must look after; `number` is of deliveries, `since` a time, each where there is one.
+    """What people must look after; `number` is of deliveries, `since` a time, each where there is one."""
 
-    `kind` is `paused`, `target` (one of `target_alarms`, which `detail` is), `diverged` (the LRS has statements of
-    another history of the database), `dead`, `quarantined`, `dead documents`, `late`.
-    """
-
-    kind: str
+    kind: AlarmKind
     target: str
     number: Count | None = None
     since: int | None = None
@@ -120,20 +135,20 @@ def alarms(
     for target in sorted({*waits, *paused, *(trouble.target for trouble in troubles)}):
         pause, queue = paused.get(target), waits.get(target, Queue())
         if pause is not None and not pause.automatic:
-            raised.append(Alarm("paused", target, since=pause.since))
+            raised.append(Alarm(AlarmKind.PAUSED, target, since=pause.since))
         else:  # nothing is tried of what people have paused: what was the matter before says nothing
             its = (trouble for trouble in troubles if trouble.target == target)
-            raised += [Alarm("target", target, since=trouble.since, detail=trouble) for trouble in its]
+            raised += [Alarm(AlarmKind.TARGET, target, since=trouble.since, detail=trouble) for trouble in its]
         for kind, number in (
-            ("diverged", queue.diverged),
-            (DeliveryState.DEAD, queue.dead),
-            (DeliveryState.QUARANTINED, queue.quarantined),
-            ("dead documents", queue.dead_documents),
+            (AlarmKind.DIVERGED, queue.diverged),
+            (AlarmKind.DEAD, queue.dead),
+            (AlarmKind.QUARANTINED, queue.quarantined),
+            (AlarmKind.DEAD_DOCUMENTS, queue.dead_documents),
         ):
             if number.number:
                 raised.append(Alarm(kind, target, number))
         if queue.oldest is not None and queue.oldest <= now - LATE:
-            raised.append(Alarm("late", target, queue.waiting, queue.oldest))
+            raised.append(Alarm(AlarmKind.LATE, target, queue.waiting, queue.oldest))
     return raised
 
 

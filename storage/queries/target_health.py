@@ -7,11 +7,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from storage.outbox import Try
-from storage.states import DeliveryState
+from storage.states import DeliveryState, TryOutcome
 from storage.tables import delivery, document_delivery, try_
 
 _ORDER = {"delivery": ("shard", "id"), "document_delivery": ("not_before",)}
-TROUBLES = ("retry", "broke", "not-allowed", "fault")
+TROUBLES = (TryOutcome.RETRY, TryOutcome.BROKE, TryOutcome.NOT_ALLOWED, TryOutcome.FAULT)
 """Outcomes that tell of an LRS in trouble, or of the way to it."""
 LOOKED_AT = 5_000
 """Tries, of all targets, and waiting deliveries that are looked at: older ones tell nothing about how it does now."""
@@ -38,7 +38,7 @@ def tries(connection: Connection, target: str) -> Tries:
     """Return how a target does; times are milliseconds since the epoch."""
     newest = select(func.coalesce(func.max(try_.c.id), 0)).scalar_subquery()
     recent = (try_.c.id > newest - LOOKED_AT, try_.c.target == target)
-    is_well = try_.c.outcome.in_(("delivered", "equivalent"))
+    is_well = try_.c.outcome.in_((TryOutcome.DELIVERED, TryOutcome.EQUIVALENT))
     well = connection.execute(
         select(try_.c.id, try_.c.started_at).where(*recent, is_well).order_by(try_.c.id.desc()).limit(1)
     ).one_or_none()

@@ -46,6 +46,25 @@ SIZES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": DESKTOP},
     "phone": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
 }
+OVERPRINTS = """() => {
+    const within = (cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        const [cut, text] = [cell.getBoundingClientRect(), range.getBoundingClientRect()];
+        return [Math.max(cut.left, text.left), Math.max(cut.top, text.top), Math.min(cut.right, text.right),
+            Math.min(cut.bottom, text.bottom)];
+    };
+    const cross = ([a, b, c, d], [e, f, g, h]) => a < g - 1 && e < c - 1 && b < h - 1 && f < d - 1;
+    const faults = [];
+    for (const row of document.querySelectorAll("table.rows tbody tr")) {
+        const boxes = [...row.cells].filter(cell => cell.checkVisibility()).map(within);
+        boxes.forEach((box, at) => boxes.slice(at + 1).forEach(other => {
+            if (cross(box, other)) faults.push(row.innerText);
+        }));
+    }
+    return faults;
+}"""
+"""The rows of lists two of whose cells show text in the same place."""
 POISON = "This LRS cannot take"
 SIGNED_IN = [name for name in PAGES if name != "sign-in"]
 
@@ -121,6 +140,29 @@ async def test_every_page_is_whole_fits_and_shuts_nobody_out(
         await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(page.locator("main")).to_be_focused()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["statements", "deliveries", "documents"])
+async def test_no_cell_of_a_list_is_printed_over_another(
+    browser: Browser, watch: Watch, site: AuditSite, signed_in: Any, name: str, size: str
+) -> None:
+    async with watched_page(browser, watch, storage_state=signed_in, **SIZES[size]) as page:
+        await page.goto(site.origin + site.paths[name])
+        # as wide as times become in any language
+        await page.evaluate("document.querySelectorAll('time').forEach(one => { one.textContent += ' and so on'; })")
+        assert await page.locator("table.rows tbody tr").count() > 10
+        assert await page.evaluate(OVERPRINTS) == []
+
+
+async def test_a_desktop_shows_25_rows_of_a_list_at_once(
+    browser: Browser, watch: Watch, site: AuditSite, signed_in: Any
+) -> None:
+    async with watched_page(browser, watch, storage_state=signed_in, viewport={"width": 1280, "height": 800}) as page:
+        await page.goto(site.origin + site.paths["statements"])
+        bottom = await page.locator("table.rows tbody tr").nth(24).bounding_box()
+        assert bottom is not None
+        assert bottom["y"] + bottom["height"] <= 800
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -13,9 +13,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bridge.forwarding import transport
-from bridge.forwarding.outcomes import Outcome, classify, retry_after
+from bridge.forwarding.outcomes import classify, retry_after
 from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials, Target
 from bridge.forwarding.transport import Transport
+from storage.states import TryOutcome
+from tests.support.http_server import LOOPBACK
 
 ID = "0d1b7a5e-6f0c-5d3c-9a43-9a7d61c3b8ef"
 SECRET = "canary-5b1d"
@@ -65,7 +67,7 @@ async def guarded() -> AsyncIterator[Guarded]:
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     """The client session as the service opens it."""
-    async with transport.open_session() as opened:
+    async with transport.open_session(LOOPBACK) as opened:
         yield opened
 
 
@@ -133,7 +135,7 @@ async def test_an_lrs_that_takes_no_token_is_asked_twice_and_no_more(
     guarded.tokens = [{"access_token": name} for name in "abc"]
     reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
     assert (reply.status, guarded.headers) == (401, ["Bearer a", "Bearer b"])
-    assert classify(reply, [ID]) is Outcome.NOT_ALLOWED
+    assert classify(reply, [ID]) is TryOutcome.NOT_ALLOWED
 
 
 async def test_senders_that_need_a_token_at_once_fetch_one(guarded: Guarded, session: aiohttp.ClientSession) -> None:
@@ -154,7 +156,7 @@ async def test_a_token_endpoint_that_refuses_is_as_an_lrs_that_does_not_let_the_
 ) -> None:
     guarded.tokens = [web.json_response({"error": "invalid_client"}, status=status)]
     reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
-    assert classify(reply, [ID]) is Outcome.NOT_ALLOWED
+    assert classify(reply, [ID]) is TryOutcome.NOT_ALLOWED
     assert f"the token endpoint answered {status}" in reply.text
     assert "invalid_client" in reply.text
     assert SECRET not in reply.text
@@ -168,7 +170,7 @@ async def test_a_token_endpoint_in_trouble_is_waited_for(
     """Nothing that it says is ever held against a statement."""
     guarded.tokens = [web.Response(status=status, headers={"Retry-After": "7", "Location": "/xapi/statements"})]
     reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
-    assert classify(reply, [ID]) is Outcome.RETRY
+    assert classify(reply, [ID]) is TryOutcome.RETRY
     assert retry_after(reply, 0) == 7
 
 
@@ -178,14 +180,14 @@ async def test_an_answer_without_a_token_is_trouble(
 ) -> None:
     guarded.tokens = [web.Response(body=content)]
     reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
-    assert classify(reply, [ID]) is Outcome.RETRY
+    assert classify(reply, [ID]) is TryOutcome.RETRY
     assert "holds no access_token" in reply.text
 
 
 async def test_a_token_endpoint_that_is_not_there_is_trouble(guarded: Guarded, session: aiohttp.ClientSession) -> None:
     credentials = ClientCredentials("http://127.0.0.1:1/token", "bridge", SECRET)
     reply = await _to(session, guarded, credentials).post(b"[{}]")
-    assert classify(reply, [ID]) is Outcome.RETRY
+    assert classify(reply, [ID]) is TryOutcome.RETRY
     assert SECRET not in reply.text
 
 

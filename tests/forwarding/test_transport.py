@@ -14,13 +14,14 @@ import pytest
 from aiohttp import web
 
 from bridge.forwarding import transport
-from bridge.forwarding.outcomes import Outcome, classify
+from bridge.forwarding.outcomes import classify
 from bridge.forwarding.rate_limiter import RateLimiter
 from bridge.forwarding.targets import Basic, Target
 from bridge.forwarding.transport import TargetPausedError, Transport
 from bridge.http_client import CONNECT_TIMEOUT
 from bridge.sandbox.lrs import LEDGER, STATEMENTS, Edition, FaultRule, faults
-from tests.support.http_server import serve
+from storage.states import TryOutcome
+from tests.support.http_server import LOOPBACK, serve
 from tests.support.lrs import GET, POST, Lrs, StartLrs
 
 ID = "0d1b7a5e-6f0c-5d3c-9a43-9a7d61c3b8ef"
@@ -34,7 +35,7 @@ OpenTransport = Callable[..., Transport]
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     """The client session as the service opens it."""
-    async with transport.open_session() as opened:
+    async with transport.open_session(LOOPBACK) as opened:
         yield opened
 
 
@@ -68,7 +69,7 @@ async def test_statements_arrive_in_their_order_and_byte_for_byte(lrs: Lrs, sess
     reply = await Transport(session, lrs.target()).post(_listed(STATEMENT, second))
     assert lrs.bodies == [f"[{STATEMENT},{second}]".encode()]
     assert (reply.status, msgspec.json.decode(reply.text)) == (200, lrs.ids())
-    assert classify(reply, lrs.ids()) is Outcome.DELIVERED
+    assert classify(reply, lrs.ids()) is TryOutcome.DELIVERED
 
 
 async def test_a_statement_is_asked_for_by_its_id(lrs: Lrs, session: aiohttp.ClientSession) -> None:
@@ -193,7 +194,7 @@ async def test_redirects_are_not_followed(session: aiohttp.ClientSession, status
 
     async with serve(answer) as endpoint:
         reply = await Transport(session, _target(endpoint, version=version)).post(_listed(STATEMENT))
-    assert classify(reply, [ID]) is Outcome.RETRY
+    assert classify(reply, [ID]) is TryOutcome.RETRY
     assert "/elsewhere" not in paths
 
 
@@ -283,7 +284,7 @@ async def test_an_answer_that_is_none_is_trouble_with_the_way_in_words_that_can_
 ) -> None:
     async with _answering(answer) as endpoint:
         reply = await Transport(session, _target(endpoint, version=version)).post(_listed(STATEMENT))
-    assert classify(reply, [ID]) is Outcome.RETRY
+    assert classify(reply, [ID]) is TryOutcome.RETRY
     assert "\x00" not in reply.text
     assert reply.text.encode().decode() == reply.text
 
@@ -314,7 +315,7 @@ async def test_an_answer_that_never_ends_is_cut(session: aiohttp.ClientSession) 
 
     async with serve(answer) as endpoint:
         reply = await Transport(session, _target(endpoint)).post(_listed(STATEMENT))
-    assert classify(reply, [ID]) is Outcome.REFUSED
+    assert classify(reply, [ID]) is TryOutcome.REFUSED
     assert 0 < len(reply.text) <= transport.MAX_ANSWER_BYTES
 
 

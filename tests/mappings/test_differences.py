@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bridge.mapping_library.documents import SHIPPED
 from mappings.definition import load_definition
 from mappings.definition.describe import describe
-from mappings.definition.diff import CONTEXT_LINES, diff_lines, diff_rules, diff_settings
+from mappings.definition.diff import CONTEXT_LINES, DifferenceKind, diff_lines, diff_rules, diff_settings
 from mappings.definition.model import MappingDefinition
 from tests.mappings.statement_builders import FOR_CREDIT
 
@@ -77,17 +77,17 @@ def test_side_by_side_every_line_that_differs_stands_once(before: str, after: st
     rows = diff_lines(before, after)
     old, new = before.splitlines(), after.splitlines()
     for row in rows:
-        if row.kind == "skipped":
+        if row.kind is DifferenceKind.SKIPPED:
             continue
         assert row.left == 0 or old[row.left - 1] == row.before
         assert row.right == 0 or new[row.right - 1] == row.after
-    assert ({row.kind for row in rows} <= {"same", "skipped"}) == (old == new)
-    skipped = sum(int(row.before.split()[0]) for row in rows if row.kind == "skipped")
-    assert sum(row.left > 0 for row in rows if row.kind != "skipped") + skipped == len(old)
+    assert ({row.kind for row in rows} <= {DifferenceKind.SAME, DifferenceKind.SKIPPED}) == (old == new)
+    skipped = sum(int(row.before.split()[0]) for row in rows if row.kind is DifferenceKind.SKIPPED)
+    assert sum(row.left > 0 for row in rows if row.kind is not DifferenceKind.SKIPPED) + skipped == len(old)
 
 
 def test_long_stretches_that_are_the_same_are_left_out() -> None:
     before = "\n".join(map(str, range(100)))
     rows = diff_lines(before, before.replace("50", "fifty"))
-    assert [row.kind for row in rows].count("changed") == 1
+    assert [row.kind for row in rows].count(DifferenceKind.CHANGED) == 1
     assert len(rows) == 2 * (CONTEXT_LINES + 1) + 1

@@ -8,10 +8,9 @@ from urllib.parse import quote, urlencode
 
 from bridge.operations.target_status import describe_alarm
 from bridge.system_alarms import AlarmCode, SystemAlarm
-from storage.diverged import DIVERGED
 from storage.queries.keyset import Count
-from storage.queries.overview import Alarm, Overview
-from storage.states import AlarmState, DeliveryState, RequestKind
+from storage.queries.overview import Alarm, AlarmKind, Overview
+from storage.states import AlarmState, DeliveryState, RequestKind, TryOutcome
 from storage.target_alarms import TargetAlarm
 
 
@@ -30,25 +29,25 @@ class AlarmView(NamedTuple):
 
 
 _TROUBLE = {
-    "diverged": (
+    AlarmKind.DIVERGED: (
         "deliveries conflict with statements of another history",
         "deliveries",
         DeliveryState.DEAD,
         "The database was restored from an older backup, or copied. Re-issue them under new ids, or discard them.",
     ),
-    DeliveryState.DEAD: (
+    AlarmKind.DEAD: (
         "dead deliveries",
         "deliveries",
         DeliveryState.DEAD,
         "The LRS refused them. See why, then retry or discard them.",
     ),
-    DeliveryState.QUARANTINED: (
+    AlarmKind.QUARANTINED: (
         "quarantined deliveries",
         "deliveries",
         DeliveryState.QUARANTINED,
         "They were not sent, because the mapping made invalid statements.",
     ),
-    "dead documents": (
+    AlarmKind.DEAD_DOCUMENTS: (
         "dead documents",
         "documents",
         DeliveryState.DEAD,
@@ -119,18 +118,20 @@ def _describe(alarm: Alarm, overview: Overview, configured: Collection[str]) -> 
     if alarm.detail is not None:
         hint = _remedy(alarm.detail)
         return AlarmView(f"{target} {describe_alarm(alarm.detail)}", alarm.since, hint, href, "Show the target")
-    if alarm.kind == "paused":
+    if alarm.kind is AlarmKind.PAUSED:
         pause = overview.pauses[alarm.target]
         hint = f"{pause.by} paused it: {pause.reason.rstrip('. ')}. Statements wait until it is resumed."
         return AlarmView(f"{target} is paused", alarm.since, hint, href, "Resume it", is_severe=False)
-    if alarm.kind == "late":
+    if alarm.kind is AlarmKind.LATE:
         return _describe_delay(alarm, href, configured)
     noun, room, state, hint = _TROUBLE[alarm.kind]
     count = "" if alarm.number is None else format_count(alarm.number)
     if count == "1":
         noun = noun.replace("deliveries conflict", "delivery conflicts").replace("deliveries", "delivery")
         noun = noun.replace("documents", "document")
-    query = {"state": state, "target": alarm.target} | ({"outcome": DIVERGED} if alarm.kind == DIVERGED else {})
+    query = {"state": state, "target": alarm.target}
+    if alarm.kind is AlarmKind.DIVERGED:
+        query["outcome"] = TryOutcome.DIVERGED
     address = f"/audit/{room}?{urlencode(query)}"
     return AlarmView(f"{count} {noun} at {target}", alarm.since, hint, address, "See why")
 

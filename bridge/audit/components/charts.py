@@ -20,6 +20,8 @@ from pygal.etree import etree
 
 # for maps that are not installed pygal puts a finder of modules in, of a kind that Python 3.11 warns of at every import
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
+# pygal takes lxml where it is installed, whose comments have no attributes: charts depend on nothing else that is there
+etree.to_etree()
 
 # what pygal leaves room for; chart.css says how large text is
 _FONT_SIZES = {"label_font_size": 15, "major_label_font_size": 15, "value_font_size": 15}
@@ -88,7 +90,8 @@ def _rendered(chart: pygal.Graph, title: str) -> bytes:
     root = chart.render_tree()
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in _REMOVED_TAGS or "tooltip-overlay" in child.get("class", "") or child.tag is etree.Comment:
+            # pygal draws with lxml where that is installed, whose comments have no attributes
+            if child.tag is etree.Comment or child.tag in _REMOVED_TAGS or "tooltip-overlay" in child.get("class", ""):
                 parent.remove(child)
     root.attrib.pop("id", None)
     _, _, width, height = root.get("viewBox").split()

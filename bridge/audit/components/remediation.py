@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from storage.states import DeliveryState
+from storage.states import DeliveryState, TryOutcome
 
 
 class Remediation(NamedTuple):
@@ -71,12 +71,12 @@ UNKNOWN = Remediation(
     ("Look at the tries of the example, then retry: the next failure will show its cause.",),
 )
 
-_BY_OUTCOME = {
-    "conflict": CONFLICT,
-    "diverged": DIVERGED,
-    "refused": REFUSED,
-    "too-large": TOO_LARGE,
-    "unverified": UNVERIFIED,
+_BY_OUTCOME: dict[str, Remediation] = {
+    TryOutcome.CONFLICT: CONFLICT,
+    TryOutcome.DIVERGED: DIVERGED,
+    TryOutcome.REFUSED: REFUSED,
+    TryOutcome.TOO_LARGE: TOO_LARGE,
+    TryOutcome.UNVERIFIED: UNVERIFIED,
 }
 
 

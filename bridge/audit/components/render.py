@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,15 +15,19 @@ from yarl import URL
 
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.cookies import CSRF
-from bridge.audit.access.roles import may_see_cmi, may_see_names, optional_account
+from bridge.audit.access.roles import Role, may_see_cmi, may_see_names, optional_account
 from bridge.audit.components.assets import asset_path
+from bridge.audit.components.badges import badge_color
 from bridge.audit.components.flash import PARAM, message_of
 from bridge.audit.components.json_view import compact_json, pretty_json, truncate_text
 from bridge.audit.dependencies import DEPENDENCIES
-from bridge.operations.audit_context import MAX_REASON_LENGTH
+from bridge.operations.audit_context import MAX_REASON_LENGTH, AuditAction
 from bridge.operations.target_status import describe_alarm_since
+from mappings.attempt.commit import Disposition
+from mappings.definition.diff import DifferenceKind
+from mappings.generation.statements import RuleOutcome
 from mappings.xapi.timestamps import rfc3339
-from storage.states import DeliveryState
+from storage.states import DeliveryState, TryOutcome
 
 FOLDER = Path(__file__).parents[1] / "templates"
 NAVIGATION = (
@@ -36,6 +41,11 @@ NAVIGATION = (
     ("/targets", "Targets"),
     ("/log", "Audit log"),
 )
+
+_ENUMS: tuple[type[Enum], ...] = (
+    AuditAction, DeliveryState, DifferenceKind, Disposition, Role, RuleOutcome, TryOutcome,
+)  # fmt: skip
+"""What templates compare with."""
 
 
 class NavigationEntry(NamedTuple):
@@ -60,8 +70,9 @@ def set_up(app: web.Application, routes: Sequence[Route]) -> None:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_path
-    environment.globals["DeliveryState"] = DeliveryState
+    environment.globals |= {enum.__name__: enum for enum in _ENUMS}
     environment.globals["max_reason_length"] = MAX_REASON_LENGTH
+    environment.filters["badge_color"] = badge_color
     environment.filters["utc"] = rfc3339
     environment.filters["describe_alarm_since"] = describe_alarm_since
     environment.filters["truncated"] = truncate_text
@@ -118,6 +129,7 @@ def render_page(request: web.Request, template: str, *, status: int = 200, **val
         "now": request.app[DEPENDENCIES].now(),
         "here": request.rel_url.raw_path,
         "query": dict(request.query),
+        "filters": _filters(request),
         "query_text": _query_text(request),
         "here_with": lambda **changed: _here_with(request, changed),
         "message": message_of(request),
@@ -135,10 +147,14 @@ def _here_with(request: web.Request, changed: dict[str, Any]) -> str:
     return str(request.rel_url.with_query(query))
 
 
+def _filters(request: web.Request) -> dict[str, str]:
+    """Return the parts of the query that narrow the search down."""
+    return {name: value for name, value in request.query.items() if value.strip() and name not in {"after", PARAM}}
+
+
 def _query_text(request: web.Request) -> str:
     """Return the query with its question mark, without what belongs to one page of a search alone."""
-    query = {name: value for name, value in request.query.items() if name not in {"after", PARAM}}
-    return str(URL.build(query=query))
+    return str(URL.build(query={name: value for name, value in request.query.items() if name not in {"after", PARAM}}))
 
 
 def _is_below(path: str, entry: str) -> bool:

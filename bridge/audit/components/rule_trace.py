@@ -13,6 +13,7 @@ from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
 from mappings.analysis.explain import ChangeExplanation, Explanation, RuleExplanation
 from mappings.definition.errors import DefinitionError
+from mappings.generation.statements import RuleOutcome
 from storage.queries import timeline
 
 MAX_UNREQUESTED_COMMITS = 300
@@ -27,12 +28,12 @@ MAX_ROWS = 100
 MAX_VALUE_CHARS = 2_000
 """Characters of a value."""
 
-_STATES = {
-    "fired": "fired",
-    "once": "already made",
-    "condition": "condition not met",
-    "no-change": "no change",
-    "held-back": "deferred",
+_STATES: dict[str, str] = {
+    RuleOutcome.FIRED: "fired",
+    RuleOutcome.ONCE: "already made",
+    RuleOutcome.CONDITION: "condition not met",
+    RuleOutcome.NO_CHANGE: "no change",
+    RuleOutcome.HELD_BACK: "deferred",
 }
 
 
@@ -41,6 +42,7 @@ class RuleView(NamedTuple):
 
     rule: str
     when: str
+    is_fired: bool
     state: str
     why: str
     condition: str | None
@@ -102,8 +104,8 @@ def trace_rules(
 
 def _section(title: str, explanation: Explanation, *, sees_cmi: bool) -> TraceSection:
     views = [_rule(rule, sees_cmi=sees_cmi) for rule in explanation.rules]
-    fired = [view for view in views if view.state == "fired"]
-    silent = [view for view in views if view.state != "fired"]
+    fired = [view for view in views if view.is_fired]
+    silent = [view for view in views if not view.is_fired]
     changes = explanation.changes if sees_cmi else ()
     left_out = sum(max(0, len(rows) - MAX_ROWS) for rows in (fired, silent, changes))
     return TraceSection(
@@ -113,8 +115,9 @@ def _section(title: str, explanation: Explanation, *, sees_cmi: bool) -> TraceSe
 
 def _rule(rule: RuleExplanation, *, sees_cmi: bool) -> RuleView:
     variables = compact_json(rule.variables, MAX_VALUE_CHARS) if sees_cmi and rule.variables else ""
+    is_fired = rule.reason == RuleOutcome.FIRED
     state = _STATES[rule.reason]
-    return RuleView(rule.rule, rule.when, state, rule.why, rule.condition, variables, rule.statement)
+    return RuleView(rule.rule, rule.when, is_fired, state, rule.why, rule.condition, variables, rule.statement)
 
 
 def _change(change: ChangeExplanation) -> ChangeView:

@@ -21,10 +21,10 @@ from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation, InvalidSelectionError
 from bridge.operations.target_status import TargetStatus, target_statuses
 from storage.deliveries import STATES, Delivery, DeliveryFilter
-from storage.diverged import DIVERGED
 from storage.queries import causes, deliveries
 from storage.queries.causes import Cause
 from storage.queries.keyset import READ, Count, ResultPage
+from storage.states import TryOutcome
 
 MAX_EXAMPLES = 5
 
@@ -146,7 +146,7 @@ def _actions(criteria: DeliveryFilter) -> list[AuditAction]:
     """Return the actions that apply to everything that a filter selects."""
     if criteria == DeliveryFilter():
         return []
-    first = AuditAction.REISSUE if criteria.outcome == DIVERGED else AuditAction.RETRY
+    first = AuditAction.REISSUE if criteria.outcome == TryOutcome.DIVERGED else AuditAction.RETRY
     return [
         action
         for action in (first, AuditAction.DISCARD)

@@ -15,7 +15,7 @@ from storage.engine import reading, writing
 from storage.pauses import Pause
 from storage.queries import deliveries, overview, queues
 from storage.queries.keyset import Count
-from storage.queries.overview import LATE, MINUTE, Alarm, Minute
+from storage.queries.overview import LATE, MINUTE, Alarm, AlarmKind, Minute
 from storage.queries.queues import Queue
 from storage.tables import journal, statement
 from storage.target_alarms import TargetAlarm
@@ -110,13 +110,13 @@ def test_alarms_tell_what_people_must_look_after() -> None:
         "d": Queue(waiting=Count(1), oldest=NOW),
     }
     assert overview.alarms(waits, paused, NOW, [trouble, of_documents]) == [
-        Alarm("paused", "a", since=NOW - 9),
-        Alarm("target", "b", since=NOW - 8, detail=trouble),
-        Alarm("late", "b", Count(3), NOW - LATE),
-        Alarm("dead", "c", Count(1)),
-        Alarm("quarantined", "c", Count(2)),
-        Alarm("dead documents", "c", Count(5)),
-        Alarm("target", "e", since=NOW - 7, detail=of_documents),
+        Alarm(AlarmKind.PAUSED, "a", since=NOW - 9),
+        Alarm(AlarmKind.TARGET, "b", since=NOW - 8, detail=trouble),
+        Alarm(AlarmKind.LATE, "b", Count(3), NOW - LATE),
+        Alarm(AlarmKind.DEAD, "c", Count(1)),
+        Alarm(AlarmKind.QUARANTINED, "c", Count(2)),
+        Alarm(AlarmKind.DEAD_DOCUMENTS, "c", Count(5)),
+        Alarm(AlarmKind.TARGET, "e", since=NOW - 7, detail=of_documents),
     ]
 
 

@@ -1,0 +1,1 @@
+"""The documentation, and in `docs.site` what its web site is built with."""
