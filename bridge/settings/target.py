@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bridge.settings.secret import SecretSettings
+from bridge.settings.target_form import TargetFormSettings
 
 _NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f-\xa0\s\"<>\\^`{|}]")
 
@@ -27,7 +27,7 @@ class FilterSettings(BaseModel):
     without: tuple[str, ...] = ()
 
 
-class TargetSettings(SecretSettings):
+class TargetSettings(TargetFormSettings):
     """One LRS. The bridge authenticates by username and password, by a token, or by OAuth 2 client credentials.
 
     `name` is what commands, pages and the log call it, and `endpoint` the address that `statements` is put behind.
@@ -41,7 +41,8 @@ class TargetSettings(SecretSettings):
     these apply to the token endpoint as well.
 
     `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents
-    on or off by their names in the mapping document, which decides for those that are not named.
+    on or off by their names in the mapping document, which decides for those that are not named. `actor`, `names`,
+    `free_text` and `pseudonym_keys` are those of `TargetFormSettings`.
     """
 
     SECRETS: ClassVar = ("password", "token", "client_secret", "proxy_password")
