@@ -23,7 +23,7 @@ _numbers = count(1)
 
 
 def begin_request(sent: str | None) -> None:
-    """Begin a request: its id is the one that was sent if it is usable, else a new one."""
+    """Start a request: its id is the one that was sent if it is usable, else a new one."""
     usable = sent is not None and _USABLE.fullmatch(sent) is not None
     _current.set(sent if usable and sent is not None else f"{_prefix}-{next(_numbers):x}")
 

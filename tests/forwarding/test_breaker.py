@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-import structlog
 
 from bridge.forwarding.breaker import Breaker
 from bridge.forwarding.outcomes import Reply
@@ -100,19 +99,3 @@ async def test_stopping_waits_for_nothing(breaker: Breaker) -> None:
     assert await breaker.acquire(stopping) is False
     breaker.record_failure(TryOutcome.RETRY, FOR_AN_HOUR, NOW)
     assert await breaker.acquire(stopping) is False
-
-
-async def test_an_outage_is_logged_when_it_begins_when_it_changes_and_when_it_ends(breaker: Breaker) -> None:
-    with structlog.testing.capture_logs() as logs:
-        for reply in (DOWN, DOWN, DOWN, Reply(None, "no route"), Reply(None, "no route")):
-            breaker.record_failure(TryOutcome.RETRY, reply, NOW)
-        breaker.record_success()
-        breaker.record_failure(TryOutcome.RETRY, DOWN, NOW)
-    shown = [(line["event"], line.get("status"), line["failures"]) for line in logs if line["log_level"] != "debug"]
-
-    assert shown == [
-        ("target_in_trouble", 503, 1),
-        ("target_in_trouble", None, 4),
-        ("target_well_again", None, 5),
-        ("target_in_trouble", 503, 1),
-    ]

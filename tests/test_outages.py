@@ -1,4 +1,4 @@
-"""An outage of the database is one line of the log when it begins and one when it ends, with its cause in words."""
+"""An outage, of the database or an LRS, is one line of the log when it begins and one when it ends."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from structlog.testing import capture_logs
 
 from bridge import database_outage
 from bridge.database_outage import RECOVERY_HOLD, DatabaseOutage, explain_outage
+from bridge.forwarding.breaker import Breaker
+from bridge.forwarding.outcomes import Reply
+from storage.states import TryOutcome
+from tests.support.accounts import START
 from tests.support.bridge import FakeMonotonic, StartBridge
 from tests.support.lrs import Lrs
 from tests.support.waiting import poll, wait_until
@@ -136,3 +140,21 @@ async def test_a_bridge_says_once_that_its_database_is_gone_and_once_that_it_is_
 
 def _of(lines: list[Any], event: str) -> list[Any]:
     return [line for line in lines if line["event"] == event]
+
+
+async def test_an_lrs_in_trouble_is_logged_when_it_begins_when_it_changes_and_when_it_ends() -> None:
+    breaker = Breaker("lrs", lambda: 0.0)
+    down = Reply(503, "down")
+    with capture_logs() as logs:
+        for reply in (down, down, down, Reply(None, "no route"), Reply(None, "no route")):
+            breaker.record_failure(TryOutcome.RETRY, reply, START)
+        breaker.record_success()
+        breaker.record_failure(TryOutcome.RETRY, down, START)
+    shown = [(line["event"], line.get("status"), line["failures"]) for line in logs if line["log_level"] != "debug"]
+
+    assert shown == [
+        ("target_in_trouble", 503, 1),
+        ("target_in_trouble", None, 4),
+        ("target_well_again", None, 5),
+        ("target_in_trouble", 503, 1),
+    ]
