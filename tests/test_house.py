@@ -22,6 +22,7 @@ SMALL = {
     "bridge/cli/exit_codes.py": "the one table of exit codes",
     "bridge/commit_model/state_codec.py": "the one codec of states, for commits, replays and previews",
     "bridge/commit_model/statement_context.py": "commits, replays and previews make it of rows alike",
+    "bridge/commit_model/target_forms.py": "commits, re-issues and adoptions make rows of it alike",
     "bridge/commits/dependencies.py": "what all steps of a commit are given",
     "bridge/commits/package_scos.py": "a case of its own, which its docstring explains",
     "bridge/forwarding/backoff.py": "one formula",
