@@ -139,7 +139,8 @@ def _tree(enrollment: dict[str, Any]) -> Tree:
     count = enrollment["total_attempts"]
     tree = Tree(
         f"[bold]{escape(learner['id'])}[/] in [bold]{escape(activity['id'])}[/]{course} of {escape(enrollment['lms'])}:"
-        f" {count} {'attempt' if count == 1 else 'attempts'}, {enrollment['completion_status']}, {enrollment['success_status']},"
+        f" {count} {'attempt' if count == 1 else 'attempts'},"
+        f" {enrollment['completion_status']}, {enrollment['success_status']},"
         f" best score {_score(enrollment['best_score'])}, {enrollment['total_time']}"
         f"\n[dim]registration {enrollment['registration']}[/]"
     )
