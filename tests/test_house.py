@@ -27,6 +27,7 @@ SMALL = {
     "bridge/commits/package_scos.py": "a case of its own, which its docstring explains",
     "bridge/forwarding/backoff.py": "one formula",
     "bridge/forwarding/rate_limiter.py": "one limiter",
+    "bridge/http/access_log.py": "what aiohttp asks for",
     "bridge/http/attempts.py": "one resource",
     "bridge/http/query_limiter.py": "one limiter",
     "bridge/http/query_parameters.py": "every resource checks with it",

@@ -127,7 +127,11 @@ class SessionSettings(_Section):
 
 
 class LogSettings(_Section):
-    """The log, which is written to standard error: what is in it by `level`, and its `format`."""
+    """The log, which is written to standard error: what is in it by `level`, and its `format`.
+
+    With `access`, each request is a line of it, at the level `info`.
+    """
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
+    access: bool = False
