@@ -26,6 +26,7 @@ from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.commits.service import CommitService
 from bridge.database import Database
 from bridge.forwarding.pause_monitor import PauseMonitor
+from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import open_session
 from bridge.forwarding.worker_factory import build_workers
 from bridge.forwarding.worker_pool import WorkerPool
@@ -46,6 +47,7 @@ from bridge.periodic_task import PeriodicTask
 from bridge.routing import build_targets, unwanted_documents
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
+from bridge.token_monitor import TokenMonitor
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
 from storage import documents, lms, mapping_versions, outbox
@@ -127,6 +129,8 @@ def _build(
     tokens = CommitTokens(keys, now, settings.server.commit_token_lifetime)
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
     refusals = Refusals(database, now)
+    lms_tokens, origins = LmsTokens(database, now), Origins(database, now)
+    token_monitor = TokenMonitor(database, lms_tokens, [origins.forget], monotonic)
     commits = CommitService(
         database,
         CommitDependencies(versions, now, new_id, settings.sessions.resume),
@@ -138,9 +142,9 @@ def _build(
         Services(
             database=database,
             commits=commits,
-            lms_tokens=LmsTokens(database, now),
+            lms_tokens=lms_tokens,
             commit_tokens=tokens,
-            origins=Origins(database, now),
+            origins=origins,
             refusals=refusals,
             now=now,
             public_url=settings.server.public_url,
@@ -185,6 +189,7 @@ def _build(
                 health,
                 disk,
                 refusals,
+                token_monitor,
             ]
             running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(task.run()) for task in tasks)]
             yield
@@ -195,9 +200,16 @@ def _build(
             await asyncio.gather(*running, return_exceptions=True)
             with contextlib.suppress(DBAPIError):
                 await refusals.flush()
+                await token_monitor.store_uses()
         database.close()
 
     app.cleanup_ctx.append(run)
+    _warn_of_exposure(settings, targets)
+    return app
+
+
+def _warn_of_exposure(settings: Settings, targets: Collection[Target]) -> None:
+    """Log what an operator should correct."""
     if exposed := readable_by_others(settings.database.url):
         log.warning("database_readable_by_others", files=exposed, remedy="chmod 600: they hold learners' data and keys")
     if exposed := [target.name for target in targets if is_readable_on_the_way(target.endpoint)]:
@@ -206,7 +218,6 @@ def _build(
         )
     if not targets:
         log.warning("no_lrs_configured", consequence="commits are accepted, statements wait for a [[targets]] section")
-    return app
 
 
 def _mappings(versions: ActiveMappings) -> list[CompiledMapping]:

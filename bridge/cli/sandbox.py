@@ -22,7 +22,7 @@ from bridge.sandbox.lrs import create_lrs
 from bridge.sandbox.site import PLAYER, Sandbox, add_sandbox
 from bridge.settings import DatabaseSettings, ServerSettings, Settings, TargetSettings
 from storage import accounts as stored_accounts
-from storage import lms
+from storage import lms, tokens
 from storage.accounts import NewAccount
 from storage.engine import open_engine, writing
 from storage.migrations import migrate
@@ -72,15 +72,15 @@ def _prepare(settings: Settings, home_page: str, token: str, password: str) -> i
     digest = passwords.hash_password(password)
     with writing(engine) as connection:
         known = lms.by_name(connection, LMS_NAME)
-        owner = lms.add_token(
+        owner = lms.register(
             connection,
             name=LMS_NAME,
             # the port may differ from last time, learners' accounts must not
             home_page=known.home_page if known else home_page,
             origins=(home_page,),
-            token_digest=lms.digest(token),
             now=system_now(),
         )
+        tokens.add(connection, owner.id, tokens.digest(token), system_now())
         _prepare_account(connection, digest)
     engine.dispose()
     return owner.id

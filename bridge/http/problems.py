@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from bridge.database import describe_error
-from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed
+from bridge.errors import BridgeError, DatabaseUnavailable, InsufficientScope, NotProcessed
 from bridge.http.responses import ProblemResponse
 from bridge.http.services import SERVICES
 from storage.database_files import DatabaseFileLostError
@@ -40,6 +40,8 @@ def problem_response(error: BridgeError) -> web.Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, InsufficientScope):
+        headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.scope}"'
     if error.status == 415:
         headers["Accept-Encoding"] = "gzip, deflate"
     return _response(error.status, error.code, error.title, error.detail, headers)
