@@ -8,6 +8,7 @@ import random as random_numbers
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
@@ -33,6 +34,7 @@ from bridge.forwarding.worker_pool import WorkerPool
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
+from bridge.http.metrics import MetricsEndpoint
 from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import Refusals
 from bridge.http.routes import create_api
@@ -42,9 +44,12 @@ from bridge.limits.disk_space import DiskSpace
 from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
+from bridge.metrics import Metrics
+from bridge.metrics.exchange import MetricsExchange
 from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import build_targets, unwanted_documents
+from bridge.service_metrics import ServiceMetrics
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.token_monitor import TokenMonitor
@@ -83,8 +88,11 @@ def create_app(
     new_id: NewId = random_id,
     random: Callable[[], float] = random_numbers.random,
     monotonic: Monotonic = time.monotonic,
+    shared_metrics: Path | None = None,
 ) -> web.Application:
     """Build the service. Opens the database and reads what it needs; forwarding starts with the application.
+
+    `shared_metrics` is this process's place among those that share a port and their metrics: a directory and a name.
 
     Raises:
         SchemaError: the database was not migrated.
@@ -96,17 +104,18 @@ def create_app(
     database = Database(open_engine(settings.database.url))
     try:
         database.files.verify()
-        return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic))
+        return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic), shared_metrics)
     except BaseException:
         database.close()
         raise
 
 
-def _build(
+def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a name
     settings: Settings,
     mapping: CompiledMapping,
     database: Database,
     sources: _Sources,
+    shared: Path | None,
 ) -> web.Application:
     now, new_id, random, monotonic = sources
     names = tuple(target.name for target in settings.targets)
@@ -123,17 +132,19 @@ def _build(
         for worker_pool in worker_pools:
             worker_pool.wake()
 
+    metrics = Metrics()
+    exchange = None if shared is None else MetricsExchange(metrics, shared.parent, shared.name)
     alarms = SystemAlarms(now, monotonic)
     health = WriteHealth(database, alarms, monotonic)
     disk = DiskSpace(database.engine, settings.limits.min_free_mib, alarms)
     tokens = CommitTokens(keys, now, settings.server.commit_token_lifetime)
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
-    refusals = Refusals(database, now)
+    refusals = Refusals(database, now, metrics)
     lms_tokens, origins = LmsTokens(database, now), Origins(database, now)
     token_monitor = TokenMonitor(database, lms_tokens, [origins.forget], monotonic)
     commits = CommitService(
         database,
-        CommitDependencies(versions, now, new_id, settings.sessions.resume),
+        CommitDependencies(versions, now, new_id, settings.sessions.resume, metrics),
         wake,
         admission=admission,
         health=health,
@@ -155,7 +166,9 @@ def _build(
             backlog=Backlog(database, now, monotonic),
             proxies=TrustedProxies(settings.proxies),
             query_limiter=QueryLimiter(),
-        )
+            metrics=metrics,
+        ),
+        MetricsEndpoint(settings.metrics, metrics, exchange),
     )
 
     app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
@@ -175,22 +188,35 @@ def _build(
         )
         mount(app, parts)
 
+    tasks: list[PeriodicTask] = [
+        IdleSessionReaper(database, commits, now, settings.sessions.idle_after),
+        app[DOCUMENT_BUILDER],
+        app[MAPPING_RELOADER],
+        app[PAUSE_MONITOR],
+        health,
+        disk,
+        refusals,
+        token_monitor,
+        *(() if exchange is None else (exchange,)),
+    ]
+    kind = database.engine.dialect.name
+    metrics.add_source(ServiceMetrics(database=kind, tasks=tasks, alarms=alarms, health=health, disk=disk).read)
+
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session(settings.outgoing_guard()) as session:
             owner = random_id()
-            workers = build_workers(database, session, targets, app[PAUSE_MONITOR], owner=owner, now=now, random=random)
+            workers = build_workers(
+                database,
+                session,
+                targets,
+                app[PAUSE_MONITOR],
+                owner=owner,
+                now=now,
+                random=random,
+                metrics=metrics,
+            )
             worker_pool = WorkerPool(database, workers, owner=owner)
             worker_pools.append(worker_pool)
-            tasks: list[PeriodicTask] = [
-                IdleSessionReaper(database, commits, now, settings.sessions.idle_after),
-                app[DOCUMENT_BUILDER],
-                app[MAPPING_RELOADER],
-                app[PAUSE_MONITOR],
-                health,
-                disk,
-                refusals,
-                token_monitor,
-            ]
             running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(task.run()) for task in tasks)]
             yield
             for task in tasks:
@@ -201,6 +227,8 @@ def _build(
             with contextlib.suppress(DBAPIError):
                 await refusals.flush()
                 await token_monitor.store_uses()
+            if exchange is not None:
+                await exchange.run_once()
         database.close()
 
     app.cleanup_ctx.append(run)

@@ -3,7 +3,7 @@
     BridgeError
       BadRequest 400            MalformedBody, MalformedSessionId, MalformedField, UnknownParameter
       Unauthorized 401          NoToken, UnknownToken (TokenExpired), BadCommitToken (CommitTokenExpired)
-      Forbidden 403             InsufficientScope
+      Forbidden 403             InsufficientScope, MetricsForbidden
       NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
       ContentTooLarge 413       BodyTooLarge, BodyTooComplex
@@ -115,7 +115,7 @@ class CommitTokenExpired(BadCommitToken):
 
 
 class Forbidden(BridgeError):
-    """The request is authenticated, and not permitted."""
+    """The request is not for whoever sends it."""
 
     status = 403
 
@@ -133,6 +133,13 @@ class InsufficientScope(Forbidden):
         )
         self.scope = scope
         self.lms_id = lms_id
+
+
+class MetricsForbidden(Forbidden):
+    """Metrics are only for programs on the machine of the bridge, as the settings say."""
+
+    code = "metrics-forbidden"
+    title = "Metrics are not for everybody"
 
 
 class NotFound(BridgeError):

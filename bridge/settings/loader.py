@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from bridge.outgoing import OutgoingAddressError, OutgoingGuard
 from bridge.settings.audit import AuditSettings
 from bridge.settings.limits import LimitSettings
+from bridge.settings.observability import MetricsSettings
 from bridge.settings.proxy import ProxySettings
 from bridge.settings.sections import (
     DatabaseSettings,
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
     audit: AuditSettings = AuditSettings()
     proxy: ProxySettings = ProxySettings()
     outgoing: OutgoingSettings = OutgoingSettings()

@@ -19,11 +19,11 @@ from aiohttp import web
 
 from bridge import passwords
 from bridge.forwarding import forwarder, polling_worker, transport
-from bridge.forwarding.statement_comparison import Comparison
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import MAX_ANSWER_BYTES, Transport
 from bridge.http_client import HttpResponse
 from bridge.settings import AuditSettings, OidcSettings, TargetSettings
+from mappings.xapi.statement_equality import Comparison
 from storage import outbox
 from storage.queries.lookups import DeliveryLine
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
