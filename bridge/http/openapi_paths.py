@@ -16,6 +16,7 @@ from bridge.http.responses import (
     LivenessResponse,
     ProblemResponse,
     ReadinessResponse,
+    ServiceResponse,
     SessionOpenedResponse,
     SessionResponse,
     UnreadyResponse,
@@ -342,6 +343,19 @@ def _result_paths() -> Paths:
 
 def _service_paths() -> Paths:
     return {
+        "/": {
+            "get": _operation(
+                "describeService",
+                "Read what this service is, and where to go from here. Query parameters are ignored.",
+                {
+                    "description": "A page where `Accept` names `text/html`, otherwise JSON.",
+                    "content": {
+                        JSON: {"schema": ref(ServiceResponse.__name__)},
+                        "text/html": {"schema": TEXT},
+                    },
+                },
+            )
+        },
         "/healthz": {
             "get": _operation(
                 "isAlive",
