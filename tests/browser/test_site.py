@@ -12,8 +12,8 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.browser.audit_site import DESKTOP, PHONE
-from tests.browser.conftest import watched_page
-from tests.browser.test_audit import Watch, axe
+from tests.browser.conftest import Watch, watched_page
+from tests.browser.test_audit import axe
 from tests.documentation.site import build_site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
