@@ -6,13 +6,15 @@ import getpass
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import wraps
 from typing import Any
 
 import click
 
-from storage.deliveries import STATES, DeliveryFilter
+from storage.deliveries import DeliveryFilter
 from storage.queries.keyset import CursorError, is_stored_uuid
+from storage.states import DeliveryState
 
 
 class UuidType(click.ParamType[str]):
@@ -41,6 +43,11 @@ class TimeType(click.ParamType[int]):
         except ValueError:
             self.fail(f"{value!r} is not a time; write it as 2026-01-31 or 2026-01-31T12:00:00Z.", param, ctx)
         return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def choice_of(states: type[StrEnum]) -> click.Choice[str]:
+    """Return the type of an option that is one of the values of an enum; by itself, click takes the members' names."""
+    return click.Choice([state.value for state in states])
 
 
 def current_user() -> str:
@@ -76,7 +83,7 @@ FilterOptions = Sequence[tuple[str, Any, str]]
 
 _DELIVERY_FILTERS: FilterOptions = (
     ("target", str, "Name of the target."),
-    ("state", click.Choice(STATES), "State of the delivery."),
+    ("state", choice_of(DeliveryState), "State of the delivery."),
     ("statement", UuidType(), "Id of the statement."),
     ("verb", str, "IRI of the statement's verb."),
     ("rule", str, "Rule of the mapping document that made the statement."),
