@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -43,6 +44,23 @@ class TimeType(click.ParamType[int]):
         except ValueError:
             self.fail(f"{value!r} is not a time; write it as 2026-01-31 or 2026-01-31T12:00:00Z.", param, ctx)
         return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+class DurationType(click.ParamType[int]):
+    """A duration such as 90d, 24h or 30m, in milliseconds."""
+
+    name = "duration"
+    _UNITS: ClassVar = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+    _PATTERN = re.compile(r"(0|[1-9][0-9]{0,5})([smhd])")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse it."""
+        if isinstance(value, int):
+            return value
+        parts = self._PATTERN.fullmatch(value)
+        if parts is None:
+            self.fail(f"{value!r} is not a duration; write it as 90d, 24h, 30m or 45s.", param, ctx)
+        return int(parts[1]) * self._UNITS[parts[2]]
 
 
 def choice_of(states: type[StrEnum]) -> click.Choice[str]:
