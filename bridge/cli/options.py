@@ -7,13 +7,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import wraps
 from typing import Any, ClassVar
 
 import click
 
-from storage.deliveries import STATES, DeliveryFilter
+from storage.deliveries import DeliveryFilter
 from storage.queries.keyset import CursorError, is_stored_uuid
+from storage.states import DeliveryState
 
 
 class UuidType(click.ParamType[str]):
@@ -61,6 +63,11 @@ class DurationType(click.ParamType[int]):
         return int(parts[1]) * self._UNITS[parts[2]]
 
 
+def choice_of(states: type[StrEnum]) -> click.Choice[str]:
+    """Return the type of an option that is one of the values of an enum; by itself, click takes the members' names."""
+    return click.Choice([state.value for state in states])
+
+
 def current_user() -> str:
     """Return the name of the user who runs the command."""
     try:
@@ -94,7 +101,7 @@ FilterOptions = Sequence[tuple[str, Any, str]]
 
 _DELIVERY_FILTERS: FilterOptions = (
     ("target", str, "Name of the target."),
-    ("state", click.Choice(STATES), "State of the delivery."),
+    ("state", choice_of(DeliveryState), "State of the delivery."),
     ("statement", UuidType(), "Id of the statement."),
     ("verb", str, "IRI of the statement's verb."),
     ("rule", str, "Rule of the mapping document that made the statement."),
