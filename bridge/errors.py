@@ -2,15 +2,15 @@
 
     BridgeError
       BadRequest 400            MalformedBody, MalformedSessionId, MalformedField, UnknownParameter
-      Unauthorized 401          NoToken, UnknownToken, BadCommitToken (CommitTokenExpired)
-      Forbidden 403             MetricsForbidden
+      Unauthorized 401          NoToken, UnknownToken (TokenExpired), BadCommitToken (CommitTokenExpired)
+      Forbidden 403             InsufficientScope, MetricsForbidden
       NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
       ContentTooLarge 413       BodyTooLarge, BodyTooComplex
       UnsupportedMediaType 415  UnsupportedEncoding
       Unprocessable 422         IdempotencyKeyReused
       OverLimit 429             SessionOverLimit, LearnerOverLimit, LmsOverLimit
-      TooManyRequests 429       TooManyQuestions
+      TooManyRequests 429       TooManyQuestions, TokenRateExceeded, LmsRateExceeded
       Unavailable 503           DatabaseUnavailable, DiskLow, Overloaded, Busy, NotProcessed
 
 Each leaf has a stable `code`. The text says what was wrong, where, and what to do.
@@ -88,6 +88,17 @@ class UnknownToken(Unauthorized):
     title = "The token is not valid"
 
 
+class TokenExpired(UnknownToken):
+    """The token of an LMS, `lms_id`, was valid until some time, which is over."""
+
+    code = "token-expired"
+    title = "The token has expired"
+
+    def __init__(self, detail: str, lms_id: int) -> None:
+        super().__init__(detail)
+        self.lms_id = lms_id
+
+
 class BadCommitToken(Unauthorized):
     """The token in the commit URL is forged, for another session, or expired."""
 
@@ -107,6 +118,21 @@ class Forbidden(BridgeError):
     """The request is not for whoever sends it."""
 
     status = 403
+
+
+class InsufficientScope(Forbidden):
+    """The token of an LMS, `lms_id`, lacks the scope that the address needs, `scope`."""
+
+    code = "insufficient-scope"
+    title = "The token does not permit this"
+
+    def __init__(self, scope: str, lms_id: int) -> None:
+        super().__init__(
+            f"This address needs a token with the scope {scope}; `scorm-bridge tokens create --scope {scope}` makes"
+            " one."
+        )
+        self.scope = scope
+        self.lms_id = lms_id
 
 
 class MetricsForbidden(Forbidden):
@@ -201,7 +227,7 @@ class IdempotencyKeyReused(Unprocessable):
 
 
 class TooManyRequests(BridgeError):
-    """One client has too many concurrent requests; nothing was done."""
+    """One client has too many requests, at once or in a short time; nothing was done."""
 
     status = 429
 
@@ -238,6 +264,20 @@ class TooManyQuestions(TooManyRequests):
 
     code = "too-many-questions"
     title = "Too many questions at a time"
+
+
+class TokenRateExceeded(TooManyRequests):
+    """An LMS token has made as many requests as it may in so short a time."""
+
+    code = "token-rate-exceeded"
+    title = "The token makes more requests than it may"
+
+
+class LmsRateExceeded(TooManyRequests):
+    """The tokens of an LMS together have made as many requests as they may in so short a time."""
+
+    code = "lms-rate-exceeded"
+    title = "The LMS makes more requests than it may"
 
 
 class Unavailable(BridgeError):

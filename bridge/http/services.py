@@ -14,6 +14,7 @@ from bridge.access import CommitTokens, LmsTokens
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
+from bridge.errors import InsufficientScope, TokenExpired
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
@@ -21,11 +22,13 @@ from bridge.http.parsing_queue import ParsingQueue
 from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import LMS_ID, Refusals
 from bridge.limits.disk_space import DiskSpace
+from bridge.limits.request_rates import RequestRates
 from bridge.loopback import is_loopback
 from bridge.metrics import Metrics
 from bridge.system_alarms import SystemAlarms
 from bridge.write_health import WriteHealth
 from storage.lms import Lms
+from storage.states import TokenScope
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +52,7 @@ class Services:
     backlog: Backlog
     proxies: TrustedProxies
     query_limiter: QueryLimiter
+    request_rates: RequestRates
     metrics: Metrics
     parsing: ParsingQueue = field(default_factory=ParsingQueue)
 
@@ -61,16 +65,24 @@ def services(request: web.Request) -> Services:
     return request.app[SERVICES]
 
 
-async def lms_of(request: web.Request, authorization: str | None) -> Lms:
-    """Return the LMS whose token came with a request, and note whose request it is.
+async def lms_of(request: web.Request, authorization: str | None, scope: TokenScope) -> Lms:
+    """Return the LMS whose token came with a request and permits `scope`, and note whose request it is.
 
     Raises:
         NoToken: there is none.
-        UnknownToken: the token is not known or was revoked.
+        UnknownToken: the token is not known, was revoked or has expired.
+        InsufficientScope: it does not have the scope.
+        TokenRateExceeded, LmsRateExceeded: more requests came than may.
     """
-    lms = await services(request).lms_tokens.check(authorization)
-    request[LMS_ID] = lms.id
-    return lms
+    parts = services(request)
+    try:
+        token = await parts.lms_tokens.check(authorization, scope)
+    except (TokenExpired, InsufficientScope) as error:
+        request[LMS_ID] = error.lms_id
+        raise
+    request[LMS_ID] = token.lms.id
+    parts.request_rates.check(token, scope)
+    return token.lms
 
 
 def public_url(request: web.Request) -> str:
