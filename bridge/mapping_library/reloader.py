@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
-from bridge.database import Database, describe_error
+from bridge.database import Database, log_failure
 from bridge.mapping_library.activation import compile_stored
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import (
@@ -85,7 +85,7 @@ class MappingReloader(PeriodicTask):
         try:
             await self.run_once()
         except DBAPIError as error:
-            log.error("mapping_versions_not_read", error=describe_error(error))  # noqa: TRY400 -- its own words hold values
+            log_failure(log, "mapping_versions_not_read", error)
 
     def refresh(self, connection: Connection) -> None:
         """Use what is active now; where a version cannot be used, the one before stays in use.
