@@ -56,10 +56,10 @@ def test_an_example_is_of_its_command_with_arguments_that_it_takes(path: str, ex
         context = contexts.enter_context(main.make_context(NAME, words))
         called: list[str] = []
         while isinstance(context.command, click.Group):
-            name, command, words = context.command.resolve_command(context, [*context._protected_args, *context.args])
+            word, command, words = context.command.resolve_command(context, [*context._protected_args, *context.args])
             assert command is not None
-            context = contexts.enter_context(command.make_context(name, words, parent=context))
-            called.append(str(name))
+            context = contexts.enter_context(command.make_context(word, words, parent=context))
+            called.append(str(word))
 
     assert " ".join(called) == path
 
