@@ -43,6 +43,7 @@ from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import build_targets, unwanted_documents
+from bridge.search_indexer import SearchIndexer
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.write_health import WriteHealth
@@ -57,6 +58,7 @@ log = structlog.get_logger(__name__)
 
 DOCUMENT_BUILDER = web.AppKey("document_builder", DocumentBuilder)
 MAPPING_RELOADER = web.AppKey("mapping_reloader", MappingReloader)
+SEARCH_INDEXER = web.AppKey("search_indexer", SearchIndexer)
 PAUSE_MONITOR = web.AppKey("pause_monitor", PauseMonitor)
 
 
@@ -156,6 +158,7 @@ def _build(
     app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
     app[MAPPING_RELOADER] = MappingReloader(database, versions, settings.targets, latest)
     app[PAUSE_MONITOR] = PauseMonitor(database, now, wake)
+    app[SEARCH_INDEXER] = SearchIndexer(database, now)
     if settings.audit.enabled:
         parts = AuditDependencies(
             database.people,
@@ -181,6 +184,7 @@ def _build(
                 app[DOCUMENT_BUILDER],
                 app[MAPPING_RELOADER],
                 app[PAUSE_MONITOR],
+                app[SEARCH_INDEXER],
                 health,
                 disk,
                 refusals,
