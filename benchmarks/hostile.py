@@ -386,7 +386,7 @@ def _wrappers() -> _Rows:
 
 def _launches() -> _Rows:
     for entry in (ALL_IN_ONE, PROGRESS, OPEN):
-        cmi = {} if entry == OPEN else {"cmi_data" if entry == PROGRESS else "cmi": {"core": {}}}
+        cmi: dict[str, Any] = {} if entry == OPEN else {"cmi_data" if entry == PROGRESS else "cmi": {"core": {}}}
         for field, value in (
             ("scorm_version", "x" * 1_000_000),
             ("committed_at", "2026-01-31T12:00:00." + "1" * 1_000_000),

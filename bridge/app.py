@@ -8,6 +8,7 @@ import random as random_numbers
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
@@ -32,6 +33,7 @@ from bridge.forwarding.worker_pool import WorkerPool
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
+from bridge.http.metrics import MetricsEndpoint
 from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import Refusals
 from bridge.http.routes import create_api
@@ -41,9 +43,13 @@ from bridge.limits.disk_space import DiskSpace
 from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
+from bridge.metrics import Metrics
+from bridge.metrics.exchange import MetricsExchange
+from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import build_targets, unwanted_documents
 from bridge.search_indexer import SearchIndexer
+from bridge.service_metrics import ServiceMetrics
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.write_health import WriteHealth
@@ -82,8 +88,11 @@ def create_app(
     new_id: NewId = random_id,
     random: Callable[[], float] = random_numbers.random,
     monotonic: Monotonic = time.monotonic,
+    shared_metrics: Path | None = None,
 ) -> web.Application:
     """Build the service. Opens the database and reads what it needs; forwarding starts with the application.
+
+    `shared_metrics` is this process's place among those that share a port and their metrics: a directory and a name.
 
     Raises:
         SchemaError: the database was not migrated.
@@ -95,17 +104,18 @@ def create_app(
     database = Database(open_engine(settings.database.url))
     try:
         database.files.verify()
-        return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic))
+        return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic), shared_metrics)
     except BaseException:
         database.close()
         raise
 
 
-def _build(
+def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a name
     settings: Settings,
     mapping: CompiledMapping,
     database: Database,
     sources: _Sources,
+    shared: Path | None,
 ) -> web.Application:
     now, new_id, random, monotonic = sources
     names = tuple(target.name for target in settings.targets)
@@ -122,15 +132,17 @@ def _build(
         for worker_pool in worker_pools:
             worker_pool.wake()
 
+    metrics = Metrics()
+    exchange = None if shared is None else MetricsExchange(metrics, shared.parent, shared.name)
     alarms = SystemAlarms(now, monotonic)
     health = WriteHealth(database, alarms, monotonic)
     disk = DiskSpace(database.engine, settings.limits.min_free_mib, alarms)
     tokens = CommitTokens(keys, now, settings.server.commit_token_lifetime)
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
-    refusals = Refusals(database, now)
+    refusals = Refusals(database, now, metrics)
     commits = CommitService(
         database,
-        CommitDependencies(versions, now, new_id, settings.sessions.resume),
+        CommitDependencies(versions, now, new_id, settings.sessions.resume, metrics),
         wake,
         admission=admission,
         health=health,
@@ -152,7 +164,9 @@ def _build(
             backlog=Backlog(database, now, monotonic),
             proxies=TrustedProxies(settings.proxies),
             query_limiter=QueryLimiter(),
-        )
+            metrics=metrics,
+        ),
+        MetricsEndpoint(settings.metrics, metrics, exchange),
     )
 
     app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
@@ -173,22 +187,35 @@ def _build(
         )
         mount(app, parts)
 
+    tasks: list[PeriodicTask] = [
+        IdleSessionReaper(database, commits, now, settings.sessions.idle_after),
+        app[DOCUMENT_BUILDER],
+        app[MAPPING_RELOADER],
+        app[PAUSE_MONITOR],
+        app[SEARCH_INDEXER],
+        health,
+        disk,
+        refusals,
+        *(() if exchange is None else (exchange,)),
+    ]
+    kind = database.engine.dialect.name
+    metrics.add_source(ServiceMetrics(database=kind, tasks=tasks, alarms=alarms, health=health, disk=disk).read)
+
     async def run(_app: web.Application) -> AsyncIterator[None]:
-        async with open_session() as session:
+        async with open_session(settings.outgoing_guard()) as session:
             owner = random_id()
-            workers = build_workers(database, session, targets, app[PAUSE_MONITOR], owner=owner, now=now, random=random)
+            workers = build_workers(
+                database,
+                session,
+                targets,
+                app[PAUSE_MONITOR],
+                owner=owner,
+                now=now,
+                random=random,
+                metrics=metrics,
+            )
             worker_pool = WorkerPool(database, workers, owner=owner)
             worker_pools.append(worker_pool)
-            tasks: list[PeriodicTask] = [
-                IdleSessionReaper(database, commits, now, settings.sessions.idle_after),
-                app[DOCUMENT_BUILDER],
-                app[MAPPING_RELOADER],
-                app[PAUSE_MONITOR],
-                app[SEARCH_INDEXER],
-                health,
-                disk,
-                refusals,
-            ]
             running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(task.run()) for task in tasks)]
             yield
             for task in tasks:
@@ -198,11 +225,17 @@ def _build(
             await asyncio.gather(*running, return_exceptions=True)
             with contextlib.suppress(DBAPIError):
                 await refusals.flush()
+            if exchange is not None:
+                await exchange.run_once()
         database.close()
 
     app.cleanup_ctx.append(run)
     if exposed := readable_by_others(settings.database.url):
         log.warning("database_readable_by_others", files=exposed, remedy="chmod 600: they hold learners' data and keys")
+    if exposed := [target.name for target in targets if is_readable_on_the_way(target.endpoint)]:
+        log.warning(
+            "target_not_encrypted", targets=exposed, remedy="https: credentials and learners' data are sent there"
+        )
     if not targets:
         log.warning("no_lrs_configured", consequence="commits are accepted, statements wait for a [[targets]] section")
     return app

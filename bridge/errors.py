@@ -3,6 +3,7 @@
     BridgeError
       BadRequest 400            MalformedBody, MalformedSessionId, MalformedField, UnknownParameter
       Unauthorized 401          NoToken, UnknownToken, BadCommitToken (CommitTokenExpired)
+      Forbidden 403             MetricsForbidden
       NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
       ContentTooLarge 413       BodyTooLarge, BodyTooComplex
@@ -100,6 +101,19 @@ class CommitTokenExpired(BadCommitToken):
     def __init__(self, lms_id: int) -> None:
         super().__init__("The token in the commit URL has expired; open the session again to get another URL.")
         self.lms_id = lms_id
+
+
+class Forbidden(BridgeError):
+    """The request is not for whoever sends it."""
+
+    status = 403
+
+
+class MetricsForbidden(Forbidden):
+    """Metrics are only for programs on the machine of the bridge, as the settings say."""
+
+    code = "metrics-forbidden"
+    title = "Metrics are not for everybody"
 
 
 class NotFound(BridgeError):

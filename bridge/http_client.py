@@ -1,16 +1,21 @@
-"""Outgoing HTTP requests: the one place that reads what another server answers.
+"""Outgoing HTTP requests: the one place that opens connections to other servers and reads what they answer.
 
-An answer is read to its end or to a limit, and the whole exchange, from the connection to the last byte, has one
-deadline: neither an endless answer nor a slow one blocks a worker.
+Every address is checked as its connection is opened (`bridge/outgoing.py`), and redirects are not followed. An answer
+is read to its end or to a limit, and the whole exchange, from the connection to the last byte, has one deadline:
+neither an endless answer nor a slow one blocks a worker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.tracing import Trace
+
+from bridge.outgoing import OutgoingGuard
 
 CONNECT_TIMEOUT = 10
 """Seconds within which a connection must be established."""
@@ -38,9 +43,32 @@ class HttpResponse:
         return self.body.decode(errors="replace").replace("\x00", "\ufffd")
 
 
-def open_session(*, timeout_seconds: float) -> aiohttp.ClientSession:
-    """Open a client session without cookies; `timeout_seconds` bounds each exchange, to the answer's last byte."""
+class _GuardedConnector(aiohttp.TCPConnector):
+    """Connects to what the guard permits alone, be it a target, a token endpoint or a proxy."""
+
+    allowed_protocol_schema_set = frozenset({"http", "https"})
+
+    def __init__(self, guard: OutgoingGuard, resolver: AbstractResolver | None) -> None:
+        super().__init__(resolver=resolver)
+        self._guard = guard
+
+    async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
+        results = await super()._resolve_host(host, port, traces=traces)
+        # one address that must not be used is reason enough: the connection could be made to it
+        for result in results:
+            self._guard.check(host, port, result["host"])
+        return results
+
+
+def open_session(
+    guard: OutgoingGuard, *, timeout_seconds: float, resolver: AbstractResolver | None = None
+) -> aiohttp.ClientSession:
+    """Open a client session without cookies; `timeout_seconds` bounds each exchange, to the answer's last byte.
+
+    `resolver` resolves names instead of the system.
+    """
     return aiohttp.ClientSession(
+        connector=_GuardedConnector(guard, resolver),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_TIMEOUT),
     )
@@ -60,7 +88,8 @@ async def send_request(
     the whole exchange. `options` are those of `aiohttp.ClientSession.request`.
 
     Raises:
-        aiohttp.ClientError, OSError, ValueError: no answer came (ValueError: of a URL or header that cannot be sent).
+        aiohttp.ClientError, OSError, ValueError: no answer came (ValueError: of a URL or header that cannot be sent);
+            an `aiohttp.ClientConnectorError` with the reason where the guard does not permit the address.
         TimeoutError: the answer was not whole in time.
     """
     if options.get("proxy_headers") and url.startswith("http://"):

@@ -31,6 +31,10 @@ class PeriodicTask(ABC):
     def __init__(self, interval_seconds: float) -> None:
         self._interval_seconds = interval_seconds
         self._stopping = asyncio.Event()
+        self.runs = 0
+        self.failures = 0
+        self.succeeded_at: float | None = None
+        """When it last succeeded, or began, by the loop's clock; None before `run`."""
 
     @abstractmethod
     async def run_once(self) -> bool:
@@ -42,13 +46,19 @@ class PeriodicTask(ABC):
 
     async def run(self) -> None:
         """Run periodically until `stop`. No error ends it."""
+        time = asyncio.get_running_loop().time
+        self.succeeded_at = time()
         while not self._stopping.is_set():
+            self.runs += 1
             try:
                 while await self.run_once() and not self._stopping.is_set():
                     pass
+                self.succeeded_at = time()
             except (DBAPIError, DatabaseFileLostError) as error:
+                self.failures += 1
                 log.error("task_interrupted", task=type(self).__name__, error=describe_error(error))  # noqa: TRY400 -- its own words hold values
             except Exception:
+                self.failures += 1
                 log.exception("task_interrupted", task=type(self).__name__)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_seconds):

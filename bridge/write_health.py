@@ -54,6 +54,11 @@ class WriteHealth(PeriodicTask):
         self._probing = SingleFlight(self._probe)
         self._checking = SingleFlight(self._check_integrity)
 
+    @property
+    def is_storing(self) -> bool:
+        """Return whether no transaction has failed, or one was stored since."""
+        return self._failure is None
+
     def record_stored(self) -> None:
         """Record that a transaction was stored."""
         self._stored_at = now = self._monotonic()

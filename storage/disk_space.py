@@ -37,6 +37,14 @@ def directories(engine: Engine) -> list[Path]:
         return [directory for directory in _postgresql(connection) if directory.is_dir()]
 
 
+def database_bytes(connection: Connection) -> int:
+    """Return the size of the database."""
+    if connection.dialect.name == "sqlite":
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+        return int(pages) * int(connection.execute(text("PRAGMA page_size")).scalar_one())
+    return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+
+
 def _postgresql(connection: Connection) -> list[Path]:
     return [Path(row.directory) for row in connection.execute(_LOCAL_DIRECTORIES)]
 

@@ -31,6 +31,7 @@ SMALL = {
     "bridge/http/query_parameters.py": "every resource checks with it",
     "bridge/loopback.py": "settings, the HTTP entry and the command line ask it",
     "bridge/operations/targets.py": "pages and commands share it",
+    "bridge/settings/observability.py": "one section of the settings",
     "bridge/settings/proxy.py": "one section of the settings",
     "bridge/single_flight.py": "belongs to none of its callers",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
@@ -205,3 +206,11 @@ def test_templates_compare_with_members_and_not_with_words() -> None:
     ]
 
     assert violations == []
+
+
+def test_one_pattern_tells_what_a_uuid_is() -> None:
+    """Storage, which knows no xAPI, asks the standard library; in what LRSs answer it looks for ids amid other text."""
+    pattern = re.compile(r"\[[0-9A-Fa-f-]+\]\{8\}")
+    places = [path for path in _trees() if pattern.search((ROOT / path).read_text(encoding="utf-8"))]
+
+    assert set(places) == {"mappings/xapi/validation/syntax.py", "storage/queries/causes.py"}

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from storage.deliveries import STATES, DeliveryFilter
-from storage.queries.keyset import UUID_PATTERN, CursorError
+from storage.queries.keyset import CursorError, is_stored_uuid
 
 
 class UuidType(click.ParamType[str]):
@@ -22,7 +22,7 @@ class UuidType(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Validate it."""
-        if UUID_PATTERN.fullmatch(value.lower()) is None:
+        if not is_stored_uuid(value.lower()):
             self.fail(f"{value!r} is not a UUID.", param, ctx)
         return str(value).lower()
 

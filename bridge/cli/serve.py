@@ -7,8 +7,9 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import click
 import structlog
@@ -48,11 +49,15 @@ def fail(code: ExitCode, text: str) -> None:
 
 
 def run_app(
-    app: web.Application, settings: Settings, loop: asyncio.AbstractEventLoop, listener: socket.socket | None = None
+    app: web.Application,
+    settings: Settings,
+    loop: asyncio.AbstractEventLoop,
+    listener: socket.socket | None = None,
+    on_listening: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish requests in flight; a second signal ends the process at once.
 
-    Prints the address once it listens. `listener` is a socket that listens already.
+    Prints the address once it listens, and calls `on_listening`. `listener` is a socket that listens already.
     """
     gc.set_threshold(GC_THRESHOLD)
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -61,7 +66,7 @@ def run_app(
     gc.freeze()
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(_serve(app, settings, listener))
+        loop.run_until_complete(_serve(app, settings, listener, on_listening))
     finally:
         left = asyncio.all_tasks(loop)
         for task in left:
@@ -71,7 +76,12 @@ def run_app(
         loop.close()
 
 
-async def _serve(app: web.Application, settings: Settings, listener: socket.socket | None) -> None:
+async def _serve(
+    app: web.Application,
+    settings: Settings,
+    listener: socket.socket | None,
+    on_listening: Callable[[], None] | None,
+) -> None:
     server = settings.server
     limited = server.model_copy(update={"max_connections": affordable_connections(server.max_connections)})
     stopped = asyncio.Event()
@@ -86,6 +96,8 @@ async def _serve(app: web.Application, settings: Settings, listener: socket.sock
         )
         await site.start()
         logs.announce(f"scorm-bridge listens on http://{server.host}:{server.port}")
+        if on_listening is not None:
+            on_listening()
         await stopped.wait()
     finally:
         await runner.cleanup()
@@ -142,8 +154,11 @@ def errors_as_exit_codes() -> Iterator[None]:
 )
 @click.option("--listener", type=int, hidden=True, help="Descriptor of a socket that listens.")
 @click.option("--parent", type=int, hidden=True, help="Descriptor of a pipe that ends with the parent process.")
+@click.option("--metrics", type=click.Path(path_type=Path), hidden=True, help="Where metrics are shared, and a name.")
 @click.pass_context
-def serve(context: click.Context, *, workers: int, listener: int | None, parent: int | None) -> None:
+def serve(
+    context: click.Context, *, workers: int, listener: int | None, parent: int | None, metrics: Path | None
+) -> None:
     """Run the bridge."""
     settings: Settings = context.obj
     with errors_as_exit_codes():
@@ -158,4 +173,4 @@ def serve(context: click.Context, *, workers: int, listener: int | None, parent:
             if parent is not None:
                 stop_with_parent(loop, parent)
             shared = None if listener is None else socket.socket(fileno=listener)
-            run_app(create_app(settings), settings, loop, shared)
+            run_app(create_app(settings, shared_metrics=metrics), settings, loop, shared)

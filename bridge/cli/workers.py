@@ -7,11 +7,15 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
 from bridge import logs
+from bridge.clock import random_id
+from bridge.metrics.exchange import retire
 
 log = structlog.get_logger(__name__)
 
@@ -21,12 +25,13 @@ BACKLOG = 1024
 
 
 class WorkerProcesses:
-    """`count` processes that run `scorm-bridge serve` on a socket that they share."""
+    """`count` processes that run `scorm-bridge serve` on a socket, and share their metrics in a directory."""
 
-    def __init__(self, count: int, arguments: list[str], listener: socket.socket) -> None:
+    def __init__(self, count: int, arguments: list[str], listener: socket.socket, metrics: Path) -> None:
         self._count = count
         self._arguments = arguments
         self._listener = listener
+        self._metrics = metrics
         self._stopping = asyncio.Event()
         self._running: set[asyncio.subprocess.Process] = set()
         self._status = 0
@@ -54,16 +59,24 @@ class WorkerProcesses:
 
     async def _keep_one(self, watched: int) -> None:
         listener = self._listener.fileno()
-        command = [*self._arguments, "serve", "--listener", str(listener), "--parent", str(watched)]
+        command = [*self._arguments, "serve", "--listener", str(listener), "--parent", str(watched), "--metrics"]
         while not self._stopping.is_set():
+            name = random_id()
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bridge.cli", *command, pass_fds=(listener, watched), start_new_session=True
+                sys.executable,
+                "-m",
+                "bridge.cli",
+                *command,
+                str(self._metrics / name),
+                pass_fds=(listener, watched),
+                start_new_session=True,
             )
             self._running.add(process)
             if self._stopping.is_set():  # it was asked while the process was made
                 process.terminate()
             status = await process.wait()
             self._running.discard(process)
+            retire(self._metrics, name)
             if self._stopping.is_set():
                 # one that was asked before it could listen to signals ends by SIGTERM, as it should
                 if status != -signal.SIGTERM:
@@ -86,10 +99,13 @@ def serve_together(count: int, arguments: list[str], host: str, port: int) -> in
         OSError: the port cannot be bound.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
+    with (
+        socket.create_server((host, port), family=family, backlog=BACKLOG) as listener,
+        tempfile.TemporaryDirectory(prefix="scorm-bridge-metrics-") as metrics,
+    ):
         listener.set_inheritable(True)
         logs.announce(f"scorm-bridge listens on http://{host}:{listener.getsockname()[1]} ({count} workers)")
-        return asyncio.run(WorkerProcesses(count, arguments, listener).run())
+        return asyncio.run(WorkerProcesses(count, arguments, listener, Path(metrics)).run())
 
 
 def stop_with_parent(loop: asyncio.AbstractEventLoop, parent: int) -> None:

@@ -87,7 +87,7 @@ def execute_batch(connection: Connection, dependencies: CommitDependencies, batc
         changes.add(precomputed.changes)
         executor.rows.extend(precomputed.rows)
     _store(connection, dependencies, changes, executor)
-    return BatchResult(unit.open_enrollments(), outdated, looked_up, changed)
+    return BatchResult(unit.open_enrollments(), outdated, looked_up, changed, executor.rows)
 
 
 def _store(

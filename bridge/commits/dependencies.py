@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.clock import NewId, Now
 from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
+from bridge.metrics import Metrics
 from mappings.attempt.resuming import Resume
 from mappings.definition.model import Identifier
 
@@ -18,6 +19,7 @@ class CommitDependencies:
     now: Now
     new_id: NewId
     resume: Resume = "auto"
+    metrics: Metrics = field(default_factory=Metrics)
 
     def active_mapping(self, lms_id: int) -> ActiveMapping:
         """Return the mapping in use for an LMS."""

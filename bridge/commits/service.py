@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -25,10 +27,22 @@ from bridge.commits.commands import (
     StoreCommit,
 )
 from bridge.commits.dependencies import CommitDependencies
+from bridge.commits.store_commit import CommitRows
 from bridge.commits.write_queue import CommandBatch, QueuedCommand, WriteQueue
 from bridge.database import Database, describe_error
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed, Overloaded
 from bridge.limits.admission import Admission
+from bridge.metrics import Sample
+from bridge.metrics.catalog import (
+    BATCH_SIZE,
+    COMMITS,
+    FAILED_TRANSACTIONS,
+    QUARANTINED,
+    QUEUE_BYTES,
+    QUEUE_LENGTH,
+    STATEMENTS,
+    TRANSACTION_DURATION,
+)
 from bridge.write_health import WriteHealth
 from storage.database_files import DatabaseFileLostError
 from storage.integrity import is_damage
@@ -67,6 +81,8 @@ class CommitService:
         # what the event loop adds and the writer's thread takes
         self._lock = threading.Lock()
         self._queue = WriteQueue(dependencies)
+        self._metrics = dependencies.metrics
+        self._metrics.add_source(self._measure_queue)
         self._writing = False
         # of the event loop alone
         self._unanswered = 0
@@ -143,6 +159,9 @@ class CommitService:
         if self._unanswered:
             await self._all_answered.wait()
 
+    def _measure_queue(self) -> Iterable[Sample]:
+        return Sample(QUEUE_LENGTH, (), len(self._queue)), Sample(QUEUE_BYTES, (), self._bytes)
+
     def _admit(self, command: StoreCommit) -> asyncio.Future[CommandResult]:
         launch = command.launch
         self._admission.admit(
@@ -210,6 +229,7 @@ class CommitService:
         """Execute commands in one transaction, and in one each where one of them spoils it. Sets a result for each."""
         count = len(batch.commands)
         for _ in range(MAX_CONFLICTS):
+            begun = time.perf_counter()
             try:
                 result = self._writer.transaction(batch_executor.execute_batch, self._dependencies, batch)
             except Exception as error:
@@ -221,6 +241,7 @@ class CommitService:
                 if isinstance(error, (OperationalError, InterfaceError, DatabaseFileLostError)) or is_damage(error):
                     # the database is in trouble for all of them: to try each would keep all waiting for each
                     log.error("commits_not_stored", commits=count, error=describe_error(error))  # noqa: TRY400 -- see it
+                    self._metrics.count(FAILED_TRANSACTIONS)
                     self._health.record_not_stored(error, sum(_size(queued.command) for queued in batch.commands))
                     unavailable = DatabaseUnavailable(
                         "The commit was not stored: the database does not answer.", retry_after=RETRY_AFTER
@@ -237,6 +258,7 @@ class CommitService:
             self._health.record_stored()
             with self._lock:
                 self._queue.batch_committed(result)
+            self._count_stored(count, time.perf_counter() - begun, result.rows)
             return
         if count == 1:
             log.error("commit_lost_every_race")
@@ -244,6 +266,19 @@ class CommitService:
             return
         for queued in batch.commands:
             self._execute(CommandBatch([queued]))
+
+    def _count_stored(self, commands: int, seconds: float, rows: CommitRows) -> None:
+        """Count what one transaction has stored: once for all of it, so that a commit's share is small."""
+        metrics = self._metrics
+        metrics.observe(BATCH_SIZE, commands)
+        metrics.observe(TRANSACTION_DURATION, seconds)
+        for labels, number in Counter((entry.wire_format, entry.disposition) for entry in rows.entries).items():
+            metrics.count(COMMITS, labels, number)
+        if rows.statements:
+            metrics.count(STATEMENTS, (), len(rows.statements))
+            quarantined = sum(statement.problem is not None for statement in rows.statements)
+            if quarantined:
+                metrics.count(QUARANTINED, (), quarantined)
 
 
 def _fail(batch: CommandBatch, error: BridgeError) -> None:

@@ -98,13 +98,15 @@ class BatchResult(NamedTuple):
     """What is known once a batch is committed, beside the results of its commands.
 
     `open_enrollments` are worth caching, and of the `outdated` ones nothing that was computed ahead may be believed. Of
-    the enrollments that were cached, `looked_up` many, `changed` many had been changed by another process.
+    the enrollments that were cached, `looked_up` many, `changed` many had been changed by another process. `rows` were
+    stored.
     """
 
     open_enrollments: list[CachedEnrollment]
     outdated: set[int]
     looked_up: int
     changed: int
+    rows: CommitRows
 
 
 class WriteQueue:

@@ -25,11 +25,11 @@ from mappings.cmi.tree import Tree, is_full, unflatten
 from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 from mappings.cmi.warnings import is_full as is_full_list
 from mappings.xapi.iris import is_iri, sendable_iri
+from mappings.xapi.validation.syntax import UUID_PATTERN
 
 MARKS = frozenset({"sequence", "terminated", "committed_at", "scorm_version", "learner", "activity"})
 """Keys beside `cmi` that only this format has."""
 
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _Text = str | int
 _Number = str | int | float
 _T = TypeVar("_T")
@@ -321,7 +321,7 @@ MAX_MARK = 999_999_999
 def _registration(value: str | None) -> str | None:
     if not value:
         return None
-    if _UUID.fullmatch(value) is None:
+    if UUID_PATTERN.fullmatch(value) is None:
         raise MalformedField(f"registration must be a UUID, not {value[:60]!r}.")
     return value.lower()
 

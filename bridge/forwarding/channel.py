@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from bridge.forwarding.isolation import Isolation
 from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import Transport
+from bridge.metrics import Metrics, Sample
+from bridge.metrics.catalog import BREAKER_OPEN, LRS_DURATION, TRIES
 from storage.states import AlarmState, RequestKind, TryOutcome
 
 if TYPE_CHECKING:
@@ -39,17 +42,24 @@ class TargetChannel:
     breaker: Breaker
     pauses: PauseMonitor
     now: Now
+    metrics: Metrics
     isolation: Isolation = field(default_factory=Isolation)
     workers: set[PollingWorker] = field(default_factory=set)
     _failing_since: float | None = None
 
     def __post_init__(self) -> None:
         self.alarms.on_external_end(self.target, self.probe_now)
+        self.metrics.add_source(self._measure_breaker)
 
     @property
     def alarms(self) -> TargetAlarms:
         """Return the alarms of all targets."""
         return self.pauses.alarms
+
+    def count_tries(self, outcome: TryOutcome, deliveries: int, duration_ms: int) -> None:
+        """Count the results of an exchange with the LRS."""
+        self.metrics.count(TRIES, (self.target, self.kind, outcome), deliveries)
+        self.metrics.observe(LRS_DURATION, duration_ms / 1000, (self.target, self.kind))
 
     def wake(self) -> None:
         """Let all its workers poll now."""
@@ -97,6 +107,9 @@ class TargetChannel:
         if lasts or failures >= UNREACHABLE_FAILURES:
             state = AlarmState.NOT_ALLOWED if _is_denied(outcome) else AlarmState.UNREACHABLE
             await self.alarms.begin(self.target, self.kind, state, reply_text(reply))
+
+    def _measure_breaker(self) -> Iterable[Sample]:
+        return (Sample(BREAKER_OPEN, (self.target, self.kind), not self.breaker.is_closed),)
 
 
 def _is_denied(outcome: TryOutcome) -> bool:

@@ -114,6 +114,7 @@ class DocumentForwarder(PollingWorker):
             seconds, is_of_target = await self._classify_failure(document, outcome, reply)
         else:
             self._channel.isolation.forget(document.id)
+        self._channel.count_tries(outcome, 1, max(0, now - started))
         done = Try(self._part.target, started, max(0, now - started), outcome, reply.status, reply.text)
         not_before = now + int(seconds * 1000)
         await self._database.write(documents.settle, done, document, state, now, not_before=not_before)

@@ -22,10 +22,10 @@ from bridge.forwarding.batches import Batch, BatchSplitter
 from bridge.forwarding.channel import TargetChannel, reply_text
 from bridge.forwarding.divergence import is_diverged
 from bridge.forwarding.isolation import Failure
-from bridge.forwarding.outcomes import Reply, classify, may_be_of_one, retry_after, speaks_of_duplicate
+from bridge.forwarding.outcomes import Reply, classify, find_statement, may_be_of_one, retry_after, speaks_of_duplicate
 from bridge.forwarding.polling_worker import PollingWorker
-from bridge.forwarding.statement_comparison import Comparison, Equality, compare, find
 from bridge.forwarding.transport import TargetPausedError
+from mappings.xapi.statement_equality import Comparison, Equality, compare
 from storage import outbox
 from storage.outbox import ClaimedBatch, ClaimedDelivery, Settlement, ShardLease, Try
 from storage.states import AlarmState, DeliveryState, RequestKind, TryOutcome
@@ -289,7 +289,7 @@ class Forwarder(PollingWorker):
                 return TryOutcome.CONFLICT, _with_reason(refusal, "the LRS has another statement under this id", reply)
             if reply.status in {200, 404}:
                 await self._channel.alarms.end(self._target, RequestKind.READING)
-            stored = find(reply.text, statement_id) if reply.status == 200 else None
+            stored = find_statement(reply.text, statement_id) if reply.status == 200 else None
             if stored is not None:
                 return _verdict(compare(single.body[1:-1], stored), single, stored, refusal)
             if reply.status != 404:
@@ -356,6 +356,7 @@ class Forwarder(PollingWorker):
         """Add the result of a batch, which is stored later; the next try is after `seconds`."""
         now = self._now()
         not_before = now + int(seconds * 1000) if seconds else 0
+        self._channel.count_tries(outcome, len(batch.claimed), max(0, now - started))
         done = Try(self._part.target, started, max(0, now - started), outcome, reply.status, reply.text)
         settled_at = None if state == DeliveryState.WAITING else now
         self._results.append(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import msgspec
 
@@ -112,6 +113,23 @@ def classify_document(reply: Reply) -> TryOutcome:
     if reply.status is None:
         return TryOutcome.RETRY
     return _BY_STATUS_OF_DOCUMENTS.get(reply.status, TryOutcome.RETRY)
+
+
+def find_statement(answer: str, statement_id: str) -> dict[str, Any] | None:
+    """Return a statement of an LRS's answer to a request for its id.
+
+    Some LRSs answer with a list, as they do to other questions, and an empty one where xAPI asks for 404. None where
+    the statement is not in it, as in a page that somebody put in front of the LRS.
+    """
+    try:
+        content = msgspec.json.decode(answer)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    listed = content.get("statements") if isinstance(content, dict) else None
+    for candidate in listed if isinstance(listed, list) else [content]:
+        if isinstance(candidate, dict) and str(candidate.get("id", "")).lower() == statement_id.lower():
+            return candidate
+    return None
 
 
 def retry_after(reply: Reply, now: int) -> float | None:

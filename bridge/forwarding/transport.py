@@ -17,6 +17,7 @@ from bridge.forwarding.rate_limiter import RateLimiter
 from bridge.forwarding.targets import Target
 from bridge.http_client import HttpResponse, describe_failure, send_request, too_large
 from bridge.http_client import open_session as open_http_session
+from bridge.outgoing import OutgoingGuard
 
 REQUEST_TIMEOUT = 120
 """Seconds that a whole exchange may take: slow LRSs take eight for five hundred statements, and a batch has fifty."""
@@ -210,9 +211,9 @@ def _no_version(about: Reply) -> Reply:
     return Reply(None, words, about.headers)
 
 
-def open_session() -> aiohttp.ClientSession:
+def open_session(guard: OutgoingGuard) -> aiohttp.ClientSession:
     """Open the client session that all targets share, without cookies."""
-    return open_http_session(timeout_seconds=REQUEST_TIMEOUT)
+    return open_http_session(guard, timeout_seconds=REQUEST_TIMEOUT)
 
 
 def connection_options(target: Target) -> dict[str, Any]:

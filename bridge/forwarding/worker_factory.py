@@ -17,6 +17,7 @@ from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from bridge.forwarding.worker_pool import Worker
+from bridge.metrics import Metrics
 from storage.outbox import SHARDS, ShardLease
 from storage.states import RequestKind
 
@@ -24,7 +25,7 @@ LEASE_PREFIX = "target "
 """How the leases of targets begin: whatever a target is called, it is no other work's lease."""
 
 
-def build_workers(
+def build_workers(  # noqa: PLR0913 -- what all workers share
     database: Database,
     session: aiohttp.ClientSession,
     targets: Sequence[Target],
@@ -33,6 +34,7 @@ def build_workers(
     owner: str,
     now: Now,
     random: Callable[[], float],
+    metrics: Metrics,
 ) -> dict[str, Callable[[], Worker]]:
     """Return what makes each worker, by its lease; those of the first target adopt what waits for no target yet.
 
@@ -43,7 +45,7 @@ def build_workers(
     for target in targets:
         transport = Transport(session, target, partial(pauses.is_paused, target.name))
         channel = TargetChannel(
-            target.name, RequestKind.STATEMENTS, transport, Breaker(target.name, random), pauses, now
+            target.name, RequestKind.STATEMENTS, transport, Breaker(target.name, random), pauses, now, metrics
         )
         first = target is targets[0]
         for shard in range(SHARDS):
@@ -62,7 +64,7 @@ def build_workers(
         part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/documents", owner)
         adopted = target.documents if first else frozenset[str]()
         channel = TargetChannel(
-            target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now
+            target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now, metrics
         )
         factories[part.lease] = partial(
             DocumentForwarder, database, part, channel, now=now, random=random, adopts=adopted

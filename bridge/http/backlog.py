@@ -11,10 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from bridge.clock import Monotonic, Now
 from bridge.database import Database, describe_error
 from bridge.single_flight import SingleFlight
-from storage import pauses, target_alarms
+from storage import disk_space, pauses, target_alarms
 from storage.database_files import DatabaseFileLostError
 from storage.pauses import Pause
-from storage.queries.queues import waiting_by_target
+from storage.queries.queues import Queue, queues
 from storage.target_alarms import TargetAlarm
 
 log = structlog.get_logger(__name__)
@@ -29,13 +29,30 @@ COUNT_TIMEOUT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class WaitingCounts:
-    """Numbers by target, and the targets that are paused or in trouble, as of `counted_at` (ms since the epoch)."""
+    """Queues by target, the targets that are paused or in trouble, and the database's size in bytes.
 
-    statements: dict[str, int]
-    documents: dict[str, int]
+    `counted_at` is in milliseconds since the epoch; no number goes further than `COUNT_LIMIT`.
+    """
+
+    queues: dict[str, Queue]
     pauses: dict[str, Pause]
     target_alarms: list[TargetAlarm]
+    database_bytes: int
     counted_at: int
+
+    @property
+    def statements(self) -> dict[str, int]:
+        """Return the statements that wait, by target."""
+        return {name: queue.waiting.number for name, queue in self.queues.items() if queue.waiting.number}
+
+    @property
+    def documents(self) -> dict[str, int]:
+        """Return the documents that wait, by target."""
+        return {
+            name: queue.waiting_documents.number
+            for name, queue in self.queues.items()
+            if queue.waiting_documents.number
+        }
 
 
 class Backlog:
@@ -66,6 +83,10 @@ class Backlog:
         self._fresh_until = self._monotonic() + COUNT_TTL
 
 
-def _waiting(connection: Connection) -> tuple[dict[str, int], dict[str, int], dict[str, Pause], list[TargetAlarm]]:
-    statements, documents = waiting_by_target(connection, COUNT_LIMIT)
-    return statements, documents, pauses.current(connection), target_alarms.current(connection)
+def _waiting(connection: Connection) -> tuple[dict[str, Queue], dict[str, Pause], list[TargetAlarm], int]:
+    return (
+        queues(connection, COUNT_LIMIT),
+        pauses.current(connection),
+        target_alarms.current(connection),
+        disk_space.database_bytes(connection),
+    )

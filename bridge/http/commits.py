@@ -5,6 +5,7 @@ An error is told in the words of the format, too, as far as it is known.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ from bridge.http.commit_parsing import (
 from bridge.http.fast_response import FastResponse
 from bridge.http.problems import HANDLED_ERRORS, as_bridge_error, problem_response
 from bridge.http.services import services
+from bridge.metrics.catalog import COMMIT_DURATION
 from mappings.cmi.render import render
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import from_json
@@ -108,6 +110,7 @@ async def _handle(request: web.Request, endpoint: _Endpoint, wire_format: Format
     """Handle a commit. `wire_format` is the one that its address names."""
     parts = services(request)
     received_at = parts.now()
+    begun = time.perf_counter()
     format_request: FormatRequest | None = None
     try:
         caller, commit_request = await endpoint.authenticate(request)
@@ -119,8 +122,10 @@ async def _handle(request: web.Request, endpoint: _Endpoint, wire_format: Format
         )
         wire_format, format_request = parsed.format, parsed.format_request
         if parsed.received:
-            response = await _store(request, caller, commit_request, parsed)
-            return _to_http(wire_format.respond(format_request, response, None))
+            stored = await _store(request, caller, commit_request, parsed)
+            response = _to_http(wire_format.respond(format_request, stored, None))
+            parts.metrics.observe(COMMIT_DURATION, time.perf_counter() - begun)
+            return response
         return _to_http(await parts.database.read(_answer_query, parsed, caller.lms_id))
     except HANDLED_ERRORS as raised:
         error = as_bridge_error(raised)

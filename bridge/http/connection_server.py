@@ -16,6 +16,9 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from bridge.http.connections import Phase, WatchedConnection, reset
+from bridge.http.services import SERVICES
+from bridge.metrics import Sample
+from bridge.metrics.catalog import CONNECTIONS
 from bridge.settings import ServerSettings
 
 log = structlog.get_logger(__name__)
@@ -63,6 +66,11 @@ class ConnectionServer(web.Server):
         self._evictable: deque[WatchedConnection] = deque()
         self._nobody_waits = False
         self._ended: Counter[str] = Counter()
+
+    @property
+    def open_connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._open)
 
     def __call__(self) -> RequestHandler:
         """Return the protocol of a new connection."""
@@ -168,6 +176,9 @@ class ConnectionRunner(web.AppRunner):
             **plain._kwargs,  # noqa: SLF001 -- what the application asks of its connections is kept nowhere else
         )
         self._watch = asyncio.create_task(server.watch())
+        parts = self.app.get(SERVICES)
+        if parts is not None:
+            parts.metrics.add_source(lambda: (Sample(CONNECTIONS, (), server.open_connections),))
         return server
 
     async def _cleanup_server(self) -> None:

@@ -32,6 +32,11 @@ def description() -> dict[str, Any]:
             "schemas": components(),
             "responses": problem_responses(),
             "securitySchemes": {
+                "metricsToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The token of `[metrics]`, where the settings ask for one.",
+                },
                 "lmsToken": {
                     "type": "http",
                     "scheme": "bearer",

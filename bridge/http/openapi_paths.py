@@ -28,7 +28,7 @@ TAGS = (
     {"name": "sessions", "description": "Open sessions, and read what became of them."},
     {"name": "commits", "description": "Store commits, in any format."},
     {"name": "results", "description": "Read attempts and the gradebook."},
-    {"name": "service", "description": "The bridge itself: health and this document."},
+    {"name": "service", "description": "The bridge itself: health, metrics and this document."},
 )
 
 JSON = "application/json"
@@ -39,6 +39,7 @@ _POSTBACK: list[dict[str, list[str]]] = [{"lmsToken": []}, {"lmsPassword": []}]
 _PROBLEMS = {
     400: "The request cannot be understood.",
     401: "No valid token came with it.",
+    403: "It is not for whoever asks.",
     404: "There is no such thing, or it is another LMS's.",
     408: "The body took too long to arrive.",
     409: "The session is another learner's, activity's or course's.",
@@ -347,6 +348,18 @@ def _service_paths() -> Paths:
             )
         },
         "/readyz": {"get": _readiness()},
+        "/metrics": {
+            "get": _operation(
+                "getMetrics",
+                "Read metrics, as Prometheus does. Who may is a setting; query parameters are ignored.",
+                {
+                    "description": "Prometheus's text format, or OpenMetrics where `Accept` asks for it.",
+                    "content": {"text/plain": {"schema": TEXT}, "application/openmetrics-text": {"schema": TEXT}},
+                },
+                problems=(401, 403, 404),
+                security=[{}, {"metricsToken": []}],
+            )
+        },
         "/openapi.json": {
             "get": _operation(
                 "getDescription",

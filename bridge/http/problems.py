@@ -60,14 +60,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return _of_aiohttp(request, error)
     except DBAPIError as error:
         log.error("request_not_processed", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
-        return problem_response(
-            NotProcessed("The request failed because of an error of the bridge; it is logged.", retry_after=60)
-        )
+        return _not_processed(request)
     except Exception:
         log.exception("request_not_processed")
-        return problem_response(
-            NotProcessed("The request failed because of an error of the bridge; it is logged.", retry_after=60)
-        )
+        return _not_processed(request)
 
 
 def unreadable_request(status: int, error: BaseException | None) -> web.Response:
@@ -87,6 +83,12 @@ def unreadable_request(status: int, error: BaseException | None) -> web.Response
     log.error("request_not_processed", exc_info=error)
     detail = "The request failed because of an error of the bridge; it is logged."
     return _response(503, NotProcessed.code, NotProcessed.title, detail, headers | {"Retry-After": "60"})
+
+
+def _not_processed(request: web.Request) -> web.Response:
+    error = NotProcessed("The request failed because of an error of the bridge; it is logged.", retry_after=60)
+    _note(request, error.status, error.code, error.detail)
+    return problem_response(error)
 
 
 def _note(request: web.Request, status: int, code: str, detail: str) -> None:

@@ -1,4 +1,4 @@
-"""Refused requests: each is logged, counted and, where it is known whose it is, kept for the audit pages.
+"""Refused requests: each is counted, logged and, where it is known whose it is, kept for the audit pages.
 
 They are stored by a task of its own, some at a time: nobody waits for that. What waits is bounded, and nothing is kept
 of strangers: whoever shows no valid token can fill no table.
@@ -6,7 +6,7 @@ of strangers: whoever shows no valid token can fill no table.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 
 import structlog
 from aiohttp import web
@@ -14,6 +14,8 @@ from aiohttp import web
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.errors import BridgeError
+from bridge.metrics import Metrics
+from bridge.metrics.catalog import REFUSALS
 from bridge.periodic_task import PeriodicTask
 from storage import refusals
 from storage.refusals import MAX_KEPT, Refusal
@@ -32,14 +34,14 @@ LMS_ID = web.RequestKey("lms_id", int)
 
 
 class Refusals(PeriodicTask):
-    """What was refused and is not stored yet. `counts` are by status and code, since the start of the process."""
+    """What was refused and is not stored yet."""
 
-    def __init__(self, database: Database, now: Now) -> None:
+    def __init__(self, database: Database, now: Now, metrics: Metrics) -> None:
         super().__init__(STORE_INTERVAL)
         self._database = database
         self._now = now
         self._waiting: dict[int, deque[Refusal]] = {}
-        self.counts: Counter[tuple[int, str]] = Counter()
+        self._metrics = metrics
 
     def note(self, request: web.Request, error: BridgeError, wire_format: str = "") -> None:
         """Log and count a request that is refused with this error, and keep it if it shows whose it is."""
@@ -47,9 +49,9 @@ class Refusals(PeriodicTask):
 
     def note_problem(self, request: web.Request, status: int, code: str, detail: str, wire_format: str = "") -> None:
         """Note a problem in the same way that is no error of the bridge's own."""
+        self._metrics.count(REFUSALS, (str(status), code))
         if not 400 <= status <= 422:
             return
-        self.counts[status, code] += 1
         lms_id, detail = request.get(LMS_ID), _stored(detail)
         method, path = _stored(request.method), _stored(request.path)
         log.info(

@@ -8,13 +8,14 @@ from aiohttp import hdrs, web
 
 from bridge.http import attempts, commits, health, openapi, request_body, sessions
 from bridge.http.cors import cors
+from bridge.http.metrics import MetricsEndpoint
 from bridge.http.problems import SERVER, problems
 from bridge.http.services import SERVICES, Services
 
 _FORMAT_COMMITS = f"/v1/formats/{{format:{commits.FORMAT_NAMES}}}/sessions/{{session_id}}/commits"
 
 
-def create_api(parts: Services) -> web.Application:
+def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
     """Return the application with all routes of the API."""
     app = web.Application(
         client_max_size=request_body.MAX_BODY_BYTES,
@@ -47,6 +48,7 @@ def create_api(parts: Services) -> web.Application:
             web.post("/scorm/progress/{topic_id}", commits.post_all_in_one),
             web.get("/healthz", health.healthz),
             web.get("/readyz", health.readyz),
+            web.get("/metrics", metrics.get),
             web.get("/openapi.json", openapi.get_description),
         ]
     )

@@ -22,6 +22,7 @@ from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import LMS_ID, Refusals
 from bridge.limits.disk_space import DiskSpace
 from bridge.loopback import is_loopback
+from bridge.metrics import Metrics
 from bridge.system_alarms import SystemAlarms
 from bridge.write_health import WriteHealth
 from storage.lms import Lms
@@ -48,6 +49,7 @@ class Services:
     backlog: Backlog
     proxies: TrustedProxies
     query_limiter: QueryLimiter
+    metrics: Metrics
     parsing: ParsingQueue = field(default_factory=ParsingQueue)
 
 

@@ -44,6 +44,10 @@ class DiskSpace(PeriodicTask):
         self._places: list[Path] | None = None
         self.is_low = False
         self.problem: str | None = None
+        self.free: int | None = None
+        """Bytes that were free when the disk was last measured; None where that is not known."""
+        self.mark = 0.0
+        """Bytes below which nothing new is stored."""
 
     async def run_once(self) -> bool:
         """Measure once."""
@@ -67,6 +71,7 @@ class DiskSpace(PeriodicTask):
     def evaluate(self, free: int, total: int) -> None:
         """Evaluate a measurement."""
         mark = min(self._min_free, total * MAX_DISK_SHARE)
+        self.free, self.mark = free, mark
         self.is_low = free < mark * (RECOVERY_FACTOR if self.is_low else 1)
         if self.is_low:
             self.problem = (

@@ -11,8 +11,9 @@ from bridge.settings.limits import (
     SessionBudgetSettings,
 )
 from bridge.settings.loader import Settings, SettingsError, load_settings
+from bridge.settings.observability import MetricsSettings
 from bridge.settings.proxy import HeaderName, ProxySettings
-from bridge.settings.sections import DatabaseSettings, LogSettings, ServerSettings
+from bridge.settings.sections import DatabaseSettings, LogSettings, OutgoingSettings, ServerSettings
 from bridge.settings.target import FilterSettings, TargetSettings
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "LimitSettings",
     "LmsBudgetSettings",
     "LogSettings",
+    "MetricsSettings",
     "OidcSettings",
+    "OutgoingSettings",
     "ProxySettings",
     "ServerSettings",
     "SessionBudgetSettings",

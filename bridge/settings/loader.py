@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pydantic_settings
-from pydantic import ValidationError, field_validator
+from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from bridge.outgoing import OutgoingAddressError, OutgoingGuard
 from bridge.settings.audit import AuditSettings
 from bridge.settings.limits import LimitSettings
+from bridge.settings.observability import MetricsSettings
 from bridge.settings.proxy import ProxySettings
 from bridge.settings.sections import (
     DatabaseSettings,
     LogSettings,
     MappingSettings,
+    OutgoingSettings,
     ServerSettings,
     SessionSettings,
 )
@@ -47,8 +50,10 @@ class Settings(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
     audit: AuditSettings = AuditSettings()
     proxy: ProxySettings = ProxySettings()
+    outgoing: OutgoingSettings = OutgoingSettings()
 
     @field_validator("targets")
     @classmethod
@@ -58,6 +63,33 @@ class Settings(BaseSettings):
         if duplicates:
             raise ValueError(f"two targets have the name {', '.join(duplicates)}")
         return value
+
+    @model_validator(mode="after")
+    def _may_be_connected_to(self) -> Self:
+        guard, faults = self.outgoing_guard(), []
+        for place, url in self.outgoing_urls().items():
+            try:
+                guard.check_url(url)
+            except OutgoingAddressError as error:
+                faults.append(f"{place}: {error.strerror}")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def outgoing_urls(self) -> dict[str, str]:
+        """Return the addresses that the settings name for the bridge to connect to, by their place."""
+        urls = {
+            f"targets[{index}].{key}": getattr(target, key)
+            for index, target in enumerate(self.targets)
+            for key in ("endpoint", "token_url", "proxy")
+        }
+        if self.audit.oidc is not None:
+            urls["audit.oidc.issuer"] = self.audit.oidc.issuer
+        return {place: url for place, url in urls.items() if url}
+
+    def outgoing_guard(self) -> OutgoingGuard:
+        """Return what checks the addresses that the bridge connects to."""
+        return OutgoingGuard(self.outgoing.allow, self.outgoing_urls().values())
 
     @property
     def proxies(self) -> ProxySettings:
@@ -110,4 +142,4 @@ def _describe_fault(error: Any) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         message = "is not a known setting"
-    return f"{place}: {message}"
+    return f"{place}: {message}" if place else message

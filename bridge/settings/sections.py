@@ -1,4 +1,4 @@
-"""The sections of the settings that are short: server, database, mapping, sessions, log."""
+"""The sections of the settings that are short: server, database, outgoing, mapping, sessions, log."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bridge.loopback import is_loopback
+from bridge.outgoing import parse_allowed
 from mappings.attempt.resuming import Resume
 from storage.engine import DatabaseUrlError, open_engine
 
@@ -72,6 +73,29 @@ class DatabaseSettings(_Section):
             open_engine(value).dispose()
         except DatabaseUrlError as error:
             raise ValueError(str(error)) from None
+        return value
+
+
+class OutgoingSettings(_Section):
+    """Which addresses the bridge connects to beside public ones.
+
+    `allow` has networks and addresses (`10.20.0.0/16`), and names of hosts, which may have any private address
+    (`lrs.internal`). `localhost` and 127.0.0.1 are allowed where another setting names them, with that port.
+    """
+
+    allow: tuple[str, ...] = ()
+
+    @field_validator("allow")
+    @classmethod
+    def _entries(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        faults = []
+        for entry in value:
+            try:
+                parse_allowed(entry)
+            except ValueError as error:
+                faults.append(str(error))
+        if faults:
+            raise ValueError("; ".join(faults))
         return value
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 from msgspec.structs import replace
 
@@ -12,13 +15,17 @@ from mappings.attempt.interaction_scope import begin_interactions, without_forei
 from mappings.attempt.launch import NO_LAUNCH_DATA
 from mappings.attempt.policy import StatusPolicy
 from mappings.attempt.state import AttemptState, Ending, SessionState
-from mappings.cmi.merge import merge
+from mappings.cmi.merge import altered_interactions, merge
 from mappings.cmi.snapshot import EMPTY, ScoreFields, Snapshot, Success, at_launch, in_mask
 from mappings.cmi.values import LESSON_STATUS
 
 
 class MergeResult(msgspec.Struct, frozen=True, gc=False):
-    """The snapshots before and after a commit, and what is remembered of its result."""
+    """The snapshots before and after a commit, and what is remembered of its result.
+
+    `altered` are the commit's interactions that are not known by the same bytes, each decoded, by index; None where
+    it has none or was not merged as one.
+    """
 
     before: Snapshot
     known: Snapshot
@@ -26,6 +33,7 @@ class MergeResult(msgspec.Struct, frozen=True, gc=False):
     passed_score: ScoreFields | None
     completion_by_threshold: bool
     success_by_passing_score: bool
+    altered: Mapping[str, Any] | None = None
 
 
 def merge_commit(
@@ -59,6 +67,8 @@ def merge_commit(
     if session.launch is not NO_LAUNCH_DATA and (launch_fields := session.launch.content_fields()):
         # the LMS's word wins over what its player or its content make of it
         incoming = replace(incoming, **launch_fields)
+    as_one = incoming.interactions is not None and newest_session and older is EMPTY
+    altered = altered_interactions(before, incoming) if as_one else None
     cleared = _cleared(session, commit, parts.cleared)
     word = result.success_word(session, incoming, before, echoes=commit.echoes)
     if word is None and incoming.success_status is not None:
@@ -84,6 +94,7 @@ def merge_commit(
         incoming,
         cleared=cleared,
         clears_items=newest_session and (not commit.echoes or session.number == 1 or session.commits > 0),
+        altered=altered,
     )
     if keeps_passed:
         known = known if passed_score is None else result.with_score(known, passed_score)
@@ -103,6 +114,7 @@ def merge_commit(
             passed_score,
             attempt.completion_by_threshold and incoming.completion_status in {None, "unknown", "not attempted"},
             by_mark if word is not None else attempt.success_by_passing_score,
+            altered,
         ),
         incoming,
         ended,

@@ -20,7 +20,8 @@ from mappings.attempt.score_deferral import defer_score
 from mappings.attempt.session_time import accumulate
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi import scores
-from mappings.cmi.item_warnings import altered_interactions, item_warnings, unnamed
+from mappings.cmi.item_warnings import item_warnings, unnamed
+from mappings.cmi.merge import altered_interactions
 from mappings.cmi.snapshot import EMPTY, Snapshot, fields_mask, says_items
 from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 
@@ -128,7 +129,7 @@ def _recorded(
         or ended is not None
         or attempt.emitted_interactions is not None
     ):
-        altered = altered_interactions(merged.before, incoming)
+        altered = altered_interactions(merged.before, incoming) if merged.altered is None else merged.altered
         # answers that were held back may be told now, whichever commit brought them
         looked_at = altered if attempt.emitted_interactions is None else None
         warnings = (

@@ -7,8 +7,6 @@ SCORM 2004). SCORM 1.2 separates with commas and full stops what SCORM 2004 and 
 from __future__ import annotations
 
 import re
-from itertools import islice
-from typing import Any
 
 import msgspec
 
@@ -60,27 +58,37 @@ def interaction(item: Item) -> Interaction | None:
     key = answer(item)
     if key is None:
         return None
-    own, kind, response, result = key
-    kind = _type(kind)
+    own, kind_word, response, result = key
+    kind = _type(kind_word)
     success = _SUCCESS.get(result.strip().lower())
     old = "student_response" in item or ("time" in item and "learner_response" not in item)
-    patterns = (scalar(entry.get("pattern")) for entry in _numbered(item.get("correct_responses")))
+    patterns: list[str] = []
+    for pattern in _texts(item.get("correct_responses"), "pattern"):
+        # what is blank once it is rewritten says nothing, and an empty text is refused by some LRSs
+        text = _pattern(kind, pattern, old=old)
+        if text:
+            patterns.append(text)
+    words = {"id": own}
+    if kind_word:
+        words["type"] = kind_word
+    if result:
+        words["result"] = result
+    for name in ("weighting", "time", "timestamp"):
+        value = item.get(name)
+        text = value if isinstance(value, str) else scalar(value) or ""
+        if text:
+            words[name] = text
     return Interaction(
         id=own,
         type=kind,
         description=scalar(item.get("description")) or "",
-        response=rewrite(kind, _PREFIX.sub("", response), old=old) or None if response else None,
-        # what is blank once it is rewritten says nothing, and an empty text is refused by some LRSs
-        patterns=tuple(text for pattern in patterns if pattern and (text := _pattern(kind, pattern, old=old))),
+        response=rewrite(kind, _PREFIX.sub("", response), old=old) or None,
+        patterns=tuple(patterns),
         success=success,
         raw=_number(result) if success is None else None,
         duration=_time(scalar(item.get("latency"))),
-        objectives=tuple(name for entry in _numbered(item.get("objectives")) if (name := scalar(entry.get("id")))),
-        cmi={
-            name: value
-            for name in ("id", "type", "result", "weighting", "time", "timestamp")
-            if (value := scalar(item.get(name)))
-        },
+        objectives=tuple(_texts(item.get("objectives"), "id")),
+        cmi=words,
     )
 
 
@@ -115,9 +123,17 @@ def _pattern(kind: str, text: str, *, old: bool) -> str:
     return rewrite(kind, text, old=old)
 
 
-def _numbered(collection: object) -> list[dict[str, Any]]:
-    entries = collection.values() if isinstance(collection, dict) else ()
-    return list(islice((entry for entry in entries if isinstance(entry, dict)), MAX_LIST_ITEMS))
+def _texts(collection: object, name: str) -> list[str]:
+    """Return an element of the first entries of a collection, of those that have it."""
+    texts: list[str] = []
+    if isinstance(collection, dict):
+        entries = [entry for entry in collection.values() if isinstance(entry, dict)]
+        for entry in entries[:MAX_LIST_ITEMS]:
+            value = entry.get(name)
+            text = value if isinstance(value, str) else scalar(value)
+            if text:
+                texts.append(text)
+    return texts
 
 
 def _number(result: str) -> Number | None:

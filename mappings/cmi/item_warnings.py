@@ -6,8 +6,6 @@ Clients repeat hundreds of items with every commit: what is known by the same by
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import compress
-from operator import ne
 from typing import Any, TypeAlias
 
 from mappings.cmi import scores, values
@@ -54,14 +52,6 @@ _ITEMS: Mapping[str, _Readers] = {
 def _unknown(_value: str) -> object:
     """Stand for the reader of an element that SCORM does not have."""
     raise BadValue(WarningCode.UNKNOWN_ELEMENT, "is unknown")
-
-
-def altered_interactions(before: Snapshot, incoming: Snapshot) -> Mapping[str, Any]:
-    """Return the interactions of a commit that are not known by the same bytes, each decoded, by index."""
-    sent, known = incoming.interactions, before.interactions or {}
-    if not sent:
-        return {}
-    return {index: from_json(sent[index]) for index in compress(sent, map(ne, sent.values(), map(known.get, sent)))}
 
 
 def item_warnings(before: Snapshot, incoming: Snapshot, altered: Mapping[str, Any]) -> Sequence[CmiWarning]:

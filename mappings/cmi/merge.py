@@ -42,6 +42,7 @@ def merge(
     older: bool = False,
     cleared: frozenset[str] = _NOTHING,
     clears_items: bool = False,
+    altered: Mapping[str, Any] | None = None,
 ) -> Snapshot:
     """Return the attempt's snapshot after a commit.
 
@@ -52,6 +53,7 @@ def merge(
             status, but replaces nothing, and says nothing of the session.
         cleared: fields that it empties.
         clears_items: an empty element of an interaction, objective or comment empties what is known of it.
+        altered: its interactions by `altered_interactions`, where they were looked for already.
     """
     changed: dict[str, Any] = {}
     for field in cleared:
@@ -63,6 +65,11 @@ def merge(
         if field not in _SPECIAL:
             if before is None or not older:
                 changed[field] = value
+        elif field == "interactions":
+            sent = altered_interactions(known, incoming) if altered is None else altered
+            interactions = _merge_interactions(before or {}, sent, older=older, clears=clears_items)
+            if interactions is not None:
+                changed[field] = interactions
         elif field in _MERGERS:
             merged = _MERGERS[field](before or {}, value, older=older, clears=clears_items)
             if merged is not None:
@@ -105,14 +112,22 @@ def _merge_items(
     return {**known, **changed} if changed else None
 
 
+def altered_interactions(before: Snapshot, incoming: Snapshot) -> Mapping[str, Any]:
+    """Return the interactions of a commit that are not known by the same bytes, each decoded, by index."""
+    sent, known = incoming.interactions, before.interactions or {}
+    if not sent:
+        return {}
+    return {index: from_json(sent[index]) for index in compress(sent, map(ne, sent.values(), map(known.get, sent)))}
+
+
 def _merge_interactions(
-    known: Interactions, incoming: Interactions, *, older: bool, clears: bool
+    known: Interactions, altered: Mapping[str, Any], *, older: bool, clears: bool
 ) -> Interactions | None:
-    """Merge interactions as `_merge_items` does, but each as JSON. Those with equal bytes cost one comparison."""
+    """Merge altered interactions as `_merge_items` does, but into ones that are JSON."""
     changed: Interactions = {}
-    for index in compress(incoming, map(ne, incoming.values(), map(known.get, incoming))):
+    for index, sent in altered.items():
         before = from_json(known.get(index)) or {}
-        after = _merge_item(before, clean(incoming[index]), older=older, clears=clears)
+        after = _merge_item(before, clean(sent), older=older, clears=clears)
         if after != before:
             changed[index] = as_json(after)
     return {**known, **changed} if changed else None
@@ -148,11 +163,10 @@ _MERGERS: Mapping[str, Callable[..., dict[str, Any] | None]] = {
     "comments_from_learner": _merge_items,
     "comments_from_lms": _merge_items,
     "objectives": _merge_objectives,
-    "interactions": _merge_interactions,
 }
 
 
-_SPECIAL = frozenset({*_LATCHED, *_MERGERS, *SESSION_FIELDS, *_TIMES, "scorm_version"})
+_SPECIAL = frozenset({*_LATCHED, *_MERGERS, "interactions", *SESSION_FIELDS, *_TIMES, "scorm_version"})
 """Fields that are not simply replaced by what is said last."""
 
 

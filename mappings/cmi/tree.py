@@ -131,8 +131,9 @@ def item(sent: object) -> dict[str, Any]:
         return {}
     clean: dict[str, Any] = {}
     for key, part in value.items():
-        leaf = scalar(part)
-        if leaf is not None:
+        if type(part) is str and len(part) <= MAX_LEAF_LENGTH and "\0" not in part:  # as nearly all are
+            clean[key] = part
+        elif (leaf := scalar(part)) is not None:
             clean[key] = _cut(leaf)
         elif key == "score" and isinstance(part, dict):
             clean[key] = _leaves(part)
@@ -142,7 +143,13 @@ def item(sent: object) -> dict[str, Any]:
 
 
 def _leaves(value: Mapping[str, object]) -> dict[str, str]:
-    return {key: _cut(leaf) for key, part in value.items() if (leaf := scalar(part)) is not None}
+    leaves: dict[str, str] = {}
+    for key, part in value.items():
+        if type(part) is str and len(part) <= MAX_LEAF_LENGTH and "\0" not in part:
+            leaves[key] = part
+        elif (leaf := scalar(part)) is not None:
+            leaves[key] = _cut(leaf)
+    return leaves
 
 
 def _cut(leaf: str) -> str:

@@ -91,7 +91,8 @@ class BoundTemplates:
     """What the facts of one session tell of its statements.
 
     `values` are all that the context tells, `slots` fill them into templates; `addresses` are those of the documents
-    that were asked for, by name.
+    that were asked for, by name; `objective_activities` are those that interactions named, by the activity's name in
+    the definition, the objective's id and its description.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class BoundTemplates:
         )
         self._absences: dict[Hashable, frozenset[str]] = {}
         self.addresses: dict[str, DocumentAddress] = {}
+        self.objective_activities: dict[tuple[str, str, str], bytes] = {}
         self._document = definition
         self._activity = activity
         self._namespace = hashlib.sha1(

@@ -24,7 +24,8 @@ from mappings.definition.compiled import CompiledMapping
 from mappings.definition.conditions import SettledValues
 from mappings.definition.model import Once, Rule
 from mappings.definition.statement_context import Slots, StatementContext, attributes
-from mappings.definition.statement_templates import DEFINITION, ITEM_IRI, OBJECTIVES, StatementTemplate
+from mappings.definition.statement_templates import OBJECTIVES, StatementTemplate
+from mappings.generation.item_activities import item_slots, objective_activity
 from mappings.generation.results import SUCCESS, result_of, scaled, score_at, subject_of
 from mappings.generation.session_variables import (
     begin_tracking,
@@ -37,7 +38,6 @@ from mappings.xapi.iris import is_own_iri
 from mappings.xapi.timestamps import rfc3339
 from mappings.xapi.voiding import VOIDED, void
 
-_encode = msgspec.json.Encoder().encode
 _ITEMS = (Interaction, Objective)
 _NOTHING: frozenset[str] = frozenset()
 
@@ -260,7 +260,7 @@ class _StatementGenerator:
         mapping, bound_templates = self._mapping, self._bound_templates
         statement_id = bound_templates.statement_id(key)
         result = result_of(rule.result, subject_of(mapping, self._attempt, self._session, change), bound_templates)
-        slots = self._beyond if item is None else _item_slots(item, self._beyond)
+        slots = self._beyond if item is None else item_slots(item, self._beyond)
         if rule.objectives is not None and isinstance(item, Interaction) and item.objectives:
             slots[OBJECTIVES] = self._objectives(rule.objectives.activity, item.objectives)
         statement_format, judged_as = bound_templates.statement_format(
@@ -286,14 +286,19 @@ class _StatementGenerator:
         if self._described is None:
             self._described = descriptions(self._attempt.snapshot.objectives)
         described = self._described
+        bound_templates, of_commit = self._bound_templates, bool(self._mapping.of_commits)
         activities: dict[bytes, None] = {}
         for own in named:
-            description = described.get(own, "")
-            slots = _item_slots(Objective(own, description), self._beyond)
-            parts = self._bound_templates.activity(
-                activity, described=bool(description), own_iri=is_own_iri(own), unknown=self._unknown
+            body = objective_activity(
+                bound_templates,
+                activity,
+                own,
+                described.get(own, ""),
+                self._beyond,
+                self._unknown,
+                of_commit=of_commit,
             )
-            activities[b"".join([part if isinstance(part, bytes) else slots[part] for part in parts])] = None
+            activities[body] = None
         return b",".join(activities)
 
     def _variables(self, change: Change) -> dict[str, Any]:
@@ -337,13 +342,3 @@ class _StatementGenerator:
 
     def _shown(self, value: Any) -> Any:
         return scaled(self._mapping, self._attempt, value) if isinstance(value, Score) else value
-
-
-def _item_slots(item: Interaction | Objective, beyond: Slots) -> Slots:
-    slots = Slots({"item.id": item.id, "item.description": item.description, ITEM_IRI: item.id}, beyond)
-    if isinstance(item, Interaction):
-        members: dict[str, Any] = {"interactionType": item.type}
-        if item.patterns:
-            members["correctResponsesPattern"] = item.patterns
-        slots[DEFINITION] = _encode(members)[1:-1]
-    return slots

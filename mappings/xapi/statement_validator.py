@@ -16,24 +16,25 @@ from mappings.xapi.validation import Edition, check_activity, check_result, chec
 
 MAX_VERDICTS = 10_000
 """Verdicts that are kept; when there are more, they are forgotten all at once."""
-MAX_REMEMBERED_BYTES = 1_000
-"""Bytes of an activity whose verdict is kept."""
+MAX_REMEMBERED_BYTES = 1_500
+"""Bytes of an activity, or of all of a context, whose verdict is kept."""
 
 _decode = msgspec.json.Decoder().decode
 
 
 class _Context(msgspec.Struct):
-    activities: dict[str, list[msgspec.Raw]] = msgspec.field(name="contextActivities", default_factory=dict)
+    activities: msgspec.Raw = msgspec.field(name="contextActivities", default=msgspec.Raw(b"{}"))
 
 
 class _Activities(msgspec.Struct):
-    """The activities of a statement, each still as JSON."""
+    """The activities of a statement, still as JSON."""
 
     object: msgspec.Raw
     context: _Context
 
 
 _decode_activities = msgspec.json.Decoder(_Activities).decode
+_decode_groups = msgspec.json.Decoder(dict[str, list[msgspec.Raw]]).decode
 
 
 class StatementValidator:
@@ -70,7 +71,13 @@ class StatementValidator:
         faults: list[str] = []
         if not is_sound_activity(parsed.object):
             faults += check_activity(_decode(parsed.object), "statement.object")
-        for group, activities in parsed.context.activities.items():
+        context = bytes(parsed.context.activities)
+        return faults if context in self._sound else faults + self._faults_of_context(context)
+
+    def _faults_of_context(self, context: bytes) -> list[str]:
+        """Return what is wrong with the activities of a context, which are the same for many of its items."""
+        faults: list[str] = []
+        for group, activities in _decode_groups(context).items():
             for activity in map(bytes, activities):
                 if activity not in self._sound:
                     activity_faults = list(
@@ -79,6 +86,8 @@ class StatementValidator:
                     faults += activity_faults
                     if not activity_faults and len(activity) <= MAX_REMEMBERED_BYTES:
                         self._remember(activity)
+        if not faults and len(context) <= MAX_REMEMBERED_BYTES:
+            self._remember(context)
         return faults
 
     def _remember(self, sound: Hashable) -> None:

@@ -17,6 +17,8 @@ class BrokenReferencesError(RuntimeError):
     """A migration lost rows that others refer to; it was taken back."""
 
 
+LOCATION = str(Path(__file__).parent)
+"""The directory of the migrations."""
 _LOCK = 0x5C0_24A_1  # any number that nobody else takes
 
 
@@ -67,11 +69,11 @@ def is_current(connection: Connection) -> bool:
 
 @cache
 def _newest() -> str | None:
-    return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
+    return ScriptDirectory(LOCATION).get_current_head()
 
 
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", LOCATION)
     config.attributes["connection"] = connection
     return config

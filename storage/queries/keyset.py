@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import (
@@ -42,9 +42,6 @@ READ = 5_000
 
 MAX_SORTED_ROWS = 500
 """Rows that are gathered and sorted rather than looked for in the order of time."""
-
-UUID_PATTERN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""A UUID as it is stored, in lower case."""
 
 _FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -287,11 +284,19 @@ class KeysetOrder:
         return None if last is None else list(last)
 
 
+def is_stored_uuid(text: str) -> bool:
+    """Return whether a text is a UUID as it is stored: in lower case, with hyphens."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
 def _fits(column: Column[Any], part: int | str | None) -> bool:
     if part is None:
         return bool(column.nullable)
     if isinstance(column.type, String):
-        return isinstance(part, str) and UUID_PATTERN.fullmatch(part) is not None
+        return isinstance(part, str) and is_stored_uuid(part)
     largest = 2 ** (63 if isinstance(column.type, BigInteger) else 31) - 1
     return isinstance(part, int) and -largest <= part <= largest
 

@@ -58,19 +58,6 @@ def queues(connection: Connection, limit: int = COUNTED) -> dict[str, Queue]:
     return by_target
 
 
-def waiting_by_target(connection: Connection, limit: int) -> tuple[dict[str, int], dict[str, int]]:
-    """Return target -> deliveries of statements that wait, and of documents, counted no further than `limit` each.
-
-    Those that wait for no target yet are under `""`.
-    """
-    statements = _by_target(connection, delivery.c.target, of_state(DeliveryState.WAITING), limit)
-    documents = _by_target(connection, document_delivery.c.target, document_state(DeliveryState.WAITING), limit)
-    return (
-        {name: count.number for name, count in statements.items()},
-        {name: count.number for name, count in documents.items()},
-    )
-
-
 def document_state(state: str) -> list[ColumnElement[bool]]:
     """Return the condition of a document's delivery, so that the indexes which have it are used."""
     value = literal_column(f"'{state}'") if state in {DeliveryState.WAITING, DeliveryState.DEAD} else state

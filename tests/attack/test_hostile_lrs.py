@@ -19,11 +19,11 @@ from aiohttp import web
 
 from bridge import passwords
 from bridge.forwarding import forwarder, polling_worker, transport
-from bridge.forwarding.statement_comparison import Comparison
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import MAX_ANSWER_BYTES, Transport
 from bridge.http_client import HttpResponse
 from bridge.settings import AuditSettings, OidcSettings, TargetSettings
+from mappings.xapi.statement_equality import Comparison
 from storage import outbox
 from storage.queries.lookups import DeliveryLine
 from tests.audit.oidc_provider import CLIENT, SECRET, Provider
@@ -31,7 +31,7 @@ from tests.support.accounts import FAST_HASHER, add_account
 from tests.support.bridge import Bridge, FakeClock, StartBridge
 from tests.support.browser import new_visitor
 from tests.support.deliveries import deliveries_by_id, statements
-from tests.support.http_server import Handler, in_pieces, serve
+from tests.support.http_server import LOOPBACK, Handler, in_pieces, serve
 from tests.support.lrs import accept, posted_ids
 from tests.support.server import Server
 from tests.support.waiting import wait_until
@@ -208,7 +208,7 @@ async def test_a_compressed_answer_that_would_fill_the_memory_is_read_to_its_lim
     async def lrs(_request: web.Request) -> web.StreamResponse:
         return web.Response(status=400, body=bomb, headers={"Content-Encoding": "gzip"})
 
-    async with serve(lrs) as url, transport.open_session() as session:
+    async with serve(lrs) as url, transport.open_session(LOOPBACK) as session:
         to = Transport(session, Target("lrs", url, version="1.0.3"))
         tracemalloc.start()
         reply = await to.post(b"[{}]")

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from pathlib import Path
 
-from storage.engine import open_engine, reading
+import pytest
+from alembic import command
+from sqlalchemy import Engine, text
+
+from storage import migrations
+from storage.engine import open_engine, reading, writing
 from storage.migrations import is_current
 from tests.cli.conftest import Run, Script
+from tests.storage.conftest import fresh_engine
+from tests.support.sql import closing_engine
+
+__all__ = ["fresh_engine"]
+
+
+@pytest.fixture
+def fresh_url(fresh_engine: Engine) -> str:
+    """The URL of a database without any table; the test runs once on each kind."""
+    return fresh_engine.url.set(drivername=fresh_engine.dialect.name).render_as_string(hide_password=False)
+
+
+def _upgrade_to(url: str, revision: str) -> None:
+    with closing_engine(url) as engine:
+        migrations._run(engine, partial(command.upgrade, revision=revision))
+
+
+def _revision(url: str) -> str:
+    with closing_engine(url) as engine, reading(engine) as connection:
+        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
 
 
 def _current(url: str) -> bool:
@@ -45,3 +72,38 @@ def test_a_file_that_is_no_database_is_told(run: Run) -> None:
     result = run("migrate")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "The database cannot be migrated: file is not a database" in result.stderr
+
+
+def test_a_plan_tells_the_revisions_that_are_missing_and_changes_nothing(run: Run, fresh_url: str) -> None:
+    environment = {"SCORM_BRIDGE_DATABASE__URL": fresh_url}
+    _upgrade_to(fresh_url, "0006")
+    plan = json.loads(run("migrate", "--plan", "--json", **environment).stdout)
+    assert (plan["current"], plan["steps"][0]["revision"]) == ("0006", "0007")
+    assert plan["steps"][-1]["revision"] == plan["newest"]
+    assert plan["steps"][0]["description"].startswith("Accounts of the audit pages")
+    assert {"table": "statement", "rows": 0} in plan["steps"][0]["works_through"]
+
+    table = run("migrate", "--plan", **environment)
+    assert "statement (0 rows)" in table.stdout
+    assert f"From revision 0006 to {plan['newest']}" in table.stderr
+    assert _revision(fresh_url) == "0006"
+
+    assert run("migrate", **environment).exit_code == 0
+    plan = json.loads(run("migrate", "--plan", "--json", **environment).stdout)
+    assert (plan["current"], plan["steps"]) == (plan["newest"], [])
+    assert "There is nothing to do." in run("migrate", "--plan", **environment).stderr
+
+
+def test_a_plan_for_a_file_that_is_not_there_creates_none(run: Run) -> None:
+    result = run("migrate", "--plan")
+    assert result.exit_code == 1
+    assert "does not exist yet" in result.stderr
+    assert not Path("scorm-bridge.db").exists()
+
+
+def test_a_schema_of_a_newer_release_is_told(run: Run, database_url: str) -> None:
+    with closing_engine(database_url) as engine, writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    result = run("migrate", "--plan", SCORM_BRIDGE_DATABASE__URL=database_url)
+    assert result.exit_code == 1
+    assert "revision 9999, which this release does not know" in result.stderr

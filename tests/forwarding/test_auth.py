@@ -17,6 +17,7 @@ from bridge.forwarding.outcomes import classify, retry_after
 from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials, Target
 from bridge.forwarding.transport import Transport
 from storage.states import TryOutcome
+from tests.support.http_server import LOOPBACK
 
 ID = "0d1b7a5e-6f0c-5d3c-9a43-9a7d61c3b8ef"
 SECRET = "canary-5b1d"
@@ -66,7 +67,7 @@ async def guarded() -> AsyncIterator[Guarded]:
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     """The client session as the service opens it."""
-    async with transport.open_session() as opened:
+    async with transport.open_session(LOOPBACK) as opened:
         yield opened
 
 

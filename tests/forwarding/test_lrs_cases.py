@@ -249,9 +249,6 @@ RESPELLINGS: dict[str, Callable[[dict[str, Any]], None]] = {
     "duration": lambda body: body["result"].update(duration="PT0H1M30.00S"),
     "float32": lambda body: body["result"]["score"].update(scaled=0.8500000238418579),
     "order": lambda body: body["context"]["contextActivities"]["grouping"].reverse(),
-    "single": lambda body: body["context"]["contextActivities"].update(
-        category=body["context"]["contextActivities"]["category"][0]
-    ),
     "name": lambda body: body["actor"].pop("name"),
 }
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.forwarding.outcomes import Reply, classify, classify_document, retry_after
+from bridge.forwarding.outcomes import Reply, classify, classify_document, find_statement, retry_after
 from storage.states import TryOutcome
 
 SENT = ["00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"]
@@ -174,3 +176,57 @@ def test_no_answer_at_all_is_more_than_the_table_can_bear(status: int | None, te
     assert classify(reply, SENT) in TryOutcome
     wait = retry_after(reply, NOW)
     assert wait is None or 0 <= wait < math.inf
+
+
+STATEMENT: dict[str, Any] = {
+    "id": "0d1b7a5e-6f0c-5d3c-9a43-9a7d61c3b8ef",
+    "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"},
+}
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+OTHER_STATEMENT = STATEMENT | {"id": "1d1b7a5e-6f0c-5d3c-9a43-9a7d61c3b8ef"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        STATEMENT,
+        {"statements": [STATEMENT]},
+        {"statements": [STATEMENT], "more": ""},
+        {"statements": [OTHER_STATEMENT, STATEMENT], "more": "/xapi/statements?page=2"},
+    ],
+    ids=["alone", "listed", "with more", "among others"],
+)
+def test_a_statement_is_found_however_the_lrs_wraps_it(answer: Any) -> None:
+    assert find_statement(_json(answer), STATEMENT["id"]) == STATEMENT
+    assert find_statement(_json(answer), STATEMENT["id"].upper()) == STATEMENT
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "<html>Sign in</html>",
+        "[]",
+        "null",
+        '"text"',
+        "7",
+        "{}",
+        '{"statements": [], "more": ""}',
+        '{"statements": [null, 7, "text", []]}',
+        '{"statements": {}}',
+        '{"statements": null}',
+        '{"id": null}',
+        _json(OTHER_STATEMENT),
+        _json({"statements": [OTHER_STATEMENT]}),
+        "{",
+        "[" * 10_000,
+    ],
+    ids=lambda answer: answer[:25],
+)
+def test_in_what_is_something_else_no_statement_is_found(answer: str) -> None:
+    assert find_statement(answer, STATEMENT["id"]) is None

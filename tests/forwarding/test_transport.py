@@ -21,7 +21,7 @@ from bridge.forwarding.transport import TargetPausedError, Transport
 from bridge.http_client import CONNECT_TIMEOUT
 from bridge.sandbox.lrs import LEDGER, STATEMENTS, Edition, FaultRule, faults
 from storage.states import TryOutcome
-from tests.support.http_server import serve
+from tests.support.http_server import LOOPBACK, serve
 from tests.support.lrs import GET, POST, Lrs, StartLrs
 
 ID = "0d1b7a5e-6f0c-5d3c-9a43-9a7d61c3b8ef"
@@ -35,7 +35,7 @@ OpenTransport = Callable[..., Transport]
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     """The client session as the service opens it."""
-    async with transport.open_session() as opened:
+    async with transport.open_session(LOOPBACK) as opened:
         yield opened
 
 

@@ -27,7 +27,7 @@ from bridge.sandbox.lrs import create_lrs
 from bridge.settings import TargetSettings
 from tests.support.bridge import StartBridge
 from tests.support.deliveries import deliveries_by_id, is_settled
-from tests.support.http_server import serve
+from tests.support.http_server import LOOPBACK, serve
 from tests.support.waiting import wait_until
 
 PASSED = {"core": {"lesson_status": "passed"}}
@@ -106,7 +106,7 @@ async def test_an_lrs_with_an_authority_of_its_own_that_wants_a_certificate_gets
         await bridge.commit(PASSED)
         await wait_until(lambda: is_settled(bridge))
         assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
-        assert (await check_connection(build_targets([target], [])[0])).is_success
+        assert (await check_connection(build_targets([target], [])[0], LOOPBACK)).is_success
         await bridge.close()
 
 
@@ -120,7 +120,7 @@ async def test_without_authority_or_certificate_nothing_is_sent(tmp_path: Path, 
         del files["client_key_file"]
     async with lrs_over_tls(theirs, trusted=ours) as endpoint:
         target = TargetSettings(name="lrs", endpoint=endpoint, **files)
-        tested = await check_connection(build_targets([target], [])[0])
+        tested = await check_connection(build_targets([target], [])[0], LOOPBACK)
     assert (tested.summary, tested.is_success) == ("no answer", False)
 
 

@@ -160,7 +160,7 @@ async def test_counting_that_takes_long_is_no_reason_to_be_unready(
 ) -> None:
     monkeypatch.setattr(backlog, "COUNT_TIMEOUT", 0.05)
     going_on = threading.Event()
-    counted = backlog.waiting_by_target  # type: ignore[attr-defined]  # replaced where it is used
+    counted = backlog.queues  # type: ignore[attr-defined]  # replaced where it is used
     calls = []
 
     def slow(connection: Connection, limit: int) -> Any:
@@ -168,7 +168,7 @@ async def test_counting_that_takes_long_is_no_reason_to_be_unready(
         going_on.wait(30)
         return counted(connection, limit)
 
-    monkeypatch.setattr(backlog, "waiting_by_target", slow)
+    monkeypatch.setattr(backlog, "queues", slow)
     try:
         answers = [await bridge.get("/readyz", token=None) for _ in range(4)]
     finally:

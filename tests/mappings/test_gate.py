@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.attempt import AttemptState, SessionState
+from mappings.attempt.changes import Change
+from mappings.cmi.interactions import interaction
 from mappings.definition import compile_definition, load_definition
 from mappings.generation.statements import generate_statements
 from mappings.xapi.fast_checks import is_sound_activity, is_sound_result
+from mappings.xapi.statement_validator import StatementValidator
 from mappings.xapi.validation import Edition, check_activity, check_result, check_statement
 from tests.mappings.builders import NOON
-from tests.mappings.statement_builders import DOCUMENTS, ODD_IDS, SHIPPED, change_of, facts
+from tests.mappings.statement_builders import ANSWER, DOCUMENTS, ODD_IDS, SHIPPED, change_of, compiled, facts
 
 proven = settings(deadline=None, max_examples=500, derandomize=True, database=None)
 
@@ -155,3 +158,18 @@ def test_a_document_that_puts_ids_where_not_any_text_will_do_has_each_session_ju
     assert _problem(mapping, sound) == (None, [])
     problem, whole = _problem(mapping, who)
     assert (problem is None) == (whole == [])
+
+
+def test_a_context_with_a_fault_is_refused_each_time_and_a_sound_one_beside_it_is_not():
+    validator = StatementValidator()
+    change = Change("interaction.answered", about=interaction(ANSWER))
+    (generated,) = generate_statements(
+        compiled(), facts(), AttemptState(), SessionState(number=1), [change], NOON
+    ).statements
+    sound = generated.body.encode()
+    faulty = sound.replace(b'"id":"https://w3id.org/xapi/scorm"', b'"id":"no IRI"')
+    assert faulty != sound
+
+    problems = [validator.problem(body, b"", "rule", item=True) for body in (sound, faulty, sound, faulty)]
+
+    assert [problem is None for problem in problems] == [True, False, True, False]

@@ -14,6 +14,7 @@ from mappings.cmi.objectives import Objective
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition import DefinitionError, load_definition
 from mappings.definition.model import CONTEXT_LISTS
+from mappings.generation.item_activities import MAX_OBJECTIVE_BYTES, MAX_OBJECTIVES
 from mappings.generation.statements import generate_statements
 from tests.mappings.builders import Play, numbered, scorm_12, scorm_2004
 from tests.mappings.statement_builders import ANSWER, DOCUMENTS, ODD_IDS, SHIPPED, compiled, facts, judged, tell
@@ -177,3 +178,28 @@ def test_only_interactions_name_objectives(trigger):
         load_definition(f"{SHIPPED}\n{rule}", "test.toml")
 
     assert [fault.message for fault in caught.value.faults] == [f"are named by interactions only: {trigger!r} has none"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_objectives_beyond_those_that_are_remembered_are_told_alike(times):
+    mapping = compiled(SHIPPED)
+    named = [f"O{number}" for number in range(2 * MAX_OBJECTIVES)] + ["O" * MAX_OBJECTIVE_BYTES]
+    statement = None
+    for _ in range(times):
+        (statement,) = tell(answered(*named), mapping=mapping)
+
+    assert listed(statement) == [activity(name) for name in named]
+    bound = mapping.bind(facts())
+    assert len(bound.objective_activities) == MAX_OBJECTIVES
+
+
+def test_an_objective_that_is_described_anew_is_told_by_its_new_description():
+    mapping, play = compiled(), Play()
+    activities = []
+    for count, words in enumerate(("One", "Two"), 1):
+        answers = [ANSWER | {"id": f"Q{at}", "objectives": numbered({"id": "O1"})} for at in range(count)]
+        tree = {"objectives": numbered({"id": "O1", "description": words}), "interactions": numbered(*answers)}
+        (statement,) = statements_of(play, mapping, scorm_2004(tree))
+        activities += listed(statement)
+
+    assert activities == [activity("O1", description={"en-US": words}) for words in ("One", "Two")]

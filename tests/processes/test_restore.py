@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.processes.backups import Backup, backups_of
+from tests.processes.backups import Backup
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.service import PASSWORD, USERNAME
 from tests.support.lrs import Lrs
@@ -48,9 +48,9 @@ async def shelf(request: pytest.FixtureRequest, lrs: Lrs) -> AsyncIterator[Shelf
 
 
 @pytest.fixture
-def backup(database_url: str, tmp_path: Path) -> Iterator[Backup]:
-    """A backup of the test's database."""
-    yield from backups_of(database_url, tmp_path)
+def backup(database_url: str, tmp_path: Path) -> Backup:
+    """A backup of the test's database, which is still to be taken."""
+    return Backup(database_url, tmp_path)
 
 
 @dataclass
@@ -97,15 +97,6 @@ class Site:
         """Re-issue what met another history's statements."""
         await self.server.run("deliveries", "reissue", "--target", "lrs", "--yes", "--reason", "restored")
 
-    async def back_up(self) -> None:
-        """Back the database up; where that takes a copy that nobody writes to meanwhile, with the bridge stopped."""
-        if self.backup.is_online:
-            await self.backup.take()
-            return
-        await self.server.stop()
-        await self.backup.take()
-        await self.server.start()
-
     async def go_back(self) -> None:
         """Stop the bridge, restore the backup and start it again."""
         await self.server.stop()
@@ -127,7 +118,7 @@ async def site(
     site = Site(server, backup, token, http)
     await site.score(10)
     await site.settled(1)
-    await site.back_up()
+    await backup.take()
     await site.score(20)
     await site.settled(2)
     assert shelf.scores() == [10, 20]
@@ -187,7 +178,7 @@ async def test_what_was_on_its_way_when_the_backup_was_taken_is_delivered_and_no
     await server.start()
     site = Site(server, backup, token, http)
     await site.score(10)
-    await site.back_up()
+    await backup.take()
     await server.run("targets", "resume", "lrs")
     await site.settled(1)
 

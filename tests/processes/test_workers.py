@@ -14,7 +14,7 @@ from storage.engine import open_engine
 from storage.migrations import migrate
 from tests.support.lrs import Lrs
 from tests.support.server import Server, StartServer
-from tests.support.waiting import wait_until
+from tests.support.waiting import poll, wait_until
 
 WORKERS = 2
 COMMITS = 60
@@ -111,3 +111,27 @@ async def test_a_sqlite_file_has_one_bridge_at_a_time(new_server: StartServer, t
 async def test_a_sqlite_file_takes_no_workers(new_server: StartServer, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="status 78: --workers needs PostgreSQL"):
         await new_server(f"sqlite:///{tmp_path / 'one.db'}").start("--workers", "2")
+
+
+async def _commits_counted(http: aiohttp.ClientSession, server: Server) -> tuple[int, int]:
+    """Return how many commits `/metrics` shows, and how many workers."""
+    async with http.get(f"{server.url}/metrics") as response:
+        lines = dict(line.rsplit(" ", 1) for line in (await response.text()).splitlines() if not line.startswith("#"))
+    commits = [float(count) for name, count in lines.items() if name.startswith("scorm_bridge_commits_total{")]
+    return int(sum(commits)), int(float(lines["scorm_bridge_workers"]))
+
+
+async def test_metrics_are_of_all_workers_and_stay_when_one_dies(served: tuple[Server, str]) -> None:
+    server, token = served
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
+
+        async def counted() -> tuple[int, int]:
+            return await _commits_counted(http, server)
+
+        assert (await poll(counted, lambda now: now == (0, WORKERS))) == (0, WORKERS)
+        await asyncio.gather(*(commit(http, server, token, number, 1) for number in range(20)))
+        # as many as the workers have told each other of, whichever of them is asked
+        for _ in range(5):
+            assert (await poll(counted, lambda now: now == (20, WORKERS))) == (20, WORKERS)
+        os.kill(min(children(server.pid)), signal.SIGTERM)
+        assert (await poll(counted, lambda now: now == (20, WORKERS - 1))) == (20, WORKERS - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage import attempts, lms, migrations, tables
 from storage.engine import open_engine, reading, writing
-from storage.migrations import is_current, migrate
+from storage.migrations import LOCATION, is_current, migrate
 from storage.tables import attempt, delivery, enrollment, journal, metadata, session, statement
 from tests.storage.builders import (
     NOW,
@@ -32,6 +33,7 @@ from tests.storage.builders import (
     uid,
 )
 from tests.storage.threads import at_once
+from tests.support.sql import observe_statements
 
 Rows = dict[str, object]
 
@@ -299,3 +301,31 @@ def test_a_name_of_an_lms_is_there_once(engine: Engine) -> None:
         connection.execute(
             text("INSERT INTO lms (name, home_page, origins, created_at) VALUES ('lms', 'https://x', '[]', 0)")
         )
+
+
+LARGE = {
+    "enrollment", "attempt", "session", "journal", "statement", "delivery", "try", "delivery_try", "document",
+    "document_delivery", "document_try", "refusal", "audit_log",
+}  # fmt: skip
+"""Tables that grow with use."""
+WORK = re.compile(
+    r"""INSERT\ INTO\ _alembic_tmp_(\w+) | ^UPDATE\ "?(\w+) | CREATE\ (?:UNIQUE\ )?INDEX\ \S+\ ON\ "?(\w+)
+    | ALTER\ TABLE\ "?(\w+)"?\ (?:ADD\ CONSTRAINT|ALTER\ COLUMN\ \S+\ (?:TYPE|SET\ NOT\ NULL)) | FROM\ "?(\w+)""",
+    re.VERBOSE,
+)
+"""What reads or writes all rows of a table."""
+
+
+@pytest.mark.slow
+def test_each_migration_says_which_large_tables_it_works_through(fresh_engine: Engine) -> None:
+    """`migrate --plan` relies on it."""
+    directory = ScriptDirectory(LOCATION)
+    for revision in reversed(REVISIONS):
+        with reading(fresh_engine) as connection:
+            before = set(inspect(connection).get_table_names())
+        statements: list[str] = []
+        with observe_statements(statements.append):
+            migrations._run(fresh_engine, partial(command.upgrade, revision=revision))
+        names = {name for statement in statements for groups in WORK.findall(statement) for name in groups}
+        said = getattr(directory.get_revision(revision).module, "WORKS_THROUGH", {})
+        assert {*said.get(fresh_engine.dialect.name, ())} == names & before & LARGE, revision

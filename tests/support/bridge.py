@@ -19,6 +19,7 @@ from bridge.settings import (
     AuditSettings,
     DatabaseSettings,
     LimitSettings,
+    MetricsSettings,
     ProxySettings,
     ServerSettings,
     Settings,
@@ -178,6 +179,7 @@ async def start_bridge(
     limits: LimitSettings | None = None,
     monotonic: Callable[[], float] = time.monotonic,
     proxy: ProxySettings | None = None,
+    metrics: MetricsSettings | None = None,
     random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
@@ -193,6 +195,7 @@ async def start_bridge(
         audit=audit or AuditSettings(),
         limits=limits or LimitSettings(),
         proxy=proxy or ProxySettings(),
+        metrics=metrics or MetricsSettings(),
     )
     try:
         app = create_app(settings, now=clock, new_id=ids or Ids(), random=random, monotonic=monotonic)

@@ -10,7 +10,11 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bridge.outgoing import OutgoingGuard
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+LOOPBACK = OutgoingGuard(["127.0.0.0/8"])
+"""What lets a client connect to these servers."""
 TURNS = 20
 """Turns of the event loop between two pieces, in which a client in the same loop reads what there is so far."""
 

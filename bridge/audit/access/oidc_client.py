@@ -27,6 +27,7 @@ from bridge.audit.access.signer import Signer
 from bridge.clock import Now
 from bridge.forwarding.auth import client_basic
 from bridge.http_client import open_session, send_request, too_large
+from bridge.outgoing import OutgoingAddressError, OutgoingGuard
 from bridge.settings import OidcSettings
 from storage.accounts import NewAccount
 
@@ -81,10 +82,11 @@ class AuthorizationRequest(NamedTuple):
 class OidcClient:
     """Signs people in at one issuer."""
 
-    def __init__(self, settings: OidcSettings, signer: Signer, now: Now) -> None:
+    def __init__(self, settings: OidcSettings, signer: Signer, now: Now, guard: OutgoingGuard) -> None:
         self._settings = settings
         self._signer = signer
         self._now = now
+        self._guard = guard
         self._metadata: tuple[int, IssuerMetadata] | None = None
         self._keys: tuple[int, KeySet] | None = None
 
@@ -219,12 +221,12 @@ class OidcClient:
         self, method: str, address: str, *, body: str | None = None, headers: dict[str, str] | None = None
     ) -> bytes:
         try:
-            async with open_session(timeout_seconds=ISSUER_TIMEOUT) as session:
+            async with open_session(self._guard, timeout_seconds=ISSUER_TIMEOUT) as session:
                 response = await send_request(
                     session, method, address, max_bytes=MAX_ISSUER_ANSWER_BYTES, data=body, headers=headers
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise OidcError(_UNAVAILABLE, f"{address} does not answer: {type(error).__name__}") from None
+            raise OidcError(_UNAVAILABLE, f"{address} does not answer: {_reason(error)}") from None
         if response.status != 200:
             location = response.headers.get("Location", "")[:500]
             redirects = f" and redirects to {location!r}" if response.status < 400 else ""
@@ -232,6 +234,12 @@ class OidcClient:
         if response.is_truncated:
             raise OidcError(_UNAVAILABLE, f"{address}: {too_large(MAX_ISSUER_ANSWER_BYTES)}")
         return response.body
+
+
+def _reason(error: Exception) -> str:
+    """Return why no answer came: the guard's words, and else no more than the kind of error."""
+    refusal = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
+    return str(refusal.strerror) if isinstance(refusal, OutgoingAddressError) else type(error).__name__
 
 
 _UNAVAILABLE = "Your organisation's sign-in is not available. Try again later, or sign in with a password."

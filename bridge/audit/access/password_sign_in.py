@@ -26,7 +26,11 @@ def set_up(app: web.Application) -> None:
     dependencies = app[DEPENDENCIES]
     settings = dependencies.settings.audit.oidc
     signer = Signer(dependencies.keys)
-    app[OIDC_CLIENT] = None if settings is None else OidcClient(settings, signer, dependencies.now)
+    app[OIDC_CLIENT] = (
+        None
+        if settings is None
+        else OidcClient(settings, signer, dependencies.now, dependencies.settings.outgoing_guard())
+    )
     checker = app[CHECKER] = PasswordChecker()
 
     async def close(_app: web.Application) -> None:

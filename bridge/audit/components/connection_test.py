@@ -11,6 +11,7 @@ from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from bridge.http_client import describe_failure, open_session
+from bridge.outgoing import OutgoingGuard
 
 TEST_TIMEOUT = 15
 """Seconds for each request: somebody is waiting."""
@@ -28,10 +29,10 @@ class ConnectionTestResult(NamedTuple):
     is_success: bool = False
 
 
-async def check_connection(target: Target) -> ConnectionTestResult:
+async def check_connection(target: Target, guard: OutgoingGuard) -> ConnectionTestResult:
     """Request the LRS's `about` with the target's credentials; failures of the LRS or the network are results, too."""
     try:
-        async with open_session(timeout_seconds=TEST_TIMEOUT) as session:
+        async with open_session(guard, timeout_seconds=TEST_TIMEOUT) as session:
             reply = await Transport(session, target).about()
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         reply = Reply(None, describe_failure(error, TEST_TIMEOUT))

@@ -14,7 +14,7 @@ from bridge.audit.components.request_params import parse_time
 from mappings.xapi.timestamps import rfc3339
 from storage.deliveries import STATES, DeliveryFilter
 from storage.queries.documents import DocumentFilter
-from storage.queries.keyset import UUID_PATTERN
+from storage.queries.keyset import is_stored_uuid
 from storage.states import DeliveryState
 
 _NAMES = {
@@ -60,11 +60,6 @@ def parse_document_filter(fields: Mapping[str, str]) -> DocumentFilter:
     return DocumentFilter(**values | {"target": _target(fields)} | _times(fields))
 
 
-def is_uuid(text: str) -> bool:
-    """Return whether a text is a UUID as the database stores them."""
-    return UUID_PATTERN.fullmatch(text) is not None
-
-
 def filter_fields(filter_: DeliveryFilter) -> dict[str, str]:
     """Return a filter as the fields that `parse_delivery_filter` reads."""
     values: dict[str, str] = {}
@@ -92,7 +87,7 @@ def _target(fields: Mapping[str, str]) -> str | None:
 
 def _uuid(fields: Mapping[str, str], name: str) -> str | None:
     value = _text(fields, name)
-    if value is not None and not is_uuid(value.lower()):
+    if value is not None and not is_stored_uuid(value.lower()):
         raise web.HTTPBadRequest(text=f"{_NAMES[name]} must look like 1b4e28ba-2fa1-41d2-883f-0016d3cca427.")
     return None if value is None else value.lower()
 

@@ -12,7 +12,7 @@ from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import exports
 from bridge.audit.components.filter_options import FilterOptions, filter_options
-from bridge.audit.components.filters import DOCUMENT_STATES, RESOURCES, is_uuid, parse_document_filter
+from bridge.audit.components.filters import DOCUMENT_STATES, RESOURCES, parse_document_filter
 from bridge.audit.components.json_view import text_file, view_of
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import not_found
@@ -20,7 +20,7 @@ from bridge.audit.dependencies import DEPENDENCIES
 from storage.queries import documents
 from storage.queries.documents import DocumentFilter, DocumentLineage, DocumentSummary
 from storage.queries.enrollment_filter import WHOSE
-from storage.queries.keyset import ResultPage
+from storage.queries.keyset import ResultPage, is_stored_uuid
 
 _COLUMNS = (
     "id", "changed_at", "name", "resource", "place", "content_type", *WHOSE, "session_id", "commit_number",
@@ -94,7 +94,7 @@ async def _content(request: web.Request) -> web.StreamResponse:
 
 async def _lineage(request: web.Request) -> DocumentLineage:
     document_id = request.match_info["id"].lower()
-    if is_uuid(document_id):
+    if is_stored_uuid(document_id):
         lineage = await request.app[DEPENDENCIES].database.read(documents.lineage, document_id)
         if lineage is not None:
             return lineage

@@ -12,7 +12,6 @@ from bridge.audit.access.posted_forms import MAX_DOCUMENT_BYTES, form_of
 from bridge.audit.access.roles import Role, current_account
 from bridge.audit.components import background_jobs
 from bridge.audit.components.background_jobs import JOB_RUNNER, BackgroundJob
-from bridge.audit.components.filters import is_uuid
 from bridge.audit.components.flash import redirect
 from bridge.audit.components.render import render_page
 from bridge.audit.dependencies import DEPENDENCIES
@@ -32,6 +31,7 @@ from mappings.definition.diff import DifferenceKind
 from storage import mapping_versions
 from storage.journal_replay import JournalSpan
 from storage.mapping_versions import WholeVersion
+from storage.queries.keyset import is_stored_uuid
 
 DAY = 86_400_000
 MAX_DAYS = 3_660
@@ -59,7 +59,7 @@ async def _preview(request: web.Request) -> web.StreamResponse:
         version = find_version(connection, request.match_info["hash"])
         if not session and not number:
             return _PreviewView(version)
-        if not is_uuid(session.lower()) or not (number.isascii() and number.isdigit() and len(number) < 10):
+        if not is_stored_uuid(session.lower()) or not (number.isascii() and number.isdigit() and len(number) < 10):
             return _PreviewView(version, fault="Enter the session id and the number of the commit in it, such as 1.")
         try:
             mapping = compile_text(version.definition, version.name)
@@ -81,7 +81,7 @@ async def _pasted(request: web.Request) -> web.StreamResponse:
 
     def query(connection: Connection) -> _PreviewView:
         version = find_version(connection, request.match_info["hash"])
-        if session and not is_uuid(session):
+        if session and not is_stored_uuid(session):
             return _PreviewView(version, fault="A session id must look like 1b4e28ba-2fa1-41d2-883f-0016d3cca427.")
         try:
             mapping = compile_text(version.definition, version.name)

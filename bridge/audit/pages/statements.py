@@ -13,7 +13,7 @@ from bridge.audit.access.redaction import redact_answer, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import exports
 from bridge.audit.components.filter_options import FilterOptions, filter_options
-from bridge.audit.components.filters import is_uuid, parse_delivery_filter
+from bridge.audit.components.filters import parse_delivery_filter
 from bridge.audit.components.json_view import TextView, text_file, truncate_text, view_of
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import not_found
@@ -25,7 +25,7 @@ from mappings.xapi.voiding import voiding_id
 from storage.deliveries import STATES, Delivery, DeliveryFilter, TryLine
 from storage.queries import statements, timeline
 from storage.queries.enrollment_filter import WHOSE
-from storage.queries.keyset import ResultPage
+from storage.queries.keyset import ResultPage, is_stored_uuid
 from storage.queries.statements import Origin, StatementSummary
 
 _COLUMNS = (
@@ -84,7 +84,7 @@ async def _statement(request: web.Request) -> web.StreamResponse:
     sees_cmi, now = may_see_cmi(request), dependencies.now()
 
     def query(connection: Connection) -> _StatementPage | None:
-        lineage = statements.lineage(connection, statement_id) if is_uuid(statement_id) else None
+        lineage = statements.lineage(connection, statement_id) if is_stored_uuid(statement_id) else None
         if lineage is None:
             return None
         deliveries = [
@@ -128,7 +128,7 @@ async def _statement(request: web.Request) -> web.StreamResponse:
 
 async def _body(request: web.Request) -> web.StreamResponse:
     statement_id = request.match_info["id"].lower()
-    if is_uuid(statement_id):
+    if is_stored_uuid(statement_id):
         view = await request.app[DEPENDENCIES].database.read(statements.origin, statement_id)
         if view is not None:
             return text_file(f"statement-{statement_id}.json", view.body.encode())

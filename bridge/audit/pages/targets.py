@@ -48,9 +48,9 @@ def _done(request: web.Request, name: str, message: str) -> web.Response:
 
 
 async def _test(request: web.Request) -> web.StreamResponse:
-    name = _configured_name(request)
-    target = next(target for target in request.app[DEPENDENCIES].targets if target.name == name)
-    return await _page(request, test_result=await check_connection(target))
+    name, dependencies = _configured_name(request), request.app[DEPENDENCIES]
+    target = next(target for target in dependencies.targets if target.name == name)
+    return await _page(request, test_result=await check_connection(target, dependencies.settings.outgoing_guard()))
 
 
 async def _page(

@@ -15,7 +15,8 @@ from mappings.xapi.validation import shape
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+UUID_PATTERN: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+"""A UUID in its standard string form, of any version, in either case."""
 
 _LOCAL_CHARACTER: Final = r"[^\s\x00-\x20@<>()\[\]:;,\\\"]"
 _LABEL: Final = r"[^\s\x00-\x20@<>()\[\]:;,\\\"./?#]+"
@@ -54,7 +55,7 @@ _LANGUAGE_TAG: Final = re.compile(
 
 def check_uuid(value: object, at: str) -> Iterator[str]:
     """Validate a UUID in its standard string form, of any version, in either case."""
-    if not isinstance(value, str) or not _UUID.fullmatch(value):
+    if not isinstance(value, str) or not UUID_PATTERN.fullmatch(value):
         yield shape.must_be("a UUID such as 12345678-1234-5678-1234-567812345678", value, at)
 
 

@@ -9,6 +9,7 @@ revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
+WORKS_THROUGH = {"sqlite": ("delivery",), "postgresql": ("delivery",)}
 
 _TROUBLED = sa.text("state IN ('dead', 'quarantined', 'discarded')")
 

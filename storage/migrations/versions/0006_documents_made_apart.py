@@ -9,6 +9,7 @@ revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
+WORKS_THROUGH = {"sqlite": ("attempt", "delivery"), "postgresql": ("attempt", "delivery")}
 
 _DUE = sa.text("documents_due IS NOT NULL")
 _WAITS = sa.text("state = 'waiting'")

@@ -9,6 +9,10 @@ revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
+WORKS_THROUGH = {
+    "sqlite": ("attempt", "document_delivery", "enrollment", "journal", "statement"),
+    "postgresql": ("attempt", "document_delivery", "enrollment", "journal", "statement"),
+}
 
 
 def upgrade() -> None:

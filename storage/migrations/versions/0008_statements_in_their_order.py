@@ -8,6 +8,7 @@ revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
+WORKS_THROUGH = {"sqlite": ("statement",), "postgresql": ("statement",)}
 
 _BY_TIME, _IN_ORDER = "ix_statement_made_at", "ix_statement_made_at_attempt_id_position"
 

@@ -9,6 +9,7 @@ revision = "0011"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
+WORKS_THROUGH = {"sqlite": ("try",), "postgresql": ("try",)}
 
 _DIVERGED = sa.text("outcome = 'diverged'")
 

@@ -12,6 +12,7 @@ revision = "0015"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
+WORKS_THROUGH = {"sqlite": ("attempt", "enrollment", "session"), "postgresql": ("attempt", "enrollment", "session")}
 
 _TOGETHER = 500
 _session = sa.table("session", sa.column("session_id"), sa.column("state"), sa.column("ended"))

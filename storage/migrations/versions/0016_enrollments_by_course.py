@@ -10,6 +10,7 @@ revision = "0016"
 down_revision = "0013"
 branch_labels = None
 depends_on = None
+WORKS_THROUGH = {"sqlite": ("enrollment",), "postgresql": ("enrollment",)}
 
 _OLD_KEY = "uq_enrollment_lms_id_learner_id_activity_id"
 _NEW_KEY = "uq_enrollment_lms_id_learner_id_activity_id_course_id"

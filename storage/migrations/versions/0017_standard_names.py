@@ -14,6 +14,10 @@ revision = "0017"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
+WORKS_THROUGH = {
+    "sqlite": ("attempt", "enrollment", "session", "statement"),
+    "postgresql": ("attempt", "enrollment", "session"),
+}
 
 _BATCH_SIZE = 500
 _uuid = sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
