@@ -27,11 +27,11 @@ class SearchIndexer(PeriodicTask):
         self._ahead = 0
 
     async def run_once(self) -> bool:
-        """Index some; return whether there are more."""
+        """Add some to the index; return whether there are more."""
         return await self._rename() or await self._settle() or await self._look_ahead()
 
     async def index(self) -> None:
-        """Index all that there is."""
+        """Add all that there is to the index."""
         while await self.run_once():
             pass
 

@@ -42,7 +42,7 @@ FIELDS: Mapping[SearchKind, tuple[SearchField, SearchField, SearchField]] = {
 """The fields of each kind: beginnings of the name's words, what is inside of these, and the id's words."""
 
 
-class Subject(NamedTuple):
+class SearchSubject(NamedTuple):
     """What an entry is about, by the id that its LMS gave it."""
 
     kind: str
@@ -60,7 +60,7 @@ class Indexed(NamedTuple):
 class IndexBatch(NamedTuple):
     """What is to be written. `reached` is the last enrollment looked at; `has_more` where there may be others."""
 
-    entries: Mapping[Subject, Indexed]
+    entries: Mapping[SearchSubject, Indexed]
     renames: Sequence[int]
     reached: int
     has_more: bool
@@ -120,7 +120,7 @@ def load_enrollments(
         if created_before is not None and row.created_at >= created_before:
             break
         ids.append(row.id)
-    entries: dict[Subject, Indexed] = {}
+    entries: dict[SearchSubject, Indexed] = {}
     reached = after
     missing = _missing(connection, owners := _enrollments(connection, ids), renames=renames)
     for enrollment_id in ids:
@@ -169,7 +169,7 @@ def store(connection: Connection, batch: IndexBatch, progress_to: int | None = N
     return True
 
 
-def forget(connection: Connection, subject: Subject) -> bool:
+def forget(connection: Connection, subject: SearchSubject) -> bool:
     """Remove a subject from the index, with or after its enrollments; return whether it was there.
 
     On PostgreSQL what is being indexed is waited for: what was read before the enrollments went is not written after.
@@ -184,20 +184,20 @@ def forget(connection: Connection, subject: Subject) -> bool:
     return True
 
 
-def _without_enrollment(connection: Connection, subjects: Iterable[Subject]) -> set[Subject]:
+def _without_enrollment(connection: Connection, subjects: Iterable[SearchSubject]) -> set[SearchSubject]:
     """Return the learners whose enrollments are gone since they were read."""
     by_lms: dict[int, list[str]] = {}
     for subject in subjects:
         if subject.kind == SearchKind.LEARNER:
             by_lms.setdefault(subject.lms_id, []).append(subject.subject_id)
-    gone: set[Subject] = set()
+    gone: set[SearchSubject] = set()
     for lms_id, ids in by_lms.items():
         rows = connection.execute(
             select(enrollment.c.learner_id)
             .where(enrollment.c.lms_id == lms_id, enrollment.c.learner_id.in_(ids))
             .distinct()
         )
-        gone |= {Subject(SearchKind.LEARNER.value, lms_id, each) for each in {*ids} - {*rows.scalars()}}
+        gone |= {SearchSubject(SearchKind.LEARNER.value, lms_id, each) for each in {*ids} - {*rows.scalars()}}
     return gone
 
 
@@ -214,16 +214,16 @@ def _remove(connection: Connection, entry_id: int, pairs: Iterable[tuple[SearchF
         )
 
 
-def _enrollments(connection: Connection, ids: Sequence[int]) -> dict[int, dict[Subject, str]]:
+def _enrollments(connection: Connection, ids: Sequence[int]) -> dict[int, dict[SearchSubject, str]]:
     """Return enrollment -> its subjects and their names, in the order of the ids."""
     columns = (
         "id", "lms_id", "learner_id", "learner_name", "course_id", "course_name", "activity_id", "activity_name"
     )  # fmt: skip
     query = select(*(enrollment.c[name] for name in columns)).where(enrollment.c.id.in_(ids)).order_by(enrollment.c.id)
-    owners: dict[int, dict[Subject, str]] = {}
+    owners: dict[int, dict[SearchSubject, str]] = {}
     for row in connection.execute(query) if ids else ():
         owners[row.id] = {
-            Subject(kind.value, row.lms_id, subject_id): name
+            SearchSubject(kind.value, row.lms_id, subject_id): name
             for kind, subject_id, name in (
                 (SearchKind.LEARNER, row.learner_id, row.learner_name),
                 (SearchKind.COURSE, row.course_id, row.course_name),
@@ -235,10 +235,10 @@ def _enrollments(connection: Connection, ids: Sequence[int]) -> dict[int, dict[S
 
 
 def _missing(
-    connection: Connection, owners: Mapping[int, Mapping[Subject, str]], *, renames: bool
-) -> dict[Subject, Indexed]:
+    connection: Connection, owners: Mapping[int, Mapping[SearchSubject, str]], *, renames: bool
+) -> dict[SearchSubject, Indexed]:
     """Return those of the subjects that have no entry, or one of another name."""
-    names: dict[Subject, str] = {}
+    names: dict[SearchSubject, str] = {}
     for subjects in owners.values():
         for subject, name in subjects.items():
             if name or subject not in names:
@@ -254,16 +254,16 @@ def _missing(
     return missing
 
 
-def _stored(connection: Connection, subjects: Iterable[Subject]) -> dict[Subject, Indexed]:
+def _stored(connection: Connection, subjects: Iterable[SearchSubject]) -> dict[SearchSubject, Indexed]:
     by_owner: dict[tuple[str, int], list[str]] = {}
     for subject in subjects:
         by_owner.setdefault((subject.kind, subject.lms_id), []).append(subject.subject_id)
-    stored: dict[Subject, Indexed] = {}
+    stored: dict[SearchSubject, Indexed] = {}
     for (kind, lms_id), ids in by_owner.items():
         rows = connection.execute(
             select(search_entry.c.id, search_entry.c.subject_id, search_entry.c.name).where(
                 search_entry.c.kind == kind, search_entry.c.lms_id == lms_id, search_entry.c.subject_id.in_(ids)
             )
         )
-        stored |= {Subject(kind, lms_id, row.subject_id): Indexed(row.name, row.id) for row in rows}
+        stored |= {SearchSubject(kind, lms_id, row.subject_id): Indexed(row.name, row.id) for row in rows}
     return stored

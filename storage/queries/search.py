@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
-from storage.queries.keyset import PAGE_SIZE, READ, CursorError, ResultPage, decode, encode, within_prefix
+from storage.queries.keyset import PAGE_SIZE, CursorError, ResultPage, decode, encode, within_prefix
 from storage.search_index import FIELDS, ID, MAX_TERM_LENGTH, MAX_WORDS, progress, terms, words
 from storage.search_tables import search_entry, search_term
 from storage.states import SearchField, SearchKind
@@ -15,6 +15,8 @@ from storage.tables import attempt, document, enrollment, lms, session, statemen
 
 CHUNK = 250
 """Terms read at once."""
+MAX_READ = 2_000
+"""Terms that a page looks at."""
 MIN_UUID_DIGITS = 8
 """Digits of a UUID by which something is found."""
 MAX_UUIDS = 5
@@ -152,7 +154,7 @@ def _collect(
             read += len(chunk)
             if len(chunk) < CHUNK:
                 break
-            if read >= READ:
+            if read >= MAX_READ:
                 return encode(position)
             begin = position
     return None

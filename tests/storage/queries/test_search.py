@@ -14,7 +14,7 @@ from storage.engine import reading, writing
 from storage.queries import search
 from storage.queries.keyset import CursorError, encode
 from storage.queries.search import SearchHit, UuidHit
-from storage.search_index import Subject
+from storage.search_index import SearchSubject
 from storage.search_tables import search_entry, search_rename, search_term
 from storage.states import SearchKind
 from storage.tables import enrollment, lms
@@ -77,7 +77,7 @@ PEOPLE = (
 )  # fmt: skip
 
 
-FINDS = (
+FINDS: tuple[tuple[str, list[str]], ...] = (
     ("hop", ["u-77", "u1"]),
     ("HOPPER", ["u1"]),
     ("hopper grace", ["u1"]),
@@ -164,8 +164,8 @@ def test_who_is_forgotten_leaves_no_term_and_is_not_indexed_again_by_what_was_re
     index(engine)
     with writing(engine) as connection:
         connection.execute(delete(enrollment))
-        assert search_index.forget(connection, Subject("learner", 1, "u1"))
-        assert not search_index.forget(connection, Subject("learner", 1, "u1"))
+        assert search_index.forget(connection, SearchSubject("learner", 1, "u1"))
+        assert not search_index.forget(connection, SearchSubject("learner", 1, "u1"))
         assert search_index.store(connection, stale)
         assert _terms(connection) == set()
     assert found(engine, "u1") == []
