@@ -61,7 +61,7 @@ class _SearchView(NamedTuple):
 
 async def _search(request: web.Request) -> web.StreamResponse:
     text = (text_param(request, "q") or "")[:MAX_QUERY_LENGTH]
-    kind = choice_param(request, "kind", tuple(_TITLES))
+    kind = choice_param(request, "kind", SearchKind)
     after, now = request.query.get("after") or None, request.app[DEPENDENCIES].now()
     kinds = list(SearchKind) if kind is None else [SearchKind(kind)]
     sees_names = may_see_names(request)
