@@ -41,6 +41,8 @@ class AuditAction(StrEnum):
     """An account has another password."""
     REMOVE_ACCOUNT = "remove-account"
     """Somebody may not sign in any more."""
+    IMPORT = "import"
+    """The history of an LMS is stored."""
     REVOKE_TOKEN = "revoke-token"  # noqa: S105 -- the action's name
     """An LMS token is valid no longer."""
 
