@@ -41,6 +41,7 @@ from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
 from bridge.mapping_library.activation import activate_configured
+from bridge.mapping_library.adoption import adoption_for
 from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
 from bridge.metrics import Metrics
@@ -200,16 +201,20 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session(settings.outgoing_guard()) as session:
             owner = random_id()
-            workers = build_workers(
-                database,
-                session,
-                targets,
-                app[PAUSE_MONITOR],
-                owner=owner,
-                now=now,
-                random=random,
-                metrics=metrics,
-            )
+            workers = {}
+            if targets:
+                adoption = adoption_for(targets[0], settings.targets[0], now)
+                workers = build_workers(
+                    database,
+                    session,
+                    targets,
+                    app[PAUSE_MONITOR],
+                    adoption,
+                    owner=owner,
+                    now=now,
+                    random=random,
+                    metrics=metrics,
+                )
             worker_pool = WorkerPool(database, workers, owner=owner)
             worker_pools.append(worker_pool)
             running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(task.run()) for task in tasks)]

@@ -256,6 +256,17 @@ statement = Table(
     ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
 
+target_statement = Table(
+    "target_statement",
+    metadata,
+    Column("attempt_id", _Id, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("target", Text, primary_key=True),
+    Column("form", Text, nullable=False, comment="in words: by which actor, without what"),
+    Column("body", Text, nullable=False, comment="what the target gets in place of the statement's bytes"),
+    ForeignKeyConstraint(["attempt_id", "position"], ["statement.attempt_id", "statement.position"]),
+)
+
 _HOLDS_BACK = "state = 'waiting' AND (not_before > 0 OR target = '')"
 
 delivery = Table(
@@ -343,6 +354,7 @@ document = Table(
     Column("commit_number", Integer, nullable=False, comment="of the session: the commit that changed it last"),
     Column("mapping_version_id", _Id, ForeignKey("mapping_version.id"), nullable=False),
     Column("changed_at", _Time, nullable=False),
+    Column("form", Text, comment="in words, of the targets that get it; none for the mapping's own"),
     ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
 

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import Database, describe_error
+from bridge.database import Database, log_failure
 from storage import lms
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class Origins:
                 self._read_at = self._now()
             except DBAPIError as error:
                 # the request itself will tell if it needs the database; what was known still holds
-                log.error("origins_not_read", error=describe_error(error))  # noqa: TRY400 -- see `describe`
+                log_failure(log, "origins_not_read", error)
         return origin in self._known or "*" in self._known
 
 

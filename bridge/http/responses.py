@@ -250,6 +250,7 @@ class ProblemResponse(msgspec.Struct, frozen=True, gc=False):
             extra_json_schema={"enum": sorted({*_codes(BridgeError), *REQUEST_CODES})},
         ),
     ]
+    request_id: Annotated[str, Meta(description="As in `X-Request-Id`; the bridge's log has it.")] | UnsetType = UNSET
     result: Annotated[bool, Meta(extra_json_schema={"const": False})] = False
     error_code: Annotated[int, Meta(extra_json_schema={"const": GENERAL_EXCEPTION})] = msgspec.field(
         default=GENERAL_EXCEPTION, name="errorCode"

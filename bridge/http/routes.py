@@ -11,6 +11,7 @@ from bridge.http.cors import cors
 from bridge.http.metrics import MetricsEndpoint
 from bridge.http.problems import SERVER, problems
 from bridge.http.services import SERVICES, Services
+from bridge.request_id import REQUEST_ID_HEADER, current_request_id
 
 _FORMAT_COMMITS = f"/v1/formats/{{format:{commits.FORMAT_NAMES}}}/sessions/{{session_id}}/commits"
 
@@ -30,7 +31,7 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
         parts.parsing.close()
 
     app.on_cleanup.append(close)
-    app.on_response_prepare.append(_name_server)
+    app.on_response_prepare.append(_complete_headers)
     app.add_routes(
         [
             web.post("/v1/sessions", sessions.open_session),
@@ -55,5 +56,8 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
     return app
 
 
-async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:
+async def _complete_headers(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers[hdrs.SERVER] = SERVER
+    request_id = current_request_id()
+    if request_id:
+        response.headers[REQUEST_ID_HEADER] = request_id

@@ -117,7 +117,11 @@ class SessionSettings(_Section):
 
 
 class LogSettings(_Section):
-    """The level and format of the log, which is written to standard error."""
+    """The level and format of the log, which is written to standard error.
+
+    With `access`, each request is a line of it, at the level `info`.
+    """
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
+    access: bool = False

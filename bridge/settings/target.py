@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bridge.settings.secret import SecretSettings
+from bridge.settings.target_form import TargetFormSettings
 
 _NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f-\xa0\s\"<>\\^`{|}]")
 
@@ -27,7 +27,7 @@ class FilterSettings(BaseModel):
     without: tuple[str, ...] = ()
 
 
-class TargetSettings(SecretSettings):
+class TargetSettings(TargetFormSettings):
     """One LRS. The bridge authenticates by username and password, by a token, or by OAuth 2 client credentials.
 
     `client_secret_post` puts id and secret into the request's body, for token endpoints that require it. `ca_file` has
@@ -35,7 +35,8 @@ class TargetSettings(SecretSettings):
     bridge's own, and `proxy` is an HTTP proxy; all of these apply to the token endpoint as well.
 
     `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents
-    on or off by their names in the mapping document, which decides for those that are not named.
+    on or off by their names in the mapping document, which decides for those that are not named. `actor`, `names`,
+    `free_text` and `pseudonym_keys` are those of `TargetFormSettings`.
     """
 
     SECRETS: ClassVar = ("password", "token", "client_secret", "proxy_password")
