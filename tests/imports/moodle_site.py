@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Engine, MetaData, String, Table, Text
 
 Rows = Sequence[Mapping[str, Any]]
+Tracks = Sequence[tuple[int, int, int, int, Mapping[str, Any], int]]
+"""User, package, SCO, attempt, values by element, and when the last of them was written."""
 STARTED, ENDED = 1_420_070_400, 1_420_074_000  # 2015-01-01, 00:00 and 01:00
 PREFIX = "mdl_"
 
@@ -37,9 +39,9 @@ UNFINISHED = {
 }
 
 
-def site(tracks: Sequence[tuple[int, int, int, int, Mapping[str, Any], int]] | None = None) -> dict[str, Rows]:
-    """Return the tables beside those of tracks, and `tracks`: user, package, SCO, attempt, values, time of the last."""
-    chosen = [
+def site(tracks: Tracks | None = None) -> dict[str, Rows]:
+    """Return the tables beside those of tracks, and `tracks`: a row for each value."""
+    chosen: Tracks = [
         (3, 11, 101, 1, PASSED | {"cmi.core.lesson_status": "failed", "cmi.core.score.raw": "20"}, ENDED),
         (3, 11, 101, 2, PASSED, ENDED + 86_400),
         (4, 12, 102, 1, UNFINISHED, ENDED + 86_400),

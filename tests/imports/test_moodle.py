@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -24,10 +25,6 @@ RULES = [
 ]  # fmt: skip
 
 
-def _reader(engine_url: str) -> str:
-    return engine_url.replace("mariadb+pymysql", "mysql")
-
-
 @pytest.fixture(scope="session")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A MariaDB server in a directory of its own; gives the URL of a database."""
@@ -45,8 +42,6 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={socket}", "--skip-networking", *user],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    import asyncio
-
     asyncio.run(wait_until(socket.exists))
     yield f"mysql+pymysql://root@localhost/?unix_socket={socket}"
     server.terminate()
