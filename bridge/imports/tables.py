@@ -213,13 +213,13 @@ def _quoted(name: str) -> str:
 
 def _csv(file: Path) -> tuple[Sequence[str], Iterator[Sequence[Any]]]:
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    with file.open(encoding="utf-8-sig", newline="") as content:
-        sample = content.read(64 * 1024)
+    with file.open("rb") as content:
+        first = content.readline(64 * 1024).decode(errors="replace")
     try:
-        dialect: Any = csv.Sniffer().sniff(sample.partition("\n")[0] + "\n", delimiters=",;\t|")
+        delimiter = csv.Sniffer().sniff(first, delimiters=",;\t|").delimiter
     except csv.Error:
-        dialect = csv.excel
-    rows = _csv_rows(file, dialect.delimiter)
+        delimiter = ","
+    rows = _csv_rows(file, delimiter)
     columns = next(rows, None)
     if columns is None:
         raise SourceError(f"{file} is empty.")

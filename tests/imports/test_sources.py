@@ -12,7 +12,7 @@ import pytest
 
 from bridge.imports.history import SourceError
 from bridge.imports.sources.column_guess import suggest
-from bridge.imports.sources.column_map import parse_column_map
+from bridge.imports.sources.column_map import KEYS, parse_column_map
 from bridge.imports.tables import open_tables
 from tests.imports.conftest import Importing
 
@@ -135,10 +135,10 @@ def test_attempts_of_the_first_lms_keep_their_numbers_and_session_ids(tmp_path: 
         "SELECT s.session_id, a.number, s.ended, e.learner_id, e.activity_name FROM session s"
         " JOIN attempt a ON a.id = s.attempt_id JOIN enrollment e ON e.id = a.enrollment_id ORDER BY a.number"
     )
-    assert sessions == [
-        ("3c0f4a528d8e4b398f7e0d9c6f7f0001", 1, None, "42", "Ladders"),
-        ("3c0f4a528d8e4b398f7e0d9c6f7f0002", 2, "terminated", "42", "Ladders"),
-    ] or [row[1:] for row in sessions] == [(1, None, "42", "Ladders"), (2, "terminated", "42", "Ladders")]
+    assert [(str(row[0]).replace("-", "")[-4:], *row[1:]) for row in sessions] == [
+        ("0001", 1, None, "42", "Ladders"),
+        ("0002", 2, "terminated", "42", "Ladders"),
+    ]
     assert [rule for _, rule, _ in import_once.statements()] == [
         "initialized", "initialized", "scored", "completed", "passed", "terminated",
     ]  # fmt: skip
@@ -149,7 +149,7 @@ def test_ndjson_rows_carry_whole_trees(tmp_path: Path, import_once: Importing) -
         tmp_path / "rows.ndjson",
         [
             {"who": "u1", "sco": 235, "when": 1_400_000_000, "data": {"completion_status": "completed"}, "v": "2004"},
-            {"who": "u2", "sco": 235, "when": 1_400_000_000_000, "data": {"cmi": {"core": {"lesson_status": "failed"}}}},
+            {"who": "u2", "sco": 235, "when": 1_400_000_000_000, "data": {"core": {"lesson_status": "failed"}}},
         ],
     )  # fmt: skip
     column_map = parse_column_map(
@@ -168,8 +168,7 @@ def test_every_fault_of_a_column_map_is_named() -> None:
 
     assert str(raised.value).splitlines()[1:] == [
         "  more: there is no such section; there are columns, constants, cmi",
-        "  columns.learnr: is unknown; there are learner, activity, at, learner_name, activity_name, activity_type,"
-        " course, course_name, attempt, session, opened_at, scorm_version, terminated, cmi",
+        f"  columns.learnr: is unknown; there are {', '.join(KEYS)}",
         "  columns.learner: is needed",
         "  columns.activity: is needed",
         "  columns.at: is needed",
