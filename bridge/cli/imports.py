@@ -25,7 +25,7 @@ from bridge.imports.sources import NAMES, open_source
 from bridge.imports.sources.column_guess import suggest
 from bridge.imports.sources.column_map import ColumnMap, parse_column_map
 from bridge.imports.tables import open_tables
-from bridge.mapping_library.activation import activate_configured, find_lms
+from bridge.mapping_library.activation import LibraryError, activate_configured, find_lms
 from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import load_active
 from bridge.operations.audit_context import AuditAction, AuditContext, record
@@ -34,6 +34,8 @@ from storage.engine import writing
 from storage.process_lock import CannotServeError, only_writer
 
 FILES = ("csv", "ndjson")
+TRANSACTION_SECONDS = 0.01
+"""What a transaction takes of the database while live commits may come, about; then it is theirs for as long."""
 
 
 @click.command("import")
@@ -105,7 +107,7 @@ def import_history(  # noqa: PLR0913 -- one for each option
                 click.confirm("Import this?", abort=True, err=True)
             report = run(dry_run=False, report_file=report_file)
             _record(engine, by, source, lms or "", report)
-    except SourceError as error:
+    except (LibraryError, SourceError) as error:
         raise click.ClickException(str(error)) from None
     _show(report, as_json=as_json, dry_run=False)
 
@@ -161,16 +163,17 @@ class _Run:
         self._rate = rate
 
     def __call__(self, *, dry_run: bool, report_file: TextIO | None) -> ImportReport:
+        begun = time.monotonic()
+        shared = _is_served(self._settings)
         importer = Importer(
             self._engine,
             self._mappings,
             resume=self._settings.sessions.resume,
             now=system_now,
             new_id=random_id,
+            transaction_seconds=TRANSACTION_SECONDS if shared else None,
             dry_run=dry_run,
         )
-        begun = time.monotonic()
-        shared = _is_served(self._settings)
 
         def pause(seconds: float) -> None:
             """Leave the database to live commits for as long as it was taken from them; keep to the rate."""

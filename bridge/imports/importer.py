@@ -29,7 +29,7 @@ from storage.engine import reading, writing
 from storage.imported import AttemptKey, stored_attempts, stored_sessions
 
 BATCH_COMMITS = 64
-"""Commits of a transaction: as many as a live one waits for at most."""
+"""Commits of a transaction at most, more only where a single enrollment has more."""
 MAX_TRANSACTION = 256
 """Commands of a transaction where a single enrollment has more."""
 MAX_EXAMPLES = 3
@@ -79,6 +79,7 @@ class Importer:
         resume: the setting `sessions.resume`.
         now: the time.
         new_id: makes ids of enrollments.
+        transaction_seconds: how long a transaction may take, about: live commits wait for it. None for no limit.
         dry_run: nothing is stored.
     """
 
@@ -90,11 +91,15 @@ class Importer:
         resume: Any,
         now: Now,
         new_id: NewId,
+        transaction_seconds: float | None = None,
         dry_run: bool = False,
     ) -> None:
         self._engine = engine
         self._dependencies = CommitDependencies(mappings, now, new_id, resume)
         self._is_dry = dry_run
+        self._transaction_seconds = transaction_seconds
+        self._seconds = 0.0
+        self._batch_commits = BATCH_COMMITS if transaction_seconds is None else 1
         self.report = ImportReport()
 
     def run(
@@ -114,16 +119,23 @@ class Importer:
             SourceError: the source cannot be read.
             sqlalchemy.exc.DBAPIError: the database does not answer; what was stored stays.
         """
-        for batch in _batches(source.read(lms_id)):
+        for batch in _batches(source.read(lms_id), lambda: self._batch_commits):
             lines = [self._skip(entry) for entry in batch if isinstance(entry, SkippedRows)]
             attempts = [entry for entry in batch if isinstance(entry, PastAttempt)]
-            begun = time.monotonic()
+            self._seconds = 0.0
             lines += self._import(source.name, attempts)
             rows = sum(entry.rows for entry in batch)
             self.report.rows += rows
             on_lines(lines, rows)
-            if attempts:
-                pause(time.monotonic() - begun)
+            if self._seconds:
+                self._fit()
+                pause(self._seconds)
+
+    def _fit(self) -> None:
+        """Let the next transaction have as many commits as fit into its time, by what the last one took."""
+        if self._transaction_seconds is not None:
+            fitting = int(self._batch_commits * self._transaction_seconds / self._seconds)
+            self._batch_commits = max(1, min(BATCH_COMMITS, fitting, 2 * self._batch_commits))
 
     def _skip(self, entry: SkippedRows) -> ImportLine:
         self.report.skipped[entry.reason] += entry.rows
@@ -181,6 +193,8 @@ class Importer:
             batch = CommandBatch([QueuedCommand(command) for command in commands])
             try:
                 with writing(self._engine) as connection:
+                    # not the time that is waited for others' transactions: only this one's
+                    begun = time.monotonic()
                     result = execute_batch(connection, self._dependencies, batch)
                     if self._is_dry:
                         connection.rollback()
@@ -189,6 +203,7 @@ class Importer:
                 if number == MAX_CONFLICTS or not is_conflict(error):
                     raise
             else:
+                self._seconds += time.monotonic() - begun
                 self._count(batch, result)
                 return
 
@@ -212,15 +227,17 @@ def _key(attempt: PastAttempt) -> AttemptKey | None:
     return None if launch.attempt_number is None else AttemptKey(*launch.key, launch.attempt_number)
 
 
-def _batches(entries: Iterable[PastAttempt | SkippedRows]) -> Iterator[list[PastAttempt | SkippedRows]]:
-    """Yield entries, some at a time, all of an enrollment together as far as they fit."""
+def _batches(
+    entries: Iterable[PastAttempt | SkippedRows], limit: Callable[[], int]
+) -> Iterator[list[PastAttempt | SkippedRows]]:
+    """Yield entries, some at a time, all of an enrollment together; `limit` says how many commits the next may have."""
     batch: list[PastAttempt | SkippedRows] = []
     size = 0
     for _, its in groupby(entries, key=lambda entry: entry.launch.key if isinstance(entry, PastAttempt) else None):
         for entry in its:
             batch.append(entry)
             size += sum(len(session.commits) for session in entry.sessions) if isinstance(entry, PastAttempt) else 1
-        if size >= BATCH_COMMITS:
+        if size >= limit():
             yield batch
             batch, size = [], 0
     if batch:

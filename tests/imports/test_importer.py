@@ -45,7 +45,7 @@ def rows(tmp_path: Path) -> Path:
 def everything(import_history: Importing) -> dict[str, list[tuple[Any, ...]]]:
     """Return all rows that an import may add or change."""
     names = ("enrollment", "attempt", "session", "journal", "statement", "delivery")
-    return {name: sorted(map(str, import_history.rows(f"SELECT * FROM {name}"))) for name in names}  # type: ignore[misc]
+    return {name: sorted(import_history.rows(f"SELECT * FROM {name}"), key=str) for name in names}
 
 
 def test_each_commit_is_stored_at_its_own_time(import_history: Importing, rows: Path) -> None:

@@ -10,7 +10,7 @@ from bridge.imports.sources import moodle, origin
 from bridge.imports.sources.column_map import ColumnMap, MappedRows
 from bridge.imports.sources.moodle import Moodle
 from bridge.imports.sources.openedx import OpenEdx
-from bridge.imports.sources.origin import Origin
+from bridge.imports.sources.origin import OriginLms
 from bridge.imports.sources.scorm_cloud import ScormCloud
 from bridge.imports.tables import SourceTables, open_tables
 
@@ -19,7 +19,7 @@ _BUILDERS: dict[str, Callable[[SourceTables], Source]] = {
     "moodle": Moodle,
     "openedx": OpenEdx,
     "scorm-cloud": ScormCloud,
-    "origin": Origin,
+    "origin": OriginLms,
 }
 
 

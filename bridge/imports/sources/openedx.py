@@ -101,8 +101,7 @@ def _cmi(state: Any) -> tuple[Tree | None, ScormVersion | None]:
     cmi = tree["cmi"]
     status, success, score = (fields.get(name) for name in ("lesson_status", "success_status", "lesson_score"))
     is_2004 = not isinstance(cmi.get("core"), dict) and (
-        bool(cmi.keys() & {"completion_status", "success_status", "location", "session_time", "exit"})
-        or success not in {None, "", "unknown"}
+        bool(cmi.keys() & {"completion_status", "success_status", "location", "session_time", "exit"}) or bool(success)
     )
     if is_2004:
         values = {"completion_status": status, "success_status": success}

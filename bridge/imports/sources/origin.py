@@ -21,7 +21,7 @@ TOGETHER = 1_000
 _USERS = ("users_customuser", "auth_user", "users_user")
 
 
-class Origin:
+class OriginLms:
     """The attempts of the LMS."""
 
     name = "origin"
