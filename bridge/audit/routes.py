@@ -9,6 +9,7 @@ from bridge.audit.pages import (
     deliveries,
     documents,
     learners,
+    lms,
     mapping_actions,
     mapping_preview,
     mappings,
@@ -39,6 +40,7 @@ ROUTES: tuple[Route, ...] = (
     *reissues.ROUTES,
     *mappings.ROUTES,
     *targets.ROUTES,
+    *lms.ROUTES,
     *audit_log.ROUTES,
 )
 

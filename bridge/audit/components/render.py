@@ -27,7 +27,7 @@ from mappings.attempt.commit import Disposition
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
 from mappings.xapi.timestamps import rfc3339
-from storage.states import DeliveryState, TryOutcome
+from storage.states import DeliveryState, TokenScope, TokenStatus, TryOutcome
 
 FOLDER = Path(__file__).parents[1] / "templates"
 NAVIGATION = (
@@ -39,11 +39,13 @@ NAVIGATION = (
     ("/refusals", "Refusals"),
     ("/mappings", "Mappings"),
     ("/targets", "Targets"),
+    ("/lms", "LMSs"),
     ("/log", "Audit log"),
 )
 
 _ENUMS: tuple[type[Enum], ...] = (
-    AuditAction, DeliveryState, DifferenceKind, Disposition, Role, RuleOutcome, TryOutcome,
+    AuditAction, DeliveryState, DifferenceKind, Disposition, Role, RuleOutcome, TokenScope, TokenStatus,
+    TryOutcome,
 )  # fmt: skip
 """What templates compare with."""
 
