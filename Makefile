@@ -153,7 +153,8 @@ imports: env
 	$(BIN)/lint-imports
 
 docs: env
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The documentation is in .site/index.html."
 
 check: lint types imports docs
 

@@ -35,10 +35,10 @@ EnrollmentKey = tuple[int, str, str, str]
 class Enrollment:
     """One LMS, learner, course and activity; the course is empty where the LMS tells none.
 
-    `changed` marks it as to be stored; `version` counts what was ever changed of it, its attempts and its sessions;
-    `latest_attempt` is the highest number of an attempt that had a commit. `sco` is the SCO of a package whose values
-    are this activity's, where players post several to one address; `course_registration` is the LMS's own, where it
-    gave one.
+    `changed` marks it as to be stored, `renamed` as to be found by another name; `version` counts what was ever changed
+    of it, its attempts and its sessions; `latest_attempt` is the highest number of an attempt that had a commit. `sco`
+    is the SCO of a package whose values are this activity's, where players post several to one address;
+    `course_registration` is the LMS's own, where it gave one.
     """
 
     id: int
@@ -73,6 +73,7 @@ class Enrollment:
     course_description: str | None = None
     state: str | None = None
     changed: bool = field(default=False, compare=False)
+    renamed: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> EnrollmentKey:

@@ -13,29 +13,18 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+import storage.search_tables  # noqa: F401 -- they are part of the metadata
+from storage import schema
 
-# SQLite numbers rows by itself only where the type is exactly INTEGER
-_Id = BigInteger().with_variant(Integer, "sqlite")
-_Uuid = String(36).with_variant(UUID(as_uuid=False), "postgresql")
-_Time = BigInteger()
+metadata = schema.metadata
+_Id, _Uuid, _Time = schema.ID_TYPE, schema.UUID_TYPE, schema.TIME_TYPE
 
 lms = Table(
     "lms",

@@ -11,6 +11,7 @@ from bridge import logs
 from bridge.cli.accounts import accounts
 from bridge.cli.database import backup, migrate
 from bridge.cli.deliveries import deliveries
+from bridge.cli.examples import add_examples
 from bridge.cli.exit_codes import ExitCode
 from bridge.cli.explain import explain
 from bridge.cli.imports import import_history
@@ -49,3 +50,4 @@ for command in (
     import_history, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)
+add_examples(main)
