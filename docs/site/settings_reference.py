@@ -100,7 +100,7 @@ def _extended(model: type[BaseModel]) -> list[type[BaseModel]]:
 def _describe(section: Section, shown: set[type[BaseModel]]) -> Iterator[str]:
     """Yield a table's paragraphs, without those of extended types that were shown already."""
     yield f"## `{section.heading}`\n"
-    for model in _extended(section.model):
+    for model in reversed(_extended(section.model)):
         if model not in shown:
             yield f"{inspect.cleandoc(model.__doc__ or '')}\n"
     shown.update(_extended(section.model))
