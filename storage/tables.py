@@ -411,6 +411,32 @@ target_alarm = Table(
     Column("reason", Text, nullable=False),
 )
 
+alert = Table(
+    "alert",
+    metadata,
+    Column("condition", Text, primary_key=True),
+    Column("subject", Text, primary_key=True, comment="a target or an LMS, by its name; empty for the bridge"),
+    Column("since", _Time, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+alert_notification = Table(
+    "alert_notification",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("channel", Text, nullable=False, comment="one of the settings' alerts, by its name"),
+    Column("condition", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("event", Text, nullable=False, comment="began or ended"),
+    Column("at", _Time, nullable=False),
+    Column("since", _Time, nullable=False, comment="when the alert began"),
+    Column("detail", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="waiting, sent or failed"),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", _Time, nullable=False),
+    Column("error", Text, comment="of the last try"),
+)
+
 audit_log = Table(
     "audit_log",
     metadata,

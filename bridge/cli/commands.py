@@ -9,6 +9,7 @@ import click
 
 from bridge import logs
 from bridge.cli.accounts import accounts
+from bridge.cli.alerts import alerts
 from bridge.cli.database import backup, migrate
 from bridge.cli.deliveries import deliveries
 from bridge.cli.exit_codes import ExitCode
@@ -43,7 +44,7 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, tokens, accounts, targets, sessions, statements, deliveries, explain, verify, mapping,
+    serve, alerts, migrate, backup, tokens, accounts, targets, sessions, statements, deliveries, explain, verify, mapping,
     sandbox,
 ):  # fmt: skip
     main.add_command(command)
