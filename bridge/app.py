@@ -30,6 +30,7 @@ from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.commits.service import CommitService
 from bridge.database import Database
 from bridge.forwarding.pause_monitor import PauseMonitor
+from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import open_session
 from bridge.forwarding.worker_factory import build_workers
 from bridge.forwarding.worker_pool import WorkerPool
@@ -54,6 +55,7 @@ from bridge.routing import build_targets, unwanted_documents
 from bridge.service_metrics import ServiceMetrics
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
+from bridge.token_monitor import TokenMonitor
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
 from storage import documents, lms, mapping_versions, outbox
@@ -141,6 +143,8 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     tokens = CommitTokens(keys, now, settings.server.commit_token_lifetime)
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
     refusals = Refusals(database, now, metrics)
+    lms_tokens, origins = LmsTokens(database, now), Origins(database, now)
+    token_monitor = TokenMonitor(database, lms_tokens, [origins.forget], monotonic)
     commits = CommitService(
         database,
         CommitDependencies(versions, now, new_id, settings.sessions.resume, metrics),
@@ -153,9 +157,9 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         Services(
             database=database,
             commits=commits,
-            lms_tokens=LmsTokens(database, now),
+            lms_tokens=lms_tokens,
             commit_tokens=tokens,
-            origins=Origins(database, now),
+            origins=origins,
             refusals=refusals,
             now=now,
             public_url=settings.server.public_url,
@@ -200,6 +204,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         health,
         disk,
         refusals,
+        token_monitor,
         *(() if exchange is None else (exchange,)),
     ]
     kind = database.engine.dialect.name
@@ -235,11 +240,18 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             await asyncio.gather(*running, return_exceptions=True)
             with contextlib.suppress(DBAPIError):
                 await refusals.flush()
+                await token_monitor.store_uses()
             if exchange is not None:
                 await exchange.run_once()
         database.close()
 
     app.cleanup_ctx.append(run)
+    _warn_of_exposure(settings, targets)
+    return app
+
+
+def _warn_of_exposure(settings: Settings, targets: Collection[Target]) -> None:
+    """Log what an operator should correct."""
     if exposed := readable_by_others(settings.database.url):
         log.warning("database_readable_by_others", files=exposed, remedy="chmod 600: they hold learners' data and keys")
     if exposed := [target.name for target in targets if is_readable_on_the_way(target.endpoint)]:
@@ -248,7 +260,6 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         )
     if not targets:
         log.warning("no_lrs_configured", consequence="commits are accepted, statements wait for a [[targets]] section")
-    return app
 
 
 def _mappings(versions: ActiveMappings) -> list[CompiledMapping]:

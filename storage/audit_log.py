@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from storage.queries.keyset import KeysetOrder, ResultPage, ScanLimit, TimeSpan
 from storage.tables import audit_log
@@ -49,6 +49,11 @@ _NEWEST = KeysetOrder(audit_log.c.id)
 def append(connection: Connection, entry: AuditEntry) -> None:
     """Store an entry."""
     connection.execute(insert(audit_log).values(entry._asdict()))
+
+
+def latest_id(connection: Connection) -> int:
+    """Return the number of the latest entry, 0 where there is none."""
+    return connection.execute(select(func.max(audit_log.c.id))).scalar_one() or 0
 
 
 def newest(connection: Connection, limit: int = 100) -> list[AuditEntry]:

@@ -55,6 +55,16 @@ token = Table(
     Column("digest", String(64), nullable=False, unique=True, comment="SHA-256 of the token, which is not kept"),
     Column("created_at", _Time, nullable=False),
     Column("revoked_at", _Time),
+    Column("expires_at", _Time, comment="none: it does not expire"),
+    Column(
+        "scopes",
+        Text,
+        nullable=False,
+        server_default=text("'commit read'"),
+        comment="what it permits, with spaces between",
+    ),
+    Column("last_used_at", _Time, comment="noted once a minute"),
+    Column("replaced_by", _Id, comment="the token that it was rotated into"),
 )
 
 signing_key = Table(

@@ -87,14 +87,29 @@ VAGUE = re.compile(
 
 
 STATE_ENUMS = frozenset(
-    {"AlarmState", "AttemptStatus", "DeliveryState", "DifferenceKind", "Disposition", "Ending", "RequestKind"}
-    | {"RuleOutcome", "TargetState", "TryOutcome"}
+    {
+        "AlarmState",
+        "AttemptStatus",
+        "CompletionStatus",
+        "DeliveryState",
+        "DifferenceKind",
+        "Disposition",
+        "Ending",
+        "LessonStatus",
+        "RequestKind",
+        "RuleOutcome",
+        "SuccessStatus",
+        "TargetState",
+        "TryOutcome",
+    }
 )
 """Enums whose values no code compares with as text: members are found by every search, words are not."""
 OTHER_WORDS = {
     ("bridge/commits/store_commit.py", "abandoned"): "a policy of mappings",
     ("mappings/analysis/replay.py", "abandoned"): "a policy of mappings",
-    ("mappings/attempt/resuming.py", "suspended"): "a policy of mappings",
+    ("mappings/attempt/resuming.py", "suspended"): "a setting",
+    ("mappings/attempt/resuming.py", "incomplete"): "a setting",
+    ("bridge/formats/hyperf.py", "unknown"): "what the client sends",
 }
 """Comparisons with the same word that is no state."""
 

@@ -19,7 +19,7 @@ from storage import lms
 log = structlog.get_logger(__name__)
 
 ORIGINS_TTL = 30_000
-"""Milliseconds for which the LMSs' origins are not read again."""
+"""Milliseconds for which the LMSs' origins are not read again, where no change is noticed."""
 
 
 class Origins:
@@ -41,6 +41,10 @@ class Origins:
                 # the request itself will tell if it needs the database; what was known still holds
                 log_failure(log, "origins_not_read", error)
         return origin in self._known or "*" in self._known
+
+    def forget(self) -> None:
+        """Read the origins anew when they are asked for next."""
+        self._read_at = None
 
 
 def cors(origins: Origins) -> Middleware:

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from bridge.database import describe_error, log_failure
-from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed
+from bridge.errors import BridgeError, DatabaseUnavailable, InsufficientScope, NotProcessed
 from bridge.http.responses import ProblemResponse
 from bridge.http.services import SERVICES
 from bridge.request_id import REQUEST_ID_HEADER, current_request_id
@@ -42,6 +42,8 @@ def problem_response(error: BridgeError) -> web.Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, InsufficientScope):
+        headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.scope}"'
     if error.status == 415:
         headers["Accept-Encoding"] = "gzip, deflate"
     return _response(error.status, error.code, error.title, error.detail, headers)

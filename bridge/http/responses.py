@@ -195,6 +195,22 @@ class TargetAlarmSummary(msgspec.Struct, frozen=True, gc=False):
     since: Timestamp
 
 
+class ServiceLink(msgspec.Struct, frozen=True, gc=False):
+    """A page or resource of the service."""
+
+    title: str
+    href: str
+    description: str
+
+
+class ServiceResponse(msgspec.Struct, frozen=True, gc=False):
+    """What this service is, and where to go from here."""
+
+    name: str
+    description: str
+    links: list[ServiceLink]
+
+
 class LivenessResponse(msgspec.Struct, frozen=True, gc=False):
     """The process answers."""
 
@@ -263,6 +279,7 @@ RESPONSES = (
     SessionResponse,
     AttemptResponse,
     EnrollmentsResponse,
+    ServiceResponse,
     LivenessResponse,
     ReadinessResponse,
     UnreadyResponse,

@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-from bridge.http import attempts, commits, health, openapi, request_body, sessions
+from bridge.http import attempts, commits, front_page, health, openapi, request_body, sessions
 from bridge.http.cors import cors
 from bridge.http.metrics import MetricsEndpoint
 from bridge.http.problems import SERVER, problems
@@ -25,6 +25,7 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
         handler_args={"auto_decompress": False},
     )
     app[SERVICES] = parts
+    app[front_page.LINKS] = [*front_page.API_LINKS]
     app[health.DRAINING] = asyncio.Event()
 
     async def close(_app: web.Application) -> None:
@@ -34,6 +35,7 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
     app.on_response_prepare.append(_complete_headers)
     app.add_routes(
         [
+            web.get("/", front_page.get_front_page),
             web.post("/v1/sessions", sessions.open_session),
             web.get("/v1/sessions/{session_id}", sessions.get_session),
             web.post("/v1/sessions/{session_id}/commits", commits.post_to_session),

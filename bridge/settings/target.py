@@ -30,9 +30,15 @@ class FilterSettings(BaseModel):
 class TargetSettings(TargetFormSettings):
     """One LRS. The bridge authenticates by username and password, by a token, or by OAuth 2 client credentials.
 
-    `client_secret_post` puts id and secret into the request's body, for token endpoints that require it. `ca_file` has
-    authorities that are trusted beside the system's, `client_certificate_file` and `client_key_file` (PEM) are the
-    bridge's own, and `proxy` is an HTTP proxy; all of these apply to the token endpoint as well.
+    `name` is what commands, pages and the log call it, and `endpoint` the address that `statements` is put behind.
+    `version` is the version of xAPI that is spoken; `auto` asks the LRS.
+
+    `username` and `password` are for Basic authentication, `token` for `Authorization: Bearer`. For OAuth 2,
+    `token_url` is the token endpoint, `client_id` and `client_secret` are the credentials, `scope` and `audience` are
+    sent along. `client_secret_post` puts id and secret into the request's body, for token endpoints that require it.
+    `ca_file` has authorities that are trusted beside the system's, `client_certificate_file` and `client_key_file`
+    (PEM) are the bridge's own, and `proxy` is an HTTP proxy that asks for `proxy_username` and `proxy_password`; all of
+    these apply to the token endpoint as well.
 
     `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents
     on or off by their names in the mapping document, which decides for those that are not named. `actor`, `names`,

@@ -14,7 +14,7 @@ MIN_KEY_CHARS = 32
 
 
 class PseudonymKeySettings(SecretSettings):
-    """A key that pseudonyms are made with, from the environment or a file: not from the settings themselves.
+    """A key that pseudonyms are made with, from the environment or a file: `key` in the settings themselves is refused.
 
     `id` is a part of the pseudonyms' home page. The key is for attempts that began at `since` or later; the first one
     has none and is for all that began before the next one's.

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from bridge.cli import main
 from bridge.settings import Settings
+from docs.site.command_reference import NAME, commands
 from tests.documentation.blocks import PAGES, ROOT
 
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
@@ -29,10 +30,14 @@ def _sentences(page: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_and_options_that_are_mentioned_exist(page: Path) -> None:
     for mention in COMMAND.findall(_sentences(page)):
-        command, words = _resolve(mention)
-        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        known |= {"--help", "-h", "--version"} | {option for parameter in main.params for option in parameter.opts}
-        assert [option for option in OPTIONS.findall(f" {words}") if option not in known] == [], mention
+        _check(mention)
+
+
+def test_examples_of_commands_name_commands_and_options_that_exist() -> None:
+    for path, command in commands(main, NAME):
+        for example in re.findall(rf"(?:^|Examples?: )\s*{NAME} (.+)$", _help(command), re.MULTILINE):
+            _check(example)
+            assert _resolve(example)[0] is command, f"{path}: {example}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -45,6 +50,18 @@ def test_settings_that_are_mentioned_exist(page: Path) -> None:
                 fields = {name: field for part in _models(model) for name, field in part.model_fields.items()}
                 assert key in fields, mention
                 model = fields[key].annotation
+
+
+def _check(mention: str) -> None:
+    """Raise AssertionError if a mention of a command has an option that the command has not."""
+    command, words = _resolve(mention)
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    known |= {"--help", "-h", "--version"} | {option for parameter in main.params for option in parameter.opts}
+    assert [option for option in OPTIONS.findall(f" {words}") if option not in known] == [], mention
+
+
+def _help(command: click.Command) -> str:
+    return f"{command.help or ''}\n{command.epilog or ''}"
 
 
 def _resolve(mention: str) -> tuple[click.Command, str]:
