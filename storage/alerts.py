@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from storage.alarm_tables import alert, alert_notification
 from storage.engine import insert_for
 from storage.states import AlertEvent, NotificationState
-from storage.tables import alert, alert_notification, enrollment, lms
+from storage.tables import enrollment, lms
 
 MAX_KEPT = 500
 """Notifications that are kept."""

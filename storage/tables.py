@@ -13,29 +13,18 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-# SQLite numbers rows by itself only where the type is exactly INTEGER
-_Id = BigInteger().with_variant(Integer, "sqlite")
-_Uuid = String(36).with_variant(UUID(as_uuid=False), "postgresql")
-_Time = BigInteger()
+import storage.alarm_tables  # noqa: F401 -- with these the metadata has all tables
+from storage.table_types import Id as _Id
+from storage.table_types import Time as _Time
+from storage.table_types import Uuid as _Uuid
+from storage.table_types import metadata
 
 lms = Table(
     "lms",
@@ -399,52 +388,6 @@ lease = Table(
     Column("name", Text, primary_key=True, comment="what one process at a time does, or a process itself"),
     Column("owner", _Uuid, nullable=False, comment="the process"),
     Column("expires_at", _Time, nullable=False, comment="by the database's clock"),
-)
-
-pause = Table(
-    "pause",
-    metadata,
-    Column("target", Text, primary_key=True),
-    Column("since", _Time, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-)
-
-target_alarm = Table(
-    "target_alarm",
-    metadata,
-    Column("target", Text, primary_key=True),
-    Column("request_kind", Text, primary_key=True, comment="statements, voiding, reading or documents"),
-    Column("state", Text, nullable=False, comment="not-allowed, refusing, unreachable or fault"),
-    Column("since", _Time, nullable=False),
-    Column("seen_at", _Time, nullable=False, comment="when it was last seen to be so"),
-    Column("reason", Text, nullable=False),
-)
-
-alert = Table(
-    "alert",
-    metadata,
-    Column("condition", Text, primary_key=True),
-    Column("subject", Text, primary_key=True, comment="a target or an LMS, by its name; empty for the bridge"),
-    Column("since", _Time, nullable=False),
-    Column("detail", Text, nullable=False),
-)
-
-alert_notification = Table(
-    "alert_notification",
-    metadata,
-    Column("id", _Id, primary_key=True),
-    Column("channel", Text, nullable=False, comment="one of the settings' alerts, by its name"),
-    Column("condition", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("event", Text, nullable=False, comment="began or ended"),
-    Column("at", _Time, nullable=False),
-    Column("since", _Time, nullable=False, comment="when the alert began"),
-    Column("detail", Text, nullable=False),
-    Column("state", Text, nullable=False, comment="waiting, sent or failed"),
-    Column("tries", Integer, nullable=False),
-    Column("not_before", _Time, nullable=False),
-    Column("error", Text, comment="of the last try"),
 )
 
 audit_log = Table(

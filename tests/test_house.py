@@ -41,6 +41,7 @@ SMALL = {
     "mappings/definition/errors.py": "readers and compilers raise it",
     "mappings/xapi/timestamps.py": "every layer writes times with it",
     "storage/migrations/env.py": "Alembic's entry",
+    "storage/table_types.py": "every module of tables is made with it",
     "storage/refusals.py": "one table",
 }
 """Modules of fewer lines, and why each stands alone."""

@@ -120,7 +120,7 @@ class WebhookChannel:
         self._now = now
 
     async def send(self, message: AlertMessage) -> None:
-        """Post a message.
+        """Send a message by POST.
 
         Raises:
             AlertingError: the answer was not 2xx, or there was none.

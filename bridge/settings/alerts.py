@@ -51,11 +51,11 @@ class AlertingSettings(BaseModel):
 
 
 class AlertSettings(SecretSettings):
-    """One way to tell somebody: by mail, webhook or Apprise.
+    """One way to tell somebody, by its `name`; `type` says which: by mail, webhook or Apprise.
 
-    `conditions` are those that are told; all where none are named. A mail goes through `host` and `port` to `to`, from
-    `sender`. `url` takes a POST of JSON, signed with `signing_secret` if one is given. `apprise` is an address of
-    Apprise's, which may hold a token.
+    `conditions` are those that are told; all where none are named. A mail goes through `host` and `port`, encrypted as
+    `tls` says, to `to`, from `sender`; `username` and `password` where the server asks for them. `url` takes a POST of
+    JSON, signed with `signing_secret` if one is given. `apprise` is an address of Apprise's, which may hold a token.
     """
 
     SECRETS: ClassVar = ("password", "signing_secret", "apprise")

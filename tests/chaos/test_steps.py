@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from storage.engine import reading
-from storage.tables import metadata
+from storage.table_types import metadata
 from tests.support.bridge import Bridge
 from tests.support.sql import observe_statements
 
