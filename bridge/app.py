@@ -43,6 +43,7 @@ from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
+from bridge.limits.request_rates import RequestRates
 from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.adoption import adoption_for
 from bridge.mapping_library.documents import load_mapping
@@ -52,6 +53,7 @@ from bridge.metrics.exchange import MetricsExchange
 from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import build_targets, unwanted_documents
+from bridge.search_indexer import SearchIndexer
 from bridge.service_metrics import ServiceMetrics
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
@@ -68,6 +70,7 @@ log = structlog.get_logger(__name__)
 
 DOCUMENT_BUILDER = web.AppKey("document_builder", DocumentBuilder)
 MAPPING_RELOADER = web.AppKey("mapping_reloader", MappingReloader)
+SEARCH_INDEXER = web.AppKey("search_indexer", SearchIndexer)
 PAUSE_MONITOR = web.AppKey("pause_monitor", PauseMonitor)
 
 
@@ -170,6 +173,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             backlog=backlog,
             proxies=TrustedProxies(settings.proxies),
             query_limiter=QueryLimiter(),
+            request_rates=RequestRates(settings.limits, monotonic),
             metrics=metrics,
         ),
         MetricsEndpoint(settings.metrics, metrics, exchange),
@@ -178,6 +182,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
     app[MAPPING_RELOADER] = MappingReloader(database, versions, settings.targets, latest)
     app[PAUSE_MONITOR] = PauseMonitor(database, now, wake)
+    app[SEARCH_INDEXER] = SearchIndexer(database, now)
     if settings.audit.enabled:
         parts = AuditDependencies(
             database.people,
@@ -201,6 +206,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         app[DOCUMENT_BUILDER],
         app[MAPPING_RELOADER],
         app[PAUSE_MONITOR],
+        app[SEARCH_INDEXER],
         health,
         disk,
         refusals,

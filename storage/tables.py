@@ -20,11 +20,12 @@ from sqlalchemy import (
     text,
 )
 
-import storage.alarm_tables  # noqa: F401 -- with these the metadata has all tables
-from storage.table_types import Id as _Id
-from storage.table_types import Time as _Time
-from storage.table_types import Uuid as _Uuid
-from storage.table_types import metadata
+import storage.alarm_tables
+import storage.search_tables  # noqa: F401 -- they are part of the metadata
+from storage import schema
+
+metadata = schema.metadata
+_Id, _Uuid, _Time = schema.ID_TYPE, schema.UUID_TYPE, schema.TIME_TYPE
 
 lms = Table(
     "lms",
@@ -167,6 +168,8 @@ attempt = Table(
     ),
 )
 
+_IS_LIVE = "ended IS NULL AND source = 'server'"
+
 session = Table(
     "session",
     metadata,
@@ -175,11 +178,18 @@ session = Table(
     Column("entry", Text, nullable=False, comment="ab-initio or resume"),
     Column("commits", Integer, nullable=False, comment="rows in the journal"),
     Column("started_at", _Time, nullable=False),
+    Column(
+        "source",
+        Text,
+        nullable=False,
+        server_default=text("'server'"),
+        comment="server or import: where its commits come from",
+    ),
     Column("last_commit_at", _Time),
     Column("ended_at", _Time),
     Column("ended", Text, comment="suspended, terminated or abandoned"),
     Column("state", Text, nullable=False, comment="JSON: all that is remembered between commits"),
-    Index("ix_session_open", "started_at", sqlite_where=text("ended IS NULL"), postgresql_where=text("ended IS NULL")),
+    Index("ix_session_open", "started_at", sqlite_where=text(_IS_LIVE), postgresql_where=text(_IS_LIVE)),
 )
 
 journal = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 import storage.tables  # noqa: F401 -- its tables are in the metadata
-from storage.table_types import metadata
+from storage.schema import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -17,7 +17,7 @@ from bridge.mapping_library import activation
 from bridge.mapping_library.documents import compile_text, read_document
 from bridge.operations.audit_context import AuditContext
 from storage.engine import reading, writing
-from storage.table_types import metadata
+from storage.schema import metadata
 from storage.tables import enrollment
 from tests.support.accounts import START
 from tests.support.bridge import Bridge
@@ -224,6 +224,32 @@ def test_what_content_says_is_left_as_it_is() -> None:
 
     assert without_email(posted_body.encode()) == ('{"learner":{"id":"u1"},"cmi":' + inside + "}").encode()
     for body in (inside, '{"cmi":' + inside + "}", "a=1&email=a@b.org", "email", "", "{", '{"learner":"email"}'):
+        assert without_email(body.encode()) == body.encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"learner":{"id":"u1","Email":"a@b.org"},"cmi":{}}',
+        '{"learner":{"id":"u1","E-Mail":"a@b.org"},"cmi":{}}',
+        '{"learner":{"id":"u1","email_address":"a@b.org"},"cmi":{}}',
+        '{"user":{"id":"u1","MAIL":"a@b.org"},"cmi":{}}',
+        '{"learner":{"id":"u1","mbox":"mailto:a@b.org"},"cmi":{}}',
+        '{"learner":{"id":"u1"},"email":"a@b.org","cmi":{}}',
+        '{"learner":{"id":"u1"},"learnerEmail":"a@b.org","cmi":{}}',
+        '{"learner":{"id":"u1","email":"a@b.org"},"learner":{"id":"u1"},"cmi":{}}',
+        '{"learner":{"id":"u1","e\\u006dail":"a@b.org"},"cmi":{}}',
+    ],
+)
+def test_other_words_for_an_address_are_taken_out_as_well(body: str) -> None:
+    redacted = json.loads(without_email(body.encode()))
+    assert "b.org" not in json.dumps(redacted)
+    assert redacted[next(iter(redacted))] == {"id": "u1"}
+    assert redacted["cmi"] == {}
+
+
+def test_what_content_calls_an_address_stays() -> None:
+    for body in ('{"cmi":{"email":"a@b.org"}}', '{"mailing":"a@b.org","cmi":{}}', '{"cmi.comments":"mail a@b.org"}'):
         assert without_email(body.encode()) == body.encode()
 
 

@@ -1,8 +1,8 @@
-"""What all tables are made with: names of constraints, and types of columns on both databases."""
+"""What all tables share: the metadata that they are part of, and the types of their columns."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, MetaData, String
+from sqlalchemy import BigInteger, Integer, MetaData, String, Text
 from sqlalchemy.dialects.postgresql import UUID
 
 metadata = MetaData(
@@ -16,7 +16,9 @@ metadata = MetaData(
 )
 
 # SQLite numbers rows by itself only where the type is exactly INTEGER
-Id = BigInteger().with_variant(Integer, "sqlite")
-Uuid = String(36).with_variant(UUID(as_uuid=False), "postgresql")
-Time = BigInteger()
+ID_TYPE = BigInteger().with_variant(Integer, "sqlite")
+UUID_TYPE = String(36).with_variant(UUID(as_uuid=False), "postgresql")
+TIME_TYPE = BigInteger()
 """Milliseconds since the epoch."""
+ORDERED_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text in the order of its characters' numbers, so that an index finds what begins with some."""
