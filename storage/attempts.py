@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from storage.prepared import NewIds, Prepared, PreparedSelect
+from storage.states import SessionSource
 from storage.tables import attempt, course_registration, enrollment, lms, session
 
 EnrollmentKey = tuple[int, str, str, str]
@@ -119,6 +120,7 @@ class Session:
     entry: str
     state: str
     started_at: int
+    source: str = SessionSource.SERVER.value
     commits: int = 0
     last_commit_at: int | None = None
     ended_at: int | None = None
@@ -395,11 +397,19 @@ def load_attempt_sessions(connection: Connection, owner: Attempt) -> list[Sessio
     return [_session(row, owner) for row in rows]
 
 
+IS_OPEN = (
+    session.c.ended.is_(None),
+    # nothing says how an imported session ended: it stays as the history left it
+    session.c.source == literal_column(f"'{SessionSource.SERVER}'"),
+)
+"""The conditions of sessions that are open."""
+
+
 def open_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Return the session of an attempt that began last and has not ended."""
+    """Return the session of an attempt that began last and has not ended. An imported one is long over."""
     row = connection.execute(
         select(*_SESSION)
-        .where(session.c.attempt_id == owner.id, session.c.ended.is_(None))
+        .where(session.c.attempt_id == owner.id, *IS_OPEN)
         .order_by(session.c.started_at.desc(), session.c.session_id)
         .limit(1)
     ).one_or_none()
@@ -433,7 +443,7 @@ def idle_sessions(connection: Connection, since: int, limit: int) -> list[str]:
     last = func.coalesce(session.c.last_commit_at, session.c.started_at)
     rows = connection.execute(
         select(session.c.session_id)
-        .where(session.c.ended.is_(None), session.c.started_at < since, last < since)
+        .where(*IS_OPEN, session.c.started_at < since, last < since)
         .order_by(session.c.started_at, session.c.session_id)
         .limit(limit)
     )

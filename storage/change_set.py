@@ -26,7 +26,7 @@ _SAVED_ATTEMPT = (
     "scorm_version", "status", "completion_status", "success_status", "score_scaled", "score_raw", "score_min",
     "score_max", "progress_measure", "total_time", "last_commit_at", "documents_due", "state",
 )  # fmt: skip
-_SAVED_SESSION = ("commits", "last_commit_at", "ended_at", "ended", "state")
+_SAVED_SESSION = ("source", "commits", "last_commit_at", "ended_at", "ended", "state")
 _NEW_ATTEMPT = ("id", "uuid", "enrollment_id", "number", "started_at", *_SAVED_ATTEMPT)
 _NEW_SESSION = ("session_id", "attempt_id", "entry", "started_at", *_SAVED_SESSION)
 

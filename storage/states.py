@@ -18,6 +18,15 @@ class AttemptStatus(StrEnum):
     """Nothing came from its latest session any more."""
 
 
+class SessionSource(StrEnum):
+    """Where the commits of a session come from."""
+
+    SERVER = "server"
+    """An LMS's server, or a player that got its commit URL from one."""
+    IMPORT = "import"
+    """The stored history of an LMS."""
+
+
 class DeliveryState(StrEnum):
     """Where a statement or a document is on its way to one target; a document is never quarantined or discarded."""
 

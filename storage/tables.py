@@ -167,6 +167,8 @@ attempt = Table(
     ),
 )
 
+_IS_LIVE = "ended IS NULL AND source = 'server'"
+
 session = Table(
     "session",
     metadata,
@@ -175,11 +177,18 @@ session = Table(
     Column("entry", Text, nullable=False, comment="ab-initio or resume"),
     Column("commits", Integer, nullable=False, comment="rows in the journal"),
     Column("started_at", _Time, nullable=False),
+    Column(
+        "source",
+        Text,
+        nullable=False,
+        server_default=text("'server'"),
+        comment="server or import: where its commits come from",
+    ),
     Column("last_commit_at", _Time),
     Column("ended_at", _Time),
     Column("ended", Text, comment="suspended, terminated or abandoned"),
     Column("state", Text, nullable=False, comment="JSON: all that is remembered between commits"),
-    Index("ix_session_open", "started_at", sqlite_where=text("ended IS NULL"), postgresql_where=text("ended IS NULL")),
+    Index("ix_session_open", "started_at", sqlite_where=text(_IS_LIVE), postgresql_where=text(_IS_LIVE)),
 )
 
 journal = Table(

@@ -14,6 +14,7 @@ from bridge.cli.deliveries import deliveries
 from bridge.cli.examples import add_examples
 from bridge.cli.exit_codes import ExitCode
 from bridge.cli.explain import explain
+from bridge.cli.imports import import_history
 from bridge.cli.lms import lms
 from bridge.cli.mapping import mapping
 from bridge.cli.sandbox import sandbox
@@ -45,8 +46,8 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, lms, tokens, accounts, targets, sessions, statements, deliveries, explain, verify, mapping,
-    sandbox,
+    serve, migrate, backup, lms, tokens, accounts, targets, sessions, statements, deliveries, explain, verify,
+    import_history, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)
 add_examples(main)
