@@ -41,8 +41,7 @@ class TargetSettings(TargetFormSettings):
     these apply to the token endpoint as well.
 
     `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents
-    on or off by their names in the mapping document, which decides for those that are not named. `actor`, `names`,
-    `free_text` and `pseudonym_keys` are those of `TargetFormSettings`.
+    on or off by their names in the mapping document, which decides for those that are not named.
     """
 
     SECRETS: ClassVar = ("password", "token", "client_secret", "proxy_password")
