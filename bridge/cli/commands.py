@@ -13,6 +13,7 @@ from bridge.cli.database import backup, migrate
 from bridge.cli.deliveries import deliveries
 from bridge.cli.exit_codes import ExitCode
 from bridge.cli.explain import explain
+from bridge.cli.export import export
 from bridge.cli.mapping import mapping
 from bridge.cli.sandbox import sandbox
 from bridge.cli.serve import serve
@@ -43,7 +44,7 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, tokens, accounts, targets, sessions, statements, deliveries, explain, verify, mapping,
-    sandbox,
+    serve, migrate, backup, tokens, accounts, targets, sessions, statements, deliveries, explain, verify, export,
+    mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)

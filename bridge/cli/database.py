@@ -21,6 +21,7 @@ from storage.engine import open_engine, reading
 from storage.migrations import is_current
 from storage.migrations import migrate as migrate_schema
 from storage.migrations.plan import MigrationPlan, UnknownRevisionError, plan_migration
+from storage.new_file import NewFileError
 
 
 @contextmanager
@@ -126,7 +127,7 @@ def backup(settings: Settings, file: Path, *, as_json: bool) -> None:
         raise click.ClickException(f"There is no database at {path} to back up.")
     try:
         made = _copy(url, file)
-    except BackupError as error:
+    except (BackupError, NewFileError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
         print_json({"file": str(made.file), "bytes": made.size, "revision": made.revision})

@@ -43,6 +43,8 @@ class AuditAction(StrEnum):
     """Somebody may not sign in any more."""
     REVOKE_TOKEN = "revoke-token"  # noqa: S105 -- the action's name
     """An LMS token is valid no longer."""
+    EXPORT = "export"
+    """Everything held about a learner is exported."""
 
 
 @dataclass(frozen=True, slots=True)
