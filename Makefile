@@ -21,7 +21,7 @@ QUICK := tests/mappings tests/formats tests/limits tests/mapping_library tests/s
   tests/test_documentation.py tests/test_glossary.py tests/test_house.py \
   tests/test_promises.py tests/test_scorm_guide.py tests/test_warnings.py
 
-.PHONY: help env run-env lock audit player test-tools bench-tools run test test-quick coverage screenshots chaos attack lint types imports docs check bench clean
+.PHONY: help env run-env lock audit player test-tools bench-tools run test test-quick coverage screenshots chaos attack soak lint types imports docs check bench clean
 help:
 	@echo "make run          try the bridge with a sample course and a sandbox LRS"
 	@echo "make test         all tests, on SQLite and PostgreSQL"
@@ -30,7 +30,9 @@ help:
 	@echo "make screenshots  a picture of each audit page, in .screenshots/"
 	@echo "make chaos        the tests of promises under trouble, at length: hours"
 	@echo "make attack       attacks on a running bridge, with figures: minutes"
+	@echo "make soak         two hours at half load with an LRS that fails, on each database"
 	@echo "make lock         take the newest releases of what the bridge uses into $(LOCK)"
+	@echo "make dist         wheel and source distribution, in dist/"
 	@echo "make audit        look for known vulnerabilities of what the lock names"
 	@echo "make docs         the documentation as a web site, in .site/"
 	@echo "make check        lint, types, import rules, documentation"
@@ -44,7 +46,8 @@ $(BIN)/.ready: pyproject.toml
 	touch $@
 
 $(PLAYER): bridge/sandbox/player/package-lock.json
-	cd bridge/sandbox/player && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@echo "Installing the SCORM player of the sample course, from npm …"
+	@cd bridge/sandbox/player && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 $(REAL_LRS): tests/real_lrs/package-lock.json
 	cd tests/real_lrs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
@@ -77,10 +80,11 @@ $(RIVAL): benchmarks/rival-requirements.txt
 # What runs the bridge: exactly what the lock names, each file of it by its hash, and no tools.
 run-env: $(RUN)/.ready
 $(RUN)/.ready: $(LOCK) pyproject.toml
-	$(PYTHON) -m venv --clear $(RUN)
-	$(RUN)/bin/python -m pip install --quiet --require-hashes --requirement $(LOCK)
-	$(RUN)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
+	@echo "Installing the bridge and what it needs into $(RUN): about 180 MB, half a minute, once …"
+	@$(PYTHON) -m venv --clear $(RUN)
+	@$(RUN)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK)
+	@$(RUN)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
 
 # The newest releases that pyproject.toml allows, for every platform and Python that it does.
 lock: env
@@ -93,6 +97,11 @@ audit: env
 
 player: $(PLAYER)
 
+# Wheel and source distribution, in dist/, with the SCORM player of the sample course.
+.PHONY: dist
+dist: env player
+	$(BIN)/uv build --out-dir dist
+
 # Tests need a Chromium and strace: Debian's, installed here where this is Debian and root.
 test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(CLIENTS) $(TYPESCRIPT) $(PLAYER)
 	@command -v chromium >/dev/null && command -v strace >/dev/null \
@@ -102,7 +111,8 @@ test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(CLIENTS) $(TYPESCRIPT) $(
 run: run-env
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory player; \
 	 else echo "node and npm were not found: the sample course cannot be played, everything else runs."; fi
-	$(RUN)/bin/scorm-bridge sandbox $(ARGS)
+	@echo "Starting the bridge, a sandbox LRS and the sample course …"
+	@$(RUN)/bin/scorm-bridge sandbox $(ARGS)
 
 test: env test-tools
 	$(BIN)/python -m pytest $(ARGS)
@@ -121,6 +131,9 @@ chaos: env
 
 attack: env
 	CHAOS=full $(BIN)/python -m pytest -s --timeout 900 tests/attack $(ARGS)
+
+soak: env
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lint: env
 	$(BIN)/ruff check .
@@ -151,5 +164,5 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.hostile_bodies
 
 clean:
-	rm -rf .run $(RUN) $(VENV) .judges .clients .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \
+	rm -rf .run dist $(RUN) $(VENV) .judges .clients .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \
 	  tests/judges/npm/node_modules tests/browser/npm/node_modules tests/clients/npm/node_modules .screenshots .site

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import http.client
 import random
 import shutil
 import socket
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +23,7 @@ import msgspec
 import uvloop
 from sqlalchemy import text
 
-from benchmarks.processes import Bridge, Databases, Process, databases, free_port, load
+from benchmarks.processes import Bridge, Databases, Lrs, databases, load
 from benchmarks.report import Report, median, ratio
 from benchmarks.usage import cpu_seconds
 from benchmarks.workload import KINDS as SESSION_KINDS
@@ -46,23 +44,6 @@ DEADLINE = 120
 
 class WrongError(RuntimeError):
     """Something did not arrive, or more than once."""
-
-
-class Lrs(Process):
-    """The null LRS."""
-
-    def __init__(self) -> None:
-        port = free_port()
-        super().__init__(sys.executable, "-m", "benchmarks.null_lrs", str(port), port=port)
-        self.endpoint = f"http://127.0.0.1:{port}/xapi/"
-
-    def ask(self, path: str, method: str = "GET") -> Any:
-        """Return what it answers, None where it answers nothing."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port)
-        connection.request(method, path)
-        answer = connection.getresponse().read()
-        connection.close()
-        return msgspec.json.decode(answer) if answer else None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

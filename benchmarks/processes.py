@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import shutil
 import socket
@@ -119,6 +120,23 @@ class Bridge(Process):
             [script, "--config", self._config, "tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org"],
             check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
         ).stdout.strip()  # fmt: skip
+
+
+class Lrs(Process):
+    """The LRS that keeps nothing (`benchmarks.null_lrs`)."""
+
+    def __init__(self) -> None:
+        port = free_port()
+        super().__init__(sys.executable, "-m", "benchmarks.null_lrs", str(port), port=port)
+        self.endpoint = f"http://127.0.0.1:{port}/xapi/"
+
+    def ask(self, path: str, method: str = "GET", body: str | None = None) -> Any:
+        """Return what it answers, None where it answers nothing."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.request(method, path, body)
+        answer = connection.getresponse().read()
+        connection.close()
+        return msgspec.json.decode(answer) if answer else None
 
 
 class Databases:

@@ -65,6 +65,12 @@ def by_token(connection: Connection, token_digest: str) -> Lms | None:
     return _load_lms(connection, lms.c.id.in_(owner))
 
 
+def is_revoked(connection: Connection, token_digest: str) -> bool:
+    """Return whether there is a token of this digest that was revoked."""
+    query = select(token.c.id).where(token.c.digest == token_digest, token.c.revoked_at.is_not(None))
+    return connection.execute(query).first() is not None
+
+
 class TokenRow(NamedTuple):
     """A token without its secret, which is not kept. Times are milliseconds since the epoch."""
 

@@ -1,4 +1,4 @@
-"""What documents point to is there: files, headings, and the places in the code that they name."""
+"""What documents point to is there, and every code block has a test: `tests/documentation/` runs and reads them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+
+from tests.documentation.blocks import NOT_TESTED, PAGES, PLAIN, READ, RUN, blocks, unfenced_code
 
 ROOT = Path(__file__).parents[1]
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
@@ -52,6 +54,20 @@ def test_every_place_in_the_code_exists(path: Path) -> None:
             continue
         assert (ROOT / file).exists(), file
         assert not name or _is_defined((ROOT / file).read_text(encoding="utf-8"), name), f"{file}::{name}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_every_code_block_has_a_test_or_says_why_it_has_none(path: Path) -> None:
+    assert unfenced_code(path) == [], "code is fenced (```), so that its language is known"
+    for block in blocks(path):
+        if not block.is_tested:
+            assert block.title.removeprefix(NOT_TESTED).strip(), f"{block.place}: say why it is not tested"
+        elif (ROOT / block.title).is_file():
+            assert block.text in (ROOT / block.title).read_text(encoding="utf-8"), f"{block.place}: not as in the file"
+        else:
+            assert block.language in RUN + READ + PLAIN, (
+                f'{block.place}: nothing tests {block.language or "this"}; title="{NOT_TESTED}why" marks a block'
+            )
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=_name)

@@ -2,124 +2,106 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import click
 from aiohttp import web
-from sqlalchemy import Connection
 
-from bridge import passwords
-from bridge.access import new_token
 from bridge.app import create_app
-from bridge.audit.access.login_throttle import account_subject
 from bridge.cli.serve import errors_as_exit_codes, new_loop, run_app
-from bridge.clock import system_now
-from bridge.operations import accounts
-from bridge.operations.audit_context import AuditContext
-from bridge.sandbox.lrs import create_lrs
+from bridge.sandbox.credentials import ACCOUNT_NAME, SandboxCredentials, prepare
+from bridge.sandbox.lrs import LINKS, create_lrs
 from bridge.sandbox.site import PLAYER, Sandbox, add_sandbox
 from bridge.settings import DatabaseSettings, ServerSettings, Settings, TargetSettings
-from storage import accounts as stored_accounts
-from storage import lms
-from storage.accounts import NewAccount
 from storage.engine import open_engine, writing
 from storage.migrations import migrate
 from storage.process_lock import only_writer
 
-HOST = "127.0.0.1"
-LMS_NAME = "sandbox"
-ACCOUNT_NAME = "sandbox"
-"""The account of the audit pages, with a new password at each start."""
+LOOPBACK = "127.0.0.1"
+SHUTDOWN_TIMEOUT = 1
+"""Seconds that requests to the LRS have to finish."""
 
 
 @click.command()
 @click.option("--port", default=8080, show_default=True, help="Port of the bridge.")
 @click.option("--lrs-port", default=8081, show_default=True, help="Port of the sandbox LRS.")
 @click.option(
+    "--host",
+    default=LOOPBACK,
+    show_default=True,
+    help="Address to listen on: 0.0.0.0 in a container, whose ports are published to this machine alone.",
+)
+@click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     default=".run",
     show_default=True,
-    help="Directory of the SQLite file.",
+    help="Directory of the SQLite file, the token and the password.",
 )
 @click.pass_obj
-def sandbox(settings: Settings, port: int, lrs_port: int, directory: Path) -> None:
+def sandbox(settings: Settings, port: int, lrs_port: int, host: str, directory: Path) -> None:
     """Run the bridge with a sandbox LRS and a sample course. Not for production: the LRS keeps nothing."""
     directory.mkdir(parents=True, exist_ok=True)
-    home_page, lrs_url = f"http://{HOST}:{port}", f"http://{HOST}:{lrs_port}/"
+    home_page, lrs_url = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{lrs_port}/"
     chosen = Settings(
-        server=ServerSettings(host=HOST, port=port, public_url=home_page),
+        server=ServerSettings(host=host, port=port, public_url=home_page),
         database=DatabaseSettings(url=f"sqlite:///{directory / 'scorm-bridge.db'}"),
         targets=(TargetSettings(name="sandbox-lrs", endpoint=f"{lrs_url}xapi/"),),
         mapping=settings.mapping,
         log=settings.log,
     )
     with errors_as_exit_codes(), only_writer(chosen.database.url):
-        token, password = new_token(), secrets.token_urlsafe(12)
-        lms_id = _prepare(chosen, home_page, token, password)
+        engine = open_engine(chosen.database.url)
+        migrate(engine)
+        with writing(engine) as connection:
+            credentials, lms_id = prepare(connection, directory / "sandbox.json", home_page)
+        engine.dispose()
         app = create_app(chosen)
-        add_sandbox(app, Sandbox(lms_id, lrs_url))
-        app.cleanup_ctx.append(_run_lrs(lrs_port))
-        click.echo(_welcome(home_page, lrs_url, token, password))
-        run_app(app, chosen, new_loop())
-
-
-def _prepare(settings: Settings, home_page: str, token: str, password: str) -> int:
-    engine = open_engine(settings.database.url)
-    migrate(engine)
-    digest = passwords.hash_password(password)
-    with writing(engine) as connection:
-        known = lms.by_name(connection, LMS_NAME)
-        owner = lms.add_token(
-            connection,
-            name=LMS_NAME,
-            # the port may differ from last time, learners' accounts must not
-            home_page=known.home_page if known else home_page,
-            origins=(home_page,),
-            token_digest=lms.digest(token),
-            now=system_now(),
+        add_sandbox(app, Sandbox(lms_id, lrs_url, f"{home_page}/audit/"))
+        app.cleanup_ctx.append(_run_lrs(host, lrs_port, home_page))
+        run_app(
+            app,
+            chosen,
+            new_loop(),
+            on_listening=lambda: click.echo(_welcome(home_page, lrs_url, credentials, directory)),
         )
-        _prepare_account(connection, digest)
-    engine.dispose()
-    return owner.id
 
 
-def _prepare_account(connection: Connection, digest: str) -> None:
-    context = AuditContext(ACCOUNT_NAME, "The sandbox was started.", system_now())
-    if stored_accounts.by_name(connection, ACCOUNT_NAME) is None:
-        accounts.create_account(
-            connection, NewAccount(ACCOUNT_NAME, "admin", sees_names=True, password=digest), context
-        )
-    else:
-        accounts.set_password(connection, ACCOUNT_NAME, digest, context, account_subject(ACCOUNT_NAME))
+def _run_lrs(host: str, port: int, home_page: str) -> Callable[[web.Application], AsyncIterator[None]]:
+    links = (("Sample course", f"{home_page}/sandbox/"), ("Audit pages", f"{home_page}/audit/"))
 
-
-def _run_lrs(port: int) -> Callable[[web.Application], AsyncIterator[None]]:
     async def run(_app: web.Application) -> AsyncIterator[None]:
-        runner = web.AppRunner(create_lrs(), access_log=None)
+        lrs = create_lrs()
+        lrs[LINKS] = links
+        runner = web.AppRunner(lrs, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
         await runner.setup()
-        await web.TCPSite(runner, HOST, port).start()
+        await web.TCPSite(runner, host, port).start()
         yield
         await runner.cleanup()
 
     return run
 
 
-def _welcome(home_page: str, lrs_url: str, token: str, password: str) -> str:
+def _welcome(home_page: str, lrs_url: str, credentials: SandboxCredentials, directory: Path) -> str:
     course = "play the sample course" if PLAYER.is_dir() else "attempts (the sample course needs node: `make player`)"
+    audit = f"the audit pages; name {ACCOUNT_NAME}, password {credentials.password}"
+    pages = {
+        f"{home_page}/sandbox/": course,
+        lrs_url: "the sandbox LRS: what has arrived",
+        f"{home_page}/audit/": audit,
+    }
+    width = max(map(len, pages))
+    addresses = "\n".join(f"  {address:{width}}  {what}" for address, what in pages.items())
     return f"""
-  {home_page}/sandbox/   {course}
-  {lrs_url}           the sandbox LRS: what has arrived
-  {home_page}/audit/     the audit pages: commits, changes, statements; name {ACCOUNT_NAME}, password {password}
-
   Post a commit yourself:
 
     curl -s {home_page}/scorm/progress/235/ \\
-      -H 'Authorization: Bearer {token}' \\
+      -H 'Authorization: Bearer {credentials.token}' \\
       -d '{{"learner": {{"id": "u42", "name": "Ada"}}, "scorm_version": "1.2",
            "cmi_data": {{"core": {{"lesson_status": "passed", "score": {{"raw": "85"}}}}}}}}'
 
-  Stop with Ctrl-C.
+  The token, the password and all commits are kept in {directory}/. Stop with Ctrl-C.
+
+{addresses}
 """

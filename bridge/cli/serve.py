@@ -7,7 +7,7 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -49,11 +49,15 @@ def fail(code: ExitCode, text: str) -> None:
 
 
 def run_app(
-    app: web.Application, settings: Settings, loop: asyncio.AbstractEventLoop, listener: socket.socket | None = None
+    app: web.Application,
+    settings: Settings,
+    loop: asyncio.AbstractEventLoop,
+    listener: socket.socket | None = None,
+    on_listening: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish requests in flight; a second signal ends the process at once.
 
-    Prints the address once it listens. `listener` is a socket that listens already.
+    Prints the address once it listens, and calls `on_listening`. `listener` is a socket that listens already.
     """
     gc.set_threshold(GC_THRESHOLD)
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -62,7 +66,7 @@ def run_app(
     gc.freeze()
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(_serve(app, settings, listener))
+        loop.run_until_complete(_serve(app, settings, listener, on_listening))
     finally:
         left = asyncio.all_tasks(loop)
         for task in left:
@@ -72,7 +76,12 @@ def run_app(
         loop.close()
 
 
-async def _serve(app: web.Application, settings: Settings, listener: socket.socket | None) -> None:
+async def _serve(
+    app: web.Application,
+    settings: Settings,
+    listener: socket.socket | None,
+    on_listening: Callable[[], None] | None,
+) -> None:
     server = settings.server
     limited = server.model_copy(update={"max_connections": affordable_connections(server.max_connections)})
     stopped = asyncio.Event()
@@ -87,6 +96,8 @@ async def _serve(app: web.Application, settings: Settings, listener: socket.sock
         )
         await site.start()
         logs.announce(f"scorm-bridge listens on http://{server.host}:{server.port}")
+        if on_listening is not None:
+            on_listening()
         await stopped.wait()
     finally:
         await runner.cleanup()

@@ -7,10 +7,11 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.errors import AttemptUnknown, MalformedField
-from bridge.http import history, request_body
+from bridge.http import history
 from bridge.http.history import Cursors
 from bridge.http.query_parameters import check_parameters
 from bridge.http.services import lms_of, services
+from mappings.xapi.validation.syntax import UUID_PATTERN
 from storage.queries import lookups
 
 
@@ -20,7 +21,7 @@ async def get_attempt(request: web.Request) -> web.Response:
     lms = await lms_of(request, request.headers.get("Authorization"))
     check_parameters(request, history.ATTEMPT_PARAMETERS)
     attempt_id = request.match_info["attempt_id"]
-    if request_body.UUID.fullmatch(attempt_id) is None:
+    if UUID_PATTERN.fullmatch(attempt_id) is None:
         raise MalformedField(f"An attempt's id is the UUID in `attempt.id` of responses, not {attempt_id[:60]!r}.")
     with parts.query_limiter.hold(lms.id):
         cursors = history.parse_cursors(request)

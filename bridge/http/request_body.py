@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 
 from aiohttp import hdrs, web
@@ -11,6 +10,7 @@ from multidict import istr
 
 from bridge.errors import BodyTooLarge, MalformedBody, MalformedField, MalformedSessionId, UnsupportedEncoding
 from bridge.formats import CommitRequest
+from mappings.xapi.validation.syntax import UUID_PATTERN
 
 MAX_BODY_BYTES = 1024 * 1024
 """Bytes of a commit, packed and unpacked: suspend data alone can be 128 KiB once it is escaped as JSON."""
@@ -20,7 +20,6 @@ OWN_PARAMETERS = frozenset({"token", "session_id"})
 
 _IDEMPOTENCY_KEY = istr("Idempotency-Key")
 _SEC_FETCH_MODE = istr("Sec-Fetch-Mode")
-UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 async def read_commit_request(request: web.Request) -> CommitRequest:
@@ -90,7 +89,7 @@ def session_id(text: str) -> str:
     Raises:
         MalformedSessionId: it is not a UUID.
     """
-    if UUID.fullmatch(text) is None:
+    if UUID_PATTERN.fullmatch(text) is None:
         raise MalformedSessionId(
             f"A session id is a UUID such as 6f3c2a9e-…, not {text[:60]!r}; leave it out to get one."
         )

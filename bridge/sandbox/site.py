@@ -5,6 +5,9 @@ They play the part of an LMS, without sign-in: not for production.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,11 +25,12 @@ from bridge.commit_model.launch import Launch, LaunchActivity, LaunchCourse, Lau
 from bridge.commit_model.responses import attempt_summary
 from bridge.commits.commands import OpenSession
 from bridge.errors import MalformedField
-from bridge.http.services import services
+from bridge.http.services import SERVICES, services
 from bridge.http.sessions import commit_url
+from bridge.sandbox.change_stream import CHANGES, add_stream
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.times import read_time, timespan
-from storage.queries import lookups
+from storage.queries import lookups, overview
 from storage.states import AttemptStatus
 
 FOLDER = Path(__file__).parent
@@ -39,10 +43,14 @@ _VERSIONS: dict[str, ScormVersion] = {"1.2": "1.2", "2004": "2004"}
 
 
 class Sandbox(msgspec.Struct, frozen=True):
-    """What the pages need: the LMS whose part they play, and the address of the sandbox LRS's page."""
+    """What the pages need: the LMS whose part they play, and the address of the sandbox LRS's page.
+
+    `audit_url` is empty where there are no audit pages.
+    """
 
     lms_id: int
     lrs_url: str
+    audit_url: str = ""
 
 
 SANDBOX = web.AppKey("sandbox", Sandbox)
@@ -58,9 +66,12 @@ def add_sandbox(app: web.Application, sandbox: Sandbox) -> None:
             web.get("/sandbox/", _start),
             web.get("/sandbox/launch", _launch),
             web.get("/sandbox/player/{name:launch[.](?:js|css)}", _asset),
+            web.get("/sandbox/live.js", _script),
             web.static("/sandbox/course", FOLDER / "course"),
         ]
     )
+    add_stream(app, "/sandbox/live")
+    app.cleanup_ctx.append(_notify_pages)
     if PLAYER.is_dir():
         app.add_routes([web.static("/sandbox/scorm-again", PLAYER)])
 
@@ -73,12 +84,27 @@ async def _asset(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(FOLDER / "player" / request.match_info["name"])
 
 
+async def _script(_request: web.Request) -> web.StreamResponse:
+    return web.FileResponse(FOLDER / "live.js")
+
+
+async def _notify_pages(app: web.Application) -> AsyncIterator[None]:
+    """Look for commits and deliveries while the application runs."""
+    database = app[SERVICES].database
+    polling = asyncio.create_task(app[CHANGES].poll(lambda: database.read(overview.change_marker)))
+    yield
+    polling.cancel()
+    with suppress(asyncio.CancelledError):
+        await polling
+
+
 async def _start(request: web.Request) -> web.StreamResponse:
     sandbox = request.app[SANDBOX]
     attempts = await services(request).database.read(_attempts, sandbox.lms_id)
     context = {
         "attempts": attempts,
         "lrs_url": sandbox.lrs_url,
+        "audit_url": sandbox.audit_url,
         "player_ready": PLAYER.is_dir(),
         "learner": request.query.get("learner"),
     }
@@ -163,6 +189,7 @@ def _attempt(report: lookups.AttemptReport) -> dict[str, Any]:
     row = report.attempt
     shown = attempt_summary(row)
     return {
+        "id": row.uuid,
         "learner": row.enrollment.learner_name,
         "activity": row.enrollment.activity_name,
         "scorm_version": row.scorm_version,

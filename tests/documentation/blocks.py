@@ -15,6 +15,12 @@ PAGES = (
 """What people read and copy from; decisions quote what was."""
 NOT_TESTED = "Not tested: "
 """The title of a block that no test runs begins with it; a reason follows."""
+RUN = ("bash", "python")
+"""Languages of blocks that `test_commands` runs."""
+READ = ("json", "js", "toml", "yaml")
+"""Languages of blocks that `test_blocks` reads."""
+PLAIN = ("text", "mermaid")
+"""Output and drawings: what nobody copies. `test_site` builds the diagrams."""
 
 _OPENING = re.compile(r'(?P<indent> *)```(?P<language>[\w-]*)(?: title="(?P<title>[^"]*)")?(?P<rest>.*)')
 

@@ -1,4 +1,4 @@
-"""Every code block has its test, or says why it has none."""
+"""Code blocks that are read: settings, mappings, bodies, scripts. `test_commands` runs the others."""
 
 from __future__ import annotations
 
@@ -12,38 +12,25 @@ from typing import Any
 
 import pytest
 import tomlkit
+import yaml
 
 from bridge.settings import Settings, load_settings
 from mappings.definition import load_definition
-from tests.documentation.blocks import NOT_TESTED, PAGES, ROOT, Block, all_blocks, blocks, unfenced_code
-
-RUN = ("bash", "python")
-"""Languages of blocks that `test_commands` runs."""
-READ = ("json", "toml", "js")
-"""Languages of blocks that are read here."""
-PLAIN = ("text", "mermaid")
-"""What is shown and not copied: output, drawings. `test_site` builds the diagrams."""
+from tests.documentation.blocks import ROOT, Block, all_blocks, blocks
 
 
 def _place(block: Block) -> str:
     return block.place
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_block_has_a_language_whose_blocks_are_tested_or_says_why_it_is_not(page: Path) -> None:
-    assert unfenced_code(page) == [], "code is fenced, so that its language is known"
-    for block in blocks(page):
-        if not block.is_tested:
-            assert block.title.removeprefix(NOT_TESTED).strip(), f"{block.place}: the reason is missing"
-        elif (ROOT / block.title).is_file():
-            assert block.text in (ROOT / block.title).read_text(encoding="utf-8"), f"{block.place}: not as in the file"
-        else:
-            assert block.language in RUN + READ + PLAIN, f"{block.place}: nothing tests {block.language or 'it'}"
-
-
 @pytest.mark.parametrize("block", all_blocks("json"), ids=_place)
 def test_json_is_json(block: Block) -> None:
     json.loads(block.text, object_pairs_hook=_without_duplicates)
+
+
+@pytest.mark.parametrize("block", all_blocks("yaml"), ids=_place)
+def test_yaml_is_yaml(block: Block) -> None:
+    assert isinstance(yaml.safe_load(block.text), dict)
 
 
 @pytest.mark.parametrize("block", all_blocks("js"), ids=_place)

@@ -16,23 +16,26 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.documentation import command_server
 from tests.documentation.blocks import PAGES, ROOT, Block, blocks
 from tests.documentation.example_site import ExampleSite, free_port, play, prepare, refuse_babbage
+from tests.documentation.outputs import json_difference, line_difference
 from tests.support.lrs import serve_lrs
 
 STARTS_ITS_OWN = re.compile(r"^(?:make run|scorm-bridge (?:serve|sandbox))\b", re.MULTILINE)
+PASTE = "'paste the token here'"
+"""In blocks: the token that `make run` prints, which people copy from there."""
+PASTED = """$(grep -om1 'Bearer [A-Za-z0-9_-]*' "$SERVICE_LOG" | cut -d' ' -f2)"""
 REQUEST = re.compile(r"(?P<method>GET|POST|PUT) (?P<path>/\S*)")
 """The title of a block that is the body of a request."""
 RESPONSE, OUTPUT = "Response", "Output"
 """Titles of blocks that say what the block before them prints."""
 PREAMBLE = """\
 set -euo pipefail
-curl() {{ command curl --silent --show-error --fail-with-body "$@"; }}
+curl() {{ case " $* " in *" --fail "*) command curl "$@";; *) command curl --show-error --fail-with-body "$@";; esac; }}
 make() {{ if [ "$1" = run ]; then scorm-bridge sandbox --port {port} --lrs-port {lrs_port};
   else command make --dry-run --directory {root} "$@" >/dev/null; fi; }}
 """
@@ -99,7 +102,7 @@ def _script(steps: list[Block], site: ExampleSite, variables: dict[str, str]) ->
     lines = [PREAMBLE.format(port=site.port, lrs_port=site.sandbox_lrs_port, root=ROOT)]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     for block in steps:
-        text = site.resolve(block.text)
+        text = site.resolve(block.text).replace(PASTE, PASTED)
         lines.append(f"# {block.place}")
         if block.language == "bash":
             lines += [f"echo {block.place} >&2", "{", text, f"}} >{_output(block)}"]
@@ -122,47 +125,9 @@ def _check_outputs(steps: list[Block], folder: Path) -> None:
     for before, block in pairwise(steps):
         if block.title in {RESPONSE, OUTPUT}:
             printed = (folder / _output(before)).read_text(encoding="utf-8")
-            if block.title == RESPONSE:
-                difference = _difference(json.loads(block.text), json.loads(printed), "")
-                assert difference is None, f"{block.place}: {difference}"
-            else:
-                _check_lines(block, printed)
-
-
-def _difference(shown: Any, actual: Any, place: str) -> str | None:
-    """Return where JSON is not as shown; `…` stands for anything, ids and times for other ones."""
-    if isinstance(shown, dict) and isinstance(actual, dict):
-        missing = shown.keys() - actual.keys() - {"…"}
-        if missing:
-            return f"{place} has no {missing}"
-        found = (_difference(shown[key], actual[key], f"{place}.{key}") for key in shown if key != "…")
-        return next(filter(None, found), None)
-    if isinstance(shown, list) and isinstance(actual, list):
-        items = [item for item in shown if item != "…"]
-        if len(actual) < len(items) or ("…" not in shown and len(actual) != len(items)):
-            return f"{place} has {len(actual)} items"
-        found = (_difference(item, actual[index], f"{place}[{index}]") for index, item in enumerate(items))
-        return next(filter(None, found), None)
-    if isinstance(shown, str) and isinstance(actual, str):
-        return None if re.fullmatch(_pattern(shown), actual) else f"{place} is {actual!r}"
-    return None if shown == actual else f"{place} is {actual!r}"
-
-
-def _pattern(shown: str) -> str:
-    """Return the pattern of text in which `…` stands for anything, and ids and times for other ones."""
-    uuid = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-    time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?"
-    parts = re.split(f"(…|{uuid}|{time})", shown)
-    patterns = {"…": ".*"}
-    return "".join(
-        patterns.get(part, uuid if re.fullmatch(uuid, part) else time) if index % 2 else re.escape(part)
-        for index, part in enumerate(parts)
-    )
-
-
-def _check_lines(block: Block, printed: str) -> None:
-    """Look for each line of a block in what was printed, in that order; how wide spaces are does not matter."""
-    lines = iter(" ".join(line.split()) for line in printed.splitlines())
-    for shown in filter(None, map(str.strip, block.text.splitlines())):
-        pattern = _pattern(" ".join(shown.split()))
-        assert any(re.fullmatch(pattern, line) for line in lines), f"{block.place}: {shown!r} is not in\n{printed}"
+            difference = (
+                json_difference(json.loads(block.text), json.loads(printed))
+                if block.title == RESPONSE
+                else line_difference(block.text, printed)
+            )
+            assert difference is None, f"{block.place}: {difference}"

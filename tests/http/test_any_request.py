@@ -18,7 +18,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from bridge.http.openapi import description
-from bridge.http.request_body import UUID
+from mappings.xapi.validation.syntax import UUID_PATTERN
 from tests.support.server import Server
 
 CASES = {"": 15, "full": 700}[os.environ.get("CHAOS", "")]
@@ -44,7 +44,7 @@ def map_path_parameters(_context: Any, path_parameters: dict[str, Any] | None) -
     if path_parameters is None:
         return None
     for name, value in path_parameters.items():
-        if name in KNOWN and UUID.fullmatch(str(value)) is not None and not str(value).endswith("0"):
+        if name in KNOWN and UUID_PATTERN.fullmatch(str(value)) is not None and not str(value).endswith("0"):
             path_parameters[name] = KNOWN[name]
     return path_parameters
 

@@ -7,6 +7,14 @@ from html import unescape
 
 import pytest
 
+REGISTRATION = "12345678-1234-4234-8234-123456789012"
+STATE = {
+    "activityId": "urn:course",
+    "agent": '{"mbox": "mailto:ada@example.org"}',
+    "registration": REGISTRATION,
+    "stateId": "urn:resume",
+}
+
 
 async def page(lrs):
     answer = await lrs.client.get("/")
@@ -20,11 +28,18 @@ def cells(text, label):
     return [unescape(re.sub(r"<[^>]+>", "", match)).strip() for match in matches]
 
 
+def summary(text):
+    """Return what the page says of everything."""
+    [match] = re.findall(r'<p id="summary" data-live>(.*?)</p>', text, re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", "", match).split()).partition(" This page")[0]
+
+
 async def test_an_empty_page_says_what_to_do_next(lrs):
     text = await page(lrs)
     assert "<title>Sandbox LRS, not for production</title>" in text
     assert f"<code>{lrs.client.make_url('/xapi/')}</code>" in text
     assert "<table" not in text
+    assert "No state or profile document has arrived yet" in text
 
 
 async def test_the_newest_statements_come_first_with_their_results(lrs, statement):
@@ -88,8 +103,8 @@ async def test_every_value_is_escaped(lrs, statement):
         )
     )
     text = await page(lrs)
-    assert "<script" not in text
-    assert "'" not in re.sub(r"&#x27;", "", text)
+    assert "<script>" not in text
+    assert "'" not in re.sub(r"&#39;", "", text)
     assert cells(text, "Actor") == cells(text, "Verb") == cells(text, "Object") == [evil]
 
 
@@ -106,17 +121,53 @@ async def test_the_page_counts_and_shows_the_newest_fifty(lrs, statement):
     text = await page(lrs)
     shown = cells(text, "Object")
     assert (len(shown), shown[0], shown[-1]) == (50, "urn:50", "urn:1")
-    assert "51 statements in memory, the newest 50 shown; 1 request refused or cut" in text
+    assert "51 statements, the newest 50 shown, newest first" in text
+    assert summary(text) == "51 statements and 0 documents in memory, 1 request refused or cut."
 
 
-async def test_the_page_runs_no_script_and_has_its_style_in_a_file(lrs, statement):
+async def test_what_is_not_there_yet_is_not_refused(lrs, statement, new_id):
+    assert (await lrs.ask("GET", "activities/state", params=STATE)).status == 404
+    assert (await lrs.get(statementId=new_id(1))).status == 404
+    assert "no request refused or cut" in summary(await page(lrs))
+    lrs.script({"name": "gone", "then": {"do": "answer", "status": 404}, "times": 1})
+    await lrs.post(statement())
+    assert "1 request refused or cut" in summary(await page(lrs))
+
+
+async def test_documents_are_shown_with_what_they_belong_to_and_their_content(lrs, clock):
+    await lrs.ask("PUT", "activities/state", params=STATE, json={"location": "<page 3>"})
+    clock.move(seconds=1)
+    profile = {"activityId": "urn:course", "profileId": "urn:terms"}
+    await lrs.ask("PUT", "activities/profile", params=profile, data=b"\xff", headers={"Content-Type": "image/png"})
+    text = await page(lrs)
+    assert cells(text, r"Updated \(UTC\)") == ["2026-01-31 12:00:01", "2026-01-31 12:00:00"]
+    assert cells(text, "Resource") == ["activity profile", "state"]
+    assert cells(text, "Id") == ["urn:terms", "urn:resume"]
+    assert cells(text, "Belongs to") == ["urn:course", f"urn:courseada@example.org{REGISTRATION}"]
+    assert "&#34;location&#34;: &#34;&lt;page 3&gt;&#34;" in text
+    assert "<summary>Content (image/png)</summary><pre>\ufffd</pre>" in text
+
+
+async def test_the_page_runs_only_scripts_and_styles_of_its_own(lrs, statement):
     await lrs.post(statement())
     answer = await lrs.client.get("/")
     text = await answer.text()
-    assert "default-src 'none'; style-src 'self'" in answer.headers["Content-Security-Policy"]
-    assert not re.search(r"<style|<script|\sstyle=|\son\w+=", text)
-    [path] = re.findall(r'<link rel="stylesheet" href="([^"]+)">', text)
-    style = await lrs.client.get(path)
-    assert style.status == 200
-    assert style.content_type == "text/css"
-    assert "prefers-color-scheme: dark" in await style.text()
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self';")
+    assert not re.search(r"<style|<script(?! src)|\sstyle=|\son\w+=", text)
+    files = re.findall(r'(?:src|href)="(/[^"]+[.](?:css|js|svg))"', text)
+    assert len(files) == 3
+    for path in files:
+        assert (await lrs.client.get(path)).status == 200, path
+    assert "prefers-color-scheme: dark" in await (await lrs.client.get("/page.css")).text()
+
+
+async def test_an_open_page_hears_of_each_request_until_the_lrs_stops(lrs, statement):
+    async with lrs.client.get("/live") as stream:
+        assert stream.content_type == "text/event-stream"
+        assert await stream.content.readuntil(b"\n\n") == b": connected\n\n"
+        for change in (lrs.post(statement()), lrs.client.delete("/control")):
+            await change
+            assert await stream.content.readuntil(b"\n\n") == b"event: change\ndata: new\n\n"
+        await lrs.app.shutdown()
+        assert await stream.content.read() == b""

@@ -38,7 +38,7 @@ class Server:
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.database_url = database_url
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._config = directory / "scorm-bridge.toml"
         self.log = ""
@@ -135,7 +135,8 @@ class Server:
 StartServer = Callable[..., Server]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -15,6 +15,7 @@ from bridge.sandbox.lrs.app import create_lrs
 from bridge.sandbox.lrs.documents import DOCUMENTS, Document, DocumentStore
 from bridge.sandbox.lrs.faults import FAULTS, FaultRule, Faults, Match
 from bridge.sandbox.lrs.ledger import LEDGER, Arrival, Ledger
+from bridge.sandbox.lrs.page import LINKS
 from bridge.sandbox.lrs.store import STATEMENTS, LrsStatement, StatementStore
 from mappings.xapi.validation import Edition
 
@@ -22,6 +23,7 @@ __all__ = [
     "DOCUMENTS",
     "FAULTS",
     "LEDGER",
+    "LINKS",
     "STATEMENTS",
     "Arrival",
     "Document",

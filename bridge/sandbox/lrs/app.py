@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from bridge.sandbox.lrs import control, documents_resource, gate, page, statements_resource
+from bridge.sandbox.change_stream import add_stream
+from bridge.sandbox.lrs import control, documents_resource, gate, statements_resource
 from bridge.sandbox.lrs.documents import DOCUMENTS, DocumentStore
 from bridge.sandbox.lrs.faults import FAULTS, Faults
 from bridge.sandbox.lrs.ledger import LEDGER, Ledger
+from bridge.sandbox.lrs.page import LINKS, add_page
 from bridge.sandbox.lrs.passage import passage
 from bridge.sandbox.lrs.store import STATEMENTS, StatementStore
 from mappings.xapi.validation import Edition
@@ -43,7 +45,8 @@ def create_lrs(
         page_size: the most statements in one answer to a query.
 
     Returns:
-        The application. ``app[STATEMENTS]``, ``app[DOCUMENTS]``, ``app[LEDGER]`` and ``app[FAULTS]`` look inside.
+        The application. ``app[STATEMENTS]``, ``app[DOCUMENTS]``, ``app[LEDGER]`` and ``app[FAULTS]`` look inside;
+        ``app[LINKS]`` is what its page links to.
     """
     # 0 switches aiohttp's limit of the body off: like all else here, bodies are bounded in nothing.
     app = web.Application(middlewares=[passage, gate.gate], client_max_size=0)
@@ -62,9 +65,11 @@ def create_lrs(
             *statements_resource.routes(),
             *documents_resource.routes(),
             *control.routes(),
-            *page.routes(),
         ]
     )
+    add_stream(app, "/live")
+    app[LINKS] = ()
+    add_page(app)
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
+from bridge.sandbox.change_stream import CHANGES
 from bridge.sandbox.lrs import faults
 from bridge.sandbox.lrs.documents import DOCUMENTS
 from bridge.sandbox.lrs.gate import json_response, refusal
@@ -54,4 +55,5 @@ async def _delete(request: web.Request) -> web.Response:
     request.app[DOCUMENTS].clear()
     request.app[LEDGER].clear()
     request.app[faults.FAULTS].reset()
+    request.app[CHANGES].notify()
     return web.Response(status=204)

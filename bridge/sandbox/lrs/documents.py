@@ -125,6 +125,11 @@ class DocumentStore:
         condition.demand(self.get(place, document_id))
         self._documents.pop((place, document_id), None)
 
+    def items(self) -> Iterator[tuple[Place, str, Document]]:
+        """Iterate over all documents, each with what it belongs to and its id, in order of creation."""
+        for (place, document_id), document in self._documents.items():
+            yield place, document_id, document
+
     def matching(self, covers: Callable[[Place], bool]) -> Iterator[tuple[str, Document]]:
         """Yield the id and document of every place that ``covers`` accepts, in order of creation."""
         for (place, document_id), document in self._documents.items():

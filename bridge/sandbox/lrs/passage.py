@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from bridge.sandbox.change_stream import CHANGES
 from bridge.sandbox.lrs import faults, gate, ledger
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -51,6 +52,7 @@ async def passage(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _close(request: web.Request, number: int, status: int | None) -> None:
     going = request[PASSAGE]
     request.app[ledger.LEDGER].close(number, status=status, stored=going.stored, faults=going.plan.fired)
+    request.app[CHANGES].notify()
 
 
 async def _go(request: web.Request, handler: Handler, plan: faults.Plan) -> web.StreamResponse | None:
