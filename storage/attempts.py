@@ -14,17 +14,19 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Insert,
     Select,
     and_,
     case,
+    exists,
     func,
     literal_column,
     or_,
     select,
 )
 
-from storage.prepared import NewIds, Prepared, PreparedSelect
-from storage.tables import attempt, course_registration, enrollment, lms, session
+from storage.prepared import NewIds, Prepared, PreparedSelect, Rows
+from storage.tables import attempt, course_registration, enrollment, lms, refused_learner, session
 
 EnrollmentKey = tuple[int, str, str, str]
 """LMS, learner, activity and course by their ids; the course is empty where the LMS tells none."""
@@ -128,7 +130,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class NewEnrollment:
-    """What an enrollment is created from. (lms_id, learner_id, activity_id, course_id) is its key."""
+    """What an enrollment is created from. (lms_id, learner_id, activity_id, course_id) is its key.
+
+    By `digest` it is seen whether the learner was erased and is refused.
+    """
 
     lms_id: int
     learner_id: str
@@ -139,6 +144,7 @@ class NewEnrollment:
     activity_type: str
     course_id: str
     course_name: str
+    digest: str
     learner_attributes: str | None = None
     learner_mbox: str | None = None
     activity_description: str | None = None
@@ -267,7 +273,7 @@ def load_sessions(connection: Connection, session_ids: Sequence[str]) -> dict[st
 def ensure_enrollments(
     connection: Connection, wanted: Sequence[NewEnrollment], now: int
 ) -> dict[EnrollmentKey, Enrollment]:
-    """Return the enrollments of these keys, created where they are new, and locked."""
+    """Return the enrollments of these keys, created where they are new, and locked; none of refused learners."""
     rows = {new.key: new for new in sorted(wanted, key=lambda new: new.key)}
     if not rows:
         return {}
@@ -284,9 +290,18 @@ def ensure_enrollments(
 
 
 _NEW_ENROLLMENT = (*NewEnrollment.__slots__, "version", "total_attempts", "total_time", "created_at")
+
+
+def _insert_unless_refused(rows: Rows) -> Insert:
+    # in the same statement, so that nobody who is refused meanwhile comes in between
+    is_refused = exists().where(refused_learner.c.lms_id == rows["lms_id"], refused_learner.c.digest == rows["digest"])
+    names = [name for name in _NEW_ENROLLMENT if name != "digest"]
+    return rows.insert(enrollment, names, ~is_refused).on_conflict_do_nothing()
+
+
 _insert_enrollments = Prepared(
-    {name: enrollment.c[name] for name in _NEW_ENROLLMENT},
-    lambda rows: rows.insert(enrollment).on_conflict_do_nothing(),
+    {name: refused_learner.c.digest if name == "digest" else enrollment.c[name] for name in _NEW_ENROLLMENT},
+    _insert_unless_refused,
 )
 
 

@@ -102,6 +102,11 @@ def by_name(connection: Connection, name: str) -> Lms | None:
     return _load_lms(connection, lms.c.name == name)
 
 
+def ids(connection: Connection) -> list[int]:
+    """Return the ids of all LMSs."""
+    return list(connection.execute(select(lms.c.id).order_by(lms.c.id)).scalars())
+
+
 def names(connection: Connection) -> list[str]:
     """Return the names of all LMSs, in their order."""
     return list(connection.execute(select(lms.c.name).order_by(lms.c.name)).scalars())

@@ -33,6 +33,8 @@ metadata = MetaData(
 )
 
 # SQLite numbers rows by itself only where the type is exactly INTEGER
+# and gives the highest number again where its row was deleted, unless the table has AUTOINCREMENT: what is on its way
+# at that moment would be taken for another row
 _Id = BigInteger().with_variant(Integer, "sqlite")
 _Uuid = String(36).with_variant(UUID(as_uuid=False), "postgresql")
 _Time = BigInteger()
@@ -125,6 +127,7 @@ enrollment = Table(
         sqlite_where=text("sco <> ''"),
         postgresql_where=text("sco <> ''"),
     ),
+    sqlite_autoincrement=True,
 )
 
 course_registration = Table(
@@ -166,6 +169,7 @@ attempt = Table(
         sqlite_where=text("documents_due IS NOT NULL"),
         postgresql_where=text("documents_due IS NOT NULL"),
     ),
+    sqlite_autoincrement=True,
 )
 
 session = Table(
@@ -244,7 +248,7 @@ statement = Table(
     Column("body", Text, nullable=False, comment="the statement's bytes, sent as they are"),
     # the whole order of pages: what came in one millisecond, as with an import, is not sorted for each of them
     Index(None, "created_at", "attempt_id", "position"),
-    ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
+    # its commit is in the same transaction; a foreign key would need an index to delete commits by
 )
 
 _HOLDS_BACK = "state = 'waiting' AND (not_before > 0 OR target = '')"
@@ -292,6 +296,7 @@ delivery = Table(
         sqlite_where=text("state IN ('dead', 'quarantined', 'discarded')"),
         postgresql_where=text("state IN ('dead', 'quarantined', 'discarded')"),
     ),
+    sqlite_autoincrement=True,
 )
 
 try_ = Table(
@@ -311,13 +316,14 @@ try_ = Table(
         sqlite_where=text("outcome = 'diverged'"),
         postgresql_where=text("outcome = 'diverged'"),
     ),
+    sqlite_autoincrement=True,
 )
 
 delivery_try = Table(
     "delivery_try",
     metadata,
     Column("delivery_id", _Id, ForeignKey("delivery.id"), primary_key=True, autoincrement=False),
-    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False),
+    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False, index=True),
 )
 
 document = Table(
@@ -334,7 +340,6 @@ document = Table(
     Column("commit_number", Integer, nullable=False, comment="of the session: the commit that changed it last"),
     Column("mapping_version_id", _Id, ForeignKey("mapping_version.id"), nullable=False),
     Column("changed_at", _Time, nullable=False),
-    ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
 
 document_delivery = Table(
@@ -368,7 +373,7 @@ document_try = Table(
     "document_try",
     metadata,
     Column("document_id", _Uuid, ForeignKey("document.id"), primary_key=True),
-    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False),
+    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False, index=True),
 )
 
 lease = Table(
@@ -463,4 +468,61 @@ write_probe = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("content", LargeBinary, nullable=False, comment="random bytes that mean nothing"),
+)
+
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("uuid", _Uuid, nullable=False, unique=True),
+    Column("digest", String(64), nullable=False, index=True, comment="keyed hash of the learner and the LMS"),
+    Column("lms_id", _Id, ForeignKey("lms.id"), comment="none for all LMSs"),
+    Column("later", Text, nullable=False, comment="what comes later of the learner: refuse or accept"),
+    Column("began_at", _Time, nullable=False),
+    Column("finished_at", _Time, comment="when everything here was gone; what targets are to delete may still wait"),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("counts", Text, nullable=False, comment="JSON: rows deleted, by kind"),
+)
+
+erasure_target = Table(
+    "erasure_target",
+    metadata,
+    Column("erasure_id", _Id, ForeignKey("erasure.id"), primary_key=True, autoincrement=False),
+    Column("target", Text, primary_key=True),
+    Column("withdrawn", Integer, nullable=False, comment="deliveries that still waited"),
+    Column("kept", Integer, nullable=False, comment="statements and documents that stay there, as the settings say"),
+    Column("permanent", Integer, nullable=False, comment="voiding statements, which cannot be voided themselves"),
+    Column("voided", Integer, nullable=False),
+    Column("deleted", Integer, nullable=False, comment="documents"),
+)
+
+removal = Table(
+    "removal",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("erasure_id", _Id, ForeignKey("erasure.id"), nullable=False, index=True),
+    Column("target", Text, nullable=False),
+    Column("resource", Text, nullable=False, comment="statements, or the resource of a document"),
+    Column("body", Text, nullable=False, comment="JSON: the voiding statement, or the document's parameters"),
+    Column("created_at", _Time, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", _Time, nullable=False),
+    Column("answer", Text, nullable=False, comment="of the last try"),
+    Index(None, "target", "not_before"),
+    sqlite_autoincrement=True,
+)
+
+refused_learner = Table(
+    "refused_learner",
+    metadata,
+    Column("lms_id", _Id, ForeignKey("lms.id"), primary_key=True, autoincrement=False),
+    Column("digest", String(64), primary_key=True, comment="keyed hash of the learner's id"),
+)
+
+digest_key = Table(
+    "digest_key",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, nullable=False, comment="of the keyed hashes of erased learners"),
 )

@@ -11,6 +11,7 @@ from bridge import logs
 from bridge.cli.accounts import accounts
 from bridge.cli.database import backup, migrate
 from bridge.cli.deliveries import deliveries
+from bridge.cli.erase import erase, erasures
 from bridge.cli.exit_codes import ExitCode
 from bridge.cli.explain import explain
 from bridge.cli.export import export
@@ -45,6 +46,6 @@ def main(context: click.Context, config: Path | None) -> None:
 
 for command in (
     serve, migrate, backup, tokens, accounts, targets, sessions, statements, deliveries, explain, verify, export,
-    mapping, sandbox,
+    erase, erasures, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)

@@ -45,6 +45,8 @@ class AuditAction(StrEnum):
     """An LMS token is valid no longer."""
     EXPORT = "export"
     """Everything held about a learner is exported."""
+    ERASE = "erase"
+    """A learner is erased, here and at targets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, select, union_all
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, select, union_all
+from sqlalchemy import exists as exists_clause
 
+from storage.states import DeliveryState
 from storage.tables import (
     attempt,
     audit_log,
@@ -55,6 +57,7 @@ _OF_DELIVERY = delivery.join(
 _OF_DELIVERY = _OF_DELIVERY.join(attempt, attempt.c.id == delivery.c.attempt_id).join(enrollment).join(lms)
 _OF_DOCUMENT = document.join(attempt, attempt.c.id == document.c.attempt_id).join(enrollment).join(lms)
 _TRY = (try_.c.started_at, try_.c.duration_ms, try_.c.outcome, try_.c.status, try_.c.answer)
+_ITS_DOCUMENT = document.c.id == document_delivery.c.document_id
 PERSONAL = document.c.resource != "activities/profile"
 """A document about a learner; profiles of activities are about nobody."""
 
@@ -192,6 +195,41 @@ def exists(connection: Connection, learner: Learner) -> bool:
     """Return whether anything is stored of a learner."""
     query = select(enrollment.c.id).where(*whose(learner)).limit(1)
     return connection.execute(query).first() is not None
+
+
+def count_enrollments(connection: Connection, learner: Learner) -> int:
+    """Return how many enrollments a learner has."""
+    query = select(func.count()).select_from(enrollment).where(*whose(learner))
+    return int(connection.execute(query).scalar_one())
+
+
+def lms_names(connection: Connection, learner: Learner) -> list[str]:
+    """Return the names of the LMSs that know a learner."""
+    of_lms = exists_clause().where(enrollment.c.lms_id == lms.c.id, *whose(learner))
+    return list(connection.execute(select(lms.c.name).where(of_lms).order_by(lms.c.name)).scalars())
+
+
+def by_target(connection: Connection, learner: Learner) -> dict[str, dict[str, int]]:
+    """Return target -> how many of a learner's statements and documents wait for it, and how many it got or may have.
+
+    The names are `waiting`, `statements` and `documents`.
+    """
+    targets: dict[str, dict[str, int]] = {}
+    for name, column, of in (
+        ("statements", delivery, _OF_DELIVERY),
+        ("documents", document_delivery, document_delivery.join(_OF_DOCUMENT, _ITS_DOCUMENT)),
+    ):
+        rows = connection.execute(
+            select(column.c.target, column.c.state, func.count())
+            .select_from(of)
+            .where(*whose(learner), column.c.state != DeliveryState.QUARANTINED)
+            .where(*([PERSONAL] if name == "documents" else []))
+            .group_by(column.c.target, column.c.state)
+        )
+        for target, state, number in rows:
+            counts = targets.setdefault(target, {"waiting": 0, "statements": 0, "documents": 0})
+            counts["waiting" if state == DeliveryState.WAITING else name] += number
+    return dict(sorted(targets.items()))
 
 
 def session_ids(connection: Connection, learner: Learner) -> set[str]:
